@@ -1,0 +1,125 @@
+"""A collectivity's own office: who works in it, which schools it answers for, how it writes, what was done.
+
+All of it in the tenant's schema.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+
+class Role(models.TextChoices):
+    BUYER = "buyer", "Acheteur"
+    MANAGER = "manager", "Gestionnaire"
+    DATA_OFFICER = "data_officer", "Référent données"
+    VIEWER = "viewer", "Lecteur"
+
+
+def _roles() -> ArrayField[list[str], list[str]]:
+    return ArrayField(models.CharField(max_length=20, choices=Role), verbose_name="rôles")
+
+
+class Member(models.Model):
+    """A person of the collectivity, with one role or several."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    roles = _roles()
+    joined_at = models.DateTimeField("depuis le")
+    # A member who left keeps the row that the journal refers to.
+    left_at = models.DateTimeField("parti le", null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="member_has_known_roles", condition=Q(roles__contained_by=Role.values) & Q(roles__len__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Invitation(models.Model):
+    """A person asked to join. The token travels in the e-mail alone; its hash is kept."""
+
+    email = models.EmailField("adresse e-mail")
+    roles = _roles()
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField("envoyée le")
+    expires_at = models.DateTimeField("valable jusqu'au")
+    invited_by_id = models.BigIntegerField(null=True)
+    accepted_at = models.DateTimeField("acceptée le", null=True, blank=True)
+    withdrawn_at = models.DateTimeField("retirée le", null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="invitation_has_known_roles", condition=Q(roles__contained_by=Role.values) & Q(roles__len__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class SchoolInRemit(models.Model):
+    """A school the collectivity answers for, and the contact it writes to there."""
+
+    school = models.OneToOneField(
+        "schools.School", verbose_name="établissement", on_delete=models.PROTECT, related_name="+"
+    )
+    contact_name = models.CharField("nom du contact", max_length=150, blank=True)
+    contact_email = models.EmailField("adresse e-mail du contact", blank=True)
+    classes = models.PositiveSmallIntegerField("nombre de classes", null=True, blank=True)
+    added_at = models.DateTimeField("ajouté le")
+
+    class Meta:
+        verbose_name = "établissement du périmètre"
+
+    def __str__(self) -> str:
+        return str(self.school)
+
+
+class OfficeSettings(models.Model):
+    """How the collectivity presents itself to principals. One row."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
+    sender_name = models.CharField("nom de l'expéditeur", max_length=100, blank=True)
+    reply_to = models.EmailField("adresse de réponse", blank=True)
+    signature = models.TextField("signature", max_length=600, blank=True)
+    logo = models.BinaryField(null=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(name="office_settings_is_one_row", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return self.sender_name
+
+
+class AuditEntry(models.Model):
+    """Who did what, when. Appended to by operations, in their transaction; never changed."""
+
+    at = models.DateTimeField("date")
+    # Not a foreign key: each costs every tenant a trigger on the public table. None: the machine.
+    actor_id = models.BigIntegerField("auteur", null=True)
+    actor_name = models.CharField("auteur", max_length=200)
+    action = models.CharField("action", max_length=50)
+    # The school it is about, for the school's timeline, and the thing itself.
+    school_id = models.CharField("établissement", max_length=8, blank=True)
+    object_type = models.CharField(max_length=40, blank=True)
+    object_id = models.BigIntegerField(null=True)
+    summary = models.TextField("ce qui s'est passé")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="audit_at", fields=["-at"]),
+            models.Index(name="audit_school", fields=["school_id", "-at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.summary

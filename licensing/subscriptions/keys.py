@@ -1,0 +1,91 @@
+"""The form of activation keys: how they are made, written and read back. Pure: no database, no secrets.
+
+A code is twelve symbols of Crockford's base 32: eleven drawn at random (55 bits) and a check symbol, a weighted sum
+over GF(32). The weights are distinct neighbours and none is zero, so every single wrong symbol and every swap of
+neighbours is caught. Written `NIMES-7K3M-Q9TX-2HWB`: the prefix tells people where it comes from and is no part of it.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+LENGTH = 12
+GROUP = 4
+_VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
+# What people write for what they see: Crockford's own equivalents.
+_VALUE |= {"O": 0, "I": 1, "L": 1}
+_SEPARATORS = re.compile(r"[\s\-_.·‐‑‒–—−]+")
+
+
+def _powers() -> tuple[int, ...]:
+    """Return the powers 0 to 30 of x in GF(32) with x⁵ + x² + 1."""
+    powers, value = [], 1
+    for _ in range(31):
+        powers.append(value)
+        value <<= 1
+        if value & 32:
+            value ^= 0b100101
+    return tuple(powers)
+
+
+_POWERS = _powers()
+_LOGARITHMS = {value: power for power, value in enumerate(_POWERS)}
+
+
+def check_symbol(data: str) -> str:
+    """Return the check symbol of eleven symbols of the alphabet."""
+    total = 0
+    for position, symbol in enumerate(data, start=1):
+        if value := _VALUE[symbol]:
+            total ^= _POWERS[(_LOGARITHMS[value] + position) % 31]
+    return ALPHABET[total]
+
+
+class Typo(ValueError):
+    """What was typed cannot be a key; the message says where, in French, for the person who typed it."""
+
+
+def generate() -> str:
+    """Return a new code of twelve symbols, drawn from the system's generator."""
+    bits = secrets.randbits(5 * (LENGTH - 1))
+    data = "".join(ALPHABET[(bits >> 5 * place) & 31] for place in range(LENGTH - 1))
+    return data + check_symbol(data)
+
+
+def display(prefix: str, code: str) -> str:
+    """Return the code as people read it: `NIMES-7K3M-Q9TX-2HWB`."""
+    groups = [code[start : start + GROUP] for start in range(0, LENGTH, GROUP)]
+    return "-".join([prefix, *groups] if prefix else groups)
+
+
+def parse(text: str) -> str:
+    """Return the twelve symbols that somebody typed, whatever the case, spaces, dashes and look-alikes.
+
+    Raises `Typo` when they cannot be a key: too short, a symbol that keys do not have, or a check symbol that does
+    not agree. Never touches the database.
+    """
+    groups = [group for group in _SEPARATORS.split(unicodedata.normalize("NFKC", text).upper().strip()) if group]
+    written = "".join(groups)
+    if len(written) < LENGTH:
+        raise Typo(
+            f"Une clé compte {LENGTH} caractères après son préfixe, en trois groupes de quatre ; "
+            f"il en manque {LENGTH - len(written)}."
+            if written
+            else "Saisissez la clé reçue par e-mail."
+        )
+    if len(groups) > LENGTH // GROUP and all(len(group) <= GROUP + 1 for group in groups[-3:]):
+        # Written in groups: say which of them is too short or too long.
+        for group in groups[-3:]:
+            if len(group) != GROUP:
+                raise Typo(f"Le groupe « {group} » compte {len(group)} caractères au lieu de {GROUP}.")
+    code = ""
+    for symbol in written[-LENGTH:]:
+        if symbol not in _VALUE:
+            raise Typo(f"Le caractère « {symbol} » n'apparaît dans aucune clé.")
+        code += ALPHABET[_VALUE[symbol]]
+    if check_symbol(code[:-1]) != code[-1]:
+        raise Typo("Cette clé comporte une faute de frappe : comparez-la à celle de l'e-mail, groupe par groupe.")
+    return code

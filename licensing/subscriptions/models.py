@@ -1,0 +1,187 @@
+"""Keys, and what they open: a redeemed key is a subscription, whose seats teachers hold.
+
+All of it stands in the public schema, where the people of one school meet. Written by `operations` alone; what a
+collectivity must know of it is told by a task that enters that collectivity's schema.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    import datetime
+
+
+class Source(models.Model):
+    """Where keys come from: one order line, through a collectivity's pool or a school's own order.
+
+    Suspending sixty thousand keys is one row here, and a key belongs to one collectivity by construction.
+    """
+
+    # The order line is required: no unit exists without one.
+    order_line = models.OneToOneField("orders.OrderLine", on_delete=models.PROTECT, related_name="source")
+    collectivity = models.ForeignKey("tenants.Collectivity", on_delete=models.PROTECT, null=True)
+    product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT)
+    # Inclusive, in Europe/Paris.
+    last_day = models.DateField("valable jusqu'au")
+    suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "provenance"
+
+    def __str__(self) -> str:
+        return f"{self.collectivity} – {self.product}"
+
+
+class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
+    def locked(self) -> Self:
+        """Lock the keys, and only them, in order of number, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+
+class ActivationKey(models.Model):
+    """The string that is e-mailed, typed, redeemed. Its code is stored sealed; `sealing` alone reads it."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="keys")
+    # The school it is meant for.
+    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True)
+    prefix = models.CharField("préfixe", max_length=10)
+    # Deterministic, so that one column serves look-up and display; which sealing key it is under stands beside it.
+    sealed_code = models.BinaryField(unique=True)
+    sealed_under = models.PositiveSmallIntegerField()
+    units = models.PositiveIntegerField("licences")
+    issued_at = models.DateTimeField("émise le")
+    # Since when somebody besides the school's official mailbox may know it: redeeming it then proves nothing.
+    exposed_at = models.DateTimeField(null=True, blank=True)
+    redeemed_at = models.DateTimeField("activée le", null=True, blank=True)
+    redeemed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="activée par", on_delete=models.PROTECT, null=True, blank=True
+    )
+    revoked_at = models.DateTimeField("reprise le", null=True, blank=True)
+
+    objects = ActivationKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "clé d'activation"
+        verbose_name_plural = "clés d'activation"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="key_has_units", condition=Q(units__gt=0)),
+            models.CheckConstraint(
+                name="key_redeemed_says_by_whom",
+                condition=Q(redeemed_at__isnull=True, redeemed_by__isnull=True)
+                | Q(redeemed_at__isnull=False, redeemed_by__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="key_redeemed_or_revoked", condition=Q(redeemed_at__isnull=True) | Q(revoked_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        # Never the code: this is what logs and error reports show.
+        return f"Clé n° {self.pk}"
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def locked(self) -> Self:
+        """Lock the subscriptions, and only them, in order of number, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+    def of_school(self, uai: str) -> Self:
+        return self.filter(school_id=uai)
+
+    def running_on(self, day: datetime.date) -> Self:
+        return self.filter(key__source__last_day__gte=day, key__source__suspended_at__isnull=True)
+
+
+class Subscription(models.Model):
+    """What a redeemed key credits: `size` seats, shared by the principals of its school."""
+
+    # One to one: a key is redeemed at most once.
+    key = models.OneToOneField(ActivationKey, on_delete=models.PROTECT, related_name="subscription")
+    # Whose account was credited, and the school whose verified principals share it. None: typed by hand.
+    principal = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions")
+    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True)
+    size = models.PositiveIntegerField("licences")
+    opened_at = models.DateTimeField("ouvert le")
+
+    objects = SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "abonnement"
+        constraints: ClassVar = [models.CheckConstraint(name="subscription_has_seats", condition=Q(size__gt=0))]
+
+    def __str__(self) -> str:
+        return f"Abonnement n° {self.pk}"
+
+
+class SeatMode(models.TextChoices):
+    AUTOMATIC = "automatic", "attribuée par le chef d'établissement"
+    MANUAL = "manual", "clé saisie par l'enseignant"
+
+
+class SeatQuerySet(models.QuerySet["Seat"]):
+    def free(self) -> Self:
+        return self.filter(holder__isnull=True)
+
+    def held(self) -> Self:
+        return self.filter(holder__isnull=False)
+
+
+class Seat(models.Model):
+    """One unit of a subscription: free, or held by a teacher. Seats are rows, so they are taken and not counted."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
+    number = models.PositiveIntegerField()
+    holder = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="seats"
+    )
+    held_since = models.DateTimeField("attribuée le", null=True, blank=True)
+    mode = models.CharField(max_length=10, choices=SeatMode, blank=True)
+
+    objects = SeatQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "clé attribuée"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="seat_number_once", fields=["subscription", "number"]),
+            models.UniqueConstraint(
+                name="seat_once_a_teacher", fields=["subscription", "holder"], condition=Q(holder__isnull=False)
+            ),
+            models.CheckConstraint(name="seat_number_from_one", condition=Q(number__gt=0)),
+            models.CheckConstraint(
+                name="seat_held_says_since_when_and_how",
+                condition=Q(holder__isnull=True, held_since__isnull=True, mode="")
+                | (Q(holder__isnull=False, held_since__isnull=False) & ~Q(mode="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription}, clé {self.number}"
+
+
+class SeatEvent(models.Model):
+    """What happened to a seat: appended to by operations, never changed.
+
+    The last event of a teacher in a subscription tells whether the principal withdrew the key from him.
+    """
+
+    class Kind(models.TextChoices):
+        GIVEN = "given", "attribuée"
+        CLAIMED = "claimed", "saisie par l'enseignant"
+        WITHDRAWN = "withdrawn", "retirée"
+
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=10, choices=Kind)
+    teacher = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="seat_event_of_teacher", fields=["teacher", "seat", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at}"

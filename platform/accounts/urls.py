@@ -1,0 +1,31 @@
+"""Signing in and out, served at every host: a session is opened at one host and holds at that host alone."""
+
+from __future__ import annotations
+
+from allauth.account import views
+from django.urls import path
+
+from web.access import public_page, signed_in
+
+urlpatterns = [
+    path("connexion/", public_page(views.login), name="account_login"),
+    path("deconnexion/", public_page(views.logout), name="account_logout"),
+    path("inscription/", public_page(views.signup), name="account_signup"),
+    path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
+    path("mot-de-passe/oublie/", public_page(views.password_reset), name="account_reset_password"),
+    path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
+    path(
+        "mot-de-passe/nouveau/<uidb36>-<key>/",
+        public_page(views.password_reset_from_key),
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "mot-de-passe/nouveau/fait/",
+        public_page(views.password_reset_from_key_done),
+        name="account_reset_password_from_key_done",
+    ),
+    path("adresse/a-confirmer/", public_page(views.email_verification_sent), name="account_email_verification_sent"),
+    path("adresse/confirmer/<key>/", public_page(views.confirm_email), name="account_confirm_email"),
+    path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
+    path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
+]

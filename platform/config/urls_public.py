@@ -1,0 +1,12 @@
+"""The addresses of the portal (BASE_DOMAIN)."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("", include("pages.urls_public")),
+]

@@ -1,0 +1,9 @@
+"""The office's pages that gather several apps."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from pages import views
+
+urlpatterns = [path("", views.office_home, name="home")]

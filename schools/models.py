@@ -1,0 +1,131 @@
+"""The national directory of schools, and who belongs to which of them.
+
+`School` is written by the directory's synchronisation alone, and never deleted: a school that goes is closed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Concat
+
+
+class Fold(Func):
+    """`public.fold`: lower case, no accents, single spaces."""
+
+    function = "public.fold"
+    output_field = models.TextField()
+
+
+class SchoolState(models.TextChoices):
+    OPEN = "open", "Ouvert"
+    CLOSING = "closing", "À fermer"
+    OPENING = "opening", "À ouvrir"
+    CLOSED = "closed", "Fermé"
+
+
+class School(models.Model):
+    """One school of the directory. Its key is its UAI, which every list in the country uses."""
+
+    uai = models.CharField("UAI", max_length=8, primary_key=True)
+    name = models.CharField("nom", max_length=250)
+    type = models.CharField("type", max_length=60, blank=True)
+    sector = models.CharField("secteur", max_length=20, blank=True)
+    address = models.CharField("adresse", max_length=250, blank=True)
+    address_extra = models.CharField("complément d'adresse", max_length=250, blank=True)
+    postal_code = models.CharField("code postal", max_length=5, blank=True)
+    commune = models.CharField("commune", max_length=120, blank=True)
+    commune_code = models.CharField("code INSEE de la commune", max_length=5, blank=True)
+    departement = models.CharField("département", max_length=60, blank=True)
+    departement_code = models.CharField("code du département", max_length=3, blank=True)
+    academie = models.CharField("académie", max_length=60, blank=True)
+    region = models.CharField("région", max_length=60, blank=True)
+    # None where the directory does not say.
+    has_nursery = models.BooleanField("classes maternelles", null=True)
+    has_elementary = models.BooleanField("classes élémentaires", null=True)
+    nature = models.CharField("nature", max_length=120, blank=True)
+    phone = models.CharField("téléphone", max_length=30, blank=True)
+    email = models.CharField("adresse e-mail officielle", max_length=254, blank=True)
+    siret = models.CharField("SIRET", max_length=14, blank=True)
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
+    state = models.CharField("état", max_length=10, choices=SchoolState, default=SchoolState.OPEN)
+    # When a synchronisation last wrote something new into the row.
+    changed_at = models.DateTimeField("modifié le")
+    closed_at = models.DateTimeField("fermé le", null=True, blank=True)
+
+    search_text = models.GeneratedField(
+        expression=Fold(
+            Concat(F("name"), Value(" "), F("commune"), Value(" "), F("postal_code"), Value(" "), F("uai"))
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    name_folded = models.GeneratedField(expression=Fold(F("name")), output_field=models.TextField(), db_persist=True)
+    commune_folded = models.GeneratedField(
+        expression=Fold(F("commune")), output_field=models.TextField(), db_persist=True
+    )
+
+    class Meta:
+        verbose_name = "établissement"
+        indexes: ClassVar = [
+            GinIndex(OpClass(F("search_text"), "public.gin_trgm_ops"), name="school_search"),
+            models.Index(name="school_commune", fields=["commune_code"]),
+            models.Index(name="school_postal_code", fields=["postal_code"]),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="school_uai_is_well_formed", condition=Q(uai__regex=r"^[0-9]{7}[A-HJ-NPR-Z]$")),
+            models.CheckConstraint(
+                name="school_closed_says_when",
+                condition=Q(state="closed", closed_at__isnull=False) | (~Q(state="closed") & Q(closed_at__isnull=True)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.commune})"
+
+
+class Verification(models.TextChoices):
+    KEY = "key", "par une clé reçue à l'adresse officielle de l'établissement"
+    MAILBOX = "mailbox", "par un lien envoyé à l'adresse officielle de l'établissement"
+    OPERATOR = "operator", "par l'exploitant"
+
+
+class Affiliation(models.Model):
+    """The school a principal or a teacher belongs to: chosen in the directory, or typed by hand."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="affiliations")
+    school = models.ForeignKey(School, verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True)
+    # Typed by hand; empty where a school was chosen.
+    name = models.CharField("nom de l'établissement", max_length=250, blank=True)
+    address = models.CharField("adresse", max_length=250, blank=True)
+    address_extra = models.CharField("adresse suite", max_length=250, blank=True)
+    postal_code = models.CharField("code postal", max_length=10, blank=True)
+    city = models.CharField("ville", max_length=120, blank=True)
+    country = models.CharField("pays", max_length=60, blank=True)
+    since = models.DateTimeField("depuis le")
+    # A principal sees the school's teachers only once verified.
+    verified_at = models.DateTimeField("vérifié le", null=True, blank=True)
+    verified_by = models.CharField("vérifié", max_length=10, choices=Verification, blank=True)
+
+    class Meta:
+        verbose_name = "rattachement"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="affiliation_once_a_school", fields=["user", "school"]),
+            models.CheckConstraint(
+                name="affiliation_chosen_or_typed",
+                condition=Q(school__isnull=False, name="") | (Q(school__isnull=True) & ~Q(name="")),
+            ),
+            models.CheckConstraint(
+                name="affiliation_verified_in_a_chosen_school",
+                condition=Q(verified_at__isnull=True, verified_by="")
+                | (Q(verified_at__isnull=False, school__isnull=False) & ~Q(verified_by="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.school.name if self.school is not None else self.name

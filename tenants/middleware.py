@@ -1,0 +1,33 @@
+"""Which schema a request works in: the portal's at BASE_DOMAIN, a collectivity's at its own host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import connection
+from django_tenants.middleware.main import TenantMainMiddleware
+from django_tenants.postgresql_backend.base import FakeTenant
+from django_tenants.utils import get_public_schema_name
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+class TenantOfTheHost(TenantMainMiddleware):
+    """Django-tenants' own, with the portal recognised by its name: it is no collectivity and has no row."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Enter the schema of the request's host; a host that is nobody's is a 404."""
+        try:
+            hostname = self.hostname_from_request(request)
+        except DisallowedHost:
+            hostname = ""
+        if hostname == settings.BASE_DOMAIN:
+            connection.set_schema_to_public()  # type: ignore[attr-defined]
+            request.tenant = FakeTenant(schema_name=get_public_schema_name())  # type: ignore[attr-defined]
+            self.setup_url_routing(request)
+            return None
+        answer: HttpResponse | None = super().process_request(request)
+        return answer

@@ -1,0 +1,99 @@
+"""Collectivities: each is a tenant with a PostgreSQL schema and a host of its own.
+
+Written by `tenants.operations` alone. A collectivity is never deleted: what it gave away lives on in schools.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django_tenants.models import DomainMixin, TenantMixin
+
+
+class Kind(models.TextChoices):
+    COMMUNE = "commune", "Commune"
+    EPCI = "epci", "Intercommunalité (EPCI)"
+    DEPARTEMENT = "departement", "Département"
+    REGION = "region", "Région"
+    PURCHASING_BODY = "purchasing_body", "Groupement d'achat"
+
+
+class Collectivity(TenantMixin):
+    """A buyer of licences. `schema_name` follows from the slug and never changes. The portal is no collectivity."""
+
+    # The schema is made by provisioning, in one transaction with the row.
+    auto_create_schema = False
+    auto_drop_schema = False
+
+    name = models.CharField("nom", max_length=200)
+    kind = models.CharField("nature", max_length=20, choices=Kind)
+    siren = models.CharField("SIREN", max_length=9, validators=[RegexValidator(r"^[0-9]{9}$")])
+    slug = models.CharField("adresse du bureau", max_length=40, unique=True)
+    key_prefix = models.CharField("préfixe des clés", max_length=10)
+    created_at = models.DateTimeField("ouverte le", auto_now_add=True)
+
+    class Meta:
+        verbose_name = "collectivité"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="collectivity_slug_is_a_host_label", condition=Q(slug__regex=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+            ),
+            models.CheckConstraint(name="collectivity_siren_has_nine_digits", condition=Q(siren__regex=r"^[0-9]{9}$")),
+            models.CheckConstraint(
+                name="collectivity_key_prefix_reads", condition=Q(key_prefix__regex=r"^[A-Z0-9]{2,10}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Domain(DomainMixin):
+    """A host name at which a collectivity's office, or the portal, is served."""
+
+    class Meta:
+        verbose_name = "nom d'hôte"
+
+
+class OfficeRequest(models.Model):
+    """A visitor's request for an office, which the operator accepts or declines."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "À traiter"
+        ACCEPTED = "accepted", "Acceptée"
+        DECLINED = "declined", "Refusée"
+
+    name = models.CharField("nom de la collectivité", max_length=200)
+    kind = models.CharField("nature", max_length=20, choices=Kind)
+    siren = models.CharField("SIREN", max_length=9)
+    applicant = models.CharField("votre nom", max_length=150)
+    role = models.CharField("votre fonction", max_length=150, blank=True)
+    email = models.EmailField("votre adresse e-mail professionnelle")
+    phone = models.CharField("téléphone", max_length=30, blank=True)
+    message = models.TextField("message", blank=True)
+    state = models.CharField("état", max_length=10, choices=State, default=State.PENDING)
+    created_at = models.DateTimeField("reçue le")
+    decided_at = models.DateTimeField("traitée le", null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="traitée par", on_delete=models.PROTECT, null=True, blank=True
+    )
+    collectivity = models.ForeignKey(
+        Collectivity, verbose_name="bureau ouvert", on_delete=models.PROTECT, null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = "demande de bureau"
+        verbose_name_plural = "demandes de bureau"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="office_request_accepted_opens_an_office",
+                condition=Q(state="accepted", collectivity__isnull=False) | ~Q(state="accepted"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,86 @@
+"""Two collectivities, made once for the whole run, and the fixtures that enter them."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django_tenants.utils import schema_context, tenant_context
+
+from tenants.models import Collectivity, Domain, Kind
+
+#: A moment in the autumn term, for operations that take the clock.
+TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
+
+TENANTS = {
+    "nimes": {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "key_prefix": "NIMES"},
+    "gard": {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000015", "key_prefix": "GARD"},
+}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Migrate once, then open two collectivities that every test may use."""
+    with django_db_blocker.unblock():
+        for slug, fields in TENANTS.items():
+            if Collectivity.objects.filter(slug=slug).exists():
+                continue  # --reuse-db
+            collectivity = Collectivity.objects.create(slug=slug, schema_name=f"c_{slug}", **fields)
+            Domain.objects.create(domain=f"{slug}.{settings.BASE_DOMAIN}", tenant=collectivity)
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE SCHEMA c_{slug}")
+            call_command("migrate_schemas", schema_name=f"c_{slug}", verbosity=0)
+
+
+@pytest.fixture
+def nimes(db):
+    """The collectivity most tests work in, entered."""
+    collectivity = Collectivity.objects.get(slug="nimes")
+    with tenant_context(collectivity):
+        yield collectivity
+
+
+@pytest.fixture
+def gard(db):
+    """The other collectivity; not entered."""
+    with schema_context("public"):
+        return Collectivity.objects.get(slug="gard")
+
+
+class HostClient(Client):
+    """A browser at one host: the portal, or a collectivity's office."""
+
+    def __init__(self, host: str, **defaults):
+        super().__init__(HTTP_HOST=host, **defaults)
+        self.host = host
+
+    def force_login(self, user, backend=None):
+        """Sign in as the page would: a session says at which host it was opened."""
+        super().force_login(user, backend)
+        session = self.session
+        session["opened_at"] = self.host
+        session.save()
+
+
+@pytest.fixture
+def portal(db):
+    """A visitor's browser at the portal."""
+    return HostClient(settings.BASE_DOMAIN)
+
+
+@pytest.fixture
+def office(db):
+    """Makes a browser at a collectivity's office: `office("nimes")`, signed in where a user is given."""
+
+    def at(slug: str, user=None) -> HostClient:
+        client = HostClient(f"{slug}.{settings.BASE_DOMAIN}")
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return at

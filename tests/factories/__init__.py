@@ -1,0 +1,1 @@
+"""What tests arrange with: one module an app."""

@@ -1,0 +1,25 @@
+"""The staff and the remit of a collectivity; made in the schema that is entered."""
+
+from __future__ import annotations
+
+import factory
+from django.utils import timezone
+
+from collectivities.models import Member, Role, SchoolInRemit
+
+
+class MemberFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Member
+
+    user = factory.SubFactory("tests.factories.accounts.UserFactory")
+    roles = factory.LazyFunction(lambda: [Role.MANAGER])
+    joined_at = factory.LazyFunction(timezone.now)
+
+
+class SchoolInRemitFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = SchoolInRemit
+
+    school = factory.SubFactory("tests.factories.schools.SchoolFactory")
+    added_at = factory.LazyFunction(timezone.now)

@@ -1,0 +1,91 @@
+"""Orders, sources, keys, pools. Pools are made in the schema that is entered, which must be a collectivity's."""
+
+from __future__ import annotations
+
+import datetime
+
+import factory
+from django.db import connection
+from django.utils import timezone
+
+from licensing.catalogue.models import Product, SchoolYear
+from licensing.orders.models import Order, OrderKind, OrderLine
+from licensing.pools.models import Pool
+from licensing.subscriptions import keys, sealing
+from licensing.subscriptions.models import ActivationKey, Source
+from tenants.models import Collectivity
+
+
+class ProductFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Product
+        django_get_or_create = ("code",)
+
+    code = "licence"
+    name = "Licence Pep's TOUS NIVEAUX"
+
+
+class SchoolYearFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = SchoolYear
+        django_get_or_create = ("ends_on",)
+
+    starts_on = datetime.date(2026, 9, 1)
+    ends_on = datetime.date(2027, 8, 31)
+
+
+class OrderFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Order
+
+    kind = OrderKind.GRANT
+    reason = "Expérimentation"
+    placed_at = factory.LazyFunction(timezone.now)
+    collectivity = factory.LazyFunction(lambda: Collectivity.objects.get(schema_name=connection.schema_name))
+
+
+class OrderLineFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = OrderLine
+
+    order = factory.SubFactory(OrderFactory)
+    product = factory.SubFactory(ProductFactory)
+    school_year = factory.SubFactory(SchoolYearFactory)
+    quantity = 10
+
+
+class SourceFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Source
+
+    order_line = factory.SubFactory(OrderLineFactory)
+    collectivity = factory.SelfAttribute("order_line.order.collectivity")
+    product = factory.SelfAttribute("order_line.product")
+    last_day = factory.SelfAttribute("order_line.school_year.ends_on")
+
+
+class PoolFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Pool
+
+    name = factory.Sequence(lambda n: f"Lot {n}")
+    capacity = 10
+    source = factory.SubFactory(SourceFactory, order_line__quantity=factory.SelfAttribute("...capacity"))
+    opened_at = factory.LazyFunction(timezone.now)
+
+
+class KeyFactory(factory.django.DjangoModelFactory):
+    """An issued key. `code`: the twelve symbols, drawn where none are given."""
+
+    class Meta:
+        model = ActivationKey
+        exclude = ("code",)
+
+    code = factory.LazyFunction(keys.generate)
+    source = factory.SubFactory(SourceFactory)
+    school = factory.SubFactory("tests.factories.schools.SchoolFactory")
+    prefix = "NIMES"
+    units = 3
+    issued_at = factory.LazyFunction(timezone.now)
+    sealed_code = factory.LazyAttribute(lambda key: sealing.seal(key.code).code)
+    sealed_under = factory.LazyFunction(sealing.current)
