@@ -64,7 +64,7 @@ def candidates(code: str) -> list[bytes]:
     return [cipher.encrypt(code.encode("ascii"), None) for cipher in _keys().values()]
 
 
-def unseal(sealed: bytes, under: int) -> str:
+def unseal(sealed: bytes | memoryview, under: int) -> str:
     """Return the twelve symbols. Raises `Unsealable`."""
     try:
         return _keys()[under].decrypt(bytes(sealed), None).decode("ascii")

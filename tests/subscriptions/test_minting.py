@@ -1,0 +1,86 @@
+"""Keys made in bulk: in order, sealed, unique across all tenants, with few statements."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from licensing.subscriptions import keys, minting, operations, queries, sealing
+from licensing.subscriptions.models import ActivationKey
+from tests.conftest import TERM
+from tests.factories.licensing import KeyFactory, SourceFactory
+from tests.factories.schools import SchoolFactory
+
+
+@pytest.fixture
+def source(nimes):
+    return SourceFactory()
+
+
+def test_keys_come_in_the_order_of_the_demands(source):
+    first, second = SchoolFactory(), SchoolFactory()
+    numbers = minting.mint(
+        source=source, prefix="NIMES", demands=[(second.uai, 3, True), (first.uai, 5, False)], at=TERM
+    )
+    made = ActivationKey.objects.in_bulk(numbers)
+    assert [(made[n].school_id, made[n].units, made[n].exposed_at) for n in numbers] == [
+        (second.uai, 3, TERM),
+        (first.uai, 5, None),
+    ]
+    assert {key.issued_at for key in made.values()} == {TERM}
+
+
+def test_what_is_stored_opens_to_a_key_that_redeems(source):
+    [number] = minting.mint(source=source, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
+    key = ActivationKey.objects.get(pk=number)
+    shown = queries.key_display(key)
+    assert shown.startswith("NIMES-")
+    assert sealing.seal(keys.parse(shown)).code == bytes(key.sealed_code)
+
+
+def test_nothing_asked_nothing_made(source, django_assert_num_queries):
+    with django_assert_num_queries(2):  # a savepoint and its release
+        assert minting.mint(source=source, prefix="NIMES", demands=[], at=TERM) == []
+
+
+def test_the_number_of_statements_does_not_grow(source, django_assert_max_num_queries):
+    school = SchoolFactory()
+    with django_assert_max_num_queries(6):
+        assert len(minting.mint(source=source, prefix="NIMES", demands=[(school.uai, 1, False)] * 500, at=TERM)) == 500
+
+
+def test_a_code_that_exists_is_drawn_again(source, monkeypatch):
+    taken, other = keys.generate(), keys.generate()
+    KeyFactory(code=taken, source=source)
+    draws = iter([taken, other])
+    monkeypatch.setattr(keys, "generate", lambda: next(draws))
+    [number] = minting.mint(source=source, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
+    assert keys.parse(queries.key_display(ActivationKey.objects.get(pk=number))) == other
+
+
+def test_a_code_that_exists_under_an_older_sealing_key_is_drawn_again(source, monkeypatch, settings):
+    taken, other = keys.generate(), keys.generate()
+    KeyFactory(code=taken, source=source)
+    settings.SEALING_KEYS = ["2:" + base64.b64encode(b"n" * 64).decode(), *settings.SEALING_KEYS]
+    draws = iter([taken, other])
+    monkeypatch.setattr(keys, "generate", lambda: next(draws))
+    [number] = minting.mint(source=source, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
+    key = ActivationKey.objects.get(pk=number)
+    assert (keys.parse(queries.key_display(key)), key.sealed_under) == (other, 2)
+
+
+def test_a_generator_that_repeats_itself_is_heard(source, monkeypatch):
+    taken = keys.generate()
+    KeyFactory(code=taken, source=source)
+    monkeypatch.setattr(keys, "generate", lambda: taken)
+    with pytest.raises(minting.CodesExhausted):
+        minting.mint(source=source, prefix="NIMES", demands=[(SchoolFactory().uai, 1, False)], at=TERM)
+    assert ActivationKey.objects.count() == 1
+
+
+def test_an_unredeemed_key_grows(source):
+    key = KeyFactory(source=source, units=3)
+    operations.grow(key=key, units=2, at=TERM)
+    key.refresh_from_db()
+    assert key.units == 5
