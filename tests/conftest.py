@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 
 from tenants.models import Collectivity, Domain, Kind
@@ -35,6 +35,40 @@ def django_db_setup(django_db_setup, django_db_blocker):
             with connection.cursor() as cursor:
                 cursor.execute(f"CREATE SCHEMA c_{slug}")
             call_command("migrate_schemas", schema_name=f"c_{slug}", verbosity=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_what_tests_fill)
+        yield
+
+
+#: What a test that commits must find again afterwards: the two collectivities, and what migrations wrote.
+KEPT = ("django_migrations", "django_content_type", "auth_permission", "tenants_collectivity", "tenants_domain")
+
+
+def _empty_what_tests_fill(self) -> None:
+    """Empty the tables of the public schema and of the collectivities after a test that really commits.
+
+    In place of Django's flush, which knows one schema only and fails on the tenants' keys into the public one.
+    Every name is qualified: whatever schema the test left entered does not matter.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> ALL(%s)",
+            [list(KEPT)],
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        # Most are empty, and asking is far cheaper than truncating.
+        cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in tables))  # noqa: S608 - names read from the catalogue
+        if filled := [name for (name,) in cursor.fetchall()]:
+            cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep the races in one worker: each opens dozens of connections."""
+    for item in items:
+        if "committing" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("races"))
 
 
 @pytest.fixture
@@ -50,6 +84,17 @@ def gard(db):
     """The other collectivity; not entered."""
     with schema_context("public"):
         return Collectivity.objects.get(slug="gard")
+
+
+@pytest.fixture
+def committing(transactional_db):
+    """The same collectivity as `nimes`, entered, in a test whose commits are real: for races and for workers.
+
+    Threads start in the public schema with a connection of their own: `tests.races.at_once` enters and closes them.
+    """
+    collectivity = Collectivity.objects.get(slug="nimes")
+    with tenant_context(collectivity):
+        yield collectivity
 
 
 class HostClient(Client):
