@@ -1,0 +1,17 @@
+"""Absolute addresses, for what is written outside a request: e-mails, command output, exports."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+
+def absolute(host: str, path: str = "/") -> str:
+    """Return the address of `path` at `host`, with the scheme and the port that people reach the site by."""
+    scheme = "https" if settings.SECURE else "http"
+    port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
+    return f"{scheme}://{host}{port}/{path.removeprefix('/')}"
+
+
+def portal_url(path: str = "/") -> str:
+    """Return the absolute address of a page of the portal."""
+    return absolute(settings.BASE_DOMAIN, path)

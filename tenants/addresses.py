@@ -1,0 +1,24 @@
+"""Absolute addresses of the portal and of the collectivities' offices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from web.addresses import absolute, portal_url
+
+if TYPE_CHECKING:
+    from tenants.models import Collectivity
+
+__all__ = ["office_host", "office_url", "portal_url"]
+
+
+def office_host(slug: str) -> str:
+    """Return the host name of the office called `slug`."""
+    return f"{slug}.{settings.BASE_DOMAIN}"
+
+
+def office_url(collectivity: Collectivity, path: str = "/") -> str:
+    """Return the absolute address of a page of a collectivity's office."""
+    return absolute(office_host(collectivity.slug), path)
