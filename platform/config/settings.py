@@ -227,15 +227,20 @@ USE_I18N = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-STATICFILES_DIRS = [
-    ("tabler", ROOT / "node_modules" / "@tabler" / "core" / "dist"),
-    ("htmx", ROOT / "node_modules" / "htmx.org" / "dist"),
-]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "web.assets.PackagedAssets"]
+# Prefix under STATIC_URL → folder of an npm package, and the files of it that pages ask for.
+PACKAGED_ASSETS: dict[str, tuple[Path, tuple[str, ...]]] = {
+    "tabler": (ROOT / "node_modules" / "@tabler" / "core" / "dist", ("css/tabler.min.css",)),
+    "htmx": (ROOT / "node_modules" / "htmx.org" / "dist", ("htmx.min.js",)),
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {
+        # On a server `collectstatic` hashes and compresses; elsewhere files are served from where they lie.
+        "BACKEND": "web.assets.HashedAssets" if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = not PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 

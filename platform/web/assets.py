@@ -1,0 +1,58 @@
+"""What the browser is served from packages of the npm registry: the files named here, and nothing else of theirs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import BaseFinder
+from django.core.files.storage import FileSystemStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SOURCE_MAP = re.compile(r"sourceMappingURL")
+
+
+class PackagedAssets(BaseFinder):
+    """Finds the files that `settings.PACKAGED_ASSETS` names, under the prefix it gives them.
+
+    A folder in `STATICFILES_DIRS` would serve, hash and compress some forty megabytes that no page asks for.
+    """
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        self.packages: list[tuple[FileSystemStorage, tuple[str, ...]]] = []
+        for prefix, (folder, names) in settings.PACKAGED_ASSETS.items():
+            storage = FileSystemStorage(location=folder)
+            storage.prefix = prefix  # type: ignore[attr-defined]
+            self.packages.append((storage, names))
+
+    def check(self, **_kwargs: Any) -> list[Any]:
+        """Report nothing: the files may be installed after the code was checked."""
+        return []
+
+    def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> str | list[str] | None:  # type: ignore[override] # noqa: FBT001, FBT002
+        """Return where the file of that address lies on the disk, or nothing."""
+        for storage, names in self.packages:
+            name = path.removeprefix(f"{storage.prefix}/")  # type: ignore[attr-defined]
+            if name != path and name in names and storage.exists(name):
+                return [storage.path(name)] if find_all else storage.path(name)
+        return [] if find_all else None
+
+    def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
+        """Return every file that is served, with the storage that holds it."""
+        for storage, names in self.packages:
+            for name in names:
+                yield name, storage
+
+
+class HashedAssets(CompressedManifestStaticFilesStorage):
+    """WhiteNoise's storage, with the pointers to source maps left out: the maps themselves are not served."""
+
+    def url_converter(self, name: str, hashed_files: Any, template: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return what rewrites the addresses inside a file; a source map's address becomes nothing."""
+        if template is not None and SOURCE_MAP.search(template):
+            return lambda _match: ""
+        return super().url_converter(name, hashed_files, template, *args, **kwargs)

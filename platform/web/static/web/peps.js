@@ -1,0 +1,43 @@
+// What every page does beyond HTML. All of it is comfort: without scripts each form and link works as it is.
+"use strict";
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.querySelector('meta[name="csrf-token"]');
+  if (token) event.detail.headers["X-CSRFToken"] = token.content;
+});
+
+// An answer that cannot be shown must not pass in silence.
+function tell(sentence) {
+  const place = document.getElementById("messages");
+  if (!place) return;
+  const box = document.createElement("div");
+  box.className = "alert alert-danger";
+  box.setAttribute("role", "alert");
+  box.textContent = sentence;
+  place.replaceChildren(box);
+  box.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  if (status === 403) tell("Cette action n’est pas permise, ou la page est ouverte depuis trop longtemps. Rien n’a été modifié : rechargez la page et recommencez.");
+  else if (status === 429) tell("Trop d’essais à la suite. Rien n’a été modifié : patientez quelques minutes.");
+  else tell("Le serveur n’a pas pu répondre. Rechargez la page pour voir ce qui a été enregistré.");
+});
+document.addEventListener("htmx:sendError", () => {
+  tell("La connexion est coupée. Vérifiez votre accès à Internet, puis recommencez.");
+});
+
+// Menus made of <details> close on Escape and on a click elsewhere.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.burger[open]")) {
+    menu.removeAttribute("open");
+    menu.querySelector("summary").focus();
+  }
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.burger[open]")) {
+    if (!menu.contains(event.target)) menu.removeAttribute("open");
+  }
+});

@@ -1,0 +1,66 @@
+"""What the frame of a page asks for: the office's menu, as the member's roles have it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django import template
+from django.urls import NoReverseMatch, resolve, reverse
+
+from web.access import policy_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+register = template.Library()
+
+OFFICE = (
+    ("home", "Accueil"),
+    ("pools:lots", "Lots"),
+    ("pools:allocations", "Attributions"),
+    ("imports:list", "Imports"),
+    ("remit:list", "Écoles"),
+    ("messages:list", "Messages"),
+    ("members:list", "Membres"),
+    ("office_settings", "Réglages"),
+    ("journal", "Journal"),
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the menu; `current`: the page that is open lies under it."""
+
+    url: str
+    label: str
+    current: bool
+
+
+@functools.cache
+def _doors() -> tuple[tuple[str, str, frozenset[str]], ...]:
+    """Return address, label and roles of each page of the menu. The roles are those of the page's own policy."""
+    doors = []
+    for name, label in OFFICE:
+        try:
+            url = reverse(name, urlconf="config.urls_tenant")
+        except NoReverseMatch:
+            continue
+        policy = policy_of(resolve(url, urlconf="config.urls_tenant").func)
+        doors.append((url, label, frozenset(getattr(policy, "roles", ()))))
+    return tuple(doors)
+
+
+@register.simple_tag
+def office_menu(request: HttpRequest) -> list[Entry]:
+    """Return the pages that the member may open; nothing for whoever is not let in."""
+    member = getattr(request, "member", None)
+    if member is None:
+        return []
+    held = set(member.roles)
+    return [
+        Entry(url, label, current=request.path == url or (url != "/" and request.path.startswith(url)))
+        for url, label, roles in _doors()
+        if not roles or roles & held
+    ]
