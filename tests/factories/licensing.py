@@ -21,7 +21,7 @@ class ProductFactory(factory.django.DjangoModelFactory):
         model = Product
         django_get_or_create = ("code",)
 
-    code = "licence"
+    code = "licence-tous-niveaux"
     name = "Licence Pep's TOUS NIVEAUX"
 
 

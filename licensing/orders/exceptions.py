@@ -1,0 +1,21 @@
+"""What an order can be refused for."""
+
+from __future__ import annotations
+
+from licensing.exceptions import Refused
+
+
+class UnknownCollectivity(Refused):
+    code = "unknown_collectivity"
+
+
+class BadQuantity(Refused):
+    code = "bad_quantity"
+
+
+class NoReason(Refused):
+    code = "no_reason"
+
+
+class NameTooLong(Refused):
+    code = "name_too_long"

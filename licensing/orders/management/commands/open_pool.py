@@ -1,0 +1,61 @@
+"""`manage.py open_pool`: give a collectivity a lot of licences."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from licensing.exceptions import Refused
+from licensing.orders import operations
+from web import typography
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+class Command(BaseCommand):
+    help = "Ouvre un lot de licences pour une collectivité : une ligne de commande de l'exploitant, avec son motif."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--collectivity", required=True, metavar="SLUG", help="l'adresse du bureau, p. ex. nimes")
+        parser.add_argument("--licences", required=True, type=int, metavar="N")
+        parser.add_argument("--reason", required=True, metavar="TEXTE", help="pourquoi ces licences sont données")
+        parser.add_argument("--name", default="", help="le nom du lot, tel que la collectivité le lira")
+        parser.add_argument("--json", action="store_true", help="répond en JSON, pour un programme")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            collectivity = operations.collectivity_of(options["collectivity"])
+            pool = operations.grant(
+                collectivity=collectivity,
+                licences=options["licences"],
+                reason=options["reason"],
+                name=options["name"],
+                by=None,
+                at=timezone.now(),
+            )
+        except Refused as refusal:
+            raise CommandError(str(refusal)) from refusal
+        last_day = pool.source.last_day
+        if options["json"]:
+            self.stdout.write(
+                json.dumps(
+                    {
+                        "collectivity": collectivity.slug,
+                        "pool": pool.pk,
+                        "name": pool.name,
+                        "licences": pool.capacity,
+                        "order": pool.source.order_line.order_id,
+                        "last_day": last_day.isoformat(),
+                    },
+                    ensure_ascii=False,
+                )
+            )
+            return
+        self.stdout.write(
+            f"Lot n° {pool.pk} « {pool.name} » ouvert pour {collectivity.name} : "
+            f"{typography.plural(pool.capacity, 'licence')}, jusqu'au {typography.day(last_day)} inclus."
+        )

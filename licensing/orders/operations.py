@@ -1,0 +1,89 @@
+"""What opens pools of licences: for now, the operator's grants.
+
+A grant is an order with its line, like any other: no unit exists without an order line, and each says why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django_tenants.utils import tenant_context
+
+from collectivities import audit
+from licensing.catalogue.operations import current_school_year, day_in_france, licence
+from licensing.orders.exceptions import BadQuantity, NameTooLong, NoReason, UnknownCollectivity
+from licensing.orders.models import Order, OrderKind, OrderLine
+from licensing.pools.models import Pool
+from licensing.subscriptions.models import Source
+from tenants.models import Collectivity
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.catalogue.models import SchoolYear
+
+#: There are some 350,000 classes from CP to CM2 in the country: more than that is a slip of the finger.
+MOST = 1_000_000
+_NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's documented access to fields
+
+
+def collectivity_of(slug: str) -> Collectivity:
+    """Return the collectivity whose office is at `slug`. Raises `UnknownCollectivity`, naming those that exist."""
+    found: Collectivity | None = Collectivity.objects.filter(slug=slug.strip().lower()).first()
+    if found is None:
+        known = ", ".join(Collectivity.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "aucune"
+        raise UnknownCollectivity(f"Aucune collectivité n'a son bureau à « {slug} ». Collectivités ouvertes : {known}.")
+    return found
+
+
+@transaction.atomic
+def grant(
+    *,
+    collectivity: Collectivity,
+    licences: int,
+    reason: str,
+    name: str = "",
+    by: User | None,
+    at: datetime.datetime,
+    school_year: SchoolYear | None = None,
+) -> Pool:
+    """Give a collectivity so many licences: order, line, source and, in its schema, the pool, all or nothing.
+
+    `school_year`: the one that `at` falls in where none is given. Returns the pool. Raises `BadQuantity`,
+    `NoReason` or `NameTooLong`, having changed nothing.
+    """
+    reason, name = reason.strip(), name.strip()
+    if not 0 < licences <= MOST:
+        raise BadQuantity(
+            f"Un lot compte de 1 à {typography.number(MOST)} licences ; "
+            f"vous en avez demandé {typography.number(licences)}."
+        )
+    if not reason:
+        raise NoReason("Indiquez le motif de cette dotation : il reste inscrit sur la ligne de commande.")
+    if len(name) > _NAME_LENGTH:
+        raise NameTooLong(f"Le nom d'un lot compte {_NAME_LENGTH} caractères au plus ; celui-ci en a {len(name)}.")
+    year = school_year or current_school_year(day_in_france(at))
+    order = Order.objects.create(
+        kind=OrderKind.GRANT, collectivity=collectivity, reason=reason, placed_at=at, placed_by=by
+    )
+    line = OrderLine.objects.create(order=order, product=licence(), school_year=year, quantity=licences)
+    source = Source.objects.create(
+        order_line=line, collectivity=collectivity, product=line.product, last_day=year.ends_on
+    )
+    with tenant_context(collectivity):
+        pool = Pool.objects.create(
+            source=source, name=name or f"Dotation {year} (commande n° {order.pk})", capacity=licences, opened_at=at
+        )
+        audit.record(
+            action="pool.opened",
+            by=by,
+            at=at,
+            object_type="pool",
+            object_id=pool.pk,
+            summary=f"Lot « {pool.name} » ouvert : {typography.plural(licences, 'licence')}, "
+            f"jusqu'au {typography.day(year.ends_on)} inclus. Motif : {reason}",
+        )
+    return pool

@@ -1,0 +1,42 @@
+"""Numbers, counts and dates as French readers expect them. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime
+
+NARROW_SPACE = "\u202f"
+NO_BREAK_SPACE = "\u00a0"
+
+MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
+
+
+def number(value: int) -> str:
+    """Return 12345 as « 12 345 », with narrow spaces that do not break."""
+    return f"{value:,}".replace(",", NARROW_SPACE)
+
+
+def plural(count: int, singular: str, plural_form: str = "") -> str:
+    """Return « 1 licence », « 3 licences »: in French, 0 and 1 are singular. The number does not part from its noun."""
+    noun = singular if abs(count) <= 1 else plural_form or f"{singular}s"
+    return f"{number(count)}{NO_BREAK_SPACE}{noun}"
+
+
+def day(value: datetime.date) -> str:
+    """Return « 31 août 2027 », « 1er septembre 2026 »."""
+    return f"{'1er' if value.day == 1 else value.day}{NO_BREAK_SPACE}{MONTHS[value.month - 1]} {value.year}"

@@ -1,0 +1,38 @@
+"""A school year ends on 31 August inclusive, in France."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from licensing.catalogue.models import SchoolYear
+from licensing.catalogue.operations import current_school_year, day_in_france, licence
+
+
+@pytest.mark.parametrize(
+    ("day", "last"),
+    [
+        (datetime.date(2026, 9, 1), datetime.date(2027, 8, 31)),
+        (datetime.date(2026, 11, 24), datetime.date(2027, 8, 31)),
+        (datetime.date(2027, 1, 1), datetime.date(2027, 8, 31)),
+        (datetime.date(2027, 8, 31), datetime.date(2027, 8, 31)),
+        (datetime.date(2027, 9, 1), datetime.date(2028, 8, 31)),
+    ],
+)
+def test_the_school_year_of_a_day(db, day, last):
+    year = current_school_year(day)
+    assert year.ends_on == last
+    assert year.starts_on == last.replace(year=last.year - 1, month=9, day=1)
+
+
+def test_asking_twice_makes_one(db):
+    assert current_school_year(datetime.date(2026, 9, 1)) == current_school_year(datetime.date(2027, 8, 31))
+    assert SchoolYear.objects.count() == 1
+    assert licence() == licence()
+
+
+def test_the_last_day_ends_at_midnight_in_paris():
+    # 22:30 UTC on 31 August is half past midnight on 1 September in Paris.
+    assert day_in_france(datetime.datetime(2027, 8, 31, 22, 30, tzinfo=datetime.UTC)) == datetime.date(2027, 9, 1)
+    assert day_in_france(datetime.datetime(2027, 8, 31, 21, 30, tzinfo=datetime.UTC)) == datetime.date(2027, 8, 31)
