@@ -12,12 +12,26 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 
 
 class Fold(Func):
-    """`public.fold`: lower case, no accents, single spaces."""
+    """`public.fold`: lower case, no accents, single spaces. `schools.folding.fold` is the same in Python."""
 
     function = "public.fold"
+    output_field = models.TextField()
+
+
+class Searchable(Func):
+    """What a search looks into: folded, « st » and « ste » written out, a space before the first word as well.
+
+    So that `LIKE '% word%'` finds the words that begin with it, wherever they stand, through the trigram index.
+    """
+
+    template = (
+        "regexp_replace(regexp_replace(' ' || public.fold(%(expressions)s), '\\mst\\M', 'saint', 'g'),"
+        " '\\mste\\M', 'sainte', 'g')"
+    )
     output_field = models.TextField()
 
 
@@ -59,7 +73,7 @@ class School(models.Model):
     closed_at = models.DateTimeField("fermé le", null=True, blank=True)
 
     search_text = models.GeneratedField(
-        expression=Fold(
+        expression=Searchable(
             Concat(F("name"), Value(" "), F("commune"), Value(" "), F("postal_code"), Value(" "), F("uai"))
         ),
         output_field=models.TextField(),
@@ -74,6 +88,9 @@ class School(models.Model):
         verbose_name = "établissement"
         indexes: ClassVar = [
             GinIndex(OpClass(F("search_text"), "public.gin_trgm_ops"), name="school_search"),
+            # The order of every list of schools: the open ones first, then by name. A search for a word that half the
+            # schools have walks it and stops after twenty.
+            models.Index(F("closed_at").asc(nulls_first=True), "name_folded", "uai", name="school_order"),
             models.Index(name="school_commune", fields=["commune_code"]),
             models.Index(name="school_postal_code", fields=["postal_code"]),
         ]
@@ -87,6 +104,32 @@ class School(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.commune})"
+
+
+class DirectorySync(models.Model):
+    """One synchronisation that went through: what it read, what it changed."""
+
+    at = models.DateTimeField("date")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="lancée par", on_delete=models.PROTECT, null=True, blank=True
+    )
+    file_name = models.CharField("fichier", max_length=255)
+    full = models.BooleanField("fichier complet")
+    rows = models.PositiveIntegerField("lignes lues")
+    added = models.PositiveIntegerField("ajoutés")
+    changed = models.PositiveIntegerField("modifiés")
+    closed = models.PositiveIntegerField("fermés")
+    reopened = models.PositiveIntegerField("rouverts")
+    unchanged = models.PositiveIntegerField("inchangés")
+    refused = models.PositiveIntegerField("lignes refusées")
+
+    class Meta:
+        verbose_name = "synchronisation de l'annuaire"
+        verbose_name_plural = "synchronisations de l'annuaire"
+        indexes: ClassVar = [models.Index(name="directory_sync_at", fields=["-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.file_name}, {timezone.localtime(self.at):%d/%m/%Y à %H:%M}"
 
 
 class Verification(models.TextChoices):

@@ -1,0 +1,22 @@
+"""The two folds, ours and the database's, are one."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from schools.folding import fold, words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["École Élémentaire", "L'Haÿ-les-Roses", "  Sacré-Cœur  n° 2 ", "Æquoreum", "STRAßE", "Łódź", "…", "ÎLE D'ÿEU"],
+)
+def test_python_folds_as_the_database_does(db, text):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT public.fold(%s)", [text])
+        assert cursor.fetchone() == (fold(text),)
+
+
+def test_saints_are_written_out():
+    assert words("St-Exupéry, Ste Anne et saint-exupéry") == ["saint", "exupery", "sainte", "anne", "et"]

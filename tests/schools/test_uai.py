@@ -1,0 +1,82 @@
+"""The UAI: what its letter catches, and what is repaired."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schools import uai
+
+DIGITS = st.from_regex(r"[0-9]{7}", fullmatch=True)
+
+
+def test_the_letter_of_real_codes():
+    assert [uai.check_letter(digits) for digits in ("0311131", "0940176", "9710003")] == ["L", "F", "B"]
+
+
+@pytest.mark.parametrize("digits", ["", "031113", "03111311", "031113L", "٠٣١١١٣١"])
+def test_only_seven_digits_have_a_letter(digits):
+    with pytest.raises(ValueError, match="Seven digits"):
+        uai.check_letter(digits)
+
+
+@given(DIGITS, st.integers(0, 6), st.integers(1, 9))
+def test_every_wrong_digit_is_caught(digits, place, shift):
+    wrong = digits[:place] + str((int(digits[place]) + shift) % 10) + digits[place + 1 :]
+    assert not uai.is_valid(wrong + uai.check_letter(digits))
+
+
+@given(DIGITS, st.integers(0, 5))
+def test_every_swap_of_neighbours_is_caught(digits, place):
+    swapped = digits[:place] + digits[place + 1] + digits[place] + digits[place + 2 :]
+    assert uai.is_valid(swapped + uai.check_letter(digits)) == (swapped == digits)
+
+
+@given(DIGITS)
+def test_a_valid_code_is_left_as_it_is(digits):
+    code = digits + uai.check_letter(digits)
+    assert uai.normalise(code) == code
+    assert uai.normalise(f" {code[:3]} {code[3:7]}-{code[7].lower()}\u00a0") == code
+    assert uai.fault(code) == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("0311131l", "0311131L"),
+        ("311131L", "0311131L"),  # Excel ate the zero
+        ("10001w", "0010001W"),  # and two of them
+        ("O311131L", "0311131L"),  # an O for a zero
+        ("03lll3lL", "0311131L"),  # an L for each one
+        ("'0311131L", "0311131L"),  # the apostrophe that keeps Excel from counting
+        ("031.1131.L", "0311131L"),
+        ("0311131L", "0311131L"),
+    ],
+)
+def test_what_has_one_repair_is_repaired(typed, meant):
+    assert uai.normalise(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "311131M", "0311131", "1L", "971000B", "École Jean Jaurès", "0311131LL"])
+def test_what_has_not_is_left_for_a_person(typed):
+    assert not uai.is_valid(uai.normalise(typed))
+    assert uai.fault(typed)
+
+
+@given(st.text())
+def test_any_text_has_an_answer(text):
+    assert uai.is_valid(uai.normalise(text)) == (uai.fault(text) == "")
+
+
+def test_the_fault_is_named():
+    assert "manque" in uai.fault(" ")
+    assert "faute de frappe" in uai.fault("0311131M")
+    assert "dernière lettre" in uai.fault("0311131")
+    assert "n'est pas un UAI" in uai.fault("Jean Jaurès")
+
+
+def test_several_codes_in_one_cell():
+    assert uai.find("0311131l, 0940176F / 0311131L") == ["0311131L", "0940176F"]
+    assert uai.find("École Jean Jaurès (0940176f)") == ["0940176F"]
+    assert uai.find("École Jean Jaurès") == []
