@@ -199,8 +199,12 @@ ACCOUNT_PREVENT_ENUMERATION = True
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+# Seconds between two signs of life of a worker; after three that are missing, its jobs are given to others.
+JOBS_HEARTBEAT = env.number("JOBS_HEARTBEAT", 10)
 
 # --- E-mail ---------------------------------------------------------------------------------------------------------
+# Seconds for which a worker holds the messages it is sending: more than a server may take over one of them.
+MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
 MAILERS = {
     "default": {

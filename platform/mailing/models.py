@@ -2,14 +2,19 @@
 
 The table stands in the public schema (mail about accounts) and in each tenant's (mail about keys). A message holds
 no text: it is rendered by the app that owns its kind when it is sent, so that no key ever rests here.
+
+Written by `operations` (what is asked for) and `claims` (what becomes of it) alone.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
+
+if TYPE_CHECKING:
+    import datetime
 
 
 class MessageState(models.TextChoices):
@@ -23,39 +28,86 @@ class MessageState(models.TextChoices):
     CANCELLED = "cancelled", "Annulé"
 
 
+#: Still to be sent, now or later.
+PENDING = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)
+#: Never arrived, and never will without a hand.
+LOST = (MessageState.BOUNCED, MessageState.FAILED)
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def pending(self) -> Self:
+        return self.filter(state__in=PENDING)
+
+    def lost(self) -> Self:
+        return self.filter(state__in=LOST)
+
+    def unclaimed_at(self, moment: datetime.datetime) -> Self:
+        """Return the pending messages that no worker is sending: what was claimed is so until its lease ends."""
+        return self.pending().exclude(state=MessageState.SENDING, lease_until__gt=moment)
+
+    def due_at(self, moment: datetime.datetime) -> Self:
+        return self.unclaimed_at(moment).filter(due_at__lte=moment)
+
+
 class Message(models.Model):
     """One e-mail to one address."""
 
     kind = models.CharField(max_length=40)
     recipient = models.EmailField("destinataire")
-    # What it is about, for those who list the messages of a thing; the renderer reads `context`.
+    # What it is about: for those who list the messages of a thing, and in words for those who look for it.
     topic = models.CharField(max_length=40, blank=True)
     topic_id = models.BigIntegerField(null=True)
+    about = models.CharField("objet", max_length=300, blank=True)
+    # What the renderer needs besides the topic. Never a key.
     context = models.JSONField(default=dict)
     state = models.CharField("état", max_length=10, choices=MessageState, default=MessageState.QUEUED)
     created_at = models.DateTimeField("créé le")
     # Not before: the date chosen by the sender, then the next attempt of a deferred message.
     due_at = models.DateTimeField("à envoyer le")
+    # How often a server answered about this message.
     attempts = models.PositiveSmallIntegerField("tentatives", default=0)
-    # While `sending`: until when the claim of the worker holds.
+    # While `sending`: until when the claim of a worker holds. It is also the claim's name: who lost it writes no more.
     lease_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField("envoyé le", null=True)
     message_id = models.CharField("Message-ID", max_length=255, blank=True)
     reason = models.TextField("motif", blank=True)
 
+    objects = MessageQuerySet.as_manager()
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                name="message_sending_has_a_lease",
-                condition=Q(state="sending", lease_until__isnull=False) | ~Q(state="sending"),
+                name="message_has_a_lease_while_sending",
+                condition=Q(state="sending", lease_until__isnull=False)
+                | (~Q(state="sending") & Q(lease_until__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="message_sent_says_when",
+                condition=~Q(state__in=["sent", "delivered"]) | Q(sent_at__isnull=False),
             ),
         ]
         indexes: ClassVar = [
             models.Index(
-                name="message_due", fields=["due_at"], condition=Q(state__in=["queued", "deferred", "sending"])
+                name="message_due", fields=["due_at", "id"], condition=Q(state__in=["queued", "deferred", "sending"])
             ),
             models.Index(name="message_topic", fields=["topic", "topic_id"]),
+            models.Index(name="message_state", fields=["state", "-id"]),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} → {self.recipient}"
+
+    @property
+    def label(self) -> str:
+        """What the office calls this kind of message."""
+        from mailing import kinds  # noqa: PLC0415 - kinds speaks of messages
+
+        return kinds.label(self.kind)
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in PENDING
+
+    @property
+    def is_lost(self) -> bool:
+        return self.state in LOST

@@ -1,0 +1,42 @@
+"""`manage.py worker`: run the queued jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from jobs import worker
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class Command(BaseCommand):
+    """Runs jobs until it is told to stop. Several may run, on one machine or on many."""
+
+    help = "Run the queued jobs: e-mails, imports, what other jobs cause. SIGTERM lets those at work finish."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Say how many jobs at once, which, and until when."""
+        parser.add_argument("--concurrency", type=int, default=4, help="jobs at the same time (4)")
+        parser.add_argument("--queues", default="", help="only these queues, with commas between: mail,default (all)")
+        parser.add_argument("--until-idle", action="store_true", help="end when no job is due any more")
+        parser.add_argument(
+            "--give-up-after", type=float, default=300.0, help="seconds without a database before it ends (300)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run. Ends with an error when the database does not come back."""
+        if options["concurrency"] < 1:
+            raise CommandError("--concurrency must be at least 1.")
+        queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]
+        try:
+            worker.run(
+                concurrency=options["concurrency"],
+                queues=queues or None,
+                until_idle=options["until_idle"],
+                give_up_after=options["give_up_after"],
+            )
+        except worker.GaveUp as end:
+            raise CommandError(str(end)) from end

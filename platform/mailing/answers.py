@@ -1,0 +1,98 @@
+"""What a server's answer means, in a sentence for the people of the office. Pure.
+
+Servers word their answers as they like; the enhanced code (RFC 3463) is the part they agree on, and the basic code
+says the rest. The answer itself follows the sentence: it is what a mail administrator will ask for.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import NamedTuple
+
+_ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+
+#: By enhanced code, without its class (4 or 5), which says only whether to try again.
+_MEANINGS = {
+    "1.1": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
+    "1.2": "Le domaine de cette adresse n'existe pas : corrigez-la et renvoyez le message.",
+    "1.3": "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
+    "1.6": "Cette boîte a déménagé : demandez sa nouvelle adresse à l'établissement.",
+    "1.8": "Le serveur du destinataire refuse l'adresse de l'expéditeur : prévenez l'assistance.",
+    "1.10": "Le domaine de cette adresse ne reçoit pas d'e-mails : corrigez-la et renvoyez le message.",
+    "2.0": "La boîte du destinataire ne reçoit pas de messages.",
+    "2.1": "La boîte du destinataire est désactivée : demandez une autre adresse à l'établissement.",
+    "2.2": "La boîte du destinataire est pleine.",
+    "2.3": "Le message est trop grand pour la boîte du destinataire.",
+    "3.4": "Le message est trop grand pour le serveur du destinataire.",
+    "4.1": "Le serveur du destinataire ne répond pas.",
+    "4.4": "Le domaine de cette adresse ne reçoit pas d'e-mails : corrigez-la et renvoyez le message.",
+    "7.1": "Le serveur du destinataire n'accepte pas ce message, par une règle de sécurité ou un filtre antispam.",
+    "7.23": "Le serveur du destinataire ne reconnaît pas l'expéditeur (SPF) : prévenez l'assistance.",
+    "7.25": "Le serveur du destinataire ne reconnaît pas l'expéditeur (DNS inverse) : prévenez l'assistance.",
+    "7.26": "Le serveur du destinataire ne reconnaît pas l'expéditeur (SPF, DKIM) : prévenez l'assistance.",
+}
+_BY_CODE = {
+    421: "Le serveur est momentanément indisponible.",
+    450: "La boîte du destinataire est momentanément indisponible.",
+    451: "Le serveur du destinataire demande de patienter.",
+    452: "Le serveur du destinataire manque de place.",
+    501: "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
+    550: "Le serveur du destinataire refuse cette adresse : vérifiez-la et renvoyez le message.",
+    551: "Cette boîte a déménagé : demandez sa nouvelle adresse à l'établissement.",
+    552: "La boîte du destinataire est pleine.",
+    553: "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
+    554: "Le serveur du destinataire n'accepte pas ce message, par une règle de sécurité ou un filtre antispam.",
+}
+_NO_SUCH_USER = re.compile(r"user unknown|unknown user|no such user|does(?: not|n't) exist|inconnu", re.IGNORECASE)
+
+BAD_ADDRESS = "Cette adresse est mal écrite : corrigez-la et renvoyez le message."
+NOT_COMPOSED = "Le message n'a pas pu être composé, par une erreur de notre fait : prévenez l'assistance."
+GAVE_UP = "Le message a été proposé {attempts} fois, en vain."
+UNREACHABLE = "Notre serveur d'envoi ne répond pas. Rien n'est perdu : un nouvel essai est prévu."
+INTERRUPTED = "La connexion s'est interrompue pendant l'envoi. Un nouvel essai est prévu."
+NOT_LET_IN = "Notre serveur d'envoi refuse la connexion. Rien n'est perdu : un nouvel essai est prévu."
+
+_MINUTES = (5, 15, 30, 60, 120, 240, 480, 480, 480, 480)
+#: With the waits above, two days: what a mail server of the internet does before it gives up.
+ATTEMPTS = len(_MINUTES) + 1
+#: While our own server is away: it is asked often, since it is ours, and for ever, since that is no fault of a message.
+AWAY = datetime.timedelta(minutes=2)
+
+
+class Answer(NamedTuple):
+    """A server's answer: `550` and what it says."""
+
+    code: int
+    text: str
+
+    @property
+    def is_final(self) -> bool:
+        """Whether trying again is useless."""
+        return self.code >= 500  # noqa: PLR2004 - SMTP's own division
+
+
+def read(code: int, text: bytes | str) -> Answer:
+    """Return the answer as text of one line, cut where a server talks too much."""
+    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return Answer(code, " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())[:300])
+
+
+def explain(answer: Answer) -> str:
+    """Return the sentence for an answer, with the answer itself after it."""
+    enhanced = _ENHANCED.search(answer.text)
+    meaning = _MEANINGS.get(enhanced[1].partition(".")[2]) if enhanced else None
+    if meaning is None and _NO_SUCH_USER.search(answer.text):
+        meaning = _MEANINGS["1.1"]
+    if meaning is None:
+        meaning = _BY_CODE.get(answer.code) or (
+            "Le serveur du destinataire a refusé le message."
+            if answer.is_final
+            else "Le serveur du destinataire demande de patienter."
+        )
+    return f"{meaning} Réponse du serveur : {answer.code} {answer.text}".rstrip()
+
+
+def wait(attempts: int) -> datetime.timedelta | None:
+    """Return how long to wait after that many attempts; None: it is time to give up."""
+    return datetime.timedelta(minutes=_MINUTES[attempts - 1]) if attempts < ATTEMPTS else None

@@ -1,0 +1,109 @@
+"""What is asked of the outbox: to send, and not to send.
+
+Each writes to the outbox of the schema that is entered and queues its sending in the same transaction: a commit
+without its e-mail, or an e-mail without its commit, cannot happen.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
+
+from jobs.tasks import defer_several
+from mailing.models import Message, MessageState
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Sequence
+
+#: How many messages a drain job sends before it hands over to the next one.
+MESSAGES_A_JOB = 500
+#: A single message (an account's, a resend) goes before the thousands of an import.
+ALONE_FIRST = 10
+
+_COLUMNS = ("kind", "recipient", "topic", "topic_id", "about", "context", "state", "created_at", "due_at", "attempts",
+            "message_id", "reason")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """A message to be queued with others. `topic` and `topic_id` say what it is about, `about` says it in words."""
+
+    kind: str
+    recipient: str
+    topic: str = ""
+    topic_id: int | None = None
+    about: str = ""
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@transaction.atomic
+def enqueue(
+    *,
+    kind: str,
+    recipient: str,
+    at: datetime.datetime,
+    due_at: datetime.datetime | None = None,
+    topic: str = "",
+    topic_id: int | None = None,
+    about: str = "",
+    context: dict[str, Any] | None = None,
+) -> Message:
+    """Queue one message, to leave at once or at `due_at`, and return it."""
+    message = Message.objects.create(
+        kind=kind,
+        recipient=recipient,
+        topic=topic,
+        topic_id=topic_id,
+        about=about,
+        context=context or {},
+        created_at=at,
+        due_at=max(due_at or at, at),
+    )
+    _defer_drains(1, at=at, due_at=message.due_at, priority=ALONE_FIRST)
+    return message
+
+
+@transaction.atomic
+def enqueue_many(
+    messages: Sequence[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+) -> int:
+    """Queue many messages with one COPY, and a drain job for every five hundred; return how many."""
+    if not messages:
+        return 0
+    leaves_at = max(due_at or at, at)
+    table = connection.ops.quote_name(Message._meta.db_table)  # noqa: SLF001 - documented
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(_COLUMNS)}) FROM STDIN") as rows:
+        for message in messages:
+            context = json.dumps(message.context, cls=DjangoJSONEncoder)
+            rows.write_row(
+                (message.kind, message.recipient, message.topic, message.topic_id, message.about, context,
+                 MessageState.QUEUED.value, at, leaves_at, 0, "", "")
+            )  # fmt: skip
+    _defer_drains(-(-len(messages) // MESSAGES_A_JOB), at=at, due_at=leaves_at)
+    return len(messages)
+
+
+@transaction.atomic
+def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int:
+    """Cancel what is not yet on its way about these things; return how many messages that was.
+
+    A message that a worker holds at this moment is not touched: its renderer has the last word, and raises
+    `kinds.NoLongerDue` when what it speaks of was taken back.
+    """
+    waiting = Message.objects.unclaimed_at(at).filter(topic=topic, topic_id__in=topic_ids)
+    return waiting.update(state=MessageState.CANCELLED, lease_until=None)
+
+
+def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int = 0) -> None:
+    defer_several(
+        "mailing.drain",
+        jobs,
+        schema=connection.schema_name,  # type: ignore[attr-defined]
+        at=due_at if due_at > at else None,
+        priority=priority,
+    )
