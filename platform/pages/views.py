@@ -1,4 +1,4 @@
-"""The homes of the portal and of the office."""
+"""The office's home."""
 
 from __future__ import annotations
 
@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 from django.shortcuts import render
 
 from collectivities.access import office
-from web.access import public_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-
-
-@public_page
-def portal_home(request: HttpRequest) -> HttpResponse:
-    """What Pep's licences are, and where to go from here."""
-    return render(request, "pages/portal_home.html")
 
 
 @office()

@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from web.addresses import portal_url
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
-
-
-def portal_address() -> str:
-    """Return the portal's address with its scheme and port, as an office links to it."""
-    scheme = "https" if settings.SECURE else "http"
-    port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
-    return f"{scheme}://{settings.BASE_DOMAIN}{port}/"
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -22,6 +17,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
     tenant = getattr(request, "tenant", None)
     return {
         "application_url": settings.APPLICATION_URL,
-        "portal_address": portal_address(),
+        "portal_address": portal_url("/"),
         "collectivity": tenant if tenant is not None and tenant.schema_name != "public" else None,
     }

@@ -1,0 +1,53 @@
+"""The portal's pages for visitors: its home, the door to the collectivities' offices, and what is only read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, Value
+from django.shortcuts import render
+from django.views.generic import TemplateView
+
+from schools.models import Fold
+from tenants.addresses import office_url
+from tenants.models import Collectivity
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+SHORTEST_SEARCH = 2
+MOST_OFFICES = 20
+
+
+def read_only(template: str) -> Callable[..., HttpResponse]:
+    """Return the view of a page that says the same to everybody."""
+    return public_page(TemplateView.as_view(template_name=f"pages/{template}.html"))
+
+
+@public_page
+def home(request: HttpRequest) -> HttpResponse:
+    """What Pep's licences are, and where to go from here."""
+    return render(request, "pages/portal_home.html")
+
+
+@public_page
+def office_door(request: HttpRequest) -> HttpResponse:
+    """Show the offices whose name or address answers to what was typed.
+
+    Links and no redirection: the page's form may not lead to another host (`form-action`).
+    """
+    text = " ".join(request.GET.get("q", "").split())
+    searched = len(text) >= SHORTEST_SEARCH
+    found = []
+    if searched:
+        words = Q()
+        for word in text.split()[:8]:
+            words &= Q(folded__contains=Fold(Value(word))) | Q(slug__contains=word.lower())
+        offices = Collectivity.objects.annotate(folded=Fold("name")).filter(words).order_by("folded")[:MOST_OFFICES]
+        found = [
+            {"name": office.name, "kind": office.get_kind_display(), "url": office_url(office)} for office in offices
+        ]
+    return render(request, "pages/office_door.html", {"text": text, "searched": searched, "offices": found})

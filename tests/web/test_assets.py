@@ -1,0 +1,37 @@
+"""What the browser is served: named files only, hashed on a server, nothing that dangles."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+from django.test import override_settings
+
+from web.assets import PackagedAssets
+
+
+def test_named_files_alone_are_served():
+    finder = PackagedAssets()
+    assert finder.find("tabler/css/tabler.min.css")
+    assert finder.find("htmx/htmx.min.js")
+    assert not finder.find("tabler/js/tabler.min.js")
+    assert not finder.find("htmx/../../../manage.py")
+    assert {name for name, _ in finder.list(None)} == {"css/tabler.min.css", "htmx.min.js"}
+
+
+@pytest.mark.parametrize("path", ["web/peps.css", "web/peps.js", "web/icon.svg", "tabler/css/tabler.min.css"])
+def test_what_the_frame_asks_for_is_found(path):
+    assert finders.find(path)
+
+
+def test_collecting_for_a_server_hashes_everything_and_points_to_no_source_map(tmp_path):
+    storages = {"staticfiles": {"BACKEND": "web.assets.HashedAssets"}}
+    with override_settings(STATIC_ROOT=tmp_path, STORAGES=storages):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    hashed = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
+    style = tmp_path / hashed["tabler/css/tabler.min.css"]
+    assert "sourceMappingURL" not in style.read_text()
+    assert style.with_name(style.name + ".br").exists()
+    assert not list((tmp_path / "tabler").rglob("*.map"))

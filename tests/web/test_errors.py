@@ -1,0 +1,44 @@
+"""Error pages: in the dress of the host they happen at, in French, with a next step."""
+
+from __future__ import annotations
+
+from django.template.loader import render_to_string
+from django.test import Client
+
+from tests.conftest import HostClient
+from tests.factories.accounts import UserFactory
+
+
+def test_a_page_that_does_not_exist_at_the_portal(portal):
+    answer = portal.get("/nulle-part/")
+    assert answer.status_code == 404
+    assert "Cette page n’existe pas" in answer.content.decode()
+    assert "Sites du groupe" in answer.content.decode()
+
+
+def test_a_stranger_at_an_office_is_told_whose_account_is_open(office):
+    answer = office("nimes", UserFactory(username="passant")).get("/")
+    assert answer.status_code == 404
+    assert "passant" in answer.content.decode()
+    assert "demandez une invitation" in answer.content.decode()
+
+
+def test_an_office_that_was_never_opened(db):
+    answer = HostClient("nulle-ville.peps.localhost").get("/")
+    assert answer.status_code == 404
+    assert "Aucun bureau n’est ouvert à cette adresse" in answer.content.decode()
+
+
+def test_a_form_without_its_token_is_refused_in_french(db):
+    browser = Client(enforce_csrf_checks=True, HTTP_HOST="peps.localhost")
+    answer = browser.post("/connexion/", {"login": "x", "password": "y"})
+    assert answer.status_code == 403
+    assert "Votre envoi n’a pas été pris en compte" in answer.content.decode()
+
+
+def test_the_page_of_a_breakdown_needs_neither_request_nor_database():
+    assert "Une panne nous empêche de répondre" in render_to_string("500.html")
+
+
+def test_a_request_that_cannot_be_read_gets_a_page(rf):
+    assert "n’a pas été comprise" in render_to_string("400.html")
