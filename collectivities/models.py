@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 
 class Role(models.TextChoices):
@@ -45,10 +46,15 @@ class Member(models.Model):
 
 
 class Invitation(models.Model):
-    """A person asked to join. The token travels in the e-mail alone; its hash is kept."""
+    """A person asked to join.
+
+    The token travels in the e-mail alone: it follows from `nonce` under the site's secret, so that the outbox need not
+    hold it, and what is looked up is its hash.
+    """
 
     email = models.EmailField("adresse e-mail")
     roles = _roles()
+    nonce = models.CharField(max_length=32)
     token_hash = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField("envoyée le")
     expires_at = models.DateTimeField("valable jusqu'au")
@@ -60,6 +66,16 @@ class Invitation(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="invitation_has_known_roles", condition=Q(roles__contained_by=Role.values) & Q(roles__len__gt=0)
+            ),
+            models.CheckConstraint(
+                name="invitation_accepted_or_withdrawn",
+                condition=Q(accepted_at__isnull=True) | Q(withdrawn_at__isnull=True),
+            ),
+            # A second invitation of the same person takes the place of the first.
+            models.UniqueConstraint(
+                Lower("email"),
+                name="invitation_pending_once_a_person",
+                condition=Q(accepted_at__isnull=True, withdrawn_at__isnull=True),
             ),
         ]
 

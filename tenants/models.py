@@ -1,6 +1,7 @@
 """Collectivities: each is a tenant with a PostgreSQL schema and a host of its own.
 
-Written by `tenants.operations` alone. A collectivity is never deleted: what it gave away lives on in schools.
+Written by `tenants.provisioning` and `collectivities.operations` alone. A collectivity is never deleted: what it gave
+away lives on in schools.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -31,10 +33,10 @@ class Collectivity(TenantMixin):
 
     name = models.CharField("nom", max_length=200)
     kind = models.CharField("nature", max_length=20, choices=Kind)
-    siren = models.CharField("SIREN", max_length=9, validators=[RegexValidator(r"^[0-9]{9}$")])
+    siren = models.CharField("SIREN", max_length=9, unique=True, validators=[RegexValidator(r"^[0-9]{9}$")])
     slug = models.CharField("adresse du bureau", max_length=40, unique=True)
-    key_prefix = models.CharField("préfixe des clés", max_length=10)
-    created_at = models.DateTimeField("ouverte le", auto_now_add=True)
+    key_prefix = models.CharField("préfixe des clés", max_length=10, unique=True)
+    created_at = models.DateTimeField("ouverte le")
 
     class Meta:
         verbose_name = "collectivité"
@@ -77,6 +79,8 @@ class OfficeRequest(models.Model):
     message = models.TextField("message", blank=True)
     state = models.CharField("état", max_length=10, choices=State, default=State.PENDING)
     created_at = models.DateTimeField("reçue le")
+    # Why it was declined, as the applicant is told.
+    reason = models.TextField("motif du refus", blank=True)
     decided_at = models.DateTimeField("traitée le", null=True, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="traitée par", on_delete=models.PROTECT, null=True, blank=True
@@ -91,9 +95,31 @@ class OfficeRequest(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="office_request_accepted_opens_an_office",
-                condition=Q(state="accepted", collectivity__isnull=False) | ~Q(state="accepted"),
+                condition=Q(state="accepted", collectivity__isnull=False)
+                | (~Q(state="accepted") & Q(collectivity__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="office_request_decided_says_when",
+                condition=Q(state="pending", decided_at__isnull=True)
+                | (~Q(state="pending") & Q(decided_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="office_request_declined_says_why", condition=~Q(state="declined") | ~Q(reason="")
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class SchemaRecording(models.Model):
+    """The statements that make a collectivity's schema, under a fingerprint of the migrations they come from."""
+
+    fingerprint = models.CharField(max_length=64, primary_key=True)
+    statements = models.TextField()
+    # The public tables that the schema's foreign keys refer to, and that opening an office must lock.
+    referenced = ArrayField(models.CharField(max_length=63))
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]

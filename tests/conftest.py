@@ -7,20 +7,26 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 
-from tenants.models import Collectivity, Domain, Kind
+from tenants import provisioning, recording
+from tenants.models import Collectivity, Kind
 
 #: A moment in the autumn term, for operations that take the clock.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
 
 TENANTS = {
     "nimes": {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "key_prefix": "NIMES"},
-    "gard": {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000015", "key_prefix": "GARD"},
+    "gard": {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "key_prefix": "GARD"},
 }
+
+
+def open_tenant(**fields) -> Collectivity:
+    """Open a collectivity as `open_office` does, without members or e-mail."""
+    with transaction.atomic():
+        return provisioning.provision(provisioning.plan(**fields), recording.current(), at=TERM)
 
 
 @pytest.fixture(scope="session")
@@ -30,18 +36,21 @@ def django_db_setup(django_db_setup, django_db_blocker):
         for slug, fields in TENANTS.items():
             if Collectivity.objects.filter(slug=slug).exists():
                 continue  # --reuse-db
-            collectivity = Collectivity.objects.create(slug=slug, schema_name=f"c_{slug}", **fields)
-            Domain.objects.create(domain=f"{slug}.{settings.BASE_DOMAIN}", tenant=collectivity)
-            with connection.cursor() as cursor:
-                cursor.execute(f"CREATE SCHEMA c_{slug}")
-            call_command("migrate_schemas", schema_name=f"c_{slug}", verbosity=0)
+            open_tenant(slug=slug, **fields)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_what_tests_fill)
         yield
 
 
 #: What a test that commits must find again afterwards: the two collectivities, and what migrations wrote.
-KEPT = ("django_migrations", "django_content_type", "auth_permission", "tenants_collectivity", "tenants_domain")
+KEPT = (
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "tenants_collectivity",
+    "tenants_domain",
+    "tenants_schemarecording",
+)
 
 
 def _empty_what_tests_fill(self) -> None:

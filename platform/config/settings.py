@@ -47,8 +47,9 @@ TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 
 SHARED_APPS = [
-    "django_tenants",
+    # Before django-tenants, whose `migrate_schemas` it replaces.
     "tenants",
+    "django_tenants",
     "accounts",
     "mailing",
     "jobs",

@@ -1,0 +1,92 @@
+"""How an office is named: its address, the prefix of its keys, its SIREN. Pure: nothing here asks the database."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from stdnum.fr import siren as siren_numbers
+
+SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+SLUG_LENGTH = 40
+PREFIX_LENGTH = 10
+SIREN_LENGTH = 9
+
+#: Host names that people or machines expect to be something else than a collectivity's office.
+_RESERVED = """
+admin administration aide api app application assets autoconfig autodiscover blog boutique cdn compte contact dev docs
+faq ftp help host imap login localhost mail media mx ns ns1 ns2 peps pop portail preprod public recette root smtp sso
+staging static statut status support test webmail www
+"""
+RESERVED = frozenset(_RESERVED.split())
+#: What stands before a collectivity's own name and says only what kind of body it is.
+_WORDS = """
+ville commune mairie departement conseil departemental regional region communaute communes agglomeration urbaine
+metropole syndicat intercommunal mixte collectivite territoriale grand de du des d la le les l et
+"""
+_GENERIC = frozenset(_WORDS.split())
+
+
+def _plain_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("œ", "oe").replace("Œ", "OE"))
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return re.findall(r"[a-z0-9]+", plain.lower())
+
+
+def slug_from(name: str) -> str:
+    """Return the address an office would have by its name: « Ville de Nîmes » gives `nimes`."""
+    words = _plain_words(name)
+    own = list(words)
+    while own and own[0] in _GENERIC:
+        own.pop(0)
+    return "-".join(own or words)[:SLUG_LENGTH].strip("-")
+
+
+def prefix_from(slug: str) -> str:
+    """Return the prefix of keys that goes with an address: its letters, and the digits nobody takes for letters."""
+    return re.sub(r"[^A-Z2-9]", "", slug.upper())[:PREFIX_LENGTH]
+
+
+def numbered(base: str, number: int, length: int, joint: str = "") -> str:
+    """Return `base` followed by a number, within `length` characters: what is proposed where `base` is taken."""
+    ending = f"{joint}{number}"
+    return base[: length - len(ending)].strip("-") + ending
+
+
+def clean_siren(text: str) -> str:
+    """Return the digits of a SIREN as people write it, with spaces or dots between them."""
+    return re.sub(r"[\s.\-\u202f\u00a0]+", "", text)
+
+
+def problem_of_siren(siren: str) -> str | None:
+    """Return what is wrong with a SIREN, in French; None where nothing is."""
+    if not re.fullmatch(r"[0-9]{9}", siren):
+        return f"Un SIREN compte {SIREN_LENGTH} chiffres ; « {siren} » n'en est pas un."
+    if siren == "0" * SIREN_LENGTH or not siren_numbers.is_valid(siren):
+        return f"Le SIREN {siren} comporte une faute de frappe : sa clé de contrôle ne correspond pas."
+    return None
+
+
+def problem_of_slug(slug: str) -> str | None:
+    """Return what is wrong with an office's address, in French; None where nothing is."""
+    if len(slug) > SLUG_LENGTH or not SLUG.fullmatch(slug):
+        return (
+            f"L'adresse « {slug} » ne convient pas : {SLUG_LENGTH} lettres minuscules sans accent, chiffres ou tirets "
+            "au plus, sans tiret au début ni à la fin."
+        )
+    if slug in RESERVED or slug.startswith("xn--"):
+        return f"L'adresse « {slug} » est réservée : choisissez-en une autre."
+    return None
+
+
+def problem_of_prefix(prefix: str) -> str | None:
+    """Return what is wrong with a prefix of keys, in French; None where nothing is.
+
+    It is read aloud and typed by hand: a 0 or a 1 among letters would be taken for an O or an I.
+    """
+    if not re.fullmatch(r"[A-Z0-9]{2,10}", prefix):
+        return f"Le préfixe « {prefix} » ne convient pas : de 2 à {PREFIX_LENGTH} lettres sans accent ou chiffres."
+    if "0" in prefix or "1" in prefix:
+        return f"Le préfixe « {prefix} » prête à confusion : 0 et 1 se lisent comme les lettres O et I."
+    return None

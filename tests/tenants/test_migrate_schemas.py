@@ -1,0 +1,80 @@
+"""Migrating all schemas: the up-to-date ones are skipped, a failing one stops nobody else."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from tenants import migrating, recording
+from tenants.models import SchemaRecording
+
+
+def forget(schema, app, name):
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {schema}.django_migrations WHERE app = %s AND name = %s", [app, name])  # noqa: S608 - our own schemas
+
+
+def run(**options):
+    out = io.StringIO()
+    call_command("migrate_schemas", stdout=out, **options)
+    return out.getvalue()
+
+
+def test_nothing_to_do_is_found_in_a_handful_of_queries_whatever_the_number(db, django_assert_num_queries):
+    with django_assert_num_queries(3):
+        assert migrating.outdated(["c_nimes", "c_gard"]) == []
+
+
+def test_a_second_run_changes_nothing(db):
+    assert "2 déjà à jour, 0 mises à jour, 0 en échec" in run()
+
+
+def test_a_schema_that_is_behind_is_brought_up_to_date(db):
+    forget("c_gard", "imports", "0001_initial")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(format('c_gard.%I', tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = 'c_gard' AND tablename LIKE 'imports_%'"
+        )
+        cursor.execute(f"DROP TABLE {cursor.fetchone()[0]} CASCADE")
+    assert migrating.outdated(["c_nimes", "c_gard"]) == ["c_gard"]
+    assert "1 déjà à jour, 1 mises à jour" in run(tenant=True)
+    assert migrating.outdated(["c_nimes", "c_gard"]) == []
+
+
+def test_a_failing_schema_is_listed_at_the_end_and_the_others_go_on(db, monkeypatch):
+    migrated = []
+
+    def migrate(schema):
+        migrated.append(schema)
+        if schema == "c_nimes":
+            raise RuntimeError("relation « x » already exists")
+
+    forget("c_nimes", "imports", "0001_initial")
+    forget("c_gard", "imports", "0001_initial")
+    monkeypatch.setattr(migrating, "_migrate", migrate)
+    with pytest.raises(CommandError) as failed:
+        run(tenant=True)
+    assert migrated == ["c_nimes", "c_gard"]
+    assert "c_nimes : RuntimeError: relation « x » already exists" in str(failed.value)
+    assert "c_gard" not in str(failed.value)
+
+
+def test_a_collectivity_whose_schema_is_missing_is_a_failure(db):
+    outcome = migrating.migrate_collectivities(schemas=["c_nowhere"])
+    assert [failure.schema for failure in outcome.failed] == ["c_nowhere"]
+    assert "n'existe pas" in outcome.failed[0].error
+
+
+def test_the_recording_is_refreshed_and_older_ones_dropped(db):
+    SchemaRecording.objects.all().delete()
+    SchemaRecording.objects.create(fingerprint="old", statements="", referenced=[], made_at="2026-01-01T00:00:00Z")
+    run(tenant=True)
+    assert SchemaRecording.objects.get().fingerprint == recording.fingerprint()
+
+
+def test_part_of_the_migrations_is_left_to_django_tenants(db):
+    assert call_command("migrate", "imports", check_unapplied=True, verbosity=0) is None

@@ -1,0 +1,58 @@
+"""Addresses, prefixes and SIREN."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenants import naming
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Ville de Nîmes", "nimes"),
+        ("Commune d'Alès", "ales"),
+        ("Département du Gard", "gard"),
+        ("Conseil départemental de l'Hérault", "herault"),
+        ("Communauté d'agglomération du Cœur-de-Loire", "coeur-de-loire"),
+        ("Ville du Mans", "mans"),
+        ("Métropole", "metropole"),
+        ("Syndicat mixte " + "très long " * 9, "tres-long-tres-long-tres-long-tres-long"),
+    ],
+)
+def test_an_address_follows_from_the_name(name, slug):
+    assert naming.slug_from(name) == slug
+    assert naming.problem_of_slug(slug) is None
+
+
+@pytest.mark.parametrize("slug", ["", "-a", "a-", "a_b", "Nimes", "nîmes", "a.b", "x" * 41, "xn--nmes-1va"])
+def test_what_no_host_can_be_called_is_refused(slug):
+    assert "adresse" in naming.problem_of_slug(slug)
+
+
+@pytest.mark.parametrize("slug", ["www", "admin", "api", "mail"])
+def test_reserved_addresses_are_refused(slug):
+    assert "réservée" in naming.problem_of_slug(slug)
+
+
+def test_a_prefix_follows_from_the_address():
+    assert naming.prefix_from("saint-denis-93210") == "SAINTDENIS"
+    assert naming.prefix_from("cc-30100") == "CC3"
+
+
+@pytest.mark.parametrize("prefix", ["", "A", "NÎMES", "TOOLONGPREFIX", "A-B", "nimes"])
+def test_prefixes_that_cannot_be_read_aloud_are_refused(prefix):
+    assert "ne convient pas" in naming.problem_of_prefix(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["GARD30", "A1"])
+def test_digits_taken_for_letters_are_refused(prefix):
+    assert "confusion" in naming.problem_of_prefix(prefix)
+
+
+def test_a_siren_is_checked():
+    assert naming.problem_of_siren(naming.clean_siren("213 001\u00a0894")) is None
+    assert "faute de frappe" in naming.problem_of_siren("213001895")
+    assert "faute de frappe" in naming.problem_of_siren("000000000")
+    assert "9 chiffres" in naming.problem_of_siren("21300189")
+    assert "9 chiffres" in naming.problem_of_siren("21300189٤")

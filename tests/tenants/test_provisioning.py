@@ -1,0 +1,184 @@
+"""Opening a collectivity: what is made, what is refused, and what happens when two meet."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django_tenants.utils import schema_context
+
+from tenants import provisioning, recording, waiting
+from tenants.exceptions import OpeningRefused
+from tenants.models import Collectivity, Domain, SchemaRecording
+from tests.conftest import TERM, open_tenant
+from tests.races import at_once
+
+ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
+
+#: Everything the catalogue says of a schema, its own name left out.
+ANATOMY = """
+SELECT 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default, is_identity,
+       generation_expression, character_maximum_length) FROM information_schema.columns WHERE table_schema = '{0}'
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+  FROM pg_constraint WHERE connamespace = '{0}'::regnamespace
+UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = '{0}'
+UNION ALL SELECT 'sequence', sequencename, data_type::text, start_value::text FROM pg_sequences WHERE schemaname = '{0}'
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(pg_trigger.oid) FROM pg_trigger
+  JOIN pg_class ON pg_class.oid = tgrelid WHERE relnamespace = '{0}'::regnamespace AND NOT tgisinternal
+UNION ALL SELECT 'migration', app, name, '' FROM {0}.django_migrations
+"""
+
+
+def anatomy(schema):
+    with connection.cursor() as cursor:
+        cursor.execute(ANATOMY.format(schema))
+        return sorted(tuple(str(cell).replace(schema, "§") for cell in row) for row in cursor.fetchall())
+
+
+def test_a_replayed_schema_is_what_its_migrations_make(db):
+    open_tenant(**ALES)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA c_migrated")
+    call_command("migrate_schemas", schema_name="c_migrated", verbosity=0)
+    replayed, migrated = anatomy("c_ales"), anatomy("c_migrated")
+    assert len(replayed) > 100
+    assert replayed == migrated
+
+
+def test_address_and_prefix_follow_from_the_name(db):
+    ales = open_tenant(**ALES)
+    assert (ales.slug, ales.key_prefix, ales.schema_name) == ("ales", "ALES", "c_ales")
+    assert Domain.objects.get(tenant=ales).domain == "ales.peps.localhost"
+
+
+def test_a_derived_name_that_is_taken_gets_a_number(nimes):
+    with schema_context("public"):
+        planned = provisioning.plan(name="Nîmes", kind="epci", siren="213000078")
+    assert (planned.slug, planned.key_prefix) == ("nimes-2", "NIMES2")
+
+
+def test_every_problem_is_told_at_once_and_nothing_is_done(nimes):
+    with schema_context("public"), pytest.raises(OpeningRefused) as refused:
+        open_tenant(name=" ", kind="royaume", siren="213001895", slug="www", key_prefix="É")
+    assert set(refused.value.problems) == {"name", "kind", "siren", "slug", "key_prefix"}
+    assert Collectivity.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("siren", {"siren": "213 001 894"}),
+        ("slug", {"slug": "NIMES"}),
+        ("key_prefix", {"key_prefix": "nimes"}),
+    ],
+)
+def test_what_is_taken_is_refused(nimes, field, fields):
+    with schema_context("public"), pytest.raises(OpeningRefused) as refused:
+        open_tenant(**(ALES | fields))
+    assert set(refused.value.problems) == {field}
+
+
+@pytest.fixture
+def opened(committing):
+    """Lets a test commit openings, and drops what it opened."""
+    recording.current()
+    yield
+    connection.set_schema_to_public()
+    with transaction.atomic(), connection.cursor() as cursor:
+        for collectivity in Collectivity.objects.exclude(slug__in=["nimes", "gard"]):
+            cursor.execute(f"DROP SCHEMA {collectivity.schema_name} CASCADE")
+            cursor.execute("DELETE FROM tenants_domain WHERE tenant_id = %s", [collectivity.pk])
+            cursor.execute("DELETE FROM tenants_collectivity WHERE id = %s", [collectivity.pk])
+
+
+def attempt():
+    planned = provisioning.Plan(slug="ales", key_prefix="ALES", **ALES)
+    kept = recording.current()
+    return waiting.patiently(lambda: provisioning.provision(planned, kept, at=TERM))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_openings_of_one_address_at_once(opened):
+    first, second = at_once("public", [attempt, attempt], refusals=OpeningRefused)
+    assert {type(first), type(second)} == {Collectivity, OpeningRefused}
+    assert Collectivity.objects.filter(slug="ales").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_opening_waits_a_second_at_most_then_tries_again(opened):
+    """Somebody's open transaction writes to a table that the schema's foreign keys refer to."""
+    held, free = threading.Event(), threading.Event()
+
+    def redeem():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE public.schools_school IN ROW EXCLUSIVE MODE")
+                held.set()
+                free.wait(timeout=10)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=redeem)
+    writer.start()
+    held.wait(timeout=10)
+    planned = provisioning.Plan(slug="ales", key_prefix="ALES", **ALES)
+    kept = recording.current()
+    tries = []
+
+    def work():
+        tries.append(time.monotonic())
+        if len(tries) == 2:
+            free.set()
+            writer.join()
+        return provisioning.provision(planned, kept, at=TERM)
+
+    assert waiting.patiently(work, pauses=(0.05,)).slug == "ales"
+    assert 0.5 < tries[1] - tries[0] < 1.4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_opening_that_is_never_let_in_gives_up_having_done_nothing(opened, monkeypatch):
+    monkeypatch.setattr(waiting, "LOCK_TIMEOUT", 100)
+    held, free = threading.Event(), threading.Event()
+
+    def hold():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE public.schools_school IN ROW EXCLUSIVE MODE")
+                held.set()
+                free.wait(timeout=10)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=hold)
+    writer.start()
+    held.wait(timeout=10)
+    planned = provisioning.Plan(slug="ales", key_prefix="ALES", **ALES)
+    kept = recording.current()
+    try:
+        with pytest.raises(waiting.LockedOut):
+            waiting.patiently(lambda: provisioning.provision(planned, kept, at=TERM), pauses=(0.01, 0.01))
+    finally:
+        free.set()
+        writer.join()
+    assert not Collectivity.objects.filter(slug="ales").exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'c_ales'")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+def test_the_recording_is_kept_under_the_migrations_fingerprint(db):
+    SchemaRecording.objects.all().delete()
+    made = recording.current()
+    assert made.fingerprint == recording.fingerprint()
+    assert {"accounts_user", "schools_school"} <= set(made.referenced)
+    assert "INSERT INTO django_migrations" in made.statements
+    assert recording.current().made_at == made.made_at
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'recording%'")
+        assert cursor.fetchone() == (0,)
