@@ -5,3 +5,7 @@ class SubscriptionsConfig(AppConfig):
     name = "licensing.subscriptions"
     label = "subscriptions"
     verbose_name = "Clés et abonnements"
+
+    def ready(self) -> None:
+        """Register the letters that this app writes."""
+        from licensing.subscriptions import emails  # noqa: F401, PLC0415 - needs the models

@@ -17,7 +17,8 @@ GROUP = 4
 _VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
 # What people write for what they see: Crockford's own equivalents.
 _VALUE |= {"O": 0, "I": 1, "L": 1}
-_SEPARATORS = re.compile(r"[\s\-_.·‐‑‒–—−]+")
+# Every dash there is, and what e-mail programs and people put around a string they copy.
+_SEPARATORS = re.compile(r"[\s\-_.,;:·\"'«»“”‘’<>()\[\]‐‑‒–—―−]+")
 
 
 def _powers() -> tuple[int, ...]:
@@ -67,15 +68,15 @@ def parse(text: str) -> str:
     Raises `Typo` when they cannot be a key: too short, a symbol that keys do not have, or a check symbol that does
     not agree. Never touches the database.
     """
-    groups = [group for group in _SEPARATORS.split(unicodedata.normalize("NFKC", text).upper().strip()) if group]
+    # Full-width and other forms of the same letters are the same letters; soft hyphens and marks of direction, which
+    # nobody sees, are nothing.
+    visible = (sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
+    groups = [group for group in _SEPARATORS.split("".join(visible).upper()) if group]
     written = "".join(groups)
+    if not written:
+        raise Typo("Saisissez la clé reçue par e-mail.")
     if len(written) < LENGTH:
-        raise Typo(
-            f"Une clé compte {LENGTH} caractères après son préfixe, en trois groupes de quatre ; "
-            f"il en manque {LENGTH - len(written)}."
-            if written
-            else "Saisissez la clé reçue par e-mail."
-        )
+        raise Typo(f"Une clé compte {LENGTH} caractères après son préfixe, en trois groupes de quatre : il en manque.")
     if len(groups) > LENGTH // GROUP and all(len(group) <= GROUP + 1 for group in groups[-3:]):
         # Written in groups: say which of them is too short or too long.
         for group in groups[-3:]:

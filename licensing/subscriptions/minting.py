@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Two equal draws among 55 bits are a curiosity; two in a row are a broken generator, and must be heard.
 ATTEMPTS = 3
 # Keys live in the public schema, whichever schema the transaction works in.
-_TABLE = f'public."{ActivationKey._meta.db_table}"'
+_TABLE = "public.subscriptions_activationkey"
 
 
 class CodesExhausted(Exception):

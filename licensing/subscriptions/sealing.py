@@ -28,6 +28,10 @@ class Sealed(NamedTuple):
 class Unsealable(Exception):
     """No configured sealing key opens a stored code: one was removed too early, or the row was altered."""
 
+    def __init__(self, under: int) -> None:
+        super().__init__(f"No configured sealing key number {under} opens this code.")
+        self.under = under
+
 
 @cache
 def _ring(entries: tuple[str, ...]) -> dict[int, AESSIV]:
@@ -39,8 +43,9 @@ def _ring(entries: tuple[str, ...]) -> dict[int, AESSIV]:
         except (ValueError, binascii.Error):
             # The entry itself is a secret: it is not repeated.
             raise ImproperlyConfigured("SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes.") from None
-    if not ring or len(ring) != len(entries):
-        raise ImproperlyConfigured("SEALING_KEYS must hold at least one entry, each with its own number.")
+    # The column beside the code is a smallint.
+    if not ring or len(ring) != len(entries) or not all(0 <= number < 2**15 for number in ring):
+        raise ImproperlyConfigured("SEALING_KEYS must hold at least one entry, each with its own number below 32768.")
     return ring
 
 
@@ -69,4 +74,4 @@ def unseal(sealed: bytes | memoryview, under: int) -> str:
     try:
         return _keys()[under].decrypt(bytes(sealed), None).decode("ascii")
     except (KeyError, InvalidTag):
-        raise Unsealable(f"No configured sealing key number {under} opens this code.") from None
+        raise Unsealable(under) from None

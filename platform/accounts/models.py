@@ -27,3 +27,22 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+
+class Throttle(models.Model):
+    """How often somebody has tried something in the current window. Written by `throttling`, one statement a try.
+
+    `subject` is a keyed hash of an account or a network address: the table says nothing about anybody.
+    """
+
+    scope = models.CharField(max_length=20)
+    subject = models.CharField(max_length=64)
+    opened_at = models.DateTimeField()
+    tries = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="throttle_once_a_subject", fields=["scope", "subject"])]
+        indexes = [models.Index(name="throttle_opened_at", fields=["opened_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.tries}"

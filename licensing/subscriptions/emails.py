@@ -1,0 +1,130 @@
+"""What is written to teachers and principals about seats. Rendered when it is sent, from the rows of that moment.
+
+No letter holds a key; and none tells a principal whose school is not verified who the teacher is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accounts.models import User
+from licensing.subscriptions import notices
+from licensing.subscriptions.models import Seat, Subscription
+from licensing.subscriptions.queries import administers_teachers_of
+from licensing.subscriptions.wording import on_day, provenance
+from mailing import kinds
+from mailing.kinds import NoLongerDue, Rendered
+from mailing.letters import letter
+from web.addresses import portal_url
+from web.typography import plural
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+_SEATS = Seat.objects.select_related(
+    "holder", "subscription__school", "subscription__principal", "subscription__key__source__product"
+)
+
+
+def given(message: Message) -> Rendered:
+    """Tell a teacher that he holds a licence from now on."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.holder_id != message.context["user"]:
+        raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
+    source = seat.subscription.key.source
+    return letter(
+        greeting=_greeting(message),
+        subject="Votre licence Pep's est active",
+        paragraphs=[
+            (
+                f"Votre chef d'établissement vous a attribué une licence « {source.product} » pour votre classe "
+                f"({provenance(seat.subscription)})."
+            ),
+            f"Elle est active dès maintenant, jusqu'au {on_day(source.last_day)} inclus : vous n'avez rien à saisir.",
+        ],
+        button="Ouvrir Mon compte",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def withdrawn(message: Message) -> Rendered:
+    """Tell a teacher that his licence was taken back, and what becomes of his class."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.subscription.seats.filter(holder=message.context["user"]).exists():
+        raise NoLongerDue("Une licence a été attribuée de nouveau à l'enseignant avant l'envoi.")
+    return letter(
+        greeting=_greeting(message),
+        subject="Votre licence Pep's vous a été retirée",
+        paragraphs=[
+            (
+                f"La licence « {seat.subscription.key.source.product} » qui vous était attribuée "
+                f"({provenance(seat.subscription)}) vous a été retirée par votre chef d'établissement."
+            ),
+            (
+                "Votre compte demeure. La classe et les comptes des élèves sont conservés avec la licence, pour "
+                "l'enseignant qui la reprendra."
+            ),
+            "S'il s'agit d'une erreur, votre chef d'établissement peut vous l'attribuer de nouveau depuis son compte.",
+        ],
+        button="Ouvrir Mon compte",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def claimed(message: Message) -> Rendered:
+    """Tell the principal that a teacher typed his key."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.holder_id != message.context["teacher"]:
+        raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
+    subscription = seat.subscription
+    named = administers_teachers_of(subscription.principal, subscription)
+    who = f"{seat.holder} ({seat.holder.email})" if named and seat.holder else "Un enseignant"
+    held = subscription.seats.held().count()
+    return letter(
+        greeting=_greeting(message),
+        subject=f"Une clé de votre établissement a été saisie : {held}/{subscription.size}",
+        paragraphs=[
+            (
+                f"{who} a saisi la clé de votre abonnement « {subscription.key.source.product} » et bénéficie "
+                f"désormais d'une licence : {held} sur {plural(subscription.size, 'licence')} "
+                f"{'est utilisée' if held == 1 else 'sont utilisées'}."
+            ),
+            "Si vous n'avez pas transmis la clé à cette personne, retirez-lui la licence depuis votre compte.",
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def grown(message: Message) -> Rendered:
+    """Tell the principal that his subscription has more seats, and that nothing needs typing."""
+    subscription = Subscription.objects.select_related(
+        "school", "principal", "key__source__product", "key__source__collectivity"
+    ).get(pk=message.context["subscription"])
+    giver = subscription.key.source.collectivity
+    more = plural(message.context["units"], "licence")
+    return letter(
+        greeting=_greeting(message),
+        subject=f"{more} de plus pour votre établissement",
+        paragraphs=[
+            f"{giver} ajoute {more} à votre abonnement « {subscription.key.source.product} » "
+            f"({provenance(subscription)}), qui en compte désormais {subscription.size}."
+            if giver
+            else f"{more} s'ajoutent à votre abonnement « {subscription.key.source.product} », qui en compte "
+            f"désormais {subscription.size}.",
+            "Vous n'avez rien à saisir : la clé reste la même.",
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def _greeting(message: Message) -> str:
+    person = User.objects.get(pk=message.context["user"])
+    return f"Bonjour {person.first_name}," if person.first_name else "Bonjour,"
+
+
+kinds.register(notices.GIVEN, label="Licence attribuée", render=given)
+kinds.register(notices.WITHDRAWN, label="Licence retirée", render=withdrawn)
+kinds.register(notices.CLAIMED, label="Clé saisie par un enseignant", render=claimed)
+kinds.register(notices.GROWN, label="Licences ajoutées", render=grown)

@@ -1,0 +1,60 @@
+"""Who must be told of what happened to a key: people by the portal's outbox, a collectivity by a task in its schema.
+
+Queued in the transaction that causes it. A message holds numbers only: names and addresses are read when it is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import get_public_schema_name, schema_context
+from procrastinate.contrib.django import app
+
+from mailing.operations import enqueue
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.subscriptions.models import ActivationKey, Seat, Subscription
+
+GIVEN = "seat.given"
+WITHDRAWN = "seat.withdrawn"
+CLAIMED = "seat.claimed"
+GROWN = "subscription.grown"
+
+
+def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
+    """Queue « redeemed », « held » or « released » for the collectivity that the key came from, if one did.
+
+    It learns that a unit was taken, never by whom.
+    """
+    collectivity = key.source.collectivity
+    if collectivity is not None:
+        # The task's own `at` is when it happened; `jobs.tasks.defer` has one too, which is when to run.
+        app.configure_task("pools.note_key_event", allow_unknown=False).defer(
+            schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat()
+        )
+
+
+def tell_teacher_given(seat: Seat, teacher: User, at: datetime.datetime) -> None:
+    _queue(GIVEN, teacher, at, seat=seat.pk)
+
+
+def tell_teacher_withdrawn(seat: Seat, teacher: User, at: datetime.datetime) -> None:
+    _queue(WITHDRAWN, teacher, at, seat=seat.pk)
+
+
+def tell_principal_claimed(seat: Seat, at: datetime.datetime) -> None:
+    """Tell the principal whose key it is that a teacher typed it: he may withdraw it."""
+    _queue(CLAIMED, seat.subscription.principal, at, seat=seat.pk, teacher=seat.holder_id)
+
+
+def tell_principal_grown(subscription: Subscription, units: int, at: datetime.datetime) -> None:
+    _queue(GROWN, subscription.principal, at, subscription=subscription.pk, units=units)
+
+
+def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
+    # The portal's outbox, though a collectivity's office may have caused it.
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})

@@ -1,0 +1,37 @@
+"""Changing the sealing key: every code is opened under the old key and sealed under the current one.
+
+Look-ups ask under every configured key, so the site goes on meanwhile. Each batch is a transaction of its own:
+stopped half-way, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+
+from licensing.subscriptions import sealing
+from licensing.subscriptions.models import ActivationKey
+
+_TABLE = "public.subscriptions_activationkey"
+
+
+@transaction.atomic
+def reseal_batch(*, size: int = 1000) -> int:
+    """Seal up to `size` codes under the current key and return how many; 0 when none is left.
+
+    Raises `sealing.Unsealable`, having changed nothing, where the settings lack the key that a code is under.
+    """
+    rows = list(
+        ActivationKey.objects.exclude(sealed_under=sealing.current())
+        .locked()
+        .values_list("pk", "sealed_code", "sealed_under")[:size]
+    )
+    if not rows:
+        return 0
+    sealed = [(pk, *sealing.seal(sealing.unseal(code, under))) for pk, code, under in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {_TABLE} AS key SET sealed_code = new.code, sealed_under = new.under "  # noqa: S608 - the table's name
+            "FROM unnest(%s::bigint[], %s::bytea[], %s::smallint[]) AS new (id, code, under) WHERE key.id = new.id",
+            [list(column) for column in zip(*sealed, strict=True)],
+        )
+    return len(rows)

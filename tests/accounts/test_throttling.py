@@ -1,0 +1,105 @@
+"""So many tries, and not one more, however many arrive together."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+
+import pytest
+
+from accounts import throttling
+from accounts.models import Throttle
+from tests.conftest import TERM
+from tests.races import at_once
+
+HOUR = datetime.timedelta(hours=1)
+BY_ACCOUNT = throttling.Limit("essai/compte", 3, HOUR)
+BY_ADDRESS = throttling.Limit("essai/adresse", 5, 2 * HOUR)
+
+
+def test_a_try_over_the_limit_is_refused_with_the_time_to_wait(db):
+    for minute in range(3):
+        throttling.count([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=minute))
+    with pytest.raises(throttling.Throttled, match="patientez 50 minutes") as throttled:
+        throttling.count([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=10))
+    assert throttled.value.retry_after == 50 * 60
+
+
+def test_others_are_not_concerned(db):
+    for _ in range(3):
+        throttling.count([(BY_ACCOUNT, "1")], at=TERM)
+    throttling.count([(BY_ACCOUNT, "2")], at=TERM)
+
+
+def test_a_new_window_opens_when_the_old_one_has_passed(db):
+    for _ in range(4):
+        with contextlib.suppress(throttling.Throttled):
+            throttling.count([(BY_ACCOUNT, "1")], at=TERM)
+    throttling.count([(BY_ACCOUNT, "1")], at=TERM + HOUR)
+    assert Throttle.objects.get().tries == 1
+
+
+def test_an_address_is_limited_across_accounts(db):
+    for account in range(5):
+        throttling.count([(BY_ACCOUNT, str(account)), (BY_ADDRESS, "192.0.2.1")], at=TERM)
+    with pytest.raises(throttling.Throttled, match="2 heures"):
+        throttling.count([(BY_ACCOUNT, "99"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
+
+
+def test_two_subjects_are_one_statement(db, django_assert_num_queries):
+    Throttle.objects.exists()  # the first query of a test says which schema it is in
+    with django_assert_num_queries(1):
+        throttling.count([(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
+
+
+def test_what_was_no_wrong_guess_is_given_back(db):
+    subjects = [(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")]
+    for _ in range(20):
+        throttling.count(subjects, at=TERM)
+        throttling.give_back(subjects)
+    assert set(Throttle.objects.values_list("tries", flat=True)) == {0}
+
+
+def test_the_table_says_nothing_about_anybody(db):
+    throttling.count([(BY_ADDRESS, "192.0.2.1")], at=TERM)
+    assert "192.0.2.1" not in str(Throttle.objects.values())
+
+
+def test_old_windows_are_pruned(db):
+    throttling.count([(BY_ADDRESS, "192.0.2.1")], at=TERM)
+    throttling.count([(BY_ADDRESS, "192.0.2.2")], at=TERM + HOUR)
+    assert throttling.prune(before=TERM + HOUR) == 1
+    assert Throttle.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::1", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_a_household_of_ipv6_counts_as_one(address, counted_as):
+    assert throttling.network(address) == counted_as
+
+
+@pytest.mark.parametrize(
+    ("wait", "said"),
+    [(1, "1 minute"), (60, "1 minute"), (61, "2 minutes"), (3599, "1 heure"), (3601, "2 heures")],
+)
+def test_a_wait_in_words(wait, said):
+    assert throttling.in_words(datetime.timedelta(seconds=wait)) == said
+
+
+def test_thirty_two_tries_at_the_same_moment_are_thirty_two_tries(committing):
+    limit = throttling.Limit("essai/course", 5, HOUR)
+    both = [(limit, "1"), (throttling.Limit("essai/adresse", 100, HOUR), "192.0.2.1")]
+    outcomes = at_once(
+        committing.schema_name,
+        [functools.partial(throttling.count, both if turn % 2 else both[::-1], at=TERM) for turn in range(32)],
+        refusals=throttling.Throttled,
+    )
+    assert sum(outcome is None for outcome in outcomes) == 5

@@ -1,0 +1,98 @@
+"""What teachers and principals are written about their seats, as it is sent."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django_tenants.utils import schema_context
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from licensing.subscriptions import operations
+from mailing import kinds
+from mailing.kinds import NoLongerDue
+from mailing.models import Message
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory
+
+LATER = TERM + datetime.timedelta(hours=1)
+
+
+def letter(kind):
+    with schema_context("public"):
+        message = Message.objects.get(kind=kind)
+        return kinds.get(kind).render(message)
+
+
+def test_a_teacher_learns_that_his_licence_is_active(jaures):
+    code, subscription = jaures.subscription()
+    operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
+    rendered = letter("seat.given")
+    for part in (rendered.text, rendered.html):
+        assert "École Jean Jaurès" in part
+        assert "31\N{NO-BREAK SPACE}août 2027" in part
+        assert "/mon-compte/" in part
+        assert code[:4] not in part
+
+
+def test_a_teacher_who_lost_it_before_the_mail_left_is_not_told_he_has_it(jaures):
+    _, subscription = jaures.subscription()
+    seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
+    operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
+    with pytest.raises(NoLongerDue):
+        letter("seat.given")
+    assert "Votre compte demeure" in letter("seat.withdrawn").text
+
+
+def test_a_teacher_who_got_it_back_is_not_told_that_he_lost_it(jaures):
+    code, subscription = jaures.subscription()
+    teacher = jaures.teacher()
+    seat = operations.claim(code=code, by=teacher, at=TERM)
+    operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
+    operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=LATER)
+    with pytest.raises(NoLongerDue):
+        letter("seat.withdrawn")
+
+
+def test_a_verified_principal_learns_who_typed_his_key(jaures):
+    code, _ = jaures.subscription()
+    teacher = TeacherFactory()
+    operations.claim(code=code, by=teacher, at=TERM)
+    rendered = letter("seat.claimed")
+    assert rendered.subject.endswith("1/3")
+    assert str(teacher) in rendered.text
+
+
+def test_an_unverified_principal_learns_that_somebody_did(jaures):
+    code, _ = jaures.subscription(exposed_at=TERM)
+    teacher = TeacherFactory()
+    operations.claim(code=code, by=teacher, at=TERM)
+    rendered = letter("seat.claimed")
+    assert "Un enseignant a saisi" in rendered.text
+    assert teacher.last_name not in rendered.text + rendered.html
+
+
+def test_a_principal_learns_that_his_subscription_grew(jaures):
+    _, subscription = jaures.subscription()
+    operations.grow(key=subscription.key, units=2, at=TERM)
+    rendered = letter("subscription.grown")
+    assert "Ville de Nîmes ajoute 2\N{NO-BREAK SPACE}licences" in rendered.text
+    assert "désormais 5" in rendered.text
+
+
+def test_the_collectivity_is_told_in_its_own_schema_and_of_nobody(jaures):
+    code, subscription = jaures.subscription()
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    jobs = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk")
+    assert [job.args for job in jobs] == [
+        {"schema": "c_nimes", "key_id": subscription.key_id, "event": event, "at": TERM.isoformat()}
+        for event in ("redeemed", "held")
+    ]
+
+
+def test_no_message_holds_a_key(jaures):
+    code, _ = jaures.subscription()
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    with schema_context("public"):
+        for message in Message.objects.all():
+            assert code not in str(vars(message))

@@ -1,0 +1,252 @@
+"""Invariants 2, 3 and 5 under real threads and real commits.
+
+Each was seen to fail with its lock and its constraint taken away.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import threading
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from licensing.exceptions import Refused
+from licensing.subscriptions import exceptions, keys, minting, operations, sealing
+from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, Subscription
+from schools.models import Affiliation
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory
+from tests.factories.licensing import KeyFactory
+from tests.races import at_once
+
+LATER = TERM + datetime.timedelta(hours=1)
+
+
+def refusals(outcomes):
+    return sorted(type(outcome).__name__ for outcome in outcomes if isinstance(outcome, Exception))
+
+
+def holders(subscription):
+    return list(subscription.seats.held().values_list("holder_id", flat=True))
+
+
+def test_thirty_two_teachers_type_one_key_of_five_units(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=5)
+    teachers = TeacherFactory.create_batch(32)
+    outcomes = at_once(
+        committing.schema_name,
+        [functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers],
+        refusals=Refused,
+    )
+    assert refusals(outcomes) == ["NoSeatLeft"] * 27
+    assert len(set(holders(subscription))) == 5
+    assert SeatEvent.objects.count() == 5
+
+
+def test_thirty_two_teachers_ask_for_the_last_seat(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=1)
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            functools.partial(operations.claim, code=code, by=teacher, at=TERM)
+            for teacher in TeacherFactory.create_batch(32)
+        ],
+        refusals=Refused,
+    )
+    assert refusals(outcomes) == ["NoSeatLeft"] * 31
+    assert len(holders(subscription)) == 1
+
+
+def test_the_last_seat_is_not_refused_while_its_taker_may_roll_back(committing, committed_jaures):
+    """A seat that is locked is not yet taken: whoever finds none free waits for it before being refused."""
+    code, subscription = committed_jaures.subscription(units=1)
+    waverer, other = TeacherFactory.create_batch(2)
+
+    taken = threading.Event()
+
+    def waver():
+        with transaction.atomic():
+            operations.claim(code=code, by=waverer, at=TERM)
+            taken.set()
+            threading.Event().wait(0.3)  # long enough for the other to be waiting for the seat
+            transaction.set_rollback(True)
+
+    def ask():
+        taken.wait(10)
+        operations.claim(code=code, by=other, at=TERM)
+
+    at_once(committing.schema_name, [waver, ask], refusals=())
+    assert holders(subscription) == [other.pk]
+
+
+def test_sixteen_principals_redeem_one_key(committing, committed_jaures):
+    code, key = committed_jaures.key(units=3)
+    principals = [committed_jaures.head() for _ in range(16)]
+    outcomes = at_once(
+        committing.schema_name,
+        [functools.partial(operations.redeem, code=code, by=principal, at=TERM) for principal in principals],
+        refusals=Refused,
+    )
+    assert refusals(outcomes) == ["AlreadyRedeemed"] * 15
+    subscription = Subscription.objects.get()
+    key.refresh_from_db()
+    assert key.redeemed_by_id == subscription.principal_id
+    assert Seat.objects.count() == 3
+
+
+def test_one_teacher_is_given_the_key_and_types_it_at_once(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=8)
+    teacher = committed_jaures.teacher()
+    give = functools.partial(
+        operations.assign, subscription_id=subscription.pk, teacher=teacher, by=committed_jaures.principal, at=TERM
+    )
+    outcomes = at_once(
+        committing.schema_name,
+        [give, functools.partial(operations.claim, code=code, by=teacher, at=TERM)] * 6,
+        refusals=Refused,
+    )
+    assert refusals(outcomes) == ["AlreadyServed"] * 11
+    assert holders(subscription) == [teacher.pk]
+
+
+def test_giving_typing_and_withdrawing_at_once_neither_deadlocks_nor_loses_a_seat(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=4)
+    principal = committed_jaures.principal
+    given = [committed_jaures.teacher() for _ in range(10)]
+    seats = [operations.claim(code=code, by=TeacherFactory(), at=TERM) for _ in range(3)]
+    give = functools.partial(operations.assign, subscription_id=subscription.pk, by=principal, at=TERM)
+    actions = [
+        *(
+            functools.partial(give, teacher=teacher)
+            for teacher in given
+        ),
+        *(
+            functools.partial(operations.claim, code=code, by=teacher, at=TERM)
+            for teacher in TeacherFactory.create_batch(10)
+        ),
+        *(
+            functools.partial(
+                operations.release, seat_id=seat.pk, holder_id=seat.holder_id, by=principal, at=LATER
+            )
+            for seat in seats
+        )
+    ]  # fmt: skip
+    outcomes = at_once(committing.schema_name, actions, refusals=Refused)
+    assert set(refusals(outcomes)) <= {"NoSeatLeft"}
+    taken = SeatEvent.objects.exclude(kind="withdrawn").count() - SeatEvent.objects.filter(kind="withdrawn").count()
+    assert len(holders(subscription)) == len(set(holders(subscription))) == taken
+    assert SeatEvent.objects.filter(kind="withdrawn").count() == 3
+
+
+def test_a_teacher_who_retypes_the_key_while_it_is_withdrawn_does_not_keep_it(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=4)
+    teacher = TeacherFactory()
+    seat = operations.claim(code=code, by=teacher, at=TERM)
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            functools.partial(operations.release, seat_id=seat.pk, by=committed_jaures.principal, at=LATER),
+            *[functools.partial(operations.claim, code=code, by=teacher, at=LATER)] * 8,
+        ],
+        refusals=Refused,
+    )
+    assert set(refusals(outcomes)) <= {"AlreadyServed", "WithdrawnFromTeacher"}
+    assert len(refusals(outcomes)) == 8
+    assert holders(subscription) == []
+
+
+def test_a_key_grows_while_teachers_take_its_seats(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=2)
+
+    claim = functools.partial(operations.claim, code=code, at=TERM)
+
+    def grow():
+        with transaction.atomic():
+            operations.grow(key=ActivationKey.objects.locked().get(pk=subscription.key_id), units=2, at=TERM)
+
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            grow,
+            grow,
+            *(functools.partial(claim, by=teacher) for teacher in TeacherFactory.create_batch(4)),
+        ],
+        refusals=Refused,
+    )
+    subscription.refresh_from_db()
+    assert (subscription.size, subscription.seats.count()) == (6, 6)
+    assert ActivationKey.objects.get(pk=subscription.key_id).units == 6
+    assert len(holders(subscription)) + len(refusals(outcomes)) == 4
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_a_key_that_is_being_shown_to_others_verifies_only_who_was_first(committing, committed_jaures, turn):
+    code, key = committed_jaures.key()
+    at_once(
+        committing.schema_name,
+        [
+            functools.partial(operations.expose, key_id=key.pk, at=TERM),
+            functools.partial(operations.redeem, code=code, by=committed_jaures.principal, at=LATER),
+        ],
+        refusals=(),
+    )
+    key.refresh_from_db()
+    # Both happened, and whichever was first, neither undid the other.
+    assert key.redeemed_by == committed_jaures.principal
+    assert key.exposed_at == TERM
+    assert Affiliation.objects.filter(user=committed_jaures.principal, verified_at__isnull=False).count() in (0, 1)
+
+
+def test_exposing_first_means_no_verification(committing, committed_jaures):
+    """The one who redeems waits for the lock of whoever is exposing, and then sees it exposed."""
+    code, key = committed_jaures.key()
+    locked = threading.Event()
+
+    def expose():
+        with transaction.atomic():
+            operations.expose(key_id=key.pk, at=TERM)
+            locked.set()
+            threading.Event().wait(0.3)  # long enough for the other to be waiting for the key
+
+    def redeem():
+        locked.wait(10)
+        operations.redeem(code=code, by=committed_jaures.principal, at=LATER)
+
+    at_once(committing.schema_name, [expose, redeem], refusals=())
+    assert Affiliation.objects.get(user=committed_jaures.principal).verified_at is None
+
+
+def test_one_code_is_minted_once_whoever_draws_it(committing, committed_jaures, monkeypatch):
+    """Every thread draws the same code first: one keeps it, the others draw again."""
+    same = keys.generate()
+    drawn = threading.local()
+    generate = keys.generate
+
+    def draw():
+        if getattr(drawn, "once", False):
+            return generate()
+        drawn.once = True
+        return same
+
+    monkeypatch.setattr(keys, "generate", draw)
+    mint = functools.partial(
+        minting.mint, source=committed_jaures.source, prefix="NIMES", demands=[(None, 1, False)], at=TERM
+    )
+    outcomes = at_once(committing.schema_name, [mint] * 8, refusals=())
+    assert len({number for [number] in outcomes}) == 8
+    assert ActivationKey.objects.filter(sealed_code=sealing.seal(same).code).count() == 1
+
+
+def test_the_database_refuses_a_code_twice(committing, committed_jaures):
+    code, _ = committed_jaures.key()
+    with pytest.raises(IntegrityError):
+        KeyFactory(code=code, source=committed_jaures.source)
+
+
+def test_refusals_are_polite(committing, committed_jaures):
+    code, _ = committed_jaures.subscription(units=1)
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    with pytest.raises(exceptions.NoSeatLeft, match="La seule licence de cet abonnement est déjà attribuée"):
+        operations.claim(code=code, by=TeacherFactory(), at=TERM)

@@ -1,0 +1,188 @@
+"""A principal types a key: what is credited, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from licensing.exceptions import Refused
+from licensing.subscriptions import exceptions, keys, operations
+from licensing.subscriptions.models import Seat, Subscription
+from schools.models import Affiliation, Verification
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.subscriptions.conftest import held
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def refused(code, by, at=TERM, **asked):
+    with pytest.raises(Refused) as refusal:
+        operations.redeem(code=code, by=by, at=at, **asked)
+    assert not Subscription.objects.exists()
+    assert not Seat.objects.exists()
+    return refusal.value
+
+
+def test_the_account_is_credited_with_the_key_s_units(jaures):
+    code, key = jaures.key(units=3)
+    subscription = operations.redeem(
+        code=f"nimes {code[:4]} {code[4:8]} {code[8:]}".lower(), by=jaures.principal, at=TERM
+    )
+    key.refresh_from_db()
+    assert (key.redeemed_at, key.redeemed_by) == (TERM, jaures.principal)
+    assert (subscription.school, subscription.size, held(subscription)) == (jaures.school, 3, "0/3")
+    assert list(subscription.seats.values_list("number", flat=True).order_by("number")) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("units", [1, 200])
+def test_the_number_of_statements_does_not_depend_on_the_units(jaures, units, django_assert_max_num_queries):
+    code, _ = jaures.key(units=units)
+    with django_assert_max_num_queries(14):
+        operations.redeem(code=code, by=jaures.principal, at=TERM)
+
+
+def test_a_typo_is_told_without_touching_the_database(jaures, django_assert_num_queries):
+    code, _ = jaures.key()
+    wrong = keys.ALPHABET[(keys.ALPHABET.index(code[0]) + 1) % 32] + code[1:]
+    with django_assert_num_queries(0), pytest.raises(exceptions.MistypedKey, match="faute de frappe"):
+        operations.redeem(code=wrong, by=jaures.principal, at=TERM)
+
+
+def test_an_unknown_key(jaures):
+    refusal = refused(keys.generate(), jaures.principal)
+    assert (refusal.code, "n'existe pas" in str(refusal)) == ("unknown_key", True)
+
+
+def test_a_key_of_another_school_says_which_school_it_is_for(jaures):
+    code, key = jaures.key()
+    other = PrincipalFactory()
+    AffiliationFactory(user=other, school=SchoolFactory(name="École des Garrigues", commune="Uzès"))
+    refusal = refused(code, other)
+    assert refusal.code == "key_of_another_school"
+    assert "École Jean Jaurès (Nîmes)" in str(refusal)
+    assert "École des Garrigues (Uzès)" in str(refusal)
+    key.refresh_from_db()
+    assert key.redeemed_at is None
+
+
+def test_one_who_typed_his_school_by_hand_is_offered_to_join_the_directory_s(jaures, elsewhere):
+    code, _ = jaures.key()
+    refusal = refused(code, elsewhere(PrincipalFactory))
+    assert (refusal.code, refusal.school) == ("school_not_chosen", jaures.school)
+    assert "rejoignez-le" in str(refusal)
+
+
+def test_one_without_any_school_is_offered_the_same(jaures):
+    code, _ = jaures.key()
+    assert refused(code, PrincipalFactory()).school == jaures.school
+
+
+def test_a_key_redeemed_by_a_colleague_says_by_whom_and_when(jaures):
+    code, subscription = jaures.subscription()
+    with pytest.raises(exceptions.AlreadyRedeemed) as refusal:
+        operations.redeem(code=code, by=jaures.head(), at=TERM)
+    assert f"le 24\N{NO-BREAK SPACE}novembre 2026 par {jaures.principal}" in str(refusal.value)
+    assert Subscription.objects.get() == subscription
+
+
+def test_a_key_redeemed_by_oneself_says_so(jaures):
+    code, _ = jaures.subscription()
+    with pytest.raises(exceptions.AlreadyRedeemed, match="Vous avez déjà activé"):
+        operations.redeem(code=code, by=jaures.principal, at=TERM)
+
+
+def test_a_stranger_is_not_told_who_redeemed_a_key(jaures):
+    code, _ = jaures.subscription()
+    stranger = PrincipalFactory()
+    AffiliationFactory(user=stranger)
+    with pytest.raises(exceptions.KeyOfAnotherSchool) as refusal:
+        operations.redeem(code=code, by=stranger, at=TERM)
+    assert jaures.principal.last_name not in str(refusal.value)
+
+
+def test_a_revoked_key_says_who_took_it_back_and_when(jaures):
+    code, _ = jaures.key(revoked_at=TERM)
+    refusal = refused(code, jaures.principal)
+    assert refusal.code == "key_revoked"
+    assert "le 24\N{NO-BREAK SPACE}novembre 2026 par Ville de Nîmes" in str(refusal)
+
+
+def test_a_key_lasts_through_its_last_day_in_paris(jaures):
+    last_minute = datetime.datetime(2027, 8, 31, 23, 59, tzinfo=PARIS)
+    code, _ = jaures.key()
+    refusal = refused(code, jaures.principal, at=last_minute + datetime.timedelta(minutes=1))
+    assert refusal.code == "key_expired"
+    assert "jusqu'au 31\N{NO-BREAK SPACE}août 2027 inclus" in str(refusal)
+    assert operations.redeem(code=code, by=jaures.principal, at=last_minute)
+
+
+def test_a_key_of_an_unpaid_order_is_suspended_and_not_lost(jaures):
+    code, _ = jaures.key()
+    jaures.source.suspended_at = TERM
+    jaures.source.save()
+    refusal = refused(code, jaures.principal)
+    assert refusal.code == "key_suspended"
+    assert "Rien n'est perdu" in str(refusal)
+    jaures.source.suspended_at = None
+    jaures.source.save()
+    assert operations.redeem(code=code, by=jaures.principal, at=TERM)
+
+
+def test_a_closed_school_may_redeem(jaures):
+    jaures.school.state, jaures.school.closed_at = "closed", TERM
+    jaures.school.save()
+    assert jaures.subscription()
+
+
+@pytest.mark.parametrize("factory", [TeacherFactory])
+def test_a_teacher_redeems_nothing(jaures, factory):
+    code, _ = jaures.key()
+    assert refused(code, factory()).code == "not_for_this_profile"
+
+
+def test_a_key_sent_to_the_school_s_mailbox_verifies_the_principal(jaures):
+    jaures.subscription()
+    affiliation = Affiliation.objects.get(user=jaures.principal)
+    assert (affiliation.verified_at, affiliation.verified_by) == (TERM, Verification.KEY)
+
+
+def test_a_key_that_others_know_verifies_nobody(jaures):
+    jaures.subscription(exposed_at=TERM)
+    assert Affiliation.objects.get(user=jaures.principal).verified_at is None
+
+
+def test_a_key_for_one_of_his_schools_credits_that_one(jaures):
+    AffiliationFactory(user=jaures.principal, since=TERM - datetime.timedelta(days=900))
+    _, subscription = jaures.subscription()
+    assert subscription.school == jaures.school
+    assert Affiliation.objects.get(user=jaures.principal, verified_at__isnull=False).school == jaures.school
+
+
+def test_a_key_for_no_school_in_particular_credits_the_one_he_works_for(jaures):
+    code, key = jaures.key()
+    key.school = None
+    key.save()
+    second = AffiliationFactory(user=jaures.principal)
+    subscription = operations.redeem(code=code, by=jaures.principal, at=TERM, school=second.school_id)
+    assert subscription.school == second.school
+    assert not Affiliation.objects.filter(verified_at__isnull=False).exists()
+
+
+def test_a_redeemed_key_grows_with_its_subscription(jaures):
+    _, subscription = jaures.subscription(units=3)
+    operations.grow(key=subscription.key, units=2, at=TERM)
+    subscription.refresh_from_db()
+    assert (subscription.size, held(subscription)) == (5, "0/5")
+    assert list(subscription.seats.values_list("number", flat=True).order_by("number")) == [1, 2, 3, 4, 5]
+
+
+def test_letting_a_key_be_seen_is_noted_once(jaures):
+    _, key = jaures.key()
+    operations.expose(key_id=key.pk, at=TERM)
+    operations.expose(key_id=key.pk, at=TERM + datetime.timedelta(days=1))
+    key.refresh_from_db()
+    assert key.exposed_at == TERM

@@ -1,0 +1,89 @@
+"""Codes at rest open nothing, and sealing keys can be changed under way."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+
+from licensing.subscriptions import keys, queries, resealing, sealing
+from licensing.subscriptions.models import ActivationKey
+from tests.factories.licensing import KeyFactory, SourceFactory
+
+NEW = "2:" + base64.b64encode(b"new sealing key of 64 bytes.....".ljust(64, b".")).decode()
+
+
+@pytest.fixture
+def source(nimes):
+    return SourceFactory()
+
+
+def test_a_sealed_code_shows_nothing_of_it():
+    code = keys.generate()
+    assert code.encode() not in sealing.seal(code).code
+
+
+def test_sealing_the_same_code_gives_the_same_bytes():
+    code = keys.generate()
+    assert sealing.seal(code) == sealing.seal(code)
+
+
+def test_an_altered_row_does_not_open():
+    sealed = sealing.seal(keys.generate())
+    with pytest.raises(sealing.Unsealable):
+        sealing.unseal(sealed.code[:-1] + bytes([sealed.code[-1] ^ 1]), sealed.under)
+
+
+def test_a_missing_sealing_key_is_named_by_its_number_alone():
+    sealed = sealing.seal(keys.generate())
+    with pytest.raises(sealing.Unsealable, match="number 9"):
+        sealing.unseal(sealed.code, 9)
+
+
+@pytest.mark.parametrize("entries", [[], ["1"], ["1:short"], ["x:" + NEW[2:]], [NEW, NEW], ["40000:" + NEW[2:]]])
+def test_settings_that_cannot_work_stop_the_start_without_repeating_a_secret(settings, entries):
+    settings.SEALING_KEYS = entries
+    with pytest.raises(ImproperlyConfigured) as caught:
+        sealing.current()
+    assert NEW[2:] not in str(caught.value)
+
+
+def test_both_keys_are_looked_up_while_codes_are_resealed(source, settings):
+    old_code, new_code = keys.generate(), keys.generate()
+    old = KeyFactory(code=old_code, source=source)
+    settings.SEALING_KEYS = [NEW, *settings.SEALING_KEYS]
+    new = KeyFactory(code=new_code, source=source)
+    assert (old.sealed_under, new.sealed_under) == (1, 2)
+    assert queries.find_key(old_code) == old
+    assert queries.find_key(new_code) == new
+
+
+def test_resealing_goes_in_batches_and_is_restartable(source, settings, capsys):
+    codes = [keys.generate() for _ in range(5)]
+    made = [KeyFactory(code=code, source=source) for code in codes]
+    only_old = settings.SEALING_KEYS
+    settings.SEALING_KEYS = [NEW, *only_old]
+    assert resealing.reseal_batch(size=2) == 2  # and then the machine stops
+    assert ActivationKey.objects.filter(sealed_under=2).count() == 2
+    assert [queries.find_key(code) for code in codes] == made
+    call_command("reseal_keys", batch=2)
+    assert "3 clés" in capsys.readouterr().out
+    assert not ActivationKey.objects.exclude(sealed_under=2).exists()
+    settings.SEALING_KEYS = [NEW]  # the old one may go
+    assert [queries.find_key(code) for code in codes] == made
+    assert [keys.parse(queries.key_display(ActivationKey.objects.get(pk=key.pk))) for key in made] == codes
+
+
+def test_resealing_again_changes_nothing(source, capsys):
+    KeyFactory(source=source)
+    call_command("reseal_keys")
+    assert "0 clé" in capsys.readouterr().out
+
+
+def test_resealing_names_the_sealing_keys_it_lacks(source, settings):
+    KeyFactory(source=source)
+    settings.SEALING_KEYS = [NEW]
+    with pytest.raises(CommandError, match="n° 1"):
+        call_command("reseal_keys")
