@@ -1,0 +1,123 @@
+"""Bring the schools into step with a file of the national directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from schools.directory import staging, writing
+from schools.directory.files import DirectoryFile
+from schools.exceptions import SynchronisationUnderWay, TooManyClosures
+from schools.models import DirectorySync, School, SchoolState
+
+if TYPE_CHECKING:
+    import datetime
+    from pathlib import Path
+
+    from accounts.models import User
+    from schools.directory.rows import RefusedRow
+
+#: « DIR » on a telephone's keys: the advisory lock that one synchronisation holds until its transaction ends.
+_LOCK = 347
+
+#: Beyond this share of the open schools, closures are more likely a partial file than the country's summer.
+BRAKE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A school that the file changed, and in what."""
+
+    uai: str
+    name: str
+    fields: list[str]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a synchronisation did."""
+
+    file_name: str
+    full: bool
+    rows: int = 0
+    #: Rows that were folded into another of the same UAI.
+    folded: int = 0
+    unchanged: int = 0
+    added: list[Change] = field(default_factory=list)
+    changed: list[Change] = field(default_factory=list)
+    closed: list[Change] = field(default_factory=list)
+    reopened: list[Change] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Return the figures, under the names that `DirectorySync` gives them."""
+        return {
+            "rows": self.rows,
+            "added": len(self.added),
+            "changed": len(self.changed),
+            "closed": len(self.closed),
+            "reopened": len(self.reopened),
+            "unchanged": self.unchanged,
+            "refused": len(self.refused),
+        }
+
+
+@transaction.atomic
+def synchronise(
+    *, path: Path, full: bool = False, accept_closures: bool = False, by: User | None, at: datetime.datetime
+) -> Report:
+    """Write into the schools what the file at `path` says of them, and return what changed.
+
+    The same file twice changes nothing. `full`: the file holds the whole country, so that a school it lacks is closed;
+    a partial file closes nothing. A school is never deleted, and one that comes back is reopened.
+
+    Raises, having changed nothing, `DirectoryRefused` where the file is not fit to be read, `TooManyClosures` where it
+    would close more than 2 % of the open schools and `accept_closures` does not say that this is meant, and
+    `SynchronisationUnderWay` where another one has not ended.
+    """
+    _lock()
+    refused = staging.copy_in(DirectoryFile(path))
+    folded = staging.fold_repeats()
+    writing.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
+    report = Report(file_name=path.name, full=full, folded=folded, refused=refused)
+    verdicts = {"added": report.added, "changed": report.changed, "closed": report.closed, "reopened": report.reopened}
+    for verdict, uai, name, fields in writing.changes():
+        verdicts[verdict].append(Change(uai, name, fields))
+    _count(report)
+    if not accept_closures:
+        _brake(report)
+    writing.write(at=at)
+    DirectorySync.objects.create(at=at, by=by, file_name=path.name[-255:], full=full, **report.counts())
+    return report
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        (granted,) = cursor.fetchone()
+    if not granted:
+        raise SynchronisationUnderWay(
+            "Une autre synchronisation de l'annuaire est en cours : attendez qu'elle finisse."
+        )
+
+
+def _count(report: Report) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM directory_rows")
+        (schools,) = cursor.fetchone()
+        cursor.execute("SELECT count(*) FROM directory_changes WHERE uai IN (SELECT uai FROM directory_rows)")
+        (touched,) = cursor.fetchone()
+    report.rows = schools + report.folded + len(report.refused)
+    report.unchanged = schools - touched
+
+
+def _brake(report: Report) -> None:
+    open_schools = School.objects.exclude(state=SchoolState.CLOSED).count()
+    closures = len(report.closed)
+    if closures > BRAKE * open_schools:
+        raise TooManyClosures(
+            f"Ce fichier fermerait {closures} des {open_schools} établissements ouverts, plus de 2 % : est-il complet ?"
+            " Rien n'a été changé. Si ces fermetures sont voulues, relancez avec --accept-closures."
+        )

@@ -1,0 +1,101 @@
+"""From the temporary table to the schools: compare, then write what differs and nothing else.
+
+`compare` fills the temporary table `directory_changes` and writes no school, so that `operations` can still stop;
+`write` carries the changes out. Both are a handful of statements, whatever the size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from schools.directory.rows import SchoolRow
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+#: What the file tells about a school, but for its key and its state, which has a rule of its own.
+FIELDS = [name for name in SchoolRow._fields if name not in ("line", "uai", "state")]
+_WITHOUT_TEXT = ("has_nursery", "has_elementary", "latitude", "longitude")
+
+
+def _merged(field: str) -> str:
+    """What the school will hold: what the file says, else what it held, else nothing."""
+    return f"coalesce(row.{field}, school.{field}{'' if field in _WITHOUT_TEXT else ", ''"}) AS {field}"
+
+
+# A school in the file is open unless the file says otherwise: so one that comes back is reopened.
+_STATE = """
+coalesce(row.state, CASE WHEN school.state <> 'closed' THEN school.state END, 'open')
+"""
+
+_COMPARE = f"""
+CREATE TEMPORARY TABLE directory_changes ON COMMIT DROP AS
+WITH merged AS (
+    SELECT row.uai, {", ".join(_merged(field) for field in FIELDS)}, {_STATE} AS state
+    FROM directory_rows AS row LEFT JOIN public.schools_school AS school USING (uai)
+)
+SELECT merged.*,
+    CASE WHEN merged.state = 'closed' THEN coalesce(school.closed_at, %(at)s::timestamptz) END AS closed_at,
+    CASE
+        WHEN school.uai IS NULL THEN 'added'
+        WHEN merged.state = 'closed' AND school.state <> 'closed' THEN 'closed'
+        WHEN merged.state <> 'closed' AND school.state = 'closed' THEN 'reopened'
+        ELSE 'changed'
+    END AS verdict,
+    CASE WHEN school.uai IS NULL THEN '{{}}' ELSE array_remove(ARRAY[
+        {", ".join(f"CASE WHEN merged.{f} IS DISTINCT FROM school.{f} THEN '{f}' END" for f in [*FIELDS, "state"])}
+    ], NULL) END AS fields
+FROM merged LEFT JOIN public.schools_school AS school USING (uai)
+WHERE school.uai IS NULL
+    OR ({", ".join(f"merged.{f}" for f in [*FIELDS, "state"])})
+        IS DISTINCT FROM ({", ".join(f"school.{f}" for f in [*FIELDS, "state"])})
+"""  # noqa: S608 - made of our own field names
+
+# A line that was refused for something else than its UAI still proves that the school is there.
+_CLOSE_ABSENT = f"""
+INSERT INTO directory_changes (uai, {", ".join(FIELDS)}, state, closed_at, verdict, fields)
+SELECT uai, {", ".join(FIELDS)}, 'closed', %(at)s, 'closed', '{{}}'
+FROM public.schools_school AS school
+WHERE state <> 'closed' AND NOT uai = ANY(%(refused)s)
+    AND NOT EXISTS (SELECT FROM directory_rows AS row WHERE row.uai = school.uai)
+"""  # noqa: S608
+
+_WRITE = f"""
+INSERT INTO public.schools_school (uai, {", ".join(FIELDS)}, state, closed_at, changed_at)
+SELECT uai, {", ".join(FIELDS)}, state, closed_at, %(at)s FROM directory_changes
+ON CONFLICT (uai) DO UPDATE SET
+    {", ".join(f"{field} = excluded.{field}" for field in [*FIELDS, "state", "closed_at", "changed_at"])}
+"""  # noqa: S608
+
+
+def compare(*, full: bool, refused: Sequence[str], at: datetime.datetime) -> None:
+    """Note in `directory_changes` what the file would change, each with its verdict and the fields that differ.
+
+    With `full`, the open schools that the file lacks are noted as closed, but for those of its `refused` lines.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPARE, {"at": at})
+        if full:
+            cursor.execute(_CLOSE_ABSENT, {"at": at, "refused": list(refused)})
+
+
+def changes() -> list[tuple[str, str, str, list[str]]]:
+    """Return what `compare` noted: verdict, UAI, name, fields that differ; by UAI."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT verdict, uai, name, fields FROM directory_changes ORDER BY uai")
+        return list(cursor.fetchall())
+
+
+def write(*, at: datetime.datetime) -> int:
+    """Carry out what `compare` noted, and leave the search as fast as it was; return how many schools were written."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, {"at": at})
+        written: int = cursor.rowcount
+        if written:
+            # New entries wait in a list that every search would read through, until a vacuum that may be far.
+            cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
+            cursor.execute("ANALYZE public.schools_school")
+    return written
