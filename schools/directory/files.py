@@ -10,7 +10,7 @@ import csv
 import gzip
 import re
 import zlib
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from schools.directory.columns import locate
 from schools.directory.rows import RefusedRow, RowReader, SchoolRow
@@ -69,7 +69,7 @@ class DirectoryFile:
     def _opened(self, stack: contextlib.ExitStack) -> IO[bytes]:
         raw = stack.enter_context(self.path.open("rb"))
         if raw.peek(2)[:2] == _GZIP:
-            return stack.enter_context(gzip.GzipFile(fileobj=raw))  # type: ignore[return-value]
+            return cast("IO[bytes]", stack.enter_context(contextlib.closing(gzip.GzipFile(fileobj=raw))))
         return raw
 
     def _rows(self, stream: IO[bytes]) -> Iterator[SchoolRow | RefusedRow]:

@@ -54,7 +54,7 @@ class RefusedRow:
 LONGEST = {
     name: length
     for name in SchoolRow._fields[1:]
-    if (length := getattr(School._meta.get_field(name), "max_length", None)) is not None
+    if (length := getattr(School._meta.get_field(name), "max_length", None)) is not None  # noqa: SLF001 - documented
 }
 
 
