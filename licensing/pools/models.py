@@ -12,6 +12,17 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 
+#: What the messages about an allocation give as their topic; `topic_id` is the allocation's number.
+TOPIC = "allocation"
+
+
+class MessageKind(models.TextChoices):
+    """The e-mails that pools cause."""
+
+    KEY = "key", "Clé d'activation"
+    REMINDER = "key_reminder", "Relance : clé non activée"
+    REVOKED = "key_revoked", "Clé reprise"
+
 
 class PoolQuerySet(models.QuerySet["Pool"]):
     def locked(self) -> Self:

@@ -1,0 +1,81 @@
+"""What must hold before a pool gives: each check raises its refusal, in French, or returns what was asked for."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from licensing.catalogue.operations import PARIS, day_in_france
+from licensing.pools.exceptions import BadAddress, BadDate, PoolClosed, PoolSuspended, UnknownPool
+from licensing.pools.models import Pool
+from web import typography
+
+if TYPE_CHECKING:
+    from licensing.subscriptions.models import Source
+
+#: When the e-mails of a chosen day leave: principals read them as they come in.
+MORNING = datetime.time(8, 0, tzinfo=PARIS)
+
+_ADDRESS_LENGTH = 254
+
+
+def locked_pool(pool_id: int) -> Pool:
+    """Lock the pool and return it with its source. Raises `UnknownPool`."""
+    pool = Pool.objects.locked().select_related("source__collectivity").filter(pk=pool_id).first()
+    if pool is None:
+        raise UnknownPool("Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots.")
+    return pool
+
+
+def check_open(source: Source, at: datetime.datetime) -> None:
+    """Raise `PoolSuspended` or `PoolClosed` where nothing can be given or sent from this source any more."""
+    if source.suspended_at is not None:
+        raise PoolSuspended(
+            "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "
+            "Il reprendra tel quel dès qu'elle sera régularisée."
+        )
+    if day_in_france(at) > source.last_day:
+        raise PoolClosed(
+            f"Les licences de ce lot n'étaient valables que jusqu'au {typography.day(source.last_day)} inclus : "
+            "choisissez un lot de l'année scolaire en cours."
+        )
+
+
+def address(text: str) -> str:
+    """Return the address without surrounding spaces. Raises `BadAddress`."""
+    written = text.strip()
+    try:
+        validate_email(written)
+    except ValidationError:
+        raise BadAddress(
+            f"« {written} » n'est pas une adresse e-mail : corrigez-la, rien n'a été envoyé."
+            if written
+            else "Indiquez l'adresse e-mail à laquelle envoyer la clé."
+        ) from None
+    if len(written) > _ADDRESS_LENGTH:
+        raise BadAddress(f"Une adresse e-mail compte {_ADDRESS_LENGTH} caractères au plus.")
+    return written
+
+
+def due(send_on: datetime.date | None, *, source: Source, at: datetime.datetime) -> datetime.datetime:
+    """Return when the e-mails are to leave: at once, or at 8 o'clock in France on the chosen day.
+
+    Raises `BadDate` for a day that is past, or on which the licences no longer run.
+    """
+    if send_on is None:
+        return at
+    if send_on < day_in_france(at):
+        raise BadDate(f"Le {typography.day(send_on)} est passé : choisissez aujourd'hui ou un jour à venir.")
+    if send_on > source.last_day:
+        raise BadDate(
+            f"Les licences de ce lot s'arrêtent le {typography.day(source.last_day)} : choisissez un jour d'ici là."
+        )
+    return max(at, datetime.datetime.combine(send_on, MORNING))
+
+
+def is_official(recipient: str, mailbox: str) -> bool:
+    """Whether an address is the school's official mailbox: a key written elsewhere proves nothing about its reader."""
+    return recipient.strip().casefold() == mailbox.strip().casefold()

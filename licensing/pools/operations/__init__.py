@@ -1,0 +1,25 @@
+"""What is done with pools: to give, to take back, to send again, to remind, to show a key.
+
+Each operation locks (pool → allocation → key → subscription → seat, the order of the whole house), checks, changes,
+writes the journal and queues its e-mails in one transaction; a refusal leaves everything as it was.
+"""
+
+from licensing.pools.operations.allocating import Demand, Outcome, allocate, allocate_many
+from licensing.pools.operations.results import Result
+from licensing.pools.operations.revoking import revoke, revoke_many
+from licensing.pools.operations.sending import remind, remind_many, resend, resend_many, reveal
+
+__all__ = [
+    "Demand",
+    "Outcome",
+    "Result",
+    "allocate",
+    "allocate_many",
+    "remind",
+    "remind_many",
+    "resend",
+    "resend_many",
+    "reveal",
+    "revoke",
+    "revoke_many",
+]

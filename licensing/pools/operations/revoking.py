@@ -1,0 +1,107 @@
+"""Taking back what nobody has redeemed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+
+from collectivities import audit
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.emails import about
+from licensing.pools.exceptions import AlreadyRedeemed
+from licensing.pools.models import TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.operations.results import Result, locked
+from licensing.pools.queries import reached
+from licensing.subscriptions.models import ActivationKey
+from mailing import operations as mailing
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from accounts.models import User
+
+
+def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
+    """Take back an allocation that nobody has redeemed; its licences return to the pool.
+
+    An e-mail that has not left does not leave; to a school that received the key, one says that it is void.
+    Raises `AlreadyRedeemed` or `UnknownAllocation`, having changed nothing. Revoking twice is the same as once.
+    """
+    for result in revoke_many(allocation_ids=[allocation_id], by=by, at=at):
+        result.or_raise()
+    return Allocation.objects.get(pk=allocation_id)
+
+
+@transaction.atomic
+def revoke_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[Result]:
+    """Take back all of these that nobody has redeemed, in one transaction; return a result for each."""
+    pool_ids = Allocation.objects.filter(pk__in=allocation_ids).values_list("pool_id", flat=True)
+    list(Pool.objects.locked().filter(pk__in=set(pool_ids)))  # pool → allocation → key: the order every operation keeps
+    allocations, results = locked(allocation_ids)
+    taken: list[Allocation] = []
+    for allocation in allocations.values():
+        redeemed_at = allocation.key.redeemed_at
+        if redeemed_at is not None:
+            results.append(
+                Result(
+                    allocation.pk,
+                    AlreadyRedeemed(
+                        f"La clé a été activée le {typography.day(day_in_france(redeemed_at))} : "
+                        "elle ne peut plus être reprise."
+                    ),
+                )
+            )
+            continue
+        results.append(Result(allocation.pk))
+        if allocation.revoked_at is None:
+            taken.append(allocation)
+    if taken:
+        _take_back(taken, by=by, at=at)
+    return results
+
+
+def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime) -> None:
+    numbers = [allocation.pk for allocation in taken]
+    told = reached(numbers)
+    Allocation.objects.filter(pk__in=numbers).update(revoked_at=at, revoked_by_id=by.pk if by else None)
+    ActivationKey.objects.filter(pk__in=[allocation.key_id for allocation in taken]).update(revoked_at=at)
+    returned: Counter[int] = Counter()
+    for allocation in taken:
+        returned[allocation.pool_id] += allocation.units
+    for pool_id, units in sorted(returned.items()):
+        Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") - units)
+    mailing.cancel(TOPIC, numbers, at)
+    mailing.enqueue_many(
+        [
+            mailing.Outgoing(
+                kind=MessageKind.REVOKED,
+                recipient=allocation.recipient,
+                topic=TOPIC,
+                topic_id=allocation.pk,
+                about=about(allocation),
+            )
+            for allocation in taken
+            if allocation.pk in told
+        ],
+        at=at,
+    )
+    audit.record_many(
+        [
+            audit.Entry(
+                action="allocation.revoked",
+                summary=f"{typography.plural(allocation.units, 'licence reprise', 'licences reprises')} à "
+                f"{allocation.school.name} et rendues au lot « {allocation.pool.name} ».",
+                school_id=allocation.school_id,
+                object_type="allocation",
+                object_id=allocation.pk,
+            )
+            for allocation in taken
+        ],
+        by=by,
+        at=at,
+    )

@@ -1,0 +1,186 @@
+"""Writing again about a key that exists: the same key, a new message. And showing it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from collectivities import audit
+from licensing.catalogue.operations import PARIS, day_in_france
+from licensing.exceptions import Refused
+from licensing.pools import checks
+from licensing.pools.emails import about
+from licensing.pools.exceptions import AlreadyRedeemed, AlreadyRevoked, NotYetSent, RemindedToday
+from licensing.pools.models import TOPIC, Allocation, MessageKind
+from licensing.pools.operations.results import Result, locked
+from licensing.pools.queries import reached, reminded_since
+from licensing.subscriptions.models import ActivationKey
+from licensing.subscriptions.queries import key_display
+from mailing import operations as mailing
+from mailing.queries import latest_by_topic
+from web import typography
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from accounts.models import User
+    from mailing.models import Message
+
+
+def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
+    """Write the same key once more, to a corrected address where one is given; return the new message.
+
+    An earlier message that has not left does not leave. Raises a `Refused`, having changed nothing, where the key
+    was redeemed or taken back, where its pool is suspended or closed, and where the address is none.
+    """
+    corrected = None if recipient is None else checks.address(recipient)
+    with transaction.atomic():
+        for result in _resend({allocation_id: corrected}, by=by, at=at):
+            result.or_raise()
+        return _last_message(allocation_id)
+
+
+@transaction.atomic
+def resend_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[Result]:
+    """Write all of these keys once more, in one transaction; return a result for each."""
+    return _resend(dict.fromkeys(allocation_ids), by=by, at=at)
+
+
+def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
+    """Remind the school of a key that it received and has not redeemed.
+
+    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, and `RemindedToday`.
+    """
+    for result in remind_many(allocation_ids=[allocation_id], by=by, at=at):
+        result.or_raise()
+
+
+@transaction.atomic
+def remind_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[Result]:
+    """Remind all of these schools, in one transaction; return a result for each. Once a day and a school at most."""
+    allocations, results = locked(allocation_ids)
+    told = reached(allocations)
+    midnight = datetime.datetime.combine(day_in_france(at), datetime.time.min, tzinfo=PARIS)
+    reminded = reminded_since(midnight, allocations)
+    due: list[Allocation] = []
+    for allocation in allocations.values():
+        refusal = _refusal(allocation, at)
+        if refusal is None and allocation.pk not in told:
+            refusal = NotYetSent(
+                "Aucun e-mail n'est encore arrivé à cet établissement : il n'y a rien à rappeler. "
+                "Vérifiez l'adresse, puis renvoyez la clé."
+            )
+        if refusal is None and allocation.pk in reminded:
+            refusal = RemindedToday("Cet établissement a déjà été relancé aujourd'hui.")
+        results.append(Result(allocation.pk, refusal))
+        if refusal is None:
+            due.append(allocation)
+    _write(due, MessageKind.REMINDER, "allocation.reminded", "Relance envoyée à {}.", by=by, at=at)
+    return results
+
+
+@transaction.atomic
+def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
+    """Return the key as it is typed, for a manager's eyes: written in the journal, and no longer the school's alone.
+
+    From then on redeeming it proves nothing about who redeems. Raises `UnknownAllocation` or `AlreadyRevoked`.
+    """
+    allocations, missing = locked([allocation_id])
+    for result in missing:
+        result.or_raise()
+    allocation = allocations[allocation_id]
+    if allocation.revoked_at is not None:
+        raise _revoked(allocation)
+    ActivationKey.objects.filter(pk=allocation.key_id, exposed_at=None).update(exposed_at=at)
+    audit.record(
+        action="key.revealed",
+        by=by,
+        at=at,
+        summary=f"Clé de {allocation.school.name} affichée.",
+        school_id=allocation.school_id,
+        object_type="allocation",
+        object_id=allocation.pk,
+    )
+    return key_display(allocation.key)
+
+
+def _resend(recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime) -> list[Result]:
+    allocations, results = locked(list(recipients))
+    due: list[Allocation] = []
+    for allocation in allocations.values():
+        refusal = _refusal(allocation, at)
+        results.append(Result(allocation.pk, refusal))
+        if refusal is None:
+            due.append(allocation)
+    for allocation in due:
+        corrected = recipients[allocation.pk]
+        if corrected is not None and corrected != allocation.recipient:
+            allocation.recipient = corrected
+            allocation.save(update_fields=["recipient"])
+    exposed = [a.key_id for a in due if not checks.is_official(a.recipient, a.school.email)]
+    ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
+    mailing.cancel(TOPIC, [allocation.pk for allocation in due], at)
+    _write(due, MessageKind.KEY, "allocation.resent", "Clé renvoyée à {}.", by=by, at=at)
+    return results
+
+
+def _refusal(allocation: Allocation, at: datetime.datetime) -> Refused | None:
+    """Return why nothing more can be written about this key, if so."""
+    if allocation.revoked_at is not None:
+        return _revoked(allocation)
+    if allocation.key.redeemed_at is not None:
+        day = typography.day(day_in_france(allocation.key.redeemed_at))
+        return AlreadyRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
+    try:
+        checks.check_open(allocation.pool.source, at)
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+def _revoked(allocation: Allocation) -> AlreadyRevoked:
+    day = f" le {typography.day(day_in_france(allocation.revoked_at))}" if allocation.revoked_at else ""
+    return AlreadyRevoked(f"Cette attribution a été reprise{day} : sa clé ne vaut plus rien.")
+
+
+def _write(
+    allocations: Sequence[Allocation],
+    kind: MessageKind,
+    action: str,
+    summary: str,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+) -> None:
+    """Queue a message about each, and write it in the journal; `summary` takes the address."""
+    outgoing = [
+        mailing.Outgoing(
+            kind=kind,
+            recipient=allocation.recipient,
+            topic=TOPIC,
+            topic_id=allocation.pk,
+            about=about(allocation),
+        )
+        for allocation in allocations
+    ]
+    mailing.enqueue_many(outgoing, at=at)
+    audit.record_many(
+        [
+            audit.Entry(
+                action=action,
+                summary=f"{allocation.school.name} : {summary.format(allocation.recipient)}",
+                school_id=allocation.school_id,
+                object_type="allocation",
+                object_id=allocation.pk,
+            )
+            for allocation in allocations
+        ],
+        by=by,
+        at=at,
+    )
+
+
+def _last_message(allocation_id: int) -> Message:
+    return latest_by_topic(TOPIC, [allocation_id])[allocation_id]

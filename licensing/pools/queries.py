@@ -1,0 +1,121 @@
+"""What is asked of pools. What became of an allocation is read from its key by the same query, across schemas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import connection
+from django.db.models import Count, Q
+
+from licensing.pools.models import TOPIC, MessageKind
+from licensing.subscriptions.models import Seat
+from mailing.models import Message, MessageState
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+#: The states of a message that got as far as the recipient's server, or is on its way there at this moment.
+REACHED = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED)
+
+
+class Position(NamedTuple):
+    """Where the licences of a pool are: bought = free + issued + redeemed and free + held by a teacher."""
+
+    pool_id: int
+    name: str
+    bought: int
+    free: int
+    issued: int
+    redeemed_free: int
+    held: int
+    opened_at: datetime.datetime
+    last_day: datetime.date
+    suspended_at: datetime.datetime | None
+    order_id: int
+    #: How many schools have an allocation, and how many of them redeemed its key.
+    schools: int
+    redeemed_schools: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every licence bought is somewhere."""
+        return self.bought == self.free + self.issued + self.redeemed_free + self.held
+
+    def state_on(self, day: datetime.date) -> str:
+        """Return « suspended », « closed » (after the last day) or « firm »."""
+        if self.suspended_at is not None:
+            return "suspended"
+        return "closed" if day > self.last_day else "firm"
+
+
+_POSITIONS = """
+WITH held AS (
+    SELECT seat.subscription_id, count(*) AS seats
+    FROM public.subscriptions_seat AS seat
+    JOIN public.subscriptions_subscription AS subscription ON subscription.id = seat.subscription_id
+    JOIN public.subscriptions_activationkey AS key ON key.id = subscription.key_id
+    WHERE seat.holder_id IS NOT NULL AND key.source_id IN (SELECT source_id FROM pools_pool)
+    GROUP BY seat.subscription_id
+)
+SELECT
+    pool.id,
+    pool.name,
+    pool.capacity,
+    pool.capacity - pool.allocated,
+    coalesce(sum(allocation.units) FILTER (WHERE key.redeemed_at IS NULL), 0)::bigint,
+    coalesce(sum(subscription.size - coalesce(held.seats, 0)), 0)::bigint,
+    coalesce(sum(held.seats), 0)::bigint,
+    pool.opened_at,
+    source.last_day,
+    source.suspended_at,
+    line.order_id,
+    count(allocation.id),
+    count(key.redeemed_at)
+FROM pools_pool AS pool
+JOIN public.subscriptions_source AS source ON source.id = pool.source_id
+JOIN public.orders_orderline AS line ON line.id = source.order_line_id
+LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
+LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
+LEFT JOIN public.subscriptions_subscription AS subscription ON subscription.key_id = key.id
+LEFT JOIN held ON held.subscription_id = subscription.id
+GROUP BY pool.id, source.id, line.id
+ORDER BY pool.opened_at DESC, pool.id DESC
+"""
+
+
+def positions() -> list[Position]:
+    """Return where the licences of every pool of the collectivity are, the latest pool first; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POSITIONS)
+        return [Position(*row) for row in cursor.fetchall()]
+
+
+def reached(allocation_ids: Collection[int]) -> set[int]:
+    """Return those of the allocations whose key left in an e-mail that was accepted, or is leaving now."""
+    return _about(allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER), states=REACHED)
+
+
+def reminded_since(moment: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
+    """Return those of the allocations for which a reminder was queued since then."""
+    return _about(allocation_ids, kinds=(MessageKind.REMINDER,), states=[*REACHED, MessageState.QUEUED], since=moment)
+
+
+def _about(
+    allocation_ids: Collection[int],
+    *,
+    kinds: Collection[str],
+    states: Collection[str],
+    since: datetime.datetime | None = None,
+) -> set[int]:
+    messages = Message.objects.filter(topic=TOPIC, topic_id__in=list(allocation_ids), kind__in=kinds, state__in=states)
+    if since is not None:
+        messages = messages.filter(created_at__gte=since)
+    return {number for number in messages.values_list("topic_id", flat=True) if number is not None}
+
+
+def seats_of(key_id: int) -> tuple[int, int]:
+    """Return how many seats of a key's subscription teachers hold, and how many there are; (0, 0) before redemption."""
+    seats = Seat.objects.filter(subscription__key_id=key_id)
+    counts = seats.aggregate(held=Count("pk", filter=Q(holder__isnull=False)), size=Count("pk"))
+    return counts["held"], counts["size"]

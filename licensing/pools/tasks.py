@@ -1,0 +1,42 @@
+"""What the portal tells a collectivity: its key was redeemed, a teacher holds a licence, gave one back.
+
+Queued in the transaction that causes it, with the collectivity's schema; counts go in the journal, never a name.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from django.db import transaction
+
+from collectivities import audit
+from jobs.tasks import task
+from licensing.pools.models import Allocation
+from licensing.pools.queries import seats_of
+from web import typography
+
+_SAID = {
+    "redeemed": "{school} : clé activée, {count}.",
+    "held": "{school} : une licence de plus est utilisée, {count}.",
+    "released": "{school} : une licence a été libérée, {count}.",
+}
+
+
+@task(name="pools.note_key_event")
+@transaction.atomic
+def note_key_event(*, key_id: int, event: str, at: str) -> None:
+    """Write in the journal what happened to the key of an allocation, with the counts of this moment."""
+    allocation = Allocation.objects.select_related("school").filter(key_id=key_id).first()
+    if allocation is None:
+        return  # not a key of this collectivity's pools: nothing it may know
+    held, size = seats_of(key_id)
+    count = f"{typography.number(held)}/{typography.number(size)} attribuée{'s' if held > 1 else ''}"
+    audit.record(
+        action=f"key.{event}",
+        by=None,
+        at=datetime.datetime.fromisoformat(at),
+        summary=_SAID[event].format(school=allocation.school.name, count=count),
+        school_id=allocation.school_id,
+        object_type="allocation",
+        object_id=allocation.pk,
+    )

@@ -1,0 +1,49 @@
+"""French around the names of schools, as the directory writes them. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import NamedTuple
+
+#: The first word of a school's name, folded, and its article.
+_ARTICLES = {
+    "l'": "ecole etablissement ensemble externat internat institut institution annexe antenne unite ime itep erea iem",
+    "le": "college lycee groupe centre cours pensionnat rpi regroupement petit jardin seminaire",
+    "la": "maternelle section maison cite fondation classe micro-ecole primaire",
+}
+_ARTICLE_OF = {word: article for article, words in _ARTICLES.items() for word in words.split()}
+
+
+class Named(NamedTuple):
+    """A school's name as a sentence takes it: « l'École Jean Jaurès », « de l'École… », « à l'École… »."""
+
+    the: str
+    of_the: str
+    to_the: str
+
+
+def _fold(word: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFD", word.lower()) if not unicodedata.combining(c))
+
+
+def school_name(name: str) -> str:
+    """Return the directory's name with the accent it leaves out: « Ecole » is « École », « ECOLE » « ÉCOLE »."""
+    for bare, accented in (("Ecole", "École"), ("ECOLE", "ÉCOLE")):
+        if name.startswith(bare):
+            return accented + name.removeprefix(bare)
+    return name
+
+
+def named(name: str) -> Named:
+    """Return the name with its article: « l'École Jean Jaurès », « le Collège Belin », « du Collège Belin ».
+
+    A name whose first word says nothing (« Saint-Joseph ») is introduced: « l'établissement Saint-Joseph ».
+    """
+    proper = school_name(" ".join(name.split()))
+    article = _ARTICLE_OF.get(_fold(proper.split(" ")[0].rstrip(",")) if proper else "")
+    if article is None:
+        article, proper = "l'", f"établissement {proper}"
+    if article == "le":
+        return Named(f"le {proper}", f"du {proper}", f"au {proper}")
+    joined = f"{article}{proper}" if article == "l'" else f"{article} {proper}"
+    return Named(joined, f"de {joined}", f"à {joined}")

@@ -1,0 +1,42 @@
+"""Second volumes by the thousand: keys and their subscriptions grow by a handful of statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from licensing.subscriptions.models import ActivationKey, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@transaction.atomic
+def grow_many(additions: Mapping[int, int]) -> None:
+    """Add units to keys that the caller has locked, and seats to the subscriptions of those already redeemed.
+
+    `additions`: how many units, at least one, by the key's number.
+    """
+    if not additions:
+        return
+    if min(additions.values()) < 1:
+        raise ValueError("A key grows by at least one unit.")
+    arrays = [list(additions.keys()), list(additions.values())]
+    # Locked in order of number before anything is changed: key → subscription → seat.
+    list(Subscription.objects.locked().filter(key_id__in=arrays[0]).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units"  # noqa: S608, SLF001
+            " FROM unnest(%s::bigint[], %s::int[]) AS grown (key_id, units) WHERE key.id = grown.key_id",
+            arrays,
+        )
+        cursor.execute(
+            "WITH grown AS ("
+            "  UPDATE public.subscriptions_subscription AS subscription SET size = subscription.size + added.units"
+            "  FROM unnest(%s::bigint[], %s::int[]) AS added (key_id, units)"
+            "  WHERE subscription.key_id = added.key_id RETURNING subscription.id, subscription.size, added.units"
+            ") INSERT INTO public.subscriptions_seat (subscription_id, number, mode)"
+            " SELECT grown.id, number, '' FROM grown, generate_series(grown.size - grown.units + 1, grown.size) number",
+            arrays,
+        )

@@ -1,0 +1,33 @@
+"""What the tests of pools and of their pages arrange with."""
+
+from __future__ import annotations
+
+from licensing.pools import operations
+from licensing.subscriptions.models import ActivationKey, Seat, Subscription
+from mailing.models import Message, MessageState
+from tests.conftest import TERM
+
+
+def give(pool, school, units=3, **changes):
+    """Give a school licences of the pool, by the operation."""
+    asked = {"recipient": school.email, "by": None, "at": TERM, **changes}
+    return operations.allocate(pool_id=pool.pk, uai=school.uai, units=units, **asked)
+
+
+def redeem(allocation, principal):
+    """Leave the allocation as redemption leaves it."""
+    ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=principal)
+    subscription = Subscription.objects.create(
+        key_id=allocation.key_id,
+        principal=principal,
+        school_id=allocation.school_id,
+        size=allocation.units,
+        opened_at=TERM,
+    )
+    Seat.objects.bulk_create(Seat(subscription=subscription, number=n + 1) for n in range(allocation.units))
+    return subscription
+
+
+def sent(state=MessageState.SENT):
+    """Leave the outbox as a worker leaves it."""
+    Message.objects.filter(state=MessageState.QUEUED).update(state=state, sent_at=TERM)

@@ -1,0 +1,110 @@
+"""Invariant 1 and its neighbours, with real threads and real commits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+from django.db import transaction
+
+from licensing.exceptions import Refused
+from licensing.orders import operations as orders
+from licensing.pools import operations
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations import Demand
+from licensing.pools.queries import positions
+from licensing.subscriptions.models import ActivationKey
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import redeem
+from tests.races import at_once
+
+
+@pytest.fixture
+def open_pool(committing):
+    return partial(orders.grant, collectivity=committing, reason="Course", by=None, at=TERM)
+
+
+def given(pool_id, school, units=1):
+    return operations.allocate(pool_id=pool_id, uai=school.uai, units=units, recipient=school.email, by=None, at=TERM)
+
+
+def outcomes(results):
+    return Counter(result.code if isinstance(result, Refused) else "done" for result in results)
+
+
+def assert_sound(pool_id):
+    pool = Pool.objects.get(pk=pool_id)
+    assert pool.allocated == sum(Allocation.objects.active().filter(pool=pool).values_list("units", flat=True))
+    assert all(position.adds_up for position in positions())
+
+
+def test_thirty_two_ask_for_the_last_licence(committing, open_pool):
+    pool = open_pool(licences=5)
+    given(pool.pk, SchoolFactory(), units=4)
+    asking = [partial(given, pool.pk, school) for school in SchoolFactory.create_batch(32)]
+    results = at_once(committing.schema_name, asking, refusals=Refused)
+    assert outcomes(results) == {"done": 1, "pool_exhausted": 31}
+    assert_sound(pool.pk)
+
+
+def test_one_school_asked_for_by_thirty_two_agents_has_one_key(committing, open_pool):
+    pool, school = open_pool(licences=100), SchoolFactory()
+    results = at_once(committing.schema_name, [partial(given, pool.pk, school)] * 32, refusals=Refused)
+    assert outcomes(results) == {"done": 32}
+    assert ActivationKey.objects.get().units == Allocation.objects.get().units == 32
+    assert_sound(pool.pk)
+
+
+def test_two_lists_over_the_last_licences(committing, open_pool):
+    pool, schools = open_pool(licences=25), SchoolFactory.create_batch(20)
+
+    def give_all(demands):
+        return operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
+
+    # The same schools in opposite orders: what deadlocks where locks are taken as they come.
+    lists = [[Demand(s.uai, 1, s.email) for s in order] for order in (schools, schools[::-1])]
+    results = at_once(committing.schema_name, [partial(give_all, demands) for demands in lists], refusals=Refused)
+    assert outcomes(results) == {"done": 1, "pool_exhausted": 1}
+    assert Pool.objects.get(pk=pool.pk).allocated == 20
+    assert_sound(pool.pk)
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_grow_revoke_and_redeem_of_the_same_allocation(committing, open_pool, _round):
+    pool, school, principal = open_pool(licences=50), SchoolFactory(), PrincipalFactory()
+    first = given(pool.pk, school, units=2)
+
+    @transaction.atomic
+    def type_the_key():
+        """As the portal redeems: the key locked, then the subscription made."""
+        key = ActivationKey.objects.locked().get(pk=first.key_id)
+        if key.revoked_at is not None or key.redeemed_at is not None:
+            return
+        first.units = key.units
+        redeem(first, principal)
+
+    actions = [
+        partial(given, pool.pk, school),
+        partial(operations.revoke, allocation_id=first.pk, by=None, at=TERM),
+        type_the_key,
+        partial(operations.resend, allocation_id=first.pk, by=None, at=TERM),
+    ] * 4
+    at_once(committing.schema_name, actions, refusals=Refused)
+    for allocation in Allocation.objects.select_related("key"):
+        assert (allocation.revoked_at is None) == (allocation.key.revoked_at is None)
+        assert not (allocation.revoked_at and allocation.key.redeemed_at)
+        assert allocation.units == allocation.key.units
+    assert_sound(pool.pk)
+
+
+def test_thirty_two_take_back_the_same_allocation_and_it_returns_once(committing, open_pool):
+    pool = open_pool(licences=9)
+    kept, taken = given(pool.pk, SchoolFactory(), units=2), given(pool.pk, SchoolFactory(), units=3)
+    take_back = partial(operations.revoke, allocation_id=taken.pk, by=None, at=TERM)
+    results = at_once(committing.schema_name, [take_back] * 32, refusals=Refused)
+    assert outcomes(results) == {"done": 32}
+    assert Pool.objects.get(pk=pool.pk).allocated == kept.units
+    assert_sound(pool.pk)
