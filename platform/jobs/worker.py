@@ -20,6 +20,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import psycopg
 from django.conf import settings
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
@@ -76,8 +77,10 @@ async def _run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bo
         if stopping.is_set() or (until_idle and failure is None):
             return
         ended = time.monotonic()
-        if away_since is None or ended - began > _GOOD_RUN:
+        if ended - began > _GOOD_RUN:
             away_since = ended
+        elif away_since is None:
+            away_since = began
         if ended - away_since > give_up_after:
             raise GaveUp(f"The database has been away for {ended - away_since:.0f} s.") from failure
         logger.error("The worker lost its database (%s); it tries again in %s s", failure, _PAUSE)
@@ -85,6 +88,9 @@ async def _run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bo
 
 
 async def _one_run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bool) -> None:
+    # A pool would wait half a minute for a server that answers no at once.
+    async with await psycopg.AsyncConnection.connect(**connector_params()):
+        pass
     connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=5, timeout=10.0)
     async with app.with_connector(connector).open_async() as queue:
         worker = Worker(

@@ -51,6 +51,9 @@ NOT_COMPOSED = "Le message n'a pas pu être composé, par une erreur de notre fa
 GAVE_UP = "Le message a été proposé {attempts} fois, en vain."
 UNREACHABLE = "Notre serveur d'envoi ne répond pas. Rien n'est perdu : un nouvel essai est prévu."
 INTERRUPTED = "La connexion s'est interrompue pendant l'envoi. Un nouvel essai est prévu."
+SENDER_REFUSED = (
+    "Notre serveur d'envoi refuse notre adresse d'expéditeur. Rien n'est perdu : un nouvel essai est prévu."
+)
 NOT_LET_IN = "Notre serveur d'envoi refuse la connexion. Rien n'est perdu : un nouvel essai est prévu."
 
 _MINUTES = (5, 15, 30, 60, 120, 240, 480, 480, 480, 480)

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # « Service not available, closing »: about the connection, whatever command it answers.
 _CLOSING = 421
 _ACCEPTED = (250, 251)
+_TOO_LARGE = 552
 
 
 class Refused(Exception):
@@ -93,6 +94,8 @@ class Line:
             return
         try:
             self._backend.open()
+            if isinstance(self._backend, smtp.EmailBackend) and self._backend.connection is not None:
+                self._backend.connection.ehlo_or_helo_if_needed()
         except smtplib.SMTPAuthenticationError as error:
             logger.exception("The SMTP server refuses our credentials")
             raise LineDown(answers.NOT_LET_IN) from error
@@ -114,7 +117,13 @@ class Line:
         assert connection is not None  # noqa: S101 - what `open` is for
         try:
             size = [f"size={len(content)}"] if connection.does_esmtp and connection.has_extn("size") else []
-            self._expect(connection.mail(sender, size), connection)
+            answer = connection.mail(sender, size)
+            if answer[0] not in (*_ACCEPTED, _CLOSING, -1, _TOO_LARGE):
+                # All our messages have this sender: not this one is at fault, and all would fare alike.
+                said = answers.read(*answer)
+                logger.error("The SMTP server refuses our sender: %s", said)
+                raise LineDown(f"{answers.SENDER_REFUSED} Réponse du serveur : {said.code} {said.text}")
+            self._expect(answer, connection)
             self._expect(connection.rcpt(recipient), connection)
         except (OSError, smtplib.SMTPException) as error:
             # Before its content was handed over: this message was not taken.

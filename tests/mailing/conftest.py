@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
-from mailing import kinds
+from mailing import kinds, operations
 from mailing.kinds import Rendered
+from mailing.sink import Sink
 
 
 def render(message):
@@ -28,3 +30,29 @@ def note():
     kinds.register("note", label="Note", render=render)
     yield "note"
     kinds.unregister("note")
+
+
+@pytest.fixture
+def sink(settings):
+    """A mail server that really speaks SMTP, and the settings that lead to it."""
+    with Sink() as server:
+        settings.MAILERS = {
+            "default": {
+                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+                "OPTIONS": {"host": server.host, "port": server.port, "timeout": 5},
+            }
+        }
+        yield server
+
+
+@pytest.fixture
+def queue(note):
+    """Queues notes in the schema that is entered, and returns them."""
+
+    def put(count: int = 1, **context):
+        return [
+            operations.enqueue(kind=note, recipient=f"ecole{n}@exemple.example", at=timezone.now(), context=context)
+            for n in range(count)
+        ]
+
+    return put

@@ -1,0 +1,45 @@
+"""`manage.py smtp_sink`: the mail server of a checkout."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from mailing.sink import Sink
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class Command(BaseCommand):
+    """Keeps every message it is given in a folder, where `manage.py read_mail` reads them."""
+
+    help = "Receive e-mails over SMTP and keep each as a file. Relays nothing. Ends with Ctrl-C."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Say where it listens and where it writes."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8025)
+        parser.add_argument("--folder", type=Path, default=settings.DATA / "mail")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Listen until told to stop."""
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        sink = Sink(host=options["host"], port=options["port"], folder=options["folder"], keep=False)
+        try:
+            sink.start()
+        except OSError as error:
+            raise CommandError(f"{options['host']}:{options['port']} cannot be opened: {error.strerror}") from error
+        self.stdout.write(f"Receiving at {sink.host}:{sink.port}, into {options['folder']}")
+        self.stdout.flush()
+        ended.wait()
+        sink.stop()
+        self.stdout.write(f"{sink.accepted} message(s) received.")

@@ -1,0 +1,253 @@
+"""An SMTP server that keeps what it receives: the default mail server of a checkout, of the demo and of the tests.
+
+It really speaks SMTP over a socket, and can be told to be as difficult as servers are: refuse an address, take its
+time, close after so many messages, drop the line in the middle. It relays nothing to anybody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from aiosmtpd.smtp import SMTP
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    import datetime
+    from email.message import EmailMessage
+    from pathlib import Path
+    from types import TracebackType
+
+    from aiosmtpd.smtp import Envelope, Session
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that was accepted."""
+
+    content: bytes
+    recipients: tuple[str, ...]
+    at: datetime.datetime
+    #: Over which connection it came, counted from 1.
+    connection: int
+
+    @property
+    def email(self) -> EmailMessage:
+        """The message, parsed."""
+        return email.message_from_bytes(self.content, policy=email.policy.default)
+
+
+@dataclass(slots=True)
+class Temper:
+    """How the server behaves. May be changed while it runs."""
+
+    #: Answers to RCPT TO by address: `{"a@exemple.example": "550 5.1.1 User unknown"}`.
+    recipients: dict[str, str] = field(default_factory=dict)
+    #: The answer to every sender, in place of an acceptance.
+    sender: str = ""
+    #: The answer to every message's content, in place of an acceptance: « 451 4.7.1 Greylisted ».
+    content: str = ""
+    #: Seconds taken over each message before it is answered.
+    delay: float = 0.0
+    #: After this many messages over one connection, the next sender is told 421 and the connection is closed.
+    messages_a_connection: int | None = None
+    #: The number of messages accepted in all after which the line is cut without an answer, once.
+    drop_after: int | None = None
+    #: Whether the message whose answer is cut was kept: a sender cannot tell, and must send it again.
+    keeps_the_dropped: bool = False
+
+
+class Sink:
+    """The server, in a thread of its own. `with Sink() as sink:` opens it at a free port of this machine."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        folder: Path | None = None,
+        keep: bool = True,
+        temper: Temper | None = None,
+    ) -> None:
+        """Prepare it. `folder`: each message is also written there; `keep`: in `received` as well."""
+        self.host = host
+        self.port = port
+        self.folder = folder
+        self.temper = temper or Temper()
+        self.received: list[Received] = []
+        self.connections = 0
+        self.accepted = 0
+        self._keep = keep
+        self._loop = asyncio.new_event_loop()
+        self._server: asyncio.Server | None = None
+        self._protocols: set[_Conversation] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="smtp-sink", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Open the server. Raises `OSError` when the port is taken."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(timeout=10)
+        except OSError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Close it, and the connections that are open."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+    def wait_for(self, count: int, *, timeout: float = 30.0) -> bool:
+        """Wait until that many messages were accepted; return whether they were in time."""
+        deadline = time.monotonic() + timeout
+        while self.accepted < count:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    async def _listen(self) -> None:
+        self._server = await self._loop.create_server(lambda: _Conversation(self), self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for protocol in list(self._protocols):
+            protocol.cut()
+        # The cut connections' tasks end before the loop does.
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def store(self, content: bytes, recipients: tuple[str, ...], connection: int) -> None:
+        """Keep a message, in memory or in the folder as it was asked."""
+        received = Received(content, recipients, timezone.now(), connection)
+        self.accepted += 1
+        if self._keep:
+            self.received.append(received)
+        if self.folder is not None:
+            _write(self.folder, received, self.accepted)
+
+
+def _write(folder: Path, received: Received, number: int) -> None:
+    """Write the message so that a reader of the folder never meets half of one."""
+    recipient = _NOT_IN_A_NAME.sub("_", ",".join(received.recipients))[:80]
+    name = f"{received.at:%Y%m%dT%H%M%S%f}-{number:06d}-{recipient}.eml"
+    partial = folder / f".{name}.{os.getpid()}"
+    partial.write_bytes(received.content)
+    partial.rename(folder / name)
+
+
+class _Handler:
+    """What the sink answers to the commands that matter."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.connection = 0
+        self.messages = 0
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
+        self, server: _Conversation, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Accept the sender, unless the connection has carried enough."""
+        if self.sink.temper.sender:
+            return self.sink.temper.sender
+        limit = self.sink.temper.messages_a_connection
+        if limit is not None and self.messages >= limit:
+            server.end_soon()
+            return "421 4.7.0 Too many messages over this connection"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: _Conversation, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Accept the recipient, unless the temper says otherwise."""
+        refusal = self.sink.temper.recipients.get(address)
+        if refusal:
+            if refusal.startswith("421"):
+                server.end_soon()
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(  # noqa: N802
+        self, server: _Conversation, session: Session, envelope: Envelope
+    ) -> str:
+        """Keep the message."""
+        temper = self.sink.temper
+        if temper.delay:
+            await asyncio.sleep(temper.delay)
+        content = cast("bytes", envelope.original_content)
+        recipients = tuple(str(address) for address in envelope.rcpt_tos)
+        if temper.drop_after is not None and self.sink.accepted >= temper.drop_after:
+            temper.drop_after = None
+            if temper.keeps_the_dropped:
+                self.sink.store(content, recipients, self.connection)
+            server.cut()
+            return "250 2.0.0 never heard"
+        if temper.content:
+            return temper.content
+        self.messages += 1
+        self.sink.store(content, recipients, self.connection)
+        return "250 2.0.0 OK"
+
+
+class _Conversation(SMTP):
+    """One connection."""
+
+    def __init__(self, sink: Sink) -> None:
+        handler = _Handler(sink)
+        super().__init__(handler, hostname="puits.localhost", ident="Pep's sink", loop=asyncio.get_running_loop())
+        self._sink = sink
+        self._own_handler = handler
+
+    def connection_made(self, transport: Any) -> None:
+        """Count it."""
+        self._sink.connections += 1
+        self._own_handler.connection = self._sink.connections
+        self._sink._protocols.add(self)  # noqa: SLF001 - the sink's own part
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Forget it."""
+        self._sink._protocols.discard(self)  # noqa: SLF001
+        super().connection_lost(error)
+
+    def cut(self) -> None:
+        """Cut the line in the middle of a word."""
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+
+    def end_soon(self) -> None:
+        """Close the line once the answer has left."""
+        asyncio.get_running_loop().call_later(0.01, self._close_line)
+
+    def _close_line(self) -> None:
+        if self.transport is not None:
+            self.transport.close()

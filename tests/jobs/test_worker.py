@@ -1,0 +1,162 @@
+"""The worker as a process: schemas, rescue, a database that goes away."""
+
+from __future__ import annotations
+
+import datetime
+import signal
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from django_tenants.utils import schema_context
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from jobs import housekeeping
+from jobs.stop import stopping
+from jobs.tasks import defer, defer_once, task
+from tests.workers import eventually, worker
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _known_here():
+    """Make the name known to this process as well: `defer` refuses names that no task bears."""
+
+    @task(name="tests.remember")
+    def remember(*, word: str, seconds: float = 0.0) -> None:
+        raise AssertionError("runs in the worker's process only")
+
+    yield
+    app.tasks.pop("tests.remember")
+
+
+@pytest.fixture
+def remembered(committing):
+    """What the worker's tasks wrote: (word, schema), as a set."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE public.tests_remembered (word text, schema text)")
+
+    def read():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT word, schema FROM public.tests_remembered")
+            return sorted(cursor.fetchall())
+
+    yield read
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE public.tests_remembered")
+
+
+def test_each_task_works_in_its_schema_whatever_ran_before_in_its_thread(remembered):
+    for number in range(30):
+        defer("tests.remember", schema=["c_nimes", "c_gard", "public"][number % 3], word=f"{number:02}")
+    with worker("--until-idle", "--concurrency", "3") as process:
+        assert process.wait(timeout=30) == 0
+    expected = [(f"{number:02}", ["c_nimes", "c_gard", "public"][number % 3]) for number in range(30)]
+    assert remembered() == expected
+
+
+def test_a_job_whose_worker_was_killed_is_run_by_another(remembered):
+    defer("tests.remember", schema="c_nimes", word="once", seconds=3)
+    with worker() as first:
+        assert eventually(lambda: ProcrastinateJob.objects.filter(status="doing").exists())
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert remembered() == []
+    with worker():
+        assert eventually(lambda: remembered() == [("once", "c_nimes")])
+
+
+def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
+    with worker() as process:
+        defer("tests.remember", schema="c_nimes", word="before")
+        assert eventually(lambda: remembered() == [("before", "c_nimes")])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        defer("tests.remember", schema="c_gard", word="now after")
+        assert eventually(lambda: len(remembered()) == 2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def test_a_worker_without_a_database_gives_up_with_an_error(transactional_db):
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    with worker("--give-up-after", "1", DATABASE_URL=nowhere) as process:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 1
+    assert "CommandError: The database has been away" in said
+
+
+def test_a_rolled_back_transaction_queues_nothing(nimes):
+    before = ProcrastinateJob.objects.count()
+    with transaction.atomic():
+        defer("tests.remember", schema="c_nimes", word="never")
+        transaction.set_rollback(True)
+    assert ProcrastinateJob.objects.count() == before
+
+
+def test_a_job_that_is_waiting_already_is_not_queued_again_and_spoils_nothing(nimes):
+    later = timezone.now() + datetime.timedelta(hours=1)
+    assert defer_once("tests.remember", schema="c_nimes", once="x", at=later, word="one") is not None
+    assert defer_once("tests.remember", schema="c_nimes", once="x", at=later, word="one") is None
+    assert ProcrastinateJob.objects.filter(queueing_lock="x").count() == 1
+
+
+class TestHousekeeping:
+    """Without processes: what each statement picks."""
+
+    @pytest.fixture(autouse=True)
+    def _public(self, db):
+        with schema_context("public"):
+            yield
+
+    def begun(self, *, heartbeat_ago, attempts=0):
+        number = defer("tests.remember", schema="c_nimes", word="x")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - make_interval(secs => %s))"
+                " RETURNING id",
+                [heartbeat_ago],
+            )
+            cursor.execute(
+                "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s, attempts = %s WHERE id = %s",
+                [cursor.fetchone()[0], attempts, number],
+            )
+        return number
+
+    def status(self, number):
+        return ProcrastinateJob.objects.get(pk=number).status
+
+    def test_jobs_of_silent_workers_are_rescued_and_those_of_living_ones_left(self):
+        dead, alive = self.begun(heartbeat_ago=40), self.begun(heartbeat_ago=5)
+        assert housekeeping.rescue() == [dead]
+        assert (self.status(dead), self.status(alive)) == ("todo", "doing")
+        assert housekeeping.rescue() == []
+
+    def test_a_job_that_killed_several_workers_is_given_up(self):
+        number = self.begun(heartbeat_ago=40, attempts=housekeeping.RUNS - 1)
+        assert housekeeping.rescue() == []
+        assert self.status(number) == "failed"
+
+    def test_jobs_that_ended_long_ago_are_forgotten(self):
+        ended = {}
+        for status, days in [("succeeded", 8), ("succeeded", 6), ("failed", 8), ("failed", 31), ("todo", 90)]:
+            number = defer("tests.remember", schema="c_nimes", word="x")
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [number])
+                cursor.execute("UPDATE procrastinate_jobs SET status = %s WHERE id = %s", [status, number])
+                cursor.execute(
+                    "UPDATE procrastinate_events SET at = now() - make_interval(days => %s) WHERE job_id = %s",
+                    [days, number],
+                )
+            ended[number] = (status, days)
+        assert housekeeping.prune() == 2
+        left = {ended[number] for number in ProcrastinateJob.objects.values_list("pk", flat=True)}
+        assert left == {("succeeded", 6), ("failed", 8), ("todo", 90)}
+
+
+def test_nothing_is_stopping_until_a_worker_is_told():
+    assert not stopping.is_set()

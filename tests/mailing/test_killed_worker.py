@@ -1,0 +1,72 @@
+"""Workers that are killed, two at once, told to stop: real processes, a real mail server, real commits."""
+
+from __future__ import annotations
+
+import collections
+import signal
+
+import pytest
+from django.utils import timezone
+
+from mailing import operations
+from mailing.models import Message, MessageState
+from tests.workers import eventually, worker
+
+
+@pytest.fixture
+def mail(sink):
+    """The environment that leads a worker process to the sink; its leases are short."""
+    return {"SMTP_HOST": sink.host, "SMTP_PORT": str(sink.port), "MAIL_LEASE": "3"}
+
+
+def enqueue(count):
+    batch = [operations.Outgoing(kind="note", recipient=f"ecole{n}@exemple.example") for n in range(count)]
+    operations.enqueue_many(batch, at=timezone.now())
+
+
+def times_received(sink):
+    return collections.Counter(received.recipients[0] for received in sink.received)
+
+
+def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight(committing, sink, mail, note):
+    sink.temper.delay = 0.005
+    enqueue(200)
+    with worker(**mail) as first:
+        assert sink.wait_for(60)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    assert 60 <= sink.accepted < 200
+    with worker(**mail):
+        # Nobody queues anything: the stalled job is rescued, the lease of what the dead one held ends.
+        assert eventually(lambda: not Message.objects.pending().exists(), timeout=60)
+    received = times_received(sink)
+    assert len(received) == 200
+    assert received.total() <= 201
+    assert Message.objects.filter(state=MessageState.SENT).count() == 200
+
+
+def test_two_workers_send_nothing_twice(committing, sink, mail, note):
+    enqueue(1200)
+    with worker(**mail), worker(**mail):
+        assert sink.wait_for(1200, timeout=60)
+        assert eventually(lambda: not Message.objects.pending().exists())
+    received = times_received(sink)
+    assert received.total() == len(received) == 1200
+    assert sink.connections > 1
+
+
+def test_a_worker_that_is_asked_to_stop_gives_back_what_it_holds_and_ends_well(committing, sink, mail, note):
+    sink.temper.delay = 0.02
+    enqueue(200)
+    with worker(**mail) as process:
+        assert sink.wait_for(20)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+    sent = sink.accepted
+    assert sent < 200
+    assert Message.objects.filter(state=MessageState.SENT).count() == sent
+    assert Message.objects.filter(state=MessageState.QUEUED).count() == 200 - sent
+    sink.temper.delay = 0.0
+    with worker("--until-idle", **mail) as process:
+        assert process.wait(timeout=30) == 0
+    assert times_received(sink).total() == 200

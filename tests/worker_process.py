@@ -1,0 +1,31 @@
+"""`python -m tests.worker_process`: `manage.py worker`, with the kind of message and the tasks that the tests use."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import django
+from django.core.management import call_command
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+
+    from django.db import connection
+
+    from jobs.tasks import task
+    from mailing import kinds
+    from tests.mailing.conftest import render
+
+    kinds.register("note", label="Note", render=render)
+
+    @task(name="tests.remember")
+    def remember(*, word: str, seconds: float = 0.0) -> None:
+        """Write the word, and the schema it was written in, where the test can read it."""
+        time.sleep(seconds)
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO public.tests_remembered VALUES (%s, current_schema())", [word])
+
+    call_command("worker", *sys.argv[1:])
