@@ -5,13 +5,16 @@ All of it in the tenant's schema.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Lower
+
+if TYPE_CHECKING:
+    import datetime
 
 
 class Role(models.TextChoices):
@@ -25,6 +28,15 @@ def _roles() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=20, choices=Role), verbose_name="rôles")
 
 
+class MemberQuerySet(models.QuerySet["Member"]):
+    def active(self) -> Self:
+        return self.filter(left_at__isnull=True)
+
+    def locked(self) -> Self:
+        """Lock the members, and only them, in order of number, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+
 class Member(models.Model):
     """A person of the collectivity, with one role or several."""
 
@@ -33,6 +45,8 @@ class Member(models.Model):
     joined_at = models.DateTimeField("depuis le")
     # A member who left keeps the row that the journal refers to.
     left_at = models.DateTimeField("parti le", null=True, blank=True)
+
+    objects = MemberQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -43,6 +57,21 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def pending(self) -> Self:
+        """Neither accepted nor withdrawn; it may have expired."""
+        return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
+
+    def locked(self) -> Self:
+        """Lock the invitations, and only them, in order of number, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+    def lock_table(self) -> None:
+        """Let no other transaction write invitations until this one ends; reading goes on."""
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE collectivities_invitation IN SHARE ROW EXCLUSIVE MODE")
 
 
 class Invitation(models.Model):
@@ -61,6 +90,8 @@ class Invitation(models.Model):
     invited_by_id = models.BigIntegerField(null=True)
     accepted_at = models.DateTimeField("acceptée le", null=True, blank=True)
     withdrawn_at = models.DateTimeField("retirée le", null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -81,6 +112,10 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+    def is_valid(self, at: datetime.datetime) -> bool:
+        """Tell whether the link still opens the door."""
+        return self.accepted_at is None and self.withdrawn_at is None and at < self.expires_at
 
 
 class SchoolInRemit(models.Model):

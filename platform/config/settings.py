@@ -209,6 +209,8 @@ JOBS_HEARTBEAT = env.number("JOBS_HEARTBEAT", 10)
 # Seconds for which a worker holds the messages it is sending: more than a server may take over one of them.
 MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
+# Who is told of requests for an office; nobody where it is empty.
+OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
 MAILERS = {
     "default": {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",

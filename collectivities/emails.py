@@ -1,0 +1,105 @@
+"""The e-mails of the office: rendered when they leave, from what is true then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from accounts.models import User
+from collectivities import invitation_tokens
+from collectivities.models import Invitation, Role
+from collectivities.queries import office_settings
+from mailing import kinds
+from mailing.kinds import NoLongerDue, Rendered
+from tenants.addresses import office_url, portal_url
+from tenants.models import Collectivity, OfficeRequest
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mailing.models import Message
+
+_MASKED = "●●●●●●●●"
+
+
+def _topic(message: Message) -> int:
+    """Return the number of what the message is about: those of this module all say it."""
+    if message.topic_id is None:
+        raise ValueError(f"A message of kind {message.kind} says what it is about.")
+    return message.topic_id
+
+
+def _rendered(name: str, subject: str, context: dict[str, Any], **headers: str) -> Rendered:
+    return Rendered(
+        subject=subject,
+        text=render_to_string(f"collectivities/email/{name}.txt", context),
+        html=render_to_string(f"collectivities/email/{name}.html", context | {"subject": subject}),
+        **headers,
+    )
+
+
+def _invitation(message: Message, *, masked: bool) -> Rendered:
+    invitation = Invitation.objects.get(pk=_topic(message))
+    collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
+    host = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
+    token = _MASKED if masked else invitation_tokens.token(invitation.nonce)
+    return _rendered(
+        "invitation",
+        f"{collectivity.name} vous invite dans son bureau Pep's",
+        {
+            "collectivity": collectivity,
+            "host": host,
+            "roles": [Role(role).label for role in invitation.roles],
+            "link": office_url(collectivity, f"/invitation/{token}/"),
+            "office": office_url(collectivity),
+            "expires_at": invitation.expires_at,
+        },
+        from_name=f"Pep's – {collectivity.name}",
+        reply_to=office_settings().reply_to,
+    )
+
+
+def invitation(message: Message) -> Rendered:
+    """Ask a person to join the office. Raises `NoLongerDue` where the invitation ended before it left."""
+    if not Invitation.objects.get(pk=_topic(message)).is_valid(timezone.now()):
+        raise NoLongerDue("L'invitation a été retirée, a expiré ou a déjà servi.")
+    return _invitation(message, masked=False)
+
+
+def invitation_preview(message: Message) -> Rendered:
+    """Return the invitation without the secret of its link."""
+    return _invitation(message, masked=True)
+
+
+def office_requested(message: Message) -> Rendered:
+    """Acknowledge a request for an office."""
+    request = OfficeRequest.objects.get(pk=_topic(message))
+    return _rendered("office_requested", "Votre demande de bureau Pep's est bien reçue", {"office_request": request})
+
+
+def office_request_arrived(message: Message) -> Rendered:
+    """Tell the operator that a request waits for a decision."""
+    request = OfficeRequest.objects.get(pk=_topic(message))
+    link = portal_url(f"/admin/tenants/officerequest/{request.pk}/change/")
+    return _rendered(
+        "office_request_arrived",
+        f"Demande de bureau : {request.name}",
+        {"office_request": request, "link": link},
+        reply_to=request.email,
+    )
+
+
+def office_declined(message: Message) -> Rendered:
+    """Tell the applicant why the office is not opened."""
+    request = OfficeRequest.objects.get(pk=_topic(message))
+    link = portal_url("/contact/")
+    return _rendered("office_declined", "Votre demande de bureau Pep's", {"office_request": request, "contact": link})
+
+
+kinds.register("invitation", label="Invitation au bureau", render=invitation, preview=invitation_preview)
+kinds.register("office_requested", label="Accusé de réception d'une demande de bureau", render=office_requested)
+kinds.register("office_request_arrived", label="Demande de bureau à traiter", render=office_request_arrived)
+kinds.register("office_declined", label="Refus d'une demande de bureau", render=office_declined)

@@ -1,0 +1,31 @@
+"""What can be done in and about a collectivity's office, one module a subject."""
+
+from collectivities.operations.members import (
+    accept_invitation,
+    change_roles,
+    invite,
+    join_with_new_account,
+    remove_member,
+    withdraw_invitation,
+)
+from collectivities.operations.offices import open_office
+from collectivities.operations.presentation import set_presentation
+from collectivities.operations.remit import add_to_remit, remove_from_remit, set_contact
+from collectivities.operations.requests import accept_request, ask_for_office, decline_request
+
+__all__ = [
+    "accept_invitation",
+    "accept_request",
+    "add_to_remit",
+    "ask_for_office",
+    "change_roles",
+    "decline_request",
+    "invite",
+    "join_with_new_account",
+    "open_office",
+    "remove_from_remit",
+    "remove_member",
+    "set_contact",
+    "set_presentation",
+    "withdraw_invitation",
+]

@@ -1,0 +1,226 @@
+"""Who works in the office: invitations, roles, departures.
+
+Whatever touches the managers locks all members first: two managers who remove each other at the same moment must not
+leave an office without one.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from accounts.models import Profile, User
+from collectivities import audit, invitation_tokens
+from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
+from collectivities.models import Invitation, Member, Role
+from mailing.operations import cancel, enqueue
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+VALIDITY = datetime.timedelta(days=14)
+
+
+def checked_address(email: str) -> str:
+    """Return the address without what surrounds it. Raises `InvalidAddress`."""
+    email = email.strip()
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise InvalidAddress(
+            f"« {email} » n'est pas une adresse e-mail." if email else "Indiquez une adresse e-mail."
+        ) from None
+    return email
+
+
+def checked_roles(roles: Collection[str]) -> list[str]:
+    """Return the roles, each once, in the order of `Role`. Raises `InvalidRoles` for none, or an unknown one."""
+    if not roles or not set(roles) <= set(Role.values):
+        raise InvalidRoles("Choisissez au moins un rôle parmi ceux de la liste.")
+    return [role for role in Role.values if role in roles]
+
+
+def roles_in_words(roles: Collection[str]) -> str:
+    """Return the roles as the journal and the pages name them."""
+    return ", ".join(str(Role(role).label).lower() for role in Role.values if role in roles)
+
+
+@transaction.atomic
+def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.datetime) -> Invitation:
+    """Ask a person to join, by an e-mail whose link works once, for fourteen days; return the invitation.
+
+    A second invitation of the same address takes the place of the first. Raises `InvalidAddress`, `InvalidRoles`.
+    """
+    email, roles = checked_address(email), checked_roles(roles)
+    # One invitation after another: two of the same address at once would both find none to replace.
+    Invitation.objects.lock_table()
+    earlier = Invitation.objects.pending().filter(email__iexact=email)
+    earlier_ids = list(earlier.values_list("pk", flat=True))
+    earlier.update(withdrawn_at=at)
+    cancel("invitation", earlier_ids, at)
+    nonce = invitation_tokens.new_nonce()
+    invitation = Invitation.objects.create(
+        email=email,
+        roles=roles,
+        nonce=nonce,
+        token_hash=invitation_tokens.token_hash(invitation_tokens.token(nonce)),
+        created_at=at,
+        expires_at=at + VALIDITY,
+        invited_by_id=by.pk if by else None,
+    )
+    enqueue(kind="invitation", recipient=email, at=at, topic="invitation", topic_id=invitation.pk)
+    audit.record(
+        action="members.invited",
+        by=by,
+        at=at,
+        summary=f"Invitation envoyée à {email} ({roles_in_words(roles)}).",
+        object_type="invitation",
+        object_id=invitation.pk,
+    )
+    return invitation
+
+
+@transaction.atomic
+def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> None:
+    """Make an invitation's link worthless. Withdrawing twice is the same as once.
+
+    Raises `InvitationGone` where it was accepted or never made.
+    """
+    invitation = Invitation.objects.locked().filter(pk=invitation_id, accepted_at=None).first()
+    if invitation is None:
+        raise InvitationGone
+    if invitation.withdrawn_at is not None:
+        return
+    invitation.withdrawn_at = at
+    invitation.save(update_fields=["withdrawn_at"])
+    cancel("invitation", [invitation.pk], at)
+    audit.record(
+        action="members.invitation_withdrawn",
+        by=by,
+        at=at,
+        summary=f"Invitation de {invitation.email} retirée.",
+        object_type="invitation",
+        object_id=invitation.pk,
+    )
+
+
+@transaction.atomic
+def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
+    """Make the person a member with the invitation's roles; whoever is one already gains them.
+
+    Raises `InvitationGone`.
+    """
+    invitation = Invitation.objects.locked().filter(token_hash=invitation_tokens.token_hash(token)).first()
+    if invitation is None or not invitation.is_valid(at):
+        raise InvitationGone
+    invitation.accepted_at = at
+    invitation.save(update_fields=["accepted_at"])
+    member = Member.objects.locked().filter(user=by).first()
+    if member is None:
+        member = Member.objects.create(user=by, roles=invitation.roles, joined_at=at)
+    elif member.left_at is None:
+        member.roles = checked_roles([*member.roles, *invitation.roles])
+        member.save(update_fields=["roles"])
+    else:
+        member.roles, member.left_at, member.joined_at = invitation.roles, None, at
+        member.save(update_fields=["roles", "left_at", "joined_at"])
+    audit.record(
+        action="members.joined",
+        by=by,
+        at=at,
+        summary=f"{by} a rejoint le bureau ({roles_in_words(member.roles)}).",
+        object_type="member",
+        object_id=member.pk,
+    )
+    return member
+
+
+@transaction.atomic
+def join_with_new_account(
+    *, token: str, username: str, first_name: str, last_name: str, password: str, at: datetime.datetime
+) -> Member:
+    """Create the account of an invited person, and accept the invitation with it.
+
+    The link came to the invitation's address, which proves it: it needs no other confirmation. Raises
+    `InvitationGone`, and Django's `ValidationError` by field for what is wrong with the account.
+    """
+    invitation = Invitation.objects.filter(token_hash=invitation_tokens.token_hash(token)).first()
+    if invitation is None or not invitation.is_valid(at):
+        raise InvitationGone
+    user = User(
+        username=username.strip().lower(),
+        first_name=first_name.strip(),
+        last_name=last_name.strip(),
+        email=invitation.email,
+        profile=Profile.AGENT,
+    )
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from error
+    user.set_password(password)
+    user.full_clean(validate_unique=False)
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        raise ValidationError({"username": "Cet identifiant est déjà pris : choisissez-en un autre."}) from None
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    return accept_invitation(token=token, by=user, at=at)
+
+
+@transaction.atomic
+def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
+    """Give a member these roles in place of those he has. Raises `InvalidRoles`, `NotAMember`, `LastManager`."""
+    roles = checked_roles(roles)
+    member = _locked_member(member_id, stays_manager=Role.MANAGER in roles)
+    if set(member.roles) == set(roles):
+        return member
+    before, member.roles = member.roles, roles
+    member.save(update_fields=["roles"])
+    audit.record(
+        action="members.roles_changed",
+        by=by,
+        at=at,
+        summary=f"Rôles de {member.user} : {roles_in_words(roles)} (auparavant : {roles_in_words(before)}).",
+        object_type="member",
+        object_id=member.pk,
+    )
+    return member
+
+
+@transaction.atomic
+def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
+    """End a membership; the account itself stays. Raises `NotAMember`, `LastManager`."""
+    member = _locked_member(member_id, stays_manager=False)
+    member.left_at = at
+    member.save(update_fields=["left_at"])
+    audit.record(
+        action="members.removed",
+        by=by,
+        at=at,
+        summary=f"{member.user} ne fait plus partie du bureau.",
+        object_type="member",
+        object_id=member.pk,
+    )
+    return member
+
+
+def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
+    """Lock all members and return one. Raises `LastManager` where no manager would be left, and `NotAMember`."""
+    members = {member.pk: member for member in Member.objects.active().locked()}
+    if member_id not in members:
+        raise NotAMember("Cette personne ne fait plus partie du bureau : rechargez la page.")
+    others = any(Role.MANAGER in member.roles for pk, member in members.items() if pk != member_id)
+    if not stays_manager and not others:
+        raise LastManager(
+            "C'est le dernier gestionnaire du bureau : donnez d'abord ce rôle à une autre personne, "
+            "sans quoi plus personne ne pourrait inviter ni attribuer."
+        )
+    return Member.objects.select_related("user").get(pk=member_id)

@@ -1,0 +1,73 @@
+"""Opening a collectivity's office: schema, host, defaults, and the invitation of its first member."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities import audit
+from collectivities.exceptions import InvalidAddress
+from collectivities.models import OfficeSettings, Role
+from collectivities.operations.members import checked_address, invite
+from tenants import provisioning, recording, waiting
+from tenants.exceptions import OpeningRefused
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from tenants.models import Collectivity
+
+
+def open_office(
+    *,
+    name: str,
+    kind: str,
+    siren: str,
+    manager_email: str,
+    by: User | None,
+    at: datetime.datetime,
+    slug: str = "",
+    key_prefix: str = "",
+) -> Collectivity:
+    """Open a collectivity's office and invite its first manager, all of it or nothing; return the collectivity.
+
+    `slug` and `key_prefix` follow from the name where they are left out. An attempt waits a second at most for a
+    lock, and there are a few. Raises `OpeningRefused`.
+    """
+    problems: dict[str, str] = {}
+    with schema_context("public"):
+        try:
+            planned = provisioning.plan(name=name, kind=kind, siren=siren, slug=slug, key_prefix=key_prefix)
+        except OpeningRefused as refusal:
+            problems = refusal.problems
+    try:
+        manager_email = checked_address(manager_email)
+    except InvalidAddress as refusal:
+        problems["manager_email"] = str(refusal)
+    if problems:
+        raise OpeningRefused(problems)
+
+    def work() -> Collectivity:
+        collectivity = provisioning.provision(planned, kept, at=at)
+        with tenant_context(collectivity):
+            OfficeSettings.objects.create(sender_name=collectivity.name[:100])
+            audit.record(
+                action="office.opened",
+                by=by,
+                at=at,
+                summary=f"Bureau ouvert pour {collectivity.name} (SIREN {collectivity.siren}).",
+            )
+            invite(email=manager_email, roles=[Role.MANAGER], by=by, at=at)
+        return collectivity
+
+    try:
+        with schema_context("public"):
+            # Where migrations changed, they are recorded anew before anything is locked for the opening.
+            kept = recording.current()
+            return waiting.patiently(work)
+    except waiting.LockedOut:
+        raise OpeningRefused(
+            {"": "Un import ou une mise à jour est en cours : rien n'a été ouvert. Réessayez dans une minute."}
+        ) from None

@@ -1,0 +1,55 @@
+"""How the collectivity presents itself to principals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from collectivities import audit, logos
+from collectivities.models import OfficeSettings
+from collectivities.operations.members import checked_address
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+_LABELS = {"sender_name": "nom de l'expéditeur", "reply_to": "adresse de réponse", "signature": "signature"}
+
+
+@transaction.atomic
+def set_presentation(
+    *,
+    sender_name: str,
+    reply_to: str,
+    signature: str,
+    by: User,
+    at: datetime.datetime,
+    logo: bytes | None = None,
+    without_logo: bool = False,
+) -> OfficeSettings:
+    """Set what e-mails show of the collectivity; the logo stays where neither a new one nor its removal is asked.
+
+    Raises `InvalidAddress`, `InvalidLogo`.
+    """
+    wanted = {
+        "sender_name": " ".join(sender_name.split()),
+        "reply_to": checked_address(reply_to) if reply_to.strip() else "",
+        "signature": signature.strip().replace("\r\n", "\n"),
+    }
+    OfficeSettings.objects.get_or_create(pk=1)
+    settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)
+    changed = [_LABELS[field] for field, value in wanted.items() if getattr(settings, field) != value]
+    for field, value in wanted.items():
+        setattr(settings, field, value)
+    if logo is not None:
+        settings.logo = logos.clean(logo)
+        changed.append("logo")
+    elif without_logo and settings.logo is not None:
+        settings.logo = None
+        changed.append("logo retiré")
+    if changed:
+        settings.save()
+        audit.record(action="settings.changed", by=by, at=at, summary=f"Réglages modifiés : {', '.join(changed)}.")
+    return settings

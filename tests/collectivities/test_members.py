@@ -1,0 +1,182 @@
+"""Invitations, roles and departures."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from accounts.models import User
+from collectivities import invitation_tokens, operations
+from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
+from collectivities.models import AuditEntry, Invitation, Member, Role
+from mailing.models import Message, MessageState
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.races import at_once
+
+LATER = TERM + datetime.timedelta(days=3)
+
+
+def invited(email="awa@nimes.example", roles=(Role.BUYER,)):
+    invitation = operations.invite(email=email, roles=roles, by=None, at=TERM)
+    return invitation, invitation_tokens.token(invitation.nonce)
+
+
+def test_an_invitation_is_written_to_the_outbox_without_its_secret(nimes):
+    invitation, token = invited()
+    message = Message.objects.get()
+    assert (message.kind, message.recipient, message.topic_id) == ("invitation", "awa@nimes.example", invitation.pk)
+    assert token not in str(message.context)
+    assert token not in str(Invitation.objects.values().get())
+
+
+@pytest.mark.parametrize(
+    ("email", "roles", "refusal"),
+    [
+        ("pas-une-adresse", [Role.BUYER], InvalidAddress),
+        ("a@b.fr", [], InvalidRoles),
+        ("a@b.fr", ["roi"], InvalidRoles),
+    ],
+)
+def test_an_invitation_needs_an_address_and_known_roles(nimes, email, roles, refusal):
+    with pytest.raises(refusal):
+        operations.invite(email=email, roles=roles, by=None, at=TERM)
+    assert not Invitation.objects.exists()
+
+
+def test_a_second_invitation_takes_the_place_of_the_first(nimes):
+    _, first = invited()
+    _, second = invited("AWA@nimes.example")
+    agent = UserFactory()
+    with pytest.raises(InvitationGone):
+        operations.accept_invitation(token=first, by=agent, at=LATER)
+    assert operations.accept_invitation(token=second, by=agent, at=LATER).user == agent
+    assert list(Message.objects.order_by("pk").values_list("state", flat=True)) == [
+        MessageState.CANCELLED,
+        MessageState.QUEUED,
+    ]
+
+
+def test_a_link_works_once(nimes):
+    _, token = invited()
+    operations.accept_invitation(token=token, by=UserFactory(), at=LATER)
+    with pytest.raises(InvitationGone):
+        operations.accept_invitation(token=token, by=UserFactory(), at=LATER)
+    assert Member.objects.count() == 1
+
+
+def test_a_link_lasts_fourteen_days(nimes):
+    _, token = invited()
+    with pytest.raises(InvitationGone):
+        operations.accept_invitation(token=token, by=UserFactory(), at=TERM + datetime.timedelta(days=14))
+
+
+def test_a_withdrawn_link_opens_nothing(nimes):
+    invitation, token = invited()
+    agent = UserFactory()
+    operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
+    operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
+    with pytest.raises(InvitationGone):
+        operations.accept_invitation(token=token, by=agent, at=LATER)
+    assert AuditEntry.objects.filter(action="members.invitation_withdrawn").count() == 1
+
+
+def test_an_accepted_invitation_cannot_be_withdrawn(nimes):
+    invitation, token = invited()
+    agent = UserFactory()
+    operations.accept_invitation(token=token, by=agent, at=LATER)
+    with pytest.raises(InvitationGone):
+        operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
+
+
+def test_a_member_who_accepts_another_invitation_gains_its_roles(nimes):
+    member = MemberFactory(roles=[Role.VIEWER])
+    _, token = invited(roles=[Role.BUYER])
+    assert operations.accept_invitation(token=token, by=member.user, at=LATER).roles == [Role.BUYER, Role.VIEWER]
+
+
+def test_a_member_who_left_comes_back_with_the_invitations_roles_alone(nimes):
+    member = MemberFactory(roles=[Role.MANAGER], left_at=TERM)
+    _, token = invited(roles=[Role.VIEWER])
+    back = operations.accept_invitation(token=token, by=member.user, at=LATER)
+    assert (back.pk, back.roles, back.left_at) == (member.pk, [Role.VIEWER], None)
+
+
+def test_an_invited_person_creates_an_account_whose_address_is_proven(nimes):
+    _, token = invited()
+    member = operations.join_with_new_account(
+        token=token, username="Awa.Diop", first_name="Awa", last_name="Diop", password="un mot de passe sûr", at=LATER
+    )
+    assert (member.user.username, member.user.email) == ("awa.diop", "awa@nimes.example")
+    assert member.user.check_password("un mot de passe sûr")
+    assert member.user.emailaddress_set.get().verified
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "field"), [("prise", "un mot de passe sûr", "username"), ("awa", "court", "password")]
+)
+def test_an_account_that_cannot_be_leaves_the_invitation_open(nimes, username, password, field):
+    UserFactory(username="prise")
+    invitation, token = invited()
+    with pytest.raises(ValidationError) as refused:
+        operations.join_with_new_account(
+            token=token, username=username, first_name="Awa", last_name="Diop", password=password, at=LATER
+        )
+    assert field in refused.value.message_dict
+    invitation.refresh_from_db()
+    assert invitation.is_valid(LATER)
+    assert User.objects.count() == 1
+
+
+def test_the_last_manager_neither_leaves_nor_loses_the_role(nimes):
+    manager = MemberFactory(roles=[Role.MANAGER, Role.BUYER])
+    MemberFactory(roles=[Role.VIEWER])
+    MemberFactory(roles=[Role.MANAGER], left_at=TERM)
+    with pytest.raises(LastManager):
+        operations.remove_member(member_id=manager.pk, by=manager.user, at=LATER)
+    with pytest.raises(LastManager):
+        operations.change_roles(member_id=manager.pk, roles=[Role.BUYER], by=manager.user, at=LATER)
+    changed = operations.change_roles(member_id=manager.pk, roles=[Role.MANAGER], by=manager.user, at=LATER)
+    assert changed.roles == [Role.MANAGER]
+
+
+def test_whoever_left_is_no_member_any_more(nimes):
+    manager, other = MemberFactory(), MemberFactory()
+    operations.remove_member(member_id=other.pk, by=manager.user, at=LATER)
+    with pytest.raises(NotAMember):
+        operations.remove_member(member_id=other.pk, by=manager.user, at=LATER)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_managers_who_remove_each_other_leave_one(committing):
+    first, second = MemberFactory(), MemberFactory()
+    outcome = at_once(
+        committing.schema_name,
+        [
+            lambda: operations.remove_member(member_id=first.pk, by=second.user, at=LATER),
+            lambda: operations.remove_member(member_id=second.pk, by=first.user, at=LATER),
+        ],
+        refusals=LastManager,
+    )
+    assert sorted(type(one).__name__ for one in outcome) == ["LastManager", "Member"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_used_twice_at_once_lets_one_person_in(committing):
+    _, token = invited()
+    people = [UserFactory(), UserFactory()]
+    outcome = at_once(
+        committing.schema_name,
+        [lambda person=person: operations.accept_invitation(token=token, by=person, at=LATER) for person in people],
+        refusals=InvitationGone,
+    )
+    assert sorted(type(one).__name__ for one in outcome) == ["InvitationGone", "Member"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_invitations_of_one_address_at_once_leave_one(committing):
+    at_once(committing.schema_name, [invited, invited], refusals=())
+    assert Invitation.objects.pending().count() == 1

@@ -1,0 +1,134 @@
+"""Opening an office, asking for one, and deciding."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities import operations
+from collectivities.exceptions import AlreadyDecided, InvalidAddress, Refused
+from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, Role
+from collectivities.operations import offices
+from mailing import kinds
+from mailing.models import Message
+from tenants.exceptions import OpeningRefused
+from tenants.models import Collectivity, OfficeRequest
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+
+ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
+ASKED = ALES | {"applicant": "Awa Diop", "email": "awa@ales.example"}
+
+
+@pytest.fixture
+def operator(db):
+    return UserFactory(is_staff=True, is_superuser=True)
+
+
+def test_an_office_opens_with_its_settings_its_journal_and_an_invitation(db):
+    ales = operations.open_office(**ALES, manager_email=" awa@ales.example ", by=None, at=TERM)
+    with tenant_context(ales):
+        assert OfficeSettings.objects.get().sender_name == "Ville d'Alès"
+        assert list(AuditEntry.objects.order_by("pk").values_list("action", flat=True)) == [
+            "office.opened",
+            "members.invited",
+        ]
+        assert Invitation.objects.get().roles == [Role.MANAGER]
+        message = Message.objects.get()
+        rendered = kinds.get(message.kind).render(message)
+    assert message.recipient == "awa@ales.example"
+    assert "http://ales.peps.localhost/invitation/" in rendered.text
+    assert "8 décembre 2026" in rendered.text
+    assert "Gestionnaire" in rendered.html
+
+
+def test_an_office_with_a_bad_address_and_a_bad_siren_says_both_and_opens_nothing(db):
+    with pytest.raises(OpeningRefused) as refused:
+        operations.open_office(**(ALES | {"siren": "1"}), manager_email="awa", by=None, at=TERM)
+    assert set(refused.value.problems) == {"siren", "manager_email"}
+    assert not Collectivity.objects.filter(slug="ales").exists()
+
+
+def test_what_fails_after_the_schema_takes_the_schema_with_it(db, monkeypatch):
+    def fail(**_):
+        raise RuntimeError("the outbox is gone")
+
+    monkeypatch.setattr(offices, "invite", fail)
+    with pytest.raises(RuntimeError):
+        operations.open_office(**ALES, manager_email="awa@ales.example", by=None, at=TERM)
+    assert not Collectivity.objects.filter(slug="ales").exists()
+    monkeypatch.undo()
+    operations.open_office(**ALES, manager_email="awa@ales.example", by=None, at=TERM)
+
+
+def test_the_command_opens_an_office_and_answers_in_json(db):
+    out = io.StringIO()
+    options = ["--name", "Ville d'Alès", "--kind", "commune", "--siren", "213 000 078", "--manager-email", "a@ales.fr"]
+    call_command("open_collectivity", *options, "--json", stdout=out)
+    opened = json.loads(out.getvalue())
+    assert (opened["slug"], opened["key_prefix"], opened["url"]) == ("ales", "ALES", "http://ales.peps.localhost/")
+    with pytest.raises(CommandError, match="--siren Une collectivité de SIREN 213000078 a déjà un bureau"):
+        call_command("open_collectivity", *options, stdout=out)
+
+
+def test_a_request_is_told_to_the_operator_and_acknowledged(db, settings):
+    settings.OPERATOR_EMAIL = "exploitant@peps.example"
+    request = operations.ask_for_office(**ASKED, at=TERM)
+    messages = Message.objects.order_by("pk")
+    assert [(message.kind, message.recipient) for message in messages] == [
+        ("office_requested", "awa@ales.example"),
+        ("office_request_arrived", "exploitant@peps.example"),
+    ]
+    texts = [kinds.get(message.kind).render(message).text for message in messages]
+    assert "Ville d'Alès" in texts[0]
+    assert f"/admin/tenants/officerequest/{request.pk}/" in texts[1]
+
+
+def test_asking_twice_is_the_same_as_once(db):
+    first = operations.ask_for_office(**ASKED, at=TERM)
+    assert operations.ask_for_office(**(ASKED | {"email": "AWA@ales.example"}), at=TERM) == first
+    assert Message.objects.count() == 1
+
+
+def test_a_request_needs_a_real_siren_and_an_address(db):
+    with pytest.raises(Refused):
+        operations.ask_for_office(**(ASKED | {"siren": "213000079"}), at=TERM)
+    with pytest.raises(InvalidAddress):
+        operations.ask_for_office(**(ASKED | {"email": "awa"}), at=TERM)
+    assert not OfficeRequest.objects.exists()
+
+
+def test_an_accepted_request_opens_the_office_once(operator):
+    request = operations.ask_for_office(**ASKED, at=TERM)
+    ales = operations.accept_request(request_id=request.pk, by=operator, at=TERM)
+    request.refresh_from_db()
+    assert (request.state, request.collectivity, request.decided_by) == ("accepted", ales, operator)
+    with tenant_context(ales):
+        assert Invitation.objects.get().email == "awa@ales.example"
+        assert not Member.objects.exists()
+    with pytest.raises(AlreadyDecided):
+        operations.accept_request(request_id=request.pk, by=operator, at=TERM)
+    with pytest.raises(AlreadyDecided):
+        operations.decline_request(request_id=request.pk, reason="Doublon", by=operator, at=TERM)
+
+
+def test_a_request_for_an_office_that_exists_stays_to_be_decided(nimes, operator):
+    with schema_context("public"):
+        request = operations.ask_for_office(**(ASKED | {"siren": nimes.siren}), at=TERM)
+        with pytest.raises(OpeningRefused):
+            operations.accept_request(request_id=request.pk, by=operator, at=TERM)
+    request.refresh_from_db()
+    assert request.state == "pending"
+
+
+def test_a_declined_request_says_why(operator):
+    request = operations.ask_for_office(**ASKED, at=TERM)
+    with pytest.raises(Refused):
+        operations.decline_request(request_id=request.pk, reason=" ", by=operator, at=TERM)
+    operations.decline_request(request_id=request.pk, reason="Nîmes a déjà un bureau.", by=operator, at=TERM)
+    message = Message.objects.get(kind="office_declined")
+    assert "Nîmes a déjà un bureau." in kinds.get(message.kind).render(message).text
