@@ -1,0 +1,263 @@
+"""What must be true at every moment, over all collectivities, looked for from the outside.
+
+The database's constraints and the operations' locks keep these; `manage.py audit` trusts neither. Each invariant is
+a query that returns what breaks it, a sentence a row; none is broken where nothing is returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from licensing.pools.queries import positions
+from licensing.subscriptions import sealing
+from tenants.models import Collectivity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: How many breaches of one invariant are kept as sentences; all are counted.
+KEPT = 20
+
+
+@dataclass(slots=True)
+class Finding:
+    """One invariant, and what breaks it."""
+
+    code: str
+    rule: str
+    broken: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        """Count one breach."""
+        self.broken += 1
+        if len(self.examples) < KEPT:
+            self.examples.append(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A rule and the query for what breaks it."""
+
+    code: str
+    rule: str
+    sql: str
+
+
+#: Of the public schema. The numbers are those of the domain.
+PUBLIC = (
+    Invariant(
+        "redeemed_once",
+        "2. Une clé activée a un abonnement, une clé qui ne l'est pas n'en a aucun",
+        """
+        SELECT format('clé n° %s : activée %s, abonnement %s', key.id, coalesce(key.redeemed_at::text, 'jamais'),
+                      coalesce(subscription.id::text, 'aucun'))
+        FROM subscriptions_activationkey AS key
+        FULL JOIN subscriptions_subscription AS subscription ON subscription.key_id = key.id
+        WHERE (key.redeemed_at IS NULL) <> (subscription.id IS NULL)
+           OR (key.redeemed_at IS NOT NULL AND key.revoked_at IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "seats",
+        "3. Un abonnement a autant de places que de licences, et un enseignant au plus une d'entre elles",
+        """
+        SELECT format('abonnement n° %s : %s licences, %s places, %s tenues par %s enseignants', subscription.id,
+                      subscription.size, count(seat.id), count(seat.holder_id), count(DISTINCT seat.holder_id))
+        FROM subscriptions_subscription AS subscription
+        LEFT JOIN subscriptions_seat AS seat ON seat.subscription_id = subscription.id
+        GROUP BY subscription.id
+        HAVING count(seat.id) <> subscription.size OR count(seat.holder_id) <> count(DISTINCT seat.holder_id)
+            OR coalesce(max(seat.number), 0) <> subscription.size
+        """,
+    ),
+    Invariant(
+        "units",
+        "3. Un abonnement compte les licences de sa clé",
+        """
+        SELECT format('abonnement n° %s : %s licences, sa clé %s', subscription.id, subscription.size, key.units)
+        FROM subscriptions_subscription AS subscription
+        JOIN subscriptions_activationkey AS key ON key.id = subscription.key_id
+        WHERE subscription.size <> key.units
+        """,
+    ),
+    Invariant(
+        "order_lines",
+        "9. Aucune licence sans ligne de commande, et pas plus que la ligne n'en compte",
+        """
+        SELECT format('provenance n° %s : %s licences en clés pour %s commandées', source.id, coalesce(issued.units, 0),
+                      coalesce(line.quantity::text, 'aucune'))
+        FROM subscriptions_source AS source
+        LEFT JOIN orders_orderline AS line ON line.id = source.order_line_id
+        LEFT JOIN (
+            SELECT source_id, sum(units) AS units FROM subscriptions_activationkey
+            WHERE revoked_at IS NULL GROUP BY source_id
+        ) AS issued ON issued.source_id = source.id
+        WHERE line.id IS NULL OR coalesce(issued.units, 0) > line.quantity
+        """,
+    ),
+    Invariant(
+        "provenance",
+        "9. Une provenance dit ce que dit sa commande : acheteur, produit, dernier jour",
+        """
+        SELECT format('provenance n° %s et commande n° %s', source.id, line.order_id)
+        FROM subscriptions_source AS source
+        JOIN orders_orderline AS line ON line.id = source.order_line_id
+        JOIN orders_order AS placed ON placed.id = line.order_id
+        JOIN catalogue_schoolyear AS year ON year.id = line.school_year_id
+        WHERE source.collectivity_id IS DISTINCT FROM placed.collectivity_id
+           OR source.product_id <> line.product_id OR source.last_day <> year.ends_on
+        """,
+    ),
+)
+
+#: Of each collectivity's schema; `%(collectivity)s` is its number.
+TENANT = (
+    Invariant(
+        "allocated",
+        "1. La somme des attributions d'un lot est ce qu'il a donné, et pas plus qu'il ne contient",
+        """
+        SELECT format('lot n° %%s : %%s attribuées d''après le lot, %%s d''après les attributions, %%s achetées',
+                      pool.id, pool.allocated, coalesce(sum(allocation.units), 0), pool.capacity)
+        FROM pools_pool AS pool
+        LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
+        GROUP BY pool.id
+        HAVING pool.allocated <> coalesce(sum(allocation.units), 0) OR pool.allocated > pool.capacity
+        """,
+    ),
+    Invariant(
+        "allocation_and_key",
+        "1. Une attribution et sa clé disent la même chose : lot, établissement, licences, reprise",
+        """
+        SELECT format('attribution n° %%s et clé n° %%s', allocation.id, allocation.key_id)
+        FROM pools_allocation AS allocation
+        JOIN pools_pool AS pool ON pool.id = allocation.pool_id
+        LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
+        WHERE key.id IS NULL OR key.source_id <> pool.source_id OR key.school_id IS DISTINCT FROM allocation.school_id
+           OR key.units <> allocation.units OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
+        """,
+    ),
+    Invariant(
+        "keys_are_allocated",
+        "1. Chaque clé d'un lot est celle d'une attribution",
+        """
+        SELECT format('clé n° %%s', key.id)
+        FROM public.subscriptions_activationkey AS key
+        JOIN pools_pool AS pool ON pool.source_id = key.source_id
+        LEFT JOIN pools_allocation AS allocation ON allocation.key_id = key.id
+        WHERE allocation.id IS NULL
+        """,
+    ),
+    Invariant(
+        "capacity",
+        "9. Un lot contient ce que sa ligne de commande compte, et chaque ligne a son lot",
+        """
+        SELECT format('lot %%s : %%s licences, ligne de commande %%s', coalesce(pool.id::text, 'absent'),
+                      coalesce(pool.capacity, 0), coalesce(line.quantity, 0))
+        FROM (
+            SELECT * FROM public.subscriptions_source WHERE collectivity_id = %(collectivity)s
+        ) AS source
+        FULL JOIN pools_pool AS pool ON pool.source_id = source.id
+        LEFT JOIN public.orders_orderline AS line ON line.id = source.order_line_id
+        WHERE pool.id IS NULL OR source.id IS NULL OR pool.capacity <> line.quantity
+        """,
+    ),
+    Invariant(
+        "imports_applied_once",
+        "7. Seul un tableau appliqué a donné, et une fois par établissement",
+        """
+        SELECT format('tableau n° %%s', allocation.import_id)
+        FROM pools_allocation AS allocation
+        LEFT JOIN imports_import AS import ON import.id = allocation.import_id
+        WHERE allocation.import_id IS NOT NULL
+        GROUP BY allocation.import_id
+        HAVING bool_or(import.applied_at IS NULL) OR count(*) <> count(DISTINCT allocation.school_id)
+        """,
+    ),
+    Invariant(
+        "references",
+        "10. Ce que les tables citent sans clé étrangère existe",
+        """
+        SELECT format('attribution n° %%s : établissement %%s', allocation.id, allocation.school_id)
+        FROM pools_allocation AS allocation
+        WHERE NOT EXISTS (SELECT FROM public.schools_school AS school WHERE school.uai = allocation.school_id)
+        UNION ALL
+        SELECT format('attribution n° %%s : compte n° %%s', cited.id, cited.account)
+        FROM (
+            SELECT id, created_by_id AS account FROM pools_allocation
+            UNION ALL SELECT id, revoked_by_id FROM pools_allocation
+        ) AS cited
+        WHERE cited.account IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)
+        UNION ALL
+        SELECT format('journal, ligne n° %%s : compte n° %%s', entry.id, entry.actor_id)
+        FROM collectivities_auditentry AS entry
+        WHERE entry.actor_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = entry.actor_id)
+        """,
+    ),
+)
+
+POSITION = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
+CODES = (
+    "codes",
+    "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
+)
+
+
+def check_all() -> list[Finding]:
+    """Check every invariant over the public schema and all collectivities; return a finding for each."""
+    findings = {code: Finding(code, rule) for code, rule in _rules()}
+    with schema_context("public"):
+        for invariant in PUBLIC:
+            for sentence in _breaches(invariant.sql, None):
+                findings[invariant.code].add(sentence)
+        for sentence in _codes():
+            findings["codes"].add(sentence)
+        collectivities = list(Collectivity.objects.order_by("pk"))
+    for collectivity in collectivities:
+        with tenant_context(collectivity):
+            for invariant in TENANT:
+                for sentence in _breaches(invariant.sql, {"collectivity": collectivity.pk}):
+                    findings[invariant.code].add(f"{collectivity.slug} : {sentence}")
+            for position in positions():
+                if not position.adds_up:
+                    findings["position"].add(
+                        f"{collectivity.slug} : lot n° {position.pool_id} : {position.bought} ≠ {position.free} + "
+                        f"{position.issued} + {position.redeemed_free} + {position.held}"
+                    )
+    return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
+
+
+def _rules() -> Iterator[tuple[str, str]]:
+    for invariant in (*PUBLIC, *TENANT):
+        yield invariant.code, invariant.rule
+    yield POSITION
+    yield CODES
+
+
+def _breaches(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        for (sentence,) in cursor:
+            yield sentence
+
+
+def _codes() -> Iterator[str]:
+    """Unseal every code: the unique column cannot see the same one under two sealing keys."""
+    seen: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, sealed_code, sealed_under FROM subscriptions_activationkey ORDER BY id")
+        for number, sealed, under in cursor:
+            try:
+                code = sealing.unseal(sealed, under)
+            except sealing.Unsealable:
+                yield f"clé n° {number} : aucune clé de scellement n° {under} ne l'ouvre"
+                continue
+            if code in seen:
+                yield f"clés n° {seen[code]} et n° {number} : le même code"
+            seen[code] = number

@@ -1,0 +1,92 @@
+"""`manage.py audit` finds each invariant broken, and nothing where all hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from licensing.orders import operations as orders
+from licensing.subscriptions import sealing
+from licensing.subscriptions.models import ActivationKey, Seat
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem
+
+
+@pytest.fixture
+def sound(nimes):
+    """A pool of ten: three issued, two redeemed of which one is held, the rest free."""
+    pool = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
+    give(pool, SchoolFactory(), units=3, by=PrincipalFactory())
+    subscription = redeem(give(pool, SchoolFactory(), units=2), PrincipalFactory())
+    seat = subscription.seats.order_by("number").first()
+    Seat.objects.filter(pk=seat.pk).update(holder=TeacherFactory(), held_since=TERM, mode="manual")
+    return pool
+
+
+def audit(capsys):
+    """Return the exit status and the codes of what is broken."""
+    status = 0
+    try:
+        call_command("audit", "--json")
+    except SystemExit as end:
+        status = end.code
+    report = json.loads(capsys.readouterr().out)
+    return status, {found["code"] for found in report["invariants"] if found["broken"]}
+
+
+def test_all_hold(sound, capsys):
+    assert audit(capsys) == (0, set())
+
+
+def test_each_invariant_is_printed(sound, capsys):
+    call_command("audit")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 13
+    assert all(line.startswith("OK") for line in lines)
+
+
+BREACHES = {
+    "redeemed_once": "UPDATE public.subscriptions_activationkey SET redeemed_at = now(), redeemed_by_id = "
+    "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
+    "seats": "DELETE FROM public.subscriptions_seat WHERE holder_id IS NULL",
+    "units": "UPDATE public.subscriptions_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
+    "order_lines": "UPDATE public.orders_orderline SET quantity = 4",
+    "provenance": "UPDATE public.subscriptions_source SET last_day = last_day + 1",
+    "allocated": "UPDATE pools_pool SET allocated = allocated - 1",
+    "allocation_and_key": "UPDATE pools_allocation SET revoked_at = now() WHERE units = 3",
+    "keys_are_allocated": "UPDATE pools_allocation SET key_id = 0 WHERE units = 3",
+    "capacity": "UPDATE pools_pool SET capacity = capacity + 1",
+    "imports_applied_once": "UPDATE pools_allocation SET import_id = 1234567",
+    "references": "UPDATE collectivities_auditentry SET actor_id = 987654321",
+    "position": "UPDATE pools_pool SET allocated = allocated - 1",
+    "codes": "UPDATE public.subscriptions_activationkey SET sealed_under = 99",
+}
+
+
+@pytest.mark.parametrize("code", BREACHES)
+def test_each_is_found_broken(sound, code, capsys):
+    with connection.cursor() as cursor:
+        # As an accident would: past the ORM, past the deferred checks.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(BREACHES[code])
+        cursor.execute("SET session_replication_role = DEFAULT")
+    status, broken = audit(capsys)
+    assert status == 1
+    assert code in broken
+
+
+def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
+    one, other = ActivationKey.objects.order_by("pk")
+    code = sealing.unseal(one.sealed_code, one.sealed_under)
+    newer = base64.b64encode(bytes(range(64))).decode()
+    settings.SEALING_KEYS = [f"7:{newer}", *settings.SEALING_KEYS]
+    again = sealing.seal(code)
+    ActivationKey.objects.filter(pk=other.pk).update(sealed_code=again.code, sealed_under=again.under)
+    assert audit(capsys) == (1, {"codes"})
