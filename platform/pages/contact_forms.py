@@ -1,0 +1,67 @@
+"""What a visitor writes to us."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+
+SUBJECTS = (
+    ("cle", "Ma clé d’activation"),
+    ("compte", "Mon compte ou mon mot de passe"),
+    ("achat", "Un devis, un achat, une facture"),
+    ("collectivite", "Le bureau de ma collectivité"),
+    ("accessibilite", "Une difficulté d’accès au site"),
+    ("donnees", "Mes données personnelles"),
+    ("autre", "Autre chose"),
+)
+PROFILES = (
+    ("principal", "Chef d’établissement"),
+    ("teacher", "Enseignant"),
+    ("agent", "Agent d’une collectivité"),
+    ("other", "Autre"),
+)
+# Three groups of four symbols, as keys are written, after a prefix or without one.
+KEY = re.compile(r"\b(?:[A-Z0-9]{2,10}[-\s])?[0-9A-Z]{4}[-–][0-9A-Z]{4}[-–][0-9A-Z]{4}\b", re.IGNORECASE)
+
+
+def without_keys(text: str) -> str:
+    """Return the text with every key masked: mailboxes and outboxes are no place for one."""
+    return KEY.sub("[clé masquée]", text)
+
+
+class ContactForm(forms.Form):
+    """A message to the team, with where to answer it."""
+
+    name = forms.CharField(label="Votre nom", max_length=150, widget=forms.TextInput({"autocomplete": "name"}))
+    email = forms.EmailField(
+        label="Votre adresse e-mail",
+        help_text="Nous répondrons à cette adresse.",
+        widget=forms.EmailInput({"autocomplete": "email"}),
+    )
+    profile = forms.ChoiceField(label="Vous êtes", choices=PROFILES)
+    school = forms.CharField(label="Votre établissement ou votre collectivité", max_length=250, required=False)
+    subject = forms.ChoiceField(label="Au sujet de", choices=SUBJECTS)
+    message = forms.CharField(label="Votre message", max_length=5000, widget=forms.Textarea({"rows": 7}))
+    # Filled in by machines alone: people do not see it.
+    website = forms.CharField(
+        label="Laissez ce champ vide", required=False, widget=forms.TextInput({"tabindex": "-1", "autocomplete": "off"})
+    )
+
+    def clean_name(self) -> str:
+        """Return the name on one line: it becomes part of a header."""
+        return " ".join(str(self.cleaned_data["name"]).split())
+
+    def clean_message(self) -> str:
+        """Return the message with any key masked."""
+        return without_keys(self.cleaned_data["message"])
+
+    @property
+    def from_a_machine(self) -> bool:
+        """Whether the field that people do not see was filled in."""
+        return bool(self.cleaned_data.get("website"))
+
+    def as_context(self) -> dict[str, Any]:
+        """Return what the e-mail is written from."""
+        return {name: self.cleaned_data[name] for name in ("name", "email", "profile", "school", "subject", "message")}

@@ -1,0 +1,157 @@
+"""A real browser at a real server, with a real mail server and a real worker, on the test database.
+
+The browser lives as long as one test: Playwright keeps an event loop running in the thread that started it, and
+Django would refuse its ORM to every test that came after in the same process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No DNS is asked: every host of the portal is this machine.
+    f"--host-resolver-rules=MAP *.{settings.BASE_DOMAIN} 127.0.0.1, MAP {settings.BASE_DOMAIN} 127.0.0.1",
+]
+WIDTHS = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what lies here, keep it in one process, and skip it where there is no browser unless one is required."""
+    here = Path(__file__).resolve().parent
+    for item in items:
+        if here not in Path(item.path).parents:
+            continue
+        item.add_marker(pytest.mark.e2e)
+        item.add_marker(pytest.mark.xdist_group("e2e"))
+        if CHROMIUM is None and os.environ.get("REQUIRE_BROWSER") != "1":
+            item.add_marker(pytest.mark.skip(reason="Chromium is absent: apt-get install chromium"))
+
+
+@pytest.fixture
+def browser(monkeypatch) -> Iterator[Browser]:
+    """Chromium, for one test."""
+    if CHROMIUM is None:
+        pytest.fail("REQUIRE_BROWSER is 1 and Chromium is absent.")
+    # The test's own thread has Playwright's event loop running; its ORM calls are nevertheless ordinary ones.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Site:
+    """The server under test, as a browser reaches it."""
+
+    port: int
+    browser: Browser
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def url(self, path: str = "/", *, slug: str = "") -> str:
+        """Return the address of a page of the portal, or of the office called `slug`."""
+        host = f"{slug}.{settings.BASE_DOMAIN}" if slug else settings.BASE_DOMAIN
+        return f"http://{host}:{self.port}{path}"
+
+    def person(self, *, width: str = "wide", scripts: bool = True, session: str = "", slug: str = "") -> Visit:
+        """Return somebody's browser: a fresh profile with its own cookies; `session` signs it in at one host."""
+        # Without it our own scripts could not be told from Playwright's under the strict policy: nothing is bypassed.
+        context = self.browser.new_context(
+            viewport=WIDTHS[width], java_script_enabled=scripts, locale="fr-FR", timezone_id="Europe/Paris"
+        )
+        context.set_default_timeout(10_000)
+        self.contexts.append(context)
+        if session:
+            context.add_cookies(
+                [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": self.url("/", slug=slug)}]
+            )
+        return Visit(self, context.new_page())
+
+
+@dataclass
+class Visit:
+    """A person's tab, which notes what the browser complained of."""
+
+    site: Site
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message) -> None:
+        # An answer such as 404 or 422 is told to the console as well; what it says is tested where it is meant.
+        if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
+            self.complaints.append(message.text)
+
+    def open(self, path: str = "/", *, slug: str = "") -> Page:
+        """Go to a page and return it."""
+        self.page.goto(self.site.url(path, slug=slug))
+        return self.page
+
+
+@pytest.fixture
+def site(live_server, browser, settings, monkeypatch) -> Iterator[Site]:
+    """The site, served from threads of this process, which keep no connection once they have answered."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    settings.PUBLIC_PORT = str(live_server.thread.port)
+    site = Site(live_server.thread.port, browser)
+    yield site
+    for context in site.contexts:
+        context.close()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process of the project that works on the test database."""
+    database = connection.settings_dict
+    address = f"postgresql://{database['USER']}:{database['PASSWORD']}@"
+    host, port = database["HOST"], database["PORT"]
+    query = f"?host={host}" if str(host).startswith("/") else ""
+    location = "" if query else f"{host}:{port}" if port else str(host)
+    return os.environ | {
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'platform'}",
+        "DATABASE_URL": f"{address}{location}/{database['NAME']}{query}",
+        **more,
+    }
+
+
+@pytest.fixture
+def work(committing):
+    """Makes a worker process run all the jobs that are due, and returns when it has."""
+
+    def run(**more: str) -> None:
+        command = [sys.executable, str(ROOT / "manage.py"), "worker", "--until-idle"]
+        done = subprocess.run(  # noqa: S603 - our own command
+            command, env=environment(**more), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return run
