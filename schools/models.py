@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex, GistIndex, OpClass
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
@@ -104,6 +104,26 @@ class School(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.commune})"
+
+
+class DirectoryWord(models.Model):
+    """A word of the directory: what a misspelt one may have meant. Kept by the synchronisation.
+
+    Some 40,000 words: the nearest among them are found in milliseconds, where to compare the schools' own texts would
+    take a third of a second.
+    """
+
+    word = models.CharField(max_length=250, primary_key=True)
+    schools = models.PositiveIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [
+            # GiST, and not GIN, gives the nearest words first, however far they are.
+            GistIndex(OpClass(F("word"), "public.gist_trgm_ops"), name="directory_word_nearest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.word
 
 
 class DirectorySync(models.Model):

@@ -1,35 +1,114 @@
-"""Looking schools up: by name, commune, postal code or UAI, whatever the case and the accents."""
+"""Looking schools up: by name, commune, postal code or UAI, whatever the case, the accents and the order of the words.
+
+What makes it quick at 70,000 schools: every look-up is a `LIKE` on one folded column and an order that an index has.
+For a rare word the trigram index finds the few rows, which are then sorted; for a frequent one (« école » stands in
+40,000) the index of the order is walked, and twenty rows are soon met. PostgreSQL chooses by its statistics, which the
+synchronisation keeps fresh.
+"""
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.db.models import F, Q
 
 from schools import uai
-from schools.folding import words
-from schools.models import School
+from schools.folding import slips, words
+from schools.models import DirectoryWord, School
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from django.db.models import QuerySet
 
+#: Open schools before closed ones, then by name: the order that the index `school_order` holds.
 ORDER = (F("closed_at").asc(nulls_first=True), "name_folded", "uai")
 
+# A trigram has three letters: a shorter word is looked for at the beginning of words alone, where the space counts.
+_SHORT = 2
+# Beyond these words a search is a paragraph that was pasted; the first of them have said enough.
+_MOST_WORDS = 8
+# How many words of the directory are looked at, and how many of them a misspelt one may have meant.
+_MOST_NEIGHBOURS = 20
+_MOST_MEANINGS = 4
+# A word that so many schools have is spelt as it should be. Fewer may share a slip: the directory has its own.
+_SURELY_A_WORD = 5
 
-def matching(text: str) -> QuerySet[School]:
-    """Return every school that has all the words of `text`; none where there is no word in it."""
-    sought = words(text)
-    if not sought:
-        return School.objects.none()
-    condition = Q()
-    for word in sought:
-        condition &= Q(search_text__contains=word if len(word) > 2 else f" {word}")  # noqa: PLR2004
-    return School.objects.filter(condition)
+_NEAREST = """
+SELECT sought.word, nearest.word
+FROM unnest(%s::text[]) AS sought(word), LATERAL (
+    SELECT known.word FROM public.schools_directoryword AS known
+    ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT %s
+) AS nearest
+"""
 
 
-def search(text: str) -> QuerySet[School]:
-    """Return the schools that `text` most likely means, best first."""
+def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[School]:
+    """Return the schools that `text` means, in their order; `among` those, or among all.
+
+    A UAI, even in lower case or without its zero, is that school alone. Otherwise every word must stand in the name,
+    the commune, the postal code or the UAI, and the first of these that finds anything is the answer: words that begin
+    so, words that hold it, words that are spelt nearly so. « St » and « Saint » are one word.
+
+    The answer is lazy: slice it, filter it, count it. Nothing to look for finds nothing.
+    """
+    schools = School.objects.all() if among is None else among
     code = uai.normalise(text)
     if uai.is_valid(code):
-        return School.objects.filter(pk=code)
-    return matching(text).order_by(*ORDER)
+        return schools.filter(pk=code)
+    sought = words(text)[:_MOST_WORDS]
+    if not sought:
+        return schools.none()
+    for condition in (_all(sought, _begins), _all(sought, _holds)):
+        found = schools.filter(condition)
+        if found.exists():
+            return found.order_by(*ORDER)
+    nearly = _spelt_nearly(sought)
+    return schools.none() if nearly is None else schools.filter(nearly).order_by(*ORDER)
+
+
+def _begins(word: str) -> Q:
+    return Q(search_text__contains=f" {word}")
+
+
+def _holds(word: str) -> Q:
+    return Q(search_text__contains=word) if len(word) > _SHORT else _begins(word)
+
+
+def _all(sought: Iterable[str], condition: Callable[[str], Q]) -> Q:
+    return functools.reduce(operator.and_, map(condition, sought))
+
+
+def _spelt_nearly(sought: list[str]) -> Q | None:
+    """Return what the words may have meant, each being itself or a word of the directory that few slips part from it.
+
+    None where there is no such word. Numbers are never guessed.
+    """
+    sure = set(
+        DirectoryWord.objects.filter(word__in=sought, schools__gte=_SURELY_A_WORD).values_list("word", flat=True)
+    )
+    unsure = [word for word in sought if word not in sure and len(word) > _SHORT and not word.isdecimal()]
+    meanings = {word: [word] for word in sought} | _nearest(unsure)
+    if not all(meanings.values()):
+        return None
+    return functools.reduce(
+        operator.and_, (functools.reduce(operator.or_, map(_begins, meant)) for meant in meanings.values())
+    )
+
+
+def _nearest(unsure: list[str]) -> dict[str, list[str]]:
+    """Return for each word what a hurried hand may have meant: one slip away, two in a long word; likeliest first."""
+    if not unsure:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_NEAREST, [unsure, _MOST_NEIGHBOURS])
+        pairs: list[tuple[str, str]] = cursor.fetchall()
+    meanings: dict[str, list[str]] = {}
+    for word in unsure:
+        distances = {neighbour: slips(word, neighbour) for sought, neighbour in pairs if sought == word}
+        near = [neighbour for neighbour, distance in distances.items() if distance <= max(1, len(word) // 4)]
+        meanings[word] = sorted(near, key=distances.__getitem__)[:_MOST_MEANINGS]
+    return meanings

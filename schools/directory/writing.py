@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db import connection
+from django.db import connection, transaction
 
 from schools.directory.rows import SchoolRow
 
@@ -71,6 +71,25 @@ ON CONFLICT (uai) DO UPDATE SET
 """  # noqa: S608
 
 
+# The words that a misspelt one may have meant. Numbers are left out: a wrong digit is another school.
+_FORGET_WORDS = """
+DELETE FROM public.schools_directoryword AS known WHERE NOT EXISTS (
+    SELECT FROM directory_words WHERE directory_words.word = known.word
+)
+"""
+_GATHER_WORDS = """
+CREATE TEMPORARY TABLE directory_words ON COMMIT DROP AS
+SELECT word, count(*) AS schools
+FROM public.schools_school, string_to_table(btrim(search_text), ' ') AS word
+WHERE word ~ '^[a-z]{3,}$'
+GROUP BY word
+"""
+_LEARN_WORDS = """
+INSERT INTO public.schools_directoryword AS known (word, schools) SELECT word, schools FROM directory_words
+ON CONFLICT (word) DO UPDATE SET schools = excluded.schools WHERE known.schools <> excluded.schools
+"""
+
+
 def compare(*, full: bool, refused: Sequence[str], at: datetime.datetime) -> None:
     """Note in `directory_changes` what the file would change, each with its verdict and the fields that differ.
 
@@ -98,4 +117,17 @@ def write(*, at: datetime.datetime) -> int:
             # New entries wait in a list that every search would read through, until a vacuum that may be far.
             cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
             cursor.execute("ANALYZE public.schools_school")
+    if written:
+        learn_words()
     return written
+
+
+@transaction.atomic
+def learn_words() -> None:
+    """Bring the table of words into step with the schools."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.directory_words")
+        cursor.execute(_GATHER_WORDS)
+        cursor.execute(_FORGET_WORDS)
+        cursor.execute(_LEARN_WORDS)
+        cursor.execute("ANALYZE public.schools_directoryword")

@@ -1,0 +1,121 @@
+"""What a search finds, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schools.directory.writing import learn_words
+from schools.folding import slips
+from schools.models import School
+from schools.queries import search
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def directory():
+    """A few schools whose names resemble one another."""
+    for name, fields in {
+        "École élémentaire Jean Jaurès": {},
+        "École maternelle Jean-Macé": {"commune": "Alès", "postal_code": "30100"},
+        "Collège Saint-Exupéry": {"commune": "Saint-Gilles", "postal_code": "30800"},
+        "École primaire Ste Anne": {"commune": "L'Haÿ-les-Roses", "postal_code": "94240"},
+        "École Dejean": {"commune": "Le Vigan", "postal_code": "30120"},
+    }.items():
+        SchoolFactory(name=name, **fields)
+    learn_words()
+
+
+def names(text, **options):
+    return [school.name for school in search(text, **options)]
+
+
+@pytest.mark.parametrize(
+    "text", ["JAURÈS", "jaures nimes", "nîmes jaurès", "  élémentaire,  jean ", "30000", "jau nim"]
+)
+def test_words_of_any_field_in_any_order_case_and_accent(directory, text):
+    assert names(text) == ["École élémentaire Jean Jaurès"]
+
+
+@pytest.mark.parametrize("text", ["st exupéry", "St. Exupery", "saint-exupéry", "saint gilles", "st gilles"])
+def test_saints_are_found_however_they_are_written(directory, text):
+    assert names(text) == ["Collège Saint-Exupéry"]
+
+
+def test_so_are_the_women_among_them(directory):
+    assert names("sainte anne") == names("ste-anne") == ["École primaire Ste Anne"]
+
+
+@pytest.mark.parametrize("text", ["l'hay", "L'Haÿ les roses", "l"])
+def test_short_words_begin_words(directory, text):
+    assert "École primaire Ste Anne" in names(text)
+
+
+def test_words_that_begin_so_come_before_words_that_hold_it(directory):
+    assert names("jean") == ["École élémentaire Jean Jaurès", "École maternelle Jean-Macé"]
+    assert names("ejean") == ["École Dejean"]
+
+
+@pytest.mark.parametrize("text", ["jaurse", "jeures nimes", "jauurès"])
+def test_a_slip_is_forgiven_where_nothing_is_found(directory, text):
+    assert names(text) == ["École élémentaire Jean Jaurès"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "?!", "xyzzyq", "30999", "0301234", "jaurès alès", "%", "_", "\\", "'", "\x00"]
+)
+def test_what_is_not_there_is_not_made_up(directory, text):
+    assert names(text) == []
+
+
+def test_a_code_is_one_school(directory):
+    school = School.objects.get(name="École Dejean")
+    for typed in (school.uai, school.uai.lower(), f" {school.uai[:4]} {school.uai[4:]}", school.uai[1:]):
+        assert list(search(typed)) == [school]
+
+
+def test_the_beginning_of_a_code_is_a_word(directory):
+    school = School.objects.get(name="École Dejean")
+    assert school in search(school.uai[:7])
+
+
+def test_open_schools_come_first_then_names_in_french_order():
+    for name in ("Zola", "École", "Ampère"):
+        SchoolFactory(name=name, commune="Uzès")
+    SchoolFactory(name="Abbé fermé", commune="Uzès", state="closed", closed_at=TERM)
+    assert names("uzes") == ["Ampère", "École", "Zola", "Abbé fermé"]
+
+
+def test_a_search_among_some_falls_back_among_them(directory):
+    dejean = School.objects.filter(name="École Dejean")
+    assert names("jean", among=dejean) == ["École Dejean"]
+
+
+def test_the_answer_is_lazy_and_composes(directory):
+    assert search("ecole").filter(postal_code="30100").count() == 1
+    assert len(search("ecole")[:2]) == 2
+
+
+@pytest.mark.parametrize(("text", "queries"), [("jean", 2), ("ejean", 3), ("0300001X", 4), ("jaurse", 5), ("", 0)])
+def test_a_search_is_a_few_queries(directory, django_assert_num_queries, text, queries):
+    with django_assert_num_queries(queries):
+        list(search(text))
+
+
+def test_a_paragraph_is_a_search_like_another(directory):
+    assert names("école " * 10_000)
+
+
+@given(st.text(alphabet="abc", max_size=8), st.text(alphabet="abc", max_size=8))
+def test_slips_are_a_distance(one, other):
+    assert slips(one, other) == slips(other, one)
+    assert (slips(one, other) == 0) == (one == other)
+    assert slips(one, other) <= max(len(one), len(other))
+
+
+def test_a_swap_is_one_slip():
+    assert slips("ecoel", "ecole") == slips("ecle", "ecole") == slips("ecoole", "ecole") == slips("ecola", "ecole") == 1
