@@ -10,6 +10,9 @@ import datetime
 import re
 from typing import NamedTuple
 
+#: What stands between our sentence and the server's.
+SERVER_SAID = " Réponse du serveur : "
+
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 
 #: By enhanced code, without its class (4 or 5), which says only whether to try again.
@@ -93,7 +96,12 @@ def explain(answer: Answer) -> str:
             if answer.is_final
             else "Le serveur du destinataire demande de patienter."
         )
-    return f"{meaning} Réponse du serveur : {answer.code} {answer.text}".rstrip()
+    return quote(meaning, answer)
+
+
+def quote(sentence: str, answer: Answer) -> str:
+    """Return the sentence with the answer after it, word for word."""
+    return f"{sentence}{SERVER_SAID}{answer.code} {answer.text}".rstrip()
 
 
 def wait(attempts: int) -> datetime.timedelta | None:

@@ -107,6 +107,11 @@ def get(kind: str) -> Kind:
         raise UnknownKind(kind) from None
 
 
+def is_known(kind: str) -> bool:
+    """Return whether an app registered the kind."""
+    return kind in _kinds
+
+
 def label(kind: str) -> str:
     """Return what the office calls the kind; its name where no app knows it any more."""
     return _kinds[kind].label if kind in _kinds else kind

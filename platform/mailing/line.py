@@ -122,7 +122,7 @@ class Line:
                 # All our messages have this sender: not this one is at fault, and all would fare alike.
                 said = answers.read(*answer)
                 logger.error("The SMTP server refuses our sender: %s", said)
-                raise LineDown(f"{answers.SENDER_REFUSED} Réponse du serveur : {said.code} {said.text}")
+                raise LineDown(answers.quote(answers.SENDER_REFUSED, said))
             self._expect(answer, connection)
             self._expect(connection.rcpt(recipient), connection)
         except (OSError, smtplib.SMTPException) as error:

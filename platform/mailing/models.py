@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
+from mailing.answers import SERVER_SAID
+
 if TYPE_CHECKING:
     import datetime
 
@@ -44,6 +46,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def unclaimed_at(self, moment: datetime.datetime) -> Self:
         """Return the pending messages that no worker is sending: what was claimed is so until its lease ends."""
         return self.pending().exclude(state=MessageState.SENDING, lease_until__gt=moment)
+
+    def leaving_at(self, moment: datetime.datetime) -> Self:
+        """Return the messages that are on their way at this moment, or about to be."""
+        return self.filter(Q(state=MessageState.SENDING) | Q(state=MessageState.QUEUED, due_at__lte=moment))
 
     def due_at(self, moment: datetime.datetime) -> Self:
         return self.unclaimed_at(moment).filter(due_at__lte=moment)
@@ -103,6 +109,16 @@ class Message(models.Model):
         from mailing import kinds  # noqa: PLC0415 - kinds speaks of messages
 
         return kinds.label(self.kind)
+
+    @property
+    def explanation(self) -> str:
+        """Why it failed or waits, for the people of the office."""
+        return self.reason.partition(SERVER_SAID)[0]
+
+    @property
+    def server_answer(self) -> str:
+        """What the server said, word for word, for whoever looks after mail."""
+        return self.reason.partition(SERVER_SAID)[2]
 
     @property
     def is_pending(self) -> bool:

@@ -1,0 +1,190 @@
+"""« Les e-mails sont-ils arrivés ? »: the list of messages, one message, and what a manager may do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib import messages as notices
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.csp import CSP
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_GET, require_POST
+from django_tables2 import RequestConfig
+
+from collectivities.access import office
+from collectivities.models import Role
+from licensing.exceptions import Refused
+from mailing import kinds
+from mailing.models import Message, MessageState
+from mailing.queries import count_by_state
+from pages.messages.filters import MessageFilter
+from pages.messages.forms import ResendForm
+from pages.messages.tables import MessageTable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.http import HttpRequest
+    from django_htmx.middleware import HtmxDetails
+
+    from accounts.models import User
+    from collectivities.access import OfficeRequest as BaseOfficeRequest
+
+    class OfficeRequest(BaseOfficeRequest):
+        """A member's request, which htmx may have made."""
+
+        user: User
+        htmx: HtmxDetails
+
+
+PER_PAGE = 50
+#: The page that shows a preview lets that one frame in; the rest of its policy is every page's.
+_WITH_FRAME: dict[str, Any] = {**settings.SECURE_CSP, "frame-src": [CSP.SELF]}
+#: An e-mail brings its own styles, and nothing else: no script, no request to anybody, no way out of its frame.
+_EMAIL: dict[str, Collection[str] | str] = {
+    "default-src": [CSP.NONE],
+    "style-src": [CSP.UNSAFE_INLINE],
+    "img-src": ["data:"],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.NONE],
+    "frame-ancestors": [CSP.SELF],
+    # Without a word: nothing of what a frame may be allowed.
+    "sandbox": "",
+}
+
+
+@office()
+@require_GET
+def message_list(request: OfficeRequest) -> HttpResponse:
+    """Answer htmx with the list alone, which asks again while anything is leaving."""
+    filtered = MessageFilter(request.GET, queryset=Message.objects.all())
+    table = MessageTable(filtered.qs)
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    counts = count_by_state()
+    context = {
+        "filter": filtered,
+        "table": table,
+        "counts": [(state, count) for state, count in counts.items() if count or state in _ALWAYS_COUNTED],
+        "total": sum(counts.values()),
+        "is_leaving": Message.objects.leaving_at(timezone.now()).exists(),
+        "now": timezone.now(),
+    }
+    return _whole_or_part(request, "pages/messages/list.html", "pages/messages/_list.html", context)
+
+
+#: Said even where there is none: they are what people come to see.
+_ALWAYS_COUNTED = frozenset({MessageState.SENT, MessageState.FAILED})
+
+
+@office()
+@require_GET
+@csp_override(_WITH_FRAME)
+def message_detail(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Show what became of a message, and the message itself with its key masked; to htmx, its state alone."""
+    message = get_object_or_404(Message, pk=pk)
+    context = _detail(request, message)
+    return _whole_or_part(request, "pages/messages/detail.html", "pages/messages/_progress.html", context)
+
+
+@office()
+@require_GET
+@xframe_options_sameorigin
+@csp_override(_EMAIL)
+def message_preview(request: OfficeRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Return the message as its recipient's mailbox shows it, its key masked, for the frame of the page."""
+    rendered = _preview(get_object_or_404(Message, pk=pk))
+    if rendered is None or not rendered.html:
+        raise Http404("This message has nothing to show.")
+    return HttpResponse(rendered.html)
+
+
+@office(Role.MANAGER)
+@require_POST
+@never_cache
+@csp_override(_WITH_FRAME)
+def message_reveal(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Show the message with its key. The journal says who asked, and the key is known to the school alone no more."""
+    message = get_object_or_404(Message, pk=pk)
+    reveal = _kind(message).reveal
+    if reveal is None:
+        raise Http404("This message holds no key.")
+    try:
+        rendered = reveal(message, by=request.user, at=timezone.now())
+    except Refused as refusal:
+        notices.error(request, str(refusal))
+        return redirect("messages:detail", pk=pk)
+    return render(request, "pages/messages/detail.html", {**_detail(request, message), "revealed": rendered})
+
+
+@office(Role.MANAGER)
+@require_POST
+@csp_override(_WITH_FRAME)
+def message_resend(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Send it again, to the address that was corrected."""
+    message = get_object_or_404(Message, pk=pk)
+    resend = _kind(message).resend
+    if resend is None:
+        raise Http404("This message cannot be sent again from here.")
+    form = ResendForm(request.POST)
+    if form.is_valid():
+        try:
+            new = resend(message, recipient=form.cleaned_data["recipient"], by=request.user, at=timezone.now())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            notices.success(request, f"Un nouveau message est en route vers {new.recipient}.")
+            return redirect("messages:detail", pk=new.pk)
+    return render(request, "pages/messages/detail.html", _detail(request, message, form), status=422)
+
+
+def _kind(message: Message) -> kinds.Kind:
+    try:
+        return kinds.get(message.kind)
+    except kinds.UnknownKind:
+        raise Http404("No app owns this message any more.") from None
+
+
+def _preview(message: Message) -> kinds.Rendered | None:
+    """Return the message with its secrets masked; None where its owner shows nothing, or nothing is left to show."""
+    try:
+        preview = kinds.get(message.kind).preview
+    except kinds.UnknownKind:
+        return None
+    if preview is None:
+        return None
+    try:
+        return preview(message)
+    except (kinds.NoLongerDue, LookupError):
+        return None
+
+
+def _detail(request: OfficeRequest, message: Message, form: ResendForm | None = None) -> dict[str, Any]:
+    may_act = Role.MANAGER in request.member.roles
+    kind = kinds.get(message.kind) if kinds.is_known(message.kind) else None
+    now = timezone.now()
+    return {
+        "message": message,
+        "now": now,
+        "is_leaving": message.state == MessageState.SENDING
+        or (message.state == MessageState.QUEUED and message.due_at <= now),
+        "preview": _preview(message),
+        "may_reveal": may_act and kind is not None and kind.reveal is not None,
+        "resend_form": (form or ResendForm(initial={"recipient": message.recipient}))
+        if may_act and kind is not None and kind.resend is not None
+        else None,
+        "back": reverse("messages:list"),
+    }
+
+
+def _whole_or_part(request: HttpRequest, whole: str, part: str, context: dict[str, Any]) -> HttpResponse:
+    """Return the part to htmx, the whole page to others; caches keep the two apart."""
+    response = render(request, part if getattr(request, "htmx", False) else whole, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
