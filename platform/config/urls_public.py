@@ -8,5 +8,6 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("collectivities.urls.portal")),
     path("", include("pages.urls_public")),
 ]

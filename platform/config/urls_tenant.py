@@ -6,5 +6,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("accounts.urls")),
+    path("", include("collectivities.urls.office")),
     path("", include("pages.urls_tenant")),
 ]

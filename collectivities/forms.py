@@ -1,0 +1,173 @@
+"""The forms of the office. They tidy and name fields; the rules are the operations'."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+
+from accounts.models import User
+from collectivities.models import OfficeSettings, Role, SchoolInRemit
+from schools import uai
+from tenants import naming
+from tenants.models import OfficeRequest
+
+#: What a role may do, said where roles are chosen.
+ROLE_HINTS = {
+    Role.BUYER: "achète des licences",
+    Role.MANAGER: "attribue, reprend et renvoie les licences, invite les membres, tient les réglages",
+    Role.DATA_OFFICER: "prépare les imports et tient la liste des écoles",
+    Role.VIEWER: "voit les nombres et les états, jamais une clé",
+}
+
+
+class RolesField(forms.MultipleChoiceField):
+    """One role or several, each with what it may do."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            label="Rôles",
+            choices=[(role.value, f"{role.label} – {ROLE_HINTS[role]}") for role in Role],
+            widget=forms.CheckboxSelectMultiple,
+            error_messages={"required": "Choisissez au moins un rôle."},
+            **kwargs,
+        )
+
+
+class InvitationForm(forms.Form):
+    email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput(attrs={"autocomplete": "off"}))
+    roles = RolesField(initial=[Role.VIEWER])
+
+
+class RolesForm(forms.Form):
+    roles = RolesField()
+
+
+class NewAccountForm(forms.Form):
+    """The account of an invited person; its address is the invitation's."""
+
+    first_name = forms.CharField(
+        label="Prénom", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+    )
+    last_name = forms.CharField(
+        label="Nom", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
+    )
+    username = forms.CharField(
+        label="Identifiant",
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        help_text="Sans espace ni accent ; les majuscules ne comptent pas. Il vous servira à vous connecter.",
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    password = forms.CharField(
+        label="Mot de passe",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Dix caractères au moins, qui ne se devinent pas.",
+    )
+    password_again = forms.CharField(
+        label="Confirmation du mot de passe",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Compare the two passwords, and hold the first against the house's rules."""
+        data = super().clean() or {}
+        password, again = data.get("password"), data.get("password_again")
+        if password and again and password != again:
+            self.add_error("password_again", "Les deux mots de passe diffèrent.")
+        if password:
+            person = User(
+                username=data.get("username", ""),
+                first_name=data.get("first_name", ""),
+                last_name=data.get("last_name", ""),
+            )
+            try:
+                password_validation.validate_password(password, person)
+            except ValidationError as error:
+                self.add_error("password", error)
+        return data
+
+
+class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    logo = forms.FileField(
+        label="Logo",
+        required=False,
+        help_text="PNG, JPEG, GIF ou WebP, 2 Mo au plus. Il est ramené à 600 × 240 points et paraît dans les e-mails.",
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/gif,image/webp"}),
+    )
+    without_logo = forms.BooleanField(label="Retirer le logo actuel", required=False)
+
+    class Meta:
+        model = OfficeSettings
+        fields: ClassVar = ["sender_name", "reply_to", "signature"]
+        help_texts: ClassVar = {
+            "sender_name": "Ce que le chef d'établissement lit comme expéditeur : « Ville de Nîmes – Éducation ».",
+            "reply_to": "Où arrivent les réponses aux e-mails qui portent les clés.",
+            "signature": "En bas de chaque e-mail : service, nom, téléphone.",
+        }
+        widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 4})}
+
+
+class ContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    class Meta:
+        model = SchoolInRemit
+        fields: ClassVar = ["contact_name", "contact_email", "classes"]
+        help_texts: ClassVar = {
+            "contact_email": "Où partent les clés de cette école. Vide : l'adresse officielle de l'annuaire.",
+            "classes": "Du CP au CM2. Il sert à signaler un nombre de licences qui surprend.",
+        }
+
+
+class AddSchoolsForm(forms.Form):
+    """UAI pasted from anywhere: a column of a spreadsheet, an e-mail, a list."""
+
+    uais = forms.CharField(
+        label="UAI des établissements",
+        max_length=200_000,
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
+        help_text="Un ou plusieurs, séparés comme vous voulez : 0300123A, 0300124B…",
+    )
+
+    def clean_uais(self) -> list[str]:
+        """Return the UAI that stand in the text. Raises `ValidationError` where none does."""
+        found: dict[str, None] = {}
+        for line in self.cleaned_data["uais"].splitlines():
+            found |= dict.fromkeys(uai.find(line))
+        if not found:
+            raise ValidationError("Aucun UAI valable dans ce texte : sept chiffres et une lettre, comme 0123456S.")
+        return list(found)
+
+
+class OfficeRequestForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    class Meta:
+        model = OfficeRequest
+        fields: ClassVar = ["name", "kind", "siren", "applicant", "role", "email", "phone", "message"]
+        widgets: ClassVar = {
+            "siren": forms.TextInput(attrs={"inputmode": "numeric", "maxlength": "15"}),
+            "applicant": forms.TextInput(attrs={"autocomplete": "name"}),
+            "email": forms.EmailInput(attrs={"autocomplete": "email"}),
+            "phone": forms.TextInput(attrs={"autocomplete": "tel", "type": "tel"}),
+            "message": forms.Textarea(attrs={"rows": 4, "maxlength": "2000"}),
+        }
+        help_texts: ClassVar = {
+            "siren": "Neuf chiffres, tels qu'ils figurent sur vos bons de commande.",
+            "message": "Ce que vous aimeriez faire, le nombre d'écoles, l'échéance…",
+        }
+
+    # Wider than the column: people write the spaces too.
+    siren = forms.CharField(
+        label="SIREN", max_length=15, help_text=Meta.help_texts["siren"], widget=Meta.widgets["siren"]
+    )
+
+    def clean_siren(self) -> str:
+        """Return the nine digits. Raises `ValidationError` where they cannot be a SIREN."""
+        siren = naming.clean_siren(self.cleaned_data["siren"])
+        problem = naming.problem_of_siren(siren)
+        if problem is not None:
+            raise ValidationError(problem)
+        return siren

@@ -1,0 +1,63 @@
+"""Reading the journal: what may be asked of it, and its export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import django_filters
+from django import forms
+from django.db.models import Q
+
+from collectivities.models import AuditEntry
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+#: The actions as people read them, by the part before the dot; others show as they are.
+SUBJECTS = {
+    "office": "Bureau",
+    "members": "Membres",
+    "settings": "Réglages",
+    "remit": "Écoles",
+    "pools": "Attributions",
+    "keys": "Clés",
+    "imports": "Imports",
+    "messages": "Messages",
+}
+
+
+def subject_choices() -> list[tuple[str, str]]:
+    """Return the subjects that the journal of this collectivity speaks of."""
+    actions = AuditEntry.objects.order_by().values_list("action", flat=True).distinct()
+    subjects = {action.partition(".")[0] for action in actions}
+    return sorted(((subject, SUBJECTS.get(subject, subject)) for subject in subjects), key=lambda one: one[1])
+
+
+class JournalFilter(django_filters.FilterSet):
+    """By person, subject, dates, school or words."""
+
+    text = django_filters.CharFilter(label="Texte, personne ou UAI", method="by_text")
+    subject = django_filters.ChoiceFilter(
+        label="Sujet", empty_label="Tous", choices=subject_choices, method="by_subject"
+    )
+    since = django_filters.DateFilter(
+        label="Depuis le", field_name="at", lookup_expr="date__gte", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = django_filters.DateFilter(
+        label="Jusqu'au", field_name="at", lookup_expr="date__lte", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    class Meta:
+        model = AuditEntry
+        fields: ClassVar = ["text", "subject", "since", "until"]
+
+    def by_text(self, entries: QuerySet[AuditEntry], name: str, text: str) -> QuerySet[AuditEntry]:
+        """Keep what mentions the text, what that person did, or what is about that school."""
+        text = text.strip()
+        return entries.filter(
+            Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=text.upper().replace(" ", ""))
+        )
+
+    def by_subject(self, entries: QuerySet[AuditEntry], name: str, subject: str) -> QuerySet[AuditEntry]:
+        """Keep the actions of one subject."""
+        return entries.filter(action__startswith=f"{subject}.")

@@ -1,0 +1,58 @@
+"""Reading the remit: its filter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import django_filters
+from django.db.models import Q
+
+from collectivities.models import SchoolInRemit
+from schools.folding import words
+from schools.models import School
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+def commune_choices() -> list[tuple[str, str]]:
+    """Return the communes of the remit's schools, in order of name."""
+    communes = (
+        School.objects.filter(pk__in=SchoolInRemit.objects.values("school_id"))
+        .order_by("commune_folded", "commune_code")
+        .values_list("commune_code", "commune")
+        .distinct()
+    )
+    return list({code: (code, name) for code, name in communes}.values())
+
+
+class RemitFilter(django_filters.FilterSet):
+    """By words of the name, commune or UAI, and by whether a contact is known."""
+
+    text = django_filters.CharFilter(label="Nom, commune, code postal ou UAI", method="by_text")
+    commune = django_filters.ChoiceFilter(
+        label="Commune", empty_label="Toutes", choices=commune_choices, field_name="school__commune_code"
+    )
+    contact = django_filters.ChoiceFilter(
+        label="Contact",
+        empty_label="Tous",
+        choices=[("with", "Contact renseigné"), ("without", "Sans contact"), ("nowhere", "Aucune adresse connue")],
+        method="by_contact",
+    )
+
+    class Meta:
+        model = SchoolInRemit
+        fields: ClassVar = ["text", "commune", "contact"]
+
+    def by_text(self, rows: QuerySet[SchoolInRemit], name: str, text: str) -> QuerySet[SchoolInRemit]:
+        """Keep the schools that have all the words."""
+        for word in words(text):
+            rows = rows.filter(school__search_text__contains=word)
+        return rows
+
+    def by_contact(self, rows: QuerySet[SchoolInRemit], name: str, contact: str) -> QuerySet[SchoolInRemit]:
+        """Keep the schools with a contact of the collectivity's, without one, or without any address at all."""
+        none = Q(contact_email="")
+        if contact == "nowhere":
+            return rows.filter(none, school__email="")
+        return rows.filter(none) if contact == "without" else rows.exclude(none)

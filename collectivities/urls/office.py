@@ -1,0 +1,15 @@
+"""What stands at the root of an office's host."""
+
+from django.urls import include, path
+
+from collectivities.views import invitations, journal, presentation
+
+urlpatterns = [
+    path("membres/", include("collectivities.urls.members")),
+    path("ecoles/", include("collectivities.urls.remit")),
+    path("invitation/<str:token>/", invitations.accept, name="invitation"),
+    path("reglages/", presentation.settings, name="office_settings"),
+    path("logo.png", presentation.logo, name="logo"),
+    path("journal/", journal.journal, name="journal"),
+    path("journal/export/", journal.export, name="journal_export"),
+]

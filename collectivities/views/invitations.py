@@ -1,0 +1,65 @@
+"""The page behind an invitation's link, at the office's host. The link is the key: no sign-in is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.core.exceptions import ValidationError
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from collectivities import operations
+from collectivities.exceptions import InvitationGone
+from collectivities.forms import NewAccountForm
+from collectivities.queries import invitation_by_token
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@public_page
+@never_cache
+@sensitive_post_parameters("password", "password_again")
+@require_http_methods(["GET", "POST"])
+def accept(request: HttpRequest, token: str) -> HttpResponse:
+    """Let an invited person in: with the account that is signed in, or with a new one.
+
+    Nothing here says whether an account exists for the invitation's address.
+    """
+    try:
+        invitation = invitation_by_token(token, at=timezone.now())
+        if request.user.is_authenticated:
+            if request.method == "POST":
+                operations.accept_invitation(token=token, by=request.user, at=timezone.now())
+                messages.success(request, "vous avez rejoint le bureau.")
+                return redirect("home")
+            return render(request, "collectivities/invitation.html", {"invitation": invitation})
+        form = NewAccountForm(request.POST or None)
+        if request.method == "POST" and form.is_valid() and _join(request, form, token):
+            return redirect("home")
+    except InvitationGone as refusal:
+        return render(request, "collectivities/invitation_gone.html", {"refusal": str(refusal)}, status=410)
+    return render(request, "collectivities/invitation.html", {"invitation": invitation, "form": form})
+
+
+def _join(request: HttpRequest, form: NewAccountForm, token: str) -> bool:
+    """Create the account, join and sign in; False where the form must be shown again. Raises `InvitationGone`."""
+    account = {field: value for field, value in form.cleaned_data.items() if field != "password_again"}
+    try:
+        member = operations.join_with_new_account(token=token, **account, at=timezone.now())
+    except ValidationError as error:
+        for field, said in error.message_dict.items():
+            for sentence in said:
+                form.add_error(field if field in form.fields else None, sentence)
+        return False
+    login(request, member.user, backend=_BACKEND)
+    messages.success(request, "votre compte est créé et vous avez rejoint le bureau.")
+    return True

@@ -1,0 +1,103 @@
+"""Who works in the office. Everybody sees it; managers change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from collectivities import operations
+from collectivities.access import office
+from collectivities.exceptions import Refused
+from collectivities.forms import InvitationForm, RolesForm
+from collectivities.models import Invitation, Member, Role
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeRequest
+
+
+@office()
+@require_GET
+def members_list(request: OfficeRequest) -> HttpResponse:
+    """Show the members, with their roles, and the invitations that wait."""
+    now = timezone.now()
+    members = Member.objects.active().select_related("user").order_by("user__last_name", "user__first_name", "pk")
+    pending = Invitation.objects.pending().order_by("-created_at")
+    return render(
+        request,
+        "collectivities/members.html",
+        {
+            "members": [(one, [Role(role).label for role in one.roles]) for one in members],
+            "invitations": [(one, [Role(role).label for role in one.roles], one.expires_at <= now) for one in pending],
+            "may_change": Role.MANAGER in request.member.roles,
+        },
+    )
+
+
+@office(Role.MANAGER)
+@require_http_methods(["GET", "POST"])
+def invite(request: OfficeRequest) -> HttpResponse:
+    """Invite a person, or the same one again."""
+    form = InvitationForm(request.POST or None, initial={"email": request.GET.get("email", "")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            invitation = operations.invite(**form.cleaned_data, by=request.member.user, at=timezone.now())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"l'invitation part à l'adresse {invitation.email}.")
+            return redirect("members:list")
+    return render(request, "collectivities/invite.html", {"form": form})
+
+
+@office(Role.MANAGER)
+@require_POST
+def withdraw(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Withdraw an invitation that waits."""
+    try:
+        operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "l'invitation est retirée, son lien n'ouvre plus rien.")
+    return redirect("members:list")
+
+
+@office(Role.MANAGER)
+@require_http_methods(["GET", "POST"])
+def roles(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Change what a member may do."""
+    member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
+    form = RolesForm(request.POST or None, initial={"roles": member.roles})
+    if request.method == "POST" and form.is_valid():
+        try:
+            operations.change_roles(member_id=pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"les rôles de {member.user} sont enregistrés.")
+            return redirect("members:list")
+    return render(request, "collectivities/roles.html", {"form": form, "person": member.user})
+
+
+@office(Role.MANAGER)
+@require_http_methods(["GET", "POST"])
+def remove(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Say what removing a member means, then do it."""
+    member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
+    if request.method == "GET":
+        return render(request, "collectivities/remove.html", {"person": member.user})
+    try:
+        operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{member.user} ne fait plus partie du bureau.")
+        if member.user == request.member.user:
+            return redirect("account_logout")
+    return redirect("members:list")

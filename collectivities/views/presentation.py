@@ -1,0 +1,64 @@
+"""How the collectivity presents itself: its settings, and its logo as e-mails show it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from collectivities import operations
+from collectivities.access import office
+from collectivities.exceptions import Refused
+from collectivities.forms import SettingsForm
+from collectivities.models import Role
+from collectivities.queries import office_settings
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from collectivities.access import OfficeRequest
+
+
+@office(Role.MANAGER)
+@require_http_methods(["GET", "POST"])
+def settings(request: OfficeRequest) -> HttpResponse:
+    """Show and change what e-mails show of the collectivity."""
+    current = office_settings()
+    form = SettingsForm(request.POST or None, request.FILES or None, instance=current)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        upload = data.pop("logo")
+        try:
+            operations.set_presentation(
+                **data, logo=upload.read() if upload else None, by=request.member.user, at=timezone.now()
+            )
+        except Refused as refusal:
+            form.add_error("logo" if refusal.code == "invalid_logo" else None, str(refusal))
+        else:
+            messages.success(request, "les réglages sont enregistrés.")
+            return redirect("office_settings")
+    return render(request, "collectivities/settings.html", {"form": form, "has_logo": current.logo is not None})
+
+
+@public_page
+@require_GET
+def logo(request: HttpRequest) -> HttpResponse:
+    """Serve the logo to whoever reads an e-mail that shows it."""
+    picture = office_settings().logo
+    if picture is None:
+        raise Http404("This collectivity has no logo.")
+    content = bytes(picture)
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    unchanged = request.headers.get("If-None-Match") == tag
+    answer = HttpResponseNotModified() if unchanged else HttpResponse(content, content_type="image/png")
+    answer["ETag"] = tag
+    answer["Cache-Control"] = "public, max-age=3600"
+    # Shown inside e-mails and webmails, which are other sites.
+    answer["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer
