@@ -9,5 +9,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.portal")),
+    path("", include("schools.urls")),
     path("", include("pages.urls_public")),
 ]

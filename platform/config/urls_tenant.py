@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from collectivities.school_search import school_search
+
 urlpatterns = [
+    path("api/v1/", include("config.urls_api")),
+    path("etablissements/recherche/", school_search, name="school_search"),
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.office")),
     path("", include("pages.urls_tenant")),

@@ -1,0 +1,20 @@
+"""The search for a school, in an office: the directory's own, for members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.views.decorators.http import require_safe
+
+from collectivities.access import office
+from schools.views import answer_search
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@office()
+@require_safe
+def school_search(request: HttpRequest) -> HttpResponse:
+    """Search the directory, from the forms that add a school to the remit or give it licences."""
+    return answer_search(request)

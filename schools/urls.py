@@ -1,0 +1,9 @@
+"""The portal's addresses that look schools up."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from schools import views
+
+urlpatterns = [path("etablissements/recherche/", views.school_search, name="school_search")]
