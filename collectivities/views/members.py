@@ -59,6 +59,7 @@ def invite(request: OfficeRequest) -> HttpResponse:
 @require_POST
 def withdraw(request: OfficeRequest, pk: int) -> HttpResponse:
     """Withdraw an invitation that waits."""
+    get_object_or_404(Invitation, pk=pk)
     try:
         operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
     except Refused as refusal:

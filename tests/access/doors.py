@@ -1,0 +1,55 @@
+"""Every address of both URL configurations, with the policy it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.urls import URLResolver, get_resolver
+
+from web.access import policy_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
+
+
+@dataclass(frozen=True)
+class Door:
+    """One address: its name, what its pattern wants, and who may pass. `label` None: it carries no policy."""
+
+    name: str
+    route: str
+    wants: frozenset[str]
+    label: str | None
+    roles: frozenset[str]
+
+
+def doors(urlconf: str) -> list[Door]:
+    """Return every address of the configuration but the admin's, which `test_admin` walks."""
+    return list(_walk(get_resolver(urlconf)))
+
+
+def _walk(resolver: URLResolver, namespace: str = "", prefix: str = "", wants: frozenset[str] = frozenset()):
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        wanted = wants | set(pattern.pattern.regex.groupindex)
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name != "admin":
+                inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+                yield from _walk(pattern, inner, route, wanted)
+            continue
+        policy = policy_of(pattern.callback)
+        yield Door(
+            name=namespace + (pattern.name or f"<{route}>"),
+            route=route,
+            wants=wanted,
+            label=policy.label if policy else None,
+            roles=frozenset(getattr(policy, "roles", ())),
+        )
+
+
+def by_name(urlconf: str) -> Iterator[tuple[str, Door]]:
+    """Return each door with its name."""
+    return ((door.name, door) for door in doors(urlconf))

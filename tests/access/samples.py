@@ -1,0 +1,64 @@
+"""For each address that names a thing of a collectivity: such a thing, made in the schema that is entered."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+
+from collectivities.models import Invitation, Role
+from mailing.models import Message
+from tests.conftest import TERM
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+
+#: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
+_numbers = itertools.count(900_000_001)
+
+
+def member():
+    return {"pk": MemberFactory(pk=next(_numbers), roles=[Role.VIEWER]).pk}
+
+
+def invitation():
+    pk = next(_numbers)
+    Invitation.objects.create(
+        pk=pk,
+        email=f"i{pk}@exemple.example",
+        roles=[Role.VIEWER],
+        nonce=str(pk),
+        token_hash=str(pk),
+        created_at=TERM,
+        expires_at=TERM + datetime.timedelta(days=14),
+    )
+    return {"pk": pk}
+
+
+def message():
+    pk = next(_numbers)
+    about = invitation()["pk"]
+    Message.objects.create(
+        pk=pk,
+        kind="invitation",
+        recipient="a@exemple.example",
+        topic="invitation",
+        topic_id=about,
+        created_at=TERM,
+        due_at=TERM,
+    )
+    return {"pk": pk}
+
+
+def school_in_remit():
+    return {"uai": SchoolInRemitFactory().school_id}
+
+
+#: The address's name → what makes its thing. An address that wants something and is not here fails the test.
+SAMPLES = {
+    "members:withdraw": invitation,
+    "members:roles": member,
+    "members:remove": member,
+    "remit:edit": school_in_remit,
+    "messages:detail": message,
+    "messages:preview": message,
+    "messages:reveal": message,
+    "messages:resend": message,
+}

@@ -1,0 +1,63 @@
+"""Who may open what: the table of doors. A view that is not in it fails the test, and so does one that says otherwise.
+
+`domain.md` in short: a data officer prepares imports and keeps the remit; a buyer orders; a manager applies, revokes,
+resends, invites, sets tokens; a viewer sees counts and never a key.
+"""
+
+from __future__ import annotations
+
+ACCOUNTS = {
+    "account_login": "public",
+    "account_logout": "public",
+    "account_signup": "public",
+    "account_change_password": "signed in",
+    "account_reset_password": "public",
+    "account_reset_password_done": "public",
+    "account_reset_password_from_key": "public",
+    "account_reset_password_from_key_done": "public",
+    "account_email_verification_sent": "public",
+    "account_confirm_email": "public",
+    "account_inactive": "public",
+    "account_reauthenticate": "signed in",
+}
+
+PORTAL = ACCOUNTS | {
+    "home": "public",
+    "office_door": "public",
+    "office_request": "public",
+    "office_request_sent": "public",
+    "shop": "public",
+    "faq": "public",
+    "contact": "public",
+    "cgv": "public",
+    "credits": "public",
+    "legal": "public",
+    "accessibility": "public",
+}
+
+ANY_MEMBER = "office: any member"
+MANAGER = "office: manager"
+KEEPERS = "office: data_officer, manager"
+
+OFFICE = ACCOUNTS | {
+    "home": ANY_MEMBER,
+    "journal": ANY_MEMBER,
+    "journal_export": ANY_MEMBER,
+    "invitation": "public",
+    "logo": "public",
+    "office_settings": MANAGER,
+    "members:list": ANY_MEMBER,
+    "members:invite": MANAGER,
+    "members:withdraw": MANAGER,
+    "members:roles": MANAGER,
+    "members:remove": MANAGER,
+    "remit:list": ANY_MEMBER,
+    "remit:add": KEEPERS,
+    "remit:remove": KEEPERS,
+    "remit:edit": KEEPERS,
+    "messages:list": ANY_MEMBER,
+    "messages:detail": ANY_MEMBER,
+    "messages:preview": ANY_MEMBER,
+    "messages:reveal": MANAGER,
+    "messages:resend": MANAGER,
+}

@@ -1,0 +1,111 @@
+"""Hosts and sessions: a session belongs to the host it was opened at, and every answer is guarded."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django_tenants.utils import tenant_context
+
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+
+SETTINGS = """
+from django.conf import settings as s
+print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE, s.SECURE_SSL_REDIRECT,
+      s.SECURE_HSTS_SECONDS > 0, s.SESSION_COOKIE_DOMAIN, s.SESSION_COOKIE_PATH)
+"""
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def carry(browser, other):
+    """Take one browser's cookies to another host by hand."""
+    other.cookies = copy.deepcopy(browser.cookies)
+
+
+@pytest.fixture
+def twice_member(nimes, gard):
+    """A person of both collectivities."""
+    user = UserFactory()
+    MemberFactory(user=user)
+    with tenant_context(gard):
+        MemberFactory(user=user)
+    return user
+
+
+def test_a_session_carried_to_another_office_is_refused_and_lives_on_at_its_own(office, twice_member):
+    browser, thief = office("nimes", twice_member), office("gard")
+    carry(browser, thief)
+    answer = thief.get("/")
+    assert (answer.status_code, answer["Location"]) == (302, "/connexion/?next=/")
+    assert browser.get("/").status_code == 200
+
+
+def test_a_session_of_the_portal_opens_no_office(portal, office, twice_member):
+    portal.force_login(twice_member)
+    thief = office("nimes")
+    carry(portal, thief)
+    assert thief.get("/").status_code == 302
+    assert office("nimes", twice_member).get("/").status_code == 200
+
+
+def test_a_session_says_where_it_was_opened_and_is_out_of_scripts_reach(office, twice_member):
+    twice_member.set_password("un mot de passe sûr")
+    twice_member.save()
+    EmailAddress.objects.create(user=twice_member, email=twice_member.email, primary=True, verified=True)
+    browser = office("nimes")
+    answer = browser.post("/connexion/", {"login": twice_member.username, "password": "un mot de passe sûr"})
+    assert browser.session["opened_at"] == "nimes.peps.localhost"
+    cookie = answer.cookies[settings.SESSION_COOKIE_NAME]
+    assert (cookie["httponly"], cookie["samesite"], cookie["domain"]) == (True, "Lax", "")
+
+
+@pytest.mark.parametrize("host", ["nulle-part.peps.localhost", "a.nimes.peps.localhost", "exemple.example", "évil"])
+def test_a_host_that_is_nobodys_is_not_found(client, db, host):
+    assert client.get("/", headers={"Host": host}).status_code in (400, 404)
+
+
+def test_the_admin_is_found_at_no_office(office, nimes):
+    operator = UserFactory(is_staff=True, is_superuser=True)
+    assert office("nimes", operator).get("/admin/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/connexion/", "/nulle-part/"])
+def test_every_answer_is_guarded(portal, path):
+    headers = portal.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_a_server_binds_its_cookies_to_the_host_by_name():
+    """In a process of its own: names follow from the environment at the start."""
+    said = subprocess.run(  # noqa: S603 - our own interpreter and words
+        [
+            sys.executable,
+            "-c",
+            SETTINGS,
+        ],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "SECURE": "True",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'platform'}",
+            "DATABASE_URL": "postgresql://nobody@localhost/none",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.split() == ["__Host-session", "__Host-csrf", "True", "True", "True", "True", "None", "/"]
