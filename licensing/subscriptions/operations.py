@@ -148,8 +148,9 @@ def assign(*, subscription_id: int, teacher: User, by: User, at: datetime.dateti
                 "qui la saisira dans son propre compte."
             )
         if not Affiliation.objects.filter(user=teacher, school=subscription.school_id).exists():
+            # Unnamed: numbers typed at random must not spell out the people behind them.
             raise TeacherOfAnotherSchool(
-                f"Le compte de {teacher} n'est pas rattaché à votre établissement : transmettez-lui la clé, il la "
+                "Le compte de cet enseignant n'est pas rattaché à votre établissement : transmettez-lui la clé, il la "
                 "saisira dans son propre compte."
             )
     seat = _take(subscription, teacher, SeatMode.AUTOMATIC, at, by=by)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from allauth.account import views
-from django.urls import path
+from django.urls import path, re_path
 
 from web.access import public_page, signed_in
 
 urlpatterns = [
     path("connexion/", public_page(views.login), name="account_login"),
     path("deconnexion/", public_page(views.logout), name="account_logout"),
-    path("inscription/", public_page(views.signup), name="account_signup"),
     path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
     path("mot-de-passe/oublie/", public_page(views.password_reset), name="account_reset_password"),
     path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
-    path(
-        "mot-de-passe/nouveau/<uidb36>-<key>/",
+    # The key itself holds a hyphen: the number of the account stops at the first.
+    re_path(
+        r"^mot-de-passe/nouveau/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
         public_page(views.password_reset_from_key),
         name="account_reset_password_from_key",
     ),

@@ -201,6 +201,10 @@ ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
+# Whoever asks for a password with an address that has no account gets the same answer, and no stranger a letter.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "pages.sign_up.SignUpForm"}
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

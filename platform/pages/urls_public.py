@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages import contact, portal
+from pages import contact, portal, school_fields, sign_up
+from pages.my_account import details, keys, views
 
 urlpatterns = [
     path("", portal.home, name="home"),
     path("collectivites/", portal.office_door, name="office_door"),
+    path("inscription/", sign_up.sign_up, name="account_signup"),
+    path("inscription/etablissements/", school_fields.school_choices, name="school_choices"),
+    path("mon-compte/", views.my_account, name="my_account"),
+    path("mon-compte/cle/", keys.enter_key, name="my_account_key"),
+    path("mon-compte/attribuer/", keys.assign, name="my_account_assign"),
+    path("mon-compte/retirer/<int:pk>/", keys.release, name="my_account_release"),
+    path("mon-compte/informations/", details.change_person, name="my_account_person"),
+    path("mon-compte/etablissement/", details.choose_school, name="my_account_school"),
+    path("mon-compte/etablissement/rejoindre/", details.join_school, name="my_account_join"),
+    path("mon-compte/etablissement/<int:pk>/quitter/", details.leave_school, name="my_account_leave"),
     path("boutique/", portal.read_only("shop"), name="shop"),
     path("faq/", portal.read_only("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),

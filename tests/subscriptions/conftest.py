@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from django.utils import timezone
-from procrastinate.contrib.django import app
 
 from licensing.subscriptions import keys, operations
 from licensing.subscriptions.models import ActivationKey
@@ -13,9 +12,6 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import KeyFactory, SourceFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-
-if "pools.note_key_event" not in app.tasks:
-    app.task(name="pools.note_key_event")(lambda **_: None)
 
 
 class School:

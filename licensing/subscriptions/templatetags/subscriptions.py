@@ -1,0 +1,30 @@
+"""Days and counters as « Mon compte » words them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import template
+
+from licensing.subscriptions.wording import on_day
+from web.typography import plural
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.subscriptions.overview import Card
+
+register = template.Library()
+
+
+@register.filter
+def day(value: datetime.date) -> str:
+    """Return « 31 août 2027 »; of a moment, the day it was in Paris."""
+    return on_day(value)
+
+
+@register.filter
+def seats_in_words(card: Card) -> str:
+    """Return « 1 clé attribuée sur 3, 2 disponibles »."""
+    given = plural(card.taken, "clé attribuée", "clés attribuées")
+    return f"{given} sur {card.subscription.size}, {plural(card.free, 'disponible')}"

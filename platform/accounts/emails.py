@@ -1,0 +1,90 @@
+"""Letters about accounts. Their links are made when they are sent: the outbox holds no token that opens an account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
+from django.urls import reverse
+
+from accounts import letters
+from accounts.models import User
+from mailing import kinds
+from mailing.kinds import NoLongerDue, Rendered
+from mailing.letters import letter
+from web.addresses import absolute
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+
+def confirm(message: Message) -> Rendered:
+    """Ask to confirm an address."""
+    address = EmailAddress.objects.select_related("user").filter(pk=message.context["address"]).first()
+    if address is None or address.verified:
+        raise NoLongerDue("L'adresse est déjà confirmée, ou n'est plus celle du compte.")
+    path = reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
+    return letter(
+        greeting=_greeting(address.user),
+        subject="Confirmez votre adresse e-mail",
+        paragraphs=[
+            f"Un compte Pep's a été créé avec cette adresse ; son identifiant est « {address.user.username} ».",
+            "Confirmez qu'elle est bien la vôtre : le compte sera aussitôt utilisable.",
+        ],
+        button="Confirmer mon adresse",
+        address=absolute(message.context["host"], path),
+        notes=["Ce lien vaut 3 jours. Vous n'avez rien demandé ? Ignorez cet e-mail : le compte restera fermé."],
+    )
+
+
+def reset(message: Message) -> Rendered:
+    """Lead to a new password, and say for which account: several may share an address."""
+    user = User.objects.filter(pk=message.context["user"], is_active=True).first()
+    if user is None:
+        raise NoLongerDue("Le compte n'est plus actif.")
+    token = default_token_generator.make_token(user)
+    path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), token])
+    return letter(
+        greeting=_greeting(user),
+        subject=f"Nouveau mot de passe pour le compte « {user.username} »",
+        paragraphs=[
+            (
+                f"Un nouveau mot de passe a été demandé pour le compte de {user}, dont l'identifiant est "
+                f"« {user.username} »."
+            ),
+        ],
+        button="Choisir un nouveau mot de passe",
+        address=absolute(message.context["host"], path),
+        notes=[
+            (
+                "Ce lien vaut 3 jours et ne sert qu'une fois. Vous n'avez rien demandé ? Ignorez cet e-mail : "
+                "votre mot de passe reste le même."
+            )
+        ],
+    )
+
+
+def password_changed(message: Message) -> Rendered:
+    """Tell the person that the password was changed, and what to do if it was somebody else."""
+    user = User.objects.get(pk=message.context["user"])
+    return letter(
+        greeting=_greeting(user),
+        subject=f"Le mot de passe du compte « {user.username} » a été modifié",
+        paragraphs=[
+            f"Le mot de passe du compte « {user.username} » vient d'être modifié.",
+            "Si ce n'est pas vous, choisissez-en un nouveau sans attendre.",
+        ],
+        button="Choisir un nouveau mot de passe",
+        address=absolute(message.context["host"], reverse("account_reset_password")),
+    )
+
+
+def _greeting(user: User) -> str:
+    return f"Bonjour {user.first_name}," if user.first_name else "Bonjour,"
+
+
+kinds.register(letters.CONFIRM, label="Adresse à confirmer", render=confirm)
+kinds.register(letters.RESET, label="Mot de passe oublié", render=reset)
+kinds.register(letters.PASSWORD_CHANGED, label="Mot de passe modifié", render=password_changed)

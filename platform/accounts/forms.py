@@ -1,0 +1,119 @@
+"""What people say about themselves: at sign-up, and in « Mon compte »."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account import forms as allauth_forms
+from django import forms
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+
+from accounts.models import Profile, User
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.forms import BaseForm
+
+PROFILES = [("", "Choisissez…"), *[(p.value, p.label) for p in (Profile.PRINCIPAL, Profile.TEACHER)]]
+
+
+def _without_placeholders(form: BaseForm) -> None:
+    """Labels say what a field is for; a placeholder that repeats them is read twice and fades when typed over."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
+
+
+class SignUpForm(allauth_forms.SignupForm):
+    """The guide's fields for a new account, in its order."""
+
+    profile = forms.ChoiceField(label="Profil", choices=PROFILES)
+    last_name = forms.CharField(label="Nom", max_length=150, widget=forms.TextInput({"autocomplete": "family-name"}))
+    first_name = forms.CharField(label="Prénom", max_length=150, widget=forms.TextInput({"autocomplete": "given-name"}))
+    phone = forms.CharField(
+        label="Téléphone", max_length=30, required=False, widget=forms.TextInput({"autocomplete": "tel", "type": "tel"})
+    )
+    field_order: Iterable[str] | None = (
+        "profile",
+        "username",
+        "last_name",
+        "first_name",
+        "email",
+        "phone",
+        "password1",
+        "password2",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "Identifiant"
+        self.fields["username"].help_text = "Celui que vous saisirez pour vous connecter."
+        self.fields["email"].label = "Adresse e-mail"
+        self.fields["email"].help_text = "Elle peut servir à plusieurs comptes, comme celle d'une école."
+        self.fields["password1"].label = "Mot de passe"
+        self.fields["password2"].label = "Confirmation du mot de passe"
+        _without_placeholders(self)
+
+
+class SignInForm(allauth_forms.LoginForm):
+    """Identifiant and password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "Identifiant"
+        self.fields["login"].widget.attrs |= {"autocapitalize": "none", "spellcheck": "false"}
+        self.fields["password"].label = "Mot de passe"
+        self.fields["password"].help_text = ""
+        self.fields["remember"].label = "Rester connecté sur cet ordinateur"
+        _without_placeholders(self)
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """« Informations générales »: who one is, and the password, which an empty new one leaves as it is."""
+
+    old_password = forms.CharField(
+        label="Ancien mot de passe",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "current-password"}),
+    )
+    new_password = forms.CharField(
+        label="Nouveau mot de passe",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+        help_text="Ne saisissez rien si vous ne souhaitez pas changer votre mot de passe.",
+    )
+    confirmation = forms.CharField(
+        label="Confirmation du mot de passe",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = User
+        fields = ("last_name", "first_name", "email", "phone")
+        widgets = {
+            "last_name": forms.TextInput({"autocomplete": "family-name"}),
+            "first_name": forms.TextInput({"autocomplete": "given-name"}),
+            "email": forms.EmailInput({"autocomplete": "email"}),
+            "phone": forms.TextInput({"autocomplete": "tel", "type": "tel"}),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """Check the password only where a new one was typed: then the old one is needed."""
+        data = super().clean() or self.cleaned_data
+        new = data.get("new_password")
+        if not new:
+            return data
+        if not self.instance.check_password(data.get("old_password") or ""):
+            self.add_error("old_password", "Saisissez votre mot de passe actuel pour en changer.")
+        if new != data.get("confirmation"):
+            self.add_error("confirmation", "Les deux saisies du nouveau mot de passe diffèrent.")
+        try:
+            password_validation.validate_password(new, self.instance)
+        except ValidationError as weak:
+            self.add_error("new_password", weak)
+        return data

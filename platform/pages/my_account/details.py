@@ -1,0 +1,112 @@
+"""Who one is and which school one belongs to, seen and changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from allauth.account.internal.flows.manage_email import sync_user_email_address
+from allauth.account.models import EmailAddress
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.db import transaction
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts.forms import PersonForm
+from accounts.models import Profile, User
+from pages.my_account.keys import enter_key
+from pages.my_account.views import SCHOOL, page
+from pages.school_fields import SchoolFields, asked_to_search
+from schools import affiliations
+from schools.models import School
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@signed_in
+@require_POST
+@sensitive_post_parameters()
+def change_person(request: HttpRequest) -> HttpResponse:
+    """Keep what one says about oneself; a new address must be confirmed, a new password needs the old one."""
+    # A copy: a form that is refused must not change the name in the page's head.
+    user = get_object_or_404(User, pk=request.user.pk)
+    before = user.email
+    form = PersonForm(request.POST, instance=user)
+    if not form.is_valid():
+        return page(request, status=422, person_form=form)
+    with transaction.atomic():
+        form.save()
+        password = form.cleaned_data["new_password"]
+        if password:
+            user.set_password(password)
+            user.save(update_fields=["password"])
+        if user.email.lower() != before.lower():
+            _confirm_again(request, user)
+    if password:
+        # This browser stays signed in; every other one is signed out.
+        update_session_auth_hash(request, user)
+    messages.success(request, "Vos informations sont enregistrées.")
+    return redirect("my_account")
+
+
+def _confirm_again(request: HttpRequest, user: User) -> None:
+    user.emailaddress_set.all().delete()  # type: ignore[attr-defined]
+    sync_user_email_address(user)
+    address = EmailAddress.objects.get(user=user, email__iexact=user.email)
+    address.send_confirmation(request)
+    messages.info(request, f"Un e-mail vient d'être envoyé à {user.email} : ouvrez-le pour confirmer l'adresse.")
+
+
+@signed_in
+@require_POST
+def choose_school(request: HttpRequest) -> HttpResponse:
+    """Attach the account to a school: a teacher has one, a principal may lead several."""
+    user = cast("User", request.user)
+    if asked_to_search(request.POST):
+        return page(request, school_form=SchoolFields(initial=request.POST.dict()), school_open=True)
+    form = SchoolFields(request.POST)
+    if not form.is_valid():
+        return page(request, status=422, school_form=form, school_open=True)
+    now = timezone.now()
+    if user.profile == Profile.TEACHER:
+        affiliations.replace(user=user, school=form.school, typed=form.typed, at=now)
+    elif form.school is not None:
+        affiliations.choose(user=user, school=form.school, at=now)
+        request.session[SCHOOL] = form.school.pk
+    elif form.typed is not None:
+        affiliations.type_by_hand(user=user, typed=form.typed, at=now)
+    messages.success(request, "Votre établissement est enregistré.")
+    return redirect("my_account")
+
+
+@signed_in
+@require_POST
+@sensitive_post_parameters("cle")
+def join_school(request: HttpRequest) -> HttpResponse:
+    """Join the directory's school in the place of the one typed by hand, in one click; then activate its key."""
+    user = cast("User", request.user)
+    school = get_object_or_404(School, pk=request.POST.get("uai", ""))
+    if user.profile == Profile.TEACHER:
+        affiliations.replace(user=user, school=school, typed=None, at=timezone.now())
+    else:
+        affiliations.choose(user=user, school=school, at=timezone.now())
+        request.session[SCHOOL] = school.pk
+    messages.success(request, f"Votre compte est rattaché à {school}.")
+    return enter_key(request) if request.POST.get("cle") else redirect("my_account")
+
+
+@signed_in
+def leave_school(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whether to detach the account from a school, then do it."""
+    user = cast("User", request.user)
+    affiliation = get_object_or_404(user.affiliations.select_related("school"), pk=pk)
+    if request.method != "POST":
+        return render(request, "pages/my_account_leave.html", {"affiliation": affiliation})
+    affiliations.leave(user=user, affiliation_id=pk)
+    request.session.pop(SCHOOL, None)
+    messages.success(request, f"Votre compte n'est plus rattaché à {affiliation}.")
+    return redirect("my_account")

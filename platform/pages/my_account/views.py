@@ -1,0 +1,55 @@
+"""The page itself: one address, whose content follows the profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from accounts.forms import PersonForm
+from accounts.models import Profile, User
+from licensing.subscriptions import overview
+from pages.school_fields import SchoolFields
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+#: Which school a principal who leads several is looking at, kept in his session.
+SCHOOL = "school"
+
+
+@signed_in
+def my_account(request: HttpRequest) -> HttpResponse:
+    """Everything a principal or a teacher has; agents of collectivities work in their office."""
+    if "etablissement" in request.GET:
+        request.session[SCHOOL] = request.GET["etablissement"]
+        return redirect("my_account")
+    return page(request)
+
+
+def page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
+    """Return the whole page, with the forms or the refusal of whoever calls."""
+    user = cast("User", request.user)
+    content: dict[str, Any] = {
+        "person_form": PersonForm(instance=user),
+        "school_form": SchoolFields(initial={"country": "France"}),
+        **licences(request),
+        **changed,
+    }
+    return render(request, "pages/my_account.html", content, status=status)
+
+
+def licences(request: HttpRequest) -> dict[str, Any]:
+    """Return what the part of the page about licences shows, the one that htmx replaces."""
+    user = cast("User", request.user)
+    now = timezone.now()
+    if user.profile == Profile.PRINCIPAL:
+        return {"overview": overview.of_principal(user, at=now, school=request.session.get(SCHOOL, ""))}
+    if user.profile == Profile.TEACHER:
+        return {
+            "licences": overview.of_teacher(user, at=now),
+            "affiliation": user.affiliations.select_related("school").first(),
+        }
+    return {}

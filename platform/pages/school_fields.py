@@ -1,0 +1,105 @@
+"""Finding one's school in the directory by typing, or typing it by hand: fields shared by sign-up and « Mon compte ».
+
+Without scripts, « Rechercher » sends the form back with what was found; with them, the list follows the typing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.shortcuts import render
+
+from schools import queries
+from schools.affiliations import TypedSchool
+from schools.models import School, SchoolState
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest, HttpResponse
+
+#: The button that searches and sends nothing.
+SEARCH = "rechercher"
+SHOWN = 12
+
+
+def candidates(text: str, chosen: str = "") -> list[School]:
+    """Return the schools to choose from: those that `text` means, and the one already chosen, first."""
+    found = list(queries.search(text).exclude(state=SchoolState.CLOSED)[: SHOWN + 1]) if text.strip() else []
+    if chosen and all(school.pk != chosen for school in found):
+        found = [*School.objects.filter(pk=chosen), *found]
+    return found
+
+
+class SchoolFields(forms.Form):
+    """`uai` chosen in the list, or, « Mon établissement n'est pas listé », the guide's six fields."""
+
+    school_query = forms.CharField(
+        label="Rechercher votre établissement",
+        required=False,
+        max_length=200,
+        help_text="Son nom, sa commune, son code postal ou son numéro UAI.",
+    )
+    uai = forms.CharField(required=False, max_length=8)
+    not_listed = forms.BooleanField(label="Mon établissement n'est pas listé", required=False)
+    school_name = forms.CharField(label="Nom de l'établissement *", required=False, max_length=250)
+    address = forms.CharField(label="Adresse *", required=False, max_length=250)
+    address_extra = forms.CharField(label="Adresse suite", required=False, max_length=250)
+    postal_code = forms.CharField(label="Code postal *", required=False, max_length=10)
+    city = forms.CharField(label="Ville *", required=False, max_length=120)
+    country = forms.CharField(label="Pays *", required=False, max_length=60, initial="France")
+
+    school: School | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Check that a school was chosen, or typed whole."""
+        data = super().clean() or self.cleaned_data
+        if data.get("not_listed"):
+            for name in ("school_name", "address", "postal_code", "city", "country"):
+                if not data.get(name) and name not in self.errors:
+                    self.add_error(name, "Ce champ est obligatoire.")
+            return data
+        self.school = School.objects.filter(pk=data.get("uai") or "").first()
+        if self.school is None:
+            self.add_error(
+                "school_query",
+                "Choisissez votre établissement dans la liste, ou cochez « Mon établissement n'est pas listé ».",
+            )
+        return data
+
+    @property
+    def typed(self) -> TypedSchool | None:
+        """What was typed by hand, of a valid form; None where a school was chosen."""
+        data = self.cleaned_data
+        if not data["not_listed"]:
+            return None
+        names = ("school_name", "address", "address_extra", "postal_code", "city", "country")
+        return TypedSchool(*(data[name] for name in names))
+
+    @property
+    def schools(self) -> list[School]:
+        """The schools to choose from, as the form stands."""
+        return candidates(self["school_query"].value() or "", self["uai"].value() or "")
+
+    @property
+    def searched(self) -> bool:
+        """Whether something was looked for: an empty list then says so."""
+        return bool((self["school_query"].value() or "").strip())
+
+
+@public_page
+def school_choices(request: HttpRequest) -> HttpResponse:
+    """The list that follows the typing (htmx): schools to choose from, as radio buttons."""
+    text = request.GET.get("school_query", "")[:200]
+    return render(
+        request,
+        "pages/_school_choices.html",
+        {"schools": candidates(text), "chosen": request.GET.get("uai", ""), "searched": bool(text.strip())},
+    )
+
+
+def asked_to_search(data: Mapping[str, object]) -> bool:
+    """Whether the button that searches was pressed, and not the one that sends."""
+    return SEARCH in data

@@ -1,0 +1,49 @@
+"""« Créer un compte »: who one is, then one's school, in one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.views import SignupView
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.forms import SignUpForm as PersonSignUpForm
+from pages.school_fields import SchoolFields, asked_to_search
+from schools import affiliations
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+
+class SignUpForm(PersonSignUpForm, SchoolFields):
+    """The account and the school it belongs to."""
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        """Attach the new account to its school; called by allauth once the account is stored."""
+        affiliations.replace(user=user, school=self.school, typed=self.typed, at=timezone.now())
+
+    def save(self, request: HttpRequest) -> User:
+        """Store the account with its school and the letter that asks to confirm the address, or nothing."""
+        with transaction.atomic():
+            user: User = super().save(request)
+            return user
+
+
+class SignUp(SignupView):
+    """Allauth's view, with a button that searches for a school and keeps what was typed."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Search, or create the account."""
+        if asked_to_search(request.POST):
+            form = self.get_form_class()(initial=request.POST.dict())
+            answer: HttpResponse = self.render_to_response(self.get_context_data(form=form))
+        else:
+            answer = super().post(request, *args, **kwargs)
+        return answer
+
+
+sign_up = public_page(SignUp.as_view())

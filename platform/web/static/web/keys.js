@@ -1,0 +1,106 @@
+// The field where a key is typed: groups it while typing, says a typo at once, and takes the key of a link.
+// Comfort only: the server forgives and checks the same, and says so itself where scripts are off.
+"use strict";
+
+(() => {
+  const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  const LENGTH = 12;
+  const STASH = "cle";
+
+  // The powers of x in GF(32) with x⁵ + x² + 1, and their logarithms, as in licensing/subscriptions/keys.py.
+  const powers = [];
+  for (let power = 0, value = 1; power < 31; power += 1) {
+    powers.push(value);
+    value <<= 1;
+    if (value & 32) value ^= 0b100101;
+  }
+  const logarithms = new Map(powers.map((value, power) => [value, power]));
+
+  function checks(code) {
+    let total = 0;
+    for (let place = 0; place < LENGTH - 1; place += 1) {
+      const value = ALPHABET.indexOf(code[place]);
+      if (value > 0) total ^= powers[(logarithms.get(value) + place + 1) % 31];
+    }
+    return ALPHABET[total] === code[LENGTH - 1];
+  }
+
+  const readable = (text) => text.normalize("NFKC").toUpperCase().replace(/[^\p{L}\p{N}]/gu, "");
+  const lookalikes = (text) => text.replace(/O/g, "0").replace(/[IL]/g, "1");
+
+  // What is wrong with the key as it stands, or nothing. Not said before enough of it is there.
+  function typo(text) {
+    const written = readable(text);
+    if (written.length < LENGTH) return written ? `Il manque des caractères : la clé en compte ${LENGTH} après son préfixe.` : "";
+    const code = lookalikes(written.slice(-LENGTH));
+    for (const symbol of code) if (!ALPHABET.includes(symbol)) return `Le caractère « ${symbol} » n’apparaît dans aucune clé.`;
+    return checks(code) ? "" : "Cette clé comporte une faute de frappe : comparez-la à celle de l’e-mail, groupe par groupe.";
+  }
+
+  // A key that is whole is written in its groups; what is being typed is left alone, so that the caret stays.
+  function grouped(text) {
+    const written = readable(text);
+    if (written.length < LENGTH || typo(text)) return text;
+    const prefix = written.slice(0, -LENGTH);
+    const code = lookalikes(written.slice(-LENGTH));
+    return [prefix, code.slice(0, 4), code.slice(4, 8), code.slice(8)].filter(Boolean).join("-");
+  }
+
+  function say(field, sentence) {
+    const place = field.form.querySelector("[data-key-typo]");
+    if (!place) return;
+    place.textContent = sentence;
+    place.hidden = !sentence;
+    field.classList.toggle("is-invalid", Boolean(sentence));
+  }
+
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLInputElement) || !("key" in field.dataset)) return;
+    if (field.selectionStart === field.value.length) field.value = grouped(field.value);
+    // While typing, only what is certain: twelve symbols or more that cannot be a key.
+    say(field, readable(field.value).length < LENGTH ? "" : typo(field.value));
+  });
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field instanceof HTMLInputElement && "key" in field.dataset) say(field, typo(field.value));
+  });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    const said = button.firstChild;
+    const before = said.textContent;
+    said.textContent = "Copiée";
+    setTimeout(() => { said.textContent = before; }, 2000);
+  });
+
+  function offerCopying() {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  }
+
+  // A key in a link stands in the fragment, which no server and no log sees. Whoever must sign in first finds it again
+  // afterwards: it waits in this tab, and leaves the address bar at once.
+  function takeFromLink() {
+    const match = /^#cle=([^&]+)$/.exec(window.location.hash);
+    if (match) {
+      sessionStorage.setItem(STASH, decodeURIComponent(match[1]));
+      history.replaceState(null, "", window.location.pathname + window.location.search);
+    }
+    const field = document.querySelector("[data-key]");
+    const waiting = sessionStorage.getItem(STASH);
+    if (!field || !waiting) return;
+    sessionStorage.removeItem(STASH);
+    if (field.value) return;
+    field.value = grouped(waiting);
+    say(field, typo(waiting));
+    field.focus();
+  }
+
+  takeFromLink();
+  window.addEventListener("hashchange", takeFromLink);
+  offerCopying();
+  document.addEventListener("htmx:afterSettle", offerCopying);
+})();

@@ -1,0 +1,239 @@
+"""« Créer un compte »: the guide's fields, a school found or typed, an address confirmed; snoopers learn nothing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.urls import reverse
+from django_tenants.utils import schema_context
+
+from accounts.models import Profile, User
+from mailing import kinds
+from mailing.models import Message
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import SchoolFactory
+
+PASSWORD = "trois-petits-chats-2026"
+PERSON = {
+    "profile": "principal",
+    "username": "testchefetab",
+    "last_name": "Colas",
+    "first_name": "Benoît",
+    "email": "ecole@exemple.example",
+    "phone": "01 45 72 00 00",
+    "password1": PASSWORD,
+    "password2": PASSWORD,
+}
+TYPED = {
+    "not_listed": "on",
+    "school_name": "École primaire publique",
+    "address": "25 rue Léon-Paul Fargue",
+    "address_extra": "Bât. B",
+    "postal_code": "75006",
+    "city": "Paris",
+    "country": "France",
+}
+
+
+def outbox(kind):
+    with schema_context("public"):
+        return list(Message.objects.filter(kind=kind).order_by("pk"))
+
+
+def rendered(message):
+    with schema_context("public"):
+        return kinds.get(message.kind).render(message)
+
+
+def link_in(text):
+    return re.search(r"http://[^/\s]+(/\S+)", text)[1]
+
+
+def sign_up(browser, **changes):
+    return browser.post(reverse("account_signup"), {**PERSON, **changes})
+
+
+def test_a_principal_signs_up_confirms_and_signs_in(portal):
+    school = SchoolFactory()
+    answer = sign_up(portal, uai=school.uai)
+    assert (answer.status_code, answer["Location"]) == (302, "/adresse/a-confirmer/")
+    user = User.objects.get(username="testchefetab")
+    assert (user.profile, user.last_name, user.phone) == (Profile.PRINCIPAL, "Colas", "01 45 72 00 00")
+    assert [(a.school, a.verified_at) for a in user.affiliations.all()] == [(school, None)]
+    [message] = outbox("account.confirm")
+    path = link_in(rendered(message).text)
+    assert b"ecole@exemple.example" in portal.get(path).content
+    portal.post(path)
+    assert EmailAddress.objects.get(user=user).verified
+    portal.post(reverse("account_logout"))
+    answer = portal.post(reverse("account_login"), {"login": "TestChefEtab", "password": PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/mon-compte/")
+
+
+def test_a_school_typed_by_hand(portal):
+    sign_up(portal, profile="teacher", **TYPED)
+    [affiliation] = User.objects.get(username="testchefetab").affiliations.all()
+    assert (affiliation.school, affiliation.name, affiliation.address_extra) == (
+        None,
+        "École primaire publique",
+        "Bât. B",
+    )
+    assert (affiliation.postal_code, affiliation.city, affiliation.country) == ("75006", "Paris", "France")
+
+
+@pytest.mark.parametrize("missing", ["profile", "username", "last_name", "first_name", "email", "password1"])
+def test_each_starred_field_is_needed(portal, missing):
+    answer = sign_up(portal, **{missing: ""}, uai=SchoolFactory().uai)
+    assert answer.context["form"].errors[missing]
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["school_name", "address", "postal_code", "city", "country"])
+def test_each_starred_field_of_a_typed_school_is_needed(portal, missing):
+    answer = sign_up(portal, **{**TYPED, missing: ""})
+    assert answer.context["form"].errors[missing]
+    assert not User.objects.exists()
+
+
+def test_the_telephone_and_the_second_line_of_the_address_are_not(portal):
+    assert sign_up(portal, phone="", **{**TYPED, "address_extra": ""}).status_code == 302
+
+
+def test_a_school_is_needed(portal):
+    assert "school_query" in sign_up(portal).context["form"].errors
+    assert "school_query" in sign_up(portal, uai="0000000A").context["form"].errors
+
+
+def test_nobody_makes_himself_an_agent(portal):
+    assert "profile" in sign_up(portal, profile="agent", uai=SchoolFactory().uai).context["form"].errors
+
+
+def test_searching_without_scripts_keeps_what_was_typed(portal):
+    school = SchoolFactory(name="École Jean Jaurès", commune="Uzès")
+    answer = sign_up(portal, school_query="jaures uzes", rechercher="1")
+    page = answer.content.decode()
+    assert f'value="{school.uai}"' in page
+    assert 'value="testchefetab"' in page
+    assert PASSWORD not in page
+    assert not User.objects.exists()
+
+
+def test_the_list_follows_the_typing(portal):
+    school = SchoolFactory(name="École Jean Jaurès", commune="Uzès")
+    page = portal.get("/inscription/etablissements/", {"school_query": "jean uzes"}).content.decode()
+    assert f'value="{school.uai}"' in page
+    assert "<html" not in page
+    assert "Aucun établissement" in portal.get("/inscription/etablissements/", {"school_query": "zzz"}).content.decode()
+
+
+def test_an_address_may_serve_several_accounts_and_the_answer_never_tells(portal):
+    PrincipalFactory(email=PERSON["email"])
+    answer = sign_up(portal, uai=SchoolFactory().uai)
+    assert (answer.status_code, answer["Location"]) == (302, "/adresse/a-confirmer/")
+    assert User.objects.filter(email=PERSON["email"]).count() == 2
+
+
+def test_an_identifiant_is_unique_whatever_its_case(portal):
+    PrincipalFactory(username="testchefetab")
+    answer = sign_up(portal, username="TestChefEtab", uai=SchoolFactory().uai)
+    assert "déjà pris" in str(answer.context["form"].errors["username"])
+
+
+def test_at_an_office_one_comes_by_invitation(office):
+    browser = office("nimes")
+    assert "invitation" in browser.get("/inscription/").content.decode()
+    browser.post("/inscription/", {**PERSON, **TYPED})
+    assert not User.objects.exists()
+
+
+# --- Forgotten passwords --------------------------------------------------------------------------------------------
+
+
+def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
+    first, second = TeacherFactory(email="ecole@exemple.example"), TeacherFactory(email="ecole@exemple.example")
+    portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
+    letters = {message.context["user"]: rendered(message) for message in outbox("account.reset")}
+    assert set(letters) == {first.pk, second.pk}
+    assert first.username in letters[first.pk].subject
+    path = link_in(letters[first.pk].text)
+    form_path = portal.get(path)["Location"]
+    portal.post(form_path, {"password1": PASSWORD, "password2": PASSWORD})
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.check_password(PASSWORD)
+    assert not second.check_password(PASSWORD)
+    assert "a déjà servi" in portal.get(path, follow=True).content.decode()
+    assert len(outbox("account.password_changed")) == 1
+
+
+def test_the_outbox_holds_no_token(portal):
+    TeacherFactory(email="ecole@exemple.example")
+    portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
+    [message] = outbox("account.reset")
+    assert set(message.context) == {"user", "host"}
+
+
+def test_the_answer_is_the_same_for_an_address_without_an_account(portal):
+    TeacherFactory(email="ecole@exemple.example")
+    answers = [
+        portal.post(reverse("account_reset_password"), {"email": email}, follow=True)
+        for email in ("ecole@exemple.example", "personne@exemple.example")
+    ]
+    known, unknown = (re.sub(r'csrf[^>]*"[^"]+"', "", answer.content.decode()) for answer in answers)
+    assert re.sub(r'(value|content)="\w{64}"', "", known) == re.sub(r'(value|content)="\w{64}"', "", unknown)
+    assert len(outbox("account.reset")) == 1
+
+
+def test_a_reset_asked_at_an_office_leads_back_there_by_the_portal_s_outbox(office):
+    TeacherFactory(email="agent@exemple.example")
+    office("nimes").post("/mot-de-passe/oublie/", {"email": "agent@exemple.example"})
+    [message] = outbox("account.reset")
+    assert "http://nimes.peps.localhost/mot-de-passe/nouveau/" in rendered(message).text
+
+
+# --- Signing in -----------------------------------------------------------------------------------------------------
+
+
+def test_ten_wrong_passwords_close_an_identifiant_for_a_quarter_of_an_hour(portal):
+    user = TeacherFactory()
+    user.set_password(PASSWORD)
+    user.save()
+    for _ in range(10):
+        portal.post(reverse("account_login"), {"login": user.username, "password": "faux"})
+    answer = portal.post(reverse("account_login"), {"login": user.username.upper(), "password": PASSWORD})
+    assert "patientez 15 minutes" in str(answer.context["form"].errors)
+
+
+def test_a_wrong_password_and_an_unknown_identifiant_are_answered_alike(portal):
+    user = TeacherFactory()
+    said = [
+        str(portal.post(reverse("account_login"), {"login": login, "password": "faux"}).context["form"].errors)
+        for login in (user.username, "personne-du-tout")
+    ]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/connexion/",
+        "/mot-de-passe/oublie/",
+        "/mot-de-passe/oublie/envoye/",
+        "/mot-de-passe/nouveau/1-abc/",
+        "/mot-de-passe/nouveau/fait/",
+        "/adresse/a-confirmer/",
+        "/adresse/confirmer/abc/",
+        "/compte-inactif/",
+    ],
+)
+@pytest.mark.parametrize("host", ["portal", "office"])
+def test_the_pages_of_an_account_are_ours_at_every_host(request, path, host):
+    browser = request.getfixturevalue("portal") if host == "portal" else request.getfixturevalue("office")("nimes")
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert '<html lang="fr"' in page
+    assert "onclick" not in page
+    assert "Menu:" not in page

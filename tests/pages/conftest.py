@@ -1,0 +1,24 @@
+"""Principals and teachers, signed in at the portal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.subscriptions.conftest import School
+
+
+@pytest.fixture
+def jaures(nimes):
+    """A school with its principal; everything is read from the public schema, as the portal does."""
+    return School()
+
+
+@pytest.fixture
+def as_(portal):
+    """Sign somebody in at the portal, and return the browser."""
+
+    def sign_in(user):
+        portal.force_login(user)
+        return portal
+
+    return sign_in

@@ -1,0 +1,364 @@
+"""« Mon compte »: what the guide promises to principals and teachers, with htmx and without scripts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from accounts.models import User
+from licensing.subscriptions import keys, operations, queries
+from licensing.subscriptions.models import Seat, Subscription
+from schools.models import Affiliation
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.licensing import KeyFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+
+HTMX = {"HX-Request": "true"}
+PAGE = "/mon-compte/"
+
+
+def words(answer):
+    """Return the page as it is read: no tags, single spaces."""
+    page = re.sub(r"<(script|style).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split()).replace("&#x27;", "'")
+
+
+# --- The principal's key --------------------------------------------------------------------------------------------
+
+
+def test_a_visitor_is_sent_to_sign_in(portal):
+    assert portal.get(PAGE)["Location"] == "/connexion/?next=/mon-compte/"
+
+
+def test_the_principal_types_the_key_and_sees_0_of_3(jaures, as_):
+    code, _ = jaures.key(units=3)
+    browser = as_(jaures.principal)
+    answer = browser.post(f"{PAGE}cle/", {"cle": keys.display("NIMES", code).lower()}, follow=True)
+    page = words(answer)
+    assert "0/3" in page
+    assert keys.display("NIMES", code) in page
+    assert "31 août 2027" in page
+    assert "Attribuée par Ville de Nîmes" in page
+    for heading in ("Licence", "Classes", "Élèves", "Date d’achat", "Date d’expiration", "Clé d’activation"):
+        assert heading in page
+    assert re.search(r"TOUS NIVEAUX 3 90 ", page)
+
+
+def test_with_htmx_the_part_about_licences_comes_back_alone(jaures, as_):
+    code, _ = jaures.key(units=3)
+    answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": code}, headers=HTMX)
+    assert answer.status_code == 200
+    assert answer.content.decode().startswith('<div id="licences">')
+    assert "0/3" in words(answer)
+
+
+def test_a_refusal_stands_beside_the_field_and_keeps_what_was_typed(jaures, as_):
+    answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": "NIMES-7K3M-Q9TX-0000"})
+    assert answer.status_code == 409
+    assert "faute de frappe" in words(answer)
+    assert 'value="NIMES-7K3M-Q9TX-0000"' in answer.content.decode()
+    assert as_(jaures.principal).post(f"{PAGE}cle/", {"cle": "x"}, headers=HTMX).status_code == 409
+
+
+def test_too_many_guesses_are_answered_with_the_time_to_wait(jaures, as_):
+    browser = as_(jaures.principal)
+    for _ in range(10):
+        browser.post(f"{PAGE}cle/", {"cle": keys.generate()})
+    answer = browser.post(f"{PAGE}cle/", {"cle": keys.generate()})
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 3000
+    assert "patientez" in words(answer)
+
+
+def test_one_who_typed_his_school_joins_the_directory_s_and_the_key_is_activated(jaures, as_):
+    principal = PrincipalFactory()
+    Affiliation.objects.create(
+        user=principal, name="Ecole J. Jaurès", address="x", postal_code="30000", city="Nîmes", since=TERM
+    )
+    code, _ = jaures.key()
+    browser = as_(principal)
+    answer = browser.post(f"{PAGE}cle/", {"cle": code})
+    assert "le rejoindre et activer la clé" in words(answer)
+    answer = browser.post(f"{PAGE}etablissement/rejoindre/", {"uai": jaures.school.uai, "cle": code}, follow=True)
+    assert "0/3" in words(answer)
+    assert [(a.school, a.verified_by) for a in principal.affiliations.all()] == [(jaures.school, "key")]
+
+
+def test_no_address_ever_holds_a_key(jaures, as_):
+    code, _ = jaures.key()
+    as_(jaures.principal).get(f"{PAGE}cle/?cle={code}")
+    assert not Subscription.objects.exists()
+
+
+# --- Automatic mode -------------------------------------------------------------------------------------------------
+
+
+def test_the_teachers_of_the_same_school_appear_and_one_click_gives_the_key(jaures, as_):
+    _, subscription = jaures.subscription()
+    teacher = jaures.teacher()
+    browser = as_(jaures.principal)
+    assert teacher.email in words(browser.get(PAGE))
+    answer = browser.post(f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": teacher.pk}, headers=HTMX)
+    assert "1/3" in words(answer)
+    assert Seat.objects.get(holder=teacher).subscription == subscription
+    answer = browser.post(f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": teacher.pk}, follow=True)
+    assert "détient déjà une licence" in words(answer)
+
+
+def test_teachers_of_other_schools_do_not_appear(jaures, as_):
+    jaures.subscription()
+    stranger = TeacherFactory()
+    AffiliationFactory(user=stranger)
+    assert stranger.email not in words(as_(jaures.principal).get(PAGE))
+
+
+def test_a_principal_who_is_not_verified_sees_no_teacher_and_is_told_why(jaures, as_):
+    code, _ = jaures.subscription(exposed_at=TERM)
+    listed, manual = jaures.teacher(), TeacherFactory()
+    operations.claim(code=code, by=manual, at=TERM)
+    page = words(as_(jaures.principal).get(PAGE))
+    for teacher in (listed, manual):
+        assert teacher.email not in page
+        assert teacher.last_name not in page
+    assert "1/3" in page
+    assert "mode manuel" in page
+    assert "Un enseignant qui a saisi la clé lui-même" in page
+
+
+def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(jaures, as_):
+    """The key went to another mailbox than the directory's: whoever redeems it proves nothing."""
+    code, _ = jaures.key(exposed_at=TERM)
+    impostor = PrincipalFactory()
+    AffiliationFactory(user=impostor, school=jaures.school)
+    teacher = jaures.teacher()
+    browser = as_(impostor)
+    assert teacher.email not in words(browser.post(f"{PAGE}cle/", {"cle": code}, follow=True))
+    answer = browser.post(
+        f"{PAGE}attribuer/", {"abonnement": Subscription.objects.get().pk, "enseignant": teacher.pk}, headers=HTMX
+    )
+    assert answer.status_code == 409
+    assert teacher.last_name not in words(answer)
+
+
+def test_nobody_probes_teachers_by_number(jaures, as_):
+    """A refusal names no teacher of a school that is not one's own."""
+    _, subscription = jaures.subscription(exposed_at=TERM)
+    stranger = TeacherFactory()
+    answer = as_(jaures.principal).post(
+        f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": stranger.pk}, headers=HTMX
+    )
+    assert stranger.last_name not in words(answer)
+    verified = jaures.head(verified=True)
+    answer = as_(verified).post(
+        f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": stranger.pk}, headers=HTMX
+    )
+    assert stranger.last_name not in words(answer)
+
+
+def test_with_several_subscriptions_the_first_to_expire_is_offered_first(jaures, as_):
+    _, late = jaures.subscription()
+    code = keys.generate()
+    early_source = type(late.key.source).objects.get(pk=KeyFactory(code=code, school=jaures.school).source_id)
+    early_source.last_day = early_source.last_day.replace(month=7)
+    early_source.save()
+    early = operations.redeem(code=code, by=jaures.principal, at=TERM)
+    jaures.teacher()
+    page = as_(jaures.principal).get(PAGE).content.decode()
+    options = re.findall(r'<option value="(\d+)">([^<]+) –', page)
+    assert [int(number) for number, _ in options[:2]] == [early.pk, late.pk]
+    assert options[0][1] == queries.key_display(early.key)
+
+
+def test_a_principal_who_teaches_gives_himself_the_key(jaures, as_):
+    _, subscription = jaures.subscription()
+    browser = as_(jaures.principal)
+    assert "M’attribuer la clé" in words(browser.get(PAGE))
+    answer = browser.post(
+        f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": jaures.principal.pk}, follow=True
+    )
+    assert "1/3" in words(answer)
+
+
+@pytest.mark.parametrize("sent", [{}, {"abonnement": "x", "enseignant": "y"}, {"abonnement": "9" * 30}])
+def test_nonsense_is_a_404(jaures, as_, sent):
+    assert as_(jaures.principal).post(f"{PAGE}attribuer/", sent).status_code == 404
+
+
+# --- Manual mode ----------------------------------------------------------------------------------------------------
+
+
+def test_the_teacher_types_the_key_and_sees_the_account_he_is_attached_to(jaures, as_):
+    code, _ = jaures.subscription()
+    teacher = TeacherFactory()
+    answer = as_(teacher).post(f"{PAGE}cle/", {"cle": code}, follow=True)
+    page = words(answer)
+    assert "Compte de rattachement" in page
+    assert "École Jean Jaurès" in page
+    assert "31 août 2027" in page
+    page = words(as_(jaures.principal).get(PAGE))
+    assert "1/3" in page
+    assert teacher.email in page
+
+
+def test_the_principal_withdraws_with_a_confirmation(jaures, as_):
+    code, subscription = jaures.subscription()
+    teacher = TeacherFactory()
+    seat = operations.claim(code=code, by=teacher, at=TERM)
+    browser = as_(jaures.principal)
+    page = words(browser.get(f"{PAGE}retirer/{seat.pk}/"))
+    assert teacher.email in page
+    assert "ne pourra pas ressaisir la clé" in page
+    answer = browser.post(f"{PAGE}retirer/{seat.pk}/", {"enseignant": teacher.pk}, follow=True)
+    assert "0/3" in words(answer)
+    assert "vous a retiré cette licence" in words(as_(teacher).post(f"{PAGE}cle/", {"cle": code}))
+    assert not subscription.seats.held().exists()
+
+
+def test_a_stranger_neither_sees_nor_withdraws(jaures, as_):
+    code, _ = jaures.subscription()
+    seat = operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    stranger = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator").user
+    browser = as_(stranger)
+    assert browser.get(f"{PAGE}retirer/{seat.pk}/").status_code == 404
+    browser.post(f"{PAGE}retirer/{seat.pk}/", {"enseignant": seat.holder_id})
+    seat.refresh_from_db()
+    assert seat.holder is not None
+
+
+# --- Several schools, several principals ----------------------------------------------------------------------------
+
+
+def test_a_principal_of_two_schools_switches_between_them(jaures, as_):
+    jaures.subscription()
+    other = SchoolFactory(name="École des Garrigues")
+    AffiliationFactory(user=jaures.principal, school=other, verified_at=TERM, verified_by="operator")
+    colleague = jaures.teacher()
+    browser = as_(jaures.principal)
+    assert colleague.email in words(browser.get(PAGE))
+    page = words(browser.get(PAGE, {"etablissement": other.uai}, follow=True))
+    assert colleague.email not in page
+    assert "Aucun abonnement en cours" in page
+
+
+def test_a_verified_colleague_sees_the_school_s_subscription_and_an_unverified_one_does_not(jaures, as_):
+    jaures.subscription()
+    assert "0/3" in words(as_(jaures.head(verified=True)).get(PAGE))
+    assert "0/3" not in words(as_(jaures.head()).get(PAGE))
+
+
+def test_asking_for_a_school_one_does_not_lead_shows_one_s_own(jaures, as_):
+    jaures.subscription()
+    stranger = AffiliationFactory(user=PrincipalFactory()).user
+    page = words(as_(stranger).get(PAGE, {"etablissement": jaures.school.uai}, follow=True))
+    assert "École Jean Jaurès" not in page
+
+
+def test_an_agent_is_shown_to_his_office(as_):
+    assert "bureau" in words(as_(UserFactory()).get(PAGE))
+
+
+# --- Oneself --------------------------------------------------------------------------------------------------------
+
+PASSWORD = "trois-petits-chats-2026"
+
+
+@pytest.fixture
+def teacher(db):
+    teacher = TeacherFactory()
+    teacher.set_password(PASSWORD)
+    teacher.save()
+    return teacher
+
+
+def person(user, **changes):
+    fields = {name: getattr(user, name) for name in ("last_name", "first_name", "email", "phone")}
+    return {**fields, "old_password": "", "new_password": "", "confirmation": "", **changes}
+
+
+def test_an_empty_new_password_changes_nothing(teacher, as_):
+    as_(teacher).post(f"{PAGE}informations/", person(teacher, last_name="Colas", old_password="n'importe"))
+    teacher.refresh_from_db()
+    assert (teacher.last_name, teacher.check_password(PASSWORD)) == ("Colas", True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "error"),
+    [
+        ({"new_password": "quatre-petits-chats", "confirmation": "quatre-petits-chats"}, "old_password"),
+        ({"old_password": PASSWORD, "new_password": "quatre-petits-chats", "confirmation": "x"}, "confirmation"),
+        ({"old_password": PASSWORD, "new_password": "court", "confirmation": "court"}, "new_password"),
+    ],
+)
+def test_a_new_password_needs_the_old_one_twice_the_same_and_not_weak(teacher, as_, typed, error):
+    answer = as_(teacher).post(f"{PAGE}informations/", person(teacher, **typed))
+    assert answer.status_code == 422
+    assert error in answer.context["person_form"].errors
+    teacher.refresh_from_db()
+    assert teacher.check_password(PASSWORD)
+
+
+def test_a_new_password_keeps_this_browser_signed_in(teacher, as_):
+    browser = as_(teacher)
+    typed = {"old_password": PASSWORD, "new_password": "quatre-petits-chats", "confirmation": "quatre-petits-chats"}
+    assert browser.post(f"{PAGE}informations/", person(teacher, **typed), follow=True).status_code == 200
+    teacher.refresh_from_db()
+    assert teacher.check_password("quatre-petits-chats")
+    assert browser.get(PAGE).status_code == 200
+
+
+def test_a_new_address_must_be_confirmed(teacher, as_):
+    answer = as_(teacher).post(f"{PAGE}informations/", person(teacher, email="nouvelle@exemple.example"), follow=True)
+    assert "nouvelle@exemple.example" in words(answer)
+    assert not User.objects.get(pk=teacher.pk).emailaddress_set.filter(verified=True).exists()
+
+
+def test_a_teacher_moves_to_another_school(teacher, as_):
+    AffiliationFactory(user=teacher)
+    school = SchoolFactory()
+    browser = as_(teacher)
+    found = browser.post(f"{PAGE}etablissement/", {"school_query": school.uai, "rechercher": "1"})
+    assert f'value="{school.uai}"' in found.content.decode()
+    browser.post(f"{PAGE}etablissement/", {"uai": school.uai})
+    assert [one.school for one in teacher.affiliations.all()] == [school]
+
+
+def test_a_principal_adds_a_school_and_leaves_it(jaures, as_):
+    school = SchoolFactory()
+    browser = as_(jaures.principal)
+    browser.post(f"{PAGE}etablissement/", {"uai": school.uai})
+    affiliation = jaures.principal.affiliations.get(school=school)
+    assert affiliation.verified_at is None
+    assert "restent à l’établissement" in words(browser.get(f"{PAGE}etablissement/{affiliation.pk}/quitter/"))
+    browser.post(f"{PAGE}etablissement/{affiliation.pk}/quitter/")
+    assert [one.school for one in jaures.principal.affiliations.all()] == [jaures.school]
+
+
+def test_nobody_leaves_a_school_for_another(jaures, as_):
+    affiliation = jaures.principal.affiliations.get()
+    assert as_(PrincipalFactory()).post(f"{PAGE}etablissement/{affiliation.pk}/quitter/").status_code == 404
+
+
+# --- Figures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("subscriptions", "teachers"), [(1, 2), (10, 60)])
+def test_at_most_twelve_queries_whatever_there_is(jaures, as_, subscriptions, teachers, django_assert_max_num_queries):
+    made = [jaures.subscription(units=7)[1] for _ in range(subscriptions)]
+    for number in range(teachers):
+        teacher = jaures.teacher()
+        if number % 2:
+            subscription = made[number % subscriptions]
+            operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
+    browser = as_(jaures.principal)
+    with django_assert_max_num_queries(12) as counted:
+        answer = browser.get(PAGE)
+    assert answer.status_code == 200
+    assert len(counted.captured_queries) == 7
+
+
+def test_no_inline_script_or_style(jaures, as_):
+    jaures.subscription()
+    page = as_(jaures.principal).get(PAGE).content.decode()
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=", page)
