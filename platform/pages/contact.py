@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -9,6 +10,9 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from accounts import throttling
+from accounts.addresses import client_address
+from accounts.throttling import Limit, Throttled
 from mailing import operations as mailing
 from pages.contact_emails import CONTACT
 from pages.contact_forms import SUBJECTS, ContactForm
@@ -17,22 +21,30 @@ from web.access import public_page
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+# A school's staff share one address; a machine that writes to us all day does too.
+FROM_AN_ADDRESS = Limit("contact/address", 10, datetime.timedelta(hours=1))
+
 
 @public_page
 def contact(request: HttpRequest) -> HttpResponse:
     """Ask, then queue the e-mail; a machine that fills in every field is thanked and not heard."""
     form = ContactForm(request.POST or None, initial=_known(request))
-    status = 200
-    if request.method == "POST":
-        if form.is_valid():
-            if not form.from_a_machine:
-                mailing.enqueue(
-                    kind=CONTACT, recipient=settings.CONTACT_EMAIL, at=timezone.now(), context=form.as_context()
-                )
-            messages.success(request, f"votre message est parti. La réponse viendra à {form.cleaned_data['email']}.")
-            return redirect("contact")
-        status = 422
-    return render(request, "pages/contact.html", {"form": form}, status=status)
+    if request.method != "POST":
+        return render(request, "pages/contact.html", {"form": form})
+    if not form.is_valid():
+        return render(request, "pages/contact.html", {"form": form}, status=422)
+    at = timezone.now()
+    try:
+        throttling.count([(FROM_AN_ADDRESS, throttling.network(client_address(request)))], at=at)
+    except Throttled as refusal:
+        form.add_error(None, f"{refusal} Votre message n’est pas parti ; il est conservé ci-dessous.")
+        answer = render(request, "pages/contact.html", {"form": form}, status=429)
+        answer["Retry-After"] = str(refusal.retry_after)
+        return answer
+    if not form.from_a_machine:
+        mailing.enqueue(kind=CONTACT, recipient=settings.CONTACT_EMAIL, at=at, context=form.as_context())
+    messages.success(request, f"votre message est parti. La réponse viendra à {form.cleaned_data['email']}.")
+    return redirect("contact")
 
 
 def _known(request: HttpRequest) -> dict[str, str]:

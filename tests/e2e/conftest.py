@@ -65,6 +65,9 @@ def browser(monkeypatch) -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
         yield chromium
         chromium.close()
+        # While the loop runs Django keeps other connections for this thread, each in the public schema at first: they
+        # end with it.
+        connections.close_all()
 
 
 @dataclass

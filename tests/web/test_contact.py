@@ -70,3 +70,14 @@ def test_who_has_signed_in_need_not_say_who_they_are(portal):
     assert 'value="Camille Martin"' in page
     assert 'value="cm@exemple.example"' in page
     assert '<option value="achat" selected>' in page
+
+
+def test_one_address_cannot_write_all_day_and_loses_nothing_of_what_it_wrote(portal):
+    for _ in range(10):
+        portal.post("/contact/", WORDS)
+    answer = portal.post("/contact/", WORDS)
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+    assert "Votre message n’est pas parti" in answer.content.decode()
+    assert "Camille Martin" in answer.content.decode()
+    assert Message.objects.count() == 10
