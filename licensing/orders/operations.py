@@ -78,7 +78,7 @@ def grant(
             source=source, name=name or f"Dotation {year} (commande n° {order.pk})", capacity=licences, opened_at=at
         )
         audit.record(
-            action="pool.opened",
+            action="pools.opened",
             by=by,
             at=at,
             object_type="pool",

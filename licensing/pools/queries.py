@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection
-from django.db.models import Count, Q
+from django.db import connection, models
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
-from licensing.pools.models import TOPIC, MessageKind
+from licensing.pools.models import TOPIC, Allocation, MessageKind
 from licensing.subscriptions.models import Seat
-from mailing.models import Message, MessageState
+from mailing.models import LOST, Message, MessageState
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+    #: An allocation with what `allocations` says about it, which the stubs cannot name across functions.
+    type Told = Any
 
 #: The states of a message that got as far as the recipient's server, or is on its way there at this moment.
 REACHED = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED)
@@ -119,3 +125,49 @@ def seats_of(key_id: int) -> tuple[int, int]:
     seats = Seat.objects.filter(subscription__key_id=key_id)
     counts = seats.aggregate(held=Count("pk", filter=Q(holder__isnull=False)), size=Count("pk"))
     return counts["held"], counts["size"]
+
+
+class AllocationState(models.TextChoices):
+    """What became of an allocation, as the list and its filter call it."""
+
+    ISSUED = "issued", "Envoyée, non activée"
+    REDEEMED = "redeemed", "Activée"
+    REVOKED = "revoked", "Reprise"
+    SUSPENDED = "suspended", "Suspendue"
+    EXPIRED = "expired", "Expirée"
+
+
+def allocations(day: datetime.date) -> QuerySet[Told]:
+    """Return the allocations with their pool, school and key, each annotated with what became of it by `day`.
+
+    `state` (an `AllocationState`), `held` (licences that teachers hold) and `message_state` (of the last e-mail).
+    """
+    held = (
+        Seat.objects.filter(subscription__key_id=OuterRef("key_id"), holder__isnull=False)
+        .order_by()
+        .values("subscription_id")
+        .annotate(seats=Count("pk"))
+        .values("seats")
+    )
+    last_message = Message.objects.filter(topic=TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
+    return Allocation.objects.select_related("pool__source", "school", "key").annotate(
+        state=Case(
+            When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
+            When(pool__source__suspended_at__isnull=False, then=Value(AllocationState.SUSPENDED.value)),
+            When(pool__source__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
+            When(key__redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
+            default=Value(AllocationState.ISSUED.value),
+        ),
+        held=Coalesce(Subquery(held), 0),
+        message_state=Subquery(last_message),
+    )
+
+
+def not_redeemed_since(moment: datetime.datetime, among: QuerySet[Told]) -> QuerySet[Told]:
+    """Return those given before that moment whose key nobody has redeemed yet."""
+    return among.filter(state=AllocationState.ISSUED, created_at__lte=moment)
+
+
+def with_lost_email(among: QuerySet[Told]) -> QuerySet[Told]:
+    """Return those still to be redeemed whose last e-mail never arrived and will not without a hand."""
+    return among.filter(state=AllocationState.ISSUED, message_state__in=LOST)

@@ -32,7 +32,7 @@ def note_key_event(*, key_id: int, event: str, at: str) -> None:
     held, size = seats_of(key_id)
     count = f"{typography.number(held)}/{typography.number(size)} attribuée{'s' if held > 1 else ''}"
     audit.record(
-        action=f"key.{event}",
+        action=f"keys.{event}",
         by=None,
         at=datetime.datetime.fromisoformat(at),
         summary=_SAID[event].format(school=allocation.school.name, count=count),

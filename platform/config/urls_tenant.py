@@ -11,5 +11,6 @@ urlpatterns = [
     path("etablissements/recherche/", school_search, name="school_search"),
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.office")),
+    path("", include("licensing.pools.urls")),
     path("", include("pages.urls_tenant")),
 ]

@@ -33,7 +33,7 @@ def test_a_grant_is_an_order_line_that_opens_a_pool(nimes):
     assert pool.source.last_day == line.school_year.ends_on == datetime.date(2027, 8, 31)
     assert (pool.name, pool.capacity, pool.allocated, pool.source.collectivity) == ("Rentrée 2026", 613, 0, nimes)
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.object_id, entry.actor_name) == ("pool.opened", pool.pk, str(operator))
+    assert (entry.action, entry.object_id, entry.actor_name) == ("pools.opened", pool.pk, str(operator))
     assert "613" in entry.summary
     assert "Expérimentation" in entry.summary
 

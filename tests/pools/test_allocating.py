@@ -45,7 +45,7 @@ def test_an_allocation_is_a_key_an_email_and_a_line_of_the_journal(pool):
         allocation.pk,
     )
     assert message.due_at == TERM
-    entry = AuditEntry.objects.get(action="allocation.created")
+    entry = AuditEntry.objects.get(action="pools.allocated")
     assert (entry.school_id, entry.object_id, entry.actor_id) == (school.uai, allocation.pk, agent.pk)
 
 

@@ -39,14 +39,14 @@ def test_a_revoked_allocation_returns_its_licences_and_its_email_never_leaves(po
     assert (revoked.revoked_at, revoked.revoked_by_id, revoked.key.revoked_at) == (LATER, agent.pk, LATER)
     assert Pool.objects.get().allocated == 0
     assert Message.objects.get().state == MessageState.CANCELLED
-    assert AuditEntry.objects.filter(action="allocation.revoked", school_id=allocation.school_id).exists()
+    assert AuditEntry.objects.filter(action="pools.revoked", school_id=allocation.school_id).exists()
 
 
 def test_revoking_twice_is_once(pool, allocation):
     operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     assert Pool.objects.get().allocated == 0
-    assert AuditEntry.objects.filter(action="allocation.revoked").count() == 1
+    assert AuditEntry.objects.filter(action="pools.revoked").count() == 1
 
 
 def test_a_school_that_received_the_key_is_told_that_it_is_void(allocation):
@@ -148,7 +148,7 @@ def test_showing_a_key_is_written_down_and_exposes_it(allocation):
     assert shown == key_display(allocation.key)
     allocation.key.refresh_from_db()
     assert allocation.key.exposed_at == LATER
-    entry = AuditEntry.objects.get(action="key.revealed")
+    entry = AuditEntry.objects.get(action="keys.revealed")
     assert (entry.actor_id, entry.school_id) == (agent.pk, allocation.school_id)
     assert shown not in entry.summary
 

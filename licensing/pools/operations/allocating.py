@@ -302,7 +302,7 @@ def _tell(
     audit.record_many(
         [
             audit.Entry(
-                action="allocation.created" if step.existing is None else "allocation.grown",
+                action="pools.allocated" if step.existing is None else "pools.grown",
                 summary=_summary(step, pool),
                 school_id=step.demand.uai,
                 object_type="allocation",

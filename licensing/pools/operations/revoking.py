@@ -93,7 +93,7 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
     audit.record_many(
         [
             audit.Entry(
-                action="allocation.revoked",
+                action="pools.revoked",
                 summary=f"{typography.plural(allocation.units, 'licence reprise', 'licences reprises')} à "
                 f"{allocation.school.name} et rendues au lot « {allocation.pool.name} ».",
                 school_id=allocation.school_id,

@@ -77,7 +77,7 @@ def remind_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.
         results.append(Result(allocation.pk, refusal))
         if refusal is None:
             due.append(allocation)
-    _write(due, MessageKind.REMINDER, "allocation.reminded", "Relance envoyée à {}.", by=by, at=at)
+    _write(due, MessageKind.REMINDER, "keys.reminded", "Relance envoyée à {}.", by=by, at=at)
     return results
 
 
@@ -95,7 +95,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
         raise _revoked(allocation)
     ActivationKey.objects.filter(pk=allocation.key_id, exposed_at=None).update(exposed_at=at)
     audit.record(
-        action="key.revealed",
+        action="keys.revealed",
         by=by,
         at=at,
         summary=f"Clé de {allocation.school.name} affichée.",
@@ -122,7 +122,7 @@ def _resend(recipients: Mapping[int, str | None], *, by: User | None, at: dateti
     exposed = [a.key_id for a in due if not checks.is_official(a.recipient, a.school.email)]
     ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
     mailing.cancel(TOPIC, [allocation.pk for allocation in due], at)
-    _write(due, MessageKind.KEY, "allocation.resent", "Clé renvoyée à {}.", by=by, at=at)
+    _write(due, MessageKind.KEY, "keys.resent", "Clé renvoyée à {}.", by=by, at=at)
     return results
 
 

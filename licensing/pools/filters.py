@@ -1,0 +1,95 @@
+"""Narrowing the list of allocations: lot, what became of it, commune, and words."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+import django_filters
+from django import forms
+from django.db.models import Q
+from django.utils import timezone
+
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.queries import AllocationState, not_redeemed_since, with_lost_email
+from schools.folding import words
+from schools.uai import is_valid, normalise
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from licensing.pools.queries import Told
+
+#: After how many days a key that nobody redeemed is worth a reminder.
+DORMANT_DAYS = 15
+
+ALIVE, DORMANT, LOST = "", "dormant", "lost"
+STATES = (
+    (DORMANT, f"Non activée depuis {DORMANT_DAYS} jours"),
+    (LOST, "E-mail en échec"),
+    *AllocationState.choices,
+)
+
+
+def _communes() -> list[tuple[str, str]]:
+    communes = Allocation.objects.order_by("school__commune_folded").values_list("school__commune", flat=True)
+    return [(commune, commune) for commune in dict.fromkeys(communes.distinct()) if commune]
+
+
+class AllocationFilter(django_filters.FilterSet):
+    """What the list shows; revoked allocations only when they are asked for."""
+
+    q = django_filters.CharFilter(
+        label="École, commune, UAI ou adresse",
+        method="with_words",
+        widget=forms.TextInput(attrs={"type": "search", "class": "form-control"}),
+    )
+    pool = django_filters.ModelChoiceFilter(
+        label="Lot",
+        queryset=Pool.objects.order_by("-opened_at"),
+        empty_label="Tous les lots",
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    state = django_filters.ChoiceFilter(
+        label="État",
+        choices=STATES,
+        empty_label="Tous, sauf reprises",
+        method="in_state",
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    commune = django_filters.ChoiceFilter(
+        label="Commune",
+        field_name="school__commune",
+        choices=_communes,
+        empty_label="Toutes les communes",
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+
+    class Meta:
+        model = Allocation
+        fields: ClassVar = ["q", "pool", "state", "commune"]
+
+    @property
+    def qs(self) -> QuerySet[Told]:
+        """Return what is chosen; without a chosen state, all that were not taken back."""
+        found: QuerySet[Told] = super().qs
+        chosen = self.form.cleaned_data.get("state") if self.form.is_bound and self.form.is_valid() else ALIVE
+        return found if chosen else found.filter(revoked_at__isnull=True)
+
+    def in_state(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
+        """Keep those in a state, or in one of the two situations that ask for a hand."""
+        if value == DORMANT:
+            return not_redeemed_since(timezone.now() - datetime.timedelta(days=DORMANT_DAYS), queryset)
+        if value == LOST:
+            return with_lost_email(queryset)
+        return queryset.filter(state=value)
+
+    def with_words(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
+        """Keep those whose school or address has all the words, whatever the case and the accents."""
+        code = normalise(value)
+        if is_valid(code):
+            return queryset.filter(school_id=code)
+        condition = Q()
+        for word in words(value):
+            condition &= Q(school__search_text__contains=word)
+        return queryset.filter(condition | Q(recipient__icontains=value.strip()))

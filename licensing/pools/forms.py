@@ -1,0 +1,60 @@
+"""The forms of the office's pages about lots and allocations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Layout, Submit
+from django import forms
+
+from web import typography
+
+if TYPE_CHECKING:
+    from licensing.pools.queries import Position
+
+
+class AllocateForm(forms.Form):
+    """So many licences of a lot for one school, written to an address, now or on a day."""
+
+    # Only the collectivity's own lots are choices.
+    pool = forms.TypedChoiceField(label="Lot", coerce=int)
+    units = forms.IntegerField(
+        label="Nombre de licences",
+        min_value=1,
+        max_value=1_000_000,
+        initial=1,
+        help_text="1 licence = 1 classe = 1 enseignant et 30 comptes élèves.",
+    )
+    recipient = forms.EmailField(
+        label="Adresse e-mail",
+        help_text="La clé y est envoyée. Proposée : le contact de votre périmètre, sinon l'adresse officielle.",
+    )
+    send_on = forms.DateField(
+        label="Envoyer l'e-mail le",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Laissez vide pour l'envoyer tout de suite ; sinon il part ce jour-là à 8 heures.",
+    )
+
+    def __init__(self, *args: Any, positions: list[Position], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["pool"].choices = [  # type: ignore[attr-defined]
+            (p.pool_id, f"{p.name} – {typography.plural(p.free, 'licence libre', 'licences libres')}")
+            for p in positions
+        ]
+        self.helper = FormHelper()
+        self.helper.layout = Layout(
+            "pool",
+            "units",
+            "recipient",
+            "send_on",
+            Submit("allocate", "Attribuer et envoyer la clé"),
+            HTML('<a class="btn btn-outline-secondary" href="{% url "pools:allocate" %}">Choisir une autre école</a>'),
+        )
+
+
+class ResendForm(forms.Form):
+    """The address to write the same key to once more."""
+
+    recipient = forms.EmailField(label="Adresse e-mail")

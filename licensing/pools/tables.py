@@ -1,0 +1,88 @@
+"""The list of allocations, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils.html import format_html
+
+from licensing.pools.models import Allocation
+from licensing.pools.queries import AllocationState
+from licensing.pools.wording import school_name
+from mailing.models import MessageState
+from web import typography
+
+if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
+#: The colour of each state's badge; its words say the same.
+COLOURS = {
+    AllocationState.ISSUED: "blue",
+    AllocationState.REDEEMED: "green",
+    AllocationState.REVOKED: "secondary",
+    AllocationState.SUSPENDED: "orange",
+    AllocationState.EXPIRED: "secondary",
+}
+
+
+def badge(state: str) -> SafeString:
+    """Return the state as words in a coloured badge."""
+    known = AllocationState(state)
+    return format_html('<span class="badge bg-{}-lt">{}</span>', COLOURS[known], known.label)
+
+
+class AllocationTable(tables.Table):
+    """A line an allocation. Only managers have boxes to tick."""
+
+    pick = tables.Column(verbose_name="Cocher", empty_values=(), orderable=False)
+    school = tables.Column(verbose_name="Établissement", order_by=("school__name_folded", "pk"))
+    commune = tables.Column(
+        verbose_name="Commune", accessor="school__commune", order_by=("school__commune_folded", "pk")
+    )
+    pool = tables.Column(verbose_name="Lot", accessor="pool__name", order_by=("pool__name", "pk"))
+    units = tables.Column(verbose_name="Licences", order_by=("units", "pk"))
+    state = tables.Column(verbose_name="État", order_by=("state", "pk"))
+    held = tables.Column(verbose_name="Attribuées à un enseignant", order_by=("held", "pk"))
+    message_state = tables.Column(verbose_name="Dernier e-mail", order_by=("message_state", "pk"), default="–")
+    created_at = tables.DateColumn(verbose_name="Depuis le", format="j F Y", order_by=("created_at", "pk"))
+
+    class Meta:
+        model = Allocation
+        fields: ClassVar[list[str]] = []
+        sequence: ClassVar = [
+            "pick", "school", "commune", "pool", "units", "state", "held", "message_state", "created_at",
+        ]  # fmt: skip
+        order_by = ("-created_at",)
+        empty_text = "Aucune attribution ne répond à ces choix. Élargissez-les, ou attribuez des licences à une école."
+        attrs: ClassVar = {"class": "table table-vcenter stacking"}
+
+    caption = "Attributions"
+
+    def render_pick(self, record: Allocation) -> SafeString:
+        return format_html(
+            '<input class="form-check-input" type="checkbox" name="ids" value="{}" aria-label="Cocher {}">',
+            record.pk,
+            record.school.name,
+        )
+
+    def render_school(self, record: Allocation) -> SafeString:
+        return format_html(
+            '<a href="{}">{}</a><br><span class="text-secondary">{}</span>',
+            reverse("pools:allocation", args=[record.pk]),
+            school_name(record.school.name),
+            record.school_id,
+        )
+
+    def render_units(self, value: int) -> str:
+        return typography.number(value)
+
+    def render_state(self, value: str) -> SafeString:
+        return badge(value)
+
+    def render_held(self, value: int, record: Any) -> str:
+        return f"{value}/{record.units}" if record.key.redeemed_at is not None else "–"
+
+    def render_message_state(self, value: str) -> str:
+        return str(MessageState(value).label)

@@ -1,0 +1,78 @@
+"""How pages show numbers, schools' names, and where the licences of a lot are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django import template
+
+from licensing.pools import wording
+from web import typography
+
+if TYPE_CHECKING:
+    from django.forms import BoundField
+    from django.utils.safestring import SafeString
+
+    from licensing.pools.queries import Position
+
+register = template.Library()
+
+#: The bar's width in its own units, and the gap between two parts.
+WIDTH = 1000
+
+
+class Part(NamedTuple):
+    """One part of the bar: where it begins, how wide it is, what it counts."""
+
+    code: str
+    label: str
+    licences: int
+    x: str
+    width: str
+
+    @property
+    def words(self) -> str:
+        """Return « 12 libres »."""
+        return f"{typography.number(self.licences)} {self.label.lower()}"
+
+
+@register.filter
+def position_parts(position: Position) -> list[Part]:
+    """Return the four parts of what was bought, in the order of a licence's life, from the left."""
+    parts, start = [], 0.0
+    for code, label, count in (
+        ("free", "Libres", position.free),
+        ("issued", "Envoyées", position.issued),
+        ("redeemed", "Activées, libres", position.redeemed_free),
+        ("held", "Attribuées à un enseignant", position.held),
+    ):
+        width = WIDTH * count / position.bought
+        # Written with a point whatever the language: these are SVG attributes.
+        parts.append(Part(code, label, count, f"{start:.2f}", f"{width:.2f}"))
+        start += width
+    return parts
+
+
+@register.filter
+def position_words(position: Position) -> str:
+    """Return the bar in words, for those who do not see it."""
+    parts = ", ".join(part.words for part in position_parts(position))
+    return f"{typography.plural(position.bought, 'licence achetée', 'licences achetées')} : {parts}"
+
+
+@register.filter
+def french(value: int) -> str:
+    """Return a number as French readers expect it."""
+    return typography.number(value)
+
+
+@register.filter
+def school_name(value: str) -> str:
+    """Return a school's name with its accent."""
+    return wording.school_name(value)
+
+
+@register.filter
+def with_class(field: BoundField, css: str) -> SafeString:
+    """Return the field's widget with a CSS class."""
+    return field.as_widget(attrs={"class": css})

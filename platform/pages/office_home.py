@@ -1,0 +1,110 @@
+"""What the office's home answers: where the licences are, and what asks for a hand."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db.models import Count, Q
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from collectivities.access import office
+from collectivities.models import AuditEntry, SchoolInRemit
+from imports.models import Import, ImportState
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
+from licensing.pools.models import Allocation
+from licensing.pools.queries import Position, allocations, not_redeemed_since, positions, with_lost_email
+from pages.territory import drawing
+from schools.models import School
+from web import typography
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+#: A lot of which less than this share is free is soon exhausted.
+NEARLY = 0.1
+LAST_EVENTS = 10
+
+
+class ToDo(NamedTuple):
+    """One thing that asks for a hand, and the page where it is done."""
+
+    words: str
+    url: str
+    action: str
+
+
+@office()
+def office_home(request: HttpRequest) -> HttpResponse:
+    """Show what asks for a hand first, then where each licence is, the territory, and the last events."""
+    now = timezone.now()
+    today = day_in_france(now)
+    lots = positions()
+    running = [position for position in lots if position.state_on(today) != "closed"]
+    context = {
+        "to_do": [*_allocations_to_see(now), *_imports_to_check(), *_lots_nearly_empty(running, today)],
+        "lots": running,
+        "ended": len(lots) - len(running),
+        "territory": _territory(),
+        "entries": AuditEntry.objects.order_by("-at", "-pk")[:LAST_EVENTS],
+    }
+    return render(request, "pages/office_home.html", context)
+
+
+def _allocations_to_see(now: datetime.datetime) -> list[ToDo]:
+    told = allocations(day_in_france(now))
+    address = reverse("pools:allocations")
+    to_do = []
+    if lost := with_lost_email(told).count():
+        words = typography.plural(lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
+        to_do.append(ToDo(f"{words} à son école." if lost == 1 else f"{words} à leur école.", f"{address}?state={LOST}",
+                          "Corriger l'adresse et renvoyer"))  # fmt: skip
+    if dormant := not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), told).count():
+        words = typography.plural(dormant, "clé n'est pas activée", "clés ne sont pas activées")
+        to_do.append(ToDo(f"{words} depuis {DORMANT_DAYS} jours.", f"{address}?state={DORMANT}", "Relancer"))
+    return to_do
+
+
+def _imports_to_check() -> list[ToDo]:
+    waiting = Import.objects.filter(state=ImportState.CHECKED).count()
+    if not waiting:
+        return []
+    words = typography.plural(waiting, "tableau attend", "tableaux attendent")
+    return [ToDo(f"{words} votre vérification.", reverse("imports:list"), "Vérifier et appliquer")]
+
+
+def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[ToDo]:
+    to_do = []
+    for position in running:
+        if position.suspended_at is not None:
+            to_do.append(ToDo(f"Le lot « {position.name} » est suspendu : rien ne peut en être attribué.",
+                              reverse("pools:lots"), "Voir le lot"))  # fmt: skip
+        elif position.state_on(today) == "firm" and position.free < position.bought * NEARLY:
+            left = (
+                f"n'a plus que {typography.plural(position.free, 'licence libre', 'licences libres')}"
+                if position.free
+                else "est épuisé"
+            )
+            to_do.append(ToDo(f"Le lot « {position.name} » {left}.", reverse("pools:lots"), "Voir le lot"))
+    return to_do
+
+
+def _territory() -> object:
+    """Return the drawing of the schools of the remit and of those that received something; two queries."""
+    served = {
+        uai: "held" if held else "redeemed" if redeemed else "issued"
+        for uai, redeemed, held in Allocation.objects.active()
+        .values_list("school_id")
+        .annotate(
+            redeemed=Count("key__redeemed_at", distinct=True),
+            held=Count("key__subscription__seats", filter=Q(key__subscription__seats__holder__isnull=False)),
+        )
+        .order_by()
+    }
+    schools = School.objects.filter(
+        Q(pk__in=SchoolInRemit.objects.values("school_id")) | Q(pk__in=Allocation.objects.active().values("school_id"))
+    ).values_list("uai", "latitude", "longitude")
+    return drawing([(served.get(uai, "none"), latitude, longitude) for uai, latitude, longitude in schools])

@@ -1,0 +1,65 @@
+"""One school as the collectivity knows it: what the directory says, what it holds, and its whole story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from collectivities.access import office
+from collectivities.models import AuditEntry, Role, SchoolInRemit
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.models import TOPIC
+from licensing.pools.queries import allocations
+from licensing.pools.tables import badge
+from licensing.pools.wording import school_name
+from mailing import kinds
+from mailing.models import Message, MessageState
+from schools.models import School
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeRequest
+
+#: How far back a story is told on one page.
+MOST = 200
+
+
+class Event(NamedTuple):
+    """One thing that happened, or is to happen."""
+
+    at: datetime.datetime
+    kind: str
+    who: str
+    words: str
+
+
+@office()
+def school(request: OfficeRequest, uai: str) -> HttpResponse:
+    """Show the school's directory data, its contact, what it holds, and all that happened, the latest first."""
+    found = get_object_or_404(School, pk=uai.upper())
+    held = list(allocations(day_in_france(timezone.now())).filter(school=found).order_by("-created_at"))
+    entries = AuditEntry.objects.filter(school_id=found.pk).order_by("-at", "-pk")[:MOST]
+    messages = Message.objects.filter(topic=TOPIC, topic_id__in=[allocation.pk for allocation in held])
+    story = [Event(entry.at, "Journal", entry.actor_name, entry.summary) for entry in entries]
+    story += [_event(message) for message in messages.order_by("-pk")[:MOST]]
+    context = {
+        "school": found,
+        "name": school_name(found.name),
+        "remit": SchoolInRemit.objects.filter(school=found).first(),
+        "held": [(allocation, badge(allocation.state)) for allocation in held],
+        "story": sorted(story, key=lambda event: event.at, reverse=True)[:MOST],
+        "manages": Role.MANAGER in request.member.roles,
+    }
+    return render(request, "pages/school.html", context)
+
+
+def _event(message: Message) -> Event:
+    state = MessageState(message.state).label.lower()
+    reason = f" – {message.reason}" if message.reason else ""
+    moment = message.sent_at or (message.due_at if message.state == MessageState.QUEUED else message.created_at)
+    return Event(moment, "E-mail", "", f"{kinds.label(message.kind)}, pour {message.recipient} : {state}{reason}")

@@ -1,0 +1,124 @@
+"""The office's home, and a school's story."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from collectivities.models import AuditEntry
+from licensing.orders import operations as orders
+from licensing.pools.operations import revoke
+from licensing.subscriptions.queries import key_display
+from mailing.models import Message, MessageState
+from pages.territory import GRAIN, HEIGHT, WIDTH, drawing
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem
+
+NOW = timezone.now()
+SOME = {"latitude": 43.8, "longitude": 4.3}
+
+
+@pytest.fixture
+def pool(nimes):
+    return orders.grant(collectivity=nimes, licences=20, reason="Essai", name="Lot A", by=None, at=NOW)
+
+
+@pytest.fixture
+def viewer(nimes, office):
+    user = UserFactory()
+    MemberFactory(user=user, roles=["viewer"])
+    return office("nimes", user)
+
+
+def page(client, path="/"):
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_an_office_without_a_lot_says_what_comes(nimes, viewer):
+    assert "Aucun lot de licences n'est ouvert" in page(viewer)
+
+
+def test_the_four_parts_add_up_to_what_was_bought(pool, viewer):
+    give(pool, SchoolFactory(), units=3, at=NOW)
+    subscription = redeem(give(pool, SchoolFactory(), units=4, at=NOW), PrincipalFactory())
+    seat = subscription.seats.first()
+    seat.holder, seat.held_since, seat.mode = TeacherFactory(last_name="Zzyzx"), NOW, "manual"
+    seat.save()
+    shown = page(viewer)
+    assert "20\u00a0licences achetées : 13 libres, 3 envoyées, 3 activées, libres, 1 attribuées" in shown
+    assert "Rien n'attend de vous" in shown
+    assert "Zzyzx" not in shown
+    assert "style=" not in shown
+
+
+def test_what_asks_for_a_hand_comes_first(pool, viewer):
+    give(pool, SchoolFactory(), units=9, at=NOW - datetime.timedelta(days=16))
+    lost = give(pool, SchoolFactory(), units=10, at=NOW)
+    Message.objects.filter(topic_id=lost.pk).update(state=MessageState.FAILED, reason="Boîte inconnue.")
+    shown = page(viewer)
+    assert "1\u00a0clé n&#x27;est pas activée depuis 15 jours." in shown
+    assert "1\u00a0e-mail n&#x27;est pas arrivé à son école." in shown
+    assert "Le lot « Lot A » n&#x27;a plus que 1\u00a0licence libre." in shown
+    assert shown.index("À faire") < shown.index("position-bar")
+
+
+@pytest.mark.parametrize("count", [1, 25])
+def test_the_home_asks_as_much_for_one_school_as_for_many(pool, viewer, count, django_assert_num_queries):
+    big = orders.grant(collectivity=pool.source.collectivity, licences=50, reason="Essai", by=None, at=NOW)
+    for _ in range(count):
+        give(big, SchoolFactory(**SOME), units=1, at=NOW)
+        SchoolInRemitFactory(school=SchoolFactory(**SOME))
+    page(viewer)
+    with django_assert_num_queries(13):
+        page(viewer)
+
+
+def test_the_map_and_its_table_say_the_same(pool, viewer):
+    give(pool, SchoolFactory(latitude=43.8, longitude=4.3), units=1, at=NOW)
+    redeem(give(pool, SchoolFactory(latitude=44.1, longitude=4.0), units=1, at=NOW), PrincipalFactory())
+    SchoolInRemitFactory(school=SchoolFactory(latitude=43.6, longitude=4.1))
+    give(pool, SchoolFactory(), units=1, at=NOW)
+    shown = page(viewer)
+    map_ = shown[shown.index('class="map"') : shown.index("Écoles par état")]
+    assert [map_.count(f"dot-{state}") for state in ("none", "issued", "redeemed", "held")] == [1, 1, 1, 0]
+    assert "1 école sans coordonnées" in shown
+
+
+def test_dots_stay_inside_and_near_ones_are_one():
+    drawn = drawing([("none", 43.0 + n / 5000, 4.0 + n / 5000) for n in range(5000)] + [("held", None, None)])
+    assert len(drawn.dots) < (WIDTH // GRAIN) * 3
+    assert all(0 <= dot.x <= WIDTH and 0 <= dot.y <= HEIGHT for dot in drawn.dots)
+    assert (drawn.total, drawn.unplaced) == (5001, 1)
+
+
+def test_a_single_school_is_drawn_in_the_middle():
+    (dot,) = drawing([("held", 48.8, 2.3)]).dots
+    assert abs(dot.x - WIDTH / 2) < GRAIN
+    assert abs(dot.y - HEIGHT / 2) < GRAIN
+
+
+def test_a_school_s_story_is_told_in_order(pool, viewer, django_assert_num_queries):
+    school = SchoolFactory(name="Ecole Jean Jaurès")
+    SchoolInRemitFactory(school=school, contact_name="Mme Martin", contact_email="martin@exemple.example")
+    allocation = give(pool, school, units=3, at=NOW - datetime.timedelta(days=2))
+    revoke(allocation_id=allocation.pk, by=None, at=NOW - datetime.timedelta(days=1))
+    give(pool, school, units=1, at=NOW)
+    shown = page(viewer, f"/ecoles/{school.uai}/")
+    for words in ("École Jean Jaurès", "Mme Martin", school.email, "Clé d&#x27;activation, pour"):
+        assert words in shown
+    story = shown[shown.index("Son histoire") :]
+    assert story.index("1\u00a0licence attribuée") < story.index("reprises") < story.index("3\u00a0licences attribuées")
+    assert key_display(allocation.key) not in shown
+    assert AuditEntry.objects.filter(school_id=school.uai).count() == 3
+    with django_assert_num_queries(11):
+        page(viewer, f"/ecoles/{school.uai}/")
+
+
+def test_a_school_that_does_not_exist_is_a_404(nimes, viewer):
+    assert viewer.get("/ecoles/0300001X/").status_code == 404

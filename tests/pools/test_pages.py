@@ -1,0 +1,202 @@
+"""The office's pages about lots and allocations."""
+
+from __future__ import annotations
+
+import datetime
+import io
+
+import openpyxl
+import pytest
+
+from collectivities.models import AuditEntry
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation
+from licensing.subscriptions.queries import key_display
+from mailing.models import Message, MessageState
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem, sent
+
+
+def text(answer):
+    return answer.content.decode()
+
+
+def test_lots_say_where_each_licence_is(pool, viewer, now):
+    give(pool, SchoolFactory(), units=3, at=now)
+    redeem(give(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
+    page = text(viewer.get("/lots/"))
+    assert (
+        "100 licences achetées : 95 libres, 3 envoyées, 2 activées, libres, 0 attribuées".replace("100 l", "100\u00a0l")
+        in page
+    )
+    assert "2 écoles servies, dont 1 a activé" in page
+    assert "style=" not in page
+
+
+def test_no_lot_says_what_to_do(nimes, viewer):
+    assert "Aucun lot" in text(viewer.get("/lots/"))
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, django_assert_num_queries):
+    for _ in range(count):
+        redeem(give(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
+    manager.get("/attributions/")
+    with django_assert_num_queries(10):
+        manager.get("/attributions/")
+    with django_assert_num_queries(7):
+        manager.get("/lots/")
+
+
+def test_filters(pool, manager, now):
+    old = now - datetime.timedelta(days=16)
+    dormant = give(pool, SchoolFactory(name="Ecole Zola", commune="Alès"), units=1, at=old)
+    used = give(pool, SchoolFactory(name="École Hugo"), units=1, at=now)
+    lost = give(pool, SchoolFactory(name="École Prévert"), units=1, at=now)
+    Message.objects.filter(topic_id=lost.pk).update(state=MessageState.BOUNCED)
+    redeem(used, PrincipalFactory())
+    gone = give(pool, SchoolFactory(name="École Perdue"), units=1, at=now)
+    manager.post("/attributions/actions/", {"action": "reprendre", "ids": gone.pk, "confirmed": "1"})
+    names = {"École Zola": dormant, "École Hugo": used, "École Prévert": lost, "École Perdue": gone}
+
+    def shown(query):
+        page = text(manager.get(f"/attributions/?{query}"))
+        return {name for name in names if f">{name}</a>" in page}
+
+    assert shown("") == {"École Zola", "École Hugo", "École Prévert"}
+    assert shown("state=dormant") == {"École Zola"}
+    assert shown("state=lost") == {"École Prévert"}
+    assert shown("state=redeemed") == {"École Hugo"}
+    assert shown("state=revoked") == {"École Perdue"}
+    assert shown("commune=Al%C3%A8s") == {"École Zola"}
+    assert shown("q=zola ALES") == {"École Zola"}
+    assert shown(f"q={used.school_id.lower()}") == {"École Hugo"}
+    assert shown(f"q={lost.recipient}") == {"École Prévert"}
+    assert shown(f"pool={pool.pk}&sort=school") == {"École Zola", "École Hugo", "École Prévert"}
+    assert shown("q=introuvable") == set()
+
+
+def test_allocating_without_scripts(pool, manager, now):
+    school = SchoolFactory(name="Ecole Jean Jaurès", commune="Nîmes")
+    SchoolInRemitFactory(school=school, contact_email="contact@exemple.example")
+    assert f"?ecole={school.uai}" in text(manager.get("/attributions/attribuer/?q=jean jaures"))
+    page = text(manager.get(f"/attributions/attribuer/?ecole={school.uai}"))
+    assert 'value="contact@exemple.example"' in page
+    answer = manager.post(
+        f"/attributions/attribuer/?ecole={school.uai}",
+        {"pool": pool.pk, "units": 3, "recipient": "contact@exemple.example", "send_on": ""},
+        follow=True,
+    )
+    assert "3\u00a0licences attribuées à l&#x27;École Jean Jaurès" in text(answer)
+    assert Allocation.objects.get().units == 3
+
+
+def test_a_refusal_is_said_on_the_form_and_keeps_what_was_typed(pool, manager):
+    school = SchoolFactory()
+    answer = manager.post(
+        f"/attributions/attribuer/?ecole={school.uai}",
+        {"pool": pool.pk, "units": 101, "recipient": "autre@exemple.example"},
+    )
+    assert answer.status_code == 409
+    assert "plus que 100\u00a0licences libres" in text(answer)
+    assert "autre@exemple.example" in text(answer)
+    assert not Allocation.objects.exists()
+
+
+def test_a_lot_of_another_collectivity_is_no_choice(pool, gard, manager, now):
+    other = orders.grant(collectivity=gard, licences=5, reason="Essai", by=None, at=now)
+    answer = manager.post(
+        f"/attributions/attribuer/?ecole={SchoolFactory().uai}",
+        {"pool": other.pk + 1000, "units": 1, "recipient": "a@exemple.example"},
+    )
+    assert answer.status_code == 422
+
+
+def test_bulk_asks_before_it_acts(pool, manager, now):
+    given = [give(pool, SchoolFactory(), units=1, at=now) for _ in range(3)]
+    ids = [allocation.pk for allocation in given[:2]]
+    asked = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "scope": ""})
+    assert "retournent à leur lot" in text(asked)
+    assert Allocation.objects.active().count() == 3
+    done = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "confirmed": "1"}, follow=True)
+    assert "2\u00a0attributions reprises" in text(done)
+    assert Allocation.objects.active().get() == given[2]
+
+
+def test_bulk_over_the_whole_list(pool, manager, now):
+    for _ in range(3):
+        give(pool, SchoolFactory(), units=1, at=now)
+    sent()
+    asked = manager.post("/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"})
+    assert "Relancer : 3 attributions" in text(asked)
+    done = manager.post(
+        "/attributions/actions/",
+        {"action": "relancer", "scope": "filter", "query": "state=issued", "confirmed": "1"},
+        follow=True,
+    )
+    assert "3\u00a0écoles relancées" in text(done)
+    again = manager.post(
+        "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "", "confirmed": "1"}, follow=True
+    )
+    assert "3\u00a0attributions laissées telles quelles" in text(again)
+    nothing = manager.post("/attributions/actions/", {"action": "relancer", "scope": ""}, follow=True)
+    assert "Cochez au moins une attribution" in text(nothing)
+
+
+def test_a_key_is_shown_once_asked_and_written_down(pool, manager, now):
+    allocation = give(pool, SchoolFactory(), units=1, at=now)
+    code = key_display(allocation.key)
+    for page in ("/attributions/", f"/attributions/{allocation.pk}/"):
+        assert code not in text(manager.get(page))
+    assert code not in text(manager.post(f"/attributions/{allocation.pk}/cle/"))
+    assert not AuditEntry.objects.filter(action="keys.revealed").exists()
+    shown = manager.post(f"/attributions/{allocation.pk}/cle/", {"confirmed": "1"})
+    assert code in text(shown)
+    assert "no-store" in shown["Cache-Control"]
+    assert AuditEntry.objects.filter(action="keys.revealed").count() == 1
+
+
+def test_the_address_is_corrected_and_the_key_sent_again(pool, manager, now):
+    allocation = give(pool, SchoolFactory(), units=1, at=now)
+    answer = manager.post(f"/attributions/{allocation.pk}/renvoyer/", {"recipient": "b@exemple.example"}, follow=True)
+    assert "La même clé part pour b@exemple.example" in text(answer)
+    answer = manager.post(f"/attributions/{allocation.pk}/renvoyer/", {"recipient": "b@"}, follow=True)
+    assert "pas valable" in text(answer)
+
+
+def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
+    allocation = give(pool, SchoolFactory(), units=1, at=now)
+    page = text(viewer.get("/attributions/"))
+    assert allocation.school.name in page
+    assert "checkbox" not in page
+    assert text(viewer.get(f"/attributions/{allocation.pk}/")).count("<form") == 1  # to sign out
+    for path in ("attribuer/", "actions/", f"{allocation.pk}/cle/", f"{allocation.pk}/renvoyer/"):
+        assert viewer.post(f"/attributions/{path}").status_code == 403
+    assert viewer.get("/attributions/attribuer/").status_code == 403
+
+
+def test_no_teacher_is_named(pool, manager, now):
+    teacher = TeacherFactory(first_name="Hildegarde", last_name="Zzyzx")
+    subscription = redeem(give(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
+    seat = subscription.seats.first()
+    seat.holder, seat.held_since, seat.mode = teacher, now, "manual"
+    seat.save()
+    allocation = Allocation.objects.get()
+    for path in ("/attributions/", f"/attributions/{allocation.pk}/", "/lots/"):
+        page = text(manager.get(path))
+        assert "Zzyzx" not in page
+    assert "1/2" in text(manager.get("/attributions/"))
+
+
+def test_the_export_holds_no_key_and_computes_nothing(pool, manager, now):
+    allocation = give(pool, SchoolFactory(name="=1+1", commune="@Nîmes"), units=2, at=now)
+    answer = manager.get("/attributions/export.xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+    header, row = sheet.iter_rows()
+    assert header[0].value == "UAI"
+    assert (row[0].value, row[1].value, row[1].data_type, row[4].value) == (allocation.school_id, "=1+1", "s", 2)
+    assert all(cell.data_type != "f" for cell in row)
+    code = key_display(allocation.key)
+    assert code not in " ".join(str(cell.value) for cell in row)
