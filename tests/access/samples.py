@@ -9,6 +9,7 @@ from collectivities.models import Invitation, Role
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.schools import SchoolFactory
 
 #: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
 _numbers = itertools.count(900_000_001)
@@ -51,8 +52,21 @@ def school_in_remit():
     return {"uai": SchoolInRemitFactory().school_id}
 
 
+def school():
+    return {"uai": SchoolFactory().uai}
+
+
+def nothing():
+    return {"rest": "nulle-part/"}
+
+
+#: Addresses whose thing is everybody's (the national directory) or none: no other collectivity can own it.
+NOBODYS = {"api:school-detail", "api:nothing"}
+
 #: The address's name → what makes its thing. An address that wants something and is not here fails the test.
 SAMPLES = {
+    "api:school-detail": school,
+    "api:nothing": nothing,
     "members:withdraw": invitation,
     "members:roles": member,
     "members:remove": member,

@@ -33,6 +33,7 @@ PORTAL = ACCOUNTS | {
     "credits": "public",
     "legal": "public",
     "accessibility": "public",
+    "school_search": "public",
 }
 
 ANY_MEMBER = "office: any member"
@@ -41,6 +42,11 @@ KEEPERS = "office: data_officer, manager"
 
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
+    "school_search": ANY_MEMBER,
+    "api:schema": ANY_MEMBER,
+    "api:school-list": ANY_MEMBER,
+    "api:school-detail": ANY_MEMBER,
+    "api:nothing": ANY_MEMBER,
     "journal": ANY_MEMBER,
     "journal_export": ANY_MEMBER,
     "invitation": "public",
