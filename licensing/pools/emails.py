@@ -18,6 +18,7 @@ from licensing.pools.models import Allocation, MessageKind
 from licensing.pools.wording import named, school_name
 from licensing.subscriptions.queries import key_display
 from mailing.kinds import NoLongerDue, Rendered
+from tenants.addresses import office_url
 from web import typography
 from web.addresses import portal_url
 
@@ -114,6 +115,8 @@ def _rendered(message: Message, allocation: Allocation, presentation: OfficeSett
     context = {
         "letter": letter,
         "giver": giver,
+        # The same address for everybody: it tells nothing about who opens what.
+        "logo": _logo(allocation, presentation),
         "reply_to": presentation.reply_to,
         "signature": presentation.signature.strip(),
         "portal": portal_url(),
@@ -132,9 +135,15 @@ def _giver(allocation: Allocation) -> str:
     return collectivity.name if collectivity is not None else ""
 
 
+def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
+    collectivity = allocation.pool.source.collectivity
+    return office_url(collectivity, "/logo.png") if collectivity is not None and presentation.logo else ""
+
+
 def _place(allocation: Allocation) -> str:
     """Return « (Nîmes, UAI 0300001A) »: schools of the same name abound."""
-    return f"({', '.join(filter(None, [allocation.school.commune, f'UAI {allocation.school_id}']))})"
+    uai = f"UAI{typography.NO_BREAK_SPACE}{allocation.school_id}"
+    return f"({', '.join(filter(None, [allocation.school.commune, uai]))})"
 
 
 def _until(allocation: Allocation) -> str:
@@ -172,7 +181,7 @@ def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = 
         address=portal_url(f"/mon-compte/#cle={key}"),
         steps=(
             (
-                "Ouvrez « Mon compte » sur le portail Pep's par le bouton ci-dessus, et connectez-vous ; "
+                "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous ; "
                 "si vous n'avez pas encore de compte, créez-en un avec le profil « Chef d'établissement »."
             ),
             (
@@ -208,7 +217,7 @@ def _grown(allocation: Allocation, giver: str, added: int) -> Letter:
         button="Ouvrir « Mon compte »",
         address=portal_url("/mon-compte/"),
         steps=(
-            "Ouvrez « Mon compte » sur le portail Pep's par le bouton ci-dessus, et connectez-vous.",
+            "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
             f"Dans « Mes abonnements », vérifiez le nouveau total : {typography.number(allocation.units)}.",
             "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
         ),

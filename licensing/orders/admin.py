@@ -1,0 +1,107 @@
+"""The operator's view of orders, and « Ouvrir un lot ». Orders are read here, and changed by operations alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from licensing.exceptions import Refused
+from licensing.orders import operations
+from licensing.orders.forms import GrantForm
+from licensing.orders.models import Order, OrderLine
+from web import typography
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+
+
+class _ReadOnly:
+    """Nothing is added, changed or deleted by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+
+class LineInline(_ReadOnly, TabularInline):
+    model = OrderLine
+    extra = 0
+    fields = ("product", "school_year", "quantity")
+
+
+@admin.register(Order)
+class OrderAdmin(_ReadOnly, ModelAdmin):
+    """The seller's books, and the operator's grants."""
+
+    list_display = ("__str__", "collectivity", "kind", "licences", "reason", "placed_at", "placed_by")
+    list_select_related = ("collectivity", "placed_by")
+    list_filter = ("kind", "placed_at")
+    search_fields = ("collectivity__name", "collectivity__slug", "reason")
+    ordering = ("-placed_at",)
+    inlines: ClassVar = [LineInline]
+    actions_list: ClassVar = ["open_pool"]
+
+    def get_queryset(self, request: HttpRequest) -> object:
+        """Return the orders with their lines, two queries whatever the page's length."""
+        return super().get_queryset(request).prefetch_related("lines")
+
+    @admin.display(description="licences")
+    def licences(self, order: Order) -> str:
+        """Return how many licences the order's lines count."""
+        return typography.number(sum(line.quantity for line in order.lines.all()))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of the grant before the model's own."""
+        grant = path("ouvrir-un-lot/", self.admin_site.admin_view(self.grant), name="orders_order_grant")
+        own: list[URLPattern] = super().get_urls()
+        return [grant, *own]
+
+    @action(description="Ouvrir un lot", url_path="open-pool", permissions=["grant"])
+    def open_pool(self, request: HttpRequest) -> HttpResponse:
+        """Lead to the form."""
+        return HttpResponseRedirect(reverse("admin:orders_order_grant"))
+
+    def has_grant_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Let those give who may add orders."""
+        return request.user.has_perm("orders.add_order")
+
+    def grant(self, request: HttpRequest) -> HttpResponse:
+        """Ask to whom, how many and why; then open the pool by the same operation as the command."""
+        if not self.has_grant_permission(request):
+            raise PermissionDenied
+        form = GrantForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                pool = operations.grant(**form.cleaned_data, by=request.user, at=timezone.now())  # type: ignore[arg-type]
+            except Refused as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                given = typography.plural(pool.capacity, "licence")
+                messages.success(
+                    request, f"Lot « {pool.name} » ouvert pour {form.cleaned_data['collectivity']} : {given}."
+                )
+                return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Ouvrir un lot de licences",
+            "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
+            "form": form,
+        }
+        return TemplateResponse(request, "orders/grant.html", context)

@@ -1,0 +1,241 @@
+"""The e-mail that carries a key, its reminder, and what says that a key is void."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from html.parser import HTMLParser
+
+import pytest
+from django.conf import settings
+
+from collectivities.models import OfficeSettings
+from licensing.orders import operations as orders
+from licensing.pools import emails, operations
+from licensing.pools.wording import named
+from licensing.subscriptions.queries import key_display
+from mailing import kinds
+from mailing.models import Message
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem, sent
+
+
+@pytest.fixture
+def pool(nimes):
+    OfficeSettings.objects.update_or_create(
+        id=1,
+        defaults={
+            "sender_name": "Éducation – Ville de Nîmes",
+            "reply_to": "education@nimes.example",
+            "signature": "Le service de l'éducation\n04 66 00 00 00",
+        },
+    )
+    return orders.grant(collectivity=nimes, licences=100, reason="Essai", by=None, at=TERM)
+
+
+@pytest.fixture
+def school(nimes):
+    return SchoolFactory(name="Ecole Jean Jaurès", commune="Nîmes")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
+
+
+@pytest.fixture
+def rendered(clock):
+    """Renders the last message as the outbox would."""
+
+    def render():
+        message = Message.objects.order_by("-pk").first()
+        return kinds.get(message.kind).render(message)
+
+    return render
+
+
+class Links(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.links, self.tags = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src", "background")]
+
+
+def test_the_key_in_the_order_of_the_screen(pool, school, rendered):
+    allocation = give(pool, school, units=3)
+    mail, key = rendered(), key_display(allocation.key)
+    assert mail.subject == "Ville de Nîmes vous attribue 3 licences Pep's pour l'École Jean Jaurès"
+    assert (mail.from_name, mail.reply_to) == ("Éducation – Ville de Nîmes", "education@nimes.example")
+    lines = mail.text.splitlines()
+    assert f"    {key}" in lines  # alone on its line
+    text = mail.text.replace("\u00a0", " ")
+    in_order = [
+        "Ville de Nîmes attribue 3 licences Pep's à l'École Jean Jaurès (Nîmes, UAI",
+        "jusqu'au 31 août 2027 inclus",
+        f"    {key}",
+        f"http://{settings.BASE_DOMAIN}/mon-compte/#cle={key}",
+        "1. Ouvrez « Mon compte »",
+        "2. Dans « Mes abonnements »",
+        "0/3",
+        "3. Attribuez une licence à chaque enseignant",
+        "Répondez à cet e-mail : Ville de Nîmes vous lira (education@nimes.example)",
+        "Le service de l'éducation\n04 66 00 00 00",
+    ]
+    assert sorted(in_order, key=text.index) == in_order
+
+
+def test_the_html_says_what_the_text_says(pool, school, rendered):
+    give(pool, school, units=3)
+    mail = rendered()
+    words = re.sub(r"<(style|title)[^>]*>.*?</\1>|<!--.*?-->|<[^>]+>", " ", mail.html, flags=re.DOTALL)
+    words = re.sub(r" +", " ", words.replace("&#x27;", "'").replace("&quot;", '"'))
+    for line in mail.text.splitlines():
+        said = re.sub(r"^\d\. ", "", line.strip()).removesuffix(" :")
+        if said and said != "--" and not said.startswith("http"):
+            assert said.partition(" :")[0] in words, said
+
+
+def test_one_link_host_no_image_no_attachment(pool, school, rendered):
+    give(pool, school, units=3)
+    html = rendered().html
+    parsed = Links(html)
+    assert {link.split("/")[2] for link in parsed.links} == {settings.BASE_DOMAIN}
+    assert not {"img", "script", "link", "style", "iframe", "form"} & set(parsed.tags)
+    assert '<html lang="fr"' in html
+    # The key is in the fragment: no server ever sees it.
+    assert all("#" in link for link in parsed.links if "cle=" in link)
+
+
+def test_a_logo_has_one_address_for_everybody(pool, school, rendered):
+    OfficeSettings.objects.update(logo=b"png")
+    give(pool, school, units=3)
+    html = rendered().html
+    assert f'<img src="http://nimes.{settings.BASE_DOMAIN}/logo.png" alt=""' in html
+
+
+def test_one_licence_is_singular(pool, school, rendered):
+    give(pool, school, units=1)
+    mail = rendered()
+    assert mail.subject == "Ville de Nîmes vous attribue 1 licence Pep's pour l'École Jean Jaurès"
+    assert "Elle est valable" in mail.text
+    assert "Activer ma licence" in mail.text
+
+
+def test_a_reminder(pool, school, rendered):
+    allocation = give(pool, school, units=3)
+    sent()
+    operations.remind(allocation_id=allocation.pk, by=None, at=TERM)
+    mail = rendered()
+    assert mail.subject == "Rappel : 3 licences Pep's attendent l'École Jean Jaurès"
+    assert key_display(allocation.key) in mail.text
+
+
+def test_a_key_taken_back(pool, school, rendered):
+    allocation = give(pool, school, units=3)
+    sent()
+    operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    mail = rendered()
+    assert mail.subject == "La clé Pep's envoyée à l'École Jean Jaurès n'est plus valable"
+    assert key_display(allocation.key) not in mail.text + mail.html
+
+
+def test_a_second_volume_before_redemption_carries_the_same_key(pool, school, rendered):
+    allocation = give(pool, school, units=3)
+    give(pool, school, units=2)
+    mail = rendered()
+    assert "vous attribue 5 licences" in mail.subject
+    assert "votre clé reste la même" in mail.text
+    assert key_display(allocation.key) in mail.text
+
+
+def test_a_second_volume_after_redemption_asks_for_no_key(pool, school, rendered):
+    allocation = give(pool, school, units=3)
+    redeem(allocation, PrincipalFactory())
+    give(pool, school, units=2)
+    mail = rendered()
+    assert mail.subject == "Ville de Nîmes vous attribue 2 licences Pep's de plus pour l'École Jean Jaurès"
+    assert "désormais 5" in mail.text
+    assert "aucune clé à saisir" in mail.text
+    assert key_display(allocation.key) not in mail.text + mail.html
+
+
+def test_what_lost_its_reason_does_not_leave(pool, clock):
+    allocations = [give(pool, SchoolFactory(), units=1) for _ in range(3)]
+    redeem(allocations[0], PrincipalFactory())
+    # A worker holds the message at the moment of the revocation: its renderer has the last word.
+    type(allocations[1]).objects.filter(pk=allocations[1].pk).update(revoked_at=TERM)
+    renderer = emails.gather(list(Message.objects.all()))
+    outcomes = []
+    for message in Message.objects.order_by("pk"):
+        try:
+            renderer(message)
+            outcomes.append("sent")
+        except kinds.NoLongerDue as reason:
+            outcomes.append(str(reason))
+    assert outcomes == ["La clé a été activée avant l'envoi.", "L'attribution a été reprise avant l'envoi.", "sent"]
+    pool.source.suspended_at = TERM
+    pool.source.save()
+    with pytest.raises(kinds.NoLongerDue, match="suspendu"):
+        emails.render(Message.objects.order_by("pk").last())
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_fifty_are_read_at_once(pool, clock, count, django_assert_num_queries):
+    for _ in range(count):
+        give(pool, SchoolFactory(), units=1)
+    batch = list(Message.objects.all())
+    with django_assert_num_queries(2):
+        renderer = emails.gather(batch)
+        for message in batch:
+            renderer(message)
+
+
+def test_the_office_s_preview_masks_the_key_until_it_is_asked_for(pool, school, clock):
+    allocation = give(pool, school, units=3)
+    message, key = Message.objects.get(), key_display(allocation.key)
+    masked = kinds.get("key").preview(message)
+    assert key not in masked.text + masked.html
+    assert "NIMES-••••-••••-••••" in masked.text
+    shown = kinds.get("key").reveal(message, by=UserFactory(), at=TERM)
+    assert key in shown.text
+    allocation.key.refresh_from_db()
+    assert allocation.key.exposed_at == TERM
+
+
+def test_the_outbox_resends_to_a_corrected_address(pool, school):
+    give(pool, school, units=3)
+    again = kinds.get("key").resend(
+        Message.objects.get(), recipient="autre@exemple.example", by=UserFactory(), at=TERM + datetime.timedelta(1)
+    )
+    assert (again.kind, again.recipient) == ("key", "autre@exemple.example")
+
+
+def test_what_people_wrote_is_escaped(pool, rendered):
+    give(pool, SchoolFactory(name="Ecole <b>Jean</b> & Fils"), units=1)
+    mail = rendered()
+    assert "<b>Jean" not in mail.html
+    assert "École <b>Jean</b> & Fils" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("name", "the", "to_the"),
+    [
+        ("Ecole Jean Jaurès", "l'École Jean Jaurès", "à l'École Jean Jaurès"),
+        ("ECOLE PRIMAIRE LE BOURG", "l'ÉCOLE PRIMAIRE LE BOURG", "à l'ÉCOLE PRIMAIRE LE BOURG"),
+        ("École élémentaire Zola", "l'École élémentaire Zola", "à l'École élémentaire Zola"),
+        ("Collège Belin", "le Collège Belin", "au Collège Belin"),
+        ("COLLEGE BELIN", "le COLLEGE BELIN", "au COLLEGE BELIN"),
+        ("Groupe scolaire Les Pins", "le Groupe scolaire Les Pins", "au Groupe scolaire Les Pins"),
+        ("Maternelle Les Pins", "la Maternelle Les Pins", "à la Maternelle Les Pins"),
+        ("Institution Saint-Joseph", "l'Institution Saint-Joseph", "à l'Institution Saint-Joseph"),
+        ("Saint-Joseph", "l'établissement Saint-Joseph", "à l'établissement Saint-Joseph"),
+    ],
+)
+def test_articles(name, the, to_the):
+    assert (named(name).the, named(name).to_the) == (the, to_the)

@@ -1,0 +1,43 @@
+"""What the portal tells a collectivity of its keys: counts, never a name."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectivities.models import AuditEntry
+from licensing.orders import operations as orders
+from licensing.pools.tasks import note_key_event
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.licensing import KeyFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem
+
+
+@pytest.fixture
+def allocation(nimes):
+    pool = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
+    return give(pool, SchoolFactory(name="École Zola"), units=3)
+
+
+@pytest.mark.parametrize(
+    ("event", "held", "summary"),
+    [
+        ("redeemed", 0, "École Zola : clé activée, 0/3 attribuée."),
+        ("held", 2, "École Zola : une licence de plus est utilisée, 2/3 attribuées."),
+        ("released", 1, "École Zola : une licence a été libérée, 1/3 attribuée."),
+    ],
+)
+def test_an_event_is_written_with_its_counts(allocation, event, held, summary):
+    subscription = redeem(allocation, PrincipalFactory())
+    for seat in subscription.seats.order_by("number")[:held]:
+        seat.holder, seat.held_since, seat.mode = TeacherFactory(), TERM, "manual"
+        seat.save()
+    note_key_event(key_id=allocation.key_id, event=event, at=TERM.isoformat())
+    entry = AuditEntry.objects.get(action=f"keys.{event}")
+    assert (entry.summary, entry.school_id, entry.at, entry.actor_id) == (summary, allocation.school_id, TERM, None)
+
+
+def test_a_key_of_nobody_here_is_not_written(nimes):
+    note_key_event(key_id=KeyFactory().pk, event="redeemed", at=TERM.isoformat())
+    assert not AuditEntry.objects.exists()
