@@ -12,5 +12,6 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.office")),
     path("", include("licensing.pools.urls")),
+    path("", include("imports.urls")),
     path("", include("pages.urls_tenant")),
 ]

@@ -1,0 +1,39 @@
+"""What imports refuse. Each says what happened and what can be done."""
+
+from __future__ import annotations
+
+from licensing.exceptions import Refused
+
+
+class UnknownImport(Refused):
+    code = "unknown_import"
+
+
+class WrongMoment(Refused):
+    """The import is not in a state that allows this: another member was faster, or it is done."""
+
+    code = "wrong_moment"
+
+
+class NothingToApply(Refused):
+    code = "nothing_to_apply"
+
+
+class Outdated(Refused):
+    """What would be done is no longer what was shown."""
+
+    code = "outdated"
+
+
+class UnknownRow(Refused):
+    code = "unknown_row"
+
+
+class RowCannotBeTicked(Refused):
+    code = "row_cannot_be_ticked"
+
+
+class TooMuch(Refused):
+    """The ticked rows ask for more than the lot has."""
+
+    code = "too_much"

@@ -1,0 +1,35 @@
+// The upload page takes a file that is dropped on it. Without scripts the file field works as it is.
+"use strict";
+
+for (const form of document.querySelectorAll("[data-dropzone]")) {
+  const field = form.querySelector('input[type="file"]');
+  if (!field) continue;
+  const hint = document.createElement("p");
+  hint.className = "import-drop";
+  hint.setAttribute("aria-live", "polite");
+  hint.textContent = "Vous pouvez aussi glisser le fichier ici.";
+  field.insertAdjacentElement("afterend", hint);
+  const said = () => {
+    hint.textContent = field.files.length ? `Fichier choisi : ${field.files[0].name}` : "Vous pouvez aussi glisser le fichier ici.";
+  };
+  field.addEventListener("change", said);
+  let depth = 0;
+  const over = (inside) => form.classList.toggle("import-drop-over", inside);
+  form.addEventListener("dragenter", (event) => { event.preventDefault(); depth += 1; over(true); });
+  form.addEventListener("dragleave", () => { depth -= 1; if (depth <= 0) over(false); });
+  form.addEventListener("dragover", (event) => event.preventDefault());
+  form.addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    over(false);
+    if (!event.dataTransfer.files.length) return;
+    const one = new DataTransfer();
+    one.items.add(event.dataTransfer.files[0]);
+    field.files = one.files;
+    said();
+  });
+  form.addEventListener("submit", () => {
+    const button = form.querySelector("button.btn-primary");
+    if (button && form.checkValidity()) { button.disabled = true; button.textContent = "Dépôt en cours…"; }
+  });
+}

@@ -1,0 +1,38 @@
+"""A lot, its members, and a table that was read."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectivities.models import Role
+from imports import operations, tasks
+from tests.conftest import TERM
+from tests.factories.collectivities import MemberFactory
+from tests.factories.licensing import PoolFactory
+from tests.imports.files import csv
+
+
+@pytest.fixture
+def member(db):
+    """Makes a member of the collectivity that is entered: `member(Role.MANAGER)`, and returns the user."""
+    return lambda *roles: MemberFactory(roles=list(roles or [Role.MANAGER])).user
+
+
+@pytest.fixture
+def pool(nimes):
+    return PoolFactory(capacity=100)
+
+
+def uploaded(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
+    """Upload a file and let the worker read it."""
+    table = operations.upload(
+        pool_id=pool.pk, filename=filename, content=content, units_for_all=units_for_all, by=by, at=TERM
+    )
+    tasks.read(import_id=table.pk)
+    table.refresh_from_db()
+    return table
+
+
+def listing(*rows, titles=("UAI", "Licences", "E-mail")):
+    """Return a csv of schools: `listing((school, 3), (school, 2, "a@b.fr"))`."""
+    return csv([list(titles), *[[getattr(row[0], "uai", row[0]), *row[1:]] for row in rows]])

@@ -1,0 +1,189 @@
+"""The sheet, the titles and the columns, found unaided or asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.meanings import Meaning, recognised, tier
+from imports.readers.refusals import Unreadable
+from imports.table import Choices, read_table
+from tests.imports.files import UAI, csv, xlsx
+
+
+def titles(table):
+    return {meaning.value: table.titles[index] for meaning, index in table.columns.items()}
+
+
+def codes(table):
+    return [question.code for question in table.questions]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["UAI", "uai", "RNE", "Code RNE", "numero_uai", "numero_UAI", "N° UAI", "Numéro de l'école",
+     "Identifiant_de_l_etablissement", "Code établissement", "Code UAI ", "  N°  UAI",
+     "UAI de l'établissement", "Code UAI école"],
+)  # fmt: skip
+def test_titles_that_hold_a_uai(title):
+    assert Meaning.UAI in recognised(title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["E-mail", "mail", "MAIL", "Mél", "Courriel", "Adresse e-mail", "Adresse mail", "Adresse électronique",
+     "email_ecole", "Mail directeur", "Messagerie"],
+)  # fmt: skip
+def test_titles_that_hold_an_address(title):
+    assert Meaning.EMAIL in recognised(title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Licences", "Nb licences", "Nombre de licences", "NB DE LICENCES ", "Quantité", "Qté", "Nombre", "Nb classes",
+     "Nombre de classes", "Nombre de clés", "Volume", "Licences demandées"],
+)  # fmt: skip
+def test_titles_that_hold_a_number_of_licences(title):
+    assert Meaning.UNITS in recognised(title)
+
+
+@pytest.mark.parametrize("title", ["Nombre d'élèves", "Effectif", "Nombre_d_eleves", "Téléphone", "Code postal", "N°"])
+def test_titles_that_hold_no_number_of_licences(title):
+    assert Meaning.UNITS not in recognised(title)
+
+
+def test_licences_are_surer_than_classes():
+    assert tier("Nb licences", Meaning.UNITS) < tier("Nb classes", Meaning.UNITS)
+
+
+def test_the_table_is_found_below_banner_blank_rows_and_above_its_total():
+    content = xlsx(
+        [
+            ["LISTE DES ÉCOLES – RNE – RENTRÉE 2026", None, None],
+            ["Document de travail"],
+            [],
+            ["RNE", "ECOLE ", "Nb licences"],
+            [UAI[0], "Zola", 3],
+            [],
+            [UAI[1], "Jaurès", 2.0],
+            ["TOTAL", 2, "=SUM(C5:C7)"],
+        ],
+        more={"Légende": [["RNE = UAI"]], "Feuil3": []},
+        merged=["A1:C1"],
+        hidden=["B"],
+    )
+    table = read_table(content, Choices())
+    assert (table.sheet, table.header_row) == ("Feuil1", 4)
+    assert titles(table) == {"uai": "RNE", "units": "Nb licences", "name": "ECOLE"}
+    assert [(row.number, row.uai, row.units, row.ignored) for row in table.rows] == [
+        (5, UAI[0], 3, ""),
+        (7, UAI[1], 2, ""),
+        (8, "", None, "Ligne de total."),
+    ]
+    assert not any(row.problems for row in table.rows)
+
+
+def test_the_sheet_with_the_schools_is_read_and_the_others_are_named():
+    content = xlsx([["Notice"], ["RNE : code à huit caractères"]], sheet="Lisez-moi",
+                   more={"Écoles": [["UAI", "n"], [UAI[0], 1], [UAI[1], 1]],
+                         "Anciennes": [["UAI"], [UAI[2]]]})  # fmt: skip
+    table = read_table(content, Choices(units_for_all=1))
+    assert table.sheet == "Écoles"
+    assert table.remarks == ["Seule la feuille « Écoles » est lue ; contiennent aussi des UAI : Anciennes."]
+
+
+def test_the_member_chooses_another_sheet_and_header():
+    content = xlsx([["UAI"], [UAI[0]]], more={"B": [["UAI", "x"], ["note"], ["UAI", "Licences"], [UAI[1], 4]]})
+    table = read_table(content, Choices(sheet="B", header_row=3))
+    assert [(row.number, row.uai, row.units) for row in table.rows] == [(4, UAI[1], 4)]
+
+
+def test_a_sheet_that_is_not_there_is_refused():
+    with pytest.raises(Unreadable) as refusal:
+        read_table(xlsx([["UAI"], [UAI[0]]]), Choices(sheet="Absente"))
+    assert refusal.value.code == "no_such_sheet"
+
+
+def test_columns_are_known_by_what_they_hold():
+    content = csv([["Réf", "Info", "Combien"], [UAI[0], "a@b.fr", "2"], [UAI[1], "c@d.fr", "3"]])
+    table = read_table(content, Choices(units_for_all=1))
+    assert titles(table) == {"uai": "Réf", "email": "Info"}
+
+
+def test_a_title_that_lies_is_not_believed():
+    content = csv([["Code établissement", "Repère"], ["340", UAI[0]], ["151", UAI[1]]])
+    assert titles(read_table(content, Choices(units_for_all=1))) == {"uai": "Repère"}
+
+
+def test_a_table_without_titles_is_read_from_its_first_row():
+    table = read_table(csv([[UAI[0], "Zola"], [UAI[1], "Jaurès"]]), Choices(units_for_all=2))
+    assert table.header_row is None
+    assert [(row.number, row.uai) for row in table.rows] == [(1, UAI[0]), (2, UAI[1])]
+
+
+def test_two_columns_of_uai_are_a_question():
+    content = csv([["UAI école", "UAI de rattachement", "n"], [UAI[0], UAI[2], 1], [UAI[1], UAI[3], 1]])
+    table = read_table(content, Choices(units_for_all=1))
+    assert titles(table) == {"uai": "UAI école"}  # the surer title
+    content = csv([["UAI", "RNE"], [UAI[0], UAI[2]], [UAI[1], UAI[3]]])
+    table = read_table(content, Choices(units_for_all=1))
+    assert codes(table) == ["ambiguous_column"]
+    assert "« UAI » (A) et « RNE » (B)" in table.questions[0].message
+    assert table.rows == []
+    answered = read_table(content, Choices(units_for_all=1, columns={Meaning.UAI: 1}))
+    assert [row.uai for row in answered.rows] == [UAI[2], UAI[3]]
+
+
+def test_the_same_column_twice_is_no_question():
+    table = read_table(csv([["UAI", "RNE"], [UAI[0], UAI[0].lower()], [UAI[1], UAI[1]]]), Choices(units_for_all=1))
+    assert codes(table) == []
+
+
+def test_two_columns_of_addresses_are_a_question():
+    table = read_table(
+        csv([["UAI", "Mail école", "Mail directeur"], [UAI[0], "a@b.fr", "c@d.fr"]]), Choices(units_for_all=1)
+    )
+    assert codes(table) == ["ambiguous_column"]
+
+
+def test_without_a_number_it_is_asked_for():
+    assert codes(read_table(csv([["UAI", "École"], [UAI[0], "Zola"]]), Choices())) == ["no_units"]
+
+
+def test_two_columns_of_numbers_are_a_question_unless_one_number_serves_all():
+    content = csv([["UAI", "Quantité", "Nombre"], [UAI[0], 1, 2]])
+    assert codes(read_table(content, Choices())) == ["ambiguous_column"]
+    assert [row.units for row in read_table(content, Choices(units_for_all=7)).rows] == [7]
+
+
+def test_without_uai_it_is_said():
+    table = read_table(csv([["École", "Ville"], ["Zola", "Nîmes"]]), Choices(units_for_all=1))
+    assert codes(table) == ["no_uai_column"]
+
+
+def test_every_fault_of_a_row_is_told_at_once():
+    table = read_table(csv([["UAI", "mail", "Licences"], [UAI[0], "a@b.fr", 1], ["0301234Z", "a@", "-1"]]), Choices())
+    assert [problem.code for problem in table.rows[1].problems] == ["uai_invalid", "units_invalid", "email_invalid"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [["Total", "2 écoles", "5"], ["", "TOTAL GÉNÉRAL", "5"], ["", "Sous-total", "5"], ["", "", "5"],
+     ["Source : inspection", "", ""], ["UAI", "École", "Licences"]],
+)  # fmt: skip
+def test_totals_and_notes_are_ignored_with_the_reason(row):
+    table = read_table(csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], [UAI[1], "Hugo", 3], row]), Choices())
+    assert table.rows[-1].ignored
+
+
+@pytest.mark.parametrize(
+    "row", [["", "Zola", "2"], ["030123", "", ""], ["0301234Z", "Total Zola", "2"], ["??", "Hugo", "1"]]
+)
+def test_a_row_that_may_be_a_school_is_never_passed_over(row):
+    table = read_table(csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], row]), Choices())
+    assert not table.rows[-1].ignored
+    assert table.rows[-1].problems
+
+
+def test_a_zero_that_excel_ate_is_put_back():
+    table = read_table(csv([["UAI"], ["311131L"]]), Choices(units_for_all=1))
+    assert (table.rows[0].uai, table.rows[0].repaired) == ("0311131L", True)
