@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from collectivities.access import office
 from collectivities.models import AuditEntry, SchoolInRemit
-from imports.models import Import, ImportState
+from imports.enums import ImportState
+from imports.models import Import
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
 from licensing.pools.models import Allocation
