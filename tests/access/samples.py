@@ -6,9 +6,12 @@ import datetime
 import itertools
 
 from collectivities.models import Invitation, Role
+from imports.enums import ImportState, Verdict
+from imports.models import Import, ImportFile, ImportRow
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 
 #: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
@@ -56,6 +59,21 @@ def school():
     return {"uai": SchoolFactory().uai}
 
 
+def table():
+    pk = next(_numbers)
+    made = Import.objects.create(
+        pk=pk, pool=PoolFactory(pk=pk), filename="a.csv", size=1, state=ImportState.CHECKED, created_at=TERM
+    )
+    ImportFile.objects.create(of=made, content=b"a")
+    return {"pk": pk}
+
+
+def row():
+    made = table()
+    ImportRow.objects.create(import_id=made["pk"], number=2, verdict=Verdict.ERROR)
+    return made | {"number": 2}
+
+
 def nothing():
     return {"rest": "nulle-part/"}
 
@@ -67,6 +85,14 @@ NOBODYS = {"api:school-detail", "api:nothing"}
 SAMPLES = {
     "api:school-detail": school,
     "api:nothing": nothing,
+    "imports:detail": table,
+    "imports:progress": table,
+    "imports:file": table,
+    "imports:choose": table,
+    "imports:row": row,
+    "imports:tick": table,
+    "imports:confirm": table,
+    "imports:cancel": table,
     "members:withdraw": invitation,
     "members:roles": member,
     "members:remove": member,
