@@ -1,9 +1,9 @@
 """Looking schools up: by name, commune, postal code or UAI, whatever the case, the accents and the order of the words.
 
-What makes it quick at 70,000 schools: every look-up is a `LIKE` on one folded column and an order that an index has.
-For a rare word the trigram index finds the few rows, which are then sorted; for a frequent one (« école » stands in
-40,000) the index of the order is walked, and twenty rows are soon met. PostgreSQL chooses by its statistics, which the
-synchronisation keeps fresh.
+Every look-up is a `LIKE` on one folded column, and two plans make it quick at 70,000 schools. What few schools have,
+the trigram index finds, and it is sorted. What many have (« école » stands in 40,000) is met soon enough on a walk
+along the index of the order. PostgreSQL guesses badly which is which: it takes the words for independent of one another
+and of the order. So we count first, no further than the limit between the two, and then leave it no choice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import operator
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import DateTimeField, F, Func, Q
 
 from schools import uai
 from schools.folding import slips, words
@@ -26,6 +26,18 @@ if TYPE_CHECKING:
 
 #: Open schools before closed ones, then by name: the order that the index `school_order` holds.
 ORDER = (F("closed_at").asc(nulls_first=True), "name_folded", "uai")
+
+
+class _Computed(Func):
+    """A date, as something that no index holds."""
+
+    template = "(%(expressions)s AT TIME ZONE 'UTC')"
+    output_field = DateTimeField()
+
+
+# The same order, for which PostgreSQL cannot but find first and sort afterwards.
+_ORDER_OF_FEW = (_Computed(F("closed_at")).asc(nulls_first=True), "name_folded", "uai")
+_FEW = 2_500
 
 # A trigram has three letters: a shorter word is looked for at the beginning of words alone, where the space counts.
 _SHORT = 2
@@ -63,11 +75,20 @@ def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[Scho
     if not sought:
         return schools.none()
     for condition in (_all(sought, _begins), _all(sought, _holds)):
-        found = schools.filter(condition)
-        if found.exists():
-            return found.order_by(*ORDER)
+        found = _ordered(schools.filter(condition))
+        if found is not None:
+            return found
     nearly = _spelt_nearly(sought)
-    return schools.none() if nearly is None else schools.filter(nearly).order_by(*ORDER)
+    found = None if nearly is None else _ordered(schools.filter(nearly))
+    return schools.none() if found is None else found
+
+
+def _ordered(found: QuerySet[School]) -> QuerySet[School] | None:
+    """Return the schools in the order that is quick for so many; None where there is none."""
+    number = found.values("pk")[: _FEW + 1].count()
+    if not number:
+        return None
+    return found.order_by(*(_ORDER_OF_FEW if number <= _FEW else ORDER))
 
 
 def _begins(word: str) -> Q:

@@ -1,0 +1,56 @@
+"""A directory as large as the country's, invented, for machines where no real one lies beside the project."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import random
+from typing import TYPE_CHECKING
+
+from schools.uai import check_letter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: As many as the composite of real extracts has.
+SIZE = 70_018
+
+_KINDS = ["École élémentaire", "École maternelle", "École primaire", "Collège", "Lycée", "École privée"]
+_FIRST = ["Jean", "Marie", "Jules", "Louise", "Victor", "Simone", "Paul", "Rosa", "Saint", "Sainte", "Notre", "Les"]
+_CONSONANTS, _VOWELS = "bcdfglmnprstv", "aeiou"
+_HEADER = [
+    "Identifiant_de_l_etablissement", "Nom_etablissement", "Type_etablissement", "Statut_public_prive", "Adresse_1",
+    "Code_postal", "Code_commune", "Nom_commune", "Code_departement", "Ecole_maternelle", "Ecole_elementaire",
+    "Telephone", "Mail", "SIREN_SIRET", "Libelle_departement", "Libelle_academie", "Libelle_region", "latitude",
+    "longitude", "etat", "code_nature", "libelle_nature",
+]  # fmt: skip
+
+
+def write(path: Path) -> Path:
+    """Write the invented directory, gzipped, the same at each call; return `path`."""
+    chance = random.Random(2026)  # noqa: S311 - invention, not secrecy
+    with gzip.open(path, "wt", encoding="utf-8-sig", newline="", compresslevel=1) as file:
+        writer = csv.writer(file, delimiter=";", lineterminator="\n")
+        writer.writerow(_HEADER)
+        for number in range(SIZE):
+            departement = 1 + number % 95
+            digits = f"{departement:03d}{number // 95:04d}"
+            code = digits + check_letter(digits)
+            kind = chance.choice(_KINDS)
+            town = _word(chance, 3).capitalize()
+            school = kind[:5] == "École"
+            writer.writerow([
+                code, f"{kind} {chance.choice(_FIRST)} {_word(chance, 2).capitalize()}", kind.split()[0], "Public",
+                f"{chance.randint(1, 200)} rue {_word(chance, 3)}", f"{departement:02d}{chance.randint(0, 99):02d}0",
+                f"{departement:02d}{chance.randint(1, 400):03d}", town, f"{departement:03d}",
+                int(school and "mat" in kind), int(school and "mat" not in kind),
+                f"0{chance.randint(10**8, 6 * 10**8)}",
+                f"ce.{code}@ac-exemple.example", "", f"Département {departement}", f"Académie {departement % 30}",
+                f"Région {departement % 13}", 42 + chance.random() * 8, chance.random() * 8 - 1, "OUVERT",
+                "151" if school else "340", "ECOLE" if school else "COLLEGE",
+            ])  # fmt: skip
+    return path
+
+
+def _word(chance: random.Random, syllables: int) -> str:
+    return "".join(chance.choice(_CONSONANTS) + chance.choice(_VOWELS) for _ in range(syllables))

@@ -1,0 +1,127 @@
+"""Timing contenders in turn, and the memory of one."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.scratch import ROOT, url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure's figures, in seconds. `floor` and `peer` say in a few words what they are."""
+
+    name: str
+    ours_s: float
+    floor_s: float
+    peer_s: float | None
+    peak_mb: float
+    floor: str
+    peer: str
+
+    @property
+    def ratio_to_floor(self) -> float:
+        """How many times the least that is needed."""
+        return self.ours_s / self.floor_s
+
+    @property
+    def speedup_over_peer(self) -> float | None:
+        """How many times quicker than how it is usually done; None where there is no peer."""
+        return None if self.peer_s is None else self.peer_s / self.ours_s
+
+    def figures(self) -> dict[str, Any]:
+        """Return everything, rounded to what a measure is worth."""
+        speedup = self.speedup_over_peer
+        return {
+            **asdict(self),
+            "ours_s": _round(self.ours_s),
+            "floor_s": _round(self.floor_s),
+            "peer_s": None if self.peer_s is None else _round(self.peer_s),
+            "ratio_to_floor": round(self.ratio_to_floor, 2),
+            "speedup_over_peer": None if speedup is None else round(speedup, 2),
+            "peak_mb": round(self.peak_mb, 1),
+        }
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something to time, and what must be done before each time, untimed."""
+
+    run: Callable[[], object]
+    before: Callable[[], object] = lambda: None
+
+
+def in_turn(contenders: Mapping[str, Contender], *, rounds: int = 5) -> dict[str, list[float]]:
+    """Return the seconds of each contender in each round: A B C, A B C, and so on."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            contender.before()
+            gc.collect()
+            start = time.perf_counter()
+            contender.run()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def medians_in_turn(contenders: Mapping[str, Contender], *, rounds: int = 5) -> dict[str, float]:
+    """Return the median seconds of each contender."""
+    return {name: statistics.median(times) for name, times in in_turn(contenders, rounds=rounds).items()}
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    """Return the time that `share` of the times do not exceed."""
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
+
+
+def peak_of_command(*arguments: str) -> float:
+    """Run `manage.py` with the arguments on the scratch database, in a process of its own; return its peak in MB.
+
+    Raises `CalledProcessError` where the command fails.
+    """
+    return peak_of_code(
+        f"from django.core.management import call_command\ncall_command(*{arguments!r}, stdout=open(os.devnull, 'w'))"
+    )
+
+
+def peak_of_code(code: str) -> float:
+    """Run Python code, Django set up on the scratch database, in a process of its own; return its peak in MB."""
+    environment = os.environ | {
+        "DATABASE_URL": url(),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+    }
+    program = f"import os, django\ndjango.setup()\n{code}\nfrom bench.measure import own_peak\nprint(own_peak())"
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def own_peak() -> float:
+    """Return in MB the most memory that this process has held.
+
+    Not `getrusage`, where the kernel tells it: a child's `ru_maxrss` begins with its parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) / 1024
+    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def _round(seconds: float) -> float:
+    return float(f"{seconds:.4g}")
