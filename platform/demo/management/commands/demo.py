@@ -1,0 +1,104 @@
+"""`manage.py demo`: tell the whole thread on invented data, then serve the site."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from demo import database, processes
+from demo.people import PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from demo.story import Story, failed_messages
+
+if TYPE_CHECKING:
+    import argparse
+
+#: Set for the run whose ports and data folder are the demonstration's.
+_PREPARED = "PEPS_DEMO"
+_ENDED_BADLY = (database.NotOurs, processes.DidNotStart)
+
+
+class Command(BaseCommand):
+    help = "Raconte tout le parcours sur des données inventées, puis sert le site (Ctrl-C pour arrêter)."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Say whether and where the site is served."""
+        parser.add_argument("--no-serve", action="store_true", help="s'arrêter une fois le parcours raconté")
+        parser.add_argument("--port", type=int, default=8000, help="le port du site (8000)")
+
+    def handle(self, *args: Any, no_serve: bool, port: int, **options: Any) -> None:
+        """Tell, then serve. Ends with an error as soon as a step does not come out as it must."""
+        if os.environ.get(_PREPARED) != "1":
+            self._begin_again(port)
+        if not no_serve and processes.is_taken(port):
+            raise CommandError(f"Le port {port} est pris : arrêtez ce qui l'occupe, ou choisissez --port.")
+        try:
+            with contextlib.ExitStack() as running:
+                self._prepare(running)
+                Story(self.say).tell()
+                if not no_serve:
+                    self._serve(running, port)
+        except _ENDED_BADLY as failure:
+            raise CommandError(str(failure)) from failure
+        except Exception:
+            for line in failed_messages():
+                self.stderr.write(line)
+            raise
+
+    def say(self, line: str) -> None:
+        """Print a line at once, also where the output is a file."""
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _begin_again(self, port: int) -> None:
+        """Start over with the demonstration's own data folder and ports: settings read them once."""
+        environment = {
+            "PEPS_DATA": str(settings.ROOT / ".data" / "demo"),
+            "PUBLIC_PORT": str(port),
+            "SMTP_HOST": processes.HOST,
+            "SMTP_PORT": str(processes.free_port()),
+        }
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment | {_PREPARED: "1"})  # noqa: S606 - this very command
+
+    def _prepare(self, running: contextlib.ExitStack) -> None:
+        """Empty the database and the mailbox, and start the mail server and the worker."""
+        self.say("La base et la boîte aux lettres de la démonstration sont vidées.")
+        database.empty()
+        shutil.rmtree(settings.DATA / "mail", ignore_errors=True)
+        port = int(os.environ["SMTP_PORT"])
+        running.enter_context(
+            processes.running("smtp_sink", processes.manage("smtp_sink", "--port", str(port)), port=port)
+        )
+        running.enter_context(processes.running("worker", processes.manage("worker")))
+        self.say(f"Serveur SMTP : {processes.HOST}:{port}. Travailleur : démarré.")
+
+    def _serve(self, running: contextlib.ExitStack, port: int) -> None:
+        running.enter_context(processes.running("web", processes.web(port), port=port))
+        portal = f"http://{settings.BASE_DOMAIN}:{port}/"
+        teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
+        self.say(
+            f"\nLe portail               {portal}\n"
+            f"  cheffe d'établissement : {PRINCIPAL.username}\n"
+            f"  enseignants :            {teachers}\n"
+            f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
+            "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
+            f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
+            "  gestionnaire : gilles\n"
+            f"L'exploitant             {portal}admin/   exploitant\n"
+            f"Mot de passe de tous     {PASSWORD}\n"
+            f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
+            "Ctrl-C pour arrêter."
+        )
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()

@@ -1,0 +1,81 @@
+"""The processes of the demonstration: a mail server, a worker, a web server, each a real one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+_PATIENCE = 30.0
+
+
+class DidNotStart(Exception):
+    """A process ended, or opened no port in time; the message says where its words are."""
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_taken(port: int) -> bool:
+    """Whether somebody listens at the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+@contextlib.contextmanager
+def running(name: str, command: Sequence[str], *, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process until the block ends, its words going to a file. Raises `DidNotStart`."""
+    log: Path = settings.DATA / f"{name}.log"
+    roots = os.pathsep.join((str(settings.ROOT), str(settings.ROOT / "platform")))
+    with log.open("wb") as words:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            command, cwd=settings.ROOT, env=os.environ | {"PYTHONPATH": roots}, stdout=words, stderr=words
+        )
+    try:
+        if port is not None:
+            _wait_for_port(process, name, port, log)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def manage(*arguments: str) -> list[str]:
+    """Return the command line of one of our management commands."""
+    return [sys.executable, str(settings.ROOT / "manage.py"), *arguments]
+
+
+def web(port: int) -> list[str]:
+    """Return the command line of the web server."""
+    return [
+        sys.executable, "-m", "gunicorn", "config.wsgi",
+        "--bind", f"{HOST}:{port}", "--workers", "2", "--threads", "4",
+    ]  # fmt: skip
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], name: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not is_taken(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise DidNotStart(f"« {name} » n'a pas démarré : voir {log}.\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.05)

@@ -1,0 +1,295 @@
+"""The whole thread, from a collectivity's spreadsheet to seats for teachers, by the operations that the pages call.
+
+Each step says what it did, with figures, and raises `StepFailed` where the figures are not those that must come out.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from accounts.models import User
+from collectivities import operations as offices
+from collectivities.models import Role
+from demo import directory, people, workbook
+from demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from imports import operations as imports
+from imports import queries as import_queries
+from imports.enums import ImportState, Verdict
+from imports.models import Import
+from licensing.orders.operations import grant
+from licensing.pools import operations as pools
+from licensing.pools.models import Allocation
+from licensing.pools.queries import positions
+from licensing.subscriptions import operations as subscriptions
+from mailing.mailbox import latest
+from mailing.models import Message, MessageState
+from pages.invariants import check_all
+from schools.directory.operations import synchronise
+from schools.models import School
+from tenants.models import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from licensing.pools.models import Pool
+    from licensing.subscriptions.models import Subscription
+    from tenants.models import Collectivity
+
+KEY = re.compile(r"\b[A-Z0-9]{2,10}(?:-[0-9A-Z]{4}){3}\b")
+INVITATION = re.compile(r"/invitation/([^/\s]+)/")
+NIMES = {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "slug": "nimes", "key_prefix": "NIMES"}
+GARD = {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "slug": "gard",
+        "key_prefix": "GARD"}  # fmt: skip
+#: Who works in the office of Nîmes beside its manager, and in which roles.
+STAFF = {
+    "acheteuse": ("Hélène", "Faure", [Role.BUYER]),
+    "referent": ("Karim", "Haddad", [Role.DATA_OFFICER]),
+    "lectrice": ("Inès", "Garcia", [Role.VIEWER]),
+}
+LICENCES = {"nimes": 400, "gard": 250}
+_PATIENCE = 60.0
+
+
+class StepFailed(Exception):
+    """A step did not come out as it must."""
+
+
+@dataclass
+class Story:
+    """One telling. `say` prints a line."""
+
+    say: Callable[[str], None]
+    offices: dict[str, Collectivity] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        """Go through the steps, in order."""
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("L'annuaire des établissements", self.sync_directory),
+            ("Deux collectivités ouvrent leur bureau", self.open_offices),
+            ("Des lots de licences leur sont ouverts", self.open_pools),
+            ("Nîmes dépose son tableau, le vérifie, l'applique", self.import_spreadsheet),
+            ("Les e-mails partent, par un travailleur et un serveur SMTP", self.deliver),
+            ("À l'école : la cheffe d'établissement et ses enseignants", self.equip_a_school),
+            ("Où est chaque licence", self.add_up),
+        )
+        for number, (title, step) in enumerate(steps, start=1):
+            started = time.monotonic()
+            self.say(f"\n{number}. {title}")
+            step()
+            self.say(f"   ({time.monotonic() - started:.1f} s)")
+
+    def sync_directory(self) -> None:
+        path = settings.DATA / "annuaire.csv"
+        written = directory.write(path)
+        for _ in range(2):
+            report = synchronise(path=path, full=True, accept_closures=False, by=None, at=timezone.now())
+        counts = report.counts()
+        self._expect(School.objects.count() == written, "toutes les lignes sont devenues des établissements")
+        self._expect(counts["unchanged"] == written, "une seconde lecture ne change rien")
+        self.say(f"   {written} établissements inventés, dans {len(directory.DEPARTEMENTS)} départements.")
+        self.say(f"   Relu une seconde fois : {counts['added']} ajouté, {counts['changed']} modifié.")
+
+    def open_offices(self) -> None:
+        self._operator()
+        for facts, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
+            email = f"{username}@{facts['slug']}-demo.example"
+            office = offices.open_office(**facts, manager_email=email, by=None, at=timezone.now())
+            self.offices[office.slug] = office
+            self._join(office, email, username, first_name, "Delmas")
+            self.say(f"   {office.name} : {office.slug}.{settings.BASE_DOMAIN}, gestionnaire « {username} ».")
+        nimes = self.offices["nimes"]
+        for username, (first_name, last_name, roles) in STAFF.items():
+            email = f"{username}@nimes-demo.example"
+            with tenant_context(nimes):
+                offices.invite(email=email, roles=roles, by=None, at=timezone.now())
+            self._join(nimes, email, username, first_name, last_name)
+        self.say(f"   Invités à Nîmes, par e-mail : {', '.join(STAFF)}.")
+        self._fill_remit(nimes, commune="Nîmes")
+        self._fill_remit(self.offices["gard"], commune="Alès")
+
+    def open_pools(self) -> None:
+        for slug, licences in LICENCES.items():
+            office = self.offices[slug]
+            self.pools[slug] = grant(
+                collectivity=office,
+                licences=licences,
+                reason="Démonstration : dotation de l'année",
+                by=User.objects.get(username=OPERATOR.username),
+                at=timezone.now(),
+            )
+            self.say(f"   {office.name} : {licences} licences, avec leur ligne de commande et son motif.")
+
+    def import_spreadsheet(self) -> None:
+        path = settings.DATA / "dotation-nimes.xlsx"
+        workbook.write(path)
+        manager = User.objects.get(username="nora")
+        with tenant_context(self.offices["nimes"]):
+            table = imports.upload(
+                pool_id=self.pools["nimes"].pk,
+                filename=path.name,
+                content=path.read_bytes(),
+                units_for_all=None,
+                by=manager,
+                at=timezone.now(),
+            )
+            self._wait(lambda: self._state(table) == ImportState.CHECKED, "le tableau est lu et vérifié")
+            counts = import_queries.counts_of([table.pk])[table.pk]
+            self.say(
+                f"   {path.name} : {sum(counts.values())} lignes d'écoles ; {counts.get(Verdict.NEW, 0)} à donner, "
+                f"{counts.get(Verdict.ERROR, 0)} à corriger, {counts.get(Verdict.IGNORED, 0)} ignorées."
+            )
+            self._expect(not Allocation.objects.exists(), "rien n'est attribué avant l'accord du gestionnaire")
+            table.refresh_from_db()
+            imports.confirm(
+                import_id=table.pk, digest=import_queries.digest(table), send_on=None, by=manager, at=timezone.now()
+            )
+            self._wait(lambda: self._state(table) == ImportState.APPLIED, "le tableau est appliqué")
+            given = Allocation.objects.count()
+        self._expect(given > 0, "des écoles ont reçu des licences")
+        self.say(f"   Appliqué : {given} écoles ont chacune une clé.")
+
+    def deliver(self) -> None:
+        with tenant_context(self.offices["gard"]):
+            for school in School.objects.filter(commune="Alès", has_elementary=True).order_by("uai")[:5]:
+                pools.allocate(
+                    pool_id=self.pools["gard"].pk,
+                    uai=school.uai,
+                    units=4,
+                    recipient=school.email,
+                    by=User.objects.get(username="gilles"),
+                    at=timezone.now(),
+                )
+        self.say("   Le Gard attribue à 5 écoles, une à une, par le formulaire.")
+        for office in self.offices.values():
+            with tenant_context(office):
+                self._wait(
+                    lambda: not Message.objects.exclude(state=MessageState.SENT).exists(),
+                    "tous les e-mails sont partis",
+                )
+                sent = Message.objects.filter(state=MessageState.SENT).count()
+            self.say(f"   {office.name} : {sent} e-mails acceptés par le serveur SMTP.")
+
+    def equip_a_school(self) -> None:
+        uai = workbook.fit_schools()[0]["Identifiant_de_l_etablissement"]
+        school = School.objects.get(pk=uai)
+        principal = people.sign_up(PRINCIPAL, {"uai": uai}, self._letter_to)
+        teachers = [people.sign_up(teacher, {"uai": uai}, self._letter_to) for teacher in TEACHERS]
+        typed = {
+            "not_listed": "on",
+            "school_name": school.name.upper(),
+            "address": school.address,
+            "postal_code": school.postal_code,
+            "city": school.commune,
+            "country": "France",
+        }
+        by_hand = people.sign_up(TEACHER_BY_HAND, typed, self._letter_to)
+        self.say(f"   Inscrits par les pages du portail : {principal}, {teachers[0]}, {teachers[1]}, {by_hand}.")
+        code = self._key_in_mail(school.email)
+        subscription = subscriptions.redeem(code=code, by=principal, at=timezone.now())
+        self._counter(subscription, 0, f"{principal} active la clé reçue à {school.email}")
+        self._expect(
+            principal.affiliations.filter(school_id=uai, verified_at__isnull=False).exists(),
+            "la clé reçue à l'adresse officielle vérifie la cheffe d'établissement",
+        )
+        subscriptions.assign(subscription_id=subscription.pk, teacher=teachers[0], by=principal, at=timezone.now())
+        self._counter(subscription, 1, f"{principal} attribue une clé à {teachers[0]}, en un clic")
+        subscriptions.claim(code=code.lower().replace("-", " "), by=by_hand, at=timezone.now())
+        self._counter(subscription, 2, f"{by_hand}, qui a écrit son école à la main, saisit la même clé en minuscules")
+
+    def add_up(self) -> None:
+        for office in self.offices.values():
+            with tenant_context(office):
+                for place in positions():
+                    self._expect(place.adds_up, f"le compte du lot « {place.name} » tombe juste")
+                    self.say(
+                        f"   {office.name} : {place.bought} achetées = {place.free} libres + {place.issued} envoyées "
+                        f"+ {place.redeemed_free} activées et libres + {place.held} attribuées à un enseignant."
+                    )
+        findings = check_all()
+        broken = [finding.rule for finding in findings if finding.broken]
+        self._expect(not broken, f"les règles tiennent ({'; '.join(broken)})")
+        self.say(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
+
+    def _operator(self) -> None:
+        user = User.objects.create_superuser(
+            username=OPERATOR.username, email=OPERATOR.email, password=PASSWORD,
+            first_name=OPERATOR.first_name, last_name=OPERATOR.last_name,
+        )  # fmt: skip
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+
+    def _join(self, office: Collectivity, email: str, username: str, first_name: str, last_name: str) -> None:
+        """Follow the link of the invitation, as it was received, and create the account."""
+        token = INVITATION.search(self._letter_to(email))
+        if token is None:
+            raise StepFailed(f"L'invitation reçue par {email} ne contient pas de lien.")
+        with tenant_context(office):
+            offices.join_with_new_account(
+                token=token[1],
+                username=username,
+                first_name=first_name,
+                last_name=last_name,
+                password=PASSWORD,
+                at=timezone.now(),
+            )
+
+    def _fill_remit(self, office: Collectivity, *, commune: str) -> None:
+        uais = list(School.objects.filter(commune=commune, type="Ecole").values_list("uai", flat=True))
+        with tenant_context(office):
+            offices.add_to_remit(uais=uais, by=None, at=timezone.now())
+        self.say(f"   {office.name} : {len(uais)} écoles dans le périmètre.")
+
+    def _letter_to(self, email: str) -> str:
+        """Wait for the letter to an address, and return its text."""
+        folder = settings.DATA / "mail"
+        self._wait(lambda: bool(latest(folder, limit=1, recipient=email)), f"un e-mail arrive à {email}")
+        return latest(folder, limit=1, recipient=email)[0].text
+
+    def _key_in_mail(self, email: str) -> str:
+        key = KEY.search(self._letter_to(email))
+        if key is None:
+            raise StepFailed(f"L'e-mail reçu par {email} ne contient pas de clé.")
+        return key[0]
+
+    def _counter(self, subscription: Subscription, held: int, what: str) -> None:
+        """Say the counter, and check that it is the one expected."""
+        subscription.refresh_from_db()
+        found = subscription.seats.held().count()
+        self._expect(
+            (found, subscription.size) == (held, workbook.STORY_UNITS),
+            f"le compteur indique {held}/{workbook.STORY_UNITS} et non {found}/{subscription.size}",
+        )
+        self.say(f"   {what} : {found}/{subscription.size}.")
+
+    def _state(self, table: Import) -> str:
+        state = Import.objects.values_list("state", flat=True).get(pk=table.pk)
+        if state == ImportState.REJECTED:
+            raise StepFailed(Import.objects.get(pk=table.pk).refusal)
+        return str(state)
+
+    def _expect(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+        if not holds:
+            raise StepFailed(f"Attendu : {what}.")
+
+    def _wait(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until the worker has done it. Raises `StepFailed` when it takes too long."""
+        deadline = time.monotonic() + _PATIENCE
+        while not holds():
+            if time.monotonic() > deadline:
+                raise StepFailed(f"Attendu en vain : {what}.")
+            time.sleep(0.05)
+
+
+def failed_messages() -> list[str]:
+    """Return what became of the portal's own messages that did not leave, for whoever looks into a failure."""
+    with schema_context("public"):
+        unsent = Message.objects.exclude(state=MessageState.SENT).exclude(state=MessageState.CANCELLED)
+        return [f"{message.recipient} : {message.get_state_display()} {message.reason}" for message in unsent[:10]]

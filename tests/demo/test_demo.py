@@ -1,0 +1,18 @@
+"""The demonstration empties its database, and so must be sure whose it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from demo import database
+
+
+def test_a_database_that_is_not_the_demonstration_s_is_refused(db, settings, tmp_path):
+    settings.DATA = tmp_path / ".data"
+    with pytest.raises(database.NotOurs, match="make demo"):
+        database.check_ours()
+
+
+def test_its_own_data_folder_is_accepted(db, settings, tmp_path):
+    settings.DATA = tmp_path / "demo"
+    database.check_ours()
