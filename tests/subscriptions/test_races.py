@@ -157,6 +157,26 @@ def test_a_teacher_who_retypes_the_key_while_it_is_withdrawn_does_not_keep_it(co
     assert holders(subscription) == []
 
 
+def test_a_withdrawal_between_the_two_looks_of_a_claim_is_seen(committing, committed_jaures, monkeypatch):
+    """Whichever look comes second must be the one that a withdrawal changes: held first, withdrawn second."""
+    code, subscription = committed_jaures.subscription(units=4)
+    teacher = TeacherFactory()
+    seat = operations.claim(code=code, by=teacher, at=TERM)
+    looked = operations._was_withdrawn  # noqa: SLF001 - what happens between the two looks is the test
+
+    def withdraw_just_after(*asked):
+        said = looked(*asked)
+        release = functools.partial(operations.release, seat_id=seat.pk, by=committed_jaures.principal, at=LATER)
+        at_once(committing.schema_name, [release], refusals=())
+        return said
+
+    monkeypatch.setattr(operations, "_was_withdrawn", withdraw_just_after)
+    with pytest.raises(Refused):
+        operations.claim(code=code, by=teacher, at=LATER)
+    assert holders(subscription) in ([], [teacher.pk])
+    assert SeatEvent.objects.filter(kind="claimed").count() == 1
+
+
 def test_a_key_grows_while_teachers_take_its_seats(committing, committed_jaures):
     code, subscription = committed_jaures.subscription(units=2)
 
