@@ -34,6 +34,15 @@ PORTAL = ACCOUNTS | {
     "legal": "public",
     "accessibility": "public",
     "school_search": "public",
+    "school_choices": "public",
+    "my_account": "signed in",
+    "my_account_key": "signed in",
+    "my_account_assign": "signed in",
+    "my_account_release": "signed in",
+    "my_account_person": "signed in",
+    "my_account_school": "signed in",
+    "my_account_join": "signed in",
+    "my_account_leave": "signed in",
 }
 
 ANY_MEMBER = "office: any member"

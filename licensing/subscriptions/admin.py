@@ -1,0 +1,137 @@
+"""The operator finds keys here, across all collectivities: by what was typed, by UAI, by e-mail address.
+
+A code is never on the screen unless asked for, one key at a time; asking is written in the log, and the key then
+proves nothing any more about whoever redeems it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+
+from licensing.subscriptions import keys, operations, queries
+from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, Source, Subscription
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+
+class ReadOnly(ModelAdmin):
+    """Looked at, never written: operations do that."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnly):
+    """Where keys come from."""
+
+    list_display = ("__str__", "collectivity", "last_day", "suspended_at")
+    list_filter = ("last_day", ("suspended_at", admin.EmptyFieldListFilter))
+    list_select_related = ("collectivity", "product")
+
+
+@admin.register(ActivationKey)
+class ActivationKeyAdmin(ReadOnly):
+    """Keys. The search takes a whole key as people paste it, a UAI, or the address of whoever redeemed it."""
+
+    list_display = ("__str__", "school", "units", "giver", "issued_at", "redeemed_at", "redeemed_by", "revoked_at")
+    list_filter = (("redeemed_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
+    list_select_related = ("school", "source__collectivity", "redeemed_by")
+    search_fields = (
+        "school__uai__istartswith",
+        "redeemed_by__email__istartswith",
+        "redeemed_by__username__istartswith",
+    )
+    search_help_text = "Une clé entière, un UAI, l'identifiant ou l'adresse de qui l'a activée"
+    exclude = ("sealed_code", "sealed_under")
+    ordering = ("-pk",)
+    actions = ("reveal",)
+
+    @admin.display(description="provenance")
+    def giver(self, key: ActivationKey) -> str:
+        """Return who gave it."""
+        return str(key.source.collectivity or "boutique")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ActivationKey], search_term: str
+    ) -> tuple[QuerySet[ActivationKey], bool]:
+        """Read the search as a key first: pasted as it was typed by whoever asks for help."""
+        try:
+            found = queries.find_key(search_term)
+        except keys.Typo:
+            found = None
+        if found is not None:
+            return queryset.filter(pk=found.pk), False
+        results: tuple[QuerySet[ActivationKey], bool] = super().get_search_results(request, queryset, search_term)
+        return results
+
+    @admin.action(description="Afficher le code d'une clé…", permissions=["view"])
+    def reveal(self, request: HttpRequest, chosen: QuerySet[ActivationKey]) -> HttpResponse | None:
+        """Ask first, saying what it costs; then show the code of one key, once."""
+        if chosen.count() != 1:
+            self.message_user(request, "Choisissez une seule clé.", messages.WARNING)
+            return None
+        key = chosen.get()
+        content = {**self.admin_site.each_context(request), "title": str(key), "opts": self.opts, "key": key}
+        if "confirmed" in request.POST:
+            with transaction.atomic():
+                key = operations.expose(key_id=key.pk, at=timezone.now())
+                self.log_change(request, key, "Code affiché à l'exploitant.")
+            content["code"] = queries.key_display(key)
+        return TemplateResponse(request, "subscriptions/admin_reveal.html", content)
+
+
+class SeatInline(TabularInline):
+    """The units of a subscription."""
+
+    model = Seat
+    fields = ("number", "holder", "held_since", "mode")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    ordering = ("number",)
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: seats come with a redeemed key."""
+        return False
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnly):
+    """What redeemed keys opened."""
+
+    list_display = ("__str__", "school", "principal", "size", "opened_at")
+    list_select_related = ("school", "principal")
+    search_fields = ("school__uai__istartswith", "principal__email__istartswith", "principal__username__istartswith")
+    ordering = ("-pk",)
+    inlines = (SeatInline,)
+
+
+@admin.register(SeatEvent)
+class SeatEventAdmin(ReadOnly):
+    """What happened to units: given, typed, withdrawn."""
+
+    list_display = ("at", "kind", "teacher", "by", "seat")
+    list_filter = ("kind",)
+    list_select_related = ("teacher", "by", "seat__subscription")
+    search_fields = ("teacher__email__istartswith", "teacher__username__istartswith")
+    ordering = ("-at", "-pk")

@@ -1,0 +1,99 @@
+"""The operator reads the directory and who belongs to which school here, and verifies principals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from accounts.models import Profile
+from schools import affiliations
+from schools.models import Affiliation, School, Verification
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+
+class ReadOnly(ModelAdmin):
+    """Looked at, never written: an operation or the directory's synchronisation does that."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+
+@admin.register(School)
+class SchoolAdmin(ReadOnly):
+    """The directory, as its last synchronisation left it."""
+
+    list_display = ("uai", "name", "commune", "postal_code", "state", "email", "changed_at")
+    list_filter = ("state", "sector")
+    search_fields = ("uai__istartswith", "search_text__contains", "email__iexact")
+    ordering = ("uai",)
+    exclude = ("search_text",)
+
+
+@admin.register(Affiliation)
+class AffiliationAdmin(ReadOnly):
+    """Who belongs to which school. « À vérifier » lists the principals who wait."""
+
+    list_display = ("user", "profile", "place", "since", "verified_at", "verified_by")
+    list_filter = (("verified_at", admin.EmptyFieldListFilter), "user__profile", "verified_by")
+    search_fields = (
+        "school__uai__istartswith",
+        "user__username__istartswith",
+        "user__email__istartswith",
+        "user__last_name__istartswith",
+    )
+    list_select_related = ("user", "school")
+    ordering = ("-since", "-pk")
+    actions = ("verify",)
+
+    @admin.display(description="profil", ordering="user__profile")
+    def profile(self, affiliation: Affiliation) -> str:
+        """Return the person's profile."""
+        return affiliation.user.get_profile_display()
+
+    @admin.display(description="établissement")
+    def place(self, affiliation: Affiliation) -> str:
+        """Return the school, and whether it was typed by hand."""
+        return str(affiliation.school) if affiliation.school else f"{affiliation.name} (saisi à la main)"
+
+    @admin.action(description="Vérifier la direction de l'établissement…", permissions=["view"])
+    def verify(self, request: HttpRequest, chosen: QuerySet[Affiliation]) -> HttpResponse | None:
+        """Ask first, saying what will be opened to whom; then verify, and write in the log who did."""
+        waiting = chosen.filter(
+            user__profile=Profile.PRINCIPAL, school__isnull=False, verified_at__isnull=True
+        ).select_related("user", "school")
+        if not waiting:
+            self.message_user(request, "Aucun chef d'établissement à vérifier dans ce choix.", messages.WARNING)
+            return None
+        if "confirmed" not in request.POST:
+            return TemplateResponse(request, "schools/admin_verify.html", self._question(request, waiting))
+        for affiliation in waiting:
+            if affiliations.verify(affiliation=affiliation, means=Verification.OPERATOR, at=timezone.now()):
+                self.log_change(request, affiliation, "Direction de l'établissement vérifiée par l'exploitant.")
+        self.message_user(request, f"Directions vérifiées : {len(waiting)}.", messages.SUCCESS)
+        return None
+
+    def _question(self, request: HttpRequest, waiting: QuerySet[Affiliation]) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "title": "Vérifier la direction d'un établissement",
+            "opts": self.opts,
+            "waiting": waiting,
+        }
