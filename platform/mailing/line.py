@@ -8,9 +8,9 @@ the message was handed over and before the answer (`Interrupted`; nobody knows).
 from __future__ import annotations
 
 import contextlib
-import email.policy
 import logging
 import smtplib
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Self
 
 from django.core.mail import mailers
@@ -21,8 +21,9 @@ from mailing import answers
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from django.core.mail import EmailMessage
     from django.core.mail.backends.base import BaseEmailBackend
+
+    from mailing.composing import Letter
 
 logger = logging.getLogger(__name__)
 
@@ -77,16 +78,16 @@ class Line:
         if isinstance(self._backend, smtp.EmailBackend):
             self._backend.connection = None
 
-    def send(self, message: EmailMessage) -> None:
+    def send(self, letter: Letter) -> None:
         """Hand one message over and wait for the answer.
 
         Raises `Refused`, `LineDown`, `Interrupted`, or `ValueError` for what can be no e-mail.
         """
         if isinstance(self._backend, smtp.EmailBackend):
-            self._send_by_smtp(self._backend, message)
+            self._send_by_smtp(self._backend, letter)
         else:
             self._open()
-            self._backend.send_messages([message])
+            self._backend.send_messages([letter])
         self.answered += 1
 
     def _open(self) -> None:
@@ -108,10 +109,10 @@ class Line:
         self._is_open = True
         self.answered = 0
 
-    def _send_by_smtp(self, backend: smtp.EmailBackend, message: EmailMessage) -> None:
-        sender = backend.prep_address(message.from_email)
-        [recipient] = [backend.prep_address(address) for address in message.recipients()]
-        content = message.message(policy=email.policy.SMTP).as_bytes()
+    def _send_by_smtp(self, backend: smtp.EmailBackend, letter: Letter) -> None:
+        parsed = letter.message()
+        content, recipient = parsed.as_bytes(), str(parsed["To"])
+        sender = parseaddr(letter.from_email)[1]
         self._open()
         connection = backend.connection
         assert connection is not None  # noqa: S101 - what `open` is for

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import email
+import email.policy
+
+import pytest
+from django.core.mail.backends.console import EmailBackend as Console
+from django.db import connection
+from django_tenants.utils import schema_context
+
+from mailing.composing import address, compose, message_id
+from mailing.kinds import Rendered
+from mailing.models import Message
+from tests.conftest import TERM
+
+MESSAGE = Message(pk=7, kind="note", recipient="ce.0300001a@ac-exemple.example", created_at=TERM)
+LONG = "Syndicat intercommunal à vocation scolaire « Vallée de l'Érieux », du Haut-Vivarais et de l'Eyrieux réunis"
+
+
+def sent(**fields):
+    content = compose(MESSAGE, Rendered(**{"subject": "Sujet", "text": "Texte.", **fields}), at=TERM)
+    data = content.message().as_bytes()
+    return data, email.message_from_bytes(data, policy=email.policy.default)
+
+
+def test_all_of_it_is_seven_bits_in_lines_that_travel():
+    data, _ = sent(subject=LONG, text="é" * 5000 + "\nFrom ici\n.\n", html="<p>" + "œ" * 5000 + "</p>", from_name=LONG)
+    assert data.isascii()
+    assert data.count(b"\n") == data.count(b"\r\n")
+    assert max(len(line) for line in data.split(b"\r\n")) <= 78
+
+
+def test_what_was_written_is_what_is_read():
+    text = "Bonjour,\n\nFrom ici : « œuvre » = 1\u00a0€.\n.\nFin  \n"
+    _, read = sent(subject=LONG, text=text, html="<p>œ = é</p>", from_name='Ville de "Nîmes", service')
+    assert read["Subject"] == LONG
+    assert read["From"].addresses[0].addr_spec == "ne-pas-repondre@peps.localhost"
+    assert read["From"].addresses[0].display_name == 'Ville de "Nîmes", service'
+    assert read.get_body(("plain",)).get_content().replace("\r\n", "\n") == text
+    assert read.get_body(("html",)).get_content() == "<p>œ = é</p>\r\n"
+    assert read.get_content_type() == "multipart/alternative"
+
+
+def test_a_text_alone_has_one_part():
+    _, read = sent()
+    assert read.get_content_type() == "text/plain"
+    assert read["MIME-Version"] == "1.0"
+    assert str(read["From"]) == "Pep's <ne-pas-repondre@peps.localhost>"
+    assert read["Reply-To"] is None
+    assert read["Date"] == "Tue, 24 Nov 2026 10:00:00 +0100"
+
+
+def test_the_message_id_stays_the_same_and_tells_schemas_apart():
+    with schema_context("c_nimes"):
+        first = message_id(MESSAGE)
+        assert message_id(MESSAGE) == first
+        assert first.startswith("<c_nimes.7.")
+    with schema_context("c_gard"):
+        assert message_id(MESSAGE) != first
+    assert connection.schema_name == "public"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "a", "a@", "@b.example", "a b@c.example", "a@b.example\nBcc: c@d.example", "é@b.fr"]
+)
+def test_what_is_no_address_is_refused(wrong):
+    with pytest.raises(ValueError, match="Not an address"):
+        address(wrong)
+
+
+def test_an_accented_domain_is_written_in_ascii():
+    assert address("mairie@nîmes.example") == "mairie@xn--nmes-0pa.example"
+
+
+def test_django_s_own_backends_write_it(capsys):
+    letter = compose(MESSAGE, Rendered(subject="Sujet", text="Texte."), at=TERM)
+    Console(alias="default").write_message(letter)
+    assert "Texte." in capsys.readouterr().out
