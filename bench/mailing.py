@@ -1,0 +1,171 @@
+"""Sending e-mails: 2,000 queued messages, through a real SMTP server in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import smtplib
+import subprocess
+import sys
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
+from django.test import override_settings
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
+from bench.registry import measure
+from bench.scratch import ROOT
+from jobs import worker
+from jobs.tasks import defer, task
+from mailing import kinds, operations
+from mailing.composing import compose
+from mailing.letters import letter
+from mailing.models import Message, MessageState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailing.kinds import Rendered
+
+#: An import of a département.
+COUNT = 2_000
+_SINK = """
+import time
+from mailing.sink import Sink
+with Sink(keep=False) as sink:
+    print(sink.port, flush=True)
+    time.sleep(3600)
+"""
+
+
+def render(message: Message) -> Rendered:
+    """Return a letter of an ordinary size, from its templates."""
+    return letter(
+        subject=f"Ville de Nîmes vous attribue 3 licences Pep's pour l'École n° {message.topic_id}",
+        paragraphs=["La Ville de Nîmes attribue trois licences à votre école, jusqu'au 31 août inclus."] * 8,
+        button="Activer mes trois licences",
+        address="https://peps.example/mon-compte/",
+        notes=["1 licence = 1 classe = 1 enseignant et 30 comptes élèves."],
+    )
+
+
+@task(name="bench.send_one", queue="bench")
+def send_one(*, number: int) -> None:
+    """Send one message as it is usually done: rendered and sent by a job of its own, over a connection of its own."""
+    rendered = render(Message.objects.get(pk=number))
+    recipient = f"ce.{number:07}a@ac-exemple.example"
+    email = EmailMultiAlternatives(rendered.subject, rendered.text, to=[recipient])
+    email.attach_alternative(rendered.html, "text/html")
+    email.send()
+
+
+def empty() -> None:
+    """Empty the outbox and the queue."""
+    Message.objects.all().delete()
+    ProcrastinateJob.objects.all()._raw_delete("default")  # noqa: SLF001 - the model is read-only on purpose
+
+
+def queue() -> None:
+    """Fill the outbox."""
+    empty()
+    operations.enqueue_many(
+        [
+            operations.Outgoing(kind="bench", recipient=f"ce.{number:07}a@ac-exemple.example", topic_id=number)
+            for number in range(COUNT)
+        ],
+        at=timezone.now(),
+    )
+
+
+def queue_a_job_each() -> None:
+    """Fill the outbox, and queue a job a message in the place of ours."""
+    queue()
+    ProcrastinateJob.objects.all()._raw_delete("default")  # noqa: SLF001
+    with transaction.atomic():
+        for number in Message.objects.order_by("pk").values_list("pk", flat=True):
+            defer("bench.send_one", schema="public", number=number)
+
+
+def work(name: str) -> None:
+    """Run one worker on the queue, one job at a time, until nothing is left in it."""
+    worker.run(concurrency=1, queues=[name], until_idle=True, give_up_after=10)
+
+
+def send_all() -> None:
+    """Send what is queued."""
+    kinds.register("bench", label="", render=render)
+    work("mail")
+    if Message.objects.exclude(state=MessageState.SENT).exists():
+        raise RuntimeError("Messages were left unsent.")
+
+
+def _prebuilt(port: int, contents: list[bytes]) -> None:
+    sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    with smtplib.SMTP("127.0.0.1", port) as line:
+        for number, content in enumerate(contents):
+            line.sendmail(sender, [f"ce.{number:07}a@ac-exemple.example"], content)
+
+
+def _hang_up() -> None:
+    """End the connections of the workers' threads, which would keep the database from being dropped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@contextlib.contextmanager
+def _sink() -> Iterator[int]:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+    }
+    process = subprocess.Popen(  # noqa: S603 - our own code
+        [sys.executable, "-c", _SINK], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield int(process.stdout.readline() if process.stdout else 0)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@measure("send_emails")
+def send_emails() -> Measure:
+    """2,000 messages from the outbox to the server's acceptance, each outcome committed."""
+    with _sink() as port:
+        options = {"host": "127.0.0.1", "port": port}
+        mailers = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
+        with override_settings(MAILERS=mailers):
+            queue()
+            contents = [
+                compose(message, render(message), at=timezone.now()).message().as_bytes()
+                for message in Message.objects.order_by("pk")
+            ]
+            times = medians_in_turn(
+                {
+                    "ours": Contender(send_all, before=queue),
+                    "floor": Contender(lambda: _prebuilt(port, contents), before=queue),
+                    "peer": Contender(lambda: work("bench"), before=queue_a_job_each),
+                },
+                rounds=3,
+            )
+        _hang_up()
+        queue()
+        os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port)}
+        peak = peak_of_code("from bench.mailing import send_all\nsend_all()")
+    return Measure(
+        name="send_emails",
+        ours_s=times["ours"],
+        floor_s=times["floor"],
+        peer_s=times["peer"],
+        peak_mb=peak,
+        floor="smtplib sending the same bytes, built beforehand, over one connection; nothing noted",
+        peer="a job a message on the same queue and worker, each opening its own connection by EmailMessage.send()",
+    )
