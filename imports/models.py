@@ -137,6 +137,13 @@ class ImportRow(models.Model):
         return f"ligne {self.number}"
 
     @property
+    def typed(self) -> dict[str, str]:
+        """What stands in the fields of the row's correction: what was corrected, else what the file says."""
+        found = {"uai": "", "email": "", "units": ""} | self.cells | self.edits
+        # One number for all, where there is one, stands in the place of the file's.
+        return found | ({"units": str(self.units)} if self.units else {})
+
+    @property
     def units_added(self) -> int:
         """Licences the row takes from the lot."""
         return max((self.units or 0) - self.units_before, 0)

@@ -168,11 +168,7 @@ def amend(
         raise UnknownRow(f"La ligne {number} n'est pas dans ce tableau.")
     before = row.uai
     if edits:
-        known = {Meaning(meaning).value: text.strip() for meaning, text in edits.items()}
-        row.edits = {**row.edits, **{m: text for m, text in known.items() if text != row.cells.get(m, "")}}
-        for meaning, text in known.items():
-            if text == row.cells.get(meaning, ""):
-                row.edits.pop(meaning, None)
+        row.edits = _corrected(row, edits, units_for_all=table.units_for_all)
     if set_aside is not None:
         row.set_aside = set_aside
         row.passed_over = row.passed_over if set_aside else ""
@@ -187,6 +183,13 @@ def amend(
         row.ticked = ticked
         row.save(update_fields=["ticked"])
     return row
+
+
+def _corrected(row: ImportRow, edits: Mapping[str, str], *, units_for_all: int | None) -> dict[str, str]:
+    """Return what differs from what the row says without any correction."""
+    said = row.cells | ({Meaning.UNITS.value: str(units_for_all)} if units_for_all is not None else {})
+    wanted = row.edits | {Meaning(meaning).value: text.strip() for meaning, text in edits.items()}
+    return {meaning: text for meaning, text in wanted.items() if text != said.get(meaning, "")}
 
 
 @transaction.atomic

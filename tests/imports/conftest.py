@@ -13,7 +13,7 @@ from tests.imports.files import csv
 
 
 @pytest.fixture
-def member(db):
+def member(nimes):
     """Makes a member of the collectivity that is entered: `member(Role.MANAGER)`, and returns the user."""
     return lambda *roles: MemberFactory(roles=list(roles or [Role.MANAGER])).user
 
