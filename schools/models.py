@@ -177,6 +177,10 @@ class Affiliation(models.Model):
 
     class Meta:
         verbose_name = "rattachement"
+        indexes: ClassVar = [
+            # Those typed by hand, which are proposed to the schools of the place.
+            models.Index(name="affiliation_typed", fields=["postal_code"], condition=Q(school__isnull=True)),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(name="affiliation_once_a_school", fields=["user", "school"]),
             models.CheckConstraint(
