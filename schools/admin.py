@@ -11,7 +11,8 @@ from unfold.admin import ModelAdmin
 
 from accounts.models import Profile
 from schools import affiliations
-from schools.models import Affiliation, School, Verification
+from schools.models import Affiliation, DirectorySync, School, Verification
+from schools.queries import search
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -42,9 +43,30 @@ class SchoolAdmin(ReadOnly):
 
     list_display = ("uai", "name", "commune", "postal_code", "state", "email", "changed_at")
     list_filter = ("state", "sector")
-    search_fields = ("uai__istartswith", "search_text__contains", "email__iexact")
+    search_fields = ("name",)  # opens the search field, which `get_search_results` answers
+    search_help_text = "Nom, commune, code postal, UAI, ou adresse e-mail entière"
     ordering = ("uai",)
-    exclude = ("search_text",)
+    exclude = ("search_text", "name_folded", "commune_folded")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[School], search_term: str
+    ) -> tuple[QuerySet[School], bool]:
+        """Search as everywhere else; by the official address where an address was typed."""
+        if "@" in search_term:
+            return queryset.filter(email__iexact=search_term.strip()), False
+        return (search(search_term, among=queryset) if search_term.strip() else queryset), False
+
+
+@admin.register(DirectorySync)
+class DirectorySyncAdmin(ReadOnly):
+    """When the directory was last synchronised, from which file, and what that changed."""
+
+    list_display = (
+        "at", "file_name", "full", "rows", "added", "changed", "closed", "reopened", "unchanged", "refused", "by"
+    )  # fmt: skip
+    list_filter = ("full",)
+    list_select_related = ("by",)
+    ordering = ("-at", "-pk")
 
 
 @admin.register(Affiliation)
