@@ -139,7 +139,7 @@ class ImportRow(models.Model):
     @property
     def typed(self) -> dict[str, str]:
         """What stands in the fields of the row's correction: what was corrected, else what the file says."""
-        found = {"uai": "", "email": "", "units": ""} | self.cells | self.edits
+        found: dict[str, str] = {"uai": "", "email": "", "units": ""} | self.cells | self.edits
         # One number for all, where there is one, stands in the place of the file's.
         return found | ({"units": str(self.units)} if self.units else {})
 
