@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Site
 
 #: Pages that answer something other than a page: a redirection, data.
-NO_PAGE = {"admin", "api", "school_search"}
+NO_PAGE = {"admin", "api", "school_search", "school_choices"}
 SIGNING_OUT = "/deconnexion/"
 PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
 

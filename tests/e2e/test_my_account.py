@@ -1,0 +1,106 @@
+"""« Mon compte » in a real browser: the key that forgives, the link that carries it, the page without scripts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from licensing.subscriptions import keys, operations
+from tests.conftest import TERM, HostClient
+from tests.e2e.looks import faults
+from tests.factories.accounts import TeacherFactory
+from tests.subscriptions.conftest import School
+
+PASSWORD = "trois-petits-chats-2026"
+
+
+@pytest.fixture
+def jaures(committing):
+    return School()
+
+
+def session(site, user):
+    client = HostClient("peps.localhost")
+    client.force_login(user)
+    stored = client.session
+    stored["opened_at"] = f"{client.host}:{site.port}"
+    stored.save()
+    return client.session.session_key
+
+
+def shown(code):
+    return keys.display("NIMES", code)
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_nothing_is_wrong_with_a_full_page(jaures, site, width):
+    code, subscription = jaures.subscription(units=5)
+    _, _ = jaures.subscription()
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
+    jaures.teacher()
+    visit = site.person(width=width, session=session(site, jaures.principal))
+    for path in ("/mon-compte/", f"/mon-compte/retirer/{seat.pk}/"):
+        visit.open(path)
+        assert faults(visit) == []
+    teacher = site.person(width=width, session=session(site, seat.holder))
+    teacher.open("/mon-compte/")
+    assert faults(teacher) == []
+
+
+def test_a_typo_is_said_at_once_and_a_right_key_is_grouped(jaures, site):
+    code, _ = jaures.key()
+    page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
+    field = page.get_by_label("Clé d’activation", exact=True)
+    wrong = code[:-1] + next(symbol for symbol in keys.ALPHABET if symbol != code[-1])
+    field.press_sequentially(f"nimes {wrong}".lower())
+    expect(page.locator("[data-key-typo]")).to_contain_text("faute de frappe")
+    field.press("Backspace")
+    field.press_sequentially(code[-1].lower())
+    expect(page.locator("[data-key-typo]")).to_be_hidden()
+    expect(field).to_have_value(shown(code))
+    page.get_by_role("button", name="Activer la clé").click()
+    expect(page.locator("#licences")).to_contain_text("0/3")
+    expect(page.get_by_role("button", name=re.compile("^Copier"))).to_be_visible()
+
+
+def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures, site):
+    jaures.subscription()
+    teacher = jaures.teacher()
+    page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
+    page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
+    expect(page.locator("#licences")).to_contain_text("1/3")
+    assert teacher.seats.count() == 1
+
+
+def test_the_key_of_a_link_waits_through_signing_in_and_never_stands_in_an_address(jaures, site):
+    code, _ = jaures.key()
+    jaures.principal.set_password(PASSWORD)
+    jaures.principal.save()
+    jaures.principal.emailaddress_set.create(email=jaures.principal.email, verified=True, primary=True)
+    visit = site.person()
+    asked = []
+    visit.page.on("request", lambda request: asked.append(request.url + str(request.headers.get("referer"))))
+    page = visit.open(f"/mon-compte/#cle={shown(code)}")
+    main = page.locator("main")
+    main.get_by_label("Identifiant").fill(jaures.principal.username)
+    main.get_by_label("Mot de passe", exact=False).first.fill(PASSWORD)
+    main.get_by_role("button", name="Connexion").click()
+    expect(page.get_by_label("Clé d’activation", exact=True)).to_have_value(shown(code))
+    assert code[:4] not in page.url
+    assert all(code[:4] not in address.partition("#")[0] for address in asked)
+
+
+def test_the_main_path_without_scripts(jaures, site):
+    code, _ = jaures.key()
+    teacher = jaures.teacher()
+    page = site.person(scripts=False, session=session(site, jaures.principal)).open("/mon-compte/")
+    page.get_by_label("Clé d’activation", exact=True).fill(shown(code).lower())
+    page.get_by_role("button", name="Activer la clé").click()
+    page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
+    expect(page.locator("#licences")).to_contain_text("1/3")
+    page.get_by_role("link", name=f"Retirer la licence de {teacher}").click()
+    page.get_by_role("button", name="Retirer la licence").click()
+    expect(page.locator("#licences")).to_contain_text("0/3")
