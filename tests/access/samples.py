@@ -8,10 +8,11 @@ import itertools
 from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
 from imports.models import Import, ImportFile, ImportRow
+from licensing.pools.models import Allocation
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
-from tests.factories.licensing import PoolFactory
+from tests.factories.licensing import KeyFactory, PoolFactory
 from tests.factories.schools import SchoolFactory
 
 #: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
@@ -74,12 +75,21 @@ def row():
     return made | {"number": 2}
 
 
+def allocation():
+    pk = next(_numbers)
+    key = KeyFactory(source=PoolFactory(pk=pk).source)
+    Allocation.objects.create(
+        pk=pk, pool_id=pk, school=key.school, key=key, units=key.units, recipient="a@exemple.example", created_at=TERM
+    )
+    return {"pk": pk}
+
+
 def nothing():
     return {"rest": "nulle-part/"}
 
 
 #: Addresses whose thing is everybody's (the national directory) or none: no other collectivity can own it.
-NOBODYS = {"api:school-detail", "api:nothing"}
+NOBODYS = {"api:school-detail", "api:nothing", "school"}
 
 #: The address's name → what makes its thing. An address that wants something and is not here fails the test.
 SAMPLES = {
@@ -96,7 +106,11 @@ SAMPLES = {
     "members:withdraw": invitation,
     "members:roles": member,
     "members:remove": member,
+    "pools:allocation": allocation,
+    "pools:resend": allocation,
+    "pools:reveal": allocation,
     "remit:edit": school_in_remit,
+    "school": school,
     "messages:detail": message,
     "messages:preview": message,
     "messages:reveal": message,

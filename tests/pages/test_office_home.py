@@ -8,6 +8,8 @@ import pytest
 from django.utils import timezone
 
 from collectivities.models import AuditEntry
+from imports.enums import ImportState
+from imports.models import Import
 from licensing.orders import operations as orders
 from licensing.pools.operations import revoke
 from licensing.subscriptions.queries import key_display
@@ -101,6 +103,13 @@ def test_a_single_school_is_drawn_in_the_middle():
     (dot,) = drawing([("held", 48.8, 2.3)]).dots
     assert abs(dot.x - WIDTH / 2) < GRAIN
     assert abs(dot.y - HEIGHT / 2) < GRAIN
+
+
+def test_an_import_to_check_is_said(pool, viewer):
+    Import.objects.create(
+        pool=pool, filename="ecoles.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
+    )
+    assert "1\u00a0tableau attend votre vérification" in page(viewer)
 
 
 def test_a_school_s_story_is_told_in_order(pool, viewer, django_assert_num_queries):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -131,6 +131,7 @@ def _report(request: OfficeRequest, action: Action, results: Sequence[operations
 @office(Role.MANAGER)
 def resend(request: OfficeRequest, pk: int) -> HttpResponse:
     """Write the key once more, to the address as it was corrected."""
+    get_object_or_404(Allocation, pk=pk)
     form = ResendForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Cette adresse e-mail n'est pas valable : corrigez-la, rien n'a été envoyé.")
@@ -151,9 +152,7 @@ def resend(request: OfficeRequest, pk: int) -> HttpResponse:
 @office(Role.MANAGER)
 def reveal(request: OfficeRequest, pk: int) -> HttpResponse:
     """Ask whether the key is to be shown, then show it once: it is written in the journal."""
-    allocation = Allocation.objects.select_related("school").filter(pk=pk).first()
-    if allocation is None:
-        raise Http404("No such allocation.")
+    allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)
     key = ""
     if "confirmed" in request.POST:
         try:
