@@ -38,21 +38,18 @@ class AllocationTable(tables.Table):
 
     pick = tables.Column(verbose_name="Cocher", empty_values=(), orderable=False)
     school = tables.Column(verbose_name="Établissement", order_by=("school__name_folded", "pk"))
-    commune = tables.Column(
-        verbose_name="Commune", accessor="school__commune", order_by=("school__commune_folded", "pk")
-    )
     pool = tables.Column(verbose_name="Lot", accessor="pool__name", order_by=("pool__name", "pk"))
     units = tables.Column(verbose_name="Licences", order_by=("units", "pk"))
     state = tables.Column(verbose_name="État", order_by=("state", "pk"))
-    held = tables.Column(verbose_name="Attribuées à un enseignant", order_by=("held", "pk"))
-    message_state = tables.Column(verbose_name="Dernier e-mail", order_by=("message_state", "pk"), default="–")
+    held = tables.Column(verbose_name="Utilisées", order_by=("held", "pk"))
+    message_state = tables.Column(verbose_name="E-mail", order_by=("message_state", "pk"), default="–")
     created_at = tables.DateColumn(verbose_name="Depuis le", format="j F Y", order_by=("created_at", "pk"))
 
     class Meta:
         model = Allocation
         fields: ClassVar[list[str]] = []
         sequence: ClassVar = [
-            "pick", "school", "commune", "pool", "units", "state", "held", "message_state", "created_at",
+            "pick", "school", "pool", "units", "state", "held", "message_state", "created_at",
         ]  # fmt: skip
         order_by = ("-created_at",)
         empty_text = "Aucune attribution ne répond à ces choix. Élargissez-les, ou attribuez des licences à une école."
@@ -69,9 +66,10 @@ class AllocationTable(tables.Table):
 
     def render_school(self, record: Allocation) -> SafeString:
         return format_html(
-            '<a href="{}">{}</a><br><span class="text-secondary">{}</span>',
+            '<a href="{}">{}</a><br><span class="text-secondary">{} · {}</span>',
             reverse("pools:allocation", args=[record.pk]),
             school_name(record.school.name),
+            record.school.commune,
             record.school_id,
         )
 

@@ -13,6 +13,7 @@ from collectivities import audit
 from jobs.tasks import task
 from licensing.pools.models import Allocation
 from licensing.pools.queries import seats_of
+from licensing.pools.wording import school_name
 from web import typography
 
 _SAID = {
@@ -35,7 +36,7 @@ def note_key_event(*, key_id: int, event: str, at: str) -> None:
         action=f"keys.{event}",
         by=None,
         at=datetime.datetime.fromisoformat(at),
-        summary=_SAID[event].format(school=allocation.school.name, count=count),
+        summary=_SAID[event].format(school=school_name(allocation.school.name), count=count),
         school_id=allocation.school_id,
         object_type="allocation",
         object_id=allocation.pk,

@@ -20,6 +20,7 @@ from licensing.pools.exceptions import (
     WouldShrink,
 )
 from licensing.pools.models import TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.wording import school_name
 from licensing.subscriptions.growing import grow_many
 from licensing.subscriptions.minting import mint
 from licensing.subscriptions.models import ActivationKey
@@ -342,12 +343,12 @@ def _tell(
 
 
 def _summary(step: _Step, pool: Pool) -> str:
-    given = typography.plural(step.added, "licence")
+    given, school = typography.plural(step.added, "licence"), school_name(step.school.name)
     if step.existing is None:
         agreed = "attribuée" if step.added == 1 else "attribuées"
-        return f"{given} {agreed} à {step.school.name} sur le lot « {pool.name} » ; clé pour {step.demand.recipient}."
+        return f"{given} {agreed} à {school} sur le lot « {pool.name} » ; clé pour {step.demand.recipient}."
     total = typography.number(step.existing.units + step.added)
     return (
-        f"{given} de plus pour {step.school.name} sur le lot « {pool.name} » (désormais {total}, même clé) ; "
+        f"{given} de plus pour {school} sur le lot « {pool.name} » (désormais {total}, même clé) ; "
         f"e-mail pour {step.demand.recipient}."
     )

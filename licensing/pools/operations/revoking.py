@@ -15,6 +15,7 @@ from licensing.pools.exceptions import AlreadyRedeemed
 from licensing.pools.models import TOPIC, Allocation, MessageKind, Pool
 from licensing.pools.operations.results import Result, locked
 from licensing.pools.queries import reached
+from licensing.pools.wording import school_name
 from licensing.subscriptions.models import ActivationKey
 from mailing import operations as mailing
 from web import typography
@@ -95,7 +96,7 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
             audit.Entry(
                 action="pools.revoked",
                 summary=f"{typography.plural(allocation.units, 'licence reprise', 'licences reprises')} à "
-                f"{allocation.school.name} et rendues au lot « {allocation.pool.name} ».",
+                f"{school_name(allocation.school.name)} et rendues au lot « {allocation.pool.name} ».",
                 school_id=allocation.school_id,
                 object_type="allocation",
                 object_id=allocation.pk,

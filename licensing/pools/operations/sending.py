@@ -16,6 +16,7 @@ from licensing.pools.exceptions import AlreadyRedeemed, AlreadyRevoked, NotYetSe
 from licensing.pools.models import TOPIC, Allocation, MessageKind
 from licensing.pools.operations.results import Result, locked
 from licensing.pools.queries import reached, reminded_since
+from licensing.pools.wording import named, school_name
 from licensing.subscriptions.models import ActivationKey
 from licensing.subscriptions.queries import key_display
 from mailing import operations as mailing
@@ -98,7 +99,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
         action="keys.revealed",
         by=by,
         at=at,
-        summary=f"Clé de {allocation.school.name} affichée.",
+        summary=f"Clé {named(allocation.school.name).of_the} affichée.",
         school_id=allocation.school_id,
         object_type="allocation",
         object_id=allocation.pk,
@@ -170,7 +171,7 @@ def _write(
         [
             audit.Entry(
                 action=action,
-                summary=f"{allocation.school.name} : {summary.format(allocation.recipient)}",
+                summary=f"{school_name(allocation.school.name)} : {summary.format(allocation.recipient)}",
                 school_id=allocation.school_id,
                 object_type="allocation",
                 object_id=allocation.pk,

@@ -1,0 +1,144 @@
+"""Giving licences to ten thousand schools: keys, allocations, journal and e-mails, all committed."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
+from bench.registry import measure
+from collectivities.operations import open_office
+from licensing.orders import operations as orders
+from licensing.pools import operations
+from licensing.pools.models import Pool
+from licensing.pools.operations import Demand
+from schools.models import School
+from schools.uai import check_letter
+from tenants.models import Collectivity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SCHOOLS = 10_000
+#: One at a time is slow: so many schools are served that way, and their time is scaled to all.
+SINGLY = 500
+#: What a gift writes, in an order that foreign keys allow; a job for every 500 e-mails is left out of the floor.
+WRITTEN = (
+    "public.subscriptions_activationkey",
+    "pools_allocation",
+    "collectivities_auditentry",
+    "mailing_message",
+)
+
+
+def demands() -> list[Demand]:
+    """Return a demand of three licences for each of the schools."""
+    return [Demand(uai, 3, email) for uai, email in School.objects.order_by("pk").values_list("uai", "email")]
+
+
+def give_all(asked: Sequence[Demand] | None = None) -> None:
+    """Serve all the schools from the one pool there is."""
+    with tenant_context(Collectivity.objects.get()):
+        operations.allocate_many(
+            pool_id=Pool.objects.get().pk,
+            demands=demands() if asked is None else asked,
+            by=None,
+            at=timezone.now(),
+        )
+
+
+def _arrange() -> None:
+    now = timezone.now()
+    digits = [f"0{300_000 + number:06d}" for number in range(SCHOOLS)]
+    School.objects.bulk_create(
+        School(
+            uai=number + check_letter(number),
+            name=f"École élémentaire n° {number}",
+            commune="Nîmes",
+            email=f"ce.{number}@ac-exemple.example",
+            changed_at=now,
+        )
+        for number in digits
+    )
+    office = open_office(
+        name="Ville de Nîmes",
+        kind="commune",
+        siren="213001894",
+        slug="nimes",
+        key_prefix="NIMES",
+        manager_email="chef@exemple.example",
+        by=None,
+        at=now,
+    )
+    orders.grant(collectivity=office, licences=10 * SCHOOLS, reason="Mesure", by=None, at=now)
+
+
+def _empty() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(WRITTEN)}, public.procrastinate_jobs CASCADE")
+        cursor.execute("UPDATE pools_pool SET allocated = 0")
+
+
+def _rows() -> dict[str, bytes]:
+    """Return what stands in each table, as COPY takes it back."""
+    held = {}
+    for table in WRITTEN:
+        written = io.BytesIO()
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} TO STDOUT") as copy:
+            for block in copy:
+                written.write(block)
+        held[table] = written.getvalue()
+    return held
+
+
+@transaction.atomic
+def _copy(rows: dict[str, bytes]) -> None:
+    for table, content in rows.items():
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            copy.write(content)
+
+
+def _singly(asked: Sequence[Demand]) -> None:
+    pool = Pool.objects.get()
+    for demand in asked:
+        operations.allocate(
+            pool_id=pool.pk,
+            uai=demand.uai,
+            units=demand.units,
+            recipient=demand.recipient,
+            by=None,
+            at=timezone.now(),
+        )
+
+
+@measure("allocate")
+def allocate() -> Measure:
+    """Ten thousand schools served at once, against the bare COPY of what that writes and against one after another."""
+    _arrange()
+    asked = demands()
+    with tenant_context(Collectivity.objects.get()):
+        give_all(asked)
+        rows = _rows()
+        times = medians_in_turn(
+            {
+                "ours": Contender(lambda: give_all(asked), before=_empty),
+                "floor": Contender(lambda: _copy(rows), before=_empty),
+                "peer": Contender(lambda: _singly(asked[:SINGLY]), before=_empty),
+            },
+            rounds=3,
+        )
+        _empty()
+    peak = peak_of_code("from bench.pools import give_all; give_all()")
+    return Measure(
+        name="allocate",
+        ours_s=times["ours"],
+        floor_s=times["floor"],
+        peer_s=times["peer"] * SCHOOLS / SINGLY,
+        peak_mb=peak,
+        floor="COPY of the same rows (keys, allocations, journal, outbox) into the same constrained tables",
+        peer=f"an allocation a transaction, {SINGLY} of them, their time scaled to {SCHOOLS}",
+    )

@@ -1,0 +1,81 @@
+"""The office's pages about lots, with licences in every state, at both widths."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from collectivities.models import Role
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation
+from mailing.models import Message, MessageState
+from tests.conftest import HostClient
+from tests.e2e.looks import faults
+from tests.e2e.test_every_page import assert_nothing_wrong
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem, sent
+
+
+def arrange(collectivity):
+    """Give to forty schools of the Gard: some keys issued, redeemed, held, an e-mail lost, an allocation old."""
+    now = timezone.now()
+    pool = orders.grant(collectivity=collectivity, licences=120, reason="Essai", name="Rentrée 2026", by=None, at=now)
+    for number in range(40):
+        school = SchoolFactory(
+            name=f"Ecole élémentaire publique Jean Jaurès {number}",
+            latitude=43.6 + (number * 7 % 11) / 15,
+            longitude=3.9 + (number * 5 % 13) / 12,
+        )
+        if number % 4 == 3:
+            SchoolInRemitFactory(school=school)
+            continue
+        allocation = give(pool, school, units=3, at=now - datetime.timedelta(days=20 if number == 0 else 1))
+        if number % 4 == 2:
+            subscription = redeem(allocation, PrincipalFactory())
+            for seat in subscription.seats.all()[: number % 3]:
+                seat.holder, seat.held_since, seat.mode = TeacherFactory(), now, "manual"
+                seat.save()
+    sent()
+    Message.objects.filter(topic_id=Allocation.objects.order_by("pk")[1].pk).update(
+        state=MessageState.BOUNCED, reason="Cette adresse n'existe pas."
+    )
+    user = UserFactory(first_name="Camille")
+    MemberFactory(user=user, roles=[Role.MANAGER])
+    return user
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_pages_of_lots_read_well(committing, site, width):
+    with tenant_context(committing):
+        user = arrange(committing)
+        allocation = Allocation.objects.order_by("pk")[1]
+    client = HostClient("nimes.peps.localhost")
+    client.force_login(user)
+    session = client.session
+    session["opened_at"] = f"{client.host}:{site.port}"
+    session.save()
+    visit = site.person(width=width, session=session.session_key, slug="nimes")
+    found = {}
+    for path in (
+        "/",
+        "/lots/",
+        "/attributions/",
+        f"/attributions/{allocation.pk}/",
+        f"/ecoles/{allocation.school_id}/",
+        "/attributions/attribuer/?q=jaures 7",
+        f"/attributions/attribuer/?ecole={allocation.school_id}",
+    ):
+        visit.open(path, slug="nimes")
+        found[path] = faults(visit)
+        visit.complaints.clear()
+        if folder := os.environ.get("SCREENSHOTS"):
+            name = path.strip("/").replace("/", "_").partition("?")[0] or "accueil"
+            visit.page.screenshot(path=Path(folder) / f"{name}_{width}_{len(found)}.png", full_page=True)
+    assert_nothing_wrong(found)
