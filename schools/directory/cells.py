@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from stdnum import luhn
+
 from schools.folding import fold
 
 STATES = {
@@ -99,7 +101,7 @@ def siret(text: str) -> str | None:
     digits = text.replace(" ", "")
     if not (digits.isascii() and digits.isdecimal()):
         return None
-    if len(digits) == _SIRET_SHORT and _luhn("0" + digits):
+    if len(digits) == _SIRET_SHORT and luhn.is_valid("0" + digits):
         return "0" + digits
     return digits if len(digits) == _SIRET else None
 
@@ -143,8 +145,3 @@ def levels(
     if nature_code[:2] in ("15", "16"):
         return (nursery, True if elementary is None else elementary)
     return (nursery, elementary)
-
-
-def _luhn(digits: str) -> bool:
-    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0  # noqa: PLR2004 - Luhn's casting out

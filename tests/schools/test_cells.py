@@ -1,0 +1,107 @@
+"""One cell: what is repaired, what is lost, what there is none of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum import luhn
+
+from schools.directory import cells
+
+ANY = st.text(max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "meaning"),
+    [
+        (cells.postal_code, "30000", "30000"),
+        (cells.postal_code, "1500", "01500"),
+        (cells.postal_code, "150", None),
+        (cells.postal_code, "", ""),
+        (cells.commune_code, "1004", "01004"),
+        (cells.commune_code, "2a004", "2A004"),
+        (cells.commune_code, "2E+04", None),
+        (cells.departement_code, "21", "021"),
+        (cells.departement_code, "1", "001"),
+        (cells.departement_code, "2A", "02A"),
+        (cells.departement_code, "974", "974"),
+        (cells.departement_code, "9740", None),
+        (cells.phone, "466000001", "04 66 00 00 01"),
+        (cells.phone, "04.66.00.00.01", "04 66 00 00 01"),
+        (cells.phone, "+33 4 66 00 00 01", "04 66 00 00 01"),
+        (cells.phone, "+33 (0)4 66 00 00 01", "04 66 00 00 01"),
+        (cells.phone, "40 50 12 34", "40 50 12 34"),
+        (cells.phone, "4,66E+08", None),
+        (cells.phone, "néant", None),
+        (cells.siret, "21300189400012", "21300189400012"),
+        (cells.siret, "213 001 894 00012", "21300189400012"),
+        (cells.siret, "2,13002E+13", None),
+        (cells.siret, "2130018940001", None),
+        (cells.email, "ce.0301001A@ac-exemple.example", "ce.0301001A@ac-exemple.example"),
+        (cells.email, "a@exemple.example ; b@exemple.example", "a@exemple.example"),
+        (cells.email, "néant", None),
+        (cells.flag, "1", True),
+        (cells.flag, "0", False),
+        (cells.flag, "", None),
+        (cells.sector, "SECTEUR PRIVE", "Privé"),
+    ],
+)
+def test_what_a_cell_says(read, text, meaning):
+    assert read(text) == meaning
+
+
+def test_a_siret_without_its_zero_is_proved_by_luhn():
+    digits = "0552081310001"
+    whole = digits + luhn.calc_check_digit(digits)
+    assert cells.siret(whole[1:]) == whole
+    wrong = whole[:-1] + str((int(whole[-1]) + 1) % 10)
+    assert cells.siret(wrong[1:]) is None
+
+
+@pytest.mark.parametrize(
+    ("third", "kept"),
+    [
+        ("30100 ALES", ""),
+        ("BP 508 01500 AMBERIEU EN BUGEY", "BP 508"),
+        ("Quartier des Pins", "Quartier des Pins"),
+        ("BP 12345", "BP"),
+        ("", ""),
+    ],
+)
+def test_the_third_line_of_an_address_mostly_repeats_the_town(third, kept):
+    assert cells.extra_address("", third) == kept
+    assert cells.extra_address("BP 1", third) == ", ".join(filter(None, ["BP 1", kept]))
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e400", "4,88E+14", "48751139", "", "48.7.5", "--1"])
+def test_what_is_not_on_the_globe_is_nowhere(text):
+    assert cells.degrees(text, 90) is None
+
+
+def test_french_decimals_are_read():
+    assert cells.degrees("-1,5", 180) == -1.5
+
+
+@pytest.mark.parametrize(
+    ("nature", "kind", "flags", "meaning"),
+    [
+        ("340", "Collège", (None, None), (False, False)),
+        ("101", "Ecole", (None, None), (True, False)),
+        ("151", "Ecole", (None, None), (None, True)),
+        ("101", "Ecole", (True, True), (True, True)),
+        ("241", "Médico-social", (None, None), (None, None)),
+        ("", "", (None, True), (None, True)),
+    ],
+)
+def test_levels_follow_from_what_a_school_is(nature, kind, flags, meaning):
+    assert cells.levels(nature, kind, nursery=flags[0], elementary=flags[1]) == meaning
+
+
+@given(ANY)
+def test_any_text_is_read_without_harm_and_once_is_enough(text):
+    text = cells.tidy(text)
+    for read in (cells.postal_code, cells.commune_code, cells.departement_code, cells.phone, cells.siret, cells.email):
+        meaning = read(text)
+        assert meaning is None or read(meaning) == meaning
+    cells.degrees(text, 90)
