@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -20,8 +20,11 @@ from licensing.orders.models import Order, OrderLine
 from web import typography
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.urls import URLPattern
+
+    from accounts.models import User
 
 
 class _ReadOnly:
@@ -38,6 +41,11 @@ class _ReadOnly:
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Refuse."""
         return False
+
+
+def _operator(request: HttpRequest) -> User:
+    """Return who is at the admin: its pages let nobody else in."""
+    return cast("User", request.user)
 
 
 class LineInline(_ReadOnly, TabularInline):
@@ -57,6 +65,7 @@ class OrderAdmin(_ReadOnly, ModelAdmin):
     ordering = ("-placed_at",)
     inlines: ClassVar = [LineInline]
     actions_list: ClassVar = ["open_pool"]
+    actions: ClassVar = ["suspend", "restore"]
 
     def get_queryset(self, request: HttpRequest) -> object:
         """Return the orders with their lines, two queries whatever the page's length."""
@@ -82,6 +91,46 @@ class OrderAdmin(_ReadOnly, ModelAdmin):
         """Let those give who may add orders."""
         return request.user.has_perm("orders.add_order")
 
+    @action(description="Suspendre", permissions=["grant"])
+    def suspend(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        """Suspend the lots of the chosen orders, once the operator has read what that means."""
+        if "confirmed" not in request.POST:
+            return self._confirm(
+                request,
+                orders,
+                "suspend",
+                "Suspendre",
+                "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
+                "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt.",
+            )
+        done = sum(operations.suspend(order_id=order.pk, by=_operator(request), at=timezone.now()) for order in orders)
+        messages.success(request, f"{typography.plural(done, 'lot suspendu', 'lots suspendus')}.")
+        return None
+
+    @action(description="Rétablir", permissions=["grant"])
+    def restore(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
+        """Give back what was suspended, once the operator has read what that means."""
+        if "confirmed" not in request.POST:
+            return self._confirm(
+                request, orders, "restore", "Rétablir", "Les lots suspendus de ces commandes reprennent où ils étaient."
+            )
+        done = sum(operations.restore(order_id=order.pk, by=_operator(request), at=timezone.now()) for order in orders)
+        messages.success(request, f"{typography.plural(done, 'lot rétabli', 'lots rétablis')}.")
+        return None
+
+    def _confirm(
+        self, request: HttpRequest, orders: QuerySet[Order], name: str, title: str, warning: str
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
+            "orders": orders,
+            "action": name,
+            "warning": warning,
+        }
+        return TemplateResponse(request, "orders/confirm.html", context)
+
     def grant(self, request: HttpRequest) -> HttpResponse:
         """Ask to whom, how many and why; then open the pool by the same operation as the command."""
         if not self.has_grant_permission(request):
@@ -89,7 +138,7 @@ class OrderAdmin(_ReadOnly, ModelAdmin):
         form = GrantForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                pool = operations.grant(**form.cleaned_data, by=request.user, at=timezone.now())  # type: ignore[arg-type]
+                pool = operations.grant(**form.cleaned_data, by=_operator(request), at=timezone.now())
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:

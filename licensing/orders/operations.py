@@ -87,3 +87,37 @@ def grant(
             f"jusqu'au {typography.day(year.ends_on)} inclus. Motif : {reason}",
         )
     return pool
+
+
+def suspend(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
+    """Suspend what an order opened: nothing is given from it, its keys are not redeemed, its licences rest.
+
+    One row a line, however many keys. Returns how many lots that changed; suspending twice is the same as once.
+    """
+    return _suspend(order_id, by=by, at=at, suspended_at=at)
+
+
+def restore(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
+    """Give back at once all that `suspend` took; return how many lots that changed."""
+    return _suspend(order_id, by=by, at=at, suspended_at=None)
+
+
+@transaction.atomic
+def _suspend(order_id: int, *, by: User | None, at: datetime.datetime, suspended_at: datetime.datetime | None) -> int:
+    order = Order.objects.select_for_update(of=("self",), no_key=True).select_related("collectivity").get(pk=order_id)
+    changing = Source.objects.filter(order_line__order=order, suspended_at__isnull=suspended_at is not None)
+    numbers = list(changing.order_by("pk").values_list("pk", flat=True))
+    Source.objects.filter(pk__in=numbers).update(suspended_at=suspended_at)
+    with tenant_context(order.collectivity):
+        for pool in Pool.objects.filter(source_id__in=numbers).order_by("pk"):
+            audit.record(
+                action="pools.suspended" if suspended_at else "pools.restored",
+                by=by,
+                at=at,
+                object_type="pool",
+                object_id=pool.pk,
+                summary=f"Lot « {pool.name} » suspendu : ses clés ne s'activent plus et ses licences sont en pause."
+                if suspended_at
+                else f"Lot « {pool.name} » rétabli : tout reprend où il en était.",
+            )
+    return len(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -113,7 +114,8 @@ def bulk(request: OfficeRequest) -> HttpResponse:
 def _chosen(request: OfficeRequest, query: str, *, whole: bool) -> list[int]:
     if whole:
         return list(filtered(QueryDict(query)).qs.order_by("pk").values_list("pk", flat=True))
-    return [int(number) for number in request.POST.getlist("ids") if number.isascii() and number.isdigit()]
+    ticked = request.POST.getlist("ids")
+    return [int(number) for number in ticked if re.fullmatch(r"[0-9]{1,18}", number)]
 
 
 def _report(request: OfficeRequest, action: Action, results: Sequence[operations.Result]) -> None:
