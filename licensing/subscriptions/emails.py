@@ -11,10 +11,11 @@ from accounts.models import User
 from licensing.subscriptions import notices
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers_teachers_of
-from licensing.subscriptions.wording import on_day, provenance
+from licensing.subscriptions.wording import on_day, provenance, the_school
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
 from mailing.letters import letter
+from schools.models import Affiliation
 from web.addresses import portal_url
 from web.typography import plural
 
@@ -65,6 +66,24 @@ def withdrawn(message: Message) -> Rendered:
                 "l'enseignant qui la reprendra."
             ),
             "S'il s'agit d'une erreur, votre chef d'établissement peut vous l'attribuer de nouveau depuis son compte.",
+        ],
+        button="Ouvrir Mon compte",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def joined(message: Message) -> Rendered:
+    """Tell a teacher that a principal counted him among the teachers of his school."""
+    affiliation = Affiliation.objects.select_related("school").filter(pk=message.context["affiliation"]).first()
+    if affiliation is None or affiliation.school is None:
+        raise NoLongerDue("L'enseignant n'est plus rattaché à cet établissement.")
+    return letter(
+        greeting=_greeting(message),
+        subject=f"Votre compte est rattaché à {affiliation.school.name}",
+        paragraphs=[
+            f"Le chef d'établissement de {the_school(affiliation.school)} a rattaché votre compte à son établissement.",
+            "Il peut désormais vous attribuer une licence sans que vous ayez de clé à saisir.",
+            "Ce n'est pas votre école ? Choisissez la vôtre dans « Mon compte ».",
         ],
         button="Ouvrir Mon compte",
         address=portal_url("mon-compte/"),
@@ -127,4 +146,5 @@ def _greeting(message: Message) -> str:
 kinds.register(notices.GIVEN, label="Licence attribuée", render=given)
 kinds.register(notices.WITHDRAWN, label="Licence retirée", render=withdrawn)
 kinds.register(notices.CLAIMED, label="Clé saisie par un enseignant", render=claimed)
+kinds.register(notices.JOINED, label="Enseignant rattaché", render=joined)
 kinds.register(notices.GROWN, label="Licences ajoutées", render=grown)

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.subscriptions.models import ActivationKey, Seat, Subscription
+    from schools.models import Affiliation
 
 GIVEN = "seat.given"
 WITHDRAWN = "seat.withdrawn"
 CLAIMED = "seat.claimed"
 GROWN = "subscription.grown"
+JOINED = "teacher.joined"
 
 
 def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
@@ -43,6 +45,10 @@ def tell_teacher_given(seat: Seat, teacher: User, at: datetime.datetime) -> None
 
 def tell_teacher_withdrawn(seat: Seat, teacher: User, at: datetime.datetime) -> None:
     _queue(WITHDRAWN, teacher, at, seat=seat.pk)
+
+
+def tell_teacher_joined(affiliation: Affiliation, teacher: User, at: datetime.datetime) -> None:
+    _queue(JOINED, teacher, at, affiliation=affiliation.pk)
 
 
 def tell_principal_claimed(seat: Seat, at: datetime.datetime) -> None:

@@ -12,11 +12,13 @@ from licensing.subscriptions import sealing
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers, key_display, today
 from licensing.subscriptions.wording import provenance
+from schools import matching
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable
 
+    from schools.matching import LikelyTeacher
     from schools.models import Affiliation
 
 PUPILS_A_CLASS = 30
@@ -90,6 +92,8 @@ class PrincipalOverview:
     teachers: list[TeacherRow]
     # The principal himself, who may teach.
     own: TeacherRow
+    # « Ils pourraient être de votre école ».
+    proposals: list[LikelyTeacher]
 
     @property
     def verified(self) -> bool:
@@ -124,7 +128,15 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
         else ()
     )
     own, teachers = _rows(user, list(of_school), list(cards.values()), verified=verified)
-    return PrincipalOverview(affiliation, affiliations, list(cards.values()), teachers, own)
+    school_led = affiliation.school if verified and affiliation is not None else None
+    holders = {seat.holder_id for card in cards.values() for seat in card.held}
+    # Whoever holds a key of the school already stands among its teachers.
+    proposals = [
+        likely
+        for likely in (matching.likely_teachers(school_led) if school_led is not None else ())
+        if likely.affiliation.user_id not in holders
+    ]
+    return PrincipalOverview(affiliation, affiliations, list(cards.values()), teachers, own, proposals)
 
 
 def _cards(

@@ -15,6 +15,7 @@ urlpatterns = [
     path("mon-compte/", views.my_account, name="my_account"),
     path("mon-compte/cle/", keys.enter_key, name="my_account_key"),
     path("mon-compte/attribuer/", keys.assign, name="my_account_assign"),
+    path("mon-compte/enseignants/", keys.join_teacher, name="my_account_teacher"),
     path("mon-compte/retirer/<int:pk>/", keys.release, name="my_account_release"),
     path("mon-compte/informations/", details.change_person, name="my_account_person"),
     path("mon-compte/etablissement/", details.choose_school, name="my_account_school"),

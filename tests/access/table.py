@@ -38,6 +38,7 @@ PORTAL = ACCOUNTS | {
     "my_account": "signed in",
     "my_account_key": "signed in",
     "my_account_assign": "signed in",
+    "my_account_teacher": "signed in",
     "my_account_release": "signed in",
     "my_account_person": "signed in",
     "my_account_school": "signed in",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.subscriptions.conftest import School
+from tests.subscriptions.conftest import School, elsewhere
+
+__all__ = ["elsewhere"]
 
 
 @pytest.fixture

@@ -227,6 +227,36 @@ def test_a_stranger_neither_sees_nor_withdraws(jaures, as_):
     assert seat.holder is not None
 
 
+# --- Proposals ------------------------------------------------------------------------------------------------------
+
+
+def test_a_teacher_who_typed_a_similar_school_is_proposed_and_joined_in_one_click(jaures, as_, elsewhere):
+    jaures.subscription()
+    teacher, far = elsewhere(TeacherFactory), TeacherFactory()
+    AffiliationFactory(user=far, school=SchoolFactory(name="École des Garrigues", postal_code="48000", commune="Mende"))
+    browser = as_(jaures.principal)
+    page = words(browser.get(PAGE))
+    assert "Ils pourraient être de votre école" in page
+    assert teacher.last_name in page
+    assert teacher.email not in page
+    answer = browser.post(f"{PAGE}enseignants/", {"enseignant": teacher.pk, "uai": jaures.school.uai}, headers=HTMX)
+    assert teacher.email in words(answer)
+    assert [one.school for one in teacher.affiliations.all()] == [jaures.school]
+    for someone in (far, teacher):
+        answer = browser.post(f"{PAGE}enseignants/", {"enseignant": someone.pk, "uai": jaures.school.uai}, headers=HTMX)
+        assert answer.status_code == 409
+    assert not far.affiliations.filter(school=jaures.school).exists()
+
+
+def test_nobody_is_proposed_to_a_principal_who_is_not_verified(jaures, as_, elsewhere):
+    jaures.subscription(exposed_at=TERM)
+    teacher = elsewhere(TeacherFactory)
+    browser = as_(jaures.principal)
+    assert "Ils pourraient" not in words(browser.get(PAGE))
+    browser.post(f"{PAGE}enseignants/", {"enseignant": teacher.pk, "uai": jaures.school.uai})
+    assert not teacher.affiliations.filter(school=jaures.school).exists()
+
+
 # --- Several schools, several principals ----------------------------------------------------------------------------
 
 
@@ -355,7 +385,7 @@ def test_at_most_twelve_queries_whatever_there_is(jaures, as_, subscriptions, te
     with django_assert_max_num_queries(12) as counted:
         answer = browser.get(PAGE)
     assert answer.status_code == 200
-    assert len(counted.captured_queries) == 7
+    assert len(counted.captured_queries) == 9
 
 
 def test_no_inline_script_or_style(jaures, as_):

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.addresses import client_address
 from accounts.models import User
 from licensing.exceptions import Refused
-from licensing.subscriptions import entry, operations
+from licensing.subscriptions import entry, joining, operations
 from licensing.subscriptions.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers, administers_teachers_of
@@ -86,6 +86,23 @@ def assign(request: HttpRequest) -> HttpResponse:
     return _done(
         request, f"La clé est attribuée à {'vous-même' if teacher == user else teacher} : la licence est active."
     )
+
+
+@signed_in
+@require_POST
+def join_teacher(request: HttpRequest) -> HttpResponse:
+    """Count a proposed teacher among those of the school; his key is then one more click."""
+    user = cast("User", request.user)
+    try:
+        affiliation = joining.join(
+            teacher_id=_number(request, "enseignant"),
+            uai=request.POST.get("uai", ""),
+            by=user,
+            at=timezone.now(),
+        )
+    except Refused as refusal:
+        return _refused(request, refusal)
+    return _done(request, f"{affiliation.user} fait partie de vos enseignants, et en est informé par e-mail.")
 
 
 @signed_in

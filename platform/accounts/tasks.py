@@ -1,0 +1,19 @@
+"""What workers do for accounts."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+
+from accounts import throttling
+from jobs.upkeep import duty
+
+#: Longer than any window: what is older limits nobody.
+KEPT = datetime.timedelta(days=1)
+
+
+@duty(every=datetime.timedelta(hours=6))
+def forget_tries() -> None:
+    """Forget the tries of windows that have long passed."""
+    throttling.prune(before=timezone.now() - KEPT)
