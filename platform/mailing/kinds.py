@@ -115,8 +115,3 @@ def is_known(kind: str) -> bool:
 def label(kind: str) -> str:
     """Return what the office calls the kind; its name where no app knows it any more."""
     return _kinds[kind].label if kind in _kinds else kind
-
-
-def choices() -> list[tuple[str, str]]:
-    """Return the kinds with their labels, in order of label."""
-    return sorted(((kind, registered.label) for kind, registered in _kinds.items()), key=lambda choice: choice[1])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count
 
+from mailing import kinds
 from mailing.models import Message, MessageState
 
 if TYPE_CHECKING:
@@ -22,3 +23,9 @@ def count_by_state() -> dict[MessageState, int]:
     """Return how many messages are in each state, every state named; one query."""
     counts = dict(Message.objects.values_list("state").annotate(Count("pk")).order_by())
     return {state: counts.get(state, 0) for state in MessageState}
+
+
+def kinds_in_use() -> list[tuple[str, str]]:
+    """Return the kinds of this outbox's messages with their labels, in order of label; one query."""
+    present = Message.objects.order_by().values_list("kind", flat=True).distinct()
+    return sorted(((kind, kinds.label(kind)) for kind in present), key=lambda choice: choice[1])

@@ -151,7 +151,7 @@ def test_the_list_is_narrowed_by_state_kind_and_words(viewer, query, found):
 
 def test_the_list_asks_as_much_for_many_as_for_few(viewer, message, django_assert_num_queries):
     def queries():
-        with django_assert_num_queries(10):  # search_path, session, user, member, count, page, states, leaving, …
+        with django_assert_num_queries(11):  # two search_paths, host, session, user, member, kinds, count…
             viewer.get("/messages/")
 
     viewer.get("/messages/")

@@ -8,8 +8,8 @@ import django_filters
 from django import forms
 from django.db.models import Q
 
-from mailing import kinds
 from mailing.models import Message, MessageState
+from mailing.queries import kinds_in_use
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -30,12 +30,17 @@ class MessageFilter(django_filters.FilterSet):
         label="État", field_name="state", choices=MessageState.choices, empty_label="Tous les états", widget=_SELECT
     )
     type = django_filters.ChoiceFilter(
-        label="Type de message", field_name="kind", choices=kinds.choices, empty_label="Tous les types", widget=_SELECT
+        label="Type de message", field_name="kind", choices=[], empty_label="Tous les types", widget=_SELECT
     )
 
     class Meta:
         model = Message
         fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the kinds that stand in this outbox: the portal's are none of an office's business."""
+        super().__init__(*args, **kwargs)
+        self.filters["type"].extra["choices"] = kinds_in_use()
 
     def by_text(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
         """Keep those in which each of the words stands, whatever its case and accents."""
