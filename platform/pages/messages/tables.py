@@ -36,7 +36,7 @@ class MessageTable(tables.Table):
     def render_about(self, record: Message) -> SafeString:
         """Name the message; the link has an identity, so that refreshing the list leaves the focus on it."""
         return format_html(
-            '<a id="message-{}" href="{}">{}</a><br><span class="text-secondary">{}</span>',
+            '<div><a id="message-{}" href="{}">{}</a><br><span class="text-secondary">{}</span></div>',
             record.pk,
             reverse("messages:detail", args=[record.pk]),
             record.about or f"Message n° {record.pk}",
