@@ -68,8 +68,9 @@ SHARED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "unfold",
-    "django.contrib.admin",
+    # The operator's site, in pages.operator, takes the place of unfold's own.
+    "unfold.apps.BasicAppConfig",
+    "pages.operator.app.OperatorAdmin",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -281,6 +282,16 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- The operator's admin -------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Pep's – exploitation",
+    "SITE_HEADER": "Pep's – exploitation",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": False, "show_all_applications": True},
 }
 
 LOGGING = {

@@ -9,10 +9,12 @@ import pytest
 from django.urls import reverse
 from django_tenants.utils import tenant_context
 
+from collectivities import audit
 from collectivities.models import Role
 from tests.access import doors, samples, table
+from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
-from tests.factories.collectivities import MemberFactory
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
 
 OFFICE_DOORS = [door for door in doors.doors(doors.OFFICE) if (door.label or "").startswith("office")]
 WITH_A_THING = [door for door in OFFICE_DOORS if door.wants]
@@ -103,9 +105,18 @@ def test_a_thing_of_another_collectivity_does_not_exist(door, office, nimes, gar
         kwargs = sample(door)
     browser = office("nimes", MemberFactory(roles=list(Role.values)).user)
     seen = browser.get(address(door, kwargs)).status_code
-    done = browser.post(address(door, kwargs)).status_code
+    done = browser.post(address(door, kwargs), {"recipient": "a@exemple.example"}, follow=True).status_code
     assert {seen, done} <= {404, 405}
     assert 404 in (seen, done)
+
+
+def test_a_schools_page_tells_nothing_of_what_another_collectivity_wrote(office, nimes, gard):
+    with tenant_context(gard):
+        row = SchoolInRemitFactory(contact_email="secret@gard.example")
+        audit.record(action="a.b", by=None, at=TERM, summary="Un secret du Gard", school_id=row.school_id)
+        samples.allocation()
+    page = office("nimes", MemberFactory().user).get(f"/ecoles/{row.school_id}/").content.decode()
+    assert "secret" not in page.lower()
 
 
 def test_somebody_without_any_office_is_a_stranger_too(office, nimes):

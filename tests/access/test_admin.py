@@ -1,0 +1,166 @@
+"""The operator's admin: who enters, under which policy, and what is found and done there."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities import operations
+from collectivities.models import Invitation
+from licensing.subscriptions import keys
+from tenants.models import Collectivity, OfficeRequest
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.licensing import KeyFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+
+ASKED = {
+    "name": "Ville d'Alès",
+    "kind": "commune",
+    "siren": "213000078",
+    "applicant": "Awa Diop",
+    "email": "awa@ales.example",
+}
+
+
+def at(name, *args):
+    return reverse(f"admin:{name}", urlconf="config.urls_public", args=args)
+
+
+PAGES = [
+    at("index"),
+    at("everywhere"),
+    *(at(f"{model._meta.app_label}_{model._meta.model_name}_changelist") for model in admin.site._registry),  # noqa: SLF001 - the only list there is
+]
+
+
+@pytest.fixture
+def operator(portal):
+    user = UserFactory(is_staff=True, is_superuser=True)
+    portal.force_login(user)
+    portal.user = user
+    return portal
+
+
+@pytest.fixture
+def asked(db):
+    return operations.ask_for_office(**ASKED, at=TERM)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_is_the_operators_alone(page, portal):
+    assert portal.get(page).status_code == 302
+    portal.force_login(UserFactory(is_staff=True))
+    assert portal.get(page).status_code in (302, 403)
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    answer = portal.get(page)
+    assert answer.status_code == 200
+    assert "'unsafe-eval'" in answer["Content-Security-Policy"]
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
+def test_the_operator_signs_in_by_the_portals_page(portal):
+    answer = portal.get("/admin/", follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/connexion/?next=")
+
+
+def test_what_waits_stands_first(operator, asked):
+    page = operator.get("/admin/").content.decode()
+    assert "1\u00a0demande de bureau à accepter ou à refuser" in page
+    assert "jamais été synchronisé" in page
+
+
+def test_an_office_is_opened_by_a_form(operator):
+    fields = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000079", "manager_email": "awa@ales.example"}
+    refused = operator.post(at("tenants_collectivity_add"), fields)
+    assert "faute de frappe" in refused.content.decode()
+    done = operator.post(at("tenants_collectivity_add"), fields | {"siren": "213 000 078"}, follow=True)
+    assert "http://ales.peps.localhost/" in done.content.decode()
+    with tenant_context(Collectivity.objects.get(slug="ales")):
+        assert Invitation.objects.get().invited_by_id == operator.user.pk
+
+
+def test_a_request_is_accepted_after_a_page_that_says_what_will_happen(operator, asked):
+    page = at("tenants_officerequest_accept", asked.pk)
+    said = operator.get(page).content.decode()
+    assert "awa@ales.example" in said
+    assert 'value="ales"' in said
+    assert not Collectivity.objects.filter(slug="ales").exists()
+    operator.post(page, {"slug": "ales-ville", "key_prefix": ""})
+    assert Collectivity.objects.get(siren="213000078").slug == "ales-ville"
+    assert "déjà été traitée" in operator.post(page, {"slug": "encore"}).content.decode()
+    assert "déjà" in operator.post(at("tenants_officerequest_decline", asked.pk), {"reason": "x"}).content.decode()
+
+
+def test_a_request_is_declined_with_a_reason(operator, asked):
+    page = at("tenants_officerequest_decline", asked.pk)
+    operator.post(page, {"reason": ""})
+    assert OfficeRequest.objects.get().state == "pending"
+    operator.post(page, {"reason": "Le département a un bureau."})
+    assert OfficeRequest.objects.get().reason == "Le département a un bureau."
+
+
+def test_a_collectivity_is_neither_changed_nor_deleted(operator, gard):
+    page = at("tenants_collectivity_change", gard.pk)
+    assert operator.get(page).status_code == 200
+    assert operator.post(page, {"name": "x"}).status_code == 403
+    assert operator.post(at("tenants_collectivity_delete", gard.pk), {"post": "yes"}).status_code == 403
+
+
+# --- « Rechercher partout » ------------------------------------------------------------------------------------------
+
+
+def search(operator, sought):
+    with schema_context("public"):
+        return operator.post("/admin/rechercher/", {"sought": sought})
+
+
+def test_a_school_is_found_in_every_collectivity(operator, nimes, gard):
+    school = SchoolFactory(name="École Jean Jaurès")
+    SchoolInRemitFactory(school=school, contact_email="contact@nimes.example")
+    with tenant_context(gard):
+        SchoolInRemitFactory(school=school, contact_email="contact@gard.example")
+    AffiliationFactory(school=school, user=PrincipalFactory(username="cheffe"))
+    page = search(operator, school.uai.lower()).content.decode()
+    for expected in ("École Jean Jaurès", "contact@nimes.example", "contact@gard.example", "cheffe"):
+        assert expected in page
+
+
+def test_a_person_is_found_by_address_whatever_the_case(operator, nimes, gard):
+    person = UserFactory(email="Awa@Nimes.example", username="awa")
+    with tenant_context(gard):
+        MemberFactory(user=person)
+    operations.invite(email="awa@nimes.example", roles=["viewer"], by=None, at=TERM)
+    page = search(operator, "AWA@nimes.example").content.decode()
+    for expected in ("awa", "Département du Gard – Membre", "Ville de Nîmes – Invitation"):
+        assert expected in page
+
+
+def test_a_key_is_found_and_written_nowhere(operator, nimes, caplog):
+    key = KeyFactory(code="7K3M9QTX2HW" + keys.check_symbol("7K3M9QTX2HW"))
+    with caplog.at_level(logging.DEBUG):
+        page = search(operator, f"nimes-{'7K3M-9QTX'.lower()}-2HW{keys.check_symbol('7K3M9QTX2HW')}").content.decode()
+    assert f"Clé n° {key.pk}" in page
+    assert key.school.name in page
+    assert "7K3M" not in page.upper()
+    assert "7K3M" not in caplog.text.upper()
+
+
+@pytest.mark.parametrize(
+    ("sought", "said"),
+    [("NIMES-7K3M-9QTX-2HW2", "faute de frappe"), ("", "Saisissez"), ("rien@nulle.part", "Rien, dans aucune")],
+)
+def test_what_is_not_found_is_told(operator, nimes, sought, said):
+    assert said in search(operator, sought).content.decode()
+
+
+def test_a_search_asks_all_collectivities_in_a_constant_number_of_queries(
+    operator, nimes, django_assert_max_num_queries
+):
+    with schema_context("public"), django_assert_max_num_queries(14):
+        operator.post("/admin/rechercher/", {"sought": "a@exemple.example"})
