@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import django_filters
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.viewsets import ReadOnlyModelViewSet
@@ -102,5 +103,8 @@ class SchoolViewSet(ReadOnlyModelViewSet[School]):
 
     def get_object(self) -> School:
         """Fetch by UAI, in whatever case and without its zero if need be."""
-        self.kwargs["uai"] = uai.normalise(self.kwargs["uai"])
+        code = uai.normalise(self.kwargs["uai"])
+        if not uai.is_valid(code):
+            raise NotFound
+        self.kwargs["uai"] = code
         return super().get_object()

@@ -46,7 +46,7 @@ def test_the_portal_has_no_api(portal):
 
 
 def test_nothing_there_is_said_in_json(api):
-    for path in ("/api/v1/rien/", f"{SCHOOLS}0301001A/", "/api/v1/schools/0301001A/rien"):
+    for path in ("/api/v1/rien/", f"{SCHOOLS}0301001A/", f"{SCHOOLS}0301001A/rien", f"{SCHOOLS}%00/"):
         answer = api.get(path)
         assert (answer.status_code, answer["Content-Type"]) == (404, "application/json"), path
 
@@ -78,7 +78,8 @@ def test_filters(api):
         f"search={nursery.lower()}": [nursery],
     }.items():
         assert codes(api.get(f"{SCHOOLS}?{query}")) == sorted(found), query
-    assert api.get(f"{SCHOOLS}?state=gone").status_code == 400
+    for nonsense in ("state=gone", "commune=%00", "search=%00", "changed_since=hier"):
+        assert api.get(f"{SCHOOLS}?{nonsense}").status_code == 400, nonsense
 
 
 def test_pages_follow_one_another(api):
