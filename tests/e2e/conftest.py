@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,10 @@ from django.conf import settings
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
+from mailing.sink import Sink
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -147,14 +150,27 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def work(committing):
-    """Makes a worker process run all the jobs that are due, and returns when it has."""
+def mail() -> Iterator[Sink]:
+    """A real mail server that keeps what it is given."""
+    with Sink() as sink:
+        yield sink
 
-    def run(**more: str) -> None:
-        command = [sys.executable, str(ROOT / "manage.py"), "worker", "--until-idle"]
-        done = subprocess.run(  # noqa: S603 - our own command
-            command, env=environment(**more), capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
 
-    return run
+@pytest.fixture
+def worker(committing, mail, site) -> Iterator[None]:
+    """A worker process on the test database, which sends to `mail`, for as long as the test lasts."""
+    command = [sys.executable, str(ROOT / "manage.py"), "worker"]
+    surroundings = environment(SMTP_PORT=str(mail.port), PUBLIC_PORT=str(site.port))
+    with subprocess.Popen(command, env=surroundings) as process:  # noqa: S603 - our own command
+        yield
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def in_time[T](ask: Callable[[], T], *, seconds: float = 30.0) -> T:
+    """Ask until the answer is a true one, and return it; the worker works meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "The worker did not do it in time."
+        time.sleep(0.1)
+    return answer

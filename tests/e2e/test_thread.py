@@ -1,0 +1,184 @@
+"""The main job through the pages: a collectivity's spreadsheet becomes keys in mailboxes and seats for teachers.
+
+Walked twice: as people do it, and with scripts turned off. The worker and the mail server are real.
+"""
+
+from __future__ import annotations
+
+import re
+
+import openpyxl
+import pytest
+from allauth.account.models import EmailAddress
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+from playwright.sync_api import expect
+
+from collectivities.models import Role
+from licensing.orders.operations import grant
+from tests.e2e.conftest import in_time
+from tests.e2e.looks import faults
+from tests.factories.accounts import TeacherFactory, UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+
+PASSWORD = "trois-petits-chats-2026"
+ADDRESS = "camille@exemple.example"
+KEY = re.compile(r"\bNIMES(?:-[0-9A-Z]{4}){3}\b")
+
+
+def can_sign_in(user):
+    user.set_password(PASSWORD)
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    return user
+
+
+def sign_in(page, username):
+    main = page.locator("main")
+    main.get_by_label("Identifiant").fill(username)
+    main.get_by_label("Mot de passe").fill(PASSWORD)
+    main.get_by_role("button", name="Connexion").click()
+
+
+def workbook_of(school, path):
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in (
+        ["Ville de Nîmes – dotation"],
+        [],
+        ["N° UAI", "École", "Nb de licences"],
+        [school.uai.lower().removeprefix("0"), school.name, 3],
+        ["0300001Z", "École mal recopiée", 2],
+        [],
+        ["TOTAL", "", 5],
+    ):
+        sheet.append(line)
+    book.save(path)
+    return path
+
+
+def the_letter_to(mail, address):
+    """Wait for the e-mail to an address, and return its text."""
+    letters = in_time(lambda: [received for received in mail.received if address in received.recipients])
+    return letters[-1].email.get_body(("plain",)).get_content()
+
+
+def once_it_says(page, address, words):
+    """Open a page again until the worker has made it say so."""
+
+    def says():
+        page.goto(address)
+        return words in page.locator("main").inner_text()
+
+    in_time(says)
+
+
+class Walk:
+    """The people of the story, each with a browser."""
+
+    def __init__(self, site, mail, scripts):
+        self.mail = mail
+        self.scripts = scripts
+        self.office = site.person(scripts=scripts)
+        self.principal = site.person(scripts=scripts)
+        self.teacher = site.person(scripts=scripts, width="phone")
+
+    def look(self, visit):
+        """Check the page that is open; axe needs scripts."""
+        if self.scripts:
+            assert faults(visit) == []
+
+    def apply_a_spreadsheet(self, manager, school, path):
+        page = self.office.open("/imports/nouveau/", slug="nimes")
+        sign_in(page, manager.username)
+        page.get_by_label("Tableau des écoles").set_input_files(workbook_of(school, path))
+        page.get_by_role("button", name="Déposer et vérifier").click()
+        page.wait_for_url(re.compile(r"/imports/\d+/"))
+        address = page.url
+        once_it_says(page, address, school.name)
+        expect(page.locator("#bilan")).to_contain_text("3 licences")
+        self.look(self.office)
+        page.get_by_role("link", name="Appliquer…").click()
+        page.get_by_role("button", name="Attribuer 3 licences").click()
+        once_it_says(page, address, "3 licences attribuées")
+        return KEY.search(the_letter_to(self.mail, school.email))[0]
+
+    def sign_up(self):
+        page = self.principal.open("/inscription/")
+        main = page.locator("main")
+        main.get_by_label("Profil").select_option("principal")
+        told = {"username": "camille", "last_name": "Martin", "first_name": "Camille", "email": ADDRESS}
+        for name, value in {**told, "school_query": "jaures"}.items():
+            main.locator(f"[name={name}]").fill(value)
+        main.get_by_role("button", name="Rechercher").click()
+        main.get_by_label(re.compile("Jean Jaurès")).check()
+        # A search without scripts sends the page back, and a password is never sent back.
+        main.locator("[name=password1]").fill(PASSWORD)
+        main.locator("[name=password2]").fill(PASSWORD)
+        main.get_by_role("button", name="Créer mon compte").click()
+        page.goto(re.search(r"https?://\S+/adresse/confirmer/\S+", the_letter_to(self.mail, ADDRESS))[0])
+        page.get_by_role("button", name="Oui, la confirmer").click()
+        header = self.principal.open("/").locator("header")
+        header.get_by_label("Identifiant").fill("camille")
+        header.get_by_label("Mot de passe").fill(PASSWORD)
+        header.get_by_role("button", name="Connexion").click()
+        expect(page.locator("h1")).to_have_text("Mon compte")
+        expect(header).to_contain_text("Bonjour Camille")
+
+    def redeem_and_assign(self, code, colleague):
+        page = self.principal.page
+        page.get_by_label("Clé d’activation", exact=True).fill(code.lower().replace("-", " "))
+        page.get_by_role("button", name="Activer la clé").click()
+        expect(page.locator("#licences")).to_contain_text("0/3")
+        page.get_by_role("button", name=f"Attribuer la clé à {colleague}").click()
+        expect(page.locator("#licences")).to_contain_text("1/3")
+        self.look(self.principal)
+
+    def claim(self, code, by_hand):
+        page = self.teacher.open("/mon-compte/")
+        sign_in(page, by_hand.username)
+        page.get_by_label("Clé d’activation", exact=True).fill(code)
+        page.get_by_role("button", name="Saisir la clé").click()
+        expect(page.locator("#licences")).to_contain_text("Compte de rattachement")
+        self.look(self.teacher)
+        self.principal.open("/mon-compte/")
+        expect(self.principal.page.locator("#licences")).to_contain_text("2/3")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
+def test_from_a_spreadsheet_to_seats_for_teachers(committing, site, mail, worker, tmp_path, scripts):  # noqa: PLR0917
+    with tenant_context(committing):
+        manager = can_sign_in(MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER]).user)
+    grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
+    school = SchoolFactory(name="École élémentaire Jean Jaurès")
+    colleague = can_sign_in(TeacherFactory(first_name="Benoît", last_name="Colas"))
+    AffiliationFactory(user=colleague, school=school)
+    by_hand = can_sign_in(TeacherFactory(first_name="Nadine", last_name="Roux"))
+    AffiliationFactory(user=by_hand, school=None, name="ECOLE JAURES NIMES")
+    walk = Walk(site, mail, scripts)
+
+    code = walk.apply_a_spreadsheet(manager, school, tmp_path / "dotation.xlsx")
+    walk.sign_up()
+    walk.redeem_and_assign(code, colleague)
+    walk.claim(code, by_hand)
+
+    # The collectivity sees counts, and no teacher's name.
+    page = walk.office.open("/", slug="nimes")
+    expect(page.locator("main")).to_contain_text(re.compile(r"Attribuées à un enseignant\s*2"))
+    assert "Colas" not in page.content()
+    assert "Roux" not in page.content()
+
+
+def test_an_office_s_session_opens_nothing_at_the_portal_nor_at_another_office(committing, site):
+    user = can_sign_in(UserFactory())
+    with tenant_context(committing):
+        MemberFactory(user=user)
+    visit = site.person()
+    page = visit.open("/", slug="nimes")
+    sign_in(page, user.username)
+    expect(page.locator("header")).to_contain_text("Bonjour")
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "session"]
+    thief = site.person(session=cookie["value"], slug="gard")
+    thief.open("/", slug="gard")
+    expect(thief.page.locator("h1")).to_have_text("Connexion")
