@@ -42,7 +42,7 @@ class AllocationTable(tables.Table):
     units = tables.Column(verbose_name="Licences", order_by=("units", "pk"))
     state = tables.Column(verbose_name="État", order_by=("state", "pk"))
     held = tables.Column(verbose_name="Utilisées", order_by=("held", "pk"))
-    message_state = tables.Column(verbose_name="E-mail", order_by=("message_state", "pk"), default="–")
+    message_state = tables.Column(verbose_name="E‑mail", order_by=("message_state", "pk"), default="–")
     created_at = tables.DateColumn(verbose_name="Depuis le", format="j F Y", order_by=("created_at", "pk"))
 
     class Meta:

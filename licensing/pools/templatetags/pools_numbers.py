@@ -73,6 +73,18 @@ def school_name(value: str) -> str:
 
 
 @register.filter
+def to_school(value: str) -> str:
+    """Return « à l'École Jean Jaurès »."""
+    return wording.named(value).to_the
+
+
+@register.filter
+def of_school(value: str) -> str:
+    """Return « de l'École Jean Jaurès »."""
+    return wording.named(value).of_the
+
+
+@register.filter
 def with_class(field: BoundField, css: str) -> SafeString:
     """Return the field's widget with a CSS class."""
     return field.as_widget(attrs={"class": css})
