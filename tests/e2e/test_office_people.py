@@ -1,0 +1,85 @@
+"""Members, schools, journal and invitations when there is something to show; and the operator's admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities import audit, invitation_tokens, operations
+from collectivities.models import Role
+from tests.conftest import HostClient
+from tests.e2e.looks import faults
+from tests.e2e.test_every_page import assert_nothing_wrong
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Site
+
+
+def signed_in(site: Site, host: str, user, **person):
+    """Return a visit with the user's session at the host."""
+    client = HostClient(f"{host}:{site.port}")
+    client.force_login(user)
+    return site.person(session=client.session.session_key, **person)
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_the_office_with_people_and_schools_in_it(committing, site, width):
+    with tenant_context(committing):
+        manager, other = MemberFactory(roles=[Role.MANAGER]), MemberFactory(roles=[Role.VIEWER, Role.BUYER])
+        row = SchoolInRemitFactory(contact_name="Mme Roux", contact_email="roux@exemple.example", classes=7)
+        SchoolInRemitFactory(school__email="", school__name="École primaire publique Antoine de Saint-Exupéry")
+        operations.invite(email="quelquun@collectivite.example", roles=[Role.BUYER], by=None, at=timezone.now())
+        for number in range(60):
+            audit.record(action="a.b", by=manager.user, at=timezone.now(), summary=f"Ligne {number}", school_id="")
+    visit = signed_in(site, "nimes.peps.localhost", manager.user, width=width, slug="nimes")
+    found = {}
+    for path in (
+        "/membres/",
+        f"/membres/{other.pk}/roles/",
+        f"/membres/{other.pk}/retirer/",
+        "/ecoles/",
+        "/ecoles/ajouter/?q=exupery",
+        f"/ecoles/{row.school_id}/contact/",
+        "/journal/?page=2",
+    ):
+        visit.open(path, slug="nimes")
+        found[path] = faults(visit)
+        visit.complaints.clear()
+    assert_nothing_wrong(found)
+
+
+def test_an_invited_person_comes_in_by_the_link(committing, site):
+    with tenant_context(committing):
+        invitation = operations.invite(email="awa@exemple.example", roles=[Role.MANAGER], by=None, at=timezone.now())
+    visit = site.person(width="phone")
+    page = visit.open(f"/invitation/{invitation_tokens.token(invitation.nonce)}/", slug="nimes")
+    assert_nothing_wrong({"invitation": faults(visit)})
+    page.get_by_label("Prénom").fill("Awa")
+    page.get_by_label("Nom", exact=False).nth(1).fill("Diop")
+    page.get_by_label("Identifiant").fill("awa")
+    page.get_by_label("Mot de passe", exact=False).first.fill("un mot de passe sûr")
+    page.get_by_label("Confirmation").fill("un mot de passe sûr")
+    page.get_by_role("button", name="Créer mon compte et entrer").click()
+    page.get_by_text("votre compte est créé").wait_for()
+    visit.open("/membres/", slug="nimes").get_by_text("Awa Diop").first.wait_for()
+
+
+def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
+    with schema_context("public"):
+        operator = UserFactory(is_staff=True, is_superuser=True)
+    visit = signed_in(site, "peps.localhost", operator)
+    found = {}
+    for path in ("/admin/", "/admin/rechercher/", "/admin/tenants/collectivity/", "/admin/tenants/collectivity/add/"):
+        visit.open(path)
+        found[path] = list(visit.complaints)
+        visit.complaints.clear()
+    assert_nothing_wrong(found)
+    page = visit.open("/admin/rechercher/")
+    page.get_by_label("UAI, adresse e-mail ou clé").fill(operator.email)
+    page.get_by_role("button", name="Rechercher", exact=True).click()
+    page.get_by_text(f"{operator.username} –").wait_for()
