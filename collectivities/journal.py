@@ -21,7 +21,7 @@ SUBJECTS = {
     "remit": "Écoles",
     "pools": "Attributions",
     "keys": "Clés",
-    "imports": "Imports",
+    "import": "Imports",
     "messages": "Messages",
 }
 
