@@ -9,6 +9,7 @@ import pytest
 from accounts.models import User
 from licensing.subscriptions import keys, operations, queries
 from licensing.subscriptions.models import Seat, Subscription
+from mailing.models import Message
 from schools.models import Affiliation
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -335,6 +336,7 @@ def test_a_new_password_keeps_this_browser_signed_in(teacher, as_):
     assert browser.post(f"{PAGE}informations/", person(teacher, **typed), follow=True).status_code == 200
     teacher.refresh_from_db()
     assert teacher.check_password("quatre-petits-chats")
+    assert Message.objects.get(kind="account.password_changed").recipient == teacher.email
     assert browser.get(PAGE).status_code == 200
 
 

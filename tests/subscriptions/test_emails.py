@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.subscriptions import operations
+from licensing.subscriptions import joining, operations
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
@@ -78,6 +78,15 @@ def test_a_principal_learns_that_his_subscription_grew(jaures):
     rendered = letter("subscription.grown")
     assert "Ville de Nîmes ajoute 2\N{NO-BREAK SPACE}licences" in rendered.text
     assert "désormais 5" in rendered.text
+
+
+def test_a_teacher_learns_that_a_principal_counted_him_among_his_own(jaures, elsewhere):
+    jaures.subscription()
+    teacher = elsewhere(TeacherFactory)
+    joining.join(teacher_id=teacher.pk, uai=jaures.school.uai, by=jaures.principal, at=TERM)
+    rendered = letter("teacher.joined")
+    assert "École Jean Jaurès (Nîmes)" in rendered.text
+    assert "Ce n'est pas votre école" in rendered.text
 
 
 def test_the_collectivity_is_told_in_its_own_schema_and_of_nobody(jaures):

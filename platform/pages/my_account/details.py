@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.manage_email import sync_user_email_address
 from allauth.account.models import EmailAddress
 from django.contrib import messages
@@ -44,6 +45,7 @@ def change_person(request: HttpRequest) -> HttpResponse:
         if password:
             user.set_password(password)
             user.save(update_fields=["password"])
+            get_adapter(request).send_notification_mail("account/email/password_changed", user)
         if user.email.lower() != before.lower():
             _confirm_again(request, user)
     if password:
