@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON list, with what each floor and peer is")
     options = parser.parse_args()
 
+    # Asked to stop, it still drops its scratch database.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "platform"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     import django  # noqa: PLC0415 - needs the path and the settings named above
