@@ -1,0 +1,186 @@
+"""A spreadsheet of 60,000 rows: from the file to committed allocations, with their keys and queued e-mails."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import openpyxl
+import python_calamine
+from django.db import connection, models, transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+from import_export import resources
+from import_export.formats.base_formats import XLSX
+
+from bench.measure import Contender, Measure, medians_in_turn, peak_of_command
+from bench.registry import measure
+from collectivities.operations import open_office
+from imports import operations, queries, tasks
+from licensing.orders.operations import grant
+from licensing.pools.models import Allocation, Pool
+from mailing.models import Message
+from schools.uai import check_letter
+from tenants.models import Collectivity, Kind
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable
+
+ROWS = 60_000
+HEADER = ["UAI", "École", "Adresse", "Code postal", "Commune", "E-mail", "Licences"]
+_EMPTIED = (
+    "imports_importrow", "imports_importfile", "imports_import", "pools_allocation", "mailing_message",
+    "collectivities_auditentry", "public.subscriptions_activationkey", "public.procrastinate_jobs", "bench_plain",
+)  # fmt: skip
+
+
+class Plain(models.Model):
+    """The plain table that the peer and the floor fill: no constraint but its key."""
+
+    uai = models.CharField(max_length=8, primary_key=True)
+    name = models.TextField()
+    address = models.TextField()
+    postal_code = models.TextField()
+    commune = models.TextField()
+    email = models.TextField()
+    units = models.IntegerField()
+
+    class Meta:
+        app_label = "bench"
+        managed = False
+        db_table = "bench_plain"
+
+    def __str__(self) -> str:
+        return self.uai
+
+
+class PlainResource(resources.ModelResource):
+    """The same columns, as django-import-export takes them in bulk."""
+
+    class Meta:
+        model = Plain
+        import_id_fields = ("uai",)
+        use_bulk = True
+        force_init_instance = True
+        batch_size = 1000
+        skip_diff = True
+        report_skipped = False
+        clean_model_instances = False
+
+
+def _line(number: int) -> list[str | int]:
+    digits = f"0{100_000 + number:06d}"
+    uai = digits + check_letter(digits)
+    return [
+        uai, f"École élémentaire n° {number}", f"{number % 200} rue de la République", f"{30_000 + number % 900}",
+        f"Commune {number % 500}", f"ce.{uai.lower()}@ac-exemple.example", 1 + number % 9,
+    ]  # fmt: skip
+
+
+def _workbook() -> bytes:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Écoles")
+    sheet.append(HEADER)
+    for number in range(ROWS):
+        sheet.append(_line(number))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _arrange(at: datetime.datetime) -> Pool:
+    """Fill the directory with the schools of the file and open a lot that holds them all."""
+    columns = "uai, name, type, sector, address, address_extra, postal_code, commune, commune_code, departement, "
+    columns += "departement_code, academie, region, has_elementary, nature, phone, email, siret, state, changed_at"
+    with connection.cursor() as cursor:
+        with cursor.copy(f"COPY schools_school ({columns}) FROM STDIN") as copy:
+            for number in range(ROWS):
+                uai, name, address, code, commune, email, _ = _line(number)
+                copy.write_row((uai, name, "Ecole", "Public", address, "", code, commune, "", "", "", "", "", True,
+                                "", "", email, "", "open", at))  # fmt: skip
+        cursor.execute("ANALYZE schools_school")
+    with connection.schema_editor() as editor:
+        editor.create_model(Plain)
+    return grant(collectivity=_office(), licences=ROWS * 9, reason="Mesure", by=None, at=at)
+
+
+def _office() -> Collectivity:
+    return Collectivity.objects.get(slug="mesure")
+
+
+def _empty() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(_EMPTIED)} CASCADE")
+    Pool.objects.update(allocated=0)
+
+
+def _ours(pool: Pool, content: bytes) -> None:
+    """Upload, read, confirm, apply: what the pages and the worker do, each step in its own transaction."""
+    at = timezone.now()
+    table = operations.upload(
+        pool_id=pool.pk, filename="ecoles.xlsx", content=content, units_for_all=None, by=None, at=at
+    )
+    tasks.read(import_id=table.pk)
+    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=at)
+    tasks.apply(import_id=table.pk)
+
+
+@transaction.atomic
+def _floor(content: bytes) -> None:
+    rows = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
+    with connection.cursor() as cursor, cursor.copy("COPY bench_plain FROM STDIN") as copy:
+        for row in rows[1:]:
+            copy.write_row((*row[:6], int(row[6])))
+
+
+def _peer(content: bytes) -> None:
+    dataset = XLSX().create_dataset(content)
+    dataset.headers = [field.name for field in Plain._meta.fields]  # noqa: SLF001 - Django's documented way to its fields
+    PlainResource().import_data(dataset, raise_errors=True, use_transactions=True)
+
+
+def _checked(run: Callable[[], None]) -> Callable[[], None]:
+    """Run once and see that all was given, before anything is timed."""
+    _empty()
+    run()
+    given = (Allocation.objects.count(), Message.objects.count())
+    if given != (ROWS, ROWS):
+        raise AssertionError(f"{ROWS} allocations and messages expected, not {given}.")
+    return run
+
+
+@measure("import_60000")
+def import_60000() -> Measure:
+    """60,000 rows: at most 10 times the floor, 8 times the peer's speed, under 500 MB."""
+    at = timezone.now()
+    content = _workbook()
+    open_office(
+        name="Mesure", kind=Kind.REGION, siren="213001894", slug="mesure", key_prefix="MESURE",
+        manager_email="mesure@exemple.example", by=None, at=at,
+    )  # fmt: skip
+    with tenant_context(_office()), tempfile.TemporaryDirectory() as folder:
+        pool = _arrange(at)
+        times = medians_in_turn(
+            {
+                "ours": Contender(_checked(lambda: _ours(pool, content)), before=_empty),
+                "floor": Contender(lambda: _floor(content), before=_empty),
+                "peer": Contender(lambda: _peer(content), before=_empty),
+            },
+            rounds=3,
+        )
+        _empty()
+        path = Path(folder) / "ecoles.xlsx"
+        path.write_bytes(content)
+        peak = peak_of_command("import_spreadsheet", str(path), "--collectivity=mesure", f"--pool={pool.pk}", "--apply")
+    return Measure(
+        name="import_60000",
+        ours_s=times["ours"],
+        floor_s=times["floor"],
+        peer_s=times["peer"],
+        peak_mb=peak,
+        floor="python-calamine reading the file, and one COPY of its rows into a plain table",
+        peer="django-import-export, in bulk, from the same file into one plain table",
+    )
