@@ -33,6 +33,9 @@ def text_of(cell: Cell) -> str:
     """Return a cell as a person reads it: whole numbers without « .0 », dates the French way, single spaces."""
     if isinstance(cell, str):
         text = cell
+        # Most cells are as they should be; the check is ten times cheaper than the substitution below.
+        if len(text) <= limits.MAX_CELL and text.isprintable() and "  " not in text:
+            return text.strip()
     elif isinstance(cell, bool):
         text = "VRAI" if cell else "FAUX"
     elif isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004 - exact up to there
@@ -43,8 +46,6 @@ def text_of(cell: Cell) -> str:
         text = str(cell)
     if len(text) > limits.MAX_CELL:
         text = text[: limits.MAX_CELL] + "…"
-    if text.isascii() and text.isalnum():
-        return text
     return _SPACES.sub(" ", text.replace("\0", "")).strip()
 
 
@@ -69,6 +70,8 @@ class ReadUai(NamedTuple):
 def read_uai(cell: Cell) -> ReadUai | Problem:
     """Return the UAI a cell names: one, valid, repaired only where the check letter proves the repair."""
     text = text_of(cell)
+    if uai.is_valid(text):
+        return ReadUai(text, repaired=False)
     found = uai.find(text)
     if len(found) > 1:
         return Problem(

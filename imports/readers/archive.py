@@ -31,9 +31,15 @@ TOO_WIDE = Unreadable(
     "Ce classeur contient une feuille démesurée (plus de 10 millions de cases). Copiez le tableau dans un nouveau "
     "classeur, puis déposez celui-ci.",
 )
-_ROW = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br=\"([0-9]{1,9})\"")
-_COLUMN = re.compile(rb"\br=\"([A-Z]{1,4})[0-9]")
-_FILLED = re.compile(rb"<(?:\w+:)?c\b[^>]*?\br=\"([A-Z]{1,4})([0-9]{1,9})\"[^>]*(?<!/)>")
+# Attributes may be quoted either way and parted by any white space: a sheet is brought to one spelling first. Each
+# pattern begins with what can be searched for quickly.
+_SPELLING = bytes.maketrans(b"'\t\r\n", b'"   ')
+_ROW = re.compile(rb'row [^>]*?r *= *"([0-9]{1,9})"')
+_WIDE = re.compile(rb' r *= *"[A-Z]{2}')
+_COLUMN = re.compile(rb' r *= *"([A-Z]{1,4})[0-9]')
+_FILLED = re.compile(rb'c [^>]*?r *= *"([A-Z]{1,4})([0-9]{1,9})"[^>]*(?<!/)>')
+#: Columns named by one letter.
+_NARROW = 26
 
 
 def directory(content: bytes) -> list[zipfile.ZipInfo]:
@@ -114,16 +120,17 @@ def _bound(content: bytes, member: zipfile.ZipInfo, pieces: Iterator[bytes]) -> 
     """
     height, columns, tail = 0, set[bytes](), b""
     for piece in pieces:
-        text = tail + piece
+        text = tail + piece.translate(_SPELLING)
         height = max(height, max(map(int, _ROW.findall(text)), default=0))
-        columns.update(_COLUMN.findall(text))
+        if _WIDE.search(text):
+            columns.update(_COLUMN.findall(text))
         tail = text[-200:]
-    if height * _width(columns) <= limits.MAX_CELLS:
+    if height * max(_width(columns), _NARROW) <= limits.MAX_CELLS:
         return
     # Rows that are only formatted reach down to the last one of many a real sheet: count those that hold something.
     height, columns, tail = 0, set(), b""
     for piece in inflate(content, member):
-        text = tail + piece
+        text = tail + piece.translate(_SPELLING)
         for column, row in _FILLED.findall(text):
             height = max(height, int(row))
             columns.add(column)

@@ -118,8 +118,13 @@ def test_a_bomb_whose_directory_lies_is_refused_before_it_is_unpacked():
 SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
 
 
-def test_two_cells_at_opposite_corners_are_refused_and_not_allocated():
-    rows = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+FAR = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    "rows", [FAR, FAR.replace(b'"', b"'"), FAR.replace(b" r=", b"\n\tr = "), FAR.replace(b"<c ", b'<c s="0" ')]
+)
+def test_two_cells_at_opposite_corners_are_refused_and_not_allocated(rows):
     began = time.monotonic()
     with pytest.raises(Unreadable) as refusal:
         open_workbook(with_sheet_xml(xlsx(ROWS), SHEET % rows))
