@@ -80,6 +80,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group("races"))
 
 
+@pytest.fixture(autouse=True)
+def _starts_in_the_public_schema():
+    """A request that the test before made left its thread's connection in the schema of its host."""
+    connection.set_schema_to_public()
+
+
 @pytest.fixture
 def nimes(db):
     """The collectivity most tests work in, entered."""
