@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, models
-from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from licensing.pools.models import TOPIC, Allocation, MessageKind
@@ -118,13 +118,6 @@ def _about(
     if since is not None:
         messages = messages.filter(created_at__gte=since)
     return {number for number in messages.values_list("topic_id", flat=True) if number is not None}
-
-
-def seats_of(key_id: int) -> tuple[int, int]:
-    """Return how many seats of a key's subscription teachers hold, and how many there are; (0, 0) before redemption."""
-    seats = Seat.objects.filter(subscription__key_id=key_id)
-    counts = seats.aggregate(held=Count("pk", filter=Q(holder__isnull=False)), size=Count("pk"))
-    return counts["held"], counts["size"]
 
 
 class AllocationState(models.TextChoices):

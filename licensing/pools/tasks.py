@@ -12,7 +12,6 @@ from django.db import transaction
 from collectivities import audit
 from jobs.tasks import task
 from licensing.pools.models import Allocation
-from licensing.pools.queries import seats_of
 from licensing.pools.wording import school_name
 from web import typography
 
@@ -25,12 +24,11 @@ _SAID = {
 
 @task(name="pools.note_key_event")
 @transaction.atomic
-def note_key_event(*, key_id: int, event: str, at: str) -> None:
-    """Write in the journal what happened to the key of an allocation, with the counts of this moment."""
+def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) -> None:
+    """Write in the journal what happened to the key of an allocation: `held` of its `size` seats were then taken."""
     allocation = Allocation.objects.select_related("school").filter(key_id=key_id).first()
     if allocation is None:
         return  # not a key of this collectivity's pools: nothing it may know
-    held, size = seats_of(key_id)
     count = f"{typography.number(held)}/{typography.number(size)} attribuée{'s' if held > 1 else ''}"
     audit.record(
         action=f"keys.{event}",

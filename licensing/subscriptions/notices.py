@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import Count
 from django_tenants.utils import get_public_schema_name, schema_context
 from procrastinate.contrib.django import app
 
+from licensing.subscriptions.models import Seat
 from mailing.operations import enqueue
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from licensing.subscriptions.models import ActivationKey, Seat, Subscription
+    from licensing.subscriptions.models import ActivationKey, Subscription
     from schools.models import Affiliation
 
 GIVEN = "seat.given"
@@ -29,14 +31,17 @@ JOINED = "teacher.joined"
 def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
     """Queue « redeemed », « held » or « released » for the collectivity that the key came from, if one did.
 
-    It learns that a unit was taken, never by whom.
+    It learns that a unit was taken, never by whom. The counts are those of this moment: by the time the task runs,
+    the next event may have changed them.
     """
     collectivity = key.source.collectivity
-    if collectivity is not None:
-        # The task's own `at` is when it happened; `jobs.tasks.defer` has one too, which is when to run.
-        app.configure_task("pools.note_key_event", allow_unknown=False).defer(
-            schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat()
-        )
+    if collectivity is None:
+        return
+    counts = Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
+    # The task's own `at` is when it happened; `jobs.tasks.defer` has one too, which is when to run.
+    app.configure_task("pools.note_key_event", allow_unknown=False).defer(
+        schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat(), **counts
+    )
 
 
 def tell_teacher_given(seat: Seat, teacher: User, at: datetime.datetime) -> None:

@@ -8,10 +8,9 @@ from collectivities.models import AuditEntry
 from licensing.orders import operations as orders
 from licensing.pools.tasks import note_key_event
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give, redeem
+from tests.pools.arranging import give
 
 
 @pytest.fixture
@@ -29,15 +28,11 @@ def allocation(nimes):
     ],
 )
 def test_an_event_is_written_with_its_counts(allocation, event, held, summary):
-    subscription = redeem(allocation, PrincipalFactory())
-    for seat in subscription.seats.order_by("number")[:held]:
-        seat.holder, seat.held_since, seat.mode = TeacherFactory(), TERM, "manual"
-        seat.save()
-    note_key_event(key_id=allocation.key_id, event=event, at=TERM.isoformat())
+    note_key_event(key_id=allocation.key_id, event=event, at=TERM.isoformat(), held=held, size=3)
     entry = AuditEntry.objects.get(action=f"keys.{event}")
     assert (entry.summary, entry.school_id, entry.at, entry.actor_id) == (summary, allocation.school_id, TERM, None)
 
 
 def test_a_key_of_nobody_here_is_not_written(nimes):
-    note_key_event(key_id=KeyFactory().pk, event="redeemed", at=TERM.isoformat())
+    note_key_event(key_id=KeyFactory().pk, event="redeemed", at=TERM.isoformat(), held=0, size=3)
     assert not AuditEntry.objects.exists()

@@ -92,10 +92,15 @@ def test_a_teacher_learns_that_a_principal_counted_him_among_his_own(jaures, els
 def test_the_collectivity_is_told_in_its_own_schema_and_of_nobody(jaures):
     code, subscription = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
     jobs = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk")
     assert [job.args for job in jobs] == [
-        {"schema": "c_nimes", "key_id": subscription.key_id, "event": event, "at": TERM.isoformat()}
-        for event in ("redeemed", "held")
+        {"schema": "c_nimes", "key_id": subscription.key_id, "event": event, "at": TERM.isoformat(), **counts}
+        for event, counts in (
+            ("redeemed", {"held": 0, "size": 3}),
+            ("held", {"held": 1, "size": 3}),
+            ("held", {"held": 2, "size": 3}),
+        )
     ]
 
 
