@@ -12,6 +12,9 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 
+#: What the journal calls a school's share of a list: told on the school's own page, while a home shows the list itself.
+GIVEN_BY_LIST = "pools.allocated_by_list"
+GROWN_BY_LIST = "pools.grown_by_list"
 #: What the messages about an allocation give as their topic; `topic_id` is the allocation's number.
 TOPIC = "allocation"
 

@@ -16,13 +16,14 @@ from imports.enums import ImportState
 from imports.models import Import
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
-from licensing.pools.models import Allocation
+from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, Allocation
 from licensing.pools.queries import Position, allocations, not_redeemed_since, positions, with_lost_email
 from pages.territory import drawing
 from schools.models import School
 from web import typography
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
 #: A lot of which less than this share is free is soon exhausted.
@@ -50,9 +51,17 @@ def office_home(request: HttpRequest) -> HttpResponse:
         "lots": running,
         "ended": len(lots) - len(running),
         "territory": _territory(),
-        "entries": AuditEntry.objects.order_by("-at", "-pk")[:LAST_EVENTS],
+        "entries": AuditEntry.objects.exclude(action__in=[GIVEN_BY_LIST, GROWN_BY_LIST]).order_by("-at", "-pk")[
+            :LAST_EVENTS
+        ],
     }
     return render(request, "pages/office_home.html", context)
+
+
+def _last_events() -> QuerySet[AuditEntry]:
+    """Return what happened last; a list of schools is one event here, and each school's on its own page."""
+    entries = AuditEntry.objects.exclude(action__in=[GIVEN_BY_LIST, GROWN_BY_LIST])
+    return entries.order_by("-at", "-pk")[:LAST_EVENTS]
 
 
 def _allocations_to_see(now: datetime.datetime) -> list[ToDo]:

@@ -11,7 +11,7 @@ from collectivities.models import AuditEntry
 from imports.enums import ImportState
 from imports.models import Import
 from licensing.orders import operations as orders
-from licensing.pools.operations import revoke
+from licensing.pools.operations import Demand, allocate_many, revoke
 from licensing.subscriptions.queries import key_display
 from mailing.models import Message, MessageState
 from pages.territory import GRAIN, HEIGHT, WIDTH, drawing
@@ -131,3 +131,12 @@ def test_a_school_s_story_is_told_in_order(pool, viewer, django_assert_num_queri
 
 def test_a_school_that_does_not_exist_is_a_404(nimes, viewer):
     assert viewer.get("/ecoles/0300001X/").status_code == 404
+
+
+def test_a_list_of_schools_does_not_bury_the_other_events(pool, viewer):
+    demands = [Demand(uai=SchoolFactory().uai, units=1, recipient=f"ecole{n}@exemple.example") for n in range(12)]
+    give(pool, SchoolFactory(name="École Seule"), units=1, at=NOW)
+    allocate_many(pool_id=pool.pk, demands=demands, by=None, at=NOW)
+    shown = page(viewer)
+    assert "École Seule" in shown
+    assert "ecole3@exemple.example" not in shown

@@ -19,7 +19,7 @@ from licensing.pools.exceptions import (
     UnknownSchool,
     WouldShrink,
 )
-from licensing.pools.models import TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, TOPIC, Allocation, MessageKind, Pool
 from licensing.pools.wording import school_name
 from licensing.subscriptions.growing import grow_many
 from licensing.subscriptions.minting import mint
@@ -300,10 +300,11 @@ def _tell(
     due_at: datetime.datetime,
 ) -> None:
     """Write the journal, a line a school, and queue the e-mails."""
+    given, grown = ("pools.allocated", "pools.grown") if len(steps) == 1 else (GIVEN_BY_LIST, GROWN_BY_LIST)
     audit.record_many(
         [
             audit.Entry(
-                action="pools.allocated" if step.existing is None else "pools.grown",
+                action=given if step.existing is None else grown,
                 summary=_summary(step, pool),
                 school_id=step.demand.uai,
                 object_type="allocation",
