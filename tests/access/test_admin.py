@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from django.contrib import admin
+from django.core.management import call_command
 from django.urls import reverse
 from django_tenants.utils import schema_context, tenant_context
 
@@ -67,6 +68,14 @@ def test_every_page_is_the_operators_alone(page, portal):
 def test_the_operator_signs_in_by_the_portals_page(portal):
     answer = portal.get("/admin/", follow=True)
     assert answer.redirect_chain[-1][0].startswith("/connexion/?next=")
+
+
+def test_a_superuser_made_by_command_signs_in_at_once(portal, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "un mot de passe sûr")
+    call_command("createsuperuser", interactive=False, username="op", email="op@peps.example", verbosity=0)
+    answer = portal.post("/connexion/?next=/admin/", {"login": "op", "password": "un mot de passe sûr"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+    assert portal.get("/admin/").status_code == 200
 
 
 def test_what_waits_stands_first(operator, asked):
