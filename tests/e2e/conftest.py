@@ -90,9 +90,14 @@ class Site:
         """Return somebody's browser: a fresh profile with its own cookies; `session` signs it in at one host."""
         # Without it our own scripts could not be told from Playwright's under the strict policy: nothing is bypassed.
         context = self.browser.new_context(
-            viewport=WIDTHS[width], java_script_enabled=scripts, locale="fr-FR", timezone_id="Europe/Paris"
+            viewport=WIDTHS[width],
+            java_script_enabled=scripts,
+            locale="fr-FR",
+            timezone_id="Europe/Paris",
+            # A colour half-way through its transition is one that axe measures and nobody reads.
+            reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         self.contexts.append(context)
         if session:
             context.add_cookies(
