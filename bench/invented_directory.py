@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import random
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,11 @@ SIZE = 70_018
 
 _KINDS = ["École élémentaire", "École maternelle", "École primaire", "Collège", "Lycée", "École privée"]
 _FIRST = ["Jean", "Marie", "Jules", "Louise", "Victor", "Simone", "Paul", "Rosa", "Saint", "Sainte", "Notre", "Les"]
-_CONSONANTS, _VOWELS = "bcdfglmnprstv", "aeiou"
+# Syllables as varied as those of French names: a search compares words by their trigrams.
+_ONSETS = [*"bcdfgjlmnprstv", "bl", "br", "ch", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "gu", "pl", "pr", "qu", "tr"]
+_NUCLEI = ["a", "ai", "an", "au", "e", "é", "è", "eau", "eu", "i", "ie", "in", "o", "oi", "on", "ou", "u", "ui"]
+_CODAS = ["", "", "", "c", "l", "lle", "nt", "r", "rd", "s", "t", "x"]
+_TOWNS, _NAMES = 30_000, 12_000
 _HEADER = [
     "Identifiant_de_l_etablissement", "Nom_etablissement", "Type_etablissement", "Statut_public_prive", "Adresse_1",
     "Code_postal", "Code_commune", "Nom_commune", "Code_departement", "Ecole_maternelle", "Ecole_elementaire",
@@ -29,6 +34,10 @@ _HEADER = [
 def write(path: Path) -> Path:
     """Write the invented directory, gzipped, the same at each call; return `path`."""
     chance = random.Random(2026)  # noqa: S311 - invention, not secrecy
+    towns = [_word(chance, chance.randint(2, 3)).capitalize() for _ in range(_TOWNS)]
+    names = [_word(chance, chance.randint(1, 3)).capitalize() for _ in range(_NAMES)]
+    # A few names stand at a thousand schools, most at one or two.
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, _NAMES + 1)))
     with gzip.open(path, "wt", encoding="utf-8-sig", newline="", compresslevel=1) as file:
         writer = csv.writer(file, delimiter=";", lineterminator="\n")
         writer.writerow(_HEADER)
@@ -37,10 +46,11 @@ def write(path: Path) -> Path:
             digits = f"{departement:03d}{number // 95:04d}"
             code = digits + check_letter(digits)
             kind = chance.choice(_KINDS)
-            town = _word(chance, 3).capitalize()
+            town = chance.choice(towns)
+            [name] = chance.choices(names, cum_weights=weights)
             school = kind[:5] == "École"
             writer.writerow([
-                code, f"{kind} {chance.choice(_FIRST)} {_word(chance, 2).capitalize()}", kind.split()[0], "Public",
+                code, f"{kind} {chance.choice(_FIRST)} {name}", kind.split()[0], "Public",
                 f"{chance.randint(1, 200)} rue {_word(chance, 3)}", f"{departement:02d}{chance.randint(0, 99):02d}0",
                 f"{departement:02d}{chance.randint(1, 400):03d}", town, f"{departement:03d}",
                 int(school and "mat" in kind), int(school and "mat" not in kind),
@@ -53,4 +63,5 @@ def write(path: Path) -> Path:
 
 
 def _word(chance: random.Random, syllables: int) -> str:
-    return "".join(chance.choice(_CONSONANTS) + chance.choice(_VOWELS) for _ in range(syllables))
+    start = "".join(chance.choice(_ONSETS) + chance.choice(_NUCLEI) for _ in range(syllables))
+    return start + chance.choice(_CODAS)

@@ -53,6 +53,7 @@ _NEAREST = """
 SELECT sought.word, nearest.word
 FROM unnest(%s::text[]) AS sought(word), LATERAL (
     SELECT known.word FROM public.schools_directoryword AS known
+    WHERE known.word OPERATOR(public.%%) sought.word
     ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT %s
 ) AS nearest
 """

@@ -25,9 +25,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    django.contrib.postgres.indexes.GistIndex(
-                        django.contrib.postgres.indexes.OpClass(models.F("word"), "public.gist_trgm_ops"),
-                        name="directory_word_nearest",
+                    django.contrib.postgres.indexes.GinIndex(
+                        django.contrib.postgres.indexes.OpClass(models.F("word"), "public.gin_trgm_ops"),
+                        name="directory_word_alike",
                     )
                 ],
             },
