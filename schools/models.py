@@ -162,7 +162,9 @@ class Verification(models.TextChoices):
 class Affiliation(models.Model):
     """The school a principal or a teacher belongs to: chosen in the directory, or typed by hand."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="affiliations")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="affiliations", verbose_name="compte"
+    )
     school = models.ForeignKey(School, verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True)
     # Typed by hand; empty where a school was chosen.
     name = models.CharField("nom de l'établissement", max_length=250, blank=True)

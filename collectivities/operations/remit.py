@@ -12,6 +12,7 @@ from collectivities import audit
 from collectivities.exceptions import InvalidContact, NotInRemit
 from collectivities.models import SchoolInRemit
 from schools.models import School
+from schools.wording import school_name
 
 if TYPE_CHECKING:
     import datetime
@@ -41,7 +42,10 @@ def add_to_remit(*, uais: Collection[str], by: User | None, at: datetime.datetim
     # Whoever adds the same school at this moment has added it.
     SchoolInRemit.objects.bulk_create([SchoolInRemit(school_id=uai, added_at=at) for uai in new], ignore_conflicts=True)
     audit.record_many(
-        (audit.Entry("remit.added", f"{known[uai]} ({uai}) ajouté au périmètre.", school_id=uai) for uai in new),
+        (
+            audit.Entry("remit.added", f"Ajout au périmètre : {school_name(known[uai])} ({uai}).", school_id=uai)
+            for uai in new
+        ),
         by=by,
         at=at,
     )
@@ -60,7 +64,11 @@ def remove_from_remit(*, uais: Collection[str], by: User, at: datetime.datetime)
     SchoolInRemit.objects.filter(pk__in=[row.pk for row in rows]).delete()
     audit.record_many(
         (
-            audit.Entry("remit.removed", f"{row.school.name} ({row.school_id}) retiré du périmètre.", row.school_id)
+            audit.Entry(
+                "remit.removed",
+                f"Retrait du périmètre : {school_name(row.school.name)} ({row.school_id}).",
+                row.school_id,
+            )
             for row in rows
         ),
         by=by,

@@ -15,9 +15,10 @@ from django.utils import timezone
 from collectivities.queries import office_settings
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Allocation, MessageKind
-from licensing.pools.wording import named, school_name
+from licensing.pools.wording import named
 from licensing.subscriptions.queries import key_display
 from mailing.kinds import NoLongerDue, Rendered
+from schools.wording import school_name
 from tenants.addresses import office_url
 from web import typography
 from web.addresses import portal_url

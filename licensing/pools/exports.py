@@ -11,8 +11,8 @@ from openpyxl.styles import Font
 
 from licensing.catalogue.operations import PARIS
 from licensing.pools.queries import AllocationState
-from licensing.pools.wording import school_name
 from mailing.models import MessageState
+from schools.wording import school_name
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -10,8 +10,8 @@ from django.utils.html import format_html
 
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState
-from licensing.pools.wording import school_name
 from mailing.models import MessageState
+from schools.wording import school_name
 from web import typography
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from django.db import transaction
 from collectivities import audit
 from jobs.tasks import task
 from licensing.pools.models import Allocation
-from licensing.pools.wording import school_name
+from schools.wording import school_name
 from web import typography
 
 _SAID = {

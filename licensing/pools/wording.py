@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
+from schools.wording import school_name
+
 #: The first word of a school's name, folded, and its article.
 _ARTICLES = {
     "l'": "ecole etablissement ensemble externat internat institut institution annexe antenne unite ime itep erea iem",
@@ -24,14 +26,6 @@ class Named(NamedTuple):
 
 def _fold(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word.lower()) if not unicodedata.combining(c))
-
-
-def school_name(name: str) -> str:
-    """Return the directory's name with the accent it leaves out: « Ecole » is « École », « ECOLE » « ÉCOLE »."""
-    for bare, accented in (("Ecole", "École"), ("ECOLE", "ÉCOLE")):
-        if name.startswith(bare):
-            return accented + name.removeprefix(bare)
-    return name
 
 
 def named(name: str) -> Named:

@@ -23,9 +23,13 @@ class Source(models.Model):
     """
 
     # The order line is required: no unit exists without one.
-    order_line = models.OneToOneField("orders.OrderLine", on_delete=models.PROTECT, related_name="source")
-    collectivity = models.ForeignKey("tenants.Collectivity", on_delete=models.PROTECT, null=True)
-    product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT)
+    order_line = models.OneToOneField(
+        "orders.OrderLine", on_delete=models.PROTECT, related_name="source", verbose_name="ligne de commande"
+    )
+    collectivity = models.ForeignKey(
+        "tenants.Collectivity", on_delete=models.PROTECT, null=True, verbose_name="collectivité"
+    )
+    product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT, verbose_name="produit")
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
     suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
@@ -46,9 +50,9 @@ class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
 class ActivationKey(models.Model):
     """The string that is e-mailed, typed, redeemed. Its code is stored sealed; `sealing` alone reads it."""
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="keys")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="keys", verbose_name="provenance")
     # The school it is meant for.
-    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True)
+    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True, verbose_name="établissement")
     prefix = models.CharField("préfixe", max_length=10)
     # Deterministic, so that one column serves look-up and display; which sealing key it is under stands beside it.
     sealed_code = models.BinaryField(unique=True)
@@ -56,7 +60,7 @@ class ActivationKey(models.Model):
     units = models.PositiveIntegerField("licences")
     issued_at = models.DateTimeField("émise le")
     # Since when somebody besides the school's official mailbox may know it: redeeming it then proves nothing.
-    exposed_at = models.DateTimeField(null=True, blank=True)
+    exposed_at = models.DateTimeField("connue d'autres depuis le", null=True, blank=True)
     redeemed_at = models.DateTimeField("activée le", null=True, blank=True)
     redeemed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="activée par", on_delete=models.PROTECT, null=True, blank=True
@@ -101,10 +105,17 @@ class Subscription(models.Model):
     """What a redeemed key credits: `size` seats, shared by the principals of its school."""
 
     # One to one: a key is redeemed at most once.
-    key = models.OneToOneField(ActivationKey, on_delete=models.PROTECT, related_name="subscription")
+    key = models.OneToOneField(
+        ActivationKey, on_delete=models.PROTECT, related_name="subscription", verbose_name="clé d'activation"
+    )
     # Whose account was credited, and the school whose verified principals share it. None: typed by hand.
-    principal = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions")
-    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True)
+    principal = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="subscriptions",
+        verbose_name="chef d'établissement",
+    )
+    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True, verbose_name="établissement")
     size = models.PositiveIntegerField("licences")
     opened_at = models.DateTimeField("ouvert le")
 
@@ -135,12 +146,17 @@ class Seat(models.Model):
     """One unit of a subscription: free, or held by a teacher. Seats are rows, so they are taken and not counted."""
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField("numéro")
     holder = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="seats"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="seats",
+        verbose_name="enseignant",
     )
     held_since = models.DateTimeField("attribuée le", null=True, blank=True)
-    mode = models.CharField(max_length=10, choices=SeatMode, blank=True)
+    mode = models.CharField("manière", max_length=10, choices=SeatMode, blank=True)
 
     objects = SeatQuerySet.as_manager()
 
@@ -174,13 +190,17 @@ class SeatEvent(models.Model):
         CLAIMED = "claimed", "saisie par l'enseignant"
         WITHDRAWN = "withdrawn", "retirée"
 
-    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="events")
-    kind = models.CharField(max_length=10, choices=Kind)
-    teacher = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
+    seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="events", verbose_name="clé attribuée")
+    kind = models.CharField("mouvement", max_length=10, choices=Kind)
+    teacher = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="enseignant"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="par")
+    at = models.DateTimeField("le")
 
     class Meta:
+        verbose_name = "mouvement de clé"
+        verbose_name_plural = "mouvements de clés"
         indexes: ClassVar = [models.Index(name="seat_event_of_teacher", fields=["teacher", "seat", "-at"])]
 
     def __str__(self) -> str:

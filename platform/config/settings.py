@@ -241,6 +241,8 @@ LANGUAGES = [("fr", "Français")]
 TIME_ZONE = "Europe/Paris"
 USE_TZ = True
 USE_I18N = True
+# What django-unfold says in English alone.
+LOCALE_PATHS = [ROOT / "platform" / "locale"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
@@ -291,7 +293,16 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": False, "show_all_applications": True},
+    "SHOW_BACK_BUTTON": True,
+    # Light: the one theme whose contrasts are measured.
+    "THEME": "light",
+    "STYLES": ["pages.operator.navigation.style"],
+    "SCRIPTS": ["pages.operator.navigation.script"],
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "pages.operator.navigation.sidebar",
+    },
 }
 
 LOGGING = {

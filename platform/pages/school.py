@@ -13,10 +13,10 @@ from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import TOPIC
 from licensing.pools.queries import allocations
 from licensing.pools.tables import badge
-from licensing.pools.wording import school_name
 from mailing import kinds
 from mailing.models import Message, MessageState
 from schools.models import School
+from schools.wording import school_name, sort_of_school
 
 if TYPE_CHECKING:
     import datetime
@@ -50,6 +50,7 @@ def school(request: OfficeRequest, uai: str) -> HttpResponse:
     context = {
         "school": found,
         "name": school_name(found.name),
+        "sort": sort_of_school(found.type, found.sector),
         "remit": SchoolInRemit.objects.filter(school=found).first(),
         "held": [(allocation, badge(allocation.state)) for allocation in held],
         "story": sorted(story, key=lambda event: event.at, reverse=True)[:MOST],

@@ -20,12 +20,12 @@ from licensing.pools.exceptions import (
     WouldShrink,
 )
 from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, TOPIC, Allocation, MessageKind, Pool
-from licensing.pools.wording import school_name
 from licensing.subscriptions.growing import grow_many
 from licensing.subscriptions.minting import mint
 from licensing.subscriptions.models import ActivationKey
 from mailing import operations as mailing
 from schools.models import School, SchoolState
+from schools.wording import school_name
 from web import typography
 
 if TYPE_CHECKING:

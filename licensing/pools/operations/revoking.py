@@ -15,9 +15,9 @@ from licensing.pools.exceptions import AlreadyRedeemed
 from licensing.pools.models import TOPIC, Allocation, MessageKind, Pool
 from licensing.pools.operations.results import Result, locked
 from licensing.pools.queries import reached
-from licensing.pools.wording import school_name
 from licensing.subscriptions.models import ActivationKey
 from mailing import operations as mailing
+from schools.wording import school_name
 from web import typography
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ from licensing.pools.exceptions import AlreadyRedeemed, AlreadyRevoked, NotYetSe
 from licensing.pools.models import TOPIC, Allocation, MessageKind
 from licensing.pools.operations.results import Result, locked
 from licensing.pools.queries import reached, reminded_since
-from licensing.pools.wording import named, school_name
+from licensing.pools.wording import named
 from licensing.subscriptions.models import ActivationKey
 from licensing.subscriptions.queries import key_display
 from mailing import operations as mailing
 from mailing.queries import latest_by_topic
+from schools.wording import school_name
 from web import typography
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from django import template
 
 from licensing.pools import wording
+from schools import wording as names
 from web import typography
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def french(value: int) -> str:
 @register.filter
 def school_name(value: str) -> str:
     """Return a school's name with its accent."""
-    return wording.school_name(value)
+    return names.school_name(value)
 
 
 @register.filter

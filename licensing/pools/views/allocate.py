@@ -16,9 +16,10 @@ from licensing.exceptions import Refused
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
 from licensing.pools.queries import allocations, positions
-from licensing.pools.wording import named, school_name
+from licensing.pools.wording import named
 from schools.models import School
 from schools.queries import search
+from schools.wording import school_name
 from web import typography
 
 if TYPE_CHECKING:

@@ -30,12 +30,19 @@ POLICY: dict[str, Any] = {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
 }
+#: Groups give nothing here; addresses and second factors are their owners' alone; the queue is `jobs.admin`'s.
+LEFT_OUT = {"auth.Group", "account.EmailAddress", "mfa.Authenticator", "procrastinate.ProcrastinateJob"}
 
 
 class OperatorSite(UnfoldAdminSite):
     site_title = site_header = "Pep's – exploitation"
-    index_title = "Ce qui attend une main"
+    index_title = "Accueil"
     index_template = "pages/operator/index.html"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register what the operator has a use for, and leave out the rest of what third parties bring."""
+        models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        super().register([model for model in models if model._meta.label not in LEFT_OUT], admin_class, **options)  # noqa: SLF001 - documented
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let superusers in, and nobody else: staff without it has no page here."""
@@ -57,10 +64,10 @@ class OperatorSite(UnfoldAdminSite):
         return [path("rechercher/", self.admin_view(self.everywhere), name="everywhere"), *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show what waits for a hand, then the tables."""
+        """Show what waits for a hand, then the search and the lists."""
         from pages.operator import waiting  # noqa: PLC0415 - imports models; the site is made before they are
 
-        waits = {"waits": waiting.tasks(timezone.now())}
+        waits = {"waits": waiting.tasks(timezone.now()), "synchronised": waiting.synchronised()}
         answer: TemplateResponse = super().index(request, waits | (extra_context or {}))
         return answer
 

@@ -6,7 +6,6 @@ import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.urls import reverse
-from django.utils import timezone
 
 from mailing.models import Message, MessageState
 from schools.models import DirectorySync
@@ -57,20 +56,28 @@ def _requests() -> Iterator[Task]:
         yield Task(f"{plural(pending, 'demande')} de bureau à accepter ou à refuser", url, urgent=True)
 
 
-def _directory(now: datetime.datetime) -> Iterator[Task]:
+def synchronised() -> datetime.datetime | None:
+    """Return when the directory was last synchronised; None where it never was."""
     last = DirectorySync.objects.order_by("-at").first()
+    return last.at if last else None
+
+
+def _directory(now: datetime.datetime) -> Iterator[Task]:
+    url = reverse("admin:schools_directorysync_changelist")
+    last = synchronised()
     if last is None:
-        yield Task("L'annuaire n'a jamais été synchronisé : manage.py sync_directory", "", urgent=True)
-    else:
-        day = f"{timezone.localtime(last.at):%d/%m/%Y}"
-        yield Task(f"Annuaire synchronisé le {day}", "", urgent=now - last.at > DIRECTORY_IS_OLD)
+        yield Task("L'annuaire n'a jamais été synchronisé : manage.py sync_directory", url, urgent=True)
+    elif now - last > DIRECTORY_IS_OLD:
+        age = plural((now - last).days, "jour")
+        yield Task(f"L'annuaire date de {age} : manage.py sync_directory", url, urgent=True)
 
 
 def _messages(now: datetime.datetime) -> Iterator[Task]:
     since = now - FAILURES_SINCE
     own = Message.objects.filter(state__in=[MessageState.FAILED, MessageState.BOUNCED], created_at__gt=since).count()
     if own:
-        yield Task(f"{plural(own, 'e-mail')} du portail en échec depuis quatorze jours", "", urgent=True)
+        url = reverse("admin:jobs_job_changelist") + "?etat=failed"
+        yield Task(f"{plural(own, 'e-mail')} du portail en échec depuis quatorze jours", url, urgent=True)
     for row in ask_all(_FAILED, [since]):
         (failed,) = row.values
         url = office_url(row.collectivity, "/messages/")

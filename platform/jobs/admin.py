@@ -1,0 +1,104 @@
+"""The queue, as the operator looks into it: what waits, what runs, what failed and why. Read only."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.db.models import Max, Min
+from unfold.admin import ModelAdmin
+
+from jobs.models import Job
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+#: The states that procrastinate writes, in French.
+STATES = {
+    "todo": "en attente",
+    "doing": "en cours",
+    "succeeded": "faite",
+    "failed": "échouée",
+    "cancelled": "annulée",
+    "aborted": "interrompue",
+}
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "état"
+    parameter_name = "etat"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the states."""
+        return list(STATES.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        """Keep the jobs in the chosen state."""
+        return queryset.filter(status=self.value()) if self.value() in STATES else queryset
+
+
+@admin.register(Job)
+class JobAdmin(ModelAdmin):
+    """What a job works on stands in its arguments: numbers of rows, never a key or an address."""
+
+    list_display = ("id", "task", "state", "tries", "queued_at", "last_at")
+    list_filter = (StateFilter,)
+    ordering = ("-pk",)
+    fields = readonly_fields = ("id", "task", "state", "tries", "not_before", "queued_at", "last_at", "arguments")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        """Return the jobs with the moments of their first and last event."""
+        jobs: QuerySet[Job] = super().get_queryset(request)
+        return jobs.annotate(first_event=Min("procrastinateevent__at"), last_event=Max("procrastinateevent__at"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: what causes work queues it."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    @admin.display(description="tâche", ordering="task_name")
+    def task(self, job: Job) -> str:
+        """Return the task's name."""
+        return job.task_name
+
+    @admin.display(description="état", ordering="status")
+    def state(self, job: Job) -> str:
+        """Return the state in French."""
+        return STATES.get(job.status, job.status)
+
+    @admin.display(description="essais", ordering="attempts")
+    def tries(self, job: Job) -> int:
+        """Return how many times it was begun."""
+        return job.attempts
+
+    @admin.display(description="pas avant le")
+    def not_before(self, job: Job) -> datetime.datetime | None:
+        """Return until when it waits on purpose."""
+        return job.scheduled_at
+
+    @admin.display(description="mise en file le", ordering="first_event")
+    def queued_at(self, job: Job) -> datetime.datetime | None:
+        """Return when it was queued."""
+        return getattr(job, "first_event", None)
+
+    @admin.display(description="dernier événement le", ordering="last_event")
+    def last_at(self, job: Job) -> datetime.datetime | None:
+        """Return when something last happened to it."""
+        return getattr(job, "last_event", None)
+
+    @admin.display(description="arguments")
+    def arguments(self, job: Job) -> str:
+        """Return what it works on."""
+        return json.dumps(job.args, ensure_ascii=False)

@@ -1,0 +1,64 @@
+"""Where the operator can go: the groups of the sidebar, which the index shows as cards as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.templatetags.static import static
+from django.urls import reverse
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+#: Title → (label, the model's app and name, icon).
+GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Collectivités": (
+        ("Collectivités", "tenants_collectivity", "account_balance"),
+        ("Demandes de bureau", "tenants_officerequest", "inbox"),
+    ),
+    "Licences": (
+        ("Commandes", "orders_order", "receipt_long"),
+        ("Provenances", "subscriptions_source", "call_split"),
+        ("Clés", "subscriptions_activationkey", "key"),
+        ("Abonnements", "subscriptions_subscription", "card_membership"),
+        ("Mouvements de clés", "subscriptions_seatevent", "swap_horiz"),
+        ("Produits", "catalogue_product", "sell"),
+        ("Années scolaires", "catalogue_schoolyear", "calendar_month"),
+    ),
+    "Annuaire": (
+        ("Établissements", "schools_school", "school"),
+        ("Rattachements", "schools_affiliation", "badge"),
+        ("Synchronisations", "schools_directorysync", "sync"),
+    ),
+    "Comptes": (("Comptes", "accounts_user", "group"),),
+    "Technique": (("Tâches de la file", "jobs_job", "list_alt"),),
+}
+
+
+def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups as django-unfold takes them."""
+    home = {"title": "Ce qui attend", "icon": "home", "link": reverse("admin:index")}
+    search = {"title": "Rechercher partout", "icon": "search", "link": reverse("admin:everywhere")}
+    return [
+        {"items": [home, search]},
+        *(
+            {
+                "title": title,
+                "items": [
+                    {"title": label, "icon": icon, "link": reverse(f"admin:{model}_changelist")}
+                    for label, model, icon in items
+                ],
+            }
+            for title, items in GROUPS.items()
+        ),
+    ]
+
+
+def style(_request: HttpRequest) -> str:
+    """Return the address of our own rules over django-unfold's."""
+    return static("web/admin.css")
+
+
+def script(_request: HttpRequest) -> str:
+    """Return the address of what names django-unfold's unnamed controls."""
+    return static("web/admin.js")
