@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -11,6 +16,24 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_platform_is_a_source_root_and_never_hides_the_standard_library():
     assert not (ROOT / "platform" / "__init__.py").exists()
     assert "python_version" in dir(platform)
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"BASE_DOMAIN": "peps.example"}, "PRODUCTION must be True"),
+        ({"PRODUCTION": "True", "BASE_DOMAIN": "peps.example"}, "SECRET_KEY must be set"),
+        ({"PRODUCTION": "True", "SECRET_KEY": "x"}, "SEALING_KEYS must be set"),
+        ({"PRODUCTION": "yes"}, "PRODUCTION must be 'True' or 'False'"),
+    ],
+)
+def test_a_server_does_not_start_with_secrets_that_anybody_can_read(variables, missing):
+    command = [sys.executable, "manage.py", "check"]
+    answer = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode != 0
+    assert missing in answer.stderr
 
 
 def test_the_portal_answers(portal):

@@ -31,6 +31,9 @@ SEALING_KEYS = env.words(
 
 # --- Hosts: the portal at BASE_DOMAIN, a collectivity's office at <slug>.BASE_DOMAIN -------------------------------
 BASE_DOMAIN = env.text("BASE_DOMAIN", "peps.localhost")
+if not PRODUCTION and not BASE_DOMAIN.endswith("localhost"):
+    # Without PRODUCTION the secrets above are those that anybody can read here.
+    raise ImproperlyConfigured("PRODUCTION must be True where BASE_DOMAIN is not a name of this machine alone.")
 # What stands after the host in the addresses we write into e-mails: « :8000 » in the demo, nothing on a server.
 PUBLIC_PORT = env.text("PUBLIC_PORT", "")
 SECURE = env.flag("SECURE", default=PRODUCTION)
