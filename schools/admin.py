@@ -13,32 +13,15 @@ from accounts.models import Profile
 from schools import affiliations
 from schools.models import Affiliation, DirectorySync, School, Verification
 from schools.queries import search
+from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
 
-class ReadOnly(ModelAdmin):
-    """Looked at, never written: an operation or the directory's synchronisation does that."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-
 @admin.register(School)
-class SchoolAdmin(ReadOnly):
+class SchoolAdmin(ReadOnly, ModelAdmin):
     """The directory, as its last synchronisation left it."""
 
     list_display = ("uai", "name", "commune", "postal_code", "state", "email", "changed_at")
@@ -58,7 +41,7 @@ class SchoolAdmin(ReadOnly):
 
 
 @admin.register(DirectorySync)
-class DirectorySyncAdmin(ReadOnly):
+class DirectorySyncAdmin(ReadOnly, ModelAdmin):
     """When the directory was last synchronised, from which file, and what that changed."""
 
     list_display = (
@@ -70,7 +53,7 @@ class DirectorySyncAdmin(ReadOnly):
 
 
 @admin.register(Affiliation)
-class AffiliationAdmin(ReadOnly):
+class AffiliationAdmin(ReadOnly, ModelAdmin):
     """Who belongs to which school. « À vérifier » lists the principals who wait."""
 
     list_display = ("user", "profile", "place", "since", "verified_at", "verified_by")

@@ -18,6 +18,7 @@ from licensing.orders import operations
 from licensing.orders.forms import GrantForm
 from licensing.orders.models import Order, OrderLine
 from web import typography
+from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -27,35 +28,19 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-class _ReadOnly:
-    """Nothing is added, changed or deleted by hand."""
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-
 def _operator(request: HttpRequest) -> User:
     """Return who is at the admin: its pages let nobody else in."""
     return cast("User", request.user)
 
 
-class LineInline(_ReadOnly, TabularInline):
+class LineInline(ReadOnly, TabularInline):
     model = OrderLine
     extra = 0
     fields = ("product", "school_year", "quantity")
 
 
 @admin.register(Order)
-class OrderAdmin(_ReadOnly, ModelAdmin):
+class OrderAdmin(ReadOnly, ModelAdmin):
     """The seller's books, and the operator's grants."""
 
     list_display = ("__str__", "collectivity", "kind", "licences", "reason", "placed_at", "placed_by")

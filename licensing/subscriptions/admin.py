@@ -16,32 +16,15 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from licensing.subscriptions import keys, operations, queries
 from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, Source, Subscription
+from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
 
-class ReadOnly(ModelAdmin):
-    """Looked at, never written: operations do that."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-
 @admin.register(Source)
-class SourceAdmin(ReadOnly):
+class SourceAdmin(ReadOnly, ModelAdmin):
     """Where keys come from."""
 
     list_display = ("__str__", "collectivity", "last_day", "suspended_at")
@@ -50,7 +33,7 @@ class SourceAdmin(ReadOnly):
 
 
 @admin.register(ActivationKey)
-class ActivationKeyAdmin(ReadOnly):
+class ActivationKeyAdmin(ReadOnly, ModelAdmin):
     """Keys. The search takes a whole key as people paste it, a UAI, or the address of whoever redeemed it."""
 
     list_display = ("__str__", "school", "units", "giver", "issued_at", "redeemed_at", "redeemed_by", "revoked_at")
@@ -116,7 +99,7 @@ class SeatInline(TabularInline):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnly):
+class SubscriptionAdmin(ReadOnly, ModelAdmin):
     """What redeemed keys opened."""
 
     list_display = ("__str__", "school", "principal", "size", "opened_at")
@@ -127,7 +110,7 @@ class SubscriptionAdmin(ReadOnly):
 
 
 @admin.register(SeatEvent)
-class SeatEventAdmin(ReadOnly):
+class SeatEventAdmin(ReadOnly, ModelAdmin):
     """What happened to units: given, typed, withdrawn."""
 
     list_display = ("at", "kind", "teacher", "by", "seat")

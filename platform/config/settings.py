@@ -297,7 +297,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    # Light: the one theme whose contrasts are measured.
+    # Light: the one theme whose contrasts are measured, by the walk in the browser.
     "THEME": "light",
     "STYLES": ["pages.operator.navigation.style"],
     "SCRIPTS": ["pages.operator.navigation.script"],

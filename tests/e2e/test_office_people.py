@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib import admin
+from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import audit, invitation_tokens, operations
 from collectivities.models import Role
+from licensing.orders import operations as orders
+from licensing.subscriptions import operations as subscriptions
 from tests.conftest import HostClient
-from tests.e2e.looks import faults
-from tests.e2e.test_every_page import assert_nothing_wrong
-from tests.factories.accounts import UserFactory
+from tests.e2e.looks import axe, faults
+from tests.e2e.test_every_page import PORTAL, assert_nothing_wrong
+from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.pools.arranging import give, redeem
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Site
@@ -83,3 +89,28 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
     page.get_by_label("UAI, adresse e-mail ou clé").fill(operator.email)
     page.get_by_role("button", name="Rechercher", exact=True).click()
     page.get_by_text(f"{operator.username} –").wait_for()
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_every_list_and_card_of_the_admin_reads_well(committing, site, width):
+    with tenant_context(committing):
+        pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
+        principal = AffiliationFactory(user=PrincipalFactory()).user
+        subscription = redeem(give(pool, SchoolFactory(), units=3), principal)
+        subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
+        operator = UserFactory(is_staff=True, is_superuser=True)
+        paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
+        # From the registry, so that a new list cannot be forgotten.
+        for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
+            base = f"admin:{model._meta.app_label}_{model._meta.model_name}"  # noqa: SLF001 - documented
+            paths.append(reverse(f"{base}_changelist", urlconf=PORTAL))
+            if (first := model.objects.first()) is not None:
+                paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
+    visit = signed_in(site, "peps.localhost", operator, width=width)
+    found = {}
+    for path in paths:
+        visit.open(path)
+        # Lists scroll sideways within their own frame, and the menu waits beside the page: axe and the policy decide.
+        found[path] = [*axe(visit.page), *visit.complaints]
+        visit.complaints.clear()
+    assert_nothing_wrong(found)

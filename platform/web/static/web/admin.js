@@ -7,6 +7,7 @@ const NAMES = {
   "#search-input-command": "Chercher une rubrique",
   "#nav-sidebar-inner": "Menu",
   "#nav-sidebar-inner nav": "Compte",
+  "a[x-on\\:click^='showActions']": "Actions",
   "#nav-sidebar a.bg-primary-600": "Accueil de l’exploitation",
 };
 
