@@ -81,6 +81,7 @@ class Message(models.Model):
     objects = MessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "e-mail"
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="message_has_a_lease_while_sending",

@@ -8,11 +8,13 @@ import pytest
 from django.contrib import admin
 from django.core.management import call_command
 from django.urls import reverse
+from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import operations
 from collectivities.models import Invitation
 from licensing.subscriptions import keys
+from mailing.models import Message
 from tenants.models import Collectivity, OfficeRequest
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
@@ -173,3 +175,26 @@ def test_a_search_asks_all_collectivities_in_a_constant_number_of_queries(
 ):
     with schema_context("public"), django_assert_max_num_queries(14):
         operator.post("/admin/rechercher/", {"sought": "a@exemple.example"})
+
+
+def test_the_menu_leads_to_every_list_there_is_and_speaks_french(operator):
+    shown = operator.get("/admin/").content.decode()
+    for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
+        assert f'href="/admin/{model._meta.app_label}/{model._meta.model_name}/"' in shown, model  # noqa: SLF001
+    users = operator.get("/admin/accounts/user/").content.decode()
+    for english in ("Type to search", "Available shortcuts", "Global shortcuts", "Apply Filters"):
+        assert english not in users
+
+
+def test_the_portals_lost_emails_are_shown_with_their_reason(operator):
+    now = timezone.now()
+    for recipient, outcome in (
+        ("perdu@exemple.example", {"state": "failed", "reason": "Cette adresse n'existe pas."}),
+        ("recu@exemple.example", {"state": "sent", "sent_at": now}),
+    ):
+        Message.objects.create(kind="seat.given", recipient=recipient, created_at=now, due_at=now, **outcome)
+    assert "/admin/mailing/message/?arrivee=non" in operator.get("/admin/").content.decode()
+    shown = operator.get("/admin/mailing/message/?arrivee=non").content.decode()
+    assert "perdu@exemple.example" in shown
+    assert "Cette adresse n&#x27;existe pas." in shown
+    assert "recu@exemple.example" not in shown

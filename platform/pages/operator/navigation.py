@@ -31,7 +31,10 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Synchronisations", "schools_directorysync", "sync"),
     ),
     "Comptes": (("Comptes", "accounts_user", "group"),),
-    "Technique": (("Tâches de la file", "jobs_job", "list_alt"),),
+    "Technique": (
+        ("E-mails du portail", "mailing_message", "mail"),
+        ("Tâches de la file", "jobs_job", "list_alt"),
+    ),
 }
 
 

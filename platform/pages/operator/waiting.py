@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.urls import reverse
 
-from mailing.models import Message, MessageState
+from mailing.models import LOST, Message
 from schools.models import DirectorySync
 from tenants.across import ask_all
 from tenants.addresses import office_url
@@ -74,9 +74,9 @@ def _directory(now: datetime.datetime) -> Iterator[Task]:
 
 def _messages(now: datetime.datetime) -> Iterator[Task]:
     since = now - FAILURES_SINCE
-    own = Message.objects.filter(state__in=[MessageState.FAILED, MessageState.BOUNCED], created_at__gt=since).count()
+    own = Message.objects.filter(state__in=LOST, created_at__gt=since).count()
     if own:
-        url = reverse("admin:jobs_job_changelist") + "?etat=failed"
+        url = reverse("admin:mailing_message_changelist") + "?arrivee=non"
         yield Task(f"{plural(own, 'e-mail')} du portail en échec depuis quatorze jours", url, urgent=True)
     for row in ask_all(_FAILED, [since]):
         (failed,) = row.values
