@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 
+from mailing.sink import Sink
 from tenants import provisioning, recording
 from tenants.models import Collectivity, Kind
 
@@ -144,3 +145,16 @@ def office(db):
         return client
 
     return at
+
+
+@pytest.fixture
+def sink(settings):
+    """A mail server that really speaks SMTP, and the settings that lead to it."""
+    with Sink() as server:
+        settings.MAILERS = {
+            "default": {
+                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+                "OPTIONS": {"host": server.host, "port": server.port, "timeout": 5},
+            }
+        }
+        yield server

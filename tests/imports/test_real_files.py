@@ -1,4 +1,4 @@
-"""Real lists beside the project: read in place, against the real directory, without sending anything."""
+"""Real lists beside the project: read in place, against the real directory; no mail leaves this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from imports.enums import Verdict
 from imports.models import ImportRow
 from imports.table import Choices, read_table
 from licensing.pools.models import Allocation
-from mailing.models import Message
+from mailing.drain import drain
+from mailing.models import Message, MessageState
 from schools.models import School
 from tests.factories.licensing import PoolFactory
 
@@ -27,7 +28,7 @@ pytestmark = [
 ]
 
 
-def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes):
+def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
     call_command("sync_directory", str(SHARED / "directory" / "annuaire_idf-partiel_2026-05.csv"), stdout=io.StringIO())
     pool = PoolFactory(capacity=700)
     out = io.StringIO()
@@ -46,6 +47,9 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes):
     assert (ignored.number, ignored.passed_over) == (625, "Ligne de total.")
     assert {row["uai"] for row in said["resolved"]} == set(School.objects.values_list("uai", flat=True))
     assert Allocation.objects.count() == Message.objects.count() == 613
+    # To a server of this process alone, which keeps what it accepts.
+    assert drain(limit=1_000) == len(sink.received) == 613
+    assert not Message.objects.exclude(state=MessageState.SENT).exists()
     # None guessed wrongly: each row was given to the school whose UAI stands in it.
     written = {row.number: row.cells["uai"] for row in ImportRow.objects.exclude(uai="")}
     assert {row["row"]: row["uai"] for row in said["resolved"]} == written

@@ -1,4 +1,4 @@
-"""A kind of message that needs no other app, and a sink with its settings."""
+"""A kind of message that needs no other app."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from mailing import kinds, operations
 from mailing.kinds import Rendered
-from mailing.sink import Sink
 
 
 def render(message):
@@ -30,19 +29,6 @@ def note():
     kinds.register("note", label="Note", render=render)
     yield "note"
     kinds.unregister("note")
-
-
-@pytest.fixture
-def sink(settings):
-    """A mail server that really speaks SMTP, and the settings that lead to it."""
-    with Sink() as server:
-        settings.MAILERS = {
-            "default": {
-                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-                "OPTIONS": {"host": server.host, "port": server.port, "timeout": 5},
-            }
-        }
-        yield server
 
 
 @pytest.fixture
