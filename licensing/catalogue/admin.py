@@ -8,6 +8,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from licensing.catalogue.models import Product, SchoolYear
+from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -30,20 +31,8 @@ class ProductAdmin(ModelAdmin):
 
 
 @admin.register(SchoolYear)
-class SchoolYearAdmin(ModelAdmin):
+class SchoolYearAdmin(ReadOnly, ModelAdmin):
     """School years, read only: licences already given run until the last day they were given with."""
 
     list_display = ("__str__", "starts_on", "ends_on")
     ordering = ("-ends_on",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
-        return False
