@@ -126,6 +126,7 @@ class SchoolInRemit(models.Model):
     )
     contact_name = models.CharField("nom du contact", max_length=150, blank=True)
     contact_email = models.EmailField("adresse e-mail du contact", blank=True)
+    contact_phone = models.CharField("téléphone du contact", max_length=30, blank=True)
     classes = models.PositiveSmallIntegerField("nombre de classes", null=True, blank=True)
     added_at = models.DateTimeField("ajouté le")
 

@@ -60,6 +60,23 @@ def read_quantity(cell: Cell) -> int | Problem:
     return int(match[1])
 
 
+def read_classes(cell: Cell) -> int | Problem | None:
+    """Return the number of classes a cell tells, None where it is empty."""
+    text = str(cell).strip()
+    if not text:
+        return None
+    match = WHOLE_NUMBER.fullmatch(text)
+    if isinstance(cell, bool) or match is None:
+        return Problem("classes", "classes_invalid", "Le nombre de classes est illisible.", blocking=False)
+    return int(match[1])
+
+
+def read_phone(cell: Cell) -> str:
+    """Return a telephone number, the zero put back that a number column ate; what is none is kept as it stands."""
+    text = text_of(cell)[:30]
+    return f"0{text}" if len(text) == 9 and text.isdecimal() else text  # noqa: PLR2004 - a French number has ten digits
+
+
 class ReadUai(NamedTuple):
     """A valid UAI, and whether it had to be repaired (a zero that Excel ate, an O for a 0)."""
 

@@ -82,8 +82,12 @@ class LayoutForm(forms.Form):
         self.layout = table.layout
         sheets = self.layout.get("sheets", [])
         if len(sheets) > 1:
-            self.fields["sheet"] = forms.ChoiceField(
-                label="Feuille", choices=[(name, name) for name in sheets], initial=self.layout.get("sheet")
+            self.fields["sheets"] = forms.MultipleChoiceField(
+                label="Feuilles",
+                choices=[(name, name) for name in sheets],
+                initial=self._read(),
+                widget=forms.CheckboxSelectMultiple,
+                help_text="Plusieurs feuilles de mêmes colonnes sont lues ensemble.",
             )
         self.fields["header_row"] = forms.IntegerField(
             label="Ligne des titres",
@@ -112,21 +116,22 @@ class LayoutForm(forms.Form):
         )
         self.fields["units_for_all"].initial = table.units_for_all
 
+    def _read(self) -> list[str]:
+        return [self.layout["sheets"][region["sheet"]] for region in self.layout.get("read", [])]
+
     def decided(self) -> dict[str, Any]:
         """Return what `operations.choose` takes. Columns of another sheet or header mean nothing: they are found."""
         data = self.cleaned_data
-        sheet, header_row = data.get("sheet"), data["header_row"]
-        moved = (sheet or self.layout.get("sheet")) != self.layout.get("sheet") or header_row != (
-            self.layout.get("header_row") or 0
-        )
+        sheets, header_row = data.get("sheets") or self._read(), data["header_row"]
+        same_sheets = sheets == self._read()
+        moved = not same_sheets or header_row != (self.layout.get("header_row") or 0)
         columns = {
             meaning.value: int(data[f"column_{meaning.value}"]) if data[f"column_{meaning.value}"] else None
             for meaning in Meaning
         }
-        same_sheet = (sheet or self.layout.get("sheet")) == self.layout.get("sheet")
         return {
-            "sheet": sheet,
-            "header_row": header_row if same_sheet else None,
+            "sheets": sheets,
+            "header_row": header_row if same_sheets else None,
             "columns": {} if moved else columns,
             "units_for_all": data["units_for_all"],
         }

@@ -12,23 +12,40 @@ from schools.folding import fold
 
 
 class Meaning(StrEnum):
-    """What a column holds. The first three are acted on, the others are shown beside them."""
+    """What a column holds."""
 
     UAI = "uai"
     EMAIL = "email"
     UNITS = "units"
+    CLASSES = "classes"
+    #: What follows helps to find the school, and to tell that a UAI is another's.
     NAME = "name"
     COMMUNE = "commune"
     POSTAL_CODE = "postal_code"
+    DEPARTEMENT = "departement"
+    ADDRESS = "address"
+    KIND = "kind"
+    #: What follows goes into the remit.
+    CONTACT_NAME = "contact_name"
+    PHONE = "phone"
+    #: The school that the officer chose in a column of our own, in an annotated workbook.
+    CHOICE = "choice"
 
 
 LABELS = {
     Meaning.UAI: "UAI de l'école",
     Meaning.EMAIL: "Adresse e-mail",
     Meaning.UNITS: "Nombre de licences",
+    Meaning.CLASSES: "Nombre de classes",
     Meaning.NAME: "Nom de l'école",
     Meaning.COMMUNE: "Commune",
     Meaning.POSTAL_CODE: "Code postal",
+    Meaning.DEPARTEMENT: "Département",
+    Meaning.ADDRESS: "Adresse de l'école",
+    Meaning.KIND: "Type d'établissement",
+    Meaning.CONTACT_NAME: "Nom du contact",
+    Meaning.PHONE: "Téléphone",
+    Meaning.CHOICE: "Votre choix (UAI)",
 }
 
 #: For each meaning, tiers of titles, the surest first: a title of a lower tier counts only where none of a higher does.
@@ -54,6 +71,8 @@ TITLES: dict[Meaning, tuple[re.Pattern[str], ...]] = {
             r"( pep ?s)?( demandees?| souhaitees?| a attribuer| attribuees?| commandees?)?"
         ),
         re.compile(r"(quantite|qte|qt|volume|nombre|nb|nbre|effectif de licences)s?( demandee?s?| souhaitee?s?)?"),
+    ),
+    Meaning.CLASSES: (
         re.compile(
             r"(total |nombre |nb |nbre )?(de |d )?classes?( (de )?(elementaires?|cp au cm2|cp a cm2))?"
             r"( (ouvertes?|total|totales?))?"
@@ -67,6 +86,14 @@ TITLES: dict[Meaning, tuple[re.Pattern[str], ...]] = {
     ),
     Meaning.COMMUNE: (re.compile(r"(nom )?(de )?(la )?(commune|ville|localite|city)s?|nom commune|libelle commune"),),
     Meaning.POSTAL_CODE: (re.compile(r"code postal|cp|c p|zip ?code|code postal uai"),),
+    Meaning.DEPARTEMENT: (re.compile(r"(code )?(departement|dept|dep|dpt)s?"),),
+    Meaning.ADDRESS: (re.compile(r"adresse( (postale|de l (ecole|etablissement)))?|street|rue"),),
+    Meaning.KIND: (re.compile(r"(type|nature|niveau)( (de l |d )?(ecole|etablissement))?"),),
+    Meaning.CONTACT_NAME: (
+        re.compile(r"(nom (du |de la |de l )?)?(directeur|directrice|contact|chef d etablissement)( nom)?"),
+    ),
+    Meaning.PHONE: (re.compile(r"(numero de |n )?(telephone|tel|portable)"),),
+    Meaning.CHOICE: (re.compile(r"votre choix uai"),),
 }
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import Count, F, Func, Q, QuerySet, Sum, TextField, Value
+from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Sum, TextField, Value, When
 from django.db.models.functions import Cast
 
-from imports.enums import APPLICABLE, ImportState, Verdict
+from imports.enums import APPLICABLE, ImportState, Settlement, Verdict
 from imports.models import Import, ImportRow
 from licensing.pools.models import Pool
 from schools.folding import fold
@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 _DIGEST = """
 SELECT encode(sha256(convert_to(coalesce(string_agg(
-           concat_ws('|', number, uai, units, units_before, recipient, verdict), E'\\n' ORDER BY number), ''), 'UTF8')),
+           concat_ws('|', sheet, number, uai, units, units_before, recipient, verdict, settlement, classes,
+                     contact_name, phone, before), E'\\n' ORDER BY sheet, number), ''), 'UTF8')),
        'hex')
 FROM imports_importrow WHERE import_id = %s AND ticked
 """
 _BEYOND = """
-SELECT min(number) FROM (
-    SELECT number, sum(units - units_before) OVER (ORDER BY number) AS taken
+SELECT sheet, number FROM (
+    SELECT sheet, number, sum(CASE settlement WHEN 'revoke' THEN 0 ELSE units END - units_before)
+        OVER (ORDER BY settlement = '', sheet, number) AS taken
     FROM imports_importrow WHERE import_id = %s AND ticked
-) AS running WHERE taken > %s
+) AS running WHERE taken > %s ORDER BY sheet, number LIMIT 1
 """
 
 
@@ -38,8 +40,8 @@ class Tally:
     schools: int
     units: int
     free: int
-    #: The first ticked row that the lot is too small for, by its number; None where all fit.
-    beyond: int | None
+    #: The first ticked row that the lot is too small for, by its sheet and number; None where all fit.
+    beyond: tuple[int, int] | None
 
     @property
     def missing(self) -> int:
@@ -81,15 +83,18 @@ def counts_of(import_ids: list[int]) -> dict[int, dict[str, int]]:
 
 def tally(table: Import) -> Tally:
     """Return what the ticked rows come to."""
+    wanted = Case(When(settlement=Settlement.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField())
     taken = ImportRow.objects.filter(import_id=table.pk, ticked=True).aggregate(
-        schools=Count("pk"), units=Sum(F("units") - F("units_before"), default=0)
+        schools=Count("pk"), units=Sum(wanted - F("units_before"), default=0, output_field=IntegerField())
     )
+    if table.pool_id is None:
+        return Tally(schools=taken["schools"], units=0, free=0, beyond=None)
     free = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(pk=table.pool_id)
     beyond = None
     if taken["units"] > free:
         with connection.cursor() as cursor:
             cursor.execute(_BEYOND, [table.pk, free])
-            beyond = cursor.fetchone()[0]
+            beyond = cursor.fetchone()
     return Tally(schools=taken["schools"], units=taken["units"], free=free, beyond=beyond)
 
 
@@ -103,7 +108,7 @@ def digest(table: Import) -> str:
 
 def rows(table: Import, *, verdict: str = "", text: str = "", problems_only: bool = False) -> QuerySet[ImportRow]:
     """Return the rows in the order of the file; `text` is sought in school, UAI and address, accent- and case-blind."""
-    found = ImportRow.objects.filter(import_id=table.pk).order_by("number")
+    found = ImportRow.objects.filter(import_id=table.pk).order_by("sheet", "number")
     if verdict in Verdict.values:
         found = found.filter(verdict=verdict)
     if problems_only:
@@ -132,7 +137,7 @@ def rows(table: Import, *, verdict: str = "", text: str = "", problems_only: boo
 
 def tickable() -> Q:
     """Return the condition under which a row may be ticked."""
-    return Q(verdict__in=APPLICABLE)
+    return Q(verdict__in=APPLICABLE) | (Q(verdict=Verdict.CONFLICT) & ~Q(settlement=""))
 
 
 def same_file(table: Import) -> Import | None:

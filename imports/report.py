@@ -5,42 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imports.enums import ImportState, Verdict
+from imports.meanings import Meaning
 from imports.models import ImportRow
 
 if TYPE_CHECKING:
     from imports.models import Import
-
-#: A UAI as it stands, or one whose repair its check letter proves.
-CERTAIN = 1.0
 
 
 def report(table: Import) -> dict[str, Any]:
     """Return the sheet, the columns, each resolved row, each problem, and how many allocations were applied."""
     layout = table.layout
     titles = layout.get("titles", [])
-    rows = list(ImportRow.objects.filter(import_id=table.pk).order_by("number"))
+    rows = list(ImportRow.objects.filter(import_id=table.pk).order_by("sheet", "number"))
     sheet = layout.get("sheet", "")
+    names = layout.get("sheets", [])
     verdicts = dict.fromkeys(Verdict.values, 0)
     for row in rows:
         verdicts[row.verdict] += 1
     outcome = table.outcome
     return {
         "sheet": sheet,
+        "sheets": [names[region["sheet"]] for region in layout.get("read", [])],
         "header_row": layout.get("header_row"),
         "columns": {meaning: titles[index] for meaning, index in layout.get("columns", {}).items()},
         "rows": len(rows),
         "verdicts": verdicts,
         "resolved": [
             {
-                "sheet": sheet,
+                "sheet": names[row.sheet],
                 "row": row.number,
                 "uai": row.uai,
-                "how": "repaired" if row.repaired else "uai",
-                "confidence": CERTAIN,
+                "how": row.how,
+                "confidence": row.confidence,
                 "quantity": row.units,
             }
             for row in rows
-            if row.uai and not _unknown(row)
+            if row.uai and "unknown_school" not in row.codes
         ],
         "problems": [
             {
@@ -55,12 +55,12 @@ def report(table: Import) -> dict[str, Any]:
         ]
         + [
             {
-                "sheet": sheet,
+                "sheet": names[row.sheet],
                 "row": row.number,
                 "column": problem["column"],
                 "code": problem["code"],
                 "message": problem["message"],
-                "proposals": [],
+                "proposals": row.proposals if problem["column"] == Meaning.UAI else [],
             }
             for row in rows
             for problem in row.problems
@@ -72,7 +72,3 @@ def report(table: Import) -> dict[str, Any]:
         "state": table.state,
         "refusal": table.refusal if table.state != ImportState.APPLIED else "",
     }
-
-
-def _unknown(row: ImportRow) -> bool:
-    return any(problem["code"] == "unknown_school" for problem in row.problems)

@@ -1,4 +1,7 @@
-"""One row at a time: what it asks for, and everything that is wrong with it at once. Pure."""
+"""One row at a time: what it asks for, and everything that is wrong with it at once. Pure.
+
+Which school it names is not decided here: `imports.resolving` asks the directory for all rows at once.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,17 @@ SHORTEST_UAI = 6
 class CheckedRow(NamedTuple):
     """What a row asks for. `ignored` says why it is none of the table's (a total, a note); else it is ""."""
 
+    #: Index of its sheet among the workbook's, and its number there, from 1.
+    sheet: int
     number: int
+    #: The cells of the columns that mean something, as a person reads them.
     cells: dict[str, str]
-    uai: str
-    repaired: bool
     email: str
+    #: None where it cannot be read, or where the file is not what says it.
     units: int | None
+    classes: int | None
+    contact_name: str
+    phone: str
     problems: list[Problem]
     ignored: str
 
@@ -41,43 +49,51 @@ def is_blank(row: Row) -> bool:
     )
 
 
-def check(number: int, row: Row, columns: Mapping[Meaning, int], *, units_for_all: int | None = None) -> CheckedRow:
-    """Return what the row asks for, with every one of its faults."""
+def check(
+    sheet: int, number: int, row: Row, columns: Mapping[Meaning, int], *, volume: Meaning | None = None
+) -> CheckedRow:
+    """Return what the row asks for, with every one of its faults.
+
+    `volume`: the column that says how many licences; None where none does.
+    """
     width = len(row)
     raw: dict[Meaning, Cell] = {meaning: row[i] if i < width else "" for meaning, i in columns.items()}
     shown: dict[str, str] = {
         meaning.value: text for meaning, cell in raw.items() if cell != "" and (text := cells.text_of(cell))
     }
-    return check_cells(number, raw, shown, ignored=_why_ignored(row, raw), units_for_all=units_for_all)
+    return check_cells(sheet, number, raw, shown, ignored=_why_ignored(row, raw), volume=volume)
 
 
 def check_cells(
+    sheet: int,
     number: int,
     raw: Mapping[Meaning, Cell],
     shown: dict[str, str],
     *,
     ignored: str = "",
-    units_for_all: int | None = None,
+    volume: Meaning | None = None,
 ) -> CheckedRow:
     """Return what the cells of the recognised columns ask for."""
     if ignored:
-        return CheckedRow(number, shown, "", repaired=False, email="", units=None, problems=[], ignored=ignored)
+        return CheckedRow(sheet, number, shown, "", None, None, "", "", [], ignored)
     problems: list[Problem] = []
-    uai = cells.read_uai(raw.get(Meaning.UAI, ""))
+    units = cells.read_quantity(raw.get(volume, "")) if volume is not None else None
     email = cells.read_email(raw.get(Meaning.EMAIL, ""))
-    units: int | Problem = (
-        units_for_all if units_for_all is not None else cells.read_quantity(raw.get(Meaning.UNITS, ""))
-    )
-    problems += [fault for fault in (uai, units, email) if isinstance(fault, Problem)]
+    classes = cells.read_classes(raw.get(Meaning.CLASSES, ""))
+    problems += [fault for fault in (units, email) if isinstance(fault, Problem)]
+    if volume is not Meaning.CLASSES and isinstance(classes, Problem):
+        problems.append(classes)
     return CheckedRow(
+        sheet,
         number,
         shown,
-        uai.uai if isinstance(uai, cells.ReadUai) else "",
-        repaired=uai.repaired if isinstance(uai, cells.ReadUai) else False,
-        email=email if isinstance(email, str) else "",
-        units=units if isinstance(units, int) else None,
-        problems=problems,
-        ignored="",
+        email if isinstance(email, str) else "",
+        units if isinstance(units, int) else None,
+        classes if isinstance(classes, int) else None,
+        shown.get(Meaning.CONTACT_NAME, "")[:150],
+        cells.read_phone(raw.get(Meaning.PHONE, "")),
+        problems,
+        "",
     )
 
 

@@ -27,12 +27,8 @@ def read(import_id: int) -> None:
     if table.state != ImportState.UPLOADED:
         return
     content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
-
-    def progress(done: int, total: int) -> None:
-        Import.objects.filter(pk=import_id).update(done=done, total=total)
-
     try:
-        found: Table = read_table(content, operations.choices_of(table), progress)
+        found: Table = read_table(content, operations.choices_of(table), known=operations.known(table))
     except Unreadable as refusal:
         operations.reject(import_id=import_id, sentence=refusal.sentence)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -45,7 +46,10 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
     """Say once more what will be done, and do it on the manager's word."""
     table = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
     now = timezone.now()
-    dates = {"today": timezone.localdate(now), "last_day": table.pool.source.last_day}
+    dates = {
+        "today": timezone.localdate(now),
+        "last_day": table.pool.source.last_day if table.pool else datetime.date.max,
+    }
     if request.method == "POST":
         form = ConfirmForm(request.POST, **dates)
         if form.is_valid():

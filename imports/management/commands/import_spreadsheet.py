@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from imports import operations, queries, tasks
-from imports.enums import ImportState, Verdict
+from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.meanings import Meaning
 from imports.readers import limits
 from imports.report import report
@@ -36,7 +36,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--collectivity", required=True, metavar="SLUG")
-        parser.add_argument("--pool", required=True, type=int, metavar="ID")
+        parser.add_argument(
+            "--purpose", choices=Purpose.values, default=Purpose.ATTRIBUTION.value, help="ce que le tableau change"
+        )
+        parser.add_argument("--pool", type=int, metavar="ID", help="le lot d'une attribution")
         parser.add_argument("--quantity", type=int, metavar="N", help="un même nombre de licences pour toutes")
         parser.add_argument("--quantity-column", metavar="TITRE", help="la colonne qui donne le nombre de licences")
         parser.add_argument("--sheet", metavar="NOM")
@@ -64,7 +67,9 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Le fichier n'a pas pu être ouvert : {error}", returncode=REFUSED) from error
         with tenant_context(collectivity):
-            if not Pool.objects.filter(pk=options["pool"]).exists():
+            if options["purpose"] == Purpose.ATTRIBUTION and not Pool.objects.filter(pk=options["pool"] or 0).exists():
+                if options["pool"] is None:
+                    raise CommandError("Indiquez le lot de l'attribution : --pool ID.", returncode=REFUSED)
                 raise CommandError(f"Cette collectivité n'a pas de lot n° {options['pool']}.", returncode=REFUSED)
             table = self._read(content, options)
             refused = table.state == ImportState.REJECTED
@@ -78,11 +83,12 @@ class Command(BaseCommand):
     def _read(self, content: bytes, options: dict[str, Any]) -> Import:
         """Upload and read in this process: the queued job finds its work done."""
         table = operations.upload(
+            purpose=Purpose(options["purpose"]),
             pool_id=options["pool"],
             filename=options["file"].name,
             content=content,
             units_for_all=options["quantity"],
-            choices={"sheet": options["sheet"]} if options["sheet"] else {},
+            choices={"sheets": [options["sheet"]]} if options["sheet"] else {},
             by=None,
             at=timezone.now(),
         )
@@ -105,9 +111,10 @@ class Command(BaseCommand):
         columns = dict(table.layout["columns"]) | {Meaning.UNITS.value: titles.index(title.strip())}
         operations.choose(
             import_id=table.pk,
-            sheet=table.layout["sheet"],
+            sheets=[table.layout["sheets"][region["sheet"]] for region in table.layout["read"]],
             header_row=table.layout["header_row"],
             columns=columns,
+            volume=Volume.COLUMN,
             units_for_all=None,
             by=None,
             at=timezone.now(),

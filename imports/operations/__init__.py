@@ -1,0 +1,29 @@
+"""What is done with spreadsheets: uploaded, read, corrected, applied once, undone, or cancelled.
+
+Lock order: import → pool → what pools lock. The reading and the application run in a worker, each queued in the
+transaction that asks for it; both may be run again without harm.
+"""
+
+from imports.operations.amending import amend, tick_all
+from imports.operations.applying import apply, confirm, hand_back
+from imports.operations.cancelling import cancel
+from imports.operations.locking import APPLY_TASK, OPEN, READ_TASK
+from imports.operations.reading import choices_of, choose, keep_reading, known, reject, upload
+
+__all__ = [
+    "APPLY_TASK",
+    "OPEN",
+    "READ_TASK",
+    "amend",
+    "apply",
+    "cancel",
+    "choices_of",
+    "choose",
+    "confirm",
+    "hand_back",
+    "keep_reading",
+    "known",
+    "reject",
+    "tick_all",
+    "upload",
+]
