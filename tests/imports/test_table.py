@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imports.meanings import Meaning, recognised, tier
+from imports.enums import Volume
+from imports.meanings import Meaning, recognised
 from imports.readers.refusals import Unreadable
 from imports.table import Choices, read_table
 from tests.imports.files import UAI, csv, xlsx
@@ -39,8 +40,8 @@ def test_titles_that_hold_an_address(title):
 
 @pytest.mark.parametrize(
     "title",
-    ["Licences", "Nb licences", "Nombre de licences", "NB DE LICENCES ", "Quantité", "Qté", "Nombre", "Nb classes",
-     "Nombre de classes", "Nombre de clés", "Volume", "Licences demandées"],
+    ["Licences", "Nb licences", "Nombre de licences", "NB DE LICENCES ", "Quantité", "Qté", "Nombre",
+     "Nombre de clés", "Volume", "Licences demandées"],
 )  # fmt: skip
 def test_titles_that_hold_a_number_of_licences(title):
     assert Meaning.UNITS in recognised(title)
@@ -51,8 +52,17 @@ def test_titles_that_hold_no_number_of_licences(title):
     assert Meaning.UNITS not in recognised(title)
 
 
+@pytest.mark.parametrize("title", ["Nb classes", "Nombre de classes", "Classes élémentaires", "Nb de classes"])
+def test_titles_that_hold_a_number_of_classes(title):
+    assert recognised(title) == {Meaning.CLASSES}
+
+
 def test_licences_are_surer_than_classes():
-    assert tier("Nb licences", Meaning.UNITS) < tier("Nb classes", Meaning.UNITS)
+    content = csv([["UAI", "Nb classes", "Nb licences"], [UAI[0], 5, 3]])
+    table = read_table(content, Choices())
+    assert (table.volume, table.rows[0].units, table.rows[0].classes) == (Volume.COLUMN, 3, 5)
+    table = read_table(csv([["UAI", "Nb classes"], [UAI[0], 5]]), Choices())
+    assert (table.volume, table.rows[0].units) == (Volume.CLASSES, 5)
 
 
 def test_the_table_is_found_below_banner_blank_rows_and_above_its_total():
@@ -72,12 +82,12 @@ def test_the_table_is_found_below_banner_blank_rows_and_above_its_total():
         hidden=["B"],
     )
     table = read_table(content, Choices())
-    assert (table.sheet, table.header_row) == ("Feuil1", 4)
+    assert (table.sheets[0], table.regions) == ("Feuil1", [(0, 4)])
     assert titles(table) == {"uai": "RNE", "units": "Nb licences", "name": "ECOLE"}
-    assert [(row.number, row.uai, row.units, row.ignored) for row in table.rows] == [
+    assert [(row.number, row.cells["uai"], row.units, row.ignored) for row in table.rows] == [
         (5, UAI[0], 3, ""),
         (7, UAI[1], 2, ""),
-        (8, "", None, "Ligne de total."),
+        (8, "TOTAL", None, "Ligne de total."),
     ]
     assert not any(row.problems for row in table.rows)
 
@@ -87,19 +97,19 @@ def test_the_sheet_with_the_schools_is_read_and_the_others_are_named():
                    more={"Écoles": [["UAI", "n"], [UAI[0], 1], [UAI[1], 1]],
                          "Anciennes": [["UAI"], [UAI[2]]]})  # fmt: skip
     table = read_table(content, Choices(units_for_all=1))
-    assert table.sheet == "Écoles"
+    assert [table.sheets[region.sheet] for region in table.regions] == ["Écoles"]
     assert table.remarks == ["Seule la feuille « Écoles » est lue ; contiennent aussi des UAI : Anciennes."]
 
 
 def test_the_member_chooses_another_sheet_and_header():
     content = xlsx([["UAI"], [UAI[0]]], more={"B": [["UAI", "x"], ["note"], ["UAI", "Licences"], [UAI[1], 4]]})
-    table = read_table(content, Choices(sheet="B", header_row=3))
-    assert [(row.number, row.uai, row.units) for row in table.rows] == [(4, UAI[1], 4)]
+    table = read_table(content, Choices(sheets=["B"], header_row=3))
+    assert [(row.sheet, row.number, row.cells["uai"], row.units) for row in table.rows] == [(1, 4, UAI[1], 4)]
 
 
 def test_a_sheet_that_is_not_there_is_refused():
     with pytest.raises(Unreadable) as refusal:
-        read_table(xlsx([["UAI"], [UAI[0]]]), Choices(sheet="Absente"))
+        read_table(xlsx([["UAI"], [UAI[0]]]), Choices(sheets=["Absente"]))
     assert refusal.value.code == "no_such_sheet"
 
 
@@ -116,8 +126,8 @@ def test_a_title_that_lies_is_not_believed():
 
 def test_a_table_without_titles_is_read_from_its_first_row():
     table = read_table(csv([[UAI[0], "Zola"], [UAI[1], "Jaurès"]]), Choices(units_for_all=2))
-    assert table.header_row is None
-    assert [(row.number, row.uai) for row in table.rows] == [(1, UAI[0]), (2, UAI[1])]
+    assert table.regions == [(0, None)]
+    assert [(row.number, row.cells["uai"]) for row in table.rows] == [(1, UAI[0]), (2, UAI[1])]
 
 
 def test_two_columns_of_uai_are_a_question():
@@ -130,7 +140,7 @@ def test_two_columns_of_uai_are_a_question():
     assert "« UAI » (A) et « RNE » (B)" in table.questions[0].message
     assert table.rows == []
     answered = read_table(content, Choices(units_for_all=1, columns={Meaning.UAI: 1}))
-    assert [row.uai for row in answered.rows] == [UAI[2], UAI[3]]
+    assert [row.cells["uai"] for row in answered.rows] == [UAI[2], UAI[3]]
 
 
 def test_the_same_column_twice_is_no_question():
@@ -152,7 +162,8 @@ def test_without_a_number_it_is_asked_for():
 def test_two_columns_of_numbers_are_a_question_unless_one_number_serves_all():
     content = csv([["UAI", "Quantité", "Nombre"], [UAI[0], 1, 2]])
     assert codes(read_table(content, Choices())) == ["ambiguous_column"]
-    assert [row.units for row in read_table(content, Choices(units_for_all=7)).rows] == [7]
+    table = read_table(content, Choices(units_for_all=7))
+    assert (table.volume, codes(table), len(table.rows)) == (Volume.ALL, [], 1)
 
 
 def test_without_uai_it_is_said():
@@ -162,7 +173,7 @@ def test_without_uai_it_is_said():
 
 def test_every_fault_of_a_row_is_told_at_once():
     table = read_table(csv([["UAI", "mail", "Licences"], [UAI[0], "a@b.fr", 1], ["0301234Z", "a@", "-1"]]), Choices())
-    assert [problem.code for problem in table.rows[1].problems] == ["uai_invalid", "units_invalid", "email_invalid"]
+    assert [problem.code for problem in table.rows[1].problems] == ["units_invalid", "email_invalid"]
 
 
 @pytest.mark.parametrize(
@@ -181,9 +192,3 @@ def test_totals_and_notes_are_ignored_with_the_reason(row):
 def test_a_row_that_may_be_a_school_is_never_passed_over(row):
     table = read_table(csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], row]), Choices())
     assert not table.rows[-1].ignored
-    assert table.rows[-1].problems
-
-
-def test_a_zero_that_excel_ate_is_put_back():
-    table = read_table(csv([["UAI"], ["311131L"]]), Choices(units_for_all=1))
-    assert (table.rows[0].uai, table.rows[0].repaired) == ("0311131L", True)
