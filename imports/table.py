@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imports.columns import recognise
 from imports.enums import Purpose, Volume
 from imports.layout import find_layout, sheets_with_schools
 from imports.meanings import Meaning
+from imports.preview import preview
 from imports.problems import Problem
 from imports.readers import limits
 from imports.readers.opening import check_height, open_workbook
@@ -70,6 +71,8 @@ class Table:
     sheets: list[str]
     regions: list[Region]
     titles: list[str]
+    #: The rows around the titles as they stand in the file: {"number", "cells"}.
+    preview: list[dict[str, Any]]
     columns: dict[Meaning, int]
     #: None for the remit, where nothing is given.
     volume: Volume | None
@@ -134,6 +137,7 @@ def read_table(
         sheets=names,
         regions=[Region(index, layout.header_row)],
         titles=layout.titles,
+        preview=preview(layout.sheet.rows(), layout.header_row),
         columns=found.columns,
         volume=volume,
         shape=shape,

@@ -153,6 +153,7 @@ def keep_reading(*, import_id: int, read: Table) -> Import:
         "sheet": read.sheets[first.sheet] if first else "",
         "header_row": first.header_row if first else None,
         "titles": read.titles,
+        "preview": read.preview,
         "columns": {meaning.value: index for meaning, index in read.columns.items()},
         "volume": read.volume,
         "shape": read.shape,
