@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 #: What stands for the key where it must not be seen.
 MASKED = "••••-••••-••••"
+_ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +85,9 @@ def check_due(message: Message, allocation: Allocation) -> None:
         return
     if allocation.revoked_at is not None:
         raise NoLongerDue("L'attribution a été reprise avant l'envoi.")
-    if allocation.key.redeemed_at is not None and not message.context.get("added"):
+    # A volume that changed is worth telling even when the key was redeemed in between: the account shows the result.
+    changed = message.context.get("added") or message.kind == MessageKind.REDUCED
+    if allocation.key.redeemed_at is not None and not changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
     source = allocation.pool.source
     if source.suspended_at is not None:
@@ -107,6 +110,8 @@ def _rendered(message: Message, allocation: Allocation, presentation: OfficeSett
     giver = _giver(allocation)
     if message.kind == MessageKind.REVOKED:
         letter = _revoked(allocation, giver)
+    elif message.kind == MessageKind.REDUCED:
+        letter = _reduced(allocation, giver, key)
     elif message.kind == MessageKind.REMINDER:
         letter = _with_key(allocation, giver, key, reminder=True)
     elif message.context.get("added") and allocation.key.redeemed_at is not None:
@@ -194,7 +199,7 @@ def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = 
             else "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
         ),
         notes=(
-            "1 licence = 1 classe = 1 enseignant et 30 comptes élèves.",
+            _ONE_LICENCE,
             "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
             if one
             else f"La même clé sert pour vos {licences}. Majuscules, tirets et espaces n'ont pas d'importance "
@@ -222,7 +227,40 @@ def _grown(allocation: Allocation, giver: str, added: int) -> Letter:
             f"Dans « Mes abonnements », vérifiez le nouveau total : {typography.number(allocation.units)}.",
             "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
         ),
-        notes=("1 licence = 1 classe = 1 enseignant et 30 comptes élèves.",),
+        notes=(_ONE_LICENCE,),
+    )
+
+
+def _reduced(allocation: Allocation, giver: str, key: str) -> Letter:
+    units, school = allocation.units, named(allocation.school.name)
+    licences = typography.plural(units, "licence")
+    subject = _plain(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
+    lowered = (
+        f"{giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {_place(allocation)}, "
+        f"{_until(allocation)}."
+    )
+    if allocation.key.redeemed_at is not None:
+        return Letter(
+            subject=subject,
+            opening=(lowered, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
+            button="Ouvrir « Mon compte »",
+            address=portal_url("/mon-compte/"),
+            notes=(_ONE_LICENCE,),
+        )
+    return Letter(
+        subject=subject,
+        opening=(lowered, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
+        key=key,
+        button="Activer ma licence" if units == 1 else f"Activer mes {licences}",
+        address=portal_url(f"/mon-compte/#cle={key}"),
+        steps=(
+            "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
+            (
+                "Dans « Mes abonnements », la clé est déjà saisie (sinon, recopiez-la) : validez. "
+                f"Votre compte est crédité et affiche 0/{units}."
+            ),
+        ),
+        notes=(_ONE_LICENCE,),
     )
 
 

@@ -15,6 +15,9 @@ from django.db.models import F, Q
 #: What the journal calls a school's share of a list: told on the school's own page, while a home shows the list itself.
 GIVEN_BY_LIST = "pools.allocated_by_list"
 GROWN_BY_LIST = "pools.grown_by_list"
+REDUCED_BY_LIST = "pools.reduced_by_list"
+REVOKED_BY_LIST = "pools.revoked_by_list"
+BY_LIST = (GIVEN_BY_LIST, GROWN_BY_LIST, REDUCED_BY_LIST, REVOKED_BY_LIST)
 #: What the messages about an allocation give as their topic; `topic_id` is the allocation's number.
 TOPIC = "allocation"
 
@@ -24,6 +27,7 @@ class MessageKind(models.TextChoices):
 
     KEY = "key", "Clé d'activation"
     REMINDER = "key_reminder", "Relance : clé non activée"
+    REDUCED = "key_reduced", "Clé réduite"
     REVOKED = "key_revoked", "Clé reprise"
 
 
@@ -89,6 +93,8 @@ class Allocation(models.Model):
         verbose_name="établissement",
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        # The one of Meta.indexes serves; Django's own would be two more to keep for each of sixty thousand rows.
+        db_index=False,
         related_name="+",
     )
     key = models.OneToOneField("subscriptions.ActivationKey", on_delete=models.PROTECT, related_name="+")

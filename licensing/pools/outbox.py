@@ -37,8 +37,8 @@ def _allocation(message: Message) -> int:
 
 
 def register() -> None:
-    """Tell the outbox of the three kinds."""
-    for kind in (MessageKind.KEY, MessageKind.REMINDER):
+    """Tell the outbox of the four kinds."""
+    for kind in (MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED):
         kinds.register(
             kind,
             label=str(kind.label),

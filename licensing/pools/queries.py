@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from licensing.pools.models import TOPIC, Allocation, MessageKind
 from licensing.subscriptions.models import Seat
 from mailing.models import LOST, Message, MessageState
+from web import arrays
 
 if TYPE_CHECKING:
     import datetime
@@ -99,7 +100,7 @@ def positions() -> list[Position]:
 
 def reached(allocation_ids: Collection[int]) -> set[int]:
     """Return those of the allocations whose key left in an e-mail that was accepted, or is leaving now."""
-    return _about(allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER), states=REACHED)
+    return _about(allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED), states=REACHED)
 
 
 def reminded_since(moment: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
@@ -114,7 +115,9 @@ def _about(
     states: Collection[str],
     since: datetime.datetime | None = None,
 ) -> set[int]:
-    messages = Message.objects.filter(topic=TOPIC, topic_id__in=list(allocation_ids), kind__in=kinds, state__in=states)
+    messages = Message.objects.filter(
+        topic=TOPIC, topic_id__in=arrays.numbers(allocation_ids), kind__in=kinds, state__in=states
+    )
     if since is not None:
         messages = messages.filter(created_at__gte=since)
     return {number for number in messages.values_list("topic_id", flat=True) if number is not None}

@@ -1,4 +1,4 @@
-"""Second volumes by the thousand: keys and their subscriptions grow by a handful of statements."""
+"""Volumes that change by the thousand: keys and their subscriptions grow, keys shrink, by a handful of statements."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 
 from licensing.subscriptions.models import ActivationKey, Subscription
+from web.arrays import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ def grow_many(additions: Mapping[int, int]) -> None:
         raise ValueError("A key grows by at least one unit.")
     arrays = [list(additions.keys()), list(additions.values())]
     # Locked in order of number before anything is changed: key → subscription → seat.
-    list(Subscription.objects.locked().filter(key_id__in=arrays[0]).values_list("pk", flat=True))
+    list(Subscription.objects.locked().filter(key_id__in=numbers(arrays[0])).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units"  # noqa: S608, SLF001
@@ -40,3 +41,20 @@ def grow_many(additions: Mapping[int, int]) -> None:
             " SELECT grown.id, number, '' FROM grown, generate_series(grown.size - grown.units + 1, grown.size) number",
             arrays,
         )
+
+
+@transaction.atomic
+def shrink_many(units: Mapping[int, int]) -> None:
+    """Lower what keys are worth, by the key's number. The caller has locked them and seen that nobody redeemed them.
+
+    Raises `ValueError`, having changed nothing, where a key was redeemed: its seats are not taken back here.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = shrunk.units"  # noqa: S608, SLF001
+            " FROM unnest(%s::bigint[], %s::int[]) AS shrunk (key_id, units)"
+            " WHERE key.id = shrunk.key_id AND key.redeemed_at IS NULL AND key.units > shrunk.units",
+            [list(units.keys()), list(units.values())],
+        )
+        if cursor.rowcount != len(units):
+            raise ValueError("Only keys that nobody redeemed shrink, and only to less than they were worth.")

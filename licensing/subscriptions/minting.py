@@ -8,7 +8,6 @@ import psycopg.errors
 from django.db import connection, transaction
 
 from licensing.subscriptions import keys, sealing
-from licensing.subscriptions.models import ActivationKey
 
 if TYPE_CHECKING:
     import datetime
@@ -57,8 +56,12 @@ def mint(
 
 def _known_under_another_sealing_key(codes: list[str]) -> bool:
     """Whether a code exists that is still sealed under an older key, where the unique column cannot see it."""
-    others = [sealed for code in codes for sealed in sealing.candidates(code)[1:]]
-    return bool(others) and ActivationKey.objects.filter(sealed_code__in=others).exists()
+    others = sealing.under_older_keys(codes)
+    if not others:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {_TABLE} WHERE sealed_code = ANY(%s::bytea[]))", [others])  # noqa: S608
+        return bool(cursor.fetchone()[0])
 
 
 def _copy(
@@ -73,8 +76,6 @@ def _copy(
     columns = "id, source_id, school_id, prefix, sealed_code, sealed_under, units, issued_at, exposed_at"
     with connection.cursor() as cursor, cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.set_types(["int8", "int8", "varchar", "varchar", "bytea", "int2", "int4", "timestamptz", "timestamptz"])
-        for number, code, (uai, units, exposed) in zip(numbers, codes, demands, strict=True):
-            sealed = sealing.seal(code)
-            copy.write_row(
-                (number, source.pk, uai, prefix, sealed.code, sealed.under, units, at, at if exposed else None)
-            )
+        source_id, under = source.pk, sealing.current()
+        for number, sealed, (uai, units, exposed) in zip(numbers, sealing.seal_many(codes), demands, strict=True):
+            copy.write_row((number, source_id, uai, prefix, sealed, under, units, at, at if exposed else None))

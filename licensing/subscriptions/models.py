@@ -52,7 +52,10 @@ class ActivationKey(models.Model):
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="keys", verbose_name="provenance")
     # The school it is meant for.
-    school = models.ForeignKey("schools.School", on_delete=models.PROTECT, null=True, verbose_name="établissement")
+    # Indexed below, once: Django's own index comes with a second one for LIKE, which nobody asks a UAI.
+    school = models.ForeignKey(
+        "schools.School", on_delete=models.PROTECT, null=True, db_index=False, verbose_name="établissement"
+    )
     prefix = models.CharField("préfixe", max_length=10)
     # Deterministic, so that one column serves look-up and display; which sealing key it is under stands beside it.
     sealed_code = models.BinaryField(unique=True)
@@ -63,7 +66,12 @@ class ActivationKey(models.Model):
     exposed_at = models.DateTimeField("connue d'autres depuis le", null=True, blank=True)
     redeemed_at = models.DateTimeField("activée le", null=True, blank=True)
     redeemed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name="activée par", on_delete=models.PROTECT, null=True, blank=True
+        settings.AUTH_USER_MODEL,
+        verbose_name="activée par",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
     )
     revoked_at = models.DateTimeField("reprise le", null=True, blank=True)
 
@@ -82,6 +90,10 @@ class ActivationKey(models.Model):
             models.CheckConstraint(
                 name="key_redeemed_or_revoked", condition=Q(redeemed_at__isnull=True) | Q(revoked_at__isnull=True)
             ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="key_school", fields=["school"]),
+            models.Index(name="key_redeemed_by", fields=["redeemed_by"], condition=Q(redeemed_by__isnull=False)),
         ]
 
     def __str__(self) -> str:

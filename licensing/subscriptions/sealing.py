@@ -10,12 +10,15 @@ from __future__ import annotations
 import base64
 import binascii
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Sealed(NamedTuple):
@@ -62,6 +65,18 @@ def seal(code: str) -> Sealed:
     """Return the code sealed under the current key."""
     number, cipher = next(iter(_keys().items()))
     return Sealed(cipher.encrypt(code.encode("ascii"), None), number)
+
+
+def seal_many(codes: Iterable[str]) -> Iterator[bytes]:
+    """Yield each code sealed under the current key, whose number `current` tells."""
+    cipher = next(iter(_keys().values()))
+    return (cipher.encrypt(code.encode("ascii"), None) for code in codes)
+
+
+def under_older_keys(codes: Iterable[str]) -> list[bytes]:
+    """Return the codes as they would stand under each sealing key but the current one: none where there is no other."""
+    older = list(_keys().values())[1:]
+    return [cipher.encrypt(code.encode("ascii"), None) for cipher in older for code in codes]
 
 
 def candidates(code: str) -> list[bytes]:

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from jobs.tasks import defer_several
 from mailing.models import Message, MessageState
+from web import arrays
 
 if TYPE_CHECKING:
     import datetime
@@ -77,12 +78,13 @@ def enqueue_many(
         return 0
     leaves_at = max(due_at or at, at)
     table = connection.ops.quote_name(Message._meta.db_table)  # noqa: SLF001 - documented
+    state, created, due = MessageState.QUEUED.value, at.isoformat(), leaves_at.isoformat()
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(_COLUMNS)}) FROM STDIN") as rows:
         for message in messages:
-            context = json.dumps(message.context, cls=DjangoJSONEncoder)
+            context = json.dumps(message.context, cls=DjangoJSONEncoder) if message.context else "{}"
             rows.write_row(
                 (message.kind, message.recipient, message.topic, message.topic_id, message.about, context,
-                 MessageState.QUEUED.value, at, leaves_at, 0, "", "")
+                 state, created, due, 0, "", "")
             )  # fmt: skip
     _defer_drains(-(-len(messages) // MESSAGES_A_JOB), at=at, due_at=leaves_at)
     return len(messages)
@@ -95,7 +97,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
     A message that a worker holds at this moment is not touched: its renderer has the last word, and raises
     `kinds.NoLongerDue` when what it speaks of was taken back.
     """
-    waiting = Message.objects.unclaimed_at(at).filter(topic=topic, topic_id__in=topic_ids)
+    waiting = Message.objects.unclaimed_at(at).filter(topic=topic, topic_id__in=arrays.numbers(topic_ids))
     return waiting.update(state=MessageState.CANCELLED, lease_until=None)
 
 

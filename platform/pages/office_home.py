@@ -16,7 +16,7 @@ from imports.enums import ImportState
 from imports.models import Import
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
-from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, Allocation
+from licensing.pools.models import BY_LIST, Allocation
 from licensing.pools.queries import Position, allocations, not_redeemed_since, positions, with_lost_email
 from pages.territory import drawing
 from schools.models import School
@@ -51,16 +51,14 @@ def office_home(request: HttpRequest) -> HttpResponse:
         "lots": running,
         "ended": len(lots) - len(running),
         "territory": _territory(),
-        "entries": AuditEntry.objects.exclude(action__in=[GIVEN_BY_LIST, GROWN_BY_LIST]).order_by("-at", "-pk")[
-            :LAST_EVENTS
-        ],
+        "entries": _last_events(),
     }
     return render(request, "pages/office_home.html", context)
 
 
 def _last_events() -> QuerySet[AuditEntry]:
     """Return what happened last; a list of schools is one event here, and each school's on its own page."""
-    entries = AuditEntry.objects.exclude(action__in=[GIVEN_BY_LIST, GROWN_BY_LIST])
+    entries = AuditEntry.objects.exclude(action__in=BY_LIST)
     return entries.order_by("-at", "-pk")[:LAST_EVENTS]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from django.db import connection
+from django.core.validators import validate_email
+from django.db import connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectivities.models import AuditEntry
 from licensing.exceptions import Refused
 from licensing.orders import operations as orders
-from licensing.pools import operations
+from licensing.pools import checks, operations
 from licensing.pools.models import Allocation
 from licensing.pools.operations import Demand
 from licensing.subscriptions.models import ActivationKey, Seat, Subscription
@@ -209,3 +212,36 @@ def test_rows_hold_no_key(pool):
         for table in ("mailing_message", "collectivities_auditentry", "pools_allocation", "procrastinate_jobs"):
             cursor.execute(f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE %s", [f"%{symbols}%"])  # noqa: S608
             assert cursor.fetchone() == (0,)
+
+
+@given(st.from_regex(checks.ORDINARY, fullmatch=True))
+def test_what_is_taken_for_an_ordinary_address_is_one_to_django(address):
+    validate_email(address)
+
+
+def test_whoever_watches_learns_the_stages_and_stops_everything(pool):
+    demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(2)]
+    seen = []
+
+    class Enough(Exception):
+        pass
+
+    def stop_before(last):
+        def watch(step, done, total):
+            seen.append(step)
+            if step == last:
+                raise Enough
+
+        return watch
+
+    for last in operations.Stage:
+        if last == operations.Stage.TAKING_BACK:
+            continue
+        with pytest.raises(Enough), transaction.atomic():
+            operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM, watch=stop_before(last))
+        assert seen.pop() == last
+        assert not Allocation.objects.exists()
+        assert not ActivationKey.objects.exists()
+        assert not Message.objects.exists()
+    pool.refresh_from_db()
+    assert pool.allocated == 0

@@ -145,6 +145,28 @@ def test_a_key_taken_back(pool, school, rendered):
     assert key_display(allocation.key) not in mail.text + mail.html
 
 
+def test_a_key_worth_less(pool, school, rendered):
+    allocation = give(pool, school, units=3)
+    sent()
+    operations.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
+    mail, key = rendered(), key_display(allocation.key)
+    assert mail.subject == "Votre clé Pep's vaut désormais 1 licence pour l'École Jean Jaurès"
+    assert f"    {key}" in mail.text.splitlines()
+    text = mail.text.replace("\u00a0", " ")
+    assert "Ville de Nîmes ramène à 1 licence Pep's ce qui était attribué à l'École Jean Jaurès (Nîmes, UAI" in text
+    assert "Ce total remplace celui de notre message précédent ; votre clé reste la même" in text
+    assert "0/1" in text
+    message = Message.objects.order_by("-pk").first()
+    shown = kinds.get(message.kind).preview(message)
+    assert key not in shown.text + shown.html
+    # Redeemed before the e-mail left: the number is still worth telling, the key no more.
+    allocation.refresh_from_db()
+    redeem(allocation, PrincipalFactory())
+    late = rendered()
+    assert key not in late.text + late.html
+    assert "votre compte est crédité de 1 licence" in late.text.replace("\u00a0", " ")
+
+
 def test_a_second_volume_before_redemption_carries_the_same_key(pool, school, rendered):
     allocation = give(pool, school, units=3)
     give(pool, school, units=2)

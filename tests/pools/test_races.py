@@ -73,7 +73,7 @@ def test_two_lists_over_the_last_licences(committing, open_pool):
 
 
 @pytest.mark.parametrize("_round", range(4))
-def test_grow_revoke_and_redeem_of_the_same_allocation(committing, open_pool, _round):
+def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_pool, _round):
     pool, school, principal = open_pool(licences=50), SchoolFactory(), PrincipalFactory()
     first = given(pool.pk, school, units=2)
 
@@ -91,6 +91,7 @@ def test_grow_revoke_and_redeem_of_the_same_allocation(committing, open_pool, _r
         partial(operations.revoke, allocation_id=first.pk, by=None, at=TERM),
         type_the_key,
         partial(operations.resend, allocation_id=first.pk, by=None, at=TERM),
+        partial(operations.reduce, pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM),
     ] * 4
     at_once(committing.schema_name, actions, refusals=Refused)
     for allocation in Allocation.objects.select_related("key"):
@@ -107,4 +108,27 @@ def test_thirty_two_take_back_the_same_allocation_and_it_returns_once(committing
     results = at_once(committing.schema_name, [take_back] * 32, refusals=Refused)
     assert outcomes(results) == {"done": 32}
     assert Pool.objects.get(pk=pool.pk).allocated == kept.units
+    assert_sound(pool.pk)
+
+
+@pytest.mark.parametrize("_round", range(4))
+def test_a_key_redeemed_while_it_is_reduced_is_worth_what_its_allocation_says(committing, open_pool, _round):
+    pool, school, principal = open_pool(licences=50), SchoolFactory(), PrincipalFactory()
+    first = given(pool.pk, school, units=8)
+
+    @transaction.atomic
+    def type_the_key():
+        key = ActivationKey.objects.locked().get(pk=first.key_id)
+        first.units = key.units
+        redeem(first, principal)
+
+    reductions = [
+        partial(operations.reduce, pool_id=pool.pk, uai=school.uai, units=units, by=None, at=TERM)
+        for units in (7, 6, 5, 4, 3, 2, 1)
+    ]
+    results = at_once(committing.schema_name, [*reductions[:3], type_the_key, *reductions[3:]], refusals=Refused)
+    assert set(outcomes(results)) <= {"done", "already_redeemed", "bad_units"}
+    now = Allocation.objects.select_related("key__subscription").get()
+    assert now.units == now.key.units == now.key.subscription.size
+    assert Pool.objects.get(pk=pool.pk).allocated == now.units
     assert_sound(pool.pk)

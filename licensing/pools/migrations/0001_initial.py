@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
                     "school",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
                         related_name="+",
                         to="schools.school",

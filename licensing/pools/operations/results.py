@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from licensing.pools.exceptions import UnknownAllocation
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.exceptions import AlreadyRedeemed, UnknownAllocation
 from licensing.pools.models import Allocation
 from licensing.subscriptions.models import ActivationKey
+from web import arrays, typography
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Collection
 
     from licensing.exceptions import Refused
@@ -26,6 +29,11 @@ class Result(NamedTuple):
             raise self.refusal
 
 
+def redeemed(at: datetime.datetime, so: str) -> AlreadyRedeemed:
+    """Return the refusal for a key that was redeemed; `so` says what therefore cannot be done."""
+    return AlreadyRedeemed(f"La clé a été activée le {typography.day(day_in_france(at))} : {so}.")
+
+
 def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list[Result]]:
     """Lock allocations, then their keys; return them by number, each with its key as it is now, and who is missing.
 
@@ -35,13 +43,13 @@ def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list
         allocation.pk: allocation
         for allocation in Allocation.objects.locked()
         .select_related("pool__source", "school")
-        .filter(pk__in=set(allocation_ids))
+        .filter(pk__in=arrays.numbers(allocation_ids))
     }
     # Locking the keys as well shuts out the principals who are typing them at this moment.
     keys = {
         key.pk: key
         for key in ActivationKey.objects.locked().filter(
-            pk__in=[allocation.key_id for allocation in allocations.values()]
+            pk__in=arrays.numbers(allocation.key_id for allocation in allocations.values())
         )
     }
     for allocation in allocations.values():

@@ -9,16 +9,14 @@ from django.db import transaction
 from django.db.models import F
 
 from collectivities import audit
-from licensing.catalogue.operations import day_in_france
 from licensing.pools.emails import about
-from licensing.pools.exceptions import AlreadyRedeemed
-from licensing.pools.models import TOPIC, Allocation, MessageKind, Pool
-from licensing.pools.operations.results import Result, locked
+from licensing.pools.models import REVOKED_BY_LIST, TOPIC, Allocation, MessageKind, Pool
+from licensing.pools.operations.results import Result, locked, redeemed
 from licensing.pools.queries import reached
 from licensing.subscriptions.models import ActivationKey
 from mailing import operations as mailing
 from schools.wording import school_name
-from web import typography
+from web import arrays, typography
 
 if TYPE_CHECKING:
     import datetime
@@ -39,38 +37,38 @@ def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> All
 
 
 @transaction.atomic
-def revoke_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[Result]:
-    """Take back all of these that nobody has redeemed, in one transaction; return a result for each."""
-    pool_ids = Allocation.objects.filter(pk__in=allocation_ids).values_list("pool_id", flat=True)
-    list(Pool.objects.locked().filter(pk__in=set(pool_ids)))  # pool → allocation → key: the order every operation keeps
+def revoke_many(
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, import_id: int | None = None
+) -> list[Result]:
+    """Take back all of these that nobody has redeemed, in one transaction; return a result for each.
+
+    `import_id`: the list that asks for it, which the journal tells as one event.
+    """
+    asked = Allocation.objects.filter(pk__in=arrays.numbers(allocation_ids))
+    list(
+        Pool.objects.locked().filter(pk__in=set(asked.values_list("pool_id", flat=True)))
+    )  # pool → allocation → key: the order every operation keeps
     allocations, results = locked(allocation_ids)
     taken: list[Allocation] = []
     for allocation in allocations.values():
         redeemed_at = allocation.key.redeemed_at
         if redeemed_at is not None:
-            results.append(
-                Result(
-                    allocation.pk,
-                    AlreadyRedeemed(
-                        f"La clé a été activée le {typography.day(day_in_france(redeemed_at))} : "
-                        "elle ne peut plus être reprise."
-                    ),
-                )
-            )
+            results.append(Result(allocation.pk, redeemed(redeemed_at, "elle ne peut plus être reprise")))
             continue
         results.append(Result(allocation.pk))
         if allocation.revoked_at is None:
             taken.append(allocation)
     if taken:
-        _take_back(taken, by=by, at=at)
+        _take_back(taken, by=by, at=at, action="pools.revoked" if import_id is None else REVOKED_BY_LIST)
     return results
 
 
-def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime) -> None:
+def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> None:
     numbers = [allocation.pk for allocation in taken]
     told = reached(numbers)
-    Allocation.objects.filter(pk__in=numbers).update(revoked_at=at, revoked_by_id=by.pk if by else None)
-    ActivationKey.objects.filter(pk__in=[allocation.key_id for allocation in taken]).update(revoked_at=at)
+    taken_back = Allocation.objects.filter(pk__in=arrays.numbers(numbers))
+    taken_back.update(revoked_at=at, revoked_by_id=by.pk if by else None)
+    ActivationKey.objects.filter(pk__in=arrays.numbers(one.key_id for one in taken)).update(revoked_at=at)
     returned: Counter[int] = Counter()
     for allocation in taken:
         returned[allocation.pool_id] += allocation.units
@@ -94,7 +92,7 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
     audit.record_many(
         [
             audit.Entry(
-                action="pools.revoked",
+                action=action,
                 summary=f"{typography.plural(allocation.units, 'licence reprise', 'licences reprises')} à "
                 f"{school_name(allocation.school.name)} et rendues au lot « {allocation.pool.name} ».",
                 school_id=allocation.school_id,

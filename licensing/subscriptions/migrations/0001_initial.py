@@ -68,6 +68,7 @@ class Migration(migrations.Migration):
                     "redeemed_by",
                     models.ForeignKey(
                         blank=True,
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         to=settings.AUTH_USER_MODEL,
@@ -77,6 +78,7 @@ class Migration(migrations.Migration):
                 (
                     "school",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         to="schools.school",
@@ -228,6 +230,16 @@ class Migration(migrations.Migration):
                 "verbose_name": "mouvement de clé",
                 "verbose_name_plural": "mouvements de clés",
             },
+        ),
+        migrations.AddIndex(
+            model_name="activationkey",
+            index=models.Index(fields=["school"], name="key_school"),
+        ),
+        migrations.AddIndex(
+            model_name="activationkey",
+            index=models.Index(
+                condition=models.Q(("redeemed_by__isnull", False)), fields=["redeemed_by"], name="key_redeemed_by"
+            ),
         ),
         migrations.AddConstraint(
             model_name="activationkey",

@@ -1,0 +1,96 @@
+"""What is said of a gift: a line of the journal a school, and its e-mail."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from collectivities import audit
+from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, TOPIC, MessageKind
+from licensing.pools.operations.watching import Stage
+from mailing import operations as mailing
+from schools.wording import school_name
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping, Sequence
+
+    from accounts.models import User
+    from licensing.pools.models import Pool
+    from licensing.pools.operations.giving import Step
+    from licensing.pools.operations.watching import Watch
+
+
+def tell_given(
+    pool: Pool,
+    steps: Sequence[Step],
+    numbers: Mapping[str, int],
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    due_at: datetime.datetime,
+    watch: Watch,
+) -> None:
+    """Write the journal, a line a school, and queue the e-mails."""
+    given, grown = ("pools.allocated", "pools.grown") if len(steps) == 1 else (GIVEN_BY_LIST, GROWN_BY_LIST)
+    watch(Stage.JOURNAL, 0, len(steps))
+    audit.record_many(
+        (
+            audit.Entry(
+                given if step.held is None else grown,
+                _summary(step, pool.name),
+                step.demand.uai,
+                "allocation",
+                numbers[step.demand.uai],
+            )
+            for step in steps
+        ),
+        by=by,
+        at=at,
+    )
+    watch(Stage.MESSAGES, 0, len(steps))
+    kind = MessageKind.KEY.value
+    outgoing = [
+        mailing.Outgoing(
+            kind=kind,
+            recipient=step.demand.recipient,
+            topic=TOPIC,
+            topic_id=numbers[step.demand.uai],
+            about=f"{step.school.name} ({step.demand.uai})",
+            context={} if step.held is None else {"added": step.added},
+        )
+        for step in steps
+    ]
+    if len(outgoing) == 1:
+        # A single message goes before the thousands of an import.
+        only = outgoing[0]
+        mailing.enqueue(
+            kind=only.kind,
+            recipient=only.recipient,
+            topic=only.topic,
+            topic_id=only.topic_id,
+            about=only.about,
+            context=only.context,
+            at=at,
+            due_at=due_at,
+        )
+    else:
+        mailing.enqueue_many(outgoing, at=at, due_at=due_at)
+
+
+@functools.cache
+def _licences(units: int) -> str:
+    return typography.plural(units, "licence")
+
+
+def _summary(step: Step, pool_name: str) -> str:
+    given, school = _licences(step.added), school_name(step.school.name)
+    if step.held is None:
+        agreed = "attribuée" if step.added == 1 else "attribuées"
+        return f"{given} {agreed} à {school} sur le lot « {pool_name} » ; clé pour {step.demand.recipient}."
+    total = typography.number(step.held.units + step.added)
+    return (
+        f"{given} de plus pour {school} sur le lot « {pool_name} » (désormais {total}, même clé) ; "
+        f"e-mail pour {step.demand.recipient}."
+    )
