@@ -4,4 +4,7 @@ Each measure times ours, a floor (the least that PostgreSQL needs for the same r
 done), all in one run and in turn, so that a busy machine slows all three. A new measure is a function in a module of
 this package, marked `@bench.registry.measure("name")`; it receives a scratch database, made for it and dropped after
 it. Nothing timed stands in the test suite.
+
+`read_spreadsheets` measures no time: it is the score of a set of damaged lists (`bench.damaged`), against the truth of
+every row. A measure that does not reach what it must ends the run with status 1, once all have been told.
 """

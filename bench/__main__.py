@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_COLUMNS = ("ours_s", "floor_s", "peer_s", "ratio_to_floor", "speedup_over_peer", "peak_mb")
-
 
 def main() -> None:
     """Run what was asked for; an unknown name ends with the list of those there are."""
@@ -35,19 +33,18 @@ def main() -> None:
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: no such measure; there are {', '.join(measures)}.")
     results: list[dict[str, Any]] = []
+    failures: list[str] = []
     for name in options.names or measures:
         with scratch_database():
-            figures = measures[name]().figures()
-        results.append(figures)
+            measured = measures[name]()
+        results.append(measured.figures())
+        failures += [f"{name}: {failure}" for failure in measured.failures()]
         if not options.json:
-            print(_line(figures), flush=True)
+            print(measured.line(), flush=True)
     if options.json:
         print(json.dumps(results, ensure_ascii=False, indent=2))
-
-
-def _line(figures: dict[str, Any]) -> str:
-    values = "  ".join(f"{column}={'-' if figures[column] is None else figures[column]}" for column in _COLUMNS)
-    return f"name={figures['name']}  {values}"
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 if __name__ == "__main__":

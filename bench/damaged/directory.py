@@ -1,0 +1,105 @@
+"""The schools that damaged lists are made of, and what can be told of one by its name and its place."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable, Sequence
+
+#: The words that say what a school is and not what it is called.
+KIND_WORDS = frozenset(
+    """
+    ecole ecoles elementaire maternelle primaire college lycee lycees publique public privee prive communale
+    intercommunale mixte general generale et technologique professionnel polyvalent application d groupe scolaire
+    """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
+)
+_EMPTY_WORDS = KIND_WORDS | frozenset(["de", "du", "des", "la", "le", "les", "l", "a", "au", "aux", "en"])
+_WRITTEN_OUT = {"st": "saint", "ste": "sainte"}
+
+
+class School(NamedTuple):
+    """A row of the directory."""
+
+    uai: str
+    name: str
+    address: str
+    postal_code: str
+    commune: str
+    commune_code: str
+    departement: str
+
+    @property
+    def kind(self) -> str:
+        """Maternelle, elementaire, primaire, college, lycee; "" where the name does not say."""
+        words = fold(self.name).split()
+        return next((k for k in ("maternelle", "elementaire", "primaire", "college", "lycee") if k in words), "")
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The words that tell it from the other schools of its kind, in no order."""
+        words = (_WRITTEN_OUT.get(word, word) for word in fold(self.name).split())
+        return tuple(sorted({word for word in words if word not in _EMPTY_WORDS}))
+
+    @property
+    def place(self) -> str:
+        """Its commune, one text however it is spelt."""
+        return " ".join(_WRITTEN_OUT.get(word, word) for word in fold(self.commune).split())
+
+
+class Directory:
+    """All the schools that a row may be taken for, and those that lists are made of."""
+
+    def __init__(self, everything: Iterable[School]) -> None:
+        self.all = sorted(everything)
+        self.schools = [s for s in self.all if s.name and s.commune and s.kind]
+        self.by_departement: defaultdict[str, list[School]] = defaultdict(list)
+        for school in self.schools:
+            self.by_departement[school.departement].append(school)
+        self._alike: Counter[tuple[str, ...]] = Counter()
+        for school in self.all:
+            for place in (school.place, school.postal_code):
+                if place:
+                    self._alike[place, school.kind, *school.telling] += 1
+                    self._alike[place, "*", *school.telling] += 1
+                    self._alike.update((place, school.kind, "…", word) for word in school.telling)
+
+    def sample(
+        self, chance: random.Random, size: int, *, where: Callable[[School], bool] = lambda _: True
+    ) -> list[School]:
+        """Return schools of one département, `size` of them where it has so many; of the country above 500."""
+        if size > 500:  # noqa: PLR2004 - no département's list is longer
+            among = [school for school in self.schools if where(school)]
+            return chance.sample(among, min(size, len(among)))
+        choices = [sorted(filter(where, schools)) for _, schools in sorted(self.by_departement.items())]
+        most = max(map(len, choices))
+        among = chance.choice([schools for schools in choices if len(schools) >= min(size, most)])
+        return chance.sample(among, min(size, len(among)))
+
+    def communes(self, chance: random.Random, number: int, *, least: int = 3) -> list[list[School]]:
+        """Return the schools of `number` communes of one département, at least `least` schools each."""
+        choices = []
+        for _, schools in sorted(self.by_departement.items()):
+            grouped: defaultdict[str, list[School]] = defaultdict(list)
+            for school in schools:
+                grouped[school.place].append(school)
+            choices.append([group for _, group in sorted(grouped.items()) if len(group) >= least])
+        most = max(map(len, choices))
+        groups = chance.choice([groups for groups in choices if len(groups) >= min(number, most)])
+        return chance.sample(groups, min(number, len(groups)))
+
+    def one_fits(
+        self, school: School, *, place: str, kind_said: bool = False, by_last_word: str = "", among: Sequence[str] = ()
+    ) -> bool:
+        """Tell whether this school alone has its name, as it was written, at this place (a commune, a postal code).
+
+        `by_last_word`: the one word left whole where a first name became an initial. `among`: schools of these kinds.
+        """
+        if by_last_word:
+            return self._alike[place, school.kind, "…", by_last_word] == 1
+        kinds = among or [school.kind if kind_said else "*"]
+        return sum(self._alike[place, kind, *school.telling] for kind in kinds) == 1

@@ -1,0 +1,160 @@
+"""What a reading found, against the truth."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.damaged.truth import Expected
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.damaged.truth import DamagedFile, Row
+
+#: The meanings that a column of quantities may be given.
+_QUANTITIES = ("units", "classes", "quantity")
+
+
+class Fault(NamedTuple):
+    """One thing that is not as it should be. `row`: 0 for the file as a whole."""
+
+    file: str
+    sheet: str
+    row: int
+    expected: str
+    got: str
+
+
+@dataclass
+class Score:
+    """Counts of one file, or of all of them: right of each kind, and of how many."""
+
+    name: str
+    files: int = 0
+    layouts: int = 0
+    rows: Counter[Expected] = field(default_factory=Counter)
+    right: Counter[Expected] = field(default_factory=Counter)
+    automatic: int = 0
+    wrong: int = 0
+    quantities: int = 0
+    quantities_right: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def share(self, expected: Expected) -> float:
+        """Return the share of these rows that came out right; 1 where there are none."""
+        return self.right[expected] / self.rows[expected] if self.rows[expected] else 1.0
+
+    @property
+    def wrong_share(self) -> float:
+        """Return the wrong matches as a share of the automatic ones."""
+        return self.wrong / self.automatic if self.automatic else 0.0
+
+    def line(self) -> str:
+        """Return it in one line."""
+        shares = "  ".join(f"{kind}={self.right[kind]}/{self.rows[kind]}" for kind in Expected if self.rows[kind])
+        return (
+            f"{self.name}: layout={self.layouts}/{self.files}  {shares}  wrong={self.wrong}/{self.automatic}  "
+            f"quantities={self.quantities_right}/{self.quantities}"
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return {
+            "name": self.name, "files": self.files, "layouts_right": self.layouts,
+            "rows": {kind.value: self.rows[kind] for kind in Expected},
+            "right": {kind.value: self.right[kind] for kind in Expected},
+            "automatic": self.automatic, "wrong": self.wrong, "quantities": self.quantities,
+            "quantities_right": self.quantities_right,
+        }  # fmt: skip
+
+
+def total(scores: Iterable[Score]) -> Score:
+    """Return the sum of the scores."""
+    whole = Score("total")
+    for score in scores:
+        whole.files += score.files
+        whole.layouts += score.layouts
+        whole.rows += score.rows
+        whole.right += score.right
+        whole.automatic += score.automatic
+        whole.wrong += score.wrong
+        whole.quantities += score.quantities
+        whole.quantities_right += score.quantities_right
+        whole.faults += score.faults
+    return whole
+
+
+def score(file: DamagedFile, said: dict[str, Any]) -> Score:
+    """Return how well a file was understood. `said`: what `import_spreadsheet --json` printed of it."""
+    result = Score(file.name, files=1)
+    result.faults += [Fault(file.name, "", 0, *fault) for fault in _faults_of_layout(file, said)]
+    result.layouts = int(not result.faults)
+    # Where one sheet alone is read, its name says nothing about a row.
+    several = len(file.sheets) > 1
+    resolved = {(row["sheet"] if several else "", row["row"]): row for row in said["resolved"]}
+    problems: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for problem in said["problems"]:
+        problems[problem["sheet"] if several else "", problem["row"] or 0].append(problem["code"])
+    truths = {(sheet if several else "", row): truth for (sheet, row), truth in file.rows.items()}
+    result.automatic = len(resolved)
+    for place in resolved.keys() - truths.keys():
+        result.wrong += 1
+        result.faults.append(Fault(file.name, *place, "no row of the table", resolved[place]["uai"]))
+    for place, truth in truths.items():
+        _judge(result, place, truth, resolved.get(place), problems[place], with_quantity=file.has_quantities)
+    return result
+
+
+def _judge(
+    result: Score,
+    place: tuple[str, int],
+    truth: Row,
+    row: dict[str, Any] | None,
+    codes: list[str],
+    *,
+    with_quantity: bool,
+) -> None:
+    found = row["uai"] if row is not None else ""
+    wrong = bool(found) and (found != truth.uai or truth.expected is Expected.NEVER)
+    passed_over = "ignored" in codes
+    right = {
+        Expected.IGNORED: not found and passed_over,
+        # Neither may be passed over in silence: it is told, and settled by a person.
+        Expected.NEVER: not found and bool(codes) and not passed_over,
+        Expected.OPEN: not wrong and (bool(found) or (bool(codes) and not passed_over)),
+    }.get(truth.expected, found == truth.uai)
+    result.rows[truth.expected] += 1
+    result.right[truth.expected] += right
+    result.wrong += wrong
+    if not right:
+        got = found or ", ".join(codes) or "not in the answer"
+        result.faults.append(Fault(result.name, *place, f"{truth.expected} {truth.uai}", got))
+    elif row is not None and with_quantity:
+        result.quantities += 1
+        result.quantities_right += row["quantity"] == truth.quantity
+        if row["quantity"] != truth.quantity:
+            said = f"quantity {truth.quantity}"
+            result.faults.append(Fault(result.name, *place, said, str(row["quantity"])))
+
+
+def _faults_of_layout(file: DamagedFile, said: dict[str, Any]) -> list[tuple[str, str]]:
+    faults = [
+        (problem["column"] or "no question", problem["code"]) for problem in said["problems"] if not problem["row"]
+    ]
+    if said["state"] == "rejected":
+        faults.append(("read", said["refusal"]))
+    if said["header_row"] not in file.header_rows:
+        faults.append((f"titles in row {file.header_rows}", str(said["header_row"])))
+    sheets = set(said.get("sheets") or [said["sheet"]])
+    if file.sheets != ("",) and sheets != set(file.sheets):
+        faults.append((f"sheets {sorted(file.sheets)}", str(sorted(sheets))))
+    for meaning, title in file.columns.items():
+        titles = [said["columns"].get(name) for name in (_QUANTITIES if meaning == "quantity" else (meaning,))]
+        if not any(got is not None and fold(title) in fold(got) for got in titles):
+            faults.append((f"{meaning} « {title} »", f"{said['columns']}"))
+    if "uai" not in file.columns and file.name != "uai_columns_of_other_schools" and "uai" in said["columns"]:
+        faults.append(("no column of UAI", said["columns"]["uai"]))
+    return faults

@@ -1,0 +1,43 @@
+"""A sheet being filled: its rows, what is true of them, and what is merged."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from bench.damaged.truth import Expected, Row
+
+
+class Formula(NamedTuple):
+    """A formula that no program has computed yet: the cell has no cached value."""
+
+    text: str
+
+
+class Sheet:
+    """Rows from 1, with the truth of those that are not blank."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.rows: list[list[Any]] = []
+        self.truth: dict[tuple[str, int], Row] = {}
+        #: Areas as (first row, first column, last row, last column), all from 1.
+        self.merged: list[tuple[int, int, int, int]] = []
+
+    @property
+    def height(self) -> int:
+        """The number of the last row."""
+        return len(self.rows)
+
+    def aside(self, *cells: Any) -> None:
+        """Add rows that stand above the table or in another sheet: nothing is asked of them; without cells, a blank."""
+        self.rows.append(list(cells))
+
+    def note(self, *cells: Any) -> None:
+        """Add a row below the titles that is no school's."""
+        self.rows.append(list(cells))
+        self.truth[self.name, len(self.rows)] = Row(Expected.IGNORED)
+
+    def row(self, truth: Row, *cells: Any) -> None:
+        """Add a row that means a school, or tries to."""
+        self.rows.append(list(cells))
+        self.truth[self.name, len(self.rows)] = truth

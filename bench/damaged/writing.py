@@ -1,0 +1,170 @@
+"""How people write the name of a school, a commune, a UAI and a number into a cell."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.damaged.directory import KIND_WORDS
+from schools.folding import fold
+from schools.uai import LETTERS
+
+if TYPE_CHECKING:
+    import random
+
+    from bench.damaged.directory import School
+
+_KINDS = {
+    "elementaire": (
+        "École élémentaire", "EEPU", "E.E.PU", "E.E.P.U.", "éc. élém.", "Ec élém", "Ecole élém.", "ECOLE ELEMENTAIRE",
+        "EE", "École élémentaire publique", "ec. elem.", "Elémentaire", "École primaire élémentaire",
+    ),
+    "maternelle": (
+        "École maternelle", "EMPU", "E.M.PU", "E.M.P.U.", "éc. mat.", "Ec. mat.", "MATERNELLE", "EM", "ecole mat",
+        "École maternelle publique",
+    ),
+    "primaire": (
+        "École primaire", "EPPU", "E.P.PU", "éc. prim.", "Ecole prim.", "PRIMAIRE", "EP", "École primaire publique",
+    ),
+    "college": ("Collège", "clg", "CLG", "Coll.", "COLLEGE", "Clg.", "collège"),
+    "lycee": ("Lycée", "LYCEE", "Lyc.", "lycée", "LYC"),
+}  # fmt: skip
+_PRIVATE = {
+    "elementaire": ("École élémentaire privée", "EEPR", "E.E.PR", "éc. élém. privée"),
+    "maternelle": ("École maternelle privée", "EMPR", "éc. mat. privée"),
+    "primaire": ("École primaire privée", "EPPR", "E.P.PR", "éc. prim. privée"),
+    "college": ("Collège privé", "clg privé", "CLG PR"),
+    "lycee": ("Lycée privé", "LYCEE PRIVE", "Lyc. privé"),
+}
+#: Where the kind is left out.
+_VAGUE = ("", "École", "Groupe scolaire", "Ecole", "GS")
+
+
+class WrittenName(NamedTuple):
+    """A name as somebody wrote it. `last_word`: the one left whole where the first name became an initial."""
+
+    text: str
+    kind_said: bool
+    last_word: str = ""
+
+
+def bare(text: str) -> str:
+    """Return `text` without its accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def proper(name: str) -> list[str]:
+    """Return the words of a school's name that follow its kind."""
+    words = name.split()
+    while words and set(fold(words[0]).split()) <= KIND_WORDS:
+        words.pop(0)
+    return words
+
+
+def school_name(school: School, chance: random.Random) -> WrittenName:
+    """Return the school's name as an officer writes it."""
+    private = any(word in fold(school.name).split() for word in ("prive", "privee"))
+    kinds = (_PRIVATE if private else _KINDS)[school.kind]
+    words = proper(school.name)
+    if not words:
+        return WrittenName(chance.choice(kinds), kind_said=True)
+    kind_said, last_word = chance.random() > 0.12, ""  # noqa: PLR2004
+    kind = chance.choice(kinds if kind_said else _VAGUE[: 1 if school.kind in ("college", "lycee") else None])
+    slip = chance.random()
+    if slip < 0.10 and len(words) == 2 and min(map(len, words)) > 3:  # noqa: PLR2004
+        words, last_word = [f"{words[0][0]}.", words[1]], fold(words[1]).replace(" ", "")
+    elif slip < 0.16 and len(words) == 2:  # noqa: PLR2004
+        words.reverse()
+    elif slip < 0.24:  # noqa: PLR2004
+        words[-1] = misspelt(words[-1], chance)
+    text = " ".join(words)
+    dress = chance.random()
+    if dress < 0.25:  # noqa: PLR2004
+        text = bare(text).upper()
+    elif dress < 0.40:  # noqa: PLR2004
+        text = text.replace("-", " ")
+    elif dress < 0.55:  # noqa: PLR2004
+        text = saints(text)
+    elif dress < 0.62:  # noqa: PLR2004
+        text = text.title()
+    kind_last = kind and chance.random() < 0.08  # noqa: PLR2004
+    text = f"{text} {kind}" if kind_last else f"{kind} {text}".strip()
+    if chance.random() < 0.1:  # noqa: PLR2004
+        text = f" {text.replace(' ', '  ', 1)} "
+    return WrittenName(text, kind_said, last_word if kind_said else "")
+
+
+def misspelt(word: str, chance: random.Random) -> str:
+    """Return the word with one slip of the fingers; a short one as it is."""
+    if len(word) < 6:  # noqa: PLR2004
+        return word
+    at = chance.randrange(1, len(word) - 2)
+    slip = chance.randrange(3)
+    if slip == 0:
+        return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    return word[:at] + word[at + 1 :] if slip == 1 else word[:at] + word[at] + word[at:]
+
+
+def saints(text: str) -> str:
+    """Return « Saint » as « St », and the other way."""
+    if re.search(r"\bSainte?\b", text, re.IGNORECASE):
+        return re.sub(r"\b(S)aint(e?)\b", r"\1t\2", text, flags=re.IGNORECASE)
+    return re.sub(r"\bSt(e?)\b", r"Saint\1", text)
+
+
+def commune_name(commune: str, chance: random.Random) -> str:
+    """Return the commune's name as it is written in addresses, letters and haste."""
+    numbered = re.fullmatch(r"(\w+?)[ -]+(\d+)(?:er?|eme|ème)?(?: arrondissement)?", commune, re.IGNORECASE)
+    if numbered is not None:
+        return chance.choice(("{} {}", "{} {}e", "{} {}EME", "{} {}e arrondissement")).format(numbered[1], numbered[2])
+    article = re.fullmatch(r"(L['’]|Le |La |Les )(.+)", commune, re.IGNORECASE)
+    shouted = bare(commune).upper()
+    ways = (
+        (shouted, 30),
+        (commune.replace("-", " "), 15),
+        (bare(saints(commune)).upper(), 15),
+        (f"{shouted} CEDEX", 4),
+        (f"{shouted} CEDEX {chance.randint(1, 9)}", 4),
+        (f"{article[2]} ({article[1].strip()})" if article is not None else commune, 4),
+        (misspelt(commune, chance), 3),
+        (f"{commune} ", 5),
+        (commune, 20),
+    )
+    return chance.choices([way for way, _ in ways], [weight for _, weight in ways])[0]
+
+
+def repairable(uai: str, chance: random.Random, *, proven: bool = False) -> str | int:
+    """Return the UAI as it comes, valid or to be repaired. `proven`: only what its check letter itself proves."""
+    zero = uai.find("0", 1, 7)
+    other = LETTERS[(LETTERS.index(uai[7]) + chance.randrange(1, len(LETTERS))) % len(LETTERS)]
+    ways: list[str | int] = [
+        uai.lower(),
+        f" {uai[:3]} {uai[3:7]} {uai[7]}",
+        # A département's number has three digits, of which Excel eats the first; overseas begins with a nine.
+        uai[1:] if uai[0] == "0" and uai[1:3] != "00" else uai,
+        uai[:zero] + "O" + uai[zero + 1 :] if zero > 0 else uai,
+        f"{uai[:7]}-{uai[7]}",
+        f"{uai}\u00a0",
+        uai,
+        uai,
+    ]
+    if not proven:
+        ways += [uai[:7] + other, chance.choice((uai[:7], int(uai[:7])))]
+    return chance.choice(ways)
+
+
+class WrittenNumber(NamedTuple):
+    """A number as it stands in a cell, and what it says; None where it says nothing."""
+
+    cell: Any
+    meant: int | None
+
+
+def quantity(number: int, chance: random.Random, *, unit: str = "classes", faults: float = 0.04) -> WrittenNumber:
+    """Return a number of licences or classes as people leave it."""
+    if chance.random() < faults:
+        return WrittenNumber(chance.choice(("", "#N/A", datetime.date(2026, 9, 1), "?", "à préciser")), None)
+    ways = (number, number, number, float(number), f"{number} ", f"{number} {unit}", f"{number},00", f"\u00a0{number}")
+    return WrittenNumber(chance.choice(ways), number)

@@ -1,0 +1,141 @@
+"""Lists as people send them: how many are read unaided, how many rows find their school, how many a wrong one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.management import call_command
+from django.db import transaction
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from bench.damaged import invented
+from bench.damaged.directory import Directory
+from bench.damaged.directory import School as Listed
+from bench.damaged.files import damaged_files
+from bench.damaged.scoring import Score, score, total
+from bench.damaged.truth import Expected, Purpose
+from bench.registry import measure
+from bench.scratch import SHARED
+from collectivities.models import SchoolInRemit
+from collectivities.operations import open_office
+from licensing.orders.operations import grant
+from schools.directory.operations import synchronise
+from schools.models import School, SchoolState
+from tenants.models import Collectivity, Kind
+
+if TYPE_CHECKING:
+    from bench.damaged.truth import DamagedFile
+
+#: Rows of an ordinary file; the longest has fifty times as many.
+SIZE = 180
+#: Schools of the invented directory, where no real one lies beside the project.
+INVENTED = 4_000
+#: Of the rows that carry a UAI, of those that carry name and commune, and of the automatic matches.
+CODED, NAMED, WRONG = 0.99, 0.90, 0.001
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The score of the whole set, and each file's."""
+
+    scores: list[Score]
+    directory: str
+
+    def figures(self) -> dict[str, Any]:
+        """Return everything, for a program."""
+        whole = total(self.scores)
+        return {
+            "name": "read_spreadsheets", "directory": self.directory, "total": whole.figures(),
+            "coded_share": round(whole.share(Expected.CODED), 5), "named_share": round(whole.share(Expected.NAMED), 5),
+            "wrong_share": round(whole.wrong_share, 6), "files": [each.figures() for each in self.scores],
+            "faults": [fault._asdict() for fault in whole.faults],
+        }  # fmt: skip
+
+    def line(self) -> str:
+        """Return a line a file, and the total's."""
+        whole = total(self.scores)
+        shares = (
+            f"coded={whole.share(Expected.CODED):.3%}  named={whole.share(Expected.NAMED):.3%}  "
+            f"wrong={whole.wrong_share:.4%} of the automatic"
+        )
+        head = f"name=read_spreadsheets  directory={self.directory}  {shares}"
+        return "\n".join([head, *(each.line() for each in (*self.scores, whole))])
+
+    def failures(self) -> list[str]:
+        """Return what the set does not reach."""
+        return failures_of(total(self.scores))
+
+
+def failures_of(whole: Score) -> list[str]:
+    """Return what the whole set does not reach."""
+    return [
+        said
+        for failed, said in (
+            (whole.layouts < whole.files, f"{whole.files - whole.layouts} tables were not found unaided"),
+            (whole.share(Expected.CODED) <= CODED, f"{whole.share(Expected.CODED):.2%} of the rows with a UAI"),
+            (whole.share(Expected.NAMED) <= NAMED, f"{whole.share(Expected.NAMED):.2%} of those with name and commune"),
+            (whole.wrong_share > WRONG, f"{whole.wrong} wrong matches in {whole.automatic}"),
+        )
+        if failed
+    ]
+
+
+def directory() -> Directory:
+    """Return the schools that the database holds."""
+    fields = ("uai", "name", "address", "postal_code", "commune", "commune_code", "departement_code")
+    return Directory(
+        Listed(*values) for values in School.objects.exclude(state=SchoolState.CLOSED).values_list(*fields)
+    )
+
+
+def read(file: DamagedFile, *, collectivity: Collectivity, pool_id: int, folder: Path) -> dict[str, Any]:
+    """Return what the command says of a file; the database is left as it was."""
+    path = folder / file.filename
+    path.write_bytes(file.content)
+    options = [f"--collectivity={collectivity.slug}", f"--purpose={file.purpose}", "--json"]
+    if file.purpose is Purpose.ATTRIBUTION:
+        options.append(f"--pool={pool_id}")
+    if file.quantity_for_all is not None:
+        options.append(f"--quantity={file.quantity_for_all}")
+    if file.quantity_column is not None:
+        options.append(f"--quantity-column={file.quantity_column}")
+    out = io.StringIO()
+    now = timezone.now()
+    with transaction.atomic(), tenant_context(collectivity):
+        SchoolInRemit.objects.bulk_create(SchoolInRemit(school_id=uai, added_at=now) for uai in sorted(file.remit))
+        # Refused, it exits, and its answer says why.
+        with contextlib.suppress(SystemExit):
+            call_command("import_spreadsheet", str(path), *options, stdout=out)
+        transaction.set_rollback(True)
+    return json.loads(out.getvalue())
+
+
+@measure("read_spreadsheets")
+def read_spreadsheets() -> Reading:
+    """The scored set: more than 99 % of coded rows, 90 % of named ones; at most 1 wrong match in 1,000."""
+    now = timezone.now()
+    real = SHARED / "directory" / "composite_national.csv.gz" if SHARED else None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if real is None or not real.is_file():
+            real = None
+            path = invented.write(folder / "annuaire.csv", invented.invented(INVENTED))
+        synchronise(path=real or path, by=None, at=now)
+        collectivity = open_office(
+            name="Mesure", kind=Kind.REGION, siren="213001894", slug="mesure", key_prefix="MESURE",
+            manager_email="mesure@exemple.example", by=None, at=now,
+        )  # fmt: skip
+        with tenant_context(collectivity):
+            pool = grant(collectivity=collectivity, licences=1_000_000, reason="Mesure", by=None, at=now)
+        scores = [
+            score(file, read(file, collectivity=collectivity, pool_id=pool.pk, folder=folder))
+            for file in damaged_files(directory(), size=SIZE)
+        ]
+    return Reading(scores, "real" if real else "invented")
