@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from imports.enums import Done, How, ImportState, Purpose, Settlement, Verdict, Volume
 
@@ -196,8 +196,22 @@ class ImportRow(models.Model):
     # In a corrected file: whether the row differs from what it was.
     altered = models.BooleanField("modifiée", default=False)
     ticked = models.BooleanField("à appliquer", default=False)
-    # What the application did.
-    done = models.CharField("fait", max_length=10, choices=Done, blank=True)
+    # What applying the row does, and did where the import was applied: its rows are not touched any more from then on.
+    # Computed when the row is written: setting it while applying would write sixty thousand rows a second time.
+    done = models.GeneratedField(
+        verbose_name="fait",
+        expression=Case(
+            When(ticked=False, then=Value("")),
+            When(settlement=Settlement.REDUCE.value, then=Value(Done.REDUCED.value)),
+            When(settlement=Settlement.REVOKE.value, then=Value(Done.REVOKED.value)),
+            When(verdict=Verdict.NEW.value, units__isnull=True, then=Value(Done.ADDED.value)),
+            When(verdict=Verdict.NEW.value, then=Value(Done.CREATED.value)),
+            When(units__isnull=True, then=Value(Done.UPDATED.value)),
+            default=Value(Done.GROWN.value),
+        ),
+        output_field=models.CharField(max_length=10, choices=Done, blank=True),
+        db_persist=True,
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _COPY = (
     "COPY imports_importrow (import_id, sheet, number, cells, edits, uai, how, confidence, proposals, label, email, "
     "recipient, units, units_before, classes, contact_name, phone, before, verdict, problems, codes, settlement, "
-    "passed_over, set_aside, awaited, altered, ticked, done) FROM STDIN"
+    "passed_over, set_aside, awaited, altered, ticked) FROM STDIN"
 )
 
 
@@ -66,7 +66,6 @@ def store(import_id: int, judged: Iterable[JudgedRow]) -> None:
                     asked.awaited,
                     False,
                     done.ticked,
-                    "",
                 )
             )
 
