@@ -111,6 +111,13 @@ class AnnotatedFile(models.Model):
     asked_at = models.DateTimeField()
     # None while it is being made.
     made_at = models.DateTimeField(null=True)
+    # Of what the rows' faults were: another one now means that the workbook is out of date.
+    digest = models.CharField(max_length=64, blank=True)
+    # « .xlsx », or « .xlsm » where it has macros; and whether it was rebuilt from the values read, unformatted.
+    suffix = models.CharField(max_length=5, default=".xlsx")
+    rebuilt = models.BooleanField(default=False)
+    # Why it could not be made.
+    failure = models.TextField(blank=True)
     content = models.BinaryField(default=b"")
 
     def __str__(self) -> str:
