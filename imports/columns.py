@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports import cells
-from imports.meanings import LABELS, Meaning, tier
+from imports.meanings import LABELS, Meaning, is_added, tier
 from imports.problems import Problem
 
 if TYPE_CHECKING:
@@ -70,10 +70,12 @@ def recognise(
     chosen = chosen or {}
     columns: dict[Meaning, int] = {m: i for m, i in chosen.items() if i is not None and i < len(titles)}
     questions: list[Problem] = []
+    added = {index for index, title in enumerate(titles) if is_added(title)}
     for meaning in Meaning:
         if meaning in chosen:
             continue
-        taken = set(columns.values())
+        # What we wrote ourselves into an annotated workbook is no data, whatever it looks like.
+        taken = set(columns.values()) | (added if meaning is not Meaning.CHOICE else set())
         candidates = [i for i in _candidates(meaning, titles, sample) if i not in taken]
         if len(candidates) > 1 and meaning in CONTENT:
             first = column_of(sample, candidates[0])

@@ -32,6 +32,10 @@ class Meaning(StrEnum):
     CHOICE = "choice"
 
 
+#: The titles of the columns that an annotated workbook has besides its own: what is wrong, the schools that may be
+#: meant, and the one that the officer chooses. Only the last is ever read.
+ADDED_TITLES = ("Ce qui ne va pas", "Propositions", "Votre choix (UAI)")
+
 LABELS = {
     Meaning.UAI: "UAI de l'école",
     Meaning.EMAIL: "Adresse e-mail",
@@ -95,6 +99,12 @@ TITLES: dict[Meaning, tuple[re.Pattern[str], ...]] = {
     Meaning.PHONE: (re.compile(r"(numero de |n )?(telephone|tel|portable)"),),
     Meaning.CHOICE: (re.compile(r"votre choix uai"),),
 }
+_ADDED = frozenset(map(fold, ADDED_TITLES))
+
+
+def is_added(title: str) -> bool:
+    """Tell whether a column is one of those that we add to an annotated workbook."""
+    return fold(title) in _ADDED
 
 
 def tier(title: str, meaning: Meaning) -> int | None:

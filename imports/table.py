@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imports.columns import recognise
 from imports.enums import Purpose, Volume
 from imports.layout import find_layout, sheets_with_schools
-from imports.meanings import Meaning
+from imports.meanings import Meaning, is_added
 from imports.preview import preview
 from imports.problems import Problem
 from imports.readers import limits
@@ -85,8 +85,11 @@ class Table:
 
 
 def shape_of(titles: Sequence[str]) -> str:
-    """Return what two headers of the same titles have in common, "" where there are none."""
-    folded = [fold(title) for title in titles]
+    """Return what two headers of the same titles have in common, "" where there are none.
+
+    The columns that we add to an annotated workbook count for nothing: corrected, it is of the shape that it was.
+    """
+    folded = ["" if is_added(title) else fold(title) for title in titles]
     while folded and not folded[-1]:
         folded.pop()
     return hashlib.sha256("\n".join(folded).encode()).hexdigest() if any(folded) else ""

@@ -105,7 +105,8 @@ def remember(table: Import, columns: Mapping[str, int | None], *, by: User | Non
         shape=table.layout["shape"],
         defaults={
             "titles": table.layout["titles"],
-            "columns": dict(columns),
+            # A column of our own in an annotated workbook is no part of the table.
+            "columns": {meaning: index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
             "volume": table.volume or table.layout.get("volume") or "",
             "confirmed_at": at,
             "confirmed_by_id": by.pk if by else None,
