@@ -26,7 +26,8 @@ def xls_of_fourteen_sheets(m: Material) -> DamagedFile:
         # Excel allows 31 characters, and not all of them.
         sheet = Sheet(commune.replace("/", "-").replace("'", " ")[:31])
         sheet.aside(f"Ville de {commune} – licences numériques 2026-2027")
-        sheet.aside()
+        for _ in range(m.chance.randint(1, 3)):
+            sheet.aside()
         sheet.aside("N° RNE", "Ecole", "Adresse", "Tél.", "Nb licences")
         for school in schools:
             line = m.line(school)
@@ -41,7 +42,7 @@ def xls_of_fourteen_sheets(m: Material) -> DamagedFile:
     return DamagedFile(
         name=m.name, filename="licences_par_commune.xls", content=formats.xls(notice, *sheets, pivot),
         rows={place: row for sheet in sheets for place, row in sheet.truth.items()},
-        columns={"uai": "N° RNE", "name": "Ecole", "quantity": "Nb licences"}, header_rows=(3,),
+        columns={"uai": "N° RNE", "name": "Ecole", "quantity": "Nb licences"}, header_rows=(3, 4, 5),
         sheets=tuple(sheet.name for sheet in sheets),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 # Each enters its makers when it is imported.
-from bench.damaged import coded, named, traps  # noqa: F401
+from bench.damaged import coded, manners, named, traps  # noqa: F401
 from bench.damaged.material import Material, makers
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.damaged.truth import DamagedFile
 
 
-def damaged_files(directory: Directory, *, size: int) -> Iterator[DamagedFile]:
-    """Make every file, the same ones from the same directory at each call, of some `size` rows each."""
+def damaged_files(directory: Directory, *, size: int, seed: int = 2026) -> Iterator[DamagedFile]:
+    """Make every file, the same ones from the same directory and seed, of some `size` rows each."""
     for make in makers():
-        yield make(Material(directory, make.__name__, size))
+        yield make(Material(directory, make.__name__, size, seed))

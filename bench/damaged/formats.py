@@ -12,6 +12,7 @@ import openpyxl
 import xlwt
 from odf import namespaces, table, text
 from odf.opendocument import OpenDocumentSpreadsheet
+from openpyxl.utils import get_column_letter
 
 from bench.damaged.sheets import Formula, Sheet
 
@@ -36,6 +37,8 @@ def xlsx(*sheets: Sheet) -> bytes:
                         target.data_type = "s"
         for first_row, first_column, last_row, last_column in sheet.merged:
             page.merge_cells(start_row=first_row, start_column=first_column, end_row=last_row, end_column=last_column)
+        for column in sheet.hidden:
+            page.column_dimensions[get_column_letter(column)].hidden = True
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

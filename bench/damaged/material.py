@@ -44,12 +44,12 @@ class Line(NamedTuple):
 class Material:
     """The directory, the file's own chance, and its size in rows."""
 
-    def __init__(self, directory: Directory, name: str, size: int) -> None:
+    def __init__(self, directory: Directory, name: str, size: int, seed: int) -> None:
         self.directory = directory
         self.name = name
         self.size = size
         # Its own: a file more, or less, changes no other.
-        self.chance = random.Random(f"2026 {name}")  # noqa: S311 - damage, not secrecy
+        self.chance = random.Random(f"{seed} {name}")  # noqa: S311 - damage, not secrecy
 
     def schools(self, size: int | None = None, *, where: Callable[[School], bool] = lambda _: True) -> list[School]:
         """Return schools of one département, the file's size of them where nothing else is said."""

@@ -79,7 +79,8 @@ def xlsx_by_name_with_merged_communes(m: Material) -> DamagedFile:
         sheet.merged.append((first, 1, sheet.height, 1))
     return DamagedFile(
         name=m.name, filename="par commune.xlsx", content=formats.xlsx(sheet), rows=sheet.truth,
-        columns={"commune": "VILLE", "name": "nom", "quantity": "Nombre"}, header_rows=(1, 2), sheets=("Par commune",),
+        columns={"commune": "VILLE", "name": "ÉCOLE|nom", "quantity": "LICENCES|Nombre"},
+        header_rows=(1, 2), sheets=("Par commune",),
     )  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def _faults_of_layout(file: DamagedFile, said: dict[str, Any]) -> list[tuple[str
         faults.append((f"sheets {sorted(file.sheets)}", str(sorted(sheets))))
     for meaning, title in file.columns.items():
         titles = [said["columns"].get(name) for name in (_QUANTITIES if meaning == "quantity" else (meaning,))]
-        if not any(got is not None and fold(title) in fold(got) for got in titles):
+        if not any(got is not None and fold(part) in fold(got) for got in titles for part in title.split("|")):
             faults.append((f"{meaning} « {title} »", f"{said['columns']}"))
     if "uai" not in file.columns and file.name != "uai_columns_of_other_schools" and "uai" in said["columns"]:
         faults.append(("no column of UAI", said["columns"]["uai"]))

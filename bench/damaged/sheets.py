@@ -20,6 +20,8 @@ class Sheet:
         self.name = name
         self.rows: list[list[Any]] = []
         self.truth: dict[tuple[str, int], Row] = {}
+        #: Columns that are not shown, from 1.
+        self.hidden: list[int] = []
         #: Areas as (first row, first column, last row, last column), all from 1.
         self.merged: list[tuple[int, int, int, int]] = []
 

@@ -46,7 +46,7 @@ class DamagedFile:
     content: bytes
     #: By the sheet's name ("" in a text file) and the row's number there, from 1. Rows not said are blank.
     rows: dict[tuple[str, int], Row]
-    #: The title of each meaning's column; a title in two lines may be said by either or by both.
+    #: The title of each meaning's column; of a title in two lines, « one|other »: either says it, or both.
     columns: dict[str, str]
     #: The rows of titles that are right, from 1; None: no titles.
     header_rows: tuple[int | None, ...]

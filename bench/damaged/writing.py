@@ -40,6 +40,11 @@ _PRIVATE = {
 }
 #: Where the kind is left out.
 _VAGUE = ("", "École", "Groupe scolaire", "Ecole", "GS")
+_RANKS = {
+    "général": "Gal", "general": "Gal", "docteur": "Dr", "président": "Pdt", "president": "Pdt", "maréchal": "Mal",
+    "marechal": "Mal", "professeur": "Pr", "notre-dame": "N.D.", "notre dame": "ND",
+}  # fmt: skip
+_RANK = re.compile(r"\b(" + "|".join(_RANKS) + r")\b", re.IGNORECASE)
 
 
 class WrittenName(NamedTuple):
@@ -70,30 +75,45 @@ def school_name(school: School, chance: random.Random) -> WrittenName:
     words = proper(school.name)
     if not words:
         return WrittenName(chance.choice(kinds), kind_said=True)
-    kind_said, last_word = chance.random() > 0.12, ""  # noqa: PLR2004
-    kind = chance.choice(kinds if kind_said else _VAGUE[: 1 if school.kind in ("college", "lycee") else None])
-    slip = chance.random()
-    if slip < 0.10 and len(words) == 2 and min(map(len, words)) > 3:  # noqa: PLR2004
-        words, last_word = [f"{words[0][0]}.", words[1]], fold(words[1]).replace(" ", "")
-    elif slip < 0.16 and len(words) == 2:  # noqa: PLR2004
-        words.reverse()
-    elif slip < 0.24:  # noqa: PLR2004
-        words[-1] = misspelt(words[-1], chance)
-    text = " ".join(words)
-    dress = chance.random()
-    if dress < 0.25:  # noqa: PLR2004
-        text = bare(text).upper()
-    elif dress < 0.40:  # noqa: PLR2004
-        text = text.replace("-", " ")
-    elif dress < 0.55:  # noqa: PLR2004
-        text = saints(text)
-    elif dress < 0.62:  # noqa: PLR2004
-        text = text.title()
-    kind_last = kind and chance.random() < 0.08  # noqa: PLR2004
-    text = f"{text} {kind}" if kind_last else f"{kind} {text}".strip()
-    if chance.random() < 0.1:  # noqa: PLR2004
+    kind_said = not _now_and_then(chance, 0.12)
+    vague = _VAGUE[: 1 if school.kind in ("college", "lycee") else None]
+    kind = chance.choice(kinds if kind_said else vague)
+    words, last_word = _slip(words, chance)
+    text = _dress(" ".join(words), chance)
+    if kind and _now_and_then(chance, 0.08):
+        text = chance.choice((f"{text} {kind}", f"{text} ({kind})"))
+    else:
+        text = f"{kind} {text}".strip()
+    if _now_and_then(chance, 0.04):
+        text = f"{text} {school.commune}"
+    if _now_and_then(chance, 0.1):
         text = f" {text.replace(' ', '  ', 1)} "
     return WrittenName(text, kind_said, last_word if kind_said else "")
+
+
+def _now_and_then(chance: random.Random, share: float) -> bool:
+    return chance.random() < share
+
+
+def _slip(words: list[str], chance: random.Random) -> tuple[list[str], str]:
+    """Return the words with an initial, in another order or with a slip; and the word left whole by an initial."""
+    slip = chance.choices(("initial", "order", "letters", ""), (10, 6, 8, 76))[0]
+    two = len(words) == 2  # noqa: PLR2004 - a first name and a name
+    if slip == "initial" and two and min(map(len, words)) > 3:  # noqa: PLR2004 - not « le Bourg »
+        return [f"{words[0][0]}.", words[1]], fold(words[1]).replace(" ", "")
+    if slip == "order" and two:
+        return words[::-1], ""
+    if slip == "letters":
+        return [*words[:-1], misspelt(words[-1], chance)], ""
+    return words, ""
+
+
+def _dress(text: str, chance: random.Random) -> str:
+    """Return the name in capitals, without hyphens, with its saints and ranks abbreviated, or as it is."""
+    if _now_and_then(chance, 0.3):
+        text = _RANK.sub(lambda rank: _RANKS[rank[0].lower()], text)
+    ways = (bare(text).upper(), text.replace("-", " "), saints(text), text.title(), text)
+    return chance.choices(ways, (25, 15, 15, 7, 38))[0]
 
 
 def misspelt(word: str, chance: random.Random) -> str:
