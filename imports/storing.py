@@ -119,7 +119,7 @@ def checked(row: ImportRow, table: Import) -> CheckedRow:
         row.sheet,
         row.number,
         cells,
-        row.cells,
+        {**row.cells, **row.edits},
         ignored=row.passed_over,
         # A number that the member typed counts whatever says the others'.
         volume=Meaning.UNITS if Meaning.UNITS.value in row.edits else volume_column(table.layout.get("volume")),

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
-from imports.enums import Verdict
+from imports.enums import Purpose, Verdict, Volume
+from imports.problems import Problem
+from imports.resolving import Resolved
 from imports.rows import CheckedRow
-from imports.verdicts import SchoolFacts, Situation, judge, judge_all
+from imports.verdicts import Asked, RemitFacts, SchoolFacts, Situation, judge, judge_all
+from imports.verdicts.codes import LABELS, REMEDIES, UNTICKING, remedies_of
+from imports.verdicts.finding import DOUBTS
+from schools.recognition import Proposal
+from tests.conftest import TERM
 from tests.imports.files import UAI
 
 OPEN = SchoolFacts(
-    label="Zola – Nîmes", closed=False, elementary=True, mailbox="ce@ac.fr", in_remit=True, contact="", held=0
+    label="École Zola – Alès", closed=False, elementary=True, mailbox="ce@ac.fr", remit=None, held=0, redeemed_at=None
 )
+REMIT = RemitFacts("", "", "", None)
 
 
-def row(number=2, uai=UAI[0], units=3, email="", **more):
-    fields = {"cells": {"uai": uai}, "repaired": False, "problems": [], "ignored": ""} | more
-    return CheckedRow(number=number, uai=uai, units=units, email=email, **fields)
+def found(uai=UAI[0], how="uai", confidence=1.0):
+    return Resolved(uai, how, confidence, (), "")
 
 
-def situation(*, has_remit=False, for_elementary=True, **facts):
-    return Situation({UAI[0]: OPEN._replace(**facts), UAI[1]: OPEN}, has_remit, for_elementary)
+def doubtful(doubt, *, proposals=(), read="", uai=""):
+    return Resolved(uai, "", None, tuple(proposals), doubt, read)
+
+
+def asked(number=2, school=None, units=3, email="", *, sheet=0, cells=None, **more):
+    decided = {name: more.pop(name) for name in ("set_aside", "awaited", "settlement", "own_units") if name in more}
+    fields = {"classes": None, "contact_name": "", "phone": "", "problems": [], "ignored": ""} | more
+    row = CheckedRow(sheet=sheet, number=number, cells=cells or {}, email=email, units=units, **fields)
+    return Asked(row, found() if school is None else school, **decided)
+
+
+def situation(*, purpose=Purpose.ATTRIBUTION, has_remit=False, volume=Volume.COLUMN, units_for_all=None, **facts):
+    more = {name: facts.pop(name) for name in ("successors", "for_elementary") if name in facts}
+    one = OPEN._replace(**facts)
+    return Situation(
+        purpose, dict.fromkeys(UAI, one), has_remit, more.get("for_elementary", True), volume, units_for_all,
+        more.get("successors", {}), ("Alès", "Nîmes"),
+    )  # fmt: skip
 
 
 def codes(judged):
     return [problem.code for problem in judged.problems]
+
+
+def said(judged, code):
+    return next(problem.message for problem in judged.problems if problem.code == code)
+
+
+# What the file states of the lot
 
 
 @pytest.mark.parametrize(
@@ -32,8 +63,173 @@ def codes(judged):
     [(0, Verdict.NEW, True), (1, Verdict.CHANGED, True), (3, Verdict.UNCHANGED, False), (5, Verdict.CONFLICT, False)],
 )
 def test_the_file_says_what_the_school_must_have(held, verdict, ticked):
-    judged = judge(row(), situation(held=held))
+    judged = judge(asked(), situation(held=held))
     assert (judged.verdict, judged.ticked, judged.units_before) == (verdict, ticked, held)
+
+
+@pytest.mark.parametrize(
+    ("units", "redeemed", "settlement", "code", "ticked"),
+    [
+        (3, None, "", "lower", False),
+        (3, None, "reduce", "lower", True),
+        (3, None, "revoke", "lower", False),
+        (0, None, "revoke", "lower_to_none", True),
+        (0, None, "reduce", "lower_to_none", False),
+        (3, TERM, "reduce", "lower_redeemed", False),
+        (0, TERM, "revoke", "lower_redeemed", False),
+    ],
+)
+def test_a_lower_number_is_settled_by_what_is_possible(units, redeemed, settlement, code, ticked):
+    judged = judge(asked(units=units, settlement=settlement), situation(held=5, redeemed_at=redeemed))
+    assert (judged.verdict, codes(judged), judged.ticked) == (Verdict.CONFLICT, [code], ticked)
+    assert judged.asked.settlement == (settlement if ticked else "")
+
+
+def test_what_was_settled_is_forgotten_once_there_is_no_conflict():
+    judged = judge(asked(settlement="reduce"), situation(held=3))
+    assert (judged.verdict, judged.asked.settlement, judged.ticked) == (Verdict.UNCHANGED, "", False)
+
+
+def test_a_redeemed_key_says_since_when():
+    at = datetime.datetime(2026, 9, 1, 22, 30, tzinfo=datetime.UTC)
+    assert "activée depuis le 2\u00a0septembre 2026" in said(
+        judge(asked(), situation(held=5, redeemed_at=at)), "lower_redeemed"
+    )
+
+
+def test_no_licence_for_a_school_that_has_none_is_nothing_to_do():
+    judged = judge(asked(units=0), situation(mailbox=""))
+    assert (judged.verdict, codes(judged)) == (Verdict.IGNORED, ["nothing_asked"])
+
+
+@pytest.mark.parametrize(
+    ("volume", "more", "units"),
+    [
+        (Volume.ALL, {"units_for_all": 7}, 7),
+        (Volume.REMIT, {"remit": REMIT._replace(classes=9)}, 9),
+        (Volume.CLASSES, {}, 3),
+    ],
+)
+def test_what_says_how_many(volume, more, units):
+    assert judge(asked(), situation(volume=volume, **more)).units == units
+    assert judge(asked(own_units=True), situation(volume=volume, **more)).units == 3
+
+
+def test_a_remit_that_does_not_know_the_classes_gives_no_number():
+    judged = judge(asked(), situation(volume=Volume.REMIT, remit=REMIT))
+    assert (judged.verdict, codes(judged), judged.units) == (Verdict.ERROR, ["no_classes_known"], None)
+
+
+def test_what_the_cells_said_stays_with_the_row():
+    fault = Problem("units", "units_invalid", "…")
+    judged = judge(asked(units=None, problems=[fault]), situation(closed=True))
+    assert (judged.verdict, codes(judged)) == (Verdict.ERROR, ["units_invalid", "closed_school"])
+
+
+def test_what_is_passed_over_or_put_aside_is_nothing_else():
+    total = judge(asked(units=None, ignored="Ligne de total."), situation(closed=True))
+    assert (total.verdict, codes(total), said(total, "ignored")) == (Verdict.IGNORED, ["ignored"], "Ligne de total.")
+    aside = judge(asked(set_aside=True), situation(closed=True))
+    assert (aside.verdict, codes(aside)) == (Verdict.IGNORED, ["set_aside"])
+    waiting = judge(asked(set_aside=True, awaited=True, school=doubtful("unknown_school", uai="0010001W")), situation())
+    assert "0010001W" in said(waiting, "awaited")
+
+
+# The school
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_each_doubt_is_an_error_with_a_code_a_sentence_and_a_way_out(doubt):
+    judged = judge(asked(school=doubtful(doubt), cells={"uai": "0301234", "name": "Jean Macé"}), situation())
+    assert (judged.verdict, codes(judged), judged.ticked) == (Verdict.ERROR, [doubt], False)
+    assert len(judged.problems[0].message) > 30
+    assert remedies_of([doubt])
+
+
+def test_an_uai_of_another_school_names_both():
+    row = asked(
+        school=doubtful("other_school", read=UAI[1], proposals=[Proposal(UAI[2], "École Macé – Nîmes", 0.9)]),
+        cells={"uai": UAI[1], "name": "Jean Macé", "commune": "Nîmes"},
+    )
+    sentence = said(judge(row, situation()), "other_school")
+    assert sentence.startswith(
+        f"L'UAI {UAI[1]} est celui de « École Zola – Alès », et la ligne dit « Jean Macé » à Nîmes"
+    )
+    assert "parmi les propositions" in sentence
+
+
+def test_a_school_that_the_directory_does_not_know_can_be_awaited():
+    for school in (doubtful("unknown_school", uai="0010001W"), found("0010001W", "chosen")):
+        judged = judge(asked(school=school), situation())
+        assert (judged.verdict, codes(judged)) == (Verdict.ERROR, ["unknown_school"])
+        assert "0010001W" in judged.problems[0].message
+    assert remedies_of(["unknown_school"])[0] == "await"
+
+
+@pytest.mark.parametrize(("how", "code"), [("repaired", "repaired"), ("name", "by_name"), ("chosen", None)])
+def test_a_school_that_was_not_found_by_its_uai_says_how_and_how_surely(how, code):
+    judged = judge(
+        asked(school=found(how=how, confidence=0.979), cells={"uai": "301234D", "name": "Zola"}), situation()
+    )
+    assert (judged.verdict, judged.ticked) == (Verdict.NEW, True)
+    assert codes(judged) == ([code] if code else [])
+    if code:
+        assert "97\u00a0%" in said(judged, code)
+
+
+def test_a_closed_school_is_an_error_and_its_successor_proposed():
+    alone = judge(asked(), situation(closed=True))
+    assert (alone.verdict, codes(alone)) == (Verdict.ERROR, ["closed_school"])
+    heir = Proposal(UAI[1], "École Zola-Neuve – Alès", 0.8)
+    replaced = judge(asked(), situation(closed=True, successors={UAI[0]: heir}))
+    assert replaced.asked.school.proposals == (heir,)
+    assert UAI[1] in said(replaced, "closed_school")
+
+
+def test_a_school_without_elementary_classes_is_warned_about_unticked_and_allowed():
+    judged = judge(asked(), situation(elementary=False))
+    assert (judged.verdict, codes(judged), judged.ticked) == (Verdict.NEW, ["no_elementary"], False)
+    assert codes(judge(asked(), situation(elementary=False, for_elementary=False))) == []
+
+
+def test_a_school_outside_the_remit_is_warned_about_where_there_is_one():
+    outside = judge(asked(), situation(has_remit=True))
+    assert (codes(outside), outside.ticked) == (["outside_remit"], True)
+    assert codes(judge(asked(), situation(has_remit=False))) == []
+    assert codes(judge(asked(), situation(has_remit=True, remit=REMIT))) == []
+
+
+# The same school twice
+
+
+def test_the_same_school_twice_with_one_number_is_given_once():
+    first, second = judge_all([asked(2), asked(5, email="CE@ac.fr")], situation())
+    assert (first.verdict, first.ticked) == (Verdict.NEW, True)
+    assert (second.verdict, second.ticked, codes(second)) == (Verdict.IGNORED, False, ["duplicate"])
+    assert "ligne\u00a02." in second.problems[0].message
+    assert "L'adresse CE@ac.fr de cette ligne ne sert donc pas" in second.problems[0].message
+
+
+def test_rows_of_other_sheets_are_named_with_their_sheet():
+    judged = judge_all([asked(2), asked(2, sheet=1)], situation())
+    assert "ligne\u00a02 de la feuille « Alès »" in judged[1].problems[0].message
+
+
+def test_the_same_school_twice_with_different_numbers_is_for_the_member_to_settle():
+    judged = judge_all([asked(2), asked(5, units=4)], situation())
+    assert [(one.verdict, codes(one)) for one in judged] == [(Verdict.ERROR, ["duplicate_differs"])] * 2
+    assert "ligne\u00a05 (4)" in judged[0].problems[0].message
+    assert "ligne\u00a02 (3)" in judged[1].problems[0].message
+    settled = judge_all([asked(2), asked(5, units=4, set_aside=True)], situation())
+    assert [one.verdict for one in settled] == [Verdict.NEW, Verdict.IGNORED]
+
+
+def test_one_number_for_all_is_no_contradiction():
+    judged = judge_all([asked(2), asked(5, units=4)], situation(volume=Volume.ALL, units_for_all=1))
+    assert [one.verdict for one in judged] == [Verdict.NEW, Verdict.IGNORED]
+
+
+# The address
 
 
 @pytest.mark.parametrize(
@@ -41,51 +237,134 @@ def test_the_file_says_what_the_school_must_have(held, verdict, ticked):
     [("a@b.fr", "c@d.fr", "e@f.fr", "a@b.fr"), ("", "c@d.fr", "e@f.fr", "c@d.fr"), ("", "", "e@f.fr", "e@f.fr")],
 )
 def test_the_recipient_is_the_files_else_the_remits_else_the_directorys(email, contact, mailbox, recipient):
-    assert judge(row(email=email), situation(contact=contact, mailbox=mailbox)).recipient == recipient
+    remit = REMIT._replace(contact_email=contact)
+    assert judge(asked(email=email), situation(remit=remit, mailbox=mailbox)).recipient == recipient
 
 
-def test_without_any_address_it_is_an_error():
-    judged = judge(row(), situation(mailbox=""))
+def test_without_any_address_it_is_an_error_said_once():
+    judged = judge(asked(), situation(mailbox=""))
     assert (judged.verdict, codes(judged)) == (Verdict.ERROR, ["no_email"])
+    malformed = judge(asked(problems=[Problem("email", "email_invalid", "…")]), situation(mailbox=""))
+    assert codes(malformed) == ["email_invalid"]
 
 
-def test_a_school_that_is_not_in_the_directory_and_one_that_is_closed_are_errors():
-    assert codes(judge(row(uai=UAI[4]), situation())) == ["unknown_school"]
-    judged = judge(row(), situation(closed=True))
-    assert (judged.verdict, codes(judged), judged.ticked) == (Verdict.ERROR, ["closed_school"], False)
+@pytest.mark.parametrize(
+    ("email", "expected"),
+    [("a@b.fr", ["email_elsewhere"]), ("CE@ac.fr", []), ("c@d.fr", [])],
+)
+def test_an_address_that_nobody_knows_is_hinted_at(email, expected):
+    judged = judge(asked(email=email), situation(remit=REMIT._replace(contact_email="C@d.fr")))
+    assert (codes(judged), judged.ticked) == (expected, True)
+    assert codes(judge(asked(email=email), situation(mailbox=""))) == []
 
 
-def test_a_school_without_elementary_classes_is_warned_about_unticked_and_allowed():
-    judged = judge(row(), situation(elementary=False))
-    assert (judged.verdict, codes(judged), judged.ticked) == (Verdict.NEW, ["no_elementary"], False)
-    assert codes(judge(row(), situation(elementary=False, for_elementary=False))) == []
+def test_an_address_of_several_schools_of_the_file_is_told_with_its_rows():
+    rows = [asked(n, found(UAI[n]), email="mairie@ville.fr" if n else "") for n in range(4)]
+    judged = judge_all(rows, situation(mailbox="mairie@ville.fr"))
+    assert [codes(one) for one in judged] == [[], *[["email_shared"]] * 3]
+    assert "3\u00a0écoles du tableau (voir aussi ligne\u00a02 et ligne\u00a03)" in judged[1].problems[0].message
+    same_school = judge_all([asked(2, email="ce@ac.fr"), asked(3, email="ce@ac.fr")], situation())
+    assert [codes(one) for one in same_school] == [[], ["duplicate"]]
 
 
-def test_a_school_outside_the_remit_is_warned_about_where_there_is_one():
-    assert codes(judge(row(), situation(in_remit=False, has_remit=True))) == ["outside_remit"]
-    assert codes(judge(row(), situation(in_remit=False, has_remit=False))) == []
+# What is plausible
 
 
-def test_the_same_school_twice_with_one_number_is_given_once():
-    first, second = judge_all([(row(2), False), (row(5), False)], situation())
-    assert (first.verdict, first.ticked) == (Verdict.NEW, True)
-    assert (second.verdict, second.ticked, codes(second)) == (Verdict.IGNORED, False, ["duplicate"])
-    assert "ligne 2" in second.problems[0].message
+def test_more_licences_than_known_classes_are_warned_about_and_unticked():
+    from_file = judge(asked(units=6, classes=5), situation(remit=REMIT._replace(classes=9)))
+    assert (codes(from_file), from_file.ticked, from_file.verdict) == (["more_than_classes"], False, Verdict.NEW)
+    assert "le tableau" in from_file.problems[0].message
+    assert codes(judge(asked(units=6), situation(remit=REMIT._replace(classes=5)))) == ["more_than_classes"]
+    assert codes(judge(asked(units=5), situation(remit=REMIT._replace(classes=5)))) == []
+    assert codes(judge(asked(units=500), situation(remit=REMIT))) == []
 
 
-def test_the_same_school_twice_with_different_numbers_is_for_the_member_to_settle():
-    judged = judge_all([(row(2), False), (row(5, units=4), False)], situation())
-    assert [(one.verdict, codes(one)) for one in judged] == [(Verdict.ERROR, ["duplicate_differs"])] * 2
-    assert "ligne 5 (4)" in judged[0].problems[0].message
-    settled = judge_all([(row(2), False), (row(5, units=4), True)], situation())
-    assert [one.verdict for one in settled] == [Verdict.NEW, Verdict.IGNORED]
+def group(*units, ignored=(), communes=None):
+    rows = []
+    for index, number in enumerate(units):
+        digits = f"{index + 1:07d}"
+        commune = communes[index] if communes else ""
+        rows.append(
+            asked(
+                index + 2,
+                found(digits + "ABCDEFGHJKLMNPRSTUVWXYZ"[int(digits) % 23]),
+                None if index in ignored else number,
+                cells={"commune": commune},
+                ignored="Ligne de total." if index in ignored else "",
+            )
+        )
+    facts = dict.fromkeys((row.school.uai for row in rows), OPEN)
+    judged = judge_all(rows, Situation(Purpose.ATTRIBUTION, facts, False, True, Volume.COLUMN, None))
+    return [(row.asked.row.number, codes(row)) for row in judged if codes(row) and codes(row) != ["ignored"]]
 
 
-def test_what_the_cells_said_and_what_the_directory_says_stand_together():
-    judged = judge(row(repaired=True), situation(elementary=False, in_remit=False, has_remit=True))
-    assert codes(judged) == ["no_elementary", "outside_remit", "repaired"]
+@pytest.mark.parametrize(
+    ("units", "more", "expected"),
+    [
+        ((3, 4, 5, 12, 4), {}, [5]),
+        ((3, 4, 5, 13, 4), {}, []),
+        # Two terms, or one that makes most of it, prove nothing.
+        ((8, 8, 16, 4, 4), {}, []),
+        ((1, 1, 10, 12, 2), {}, []),
+        # Since the last total, since the last commune, and the grand total below the others.
+        ((9, 0, 3, 4, 5, 12, 3), {"ignored": (1,)}, [7]),
+        ((9, 3, 4, 5, 12, 3), {"communes": "abbbbc"}, [6]),
+        ((3, 4, 5, 12, 2, 6, 7, 15, 27, 3, 3, 4), {}, [5, 9, 10]),
+    ],
+)
+def test_a_number_that_is_the_sum_of_those_above_is_warned_about(units, more, expected):
+    assert group(*units, **more) == [(number, ["looks_like_sum"]) for number in expected]
 
 
-def test_an_ignored_row_is_nothing_else():
-    judged = judge(row(uai="", units=None, ignored="Ligne de total."), situation())
-    assert (judged.verdict, judged.problems[0].message) == (Verdict.IGNORED, "Ligne de total.")
+def test_a_number_far_beyond_the_others_is_warned_about():
+    assert group(3, 3, 4, 2, 61) == [(6, ["huge"])]
+    assert group(3, 3, 4, 2, 60) == []
+    assert group(4, 4, 4, 4, 80) == []
+    assert {"huge", "looks_like_sum"} <= UNTICKING
+
+
+# The remit
+
+
+def remit_row(**more):
+    return asked(units=None, **more)
+
+
+def in_remit(**facts):
+    return situation(purpose=Purpose.REMIT, for_elementary=False, has_remit=True, volume=None, **facts)
+
+
+def test_the_remit_says_field_by_field_what_changes():
+    before = RemitFacts("Mme Roy", "a@b.fr", "", 5)
+    judged = judge(remit_row(email="c@d.fr", classes=6, phone="0466000000"), in_remit(remit=before))
+    assert (judged.verdict, judged.ticked, judged.before) == (Verdict.CHANGED, True, before._asdict())
+    assert said(judged, "changes") == "Contact : a@b.fr → c@d.fr ; téléphone : 0466000000 ; classes : 5 → 6."
+
+
+def test_an_empty_cell_changes_nothing_in_the_remit_and_a_school_outside_is_new():
+    unchanged = judge(remit_row(), in_remit(remit=RemitFacts("Mme Roy", "a@b.fr", "", 5)))
+    assert (unchanged.verdict, unchanged.ticked) == (Verdict.UNCHANGED, False)
+    new = judge(remit_row(), in_remit(mailbox=""))
+    assert (new.verdict, new.ticked, codes(new)) == (Verdict.NEW, True, [])
+
+
+@pytest.mark.parametrize(("classes", "expected"), [(0, ["classes_out_of_range"]), (1, []), (100, []), (101, None)])
+def test_a_number_of_classes_that_no_school_has_is_an_error_in_the_remit(classes, expected):
+    judged = judge(remit_row(classes=classes), in_remit())
+    assert codes(judged) == (["classes_out_of_range"] if expected is None else expected)
+    assert (judged.verdict is Verdict.ERROR) == bool(codes(judged))
+
+
+def test_the_same_school_twice_in_the_remit_must_say_the_same():
+    same = judge_all([remit_row(number=2, email="a@b.fr"), remit_row(number=3, email="A@b.fr")], in_remit())
+    assert [one.verdict for one in same] == [Verdict.NEW, Verdict.IGNORED]
+    differ = judge_all([remit_row(number=2, classes=4), remit_row(number=3, classes=5)], in_remit())
+    assert [codes(one) for one in differ] == [["duplicate_differs"]] * 2
+
+
+# The catalogue
+
+
+def test_every_code_has_a_name_and_its_remedies():
+    assert set(LABELS) == set(REMEDIES)
+    assert set(DOUBTS) | UNTICKING <= set(LABELS)

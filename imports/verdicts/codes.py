@@ -1,0 +1,124 @@
+"""Every code that a row may carry: its name in lists, whether it unticks the row, and the ways out of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from imports.enums import Settlement
+
+#: What is likelier a slip than meant: the row can be applied, and waits for a member to tick it.
+UNTICKING = frozenset({"no_elementary", "more_than_classes", "looks_like_sum", "huge"})
+
+#: How each kind of conflict can be settled; the others cannot.
+SETTLED_BY = {"lower": Settlement.REDUCE, "lower_to_none": Settlement.REVOKE}
+
+
+class Remedy(StrEnum):
+    """A way out that the pages offer as a button."""
+
+    #: Take one of the proposed schools.
+    CHOOSE = "choose"
+    #: Type over a cell.
+    CORRECT = "correct"
+    SET_ASIDE = "set_aside"
+    #: Keep aside until the directory knows the school.
+    AWAIT = "await"
+    ADD_TO_REMIT = "add_to_remit"
+    REDUCE = "reduce"
+    REVOKE = "revoke"
+    #: It is as meant.
+    TICK = "tick"
+    #: Take back a row that was put aside.
+    RESTORE = "restore"
+
+
+_SCHOOL = (Remedy.CHOOSE, Remedy.CORRECT, Remedy.SET_ASIDE)
+_CELL = (Remedy.CORRECT, Remedy.SET_ASIDE)
+_MEANT = (Remedy.CORRECT, Remedy.TICK)
+
+#: The ways out of each, the likeliest first; none where it is only said.
+REMEDIES: dict[str, tuple[Remedy, ...]] = {
+    "uai_missing": _SCHOOL,
+    "uai_invalid": _SCHOOL,
+    "uai_twice": _SCHOOL,
+    "repair_unsure": _SCHOOL,
+    "other_school": _SCHOOL,
+    "not_confirmed": _SCHOOL,
+    "several_schools": _SCHOOL,
+    "no_match": _SCHOOL,
+    "unknown_school": (Remedy.AWAIT, Remedy.CORRECT, Remedy.SET_ASIDE),
+    "closed_school": _SCHOOL,
+    "duplicate_differs": (Remedy.SET_ASIDE, Remedy.CORRECT),
+    "units_missing": _CELL,
+    "units_invalid": _CELL,
+    "no_classes_known": _CELL,
+    "classes_invalid": _CELL,
+    "classes_out_of_range": _CELL,
+    "email_invalid": _CELL,
+    "email_twice": _CELL,
+    "no_email": _CELL,
+    "lower": (Remedy.REDUCE, Remedy.SET_ASIDE),
+    "lower_to_none": (Remedy.REVOKE, Remedy.SET_ASIDE),
+    "lower_redeemed": (Remedy.SET_ASIDE,),
+    "no_elementary": (Remedy.TICK, Remedy.SET_ASIDE),
+    "outside_remit": (Remedy.ADD_TO_REMIT, Remedy.SET_ASIDE),
+    "more_than_classes": _MEANT,
+    "looks_like_sum": _MEANT,
+    "huge": _MEANT,
+    "email_shared": (Remedy.CORRECT,),
+    "email_elsewhere": (),
+    "repaired": (),
+    "by_name": (),
+    "changes": (),
+    "duplicate": (),
+    "nothing_asked": (),
+    "ignored": (Remedy.RESTORE,),
+    "set_aside": (Remedy.RESTORE,),
+    "awaited": (Remedy.RESTORE,),
+}
+
+#: What lists of codes call them.
+LABELS: dict[str, str] = {
+    "uai_missing": "UAI manquant",
+    "uai_invalid": "UAI faux",
+    "uai_twice": "Plusieurs UAI dans la case",
+    "repair_unsure": "UAI incomplet",
+    "other_school": "UAI d'une autre école",
+    "not_confirmed": "UAI décalé",
+    "several_schools": "Plusieurs écoles possibles",
+    "no_match": "École introuvable",
+    "unknown_school": "UAI absent de l'annuaire",
+    "closed_school": "École fermée",
+    "duplicate_differs": "École citée avec deux nombres",
+    "units_missing": "Nombre de licences manquant",
+    "units_invalid": "Nombre de licences illisible",
+    "no_classes_known": "Nombre de classes inconnu",
+    "classes_invalid": "Nombre de classes illisible",
+    "classes_out_of_range": "Nombre de classes impossible",
+    "email_invalid": "Adresse e-mail illisible",
+    "email_twice": "Plusieurs adresses e-mail",
+    "no_email": "Aucune adresse e-mail connue",
+    "lower": "Moins que ce que l'école a",
+    "lower_to_none": "À reprendre en entier",
+    "lower_redeemed": "Moins qu'une clé déjà activée",
+    "no_elementary": "Sans classe du CP au CM2",
+    "outside_remit": "Hors de votre périmètre",
+    "more_than_classes": "Plus de licences que de classes",
+    "looks_like_sum": "Sous-total probable",
+    "huge": "Nombre très élevé",
+    "email_shared": "Adresse commune à plusieurs écoles",
+    "email_elsewhere": "Adresse inconnue de l'annuaire",
+    "repaired": "UAI rétabli",
+    "by_name": "Trouvée par son nom",
+    "changes": "Renseignements modifiés",
+    "duplicate": "École déjà citée",
+    "nothing_asked": "0 licence demandée",
+    "ignored": "Hors du tableau (total, note…)",
+    "set_aside": "Mise de côté",
+    "awaited": "En attente de l'annuaire",
+}
+
+
+def remedies_of(codes: list[str]) -> list[Remedy]:
+    """Return the ways out of a row with these codes, each once, the likeliest first."""
+    return list(dict.fromkeys(remedy for code in codes for remedy in REMEDIES.get(code, ())))

@@ -1,0 +1,64 @@
+"""What a row changes in the remit, said field by field. An empty cell changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from collectivities.operations.remit import MOST_CLASSES
+from imports.enums import Verdict
+from imports.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imports.rows import CheckedRow
+    from imports.verdicts.situation import RemitFacts
+
+_FIELDS = {
+    "contact_name": "nom du contact",
+    "contact_email": "contact",
+    "contact_phone": "téléphone",
+    "classes": "classes",
+}
+
+
+def stated(row: CheckedRow) -> dict[str, Any]:
+    """Return what a row says of its school, by the remit's fields; what it does not say is left out."""
+    said = {
+        "contact_name": row.contact_name,
+        "contact_email": row.email,
+        "contact_phone": row.phone,
+        "classes": row.classes,
+    }
+    return {field: value for field, value in said.items() if value not in ("", None)}
+
+
+def unlikely_classes(row: CheckedRow) -> list[Problem]:
+    """Return the fault of a number of classes that no school has."""
+    if row.classes is None or 1 <= row.classes <= MOST_CLASSES:
+        return []
+    return [
+        Problem(
+            "classes",
+            "classes_out_of_range",
+            f"Une école a de 1 à {MOST_CLASSES} classes : corrigez ce nombre, ou videz la case pour ne rien changer.",
+        )
+    ]
+
+
+def compare(row: CheckedRow, before: RemitFacts | None, problems: Iterable[Problem]) -> tuple[Verdict, list[Problem]]:
+    """Return the verdict of a row of the remit, and what it would change, in words."""
+    if any(problem.blocking for problem in problems):
+        return Verdict.ERROR, []
+    if before is None:
+        return Verdict.NEW, []
+    was = before._asdict()
+    changes = [
+        f"{_FIELDS[field]} : {was[field]} → {value}" if was[field] not in ("", None) else f"{_FIELDS[field]} : {value}"
+        for field, value in stated(row).items()
+        if was[field] != value
+    ]
+    if not changes:
+        return Verdict.UNCHANGED, []
+    told = " ; ".join(changes)
+    return Verdict.CHANGED, [Problem("", "changes", f"{told[0].upper()}{told[1:]}.", blocking=False)]

@@ -1,0 +1,165 @@
+"""What the rows of one file say together: a school twice, an address of many schools, a number that is a sum.
+
+The first reading gathers this from the rows it judges, a correction from what is stored of the others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.enums import Purpose
+from imports.meanings import Meaning
+from imports.verdicts.volumes import units_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imports.verdicts.rows import Asked
+    from imports.verdicts.situation import Situation
+
+#: A sum has so many terms at least: of two rows, one may well be the double of the other.
+TERMS = 3
+#: A sum stands out: more than so many times the greatest of its terms, and so many times the file's middle number.
+ABOVE_TERMS = 2
+ABOVE_MEDIAN = 3
+#: An outlier is more than so many times the number in the middle of the file, and more classes than any school has.
+HUGE_TIMES = 20
+HUGE_UNITS = 60
+
+
+class Line(NamedTuple):
+    """What of a row matters to the others. `counted`: neither passed over nor put aside."""
+
+    sheet: int
+    number: int
+    uai: str
+    email: str
+    units: int | None
+    #: All that the row states of its school: two rows that state the same do not contradict each other.
+    said: object
+    commune: str
+    counted: bool
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Return where it stands: sheet and number."""
+        return (self.sheet, self.number)
+
+
+class Together(NamedTuple):
+    """What the rows of a file say together. Places are (sheet, number)."""
+
+    #: The rows of each school that has several, in their order.
+    same_school: Mapping[str, Sequence[Line]]
+    #: The rows of each address, in lower case, that several schools have.
+    shared: Mapping[str, Sequence[Line]]
+    #: For each row whose number is the sum of others, the first and the last of these.
+    sums: Mapping[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]
+    #: The number in the middle of the file; 0 where there is none.
+    median: int
+
+    def is_huge(self, units: int) -> bool:
+        """Tell whether a number is far beyond the others."""
+        return units > HUGE_UNITS and 0 < self.median * HUGE_TIMES < units
+
+
+#: A row by itself.
+ALONE = Together({}, {}, {}, 0)
+
+
+def line_of(asked: Asked, situation: Situation) -> Line:
+    """Return what of a row matters to the others."""
+    row = asked.row
+    if situation.purpose is Purpose.REMIT:
+        units = None
+        said: object = (row.contact_name, row.email.lower(), row.phone, row.classes)
+    else:
+        wanted = units_of(asked, situation)
+        said = units = wanted if isinstance(wanted, int) else None
+    return Line(
+        row.sheet,
+        row.number,
+        asked.school.uai,
+        row.email.lower(),
+        units,
+        said,
+        row.cells.get(Meaning.COMMUNE, ""),
+        not row.ignored and not asked.set_aside,
+    )
+
+
+def gather(lines: Sequence[Line]) -> Together:
+    """Return what these rows, all of a file and in its order, say together."""
+    counted = [line for line in lines if line.counted]
+    numbers = sorted(line.units for line in counted if line.units)
+    median = numbers[(len(numbers) - 1) // 2] if numbers else 0
+    greatest = numbers[-1] if numbers else 0
+    return Together(
+        _same_school(counted),
+        _shared(counted),
+        _sums(lines, median * ABOVE_MEDIAN) if median and greatest >= median * ABOVE_MEDIAN else {},
+        median,
+    )
+
+
+def _same_school(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    named = [line.uai for line in lines if line.uai]
+    if len(set(named)) == len(named):
+        return {}
+    found: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.uai:
+            found[line.uai].append(line)
+    return {uai: same for uai, same in found.items() if len(same) > 1}
+
+
+def _shared(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    given = [line.email for line in lines if line.email and line.uai]
+    if len(set(given)) == len(given):
+        return {}
+    found: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.email and line.uai:
+            found[line.email].append(line)
+    return {email: same for email, same in found.items() if len({line.uai for line in same}) > 1}
+
+
+def _sums(lines: Sequence[Line], floor: int) -> dict[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]:
+    """Return the rows of `floor` licences or more that are the sum of those above them.
+
+    Above them: since the last break (a total, a note, another sum), in the same commune, or in the whole sheet.
+    """
+    found: dict[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]] = {}
+    terms: list[Line] = []
+    running = [0]
+    since_sheet = since_break = since_commune = 0
+    sheet, commune = -1, ""
+    for line in lines:
+        if line.sheet != sheet:
+            sheet, commune = line.sheet, line.commune
+            since_sheet = since_break = since_commune = len(terms)
+        if not line.counted:
+            since_break = since_commune = len(terms)
+            continue
+        if line.commune != commune:
+            commune, since_commune = line.commune, len(terms)
+        units = line.units
+        if not units:
+            continue
+        if units >= floor:
+            for start in (since_commune, since_break, since_sheet):
+                summed = terms[start:]
+                if (
+                    running[-1] - running[start] == units
+                    and len(summed) >= TERMS
+                    and units > ABOVE_TERMS * max(term.units or 0 for term in summed)
+                ):
+                    found[line.place] = (summed[0].place, summed[-1].place)
+                    since_break = since_commune = len(terms)
+                    break
+            if line.place in found:
+                continue
+        terms.append(line)
+        running.append(running[-1] + units)
+    return found
