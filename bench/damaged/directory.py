@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,9 @@ KIND_WORDS = frozenset(
 )
 _EMPTY_WORDS = KIND_WORDS | frozenset(["de", "du", "des", "la", "le", "les", "l", "a", "au", "aux", "en"])
 _WRITTEN_OUT = {"st": "saint", "ste": "sainte"}
+
+
+_ORDINAL = re.compile(r"0*([0-9]+)(?:er|e|eme)?")
 
 
 class School(NamedTuple):
@@ -48,7 +52,9 @@ class School(NamedTuple):
     @property
     def place(self) -> str:
         """Its commune, one text however it is spelt."""
-        return " ".join(_WRITTEN_OUT.get(word, word) for word in fold(self.commune).split())
+        words = (_WRITTEN_OUT.get(word, word) for word in fold(self.commune).split() if word != "arrondissement")
+        # « Paris 06 » is « Paris 6e Arrondissement ».
+        return " ".join(_ORDINAL.sub(r"\1", word) for word in words)
 
 
 class Directory:
@@ -61,12 +67,14 @@ class Directory:
         for school in self.schools:
             self.by_departement[school.departement].append(school)
         self._alike: Counter[tuple[str, ...]] = Counter()
+        self._at: defaultdict[str, list[School]] = defaultdict(list)
         for school in self.all:
             for place in (school.place, school.postal_code):
                 if place:
                     self._alike[place, school.kind, *school.telling] += 1
                     self._alike[place, "*", *school.telling] += 1
                     self._alike.update((place, school.kind, "…", word) for word in school.telling)
+                    self._at[place].append(school)
 
     def sample(
         self, chance: random.Random, size: int, *, where: Callable[[School], bool] = lambda _: True
@@ -101,5 +109,11 @@ class Directory:
         """
         if by_last_word:
             return self._alike[place, school.kind, "…", by_last_word] == 1
+        if not kind_said or school.kind == "lycee":
+            # « Jean Moulin » alone may be any of them, and « lycée Jean Moulin » its professional section.
+            said = set(school.telling)
+            near = [other for other in self._at[place] if other != school and other.kind in (among or {other.kind})]
+            if any(said <= set(other.telling) and (not kind_said or other.kind == "lycee") for other in near):
+                return False
         kinds = among or [school.kind if kind_said else "*"]
         return sum(self._alike[place, kind, *school.telling] for kind in kinds) == 1

@@ -38,6 +38,15 @@ _PRIVATE = {
     "college": ("Collège privé", "clg privé", "CLG PR"),
     "lycee": ("Lycée privé", "LYCEE PRIVE", "Lyc. privé"),
 }
+_ABBREVIATED = frozenset(["e e pu", "e m pu", "e p pu", "e e pr", "e m pr", "e p pr", "eepu", "empu", "eppu"])
+#: First names that become an initial.
+_FIRST_NAMES = frozenset(
+    """
+    jean jules victor simone louise paul marie jacques louis rosa georges anne henri pierre charles emile marcel albert
+    robert rene francois antoine joseph andre claude edouard ferdinand gerard guy irene joliot leon lucie marc marguerite
+    maurice maxime michel nelson olympe pablo philippe raymond roger romain suzanne camille danielle françois françoise
+    """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
+)
 #: Where the kind is left out.
 _VAGUE = ("", "École", "Groupe scolaire", "Ecole", "GS")
 _RANKS = {
@@ -63,9 +72,10 @@ def bare(text: str) -> str:
 def proper(name: str) -> list[str]:
     """Return the words of a school's name that follow its kind."""
     words = name.split()
-    while words and set(fold(words[0]).split()) <= KIND_WORDS:
+    while words and (fold(words[0]) in _ABBREVIATED or set(fold(words[0]).split()) <= KIND_WORDS):
         words.pop(0)
-    return words
+    # Some names say it twice: « École maternelle Zola maternelle ».
+    return [word for word in words if fold(word) not in _KINDS]
 
 
 def school_name(school: School, chance: random.Random) -> WrittenName:
@@ -99,7 +109,7 @@ def _slip(words: list[str], chance: random.Random) -> tuple[list[str], str]:
     """Return the words with an initial, in another order or with a slip; and the word left whole by an initial."""
     slip = chance.choices(("initial", "order", "letters", ""), (10, 6, 8, 76))[0]
     two = len(words) == 2  # noqa: PLR2004 - a first name and a name
-    if slip == "initial" and two and min(map(len, words)) > 3:  # noqa: PLR2004 - not « le Bourg »
+    if slip == "initial" and two and fold(words[0]) in _FIRST_NAMES:
         return [f"{words[0][0]}.", words[1]], fold(words[1]).replace(" ", "")
     if slip == "order" and two:
         return words[::-1], ""
