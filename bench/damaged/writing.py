@@ -43,8 +43,8 @@ _ABBREVIATED = frozenset(["e e pu", "e m pu", "e p pu", "e e pr", "e m pr", "e p
 _FIRST_NAMES = frozenset(
     """
     jean jules victor simone louise paul marie jacques louis rosa georges anne henri pierre charles emile marcel albert
-    robert rene francois antoine joseph andre claude edouard ferdinand gerard guy irene joliot leon lucie marc marguerite
-    maurice maxime michel nelson olympe pablo philippe raymond roger romain suzanne camille danielle françois françoise
+    robert rene francois antoine joseph andre claude edouard ferdinand gerard guy irene joliot leon lucie marc romain
+    marguerite maurice maxime michel nelson olympe pablo philippe raymond roger suzanne camille danielle
     """.split()  # noqa: SIM905 - a list of quoted words is read by nobody
 )
 #: Where the kind is left out.
