@@ -16,6 +16,12 @@ from django.db.models.functions import Lower
 if TYPE_CHECKING:
     import datetime
 
+#: What the journal calls a school's share of a list that changed the remit: a home shows the list itself.
+REMIT_ADDED_BY_LIST = "remit.added_by_list"
+REMIT_UPDATED_BY_LIST = "remit.contact_set_by_list"
+REMIT_REMOVED_BY_LIST = "remit.removed_by_list"
+REMIT_BY_LIST = (REMIT_ADDED_BY_LIST, REMIT_UPDATED_BY_LIST, REMIT_REMOVED_BY_LIST)
+
 
 class Role(models.TextChoices):
     BUYER = "buyer", "Acheteur"

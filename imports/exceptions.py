@@ -19,6 +19,12 @@ class NothingToApply(Refused):
     code = "nothing_to_apply"
 
 
+class RowsInError(Refused):
+    """Rows that cannot be applied are left, and nobody said to apply the others without them."""
+
+    code = "rows_in_error"
+
+
 class Outdated(Refused):
     """What would be done is no longer what was shown."""
 

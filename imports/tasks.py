@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from accounts.models import User
-from imports import operations
-from imports.enums import ImportState
+from imports import operations, progress
+from imports.enums import ImportState, Purpose
 from imports.models import Import, ImportFile
 from imports.readers.refusals import Unreadable
 from imports.table import read_table
 from jobs.tasks import task
+from jobs.upkeep import duty
 from licensing.exceptions import Refused
 
 if TYPE_CHECKING:
@@ -26,13 +29,18 @@ def read(import_id: int) -> None:
     table = Import.objects.get(pk=import_id)
     if table.state != ImportState.UPLOADED:
         return
-    content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
-    try:
-        found: Table = read_table(content, operations.choices_of(table), known=operations.known(table))
-    except Unreadable as refusal:
-        operations.reject(import_id=import_id, sentence=refusal.sentence)
-        return
-    operations.keep_reading(import_id=import_id, read=found)
+    with progress.reporting(import_id, progress.READING) as report:
+        try:
+            report("reading", 0, 0)
+            content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
+            found: Table = read_table(
+                content, operations.choices_of(table), partial(report, "reading"), known=operations.known(table)
+            )
+            operations.keep_reading(import_id=import_id, read=found, watch=report)
+        except progress.Stopped:
+            operations.cancel_stopped(import_id=import_id, at=timezone.now())
+        except Unreadable as refusal:
+            operations.reject(import_id=import_id, sentence=refusal.sentence)
 
 
 @task(name=operations.APPLY_TASK, queue="imports", retry=3)
@@ -41,7 +49,25 @@ def apply(import_id: int, confirmed_at: str = "") -> None:
     table = Import.objects.get(pk=import_id)
     at = datetime.datetime.fromisoformat(confirmed_at) if confirmed_at else timezone.now()
     by = User.objects.filter(pk=table.applied_by_id).first() if table.applied_by_id else None
-    try:
-        operations.apply(import_id=import_id, by=by, at=at)
-    except Refused as refusal:
-        operations.hand_back(import_id=import_id, sentence=refusal.sentence)
+    shares = progress.REMIT if table.purpose == Purpose.REMIT else progress.APPLYING
+    with progress.reporting(import_id, shares) as report:
+        try:
+            operations.apply(import_id=import_id, by=by, at=at, watch=report)
+        except progress.Stopped:
+            operations.cancel_stopped(import_id=import_id, at=timezone.now())
+        except Refused as refusal:
+            operations.hand_back(import_id=import_id, sentence=refusal.sentence)
+
+
+@task(name=operations.UNDO_TASK, queue="imports", retry=3)
+def undo(import_id: int, asked_at: str, by_id: int | None = None) -> None:
+    """Undo an applied import; stopped by a member, it stays applied."""
+    by = User.objects.filter(pk=by_id).first() if by_id else None
+    with progress.reporting(import_id, progress.UNDOING) as report, contextlib.suppress(progress.Stopped):
+        operations.undo(import_id=import_id, by=by, at=datetime.datetime.fromisoformat(asked_at), watch=report)
+
+
+@duty(every=datetime.timedelta(minutes=1))
+def look_after_abandoned() -> int:
+    """See to it that no import stays « en cours » for ever; return how many were given back."""
+    return operations.look_after_abandoned(at=timezone.now())

@@ -11,21 +11,35 @@ from collectivities.operations.members import (
 from collectivities.operations.offices import open_office
 from collectivities.operations.presentation import set_presentation
 from collectivities.operations.remit import add_to_remit, remove_from_remit, set_contact
+from collectivities.operations.remit_lists import (
+    Contact,
+    Written,
+    contacts_now,
+    restore_contacts,
+    take_back_from_remit,
+    write_remit,
+)
 from collectivities.operations.requests import accept_request, ask_for_office, decline_request
 
 __all__ = [
+    "Contact",
+    "Written",
     "accept_invitation",
     "accept_request",
     "add_to_remit",
     "ask_for_office",
     "change_roles",
+    "contacts_now",
     "decline_request",
     "invite",
     "join_with_new_account",
     "open_office",
     "remove_from_remit",
     "remove_member",
+    "restore_contacts",
     "set_contact",
     "set_presentation",
+    "take_back_from_remit",
     "withdraw_invitation",
+    "write_remit",
 ]

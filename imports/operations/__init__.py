@@ -6,24 +6,31 @@ transaction that asks for it; both may be run again without harm.
 
 from imports.operations.amending import amend, tick_all
 from imports.operations.applying import apply, confirm, hand_back
-from imports.operations.cancelling import cancel
-from imports.operations.locking import APPLY_TASK, OPEN, READ_TASK
+from imports.operations.cancelling import cancel, cancel_stopped, look_after_abandoned
+from imports.operations.locking import APPLY_TASK, OPEN, READ_TASK, UNDO_TASK
 from imports.operations.reading import choices_of, choose, keep_reading, known, reject, upload
+from imports.operations.undoing import ask_undo, undo, undo_plan
 
 __all__ = [
     "APPLY_TASK",
     "OPEN",
     "READ_TASK",
+    "UNDO_TASK",
     "amend",
     "apply",
+    "ask_undo",
     "cancel",
+    "cancel_stopped",
     "choices_of",
     "choose",
     "confirm",
     "hand_back",
     "keep_reading",
     "known",
+    "look_after_abandoned",
     "reject",
     "tick_all",
+    "undo",
+    "undo_plan",
     "upload",
 ]

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from collectivities import audit
+from collectivities.operations import Contact, write_remit
 from imports import facts, queries, storing
-from imports.enums import ImportState
-from imports.exceptions import NothingToApply, Outdated, TooMuch, WrongMoment
+from imports.enums import ImportState, Purpose, Settlement, Verdict
+from imports.exceptions import NothingToApply, Outdated, RowsInError, TooMuch, WrongMoment
 from imports.models import Import, ImportRow
 from imports.operations.amending import check_again
 from imports.operations.locking import APPLY_TASK, locked, queue
 from imports.verdicts import judge
-from licensing.pools.models import Pool
-from licensing.pools.operations import Demand, allocate_many
-from web import typography
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations import Demand, Reduction, Stage, allocate_many, reduce_many, revoke_many, unwatched
+from web import arrays, typography
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from accounts.models import User
+    from imports.storing import ShownRow
+    from licensing.exceptions import Refused
+    from licensing.pools.operations import Watch
+
+_CHANGED = (
+    "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, le périmètre ou "
+    "l'annuaire ont été mis à jour). Rien n'a été appliqué : vérifiez le tableau de nouveau, puis confirmez."
+)
 
 
 @transaction.atomic
@@ -30,23 +40,33 @@ def confirm(
     import_id: int,
     digest: str,
     send_on: datetime.date | None,
+    only_valid: bool = False,
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
     """Queue the application of what was shown. `digest` says what that was; confirming twice is the same as once.
 
-    Raises `Outdated` where a row was changed since, `NothingToApply` where none is ticked.
+    `only_valid`: the rows in error are left as they are, and the others applied. Raises `Outdated` where a row was
+    changed since, `NothingToApply` where none is ticked, `RowsInError` where some are left and nobody said to go on
+    without them, `TooMuch` where the lot lacks licences.
     """
     table = Import.objects.locked().filter(pk=import_id).first()
     if table is not None and table.state in (ImportState.APPLYING, ImportState.APPLIED):
         if table.confirmed_digest == digest:
             return table
-        raise WrongMoment("Ce tableau a déjà été confirmé par un autre membre : rien de plus n'a été attribué.")
+        raise WrongMoment("Ce tableau a déjà été confirmé par un autre membre : rien de plus n'a été appliqué.")
     table = locked(import_id, ImportState.CHECKED)
-    if not ImportRow.objects.filter(import_id=import_id, ticked=True).exists():
-        raise NothingToApply("Aucune ligne n'est cochée : il n'y a rien à attribuer.")
+    rows = ImportRow.objects.filter(import_id=import_id)
+    if not rows.filter(ticked=True).exists():
+        raise NothingToApply("Aucune ligne n'est cochée : il n'y a rien à appliquer.")
     if queries.digest(table) != digest:
         raise Outdated("Ce tableau a été modifié pendant que vous le confirmiez. Vérifiez-le de nouveau.")
+    if not only_valid and (errors := rows.filter(verdict=Verdict.ERROR).count()):
+        words = typography.plural(errors, "ligne est en erreur", "lignes sont en erreur")
+        raise RowsInError(
+            f"{words} : corrigez-les ou mettez-les de côté, ou choisissez de n'appliquer que les lignes valides. "
+            "Rien n'a été appliqué."
+        )
     if missing := queries.tally(table).missing:
         raise TooMuch(
             f"Il manque {typography.plural(missing, 'licence')} au lot : décochez des lignes, ou réduisez des nombres."
@@ -59,17 +79,38 @@ def confirm(
 
 
 @transaction.atomic
-def apply(*, import_id: int, by: User | None, at: datetime.datetime) -> Import:
-    """Carry out a confirmed import: allocations, keys and e-mails, all or nothing, once.
+def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watch = unwatched) -> Import:
+    """Carry out a confirmed import, all or nothing, once: licences, keys and e-mails, or the remit.
 
     The verdicts are made again under the pool's lock. Raises `Outdated` where one differs from what was shown, and
-    what `allocate_many` raises; `hand_back` then returns the import to its members.
+    what the pools' operations raise; `hand_back` then returns the import to its members. `watch` is told of each
+    stage before it begins; what it raises undoes everything.
     """
     table = Import.objects.locked().get(pk=import_id)
     if table.state != ImportState.APPLYING:
         return table  # applied by a run before, or cancelled
     list(Pool.objects.locked().filter(pk=table.pool_id or 0))
     rows = storing.ticked_rows(import_id)
+    watch(Stage.CHECKING, 0, len(rows))
+    _check_unchanged(table, rows)
+    if table.purpose == Purpose.REMIT:
+        table.outcome, summary = _write_remit(rows, by=by, at=at, watch=watch)
+    else:
+        table.outcome, summary = _give(table, rows, by=by, at=at, watch=watch)
+    table.state, table.applied_at = ImportState.APPLIED, at
+    table.save(update_fields=["state", "applied_at", "outcome"])
+    audit.record(
+        action="import.applied",
+        by=by,
+        at=at,
+        summary=f"Tableau « {table.filename} » appliqué : {summary}.",
+        object_type="import",
+        object_id=table.pk,
+    )
+    return table
+
+
+def _check_unchanged(table: Import, rows: Sequence[ShownRow]) -> None:
     situation = facts.situation_of(table, [shown.asked.school.uai for shown in rows])
     if queries.digest(table) != table.confirmed_digest or any(
         (now.verdict, now.units_before, now.recipient, now.before)
@@ -77,38 +118,104 @@ def apply(*, import_id: int, by: User | None, at: datetime.datetime) -> Import:
         for shown in rows
         for now in (judge(shown.asked, situation),)
     ):
-        raise Outdated(
-            "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, ou l'annuaire "
-            "a été mis à jour). Rien n'a été attribué : vérifiez le tableau de nouveau, puis confirmez."
-        )
+        raise Outdated(_CHANGED)
+
+
+def _give(
+    table: Import, rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, watch: Watch
+) -> tuple[dict[str, Any], str]:
+    """Take back what the settled conflicts say, then give; return what was done, in figures and in words."""
+    pool_id = table.pool_id or 0
+    revoked = [shown for shown in rows if shown.asked.settlement == Settlement.REVOKE]
+    reduced = [shown for shown in rows if shown.asked.settlement == Settlement.REDUCE]
+    given = [shown for shown in rows if not shown.asked.settlement]
+    returned = sum(shown.units_before for shown in revoked)
+    returned += sum(shown.units_before - (shown.units or 0) for shown in reduced)
+    corrected = 0
+    if revoked or reduced:
+        # First: what comes back may be given in the same breath.
+        watch(Stage.TAKING_BACK, 0, len(rows))
+        corrected = _take_back(pool_id, revoked, reduced, by=by, at=at, import_id=table.pk)
     outcome = allocate_many(
-        pool_id=table.pool_id or 0,
-        demands=[Demand(shown.asked.school.uai, shown.units or 0, shown.recipient, total=True) for shown in rows],
+        pool_id=pool_id,
+        demands=[Demand(shown.asked.school.uai, shown.units or 0, shown.recipient, total=True) for shown in given],
         by=by,
         at=at,
         send_on=table.send_on,
         import_id=table.pk,
+        watch=watch,
     )
-    table.state, table.applied_at = ImportState.APPLIED, at
-    table.outcome = {
+    figures = {
         "allocations": outcome.created,
         "grown": outcome.grown,
+        "reduced": len(reduced),
+        "revoked": len(revoked),
         "units": outcome.units,
-        "messages": outcome.created + outcome.grown,
+        "returned": returned,
+        "messages": outcome.created + outcome.grown + corrected,
     }
-    table.save(update_fields=["state", "applied_at", "outcome"])
-    audit.record(
-        action="import.applied",
+    words = f"{typography.plural(outcome.units, 'licence')} à {typography.plural(len(given), 'école')}"
+    if returned:
+        words += (
+            f", {typography.plural(returned, 'licence reprise', 'licences reprises')} à "
+            f"{typography.plural(len(revoked) + len(reduced), 'école')}"
+        )
+    return figures, words
+
+
+def _take_back(
+    pool_id: int,
+    revoked: Sequence[ShownRow],
+    reduced: Sequence[ShownRow],
+    *,
+    by: User | None,
+    at: datetime.datetime,
+    import_id: int,
+) -> int:
+    """Revoke and reduce as the conflicts were settled; return how many schools are told. One refusal refuses all."""
+    held = dict(
+        Allocation.objects.active()
+        .filter(pool_id=pool_id, school_id__in=arrays.texts(shown.asked.school.uai for shown in revoked))
+        .values_list("pk", "school_id")
+    )
+    taken = revoke_many(allocation_ids=list(held), by=by, at=at, import_id=import_id)
+    lowered = reduce_many(
+        pool_id=pool_id,
+        reductions=[Reduction(shown.asked.school.uai, shown.units or 0) for shown in reduced],
         by=by,
         at=at,
-        summary=(
-            f"Tableau « {table.filename} » appliqué : {typography.plural(outcome.units, 'licence')} à "
-            f"{typography.plural(len(rows), 'école')}."
-        ),
-        object_type="import",
-        object_id=table.pk,
+        import_id=import_id,
     )
-    return table
+    refused: list[tuple[str, Refused | None]] = [(held[done.allocation_id], done.refusal) for done in taken]
+    refused += [(done.uai, done.refusal) for done in lowered]
+    for uai, refusal in refused:
+        if refusal is not None:
+            raise Outdated(f"{uai} : {refusal.sentence} Rien n'a été appliqué : vérifiez le tableau de nouveau.")
+    return sum(done.told for done in taken) + sum(done.told for done in lowered)
+
+
+def _write_remit(
+    rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, watch: Watch
+) -> tuple[dict[str, Any], str]:
+    watch("remit", 0, len(rows))
+    entries = {
+        shown.asked.school.uai: Contact(
+            shown.asked.row.contact_name, shown.asked.row.email, shown.asked.row.phone, shown.asked.row.classes
+        )
+        for shown in rows
+    }
+    written = write_remit(entries=entries, by=by, at=at)
+    # The rows were locked only now: what stood there must be what was shown, and what undoing would put back.
+    shown_before = {shown.asked.school.uai: shown.before for shown in rows if shown.before is not None}
+    if {uai: contact._asdict() for uai, contact in written.before.items()} != shown_before:
+        raise Outdated(_CHANGED)
+    watch(Stage.COMMITTING, len(rows), len(rows))
+    figures = {"added": len(written.added), "updated": len(written.updated)}
+    words = (
+        f"{typography.plural(len(written.added), 'école ajoutée', 'écoles ajoutées')} au périmètre, "
+        f"{typography.plural(len(written.updated), 'contact mis à jour', 'contacts mis à jour')}"
+    )
+    return figures, words
 
 
 @transaction.atomic

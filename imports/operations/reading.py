@@ -17,6 +17,7 @@ from imports.resolving import resolve_all
 from imports.table import Choices, Known, Remembered
 from imports.verdicts import Asked, judge_all
 from licensing.pools.models import Pool
+from licensing.pools.operations import unwatched
 from schools.queries import communes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from imports.table import Table
+    from licensing.pools.operations import Watch
 
 
 @transaction.atomic
@@ -141,8 +143,11 @@ def known(table: Import) -> Known:
 
 
 @transaction.atomic
-def keep_reading(*, import_id: int, read: Table) -> Import:
-    """Store what was read, each row with its verdict. Does nothing where the import was cancelled meanwhile."""
+def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Import:
+    """Store what was read, each row with its verdict. Does nothing where the import was cancelled meanwhile.
+
+    `watch` is told of each step before it begins; what it raises undoes everything.
+    """
     table = Import.objects.locked().get(pk=import_id)
     if table.state != ImportState.UPLOADED:
         return table
@@ -162,10 +167,14 @@ def keep_reading(*, import_id: int, read: Table) -> Import:
         "questions": [question.as_json() for question in read.questions],
         "remarks": read.remarks,
     }
+    watch("resolving", 0, len(read.rows))
     schools = resolve_all((row, {}) for row in read.rows)
+    watch("judging", 0, len(read.rows))
     situation = facts.situation_of(table, [school.uai for school in schools if school.uai])
     asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
-    storing.store(table.pk, judge_all(asked, situation))
+    judged = judge_all(asked, situation)
+    watch("storing", 0, len(read.rows))
+    storing.store(table.pk, judged)
     table.state = ImportState.READ if read.questions else ImportState.CHECKED
     table.save(update_fields=["layout", "state"])
     return table

@@ -58,6 +58,7 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
                     import_id=pk,
                     digest=form.cleaned_data["digest"],
                     send_on=form.cleaned_data["send_on"],
+                    only_valid=form.cleaned_data.get("only_valid", True),
                     by=request.member.user,
                     at=now,
                 )

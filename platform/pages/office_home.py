@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collectivities.access import office
-from collectivities.models import AuditEntry, SchoolInRemit
+from collectivities.models import REMIT_BY_LIST, AuditEntry, SchoolInRemit
 from imports.enums import ImportState
 from imports.models import Import
 from licensing.catalogue.operations import day_in_france
@@ -58,7 +58,7 @@ def office_home(request: HttpRequest) -> HttpResponse:
 
 def _last_events() -> QuerySet[AuditEntry]:
     """Return what happened last; a list of schools is one event here, and each school's on its own page."""
-    entries = AuditEntry.objects.exclude(action__in=BY_LIST)
+    entries = AuditEntry.objects.exclude(action__in=[*BY_LIST, *REMIT_BY_LIST])
     return entries.order_by("-at", "-pk")[:LAST_EVENTS]
 
 

@@ -55,7 +55,15 @@ def test_a_file_becomes_allocations_keys_and_emails(pool):
     assert not Allocation.objects.exists()
     table = apply(table, by=manager)
     assert table.state == ImportState.APPLIED
-    assert table.outcome == {"allocations": 2, "grown": 0, "units": 5, "messages": 2}
+    assert table.outcome == {
+        "allocations": 2,
+        "grown": 0,
+        "reduced": 0,
+        "revoked": 0,
+        "units": 5,
+        "returned": 0,
+        "messages": 2,
+    }
     assert list(Allocation.objects.order_by("pk").values_list("school_id", "units", "recipient", "import_id")) == [
         (one.uai, 3, one.email, table.pk),
         (two.uai, 2, "chef@ecole.fr", table.pk),

@@ -125,7 +125,9 @@ class Command(BaseCommand):
         try:
             if not ticked_only:
                 operations.tick_all(import_id=table.pk, ticked=True)
-            operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=now)
+            operations.confirm(
+                import_id=table.pk, digest=queries.digest(table), send_on=None, only_valid=True, by=None, at=now
+            )
             tasks.apply(import_id=table.pk, confirmed_at=now.isoformat())
         except Refused as refusal:
             table.refresh_from_db()

@@ -9,7 +9,7 @@ from licensing.pools.operations.reducing import Reduced, Reduction, reduce, redu
 from licensing.pools.operations.results import Result
 from licensing.pools.operations.revoking import revoke, revoke_many
 from licensing.pools.operations.sending import remind, remind_many, resend, resend_many, reveal
-from licensing.pools.operations.watching import Stage, Watch
+from licensing.pools.operations.watching import Stage, Watch, unwatched
 
 __all__ = [
     "Demand",
@@ -30,4 +30,5 @@ __all__ = [
     "reveal",
     "revoke",
     "revoke_many",
+    "unwatched",
 ]

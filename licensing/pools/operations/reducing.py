@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -46,6 +46,8 @@ class Reduced:
     before: int
     units: int
     refusal: Refused | None = None
+    #: Whether an e-mail corrects what the school was written.
+    told: bool = False
 
     def or_raise(self) -> None:
         """Raise the refusal, where there is one."""
@@ -88,10 +90,11 @@ def reduce_many(
     moving = {
         done.uai: (held[done.uai], done.units) for done in results if done.refusal is None and done.units < done.before
     }
-    if moving:
-        action = "pools.reduced" if import_id is None else REDUCED_BY_LIST
-        _lower(pool, list(moving.values()), by=by, at=at, action=action)
-    return results
+    if not moving:
+        return results
+    action = "pools.reduced" if import_id is None else REDUCED_BY_LIST
+    told = _lower(pool, list(moving.values()), by=by, at=at, action=action)
+    return [replace(done, told=True) if done.allocation_id in told else done for done in results]
 
 
 def _judged(reduction: Reduction, allocation: Allocation | None) -> Reduced:
@@ -120,7 +123,7 @@ def _refusal(reduction: Reduction, allocation: Allocation) -> Refused | None:
 
 def _lower(
     pool: Pool, moving: Sequence[tuple[Allocation, int]], *, by: User | None, at: datetime.datetime, action: str
-) -> None:
+) -> set[int]:
     numbers, units = [allocation.pk for allocation, _ in moving], [now for _, now in moving]
     told = reached(numbers)
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
@@ -165,3 +168,4 @@ def _lower(
         by=by,
         at=at,
     )
+    return told

@@ -22,6 +22,8 @@ class Result(NamedTuple):
 
     allocation_id: int
     refusal: Refused | None = None
+    #: Whether an e-mail corrects what the school was written.
+    told: bool = False
 
     def or_raise(self) -> None:
         """Raise the refusal, where there is one."""

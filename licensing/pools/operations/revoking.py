@@ -45,25 +45,26 @@ def revoke_many(
     `import_id`: the list that asks for it, which the journal tells as one event.
     """
     asked = Allocation.objects.filter(pk__in=arrays.numbers(allocation_ids))
-    list(
-        Pool.objects.locked().filter(pk__in=set(asked.values_list("pool_id", flat=True)))
-    )  # pool → allocation → key: the order every operation keeps
+    # pool → allocation → key: the order every operation keeps
+    list(Pool.objects.locked().filter(pk__in=set(asked.values_list("pool_id", flat=True))))
     allocations, results = locked(allocation_ids)
     taken: list[Allocation] = []
     for allocation in allocations.values():
         redeemed_at = allocation.key.redeemed_at
         if redeemed_at is not None:
             results.append(Result(allocation.pk, redeemed(redeemed_at, "elle ne peut plus être reprise")))
-            continue
-        results.append(Result(allocation.pk))
-        if allocation.revoked_at is None:
+        elif allocation.revoked_at is not None:
+            results.append(Result(allocation.pk))
+        else:
             taken.append(allocation)
+    told: set[int] = set()
     if taken:
-        _take_back(taken, by=by, at=at, action="pools.revoked" if import_id is None else REVOKED_BY_LIST)
+        told = _take_back(taken, by=by, at=at, action="pools.revoked" if import_id is None else REVOKED_BY_LIST)
+    results += [Result(allocation.pk, told=allocation.pk in told) for allocation in taken]
     return results
 
 
-def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> None:
+def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
     numbers = [allocation.pk for allocation in taken]
     told = reached(numbers)
     taken_back = Allocation.objects.filter(pk__in=arrays.numbers(numbers))
@@ -104,3 +105,4 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
         by=by,
         at=at,
     )
+    return told

@@ -1,0 +1,194 @@
+"""What undoing an import would do, row by row: what is taken back, and what is left and why. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import connection
+
+from collectivities.operations import Contact, contacts_now
+from imports.enums import Done, Purpose
+from imports.models import ImportRow
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.models import Allocation
+from licensing.pools.queries import reached
+from web import arrays, typography
+
+if TYPE_CHECKING:
+    import datetime
+
+    from imports.models import Import
+
+
+class Planned(NamedTuple):
+    """An allocation that would be revoked (`units_after` 0) or lowered, and the row that made or raised it."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    allocation_id: int
+    units: int
+    units_after: int
+
+
+class PlannedContact(NamedTuple):
+    """A school that would be taken out of the remit, or whose contact would be put back to `contact`."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    contact: Contact
+
+
+class Left(NamedTuple):
+    """A row that would be left as it is: a stable code, and the reason in French."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    units: int
+    code: str
+    reason: str
+
+    @classmethod
+    def of(cls, one: Planned, code: str, reason: str) -> Left:
+        """Return a planned row that stays after all."""
+        return cls(one.sheet, one.number, one.uai, one.label, one.units, code, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """What undoing would do."""
+
+    revoked: list[Planned]
+    reduced: list[Planned]
+    removed: list[PlannedContact]
+    restored: list[PlannedContact]
+    left: list[Left]
+    #: How many schools would be written to: those that had been.
+    messages: int
+
+    @property
+    def units(self) -> int:
+        """Licences that would return to the lot."""
+        return sum(one.units - one.units_after for one in (*self.revoked, *self.reduced))
+
+
+class _Row(NamedTuple):
+    """A row that was applied, beside what its school has from the lot now."""
+
+    sheet: int
+    number: int
+    uai: str
+    label: str
+    done: str
+    units: int
+    units_before: int
+    allocation_id: int | None
+    units_now: int | None
+    import_id: int | None
+    created_at: datetime.datetime | None
+    redeemed_at: datetime.datetime | None
+
+
+_ROWS = """
+SELECT applied.sheet, applied.number, applied.uai, applied.label, applied.done, applied.units, applied.units_before,
+       allocation.id, allocation.units, allocation.import_id, allocation.created_at, key.redeemed_at
+FROM imports_importrow AS applied
+LEFT JOIN pools_allocation AS allocation
+    ON allocation.pool_id = %s AND allocation.school_id = applied.uai AND allocation.revoked_at IS NULL
+LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
+WHERE applied.import_id = %s AND applied.ticked
+ORDER BY applied.sheet, applied.number
+"""
+
+
+def plan_of(table: Import) -> UndoPlan:
+    """Return what undoing an applied import would do now. In a transaction; its schools in the remit are locked."""
+    return _plan_of_remit(table) if table.purpose == Purpose.REMIT else _plan_of_licences(table)
+
+
+def _plan_of_licences(table: Import) -> UndoPlan:
+    revoked: list[Planned] = []
+    reduced: list[Planned] = []
+    left = []
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, [table.pool_id, table.pk])
+        rows = [_Row(*values) for values in cursor.fetchall()]
+    for row in rows:
+        if reason := _why_left(row, table):
+            left.append(Left(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
+            continue
+        after = row.units_before if row.done == Done.GROWN else 0
+        (reduced if after else revoked).append(
+            Planned(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
+        )
+    told = reached([one.allocation_id for one in (*revoked, *reduced)])
+    return UndoPlan(revoked, reduced, [], [], left, messages=len(told))
+
+
+def _why_left(row: _Row, table: Import) -> tuple[str, str] | None:
+    """Return the code and the reason for which a row is left, None where it can be taken back."""
+    if row.done in (Done.REDUCED, Done.REVOKED):
+        return _why_not_given_again(row)
+    if row.redeemed_at is not None:
+        day = typography.day(day_in_france(row.redeemed_at))
+        return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
+    if row.allocation_id is None:
+        return "already_revoked", "L'attribution a déjà été reprise depuis."
+    made_here = row.import_id == table.pk
+    stood_before = row.created_at is not None and table.applied_at is not None and row.created_at <= table.applied_at
+    if not (made_here if row.done == Done.CREATED else stood_before):
+        return "replaced", "L'attribution a été reprise depuis, et l'école en a reçu une autre."
+    if row.units_now != row.units:
+        return "changed", (
+            f"L'attribution a changé depuis ({row.units_now} au lieu de {row.units}) : elle reste comme elle est."
+        )
+    return None
+
+
+def _why_not_given_again(row: _Row) -> tuple[str, str]:
+    if row.done == Done.REDUCED:
+        return "was_reduced", (
+            f"Ce tableau avait réduit l'attribution de {row.units_before} à {row.units} : attribuez de nouveau ce qui "
+            "manque, s'il le faut."
+        )
+    return "was_revoked", (
+        "Ce tableau avait repris la clé, qui ne revit pas : attribuez de nouveau, avec une nouvelle clé, s'il le faut."
+    )
+
+
+def _plan_of_remit(table: Import) -> UndoPlan:
+    rows = list(ImportRow.objects.filter(import_id=table.pk, ticked=True).order_by("sheet", "number"))
+    uais = [row.uai for row in rows]
+    now = contacts_now(uais)
+    served = set(
+        Allocation.objects.active().filter(school_id__in=arrays.texts(uais)).values_list("school_id", flat=True)
+    )
+    removed, restored, left = [], [], []
+    for row in rows:
+        before = Contact(**row.before) if row.before is not None else None
+        reason = _why_contact_left(row, before, now.get(row.uai), served=row.uai in served)
+        if reason is not None:
+            left.append(Left(row.sheet, row.number, row.uai, row.label, 0, *reason))
+        elif before is None:
+            removed.append(PlannedContact(row.sheet, row.number, row.uai, row.label, Contact()))
+        else:
+            restored.append(PlannedContact(row.sheet, row.number, row.uai, row.label, before))
+    return UndoPlan([], [], removed, restored, left, messages=0)
+
+
+def _why_contact_left(
+    row: ImportRow, before: Contact | None, now: Contact | None, *, served: bool
+) -> tuple[str, str] | None:
+    if now is None:
+        return "removed", "L'école a déjà été retirée du périmètre depuis."
+    if now != Contact(row.contact_name, row.email, row.phone, row.classes).over(before or Contact()):
+        return "changed", "Le contact ou le nombre de classes a changé depuis : il reste comme il est."
+    if before is None and served:
+        return "served", "L'école a reçu des licences : elle reste dans le périmètre."
+    return None
