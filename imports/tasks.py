@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from accounts.models import User
 from imports import operations, progress
 from imports.enums import ImportState, Purpose
 from imports.models import Import, ImportFile
+from imports.operations import annotating
+from imports.operations.locking import ANNOTATE_TASK
 from imports.readers.refusals import Unreadable
 from imports.table import read_table
 from jobs.tasks import task
@@ -21,6 +24,8 @@ from licensing.exceptions import Refused
 
 if TYPE_CHECKING:
     from imports.table import Table
+
+logger = logging.getLogger(__name__)
 
 
 @task(name=operations.READ_TASK, queue="imports", retry=3)
@@ -71,3 +76,16 @@ def undo(import_id: int, asked_at: str, by_id: int | None = None) -> None:
 def look_after_abandoned() -> int:
     """See to it that no import stays « en cours » for ever; return how many were given back."""
     return operations.look_after_abandoned(at=timezone.now())
+
+
+@task(name=ANNOTATE_TASK, queue="imports")
+def annotate(import_id: int) -> None:
+    """Make the workbook that is given back with its faults marked; where that fails, say so to whoever waits."""
+    table = Import.objects.get(pk=import_id)
+    try:
+        made, digest = annotating.make_annotated(table)
+    except Exception:
+        logger.exception("No annotated workbook could be made.")
+        annotating.annotation_failed(import_id=import_id)
+        return
+    annotating.keep_annotated(import_id=import_id, made=made, digest=digest, at=timezone.now())

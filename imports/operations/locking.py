@@ -14,6 +14,7 @@ from jobs.tasks import defer
 READ_TASK = "imports.read"
 APPLY_TASK = "imports.apply"
 UNDO_TASK = "imports.undo"
+ANNOTATE_TASK = "imports.annotate"
 #: States in which a member still prepares the import.
 OPEN = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, ImportState.APPLYING)
 

@@ -1,0 +1,189 @@
+"""The annotated workbook: the same file, its faults coloured, noted and said in words, with schools to choose from."""
+
+from __future__ import annotations
+
+import datetime
+import io
+
+import openpyxl
+import pytest
+from openpyxl.comments import Comment
+from openpyxl.styles import PatternFill
+from openpyxl.worksheet.dimensions import ColumnDimension
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from imports import operations, tasks
+from imports.exceptions import WrongMoment
+from imports.meanings import ADDED_TITLES
+from imports.models import AnnotatedFile, Import
+from imports.operations import annotating
+from imports.operations.annotating import Stage
+from imports.readers.opening import open_workbook
+from imports.workbooks import lists, making, painting, provenance
+from imports.workbooks.annotating import annotate
+from imports.workbooks.marks import Fault, Mark, Place
+from imports.workbooks.provenance import Provenance
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import uploaded
+from tests.imports.files import csv, saved, xlsx
+
+WRONG = Mark(
+    0,
+    3,
+    (Fault(0, "Erreur : Cet UAI est faux.", True), Fault(3, "À vérifier : C'est beaucoup.", False)),
+    ("0301234D – École Zola, Nîmes", "0301235E – École Hugo, Nîmes"),
+)
+WHOLE = Mark(0, 4, (Fault(None, "À vérifier : Hors du périmètre.", False),), ())
+PLACE = Place(["Écoles", "Notes"], {0: 2}, {"uai": 0, "name": 1, "commune": 2, "units": 3}, 4)
+
+
+def dressed():
+    """Return a workbook as people dress them up."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Écoles"
+    sheet["A1"] = "Liste des écoles"
+    sheet.merge_cells("A1:D1")
+    sheet.append(["UAI", "École", "Commune", "Licences"])
+    sheet.append(["0301999X", "École Zola", "Nîmes", 3])
+    sheet.append(["0301234D", "École Hugo", "Nîmes", "=2+2"])
+    sheet["A3"].fill = PatternFill("solid", fgColor="FFDDEEFF")
+    sheet["A3"].comment = Comment("Vu avec la mairie", "Moi")
+    sheet.column_dimensions["C"].hidden = True
+    sheet.column_dimensions["E"] = ColumnDimension(sheet, index="E", min=5, max=16384, hidden=True)
+    sheet.freeze_panes = "A3"
+    sheet.print_title_rows = "2:2"
+    book.create_sheet("Notes")["B2"] = "à garder"
+    return saved(book)
+
+
+def sign(book, choice):
+    provenance.put(book, provenance.signed(Provenance(7, choice), "nimes"))
+
+
+def opened(content):
+    return openpyxl.load_workbook(io.BytesIO(content))
+
+
+def annotated(table):
+    """Have the workbook made, and return it opened."""
+    annotating.ask(import_id=table.pk, at=TERM)
+    tasks.annotate(import_id=table.pk)
+    return opened(bytes(AnnotatedFile.objects.get(pk=table.pk).content))
+
+
+def test_the_same_workbook_comes_back_with_its_faults_marked():
+    book = opened(annotate(dressed(), PLACE, [WRONG, WHOLE], sign, macros=False))
+    sheet = book["Écoles"]
+    assert [cell.value for cell in sheet[2]][4:] == list(ADDED_TITLES)
+    assert sheet["E3"].value == "Erreur : Cet UAI est faux.\nÀ vérifier : C'est beaucoup."
+    assert sheet["F3"].value == "\n".join(WRONG.proposals)
+    assert (sheet["E4"].value, sheet["F4"].value) == ("À vérifier : Hors du périmètre.", None)
+    # Two colours, never alone: the note and the column say it.
+    fills = {name: sheet[name].fill.fgColor.rgb for name in ("A3", "D3", "A4")}
+    assert fills == {"A3": painting.GRAVE, "D3": painting.SLIGHT, "A4": painting.SLIGHT}
+    assert sheet["D3"].comment.text == "À vérifier : C'est beaucoup."
+    # What was there stays.
+    assert sheet["A3"].comment.text.startswith("Vu avec la mairie")
+    assert "Cet UAI est faux" in sheet["A3"].comment.text
+    assert (sheet["D4"].value, sheet.freeze_panes, sheet.print_title_rows) == ("=2+2", "A3", "$2:$2")
+    assert [str(area) for area in sheet.merged_cells.ranges] == ["A1:D1"]
+    assert sheet.column_dimensions["C"].hidden
+    assert book["Notes"]["B2"].value == "à garder"
+    # Columns that were hidden together no longer hide ours.
+    spans = {key: (span.min, span.max, span.hidden) for key, span in sheet.column_dimensions.items()}
+    assert (spans["F"], spans["H"]) == ((6, 6, False), (8, 16384, True))
+
+
+def test_the_choice_is_made_from_a_list_that_follows_its_row():
+    content = annotate(dressed(), PLACE, [WRONG], sign, macros=False)
+    book = opened(content)
+    (rule,) = book["Écoles"].data_validations.dataValidation
+    assert (rule.type, str(rule.sqref), rule.showErrorMessage) == ("list", "G3:G4", False)
+    assert "$F3" in rule.formula1
+    offered = [cell.value for cell in book[lists.SHEET][1]]
+    assert offered == ["\n".join(WRONG.proposals), 2, *WRONG.proposals]
+    assert book[lists.SHEET].sheet_state == "hidden"
+    assert [sheet.name for sheet in open_workbook(content).sheets][:2] == ["Écoles", "Notes"]
+
+
+def test_a_second_round_takes_the_first_ones_marks_back():
+    first = annotate(dressed(), PLACE, [WRONG, WHOLE], sign, macros=False)
+    book = opened(first)
+    book["Écoles"]["G3"] = "0301234D – École Zola, Nîmes"
+    place = PLACE._replace(names=book.sheetnames, width=7)
+    sheet = opened(annotate(saved(book), place, [WHOLE], sign, macros=False))["Écoles"]
+    assert sheet["A3"].fill.fgColor.rgb == "FFDDEEFF"
+    assert (sheet["D3"].fill.fill_type, sheet["D3"].comment) == (None, None)
+    assert sheet["A3"].comment.text == "Vu avec la mairie"
+    assert [cell.value for cell in sheet[3]][4:] == [None, None, "0301234D – École Zola, Nîmes"]
+    assert sheet["E4"].value == WHOLE.faults[0].words
+    assert sheet.max_column == 7
+    assert not [rule for rule in sheet.data_validations.dataValidation if str(rule.sqref) != "G3:G4"]
+
+
+def test_its_origin_is_known_to_the_collectivity_that_signed_it():
+    content = annotate(dressed(), PLACE, [WRONG], sign, macros=False)
+    assert provenance.read(content, "nimes") == Provenance(7, 6)
+    assert provenance.read(content, "gard") is None
+    forged = openpyxl.load_workbook(io.BytesIO(dressed()))
+    provenance.put(forged, "7.6:AAAA")
+    for other in (dressed(), saved(forged), b"PK\x03\x04", b"UAI;Licences", content[:-40]):
+        assert provenance.read(other, "nimes") is None
+
+
+@pytest.mark.parametrize("make", [csv, None])
+def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch):
+    rows = [
+        ["Liste"],
+        ["UAI", "École", "Commune", "Licences"],
+        ["0301999X", "=1+1", "Nîmes", 3],
+        ["0301234D", "x", "y", 2],
+    ]
+    if make is None:
+        monkeypatch.setattr(making, "MOST_UNPACKED", 10)
+        rows[2][1] = "'=1+1"
+    made = making.make((make or xlsx)(rows), PLACE._replace(names=["Feuil1"]), [WRONG], sign)
+    assert (made.suffix, made.rebuilt) == (".xlsx", True)
+    sheet = opened(made.content).worksheets[0]
+    assert [cell.value for cell in sheet[2]] == ["UAI", "École", "Commune", "Licences", *ADDED_TITLES]
+    assert (sheet["B3"].data_type, str(sheet["D3"].value)) == ("s", "3")
+    assert (sheet["A3"].fill.fgColor.rgb, sheet["A3"].comment.text) == (painting.GRAVE, WRONG.faults[0].words)
+    assert str(sheet.data_validations.dataValidation[0].sqref) == "G3:G4"
+    assert provenance.read(made.content, "nimes") == Provenance(7, 6)
+
+
+def test_what_openpyxl_cannot_open_is_rebuilt(monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise ValueError("no such style")
+
+    monkeypatch.setattr(making, "annotate", refuse)
+    assert making.make(dressed(), PLACE, [WRONG], sign).rebuilt
+
+
+def test_the_worker_makes_it_once_and_anew_when_rows_changed(pool):
+    school = SchoolFactory()
+    table = uploaded(pool, xlsx([["UAI", "Licences"], [school.uai, "x"], ["0300000Z", 1]]), filename="a.xlsx")
+    assert annotating.stage_of(table, TERM) is Stage.ABSENT
+    sheet = annotated(table).worksheets[0]
+    assert sheet["C2"].value.startswith("Erreur : ")
+    assert sheet["B2"].fill.fgColor.rgb == painting.GRAVE
+    assert annotating.ask(import_id=table.pk, at=TERM) is Stage.READY
+    operations.amend(import_id=table.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
+    assert annotating.stage_of(table, TERM) is Stage.OUT_OF_DATE
+    assert annotated(table).worksheets[0]["C2"].value is None
+    assert ProcrastinateJob.objects.filter(task_name="imports.annotate", args__import_id=table.pk).count() == 2
+
+
+def test_nobody_waits_for_ever(pool, monkeypatch):
+    table = uploaded(pool, xlsx([["UAI", "Licences"], ["0300000Z", 1]]), filename="a.xlsx")
+    annotating.ask(import_id=table.pk, at=TERM)
+    assert annotating.stage_of(table, TERM + datetime.timedelta(minutes=16)) is Stage.FAILED
+    monkeypatch.setattr(annotating, "make_annotated", lambda _table: 1 / 0)
+    tasks.annotate(import_id=table.pk)
+    assert annotating.stage_of(table, TERM) is Stage.FAILED
+    assert annotating.ask(import_id=table.pk, at=TERM) is Stage.MAKING
+    Import.objects.update(state="cancelled")
+    with pytest.raises(WrongMoment):
+        annotating.ask(import_id=table.pk, at=TERM)
