@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import pytest
+
+from collectivities.models import AuditEntry, SchoolInRemit
+from collectivities.operations import Contact, write_remit
 from imports import operations, queries, tasks
 from imports.enums import ImportState
-from imports.models import Import
+from imports.models import Import, ImportRow
 from licensing.exceptions import Refused
 from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations import allocate
+from licensing.subscriptions.operations import redeem
+from licensing.subscriptions.queries import key_display
 from mailing.models import Message
 from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import listing, uploaded
@@ -74,3 +84,75 @@ def test_an_import_is_cancelled_while_it_is_applied(committing):
     table.refresh_from_db()
     given = Allocation.objects.count()
     assert (table.state, given) in [(ImportState.APPLIED, 1), (ImportState.CANCELLED, 0)]
+
+
+def test_one_file_uploaded_twice_and_applied_twice_at_once_gives_once(committing):
+    pool = PoolFactory(capacity=100)
+    content = listing(*[(school, 2) for school in SchoolFactory.create_batch(5)])
+    tables = [confirmed(pool, content) for _ in range(2)]
+    at_once(committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables * 2], refusals=())
+    assert sorted(Import.objects.values_list("state", flat=True)) == [ImportState.APPLIED, ImportState.CHECKED]
+    # The other is told, and shows that nothing is left to give.
+    late = Import.objects.get(state=ImportState.CHECKED)
+    assert "La situation a changé" in late.refusal
+    assert set(ImportRow.objects.filter(import_id=late.pk).values_list("verdict", flat=True)) == {"unchanged"}
+    assert Allocation.objects.count() == Message.objects.count() == 5
+    assert Pool.objects.get(pk=pool.pk).allocated == 10
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committing, _round):
+    pool = PoolFactory(capacity=100)
+    schools, grown = SchoolFactory.create_batch(6), SchoolFactory()
+    allocate(pool_id=pool.pk, uai=grown.uai, units=1, recipient=grown.email, by=None, at=TERM)
+    table = confirmed(pool, listing(*[(school, 2) for school in [*schools, grown]]))
+    tasks.apply(import_id=table.pk)
+    # Half of the principals type their keys: those of the schools first and last in the order of locks, and the grown.
+    typed = Allocation.objects.select_related("key").filter(school__in=[schools[0], schools[5], grown])
+    typing = [
+        partial(redeem, code=key_display(allocation.key), by=PrincipalFactory(), at=TERM, school=allocation.school_id)
+        for allocation in typed
+    ]
+    undo = partial(operations.undo, import_id=table.pk, by=None, at=TERM)
+    outcomes = at_once(committing.schema_name, [*typing, undo, undo], refusals=Refused)
+    assert not isinstance(outcomes[-1], Refused)
+    table.refresh_from_db()
+    undone = table.outcome["undone"]
+    kept = Allocation.objects.active().select_related("key__subscription")
+    redeemed = [one for one in kept if one.key.redeemed_at is not None]
+    # Each key is either redeemed for what its allocation says, and listed, or taken back.
+    assert all(one.units == one.key.units == one.key.subscription.size for one in redeemed)
+    listed = {one["uai"] for one in undone["left"]}
+    assert listed == {one.school_id for one in redeemed if one.school_id != grown.uai or one.units == 2}
+    assert {one.school_id for one in kept} == {one.school_id for one in redeemed} | {grown.uai}
+    assert undone["revoked"] + undone["reduced"] + len(listed) == 7
+    assert Pool.objects.get(pk=pool.pk).allocated == sum(one.units for one in kept)
+    assert AuditEntry.objects.filter(action="import.undone").count() == 1
+
+
+def test_an_import_is_undone_while_another_gives_more_to_its_schools(committing):
+    pool = PoolFactory(capacity=100)
+    schools = SchoolFactory.create_batch(4)
+    table = confirmed(pool, listing(*[(school, 2) for school in schools]))
+    tasks.apply(import_id=table.pk)
+    more = confirmed(pool, listing(*[(school, 5) for school in schools]))
+    undo = partial(operations.undo, import_id=table.pk, by=None, at=TERM)
+    at_once(committing.schema_name, [undo, lambda: tasks.apply(import_id=more.pk)], refusals=())
+    more.refresh_from_db()
+    units = sorted(Allocation.objects.active().values_list("units", flat=True))
+    # Either it was all taken back, and the second list is shown anew, or all grew, and is left.
+    assert (more.state, units) in [(ImportState.CHECKED, []), (ImportState.APPLIED, [5] * 4)]
+    assert Pool.objects.get(pk=pool.pk).allocated == sum(units)
+
+
+def test_two_lists_write_the_same_schools_into_the_remit_at_once(committing):
+    schools = SchoolFactory.create_batch(12)
+    lists = [{school.uai: Contact(contact_name=name) for school in order}
+             for name, order in (("Mme Roux", schools), ("M. Noir", schools[::-1]))]  # fmt: skip
+    write = [partial(write_remit, entries=entries, by=None, at=TERM) for entries in lists]
+    written = at_once(committing.schema_name, write, refusals=())
+    assert sorted(len(one.added) for one in written) == [0, 12]
+    [name] = set(SchoolInRemit.objects.values_list("contact_name", flat=True))
+    # Who came second saw, and changed, what the first had written.
+    [second] = [one for one in written if not one.added]
+    assert {contact.contact_name for contact in second.before.values()} == {"Mme Roux", "M. Noir"} - {name}

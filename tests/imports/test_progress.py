@@ -1,0 +1,180 @@
+"""How far the worker is, seen from outside its transaction, and how it is stopped."""
+
+from __future__ import annotations
+
+import datetime
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from threading import Event
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from collectivities.models import AuditEntry
+from imports import operations, progress, queries, tasks
+from imports.enums import ImportState
+from imports.models import Import, ImportProgress, ImportRow
+from jobs.queue import waiting
+from licensing.pools.models import Allocation
+from licensing.pools.operations import Stage
+from mailing.models import Message
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import listing, uploaded
+
+pytestmark = pytest.mark.xdist_group("races")
+
+
+class Pause:
+    """Stands where the worker is told to go on: `reached` when it is there, `go` lets it."""
+
+    def __init__(self, step):
+        self.step, self.reached, self.go = step, Event(), Event()
+
+    def __call__(self, told):
+        def tell(report, step, done, total):
+            told(report, step, done, total)
+            if step == self.step:
+                self.reached.set()
+                assert self.go.wait(30)
+
+        return tell
+
+
+@contextmanager
+def worker(schema, job):
+    """Run a job in a thread, as a worker does, while the test looks on."""
+
+    def run():
+        with closing(connection), schema_context(schema):
+            return job()
+
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(run)
+        yield running
+        running.result(timeout=30)
+
+
+@pytest.fixture
+def confirmed(committing):
+    pool = PoolFactory(capacity=100)
+    table = uploaded(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
+    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    return table
+
+
+@pytest.fixture
+def paused(monkeypatch):
+    """Makes the worker pause once it has told of a step."""
+
+    def at(step):
+        pause = Pause(step)
+        monkeypatch.setattr(progress.Report, "__call__", pause(progress.Report.__call__))
+        return pause
+
+    return at
+
+
+def test_a_page_sees_the_worker_s_steps_before_anything_is_committed(committing, confirmed, paused):
+    pause = paused(Stage.MESSAGES)
+    with worker(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
+        assert pause.reached.wait(30)
+        seen = progress.seen(confirmed.pk, at=timezone.now() + datetime.timedelta(seconds=10))
+        assert (seen.label, seen.total) == ("Préparation des e-mails", 3)
+        assert 0 < seen.percent < 100
+        assert 0 < seen.left < 60
+        assert not Allocation.objects.exists()  # not committed
+        pause.go.set()
+    confirmed.refresh_from_db()
+    assert confirmed.state == ImportState.APPLIED
+    assert progress.seen(confirmed.pk, at=timezone.now()) is None
+
+
+def test_an_application_stops_between_two_stages_and_nobody_waits_for_it(committing, confirmed, paused):
+    pause, officer = paused(Stage.ALLOCATIONS), UserFactory()
+    with worker(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
+        assert pause.reached.wait(30)
+        # The worker holds the import, and is not waited for: it cannot go on before the line after this one.
+        asked = operations.cancel(import_id=confirmed.pk, by=officer, at=TERM)
+        assert asked.state == ImportState.APPLYING
+        assert progress.seen(confirmed.pk, at=TERM).stopping
+        pause.go.set()
+    confirmed.refresh_from_db()
+    assert confirmed.state == ImportState.CANCELLED
+    assert not Allocation.objects.exists()
+    assert not Message.objects.exists()
+    assert not ImportProgress.objects.exists()
+    assert AuditEntry.objects.get(action="import.cancelled").actor_id == officer.pk
+
+
+def test_a_reading_is_stopped_too(committing, paused):
+    pause = paused("resolving")
+    table = operations.upload(
+        pool_id=PoolFactory(capacity=100).pk, filename="a.csv", content=listing((SchoolFactory(), 1)),
+        units_for_all=None, by=None, at=TERM,
+    )  # fmt: skip
+    with worker(committing.schema_name, lambda: tasks.read(import_id=table.pk)):
+        assert pause.reached.wait(30)
+        operations.cancel(import_id=table.pk, by=None, at=TERM)
+        pause.go.set()
+    table.refresh_from_db()
+    assert table.state == ImportState.CANCELLED
+    assert not ImportRow.objects.exists()
+
+
+def test_a_stopped_undoing_leaves_the_import_applied(committing, confirmed, paused):
+    tasks.apply(import_id=confirmed.pk)
+    pause = paused(Stage.TAKING_BACK)
+    with worker(committing.schema_name, lambda: tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())):
+        assert pause.reached.wait(30)
+        assert progress.ask_to_stop(confirmed.pk)
+        pause.go.set()
+    confirmed.refresh_from_db()
+    assert confirmed.state == ImportState.APPLIED
+    assert Allocation.objects.active().count() == 3
+
+
+def test_the_bar_only_grows_and_tells_when_it_will_be_done(committing):
+    told = []
+    with progress.reporting(7, progress.APPLYING) as report:
+        for step in progress.APPLYING:
+            report(step, 0, 1_000)
+            told.append(ImportProgress.objects.get(pk=7).done)
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0, 850)
+    assert sum(progress.READING.values()) == sum(progress.UNDOING.values()) == pytest.approx(1)
+    ImportProgress.objects.create(import_id=8, step="keys", done=250, total=1_000, started_at=TERM)
+    seen = progress.seen(8, at=TERM + datetime.timedelta(seconds=2))
+    assert (seen.percent, seen.left) == (25, 6)
+
+
+def test_what_no_job_will_go_on_with_is_given_back(committing, confirmed):
+    pool = confirmed.pool
+    unread = operations.upload(pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM)
+    ImportProgress.objects.create(import_id=unread.pk, step="reading", started_at=TERM)
+    now = timezone.now()
+    assert operations.look_after_abandoned(at=now) == 0  # jobs are waiting
+    assert waiting("imports.apply", import_id=confirmed.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE public.procrastinate_jobs SET status = 'succeeded'"
+            " WHERE task_name = 'imports.read' AND args->>'import_id' = %s",
+            [str(confirmed.pk)],
+        )
+        cursor.execute("UPDATE public.procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
+        assert operations.look_after_abandoned(at=now) == 0
+        cursor.execute("UPDATE public.procrastinate_jobs SET status = 'failed' WHERE task_name = 'imports.apply'")
+        cursor.execute("DELETE FROM public.procrastinate_jobs WHERE task_name = 'imports.read'")
+    with schema_context("public"):
+        assert operations.look_after_abandoned(at=now) == 2
+        assert operations.look_after_abandoned(at=now) == 0
+    assert dict(Import.objects.values_list("pk", "state")) == {
+        confirmed.pk: ImportState.CHECKED,
+        unread.pk: ImportState.REJECTED,
+    }
+    assert "confirmez de nouveau" in Import.objects.get(pk=confirmed.pk).refusal
+    assert not ImportProgress.objects.exists()
