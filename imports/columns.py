@@ -1,26 +1,53 @@
 """Which column means what: by its title, and by what it holds.
 
 A column of UAI is a column of UAI whatever its title, and so is a column of addresses. Two columns that could both
-be one meaning are never chosen between in silence: the question goes to the member.
+be one meaning that is acted upon are never chosen between in silence: the question goes to the member. What only helps
+to find the school is taken from the surer one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports import cells
-from imports.meanings import LABELS, Meaning, is_added, tier
+from imports.contents import MOST, SOME, Look, columns_of
+from imports.meanings import LABELS, Meaning, is_added
 from imports.problems import Problem
+from imports.titles import is_foreign, meanings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from imports.readers.sheets import Cell, Row
+    from imports.contents import Column
+    from imports.readers.sheets import Row
+    from imports.titles import Title
 
-#: From this share of filled cells on, a column is what its cells are.
-MOST = 0.6
-#: Below it, a title alone does not make a column of UAI or numbers: « Code établissement » may be any code.
-SOME = 0.2
+#: What is acted upon: between two such columns a person chooses.
+ACTED_UPON = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
+#: A title of one of these tiers leaves no doubt, whatever stands below it.
+_SURE = {Meaning.UAI: 0, Meaning.EMAIL: 0, Meaning.UNITS: 1, Meaning.CLASSES: 1}
+#: The last tier of titles that make a column of UAI which holds few or none of them: « Code établissement ».
+_CODES = 1
+#: Without titles, numbers above it are pupils rather than licences.
+LARGEST_VOLUME = 60
+
+#: What the cells under a title must look like, if there are any, for it to be believed, and how many of them.
+_BELIEVED: dict[Meaning, tuple[tuple[Look, ...], float]] = {
+    Meaning.NAME: ((Look.TEXT, Look.SCHOOL), SOME),
+    Meaning.COMMUNE: ((Look.TEXT, Look.COMMUNE), 0.5),
+    Meaning.POSTAL_CODE: ((Look.POSTAL_CODE, Look.POSTAL_TOWN), 0.5),
+    Meaning.PHONE: ((Look.PHONE,), SOME),
+    Meaning.CONTACT_NAME: ((Look.TEXT,), 0.5),
+    Meaning.KIND: ((Look.TEXT, Look.SCHOOL), SOME),
+}
+#: What makes a column by its cells alone, and from which share on; in this order.
+_BY_CONTENT: dict[Meaning, tuple[tuple[Look, ...], float]] = {
+    Meaning.PHONE: ((Look.PHONE,), 0.8),
+    Meaning.POSTAL_CODE: ((Look.POSTAL_CODE,), 0.9),
+    Meaning.DEPARTEMENT: ((Look.DEPARTEMENT,), 0.9),
+    Meaning.COMMUNE: ((Look.COMMUNE,), MOST),
+    Meaning.KIND: ((Look.KIND,), 0.8),
+    Meaning.NAME: ((Look.SCHOOL,), 0.5),
+}
 
 
 class Recognition(NamedTuple):
@@ -30,61 +57,127 @@ class Recognition(NamedTuple):
     questions: list[Problem]
 
 
-def _is_uai(cell: Cell) -> bool:
-    return isinstance(cells.read_uai(cell), cells.ReadUai)
-
-
-def _is_email(cell: Cell) -> bool:
-    return "@" in str(cell) and isinstance(cells.read_email(cell), str)
-
-
-def _is_quantity(cell: Cell) -> bool:
-    return isinstance(cells.read_quantity(cell), int)
-
-
-CONTENT: dict[Meaning, Callable[[Cell], bool]] = {
-    Meaning.UAI: _is_uai,
-    Meaning.EMAIL: _is_email,
-    Meaning.UNITS: _is_quantity,
-}
-
-
-def share(column: Sequence[Cell], test: Callable[[Cell], bool]) -> float | None:
-    """Return the share of a column's filled cells that pass, None where it is empty."""
-    filled = [cell for cell in column if str(cell).strip()]
-    return sum(map(test, filled)) / len(filled) if filled else None
-
-
-def column_of(rows: Sequence[Row], index: int) -> list[Cell]:
-    """Return one column of a sample of rows, blank where a row is shorter."""
-    return [row[index] if index < len(row) else "" for row in rows]
-
-
 def recognise(
-    titles: Sequence[str], sample: Sequence[Row], chosen: Mapping[Meaning, int | None] | None = None
+    titles: Sequence[Title],
+    sample: Sequence[Row],
+    chosen: Mapping[Meaning, int | None] | None = None,
+    *,
+    communes: frozenset[str] = frozenset(),
+    titled: bool = True,
 ) -> Recognition:
     """Return the mapping for these titles and the rows below them.
 
-    `chosen`: what the member decided; None for a meaning that no column has.
+    `chosen`: what the member decided; None for a meaning that no column has. `communes`: the folded names that are
+    known. `titled`: whether the table has titles at all.
     """
     chosen = chosen or {}
-    columns: dict[Meaning, int] = {m: i for m, i in chosen.items() if i is not None and i < len(titles)}
-    questions: list[Problem] = []
-    added = {index for index, title in enumerate(titles) if is_added(title)}
-    for meaning in Meaning:
-        if meaning in chosen:
-            continue
+    columns = {m: i for m, i in chosen.items() if i is not None and 0 <= i < len(titles)}
+    left = [meaning for meaning in Meaning if meaning not in chosen]
+    choosing = _Choosing(titles, columns_of(sample, len(titles), communes), columns)
+    for meaning in left:
+        choosing.by_title(meaning)
+    for meaning in left:
+        choosing.by_content(meaning, titled=titled)
+    asked = {question.column for question in choosing.questions}
+    if Meaning.UAI not in columns and Meaning.NAME not in columns and Meaning.UAI not in asked:
+        choosing.questions.append(
+            Problem(
+                Meaning.UAI,
+                "no_uai_column",
+                "Aucune colonne ne dit de quelles écoles il s'agit : ni UAI, ni nom d'école. Choisissez la bonne "
+                "feuille, la bonne ligne de titres ou la bonne colonne.",
+            )
+        )
+    return Recognition(columns, choosing.questions)
+
+
+def unfit(columns: Mapping[Meaning, int | None], titles: Sequence[Title], sample: Sequence[Row]) -> list[Meaning]:
+    """Return the meanings whose remembered column no longer holds what it held: it must not be believed blindly."""
+    held = columns_of(sample, len(titles), frozenset())
+    wanted = {
+        Meaning.UAI: (Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI),
+        Meaning.EMAIL: (Look.EMAIL,),
+        Meaning.UNITS: (Look.QUANTITY,),
+        Meaning.CLASSES: (Look.QUANTITY,),
+        Meaning.POSTAL_CODE: (Look.POSTAL_CODE,),
+        Meaning.NAME: (Look.TEXT, Look.SCHOOL),
+    }
+    return [
+        meaning
+        for meaning, index in columns.items()
+        if index is not None
+        and meaning in wanted
+        and (index >= len(held) or (not held[index].empty and held[index].share(*wanted[meaning]) < SOME))
+    ]
+
+
+class _Choosing:
+    """The columns of a table while they are given their meanings."""
+
+    def __init__(self, titles: Sequence[Title], columns: list[Column], found: dict[Meaning, int]) -> None:
+        self.titles = titles
+        self.columns = columns
+        self.found = found
+        self.questions: list[Problem] = []
+        self.foreign = {index for index, title in enumerate(titles) if is_foreign(title)}
         # What we wrote ourselves into an annotated workbook is no data, whatever it looks like.
-        taken = set(columns.values()) | (added if meaning is not Meaning.CHOICE else set())
-        candidates = [i for i in _candidates(meaning, titles, sample) if i not in taken]
-        if len(candidates) > 1 and meaning in CONTENT:
-            first = column_of(sample, candidates[0])
-            candidates = [
-                i for i in candidates if i == candidates[0] or _differ(first, column_of(sample, i))
-            ]  # the same column twice is no question
-        if len(candidates) > 1 and meaning in CONTENT:
-            names = " et ".join(f"« {titles[i].strip() or letters(i)} » ({letters(i)})" for i in candidates)
-            questions.append(
+        self.added = {index for index, title in enumerate(titles) if is_added(title.text)}
+
+    def by_title(self, meaning: Meaning) -> None:
+        """Give the meaning to the column whose title says it best, as far as its cells allow."""
+        tiers = {
+            index: found[meaning]
+            for index in self._free(meaning)
+            if self.titles[index].text and meaning in (found := meanings_of(self.titles[index]))
+        }
+        if meaning is Meaning.UAI:
+            self._settle(meaning, self._coded(tiers))
+        elif meaning is Meaning.EMAIL:
+            self._settle(meaning, self._addresses(tiers))
+        elif meaning in (Meaning.UNITS, Meaning.CLASSES):
+            self._settle(meaning, self._numbers(tiers, _SURE[meaning]))
+        else:
+            self._settle(meaning, self._told(meaning, tiers))
+
+    def by_content(self, meaning: Meaning, *, titled: bool) -> None:
+        """Give a meaning that no title says to the column that holds nothing else."""
+        if meaning in self.found:
+            return
+        if meaning is Meaning.UNITS:
+            if not titled:
+                self._settle(meaning, self._volumes())
+        elif meaning is Meaning.COMMUNE and self._holds_both(self.found.get(Meaning.POSTAL_CODE)):
+            self.found[meaning] = self.found[Meaning.POSTAL_CODE]
+        elif meaning in _BY_CONTENT:
+            looks, least = _BY_CONTENT[meaning]
+            shares = {
+                index: self.columns[index].share(*looks)
+                for index in self._free(meaning)
+                if index not in self.foreign and not self._says_another(index, meaning)
+            }
+            fit = [i for i, share in shares.items() if share >= least and self._plausible(meaning, self.columns[i])]
+            if not fit and meaning is Meaning.NAME and Meaning.UAI not in self.found and not titled:
+                fit = self._bare_names()
+            self._settle(meaning, sorted(fit, key=lambda index: -shares.get(index, 0))[:1])
+
+    def _free(self, meaning: Meaning) -> list[int]:
+        if meaning is Meaning.CHOICE:
+            return sorted(self.added)
+        taken = set(self.found.values()) | self.added
+        return [index for index in range(len(self.titles)) if index not in taken]
+
+    def _says_another(self, index: int, meaning: Meaning) -> bool:
+        said = meanings_of(self.titles[index]) if self.titles[index].text else {}
+        return bool(said) and meaning not in said and min(said.values()) == 0 and meaning is not Meaning.KIND
+
+    def _settle(self, meaning: Meaning, candidates: Sequence[int]) -> None:
+        if len(candidates) > 1 and meaning in ACTED_UPON:
+            first = self.columns[candidates[0]]
+            # The same column twice is no question.
+            candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
+        if len(candidates) > 1 and meaning in ACTED_UPON:
+            names = " et ".join(f"« {self.titles[i].text.strip() or letters(i)} » ({letters(i)})" for i in candidates)
+            self.questions.append(
                 Problem(
                     meaning,
                     "ambiguous_column",
@@ -92,53 +185,109 @@ def recognise(
                 )
             )
         elif candidates:
-            columns[meaning] = candidates[0]
-    if Meaning.UAI not in columns and not any(question.column == Meaning.UAI for question in questions):
-        questions.append(
-            Problem(
-                Meaning.UAI,
-                "no_uai_column",
-                "Aucune colonne d'UAI n'a été trouvée. Choisissez la bonne feuille ou la bonne colonne ; si le tableau "
-                "n'en a pas, ajoutez-y l'UAI de chaque école.",
-            )
-        )
-    return Recognition(columns, questions)
+            self.found[meaning] = candidates[0]
+
+    def _coded(self, tiers: Mapping[int, int]) -> list[int]:
+        """Return the columns that may hold the UAI, all as good as each other."""
+        for looks in ((Look.UAI,), (Look.UAI, Look.DAMAGED_UAI), (Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI)):
+            shares = {i: self.columns[i].share(*looks) for i in self._free(Meaning.UAI)}
+            fit = [index for index, share in shares.items() if share >= MOST]
+            if Look.BARE_UAI in looks:
+                fit = [i for i in fit if i in tiers or (shares[i] == 1 and self.columns[i].distinct == 1)]
+            fit = [index for index in fit if index not in self.foreign] or fit
+            if fit:
+                return _surest({i: tiers[i] for i in fit if i in tiers}) or fit
+        partly = {
+            index: number
+            for index, number in tiers.items()
+            if self.columns[index].share(Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI) >= SOME
+        }
+        # A title that leaves no doubt, over cells that are all wrong: the faults are told row by row.
+        sure = {i: number for i, number in tiers.items() if number == _SURE[Meaning.UAI] or self._is_blank_code(i)}
+        return _surest(partly) or _surest(sure)
+
+    def _is_blank_code(self, index: int) -> bool:
+        return self.columns[index].empty and meanings_of(self.titles[index])[Meaning.UAI] > _CODES
+
+    def _addresses(self, tiers: Mapping[int, int]) -> list[int]:
+        free = [index for index in self._free(Meaning.EMAIL) if index not in self.foreign]
+        fit = [index for index in free if self.columns[index].share(Look.EMAIL) >= MOST]
+        if fit:
+            return _surest({i: tiers[i] for i in fit if i in tiers}) or fit
+        partly = {index: n for index, n in tiers.items() if self.columns[index].share(Look.EMAIL) >= SOME}
+        return _surest(partly) or _surest({i: number for i, number in tiers.items() if number == _SURE[Meaning.EMAIL]})
+
+    def _numbers(self, tiers: Mapping[int, int], sure: int) -> list[int]:
+        """Return the columns of numbers of which the title says what they count; any other may hold such numbers."""
+        fit = {
+            index: number
+            for index, number in tiers.items()
+            if self.columns[index].share(Look.QUANTITY) >= SOME
+            and (number <= sure or not (self.columns[index].counts_up or self._are_years(index)))
+        }
+        blank = {index: number for index, number in tiers.items() if self.columns[index].empty}
+        return _surest(fit) or _surest(blank) or _surest({i: number for i, number in tiers.items() if number <= sure})
+
+    def _volumes(self) -> list[int]:
+        """Return the only column of small whole numbers of a table without titles."""
+        fit = [
+            index
+            for index in self._free(Meaning.UNITS)
+            if (column := self.columns[index]).share(Look.QUANTITY) >= 0.9  # noqa: PLR2004
+            and not column.counts_up
+            and all(len(text) <= 3 and not (text.isdecimal() and int(text) > LARGEST_VOLUME) for text in column.texts)  # noqa: PLR2004
+        ]
+        return fit if len(fit) == 1 else []
+
+    def _told(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
+        """Return the column with the surest title, and the likeliest cells among equals."""
+        if meaning in _BELIEVED:
+            looks, least = _BELIEVED[meaning]
+            tiers = {
+                index: number
+                for index, number in tiers.items()
+                if self.columns[index].empty or self.columns[index].share(*looks) >= least
+            }
+        if meaning is Meaning.NAME:
+            # « École » over « élémentaire » and « maternelle » is a kind.
+            names = {i: n for i, n in tiers.items() if self.columns[i].share(Look.KIND) < 0.8}  # noqa: PLR2004
+            tiers = names or tiers
+        filled = {index: number for index, number in tiers.items() if not self.columns[index].empty}
+        by = {Meaning.NAME: Look.SCHOOL, Meaning.COMMUNE: Look.COMMUNE}.get(meaning, Look.TEXT)
+        return sorted(_surest(filled or tiers), key=lambda index: -self.columns[index].share(by))[:1]
+
+    def _are_years(self, index: int) -> bool:
+        return self.columns[index].share(Look.YEAR) >= MOST
+
+    def _holds_both(self, index: int | None) -> bool:
+        return index is not None and self.columns[index].share(Look.POSTAL_TOWN) >= MOST
+
+    def _plausible(self, meaning: Meaning, column: Column) -> bool:
+        if meaning is Meaning.POSTAL_CODE:
+            # Codes of INSEE look the same; most postal codes end with a zero, and they have five digits.
+            return column.share(Look.ROUND) >= MOST and column.share(Look.YEAR) < SOME
+        return True
+
+    def _bare_names(self) -> list[int]:
+        """Return the first column of texts that mostly differ: names without the word « école »."""
+        return [
+            index
+            for index in self._free(Meaning.NAME)
+            if (column := self.columns[index]).share(Look.TEXT) >= 0.9 and column.distinct >= 0.5  # noqa: PLR2004
+        ]
 
 
-def _candidates(meaning: Meaning, titles: Sequence[str], sample: Sequence[Row]) -> list[int]:
-    """Return the columns that may have this meaning, all as good as each other."""
-    tiers = {index: tier(title, meaning) for index, title in enumerate(titles)}
-    test = CONTENT.get(meaning)
-    if test is None:
-        # What is only shown needs no question: the first title that says it.
-        return [index for index, number in tiers.items() if number is not None][:1]
-    shares = {index: share(column_of(sample, index), test) for index in range(len(titles))}
-    titled = {
-        index: number
-        for index, number in tiers.items()
-        if number is not None and (shares[index] is None or (shares[index] or 0) >= SOME)
-    }
-    # A title that leaves no doubt, over cells that are all wrong: the faults are told row by row.
-    sure = [index for index, number in tiers.items() if number == 0]
-    if meaning is Meaning.UNITS:
-        # Any column may hold small numbers: only a title says which are licences.
-        filled = {index: number for index, number in titled.items() if shares[index] is not None}
-        return _surest(filled or titled) or sure
-    by_content = [index for index, part in shares.items() if part is not None and part >= MOST]
-    if by_content:
-        both = {index: titled[index] for index in by_content if index in titled}
-        return _surest(both) if both else by_content
-    filled = {index: number for index, number in titled.items() if shares[index] is not None}
-    return _surest(filled or titled) or sure
+def _surest(tiers: Mapping[int, int]) -> list[int]:
+    best = min(tiers.values(), default=None)
+    return [index for index, number in tiers.items() if number == best]
 
 
-def _surest(titled: Mapping[int, int]) -> list[int]:
-    best = min(titled.values(), default=None)
-    return [index for index, number in titled.items() if number == best]
+def _differ(one: Column, other: Column) -> bool:
+    return _lowered(one.texts) != _lowered(other.texts)
 
 
-def _differ(one: Sequence[Cell], other: Sequence[Cell]) -> bool:
-    return [cells.text_of(cell).lower() for cell in one] != [cells.text_of(cell).lower() for cell in other]
+def _lowered(texts: Iterable[str]) -> list[str]:
+    return [text.lower() for text in texts]
 
 
 def letters(index: int) -> str:

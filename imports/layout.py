@@ -1,14 +1,18 @@
-"""Where the table is: the sheet, and the row of its titles, below banners, merged titles and blank rows."""
+"""Where the table is: which sheets, and which row of each holds the titles."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports import cells
-from imports.meanings import Meaning, recognised
+from imports.contents import Look, look_of
+from imports.headers import Header, find_header, header_at
+from imports.meanings import Meaning
 from imports.readers.refusals import Unreadable
-from schools import uai
+from imports.shapes import shape_of
+from imports.titles import Title, meanings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,88 +21,155 @@ if TYPE_CHECKING:
 
 #: Rows looked at to find the table, and to know what its columns hold.
 SAMPLE = 400
-#: Titles stand at most so many rows above the first school.
-REACH = 12
+#: Of each of several sheets that are read together.
+LEAST_SAMPLE = 40
 
 
-class Layout(NamedTuple):
-    """Where the table was found. `header_row` is numbered from 1, None where the table has no titles."""
+@dataclass(frozen=True)
+class Place:
+    """A sheet with its table. `header_row`: its row of titles (the last of two) from 1, None where it has none."""
 
+    index: int
     sheet: Sheet
     header_row: int | None
-    titles: list[str]
+    titles: list[Title]
     #: Some rows of the table, to know its columns by.
     sample: list[Row]
 
+    @cached_property
+    def shape(self) -> str:
+        """Return what sheets of the same titles have in common; of sheets without titles, where their UAI stand."""
+        texts = [title.text for title in self.titles]
+        if any(texts):
+            return shape_of(texts)
+        coded = sorted({i for row in self.sample for i, cell in enumerate(row) if look_of(cell) & Look.UAI})
+        return f"{len(texts)}:{coded}" if coded else ""
 
-def find_layout(workbook: Workbook, *, sheet: str | None = None, header_row: int | None = None) -> Layout:
-    """Return where the table is. `sheet`, `header_row`: what the member chose (0 for « no titles »).
 
-    Raises `Unreadable` where there is no sheet of that name.
+class Layout(NamedTuple):
+    """The sheets to read, in their order, and the names of the other sheets that hold schools, hidden or not."""
+
+    places: list[Place]
+    others: list[str]
+    hidden: list[str]
+
+
+class _Merit(NamedTuple):
+    """What makes a sheet the one to read; compared in this order."""
+
+    is_list: bool
+    visible: bool
+    coded: bool
+    says_how_many: bool
+    uais: int
+    titles: int
+    rows: int
+
+
+def find_layout(workbook: Workbook, *, sheets: Sequence[str] | None = None, header_row: int | None = None) -> Layout:
+    """Return where the table is. `sheets`, `header_row`: what the member chose (row 0 for « no titles »).
+
+    Raises `Unreadable` where there is no sheet of such a name.
     """
-    if sheet is not None:
-        chosen = next((s for s in workbook.sheets if s.name == sheet), None)
-        if chosen is None:
-            names = ", ".join(f"« {s.name} »" for s in workbook.sheets)
-            raise Unreadable("no_such_sheet", f"Ce fichier n'a pas de feuille « {sheet} ». Il contient : {names}.")
-    else:
-        # The sheet with most schools in its beginning; among equals the first, among none the one that looks most
-        # like a table.
-        chosen = max(workbook.sheets, key=_merit_of_sheet)
-    rows = list(islice(chosen.rows(), SAMPLE))
-    found = _find_header(rows) if header_row is None else header_row - 1
-    if found is not None and not 0 <= found < len(rows):
-        found = None
-    width = max((len(row) for row in rows), default=0)
-    if found is None:
-        return Layout(chosen, None, [""] * width, rows)
-    titles = [cells.text_of(cell) for cell in rows[found]]
-    titles += [""] * (width - len(titles))
-    return Layout(chosen, found + 1, titles, rows[found + 1 :])
+    if sheets:
+        places = _chosen(workbook, sheets, header_row)
+        return Layout(places, [], [])
+    found = [_find(index, sheet) for index, sheet in enumerate(workbook.sheets)]
+    merits = {place.index: _merit(place) for place in found}
+    best = max(found, key=lambda place: merits[place.index])
+    shape = best.shape
+    same = [
+        place
+        for place in found
+        if place.index == best.index
+        or (
+            shape
+            and merits[best.index].is_list
+            and place.shape == shape
+            and place.sheet.hidden == best.sheet.hidden
+            and merits[place.index].rows
+        )
+    ]
+    read = {place.index for place in same}
+    if header_row is not None:
+        same = [_at(place, header_row, same[0]) for place in same]
+    left = [place for place in found if place.index not in read and merits[place.index].is_list]
+    return Layout(
+        same,
+        [place.sheet.name for place in left if not place.sheet.hidden],
+        [place.sheet.name for place in left if place.sheet.hidden],
+    )
 
 
-def sheets_with_schools(workbook: Workbook) -> list[str]:
-    """Return the names of the sheets that hold UAI."""
-    return [sheet.name for sheet in workbook.sheets if _merit_of_sheet(sheet)[0]]
+def sample_of(places: Sequence[Place]) -> list[Row]:
+    """Return rows of all these sheets, to know their columns by; rows of one cell are titles of groups and notes."""
+    each = max(LEAST_SAMPLE, SAMPLE // len(places))
+    rows = [row for place in places for row in place.sample[:each]]
+    return [row for row in rows if sum(1 for cell in row if cell != "") > 1] or rows
 
 
-def _merit_of_sheet(sheet: Sheet) -> tuple[int, int]:
+def _chosen(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[Place]:
+    names = [sheet.name for sheet in workbook.sheets]
+    missing = [name for name in sheets if name not in names]
+    if missing:
+        there = ", ".join(f"« {name} »" for name in names)
+        raise Unreadable("no_such_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {there}.")
+    places = [_find(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name in sheets]
+    return places if header_row is None else [_at(place, header_row, places[0]) for place in places]
+
+
+def _find(index: int, sheet: Sheet) -> Place:
     rows = list(islice(sheet.rows(), SAMPLE))
-    return (sum(_holds_uai(row) for row in rows), max((_titles_in(row) for row in rows), default=0))
+    return _place(index, sheet, rows, find_header(rows, sheet.merged))
+
+
+def _at(place: Place, header_row: int, first: Place) -> Place:
+    """Return the sheet with the titles in the row that the member chose.
+
+    The row was seen in the first of the sheets: another whose own titles are the same, in another row, keeps them.
+    """
+    if header_row > place.sheet.height:
+        return place
+    rows = list(islice(place.sheet.rows(), header_row + SAMPLE))
+    if not header_row:
+        return _place(place.index, place.sheet, rows, Header(None, []))
+    chosen = _place(place.index, place.sheet, rows, header_at(rows, header_row - 1, place.sheet.merged))
+    if place.index == first.index:
+        return chosen
+    return place if place.shape == first.shape != chosen.shape else chosen
+
+
+def _place(index: int, sheet: Sheet, rows: list[Row], header: Header) -> Place:
+    start = 0 if header.row is None else header.row + 1
+    sample = rows[start : start + SAMPLE]
+    width = max(map(len, sample), default=0)
+    titles = header.titles + [Title("")] * (width - len(header.titles))
+    return Place(index, sheet, None if header.row is None else header.row + 1, titles, sample)
+
+
+def _merit(place: Place) -> _Merit:
+    codes = sum(_holds_uai(row) for row in place.sample)
+    said = {meaning for title in place.titles if title.text for meaning in meanings_of(title)}
+    number = bool(said & {Meaning.UNITS, Meaning.CLASSES})
+    rows = sum(1 for row in place.sample if any(row))
+    by_name = Meaning.NAME in said and (number or bool(said & {Meaning.COMMUNE, Meaning.POSTAL_CODE}))
+    bare = not said and _names_schools(place.sample)
+    return _Merit(
+        is_list=rows > 0 and (codes > 0 or by_name or bare),
+        visible=not place.sheet.hidden,
+        coded=codes > 0,
+        says_how_many=number,
+        uais=codes,
+        titles=len(said),
+        rows=rows,
+    )
 
 
 def _holds_uai(row: Iterable[object]) -> bool:
-    return any(isinstance(cell, str) and 6 <= len(cell) <= 40 and uai.find(cell) for cell in row)  # noqa: PLR2004
+    return any(isinstance(cell, str) and 6 <= len(cell) <= 60 and look_of(cell) & Look.UAI for cell in row)  # noqa: PLR2004
 
 
-def _titles_in(row: Sequence[object]) -> int:
-    """Return how much a row looks like titles: one point a title, three for the UAI's.
-
-    A title is short and a row of titles has several cells; « Liste des écoles (RNE) » alone in its row is a banner.
-    """
-    texts = [text for cell in row if isinstance(cell, str) and (text := cell.strip())]
-    if any(_holds_uai([text]) for text in texts):
-        return 0
-    points = 0
-    for text in texts:
-        meanings = recognised(text) if len(text) <= 60 else set()  # noqa: PLR2004
-        points += 3 if Meaning.UAI in meanings else bool(meanings)
-    return points if len(texts) > 1 or len(row) == 1 or points >= 3 else 0  # noqa: PLR2004
-
-
-def _find_header(rows: Sequence[Row]) -> int | None:
-    """Return the index of the row of titles; None where the table has none."""
-    first = next((index for index, row in enumerate(rows) if _holds_uai(row)), None)
-    if first is None:
-        best = max(range(len(rows)), key=lambda index: _titles_in(rows[index]), default=None)
-        return best if best is not None and _titles_in(rows[best]) else None
-    above = [index for index in range(max(0, first - REACH), first) if any(str(cell).strip() for cell in rows[index])]
-    if not above:
-        return None
-    # Among equals the nearest to the schools: what stands further up is a banner.
-    best = max(above, key=lambda index: (_titles_in(rows[index]), index))
-    if _titles_in(rows[best]):
-        return best
-    nearest = above[-1]
-    filled = sum(1 for cell in rows[nearest] if str(cell).strip())
-    return nearest if filled > 1 or len(rows[first]) == 1 else None
+def _names_schools(rows: Sequence[Row]) -> bool:
+    """Tell whether rows without titles are schools by their names: « École Jean Jaurès » in half of them."""
+    named = sum(any(isinstance(cell, str) and look_of(cell) & Look.SCHOOL for cell in row) for row in rows)
+    return named * 2 >= len(rows) > 1

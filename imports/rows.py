@@ -5,23 +5,22 @@ Which school it names is not decided here: `imports.resolving` asks the director
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports import cells
+from imports.emails import is_address, read_email
 from imports.meanings import Meaning
+from imports.numbers import is_excel_error, read_classes, read_quantity
+from imports.phones import read_phone
 from imports.problems import Problem
-from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from imports.readers.sheets import Cell, Row
 
-_TOTAL = re.compile(r"(sous )?(total|totaux|ensemble|somme|cumul)( (general|des|de|du|commune|ecoles?|licences?)\b.*)?")
-_HAS_DIGITS = re.compile(r"(?:[0-9][^0-9]?){5,}")
-#: Six digits, a letter, and perhaps a zero that was lost.
-SHORTEST_UAI = 6
+#: What the database keeps of a contact's name.
+LONGEST_NAME = 150
 
 
 class CheckedRow(NamedTuple):
@@ -42,26 +41,47 @@ class CheckedRow(NamedTuple):
     ignored: str
 
 
+#: A column that means something: its meaning, the meaning's name in the row's cells, its index.
+Column = tuple[Meaning, str, int]
+
+
+def columns_in_order(columns: Mapping[Meaning, int]) -> list[Column]:
+    """Return the columns as `check` takes them, made once for all rows."""
+    return [(meaning, meaning.value, index) for meaning, index in columns.items()]
+
+
 def is_blank(row: Row) -> bool:
     """Tell whether nothing stands in a row."""
-    return not any(cell if isinstance(cell, str) else cell is not None for cell in row) or not any(
-        str(cell).strip() for cell in row
-    )
+    return not any(row) or not any(str(cell).strip() for cell in row)
 
 
 def check(
-    sheet: int, number: int, row: Row, columns: Mapping[Meaning, int], *, volume: Meaning | None = None
+    sheet: int,
+    number: int,
+    row: Row,
+    columns: Sequence[Column],
+    *,
+    volume: Meaning | None = None,
+    ignored: str = "",
+    uncomputed: Collection[tuple[int, int]] = (),
 ) -> CheckedRow:
     """Return what the row asks for, with every one of its faults.
 
-    `volume`: the column that says how many licences; None where none does.
+    `volume`: the column that says how many licences; None where none does. `ignored`: why the row is none of the
+    table's. `uncomputed`: the formulas, by row and column, whose result the file does not hold.
     """
     width = len(row)
-    raw: dict[Meaning, Cell] = {meaning: row[i] if i < width else "" for meaning, i in columns.items()}
-    shown: dict[str, str] = {
-        meaning.value: text for meaning, cell in raw.items() if cell != "" and (text := cells.text_of(cell))
-    }
-    return check_cells(sheet, number, raw, shown, ignored=_why_ignored(row, raw), volume=volume)
+    raw: dict[Meaning, Cell] = {}
+    shown: dict[str, str] = {}
+    for meaning, name, index in columns:
+        if index < width and (cell := row[index]) != "":
+            raw[meaning] = cell
+            if text := cells.text_of(cell):
+                shown[name] = text
+    found = check_cells(sheet, number, raw, shown, ignored=ignored, volume=volume)
+    if uncomputed and not ignored:
+        return _not_computed(found, [m for m, _, index in columns if (number, index) in uncomputed], volume)
+    return found
 
 
 def check_cells(
@@ -77,43 +97,54 @@ def check_cells(
     if ignored:
         return CheckedRow(sheet, number, shown, "", None, None, "", "", [], ignored)
     problems: list[Problem] = []
-    units = cells.read_quantity(raw.get(volume, "")) if volume is not None else None
-    email = cells.read_email(raw.get(Meaning.EMAIL, ""))
-    classes = cells.read_classes(raw.get(Meaning.CLASSES, ""))
-    problems += [fault for fault in (units, email) if isinstance(fault, Problem)]
-    if volume is not Meaning.CLASSES and isinstance(classes, Problem):
-        problems.append(classes)
-    return CheckedRow(
-        sheet,
-        number,
-        shown,
-        email if isinstance(email, str) else "",
-        units if isinstance(units, int) else None,
-        classes if isinstance(classes, int) else None,
-        shown.get(Meaning.CONTACT_NAME, "")[:150],
-        cells.read_phone(raw.get(Meaning.PHONE, "")),
-        problems,
-        "",
-    )
+    units = None
+    if volume is not None:
+        asked = read_quantity(raw.get(volume, ""), "classes" if volume is Meaning.CLASSES else "licences")
+        if isinstance(asked, int):
+            units = asked
+        else:
+            problems.append(asked)
+    email = shown.get("email", "")
+    if email and not is_address(email):
+        address = read_email(email)
+        email = address if isinstance(address, str) else ""
+        if isinstance(address, Problem):
+            problems.append(address)
+    classes = None
+    if Meaning.CLASSES in raw:
+        told = read_classes(raw[Meaning.CLASSES])
+        if not isinstance(told, Problem):
+            classes = told
+        elif volume is not Meaning.CLASSES:
+            problems.append(told)
+    if is_excel_error(shown.get("uai", "")):
+        problems.append(_ERROR_FOR_UAI)
+    contact = shown.get("contact_name", "")[:LONGEST_NAME]
+    phone = read_phone(raw[Meaning.PHONE]) if Meaning.PHONE in raw else ""
+    return CheckedRow(sheet, number, shown, email, units, classes, contact, phone, problems, "")
 
 
-def _why_ignored(row: Row, raw: Mapping[Meaning, Cell]) -> str:
-    """Say why a row is none of the table's, "" where it is one.
+_ERROR_FOR_UAI = Problem(
+    "uai",
+    "excel_error",
+    "La case de l'UAI contient une erreur de votre tableur : l'école est cherchée par son nom.",
+    blocking=False,
+)
+_FORMULA = (
+    "Cette case contient une formule dont le résultat n'est pas dans le fichier. Ouvrez le fichier dans votre tableur, "
+    "enregistrez-le et déposez-le de nouveau, ou indiquez la valeur ici."
+)
 
-    Asked only of rows whose UAI cell holds nothing like a UAI: a row that names a school is never passed over.
-    """
-    named = raw.get(Meaning.UAI, "")
-    if named is not None and (not isinstance(named, str) or (len(named) >= SHORTEST_UAI and _HAS_DIGITS.search(named))):
-        return ""
-    filled = [cell for cell in row if str(cell).strip()]
-    texts = [cell for cell in filled if isinstance(cell, str)]
-    reason = ""
-    if any(_TOTAL.fullmatch(fold(text)) for text in texts[:3]):
-        reason = "Ligne de total."
-    elif fold(str(named)) in {"uai", "rne", "code uai", "code rne"}:
-        reason = "En-tête répété."
-    elif not str(named).strip() and not any(any(c.isalpha() for c in text) for text in texts):
-        reason = "Ligne sans école : un total sans doute."
-    elif len(filled) == 1 and texts and not _HAS_DIGITS.search(texts[0]):
-        reason = "Ligne sans école : une note ou un titre."
-    return reason
+
+def _not_computed(row: CheckedRow, missing: Sequence[Meaning], volume: Meaning | None) -> CheckedRow:
+    """Return the row with what is said of its formulas, in place of what is said of empty cells."""
+    problems = row.problems
+    for meaning in missing:
+        if meaning is volume:
+            problems = [problem for problem in problems if problem.code != "units_missing"]
+            problems.append(Problem("units", "not_computed", _FORMULA))
+        elif meaning is Meaning.EMAIL:
+            problems.append(Problem("email", "not_computed", _FORMULA))
+        elif meaning in (Meaning.UAI, Meaning.CLASSES):
+            problems.append(Problem(meaning.value, "not_computed", _FORMULA, blocking=False))
+    return row._replace(problems=problems)

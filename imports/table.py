@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imports.columns import recognise
+from imports import questions as asking
+from imports.body import read_body
+from imports.columns import recognise, unfit
 from imports.enums import Purpose, Volume
-from imports.layout import find_layout, sheets_with_schools
-from imports.meanings import Meaning, is_added
+from imports.layout import find_layout, sample_of
+from imports.meanings import Meaning
 from imports.preview import preview
-from imports.problems import Problem
 from imports.readers import limits
 from imports.readers.opening import check_height, open_workbook
 from imports.readers.text import too_many_rows
-from imports.rows import CheckedRow, check, is_blank
-from schools.folding import fold
+from imports.shapes import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from imports.layout import Layout
+    from imports.body import Body
+    from imports.columns import Recognition
+    from imports.layout import Place
+    from imports.problems import Problem
+    from imports.rows import CheckedRow
 
 
 @dataclass(frozen=True)
@@ -84,17 +87,6 @@ class Table:
     rows: list[CheckedRow]
 
 
-def shape_of(titles: Sequence[str]) -> str:
-    """Return what two headers of the same titles have in common, "" where there are none.
-
-    The columns that we add to an annotated workbook count for nothing: corrected, it is of the shape that it was.
-    """
-    folded = ["" if is_added(title) else fold(title) for title in titles]
-    while folded and not folded[-1]:
-        folded.pop()
-    return hashlib.sha256("\n".join(folded).encode()).hexdigest() if any(folded) else ""
-
-
 def read_table(
     content: bytes,
     choices: Choices,
@@ -104,50 +96,53 @@ def read_table(
     """Read a file. Raises `Unreadable`. `progress` is told the rows read and the rows there are, now and then."""
     known = known or Known()
     workbook = open_workbook(content)
-    names = [sheet.name for sheet in workbook.sheets]
-    layout = find_layout(workbook, sheet=choices.sheets[0] if choices.sheets else None, header_row=choices.header_row)
-    check_height(layout.sheet.height)
-    shape = shape_of(layout.titles)
+    layout = find_layout(workbook, sheets=choices.sheets, header_row=choices.header_row)
+    places = layout.places
+    check_height(sum(place.sheet.height for place in places))
+    first = places[0]
+    titles = [title.text for title in first.titles]
+    shape = shape_of(titles)
+    alike = [place for place in places if place.shape == first.shape]
+    sample = sample_of(alike)
     memory = known.remembered.get(shape) if not choices.columns else None
-    found = recognise(layout.titles, layout.sample, memory.columns if memory else choices.columns)
-    volume = _volume(choices, memory, found.columns)
-    questions = [
-        question
-        for question in found.questions
-        # Which column holds the numbers is no question where none of them says how many.
-        if question.column != Meaning.UNITS or volume in (None, Volume.COLUMN)
-    ]
-    questions = [q for q in questions if q.column != Meaning.UNITS or choices.purpose is Purpose.ATTRIBUTION]
-    asked = {question.column for question in questions}
-    if choices.purpose is Purpose.ATTRIBUTION and volume is None and Meaning.UNITS not in asked:
-        questions.append(
-            Problem(
-                Meaning.UNITS,
-                "no_units",
-                "Aucune colonne ne dit combien de licences donner. Indiquez un même nombre pour toutes les écoles, ou "
-                "choisissez la colonne.",
-            )
-        )
-    others = [name for name in sheets_with_schools(workbook) if name != layout.sheet.name]
-    remarks = (
-        [f"Seule la feuille « {layout.sheet.name} » est lue ; contiennent aussi des UAI : {', '.join(others)}."]
-        if others
-        else []
+    forgotten = unfit(memory.columns, first.titles, sample) if memory else []
+    memory = None if forgotten else memory
+    found = recognise(
+        first.titles,
+        sample,
+        memory.columns if memory else choices.columns,
+        communes=known.communes,
+        titled=bool(shape),
     )
-    index = names.index(layout.sheet.name)
+    volume = _volume(choices, memory, found)
+    questions = [*found.questions, *asking.about_memory(forgotten, found.columns, titles)]
+    questions = [question for question in questions if asking.matters(question.column, choices.purpose, volume)]
+    questions += asking.about_volume(choices.purpose, volume, volume_column(volume), found.columns, questions)
+    remarks = [*workbook.remarks, *asking.about_sheets(layout)]
+    rows: list[CheckedRow] = []
+    if not questions:
+        mappings = [
+            found.columns if place.shape == first.shape else _of_another_shape(place, known) for place in places
+        ]
+        bodies = _bodies(places, mappings, volume_column(volume), known.communes, progress)
+        questions = asking.about_versions(places, bodies)
+        rows = [] if questions else [row for body in bodies for row in body.rows]
+        remarks += [] if questions else asking.about_carrying(bodies)
+        if len(rows) > limits.MAX_ROWS:
+            raise too_many_rows(len(rows))
     return Table(
         kind=workbook.kind,
-        sheets=names,
-        regions=[Region(index, layout.header_row)],
-        titles=layout.titles,
-        preview=preview(layout.sheet.rows(), layout.header_row),
+        sheets=[sheet.name for sheet in workbook.sheets],
+        regions=[Region(place.index, place.header_row) for place in places],
+        titles=titles,
+        preview=preview(first.sheet.rows(), first.header_row),
         columns=found.columns,
         volume=volume,
         shape=shape,
         remembered=memory is not None,
         questions=questions,
         remarks=remarks,
-        rows=[] if questions else _rows(index, layout, found.columns, volume_column(volume), progress),
+        rows=rows,
     )
 
 
@@ -156,7 +151,7 @@ def volume_column(volume: Volume | str | None) -> Meaning | None:
     return {Volume.COLUMN: Meaning.UNITS, Volume.CLASSES: Meaning.CLASSES}.get(Volume(volume)) if volume else None
 
 
-def _volume(choices: Choices, memory: Remembered | None, columns: Mapping[Meaning, int]) -> Volume | None:
+def _volume(choices: Choices, memory: Remembered | None, found: Recognition) -> Volume | None:
     if choices.purpose is Purpose.REMIT:
         return None
     if choices.volume is not None:
@@ -165,25 +160,36 @@ def _volume(choices: Choices, memory: Remembered | None, columns: Mapping[Meanin
         return Volume.ALL
     if memory is not None and memory.volume is not None and memory.volume is not Volume.ALL:
         return memory.volume
-    if Meaning.UNITS in columns:
+    # A column that is asked about is one all the same.
+    there = set(found.columns) | {question.column for question in found.questions}
+    if Meaning.UNITS in there:
         return Volume.COLUMN
-    return Volume.CLASSES if Meaning.CLASSES in columns else None
+    return Volume.CLASSES if Meaning.CLASSES in there else None
 
 
-def _rows(
-    sheet: int,
-    layout: Layout,
-    columns: Mapping[Meaning, int],
+def _of_another_shape(place: Place, known: Known) -> dict[Meaning, int]:
+    """Return the mapping of a chosen sheet whose columns are not those of the first one."""
+    titled = any(title.text for title in place.titles)
+    return recognise(place.titles, sample_of([place]), communes=known.communes, titled=titled).columns
+
+
+def _bodies(
+    places: Sequence[Place],
+    mappings: Sequence[Mapping[Meaning, int]],
     volume: Meaning | None,
+    communes: frozenset[str],
     progress: Callable[[int, int], None] | None,
-) -> list[CheckedRow]:
-    first = layout.header_row or 0
-    rows = []
-    for number, row in enumerate(layout.sheet.rows(), start=1):
-        if number > first and not is_blank(row):
-            rows.append(check(sheet, number, row, columns, volume=volume))
-        if progress is not None and number % 10_000 == 0:
-            progress(number, layout.sheet.height)
-    if len(rows) > limits.MAX_ROWS:
-        raise too_many_rows(len(rows))
-    return rows
+) -> list[Body]:
+    total, before = sum(place.sheet.height for place in places), 0
+    bodies = []
+    for place, columns in zip(places, mappings, strict=True):
+
+        def told(number: int, before: int = before) -> None:
+            assert progress is not None  # noqa: S101 - for the type checker
+            progress(before + number, total)
+
+        bodies.append(
+            read_body(place, columns, volume=volume, communes=communes, progress=told if progress is not None else None)
+        )
+        before += place.sheet.height
+    return bodies

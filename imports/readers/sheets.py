@@ -1,8 +1,15 @@
-"""What every reader gives: named sheets whose rows can be gone through more than once."""
+"""What every reader gives: named sheets whose rows can be gone through more than once.
+
+Positions are those that a spreadsheet shows, columns counted from 0: (row from 1, column from 0), everywhere here.
+
+A formula whose result is not in the file (openpyxl writes such, and so do many exports) reads as an empty cell. To tell
+it from one that is empty, ask `(row, column) in sheet.uncomputed`; ask `sheet.uncomputed` first where there are many
+rows, since nearly every file has none. « Cette case contient une formule que le fichier n'a pas calculée. »
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,10 +19,25 @@ Cell = Any
 Row = list[Cell]
 
 
+class Area(NamedTuple):
+    """Cells that were merged into one, its corners included; all but the top left one read as empty."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
 class Sheet(Protocol):
     """One sheet. Its first row is row 1, blank rows above the table included; its first column is column 0."""
 
     name: str
+    #: Whoever made the file hid it.
+    hidden: bool
+    #: In the order of the file; empty where there are none, and where the format has none.
+    merged: list[Area]
+    #: Formulas whose result is not in the file.
+    uncomputed: frozenset[tuple[int, int]]
 
     def rows(self) -> Iterator[Row]:
         """Go through all rows from row 1, whether blank or not; may be called again."""
@@ -28,5 +50,8 @@ class Sheet(Protocol):
 class Workbook(Protocol):
     """A file that was opened: its sheets in their order, never none."""
 
+    #: « xlsx » (and xlsm), « xls », « ods » or « csv » (and other texts).
     kind: str
     sheets: list[Sheet]
+    #: What was put right in the whole file, in sentences for its owner.
+    remarks: list[str]

@@ -15,7 +15,7 @@ from imports.readers.refusals import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imports.readers.sheets import Row, Sheet
+    from imports.readers.sheets import Area, Row, Sheet
 
 SEPARATORS = ";,\t|"
 SAMPLE = 100
@@ -23,6 +23,10 @@ SAMPLE = 100
 
 class TextSheet:
     """The one sheet of a text file. Rows are numbered as Excel would show them: a quoted line break makes no row."""
+
+    hidden = False
+    merged: list[Area] = []
+    uncomputed: frozenset[tuple[int, int]] = frozenset()
 
     def __init__(self, text: str, separator: str, name: str = "") -> None:
         self.name = name
@@ -46,6 +50,7 @@ class TextWorkbook:
     """An opened .csv, .tsv or .txt."""
 
     kind = "csv"
+    remarks: list[str] = []
 
     def __init__(self, content: bytes) -> None:
         text = decode(content)

@@ -9,6 +9,7 @@ import python_calamine
 
 from imports.readers import archive, limits
 from imports.readers.refusals import Unreadable
+from imports.readers.sheets import Area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 class CalamineSheet:
     """A sheet that calamine holds; Python's objects are made row by row."""
 
-    def __init__(self, sheet: Any) -> None:
+    uncomputed: frozenset[tuple[int, int]] = frozenset()
+
+    def __init__(self, sheet: Any, *, hidden: bool) -> None:
         self.name: str = sheet.name
+        self.hidden = hidden
+        self.merged = [
+            Area(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []
+        ]
         self._sheet = sheet
         self._margin = sheet.start[1] if sheet.start else 0
         # To the last row that holds something, blank rows above the table included.
@@ -39,6 +46,7 @@ class ExcelWorkbook:
     """An opened .xlsx or .xlsm."""
 
     kind = "xlsx"
+    remarks: list[str] = []
 
     def __init__(self, content: bytes) -> None:
         members = archive.directory(content)
@@ -53,10 +61,15 @@ class ExcelWorkbook:
 def _read(content: bytes) -> list[Sheet]:
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        names = [
-            sheet.name for sheet in workbook.sheets_metadata if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
+        names = {
+            sheet.name: sheet.visible != python_calamine.SheetVisibleEnum.Visible
+            for sheet in workbook.sheets_metadata
+            if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
+        }
+        sheets: list[Sheet] = [
+            CalamineSheet(workbook.get_sheet_by_name(name), hidden=hidden)
+            for name, hidden in list(names.items())[: limits.MAX_SHEETS]
         ]
-        sheets: list[Sheet] = [CalamineSheet(workbook.get_sheet_by_name(name)) for name in names[: limits.MAX_SHEETS]]
     except BaseException as error:
         # The library's panics on malformed files are no `Exception`: nothing but them and its errors ends here.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":

@@ -120,7 +120,7 @@ def test_a_row_is_corrected_in_place(pool):
     assert (fixed.verdict, fixed.units, fixed.recipient, fixed.ticked) == (Verdict.NEW, 4, "a@b.fr", True)
     assert fixed.cells["units"] == "x"
     assert amend(table, 3, edits={"uai": other.uai}).label.startswith(other.name)
-    worse = amend(table, 2, edits={"units": "0"})
+    worse = amend(table, 2, edits={"units": "-1"})
     assert (worse.verdict, worse.ticked) == (Verdict.ERROR, False)
     assert amend(table, 2, edits={"units": "x"}).edits == {"email": "a@b.fr"}
 

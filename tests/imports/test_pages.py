@@ -51,7 +51,7 @@ def test_a_spreadsheet_is_uploaded_checked_and_applied(manager, pool):
     assert manager.get(url("progress", table.pk))["HX-Refresh"] == "true"
     page = manager.get(url("detail", table.pk)).content.decode()
     assert one.name in page
-    assert "Indiquez un nombre entier, au moins 1." in page
+    assert "Indiquez un nombre entier de licences." in page
     assert "Ligne de total." in page
     assert not Allocation.objects.exists()
     confirm = manager.get(url("confirm", table.pk))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from imports.enums import Volume
-from imports.meanings import Meaning, recognised
+from imports.meanings import Meaning
 from imports.readers.refusals import Unreadable
 from imports.table import Choices, read_table
+from imports.titles import recognised
 from tests.imports.files import UAI, csv, xlsx
 
 
@@ -98,7 +99,7 @@ def test_the_sheet_with_the_schools_is_read_and_the_others_are_named():
                          "Anciennes": [["UAI"], [UAI[2]]]})  # fmt: skip
     table = read_table(content, Choices(units_for_all=1))
     assert [table.sheets[region.sheet] for region in table.regions] == ["Écoles"]
-    assert table.remarks == ["Seule la feuille « Écoles » est lue ; contiennent aussi des UAI : Anciennes."]
+    assert table.remarks == ["Seule la feuille « Écoles » est lue ; contiennent aussi des écoles : « Anciennes »."]
 
 
 def test_the_member_chooses_another_sheet_and_header():
@@ -166,8 +167,13 @@ def test_two_columns_of_numbers_are_a_question_unless_one_number_serves_all():
     assert (table.volume, codes(table), len(table.rows)) == (Volume.ALL, [], 1)
 
 
-def test_without_uai_it_is_said():
+def test_without_uai_schools_are_read_by_their_names():
     table = read_table(csv([["École", "Ville"], ["Zola", "Nîmes"]]), Choices(units_for_all=1))
+    assert (codes(table), table.rows[0].cells) == ([], {"name": "Zola", "commune": "Nîmes"})
+
+
+def test_without_uai_and_without_names_it_is_said():
+    table = read_table(csv([["Ville", "Nombre"], ["Nîmes", 3]]), Choices(units_for_all=1))
     assert codes(table) == ["no_uai_column"]
 
 

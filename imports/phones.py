@@ -1,0 +1,40 @@
+"""Telephone numbers, as spreadsheets leave them: without their zero, as numbers, with a country's code. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from imports.cells import text_of
+
+if TYPE_CHECKING:
+    from imports.readers.sheets import Cell
+
+#: What the database keeps of them.
+LONGEST = 30
+_INTERNATIONAL = re.compile(r"(?:\+|00)33(?:0|\(0\))?")
+_SEPARATORS = re.compile(r"[\s.\-_]+")
+_SEVERAL = re.compile(r"\s*(?:[/;,|]|\bou\b|\bet\b|\n)\s*")
+
+
+def read_phone(cell: Cell) -> str:
+    """Return the telephone numbers of a cell as they are written in France; what is none stays as it stands."""
+    text = text_of(cell)
+    if not text or (len(text) == 14 and text[2::3] == "    " and text.replace(" ", "").isdecimal()):  # noqa: PLR2004
+        return text
+    parts = [part for part in _SEVERAL.split(text) if part]
+    written = ", ".join(dict.fromkeys(_written(part) or part for part in parts)) if all(map(_written, parts)) else ""
+    if written:
+        return written if len(written) <= LONGEST else written.split(", ")[0]
+    return _written(text) or text[:LONGEST]
+
+
+def _written(text: str) -> str:
+    """Return « 04 66 12 34 56 », "" where the text is no French number."""
+    digits = _INTERNATIONAL.sub("0", _SEPARATORS.sub("", text.replace("(0)", "").replace("/", "")), count=1)
+    # A column of numbers has eaten the zero.
+    if len(digits) == 9 and digits.isdecimal() and digits[0] != "0":  # noqa: PLR2004 - French numbers have ten digits
+        digits = f"0{digits}"
+    if len(digits) != 10 or not (digits.isascii() and digits.isdecimal()) or digits[0] != "0":  # noqa: PLR2004
+        return ""
+    return " ".join(digits[at : at + 2] for at in range(0, 10, 2))

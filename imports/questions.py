@@ -1,0 +1,132 @@
+"""What only the member can answer before a table is read, and what is worth saying about how it was. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from imports import carrying
+from imports.columns import letters
+from imports.enums import Purpose, Volume
+from imports.meanings import LABELS, Meaning
+from imports.problems import Problem
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imports.body import Body
+    from imports.layout import Layout, Place
+    from imports.rows import CheckedRow
+
+#: Two sheets that share fewer schools share them by chance.
+FEWEST_COMMON = 2
+
+
+def matters(column: str, purpose: Purpose, volume: Volume | None) -> bool:
+    """Tell whether which column it is must be known: a question is asked of what is acted upon alone."""
+    if column == Meaning.UNITS:
+        return purpose is Purpose.ATTRIBUTION and volume is Volume.COLUMN
+    if column == Meaning.CLASSES:
+        return purpose is Purpose.REMIT or volume is Volume.CLASSES
+    return True
+
+
+def about_memory(forgotten: Sequence[Meaning], columns: Mapping[Meaning, int], titles: Sequence[str]) -> list[Problem]:
+    """Ask about the meanings whose column of last time no longer holds what it held."""
+    questions = []
+    for meaning in forgotten:
+        index = columns.get(meaning)
+        now = f"« {titles[index] or letters(index)} » ({letters(index)}) semble la bonne" if index is not None else ""
+        questions.append(
+            Problem(
+                meaning.value,
+                "remembered_unfit",
+                f"La dernière fois, une autre colonne donnait « {LABELS[meaning]} » ; elle n'en contient plus. "
+                + (f"Cette fois {now} : confirmez-le ou choisissez-en une autre." if now else "Choisissez la bonne."),
+            )
+        )
+    return questions
+
+
+def about_volume(
+    purpose: Purpose,
+    volume: Volume | None,
+    column: Meaning | None,
+    columns: Mapping[Meaning, int],
+    questions: Sequence[Problem],
+) -> list[Problem]:
+    """Ask how many licences where nothing says it, or where the column that must say it is not there.
+
+    `column`: what the volume is read from; None where no column says it.
+    """
+    missing = volume is None or (column is not None and column not in columns)
+    if purpose is not Purpose.ATTRIBUTION or not missing:
+        return []
+    if any(question.column == (column or Meaning.UNITS) for question in questions):
+        return []
+    what = "de classes" if volume is Volume.CLASSES else "de licences"
+    sentence = (
+        "Aucune colonne ne dit combien de licences donner."
+        if volume is None
+        else f"Aucune colonne ne donne le nombre {what}."
+    )
+    ways = " Indiquez un même nombre pour toutes les écoles, ou choisissez la colonne."
+    return [Problem(column or Meaning.UNITS, "no_units", sentence + ways)]
+
+
+def about_sheets(layout: Layout) -> list[str]:
+    """Say which sheets are read together, and which others hold schools and are not read."""
+    read = [f"« {place.sheet.name} »" for place in layout.places]
+    remarks = []
+    if len(read) > 1:
+        remarks.append(f"{len(read)} feuilles de mêmes colonnes sont lues ensemble : {', '.join(read)}.")
+    others = ", ".join(f"« {name} »" for name in layout.others)
+    if layout.others and len(read) == 1:
+        remarks.append(f"Seule la feuille {read[0]} est lue ; contiennent aussi des écoles : {others}.")
+    elif layout.others:
+        remarks.append(f"D'autres colonnes que celles-ci, ne sont pas lues : {others}.")
+    if layout.hidden:
+        hidden = ", ".join(f"« {name} »" for name in layout.hidden)
+        remarks.append(f"Des feuilles masquées contiennent des écoles et ne sont pas lues : {hidden}.")
+    return remarks
+
+
+def about_carrying(bodies: Sequence[Body]) -> list[str]:
+    """Say what was written once for a group of rows, and carried."""
+    counts = Counter[Meaning]()
+    for body in bodies:
+        counts.update(body.carried)
+    return [carrying.remark(meaning, count) for meaning, count in counts.items()]
+
+
+def about_versions(places: Sequence[Place], bodies: Sequence[Body]) -> list[Problem]:
+    """Ask which sheet to read where several list the same schools: last year's and this year's are not added up."""
+    if len(places) == 1:
+        return []
+    schools = [{key for row in body.rows if not row.ignored and (key := _school_key(row))} for body in bodies]
+    same: set[int] = set()
+    for one in range(len(places)):
+        for other in range(one + 1, len(places)):
+            common = len(schools[one] & schools[other])
+            if common >= FEWEST_COMMON and common * 2 >= min(len(schools[one]), len(schools[other])):
+                same |= {one, other}
+    if not same:
+        return []
+    names = " et ".join(f"« {places[index].sheet.name} »" for index in sorted(same))
+    return [
+        Problem(
+            "sheets",
+            "several_versions",
+            f"Les feuilles {names} listent en grande partie les mêmes écoles : elles ne sont pas additionnées. "
+            "Choisissez celle qu'il faut lire.",
+        )
+    ]
+
+
+def _school_key(row: CheckedRow) -> str:
+    code = row.cells.get("uai", "")
+    if code:
+        return code.upper().replace(" ", "")
+    name = row.cells.get("name", "")
+    return fold(f"{name} {row.cells.get('commune', '')} {row.cells.get('postal_code', '')}") if name else ""
