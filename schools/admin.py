@@ -29,7 +29,7 @@ class SchoolAdmin(ReadOnly, ModelAdmin):
     search_fields = ("name",)  # opens the search field, which `get_search_results` answers
     search_help_text = "Nom, commune, code postal, UAI, ou adresse e-mail entière"
     ordering = ("uai",)
-    exclude = ("search_text", "name_folded", "commune_folded")
+    exclude = ("search_text", "name_folded", "commune_folded", "commune_key")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[School], search_term: str

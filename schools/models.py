@@ -35,6 +35,21 @@ class Searchable(Func):
     output_field = models.TextField()
 
 
+class CommuneKey(Func):
+    """What communes are compared by; `schools.recognition.places.commune_key` is the same in Python.
+
+    Folded, « st » and « ste » written out, without CEDEX and arrondissement: « PARIS 13E ARRONDISSEMENT » is `paris`.
+    """
+
+    template = (
+        "regexp_replace(regexp_replace(regexp_replace(regexp_replace(public.fold(%(expressions)s),"
+        " ' cedex( .*)?$', ''),"
+        " ' [0-9]{1,2}(er|e|eme|ieme|nd)?( (arrondissement|arrdt|ardt|arr))?$', ''),"
+        " '\\mst\\M', 'saint', 'g'), '\\mste\\M', 'sainte', 'g')"
+    )
+    output_field = models.TextField()
+
+
 class SchoolState(models.TextChoices):
     OPEN = "open", "Ouvert"
     CLOSING = "closing", "À fermer"
@@ -83,6 +98,9 @@ class School(models.Model):
     commune_folded = models.GeneratedField(
         expression=Fold(F("commune")), output_field=models.TextField(), db_persist=True
     )
+    commune_key = models.GeneratedField(
+        expression=CommuneKey(F("commune")), output_field=models.TextField(), db_persist=True
+    )
 
     class Meta:
         verbose_name = "établissement"
@@ -93,6 +111,7 @@ class School(models.Model):
             models.Index(F("closed_at").asc(nulls_first=True), "name_folded", "uai", name="school_order"),
             models.Index(name="school_commune", fields=["commune_code"]),
             models.Index(name="school_postal_code", fields=["postal_code"]),
+            models.Index(name="school_commune_key", fields=["commune_key"]),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(name="school_uai_is_well_formed", condition=Q(uai__regex=r"^[0-9]{7}[A-HJ-NPR-Z]$")),

@@ -1,7 +1,7 @@
 """The UAI: seven digits and a check letter, the key by which every list in the country names a school.
 
 Pure functions: nothing here knows the database. A UAI that comes from a person or from a spreadsheet goes through
-`normalise`, then `is_valid`; `fault` says in French what is wrong with one that is not.
+`normalise`, then `is_valid`; `fault` says in French what is wrong with one that is not, `near` what it may have been.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ _BETWEEN = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff\-\u2010-\u2015\u2212._
 # Five digits at least: a département's number has three, of which two at most can be zeros.
 _LOST_ZEROS = re.compile(rf"([0-9]{{5,6}})([{LETTERS}])")
 _LOOKALIKES = str.maketrans("OIL", "011")
+# Digits and letters that a hand, a scan or a fax takes for each other: proof enough for a proposal, never for a repair.
+_MISREAD_DIGITS = str.maketrans("OQDILSBZG", "000115826")
+_MISREAD_LETTERS = {"0": "D", "2": "Z", "4": "A", "5": "S", "6": "G", "7": "T", "8": "B"}
+# A number that was saved with its decimals: 940176.0.
+_DECIMALS = re.compile(r"([0-9]{5,7})[.,]0+")
+_DAMAGED = re.compile(r"([0-9]{5,8})([A-Z]?)")
 # Inside a longer text, a UAI stands by itself: « 0301234X, 0301235Y » or « Jean Jaurès (0301234x) ».
 _EMBEDDED = re.compile(r"(?<![0-9A-Za-z])[0-9]{5,7} ?[A-Za-z](?![0-9A-Za-z])")
 
@@ -50,8 +56,8 @@ def normalise(text: str) -> str:
 
     A missing or wrong letter is never made up: it is the only proof that the digits are right.
     """
-    tidy = _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper()
-    for candidate in (tidy, tidy[:-1].translate(_LOOKALIKES) + tidy[-1:]):
+    bare = tidy(text)
+    for candidate in (bare, bare[:-1].translate(_LOOKALIKES) + bare[-1:]):
         if is_valid(candidate):
             return candidate
         short = _LOST_ZEROS.fullmatch(candidate)
@@ -59,7 +65,49 @@ def normalise(text: str) -> str:
             whole = short[1].zfill(7) + short[2]
             if is_valid(whole) and _is_in_a_departement(whole):
                 return whole
-    return tidy
+    return bare
+
+
+def tidy(text: str) -> str:
+    """Return `text` in capitals, without what people put between the digits; nothing is repaired."""
+    return _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper()
+
+
+def near(text: str) -> frozenset[str]:
+    """Return the valid UAI that one slip may have made `text` of: none is proven, and most are no school's.
+
+    The letter wrong or lost, with or without zeros in front; the letter right, and a digit wrong, left out, doubled, or
+    swapped with its neighbour; digits and letters taken for each other. None for a text that no slip explains.
+    """
+    decimals = _DECIMALS.fullmatch(text.strip())
+    bare = decimals[1] if decimals else tidy(text)
+    readings = {bare, bare[:-1].translate(_MISREAD_DIGITS) + bare[-1:]}
+    if bare[-1:] in _MISREAD_LETTERS and len(bare) in (7, 8):
+        readings.add(bare[:-1].translate(_MISREAD_DIGITS) + _MISREAD_LETTERS[bare[-1]])
+    found: set[str] = set()
+    for reading in readings:
+        match = _DAMAGED.fullmatch(reading)
+        if match is not None:
+            found |= _near(match[1], match[2])
+    return frozenset(found - {bare})
+
+
+def _near(digits: str, letter: str) -> set[str]:
+    found: set[str] = set()
+    if len(digits) <= 7:  # noqa: PLR2004 - a UAI has seven digits
+        whole = digits.zfill(7)
+        found.add(whole + check_letter(whole))
+    if not letter:
+        return found
+    if len(digits) == 8:  # noqa: PLR2004 - one too many
+        others = {digits[:i] + digits[i + 1 :] for i in range(8)}
+    elif len(digits) == 7:  # noqa: PLR2004
+        others = {digits[:i] + str(digit) + digits[i + 1 :] for i in range(7) for digit in range(10)}
+        others |= {digits[:i] + digits[i + 1] + digits[i] + digits[i + 2 :] for i in range(6)}
+    else:
+        short = digits.zfill(6)
+        others = {short[:i] + str(digit) + short[i:] for i in range(7) for digit in range(10)}
+    return found | {other + letter for other in others if check_letter(other) == letter}
 
 
 def find(text: str) -> list[str]:

@@ -130,4 +130,6 @@ def learn_words() -> None:
         cursor.execute(_GATHER_WORDS)
         cursor.execute(_FORGET_WORDS)
         cursor.execute(_LEARN_WORDS)
+        # As above: until it is emptied, each misspelt word reads through the list of those that were added.
+        cursor.execute("SELECT gin_clean_pending_list('public.directory_word_alike'::regclass)")
         cursor.execute("ANALYZE public.schools_directoryword")

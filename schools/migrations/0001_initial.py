@@ -106,6 +106,14 @@ class Migration(migrations.Migration):
                         output_field=models.TextField(),
                     ),
                 ),
+                (
+                    "commune_key",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=schools.models.CommuneKey(models.F("commune")),
+                        output_field=models.TextField(),
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "établissement",
@@ -122,6 +130,7 @@ class Migration(migrations.Migration):
                     ),
                     models.Index(fields=["commune_code"], name="school_commune"),
                     models.Index(fields=["postal_code"], name="school_postal_code"),
+                    models.Index(fields=["commune_key"], name="school_commune_key"),
                 ],
                 "constraints": [
                     models.CheckConstraint(

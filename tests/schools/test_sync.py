@@ -203,7 +203,7 @@ def test_a_synchronisation_is_recorded(file):
 
 def test_the_queries_do_not_grow_with_the_file(file, django_assert_num_queries):
     write(file, [row(number) for number in range(1, 200)])
-    with django_assert_num_queries(28):
+    with django_assert_num_queries(29):
         sync(file, full=True)
 
 

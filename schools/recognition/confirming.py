@@ -1,0 +1,114 @@
+"""Whether what a row says beside its UAI confirms the school of that UAI, or speaks of another. Pure."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+from schools.folding import fold, slips
+from schools.recognition import vocabulary as said
+from schools.recognition.likeness import ADJACENT, level_of
+from schools.recognition.naming import telling
+from schools.recognition.places import commune_key
+from schools.recognition.surroundings import is_in
+
+if TYPE_CHECKING:
+    from schools.recognition.answers import Named
+    from schools.recognition.known import Glance, Known
+    from schools.recognition.ranking import Asked
+
+
+class Word(enum.Enum):
+    """What one part of a row says of a school."""
+
+    CONFIRMS = "confirms"
+    #: Nothing is said, or nothing that tells.
+    SILENT = "silent"
+    #: Otherwise, but as the same school may be told of: renamed, in a part of the commune.
+    DIFFERS = "differs"
+    #: Another level, another commune.
+    DENIES = "denies"
+
+
+#: What stands in names and tells no school from another.
+_NO_MATTER = frozenset({*said.EMPTY, *said.SCHOOL, *said.SECTORS, *said.HOLY, "st", "ste"})
+_LEVELS = frozenset(said.LEVELS)
+#: A shorter word is another word with one letter changed.
+_LONG_ENOUGH: Final = 4
+
+
+def at_a_glance(row: Named, glance: Glance) -> bool:
+    """Whether nothing that the row says is against the school, as far as the cheapest comparisons tell.
+
+    The same commune or postal code, where either is told, and a name of the same words, where one is told.
+    """
+    if (
+        (row.postal_code or row.commune)
+        and row.postal_code != glance.postal_code
+        and row.commune != glance.commune
+        and (not row.commune or commune_key(row.commune) != glance.commune_key)
+    ):
+        return False
+    if not row.name or row.name == glance.name:
+        return True
+    folded = fold(row.name)
+    if folded == glance.name_folded:
+        return True
+    told, known = set(folded.split()), set(glance.name_folded.split())
+    return (told ^ known) <= _NO_MATTER and bool((told & known) - _NO_MATTER - _LEVELS)
+
+
+def by_name(asked: Asked, school: Known) -> Word:
+    """Return what a row's name says of the school."""
+    row = asked.reading
+    if not (row.words or row.levels or row.either or row.beside):
+        return Word.SILENT
+    against = (
+        level_of(row, school) < ADJACENT
+        or bool(row.marks and school.marks and not row.marks & school.marks)
+        or bool(row.beside) != bool(school.reading.beside)
+    )
+    strong, _ = telling(row.words, school.commune_key)
+    if not strong or not school.strong:
+        if against:
+            return Word.DENIES
+        return Word.SILENT if strong or school.strong else Word.CONFIRMS
+    shared = {word for word in strong if any(_alike(word, other) for other in school.strong)}
+    shares = (
+        bool(shared - said.FIRST_NAMES)
+        or shared == set(strong)
+        or len(shared) >= len(set(school.strong))
+        or "".join(strong) == "".join(school.strong)
+    )
+    if not shares:
+        return Word.DIFFERS
+    return Word.DENIES if against else Word.CONFIRMS
+
+
+def _alike(word: str, other: str) -> bool:
+    if word == other:
+        return True
+    if len(word) < _LONG_ENOUGH or abs(len(word) - len(other)) > 2:  # noqa: PLR2004 - no more than two slips
+        return False
+    return slips(word, other) <= (2 if len(word) >= 2 * _LONG_ENOUGH else 1)
+
+
+def by_place(asked: Asked, school: Known) -> Word:
+    """Return what a row's place says of the school."""
+    place = asked.place
+    same_code = bool(place.postal_code) and place.postal_code == school.postal_code
+    if place.departement and not same_code and not is_in(school, place.departement):
+        return Word.DENIES
+    if not place:
+        return Word.SILENT
+    if same_code or (place.commune and _one_commune(place.commune, school.commune_key)):
+        return Word.CONFIRMS
+    # Another postal code of the département may be a CEDEX, and a commune without schools a part of this one.
+    return Word.DENIES if place.commune and asked.commune_known else Word.DIFFERS
+
+
+def _one_commune(told: str, known: str) -> bool:
+    """Whether two names are likely one commune's: misspelt, or before and after a merger: Évry, Évry-Courcouronnes."""
+    if told == known or told.startswith(known + " ") or known.startswith(told + " "):
+        return True
+    return abs(len(told) - len(known)) <= 2 and slips(told, known) <= (2 if len(known) >= 2 * _LONG_ENOUGH else 1)  # noqa: PLR2004

@@ -1,0 +1,112 @@
+"""Where a row says that its school is: a commune, a postal code, a département, in the forms that are compared.
+
+Pure. `commune_key` is the same in Python as `School.commune_key` in the database.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import NamedTuple
+
+from schools.folding import fold
+
+_CEDEX = re.compile(r" cedex( .*)?$")
+# « NIMESCEDEX 9 »: where the space was lost.
+_CEDEX_ANYWHERE = re.compile(r" ?cedex.*$")
+_DISTRICT = re.compile(r" ([0-9]{1,2})(?:er|e|eme|ieme|nd)?(?: (?:arrondissement|arrdt|ardt|arr))?$")
+_ARTICLE_BEHIND = re.compile(r"^(.+) \(?(le|la|les|l)\)?$")
+_SAINT = {"st": "saint", "ste": "sainte"}
+# « Vitry s/ Seine », « Carrières ss Poissy »; never first.
+_SHORTENED = {"s": "sur", "ss": "sous", "sr": "sur", "lès": "les"}
+# Postal codes of the arrondissements: 75001 to 75020, 69001 to 69009, 13001 to 13016.
+PARTED_BY_DISTRICTS = {"paris": ("75", 20), "lyon": ("69", 9), "marseille": ("13", 16)}
+_FIGURES = re.compile(r"[0-9]+")
+_OVERSEAS = ("97", "98")
+
+
+class Place(NamedTuple):
+    """Where a school is said to be; empty where nothing is said."""
+
+    #: The commune's key.
+    commune: str
+    #: Five digits.
+    postal_code: str
+    #: As the directory writes it: `030`, `02A`, `974`.
+    departement: str
+
+    def __bool__(self) -> bool:
+        """Whether it leads anywhere: a département alone does not."""
+        return bool(self.commune or self.postal_code)
+
+
+@functools.lru_cache(maxsize=50_000)
+def commune_key(text: str) -> str:
+    """Return what communes are compared by: folded, « saint » written out, without CEDEX and arrondissement."""
+    bare = _DISTRICT.sub("", _CEDEX.sub("", fold(text)))
+    return " ".join(_SAINT.get(word, word) for word in bare.split())
+
+
+@functools.lru_cache(maxsize=20_000)
+def place_of(commune: str, postal_code: str, departement: str) -> Place:
+    """Return the place that a row's cells name, read with what people do to them."""
+    folded = _CEDEX_ANYWHERE.sub("", fold(commune))
+    key = commune_key(folded)
+    code = postal_code_of(postal_code)
+    if not code and key[:5].isdecimal():
+        # « 30000 Nîmes » in the commune's cell.
+        code, key = key[:5], key[5:].strip()
+    words = key.split()
+    key = " ".join([*words[:1], *(_SHORTENED.get(word, word) for word in words[1:])])
+    behind = _ARTICLE_BEHIND.fullmatch(key)
+    if behind is not None and "(" in commune:
+        # « HAVRE (LE) », « HAŸ-LES-ROSES (L') ».
+        key = f"{behind[2]} {behind[1]}"
+    district = _DISTRICT.search(folded)
+    if not code and district is not None and key in PARTED_BY_DISTRICTS:
+        start, last = PARTED_BY_DISTRICTS[key]
+        if 1 <= int(district[1]) <= last:
+            code = f"{start}0{int(district[1]):02d}"
+    return Place(key, code, departement_of(departement) or departement_of_postal_code(code))
+
+
+def postal_code_of(text: str) -> str:
+    """Return the five digits of a postal code, its zero put back; empty where the text is none."""
+    bare = text.strip().replace(" ", "").removesuffix(".0").upper().removeprefix("F-")
+    if not (bare.isascii() and bare.isdecimal() and 4 <= len(bare) <= 5):  # noqa: PLR2004
+        return ""
+    return bare.zfill(5) if bare.strip("0") else ""
+
+
+def departement_of(text: str) -> str:
+    """Return the directory's code of a département given by its number; empty for a name or anything else."""
+    bare = text.strip().removesuffix(".0").upper()
+    if bare in ("2A", "2B", "02A", "02B"):
+        return "02" + bare[-1]
+    if not (bare.isascii() and bare.isdecimal() and 1 <= len(bare) <= 3):  # noqa: PLR2004
+        return ""
+    return bare.zfill(3)
+
+
+def departement_of_postal_code(code: str) -> str:
+    """Return the département that a postal code begins with; empty for Corsica, which it does not tell apart."""
+    if not code or code.startswith("20"):
+        return ""
+    return code[:3] if code.startswith(_OVERSEAS) else "0" + code[:2]
+
+
+_PARTING = re.compile(r"\s+[-–—/]\s+|[,;:()|]")
+
+
+def places_in(name: str) -> list[tuple[str, str]]:
+    """Return the communes that may stand in a name, each as its key with what is left of the name; the surest first.
+
+    Set apart by a dash, a comma or brackets it is likely one: « Jean Jaurès - Nîmes », « NÎMES, J. Jaurès ».
+    """
+    parts = [part.strip() for part in _PARTING.split(name)]
+    parts = [part for part in parts if part]
+    found: list[tuple[str, str]] = []
+    if len(parts) > 1:
+        found.append((commune_key(parts[-1]), " ".join(parts[:-1])))
+        found.append((commune_key(parts[0]), " ".join(parts[1:])))
+    return [(commune, rest) for commune, rest in found if commune and rest]

@@ -1,0 +1,172 @@
+"""What becomes of a row that needs a second look: its UAI, its name and its place weighed against one another. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from schools.folding import slips
+from schools.recognition.answers import How, Proposal, Recognised
+from schools.recognition.confirming import Word, by_name, by_place
+from schools.recognition.lookup import asked_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from schools.recognition.answers import Named
+    from schools.recognition.codes import Code
+    from schools.recognition.known import Glance, Known
+    from schools.recognition.lookup import Found, Lookup
+    from schools.recognition.ranking import Ranked
+
+#: A list of which so many rows, and such a share, give another school's UAI has a column that was sorted alone.
+_FEWEST: Final = 3
+_SHARE: Final = 0.1
+#: Slips between a UAI that is none and that of the school which the name says.
+_NEAR: Final = 2
+_MOST_PROPOSALS: Final = 3
+#: What a proposal is worth that a UAI alone speaks for.
+_UNRANKED: Final = 0.5
+_FAVOURABLE: Final = frozenset({Word.CONFIRMS, Word.SILENT})
+
+
+class Settled(NamedTuple):
+    """A row's answer, and what the rule about whole lists needs of it."""
+
+    answer: Recognised
+    #: The row's own UAI is a school's.
+    checked: bool = False
+    #: The row's name confirms the school.
+    named: bool = False
+
+
+def plainly(row: Named, code: Code, school: Known) -> Settled | None:
+    """Return the answer for a row of one valid UAI whose name and place say nothing against the school.
+
+    None where the name has to be looked up.
+    """
+    asked = asked_of(row)
+    name, place = by_name(asked, school), by_place(asked, school)
+    if name in _FAVOURABLE and place in _FAVOURABLE and Word.CONFIRMS in (name, place):
+        return _accepted(code, school, name, place)
+    if name is Word.SILENT and place is Word.SILENT and not row.name:
+        return _accepted(code, school, name, place)
+    return None
+
+
+def settle(row: Named, code: Code, lookup: Lookup) -> Settled:
+    """Return what a row means. Its look-up was made."""
+    found = lookup.found(row.key)
+    if len(code.valid) > 1:
+        return _of_several(code, found, lookup)
+    if code.valid:
+        return _of_one(code, found, lookup)
+    if code.text:
+        return _of_damaged(code, found, lookup)
+    if found.meant is not None:
+        return Settled(_by_name(found.meant))
+    if not row.name.strip():
+        return Settled(_doubt("uai_missing", found))
+    return Settled(_doubt("several_schools" if found.likeliest else "no_match", found))
+
+
+def _of_one(code: Code, found: Found, lookup: Lookup) -> Settled:
+    """Weigh the school of a valid UAI against what the row says beside it."""
+    school = lookup.school(code.valid[0])
+    if school is None:
+        return Settled(_doubt("unknown_school", found))
+    name, place = by_name(found.asked, school), by_place(found.asked, school)
+    if _says_another(name, place, school, found, lookup):
+        return Settled(_doubt("other_school", found, second=(school,)), checked=True)
+    return _accepted(code, school, name, place)
+
+
+def _accepted(code: Code, school: Known, name: Word, place: Word) -> Settled:
+    confidence = {Word.CONFIRMS: 0.98, Word.SILENT: 0.92, Word.DENIES: 0.8, Word.DIFFERS: 0.75}[name]
+    confidence -= {Word.CONFIRMS: 0.0, Word.SILENT: 0.02, Word.DENIES: 0.15, Word.DIFFERS: 0.1}[place]
+    if code.repaired:
+        confidence -= 0.02
+    answer = Recognised(school.uai, How.REPAIRED if code.repaired else How.UAI, round(confidence, 3), (), "")
+    return Settled(answer, checked=True, named=name is Word.CONFIRMS)
+
+
+def _says_another(name: Word, place: Word, school: Known, found: Found, lookup: Lookup) -> bool:
+    """Whether name and place speak of another school than the one of the UAI."""
+    if name is Word.CONFIRMS and place in (Word.CONFIRMS, Word.SILENT):
+        return False
+    if place is Word.DENIES and (name is not Word.CONFIRMS or lookup.far(found.asked, school)):
+        return True
+    meant = found.meant.school if found.meant is not None else None
+    if meant is not None:
+        return meant is not school and not (meant.closed and not school.closed)
+    if place is Word.SILENT and name is Word.DIFFERS:
+        # No place speaks for the UAI, and the name is that of several other schools.
+        return any(each.sure and each.exact for each in found.likeliest)
+    return False
+
+
+def _of_several(code: Code, found: Found, lookup: Lookup) -> Settled:
+    """Two UAI in one cell: the one that is a school's, where the other is not."""
+    schools = [school for each in code.valid if (school := lookup.school(each)) is not None]
+    living = [school for school in schools if not school.closed]
+    if len(living) == 1 and _favourable(found, living[0]):
+        return Settled(Recognised(living[0].uai, How.REPAIRED, 0.9, (), ""))
+    return Settled(_doubt("uai_twice", found, first=schools))
+
+
+def _of_damaged(code: Code, found: Found, lookup: Lookup) -> Settled:
+    """A UAI that is none: the one school that a slip explains and that the row's name or place confirms."""
+    near = [school for each in sorted(code.near) if (school := lookup.school(each)) is not None]
+    confirmed = [school for school in near if _favourable(found, school) and _confirmed(found, school)]
+    meant = found.meant.school if found.meant is not None else None
+    if meant in confirmed:
+        confirmed = [school for school in confirmed if school is meant]
+    # A name that is silent leaves the place to speak, which a neighbour shares: then no other may be explained.
+    plain = len(confirmed) == 1 and (len(near) == 1 or by_name(found.asked, confirmed[0]) is Word.CONFIRMS)
+    if plain and meant in (None, confirmed[0]):
+        return Settled(Recognised(confirmed[0].uai, How.REPAIRED, 0.9, (), ""))
+    if found.meant is not None and slips(code.text, found.meant.school.uai) <= _NEAR:
+        return Settled(_by_name(found.meant))
+    return Settled(_doubt("repair_unsure" if near else "uai_invalid", found, first=confirmed, last=near))
+
+
+def _favourable(found: Found, school: Known) -> bool:
+    return {by_name(found.asked, school), by_place(found.asked, school)} <= _FAVOURABLE
+
+
+def _confirmed(found: Found, school: Known) -> bool:
+    return Word.CONFIRMS in (by_name(found.asked, school), by_place(found.asked, school))
+
+
+def settle_whole_list(
+    rows: Sequence[Named], settled: Mapping[int, Settled], glances: Mapping[str, Glance]
+) -> dict[int, Recognised]:
+    """Return the answers by the rows' keys, none by its UAI alone where the list's column was sorted alone."""
+    checked = sum(each.checked for each in settled.values())
+    others = sum(each.answer.doubt == "other_school" for each in settled.values())
+    sorted_alone = others >= _FEWEST and others >= _SHARE * checked
+    answers: dict[int, Recognised] = {}
+    for row in rows:
+        answer, was_checked, named = settled[row.key]
+        if sorted_alone and was_checked and answer.uai and not named:
+            proposal = Proposal(answer.uai, glances[answer.uai].label, answer.confidence)
+            answer = Recognised("", None, 0.0, (proposal,), "not_confirmed")
+        answers[row.key] = answer
+    return answers
+
+
+def _by_name(meant: Ranked) -> Recognised:
+    return Recognised(meant.school.uai, How.NAME, round(meant.score, 3), (), "")
+
+
+def _doubt(
+    doubt: str, found: Found, *, first: Iterable[Known] = (), second: Iterable[Known] = (), last: Iterable[Known] = ()
+) -> Recognised:
+    """Return a doubt with its proposals: `first`, the likeliest of the look-up with `second` after its best, `last`."""
+    scores = {each.school.uai: each.score for each in found.likeliest}
+    ranked = [each.school for each in found.likeliest]
+    ordered = {school.uai: school for school in (*first, *ranked[:1], *second, *ranked[1:], *last)}
+    proposals = tuple(
+        Proposal(school.uai, school.label, round(scores.get(school.uai, _UNRANKED), 3))
+        for school in list(ordered.values())[:_MOST_PROPOSALS]
+    )
+    return Recognised("", None, 0.0, proposals, doubt)

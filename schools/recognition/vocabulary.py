@@ -1,0 +1,149 @@
+"""The words of schools' names that say what a school is rather than whom it is named for, as people abbreviate them.
+
+Data only, in the form of `schools.folding.fold`: « É.É.PU. » is looked up as `eepu`, « clg » as `clg`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# What a school teaches, as bits that may be joined: a primary school has both of the first two.
+NURSERY: Final = 1
+ELEMENTARY: Final = 2
+COLLEGE: Final = 4
+LYCEE: Final = 8
+PRIMARY: Final = NURSERY | ELEMENTARY
+SECONDARY: Final = COLLEGE | LYCEE
+
+#: Words that say the level outright.
+LEVELS: Final = {
+    **dict.fromkeys(("maternelle", "maternelles", "maternel", "matern", "mater", "mat"), NURSERY),
+    **dict.fromkeys(("elementaire", "elementaires", "element", "elem", "ele", "elt"), ELEMENTARY),
+    **dict.fromkeys(("primaire", "primaires", "prim"), PRIMARY),
+    **dict.fromkeys(("college", "colleges", "clg", "colg", "coll"), COLLEGE),
+    **dict.fromkeys(("lycee", "lycees", "lyc", "lgt", "legt", "lpo", "legta", "legtpa", "lpa", "lep"), LYCEE),
+    # « École secondaire privée », « école 2d degré général privée ».
+    **dict.fromkeys(("secondaire", "2d", "2nd"), SECONDARY),
+}
+#: The same, where they begin a name: « col. Jean Moulin », but « rue du Col »; « EP Jules Ferry ».
+LEVELS_AT_FIRST: Final = {
+    **dict.fromkeys(("em", "ema"), NURSERY),
+    **dict.fromkeys(("ee", "eea", "eel"), ELEMENTARY),
+    **dict.fromkeys(("ep", "epa", "epe"), PRIMARY),
+    **dict.fromkeys(("col", "ces", "ceg", "cg"), COLLEGE),
+    **dict.fromkeys(("lp", "lg", "lt", "lppr", "lgtpr", "lpopr"), LYCEE),
+}
+_LETTERS_OF_SECTORS = {"pu": "public", "pub": "public", "publ": "public", "pr": "private", "priv": "private"}
+#: Acronyms that say the level and the sector: EEPU, EPPR, and EPU, which says no level.
+LEVELS_AND_SECTORS: Final = {
+    letters + ending: (level, sector)
+    for letters, level in (LEVELS_AT_FIRST | {"e": 0, "clg": COLLEGE, "lgt": LYCEE, "lpo": LYCEE}).items()
+    for ending, sector in _LETTERS_OF_SECTORS.items()
+}
+
+#: A school of the first degree, the level not said.
+SCHOOL: Final = frozenset({"ecole", "ecoles", "ec", "ecl"})
+#: Several words that are one.
+PHRASES: Final = {
+    ("groupe", "scolaire"): "ecole",
+    ("grpe", "scolaire"): "ecole",
+    ("gpe", "scolaire"): "ecole",
+    ("gs",): "ecole",
+    ("notre", "dame"): "notredame",
+    ("n", "dame"): "notredame",
+    ("n", "d"): "notredame",
+    ("nd",): "notredame",
+    ("j", "d", "arc"): "jeanne d arc",
+    ("st", "ex"): "saint exupery",
+    ("saint", "ex"): "saint exupery",
+    ("r", "p", "i"): "rpi",
+    ("s", "e", "g", "p", "a"): "segpa",
+    ("section", "d", "enseignement", "general", "et", "professionnel", "adapte"): "segpa",
+    ("section", "enseignt", "gen", "et", "prof", "adapte"): "segpa",
+    ("section", "enseignt", "professionnel"): "sep",
+    ("section", "d", "enseignement", "professionnel"): "sep",
+    ("s", "e", "p"): "sep",
+}
+
+SECTORS: Final = {
+    **dict.fromkeys(("public", "publique", "publiques", "publics", "publ", "pub", "pu"), "public"),
+    **dict.fromkeys(("prive", "privee", "privees", "prives", "priv", "catholique", "catho"), "private"),
+}
+
+#: Establishments beside schools, which bear a school's name: « SEGPA du collège Jean Moulin ».
+BESIDE: Final = frozenset(
+    """
+    segpa sep cfa ufa cfppa cmpp camsp ime imp impro itep iem ies mecs sessad ssad seesad uem ulis greta erea
+    annexe antenne circonscription inspection section organisme hopital hospitalier medico penitentiaire arret cio
+    mfr rectorat dsden cned ueros ditep apprentissage apprentis
+    """.split()  # noqa: SIM905 - a list of forty quoted words is read by nobody
+)
+#: What a lycée teaches, where two of one name stand side by side.
+TRACKS: Final = {
+    **dict.fromkeys(("professionnel", "professionnelle", "profes", "pro", "prof", "lp", "lep", "lppr"), "p"),
+    **dict.fromkeys(("general", "generale", "gen", "lg"), "g"),
+    **dict.fromkeys(("technologique", "technol", "techno", "technique", "lt"), "t"),
+    **dict.fromkeys(("agricole", "agric", "lpa"), "a"),
+    **dict.fromkeys(("lgt", "legt", "lgtpr"), "gt"),
+    **dict.fromkeys(("legta", "legtpa"), "gta"),
+    **dict.fromkeys(("polyvalent", "lpo", "lpopr"), "gtp"),
+}
+#: After « école », these say that it is one of the second degree.
+OF_SECOND_DEGREE: Final = frozenset({"technique", "technologique", "technol", "agricole", "prof", "professionnelle"})
+
+#: Words that are recognised through a slip, and how many of their letters may slip.
+MISSPELT: Final = {
+    "maternelle": 2, "elementaire": 2, "primaire": 2, "college": 1, "publique": 2, "privee": 1, "secondaire": 2,
+    "professionnel": 2, "technologique": 2, "polyvalent": 2, "general": 1, "technique": 1,
+}  # fmt: skip
+#: Likewise, where they begin a name.
+MISSPELT_AT_FIRST: Final = {"ecole": 1, "lycee": 1}
+
+#: Abbreviations, written out.
+WRITTEN_OUT: Final = {
+    "st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes",
+    "gal": "general", "gral": "general", "gen": "general", "mal": "marechal", "mar": "marechal",
+    "dr": "docteur", "doct": "docteur", "pdt": "president", "pres": "president", "prdt": "president",
+    "cdt": "commandant", "cel": "colonel", "cne": "capitaine", "cap": "capitaine", "lt": "lieutenant",
+    "mgr": "monseigneur", "prof": "professeur", "pr": "professeur", "fr": "frere",
+    "ctre": "centre", "ctr": "centre", "cent": "centre", "fg": "faubourg", "fbg": "faubourg", "chat": "chateau",
+    "chap": "chapelle", "pte": "porte", "bd": "boulevard", "av": "avenue", "inst": "institution", "vx": "vieux",
+}  # fmt: skip
+
+#: Words between the words.
+EMPTY: Final = frozenset(
+    """
+    de du des d la le les l et a au aux en un une y sur sous chez degre second secondaire 2d 2nd 1er premier
+    enseignement general technologique techno technique polyvalent polyvalente ensemble cite scolaire scolaires
+    etablissement etab ets etabl mixte hors contrat municipale municipal
+    """.split()  # noqa: SIM905
+)
+#: Words that tell little: a name may have them in one list and not in the other.
+FAINT: Final = frozenset(
+    """
+    saint sainte docteur marechal president commandant colonel capitaine professeur abbe monseigneur lieutenant
+    centre bourg village quartier groupe communale commune intercommunale intercommunal application rpi rpid
+    regroupement pedagogique institution institut cours ville mairie nouveau nouvelle site pole educatif
+    """.split()  # noqa: SIM905
+)
+HOLY: Final = frozenset({"saint", "sainte"})
+#: First names that lists leave out: « Jaurès » for « Jean Jaurès ».
+FIRST_NAMES: Final = frozenset(
+    """
+    abel achille adrien aime albert alexandre alfred alice aline alphonse ambroise anatole andre anne antoine
+    antonin ariane aristide arthur auguste benjamin bernard berthe blaise boris camille cecile cesar charles
+    christian claude clement daniel danielle david denis denise dora edgar edmond edouard elie elisabeth elsa
+    emile ernest etienne eugene eugenie evariste felix ferdinand fernand florence francis francois francoise
+    frederic gabriel gaston genevieve george georges gerard germaine gilbert guillaume gustave guy hector helene
+    henri henry hubert irene isaac jacqueline jacques jean jeanne joachim joseph josephine jules julien katia
+    lazare leo leon leonard leonie lionel louis louise luc lucie lucien lucienne madeleine marc marcel marcelle
+    marguerite maria marie marthe martin mathilde maurice max maxime michel nelson nicolas olympe pablo paul paule
+    pauline philippe pierre rachel raoul raymond rene robert roger roland romain rosa samuel sarah sebastien
+    simone sophie suzanne theodore theophile therese thomas victor vincent voltairine yves yvonne
+    """.split()  # noqa: SIM905
+)
+
+#: Words that are spelt as they should be, however near they come to another: « primaires », « général ».
+SPELT: Final = frozenset(
+    {*LEVELS, *SCHOOL, *SECTORS, *BESIDE, *TRACKS, *EMPTY, *FAINT, *WRITTEN_OUT, *WRITTEN_OUT.values()}
+)
