@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from schools import uai
+from schools.recognition.answers import How
 
 # « à créer », « ? », « néant », « n.c. » : no code was meant.
 _LIKE_A_CODE = re.compile(r"[0-9]{3}")
@@ -23,6 +24,11 @@ class Code(NamedTuple):
     near: frozenset[str]
     #: The cell in capitals, without spaces; empty where no code was meant.
     text: str
+
+    @property
+    def how(self) -> How:
+        """How a school is recognised by it."""
+        return How.REPAIRED if self.repaired else How.UAI
 
     @property
     def one(self) -> str:

@@ -49,7 +49,9 @@ def plainly(row: Named, code: Code, school: Known) -> Settled | None:
     if name in _FAVOURABLE and place in _FAVOURABLE and Word.CONFIRMS in (name, place):
         return _accepted(code, school, name, place)
     if name is Word.SILENT and place is Word.SILENT and not row.name:
-        return _accepted(code, school, name, place)
+        # Nothing is said but the UAI, whose letter proves it.
+        answer = Recognised(school.uai, code.how, 0.9 if code.repaired else 1.0, (), "")
+        return Settled(answer, checked=True)
     return None
 
 
@@ -65,7 +67,7 @@ def settle(row: Named, code: Code, lookup: Lookup) -> Settled:
     if found.meant is not None:
         return Settled(_by_name(found.meant))
     if not row.name.strip():
-        return Settled(_doubt("uai_missing", found))
+        return Settled(_doubt("uai_invalid" if row.uai.strip() else "uai_missing", found))
     return Settled(_doubt("several_schools" if found.likeliest else "no_match", found))
 
 
@@ -85,7 +87,7 @@ def _accepted(code: Code, school: Known, name: Word, place: Word) -> Settled:
     confidence -= {Word.CONFIRMS: 0.0, Word.SILENT: 0.02, Word.DENIES: 0.15, Word.DIFFERS: 0.1}[place]
     if code.repaired:
         confidence -= 0.02
-    answer = Recognised(school.uai, How.REPAIRED if code.repaired else How.UAI, round(confidence, 3), (), "")
+    answer = Recognised(school.uai, code.how, round(confidence, 3), (), "")
     return Settled(answer, checked=True, named=name is Word.CONFIRMS)
 
 

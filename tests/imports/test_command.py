@@ -44,7 +44,7 @@ def test_it_reads_and_says_everything_and_gives_nothing(run, pool):
     assert said["verdicts"] == {"new": 2, "changed": 0, "unchanged": 0, "conflict": 0, "error": 1, "ignored": 1}
     assert said["resolved"] == [
         {"sheet": "", "row": 2, "uai": one.uai, "how": "uai", "confidence": 1.0, "quantity": 3},
-        {"sheet": "", "row": 3, "uai": two.uai, "how": "repaired", "confidence": 1.0, "quantity": 2},
+        {"sheet": "", "row": 3, "uai": two.uai, "how": "repaired", "confidence": 0.9, "quantity": 2},
     ]
     assert [(problem["row"], problem["code"]) for problem in said["problems"]] == [
         (3, "repaired"), (4, "uai_invalid"), (5, "ignored"),
