@@ -43,3 +43,15 @@ class TooMuch(Refused):
     """The ticked rows ask for more than the lot has."""
 
     code = "too_much"
+
+
+class NothingArrived(Refused):
+    """No school that the import waits for is in the directory, or another member was faster."""
+
+    code = "nothing_arrived"
+
+
+class LotEnded(Refused):
+    """The lot gives nothing any more: another one is to be chosen."""
+
+    code = "lot_ended"

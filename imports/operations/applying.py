@@ -13,6 +13,7 @@ from imports.enums import ImportState, Purpose, Settlement, Verdict
 from imports.exceptions import NothingToApply, Outdated, RowsInError, TooMuch, WrongMoment
 from imports.models import Import, ImportRow
 from imports.operations.amending import check_again
+from imports.operations.awaited import keep_aside
 from imports.operations.locking import APPLY_TASK, locked, queue
 from imports.verdicts import judge
 from licensing.pools.models import Allocation, Pool
@@ -99,6 +100,7 @@ def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watc
         table.outcome, summary = _give(table, rows, by=by, at=at, watch=watch)
     table.state, table.applied_at = ImportState.APPLIED, at
     table.save(update_fields=["state", "applied_at", "outcome"])
+    keep_aside(table)
     audit.record(
         action="import.applied",
         by=by,
