@@ -2,9 +2,10 @@
 
 Positions are those that a spreadsheet shows, columns counted from 0: (row from 1, column from 0), everywhere here.
 
-A formula whose result is not in the file (openpyxl writes such, and so do many exports) reads as an empty cell. To tell
-it from one that is empty, ask `(row, column) in sheet.uncomputed`; ask `sheet.uncomputed` first where there are many
-rows, since nearly every file has none. « Cette case contient une formule que le fichier n'a pas calculée. »
+Two kinds of cells read as empty and are not. A formula whose result is not in the file (openpyxl writes such, and so do
+many exports): `(row, column) in sheet.uncomputed`. An error (#N/A, #DIV/0!…): `(row, column) in sheet.errors`. Where
+there are many rows, ask first whether the set holds anything at all; in nearly every file it does not. A row that holds
+nothing else is blank, with no cells or empty ones, and still a row of the sheet.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 #: A cell as its format holds it: text, number, date, truth value; "" where it is empty.
 Cell = Any
 Row = list[Cell]
+#: Cells, each by its row (from 1) and column (from 0).
+type Places = frozenset[tuple[int, int]]
 
 
 class Area(NamedTuple):
@@ -28,6 +31,14 @@ class Area(NamedTuple):
     right: int
 
 
+class Seen(NamedTuple):
+    """What was seen of a sheet while it was checked; `merged` is None where its reader tells it."""
+
+    merged: list[Area] | None = None
+    uncomputed: Places = frozenset()
+    errors: Places = frozenset()
+
+
 class Sheet(Protocol):
     """One sheet. Its first row is row 1, blank rows above the table included; its first column is column 0."""
 
@@ -37,7 +48,9 @@ class Sheet(Protocol):
     #: In the order of the file; empty where there are none, and where the format has none.
     merged: list[Area]
     #: Formulas whose result is not in the file.
-    uncomputed: frozenset[tuple[int, int]]
+    uncomputed: Places
+    #: Cells that hold an error.
+    errors: Places
 
     def rows(self) -> Iterator[Row]:
         """Go through all rows from row 1, whether blank or not; may be called again."""

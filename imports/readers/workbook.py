@@ -1,4 +1,7 @@
-"""Workbooks of Excel and of what writes like it, read by python-calamine once the archive is known to be harmless."""
+"""Workbooks, read by python-calamine once it is known that they are harmless.
+
+What it is given is never the file itself: always what was checked, put together anew.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import python_calamine
 
-from imports.readers import archive, limits
-from imports.readers.refusals import Unreadable
-from imports.readers.sheets import Area
+from imports.readers import archive, biff, limits, ods, ole, strangers, xlsx
+from imports.readers.refusals import Unreadable, damaged, empty, too_many_cells
+from imports.readers.sheets import Area, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from imports.readers.sheets import Row, Sheet
 
@@ -20,82 +23,83 @@ if TYPE_CHECKING:
 class CalamineSheet:
     """A sheet that calamine holds; Python's objects are made row by row."""
 
-    uncomputed: frozenset[tuple[int, int]] = frozenset()
-
-    def __init__(self, sheet: Any, *, hidden: bool) -> None:
+    def __init__(self, sheet: Any, *, hidden: bool, seen: Seen) -> None:
         self.name: str = sheet.name
         self.hidden = hidden
-        self.merged = [
-            Area(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []
-        ]
+        self.uncomputed, self.errors = seen.uncomputed, seen.errors
+        self.merged: list[Area] = (
+            [Area(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
+            if seen.merged is None
+            else seen.merged
+        )
         self._sheet = sheet
         self._margin = sheet.start[1] if sheet.start else 0
-        # To the last row that holds something, blank rows above the table included.
-        self.height: int = sheet.end[0] + 1 if sheet.end else 0
+        self._filled: int = sheet.end[0] + 1 if sheet.end else 0
+        # To the last row that holds something, be it a formula; blank rows above the table included.
+        self.height: int = max(self._filled, max((row for row, _ in seen.uncomputed), default=0))
 
     def rows(self) -> Iterator[Row]:
         """Go through all rows; the blank columns left of the table are there too, as blank cells."""
-        if not self.height:
-            return
         margin: Row = [""] * self._margin
-        for row in self._sheet.iter_rows():
+        for row in self._sheet.iter_rows() if self._filled else ():
             yield [*margin, *row] if margin else row
+        for _ in range(self._filled, self.height):
+            yield []
 
 
-class ExcelWorkbook:
-    """An opened .xlsx or .xlsm."""
+class CalamineWorkbook:
+    """An opened workbook, whatever its format."""
 
-    kind = "xlsx"
-    remarks: list[str] = []
-
-    def __init__(self, content: bytes) -> None:
-        members = archive.directory(content)
-        if not any(member.filename == "xl/workbook.xml" for member in members):
-            raise _other_archive([member.filename for member in members])
-        archive.verify(content, members)
-        self.sheets: list[Sheet] = _read(content)
+    def __init__(self, kind: str, content: bytes, seen: Callable[[int, str], Seen | None]) -> None:
+        """Read all worksheets. `seen`: what was seen of the sheet of this place and name, None where it is no table."""
+        self.kind = kind
+        self.remarks: list[str] = []
+        self.sheets: list[Sheet] = _guarded(lambda: _read(content, seen))
         if not any(sheet.height for sheet in self.sheets):
-            raise Unreadable("empty", "Ce classeur ne contient aucune ligne.")
+            raise empty()
 
 
-def _read(content: bytes) -> list[Sheet]:
-    try:
-        workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        names = {
-            sheet.name: sheet.visible != python_calamine.SheetVisibleEnum.Visible
-            for sheet in workbook.sheets_metadata
-            if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
-        }
-        sheets: list[Sheet] = [
-            CalamineSheet(workbook.get_sheet_by_name(name), hidden=hidden)
-            for name, hidden in list(names.items())[: limits.MAX_SHEETS]
-        ]
-    except BaseException as error:
-        # The library's panics on malformed files are no `Exception`: nothing but them and its errors ends here.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise archive.DAMAGED from error
-        raise
-    if len(names) > limits.MAX_SHEETS:
-        raise Unreadable(
-            "too_many_sheets",
-            f"Ce classeur a {len(names)} feuilles ; {limits.MAX_SHEETS} au plus sont lues. Gardez celle qui porte "
-            "la liste des écoles.",
-        )
+def open_archive(content: bytes) -> CalamineWorkbook:
+    """Open an .xlsx, .xlsm or .ods. Raises `Unreadable` for these and every other archive."""
+    members = {member.filename.lower(): member for member in archive.directory(content)}
+    if xlsx.WORKBOOK in members:
+        checked, by_name = xlsx.verified(content, members)
+        return CalamineWorkbook("xlsx", checked, lambda _, name: by_name.get(name))
+    if ods.CONTENT in members and ods.is_spreadsheet(content, members):
+        checked, seen = ods.verified(content, members)
+        return CalamineWorkbook("ods", checked, lambda at, _: seen[at] if at < len(seen) else Seen([]))
+    raise strangers.other_archive(set(members))
+
+
+def open_ole(content: bytes) -> CalamineWorkbook:
+    """Open an .xls. Raises `Unreadable` for these and every other file in such a container."""
+    stream, seen = biff.thin(ole.workbook_stream(content))
+    return CalamineWorkbook("xls", ole.container_of(stream), lambda at, _: seen[at] if at < len(seen) else Seen([]))
+
+
+def _read(content: bytes, seen: Callable[[int, str], Seen | None]) -> list[Sheet]:
+    workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    sheets: list[Sheet] = []
+    cells = 0
+    for at, about in enumerate(workbook.sheets_metadata):
+        found = seen(at, about.name)
+        if found is not None:
+            sheet = workbook.get_sheet_by_name(about.name)
+            cells += sheet.height * sheet.width
+            if cells > limits.MAX_CELLS:
+                raise too_many_cells()
+            hidden = about.visible != python_calamine.SheetVisibleEnum.Visible
+            sheets.append(CalamineSheet(sheet, hidden=hidden, seen=found))
     return sheets
 
 
-def _other_archive(names: list[str]) -> Unreadable:
-    if "content.xml" in names:
-        return Unreadable(
-            "not_supported",
-            "Les classeurs .ods ne sont pas lus. Dans LibreOffice, choisissez « Enregistrer sous » puis « Classeur "
-            "Excel 2007-365 (.xlsx) », et déposez ce fichier.",
-        )
-    if "xl/workbook.bin" in names:
-        return Unreadable(
-            "not_supported", "Les classeurs .xlsb ne sont pas lus. Enregistrez-le en .xlsx, puis déposez-le."
-        )
-    return Unreadable(
-        "not_a_spreadsheet",
-        "Ce fichier n'est pas un tableau. Déposez un classeur .xlsx ou un fichier .csv.",
-    )
+def _guarded[T](run: Callable[[], T]) -> T:
+    try:
+        return run()
+    except Unreadable:
+        raise
+    except BaseException as error:
+        # The library's panics on malformed files are no `Exception`: nothing but them and its errors ends here.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise damaged() from error
+        raise

@@ -44,7 +44,7 @@ def xls(rows, *, sheet="Feuil1", more=None, merged=(), hidden=()):
     book = xlwt.Workbook(encoding="utf-8")
     date = xlwt.easyxf(num_format_str="DD/MM/YYYY")
     for name, cells in {sheet: rows, **(more or {})}.items():
-        page = book.add_sheet(name)
+        page = book.add_sheet(name, cell_overwrite_ok=True)
         for top, row in enumerate(cells):
             for left, cell in enumerate(row):
                 if cell is None:

@@ -1,25 +1,27 @@
-"""Files as they come: every encoding and separator that is read, and every file that is refused."""
+"""Files as they come: every format, encoding and separator that is read, and how its rows and cells are numbered."""
 
 from __future__ import annotations
 
+import datetime
+import io
 import struct
-import time
-import tracemalloc
+import zipfile
 
 import openpyxl
 import pytest
+import xlwt
 
-from imports.readers import archive, limits
+from imports.readers.encodings import MENDED
 from imports.readers.opening import open_workbook
-from imports.readers.refusals import Unreadable
+from imports.readers.sheets import Area
 from imports.readers.text import find_separator
-from tests.imports.files import UAI, csv, saved, with_sheet_xml, xlsx, zipped
+from tests.imports.files import UAI, csv, ods, saved, with_sheet_xml, xls, xlsx, zipped
 
 ROWS = [["UAI", "École", "Licences"], [UAI[0], "Élémentaire Jean Jaurès", "3"], [UAI[1], "Zola œuvre", "2"]]
 
 
 @pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_text_is_read_whatever_its_encoding_and_separator(separator, encoding):
     book = open_workbook(csv(ROWS, separator=separator, encoding=encoding))
     assert list(book.sheets[0].rows()) == ROWS
@@ -37,8 +39,59 @@ def test_excels_hint_names_the_separator_and_keeps_the_numbering():
     assert rows[1] == ["UAI", "a;b;c"]
 
 
-def test_decimal_commas_are_no_separator():
-    assert find_separator("UAI;poids;n\n0301234D;1,5;2\n0301235E;2,25;3\n") == ";"
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("UAI;poids;n\n0301234D;1,5;2\n0301235E;2,25;3\n", ";"),
+        ("UAI;x;y;n\n0301234D;43,83;4,36;2,0\n0301235E;43,9;4,1;3,0\n", ";"),
+        ("x;y\n1,5;2,5,5\n1,25;3,5,5\n", ";"),
+        ("UAI\tx\n0301234D\t1,2,3\n", "\t"),
+        ("n,x\n1,2\n3,4\n", ","),
+        ("a;b\n1,5;2\n", ";"),
+    ],
+)
+def test_decimal_commas_are_no_separator(text, separator):
+    assert find_separator(text) == separator
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850"])
+def test_the_macintosh_and_dos_are_told_by_the_letters_within_words(encoding):
+    text = "UAI;École;Téléphone\r0301234D;Collège de la Forêt;Nîmes\r"
+    assert list(open_workbook(text.encode(encoding)).sheets[0].rows()) == [
+        ["UAI", "École", "Téléphone"], ["0301234D", "Collège de la Forêt", "Nîmes"],
+    ]  # fmt: skip
+
+
+def test_what_a_french_windows_writes_between_letters_is_its_own():
+    text = "UAI;Nom\r\n0301234D;L’école “Zola” – annexe…\r\n"
+    assert list(open_workbook(text.encode("cp1252")).sheets[0].rows())[1][1] == "L’école “Zola” – annexe…"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_accents_that_were_read_wrongly_and_saved_are_put_right_and_said(times):
+    text = right = "UAI;École\n0301234D;Collège « à l’Œuvre » n° 3, Nîmes – 10 €\n"
+    for _ in range(times):
+        text = "".join(bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in text.encode())
+    assert "Ã" in text
+    for encoding in ("utf-8", "utf-16"):
+        book = open_workbook(text.encode(encoding))
+        assert book.remarks == [MENDED]
+        assert "\n".join(";".join(row) for row in book.sheets[0].rows()) + "\n" == right
+
+
+def test_a_file_of_two_encodings_is_read_in_both():
+    content = "UAI;École\n".encode() + "0301234D;Nîmes\n".encode("cp1252")
+    assert list(open_workbook(content).sheets[0].rows()) == [["UAI", "École"], ["0301234D", "Nîmes"]]
+
+
+def test_a_text_that_was_cut_off_within_a_letter_is_read_to_there():
+    assert list(open_workbook("UAI;École\n0301234D;Nîmé".encode()[:-1]).sheets[0].rows())[1] == ["0301234D", "Nîm"]
+
+
+def test_right_text_is_left_alone():
+    text = "UAI;École\n0301234D;Âge, Ångström, naïve, Ã\n"
+    book = open_workbook(text.encode())
+    assert (list(book.sheets[0].rows())[1][1], book.remarks) == ("Âge, Ångström, naïve, Ã", [])
 
 
 def test_one_column_needs_no_separator():
@@ -56,112 +109,173 @@ def test_a_workbook_keeps_its_row_numbers_and_its_left_margin():
     assert list(sheet.rows()) == rows  # it can be gone through again
 
 
-REFUSED = {
-    "empty": b"  \r\n",
-    "too_big": b"a" * (limits.MAX_BYTES + 1),
-    "html": b"\xef\xbb\xbf<html><table><tr><td>UAI</td></tr></table></html>",
-    "not_text": b"UAI;n\n0301234D;\x001\n",
-    "not_supported": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
-    "encrypted": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le") + b"\0" * 600,
-    "not_a_spreadsheet": b"%PDF-1.7\n...",
-    "encoding": b"UAI;n\x81\n\xff\xfe\x90;1\n",
-    "damaged": xlsx(ROWS)[:-700],
-}
+MADE = {"xlsx": xlsx, "xls": xls, "ods": ods}
 
 
-@pytest.mark.parametrize("code", REFUSED)
-def test_what_cannot_be_read_is_refused_with_a_sentence(code):
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(REFUSED[code])
-    assert refusal.value.code == code
-    assert refusal.value.sentence.endswith(".")
+@pytest.mark.parametrize("kind", MADE)
+def test_workbooks_give_their_cells_in_the_places_where_a_spreadsheet_shows_them(kind):
+    rows = [[], [None, "UAI", "École", "Licences", "Date", "Vrai"], [],
+            [None, UAI[0], "Élémentaire œuvre\nannexe", 3, datetime.date(2026, 9, 1), True, 1.5]]  # fmt: skip
+    book = open_workbook(MADE[kind](rows, more={"Notes": [["Lisez-moi"]], "Vide": []}))
+    assert (book.kind, book.remarks) == (kind, [])
+    assert [sheet.name for sheet in book.sheets][1:] == ["Notes", "Vide"]
+    sheet = book.sheets[0]
+    assert (sheet.height, sheet.uncomputed, sheet.hidden) == (4, frozenset(), False)
+    read = list(sheet.rows())
+    assert read == [
+        [""] * 7,
+        ["", "UAI", "École", "Licences", "Date", "Vrai", ""],
+        [""] * 7,
+        ["", UAI[0], "Élémentaire œuvre\nannexe", 3, datetime.date(2026, 9, 1), True, 1.5],
+    ]
+    assert list(sheet.rows()) == read  # it can be gone through again
+    assert list(book.sheets[2].rows()) == []
 
 
-@pytest.mark.parametrize(
-    ("members", "code"),
-    [
-        ({"content.xml": "<a/>", "mimetype": "application/vnd.oasis.opendocument.spreadsheet"}, "not_supported"),
-        ({"xl/workbook.bin": "x"}, "not_supported"),
-        ({"word/document.xml": "<a/>"}, "not_a_spreadsheet"),
-        ({"xl/workbook.xml": "<nothing"}, "damaged"),
-    ],
+def test_fourteen_sheets_of_an_old_workbook_are_read_each_with_its_rows():
+    sheets = {f"Secteur {n}": [["UAI", "Licences"], [UAI[n % 5], n]] for n in range(2, 15)}
+    book = open_workbook(xls([["UAI", "Licences"], [UAI[1], 1]], sheet="Secteur 1", more=sheets, hidden=["Secteur 7"]))
+    assert [(s.name, list(s.rows())[1][1]) for s in book.sheets] == [(f"Secteur {n}", n) for n in range(1, 15)]
+    assert [s.name for s in book.sheets if s.hidden] == ["Secteur 7"]
+
+
+def test_hidden_sheets_are_told():
+    book = openpyxl.Workbook()
+    book.active["A1"] = "UAI"
+    for name, state in (("B", "hidden"), ("C", "veryHidden")):
+        sheet = book.create_sheet(name)
+        sheet["A1"], sheet.sheet_state = "x", state
+    assert [sheet.hidden for sheet in open_workbook(saved(book)).sheets] == [False, True, True]
+    assert [s.hidden for s in open_workbook(ods([["UAI"]], more={"B": [["x"]]}, hidden=["B"])).sheets] == [False, True]
+
+
+def test_merged_cells_are_told_by_their_corners():
+    rows = [["Licences", None, None], ["a", "b", "c"], ["d", "e", "f"]]
+    area = Area(top=1, left=0, bottom=2, right=1)
+    for content in (
+        xlsx(rows, merged=["A1:B2"]), xls(rows, merged=[(0, 1, 0, 1)]), ods(rows, merged=[(0, 1, 0, 1)]),
+    ):  # fmt: skip
+        assert open_workbook(content).sheets[0].merged == [area]
+    assert open_workbook(csv(rows)).sheets[0].merged == []
+
+
+#: Attributes, formula and value of the cell C2, and whether its result is missing.
+FORMULAS = [
+    ("", "<f>A2*2</f><v></v>", True),
+    ("", "<f>A2*2</f><v/>", True),
+    ("", "<f>A2*2</f>", True),
+    ("", '<f t="shared" si="0"/>', True),
+    (' s="1" t="n"', '<f t="array" ref="C2">A2</f>\n', True),
+    ("", "<f>A2*2</f><v>6</v>", False),
+    (' t="str"', "<f>A2</f><v>x</v>", False),
+    (' t="str"', "<f>A2</f><v></v>", False),
+    (' t="e"', "<f>1/0</f><v>#DIV/0!</v>", False),
+    (' t="n"', "<v>6</v>", False),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "x:"])
+@pytest.mark.parametrize(("attributes", "inside", "missing"), FORMULAS)
+def test_a_formula_whose_result_the_file_does_not_hold_is_told(attributes, inside, missing, prefix):
+    rows = f'<row r="2"><c r="A2"><v>3</v></c><c r="C2"{attributes}>{inside}</c></row>'
+    xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+    if prefix:
+        xml = xml.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:").replace("xmlns=", "xmlns:x=")
+    sheet = open_workbook(with_sheet_xml(xlsx(ROWS), xml)).sheets[0]
+    assert sheet.uncomputed == ({(2, 2)} if missing else set())
+    assert list(sheet.rows())[1][0] == 3
+
+
+def test_errors_are_told_from_empty_cells():
+    rows = '<row r="2"><c r="A2" s="1" t="e"><v>#N/A</v></c><c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v></c></row>'
+    xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+    for written in (xml, xml.replace("<c ", "<c  ")):
+        sheet = open_workbook(with_sheet_xml(xlsx(ROWS), written)).sheets[0]
+        assert (sheet.errors, sheet.uncomputed, sheet.height) == ({(2, 0), (2, 1)}, frozenset(), 2)
+    wrong = ROW_OF_ODS.replace("<table:table-cell ", '<table:table-cell calcext:value-type="error" ', 1)
+    sheet = open_workbook(ods_xml(lambda content: content.replace("</table:table>", f"{wrong}</table:table>"))).sheets[
+        0
+    ]
+    assert sheet.errors == {(4, 0), (4, 1)}
+
+
+def test_rows_of_nothing_but_formulas_that_were_not_computed_are_there_as_blank_rows():
+    for content in (
+        xlsx([["UAI", "n"], ["=A9", "=B9"]]), xls([["UAI", "n"], [xlwt.Formula("A9"), xlwt.Formula("B9")]]),
+        ods([["UAI", "n"], [None, None]], formulas={(1, 0): "of:=[.A9]", (1, 1): "of:=[.B9]"}),
+    ):  # fmt: skip
+        sheet = open_workbook(content).sheets[0]
+        assert sheet.uncomputed == {(2, 0), (2, 1)}
+        assert sheet.height == len(list(sheet.rows())) == 2
+
+
+def test_formulas_of_an_old_workbook_are_read_by_the_values_they_had():
+    formula = xlwt.Formula("1+1")
+    content = xls([["UAI", "n"], [formula, formula], [formula, formula], [formula, formula]])
+    blank = struct.pack("<Q", 0xFFFF000000000003)
+    number, truth = struct.pack("<d", 30.0), b"\x01\0\x01\0\0\0\xff\xff"
+    error, text = b"\x02\0\x2a\0\0\0\xff\xff", b"\0\0\0\0\0\0\xff\xff"
+    for value in (number, truth, error, text):
+        assert blank in content
+        content = content.replace(blank, value, 1)
+    sheet = open_workbook(content).sheets[0]
+    # What is blank is meant to be, where other formulas of the file have their results.
+    assert list(sheet.rows()) == [["UAI", "n"], [30, True], ["", ""]]
+    assert (sheet.uncomputed, sheet.errors) == (frozenset(), {(3, 0)})
+
+
+def test_the_million_blank_rows_that_libreoffice_writes_at_the_end_are_none():
+    filler = (
+        '<table:table-row table:number-rows-repeated="1048573"><table:table-cell table:style-name="ce1" '
+        'table:number-columns-repeated="16384"/></table:table-row>'
+    )
+    gap = '<table:table-row table:number-rows-repeated="2"><table:table-cell/></table:table-row>'
+    content = ods_xml(lambda xml: xml.replace("</table:table>", f"{gap}{ROW_OF_ODS}{filler}</table:table>"))
+    rows = list(open_workbook(content).sheets[0].rows())
+    assert len(rows) == 6
+    assert rows[3:] == [["", "", ""], ["", "", ""], ["fin", "fin", ""]]
+
+
+ROW_OF_ODS = (
+    '<table:table-row><table:table-cell office:value-type="string" table:number-columns-repeated="2">'
+    "<text:p>fin</text:p></table:table-cell></table:table-row>"
 )
-def test_other_archives_are_refused(members, code):
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(zipped(members))
-    assert refusal.value.code == code
 
 
-def test_a_bomb_is_refused_by_what_the_directory_says(monkeypatch):
-    monkeypatch.setattr(limits, "MAX_UNPACKED", 1_000_000)
-    bomb = zipped({"xl/workbook.xml": "<a/>", "xl/worksheets/sheet1.xml": b"0" * 2_000_000})
-    assert len(bomb) < 10_000
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(bomb)
-    assert refusal.value.code == "zip_bomb"
+def ods_xml(change):
+    """Return an .ods whose content is changed."""
+    with zipfile.ZipFile(io.BytesIO(ods(ROWS))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["content.xml"] = change(members["content.xml"].decode())
+    return zipped(members)
 
 
-def test_a_bomb_whose_directory_lies_is_refused_before_it_is_unpacked():
-    bomb = bytearray(zipped({"xl/workbook.xml": "<a/>", "xl/worksheets/sheet1.xml": b"0" * 50_000_000}))
-    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
-        at = bomb.rfind(signature)
-        bomb[at + offset : at + offset + 4] = struct.pack("<I", 1_000)
-    tracemalloc.start()
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(bytes(bomb))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert refusal.value.code == "damaged"
-    assert peak < 5_000_000
+SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
-SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
+@pytest.mark.parametrize("letters", ["B", "AB", "XFD"])
+def test_cells_are_read_however_they_are_written(letters):
+    plain = f'<row r="7"><c r="{letters}7" t="inlineStr"><is><t>UAI</t></is></c></row>'
+    for rows in (
+        plain, plain.replace('"', "'"), plain.replace(" r=", "\n\tr ="), plain.replace("<c ", '<c s="0" '),
+        plain.replace(f"{letters}7", f"{letters.lower()}7"),
+    ):  # fmt: skip
+        xml = f'<worksheet xmlns="{SPREADSHEET}"><cols><col min="1"/></cols><sheetData>{rows}</sheetData></worksheet>'
+        read = list(open_workbook(with_sheet_xml(xlsx(ROWS), xml)).sheets[0].rows())
+        assert len(read) == 7
+        assert (read[6][-1], set(read[6][:-1])) == ("UAI", {""})
 
 
-FAR = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
-
-
-@pytest.mark.parametrize(
-    "rows", [FAR, FAR.replace(b'"', b"'"), FAR.replace(b" r=", b"\n\tr = "), FAR.replace(b"<c ", b'<c s="0" ')]
-)
-def test_two_cells_at_opposite_corners_are_refused_and_not_allocated(rows):
-    began = time.monotonic()
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(with_sheet_xml(xlsx(ROWS), SHEET % rows))
-    assert refusal.value.code == "too_many_cells"
-    assert time.monotonic() - began < 2
+def test_cells_that_do_not_say_where_they_are_follow_each_other():
+    rows = "<row/><row><c><v>1</v></c><c><v>2</v></c></row><row><c><v>3</v></c></row>"
+    xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+    assert list(open_workbook(with_sheet_xml(xlsx(ROWS), xml)).sheets[0].rows())[1:] == [[1, 2], [3, ""]]
 
 
 def test_rows_that_are_only_formatted_down_to_the_last_one_do_not_count():
     rows = (
-        b'<row r="1"><c r="A1" t="inlineStr"><is><t>UAI</t></is></c><c r="ZZ1" s="1"/></row>'
-        b'<row r="1048576"><c r="ZZ1048576" s="1"/></row>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>UAI</t></is></c><c r="ZZ1" s="1"/></row>'
+        '<row r="1048576"><c r="ZZ1048576" s="1"/></row>'
     )
-    sheet = open_workbook(with_sheet_xml(xlsx(ROWS), SHEET % rows)).sheets[0]
-    assert sheet.height == 1
-
-
-def test_a_cell_that_straddles_two_pieces_is_seen(monkeypatch):
-    monkeypatch.setattr(archive, "PIECE", 64)
-    rows = (
-        b'<row r="1"><c r="A1"><v>1</v></c></row>'
-        + b" " * 37
-        + b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
-    )
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(with_sheet_xml(xlsx(ROWS), SHEET % rows))
-    assert refusal.value.code == "too_many_cells"
-
-
-def test_a_text_of_too_many_rows_is_refused(monkeypatch):
-    monkeypatch.setattr(limits, "MAX_ROWS", 50)
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(b"UAI\n" * 200)
-    assert refusal.value.code == "too_many_rows"
-    assert "200 lignes" in refusal.value.sentence
-
-
-def test_an_empty_workbook_is_refused():
-    with pytest.raises(Unreadable) as refusal:
-        open_workbook(xlsx([]))
-    assert refusal.value.code == "empty"
+    xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+    assert open_workbook(with_sheet_xml(xlsx(ROWS), xml)).sheets[0].height == 1

@@ -1,0 +1,176 @@
+"""What an .ods would become, counted before anything is read from it.
+
+A cell may stand for millions (`number-columns-repeated`), and a row for a million rows; LibreOffice writes so at the
+end of nearly every sheet, where it is harmless, and a bomb writes so before the last cell that holds something. The
+file is gone through once with Expat, which keeps nothing, and what it says is added up.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from typing import TYPE_CHECKING
+
+from imports.readers import archive, limits, markup
+from imports.readers.refusals import damaged, encrypted, too_many_cells, too_many_formulas, too_many_sheets
+from imports.readers.sheets import Area, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from zipfile import ZipInfo
+
+#: Names of members in lower case, as they are looked up.
+CONTENT, MANIFEST = "content.xml", "meta-inf/manifest.xml"
+MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
+#: What LibreOffice puts a whole encrypted document into.
+WRAPPED = "encrypted-package"
+_BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+_ENCRYPTED = re.compile(rb"[:<]encryption-data[\s>/]")
+_CELLS = {"table:table-cell", "table:covered-table-cell"}
+_VALUES = ("office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value")
+#: Elements of the whole document: a real one of 300 MB has fewer.
+MOST_ELEMENTS = 20_000_000
+
+
+def is_spreadsheet(content: bytes, members: Mapping[str, ZipInfo]) -> bool:
+    """Tell a spreadsheet from a text document, a presentation or a drawing, which are made alike."""
+    if "mimetype" not in members:
+        return True
+    return next(archive.inflate(content, members["mimetype"]), b"").startswith(MIMETYPE)
+
+
+def verified(content: bytes, members: Mapping[str, ZipInfo]) -> tuple[bytes, list[Seen]]:
+    """Return an archive with the sheets alone, and what was seen of each in its order. Raises `Unreadable`."""
+    if WRAPPED in members:
+        raise encrypted()
+    if MANIFEST in members and any(map(_ENCRYPTED.search, archive.inflate(content, members[MANIFEST]))):
+        raise encrypted()
+    counted = _Count().go(archive.inflate(content, members[CONTENT]))
+    bare = {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST}
+    return archive.repacked(content, [members[CONTENT]], bare), counted
+
+
+class _Row:
+    """One row as the file writes it, which may stand for many."""
+
+    def __init__(self, repeats: int, begins: int) -> None:
+        self.repeats = repeats
+        self.begins = begins
+        #: Columns so far, and up to the last one that holds something.
+        self.columns = self.width = 0
+        self.most_repeated = 0
+        self.spaces = 0
+        #: Columns of formulas without a result, and of errors.
+        self.uncomputed: list[int] = []
+        self.errors: list[int] = []
+
+
+class _Count:
+    """Adds up the rows, columns and texts of each sheet while the document goes by."""
+
+    def __init__(self) -> None:
+        self._parser = markup.parser(self._start)
+        self._parser.EndElementHandler = self._end
+        self._sheets = self._depth = self._elements = self._cells = self._text = 0
+        self._rows = self._height = self._width = self._noted = 0
+        self._row: _Row | None = None
+        self._merged: list[list[Area]] = []
+        self._uncomputed: list[set[tuple[int, int]]] = []
+        self._errors: list[set[tuple[int, int]]] = []
+
+    def go(self, pieces: Iterable[bytes]) -> list[Seen]:
+        markup.parse(self._parser, pieces)
+        found = zip(self._merged, self._uncomputed, self._errors, strict=True)
+        return [Seen(merged, frozenset(uncomputed), frozenset(errors)) for merged, uncomputed, errors in found]
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MOST_ELEMENTS:
+            raise too_many_cells()
+        if name in _CELLS:
+            self._open(name)
+            self._cell(attributes)
+        elif name == "table:table-row":
+            self._open(name)
+            repeats = _count(attributes, "table:number-rows-repeated")
+            self._row = _Row(repeats, self._parser.CurrentByteIndex)
+        elif name == "text:s" and self._row is not None:
+            self._row.spaces += _count(attributes, "text:c")
+            if self._row.spaces > limits.MAX_TEXT:
+                raise too_many_cells()
+        elif name == "table:table":
+            self._open(name)
+            self._sheets += 1
+            if self._sheets > limits.MAX_SHEETS:
+                raise too_many_sheets(self._sheets, limits.MAX_SHEETS)
+            self._rows = self._height = self._width = 0
+            self._merged.append([])
+            self._uncomputed.append(set())
+            self._errors.append(set())
+
+    def _open(self, name: str) -> None:
+        """Enter a sheet, a row or a cell. No sheet stands within another: whoever writes so wants to be misread."""
+        inside = {"table:table": 0, "table:table-row": 1}.get(name, 2)
+        if self._depth > inside:
+            raise damaged()
+        # A row or cell outside of any sheet is nobody's.
+        self._depth += self._depth == inside
+
+    def _cell(self, attributes: dict[str, str]) -> None:
+        row = self._row
+        if row is None or not self._merged:
+            return
+        repeats = _count(attributes, "table:number-columns-repeated")
+        left = row.columns
+        row.columns += repeats
+        spanned = attributes.get("table:number-columns-spanned"), attributes.get("table:number-rows-spanned")
+        if spanned != (None, None):
+            right = left + _count(attributes, "table:number-columns-spanned") - 1
+            bottom = self._rows + _count(attributes, "table:number-rows-spanned")
+            self._merged[-1].append(Area(self._rows + 1, left, bottom, right))
+        kind = attributes.get("office:value-type")
+        formula = "table:formula" in attributes
+        if not (formula or kind == "string" or any(value in attributes for value in _VALUES)):
+            return
+        row.width = row.columns
+        row.most_repeated = max(row.most_repeated, repeats)
+        wrong = attributes.get("calcext:value-type") == "error"
+        if (formula and kind is None) or wrong:
+            self._noted += repeats * row.repeats
+            if self._noted > limits.MAX_NOTED:
+                raise too_many_formulas()
+            (row.errors if wrong else row.uncomputed).extend(range(left, left + repeats))
+
+    def _end(self, name: str) -> None:
+        row = self._row
+        if name in _CELLS:
+            self._depth -= self._depth == 3  # noqa: PLR2004 - a sheet, a row, a cell
+        elif name == "table:table":
+            self._depth = 0
+            self._cells += self._height * self._width
+            if self._cells > limits.MAX_CELLS_ODS:
+                raise too_many_cells()
+        elif name == "table:table-row" and row is not None:
+            self._depth = min(self._depth, 1)
+            self._rows += row.repeats
+            self._row = None
+            if row.width:
+                self._height, self._width = self._rows, max(self._width, row.width)
+                weight = self._parser.CurrentByteIndex - row.begins + row.spaces
+                self._text += weight * row.repeats * row.most_repeated
+                if self._text > 2 * limits.MAX_TEXT or self._height * self._width > limits.MAX_CELLS_ODS:
+                    raise too_many_cells()
+                if row.uncomputed or row.errors:
+                    lines = range(self._rows - row.repeats + 1, self._rows + 1)
+                    self._uncomputed[-1].update(product(lines, row.uncomputed))
+                    self._errors[-1].update(product(lines, row.errors))
+
+
+def _count(attributes: dict[str, str], name: str) -> int:
+    """Return how often something is repeated. Raises `Unreadable` where that is no number, or none that could be."""
+    text = attributes.get(name)
+    if text is None:
+        return 1
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):  # noqa: PLR2004 - no sheet has so many
+        raise damaged()
+    return int(text)

@@ -1,0 +1,382 @@
+"""Files that are refused: with a sentence that says what they are and what to do, in seconds, in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from imports.readers import archive, biff, limits, ole
+from imports.readers.opening import open_workbook
+from imports.readers.refusals import Unreadable
+from tests.imports.files import UAI, ods, with_sheet_xml, xls, xlsx, zipped
+
+ROWS = [["UAI", "École", "Licences"], [UAI[0], "Élémentaire Jean Jaurès", "3"], [UAI[1], "Zola œuvre", "2"]]
+SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def refusal(content):
+    with pytest.raises(Unreadable) as caught:
+        open_workbook(content)
+    sentence = caught.value.sentence
+    assert sentence.endswith(".")
+    assert sentence[0].isupper()
+    assert not re.search(r"  |\s\.(?![a-z])|\bNone\b", sentence)
+    return caught.value
+
+
+def members_of(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def changed(content, name, old, new):
+    """Return an archive in one of whose members a text is replaced."""
+    members = members_of(content)
+    assert old.encode() in members[name]
+    members[name] = members[name].replace(old.encode(), new.encode())
+    return zipped(members)
+
+
+def sheet(rows):
+    return with_sheet_xml(xlsx(ROWS), f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>')
+
+
+def container_with(name):
+    """Return a container whose one stream has this name."""
+    content = ole.container_of(b"\0" * 4096)
+    at = content.index("Workbook".encode("utf-16-le"))
+    text = name.encode("utf-16-le")
+    return content[:at] + text.ljust(64, b"\0") + struct.pack("<H", len(text) + 2) + content[at + 66 :]
+
+
+def records(content):
+    """Return the records of an .xls: their kind and their bytes."""
+    stream, at = ole.workbook_stream(content), 0
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        yield kind, stream[at + 4 : at + 4 + length]
+        at += 4 + length
+
+
+def with_records(content, change):
+    """Return an .xls whose records are changed one by one: `change(kind, data)` gives the data."""
+    changed_records = b"".join(
+        struct.pack("<HH", kind, len(data)) + data for kind, old in records(content) for data in [change(kind, old)]
+    )
+    return ole.container_of(changed_records)
+
+
+def with_password(content):
+    """Return an .xls that begins like one whose records are encrypted."""
+    found = [*records(content)]
+    found.insert(1, (0x002F, struct.pack("<HHH", 1, 1, 1) + b"x" * 48))
+    return ole.container_of(b"".join(struct.pack("<HH", kind, len(data)) + data for kind, data in found))
+
+
+ENCRYPTED_ODS = zipped(
+    {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "META-INF/manifest.xml": "<m:manifest><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>",
+        "content.xml": "\x8f\x1c",
+    }
+)
+XML_2003 = b'<?xml version="1.0"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"></Workbook>'
+
+REFUSED = [
+    ("empty", b"  \r\n"),
+    ("empty", b"\xff\xfe"),
+    ("empty", b"\xef\xbb\xbf\n"),
+    ("empty", xlsx([])),
+    ("empty", xls([])),
+    ("empty", ods([])),
+    ("too_big", b"a" * (limits.MAX_BYTES + 1)),
+    ("html", b"\xef\xbb\xbf<html><table><tr><td>UAI</td></tr></table></html>"),
+    ("html", b"\n\n<TABLE><tr><td>UAI</td></tr></TABLE>"),
+    ("html", "<html><table></table></html>".encode("utf-16")),
+    ("html", b'<?xml version="1.0"?><!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml"></html>'),
+    ("html", b"MIME-Version: 1.0\r\nX-Document-Type: Workbook\r\n"),
+    ("not_supported", XML_2003),
+    ("not_supported", XML_2003.decode().encode("utf-16")),
+    ("not_supported", b'<?xml version="1.0"?><o:document xmlns:o="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'),
+    ("not_supported", zipped({"[Content_Types].xml": "<a/>", "xl/workbook.bin": "x"})),
+    ("not_supported", zipped({"Index/Document.iwa": "x", "preview.jpg": "x"})),
+    ("not_supported", b"\x09\x00\x04\x00\x02\x00\x10\x00" + b"\0" * 600),
+    ("not_text", b"UAI;n\n0301234D;\x001\n"),
+    ("not_text", b"UAI;n\n" * 1000 + b"\0"),
+    ("encoding", b"UAI;n\x81\n\xff\xfe\x90;1\n"),
+    ("encoding", "UAI;n\n".encode("utf-16") + b"\x00"),
+    ("encrypted", container_with("EncryptedPackage")),
+    ("encrypted", ENCRYPTED_ODS),
+    ("encrypted", zipped({"mimetype": "x", "encrypted-package": "x"})),
+    ("encrypted", with_password(xls(ROWS))),
+    ("not_a_spreadsheet", b"%PDF-1.7\n..."),
+    ("not_a_spreadsheet", b"{\\rtf1\\ansi UAI}"),
+    ("not_a_spreadsheet", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+    ("not_a_spreadsheet", b'<?xml version="1.0"?><ecoles><uai>0301234D</uai></ecoles>'),
+    ("not_a_spreadsheet", zipped({"[Content_Types].xml": "<a/>", "word/document.xml": "<a/>"})),
+    ("not_a_spreadsheet", zipped({"content.xml": "<a/>", "mimetype": "application/vnd.oasis.opendocument.text"})),
+    ("not_a_spreadsheet", zipped({"lisez-moi.md": "x"})),
+    ("not_a_spreadsheet", container_with("WordDocument")),
+    ("archive", zipped({"ecoles.xlsx": xlsx(ROWS)})),
+    ("archive", b"7z\xbc\xaf\x27\x1c\0\x04"),
+    ("damaged", zipped({"xl/workbook.xml": "<nothing"})),
+    ("damaged", b'UAI;Nom\n0301234D;"Zola\n0301235E;Hugo\n'),
+    ("damaged", b'UAI;Nom\n0301234D;"' + b"Zola\n" * 40_000),
+    ("too_many_columns", b";" * 20_000),
+    ("too_many_sheets", xlsx(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
+    ("too_many_sheets", xls(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
+    ("too_many_sheets", ods(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
+    ("damaged", container_with("Autre")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "content"), REFUSED, ids=[f"{code}-{n}" for n, (code, _) in enumerate(REFUSED)])
+def test_what_cannot_be_read_is_refused_with_a_sentence(code, content):
+    assert refusal(content).code == code
+
+
+@pytest.mark.parametrize("make", [xlsx, xls, ods])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
+def test_a_workbook_that_was_cut_off_is_refused(make, part):
+    content = make([*ROWS, *[[uai, "Zola" * n, n] for n, uai in enumerate(UAI * 20)]])
+    assert refusal(content[: int(len(content) * part)]).code == "damaged"
+
+
+def test_a_text_of_too_many_rows_is_refused(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_ROWS", 50)
+    found = refusal(b"UAI\n" * 200)
+    assert found.code == "too_many_rows"
+    assert "200 lignes" in found.sentence
+
+
+CELL = '<c r="%s"><v>1</v></c>'
+FAR = f'<row r="1">{CELL % "A1"}</row><row r="1048576">{CELL % "XFD1048576"}</row>'
+FILLED = '<table:table-cell office:value-type="float" office:value="1"%s/>'
+END_OF_ODS = "</table:table>"
+
+
+def far_ods(rows):
+    return changed(ods(ROWS), "content.xml", END_OF_ODS, rows + END_OF_ODS)
+
+
+def shared(texts, cells):
+    """Return a workbook whose one sheet has these cells, and these shared texts."""
+    members = members_of(sheet(cells))
+    members["xl/sharedStrings.xml"] = f'<sst xmlns="{SPREADSHEET}">{texts}</sst>'
+    return zipped(members)
+
+
+def linked(content, sheets):
+    """Return a workbook that names its one sheet so often."""
+    names = "".join(f'<sheet name="F{n}" sheetId="{n}" r:id="rId1"/>' for n in range(2, sheets))
+    head = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+    found = members_of(content)
+    found["xl/workbook.xml"] = found["xl/workbook.xml"].replace(b"</sheets>", f"{names}</sheets>".encode())
+    found["xl/workbook.xml"] = found["xl/workbook.xml"].replace(b"<workbook ", f"<workbook {head} ".encode())
+    return zipped(found)
+
+
+def dimensions(kind, data):
+    return struct.pack("<IIHHH", 0, 0xFFFFFFFF, 0, 0xFFFF, 0) if kind == 0x0200 else data
+
+
+def far_xls(kind, data):
+    """Move the last row's cells to the far corner."""
+    return struct.pack("<HH", 0xFFFF, 0xFFFF) + data[4:] if kind == 0x00FD and data[:2] == b"\x02\0" else data
+
+
+def many_texts(kind, data):
+    return data[:4] + struct.pack("<i", 0x7FFFFFFF) + data[8:] if kind == 0x00FC else data
+
+
+def header(offset, number):
+    """Return an .xls with one number of its container's header changed."""
+    content = bytearray(ole.container_of(ole.workbook_stream(xls(ROWS))))
+    struct.pack_into("<I", content, offset, number)
+    return bytes(content)
+
+
+def circle(*, mini):
+    """Return an .xls whose chain of sectors, large or small, never ends."""
+    content = bytearray(xls(ROWS))
+    table = struct.unpack_from("<I", content, 76)[0]
+    start = struct.unpack_from("<I", content, 48)[0]
+    at = 512 * (1 + table)
+    struct.pack_into("<I", content, at + 4 * start, start)
+    if mini:
+        struct.pack_into("<I", content, 56, 0xFFFFFFFF)
+    return bytes(content)
+
+
+LONG = "<si><t>" + "x" * 30_000 + "</t></si>"
+#: What each would take if its reader believed it: gigabytes, and often more than there are.
+BOMBS = {
+    "corners": ("too_many_cells", lambda: sheet(FAR)),
+    "corners in one row": ("too_many_cells", lambda: sheet(f'<row r="1">{CELL % "A1"}{CELL % "XFD1048576"}</row>')),
+    "small letters": ("too_many_cells", lambda: sheet(FAR.replace("XFD", "xfd"))),
+    "single quotes": ("too_many_cells", lambda: sheet(FAR.replace('"', "'"))),
+    "spaces": ("too_many_cells", lambda: sheet(FAR.replace(" r=", "\n\tr = "))),
+    "other attributes": ("too_many_cells", lambda: sheet(FAR.replace("<c ", '<c s="0" x="&gt;" '))),
+    "two places": ("damaged", lambda: sheet(FAR.replace('r="XFD1048576"', 'r="A2" r="XFD1048576"'))),
+    "prefixes": ("too_many_cells", lambda: with_sheet_xml(xlsx(ROWS), (
+        f'<x:worksheet xmlns:x="{SPREADSHEET}"><x:sheetData>'
+        + FAR.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:")
+        + "</x:sheetData></x:worksheet>"))),
+    "beyond the last column": ("too_many_cells", lambda: sheet(FAR.replace("XFD", "ZZZZZ"))),
+    "another sheet's name": ("too_many_cells", lambda: zipped({
+        name.replace("worksheets/sheet1", "theme/theme9"): text.replace(b"worksheets/sheet1", b"theme/theme9")
+        for name, text in members_of(sheet(FAR)).items()})),
+    "one text in every cell": ("too_many_cells", lambda: shared(LONG, '<row r="1">' + "".join(
+        f'<c r="A{n}" t="s"><v>0</v></c>' for n in range(1, 60_000)) + "</row>")),
+    "one text, written strangely": ("too_many_cells", lambda: shared(LONG, '<row r="1">' + "".join(
+        f"<c r='A{n}' t='s'><v> 0</v></c>" for n in range(1, 60_000)) + "</row>")),
+    "one sheet of many names": ("damaged", lambda: linked(sheet(CELL % "A1"), 40)),
+    "a mark without end": ("damaged", lambda: sheet('<row r="1"><c r="A1" x="' + " " * 5_000_000 + '"/></row>')),
+    "a document's own entities": ("damaged", lambda: changed(
+        xlsx(ROWS), "xl/workbook.xml", "<workbook", '<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa">]><workbook')),
+    "ods: columns": ("too_many_cells", lambda: far_ods(
+        "<table:table-row>" + FILLED % ' table:number-columns-repeated="900000000"' + "</table:table-row>")),
+    "ods: blank columns": ("too_many_cells", lambda: far_ods(
+        '<table:table-row><table:table-cell table:number-columns-repeated="900000000"/>' + FILLED % ""
+        + "</table:table-row>")),
+    "ods: rows": ("too_many_cells", lambda: far_ods(
+        '<table:table-row table:number-rows-repeated="900000000">' + FILLED % "" + "</table:table-row>")),
+    "ods: blank rows": ("too_many_cells", lambda: far_ods(
+        '<table:table-row table:number-rows-repeated="900000000"><table:table-cell/></table:table-row>'
+        "<table:table-row>" + FILLED % "" + "</table:table-row>")),
+    "ods: one text in every row": ("too_many_cells", lambda: far_ods(
+        '<table:table-row table:number-rows-repeated="900000"><table:table-cell office:value-type="string"><text:p>'
+        + "x" * 100_000 + "</text:p></table:table-cell></table:table-row>")),
+    "ods: spaces": ("too_many_cells", lambda: far_ods(
+        '<table:table-row><table:table-cell office:value-type="string"><text:p><text:s text:c="900000000"/></text:p>'
+        "</table:table-cell></table:table-row>")),
+    "ods: no such number": ("damaged", lambda: far_ods(
+        '<table:table-row table:number-rows-repeated="99999999999999999999"/>')),
+    "ods: rows within rows": ("damaged", lambda: far_ods(
+        f"<table:table-row><table:table-cell><table:table-row>{FILLED % ''}</table:table-row></table:table-cell>"
+        "</table:table-row>")),
+    "ods: entities": ("damaged", lambda: changed(
+        ods(ROWS), "content.xml", "<office:document-c", '<!DOCTYPE o [<!ENTITY a "a">]><office:document-c')),
+    "xls: dimensions": (None, lambda: with_records(xls(ROWS), dimensions)),
+    "xls: corners": ("too_many_cells", lambda: with_records(xls(ROWS), far_xls)),
+    "xls: texts": ("damaged", lambda: with_records(xls(ROWS), many_texts)),
+    "xls: directory's size": (None, lambda: header(40, 0xFFFFFFFF)),
+    "xls: table's size": (None, lambda: header(44, 0xFFFFFFFF)),
+    "xls: small table's size": (None, lambda: header(64, 0xFFFFFFFF)),
+    "xls: more tables": ("damaged", lambda: header(68, 0)),
+    "xls: a chain in a circle": ("damaged", lambda: circle(mini=False)),
+    "xls: a small chain in a circle": ("damaged", lambda: circle(mini=True)),
+}  # fmt: skip
+
+MEASURED = """
+import resource, sys
+from imports.readers.opening import open_workbook
+from imports.readers.refusals import Unreadable
+content = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    open_workbook(content)
+    code = None
+except Unreadable as refusal:
+    code = refusal.code
+print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_does_not_go_off(name):
+    """Its peak is measured in a process of its own, for the reader's memory is none of Python's."""
+    code, make = BOMBS[name]
+    run = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", MEASURED], input=make(), capture_output=True, check=True, timeout=60
+    )
+    said, kilobytes = run.stdout.split()
+    assert said.decode() == str(code)
+    assert int(kilobytes) < 200_000
+
+
+#: What is only much when there is much of it, by limits that are lowered.
+HEAPS = {
+    "cells without places": lambda: sheet(
+        "<row/>" * 1_000 + "<row>" + "<c><v>1</v></c>" * 100 + f'</row><row r="1">{CELL % "A1"}</row>'
+    ),
+    "one place, over and over": lambda: sheet('<row r="1">' + (CELL % "A1") * 20_000 + "</row>"),
+    "one place, written strangely": lambda: sheet('<row r="1">' + (CELL % "a1") * 20_000 + "</row>"),
+    "texts without end": lambda: shared("<si/>" * 20_000, CELL % "A1"),
+    "sheets that are much together": lambda: xlsx([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
+    "old sheets that are much together": lambda: xls([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
+}
+
+
+@pytest.mark.parametrize("name", HEAPS)
+def test_heaps_are_counted(name, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_CELLS", 10_000)
+    assert refusal(HEAPS[name]()).code == "too_many_cells"
+
+
+@pytest.mark.parametrize("prefix", ["", "x:"])
+def test_merged_cells_and_formulas_are_counted(prefix, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_MERGED", 50)
+    monkeypatch.setattr(limits, "MAX_NOTED", 50)
+    merged = '</sheetData><mergeCells><mergeCell ref="A1:B2"/>' + '<mergeCell ref="A1:B2"/>' * 60 + "</mergeCells>"
+    formulas = "".join(f'<row r="{n}"><c r="A{n}"><f>1+1</f></c></row>' for n in range(1, 60))
+    wrong = "".join(f'<row r="{n}"><c r="A{n}" t="e"><v>#N/A</v></c></row>' for n in range(1, 60))
+    for rows, code in ((merged, "too_many_cells"), (formulas, "too_many_formulas"), (wrong, "too_many_formulas")):
+        closing = "" if rows is merged else "</sheetData>"
+        xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}{closing}</worksheet>'
+        if prefix:
+            xml = xml.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:").replace("xmlns=", "xmlns:x=")
+        assert refusal(with_sheet_xml(xlsx(ROWS), xml)).code == code
+
+
+def test_a_bomb_is_refused_by_what_the_directory_says(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_UNPACKED", 1_000_000)
+    bomb = zipped({"xl/workbook.xml": "<a/>", "xl/worksheets/sheet1.xml": b"0" * 2_000_000})
+    assert len(bomb) < 10_000
+    assert refusal(bomb).code == "zip_bomb"
+
+
+def test_a_bomb_whose_directory_lies_is_refused_before_it_is_unpacked():
+    bomb = bytearray(zipped({**members_of(xlsx(ROWS)), "xl/worksheets/sheet1.xml": b"<a>" + b"0" * 50_000_000}))
+    at = bomb.rfind(b"PK\x01\x02", 0, bomb.rfind(b"xl/worksheets/sheet1.xml"))
+    bomb[at + 24 : at + 28] = struct.pack("<I", 1_000)
+    assert refusal(bytes(bomb)).code == "damaged"
+
+
+def test_of_two_directories_the_one_that_was_checked_is_read():
+    """A second archive before the first: one program sees the one, another the other."""
+    harmless = xlsx([["UAI"], [UAI[0]]])
+    for content in (sheet(FAR) + harmless, harmless + sheet(FAR)):
+        try:
+            rows = list(open_workbook(content).sheets[0].rows())
+        except Unreadable:
+            continue
+        assert rows == [["UAI"], [UAI[0]]]
+
+
+def test_a_cell_that_straddles_two_pieces_is_seen(monkeypatch):
+    monkeypatch.setattr(archive, "PIECE", 64)
+    rows = f'<row r="1">{CELL % "A1"}</row>' + " " * 37 + f'<row r="1048576">{CELL % "XFD1048576"}</row>'
+    assert refusal(sheet(rows)).code == "too_many_cells"
+
+
+def test_formulas_that_straddle_two_pieces_are_not_taken_for_uncomputed(monkeypatch):
+    monkeypatch.setattr(archive, "PIECE", 64)
+    rows = "".join(f'<row r="{n}"><c r="A{n}"><f>1+{n}</f><v>{n + 1}</v></c></row>' for n in range(1, 60))
+    found = open_workbook(sheet(rows)).sheets[0]
+    assert (found.height, found.uncomputed) == (59, frozenset())
+
+
+def test_texts_of_an_old_workbook_that_go_on_in_other_records_are_measured():
+    texts = ["é" * 300 + "œ" * 200 + str(n) for n in range(100)]
+    content = xls([["UAI"], *[[text] for text in texts]])
+    parts = [data for kind, data in records(content) if kind in (0x00FC, 0x003C)]
+    assert len(parts) > 5
+    assert sorted(biff.text_lengths(parts))[1:] == sorted(3 * len(text) for text in texts)
+    assert [row[0] for row in open_workbook(content).sheets[0].rows()][1:] == texts
