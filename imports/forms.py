@@ -49,8 +49,8 @@ class UploadForm(forms.Form):
     pool = PoolChoice(label="Lot", queryset=Pool.objects.none(), empty_label=None)
     file = forms.FileField(
         label="Tableau des écoles",
-        help_text="Classeur .xlsx, .xls ou .ods, ou fichier .csv, avec une ligne par école ; 20 Mo et 100 000 lignes au "
-        "plus.",
+        help_text="Classeur .xlsx, .xls ou .ods, ou fichier .csv, avec une ligne par école ; 20 Mo et 100 000 lignes "
+        "au plus.",
         widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"}),
         error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."},
     )

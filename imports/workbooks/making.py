@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.readers import archive
-from imports.readers.opening import ZIP
 from imports.workbooks.annotating import annotate
 from imports.workbooks.rebuilding import rebuild
 
@@ -51,4 +50,4 @@ def make(content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Wo
 
 
 def _is_zip(content: bytes) -> bool:
-    return content.startswith(ZIP)
+    return content.startswith(archive.SIGNATURE)
