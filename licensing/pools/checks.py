@@ -85,4 +85,4 @@ def due(send_on: datetime.date | None, *, source: Source, at: datetime.datetime)
 
 def is_official(recipient: str, mailbox: str) -> bool:
     """Whether an address is the school's official mailbox: a key written elsewhere proves nothing about its reader."""
-    return recipient.strip().casefold() == mailbox.strip().casefold()
+    return recipient == mailbox or recipient.strip().casefold() == mailbox.strip().casefold()

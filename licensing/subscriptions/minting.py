@@ -11,7 +11,7 @@ from licensing.subscriptions import keys, sealing
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from licensing.subscriptions.models import Source
 
@@ -42,9 +42,12 @@ def mint(
         )
         numbers = [row[0] for row in cursor.fetchall()]
     for _ in range(ATTEMPTS):
-        codes = [keys.generate() for _ in demands]
-        if _known_under_another_sealing_key(codes):
-            continue
+        # Drawn and sealed while the database stores those before.
+        codes: Iterable[str] = (keys.generate() for _ in demands)
+        if sealing.has_older_keys():
+            codes = list(codes)
+            if _known_under_another_sealing_key(codes):
+                continue
         try:
             with transaction.atomic():
                 _copy(numbers, codes, source=source, prefix=prefix, demands=demands, at=at)
@@ -54,19 +57,19 @@ def mint(
     raise CodesExhausted(f"{ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
 
 
-def _known_under_another_sealing_key(codes: list[str]) -> bool:
+def _known_under_another_sealing_key(codes: Collection[str]) -> bool:
     """Whether a code exists that is still sealed under an older key, where the unique column cannot see it."""
-    others = sealing.under_older_keys(codes)
-    if not others:
-        return False
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {_TABLE} WHERE sealed_code = ANY(%s::bytea[]))", [others])  # noqa: S608
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {_TABLE} WHERE sealed_code = ANY(%s::bytea[]))",  # noqa: S608
+            [sealing.under_older_keys(codes)],
+        )
         return bool(cursor.fetchone()[0])
 
 
 def _copy(
     numbers: list[int],
-    codes: list[str],
+    codes: Iterable[str],
     *,
     source: Source,
     prefix: str,

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 
 class Sealed(NamedTuple):
@@ -73,8 +73,13 @@ def seal_many(codes: Iterable[str]) -> Iterator[bytes]:
     return (cipher.encrypt(code.encode("ascii"), None) for code in codes)
 
 
-def under_older_keys(codes: Iterable[str]) -> list[bytes]:
-    """Return the codes as they would stand under each sealing key but the current one: none where there is no other."""
+def has_older_keys() -> bool:
+    """Return whether codes may still stand under another key than the current one."""
+    return len(_keys()) > 1
+
+
+def under_older_keys(codes: Collection[str]) -> list[bytes]:
+    """Return the codes, a collection, as they would stand under each sealing key but the current one."""
     older = list(_keys().values())[1:]
     return [cipher.encrypt(code.encode("ascii"), None) for cipher in older for code in codes]
 

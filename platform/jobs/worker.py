@@ -28,6 +28,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
 from jobs.housekeeping import stalled_after
+from jobs.memory import collect_seldom
 from jobs.stop import stopping
 from jobs.upkeep import keep_up
 
@@ -53,6 +54,7 @@ def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, giv
     `GaveUp` when the database has been away for `give_up_after` seconds.
     """
     stopping.clear()
+    collect_seldom()
     upkeep_ends = threading.Event()
     upkeep = threading.Thread(target=keep_up, args=(upkeep_ends,), name="upkeep", daemon=True)
     upkeep.start()
