@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _KINDS = {
     "elementaire": (
         "École élémentaire", "EEPU", "E.E.PU", "E.E.P.U.", "éc. élém.", "Ec élém", "Ecole élém.", "ECOLE ELEMENTAIRE",
-        "EE", "École élémentaire publique", "ec. elem.", "Elémentaire", "École primaire élémentaire",
+        "EE", "École élémentaire publique", "ec. elem.", "Elémentaire",
     ),
     "maternelle": (
         "École maternelle", "EMPU", "E.M.PU", "E.M.P.U.", "éc. mat.", "Ec. mat.", "MATERNELLE", "EM", "ecole mat",
