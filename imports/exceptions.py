@@ -55,3 +55,15 @@ class LotEnded(Refused):
     """The lot gives nothing any more: another one is to be chosen."""
 
     code = "lot_ended"
+
+
+class CannotAwait(Refused):
+    """The row's school is known, or there is no UAI to wait for."""
+
+    code = "cannot_await"
+
+
+class CannotSettle(Refused):
+    """The row is in no conflict, or this does not settle it."""
+
+    code = "cannot_settle"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db import connection
-from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Sum, TextField, Value, When
+from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Sum, TextField, Value, When, Window
 from django.db.models.functions import Cast
 
 from imports.enums import APPLICABLE, ImportState, Settlement, Verdict
 from imports.models import Import, ImportRow
+from imports.verdicts.codes import UNTICKING
 from licensing.pools.models import Pool
 from schools.folding import fold
 
@@ -24,13 +25,32 @@ SELECT encode(sha256(convert_to(coalesce(string_agg(
        'hex')
 FROM imports_importrow WHERE import_id = %s AND ticked
 """
-_BEYOND = """
-SELECT sheet, number FROM (
-    SELECT sheet, number, sum(CASE settlement WHEN 'revoke' THEN 0 ELSE units END - units_before)
-        OVER (ORDER BY settlement = '', sheet, number) AS taken
-    FROM imports_importrow WHERE import_id = %s AND ticked
-) AS running WHERE taken > %s ORDER BY sheet, number LIMIT 1
-"""
+#: Licences that a ticked row takes from the lot; negative where it gives some back.
+_TAKEN = Case(When(settlement=Settlement.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()) - F(
+    "units_before"
+)
+
+
+class Narrowing(TypedDict, total=False):
+    """What a list of rows may be narrowed to; what is absent, empty or None narrows nothing."""
+
+    verdict: str
+    #: The code of a problem.
+    code: str
+    #: Words, sought in school, UAI, address and number, accent- and case-blind.
+    text: str
+    #: Of a corrected file: only the rows that differ from what they were.
+    altered: bool
+    #: Index among the workbook's sheets.
+    sheet: int | None
+    #: Only the rows with something that waits for a member: an error, a conflict, a doubt.
+    to_settle: bool
+
+
+class RowFilters(Narrowing, total=False):
+    """The same, and whether the rows are ticked."""
+
+    ticked: bool | None
 
 
 @dataclass(frozen=True)
@@ -40,8 +60,9 @@ class Tally:
     schools: int
     units: int
     free: int
-    #: The first ticked row that the lot is too small for, by its sheet and number; None where all fit.
-    beyond: tuple[int, int] | None
+    #: The first ticked row that the lot is too small for, by its sheet and number, and how many there are of them.
+    beyond: tuple[int, int] | None = None
+    rows_beyond: int = 0
 
     @property
     def missing(self) -> int:
@@ -81,21 +102,61 @@ def counts_of(import_ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
+def codes_of(table: Import) -> dict[str, int]:
+    """Return how many rows carry each code, the most frequent first."""
+    codes = (
+        ImportRow.objects.filter(import_id=table.pk)
+        .values(code=Func(F("codes"), function="unnest", output_field=TextField()))
+        .annotate(n=Count("pk"))
+        .order_by("-n", "code")
+    )
+    return {line["code"]: line["n"] for line in codes}
+
+
 def tally(table: Import) -> Tally:
     """Return what the ticked rows come to."""
-    wanted = Case(When(settlement=Settlement.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField())
     taken = ImportRow.objects.filter(import_id=table.pk, ticked=True).aggregate(
-        schools=Count("pk"), units=Sum(wanted - F("units_before"), default=0, output_field=IntegerField())
+        schools=Count("pk"), units=Sum(_TAKEN, default=0)
     )
     if table.pool_id is None:
-        return Tally(schools=taken["schools"], units=0, free=0, beyond=None)
-    free = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(pk=table.pool_id)
-    beyond = None
-    if taken["units"] > free:
-        with connection.cursor() as cursor:
-            cursor.execute(_BEYOND, [table.pk, free])
-            beyond = cursor.fetchone()
-    return Tally(schools=taken["schools"], units=taken["units"], free=free, beyond=beyond)
+        return Tally(schools=taken["schools"], units=0, free=0)
+    free = _free(table)
+    if taken["units"] <= free:
+        return Tally(taken["schools"], taken["units"], free)
+    places = list(rows_beyond(table).values_list("sheet", "number"))
+    return Tally(taken["schools"], taken["units"], free, places[0], len(places))
+
+
+def _free(table: Import) -> int:
+    free: int = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(pk=table.pool_id or 0)
+    return free
+
+
+def rows_beyond(table: Import) -> QuerySet[ImportRow]:
+    """Return the ticked rows that the lot is too small for, in the order of the file.
+
+    What settled conflicts give back counts first; then the rows take their licences one after the other.
+    """
+    if table.pool_id is None:
+        return ImportRow.objects.none()
+    running = Window(
+        Sum(_TAKEN), order_by=[Case(When(settlement="", then=1), default=0).asc(), F("sheet").asc(), F("number").asc()]
+    )
+    return (
+        ImportRow.objects.filter(import_id=table.pk, ticked=True)
+        .annotate(running=running)
+        .filter(running__gt=_free(table))
+        .order_by("sheet", "number")
+    )
+
+
+def left_out(table: Import) -> int:
+    """Return how many rows would be left as they are if only the valid ones were applied: errors, open conflicts."""
+    return (
+        ImportRow.objects.filter(import_id=table.pk)
+        .filter(Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, settlement=""))
+        .count()
+    )
 
 
 def digest(table: Import) -> str:
@@ -106,33 +167,50 @@ def digest(table: Import) -> str:
     return value
 
 
-def rows(table: Import, *, verdict: str = "", text: str = "", problems_only: bool = False) -> QuerySet[ImportRow]:
-    """Return the rows in the order of the file; `text` is sought in school, UAI and address, accent- and case-blind."""
+def rows(table: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
+    """Return the rows in the order of the file."""
     found = ImportRow.objects.filter(import_id=table.pk).order_by("sheet", "number")
+    verdict, code, ticked, sheet = (
+        filters.get("verdict"),
+        filters.get("code"),
+        filters.get("ticked"),
+        filters.get("sheet"),
+    )
     if verdict in Verdict.values:
         found = found.filter(verdict=verdict)
-    if problems_only:
-        found = found.exclude(problems=[])
-    words = fold(text).split()
-    if words:
-        haystack = Func(
-            Func(
-                F("label"),
-                Value(" "),
-                F("uai"),
-                Value(" "),
-                F("recipient"),
-                Value(" "),
-                Cast("number", TextField()),
-                function="concat",
-            ),
-            function="public.fold",
-            output_field=TextField(),
+    if code:
+        found = found.filter(codes__contains=[code])
+    if ticked is not None:
+        found = found.filter(ticked=ticked)
+    if sheet is not None:
+        found = found.filter(sheet=sheet)
+    if filters.get("altered"):
+        found = found.filter(altered=True)
+    if filters.get("to_settle"):
+        found = found.filter(
+            Q(verdict=Verdict.ERROR)
+            | Q(verdict=Verdict.CONFLICT, settlement="")
+            | Q(codes__overlap=sorted(UNTICKING), ticked=False, verdict__in=APPLICABLE)
         )
-        found = found.annotate(haystack=haystack)
-        for word in words:
-            found = found.filter(haystack__contains=word)
+    return _holding(found, filters.get("text", ""))
+
+
+def _holding(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportRow]:
+    words = fold(text).split()
+    if not words:
+        return found
+    parts = [F("label"), F("uai"), F("recipient"), Cast("number", TextField())]
+    spaced = [part for field in parts for part in (field, Value(" "))]
+    haystack = Func(Func(*spaced, function="concat"), function="public.fold", output_field=TextField())
+    found = found.annotate(haystack=haystack)
+    for word in words:
+        found = found.filter(haystack__contains=word)
     return found
+
+
+def likely(table: Import, least: float, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
+    """Return the rows without a school whose first proposal has at least this score."""
+    return rows(table, **filters).filter(verdict=Verdict.ERROR, how="", uai="", proposals__0__score__gte=least)
 
 
 def tickable() -> Q:

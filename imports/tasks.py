@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from accounts.models import User
-from imports import operations, progress
+from imports import garbage, operations, progress
 from imports.enums import ImportState, Purpose
 from imports.models import Import, ImportFile
 from imports.operations import annotating
@@ -34,7 +34,7 @@ def read(import_id: int) -> None:
     table = Import.objects.get(pk=import_id)
     if table.state != ImportState.UPLOADED:
         return
-    with progress.reporting(import_id, progress.READING) as report:
+    with garbage.put_off(), progress.reporting(import_id, progress.READING) as report:
         try:
             report("reading", 0, 0)
             content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
@@ -45,7 +45,7 @@ def read(import_id: int) -> None:
         except progress.Stopped:
             operations.cancel_stopped(import_id=import_id, at=timezone.now())
         except Unreadable as refusal:
-            operations.reject(import_id=import_id, sentence=refusal.sentence)
+            operations.reject(import_id=import_id, sentence=refusal.sentence, code=refusal.code)
 
 
 @task(name=operations.APPLY_TASK, queue="imports", retry=3)
@@ -55,13 +55,13 @@ def apply(import_id: int, confirmed_at: str = "") -> None:
     at = datetime.datetime.fromisoformat(confirmed_at) if confirmed_at else timezone.now()
     by = User.objects.filter(pk=table.applied_by_id).first() if table.applied_by_id else None
     shares = progress.REMIT if table.purpose == Purpose.REMIT else progress.APPLYING
-    with progress.reporting(import_id, shares) as report:
+    with garbage.put_off(), progress.reporting(import_id, shares) as report:
         try:
             operations.apply(import_id=import_id, by=by, at=at, watch=report)
         except progress.Stopped:
             operations.cancel_stopped(import_id=import_id, at=timezone.now())
         except Refused as refusal:
-            operations.hand_back(import_id=import_id, sentence=refusal.sentence)
+            operations.hand_back(import_id=import_id, sentence=refusal.sentence, code=refusal.code)
 
 
 @task(name=operations.UNDO_TASK, queue="imports", retry=3)

@@ -6,9 +6,10 @@ transaction that asks for it; both may be run again without harm.
 
 from imports.operations.amending import amend, tick_all
 from imports.operations.applying import apply, confirm, hand_back
+from imports.operations.bulk import accept_proposals, add_all_to_remit, await_all, put_all_aside
 from imports.operations.cancelling import cancel, cancel_stopped, look_after_abandoned
 from imports.operations.locking import APPLY_TASK, OPEN, READ_TASK, UNDO_TASK
-from imports.operations.reading import choices_of, choose, keep_reading, known, reject, upload
+from imports.operations.reading import choices_of, choose, keep_reading, known, reject, remember_layout, upload
 from imports.operations.undoing import ask_undo, undo, undo_plan
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "OPEN",
     "READ_TASK",
     "UNDO_TASK",
+    "accept_proposals",
+    "add_all_to_remit",
     "amend",
     "apply",
     "ask_undo",
+    "await_all",
     "cancel",
     "cancel_stopped",
     "choices_of",
@@ -28,7 +32,9 @@ __all__ = [
     "keep_reading",
     "known",
     "look_after_abandoned",
+    "put_all_aside",
     "reject",
+    "remember_layout",
     "tick_all",
     "undo",
     "undo_plan",

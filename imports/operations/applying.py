@@ -221,13 +221,14 @@ def _write_remit(
 
 
 @transaction.atomic
-def hand_back(*, import_id: int, sentence: str) -> Import:
+def hand_back(*, import_id: int, sentence: str, code: str = "") -> Import:
     """Return an import whose application was refused to its members, with the reason and with fresh verdicts."""
     table = Import.objects.locked().get(pk=import_id)
     if table.state != ImportState.APPLYING:
         return table
     table.state, table.refusal, table.confirmed_digest = ImportState.CHECKED, sentence, ""
     table.applied_by_id = None
-    table.save(update_fields=["state", "refusal", "confirmed_digest", "applied_by_id"])
+    table.layout["refused"] = code
+    table.save(update_fields=["state", "refusal", "confirmed_digest", "applied_by_id", "layout"])
     check_again(table)
     return table

@@ -13,9 +13,9 @@ from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.exceptions import LotEnded, NothingArrived
 from imports.meanings import LABELS, Meaning
 from imports.models import Import, ImportRow
-from imports.operations.amending import judge_again
 from imports.operations.locking import locked
 from imports.operations.reading import upload
+from imports.operations.rejudging import change
 from imports.workbooks.tables import Page, workbook
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Pool
@@ -73,10 +73,8 @@ def take_up(*, import_id: int, pool_id: int | None = None, by: User | None, at: 
     rows = list(_arrived_rows().filter(import_id=table.pk).order_by("sheet", "number"))
     if not rows:
         raise NothingArrived("Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.")
-    ids = [row.pk for row in rows]
     if table.state == ImportState.CHECKED:
-        ImportRow.objects.filter(pk__in=ids).update(awaited=False, set_aside=False)
-        judge_again(table, uais={row.uai for row in rows}, row_ids=ids)
+        change(table, rows, _take_back, look_up=True)
         follow_up = table
     else:
         follow_up = upload(
@@ -94,7 +92,7 @@ def take_up(*, import_id: int, pool_id: int | None = None, by: User | None, at: 
             by=by,
             at=at,
         )
-        ImportRow.objects.filter(pk__in=ids).update(awaited=False)
+        ImportRow.objects.filter(pk__in=[row.pk for row in rows]).update(awaited=False)
     audit.record(
         action="import.taken_up",
         by=by,
@@ -107,6 +105,10 @@ def take_up(*, import_id: int, pool_id: int | None = None, by: User | None, at: 
         object_id=follow_up.pk,
     )
     return follow_up
+
+
+def _take_back(row: ImportRow) -> None:
+    row.awaited = row.set_aside = False
 
 
 def lot_is_open(pool: Pool | None, at: datetime.datetime) -> bool:

@@ -13,7 +13,7 @@ from imports.enums import ImportState, Purpose, Volume
 from imports.meanings import Meaning
 from imports.models import Import, ImportFile, RememberedLayout
 from imports.operations.locking import READ_TASK, locked, queue
-from imports.resolving import resolve_all
+from imports.resolving import resolve_all, uais_of
 from imports.table import Choices, Known, Remembered
 from imports.verdicts import Asked, judge_all
 from licensing.pools.models import Pool
@@ -82,7 +82,9 @@ def choose(
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
-    """Have the file read again, as the member says. What was corrected in its rows is lost.
+    """Have the file read again, as the member says.
+
+    Rows of another sheet or column are other rows: nothing that was corrected, settled, put aside or ticked is kept.
 
     What the columns mean is remembered for the next file with the same titles.
     """
@@ -114,6 +116,15 @@ def remember(table: Import, columns: Mapping[str, int | None], *, by: User | Non
             "confirmed_by_id": by.pk if by else None,
         },
     )
+
+
+def remember_layout(table: Import, *, by: User | None, at: datetime.datetime) -> None:
+    """Keep the layout that was found and, by whoever goes on with it, confirmed: next year it is not asked about.
+
+    A meaning that no column was found for is left open; one that the member took away stays away.
+    """
+    taken_away = {meaning: index for meaning, index in table.choices.get("columns", {}).items() if index is None}
+    remember(table, taken_away | table.layout.get("columns", {}), by=by, at=at)
 
 
 def choices_of(table: Import) -> Choices:
@@ -170,7 +181,7 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
     watch("resolving", 0, len(read.rows))
     schools = resolve_all((row, {}) for row in read.rows)
     watch("judging", 0, len(read.rows))
-    situation = facts.situation_of(table, [school.uai for school in schools if school.uai])
+    situation = facts.situation_of(table, uais_of(schools))
     asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
     judged = judge_all(asked, situation)
     watch("storing", 0, len(read.rows))
@@ -181,10 +192,11 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
 
 
 @transaction.atomic
-def reject(*, import_id: int, sentence: str) -> Import:
-    """Refuse the file; the sentence stays with it."""
+def reject(*, import_id: int, sentence: str, code: str = "") -> Import:
+    """Refuse the file; the sentence stays with it, and its code for programs."""
     table = Import.objects.locked().get(pk=import_id)
     if table.state == ImportState.UPLOADED:
         table.state, table.refusal = ImportState.REJECTED, sentence
-        table.save(update_fields=["state", "refusal"])
+        table.layout = {"refused": code}
+        table.save(update_fields=["state", "refusal", "layout"])
     return table

@@ -10,7 +10,10 @@ from imports.enums import Settlement
 UNTICKING = frozenset({"no_elementary", "more_than_classes", "looks_like_sum", "huge"})
 
 #: How each kind of conflict can be settled; the others cannot.
-SETTLED_BY = {"lower": Settlement.REDUCE, "lower_to_none": Settlement.REVOKE}
+SETTLED_BY = {
+    "lower": frozenset({Settlement.REDUCE, Settlement.REVOKE}),
+    "lower_to_none": frozenset({Settlement.REVOKE}),
+}
 
 
 class Remedy(StrEnum):
@@ -57,7 +60,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "email_invalid": _CELL,
     "email_twice": _CELL,
     "no_email": _CELL,
-    "lower": (Remedy.REDUCE, Remedy.SET_ASIDE),
+    "lower": (Remedy.REDUCE, Remedy.REVOKE, Remedy.SET_ASIDE),
     "lower_to_none": (Remedy.REVOKE, Remedy.SET_ASIDE),
     "lower_redeemed": (Remedy.SET_ASIDE,),
     "no_elementary": (Remedy.TICK, Remedy.SET_ASIDE),

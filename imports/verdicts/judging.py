@@ -10,7 +10,8 @@ from imports.problems import Problem
 from imports.verdicts import addresses, finding, remit, volumes, wording
 from imports.verdicts.codes import SETTLED_BY, UNTICKING
 from imports.verdicts.rows import JudgedRow
-from imports.verdicts.together import ALONE, gather, line_of
+from imports.verdicts.together import ALONE, gather, lines_of
+from imports.verdicts.volumes import OF_THE_ROW, units_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +27,52 @@ _NOT_AS_IT_STANDS = frozenset({How.NAME.value, How.REPAIRED.value})
 def judge_all(rows: Iterable[Asked], situation: Situation) -> list[JudgedRow]:
     """Return each row of a file, in its order, with its verdict; rows of one school or one address compared."""
     rows = list(rows)
-    together = gather([line_of(asked, situation) for asked in rows])
-    return [judge(asked, situation, together) for asked in rows]
+    together = gather(lines_of(rows, situation))
+    return [_at_a_glance(asked, situation, together) or judge(asked, situation, together) for asked in rows]
+
+
+def _at_a_glance(asked: Asked, situation: Situation, together: Together) -> JudgedRow | None:
+    """Return the verdict of a row of which nothing is to be said, None where `judge` must look.
+
+    Most rows of most files are so, and are judged here in a third of the time.
+    """
+    row, found, set_aside, _, settlement, own_units = asked
+    school = situation.schools.get(found.uai)
+    if (
+        school is None
+        or row.problems
+        or row.ignored
+        or set_aside
+        or settlement
+        or found.how in _NOT_AS_IT_STANDS
+        or situation.purpose is not Purpose.ATTRIBUTION
+    ):
+        return None
+    label, closed, elementary, mailbox, known, held, _ = school
+    units = row.units if situation.volume in OF_THE_ROW or own_units else units_of(asked, situation)
+    email = row.email
+    classes = row.classes
+    if known is not None:
+        classes = classes if classes is not None else known.classes
+        email = email or known.contact_email
+    elif situation.has_remit:
+        return None
+    if (
+        closed
+        or not (elementary or not situation.for_elementary)
+        or not isinstance(units, int)
+        or units < held
+        or units == 0
+        or (classes and units > classes)
+        or (email != mailbox and row.email)
+        or not (email or mailbox)
+        or found.uai in together.same_school
+        or (email and email.lower() in together.shared)
+        or units >= together.striking
+    ):
+        return None
+    verdict = Verdict.NEW if held == 0 else Verdict.UNCHANGED if units == held else Verdict.CHANGED
+    return JudgedRow(asked, label, email or mailbox, units, held, None, verdict, [], verdict is not Verdict.UNCHANGED)
 
 
 def judge(asked: Asked, situation: Situation, together: Together = ALONE) -> JudgedRow:
@@ -35,9 +80,9 @@ def judge(asked: Asked, situation: Situation, together: Together = ALONE) -> Jud
     row, found = asked.row, asked.school
     school = situation.schools.get(found.uai) if found.uai else None
     if row.ignored or asked.set_aside:
-        return _passed_over(asked, school)
+        return _passed_over(asked, school, situation)
     problems = list(row.problems)
-    wanted = volumes.units_of(asked, situation) if situation.purpose is Purpose.ATTRIBUTION else None
+    wanted = units_of(asked, situation) if situation.purpose is Purpose.ATTRIBUTION else None
     if isinstance(wanted, Problem):
         problems.append(wanted)
         wanted = None
@@ -70,7 +115,7 @@ def _shown(asked: Asked, school: SchoolFacts | None) -> tuple[str, str, int]:
     return school.label, asked.row.email or contact or school.mailbox, school.held
 
 
-def _passed_over(asked: Asked, school: SchoolFacts | None) -> JudgedRow:
+def _passed_over(asked: Asked, school: SchoolFacts | None, situation: Situation) -> JudgedRow:
     label, recipient, held = _shown(asked, school)
     if asked.row.ignored:
         reason = Problem("", "ignored", asked.row.ignored, blocking=False)
@@ -84,7 +129,11 @@ def _passed_over(asked: Asked, school: SchoolFacts | None) -> JudgedRow:
         )
     else:
         reason = Problem("", "set_aside", "Mise de côté : elle ne sera pas appliquée.", blocking=False)
-    return JudgedRow(asked, label, recipient, None, held, None, Verdict.IGNORED, [reason], ticked=False)
+    reasons = [reason]
+    if asked.school.doubt:
+        # Kept with the row: taken back, it is in doubt as it was before.
+        reasons.append(finding.not_found(asked, situation)._replace(blocking=False))
+    return JudgedRow(asked, label, recipient, None, held, None, Verdict.IGNORED, reasons, ticked=False)
 
 
 def _repeated(asked: Asked, same_school: Sequence[Line], situation: Situation) -> Problem | None:
@@ -163,7 +212,9 @@ def _for_attribution(
     verdict = _verdict(units, held, problems)
     if verdict is Verdict.CONFLICT and units is not None:
         problems.append(volumes.lower(units, school))
-    if asked.settlement and (verdict is not Verdict.CONFLICT or asked.settlement != SETTLED_BY.get(problems[-1].code)):
+    if asked.settlement and (
+        verdict is not Verdict.CONFLICT or asked.settlement not in SETTLED_BY.get(problems[-1].code, ())
+    ):
         # The number or what the school has changed since: there is nothing left to settle in that way.
         asked = asked._replace(settlement="")
     ticked = verdict in APPLICABLE or asked.settlement != ""

@@ -37,3 +37,9 @@ class JudgedRow(NamedTuple):
     verdict: Verdict
     problems: list[Problem]
     ticked: bool
+
+    @property
+    def codes(self) -> list[str]:
+        """Return what the row is found by in lists: of one that is passed over, that alone."""
+        codes = [problem.code for problem in self.problems]
+        return codes[:1] if self.verdict == "ignored" else codes

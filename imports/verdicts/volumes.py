@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from imports.verdicts.together import Together
 
 
+#: What reads the number from the row itself.
+OF_THE_ROW = frozenset({Volume.COLUMN, Volume.CLASSES})
+
+
 def units_of(asked: Asked, situation: Situation) -> int | Problem | None:
     """Return how many licences a row asks for, or what is wrong with that; None where its cell was at fault already."""
-    if asked.own_units or situation.volume is Volume.COLUMN or situation.volume is Volume.CLASSES:
+    if asked.own_units or situation.volume in OF_THE_ROW:
         return asked.row.units
     if situation.volume is Volume.ALL:
         return situation.units_for_all
@@ -99,6 +103,6 @@ def lower(units: int, school: SchoolFacts) -> Problem:
         "units",
         "lower",
         f"Cette école a {held} de ce lot et le tableau en demande {asked}. Sa clé n'est pas activée : vous pouvez "
-        "réduire son attribution à ce nombre, ou mettre la ligne de côté pour en rester là.",
+        "réduire son attribution à ce nombre, la reprendre en entier, ou mettre la ligne de côté pour en rester là.",
         blocking=False,
     )

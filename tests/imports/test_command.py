@@ -8,9 +8,13 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from collectivities.models import SchoolInRemit
 from imports.models import Import
 from licensing.pools.models import Allocation
 from mailing.models import Message
+from schools.models import SchoolState
+from tests.conftest import TERM
+from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import listing
 from tests.imports.files import csv
@@ -18,14 +22,14 @@ from tests.imports.files import csv
 
 @pytest.fixture
 def run(pool, tmp_path):
-    def command(content, *options, name="écoles.csv", pool_id=pool.pk):
+    def command(content, *options, name="écoles.csv", pool_id=pool.pk, slug="nimes"):
         file = tmp_path / name
-        file.write_bytes(content)
+        if content is not None:
+            file.write_bytes(content)
         out = io.StringIO()
+        lot = [f"--pool={pool_id}"] if pool_id is not None else []
         try:
-            call_command(
-                "import_spreadsheet", str(file), "--collectivity=nimes", f"--pool={pool_id}", *options, stdout=out
-            )
+            call_command("import_spreadsheet", str(file), f"--collectivity={slug}", *lot, *options, stdout=out)
             status = 0
         except SystemExit as end:
             status = end.code
@@ -68,7 +72,7 @@ def test_it_can_keep_to_what_the_pages_tick(run, pool):
     content = listing((SchoolFactory(), 1), (SchoolFactory(has_elementary=False), 1))
     status, out = run(content, "--apply", "--ticked-only")
     assert status == 0
-    assert "1 attributions" in out
+    assert "Appliqué : 1\u00a0ligne, 1\u00a0licence, 1\u00a0e-mail." in out
 
 
 @pytest.mark.parametrize(("content", "options"), [(b"<html></html>", ()), (csv([["UAI"], ["x"]]), ("--sheet=B",))])
@@ -82,7 +86,7 @@ def test_a_refused_file_is_status_2_and_nothing_done(run, content, options):
 def test_more_than_the_lot_has_is_status_2_and_nothing_given(run, pool):
     status, out = run(listing((SchoolFactory(), 101)), "--apply")
     assert status == 2
-    assert "Rien n'a été attribué. Il manque" in out
+    assert "Rien n'a été appliqué. Il manque" in out
     assert not Allocation.objects.exists()
 
 
@@ -96,14 +100,73 @@ def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
     assert json.loads(out)["resolved"][0]["quantity"] == 7
 
 
-@pytest.mark.parametrize("options", [("--quantity-column=Absente",), ("--quantity=0",)])
-def test_what_makes_no_sense_is_refused(run, options):
-    with pytest.raises(CommandError) as refusal:
-        run(listing((SchoolFactory(), 1)), *options)
-    assert refusal.value.returncode == 2
+SHAPE = {
+    "sheet", "sheets", "header_row", "columns", "rows", "verdicts", "resolved", "problems", "applied", "licences",
+    "messages", "import", "state", "refusal", "code",
+}  # fmt: skip
 
 
-def test_a_lot_of_nobody_is_refused(run):
+@pytest.mark.parametrize(
+    ("options", "more", "code"),
+    [
+        (["--quantity-column=Absente"], {}, "no_such_column"),
+        (["--quantity=0"], {}, "bad_quantity"),
+        (["--quantity=1", "--quantity-column=Licences"], {}, "two_quantities"),
+        ([], {"pool_id": None}, "no_pool"),
+        ([], {"pool_id": 0}, "unknown_pool"),
+        (["--purpose=perimetre"], {}, "not_an_attribution"),
+        ([], {"slug": "ailleurs"}, "unknown_collectivity"),
+        ([], {"content": None}, "no_such_file"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words_and_in_json(run, options, more, code):
+    content = more.pop("content", listing((SchoolFactory(), 1)))
     with pytest.raises(CommandError) as refusal:
-        run(b"UAI", pool_id=0)
+        run(content, *options, **more)
     assert refusal.value.returncode == 2
+    status, out = run(content, *options, "--json", **more)
+    said = json.loads(out)
+    assert (status, said["code"], said["refusal"], set(said)) == (2, code, str(refusal.value), SHAPE)
+
+
+def test_a_refusal_of_the_file_or_of_the_application_says_its_code(run):
+    status, out = run(b"<html></html>", "--json")
+    said = json.loads(out)
+    assert (status, said["code"], said["state"], set(said)) == (2, "html", "rejected", SHAPE)
+    status, out = run(listing((SchoolFactory(), 101)), "--apply", "--json")
+    said = json.loads(out)
+    assert (status, said["code"], said["applied"], said["state"]) == (2, "too_much", 0, "checked")
+
+
+def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, pool):
+    school, closed = SchoolFactory(), SchoolFactory(state=SchoolState.CLOSED, closed_at=TERM)
+    heir = SchoolFactory(name=closed.name, address=closed.address)
+    status, out = run(
+        listing((school, 2), (school, 2), (closed, 1), ("0010001W", 1), ("x", 1), (heir, "beaucoup")), "--json"
+    )
+    said = json.loads(out)
+    assert status == 0
+    assert [(found["row"], found["uai"], found["quantity"]) for found in said["resolved"]] == [
+        (2, school.uai, 2), (3, school.uai, 2), (4, closed.uai, 1), (7, heir.uai, None),
+    ]  # fmt: skip
+    assert {found["how"] for found in said["resolved"]} == {"uai"}
+    told = {problem["row"]: problem for problem in said["problems"]}
+    assert {row: problem["code"] for row, problem in told.items()} == {
+        3: "duplicate", 4: "closed_school", 5: "unknown_school", 6: "uai_invalid", 7: "units_invalid",
+    }  # fmt: skip
+    assert [proposal["uai"] for proposal in told[4]["proposals"]] == [heir.uai]
+
+
+def test_the_remit_is_read_and_written(run, nimes):
+    school, other = SchoolFactory.create_batch(2)
+    SchoolInRemitFactory(school=school, contact_email="avant@ville.fr", classes=5)
+    content = listing((school, "apres@ville.fr", 5), (other, "", 3), titles=("UAI", "E-mail", "Classes"))
+    status, out = run(content, "--purpose=perimetre", "--json", pool_id=None)
+    said = json.loads(out)
+    assert (status, said["verdicts"]["changed"], said["verdicts"]["new"]) == (0, 1, 1)
+    assert said["problems"][0]["message"] == "Contact : avant@ville.fr → apres@ville.fr."
+    status, out = run(content, "--purpose=perimetre", "--apply", pool_id=None)
+    assert status == 0
+    assert "Appliqué : 2\u00a0lignes." in out
+    assert SchoolInRemit.objects.get(school=school).contact_email == "apres@ville.fr"
+    assert SchoolInRemit.objects.get(school=other).classes == 3

@@ -72,7 +72,7 @@ def test_the_file_says_what_the_school_must_have(held, verdict, ticked):
     [
         (3, None, "", "lower", False),
         (3, None, "reduce", "lower", True),
-        (3, None, "revoke", "lower", False),
+        (3, None, "revoke", "lower", True),
         (0, None, "revoke", "lower_to_none", True),
         (0, None, "reduce", "lower_to_none", False),
         (3, TERM, "reduce", "lower_redeemed", False),

@@ -15,10 +15,11 @@ from imports import operations, queries, tasks
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.meanings import Meaning
 from imports.readers import limits
-from imports.report import report
+from imports.report import refused, report
 from licensing.exceptions import Refused
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
+from web import typography
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -28,63 +29,70 @@ if TYPE_CHECKING:
 REFUSED = 2
 
 
+class Refusal(Exception):
+    """The command goes no further: nothing was read, or nothing applied. `code` is stable, the sentence French."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
 class Command(BaseCommand):
     """Exit status: 0 when the file was read (and, with --apply, applied), 2 when it was refused and nothing done."""
 
-    help = "Lit un tableau d'écoles, montre le verdict de chaque ligne et, avec --apply, attribue les licences."
+    help = "Lit un tableau d'écoles, montre le verdict de chaque ligne et, avec --apply, applique ce qu'il dit."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="xlsx, xlsm, xls, ods, csv ou tsv")
         parser.add_argument("--collectivity", required=True, metavar="SLUG")
         parser.add_argument(
             "--purpose", choices=Purpose.values, default=Purpose.ATTRIBUTION.value, help="ce que le tableau change"
         )
         parser.add_argument("--pool", type=int, metavar="ID", help="le lot d'une attribution")
         parser.add_argument("--quantity", type=int, metavar="N", help="un même nombre de licences pour toutes")
-        parser.add_argument("--quantity-column", metavar="TITRE", help="la colonne qui donne le nombre de licences")
-        parser.add_argument("--sheet", metavar="NOM")
+        parser.add_argument("--quantity-column", metavar="NAME", help="la colonne qui donne le nombre de licences")
+        parser.add_argument("--sheet", metavar="NAME", help="la feuille à lire")
         parser.add_argument(
             "--apply",
             action="store_true",
-            help="attribue toutes les lignes applicables, y compris celles que les pages signalent et décochent",
+            help="applique toutes les lignes applicables, y compris celles que les pages signalent et décochent",
         )
         parser.add_argument(
             "--ticked-only", action="store_true", help="avec --apply : s'en tenir aux lignes que les pages cochent"
         )
-        parser.add_argument("--json", action="store_true", dest="as_json")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="répond par un seul objet JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, check, and apply where asked."""
-        collectivity = Collectivity.objects.filter(slug=options["collectivity"]).first()
-        if collectivity is None:
-            raise CommandError(f"Aucune collectivité n'a l'adresse « {options['collectivity']} ».", returncode=REFUSED)
-        if options["quantity"] is not None and options["quantity"] < 1:
-            raise CommandError("Indiquez un nombre entier, au moins 1.", returncode=REFUSED)
+        as_json = options["as_json"]
         try:
-            if options["file"].stat().st_size > limits.MAX_BYTES:
-                raise CommandError("Ce fichier dépasse 20 Mo.", returncode=REFUSED)
-            content = options["file"].read_bytes()
-        except OSError as error:
-            raise CommandError(f"Le fichier n'a pas pu être ouvert : {error}", returncode=REFUSED) from error
-        with tenant_context(collectivity):
-            if options["purpose"] == Purpose.ATTRIBUTION and not Pool.objects.filter(pk=options["pool"] or 0).exists():
-                if options["pool"] is None:
-                    raise CommandError("Indiquez le lot de l'attribution : --pool ID.", returncode=REFUSED)
-                raise CommandError(f"Cette collectivité n'a pas de lot n° {options['pool']}.", returncode=REFUSED)
-            table = self._read(content, options)
-            refused = table.state == ImportState.REJECTED
-            if options["apply"] and not refused:
-                table = self._apply(table, ticked_only=options["ticked_only"])
-                refused = table.state != ImportState.APPLIED
-            self._say(table, as_json=options["as_json"])
-        if refused:
+            collectivity, content = _asked(options)
+            with tenant_context(collectivity):
+                _check_pool(options)
+                table = self._read(content, options)
+                is_refused = table.state == ImportState.REJECTED
+                said = report(table)
+                if options["apply"] and not is_refused:
+                    refusal = self._apply(table, ticked_only=options["ticked_only"])
+                    said = report(table) | refusal
+                    is_refused = table.state != ImportState.APPLIED
+        except Refusal as refusal:
+            if not as_json:
+                raise CommandError(refusal.sentence, returncode=REFUSED) from refusal
+            said, is_refused = refused(refusal.code, refusal.sentence), True
+        if as_json:
+            self.stdout.write(json.dumps(said, ensure_ascii=False))
+        else:
+            self._tell(said)
+        if is_refused:
             sys.exit(REFUSED)
 
     def _read(self, content: bytes, options: dict[str, Any]) -> Import:
         """Upload and read in this process: the queued job finds its work done."""
         table = operations.upload(
             purpose=Purpose(options["purpose"]),
-            pool_id=options["pool"],
+            pool_id=options["pool"] if options["purpose"] == Purpose.ATTRIBUTION else None,
             filename=options["file"].name,
             content=content,
             units_for_all=options["quantity"],
@@ -96,32 +104,15 @@ class Command(BaseCommand):
         table.refresh_from_db()
         title = options["quantity_column"]
         if title is not None and table.state in (ImportState.READ, ImportState.CHECKED):
-            self._take_column(table, title)
+            _take_column(table, title.strip())
             tasks.read(import_id=table.pk)
             table.refresh_from_db()
         return table
 
-    def _take_column(self, table: Import, title: str) -> None:
-        titles = table.layout["titles"]
-        if titles.count(title.strip()) != 1:
-            raise CommandError(
-                f"Le tableau a {titles.count(title.strip())} colonnes « {title} ». Ses titres : {', '.join(titles)}.",
-                returncode=REFUSED,
-            )
-        columns = dict(table.layout["columns"]) | {Meaning.UNITS.value: titles.index(title.strip())}
-        operations.choose(
-            import_id=table.pk,
-            sheets=[table.layout["sheets"][region["sheet"]] for region in table.layout["read"]],
-            header_row=table.layout["header_row"],
-            columns=columns,
-            volume=Volume.COLUMN,
-            units_for_all=None,
-            by=None,
-            at=timezone.now(),
-        )
-
-    def _apply(self, table: Import, *, ticked_only: bool) -> Import:
+    def _apply(self, table: Import, *, ticked_only: bool) -> dict[str, str]:
+        """Apply the valid rows; return why nothing was, as the report says it, {} where it was."""
         now = timezone.now()
+        refusal = {}
         try:
             if not ticked_only:
                 operations.tick_all(import_id=table.pk, ticked=True)
@@ -129,32 +120,90 @@ class Command(BaseCommand):
                 import_id=table.pk, digest=queries.digest(table), send_on=None, only_valid=True, by=None, at=now
             )
             tasks.apply(import_id=table.pk, confirmed_at=now.isoformat())
-        except Refused as refusal:
-            table.refresh_from_db()
-            table.refusal = refusal.sentence
-            return table
+        except Refused as why:
+            refusal = {"refusal": why.sentence, "code": why.code}
         table.refresh_from_db()
-        return table
+        return refusal
 
-    def _say(self, table: Import, *, as_json: bool) -> None:
-        said = report(table)
-        if as_json:
-            self.stdout.write(json.dumps(said, ensure_ascii=False))
+    def _tell(self, said: dict[str, Any]) -> None:
+        if said["state"] == ImportState.REJECTED:
+            self.stdout.write(f"Refusé : {said['refusal']}")
             return
-        if table.state == ImportState.REJECTED:
-            self.stdout.write(f"Refusé : {table.refusal}")
-            return
-        where = f"feuille « {said['sheet']} », " if said["sheet"] else ""
-        self.stdout.write(f"{where}titres en ligne {said['header_row']} ; {said['rows']} lignes.")
+        where = " et ".join(f"« {name} »" for name in said["sheets"] if name)
+        sheets = f"feuille{'s' if len(said['sheets']) > 1 else ''} {where}, " if where else ""
+        titles = f"titres en ligne {said['header_row']}" if said["header_row"] else "sans ligne de titres"
+        self.stdout.write(f"{sheets}{titles} ; {typography.plural(said['rows'], 'ligne')}.")
         for verdict in Verdict:
             if said["verdicts"][verdict]:
-                self.stdout.write(f"  {verdict.label} : {said['verdicts'][verdict]}")
+                self.stdout.write(f"  {verdict.label} : {typography.number(said['verdicts'][verdict])}")
+        several = len(said["sheets"]) > 1
         for problem in said["problems"]:
             place = f"ligne {problem['row']}" if problem["row"] else "tableau"
-            self.stdout.write(f"  {place} : {problem['message']}")
+            sheet = f"feuille « {problem['sheet']} », " if several and problem["row"] else ""
+            self.stdout.write(f"  {sheet}{place} : {problem['message']}")
         if said["state"] == ImportState.APPLIED:
-            self.stdout.write(
-                f"Appliqué : {said['applied']} attributions, {said['licences']} licences, {said['messages']} e-mails."
+            done = ", ".join(
+                typography.plural(said[what], word)
+                for what, word in (("applied", "ligne"), ("licences", "licence"), ("messages", "e-mail"))
+                if said[what] or what == "applied"
             )
+            self.stdout.write(f"Appliqué : {done}.")
         elif said["refusal"]:
-            self.stdout.write(f"Rien n'a été attribué. {said['refusal']}")
+            self.stdout.write(f"Rien n'a été appliqué. {said['refusal']}")
+
+
+def _asked(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
+    """Return the collectivity and the file's bytes. Raises `Refusal` for what makes no sense."""
+    slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
+    if quantity is not None and options["quantity_column"] is not None:
+        raise Refusal(
+            "two_quantities", "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux."
+        )
+    if quantity is not None and quantity < 1:
+        raise Refusal("bad_quantity", "--quantity est un nombre entier, au moins 1.")
+    collectivity = Collectivity.objects.filter(slug=slug).first()
+    if collectivity is None:
+        raise Refusal("unknown_collectivity", f"Aucune collectivité n'a l'adresse « {slug} ».")
+    try:
+        if file.stat().st_size > limits.MAX_BYTES:
+            raise Refusal("too_big", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux.")
+        return collectivity, file.read_bytes()
+    except OSError as error:
+        raise Refusal("no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}.") from error
+
+
+def _check_pool(options: dict[str, Any]) -> None:
+    if options["purpose"] == Purpose.REMIT:
+        if options["pool"] is not None or options["quantity"] is not None or options["quantity_column"] is not None:
+            raise Refusal(
+                "not_an_attribution",
+                "--pool, --quantity et --quantity-column ne valent que pour une attribution : le périmètre n'en a pas.",
+            )
+    elif options["pool"] is None:
+        raise Refusal("no_pool", "Indiquez le lot de l'attribution : --pool ID.")
+    elif not Pool.objects.filter(pk=options["pool"]).exists():
+        raise Refusal("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
+
+
+def _take_column(table: Import, title: str) -> None:
+    """Have the file read again with the numbers of this column. Raises `Refusal` unless one column has that title."""
+    titles = table.layout["titles"]
+    found = [index for index, name in enumerate(titles) if name.strip() == title]
+    if len(found) != 1:
+        named = ", ".join(f"« {name} »" for name in titles if name.strip())
+        raise Refusal(
+            "no_such_column" if not found else "several_columns",
+            f"Le tableau n'a pas de colonne « {title} ». Ses titres : {named or 'aucun'}."
+            if not found
+            else f"Le tableau a {len(found)} colonnes « {title} » : donnez-leur des titres différents.",
+        )
+    operations.choose(
+        import_id=table.pk,
+        sheets=[table.layout["sheets"][region["sheet"]] for region in table.layout["read"]],
+        header_row=table.layout["header_row"],
+        columns=dict(table.layout["columns"]) | {Meaning.UNITS.value: found[0]},
+        volume=Volume.COLUMN,
+        units_for_all=None,
+        by=None,
+        at=timezone.now(),
+    )
