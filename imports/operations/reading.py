@@ -12,6 +12,7 @@ from imports import facts, storing
 from imports.enums import ImportState, Purpose, Volume
 from imports.meanings import Meaning
 from imports.models import Import, ImportFile, RememberedLayout
+from imports.operations import carrying, correcting
 from imports.operations.locking import READ_TASK, locked, queue
 from imports.resolving import resolve_all, uais_of
 from imports.table import Choices, Known, Remembered
@@ -39,12 +40,16 @@ def upload(
     units_for_all: int | None,
     volume: str = "",
     choices: Mapping[str, Any] | None = None,
+    corrects: Import | None = None,
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
-    """Store a file as it came and queue its reading. `choices`: what is known of its layout beforehand."""
+    """Store a file as it came and queue its reading. `choices`: what is known of its layout beforehand.
+
+    `corrects`: the import whose corrected file this is; where it is not said, the file may say it itself.
+    """
     pool = Pool.objects.get(pk=pool_id or 0) if purpose == Purpose.ATTRIBUTION else None
-    table = Import.objects.create(
+    table = Import(
         purpose=purpose,
         pool=pool,
         filename=filename[-255:],
@@ -56,6 +61,12 @@ def upload(
         created_at=at,
         created_by_id=by.pk if by else None,
     )
+    earlier, choice = correcting.earlier_of(content, purpose=purpose, pool_id=pool_id)
+    if corrects is not None and earlier != corrects:
+        earlier, choice = corrects, None
+    if earlier is not None:
+        correcting.take_over(table, earlier, choice)
+    table.save()
     ImportFile.objects.create(of=table, content=content)
     aim = f"le lot « {pool.name} »" if pool else "le périmètre"
     audit.record(
@@ -159,8 +170,8 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
 
     `watch` is told of each step before it begins; what it raises undoes everything.
     """
-    table = Import.objects.locked().get(pk=import_id)
-    if table.state != ImportState.UPLOADED:
+    table = correcting.lock_with_earlier(import_id)
+    if table.state != ImportState.UPLOADED or correcting.read_otherwise(table, read):
         return table
     first = read.regions[0] if read.regions else None
     table.layout = {
@@ -187,7 +198,8 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
     watch("storing", 0, len(read.rows))
     storing.store(table.pk, judged)
     table.state = ImportState.READ if read.questions else ImportState.CHECKED
-    table.save(update_fields=["layout", "state"])
+    table.save(update_fields=["layout", "state", "corrects_id"])
+    carrying.carry_over(table)
     return table
 
 
@@ -195,7 +207,7 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
 def reject(*, import_id: int, sentence: str, code: str = "") -> Import:
     """Refuse the file; the sentence stays with it, and its code for programs."""
     table = Import.objects.locked().get(pk=import_id)
-    if table.state == ImportState.UPLOADED:
+    if table.state == ImportState.UPLOADED and not correcting.read_afresh(table):
         table.state, table.refusal = ImportState.REJECTED, sentence
         table.layout = {"refused": code}
         table.save(update_fields=["state", "refusal", "layout"])

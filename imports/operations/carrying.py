@@ -1,0 +1,140 @@
+"""What was decided about the rows of a file is carried over to its corrected one; the file before is given up for it.
+
+Rows are known again by their sheet and what their cells say, not by their number: some may have been added or deleted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+
+from accounts.models import User
+from collectivities import audit
+from imports.enums import APPLICABLE, ImportState
+from imports.meanings import Meaning
+from imports.models import Import, ImportRow
+from imports.operations.amending import judge_again
+from imports.workbooks.writing import sheet_name
+from web import arrays
+
+#: States in which an import that a corrected file replaces is given up for it.
+_REPLACED = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)
+# Each row of the corrected file with the row of the file before that says the same, the choice apart; of several that
+# do, the first with the first. Where there is none, NULL; and whether the choice is another.
+_PAIRS = """
+WITH sheets AS (SELECT * FROM unnest(%(now)s::int[], %(was)s::int[]) AS one (now, was)),
+later AS (
+    SELECT id, sheet, cells, cells - 'choice' AS said,
+           row_number() OVER (PARTITION BY sheet, cells - 'choice' ORDER BY number) AS nth
+    FROM imports_importrow WHERE import_id = %(later)s
+),
+earlier AS (
+    SELECT row.id, sheets.now AS sheet, row.cells, row.cells - 'choice' AS said,
+           row_number() OVER (PARTITION BY row.sheet, row.cells - 'choice' ORDER BY row.number) AS nth
+    FROM imports_importrow AS row JOIN sheets ON sheets.was = row.sheet WHERE row.import_id = %(earlier)s
+)
+SELECT later.id, earlier.id, later.cells -> 'choice' IS DISTINCT FROM earlier.cells -> 'choice'
+FROM later LEFT JOIN earlier USING (sheet, said, nth)
+"""
+# A tick that a member gave or took away stays where the verdict did. Untick first: of the rows of a school the database
+# lets one at most be ticked.
+_UNTICK = """
+UPDATE imports_importrow AS now SET ticked = false
+FROM unnest(%(now)s::bigint[], %(was)s::bigint[]) AS pair (now, was), imports_importrow AS was
+WHERE now.id = pair.now AND was.id = pair.was AND now.verdict = was.verdict AND now.ticked AND NOT was.ticked
+"""
+_TICK = """
+UPDATE imports_importrow AS now SET ticked = true
+FROM unnest(%(now)s::bigint[], %(was)s::bigint[]) AS pair (now, was), imports_importrow AS was
+WHERE now.id = pair.now AND was.id = pair.was AND now.verdict = was.verdict AND was.ticked AND NOT now.ticked
+  AND now.verdict = ANY(%(applicable)s) AND now.uai = was.uai AND now.recipient IS NOT DISTINCT FROM was.recipient
+  AND NOT EXISTS (
+      SELECT FROM imports_importrow AS other
+      WHERE other.import_id = now.import_id AND other.uai = now.uai AND other.ticked
+  )
+"""
+
+
+def carry_over(table: Import) -> None:
+    """Keep for the rows that stayed what was decided about them, mark the others, and give the earlier import up."""
+    if table.corrects_id is None:
+        return
+    earlier = Import.objects.get(pk=table.corrects_id)
+    pairs = _pairs(table, earlier)
+    altered = [now for now, was, other_choice in pairs if was is None or other_choice]
+    ImportRow.objects.extra(where=["id = ANY(%s)"], params=[altered]).update(altered=True)
+    kept = {now: was for now, was, _ in pairs if was is not None}
+    _carry_decisions(table, kept, set(altered))
+    ids: dict[str, list[Any]] = {
+        "now": list(kept),
+        "was": list(kept.values()),
+        "applicable": list(map(str, APPLICABLE)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_UNTICK, ids)
+        cursor.execute(_TICK, ids)
+    _replace(earlier, table)
+
+
+def _pairs(table: Import, earlier: Import) -> list[tuple[int, int | None, bool]]:
+    before = {sheet_name(name, n): n - 1 for n, name in enumerate(earlier.layout.get("sheets", []), start=1)}
+    names = [sheet_name(name, number) for number, name in enumerate(table.layout["sheets"], start=1)]
+    sheets = [(now, before[name]) for now, name in enumerate(names) if name in before]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PAIRS,
+            {
+                "now": [now for now, _ in sheets],
+                "was": [was for _, was in sheets],
+                "later": table.pk,
+                "earlier": earlier.pk,
+            },
+        )
+        pairs: list[tuple[int, int | None, bool]] = cursor.fetchall()
+    return pairs
+
+
+def _carry_decisions(table: Import, kept: dict[int, int], altered: set[int]) -> None:
+    """Copy what was corrected, put aside and settled onto the rows that stayed, and judge these with it."""
+    decided = {
+        row.pk: row
+        for row in ImportRow.objects.filter(import_id=table.corrects_id or 0).filter(
+            ~Q(edits={}) | Q(set_aside=True) | ~Q(settlement="")
+        )
+    }
+    # What the reading passes over, and a member took back.
+    passed_over = ImportRow.objects.filter(import_id=table.pk).exclude(passed_over="").values_list("pk", flat=True)
+    asked = [kept[pk] for pk in passed_over if pk in kept]
+    for row in ImportRow.objects.filter(pk__in=arrays.numbers(asked), passed_over=""):
+        decided[row.pk] = row
+    rows = [now for now, was in kept.items() if was in decided]
+    changed = list(ImportRow.objects.filter(pk__in=arrays.numbers(rows)))
+    if not changed:
+        return
+    for row in changed:
+        was = decided[kept[row.pk]]
+        row.edits, row.settlement = was.edits, was.settlement
+        row.set_aside, row.awaited, row.passed_over = was.set_aside, was.awaited, was.passed_over
+        if row.pk in altered:
+            # A school chosen in the workbook is the later word.
+            row.edits = {meaning: text for meaning, text in was.edits.items() if meaning != Meaning.UAI}
+    fields = ["edits", "settlement", "set_aside", "awaited", "passed_over"]
+    ImportRow.objects.bulk_update(changed, fields, batch_size=1_000)
+    judge_again(table, uais=set(), row_ids={row.pk for row in changed})
+
+
+def _replace(earlier: Import, table: Import) -> None:
+    if earlier.state not in _REPLACED:
+        return
+    earlier.state = ImportState.CANCELLED
+    earlier.save(update_fields=["state"])
+    audit.record(
+        action="import.replaced",
+        by=User.objects.filter(pk=table.created_by_id).first() if table.created_by_id else None,
+        at=table.created_at,
+        summary=f"Tableau « {earlier.filename} » remplacé par « {table.filename} » : rien n'en a été appliqué.",
+        object_type="import",
+        object_id=earlier.pk,
+    )

@@ -1,0 +1,177 @@
+"""A corrected file comes back: only what changed is asked about."""
+
+from __future__ import annotations
+
+import io
+
+import openpyxl
+import pytest
+from django_tenants.utils import tenant_context
+
+from collectivities.models import AuditEntry
+from imports import operations, tasks
+from imports.enums import ImportState, Verdict
+from imports.models import AnnotatedFile, Import, ImportRow
+from imports.operations import annotating
+from imports.workbooks.provenance import PROPERTY
+from tests.conftest import TERM
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import uploaded
+from tests.imports.files import csv, saved, xlsx
+
+TITLES = ["UAI", "École", "Licences"]
+
+
+def annotated(table):
+    """Return the annotated workbook of an import, as its officer opens it."""
+    annotating.ask(import_id=table.pk, at=TERM)
+    tasks.annotate(import_id=table.pk)
+    return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=table.pk).content)))
+
+
+def read(pool, book, filename="corrigé.xlsx", **more):
+    table = uploaded(pool, saved(book), filename=filename, **more)
+    if table.state == ImportState.UPLOADED:  # it asked to be read once more
+        tasks.read(import_id=table.pk)
+        table.refresh_from_db()
+    return table
+
+
+def row(table, number):
+    return ImportRow.objects.get(import_id=table.pk, number=number)
+
+
+def amend(table, number, **change):
+    return operations.amend(import_id=table.pk, number=number, by=None, at=TERM, **change)
+
+
+@pytest.fixture
+def first(pool):
+    """A table with five rows: two faulty, one corrected on the page, one put aside, one unticked."""
+    schools = SchoolFactory.create_batch(5)
+    rows = [[school.uai, school.name, 2] for school in schools]
+    rows[0][2], rows[1][0], rows[2][2] = "beaucoup", "0300000Z", "trois"
+    table = uploaded(pool, xlsx([["Liste"], TITLES, *rows, ["Total", "", 12]]), filename="liste.xlsx")
+    amend(table, 5, edits={"units": "3"})
+    amend(table, 6, set_aside=True)
+    amend(table, 7, ticked=False)
+    table.schools = schools
+    return table
+
+
+def test_only_what_changed_is_asked_about(pool, first):
+    book = annotated(first)
+    sheet = book.active
+    sheet["C3"] = 4
+    sheet["F4"] = f"{first.schools[1].uai} – {first.schools[1].name}"
+    table = read(pool, book)
+    assert (table.corrects_id, table.state) == (first.pk, ImportState.CHECKED)
+    rows = {number: row(table, number) for number in range(3, 9)}
+    assert [number for number in rows if rows[number].altered] == [3, 4]
+    assert (rows[3].verdict, rows[3].units) == (Verdict.NEW, 4)
+    assert (rows[4].verdict, rows[4].uai, rows[4].how) == (Verdict.NEW, first.schools[1].uai, "chosen")
+    assert (rows[5].verdict, rows[5].units, rows[5].edits) == (Verdict.NEW, 3, {"units": "3"})
+    assert (rows[6].set_aside, rows[6].verdict) == (True, Verdict.IGNORED)
+    assert (rows[7].verdict, rows[7].ticked) == (Verdict.NEW, False)
+    assert rows[8].verdict == Verdict.IGNORED
+    first.refresh_from_db()
+    assert first.state == ImportState.CANCELLED
+    told = AuditEntry.objects.get(action="import.replaced", object_id=first.pk)
+    assert "remplacé par « corrigé.xlsx »" in told.summary
+
+
+def test_rows_are_known_again_wherever_they_stand(pool, first):
+    book = annotated(first)
+    sheet = book.active
+    sheet.delete_rows(3, 2)
+    sheet.insert_rows(3)
+    new = SchoolFactory()
+    sheet["A3"], sheet["C3"] = new.uai, 1
+    table = read(pool, book)
+    assert [number for number in range(3, 8) if row(table, number).altered] == [3]
+    assert row(table, 4).units == 3
+    assert row(table, 5).set_aside
+    assert not row(table, 6).ticked
+
+
+def test_the_last_of_several_rounds_counts(pool, first):
+    book = annotated(first)
+    second = read(pool, book)
+    amend(second, 3, edits={"units": "9"})
+    third = read(pool, book, "encore.xlsx")
+    assert third.corrects_id == second.pk
+    assert row(third, 3).units == 9
+    second.refresh_from_db()
+    assert second.state == ImportState.CANCELLED
+    assert Import.objects.filter(state=ImportState.CHECKED).count() == 1
+
+
+def test_the_choice_of_columns_and_numbers_is_taken_over(pool):
+    school, other = SchoolFactory.create_batch(2)
+    table = uploaded(pool, csv([[school.uai, other.uai], [other.uai, school.uai], ["0300000Z", "x"]]))
+    operations.choose(
+        import_id=table.pk,
+        sheets=None,
+        header_row=0,
+        columns={"uai": 1},
+        volume="all",
+        units_for_all=2,
+        by=None,
+        at=TERM,
+    )
+    tasks.read(import_id=table.pk)
+    book = annotated(Import.objects.get(pk=table.pk))
+    book.worksheets[0]["E3"] = SchoolFactory().uai
+    corrected = read(pool, book)
+    assert (corrected.layout["columns"], corrected.layout["header_row"]) == ({"uai": 1, "choice": 4}, None)
+    assert [row(corrected, number).units for number in (1, 2, 3)] == [2, 2, 2]
+    assert [row(corrected, number).altered for number in (1, 2, 3)] == [False, False, True]
+
+
+def test_a_file_that_lost_its_mark_is_known_by_our_titles(pool, first):
+    book = annotated(first)
+    del book.custom_doc_props[PROPERTY]
+    table = read(pool, book)
+    assert table.corrects_id == first.pk
+    assert row(table, 5).edits == {"units": "3"}
+
+
+@pytest.mark.parametrize("change", ["columns", "sheet", "title"])
+def test_a_file_that_was_rearranged_is_read_as_it_now_stands(pool, first, change):
+    book = annotated(first)
+    if change == "columns":
+        book.active.insert_cols(1)
+    elif change == "title":
+        book.active.insert_rows(1)
+    else:
+        book.active.title = "Autre nom"
+    table = read(pool, book)
+    assert table.state == ImportState.CHECKED
+    assert ImportRow.objects.filter(import_id=table.pk, verdict=Verdict.NEW).exists()
+    # A sheet of another name is another sheet.
+    assert ImportRow.objects.filter(import_id=table.pk, altered=True).exists() == (change == "sheet")
+
+
+def test_a_file_for_another_lot_or_of_another_collectivity_corrects_nothing(pool, first, gard):
+    book = annotated(first)
+    assert read(PoolFactory(), book).corrects_id is None
+    with tenant_context(gard):
+        theirs = uploaded(PoolFactory(), saved(book))
+        assert theirs.corrects_id is None
+    first.refresh_from_db()
+    assert first.state == ImportState.CHECKED
+
+
+def test_a_file_is_said_to_correct_another(pool, first):
+    table = operations.upload(
+        pool_id=pool.pk,
+        filename="a.xlsx",
+        content=xlsx([["Liste"], TITLES, [first.schools[2].uai, first.schools[2].name, "trois"]]),
+        units_for_all=None,
+        corrects=first,
+        by=None,
+        at=TERM,
+    )
+    tasks.read(import_id=table.pk)
+    assert row(table, 3).units == 3
