@@ -1,21 +1,54 @@
-"""Files damaged in every way: each is read, or refused with a sentence; none breaks the reader."""
+"""Files damaged in every way: each is read, or refused with a sentence; none breaks the reader, none leaves a trace.
+
+Some 2,700 at each run: bytes and parts of files, what archives and containers hold, and nonsense that is well packed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
+import io
+import struct
+import zipfile
 
 import openpyxl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from imports.enums import ImportState
+from imports.models import Import, ImportRow
+from imports.readers import ole
 from imports.readers.refusals import Unreadable
 from imports.table import Choices, read_table
-from tests.imports.files import UAI, csv, saved, with_sheet_xml, xlsx
+from licensing.pools.models import Allocation
+from mailing.models import Message
+from tests.imports.conftest import uploaded
+from tests.imports.files import UAI, csv, ods, saved, with_sheet_xml, xls, xlsx, zipped
 
-ROWS = [["UAI", "École", "Licences", "E-mail"], *[[uai, "Zola", 3, "a@b.fr"] for uai in UAI]]
-SEEDS = [xlsx(ROWS), csv(ROWS), csv(ROWS, encoding="utf-16"), csv(ROWS, separator="\t", encoding="cp1252")]
+ROWS = [
+    ["UAI", "École", "Licences", "E-mail", "Date"],
+    *[[uai, "Zola", 3.5, "a@b.fr", datetime.date(2026, 9, 1)] for uai in UAI],
+    ["Total", None, "=SUM(C2:C6)", True],
+]
+MORE = {"Élèves": [["RNE", "Nombre"], [UAI[0], 12]]}
+WORKBOOKS = {
+    "xlsx": xlsx(ROWS, more=MORE, merged=["A9:B9"]),
+    "xls": xls(ROWS, more=MORE, merged=[(8, 8, 0, 1)]),
+    "ods": ods(ROWS, more=MORE, merged=[(6, 6, 0, 1)], formulas={(6, 2): "of:=SUM([.C2:.C6])"}),
+}
+TEXTS = {
+    "utf-8": csv(ROWS), "utf-8-sig": csv(ROWS, encoding="utf-8-sig"), "utf-16": csv(ROWS, encoding="utf-16"),
+    "utf-16-be": csv(ROWS, encoding="utf-16-be"), "cp1252": csv(ROWS, separator="\t", encoding="cp1252"),
+    "mac_roman": csv(ROWS, separator="|", encoding="mac_roman").replace(b"\r\n", b"\r"),
+}  # fmt: skip
 NAMESPACE = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 SHEET = b'<worksheet xmlns="' + NAMESPACE + b'"><sheetData>%s</sheetData></worksheet>'
+
+
+def many(examples):
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def read(content):
@@ -23,33 +56,131 @@ def read(content):
         read_table(content, Choices(units_for_all=1))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(SEEDS), st.data())
-def test_changed_bytes(seed, data):
-    content = bytearray(seed)
-    for _ in range(data.draw(st.integers(1, 8))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    if data.draw(st.booleans()):
-        del content[data.draw(st.integers(0, len(content))) :]
-    read(bytes(content))
+@st.composite
+def damage(draw, content):
+    """Give the bytes with some changed, taken out, doubled or cut off."""
+    changed = bytearray(content)
+    for at, byte in draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=8)):
+        changed[at] = byte
+    start, length = draw(st.integers(0, len(content))), draw(st.integers(0, 64))
+    what = draw(st.sampled_from(["keep", "take out", "double", "cut off"]))
+    if what == "take out":
+        del changed[start : start + length]
+    elif what == "double":
+        changed[start:start] = changed[start : start + length] * draw(st.integers(1, 20))
+    elif what == "cut off":
+        del changed[start:]
+    return bytes(changed)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data())
+@pytest.mark.parametrize("kind", WORKBOOKS)
+@many(250)
+@given(data=st.data())
+def test_bytes_of_a_workbook(kind, data):
+    read(data.draw(damage(WORKBOOKS[kind])))
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+@many(80)
+@given(data=st.data())
+def test_bytes_of_a_text(encoding, data):
+    read(data.draw(damage(TEXTS[encoding])))
+
+
+def members_of(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "ods"])
+@many(250)
+@given(data=st.data())
+def test_what_an_archive_holds(kind, data):
+    members = members_of(WORKBOOKS[kind])
+    name = data.draw(st.sampled_from(sorted(members)))
+    other = data.draw(st.sampled_from(sorted(members)))
+    what = data.draw(st.sampled_from(["damage", "damage", "damage", "swap", "remove", "copy"]))
+    if what == "damage":
+        members[name] = data.draw(damage(members[name] or b"x"))
+    elif what == "swap":
+        members[name], members[other] = members[other], members[name]
+    elif what == "remove":
+        del members[name]
+    else:
+        members[other] = members[name]
+    read(zipped(members))
+
+
+@many(300)
+@given(data=st.data())
+def test_records_of_an_old_workbook(data):
+    stream, records, at = ole.workbook_stream(WORKBOOKS["xls"]), [], 0
+    while at + 4 <= len(stream):
+        kind, length = struct.unpack_from("<HH", stream, at)
+        records.append((kind, stream[at + 4 : at + 4 + length]))
+        at += 4 + length
+    # Those that are read; a workbook has hundreds of others.
+    numbers = [n for n, (kind, _) in enumerate(records) if kind in READ]
+    for number in data.draw(st.lists(st.sampled_from(numbers), min_size=1, max_size=4)):
+        kind, body = records[number]
+        what = data.draw(st.sampled_from(["damage", "damage", "kind", "remove"]))
+        if what == "damage" and body:
+            records[number] = (kind, data.draw(damage(body))[:8224])
+        elif what == "kind":
+            records[number] = (data.draw(st.sampled_from(READ)), body)
+        else:
+            records[number] = (0xFFFF, b"")
+    read(ole.container_of(b"".join(struct.pack("<HH", kind, len(body)) + body for kind, body in records)))
+
+
+READ = [
+    0x0006, 0x000A, 0x0022, 0x002F, 0x003C, 0x0042, 0x0085, 0x00BD, 0x00D6, 0x00E0, 0x00E5, 0x00FC, 0x00FD, 0x0203,
+    0x0204, 0x0205, 0x0207, 0x027E, 0x041E, 0x0809,
+]  # fmt: skip
+
+
+@many(300)
+@given(data=st.data())
 def test_a_sheet_of_nonsense(data):
     cell = st.sampled_from(
         [
             b'<c r="A1"><v>1</v></c>', b'<c r="A1" t="s"><v>99</v></c>', b'<c r="ZZZ9"><v>x</v></c>', b'<c r="">',
             b'<c r="B2" t="e"><v>#N/A</v></c>', b'<c r="A0"><v>1</v></c>', b'<c t="d"><v>2026-99-99</v></c>', b"<c/>",
             b'<c r="C3" t="b"><v>7</v></c>', b'<c r="D4" s="4000"><v>44000</v></c>', b"<f>1/0</f>", b"&bad;",
-            b"</row>", b"<row r='-1'>",
+            b"</row>", b"<row r='-1'>", b'<c r="E5"><f>1</f></c>', b'<c r="a7" s="1"><v>1e300</v></c>',
+            b"<c r='F6'><is><t>x</t></is></c>", b"<x:c><x:v>1</x:v></x:c>", b"<![CDATA[<c>]]>", b'<row r="99999999">',
+            b'</sheetData><mergeCells><mergeCell ref="A1:ZZ9"/><mergeCell ref="9"/></mergeCells><sheetData>', b"<!--",
         ]
     )  # fmt: skip
     rows = b"<row>" + b"".join(data.draw(st.lists(cell, max_size=12))) + b"</row>"
-    read(with_sheet_xml(SEEDS[0], SHEET % rows))
+    read(with_sheet_xml(WORKBOOKS["xlsx"], SHEET % rows))
 
 
-@settings(max_examples=150, deadline=None)
+@many(300)
+@given(data=st.data())
+def test_an_open_document_of_nonsense(data):
+    piece = st.sampled_from(
+        [
+            "<table:table-row>", "</table:table-row>", '<table:table-row table:number-rows-repeated="3">',
+            '<table:table-row table:number-rows-repeated="-1">', "<table:table-cell/>", "<table:covered-table-cell/>",
+            '<table:table-cell table:number-columns-repeated="16384"/>', "</table:table-cell>", "<text:p>UAI</text:p>",
+            '<table:table-cell office:value-type="string">', '<table:table-cell office:value-type="float">',
+            '<table:table-cell office:value-type="float" office:value="x"/>', '<text:s text:c="7"/>', "&bad;",
+            '<table:table-cell office:value-type="date" office:date-value="2026-99-99"/>', "<office:annotation>",
+            '<table:table-cell office:value-type="boolean" office:boolean-value="peut-être"/>', "</table:table>",
+            '<table:table-cell office:value-type="time" office:time-value="PT99999999999H"/>', "<table:table>",
+            '<table:table table:name="B">', '<table:table-cell table:formula="of:=1" table:number-rows-spanned="0"/>',
+            "<table:named-expressions><x/></table:named-expressions>", "</office:annotation>",
+        ]
+    )  # fmt: skip
+    members = members_of(WORKBOOKS["ods"])
+    inside = "".join(data.draw(st.lists(piece, max_size=14))).encode()
+    place = data.draw(st.sampled_from([b"</table:table>", b"<table:table-row>", b"</table:table-row>", b"<text:p>"]))
+    members["content.xml"] = members["content.xml"].replace(place, inside + place, 1)
+    read(zipped(members))
+
+
+@many(150)
 @given(
     st.lists(st.lists(st.text(max_size=12) | st.sampled_from([*UAI, "Total", "UAI", "30"]), max_size=5), max_size=12)
 )
@@ -57,22 +188,55 @@ def test_any_text(rows):
     read("\n".join(";".join(row) for row in rows).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("make", [xlsx, xls, ods])
+@many(50)
 @given(
-    st.lists(
+    rows=st.lists(
         st.lists(
-            st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.dates()
-            | st.sampled_from([*UAI, "Total", "RNE", "Licences"]),
+            st.none() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False)
+            | st.booleans() | st.dates(datetime.date(1900, 3, 1)) | st.sampled_from([*UAI, "Total", "RNE", "Licences"]),
             max_size=5,
         ),
         max_size=8,
     )
 )  # fmt: skip
-def test_any_cells(rows):
-    read(xlsx(rows))
+def test_any_cells(make, rows):
+    read(make(rows))
 
 
 def test_a_workbook_that_is_only_pictures_and_names_is_refused():
     book = openpyxl.Workbook()
     book.create_chartsheet("Graphique")
-    read(saved(book))
+    book.remove(book.worksheets[0])
+    with pytest.raises(Unreadable) as refusal:
+        read_table(saved(book), Choices(units_for_all=1))
+    assert refusal.value.code == "empty"
+
+
+def test_damaged_files_are_read_or_refused_and_leave_nothing_behind(pool):
+    files = [content[: len(content) * part // 5] for content in WORKBOOKS.values() for part in (1, 3)]
+    files += [content.replace(b"UAI", b"\0\0\0")[:-3] for content in TEXTS.values()]
+    files += [zipped({**members_of(WORKBOOKS[kind]), name: b"<nothing"}) for kind, name in MEMBERS]
+    files += [bytes(reversed(content)) for content in WORKBOOKS.values()]
+    files += [b"\xff" * 600, b"UAI;Licences\n" + b'"' * 601, "UAI\n\udcff".encode("utf-8", "surrogatepass")]
+    found = [uploaded(pool, content, units_for_all=1, filename=f"{n}.xlsx") for n, content in enumerate(files)]
+    rejected = [table for table in found if table.state == ImportState.REJECTED]
+    assert len(rejected) >= 20
+    assert all(table.refusal.endswith(".") for table in rejected)
+    assert {table.state for table in found} <= {ImportState.REJECTED, ImportState.READ, ImportState.CHECKED}
+    assert not ImportRow.objects.filter(import_id__in=[table.pk for table in rejected]).exists()
+    assert not Allocation.objects.exists()
+    assert not Message.objects.exists()
+    assert Import.objects.count() == len(files)
+    # One reading each, and nothing else was queued.
+    jobs = ProcrastinateJob.objects.filter(task_name="imports.read")
+    assert (jobs.count(), ProcrastinateJob.objects.exclude(status="todo").count()) == (len(files), 0)
+    pool.refresh_from_db()
+    assert pool.allocated == 0
+
+
+MEMBERS = [
+    ("xlsx", "xl/workbook.xml"), ("xlsx", "xl/_rels/workbook.xml.rels"), ("xlsx", "xl/worksheets/sheet1.xml"),
+    ("xlsx", "xl/worksheets/sheet2.xml"), ("xlsx", "xl/sharedStrings.xml"), ("xlsx", "xl/styles.xml"),
+    ("ods", "content.xml"), ("ods", "mimetype"),
+]  # fmt: skip
