@@ -13,6 +13,7 @@ from imports import cells
 from imports.contents import Look, look_of, place_of
 from imports.headers import is_numbering
 from imports.meanings import Meaning
+from imports.titles import says_plainly
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from imports.readers.sheets import Cell, Row
 
-#: Six digits, a letter, and perhaps a zero that was lost.
-SHORTEST_UAI = 6
+#: Seven digits of which two zeros were lost, and the letter with them.
+SHORTEST_UAI = 5
 #: A total says so in one of its first texts.
 MOST_LABELS = 4
 _HAS_DIGITS = re.compile(r"(?:[0-9OoIl][^0-9]?){5,}")
@@ -155,7 +156,9 @@ class Asides:
         folded = [_folded(text) for text in texts.values()]
         if len(folded) == 1:
             return folded[0] in self._titles and (self._uai is None or self._uai in texts)
-        return sum(text in self._titles for text in folded) * 5 >= 4 * len(folded)
+        known = [text in self._titles for text in folded]
+        said = sum(had or bool(says_plainly(text)) for had, text in zip(known, folded, strict=True))
+        return any(known) and said * 5 >= 4 * len(folded)
 
     def _alone(self, index: int, text: str) -> Aside | None:
         """Judge a row in which one text stands alone."""

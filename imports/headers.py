@@ -143,7 +143,7 @@ class _Line:
             return False
         below, above = set(self.filled), set(parent.filled)
         said = sum(is_title_like(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index])) for index in below)
-        return bool(above - below or below - above) and said * 2 >= len(below)
+        return bool(above - below or below - above) and said * 2 > len(below)
 
 
 def _two_lines(upper: _Line, lower: _Line, row: int, merged: Sequence[Area]) -> list[Title] | None:

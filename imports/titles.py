@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from imports.meanings import Meaning
 from imports.title_forms import FORMS, KNOWN, WEAK
 from imports.vocabulary import ALIASES, NEVER, NOISE, NOISE_BESIDE_OTHERS
 from schools.folding import fold, slips
-
-if TYPE_CHECKING:
-    from imports.meanings import Meaning
 
 #: What is longer, or of more words, is a sentence.
 LONGEST_TITLE = 60
@@ -28,6 +26,10 @@ _JOINED = re.compile(
     r"(codes?|num|numero|no|nom|nb|nbre|nombre|libelle|adresse|adr|id|identifiant|tel|qte)"
     r"(uai|rne|postal|ecoles?|etablissements?|etab|licences?|classes?|commune|ville|mail|email|departement)"
 )
+
+
+#: What the cells of a table say as well as its titles.
+_SAID_BY_DATA = {Meaning.NAME, Meaning.COMMUNE, Meaning.ADDRESS, Meaning.KIND, Meaning.CONTACT_NAME}
 
 
 class Title(NamedTuple):
@@ -83,10 +85,11 @@ def is_foreign(title: Title) -> bool:
 
 @lru_cache(maxsize=8192)
 def is_title_like(text: str) -> bool:
-    """Tell whether at least one word of a short text is one that stands in titles, as it is spelt."""
+    """Tell whether a short text is made of nothing but words that stand in titles: « École », never « École Zola »."""
     if len(text) > LONGEST_TITLE or not text:
         return False
-    return any(word in KNOWN["all"] for word in _plain_words(text))
+    words = _plain_words(text)
+    return bool(words) and all(word in KNOWN["all"] for word in words)
 
 
 @lru_cache(maxsize=8192)
@@ -97,7 +100,11 @@ def says_plainly(text: str) -> int:
     words = _plain_words(text)
     if len(words) > MOST_WORDS or not any(word in KNOWN["all"] for word in words):
         return 0
-    return len(_read(words)) or int(bool(set(words) & NEVER))
+    found = _read(words)
+    if not found:
+        return int(bool(set(words) & NEVER))
+    # « École Zola » says « name » as much as « École » does: where other words stand beside, it may be a school's.
+    return len(found) if not found.keys() <= _SAID_BY_DATA or all(word in KNOWN["all"] for word in words) else 0
 
 
 @lru_cache(maxsize=4096)

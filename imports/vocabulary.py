@@ -92,10 +92,10 @@ ALIASES = _aliases(
 
 #: Words that say what a column is about, and it is nothing that we read.
 NEVER = words_of(
-    "siret siren insee effectif eleve annee date fax telecopie circonscription inspection academie region mairie maire "
-    "elu prix montant euro ttc ht budget ips latitude longitude coordonnee web internet url observation remarque "
-    "commentaire population epci canton syndicat facture facturation paiement finess iban ape age capacite salle site "
-    "superviseur collectivite parent"
+    "siret siren insee effectif eleve fille garcon annee date fax telecopie circonscription inspection academie region "
+    "mairie maire elu prix montant euro ttc ht budget ips latitude longitude coordonnee web internet url observation "
+    "remarque commentaire population epci canton syndicat facture facturation paiement finess iban ape age capacite "
+    "salle site superviseur collectivite parent"
 )
 NOISE = words_of(
     "de du des d la le les l a au aux en pour par et ou un une the of s trice rice ice eur e x sur dans votre vos leur"

@@ -91,3 +91,90 @@ def test_an_address_that_is_accepted_is_one_that_can_be_written_to(text):
 def test_no_cell_breaks_a_reader(cell):
     for read in (read_quantity, read_classes, read_email, read_phone, text_of, look_of):
         read(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("trente", "« trente » n'est pas un nombre."),
+        ("1.234", "« 1.234 » peut se lire de deux façons"),
+        ("1,000", "« 1,000 » peut se lire de deux façons"),
+        ("-3", "« -3 » est un nombre négatif."),
+        (2.5, "« 2.5 » n'est pas un nombre entier."),
+        ("12,5", "« 12,5 » n'est pas un nombre entier."),
+        ("1e400", "« 1e400 » est un nombre démesuré."),
+        ("3 à 5", "« 3 à 5 » contient plusieurs nombres."),
+        ("#REF!", "Cette case contient l'erreur « #REF! » de votre tableur."),
+        (datetime.datetime(2026, 4, 3), "Cette case contient une date (03/04/2026)"),  # noqa: DTZ001 - as a reader gives it
+        (True, "« VRAI » n'est pas un nombre."),
+    ],
+)
+def test_it_is_said_what_is_wrong_with_a_number(cell, said):
+    assert read_quantity(cell).message.startswith(said)
+    assert read_quantity(cell).message.endswith("Indiquez un nombre entier de licences.")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("30 classes", 30),
+        ("12 lic.", 12),
+        ("5 cl.", 5),
+        ("3 clés", 3),
+        ("7 (licences)", 7),
+        ("12,0", 12),
+        ("2 unités", 2),
+    ],
+)
+def test_a_unit_behind_a_number_changes_nothing(cell, number):
+    assert read_quantity(cell) == number
+
+
+@pytest.mark.parametrize("cell", ["30 élèves", "30 euros", "30 %", "30 CP"])
+def test_other_units_are_other_numbers(cell):
+    assert isinstance(read_quantity(cell), Problem)
+
+
+def test_classes_that_cannot_be_read_are_said_and_stop_nothing():
+    assert read_classes("") is None
+    assert read_classes("5 classes") == 5
+    assert (read_classes("cinq").column, read_classes("cinq").blocking) == ("classes", False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("jean dupont@ac.fr", "elle contient une espace."),
+        ("école@ville.fr", "le caractère « é » n'y est pas permis."),
+        ("ecole.ville.fr", "il y manque le signe @."),
+        ("ecole@ville", "il manque la fin de son domaine (.fr, .org…)."),
+        ("a..b@c.fr", "un point y est mal placé."),
+        ("@c.fr", "il y manque ce qui précède le signe @."),
+        ("a@@c.fr", "elle contient plusieurs signes @."),
+        ("#N/A", "c'est une erreur de votre tableur."),
+    ],
+)
+def test_it_is_said_what_is_wrong_with_an_address(cell, said):
+    assert read_email(cell).message == f"« {cell} » n'est pas une adresse e-mail : {said}"
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        (466123456.0, "04 66 12 34 56"),
+        ("0466123456", "04 66 12 34 56"),
+        ("04.66.12.34.56", "04 66 12 34 56"),
+        ("04-66-12-34-56", "04 66 12 34 56"),
+        ("+33 4 66 12 34 56", "04 66 12 34 56"),
+        ("+33 (0)4 66 12 34 56", "04 66 12 34 56"),
+        ("0033466123456", "04 66 12 34 56"),
+        ("04/66/12/34/56", "04 66 12 34 56"),
+        ("04 66 12 34 56 / 06 12 34 56 78", "04 66 12 34 56, 06 12 34 56 78"),
+        ("04 66 12 34 56 ou 0466123456", "04 66 12 34 56"),
+        ("+32 2 123 45 67", "+32 2 123 45 67"),
+        ("voir mairie", "voir mairie"),
+        ("", ""),
+    ],
+)
+def test_a_telephone_number_is_written_as_it_is_in_france(cell, number):
+    assert read_phone(cell) == number

@@ -1,0 +1,206 @@
+"""Which column means what: by its title, by what it holds, and what must never be taken for something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.enums import Purpose, Volume
+from imports.meanings import Meaning
+from imports.table import Choices, Known, read_table
+from imports.titles import Title, joined, meanings_of, recognised
+from tests.imports.files import UAI, csv, xlsx
+
+ONE_EACH = Choices(units_for_all=1)
+
+
+def found(table):
+    return {meaning.value: table.titles[index] for meaning, index in table.columns.items()}
+
+
+def codes(table):
+    return [question.code for question in table.questions]
+
+
+def read(titles, *rows, choices=ONE_EACH, **known):
+    return read_table(csv([titles, *rows]), choices, known=Known(**known))
+
+
+@pytest.mark.parametrize(
+    ("title", "meaning"),
+    [
+        ("N° RNE de l'étab.", "uai"), ("Code\nétablissement", "uai"), ("N°ETAB.", "uai"), ("CodeUAI", "uai"),
+        ("U.A.I.", "uai"), ("UAI (si connu)", "uai"), ("Etblt", "name"), ("NOM ETAB", "name"), ("Ecole(s)", "name"),
+        ("Groupe scolaire / école", "name"), ("Dénomination principale", "name"), ("Ecole (commune)", "name"),
+        ("Nb cl.", "classes"), ("Nb. classes élém.", "classes"), ("Classe", "classes"), ("qté", "units"),
+        ("licenses", "units"), ("Licences 2025-2026", "units"), ("Nbre de licences souhaitées", "units"),
+        ("Abonnements", "units"), ("comune", "commune"), ("Commune\nd'implantation", "commune"),
+        ("nom de la ville", "commune"), ("Localité", "commune"), ("cod postal", "postal_code"), ("C.P.", "postal_code"),
+        ("zipcode", "postal_code"), ("Dépt", "departement"), ("courriél", "email"), ("Mél. dir.", "email"),
+        ("Adresse e-mail", "email"), ("Adresse internet de messagerie", "email"), ("tél. école", "phone"),
+        ("Telephonne", "phone"), ("Téléphone / Fax", "phone"), ("Directeur / Directrice", "contact_name"),
+        ("Directeur(trice)", "contact_name"), ("Chef d'établissement", "contact_name"), ("Adresse 1", "address"),
+        ("Type_etablissement", "kind"),
+    ],
+)  # fmt: skip
+def test_titles_as_people_write_them(title, meaning):
+    said = meanings_of(Title(title))
+    assert min(said, key=said.get) == meaning
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["SIRET", "N° SIREN", "Code INSEE", "Code commune", "Nombre d'élèves", "Effectif", "Effectifs classes",
+     "Nb d'élèves par classe", "Année", "Année scolaire", "N°", "Code", "Circonscription", "IEN", "Fax", "Télécopie",
+     "Mail mairie", "Mél de la circonscription", "Site internet", "Prix licence", "Montant", "Clé d'activation",
+     "Classes maternelles", "Remarque", "Latitude"],
+)  # fmt: skip
+def test_titles_of_other_things_say_nothing(title):
+    assert recognised(title) == set()
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "meaning"),
+    [
+        ("Contact", "Mél", "email"), ("Directeur", "Nom", "contact_name"), ("École", "Nom", "name"),
+        ("École", "Code", "uai"), ("Nombre de classes", "Élém.", "classes"), ("Licences", "2025", "units"),
+        ("Effectifs", "Classes", "classes"), ("Circonscription", "Licences", "units"),
+        ("Localisation", "Ville", "commune"),
+    ],
+)  # fmt: skip
+def test_of_two_lines_the_lower_one_is_believed_unless_it_says_nothing_by_itself(parent, child, meaning):
+    said = meanings_of(joined(parent, child))
+    assert min(said, key=said.get) == meaning
+
+
+@pytest.mark.parametrize(
+    ("parent", "child"), [("Mairie", "Mél"), ("Nombre de classes", "Mat."), ("Élèves", "Nombre"), ("Commune", "Code")]
+)
+def test_what_stands_below_the_title_of_another_thing_is_that_things(parent, child):
+    assert not meanings_of(joined(parent, child))
+
+
+def test_a_slip_between_two_words_is_settled_for_neither():
+    assert recognised("Vile") == {Meaning.COMMUNE}
+    assert recognised("Vaille") == set()  # as near to « taille » as to « ville »
+
+
+# What the cells say
+
+
+def test_a_column_of_uai_is_one_whatever_its_title_and_damage():
+    assert found(read(["Code", "Repère"], ["12", UAI[0].lower()], ["13", UAI[1]])) == {"uai": "Repère"}
+    table = read(["Réf", "Nom"], ["301234D", "École Zola"], ["0301235e", "École Hugo"], ["O301236F", "École Sand"])
+    assert found(table) == {"uai": "Réf", "name": "Nom"}
+    table = read(["Réf", "Nom"], ["0301234", "École Zola"], ["0301235", "École Hugo"])
+    assert found(table) == {"uai": "Réf", "name": "Nom"}
+
+
+def test_an_address_that_holds_a_uai_is_an_address():
+    table = read(["A", "B"], [f"ce.{UAI[0]}@ac.fr", UAI[0]], [f"ce.{UAI[1]}@ac.fr", UAI[1]])
+    assert found(table) == {"email": "A", "uai": "B"}
+
+
+def test_a_title_that_leaves_no_doubt_is_believed_over_wrong_cells():
+    table = read(["UAI", "École"], ["à venir", "Zola"], ["?", "Hugo"])
+    assert found(table) == {"uai": "UAI", "name": "École"}
+
+
+def test_columns_without_titles_are_known_by_what_they_hold():
+    rows = [
+        [1, UAI[0], "École Jean Zola", "Ecole élémentaire", "30000", "NÎMES CEDEX", "04 66 12 34 56", 3],
+        [2, UAI[1], "École Hugo", "Maternelle", "30100", "Alès", "466123457", 5],
+        [3, UAI[2], "EEPU Sand", "EEPU", "30900", "Nimes", "+33466123458", 2],
+        [4, UAI[3], "Collège Camus", "Collège", "30000", "Nîmes", "0466123459", 9],
+    ]
+    table = read_table(xlsx(rows), Choices(), known=Known(communes=frozenset({"nimes", "ales"})))
+    assert {m.value: i for m, i in table.columns.items()} == {
+        "uai": 1, "name": 2, "kind": 3, "postal_code": 4, "commune": 5, "phone": 6, "units": 7,
+    }  # fmt: skip
+    assert [row.units for row in table.rows] == [3, 5, 2, 9]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [["1", "2", "3", "4"], ["2023", "2024", "2024", "2025"], ["120", "85", "230", "64"],
+     ["30189", "30007", "30189", "30003"]],
+    ids=["numbers of the rows", "years", "pupils", "INSEE"],
+)  # fmt: skip
+def test_numbers_without_a_title_are_no_licences_for_all_that(column):
+    table = read_table(csv([[uai, number] for uai, number in zip(UAI, column, strict=False)]), Choices())
+    assert (codes(table), set(table.columns)) == (["no_units"], {Meaning.UAI})
+
+
+def test_two_columns_of_numbers_without_titles_are_not_chosen_between():
+    table = read_table(csv([[UAI[0], 3, 5], [UAI[1], 2, 8]]), Choices())
+    assert codes(table) == ["no_units"]
+
+
+def test_a_class_called_cp_is_no_postal_code():
+    table = read(["UAI", "CP", "CE1"], [UAI[0], "24", "22"], [UAI[1], "18", "25"])
+    assert set(table.columns) == {Meaning.UAI}
+
+
+def test_postal_codes_that_lost_a_zero_are_postal_codes():
+    assert found(read(["École", "CP"], ["Zola", "6000"], ["Hugo", "1500"])) == {"name": "École", "postal_code": "CP"}
+
+
+def test_a_kind_under_the_title_of_the_name_leaves_the_name_to_another():
+    table = read(["École", "Nom"], ["élémentaire", "Zola"], ["maternelle", "Hugo"], ["élémentaire", "Sand"])
+    assert found(table)["name"] == "Nom"
+
+
+def test_the_postal_code_and_the_town_in_one_cell_are_parted():
+    for title in ("Code postal Ville", "Ville"):
+        table = read(["École", title], ["Zola", "30000 Nîmes"], ["Hugo", "Alès (30100)"])
+        assert [(row.cells["commune"], row.cells["postal_code"]) for row in table.rows] == [
+            ("Nîmes", "30000"),
+            ("Alès", "30100"),
+        ]
+
+
+# Never two for one in silence
+
+
+def test_the_columns_of_several_years_are_asked_about():
+    table = read(["UAI", "Licences 2025", "Licences 2026"], [UAI[0], 3, 4], [UAI[1], 1, 2], choices=Choices())
+    assert codes(table) == ["ambiguous_column"]
+    assert "« Licences 2025 » (B) et « Licences 2026 » (C)" in table.questions[0].message
+
+
+def test_two_columns_of_classes_are_asked_about_where_classes_count():
+    rows = (["UAI", "Nb classes", "Total classes"], [UAI[0], 3, 4], [UAI[1], 5, 9])
+    for choices in (Choices(), Choices(purpose=Purpose.REMIT)):
+        assert codes(read(*rows, choices=choices)) == ["ambiguous_column"]
+    assert codes(read(*rows)) == []  # one number for all: nothing hangs on the classes
+
+
+def test_the_school_s_own_address_needs_no_question():
+    table = read(["UAI", "Mail mairie", "Mail école"], [UAI[0], "m@b.fr", "e@b.fr"], [UAI[1], "n@b.fr", "f@b.fr"])
+    assert (codes(table), found(table)["email"]) == ([], "Mail école")
+
+
+def test_for_what_only_helps_the_surer_column_is_taken_in_silence():
+    table = read(["UAI", "Nom", "Nom de l'école"], [UAI[0], "Durand", "École Zola"], [UAI[1], "Petit", "École Hugo"])
+    assert (codes(table), found(table)["name"]) == ([], "Nom de l'école")
+
+
+# How many
+
+
+def test_the_volume_is_a_column_or_the_classes_or_one_number():
+    rows = (["UAI", "Nb classes", "Licences"], [UAI[0], 5, 3], [UAI[1], 6, 4])
+    assert [row.units for row in read(*rows, choices=Choices()).rows] == [3, 4]
+    assert [row.units for row in read(*rows, choices=Choices(volume=Volume.CLASSES)).rows] == [5, 6]
+    assert [row.units for row in read(*rows).rows] == [None, None]
+    assert [row.units for row in read(*rows, choices=Choices(volume=Volume.REMIT)).rows] == [None, None]
+
+
+def test_for_the_remit_no_volume_is_asked_for():
+    table = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(purpose=Purpose.REMIT))
+    assert (table.volume, codes(table)) == (None, [])
+
+
+def test_a_volume_that_no_column_gives_is_asked_for():
+    table = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(volume=Volume.CLASSES))
+    assert codes(table) == ["no_units"]
+    assert "le nombre de classes" in table.questions[0].message

@@ -1,0 +1,167 @@
+"""Rows that are none of the table's, and what is written once for a group of rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.meanings import Meaning
+from imports.table import Choices, Known, read_table
+from tests.imports.files import UAI, csv, xlsx
+
+COMMUNES = frozenset({"nimes", "ales", "saint gilles", "l hay les roses"})
+ONE_EACH = Choices(units_for_all=1)
+
+
+def read(titles, *rows, choices=ONE_EACH):
+    return read_table(csv([titles, *rows]), choices, known=Known(communes=COMMUNES))
+
+
+def ignored(table):
+    return [row.ignored for row in table.rows]
+
+
+def said(table, meaning):
+    return [row.cells.get(meaning, "") for row in table.rows if not row.ignored]
+
+
+CODED = ["UAI", "École", "Commune", "Licences"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["TOTAL GÉNÉRAL", "", "", "5"], ["", "S/Total Nîmes", "", "5"], ["", "s/t Alès", "", "5"],
+        ["", "", "Total commune :", "5"], ["", "Sous-total Nîmes", "Nîmes", "5"], ["", "SOUS TOTAL", "", ""],
+        ["Total", "48", "", "5"], ["Ensemble", "", "", "5"], ["", "Ensemble des écoles", "", "5"],
+        ["", "Moyenne par école", "", "2,5"], ["Nombre d'écoles :", "48", "", ""], ["", "Nombre d'écoles", "", "2"],
+        ["", "Soit 5 licences", "", ""], ["", "", "", "5"], ["", "", "Nîmes", "5"],
+        ["* hors REP", "", "", ""], ["(1) écoles en REP+", "", "", ""], ["Source : DSDEN, 2026", "", "", ""],
+        ["", "Fait à Nîmes, le 12 mars 2026", "", "Le directeur"],
+        ["NÎMES", "", "", ""], ["Commune de Nîmes", "", "", ""],
+        ["", "NÎMES (12 écoles)", "", ""],
+        ["ÉCOLES MATERNELLES", "", "", ""], ["Circonscription de Nîmes 2", "", "", ""],
+        ["UAI", "École", "Commune", "Licences"], ["Code UAI", "ÉCOLE", "", "Licences"],
+    ],
+)  # fmt: skip
+def test_what_is_no_school_is_ignored_with_the_reason(row):
+    table = read(CODED, [UAI[0], "Zola", "Nîmes", "2"], [UAI[1], "Hugo", "Nîmes", "3"], row, choices=Choices())
+    assert ignored(table)[:2] == ["", ""]
+    assert ignored(table)[2].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [UAI[2], "Total", "", "5"],
+        ["", "École du Total", "Nîmes", "5"], ["", "Ensemble scolaire Saint-Joseph", "Alès", "1"],
+        ["0301234Z", "Total Zola", "", "5"], ["#N/A", "Zola", "", "5"],
+        ["#REF!", "", "", ""], ["", "École Zola", "", ""],
+        ["", "Sand", "Nîmes", ""], ["30123", "", "", "2"],
+    ],
+)  # fmt: skip
+def test_a_row_that_names_a_school_is_never_ignored(row):
+    assert ignored(read(CODED, [UAI[0], "Hugo", "Nîmes", "2"], row, choices=Choices()))[1] == ""
+
+
+def test_the_somme_is_a_departement():
+    table = read(["École", "Commune", "Département"], ["Hugo", "Amiens", "Somme"], ["Zola", "Abbeville", "Somme"])
+    assert ignored(table) == ["", ""]
+
+
+def test_in_a_list_without_uai_names_are_schools_and_totals_are_not():
+    rows = [["Jean Jaurès", "3"], ["Pasteur", ""], ["TOTAL", "3"], ["", "3"], ["* à confirmer", ""]]
+    table = read(["École", "Licences"], *rows, choices=Choices())
+    assert [bool(reason) for reason in ignored(table)] == [False, False, True, True, True]
+
+
+def test_a_formula_s_error_where_the_uai_should_be_is_a_fault():
+    table = read(CODED, ["#N/A", "Zola", "Nîmes", "2"], choices=Choices())
+    assert [(problem.column, problem.code) for problem in table.rows[0].problems] == [("uai", "excel_error")]
+
+
+# Carried down
+
+
+def test_a_commune_written_once_for_its_group_is_carried():
+    table = read(
+        ["Commune", "CP", "École", "Licences"],
+        ["Nîmes", "30000", "Zola", "3"],
+        ["", "", "Hugo", ""],
+        ["", "", "Sand", "2"],
+        ["Alès", "30100", "Camus", "1"],
+        ["", "", "Colette", "4"],
+        choices=Choices(),
+    )
+    assert said(table, "commune") == ["Nîmes", "Nîmes", "Nîmes", "Alès", "Alès"]
+    assert said(table, "postal_code") == ["30000", "30000", "30000", "30100", "30100"]
+    assert said(table, "units") == ["3", "", "2", "1", "4"]
+    assert table.remarks == [
+        "La commune, écrite une fois par groupe, a été reportée sur 3 lignes.",
+        "Le code postal, écrit une fois par groupe, a été reporté sur 3 lignes.",
+    ]
+
+
+def test_a_commune_that_was_forgotten_here_and_there_is_not_made_up():
+    rows = [["Nîmes", f"École {n}"] for n in range(12)]
+    rows[5][0] = rows[9][0] = ""
+    table = read(["Commune", "École"], *rows, ["Alès", "École Camus"])
+    assert (said(table, "commune").count(""), table.remarks) == (2, [])
+
+
+def test_nothing_is_carried_into_the_next_group():
+    table = read(
+        ["Commune", "École", "Licences"],
+        ["Nîmes", "Zola", "3"], ["", "Hugo", "2"], ["Sous-total", "", "5"],
+        ["", "Sand", "2"], ["", "Camus", "2"],
+    )  # fmt: skip
+    assert said(table, "commune") == ["Nîmes", "Nîmes", "", ""]
+
+
+def test_a_sub_total_within_the_group_ends_nothing():
+    table = read(
+        ["Commune", "École", "Licences"],
+        ["Nîmes", "Zola", "3"], ["", "Hugo", "2"],
+        ["", "Sous-total maternelles", "5"], ["", "Sand", "2"],
+    )  # fmt: skip
+    assert said(table, "commune") == ["Nîmes", "Nîmes", "Nîmes"]
+
+
+def test_a_postal_code_of_another_place_stops_the_commune():
+    table = read(
+        ["Commune", "Code postal", "École"],
+        ["Nîmes", "30000", "Zola"], ["", "30000", "Hugo"], ["", "30100", "Sand"], ["", "30000", "Camus"],
+    )  # fmt: skip
+    assert said(table, "commune") == ["Nîmes", "Nîmes", "", "Nîmes"]
+
+
+def test_the_title_of_a_group_gives_its_commune():
+    table = read(
+        ["UAI", "École", "Licences"],
+        ["Commune de Nîmes"], [UAI[0], "Zola", "3"], [UAI[1], "Hugo", "2"], ["", "Total Nîmes", "5"],
+        ["L'HAŸ-LES-ROSES", "", ""], ["", "Sand", "2"], ["Secteur nord"], ["", "Camus", "1"],
+    )  # fmt: skip
+    assert said(table, "commune") == ["Nîmes", "Nîmes", "L'HAŸ-LES-ROSES", ""]
+    assert table.remarks == ["La commune, écrite une fois par groupe, a été reportée sur 3 lignes."]
+
+
+def test_merged_cells_say_for_which_rows_they_stand():
+    content = xlsx(
+        [["École", "Commune"], ["Zola", "Nîmes"], ["Hugo", None],
+        ["Sand", None], ["Camus", "Alès"], ["Colette", "Alès"],
+         ["Verne", "Nîmes"]],
+        merged=["B2:B3"],
+    )  # fmt: skip
+    table = read_table(content, ONE_EACH)
+    assert said(table, "commune") == ["Nîmes", "Nîmes", "", "Alès", "Alès", "Nîmes"]
+
+
+def test_merged_cells_never_give_a_uai_or_a_number():
+    content = xlsx([["UAI", "École", "Licences"], [UAI[0], "Zola", 3], [None, "Hugo", None]], merged=["A2:A3", "C2:C3"])
+    table = read_table(content, Choices())
+    assert [(row.cells.get("uai"), row.units) for row in table.rows] == [(UAI[0], 3), (None, None)]
+
+
+def test_what_is_no_meaning_to_be_carried_stays_where_it_stands():
+    table = read(["Mail", "UAI", "École"], ["a@b.fr", UAI[0], "Zola"], ["", UAI[1], "Hugo"], ["", UAI[2], "Sand"])
+    assert [row.email for row in table.rows] == ["a@b.fr", "", ""]
+    assert Meaning.EMAIL in table.columns
