@@ -15,7 +15,7 @@ from collectivities import audit
 from imports.enums import APPLICABLE, ImportState
 from imports.meanings import Meaning
 from imports.models import Import, ImportRow
-from imports.operations.amending import judge_again
+from imports.operations.rejudging import change
 from imports.workbooks.writing import sheet_name
 from web import arrays
 
@@ -113,16 +113,16 @@ def _carry_decisions(table: Import, kept: dict[int, int], altered: set[int]) -> 
     changed = list(ImportRow.objects.filter(pk__in=arrays.numbers(rows)))
     if not changed:
         return
-    for row in changed:
+
+    def decide(row: ImportRow) -> None:
         was = decided[kept[row.pk]]
         row.edits, row.settlement = was.edits, was.settlement
         row.set_aside, row.awaited, row.passed_over = was.set_aside, was.awaited, was.passed_over
         if row.pk in altered:
             # A school chosen in the workbook is the later word.
             row.edits = {meaning: text for meaning, text in was.edits.items() if meaning != Meaning.UAI}
-    fields = ["edits", "settlement", "set_aside", "awaited", "passed_over"]
-    ImportRow.objects.bulk_update(changed, fields, batch_size=1_000)
-    judge_again(table, uais=set(), row_ids={row.pk for row in changed})
+
+    change(table, changed, decide)
 
 
 def _replace(earlier: Import, table: Import) -> None:
