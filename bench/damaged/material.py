@@ -106,13 +106,12 @@ class Material:
 
     def _cells(self, school: School, uai: str | int, quantity: Any) -> dict[str, Any]:
         chance = self.chance
-        postal = school.postal_code or f"{school.departement[-2:]}000"
         phone = chance.randint(1_30_00_00_00, 5_99_99_99_99)
         return {
             "uai": uai, "quantity": quantity, "true_uai": school.uai, "directory_name": school.name,
             "name": writing.school_name(school, chance).text,
             "directory_commune": school.commune, "commune": writing.commune_name(school.commune, chance),
-            "postal": postal, "postal_number": int(postal) if postal.isdigit() else postal,
+            "postal": school.postal_code, "postal_number": int(school.postal_code) if school.postal_code.isdigit() else "",
             "insee": int(school.commune_code) if school.commune_code.isdigit() else school.commune_code or 30_189,
             "address": school.address or f"{chance.randint(1, 90)} rue de la République",
             "email": f"ce.{school.uai.lower()}@ac-exemple.example",

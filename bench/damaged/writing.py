@@ -75,7 +75,7 @@ def proper(name: str) -> list[str]:
     while words and (fold(words[0]) in _ABBREVIATED or set(fold(words[0]).split()) <= KIND_WORDS):
         words.pop(0)
     # Some names say it twice: « École maternelle Zola maternelle ».
-    return [word for word in words if fold(word) not in _KINDS]
+    return [word for word in words if fold(word) not in ("maternelle", "elementaire", "primaire")]
 
 
 def school_name(school: School, chance: random.Random) -> WrittenName:
