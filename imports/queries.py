@@ -6,8 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.db import connection
-from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Sum, TextField, Value, When, Window
-from django.db.models.functions import Cast
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    FloatField,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Sum,
+    TextField,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
 
 from imports.enums import APPLICABLE, ImportState, Settlement, Verdict
 from imports.models import Import, ImportRow
@@ -208,9 +223,17 @@ def _holding(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportRow]:
     return found
 
 
-def likely(table: Import, least: float, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
-    """Return the rows without a school whose first proposal has at least this score."""
-    return rows(table, **filters).filter(verdict=Verdict.ERROR, how="", uai="", proposals__0__score__gte=least)
+def likely(table: Import, least: float, ahead: float, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
+    """Return the rows without a school whose first proposal has this score at least and is so far ahead of the next."""
+    return (
+        rows(table, **filters)
+        .filter(verdict=Verdict.ERROR, how="", uai="")
+        .annotate(
+            first=Cast(KT("proposals__0__score"), FloatField()),
+            second=Coalesce(Cast(KT("proposals__1__score"), FloatField()), 0.0),
+        )
+        .filter(first__gte=least, second__lte=F("first") - ahead)
+    )
 
 
 def tickable() -> Q:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imports.enums import How, ImportState, Verdict
+from imports.enums import How, ImportState, Purpose, Verdict
 from imports.models import ImportRow
 from imports.verdicts.finding import DOUBTS
 
@@ -48,6 +48,7 @@ def report(table: Import) -> dict[str, Any]:
     layout = table.layout
     titles = layout.get("titles", [])
     names = layout.get("sheets", [])
+    of_remit = table.purpose == Purpose.REMIT
     verdicts = dict.fromkeys(Verdict.values, 0)
     resolved: list[dict[str, Any]] = []
     problems = [_problem(layout.get("sheet", ""), None, question, []) for question in layout.get("questions", [])]
@@ -55,10 +56,20 @@ def report(table: Import) -> dict[str, Any]:
         ImportRow.objects.filter(import_id=table.pk)
         .order_by("sheet", "number")
         .values_list(
-            "sheet", "number", "verdict", "uai", "how", "confidence", "units", "codes", "problems", "proposals"
+            "sheet",
+            "number",
+            "verdict",
+            "uai",
+            "how",
+            "confidence",
+            "units",
+            "codes",
+            "problems",
+            "proposals",
+            "classes",
         )
     )
-    for sheet, number, verdict, uai, how, confidence, units, codes, told, proposals in rows:
+    for sheet, number, verdict, uai, how, confidence, units, codes, told, proposals, classes in rows:
         verdicts[verdict] += 1
         if how and "unknown_school" not in codes:
             resolved.append(
@@ -68,7 +79,7 @@ def report(table: Import) -> dict[str, Any]:
                     "uai": uai,
                     "how": _HOW[how],
                     "confidence": confidence,
-                    "quantity": units,
+                    "quantity": classes if of_remit else units,
                 }
             )
         problems += [_problem(names[sheet], number, problem, proposals) for problem in told]

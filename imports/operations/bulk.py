@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from imports.models import ImportRow
     from imports.queries import RowFilters
 
-#: The first proposal is taken for all rows at once only from this score on; the others are looked at one by one.
+#: The first proposal is taken for all rows at once only from this score on, and so far ahead of the second; the others
+#: are looked at one by one.
 LIKELY = 0.8
+AHEAD = 0.1
 
 
 @transaction.atomic
@@ -42,15 +44,14 @@ def accept_proposals(
     import_id: int,
     by: User | None,  # noqa: ARG001 - the application is what the journal tells
     at: datetime.datetime,  # noqa: ARG001
-    least: float = LIKELY,
     **filters: Unpack[RowFilters],
 ) -> int:
     """Choose the first proposal for all rows without a school whose first proposal is likely; return how many.
 
-    `least`: the score from which it is. Each row then says that its school was chosen, as if one by one.
+    `queries.likely` says beforehand which these are. Each row then has its school as if it had been chosen one by one.
     """
     table = locked(import_id, ImportState.CHECKED)
-    rows = list(queries.likely(table, least, **filters))
+    rows = list(queries.likely(table, LIKELY, AHEAD, **filters))
 
     def choose(row: ImportRow) -> None:
         row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
