@@ -52,10 +52,15 @@ def decode(content: bytes) -> Decoded:
 def mend(text: str) -> str:
     """Return a text whose accents were written in UTF-8 and read in Windows-1252 as it was; others as they are."""
     for _ in range(2):  # it happens twice
-        if not _UNMISTAKABLE.search(text):
+        if not is_broken(text):
             break
         text = _DOUBLE.sub(_once_less, text)
     return text
+
+
+def is_broken(text: str) -> bool:
+    """Tell whether there are accents that were written in UTF-8 and read in Windows-1252, beyond doubt."""
+    return _UNMISTAKABLE.search(text) is not None
 
 
 def _once_less(match: re.Match[str]) -> str:

@@ -44,17 +44,22 @@ class TextSheet:
 
     def rows(self) -> Iterator[Row]:
         """Go through all rows; cells are text as it stands."""
-        yield from csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
+        yield from islice(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator), self.height)
 
     def _measured(self) -> int:
-        """Return how many rows there are. Raises `Unreadable` where they are no table."""
+        """Return the number of the last row that holds something. Raises `Unreadable` where they are no table.
+
+        A spreadsheet whose cells are formatted to its last row is saved with a million rows of separators.
+        """
         lines = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
-        height = width = begins = ended = 0
+        height = filled = width = begins = ended = 0
         try:
             for row in lines:
                 begins, ended = ended, lines.line_num
                 height += 1
                 width = max(width, len(row))
+                if any(row):
+                    filled = height
                 if width > limits.MAX_COLUMNS:
                     raise Unreadable(
                         "too_many_columns",
@@ -67,7 +72,7 @@ class TextSheet:
             last = "".join(islice(io.StringIO(self._text, newline=""), begins, None))
             if last.count('"') % 2:
                 raise _open_quote(height)
-        return height
+        return filled
 
 
 class TextWorkbook:

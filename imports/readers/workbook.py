@@ -6,11 +6,14 @@ What it is given is never the file itself: always what was checked, put together
 from __future__ import annotations
 
 import io
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import python_calamine
 
 from imports.readers import archive, biff, limits, ods, ole, strangers, xlsx
+from imports.readers.encodings import MENDED, is_broken, mend
 from imports.readers.refusals import Unreadable, damaged, empty, too_many_cells
 from imports.readers.sheets import Area, Seen
 
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from imports.readers.sheets import Row, Sheet
+
+#: Rows in which damaged accents are looked for.
+_SAMPLE = 400
+#: What LibreOffice remembers of other files, as if they were sheets: « 'file:///C:/2025.ods'#$Feuille1 ».
+_REMEMBERED = re.compile(r"'[a-z]+:.*'#\$")
 
 
 class CalamineSheet:
@@ -34,6 +42,8 @@ class CalamineSheet:
         )
         self._sheet = sheet
         self._margin = sheet.start[1] if sheet.start else 0
+        #: Somebody opened a text wrongly, and saved what he saw as a workbook.
+        self.mended = False
         self._filled: int = sheet.end[0] + 1 if sheet.end else 0
         # To the last row that holds something, be it a formula; blank rows above the table included.
         self.height: int = max(self._filled, max((row for row, _ in seen.uncomputed), default=0))
@@ -42,9 +52,16 @@ class CalamineSheet:
         """Go through all rows; the blank columns left of the table are there too, as blank cells."""
         margin: Row = [""] * self._margin
         for row in self._sheet.iter_rows() if self._filled else ():
-            yield [*margin, *row] if margin else row
+            whole = [*margin, *row] if margin else row
+            yield [mend(cell) if type(cell) is str else cell for cell in whole] if self.mended else whole
         for _ in range(self._filled, self.height):
             yield []
+
+    def look(self) -> bool:
+        """Tell whether the accents of this sheet were damaged; from then on it gives them mended."""
+        head = islice(self.rows(), _SAMPLE)
+        self.mended = any(is_broken(cell) for row in head for cell in row if type(cell) is str)
+        return self.mended
 
 
 class CalamineWorkbook:
@@ -53,10 +70,12 @@ class CalamineWorkbook:
     def __init__(self, kind: str, content: bytes, seen: Callable[[int, str], Seen | None]) -> None:
         """Read all worksheets. `seen`: what was seen of the sheet of this place and name, None where it is no table."""
         self.kind = kind
-        self.remarks: list[str] = []
-        self.sheets: list[Sheet] = _guarded(lambda: _read(content, seen))
-        if not any(sheet.height for sheet in self.sheets):
+        read = _guarded(lambda: _read(content, seen))
+        if not any(sheet.height for sheet in read):
             raise empty()
+        broken = [sheet for sheet in read if sheet.look()]
+        self.remarks = [MENDED] if broken else []
+        self.sheets: list[Sheet] = [*read]
 
 
 def open_archive(content: bytes) -> CalamineWorkbook:
@@ -67,7 +86,11 @@ def open_archive(content: bytes) -> CalamineWorkbook:
         return CalamineWorkbook("xlsx", checked, lambda _, name: by_name.get(name))
     if ods.CONTENT in members and ods.is_spreadsheet(content, members):
         checked, seen = ods.verified(content, members)
-        return CalamineWorkbook("ods", checked, lambda at, _: seen[at] if at < len(seen) else Seen([]))
+        return CalamineWorkbook(
+            "ods",
+            checked,
+            lambda at, name: None if _REMEMBERED.match(name) else seen[at] if at < len(seen) else Seen([]),
+        )
     raise strangers.other_archive(set(members))
 
 
@@ -77,9 +100,9 @@ def open_ole(content: bytes) -> CalamineWorkbook:
     return CalamineWorkbook("xls", ole.container_of(stream), lambda at, _: seen[at] if at < len(seen) else Seen([]))
 
 
-def _read(content: bytes, seen: Callable[[int, str], Seen | None]) -> list[Sheet]:
+def _read(content: bytes, seen: Callable[[int, str], Seen | None]) -> list[CalamineSheet]:
     workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-    sheets: list[Sheet] = []
+    sheets: list[CalamineSheet] = []
     cells = 0
     for at, about in enumerate(workbook.sheets_metadata):
         found = seen(at, about.name)

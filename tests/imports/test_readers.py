@@ -79,6 +79,25 @@ def test_accents_that_were_read_wrongly_and_saved_are_put_right_and_said(times):
         assert "\n".join(";".join(row) for row in book.sheets[0].rows()) + "\n" == right
 
 
+@pytest.mark.parametrize("make", [xlsx, xls, ods])
+def test_accents_that_were_read_wrongly_are_put_right_in_workbooks(make):
+    wrong = [["UAI", "École"], [UAI[0], "CollÃ¨ge Ã©lÃ©mentaire"], [UAI[1], 3]]
+    book = open_workbook(make(wrong, more={"Bon": [["Élève"]]}))
+    assert book.remarks == [MENDED]
+    assert list(book.sheets[0].rows()) == [["UAI", "École"], [UAI[0], "Collège élémentaire"], [UAI[1], 3]]
+    assert list(book.sheets[1].rows()) == [["Élève"]]
+
+
+def test_a_million_rows_of_separators_at_the_end_are_none():
+    sheet = open_workbook(b"UAI;n\n0301234D;3\n" + b";\n" * 1_048_574).sheets[0]
+    assert (sheet.height, len(list(sheet.rows()))) == (2, 2)
+
+
+def test_what_libreoffice_remembers_of_other_files_is_no_sheet():
+    book = open_workbook(ods([["UAI"]], more={"'file:///C:/2025.ods'#$Feuille1": [["UAI"], [UAI[0]]], "B": [["x"]]}))
+    assert [sheet.name for sheet in book.sheets] == ["Feuille1", "B"]
+
+
 def test_a_file_of_two_encodings_is_read_in_both():
     content = "UAI;École\n".encode() + "0301234D;Nîmes\n".encode("cp1252")
     assert list(open_workbook(content).sheets[0].rows()) == [["UAI", "École"], ["0301234D", "Nîmes"]]
