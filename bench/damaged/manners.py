@@ -107,7 +107,7 @@ def schools_under_their_usual_names(m: Material) -> DamagedFile:
     """Right UAI and communes; the school is called as the village calls it, which is no other school's name."""
     sheet = Sheet("Feuil1")
     sheet.aside("Code école", "Appellation", "Ville", "Nombre de licences")
-    for school in m.schools():
+    for school in m.schools(where=lambda school: school.kind in ("maternelle", "elementaire", "primaire")):
         line = m.line(school, damage="none")
         name = m.chance.choice((line.cells["name"], "École du bourg", "RPI", "Groupe scolaire", "Les Coccinelles", ""))
         sheet.row(line.truth, line.cells["true_uai"], name, *line.of(("commune", "quantity")))

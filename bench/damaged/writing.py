@@ -38,6 +38,7 @@ _PRIVATE = {
     "college": ("Collège privé", "clg privé", "CLG PR"),
     "lycee": ("Lycée privé", "LYCEE PRIVE", "Lyc. privé"),
 }
+_PROFESSIONAL = ("Lycée professionnel", "LP", "Lycée pro", "Lyc. prof.", "LYCEE PRO.", "LYCEE PROFESSIONNEL", "Lycée")
 _ABBREVIATED = frozenset(["e e pu", "e m pu", "e p pu", "e e pr", "e m pr", "e p pr", "eepu", "empu", "eppu"])
 #: First names that become an initial.
 _FIRST_NAMES = frozenset(
@@ -82,6 +83,8 @@ def school_name(school: School, chance: random.Random) -> WrittenName:
     """Return the school's name as an officer writes it."""
     private = any(word in fold(school.name).split() for word in ("prive", "privee"))
     kinds = (_PRIVATE if private else _KINDS)[school.kind]
+    if school.kind == "lycee" and "professionnel" in fold(school.name).split():
+        kinds = tuple(f"{kind} privé" if private else kind for kind in _PROFESSIONAL)
     words = proper(school.name)
     if not words:
         return WrittenName(chance.choice(kinds), kind_said=True)
