@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imports.contents import Look, look_of
 from imports.headers import Header, find_header, header_at
-from imports.meanings import Meaning
+from imports.meanings import OWN_SHEET, Meaning
 from imports.readers.refusals import Unreadable
 from imports.shapes import shape_of
 from imports.titles import Title, meanings_of
@@ -74,7 +74,8 @@ def find_layout(workbook: Workbook, *, sheets: Sequence[str] | None = None, head
     if sheets:
         places = _chosen(workbook, sheets, header_row)
         return Layout(places, [], [])
-    found = [_find(index, sheet) for index, sheet in enumerate(workbook.sheets)]
+    sheets_of = [(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != OWN_SHEET]
+    found = [_find(index, sheet) for index, sheet in sheets_of]
     merits = {place.index: _merit(place) for place in found}
     best = max(found, key=lambda place: merits[place.index])
     shape = best.shape

@@ -28,6 +28,9 @@ class Meaning(StrEnum):
     CHOICE = "choice"
 
 
+#: The hidden sheet of our own workbooks that holds the lists to choose from: never a table.
+OWN_SHEET = "Pep_listes"
+
 #: The titles of the columns that an annotated workbook has besides its own: what is wrong, the schools that may be
 #: meant, and the one that the officer chooses. Only the last is ever read.
 ADDED_TITLES = ("Ce qui ne va pas", "Propositions", "Votre choix (UAI)")

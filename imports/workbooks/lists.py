@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from imports.meanings import OWN_SHEET
 from imports.workbooks.writing import text_cell
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
-#: A name that needs no quotes in a formula.
-SHEET = "Pep_listes"
+#: Its name needs no quotes in a formula.
+SHEET = OWN_SHEET
 #: As far as a spreadsheet compares texts when it looks one up.
 KEY = 250
 _FORMULA = (

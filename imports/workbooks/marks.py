@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _WORDS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
+#: What is said of a row without being a fault: what the remit will say instead.
+_NO_FAULT = {"changes"}
 #: In names of schools they would be wildcards of the look-up by which a cell finds its list.
 _WILDCARDS = str.maketrans("*?~", "   ")
 
@@ -71,6 +73,8 @@ def mark(
         return None
     faults = []
     for problem in problems:
+        if problem["code"] in _NO_FAULT:
+            continue
         # Of a conflict it is the number that contradicts; what else is said of the row stays a warning.
         grave = problem["blocking"] or (verdict == Verdict.CONFLICT and problem["column"] in ("", Meaning.UNITS))
         kind = _WORDS.get(Verdict(verdict), "À vérifier") if grave else "À vérifier"

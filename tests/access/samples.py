@@ -69,6 +69,10 @@ def table():
     return {"pk": pk}
 
 
+def purpose():
+    return {"purpose": "attribution"}
+
+
 def row():
     made = table()
     ImportRow.objects.create(import_id=made["pk"], number=2, verdict=Verdict.ERROR)
@@ -89,12 +93,15 @@ def nothing():
 
 
 #: Addresses whose thing is everybody's (the national directory) or none: no other collectivity can own it.
-NOBODYS = {"api:school-detail", "api:nothing", "school"}
+NOBODYS = {"api:school-detail", "api:nothing", "imports:template", "school"}
 
 #: The address's name → what makes its thing. An address that wants something and is not here fails the test.
 SAMPLES = {
     "api:school-detail": school,
     "api:nothing": nothing,
+    "imports:template": purpose,
+    "imports:corrected": table,
+    "imports:report": table,
     "imports:detail": table,
     "imports:progress": table,
     "imports:file": table,

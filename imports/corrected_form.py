@@ -1,0 +1,27 @@
+"""What is asked of a corrected file: itself alone. What it is for, the import that it corrects says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from imports.readers import limits
+
+if TYPE_CHECKING:
+    from django.core.files.uploadedfile import UploadedFile
+
+
+class CorrectedForm(forms.Form):
+    """The file."""
+
+    file = forms.FileField(
+        label="Tableau corrigé", error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."}
+    )
+
+    def clean_file(self) -> UploadedFile[Any]:
+        """Refuse a file that is too big before it is stored."""
+        file: UploadedFile[Any] = self.cleaned_data["file"]
+        if (file.size or 0) > limits.MAX_BYTES:
+            raise forms.ValidationError("Ce fichier dépasse 20 Mo : il n'a pas été déposé.", code="too_big")
+        return file

@@ -1,0 +1,45 @@
+"""What a workbook to start from is filled in with: the schools of the remit, and what each has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import OuterRef, Subquery
+
+from collectivities.models import SchoolInRemit
+from imports.workbooks.templates import MOST_SCHOOLS, KnownSchool, template
+from licensing.pools.models import Allocation
+from schools.wording import school_name
+
+if TYPE_CHECKING:
+    from imports.enums import Purpose
+    from licensing.pools.models import Pool
+
+
+def workbook_to_start_from(purpose: Purpose, pool: Pool | None) -> bytes:
+    """Return the workbook to fill in for this purpose; `pool`: the lot whose licences are already written."""
+    count = SchoolInRemit.objects.count()
+    schools = _schools(pool) if count <= MOST_SCHOOLS else []
+    return template(purpose, schools, lot=pool.name if pool else "", left_out=count if count > MOST_SCHOOLS else 0)
+
+
+def _schools(pool: Pool | None) -> list[KnownSchool]:
+    held = Allocation.objects.active().filter(pool_id=pool.pk if pool else 0, school_id=OuterRef("school_id"))
+    rows = (
+        SchoolInRemit.objects.annotate(units=Subquery(held.values("units")[:1]))
+        .order_by("school__commune_folded", "school__name_folded", "school_id")
+        .values_list(
+            "school_id",
+            "school__name",
+            "school__commune",
+            "contact_name",
+            "contact_email",
+            "contact_phone",
+            "classes",
+            "units",
+        )
+    )
+    return [
+        KnownSchool(uai, school_name(name), commune, contact, email, phone, classes, units)
+        for uai, name, commune, contact, email, phone, classes, units in rows
+    ]

@@ -1,0 +1,152 @@
+"""The list of imports, and the report of one: what was in the file, what was made of it, who decided, what was done.
+
+No key is in them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imports.columns import letters
+from imports.enums import Done, How, Purpose, Settlement, Verdict, Volume
+from imports.meanings import LABELS, Meaning
+from imports.workbooks.tables import Page, workbook
+from licensing.catalogue.operations import PARIS
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from imports.models import Import, ImportRow
+
+_LIST = {
+    "N°": 8, "Fichier": 40, "But": 26, "Lot": 28, "État": 20, "Lignes": 9, "En erreur": 9, "En conflit": 9,
+    "Licences attribuées": 12, "E-mails": 9, "Écoles ajoutées au périmètre": 12, "Écoles mises à jour": 12,
+    "Déposé le": 17, "Déposé par": 26, "Appliqué le": 17, "Appliqué par": 26, "Défait le": 17, "Défait par": 26,
+    "Motif du refus": 60,
+}  # fmt: skip
+_SCHOOL = {
+    "UAI trouvé": 12, "Établissement": 44, "Trouvé": 20, "Confiance": 11, "Licences": 10, "Licences avant": 10,
+    "Adresse écrite": 36, "Verdict": 12, "Problèmes": 70, "Décision": 28, "Cochée": 9, "Fait": 22,
+}  # fmt: skip
+
+
+def moment(at: datetime.datetime | None) -> str:
+    """Return a moment as it was in France, in words that sort."""
+    return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}" if at else ""
+
+
+def list_of_imports(
+    tables: Iterable[Import], counts: Mapping[int, Mapping[str, int]], people: Mapping[int, str]
+) -> bytes:
+    """Return the list as a workbook. `counts`: rows by verdict, of each import; `people`: names by number."""
+
+    def rows() -> Iterator[list[Any]]:
+        for table in tables:
+            found, outcome = counts.get(table.pk, {}), table.outcome
+            yield [
+                table.pk,
+                table.filename,
+                Purpose(table.purpose).label,
+                table.pool.name if table.pool else "",
+                table.get_state_display(),
+                sum(found.values()),
+                found.get(Verdict.ERROR, 0),
+                found.get(Verdict.CONFLICT, 0),
+                outcome.get("units"),
+                outcome.get("messages"),
+                outcome.get("added"),
+                outcome.get("updated"),
+                moment(table.created_at),
+                people.get(table.created_by_id or 0, ""),
+                moment(table.applied_at),
+                people.get(table.applied_by_id or 0, "") if table.applied_at else "",
+                moment(table.undone_at),
+                people.get(table.undone_by_id or 0, ""),
+                table.refusal,
+            ]
+
+    return workbook(Page("Imports", list(_LIST), list(_LIST.values()), rows()))
+
+
+def report(table: Import, rows: Iterable[ImportRow], people: Mapping[int, str], corrects: str = "") -> bytes:
+    """Return the report of an import. `corrects`: the name of the file that it corrects."""
+    layout = table.layout
+    meanings = sorted(layout.get("columns", {}), key=lambda meaning: layout["columns"][meaning])
+    titles = ["Feuille", "Ligne", *(LABELS[Meaning(meaning)] for meaning in meanings), "Corrections", *_SCHOOL]
+    widths = [16, 8, *[22] * len(meanings), 30, *_SCHOOL.values()]
+    names = layout.get("sheets", [])
+    return workbook(
+        Page("Lignes", titles, widths, (_row(row, meanings, names) for row in rows)),
+        Page("Import", ["", ""], [34, 80], _about(table, people, corrects)),
+    )
+
+
+def _row(row: ImportRow, meanings: Sequence[str], names: Sequence[str]) -> list[Any]:
+    return [
+        names[row.sheet] if row.sheet < len(names) else "",
+        row.number,
+        *(row.cells.get(meaning, "") for meaning in meanings),
+        " ; ".join(f"{LABELS[Meaning(meaning)]} : {text or 'vidé'}" for meaning, text in row.edits.items()),
+        row.uai,
+        row.label,
+        How(row.how).label if row.how else "",
+        row.confidence,
+        row.units,
+        row.units_before,
+        row.recipient,
+        Verdict(row.verdict).label,
+        "\n".join(problem["message"] for problem in row.problems),
+        _decision(row),
+        "oui" if row.ticked else "non",
+        Done(row.done).label if row.done else "",
+    ]
+
+
+def _decision(row: ImportRow) -> str:
+    if row.awaited:
+        return "En attente de l'annuaire"
+    if row.set_aside:
+        return "Mise de côté"
+    return Settlement(row.settlement).label if row.settlement else ""
+
+
+def _about(table: Import, people: Mapping[int, str], corrects: str) -> Iterator[list[Any]]:
+    layout, nobody = table.layout, "la ligne de commande"
+    yield ["Fichier", table.filename]
+    yield ["Empreinte (SHA-256)", table.sha256]
+    yield ["But", Purpose(table.purpose).label]
+    yield ["Lot", table.pool.name if table.pool else ""]
+    yield ["État", table.get_state_display()]
+    yield ["Corrige", corrects]
+    yield ["Déposé", f"{moment(table.created_at)}, par {people.get(table.created_by_id or 0, nobody)}"]
+    if table.applied_at:
+        yield ["Appliqué", f"{moment(table.applied_at)}, par {people.get(table.applied_by_id or 0, nobody)}"]
+    if table.undone_at:
+        yield ["Défait", f"{moment(table.undone_at)}, par {people.get(table.undone_by_id or 0, nobody)}"]
+    if table.send_on:
+        yield ["E-mails à partir du", table.send_on]
+    yield ["Refus", table.refusal]
+    for name, value in table.outcome.items():
+        if name in _OUTCOME:
+            yield [_OUTCOME[name], value]
+    names = layout.get("sheets", [])
+    for region in layout.get("read", []):
+        header = f"titres en ligne {region['header_row']}" if region["header_row"] else "sans titres"
+        yield ["Feuille lue", f"{names[region['sheet']] or 'le fichier'} ({header})"]
+    if layout.get("volume"):
+        for_all = f" : {table.units_for_all}" if layout["volume"] == Volume.ALL else ""
+        yield ["Nombre de licences", f"{Volume(layout['volume']).label}{for_all}"]
+    titles = layout.get("titles", [])
+    for meaning, index in layout.get("columns", {}).items():
+        title = titles[index] if index < len(titles) else ""
+        yield [f"Colonne : {LABELS[Meaning(meaning)]}", f"{letters(index)} – {title or 'sans titre'}"]
+    for remark in layout.get("remarks", []):
+        yield ["Remarque", remark]
+
+
+_OUTCOME = {
+    "allocations": "Nouvelles attributions", "grown": "Attributions augmentées", "reduced": "Attributions réduites",
+    "revoked": "Clés reprises", "units": "Licences attribuées", "returned": "Licences revenues au lot",
+    "messages": "E-mails", "added": "Écoles ajoutées au périmètre", "updated": "Écoles mises à jour",
+}  # fmt: skip

@@ -1,0 +1,188 @@
+"""Workbooks to start from: titles that are recognised without a question, checks in the cells, and the remit's schools.
+
+Nothing in them is protected, and any other list is read as well: they are a help, not a form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from imports.enums import Purpose
+from imports.meanings import OWN_SHEET
+from imports.readers import limits
+from imports.workbooks.writing import WRAPPED, cell_of, header, saved, set_widths, text_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Schools that are written beforehand, and offered in the list of UAI; a larger remit is left to its own files.
+MOST_SCHOOLS = 5_000
+SHEET = "Écoles"
+#: Rows below the last school whose cells are checked as well.
+SPARE = 1_000
+
+
+class KnownSchool(NamedTuple):
+    """A school of the remit, with what is known of it."""
+
+    uai: str
+    name: str
+    commune: str
+    contact_name: str
+    email: str
+    phone: str
+    classes: int | None
+    #: Licences it has from the lot.
+    units: int | None
+
+
+class _Column(NamedTuple):
+    title: str
+    width: int
+    field: str
+    #: Codes and telephone numbers are texts: a number would lose its zeros.
+    text: bool = True
+
+
+_UAI = _Column("UAI", 12, "uai")
+_NAME = _Column("Nom de l'école", 44, "name")
+_COMMUNE = _Column("Commune", 26, "commune")
+_EMAIL = _Column("Adresse e-mail", 40, "email")
+_CLASSES = _Column("Nombre de classes", 12, "classes", text=False)
+_UNITS = _Column("Nombre de licences", 12, "units", text=False)
+_CONTACT = _Column("Nom du contact", 28, "contact_name")
+_PHONE = _Column("Téléphone", 18, "phone")
+COLUMNS = {
+    Purpose.ATTRIBUTION: (_UAI, _NAME, _COMMUNE, _UNITS, _CLASSES, _EMAIL),
+    Purpose.REMIT: (_UAI, _NAME, _COMMUNE, _CONTACT, _EMAIL, _PHONE, _CLASSES),
+}
+_HOW = {
+    Purpose.ATTRIBUTION: (
+        "Une ligne par école, dans la feuille « Écoles ».",
+        (
+            "UAI : le code de l'école, sept chiffres et une lettre (0301234D). À défaut, son nom et sa commune "
+            "suffisent souvent : vous confirmerez."
+        ),
+        (
+            "Nombre de licences : ce que l'école doit avoir en tout de ce lot, une licence par classe. Une école qui "
+            "en a déjà reçu garde sa clé, et n'en reçoit que la différence."
+        ),
+        (
+            "Adresse e-mail : facultative. Sans elle, nous écrivons au contact de votre périmètre, ou à l'adresse "
+            "officielle de l'école."
+        ),
+        "Supprimez les lignes des écoles qui n'ont rien à recevoir.",
+    ),
+    Purpose.REMIT: (
+        "Une ligne par école de votre périmètre, dans la feuille « Écoles ».",
+        (
+            "UAI : le code de l'école, sept chiffres et une lettre (0301234D). À défaut, son nom et sa commune "
+            "suffisent souvent : vous confirmerez."
+        ),
+        (
+            "Contact, adresse e-mail et téléphone : la personne à qui vous écrivez dans cette école. Une case vide "
+            "laisse ce que votre périmètre dit déjà."
+        ),
+        "Nombre de classes : celles du CP au CM2. Il aide à voir les nombres de licences invraisemblables.",
+    ),
+}
+_ANYWAY = (
+    "Vous pouvez ajouter des colonnes, les déplacer, ou déposer la liste que vous avez déjà : elle est lue aussi.",
+    "Déposez ensuite ce classeur sur la page « Imports ». Rien n'est fait avant que vous ne l'ayez vérifié.",
+)
+
+
+def template(purpose: Purpose, schools: Sequence[KnownSchool], *, lot: str = "", left_out: int = 0) -> bytes:
+    """Return a workbook to fill in, with these schools already written.
+
+    `lot`: its name, where one was chosen. `left_out`: schools of the remit, where they are too many to be written.
+    """
+    columns = COLUMNS[purpose]
+    book = Workbook(write_only=True)
+    sheet: Any = book.create_sheet(SHEET)
+    set_widths(sheet, [column.width for column in columns])
+    for letter, column in zip("ABCDEFG", columns, strict=False):
+        sheet.column_dimensions[letter].number_format = "@" if column.text else "General"
+    sheet.freeze_panes = "A2"
+    sheet.append(header(sheet, [column.title for column in columns]))
+    for school in schools:
+        sheet.append([_cell(sheet, column, getattr(school, column.field)) for column in columns])
+    last = min(len(schools) + 1 + SPARE, limits.MAX_ROWS)
+    for rule in _rules(columns, last, len(schools)):
+        sheet.data_validations.append(rule)
+    _explain(book, purpose, lot, left_out)
+    if schools:
+        offered: Any = book.create_sheet(OWN_SHEET)
+        offered.sheet_state = "hidden"
+        for school in schools:
+            offered.append([cell_of(offered, school.uai)])
+    return saved(book)
+
+
+def _cell(sheet: Any, column: _Column, value: Any) -> Any:
+    if not column.text:
+        return value
+    cell = text_cell(sheet, value) if value else WriteOnlyCell(sheet)
+    cell.number_format = "@"
+    return cell
+
+
+def _rules(columns: Sequence[_Column], last: int, schools: int) -> list[DataValidation]:
+    rules = []
+    for letter, column in zip("ABCDEFG", columns, strict=False):
+        rule = _rule(column, f"{letter}2", schools)
+        if rule is not None:
+            rule.add(f"{letter}2:{letter}{last}")
+            rules.append(rule)
+    return rules
+
+
+def _rule(column: _Column, first: str, schools: int) -> DataValidation | None:
+    """Return the check of a column's cells. `first`: its first cell, which the rules of the others follow."""
+    told: dict[str, Any] = {"allow_blank": True, "showErrorMessage": True, "showInputMessage": True}
+    if column.field in ("units", "classes"):
+        what = "licences" if column.field == "units" else "classes"
+        return DataValidation(
+            type="whole", operator="between", formula1="1", formula2="999999", errorTitle=column.title,
+            error=f"Indiquez un nombre entier de {what}, au moins 1, sans texte.", **told,
+        )  # fmt: skip
+    if column.field == "email":
+        return DataValidation(
+            type="custom",
+            formula1=f'AND(ISNUMBER(FIND("@",{first})),ISNUMBER(FIND(".",{first},FIND("@",{first}))),'
+            f'NOT(ISNUMBER(FIND(" ",{first}))))',
+            errorTitle=column.title,
+            error="Indiquez une seule adresse e-mail, de la forme nom@exemple.fr.",
+            **told,
+        )
+    if column.field == "uai" and schools:
+        return DataValidation(
+            type="list",
+            formula1=f"{OWN_SHEET}!$A$1:$A${schools}",
+            # A school outside the remit may be meant.
+            errorStyle="warning",
+            errorTitle="UAI",
+            error="Cet UAI n'est pas dans votre périmètre. Le garder quand même ?",
+            **told,
+        )
+    return None
+
+
+def _explain(book: Workbook, purpose: Purpose, lot: str, left_out: int) -> None:
+    sheet: Any = book.create_sheet("Mode d'emploi")
+    set_widths(sheet, [110])
+    title = "Attribuer des licences" if purpose is Purpose.ATTRIBUTION else "Mettre à jour le périmètre"
+    sheet.append(header(sheet, [f"{title} : lot « {lot} »" if lot else title]))
+    sentences = list(_HOW[purpose] + _ANYWAY)
+    if left_out:
+        sentences.append(
+            f"Votre périmètre compte {left_out} écoles : au-delà de {MOST_SCHOOLS}, elles ne sont pas écrites d'avance."
+        )
+    for sentence in sentences:
+        cell = text_cell(sheet, sentence)
+        cell.alignment = WRAPPED
+        sheet.append([cell])
