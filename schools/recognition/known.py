@@ -12,13 +12,13 @@ from django.db import connection
 from schools.folding import fold, slips
 from schools.models import SchoolState
 from schools.recognition import vocabulary as said
-from schools.recognition.naming import Reading, read, telling
+from schools.recognition.naming import Reading, read_folded, telling
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 _COLUMNS = (
-    "uai, name, type, nature, sector, address, commune, commune_key, postal_code, departement_code, departement,"
+    "uai, name, name_folded, type, nature, sector, address, commune, commune_key, postal_code, departement_code,"
     " has_nursery, has_elementary, state"
 )
 _BY_UAI = f"SELECT {_COLUMNS} FROM public.schools_school WHERE uai = ANY(%s)"  # noqa: S608 - our own column names
@@ -64,18 +64,31 @@ class Known:
     """A school of the directory, and what its name says."""
 
     __slots__ = (
-        "bears", "beside", "closed", "commune", "commune_key", "departement", "departement_code", "faint", "levels",
-        "marks", "name", "postal_code", "reading", "sector", "street", "strong", "uai",
+        "_address",
+        "bears",
+        "beside",
+        "closed",
+        "commune",
+        "commune_key",
+        "departement",
+        "faint",
+        "levels",
+        "marks",
+        "name",
+        "postal_code",
+        "reading",
+        "sector",
+        "strong",
+        "uai",
     )  # fmt: skip
 
     def __init__(
         self, row: tuple[str, str, str, str, str, str, str, str, str, str, str, bool | None, bool | None, str]
     ) -> None:
-        self.uai, self.name, kind, nature, sector, address, self.commune, self.commune_key = row[:8]
-        self.postal_code, self.departement_code, self.departement, nursery, elementary, state = row[8:]
-        self.street = fold(address)
+        self.uai, self.name, folded, kind, nature, sector, self._address, self.commune, self.commune_key = row[:9]
+        self.postal_code, self.departement, nursery, elementary, state = row[9:]
         self.closed = state == SchoolState.CLOSED
-        reading = read(self.name)
+        reading = read_folded(folded)
         self.reading = reading
         self.levels = _levels(reading, kind=kind, nature=nature, nursery=nursery, elementary=elementary)
         self.beside = bool(reading.beside) or not self.levels
@@ -84,6 +97,11 @@ class Known:
         #: Every word that its name or its commune's has.
         self.bears = frozenset(reading.words) | frozenset(self.commune_key.split())
         self.strong, self.faint = telling(reading.words, self.commune_key)
+
+    @property
+    def street(self) -> str:
+        """The number and the street, folded."""
+        return fold(self._address)
 
     @property
     def label(self) -> str:

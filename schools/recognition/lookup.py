@@ -15,7 +15,7 @@ from schools.recognition import known
 from schools.recognition.naming import read
 from schools.recognition.places import Place, place_of, places_in
 from schools.recognition.ranking import Asked, Ranked, decide, ranked
-from schools.recognition.surroundings import Surroundings, is_in
+from schools.recognition.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,9 +64,9 @@ class Lookup:
     def far(self, asked: Asked, school: known.Known) -> bool:
         """Whether the place that a row tells lies in another département than the school."""
         if asked.place.departement:
-            return not is_in(school, asked.place.departement)
+            return school.departement != asked.place.departement
         departements = self._around.departements_of(asked.place.commune)
-        return bool(departements) and school.departement_code not in departements
+        return bool(departements) and school.departement not in departements
 
     def found(self, key: int) -> Found:
         """Return what a row means by its name and place."""

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4"}
 _NUMBERED = frozenset({"n", "no", "num", "numero", "groupe", "grpe", "gpe"})
-_LONGEST_PHRASE = max(map(len, said.PHRASES))
+# By their first word, the longest first.
+_PHRASES: dict[str, list[tuple[list[str], list[str]]]] = {}
+for _phrase, _meant in sorted(said.PHRASES.items(), key=lambda pair: -len(pair[0])):
+    _PHRASES.setdefault(_phrase[0], []).append((list(_phrase), _meant.split()))
 _LONGEST_ACRONYM = 6
 _SHORTEST_MISSPELT = 4
 _DIGITS = re.compile(r"0*([0-9]+)(?:er|e|eme)?")
@@ -49,7 +52,7 @@ class Reading(NamedTuple):
 
 def read(*texts: str) -> Reading:
     """Return what a name says; several texts (a name, and a type from a column of its own) are read together."""
-    readings = [_read(text) for text in texts if text]
+    readings = [read_folded(fold(text)) for text in texts if text]
     if len(readings) == 1:
         return readings[0]
     if not readings:
@@ -80,9 +83,10 @@ def telling(words: Iterable[str], commune_key: str) -> tuple[tuple[str, ...], fr
 
 
 @functools.lru_cache(maxsize=20_000)
-def _read(text: str) -> Reading:
+def read_folded(text: str) -> Reading:
+    """Return what a name says that is folded already."""
     reader = _Reader()
-    spelt = _joined(fold(text).split())
+    spelt = _joined(text.split())
     for place, word in enumerate(spelt):
         if word == "lycee" and reader.levels and reader.words and spelt[place + 1 : place + 3] in _OF_TRADES:
             # « Lycée des métiers de… » is a label that follows the name.
@@ -97,6 +101,8 @@ def _read(text: str) -> Reading:
 
 class _Reader:
     """A name, taken word by word."""
+
+    __slots__ = ("beside", "either", "levels", "sector", "tracks", "words")
 
     def __init__(self) -> None:
         self.levels = 0
@@ -157,7 +163,7 @@ _OF_TRADES = (["des", "metiers"], ["de", "metiers"])
 _SHORT_SECTORS = frozenset({"pu", "pr", "pub"})
 
 
-def _joined(tokens: Sequence[str]) -> list[str]:
+def _joined(tokens: list[str]) -> list[str]:
     """Return the words with the phrases made one, and the acronyms that dots had parted: `e e pu` is `eepu`."""
     out: list[str] = []
     place = 0
@@ -168,11 +174,10 @@ def _joined(tokens: Sequence[str]) -> list[str]:
             if taken:
                 out.append("".join(tokens[place : place + taken]))
         if not taken:
-            for length in range(min(_LONGEST_PHRASE, len(tokens) - place), 0, -1):
-                phrase = said.PHRASES.get(tuple(tokens[place : place + length]))
-                if phrase is not None:
-                    out += phrase.split()
-                    taken = length
+            for phrase, meant in _PHRASES.get(tokens[place], ()):
+                if tokens[place : place + len(phrase)] == phrase:
+                    out += meant
+                    taken = len(phrase)
                     break
         if not taken:
             out.append(tokens[place])

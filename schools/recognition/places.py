@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from schools.folding import fold
+from schools.recognition.departements import CODES
 
 _CEDEX = re.compile(r" cedex( .*)?$")
 # « NIMESCEDEX 9 »: where the space was lost.
@@ -21,7 +22,9 @@ _SAINT = {"st": "saint", "ste": "sainte"}
 _SHORTENED = {"s": "sur", "ss": "sous", "sr": "sur", "lès": "les"}
 # Postal codes of the arrondissements: 75001 to 75020, 69001 to 69009, 13001 to 13016.
 PARTED_BY_DISTRICTS = {"paris": ("75", 20), "lyon": ("69", 9), "marseille": ("13", 16)}
-_FIGURES = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"(0?2[AB]|[0-9]{1,3})")
+_BEFORE = re.compile(r"(0?2[AB]|[0-9]{2,3})\b")
+_BEHIND = re.compile(r"\((0?2[AB]|[0-9]{2,3})\)$")
 _OVERSEAS = ("97", "98")
 
 
@@ -79,13 +82,16 @@ def postal_code_of(text: str) -> str:
 
 
 def departement_of(text: str) -> str:
-    """Return the directory's code of a département given by its number; empty for a name or anything else."""
+    """Return the directory's code of a département told by its number or its name; empty for anything else.
+
+    « 30 », « 030 », « 30.0 », « Gard », « 30 - Gard », « Gard (30) ».
+    """
     bare = text.strip().removesuffix(".0").upper()
-    if bare in ("2A", "2B", "02A", "02B"):
-        return "02" + bare[-1]
-    if not (bare.isascii() and bare.isdecimal() and 1 <= len(bare) <= 3):  # noqa: PLR2004
-        return ""
-    return bare.zfill(3)
+    number = _NUMBER.fullmatch(bare) or _BEFORE.match(bare) or _BEHIND.search(bare)
+    if number is None:
+        return CODES.get(fold(text), "")
+    code = number[1].lstrip("0")
+    return f"02{code[-1]}" if code in ("2A", "2B") else code.zfill(3) if code else ""
 
 
 def departement_of_postal_code(code: str) -> str:

@@ -12,7 +12,6 @@ from schools.recognition import vocabulary as said
 from schools.recognition.likeness import Likeness, likeness
 from schools.recognition.naming import telling
 from schools.recognition.places import PARTED_BY_DISTRICTS
-from schools.recognition.surroundings import is_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -101,7 +100,7 @@ def likeness_of_place(asked: Asked, school: Known) -> float:
     place = asked.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
     # The postal codes of a few communes begin with the neighbouring département's number.
-    if place.departement and not same_code and not is_in(school, place.departement):
+    if place.departement and not same_code and school.departement != place.departement:
         return _ELSEWHERE
     if place.commune and school.commune_key in asked.communes:
         if same_code or not place.postal_code:

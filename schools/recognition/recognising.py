@@ -40,9 +40,7 @@ def recognise(rows: Sequence[Named], scope: Scope) -> dict[int, Recognised]:
         glance = glances.get(row.uai if code is None else code.one)
         if glance is not None and (row.name or row.commune or row.postal_code) and at_a_glance(row, glance):
             how, confidence = (How.REPAIRED, 0.97) if code is not None and code.repaired else (How.UAI, 1.0)
-            settled[row.key] = Settled(
-                Recognised(glance.uai, how, confidence, (), ""), checked=True, named=bool(row.name)
-            )
+            settled[row.key] = Settled(Recognised(glance.uai, how, confidence, (), ""), checked=True)
         else:
             doubtful.append((row, code or code_of(row.uai)))
     if doubtful:
@@ -64,7 +62,7 @@ def _second_look(
             settled[row.key] = answer
         elif school is not None and not (row.commune or row.postal_code or row.departement):
             # No place is told: the name is searched around the school of the UAI.
-            sought.append((row._replace(departement=school.departement_code), code))
+            sought.append((row._replace(departement=school.departement), code))
         else:
             sought.append((row, code))
     if sought:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schools.folding import slips
+from schools.recognition import vocabulary as said
 from schools.recognition.answers import How, Proposal, Recognised
-from schools.recognition.confirming import Word, by_name, by_place
+from schools.recognition.confirming import Word, by_name, by_place, tells
 from schools.recognition.lookup import asked_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _SHARE: Final = 0.1
 #: Slips between a UAI that is none and that of the school which the name says.
 _NEAR: Final = 2
 _MOST_PROPOSALS: Final = 3
+#: The confidence from which on a school is confirmed by its name, where the row has one.
+_NAMED: Final = 0.94
 #: What a proposal is worth that a UAI alone speaks for.
 _UNRANKED: Final = 0.5
 _FAVOURABLE: Final = frozenset({Word.CONFIRMS, Word.SILENT})
@@ -35,8 +38,8 @@ class Settled(NamedTuple):
     answer: Recognised
     #: The row's own UAI is a school's.
     checked: bool = False
-    #: The row's name confirms the school.
-    named: bool = False
+    #: The row's name is not the school's, and its place does not say that it is.
+    suspect: bool = False
 
 
 def plainly(row: Named, code: Code, school: Known) -> Settled | None:
@@ -75,10 +78,12 @@ def _of_one(code: Code, found: Found, lookup: Lookup) -> Settled:
     """Weigh the school of a valid UAI against what the row says beside it."""
     school = lookup.school(code.valid[0])
     if school is None:
-        return Settled(_doubt("unknown_school", found))
+        # Six digits may have lost another than their zero.
+        near = _of_damaged(code, found, lookup) if code.repaired else None
+        return near if near is not None and near.answer.uai else Settled(_doubt("unknown_school", found))
     name, place = by_name(found.asked, school), by_place(found.asked, school)
     if _says_another(name, place, school, found, lookup):
-        return Settled(_doubt("other_school", found, second=(school,)), checked=True)
+        return Settled(_doubt("other_school", found, second=(school,)), checked=True, suspect=True)
     return _accepted(code, school, name, place)
 
 
@@ -88,7 +93,7 @@ def _accepted(code: Code, school: Known, name: Word, place: Word) -> Settled:
     if code.repaired:
         confidence -= 0.02
     answer = Recognised(school.uai, code.how, round(confidence, 3), (), "")
-    return Settled(answer, checked=True, named=name is Word.CONFIRMS)
+    return Settled(answer, checked=True, suspect=name is not Word.CONFIRMS and place is not Word.CONFIRMS)
 
 
 def _says_another(name: Word, place: Word, school: Known, found: Found, lookup: Lookup) -> bool:
@@ -98,12 +103,22 @@ def _says_another(name: Word, place: Word, school: Known, found: Found, lookup: 
     if place is Word.DENIES and (name is not Word.CONFIRMS or lookup.far(found.asked, school)):
         return True
     meant = found.meant.school if found.meant is not None else None
-    if meant is not None:
-        return meant is not school and not (meant.closed and not school.closed)
+    if meant is not None and meant is not school:
+        # « Georges Brassens » in a list of collèges is not the lycée of the name.
+        kin = found.asked.reading.levels or found.asked.reading.either or _of_one_kind(meant, school)
+        return bool(kin) and (school.closed or not meant.closed)
     if place is Word.SILENT and name is Word.DIFFERS:
         # No place speaks for the UAI, and the name is that of several other schools.
         return any(each.sure and each.exact for each in found.likeliest)
     return False
+
+
+def _of_one_kind(one: Known, other: Known) -> bool:
+    return any(mine & its for mine in map(_kind, one.levels) for its in map(_kind, other.levels))
+
+
+def _kind(levels: int) -> int:
+    return levels | (said.PRIMARY if levels & said.PRIMARY else 0)
 
 
 def _of_several(code: Code, found: Found, lookup: Lookup) -> Settled:
@@ -144,16 +159,19 @@ def settle_whole_list(
 ) -> dict[int, Recognised]:
     """Return the answers by the rows' keys, none by its UAI alone where the list's column was sorted alone."""
     checked = sum(each.checked for each in settled.values())
-    others = sum(each.answer.doubt == "other_school" for each in settled.values())
-    sorted_alone = others >= _FEWEST and others >= _SHARE * checked
-    answers: dict[int, Recognised] = {}
-    for row in rows:
-        answer, was_checked, named = settled[row.key]
-        if sorted_alone and was_checked and answer.uai and not named:
-            proposal = Proposal(answer.uai, glances[answer.uai].label, answer.confidence)
-            answer = Recognised("", None, 0.0, (proposal,), "not_confirmed")
-        answers[row.key] = answer
-    return answers
+    suspects = sum(each.suspect for each in settled.values())
+    if suspects < _FEWEST or suspects < _SHARE * checked:
+        return {row.key: settled[row.key].answer for row in rows}
+    return {row.key: _confirmed_alone(row, settled[row.key], glances) for row in rows}
+
+
+def _confirmed_alone(row: Named, settled: Settled, glances: Mapping[str, Glance]) -> Recognised:
+    """Return a row's answer as it stands in a list whose UAI are not to be trusted: by the name, or not at all."""
+    answer = settled.answer
+    if not settled.checked or not answer.uai or (answer.confidence >= _NAMED and tells(row.name)):
+        return answer
+    proposal = Proposal(answer.uai, glances[answer.uai].label, answer.confidence)
+    return Recognised("", None, 0.0, (proposal,), "not_confirmed")
 
 
 def _by_name(meant: Ranked) -> Recognised:

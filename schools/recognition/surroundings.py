@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from schools.folding import fold
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -34,10 +32,12 @@ class Block:
         if self._by_word is None:
             self._by_word = {}
             for school in self.schools:
-                for word in set(school.reading.words) or {""}:
-                    self._by_word.setdefault(word, []).append(school)
+                words = set(school.reading.words)
                 if not school.strong:
-                    self._by_word.setdefault("", []).append(school)
+                    # « École » in Fresnes is what « École de Fresnes » means, and what « École » may.
+                    words |= {"", *school.commune_key.split()}
+                for word in words:
+                    self._by_word.setdefault(word, []).append(school)
         return self._by_word
 
     def likely(self, words: Iterable[str], slips: dict[str, dict[str, int]]) -> Iterable[Known]:
@@ -51,11 +51,12 @@ class Block:
             meant |= slips.get(word, {}).keys()
         lists = sorted((self.by_word[word] for word in meant if word in self.by_word), key=len)
         rare = [each for each in lists if len(each) <= _COMMON] or lists[:1]
-        # A row whose words are all of the commune's name means a school that none tells.
-        return {school.uai: school for school in itertools.chain(*rare, self.by_word.get("", ()))}.values()
+        return {school.uai: school for school in itertools.chain(*rare)}.values()
 
     def knows(self, word: str) -> bool:
         """Whether a school bears the word."""
+        if len(self.schools) <= _SMALL:
+            return any(word in school.reading.words for school in self.schools)
         return word in self.by_word
 
 
@@ -66,6 +67,7 @@ class Surroundings:
         self.by_uai: dict[str, Known] = {}
         self._by_commune: dict[str, list[Known]] = {}
         self._by_postal_code: dict[str, list[Known]] = {}
+        self._by_departement: dict[str, list[Known]] = {}
         self._blocks: dict[object, Block] = {}
 
     def add(self, schools: Iterable[Known]) -> None:
@@ -75,6 +77,7 @@ class Surroundings:
                 continue
             self.by_uai[school.uai] = school
             self._by_commune.setdefault(school.commune_key, []).append(school)
+            self._by_departement.setdefault(school.departement, []).append(school)
             if school.postal_code:
                 self._by_postal_code.setdefault(school.postal_code, []).append(school)
         self._blocks.clear()
@@ -85,7 +88,7 @@ class Surroundings:
 
     def departements_of(self, commune: str) -> frozenset[str]:
         """Return the codes of the départements that have a commune of this key with a school."""
-        return frozenset(school.departement_code for school in self._by_commune.get(commune, ()))
+        return frozenset(school.departement for school in self._by_commune.get(commune, ()))
 
     def of_place(self, communes: tuple[str, ...], postal_code: str) -> Block:
         """Return the schools of the communes and of the postal code."""
@@ -99,24 +102,15 @@ class Surroundings:
 
     def of_scope(self, scope: Scope, departement: str) -> Block:
         """Return the schools among which a name alone is searched, narrowed to a département where one is told."""
-        asked = (id(scope), departement)
+        asked = (None, departement)
         if asked not in self._blocks:
-            self._blocks[asked] = Block(
-                [
-                    school
-                    for school in self.by_uai.values()
-                    if (
-                        school.uai in scope.uais
-                        if scope.uais
-                        else not scope.departements or school.departement_code in scope.departements
-                    )
-                    and (not departement or is_in(school, departement))
-                    and (scope.uais or scope.departements or departement)
-                ]
-            )
+            if scope.uais:
+                schools = [school for uai in scope.uais if (school := self.by_uai.get(uai)) is not None]
+                schools = [school for school in schools if departement in ("", school.departement)]
+            elif departement and scope.departements and departement not in scope.departements:
+                schools = []
+            else:
+                around = [departement] if departement else scope.departements
+                schools = [school for each in around for school in self._by_departement.get(each, ())]
+            self._blocks[asked] = Block(schools)
         return self._blocks[asked]
-
-
-def is_in(school: Known, departement: str) -> bool:
-    """Whether a school lies in a département given by its code or by its name."""
-    return departement in (school.departement_code, fold(school.departement))
