@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from schools.folding import fold
@@ -18,12 +19,14 @@ from schools.recognition.ranking import Asked, Ranked, decide, ranked
 from schools.recognition.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from schools.recognition.answers import Named, Scope
     from schools.recognition.surroundings import Block
 
 _MOST_MEANINGS = 16
+# A list lies in a few départements, those of a région at most, where of so many rows this share does.
+_FEWEST_AT_HOME, _MOST_AT_HOME, _SHARE_AT_HOME = 10, 13, 0.9
 _ARTICLES = ("le", "la", "les", "l")
 
 
@@ -38,14 +41,18 @@ class Found(NamedTuple):
 class Lookup:
     """The rows looked up, by their keys; each is ranked when it is asked for."""
 
-    def __init__(self, rows: Sequence[Named], scope: Scope, mentioned: Iterable[known.Known] = ()) -> None:
-        """Fetch what the rows need; the schools that their UAI mention were fetched before."""
+    def __init__(
+        self, rows: Sequence[Named], scope: Scope, mentioned: Iterable[known.Known] = (), sure: Iterable[str] = ()
+    ) -> None:
+        """Fetch what the rows need.
+
+        `mentioned`: the schools of their UAI, which were fetched before; `sure`: the départements of the rows of the
+        list that need no look-up.
+        """
         self._scope = scope
         self._slips: dict[str, dict[str, int]] = {}
         self._around = Surroundings()
-        self._asked: dict[int, list[Asked]] = {
-            row.key: _hypotheses(row, located=bool(scope.departements)) for row in rows
-        }
+        self._asked: dict[int, list[Asked]] = {row.key: _hypotheses(row, scope.departements) for row in rows}
         self._around.add(mentioned)
         self._fetch()
         self._repair_communes()
@@ -56,6 +63,7 @@ class Lookup:
             if self._found[key].meant is None:
                 unsure.append(key)
         self._repair_names(unsure)
+        self._come_home(sure)
 
     def school(self, uai: str) -> known.Known | None:
         """Return a school that was fetched."""
@@ -134,6 +142,20 @@ class Lookup:
             if words & self._slips.keys():
                 self._found[key] = self._look_up(key)
 
+    def _come_home(self, sure: Iterable[str]) -> None:
+        """Rank anew, where the whole list lies in a few départements, the rows that may mean a school elsewhere."""
+        meant = {key: found.meant for key, found in self._found.items() if found.meant is not None}
+        home = _home_of([*sure, *(each.school.departement for each in meant.values() if not each.bare)])
+        if not home:
+            return
+        for key, hypotheses in self._asked.items():
+            if any(asked.place.departement or asked.home == home for asked in hypotheses):
+                continue
+            self._asked[key] = [asked._replace(home=home) for asked in hypotheses]
+            first = meant.get(key)
+            if first is None or first.bare or first.school.departement not in home:
+                self._found[key] = self._look_up(key)
+
     def _block(self, asked: Asked) -> Block:
         if asked.place:
             return self._around.of_place(asked.communes, asked.place.postal_code)
@@ -152,15 +174,24 @@ class Lookup:
         return best
 
 
-def asked_of(row: Named, *, located: bool = False) -> Asked:
-    """Return what a row says of its school, read. `located`: whether the scope says the département."""
+def asked_of(row: Named) -> Asked:
+    """Return what a row says of its school, read."""
     place = place_of(row.commune, row.postal_code, row.departement)
-    located = located or bool(place.departement)
-    return Asked(read(row.name, row.kind), place, located=located, street=fold(row.address))
+    return Asked(read(row.name, row.kind), place, street=fold(row.address))
 
 
-def _hypotheses(row: Named, *, located: bool) -> list[Asked]:
-    alone = asked_of(row, located=located)
+def _home_of(departements: Collection[str]) -> frozenset[str]:
+    """Return the few départements in which a list lies; none where it is short, or lies all over the country."""
+    if len(departements) < _FEWEST_AT_HOME:
+        return frozenset()
+    counts = Counter(departements)
+    home = frozenset(each for each, count in counts.items() if count >= max(2, len(departements) // 50))
+    lies_there = sum(counts[each] for each in home) >= _SHARE_AT_HOME * len(departements)
+    return home if lies_there and len(home) <= _MOST_AT_HOME else frozenset()
+
+
+def _hypotheses(row: Named, home: frozenset[str]) -> list[Asked]:
+    alone = asked_of(row)._replace(home=home)
     if alone.place or not row.name:
         return [alone]
     # The commune may stand in the name: « Jean Jaurès - Nîmes ».

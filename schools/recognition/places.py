@@ -101,6 +101,11 @@ def departement_of_postal_code(code: str) -> str:
     return code[:3] if code.startswith(_OVERSEAS) else "0" + code[:2]
 
 
+def departement_of_uai(code: str) -> str:
+    """Return the directory's code of the département in which a UAI was given out."""
+    return {"620": "02A", "720": "02B"}.get(code[:3], code[:3])
+
+
 _PARTING = re.compile(r"\s+[-–—/]\s+|[,;:()|]")
 
 

@@ -32,6 +32,8 @@ _LONG: Final = 10
 _UNMISTAKABLE: Final = 6
 #: A commune that is not the one told, where nothing but the name speaks for the school.
 _ELSEWHERE: Final = 0.5
+#: A département that is not the list's.
+_FROM_AFAR: Final = 0.9
 #: A commune that the one told may misspell, or a part of which it may be.
 _NOT_QUITE: Final = 0.95
 
@@ -45,8 +47,8 @@ class Asked(NamedTuple):
     communes: tuple[str, ...] = ()
     #: Whether the directory has schools in the commune that is told.
     commune_known: bool = False
-    #: Whether the département is told, or is the scope's.
-    located: bool = False
+    #: The départements of the list's other rows, or else of the scope; empty where neither says.
+    home: frozenset[str] = frozenset()
     #: The street and its number, folded.
     street: str = ""
 
@@ -78,9 +80,11 @@ def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mappin
         if score >= WORTH_SHOWING:
             found_there = where > _NOT_QUITE
             sure = alike.sure and (found_there or (where > _ELSEWHERE and _may_be_elsewhere(asked, school, alike)))
-            if alike.bare and not asked.located:
-                # Another commune of the name may have the school, which then is not in the directory.
-                sure = sure and alike.same_level
+            if not asked.place.departement:
+                # Communes of one name are many, and the one that is meant may have no school in the directory.
+                at_home = school.departement in asked.home
+                score *= 1.0 if at_home or not asked.home else _FROM_AFAR
+                sure = sure and (not alike.bare or at_home or (not asked.home and alike.same_level))
             exact = alike.exact and found_there
             found.append(Ranked(school, min(score, 1.0), sure, alike.bare, exact))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
@@ -92,7 +96,11 @@ def _may_be_elsewhere(asked: Asked, school: Known, alike: Likeness) -> bool:
     if alike.bare or not alike.same_level:
         return False
     same_code = bool(asked.place.postal_code) and asked.place.postal_code == school.postal_code
-    return same_code or asked.located or len(asked.place.commune) >= _UNMISTAKABLE
+    return (
+        same_code
+        or school.departement in (asked.place.departement, *asked.home)
+        or len(asked.place.commune) >= _UNMISTAKABLE
+    )
 
 
 def likeness_of_place(asked: Asked, school: Known) -> float:

@@ -13,6 +13,7 @@ from schools.recognition.answers import How, Recognised
 from schools.recognition.codes import code_of
 from schools.recognition.confirming import at_a_glance
 from schools.recognition.lookup import Lookup
+from schools.recognition.places import departement_of_uai
 from schools.recognition.settling import Settled, plainly, settle, settle_whole_list
 from schools.uai import is_valid
 
@@ -44,12 +45,12 @@ def recognise(rows: Sequence[Named], scope: Scope) -> dict[int, Recognised]:
         else:
             doubtful.append((row, code or code_of(row.uai)))
     if doubtful:
-        settled |= _second_look(doubtful, scope, glances)
+        settled |= _second_look(doubtful, scope, glances, [each.answer.uai for each in settled.values()])
     return settle_whole_list(rows, settled, glances)
 
 
 def _second_look(
-    doubtful: Sequence[tuple[Named, Code]], scope: Scope, glances: Mapping[str, Glance]
+    doubtful: Sequence[tuple[Named, Code]], scope: Scope, glances: Mapping[str, Glance], sure: Sequence[str]
 ) -> dict[int, Settled]:
     mentioned = {uai for _, code in doubtful for uai in (*code.valid, *code.near) if uai in glances}
     schools = {school.uai: school for school in known.near(uais=mentioned)} if mentioned else {}
@@ -66,7 +67,8 @@ def _second_look(
         else:
             sought.append((row, code))
     if sought:
-        lookup = Lookup([row for row, _ in sought], scope, schools.values())
+        certain = [*sure, *(each.answer.uai for each in settled.values())]
+        lookup = Lookup([row for row, _ in sought], scope, schools.values(), map(departement_of_uai, certain))
         for row, code in sought:
             settled[row.key] = settle(row, code, lookup)
     return settled
