@@ -167,7 +167,7 @@ def _plan_of_remit(table: Import) -> UndoPlan:
     uais = [row.uai for row in rows]
     now = contacts_now(uais)
     served = set(
-        Allocation.objects.active().filter(school_id__in=arrays.texts(uais)).values_list("school_id", flat=True)
+        Allocation.objects.active().filter(arrays.text_in("school_id", uais)).values_list("school_id", flat=True)
     )
     removed, restored, left = [], [], []
     for row in rows:

@@ -99,7 +99,7 @@ def write_remit(*, entries: Mapping[str, Contact], by: User | None, at: datetime
 def take_back_from_remit(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> int:
     """Take schools that a list added out of the remit again; return how many were in it."""
     there = contacts_now(uais)
-    SchoolInRemit.objects.filter(school_id__in=arrays.texts(there)).delete()
+    SchoolInRemit.objects.filter(arrays.text_in("school_id", there)).delete()
     names = _names(there)
     audit.record_many(
         (audit.Entry(REMIT_REMOVED_BY_LIST, f"Retrait du périmètre : {names[uai]} ({uai}).", uai) for uai in there),
@@ -129,7 +129,7 @@ def restore_contacts(*, contacts: Mapping[str, Contact], by: User | None, at: da
 def contacts_now(uais: Collection[str]) -> dict[str, Contact]:
     """Lock those of the schools that are in the remit until the transaction ends; return what it says of each."""
     rows = (
-        SchoolInRemit.objects.filter(school_id__in=arrays.texts(uais))
+        SchoolInRemit.objects.filter(arrays.text_in("school_id", uais))
         .select_for_update(of=("self",))
         .order_by("school_id")
         .values_list("school_id", *Contact._fields)
@@ -149,7 +149,7 @@ def _columns(contacts: Mapping[str, Contact]) -> list[list[Any]]:
 
 
 def _names(uais: Iterable[str]) -> dict[str, str]:
-    named = School.objects.filter(uai__in=arrays.texts(uais)).values_list("uai", "name")
+    named = School.objects.filter(arrays.text_in("uai", uais)).values_list("uai", "name")
     return {uai: school_name(name) for uai, name in named}
 
 

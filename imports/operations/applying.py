@@ -177,7 +177,7 @@ def _take_back(
     """Revoke and reduce as the conflicts were settled; return how many schools are told. One refusal refuses all."""
     held = dict(
         Allocation.objects.active()
-        .filter(pool_id=pool_id, school_id__in=arrays.texts(shown.asked.school.uai for shown in revoked))
+        .filter(arrays.text_in("school_id", (shown.asked.school.uai for shown in revoked)), pool_id=pool_id)
         .values_list("pk", "school_id")
     )
     taken = revoke_many(allocation_ids=list(held), by=by, at=at, import_id=import_id)

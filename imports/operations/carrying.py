@@ -107,10 +107,10 @@ def _carry_decisions(table: Import, kept: dict[int, int], altered: set[int]) -> 
     # What the reading passes over, and a member took back.
     passed_over = ImportRow.objects.filter(import_id=table.pk).exclude(passed_over="").values_list("pk", flat=True)
     asked = [kept[pk] for pk in passed_over if pk in kept]
-    for row in ImportRow.objects.filter(pk__in=arrays.numbers(asked), passed_over=""):
+    for row in ImportRow.objects.filter(arrays.number_in("pk", asked), passed_over=""):
         decided[row.pk] = row
     rows = [now for now, was in kept.items() if was in decided]
-    changed = list(ImportRow.objects.filter(pk__in=arrays.numbers(rows)))
+    changed = list(ImportRow.objects.filter(arrays.number_in("pk", rows)))
     if not changed:
         return
 

@@ -66,7 +66,7 @@ def change(
     emails = {was.email for was in before} | {line.email for line in altered.values()}
     touched = list(
         ImportRow.objects.filter(
-            pk__in=arrays.numbers(_touched(stored, together, uais - {""}, emails - {""}) - set(altered))
+            arrays.number_in("pk", _touched(stored, together, uais - {""}, emails - {""}) - set(altered))
         )
     )
     usual |= {row.pk: ticked_by_itself(row) for row in touched}

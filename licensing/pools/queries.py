@@ -116,7 +116,7 @@ def _about(
     since: datetime.datetime | None = None,
 ) -> set[int]:
     messages = Message.objects.filter(
-        topic=TOPIC, topic_id__in=arrays.numbers(allocation_ids), kind__in=kinds, state__in=states
+        arrays.number_in("topic_id", allocation_ids), topic=TOPIC, kind__in=kinds, state__in=states
     )
     if since is not None:
         messages = messages.filter(created_at__gte=since)

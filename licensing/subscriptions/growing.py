@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import connection, transaction
 
 from licensing.subscriptions.models import ActivationKey, Subscription
-from web.arrays import numbers
+from web.arrays import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ def grow_many(additions: Mapping[int, int]) -> None:
         raise ValueError("A key grows by at least one unit.")
     arrays = [list(additions.keys()), list(additions.values())]
     # Locked in order of number before anything is changed: key → subscription → seat.
-    list(Subscription.objects.locked().filter(key_id__in=numbers(arrays[0])).values_list("pk", flat=True))
+    list(Subscription.objects.locked().filter(number_in("key_id", arrays[0])).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units"  # noqa: S608, SLF001

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg.errors
 from django.db import connection, transaction
 
+from licensing.numbering import next_numbers
 from licensing.subscriptions import keys, sealing
 
 if TYPE_CHECKING:
@@ -36,11 +37,7 @@ def mint(
     """
     if not demands:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [_TABLE, len(demands)]
-        )
-        numbers = [row[0] for row in cursor.fetchall()]
+    numbers = next_numbers(_TABLE, len(demands))
     for _ in range(ATTEMPTS):
         # Drawn and sealed while the database stores those before.
         codes: Iterable[str] = (keys.generate() for _ in demands)

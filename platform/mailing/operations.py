@@ -97,7 +97,7 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
     A message that a worker holds at this moment is not touched: its renderer has the last word, and raises
     `kinds.NoLongerDue` when what it speaks of was taken back.
     """
-    waiting = Message.objects.unclaimed_at(at).filter(topic=topic, topic_id__in=arrays.numbers(topic_ids))
+    waiting = Message.objects.unclaimed_at(at).filter(arrays.number_in("topic_id", topic_ids), topic=topic)
     return waiting.update(state=MessageState.CANCELLED, lease_until=None)
 
 

@@ -157,7 +157,7 @@ def _schools(demands: Sequence[Demand]) -> dict[str, Target]:
     uais = [demand.uai for demand in demands]
     found = {
         row[0]: Target(*row)
-        for row in School.objects.filter(uai__in=arrays.texts(uais)).values_list("uai", "name", "email", "state")
+        for row in School.objects.filter(arrays.text_in("uai", uais)).values_list("uai", "name", "email", "state")
     }
     if unknown := [uai for uai in uais if uai not in found]:
         raise UnknownSchool(f"Aucun établissement de l'annuaire ne porte cet UAI : {_list(unknown)}.")
@@ -172,7 +172,7 @@ def _steps(pool: Pool, demands: Sequence[Demand], schools: dict[str, Target]) ->
     locked = (
         Allocation.objects.active()
         .locked()
-        .filter(pool=pool, school_id__in=arrays.texts(demand.uai for demand in demands))
+        .filter(arrays.text_in("school_id", (demand.uai for demand in demands)), pool=pool)
     )
     held = {uai: Held(*rest) for uai, *rest in locked.values_list("school_id", "pk", "key_id", "units")}
     steps, shrinking = [], []
@@ -195,7 +195,7 @@ def _check_keys_still_grow(steps: Sequence[Step]) -> None:
     """Lock the keys that will grow: a principal who redeems one at this moment waits, and gets the whole volume."""
     key_ids = [step.held.key_id for step in steps if step.held is not None and step.added]
     if key_ids:
-        list(ActivationKey.objects.locked().filter(pk__in=arrays.numbers(key_ids)).values_list("pk", flat=True))
+        list(ActivationKey.objects.locked().filter(arrays.number_in("pk", key_ids)).values_list("pk", flat=True))
 
 
 def _take(pool: Pool, units: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
+from licensing.numbering import next_numbers
 from licensing.pools import checks
 from licensing.pools.models import TOPIC, Allocation
 from licensing.pools.operations.watching import Stage
@@ -76,15 +77,14 @@ def create(
     table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
     columns = "id, pool_id, school_id, key_id, units, recipient, created_at, created_by_id, import_id"
     pool_id, by_id = pool.pk, by.pk if by else None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, len(steps)]
-        )
-        numbers = [row[0] for row in cursor.fetchall()]
-        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(["int8", "int8", "varchar", "int8", "int4", "varchar", "timestamptz", "int8", "int8"])
-            for number, key_id, (demand, _, added, _) in zip(numbers, key_ids, steps, strict=True):
-                copy.write_row((number, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
+    numbers = next_numbers(table, len(steps))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.set_types(["int8", "int8", "varchar", "int8", "int4", "varchar", "timestamptz", "int8", "int8"])
+        for number, key_id, (demand, _, added, _) in zip(numbers, key_ids, steps, strict=True):
+            copy.write_row((number, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
     return {step.demand.uai: number for number, step in zip(numbers, steps, strict=True)}
 
 
@@ -106,7 +106,7 @@ def grow(steps: Sequence[Step], *, at: datetime.datetime) -> None:
             ],
         )
     grow_many({held.key_id: step.added for held, step in growing})
-    exposed = arrays.numbers(held.key_id for held, step in growing if step.exposes)
-    ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
+    exposed = arrays.number_in("pk", (held.key_id for held, step in growing if step.exposes))
+    ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
     # One e-mail says the whole: what was still waiting about these keys does not leave.
     mailing.cancel(TOPIC, [held.allocation_id for held, _ in growing], at)

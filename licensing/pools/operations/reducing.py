@@ -82,8 +82,8 @@ def reduce_many(
     one event. Raises `UnknownPool`.
     """
     pool = checks.locked_pool(pool_id)
-    asked = arrays.texts(reduction.uai for reduction in reductions)
-    numbers = Allocation.objects.active().filter(pool=pool, school_id__in=asked).values_list("pk", flat=True)
+    asked = arrays.text_in("school_id", (reduction.uai for reduction in reductions))
+    numbers = Allocation.objects.active().filter(asked, pool=pool).values_list("pk", flat=True)
     allocations, _ = locked(list(numbers))
     held = {allocation.school_id: allocation for allocation in allocations.values()}
     results = [_judged(reduction, held.get(reduction.uai)) for reduction in reductions]

@@ -45,13 +45,13 @@ def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list
         allocation.pk: allocation
         for allocation in Allocation.objects.locked()
         .select_related("pool__source", "school")
-        .filter(pk__in=arrays.numbers(allocation_ids))
+        .filter(arrays.number_in("pk", allocation_ids))
     }
     # Locking the keys as well shuts out the principals who are typing them at this moment.
     keys = {
         key.pk: key
         for key in ActivationKey.objects.locked().filter(
-            pk__in=arrays.numbers(allocation.key_id for allocation in allocations.values())
+            arrays.number_in("pk", (allocation.key_id for allocation in allocations.values()))
         )
     }
     for allocation in allocations.values():

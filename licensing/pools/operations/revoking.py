@@ -44,7 +44,7 @@ def revoke_many(
 
     `import_id`: the list that asks for it, which the journal tells as one event.
     """
-    asked = Allocation.objects.filter(pk__in=arrays.numbers(allocation_ids))
+    asked = Allocation.objects.filter(arrays.number_in("pk", allocation_ids))
     # pool → allocation → key: the order every operation keeps
     list(Pool.objects.locked().filter(pk__in=set(asked.values_list("pool_id", flat=True))))
     allocations, results = locked(allocation_ids)
@@ -67,9 +67,9 @@ def revoke_many(
 def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
     numbers = [allocation.pk for allocation in taken]
     told = reached(numbers)
-    taken_back = Allocation.objects.filter(pk__in=arrays.numbers(numbers))
+    taken_back = Allocation.objects.filter(arrays.number_in("pk", numbers))
     taken_back.update(revoked_at=at, revoked_by_id=by.pk if by else None)
-    ActivationKey.objects.filter(pk__in=arrays.numbers(one.key_id for one in taken)).update(revoked_at=at)
+    ActivationKey.objects.filter(arrays.number_in("pk", (one.key_id for one in taken))).update(revoked_at=at)
     returned: Counter[int] = Counter()
     for allocation in taken:
         returned[allocation.pool_id] += allocation.units
