@@ -78,6 +78,8 @@ _TELLING = _KINDS - frozenset(
     ec ee em ep pu pr publique public privee prive general e m p mat gs annexe cite application groupe
     """.split()  # noqa: SIM905
 )
+#: They say it where they come first: « EE Jean Jaurès ».
+_BEGINNING = frozenset({"ec", "ee", "em", "ep", "gs", "groupe"})
 _NO_DEPARTEMENT = range(96, 971)
 
 
@@ -174,7 +176,8 @@ def _wording(text: str) -> Look:
     if len(text) > 2 * LONGEST:
         return Look(0)
     words = fold(text).split()
-    if not any(word in _TELLING for word in words) and not (words and words[0] in _KINDS):
+    begins = bool(words) and words[0] in _BEGINNING
+    if not begins and not any(word in _TELLING for word in words):
         return Look(0)
     if all(word in _KINDS for word in words):
         return Look.KIND | Look.SCHOOL

@@ -42,6 +42,10 @@ class Choices:
     units_for_all: int | None = None
 
 
+#: Questions without whose answer no row can be read.
+HIDING = frozenset({Meaning.UAI.value, Meaning.NAME.value, Meaning.COMMUNE.value, Meaning.POSTAL_CODE.value, "sheets"})
+
+
 class Remembered(NamedTuple):
     """What the columns of a header meant the last time."""
 
@@ -67,7 +71,7 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """What was read. Rows are there only where there are no questions left."""
+    """What was read. Rows are there unless a question is about the sheet, or about what finds the schools."""
 
     kind: str
     #: The names of all sheets of the workbook.
@@ -120,14 +124,18 @@ def read_table(
     questions += asking.about_volume(choices.purpose, volume, volume_column(volume), found.columns, questions)
     remarks = [*workbook.remarks, *asking.about_sheets(layout)]
     rows: list[CheckedRow] = []
-    if not questions:
+    if not any(question.column in HIDING for question in questions):
+        # Where only a number or an address is in question, the schools are known all the same, and shown.
+        counted = volume_column(volume)
+        counted = counted if counted in found.columns else None
         mappings = [
             found.columns if place.shape == first.shape else _of_another_shape(place, known) for place in places
         ]
-        bodies = _bodies(places, mappings, volume_column(volume), known.communes, progress)
-        questions = asking.about_versions(places, bodies)
-        rows = [] if questions else [row for body in bodies for row in body.rows]
-        remarks += [] if questions else asking.about_carrying(bodies)
+        bodies = _bodies(places, mappings, counted, known.communes, progress)
+        versions = asking.about_versions(places, bodies)
+        questions += versions
+        rows = [] if versions else [row for body in bodies for row in body.rows]
+        remarks += [] if versions else asking.about_carrying(bodies)
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
     return Table(

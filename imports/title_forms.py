@@ -94,14 +94,16 @@ _FORMS: dict[Meaning, tuple[Form, ...]] = {
         _form(
             "nom libelle denomination appellation designation patronyme",
             "ecole etablissement college lycee structure",
-            allows=_NAME | _SCHOOL | words_of("usuel officiel principal complet uai court long public prive scolaire"),
+            allows=_NAME | _SCHOOL | words_of("usuel usage officiel principal complet uai court long public prive")
+            | {"scolaire"},
         ),
         _form(
             "ecole etablissement college lycee",
             allows="public prive elementaire maternelle primaire nom scolaire groupe",
         ),
-        _form("denomination appellation", allows="officiel principal usuel complet"),
-        _form("nom patronyme libelle designation", allows="complet usuel officiel long court"),
+        _form("denomination appellation", allows="officiel principal usuel usage complet"),
+        _form("nom patronyme libelle designation", allows="complet usuel usage officiel long court"),
+        _form("structure", allows="scolaire"),
         _form(
             "ecole etablissement college groupe",
             never="code numero identifiant adresse telephone mail directeur direction chef contact responsable "
@@ -168,7 +170,7 @@ WEAK = _GENERIC | words_of(
 )
 
 _OTHERS = words_of(
-    "national public prive scolaire groupe chef courrier boite lettre complet usuel long court academique "
+    "national public prive scolaire groupe chef courrier boite lettre complet usuel usage long court academique "
     "professionnel "
     "activation implantation acheminement lieu geographique ligne enseignement cycle standard fixe moyenne ulis choix "
     "raison social sociale statut etat secteur rattachement centre service numerique classement titre village "

@@ -30,7 +30,8 @@ def read(titles, *rows, choices=ONE_EACH, **known):
     [
         ("N° RNE de l'étab.", "uai"), ("Code\nétablissement", "uai"), ("N°ETAB.", "uai"), ("CodeUAI", "uai"),
         ("U.A.I.", "uai"), ("UAI (si connu)", "uai"), ("Etblt", "name"), ("NOM ETAB", "name"), ("Ecole(s)", "name"),
-        ("Groupe scolaire / école", "name"), ("Dénomination principale", "name"), ("Ecole (commune)", "name"),
+        ("Groupe scolaire / école", "name"), ("Nom d'usage", "name"),
+        ("Structure", "name"), ("Dénomination principale", "name"), ("Ecole (commune)", "name"),
         ("Nb cl.", "classes"), ("Nb. classes élém.", "classes"), ("Classe", "classes"), ("qté", "units"),
         ("licenses", "units"), ("Licences 2025-2026", "units"), ("Nbre de licences souhaitées", "units"),
         ("Abonnements", "units"), ("comune", "commune"), ("Commune\nd'implantation", "commune"),
@@ -182,6 +183,21 @@ def test_the_school_s_own_address_needs_no_question():
 def test_for_what_only_helps_the_surer_column_is_taken_in_silence():
     table = read(["UAI", "Nom", "Nom de l'école"], [UAI[0], "Durand", "École Zola"], [UAI[1], "Petit", "École Hugo"])
     assert (codes(table), found(table)["name"]) == ([], "Nom de l'école")
+
+
+def test_rows_are_read_while_only_a_number_or_an_address_is_in_question():
+    rows = (["UAI", "Licences 2025", "Licences 2026"], [UAI[0], 3, 4], [UAI[1], 1, 2])
+    table = read(*rows, choices=Choices())
+    assert [(row.cells["uai"], row.units, row.problems) for row in table.rows] == [
+        (UAI[0], None, []),
+        (UAI[1], None, []),
+    ]
+    assert read(["UAI", "RNE"], [UAI[0], UAI[1]]).rows == []
+
+
+def test_a_sector_is_no_name():
+    table = read(["Secteur", "UAI", "Nom d'usage"], ["Public", UAI[0], "Zola"], ["Privé", UAI[1], "Hugo"])
+    assert found(table) == {"uai": "UAI", "name": "Nom d'usage"}
 
 
 # How many
