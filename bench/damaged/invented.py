@@ -56,7 +56,8 @@ def write(path: Path, schools: list[School]) -> Path:
             nursery = school.kind in ("maternelle", "primaire")
             writer.writerow([
                 school.uai, school.name, "Ecole" if school.kind not in ("college", "lycee") else school.kind.title(),
-                "Public", school.address, school.postal_code, school.commune_code, school.commune, school.departement,
+                "Privé" if "privée" in school.name else "Public",
+                school.address, school.postal_code, school.commune_code, school.commune, school.departement,
                 int(nursery), int(school.kind in ("elementaire", "primaire")),
                 f"ce.{school.uai.lower()}@ac-exemple.example", "OUVERT",
             ])  # fmt: skip
