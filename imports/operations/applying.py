@@ -15,6 +15,7 @@ from imports.models import Import, ImportRow
 from imports.operations.amending import check_again
 from imports.operations.awaited import keep_aside
 from imports.operations.locking import APPLY_TASK, locked, queue
+from imports.operations.reading import remember_layout
 from imports.verdicts import judge
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import Demand, Reduction, Stage, allocate_many, reduce_many, revoke_many, unwatched
@@ -75,6 +76,9 @@ def confirm(
     table.state, table.confirmed_digest, table.send_on, table.refusal = ImportState.APPLYING, digest, send_on, ""
     table.applied_by_id = by.pk if by else None
     table.save(update_fields=["state", "confirmed_digest", "send_on", "refusal", "applied_by_id"])
+    if by is not None:
+        # A person saw what the columns were read as, and goes on with it.
+        remember_layout(table, by=by, at=at)
     queue(APPLY_TASK, table, confirmed_at=at.isoformat())
     return table
 

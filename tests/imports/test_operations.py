@@ -12,7 +12,7 @@ from collectivities.models import AuditEntry
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Verdict
 from imports.exceptions import NothingToApply, Outdated, RowCannotBeTicked, TooMuch, WrongMoment
-from imports.models import Import, ImportRow
+from imports.models import Import, ImportRow, RememberedLayout
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, revoke
 from mailing.models import Message
@@ -72,6 +72,20 @@ def test_a_file_becomes_allocations_keys_and_emails(pool):
     pool.refresh_from_db()
     assert pool.allocated == 5
     assert AuditEntry.objects.filter(action="import.applied", actor_id=manager.pk).count() == 1
+
+
+def test_a_layout_that_a_member_goes_on_with_is_remembered_and_the_commands_is_not(pool):
+    apply(uploaded(pool, listing((SchoolFactory(), 1))))
+    assert not RememberedLayout.objects.exists()
+    officer = UserFactory()
+    apply(uploaded(pool, listing((SchoolFactory(), 1))), by=officer)
+    kept = RememberedLayout.objects.get()
+    assert (kept.columns, kept.volume, kept.confirmed_by_id) == (
+        {"uai": 0, "units": 1, "email": 2},
+        "column",
+        officer.pk,
+    )
+    assert uploaded(pool, listing((SchoolFactory(), 1))).layout["remembered"]
 
 
 def test_the_same_file_again_gives_nothing_and_a_higher_number_gives_the_difference(pool):
