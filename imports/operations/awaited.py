@@ -59,6 +59,8 @@ def _arrived_rows() -> QuerySet[ImportRow]:
 def arrived() -> list[Arrival]:
     """Return the imports some of whose awaited schools are now in the directory and open, the latest first."""
     counts = dict(_arrived_rows().values_list("import_id").annotate(n=Count("pk")).order_by())
+    if not counts:
+        return []
     tables = Import.objects.filter(pk__in=list(counts), state__in=_WAITING).select_related("pool").order_by("-pk")
     return [Arrival(table, counts[table.pk]) for table in tables]
 

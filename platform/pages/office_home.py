@@ -14,6 +14,7 @@ from collectivities.access import office
 from collectivities.models import REMIT_BY_LIST, AuditEntry, SchoolInRemit
 from imports.enums import ImportState
 from imports.models import Import
+from imports.operations.awaited import arrived
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
 from licensing.pools.models import BY_LIST, Allocation
@@ -47,7 +48,12 @@ def office_home(request: HttpRequest) -> HttpResponse:
     lots = positions()
     running = [position for position in lots if position.state_on(today) != "closed"]
     context = {
-        "to_do": [*_allocations_to_see(now), *_imports_to_check(), *_lots_nearly_empty(running, today)],
+        "to_do": [
+            *_allocations_to_see(now),
+            *_imports_to_check(),
+            *_schools_arrived(),
+            *_lots_nearly_empty(running, today),
+        ],
         "lots": running,
         "ended": len(lots) - len(running),
         "territory": _territory(),
@@ -82,6 +88,15 @@ def _imports_to_check() -> list[ToDo]:
         return []
     words = typography.plural(waiting, "tableau attend", "tableaux attendent")
     return [ToDo(f"{words} votre vérification.", reverse("imports:list"), "Vérifier et appliquer")]
+
+
+def _schools_arrived() -> list[ToDo]:
+    """Schools that spreadsheets wait for, and that the directory now knows."""
+    schools = sum(arrival.schools for arrival in arrived())
+    if not schools:
+        return []
+    words = typography.plural(schools, "école attendue est", "écoles attendues sont")
+    return [ToDo(f"{words} maintenant dans l'annuaire.", reverse("imports:list"), "Reprendre pour vérification")]
 
 
 def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[ToDo]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from collectivities.models import AuditEntry
 from imports.enums import ImportState
-from imports.models import Import
+from imports.models import Import, ImportRow
 from licensing.orders import operations as orders
 from licensing.pools.operations import Demand, allocate_many, revoke
 from licensing.subscriptions.queries import key_display
@@ -77,7 +77,7 @@ def test_the_home_asks_as_much_for_one_school_as_for_many(pool, viewer, count, d
         give(big, SchoolFactory(**SOME), units=1, at=NOW)
         SchoolInRemitFactory(school=SchoolFactory(**SOME))
     page(viewer)
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(14):
         page(viewer)
 
 
@@ -110,6 +110,17 @@ def test_an_import_to_check_is_said(pool, viewer):
         pool=pool, filename="ecoles.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
     )
     assert "1\u00a0tableau attend votre vérification" in page(viewer)
+
+
+def test_schools_that_arrived_in_the_directory_are_said(pool, viewer):
+    table = Import.objects.create(
+        pool=pool, filename="a.csv", size=1, state=ImportState.APPLIED, created_at=NOW, applied_at=NOW
+    )
+    school = SchoolFactory()
+    ImportRow.objects.create(import_id=table.pk, number=2, uai=school.uai, verdict="error", awaited=True)
+    shown = page(viewer)
+    assert "1\u00a0école attendue est maintenant dans" in shown
+    assert "Reprendre pour vérification" in shown
 
 
 def test_a_school_s_story_is_told_in_order(pool, viewer, django_assert_num_queries):
