@@ -25,6 +25,12 @@ class RowsInError(Refused):
     code = "rows_in_error"
 
 
+class Braked(Refused):
+    """What would be done is out of proportion, and the number that says that it is meant was not typed."""
+
+    code = "brake"
+
+
 class Outdated(Refused):
     """What would be done is no longer what was shown."""
 

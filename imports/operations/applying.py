@@ -9,8 +9,9 @@ from django.db import transaction
 from collectivities import audit
 from collectivities.operations import Contact, write_remit
 from imports import facts, queries, storing
+from imports.brake import brake_of
 from imports.enums import ImportState, Purpose, Settlement, Verdict
-from imports.exceptions import NothingToApply, Outdated, RowsInError, TooMuch, WrongMoment
+from imports.exceptions import Braked, NothingToApply, Outdated, RowsInError, TooMuch, WrongMoment
 from imports.models import Import, ImportRow
 from imports.operations.amending import check_again
 from imports.operations.awaited import keep_aside
@@ -43,14 +44,16 @@ def confirm(
     digest: str,
     send_on: datetime.date | None,
     only_valid: bool = False,
+    typed: int | None = None,
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
     """Queue the application of what was shown. `digest` says what that was; confirming twice is the same as once.
 
-    `only_valid`: the rows in error are left as they are, and the others applied. Raises `Outdated` where a row was
-    changed since, `NothingToApply` where none is ticked, `RowsInError` where some are left and nobody said to go on
-    without them, `TooMuch` where the lot lacks licences.
+    `only_valid`: the rows in error are left as they are, and the others applied. `typed`: the number that the brake
+    asks for. Raises `Outdated` where a row was changed since, `NothingToApply` where none is ticked, `RowsInError`
+    where some are left and nobody said to go on without them, `TooMuch` where the lot lacks licences, `Braked` where
+    the brake's number was not typed.
     """
     table = Import.objects.locked().filter(pk=import_id).first()
     if table is not None and table.state in (ImportState.APPLYING, ImportState.APPLIED):
@@ -73,6 +76,9 @@ def confirm(
         raise TooMuch(
             f"Il manque {typography.plural(missing, 'licence')} au lot : décochez des lignes, ou réduisez des nombres."
         )
+    brake = brake_of(table)
+    if brake is not None and typed != brake.number:
+        raise Braked(brake.why)
     table.state, table.confirmed_digest, table.send_on, table.refusal = ImportState.APPLYING, digest, send_on, ""
     table.applied_by_id = by.pk if by else None
     table.save(update_fields=["state", "confirmed_digest", "send_on", "refusal", "applied_by_id"])

@@ -59,6 +59,7 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
                     digest=form.cleaned_data["digest"],
                     send_on=form.cleaned_data["send_on"],
                     only_valid=form.cleaned_data.get("only_valid", True),
+                    typed=form.cleaned_data.get("typed"),
                     by=request.member.user,
                     at=now,
                 )

@@ -6,6 +6,7 @@ import pytest
 
 from collectivities.models import Role
 from imports import operations, tasks
+from imports.brake import brake_of
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
@@ -36,3 +37,9 @@ def uploaded(pool, content, *, units_for_all=None, filename="écoles.csv", by=No
 def listing(*rows, titles=("UAI", "Licences", "E-mail")):
     """Return a csv of schools: `listing((school, 3), (school, 2, "a@b.fr"))`."""
     return csv([list(titles), *[[getattr(row[0], "uai", row[0]), *row[1:]] for row in rows]])
+
+
+def asked_number(table):
+    """Return the number that the brake asks a manager to type, None where it asks for none."""
+    brake = brake_of(table)
+    return brake.number if brake else None

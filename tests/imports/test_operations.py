@@ -11,7 +11,15 @@ from django.test.utils import CaptureQueriesContext
 from collectivities.models import AuditEntry
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Verdict
-from imports.exceptions import NothingToApply, Outdated, RowCannotBeTicked, TooMuch, WrongMoment
+from imports.exceptions import (
+    Braked,
+    NothingToApply,
+    Outdated,
+    RowCannotBeTicked,
+    RowsInError,
+    TooMuch,
+    WrongMoment,
+)
 from imports.models import Import, ImportRow, RememberedLayout
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, revoke
@@ -21,7 +29,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing, uploaded
+from tests.imports.conftest import asked_number, listing, uploaded
 
 
 def verdicts(table):
@@ -37,7 +45,9 @@ def codes(found):
 
 
 def apply(table, *, by=None, send_on=None, at=TERM):
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=send_on, by=by, at=at)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=send_on, typed=asked_number(table), by=by, at=at
+    )
     tasks.apply(import_id=table.pk, confirmed_at=at.isoformat())
     table.refresh_from_db()
     return table
@@ -209,7 +219,9 @@ def test_confirming_twice_is_once_and_another_content_is_refused(pool):
 def test_what_changed_between_confirmation_and_application_hands_the_import_back(pool):
     school, other = SchoolFactory.create_batch(2)
     table = uploaded(pool, listing((school, 3), (other, 1)))
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+    )
     allocate(pool_id=pool.pk, uai=school.uai, units=1, recipient=school.email, by=None, at=TERM)
     tasks.apply(import_id=table.pk)
     table.refresh_from_db()
@@ -234,9 +246,32 @@ def test_a_file_over_the_lots_last_licences_is_refused_and_says_where(pool):
     assert pool.free == 0
 
 
+def test_what_is_out_of_proportion_asks_for_its_number(pool):
+    table = uploaded(pool, listing((SchoolFactory(), 90)))
+    amend(table, 2, ticked=True)
+    for typed in (None, 89):
+        with pytest.raises(Braked, match="90"):
+            operations.confirm(
+                import_id=table.pk, digest=queries.digest(table), send_on=None, typed=typed, by=None, at=TERM
+            )
+    assert apply(table).state == ImportState.APPLIED
+
+
+def test_rows_in_error_are_left_only_on_demand(pool):
+    table = uploaded(pool, listing((SchoolFactory(), 3), (SchoolFactory(), "x")))
+    asked = {"import_id": table.pk, "digest": queries.digest(table), "send_on": None, "by": None, "at": TERM}
+    with pytest.raises(RowsInError, match="ligne est en erreur"):
+        operations.confirm(**asked)
+    operations.confirm(**asked, only_valid=True)
+    tasks.apply(import_id=table.pk)
+    assert Allocation.objects.get().units == 3
+
+
 def test_a_lot_that_was_emptied_meanwhile_is_said_and_nothing_given(pool):
     table = uploaded(pool, listing((SchoolFactory(), 100)))
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+    )
     other = SchoolFactory()
     allocation = allocate(pool_id=pool.pk, uai=other.uai, units=1, recipient=other.email, by=None, at=TERM)
     tasks.apply(import_id=table.pk)
@@ -262,7 +297,9 @@ def test_a_cancelled_import_is_neither_read_nor_applied(pool):
     tasks.read(import_id=table.pk)
     assert not ImportRow.objects.exists()
     table = uploaded(pool, listing((school, 1)))
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+    )
     operations.cancel(import_id=table.pk, by=None, at=TERM)
     tasks.apply(import_id=table.pk)
     assert not Allocation.objects.exists()

@@ -24,7 +24,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing, uploaded
+from tests.imports.conftest import asked_number, listing, uploaded
 
 pytestmark = pytest.mark.xdist_group("races")
 
@@ -63,7 +63,9 @@ def worker(schema, job):
 def confirmed(committing):
     pool = PoolFactory(capacity=100)
     table = uploaded(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+    )
     return table
 
 

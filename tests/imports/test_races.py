@@ -21,13 +21,15 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing, uploaded
+from tests.imports.conftest import asked_number, listing, uploaded
 from tests.races import at_once
 
 
 def confirmed(pool, content):
     table = uploaded(pool, content)
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+    )
     return table
 
 

@@ -20,7 +20,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing, uploaded
+from tests.imports.conftest import asked_number, listing, uploaded
 from tests.imports.files import csv
 from tests.pools.arranging import redeem, sent
 
@@ -34,7 +34,9 @@ def applied(pool, content, *, at=TERM):
 
 
 def apply(table, *, at=TERM):
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=at)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=at
+    )
     tasks.apply(import_id=table.pk, confirmed_at=at.isoformat())
     table.refresh_from_db()
     assert table.state == ImportState.APPLIED, table.refusal
@@ -153,7 +155,9 @@ def test_a_conflict_settled_against_a_principal_who_was_faster_refuses_everythin
     allocation = give(pool, full, 10)
     table = uploaded(pool, listing((full, 2), (new, 5)))
     operations.amend(import_id=table.pk, number=2, settlement="revoke", ticked=True, by=None, at=TERM)
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+    )
     redeem(allocation, PrincipalFactory())
     tasks.apply(import_id=table.pk)
     table.refresh_from_db()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from imports import operations, queries, tasks
+from imports.brake import brake_of
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.meanings import Meaning
 from imports.readers import limits
@@ -116,8 +117,16 @@ class Command(BaseCommand):
         try:
             if not ticked_only:
                 operations.tick_all(import_id=table.pk, ticked=True)
+            # Who writes `--apply` has said that it is meant.
+            brake = brake_of(table)
             operations.confirm(
-                import_id=table.pk, digest=queries.digest(table), send_on=None, only_valid=True, by=None, at=now
+                import_id=table.pk,
+                digest=queries.digest(table),
+                send_on=None,
+                only_valid=True,
+                typed=brake.number if brake else None,
+                by=None,
+                at=now,
             )
             tasks.apply(import_id=table.pk, confirmed_at=now.isoformat())
         except Refused as why:
