@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from imports.rows import CheckedRow
     from imports.verdicts.situation import SchoolFacts, Situation
-    from imports.verdicts.together import Line
+    from imports.verdicts.together import Shared
 
 
 def missing(problems: Sequence[Problem]) -> list[Problem]:
@@ -31,15 +31,17 @@ def missing(problems: Sequence[Problem]) -> list[Problem]:
     ]
 
 
-def shared(row: CheckedRow, uai: str, lines: Sequence[Line], situation: Situation) -> Problem:
+def shared(row: CheckedRow, uai: str, rows: Shared, situation: Situation) -> Problem:
     """Return what to say of an address that several schools of the file have."""
-    others = [line.place for line in lines if line.uai != uai]
-    schools = len({line.uai for line in lines} | {uai})
+    others = (line.place for line in rows.lines if line.uai != uai)
+    count = len(rows.lines) - rows.schools.get(uai, 0)
+    schools = len(rows.schools) + (uai not in rows.schools)
     return Problem(
         "email",
         "email_shared",
         f"Cette adresse est celle de {typography.plural(schools, 'école')} du tableau (voir aussi "
-        f"{wording.places(others, row.sheet, situation.sheets)}) : vérifiez qu'elle reçoit bien leurs clés à toutes.",
+        f"{wording.places(others, count, row.sheet, situation.sheets)}) : vérifiez qu'elle reçoit bien leurs clés à "
+        "toutes.",
         blocking=False,
     )
 

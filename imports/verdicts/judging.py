@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from imports.enums import APPLICABLE, How, Purpose, Verdict
@@ -14,11 +15,11 @@ from imports.verdicts.together import ALONE, gather, lines_of
 from imports.verdicts.volumes import OF_THE_ROW, units_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from imports.verdicts.rows import Asked
     from imports.verdicts.situation import SchoolFacts, Situation
-    from imports.verdicts.together import Line, Together
+    from imports.verdicts.together import Repeated, Together
 
 #: Ways of finding a school that are told.
 _NOT_AS_IT_STANDS = frozenset({How.NAME.value, How.REPAIRED.value})
@@ -136,15 +137,13 @@ def _passed_over(asked: Asked, school: SchoolFacts | None, situation: Situation)
     return JudgedRow(asked, label, recipient, None, held, None, Verdict.IGNORED, reasons, ticked=False)
 
 
-def _repeated(asked: Asked, same_school: Sequence[Line], situation: Situation) -> Problem | None:
+def _repeated(asked: Asked, same_school: Repeated, situation: Situation) -> Problem | None:
     """Return what to say of a school that stands in the file more than once; None on the first of equal rows."""
     row = asked.row
     here = (row.sheet, row.number)
-    mine = next(line for line in same_school if line.place == here)
-    others = [line for line in same_school if line.place != here]
-    if all(line.said == mine.said for line in others):
-        first = others[0]
-        if first.place > here:
+    if same_school.agree:
+        first = same_school.lines[0]
+        if first.place == here:
             return None
         where = wording.place(first.place, row.sheet, situation.sheets)
         lost = (
@@ -153,8 +152,10 @@ def _repeated(asked: Asked, same_school: Sequence[Line], situation: Situation) -
             else ""
         )
         return Problem("uai", "duplicate", f"Cette école figure déjà à la {where}.{lost}", blocking=False)
+    others = (line for line in same_school.lines if line.place != here)
+    count = len(same_school.lines) - 1
     if situation.purpose is Purpose.REMIT:
-        where = wording.places([line.place for line in others], row.sheet, situation.sheets)
+        where = wording.places((line.place for line in others), count, row.sheet, situation.sheets)
         return Problem(
             "uai",
             "duplicate_differs",
@@ -164,9 +165,9 @@ def _repeated(asked: Asked, same_school: Sequence[Line], situation: Situation) -
     told = [
         f"{wording.place(line.place, row.sheet, situation.sheets)} "
         f"({'nombre illisible' if line.units is None else line.units})"
-        for line in others[: wording.NAMED]
+        for line in islice(others, wording.NAMED)
     ]
-    left = len(others) - len(told)
+    left = count - len(told)
     return Problem(
         "uai",
         "duplicate_differs",

@@ -5,7 +5,7 @@ The first reading gathers this from the rows it judges, a correction from what i
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,13 +48,27 @@ class Line(NamedTuple):
         return (self.sheet, self.number)
 
 
+class Repeated(NamedTuple):
+    """The rows of one school, in their order, and whether all state the same."""
+
+    lines: Sequence[Line]
+    agree: bool
+
+
+class Shared(NamedTuple):
+    """The rows of one address, in their order, and how many each of its schools has."""
+
+    lines: Sequence[Line]
+    schools: Mapping[str, int]
+
+
 class Together(NamedTuple):
     """What the rows of a file say together. Places are (sheet, number)."""
 
-    #: The rows of each school that has several, in their order.
-    same_school: Mapping[str, Sequence[Line]]
-    #: The rows of each address, in lower case, that several schools have.
-    shared: Mapping[str, Sequence[Line]]
+    #: By UAI, the schools that have several rows.
+    same_school: Mapping[str, Repeated]
+    #: By address, in lower case, those that several schools have.
+    shared: Mapping[str, Shared]
     #: For each row whose number is the sum of others, the first and the last of these.
     sums: Mapping[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]
     #: The number in the middle of the file; 0 where there is none.
@@ -121,7 +135,7 @@ def gather(lines: Sequence[Line]) -> Together:
     )
 
 
-def _same_school(lines: Sequence[Line]) -> dict[str, list[Line]]:
+def _same_school(lines: Sequence[Line]) -> dict[str, Repeated]:
     named = [line.uai for line in lines if line.uai]
     if len(set(named)) == len(named):
         return {}
@@ -129,10 +143,10 @@ def _same_school(lines: Sequence[Line]) -> dict[str, list[Line]]:
     for line in lines:
         if line.uai:
             found[line.uai].append(line)
-    return {uai: same for uai, same in found.items() if len(same) > 1}
+    return {uai: Repeated(same, len({line.said for line in same}) == 1) for uai, same in found.items() if len(same) > 1}
 
 
-def _shared(lines: Sequence[Line]) -> dict[str, list[Line]]:
+def _shared(lines: Sequence[Line]) -> dict[str, Shared]:
     given = [line.email for line in lines if line.email and line.uai]
     if len(set(given)) == len(given):
         return {}
@@ -140,7 +154,10 @@ def _shared(lines: Sequence[Line]) -> dict[str, list[Line]]:
     for line in lines:
         if line.email and line.uai:
             found[line.email].append(line)
-    return {email: same for email, same in found.items() if len({line.uai for line in same}) > 1}
+    counted = {
+        email: Shared(same, Counter(line.uai for line in same)) for email, same in found.items() if len(same) > 1
+    }
+    return {email: shared for email, shared in counted.items() if len(shared.schools) > 1}
 
 
 def _sums(lines: Sequence[Line], floor: int) -> dict[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]:
@@ -165,19 +182,21 @@ def _sums(lines: Sequence[Line], floor: int) -> dict[tuple[int, int], tuple[tupl
         units = line.units
         if not units:
             continue
-        if units >= floor:
-            for start in (since_commune, since_break, since_sheet):
-                summed = terms[start:]
-                if (
-                    running[-1] - running[start] == units
-                    and len(summed) >= TERMS
-                    and units > ABOVE_TERMS * max(term.units or 0 for term in summed)
-                ):
-                    found[line.place] = (summed[0].place, summed[-1].place)
-                    since_break = since_commune = len(terms)
-                    break
-            if line.place in found:
-                continue
-        terms.append(line)
-        running.append(running[-1] + units)
+        start = _summed(units, terms, running, (since_commune, since_break, since_sheet)) if units >= floor else None
+        if start is None:
+            terms.append(line)
+            running.append(running[-1] + units)
+        else:
+            found[line.place] = (terms[start].place, terms[-1].place)
+            since_break = since_commune = len(terms)
     return found
+
+
+def _summed(units: int, terms: Sequence[Line], running: Sequence[int], starts: Iterable[int]) -> int | None:
+    """Return from which term on the terms come to this number, None where it is no sum that stands out."""
+    for start in starts:
+        if running[-1] - running[start] == units and len(terms) - start >= TERMS:
+            greatest = max(term.units or 0 for term in terms[start:])
+            if units > ABOVE_TERMS * greatest:
+                return start
+    return None

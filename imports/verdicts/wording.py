@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from imports.meanings import Meaning
@@ -21,11 +22,10 @@ def place(where: tuple[int, int], seen_from: int, sheets: Sequence[str]) -> str:
     return told if sheet == seen_from or sheet >= len(sheets) else f"{told} de la feuille « {sheets[sheet]} »"
 
 
-def places(where: Iterable[tuple[int, int]], seen_from: int, sheets: Sequence[str]) -> str:
-    """Return « ligne 5, ligne 7 et 12 autres lignes »."""
-    all_of_them = list(where)
-    told = [place(one, seen_from, sheets) for one in all_of_them[:NAMED]]
-    left = len(all_of_them) - NAMED
+def places(where: Iterable[tuple[int, int]], count: int, seen_from: int, sheets: Sequence[str]) -> str:
+    """Return « ligne 5, ligne 7 et 12 autres » for so many places, of which the first are asked for only."""
+    told = [place(one, seen_from, sheets) for one in islice(where, NAMED)]
+    left = count - len(told)
     if left > 0:
         told.append(f"{typography.number(left)}{typography.NO_BREAK_SPACE}autre{'s' if left > 1 else ''}")
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} et {told[-1]}"

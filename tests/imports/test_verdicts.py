@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 
 import pytest
 
@@ -265,6 +266,30 @@ def test_an_address_of_several_schools_of_the_file_is_told_with_its_rows():
     assert "3\u00a0écoles du tableau (voir aussi ligne\u00a02 et ligne\u00a03)" in judged[1].problems[0].message
     same_school = judge_all([asked(2, email="ce@ac.fr"), asked(3, email="ce@ac.fr")], situation())
     assert [codes(one) for one in same_school] == [[], ["duplicate"]]
+
+
+@pytest.mark.parametrize("same", ["email", "school", "sum"])
+def test_what_all_rows_have_in_common_is_told_in_one_pass(same):
+    # Each row once against every other took minutes.
+    digits = [f"{number:07d}" for number in range(1, 10_001)]
+    letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
+    uais = [one + letters[int(one) % 23] if same != "school" else UAI[0] for one in digits]
+    rows = [
+        asked(
+            number,
+            found(uai),
+            units=number % 7 + (40 if same == "sum" and number % 3 == 0 else 1),
+            email="mairie@ville.fr" if same == "email" else "",
+        )
+        for number, uai in enumerate(uais)
+    ]
+    facts = dict.fromkeys(uais, OPEN)
+    started = time.process_time()
+    judged = judge_all(rows, Situation(Purpose.ATTRIBUTION, facts, False, True, Volume.COLUMN, None))
+    assert time.process_time() - started < 5
+    assert codes(judged[9]) == {
+        "email": ["email_shared", "email_elsewhere"], "school": ["duplicate_differs"], "sum": [],
+    }[same]  # fmt: skip
 
 
 # What is plausible
