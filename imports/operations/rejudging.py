@@ -9,7 +9,7 @@ from imports.enums import APPLICABLE, Verdict
 from imports.meanings import Meaning
 from imports.models import ImportRow
 from imports.resolving import resolve_all, uais_of
-from imports.verdicts import Asked, JudgedRow, gather, judge, line_of
+from imports.verdicts import Asked, JudgedRow, addresses, gather, judge, line_of
 from imports.verdicts.codes import UNTICKING
 from web import arrays
 
@@ -64,6 +64,8 @@ def change(
     together = gather([altered.get(line.pk, line.line) for line in stored])
     uais = {was.uai for was in before} | {one.school.uai for one in asked}
     emails = {was.email for was in before} | {line.email for line in altered.values()}
+    # What is said of an address of many schools stays as it is, as long as they were many before and are now.
+    emails -= {email for email in emails if _schools_of(email, together) - len(rows) > addresses.MANY}
     touched = list(
         ImportRow.objects.filter(
             arrays.number_in("pk", _touched(stored, together, uais - {""}, emails - {""}) - set(altered))
@@ -120,6 +122,10 @@ def _asked(table: Import, rows: Sequence[ImportRow], before: Iterable[_Before], 
         for index, school in zip(anew, resolve_all((checked[i], rows[i].edits) for i in anew), strict=True):
             schools[index] = school
     return [storing.asked(row, one, school) for row, one, school in zip(rows, checked, schools, strict=True)]
+
+
+def _schools_of(email: str, together: Together) -> int:
+    return len(together.shared[email].schools) if email in together.shared else 0
 
 
 def _touched(

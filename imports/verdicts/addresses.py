@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from imports.verdicts.together import Shared
 
 
+#: An address of more schools than these is told without its rows, so that one of them more or less changes nothing.
+MANY = 100
+
+
 def missing(problems: Sequence[Problem]) -> list[Problem]:
     """Return what to say where nobody can be written to; nothing where a fault of the address was told already."""
     if any(problem.column == Meaning.EMAIL and problem.blocking for problem in problems):
@@ -33,15 +37,18 @@ def missing(problems: Sequence[Problem]) -> list[Problem]:
 
 def shared(row: CheckedRow, uai: str, rows: Shared, situation: Situation) -> Problem:
     """Return what to say of an address that several schools of the file have."""
-    others = (line.place for line in rows.lines if line.uai != uai)
-    count = len(rows.lines) - rows.schools.get(uai, 0)
     schools = len(rows.schools) + (uai not in rows.schools)
+    if schools > MANY:
+        whose = f"plus de {typography.plural(MANY, 'école')} du tableau"
+    else:
+        others = (line.place for line in rows.lines if line.uai != uai)
+        count = len(rows.lines) - rows.schools.get(uai, 0)
+        where = wording.places(others, count, row.sheet, situation.sheets)
+        whose = f"{typography.plural(schools, 'école')} du tableau (voir aussi {where})"
     return Problem(
         "email",
         "email_shared",
-        f"Cette adresse est celle de {typography.plural(schools, 'école')} du tableau (voir aussi "
-        f"{wording.places(others, count, row.sheet, situation.sheets)}) : vérifiez qu'elle reçoit bien leurs clés à "
-        "toutes.",
+        f"Cette adresse est celle de {whose} : vérifiez qu'elle reçoit bien leurs clés à toutes.",
         blocking=False,
     )
 

@@ -11,6 +11,7 @@ from imports import operations, queries
 from imports.enums import Verdict
 from imports.exceptions import CannotAwait, CannotSettle
 from imports.models import ImportRow
+from imports.verdicts import addresses
 from licensing.pools.operations import allocate
 from licensing.subscriptions.models import ActivationKey
 from tests.conftest import TERM
@@ -133,6 +134,18 @@ def test_rows_of_the_same_address_change_with_one_of_them(pool):
     assert "2\u00a0écoles" in rows(table)[3].problems[0]["message"]
     amend(table, 3, set_aside=True)
     assert told(table) == {3: ["set_aside"]}
+
+
+def test_rows_of_an_address_of_many_schools_are_left_alone_until_these_are_few(pool, monkeypatch):
+    monkeypatch.setattr(addresses, "MANY", 3)
+    schools = SchoolFactory.create_batch(6, email="")
+    table = uploaded(pool, listing(*[(school, 1, "mairie@ville.fr") for school in schools]))
+    assert "plus de 3" in rows(table)[7].problems[0]["message"]
+    amend(table, 2, edits={"email": "a@ville.fr"})
+    amend(table, 3, edits={"email": "b@ville.fr"})
+    assert "plus de 3" in rows(table)[7].problems[0]["message"]
+    amend(table, 4, edits={"email": "c@ville.fr"})
+    assert "3\u00a0écoles du tableau (voir aussi ligne\u00a05 et ligne\u00a06)" in rows(table)[7].problems[0]["message"]
 
 
 def test_a_sum_and_an_outlier_come_and_go_with_their_neighbours(pool):

@@ -287,6 +287,8 @@ def test_what_all_rows_have_in_common_is_told_in_one_pass(same):
     started = time.process_time()
     judged = judge_all(rows, Situation(Purpose.ATTRIBUTION, facts, False, True, Volume.COLUMN, None))
     assert time.process_time() - started < 5
+    if same == "email":
+        assert "est celle de plus de 100\u00a0écoles du tableau : vérifiez" in judged[9].problems[0].message
     assert codes(judged[9]) == {
         "email": ["email_shared", "email_elsewhere"], "school": ["duplicate_differs"], "sum": [],
     }[same]  # fmt: skip
