@@ -12,10 +12,11 @@ from imports.readers.sheets import Seen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: A cell of the columns A to Z and of the first 99,999 rows, as nearly every program writes it: what begins like a cell
-#: and is none of these is looked at more closely.
+#: A cell of the columns A to Z and of the first 99,999 rows, as nearly every program writes it, and no error: what
+#: begins like a cell and is none of these is looked at more closely.
 _OTHER_THAN_SMALL = re.compile(
-    rb'<c(?! r="[A-Z][0-9]{1,5}+"(?>>| t="inlineStr">| t="[a-z]">|(?: s="[0-9]++")?+(?: t="[A-Za-z]++")?+/?>))'
+    rb'<c(?! r="[A-Z][0-9]{1,5}+"(?>>| t="inlineStr">| t="[a-df-z]">'
+    rb'|(?: s="[0-9]++")?+(?: t="(?:[a-df-z]|[A-Za-z]{2,}+)")?+/?>))'
 )
 _SMALL_HEIGHT, _SMALL_WIDTH = 99_999, 26
 _CELL = re.compile(rb"<c[\s/>]")
@@ -23,8 +24,9 @@ _PREFIXED = re.compile(rb":c[\s/>]")
 _PLACED = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"(?: (?:s|t|cm|vm|ph)="[A-Za-z0-9]*+")*+/?>')
 _WITHOUT_RESULT = re.compile(
     rb'<c r="([A-Z]{1,3})([0-9]{1,7})"((?: [a-z]{1,2}="[A-Za-z0-9]*+")*+)>\s*+'
-    rb"<f(?:\s[^>]*+)?+(?<!/)>[^<]*+</f>\s*+(?!<v>[^<])"
-    rb'|<c r="([A-Z]{1,3})([0-9]{1,7})"((?: [a-z]{1,2}="[A-Za-z0-9]*+")*+)>\s*+<f(?:\s[^>]*+)?+(?<=/)>\s*+(?!<v>[^<])'
+    rb"<f(?:\s[^>]*+)?+(?<!/)>[^<]*+</f>\s*+(?!<v(?:\s[^>]*+)?+(?<!/)>[^<])"
+    rb'|<c r="([A-Z]{1,3})([0-9]{1,7})"((?: [a-z]{1,2}="[A-Za-z0-9]*+")*+)>\s*+'
+    rb"<f(?:\s[^>]*+)?+(?<=/)>\s*+(?!<v(?:\s[^>]*+)?+(?<!/)>[^<])"
 )
 #: Of a formula that gave an empty text: its value is empty as well, but it was computed.
 _GAVE_TEXT = b't="str"'
@@ -34,8 +36,9 @@ _CLOSED = re.compile(rb"</c>|</row>|</sheetData>")
 #: A filled cell takes so many bytes at least.
 _LEAST_CELL = 16
 _PLACE = re.compile(r"([A-Za-z]{1,7})([0-9]{1,10})")
-
 _MERGED = b"mergeCell "
+#: What is rare elsewhere is found soonest.
+_PART_OF_MERGED = b"geCe"
 
 
 class Bounds(NamedTuple):
@@ -87,8 +90,6 @@ def _quickly(pieces: Iterable[bytes], *, count: bool) -> Bounds | None:
     for text in pieces:
         if b"<f" in text:
             _note(uncomputed, _formulas_without_result(text))
-        if _WRONG in text:
-            _note(errors, _IN_ERROR.findall(text))
         if _OTHER_THAN_SMALL.search(text) is None:
             rows, columns = _SMALL_HEIGHT, _SMALL_WIDTH
         else:
@@ -97,8 +98,10 @@ def _quickly(pieces: Iterable[bytes], *, count: bool) -> Bounds | None:
                 return None
             columns = max((column(letters) for letters in {letters for letters, _ in placed}), default=0)
             rows = max((int(row) for _, row in placed), default=0)
+            if _WRONG in text:
+                _note(errors, _IN_ERROR.findall(text))
         cells += text.count(b"<c ") if count else 0
-        merged += text.count(_MERGED)
+        merged += text.count(_MERGED) if _PART_OF_MERGED in text else 0
         if cells > limits.MAX_CELLS or merged > limits.MAX_MERGED:
             raise too_many_cells()
         if b":c" in text and _PREFIXED.search(text):

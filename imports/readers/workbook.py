@@ -18,7 +18,7 @@ from imports.readers.refusals import Unreadable, damaged, empty, too_many_cells
 from imports.readers.sheets import Area, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from imports.readers.sheets import Row, Sheet
 
@@ -50,10 +50,13 @@ class CalamineSheet:
 
     def rows(self) -> Iterator[Row]:
         """Go through all rows; the blank columns left of the table are there too, as blank cells."""
-        margin: Row = [""] * self._margin
-        for row in self._sheet.iter_rows() if self._filled else ():
-            whole = [*margin, *row] if margin else row
-            yield [mend(cell) if type(cell) is str else cell for cell in whole] if self.mended else whole
+        rows: Iterable[Row] = self._sheet.iter_rows() if self._filled else ()
+        if self._margin:
+            margin: Row = [""] * self._margin
+            rows = ([*margin, *row] for row in rows)
+        if self.mended:
+            rows = ([mend(cell) if type(cell) is str else cell for cell in row] for row in rows)
+        yield from rows
         for _ in range(self._filled, self.height):
             yield []
 

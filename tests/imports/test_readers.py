@@ -186,6 +186,8 @@ FORMULAS = [
     ("", '<f t="shared" si="0"/>', True),
     (' s="1" t="n"', '<f t="array" ref="C2">A2</f>\n', True),
     ("", "<f>A2*2</f><v>6</v>", False),
+    (' s="1"', '<f ca="1">A2*2</f>\n<v xml:space="preserve">6</v>', False),
+    ("", '<f>A2*2</f><v xml:space="preserve"/>', True),
     (' t="str"', "<f>A2</f><v>x</v>", False),
     (' t="str"', "<f>A2</f><v></v>", False),
     (' t="e"', "<f>1/0</f><v>#DIV/0!</v>", False),
