@@ -32,6 +32,14 @@ def parse(made: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
         raise damaged() from error
 
 
+def begin(made: expat.XMLParserType, head: bytes) -> None:
+    """Let the beginning of a document go by. Raises `Unreadable` where it is none."""
+    try:
+        made.Parse(head, False)
+    except (expat.ExpatError, ValueError) as error:
+        raise damaged() from error
+
+
 def local(name: str) -> str:
     """Return a name without its prefix: « row » of « x:row »."""
     return name.rpartition(":")[2]

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from imports.readers import limits, markup
-from imports.readers.refusals import too_many_cells
+from imports.readers.refusals import damaged, too_many_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _END = b"</si>"
 _ANY_END = re.compile(rb"</(?:[\w.-]+:)?si\s*>")
+_ROOT = re.compile(rb"[<:]sst[\s/>]")
 _REFERENCE = re.compile(rb' t="s"[^>]*+><v>([0-9]{1,9})</v></c>')
 #: A mark, a text of one letter, and the mark's end.
 _LEAST_CELL = 16
@@ -24,6 +25,7 @@ def check(texts: Callable[[], Iterable[bytes]], cells: Callable[[], Iterable[byt
     `texts`, `cells`: give the XML of the shared texts and of all sheets, anew each time; their pieces cut no mark and
     no cell in two. What is cheap is asked first: whether the longest text in each cell would be too much.
     """
+    _check_promise(next(iter(texts()), b""))
     longest = _longest(texts())
     if longest * (size_of_cells // _LEAST_CELL) <= limits.MAX_TEXT:
         return
@@ -40,6 +42,19 @@ def check(texts: Callable[[], Iterable[bytes]], cells: Callable[[], Iterable[byt
             raise too_many_cells()
 
 
+def _check_promise(head: bytes) -> None:
+    """Refuse a number of texts that is none: their reader sets memory aside for so many, and dies of it."""
+    roots: list[dict[str, str]] = []
+    reader = markup.parser(lambda _, attributes: None if roots else roots.append(attributes))
+    markup.begin(reader, head)
+    for attributes in roots:
+        promised = attributes.get("uniqueCount", "0")
+        if not (promised.isascii() and promised.isdigit() and len(promised) < len(str(limits.MAX_CELLS))):
+            raise damaged()
+    if not roots or len(_ROOT.findall(head)) != 1:
+        raise damaged()
+
+
 def _references(piece: bytes) -> int:
     return piece.count(b'"s"') + piece.count(b"'s'")
 
@@ -49,6 +64,8 @@ def _longest(pieces: Iterable[bytes]) -> int:
     longest = open_so_far = count = size = 0
     literal = False
     for piece in pieces:
+        if size and _ROOT.search(piece):
+            raise damaged()
         size += len(piece)
         literal = literal or b"<![CDATA[" in piece
         parts = piece.split(_END) if _END in piece else _ANY_END.split(piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 import zipfile
 
 import openpyxl
@@ -129,11 +130,28 @@ def zipped(members):
     return out.getvalue()
 
 
+def members_of(content):
+    """Return what an archive holds, by name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def with_sheet_xml(content, xml):
     """Return a workbook whose first sheet is replaced by this XML."""
-    members = {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in archive.namelist():
-            members[name] = archive.read(name)
-    members["xl/worksheets/sheet1.xml"] = xml
+    return zipped(members_of(content) | {"xl/worksheets/sheet1.xml": xml})
+
+
+def as_excel(content):
+    """Return a workbook of openpyxl's with its texts kept as Excel does: once each, beside the sheets."""
+    members, texts = members_of(content), {}
+    for name in [name for name in members if name.startswith("xl/worksheets/")]:
+        members[name] = re.sub(
+            rb't="inlineStr"><is>(.*?)</is>',
+            lambda match: b't="s"><v>%d</v>' % texts.setdefault(match[1], len(texts)),
+            members[name],
+            flags=re.DOTALL,
+        )
+    items = b"".join(b"<si>%s</si>" % text for text in texts)
+    namespace = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    members["xl/sharedStrings.xml"] = b'<sst xmlns="%s" uniqueCount="%d">%s</sst>' % (namespace, len(texts), items)
     return zipped(members)

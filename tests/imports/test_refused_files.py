@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 import subprocess
 import sys
-import zipfile
 
 import pytest
 
 from imports.readers import archive, biff, limits, ole
 from imports.readers.opening import open_workbook
 from imports.readers.refusals import Unreadable
-from tests.imports.files import UAI, ods, with_sheet_xml, xls, xlsx, zipped
+from tests.imports.files import UAI, as_excel, members_of, ods, with_sheet_xml, xls, xlsx, zipped
 
 ROWS = [["UAI", "École", "Licences"], [UAI[0], "Élémentaire Jean Jaurès", "3"], [UAI[1], "Zola œuvre", "2"]]
 SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -28,11 +26,6 @@ def refusal(content):
     assert sentence[0].isupper()
     assert not re.search(r"  |\s\.(?![a-z])|\bNone\b", sentence)
     return caught.value
-
-
-def members_of(content):
-    with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        return {name: opened.read(name) for name in opened.namelist()}
 
 
 def changed(content, name, old, new):
@@ -236,6 +229,17 @@ BOMBS = {
         f'<c r="A{n}" t="s"><v>0</v></c>' for n in range(1, 60_000)) + "</row>")),
     "one text, written strangely": ("too_many_cells", lambda: shared(LONG, '<row r="1">' + "".join(
         f"<c r='A{n}' t='s'><v> 0</v></c>" for n in range(1, 60_000)) + "</row>")),
+    "promised texts": ("damaged", lambda: changed(
+        as_excel(xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="', 'count="4294967295" uniqueCount="429496729')),
+    "texts promised below": ("damaged", lambda: changed(
+        as_excel(xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>", '<sst uniqueCount="4294967295"/></sst>')),
+    "texts promised late": ("damaged", lambda: changed(
+        as_excel(xlsx([[f"{n}-{n}-{n}"] for n in range(30_000)])), "xl/sharedStrings.xml", "</sst>",
+        '<x:sst uniqueCount="4294967295"/></sst>')),
+    "promised cells": (None, lambda: changed(
+        xlsx(ROWS), "xl/worksheets/sheet1.xml", "A1:C3", "A1:XFD1048576")),
+    "promised styles": (None, lambda: changed(
+        xlsx(ROWS), "xl/styles.xml", '<cellXfs count="1"', '<cellXfs count="4294967295"')),
     "one sheet of many names": ("damaged", lambda: linked(sheet(CELL % "A1"), 40)),
     "a mark without end": ("damaged", lambda: sheet('<row r="1"><c r="A1" x="' + " " * 5_000_000 + '"/></row>')),
     "a document's own entities": ("damaged", lambda: changed(
