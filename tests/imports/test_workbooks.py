@@ -26,7 +26,7 @@ from imports.workbooks.provenance import Provenance
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import uploaded
-from tests.imports.files import csv, saved, xlsx
+from tests.imports.files import csv, ods, saved, xls, xlsx
 
 WRONG = Mark(
     0,
@@ -133,7 +133,7 @@ def test_its_origin_is_known_to_the_collectivity_that_signed_it():
         assert provenance.read(other, "nimes") is None
 
 
-@pytest.mark.parametrize("make", [csv, None])
+@pytest.mark.parametrize("make", [csv, xls, ods, None])
 def test_another_format_comes_back_as_a_workbook_of_its_values(make, monkeypatch):
     rows = [
         ["Liste"],
