@@ -17,7 +17,7 @@ from imports.titles import says_plainly
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from imports.readers.sheets import Cell, Row
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHORTEST_UAI = 5
 #: A total says so in one of its first texts.
 MOST_LABELS = 4
+LONGEST_LABEL = 80
 _HAS_DIGITS = re.compile(r"(?:[0-9OoIl][^0-9]?){5,}")
 #: A text that begins so is a total's, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
 _TOTAL = re.compile(r"(sous |ss |s )?(total|totaux)\b.*|sst( .*)?")
@@ -59,6 +60,14 @@ _COUNTED = re.compile(
 _DIGIT_START = re.compile(r"[0-9]{5} ")
 
 
+#: How every label of a total begins: most names are told from them without more ado.
+_MAY_BE_LABEL = re.compile(
+    r"\W*(s[\s./-]*[st]\b|s+[\s./-]*total|sous|total|totaux|ensemble|somme|cumul|moyenne|effectif|grand|r[ée]cap|"
+    r"(à\s|a\s)?report|nombre|nbr?e?\b|soit\b)",
+    re.IGNORECASE,
+)
+
+
 class Aside(NamedTuple):
     """Why a row is none of the table's, and what it says of the rows below it."""
 
@@ -83,9 +92,10 @@ SUMMED = Aside("Ligne sans école, dont le nombre est la somme de celles du dess
 class Asides:
     """Tells the rows of one table that are none of it."""
 
-    def __init__(self, columns: Mapping[Meaning, int], titles: frozenset[str], communes: frozenset[str]) -> None:
+    def __init__(self, columns: Mapping[Meaning, int], texts: Collection[str], communes: frozenset[str]) -> None:
         self._columns = dict(columns)
-        self._titles = titles
+        titles = frozenset(map(fold, texts))
+        self._titles = titles | {title.casefold() for title in texts}
         self._communes = communes
         self._uai = columns.get(Meaning.UAI)
         self._name = columns.get(Meaning.NAME)
@@ -94,7 +104,7 @@ class Asides:
     def is_plainly_school(self, row: Row) -> bool:
         """Tell, quickly, whether a row names a school by name and place: most rows of a list without UAI do."""
         name = self._at(row, self._name)
-        if type(name) is not str or not name or _label(name) or _folded(name) in self._titles:
+        if type(name) is not str or not name or _MAY_BE_LABEL.match(name) or name.strip().casefold() in self._titles:
             return False
         return any(str(self._at(row, place)).strip() for place in self._places)
 
@@ -190,9 +200,9 @@ class Asides:
 
 @lru_cache(maxsize=8192)
 def _label(text: str) -> str:
-    folded = fold(text)
-    if len(folded) > 80 or not folded:  # noqa: PLR2004
+    if len(text) > LONGEST_LABEL or not _MAY_BE_LABEL.match(text):
         return ""
+    folded = fold(text)
     if _TOTAL.fullmatch(folded) or _SHORT_TOTAL.match(text):
         return "total"
     return "sum" if _SUM.fullmatch(folded) else ""

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports import carrying
 from imports.asides import SUMMED, Asides
 from imports.contents import POSTAL_TOWN
-from imports.headers import folded
 from imports.meanings import Meaning
 from imports.rows import CheckedRow, check, columns_in_order, is_blank
-from schools.uai import WELL_FORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from imports.asides import Aside
     from imports.layout import Place
+    from imports.readers.sheets import Row
 
 #: How often the progress is told, in rows.
 EVERY = 5_000
 #: A sum of fewer rows is a number like any other.
 FEWEST_SUMMED = 2
+_CODE = re.compile(r" ?[0-9]{5,7} ?[A-Za-z] ?")
+#: In place of an error of the spreadsheet, of which the file says only where it stands.
+ERROR = "#ERREUR"
 
 
 class Body(NamedTuple):
@@ -40,48 +43,74 @@ def read_body(
     progress: Callable[[int], None] | None = None,
 ) -> Body:
     """Return the rows of a sheet that are not blank. `progress` is told the rows gone through, now and then."""
-    sheet, first = place.index, place.header_row or 0
-    asides = Asides(columns, frozenset(_parts(place)), communes)
-    found: dict[int, Aside] = {}
-    rows: list[CheckedRow] = []
-    ordered, uncomputed = columns_in_order(columns), place.sheet.uncomputed
-    coded = columns.get(Meaning.UAI, -1)
-    well_formed = WELL_FORMED.fullmatch
-    group, group_rows, whole, whole_rows = 0, 0, 0, 0
+    first = place.header_row or 0
+    reading = _Reading(place, columns, volume, communes)
     for number, row in enumerate(place.sheet.rows(), start=1):
         if progress is not None and number % EVERY == 0:
             progress(number)
-        if number <= first:
-            continue
-        cell = row[coded] if 0 <= coded < len(row) else ""
-        if not (type(cell) is str and well_formed(cell)) and not asides.is_plainly_school(row):
-            if is_blank(row):
-                continue
-            aside = asides.find(row, first=not rows)
-            if aside is None and volume is not None and asides.names_none(row):
-                asked = check(sheet, number, row, ordered, volume=volume).units
-                if asked and (
-                    (asked == group and group_rows >= FEWEST_SUMMED) or (asked == whole and whole_rows >= FEWEST_SUMMED)
-                ):
-                    aside = SUMMED
+        if number > first:
+            reading.take(number, row)
+    _part_places(reading.rows, columns)
+    return Body(reading.rows, carrying.carry(reading.rows, reading.asides, columns, _merged(place, columns)))
+
+
+class _Reading:
+    """The rows of one sheet while they are gone through."""
+
+    def __init__(
+        self, place: Place, columns: Mapping[Meaning, int], volume: Meaning | None, communes: frozenset[str]
+    ) -> None:
+        self.rows: list[CheckedRow] = []
+        #: Those that are none of the table's, by their number.
+        self.asides: dict[int, Aside] = {}
+        self._sheet = place.index
+        self._columns = columns_in_order(columns)
+        self._coded = columns.get(Meaning.UAI, -1)
+        self._naming = [columns[meaning] for meaning in (Meaning.UAI, Meaning.NAME) if meaning in columns]
+        self._volume = volume
+        self._uncomputed = place.sheet.uncomputed
+        self._errors: dict[int, list[int]] = {}
+        for number, column in place.sheet.errors:
+            self._errors.setdefault(number, []).append(column)
+        self._finding = Asides(columns, _parts(place), communes)
+        # Licences since the last total, and in all; each with the rows that made it.
+        self._group, self._group_rows, self._whole, self._whole_rows = 0, 0, 0, 0
+
+    def take(self, number: int, row: Row) -> None:
+        """Check a row, or tell why it is none of the table's."""
+        if number in self._errors:
+            row = [ERROR if index in self._errors[number] else cell for index, cell in enumerate(row)]
+        cell = row[self._coded] if 0 <= self._coded < len(row) else ""
+        # What has the form of a UAI, or lost a zero of it, stands in a row that names a school.
+        if not (type(cell) is str and _CODE.fullmatch(cell)) and not self._finding.is_plainly_school(row):
+            unsaid = bool(self._uncomputed) and any((number, index) in self._uncomputed for index in self._naming)
+            if is_blank(row) and not unsaid:
+                return
+            # A school may well be named, by a formula whose result is not in the file.
+            aside = None if unsaid else self._finding.find(row, first=not self.rows) or self._sum(number, row)
             if aside is not None:
-                found[number] = aside
-                rows.append(check(sheet, number, row, ordered, ignored=aside.reason))
-                group, group_rows = 0, 0
-                continue
-        checked = check(sheet, number, row, ordered, volume=volume, uncomputed=uncomputed)
-        rows.append(checked)
+                self.asides[number] = aside
+                self.rows.append(check(self._sheet, number, row, self._columns, ignored=aside.reason))
+                self._group, self._group_rows = 0, 0
+                return
+        checked = check(self._sheet, number, row, self._columns, volume=self._volume, uncomputed=self._uncomputed)
+        self.rows.append(checked)
         if checked.units:
-            group, group_rows = group + checked.units, group_rows + 1
-            whole, whole_rows = whole + checked.units, whole_rows + 1
-    _part_places(rows, columns)
-    return Body(rows, carrying.carry(rows, found, columns, _merged(place, columns)))
+            self._group, self._group_rows = self._group + checked.units, self._group_rows + 1
+            self._whole, self._whole_rows = self._whole + checked.units, self._whole_rows + 1
+
+    def _sum(self, number: int, row: Row) -> Aside | None:
+        """Tell whether a row that names no school holds the sum of those above."""
+        if self._volume is None or not self._finding.names_none(row):
+            return None
+        asked = check(self._sheet, number, row, self._columns, volume=self._volume).units
+        sums = ((self._group, self._group_rows), (self._whole, self._whole_rows))
+        return SUMMED if asked and any(asked == total and count >= FEWEST_SUMMED for total, count in sums) else None
 
 
 def _parts(place: Place) -> set[str]:
-    """Return all texts of the titles, folded: what a header that comes again is made of."""
-    texts = {text for title in place.titles for text in (title.text, title.parent, title.child)}
-    return {folded(text) for text in texts} - {""}
+    """Return all texts of the titles: what a header that comes again is made of."""
+    return {text for title in place.titles for text in (title.text, title.parent, title.child)} - {""}
 
 
 def _merged(place: Place, columns: Mapping[Meaning, int]) -> dict[Meaning, dict[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports import cells
@@ -193,9 +192,3 @@ def _parents(above: Sequence[str], filled: Sequence[int], spans: dict[int, int])
 
 def _said(titles: Sequence[Title]) -> int:
     return len({meaning for title in titles if title.text for meaning in meanings_of(title)})
-
-
-@lru_cache(maxsize=4096)
-def folded(text: str) -> str:
-    """Return `fold(text)`, remembered: the same titles are asked for again and again."""
-    return fold(text)

@@ -21,7 +21,9 @@ _UNIT = re.compile(
 #: As French tables write thousands: with a space, a narrow one, or one that does not break.
 _THOUSANDS = re.compile(r"(?<=[0-9])[ \u00a0\u202f\u2009](?=[0-9]{3}(?:[^0-9]|$))")
 _POINT = re.compile(r"[0-9]{1,3}([.,][0-9]{3})+")
-_ERRORS = re.compile(r"#(N/A|REF|VALUE|VALEUR|NAME|NOM|DIV/0|NULL|NUL|NUM|NOMBRE|CALC|SPILL|N/D)[!?]?", re.IGNORECASE)
+_ERRORS = re.compile(
+    r"#(N/A|REF|VALUE|VALEUR|NAME|NOM|DIV/0|NULL|NUL|NUM|NOMBRE|CALC|SPILL|N/D|ERREUR)[!?]?", re.IGNORECASE
+)
 _MOST_DIGITS = 6
 
 

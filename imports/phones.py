@@ -22,6 +22,8 @@ def read_phone(cell: Cell) -> str:
     text = text_of(cell)
     if not text or (len(text) == 14 and text[2::3] == "    " and text.replace(" ", "").isdecimal()):  # noqa: PLR2004
         return text
+    if text.isdecimal() and text.isascii():
+        return _written(text) or text[:LONGEST]
     parts = [part for part in _SEVERAL.split(text) if part]
     written = ", ".join(dict.fromkeys(_written(part) or part for part in parts)) if all(map(_written, parts)) else ""
     if written:
@@ -31,10 +33,12 @@ def read_phone(cell: Cell) -> str:
 
 def _written(text: str) -> str:
     """Return « 04 66 12 34 56 », "" where the text is no French number."""
-    digits = _INTERNATIONAL.sub("0", _SEPARATORS.sub("", text.replace("(0)", "").replace("/", "")), count=1)
+    digits = text
+    if not digits.isdecimal() or digits.startswith("00"):
+        digits = _INTERNATIONAL.sub("0", _SEPARATORS.sub("", text.replace("(0)", "").replace("/", "")), count=1)
     # A column of numbers has eaten the zero.
     if len(digits) == 9 and digits.isdecimal() and digits[0] != "0":  # noqa: PLR2004 - French numbers have ten digits
         digits = f"0{digits}"
     if len(digits) != 10 or not (digits.isascii() and digits.isdecimal()) or digits[0] != "0":  # noqa: PLR2004
         return ""
-    return " ".join(digits[at : at + 2] for at in range(0, 10, 2))
+    return f"{digits[:2]} {digits[2:4]} {digits[4:6]} {digits[6:8]} {digits[8:]}"

@@ -145,6 +145,6 @@ def _not_computed(row: CheckedRow, missing: Sequence[Meaning], volume: Meaning |
             problems.append(Problem("units", "not_computed", _FORMULA))
         elif meaning is Meaning.EMAIL:
             problems.append(Problem("email", "not_computed", _FORMULA))
-        elif meaning in (Meaning.UAI, Meaning.CLASSES):
+        elif meaning in (Meaning.UAI, Meaning.NAME, Meaning.CLASSES):
             problems.append(Problem(meaning.value, "not_computed", _FORMULA, blocking=False))
     return row._replace(problems=problems)

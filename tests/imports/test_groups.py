@@ -165,3 +165,44 @@ def test_what_is_no_meaning_to_be_carried_stays_where_it_stands():
     table = read(["Mail", "UAI", "École"], ["a@b.fr", UAI[0], "Zola"], ["", UAI[1], "Hugo"], ["", UAI[2], "Sand"])
     assert [row.email for row in table.rows] == ["a@b.fr", "", ""]
     assert Meaning.EMAIL in table.columns
+
+
+def test_a_number_without_a_school_that_is_the_sum_of_those_above_is_a_total():
+    rows = [[UAI[0], "Zola", "Nîmes", "2"], [UAI[1], "Hugo", "Nîmes", "3"], ["", "", "Nîmes", "5"]]
+    table = read(
+        CODED, *rows, [UAI[2], "Sand", "Alès", "4"], ["", "", "Alès", "9"], ["", "", "Alès", "8"], choices=Choices()
+    )
+    assert (
+        ignored(table)[2] == ignored(table)[4] == "Ligne sans école, dont le nombre est la somme de celles du dessus."
+    )
+    assert ignored(table)[5] == ""
+
+
+def test_formulas_that_were_never_computed_are_said_and_totals_of_them_ignored():
+    content = xlsx(
+        [["UAI", "École", "E-mail", "Licences"], [UAI[0], "Zola", "a@b.fr", "=1+1"], ["=B2", "Hugo", "=C2", 3],
+         ["Total", None, None, "=SUM(D2:D3)"], [None, "Sous-total", None, "=SUM(D2:D3)"]]
+    )  # fmt: skip
+    table = read_table(content, Choices())
+    assert [[(problem.column, problem.code) for problem in row.problems] for row in table.rows] == [
+        [("units", "not_computed")], [("uai", "not_computed"), ("email", "not_computed")], [], [],
+    ]  # fmt: skip
+    assert "Ouvrez le fichier dans votre tableur" in table.rows[0].problems[0].message
+    assert [bool(row.ignored) for row in table.rows] == [False, False, True, True]
+
+
+def test_a_school_named_by_a_formula_that_was_never_computed_does_not_vanish():
+    content = xlsx(
+        [["UAI", "École", "Licences"], ["=A9", "=B9", "=C9"], [None, None, "=SUM(C2:C2)"], [UAI[0], "Zola", 1]]
+    )
+    table = read_table(content, Choices())
+    assert [(row.number, bool(row.problems)) for row in table.rows] == [(2, True), (4, False)]
+
+
+def test_errors_of_the_spreadsheet_are_faults_of_the_row():
+    content = xlsx([["UAI", "École", "Licences"], ["#N/A", "Zola", 3], [UAI[0], "Hugo", "#REF!"], ["#N/A", None, None]])
+    table = read_table(content, Choices())
+    assert [[(problem.column, problem.code) for problem in row.problems] for row in table.rows] == [
+        [("uai", "excel_error")], [("units", "units_invalid")], [("units", "units_missing"), ("uai", "excel_error")],
+    ]  # fmt: skip
+    assert not any(row.ignored for row in table.rows)

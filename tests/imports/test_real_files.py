@@ -58,17 +58,56 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
 @pytest.mark.parametrize(
     ("name", "columns", "rows", "faults"),
     [
-        ("m1_monstage_cites_educatives.csv", {"uai": "UAI"}, 23, 0),
-        ("m1_monstage_college-rep.csv", {"uai": "Code UAI"}, 731, 6),
-        ("m1_monstage_seed-schools-light.csv", {"uai": "Code UAI"}, 200, 3),
-        ("m05_grandlyon_colleges.csv", {"uai": "uai", "email": "mail"}, 231, 0),
+        (
+            "m1_monstage_cites_educatives.csv",
+            {"uai": "UAI", "name": "NAME", "commune": "CITY", "postal_code": "ZIPCODE", "address": "STREET"},
+            23,
+            0,
+        ),
+        (
+            "m1_monstage_college-rep.csv",
+            {"uai": "Code UAI", "name": "Collèges", "commune": "COMMUNE", "departement": "Départements"},
+            731,
+            6,
+        ),
+        (
+            "m1_monstage_seed-schools-light.csv",
+            {"uai": "Code UAI", "name": "ETABLISSEMENT", "commune": "Commune", "postal_code": "zipcode",
+             "departement": "Département"},
+            200,
+            3,
+        ),
+        (
+            "m05_grandlyon_colleges.csv",
+            {"uai": "uai", "email": "mail", "name": "nom", "commune": "commune", "postal_code": "code_postal",
+             "address": "adresse", "kind": "nature", "phone": "telephone"},
+            231,
+            0,
+        ),
     ],
-)
+)  # fmt: skip
 def test_lists_as_found_are_read_with_their_right_columns(name, columns, rows, faults):
     table = read_table((SHARED / "spreadsheets" / name).read_bytes(), Choices(units_for_all=1))
-    found = {meaning.value: table.titles[index] for meaning, index in table.columns.items()}
-    assert {meaning: title for meaning, title in found.items() if meaning in ("uai", "email", "units")} == columns
-    assert table.regions == [(0, 1)]
+    assert {meaning.value: table.titles[index] for meaning, index in table.columns.items()} == columns
+    assert (table.regions, table.questions, table.remarks) == ([(0, 1)], [], [])
     assert len(table.rows) == rows
     assert sum(not is_valid(normalise(row.cells.get("uai", ""))) for row in table.rows) == faults
+    assert not any(row.ignored for row in table.rows)
+
+
+def test_numbers_that_lost_their_zeros_are_telephone_numbers_again():
+    table = read_table(VAL_DE_MARNE.read_bytes(), Choices(units_for_all=1))
+    assert {row.phone[:2] for row in table.rows if row.phone} <= {"01", "06", "07", "09"}
+    assert all(len(row.phone) == len("01 23 45 67 89") for row in table.rows if row.phone)
+
+
+@pytest.mark.parametrize("name", ["annuaire_occitanie_2024-11.csv", "annuaire_idf-partiel_2026-05.csv"])
+def test_the_directory_itself_is_a_list_like_any_other(name):
+    table = read_table((SHARED / "directory" / name).read_bytes(), Choices(units_for_all=1))
+    assert {meaning.value: table.titles[index] for meaning, index in table.columns.items()} == {
+        "uai": "Identifiant_de_l_etablissement", "name": "Nom_etablissement", "kind": "Type_etablissement",
+        "address": "Adresse_1", "postal_code": "Code_postal", "commune": "Nom_commune", "phone": "Telephone",
+        "email": "Mail", "departement": "Libelle_departement",
+    }  # fmt: skip
+    assert not table.questions
     assert not any(row.ignored for row in table.rows)
