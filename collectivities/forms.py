@@ -116,7 +116,8 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at
 class ContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
     class Meta:
         model = SchoolInRemit
-        fields: ClassVar = ["contact_name", "contact_email", "classes"]
+        fields: ClassVar = ["contact_name", "contact_email", "contact_phone", "classes"]
+        widgets: ClassVar = {"contact_phone": forms.TextInput(attrs={"type": "tel", "autocomplete": "off"})}
         help_texts: ClassVar = {
             "contact_email": "Où partent les clés de cette école. Vide : l'adresse officielle de l'annuaire.",
             "classes": "Du CP au CM2. Il sert à signaler un nombre de licences qui surprend.",

@@ -79,7 +79,14 @@ def remove_from_remit(*, uais: Collection[str], by: User, at: datetime.datetime)
 
 @transaction.atomic
 def set_contact(
-    *, uai: str, contact_name: str, contact_email: str, classes: int | None, by: User, at: datetime.datetime
+    *,
+    uai: str,
+    contact_name: str,
+    contact_email: str,
+    contact_phone: str,
+    classes: int | None,
+    by: User,
+    at: datetime.datetime,
 ) -> SchoolInRemit:
     """Say whom the collectivity writes to at a school, and how many classes it has.
 
@@ -101,13 +108,21 @@ def set_contact(
             validate_email(contact_email)
     except ValidationError:
         raise InvalidContact(f"« {contact_email} » n'est pas une adresse e-mail.") from None
-    wanted = {"contact_name": " ".join(contact_name.split()), "contact_email": contact_email, "classes": classes}
+    wanted = {
+        "contact_name": " ".join(contact_name.split()),
+        "contact_email": contact_email,
+        "contact_phone": " ".join(contact_phone.split()),
+        "classes": classes,
+    }
     if all(getattr(row, field) == value for field, value in wanted.items()):
         return row
     for field, value in wanted.items():
         setattr(row, field, value)
     row.save(update_fields=list(wanted))
-    told = ", ".join(part for part in (row.contact_name, row.contact_email) if part) or "celui de l'annuaire"
+    told = (
+        ", ".join(part for part in (row.contact_name, row.contact_email, row.contact_phone) if part)
+        or "celui de l'annuaire"
+    )
     in_classes = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
     audit.record(
         action="remit.contact_set",

@@ -242,10 +242,17 @@ def test_a_contact_is_kept_and_filtered_by(bureau):
     SchoolInRemitFactory(school__email="")
     bureau.post(
         f"/ecoles/{row.school_id}/contact/",
-        {"contact_name": "Mme Roux", "contact_email": "roux@ales.example", "classes": "7"},
+        {
+            "contact_name": "Mme Roux",
+            "contact_email": "roux@ales.example",
+            "contact_phone": "04 66  00 00 01",
+            "classes": "7",
+        },
     )
     row.refresh_from_db()
     assert (row.contact_name, row.contact_email, row.classes) == ("Mme Roux", "roux@ales.example", 7)
+    assert row.contact_phone == "04 66 00 00 01"
+    assert "04 66 00 00 01" in bureau.get("/ecoles/").content.decode()
     count = lambda query: bureau.get(f"/ecoles/?{query}").context["page_obj"].paginator.count  # noqa: E731
     assert (count(""), count("contact=with"), count("contact=without"), count("contact=nowhere")) == (2, 1, 1, 1)
     assert (count("commune=30007"), count("text=ales"), count("text=ales nulle")) == (1, 1, 0)

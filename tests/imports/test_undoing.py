@@ -213,7 +213,8 @@ def test_the_remit_is_put_back_unless_it_changed_or_serves_since(pool):
                           (moved, "", "", "", 7)))
     )  # fmt: skip
     give(pool, served, 1)
-    set_contact(uai=moved.uai, contact_name="", contact_email="", classes=8, by=UserFactory(), at=TERM)
+    said_now = {"contact_name": "", "contact_email": "", "contact_phone": "", "classes": 8}
+    set_contact(uai=moved.uai, **said_now, by=UserFactory(), at=TERM)
     plan = operations.undo_plan(table.pk)
     assert ([one.uai for one in plan.removed], [one.uai for one in plan.restored]) == ([new.uai], [known.uai])
     undone = undo(table)
