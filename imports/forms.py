@@ -1,14 +1,14 @@
-"""What a member is asked about a spreadsheet."""
+"""What a member is asked when a spreadsheet comes in and when it is applied."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 
 from imports import queries
-from imports.columns import letters
-from imports.meanings import LABELS, Meaning
+from imports.enums import Purpose, Volume
 from imports.readers import limits
 from licensing.pools.models import Pool
 from web import typography
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from django.core.files.uploadedfile import UploadedFile
 
-    from imports.models import Import
+    from imports.brake import Brake
 
 MOST_UNITS = 999_999
+#: What the file chooser of a browser offers; the content decides, whatever the name says.
+ACCEPTED = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"
 
 
 class PoolChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -31,11 +33,10 @@ class PoolChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
         return f"{obj.name} – {typography.plural(obj.free, 'licence libre', 'licences libres')}"
 
 
-def units_field(label: str, help_text: str) -> forms.IntegerField:
+def units_field() -> forms.IntegerField:
     """Return the field for one number of licences for all schools."""
     return forms.IntegerField(
-        label=label,
-        help_text=help_text,
+        label="Nombre de licences pour chaque école",
         required=False,
         min_value=1,
         max_value=MOST_UNITS,
@@ -43,20 +44,52 @@ def units_field(label: str, help_text: str) -> forms.IntegerField:
     )
 
 
-class UploadForm(forms.Form):
-    """The file, the lot it draws from, and one number for all where it has no column of numbers."""
-
-    pool = PoolChoice(label="Lot", queryset=Pool.objects.none(), empty_label=None)
-    file = forms.FileField(
-        label="Tableau des écoles",
-        help_text="Classeur .xlsx, .xls ou .ods, ou fichier .csv, avec une ligne par école ; 20 Mo et 100 000 lignes "
-        "au plus.",
-        widget=forms.ClearableFileInput(attrs={"accept": ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"}),
-        error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."},
+def volume_field(first: str) -> forms.ChoiceField:
+    """Return the question « how many licences »; `first` words the answer that leaves it to the file."""
+    return forms.ChoiceField(
+        label="Combien de licences pour chaque école ?",
+        required=False,
+        choices=[
+            ("", first),
+            (Volume.CLASSES, "Une licence par classe, d'après le nombre de classes du tableau"),
+            (Volume.REMIT, "Une licence par classe, d'après le nombre de classes connu de votre périmètre"),
+            (Volume.ALL, "Le même nombre pour toutes les écoles"),
+        ],
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
-    units_for_all = units_field(
-        "Un même nombre de licences pour toutes les écoles",
-        "Facultatif : laissez vide si une colonne du tableau donne le nombre.",
+
+
+def check_volume(form: forms.Form, data: dict[str, Any]) -> None:
+    """Ask for the one number where it is what says how many, and forget it where it is not."""
+    if data.get("volume") != Volume.ALL:
+        data["units_for_all"] = None
+        form.errors.pop("units_for_all", None)
+    elif data.get("units_for_all") is None and "units_for_all" not in form.errors:
+        form.add_error("units_for_all", "Indiquez combien de licences chaque école doit avoir.")
+
+
+class UploadForm(forms.Form):
+    """What the table is for, the lot it draws from, what says how many licences, and the file."""
+
+    purpose = forms.ChoiceField(
+        label="Que voulez-vous faire de ce tableau ?",
+        choices=[
+            (Purpose.ATTRIBUTION, "Attribuer des licences aux écoles du tableau"),
+            (Purpose.REMIT, "Mettre à jour votre périmètre : les écoles, leurs contacts, leur nombre de classes"),
+        ],
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+        initial=Purpose.ATTRIBUTION,
+        error_messages={"required": "Dites d'abord à quoi sert ce tableau."},
+    )
+    pool = PoolChoice(
+        label="Dans quel lot prendre les licences ?", queryset=Pool.objects.none(), empty_label=None, required=False
+    )
+    volume = volume_field("Le tableau le dit, dans une de ses colonnes")
+    units_for_all = units_field()
+    file = forms.FileField(
+        label="Votre tableau",
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
+        error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."},
     )
 
     def __init__(self, *args: Any, day: datetime.date, **kwargs: Any) -> None:
@@ -64,6 +97,9 @@ class UploadForm(forms.Form):
         pools = self.fields["pool"]
         assert isinstance(pools, PoolChoice)  # noqa: S101 - for the type checker
         pools.queryset = queries.open_pools(day)
+        self.has_pools = pools.queryset.exists()
+        if not self.has_pools:
+            self.initial["purpose"] = Purpose.REMIT
 
     def clean_file(self) -> UploadedFile[Any]:
         """Refuse a file that is too big before it is stored."""
@@ -74,88 +110,44 @@ class UploadForm(forms.Form):
             )
         return file
 
-
-class LayoutForm(forms.Form):
-    """Where the table is and which column means what, filled in with what was found."""
-
-    def __init__(self, *args: Any, table: Import, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.layout = table.layout
-        sheets = self.layout.get("sheets", [])
-        if len(sheets) > 1:
-            self.fields["sheets"] = forms.MultipleChoiceField(
-                label="Feuilles",
-                choices=[(name, name) for name in sheets],
-                initial=self._read(),
-                widget=forms.CheckboxSelectMultiple,
-                help_text="Plusieurs feuilles de mêmes colonnes sont lues ensemble.",
+    def clean(self) -> dict[str, Any]:
+        """An attribution draws from a lot; the remit gives nothing, and so asks for no number."""
+        data = super().clean() or self.cleaned_data
+        if data.get("purpose") == Purpose.REMIT:
+            for name in ("pool", "volume", "units_for_all"):
+                self.errors.pop(name, None)
+            return data | {"pool": None, "volume": "", "units_for_all": None}
+        if data.get("pool") is None and "pool" not in self.errors:
+            self.add_error(
+                "pool",
+                "Choisissez un lot."
+                if self.has_pools
+                else "Aucun lot n'a de licence libre : vous pouvez seulement mettre à jour votre périmètre.",
             )
-        self.fields["header_row"] = forms.IntegerField(
-            label="Ligne des titres",
-            min_value=0,
-            max_value=limits.MAX_ROWS,
-            initial=self.layout.get("header_row") or 0,
-            help_text="0 si le tableau n'a pas de titres. Si vous changez la feuille ou cette ligne, les colonnes "
-            "sont reconnues de nouveau.",
-        )
-        columns: list[tuple[str, str]] = [("", "Aucune")]
-        columns += [
-            (str(index), f"{letters(index)} – {title[:60]}" if title else f"Colonne {letters(index)}")
-            for index, title in enumerate(self.layout.get("titles", []))
-        ]
-        for meaning in Meaning:
-            found = self.layout.get("columns", {}).get(meaning.value)
-            self.fields[f"column_{meaning.value}"] = forms.ChoiceField(
-                label=LABELS[meaning],
-                choices=columns,
-                required=False,
-                initial="" if found is None else str(found),
-            )
-        self.fields["units_for_all"] = units_field(
-            "Un même nombre de licences pour toutes les écoles",
-            "S'il est rempli, il l'emporte sur la colonne.",
-        )
-        self.fields["units_for_all"].initial = table.units_for_all
-
-    def _read(self) -> list[str]:
-        return [self.layout["sheets"][region["sheet"]] for region in self.layout.get("read", [])]
-
-    def decided(self) -> dict[str, Any]:
-        """Return what `operations.choose` takes. Columns of another sheet or header mean nothing: they are found."""
-        data = self.cleaned_data
-        sheets, header_row = data.get("sheets") or self._read(), data["header_row"]
-        same_sheets = sheets == self._read()
-        moved = not same_sheets or header_row != (self.layout.get("header_row") or 0)
-        columns = {
-            meaning.value: int(data[f"column_{meaning.value}"]) if data[f"column_{meaning.value}"] else None
-            for meaning in Meaning
-        }
-        return {
-            "sheets": sheets,
-            "header_row": header_row if same_sheets else None,
-            "columns": {} if moved else columns,
-            "units_for_all": data["units_for_all"],
-        }
-
-
-class RowForm(forms.Form):
-    """Corrections of one row. What they hold is checked as a cell of the file would be."""
-
-    uai = forms.CharField(label="UAI", required=False, max_length=100)
-    units = forms.CharField(label="Licences", required=False, max_length=20)
-    email = forms.CharField(label="Adresse e-mail", required=False, max_length=300)
+        check_volume(self, data)
+        return data
 
 
 class ConfirmForm(forms.Form):
-    """When the e-mails leave; what is confirmed travels with it as a digest."""
+    """What is confirmed, when the e-mails leave, and the number to type where a lot is at stake."""
 
     NOW, LATER = "now", "later"
+    ALL, VALID = "", "1"
 
     digest = forms.CharField(widget=forms.HiddenInput)
+    only_valid = forms.ChoiceField(
+        label="Que faire des lignes en erreur ?",
+        required=False,
+        choices=[
+            (ALL, "Ne rien appliquer tant qu'il en reste"),
+            (VALID, "Appliquer les lignes valables, laisser les autres"),
+        ],
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+    )
     when = forms.ChoiceField(
         label="Quand envoyer les e-mails ?",
         choices=[(NOW, "Tout de suite"), (LATER, "À partir d'une date")],
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
         initial=NOW,
     )
     send_on = forms.DateField(
@@ -164,14 +156,51 @@ class ConfirmForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Par exemple le jour de la rentrée : un e-mail de juillet se perd dans une école fermée.",
     )
+    typed = forms.CharField(
+        label="Tapez ce nombre pour confirmer",
+        required=False,
+        max_length=12,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
 
-    def __init__(self, *args: Any, today: datetime.date, last_day: datetime.date, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        today: datetime.date,
+        last_day: datetime.date | None,
+        brake: Brake | None,
+        errors: int,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.today, self.last_day = today, last_day
+        self.today, self.last_day, self.brake = today, last_day, brake
+        if last_day is None:
+            # The remit writes to nobody.
+            del self.fields["when"], self.fields["send_on"]
+        if brake is None:
+            del self.fields["typed"]
+        if not errors:
+            del self.fields["only_valid"]
+
+    def clean_typed(self) -> int | None:
+        """Return the number that was typed; spaces do not count. Raises `ValidationError` where it is another."""
+        typed = re.sub(r"\s", "", self.cleaned_data["typed"])
+        if self.brake is None or typed == str(self.brake.number):
+            return self.brake.number if self.brake else None
+        raise forms.ValidationError(
+            f"Pour confirmer, tapez {typography.number(self.brake.number)} dans cette case."
+            if not typed
+            else f"Vous avez tapé {typed[:12]}, et ce tableau en compte {typography.number(self.brake.number)} : "
+            "relisez ce qui va se passer, puis tapez le bon nombre."
+        )
 
     def clean(self) -> dict[str, Any]:
         """Ask for a date that lies ahead and within the licences' year."""
         data = super().clean() or self.cleaned_data
+        data["only_valid"] = data.get("only_valid") == self.VALID
+        data.setdefault("typed", None)
+        if self.last_day is None:
+            return data | {"send_on": None}
         chosen = data.get("send_on")
         if data.get("when") == self.NOW:
             data["send_on"] = None

@@ -24,7 +24,7 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from imports.enums import APPLICABLE, ImportState, Settlement, Verdict
+from imports.enums import APPLICABLE, Done, ImportState, Settlement, Verdict
 from imports.models import Import, ImportRow
 from imports.verdicts.codes import UNTICKING
 from licensing.pools.models import Pool
@@ -163,6 +163,13 @@ def rows_beyond(table: Import) -> QuerySet[ImportRow]:
         .filter(running__gt=_free(table))
         .order_by("sheet", "number")
     )
+
+
+def planned(table: Import) -> dict[str, int]:
+    """Return how many of the ticked rows would do each thing, by `Done`."""
+    counts = dict.fromkeys(Done.values, 0)
+    ticked = ImportRow.objects.filter(import_id=table.pk, ticked=True).order_by()
+    return counts | dict(ticked.values_list("done").annotate(n=Count("pk")))
 
 
 def left_out(table: Import) -> int:

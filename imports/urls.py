@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imports.views import detail, listing, rows, steps, workbooks
+from imports.views import annotated, awaited, bulk, detail, listing, rows, steps, undoing, uploading, workbooks
 
 app_name = "imports"
 
 urlpatterns = [
     path("imports/", listing.imports, name="list"),
-    path("imports/nouveau/", listing.upload, name="upload"),
+    path("imports/nouveau/", uploading.upload, name="upload"),
     path("imports/liste.xlsx", workbooks.export, name="export"),
     path("imports/modeles/<str:purpose>/", workbooks.template, name="template"),
     path("imports/<int:pk>/", detail.table, name="detail"),
     path("imports/<int:pk>/etat/", detail.progress, name="progress"),
     path("imports/<int:pk>/fichier/", listing.original, name="file"),
     path("imports/<int:pk>/lecture/", steps.choose, name="choose"),
-    path("imports/<int:pk>/lignes/<int:number>/", rows.amend, name="row"),
-    path("imports/<int:pk>/cocher/", rows.tick_all, name="tick"),
+    path("imports/<int:pk>/lignes/<int:sheet>/<int:number>/", rows.row, name="row"),
+    path("imports/<int:pk>/ensemble/", bulk.bulk, name="bulk"),
+    path("imports/<int:pk>/annote/", annotated.annotate, name="annotate"),
+    path("imports/<int:pk>/annote/fichier/", annotated.annotated_file, name="annotated"),
     path("imports/<int:pk>/corrige/", workbooks.corrected, name="corrected"),
     path("imports/<int:pk>/rapport/", workbooks.report, name="report"),
     path("imports/<int:pk>/appliquer/", steps.confirm, name="confirm"),
     path("imports/<int:pk>/annuler/", steps.cancel, name="cancel"),
+    path("imports/<int:pk>/reprendre/", awaited.take_up, name="take_up"),
+    path("imports/<int:pk>/defaire/", undoing.undo, name="undo"),
 ]

@@ -1,24 +1,24 @@
-"""One import, at whatever step it stands."""
+"""One import, at whatever step it stands, and how far the worker is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.models import User
 from imports import queries
-from imports.columns import letters
-from imports.enums import ImportState, Verdict
-from imports.forms import LayoutForm
-from imports.meanings import LABELS, Meaning
+from imports.enums import ImportState, Purpose
+from imports.layout_form import LayoutForm
 from imports.models import Import
+from imports.progress import seen
 from imports.views import APPLIERS, PREPARERS
+from imports.views.annotated import annotation
+from imports.views.verification import shown
 from web.access import opened
 
 if TYPE_CHECKING:
@@ -26,17 +26,25 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-PER_PAGE = 50
-TABS = {
-    Verdict.NEW: "Nouvelles",
-    Verdict.CHANGED: "Augmentées",
-    Verdict.UNCHANGED: "Inchangées",
-    Verdict.CONFLICT: "Conflits",
-    Verdict.ERROR: "Erreurs",
-    Verdict.IGNORED: "Ignorées",
-}
+LEFT_A_PAGE = 100
+#: What the worker is at, and so what a page waits for.
 BUSY = (ImportState.UPLOADED, ImportState.APPLYING)
-STEPS = {ImportState.READ: 2, ImportState.CHECKED: 2, ImportState.APPLYING: 3, ImportState.APPLIED: 3}
+#: Which of the three steps a state belongs to: file, verification, application.
+STEPS = {
+    ImportState.READ: 2,
+    ImportState.CHECKED: 2,
+    ImportState.APPLYING: 3,
+    ImportState.APPLIED: 3,
+    ImportState.UNDONE: 3,
+}
+TEMPLATES = {
+    ImportState.READ: "layout",
+    ImportState.CHECKED: "verification",
+    ImportState.APPLIED: "applied",
+    ImportState.UNDONE: "undone",
+    ImportState.REJECTED: "rejected",
+    ImportState.CANCELLED: "cancelled",
+}
 
 
 @opened(PREPARERS)
@@ -44,98 +52,75 @@ STEPS = {ImportState.READ: 2, ImportState.CHECKED: 2, ImportState.APPLYING: 3, I
 def table(request: OfficeRequest, pk: int) -> HttpResponse:
     """Show an import: its progress, its questions, its rows, its result or its refusal."""
     found = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
-    context: dict[str, Any] = {
-        "table": found,
-        "step": STEPS.get(ImportState(found.state), 1),
-        "busy": found.state in BUSY,
-        "earlier": queries.same_file(found) if found.state != ImportState.APPLIED else None,
-        "who": person(found.created_by_id),
-        "applied_by": person(found.applied_by_id) if found.applied_at else None,
-    }
-    if found.state in (ImportState.READ, ImportState.CHECKED):
-        context["layout_form"] = LayoutForm(table=found)
-        context["columns"] = columns_of(found)
-    if found.state == ImportState.CHECKED:
-        context |= verification(request, found)
-    return render(request, f"imports/{_template(found)}.html", context)
+    state = ImportState(found.state)
+    context = frame(found)
+    watched = watched_of(found)
+    if watched is not None:
+        return render(request, "imports/waiting.html", context | watched)
+    if state is ImportState.READ:
+        context |= questions(LayoutForm(table=found))
+    if state is ImportState.CHECKED:
+        context |= shown(request, found) | annotation(found)
+    if state is ImportState.APPLIED:
+        context["may_apply"] = bool(APPLIERS.roles & set(request.member.roles))
+    if state is ImportState.UNDONE:
+        left = found.outcome.get("undone", {}).get("left", [])
+        context["page_obj"] = Paginator(left, LEFT_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, f"imports/{TEMPLATES[state]}.html", context)
 
 
-def person(user_id: int | None) -> User | None:
-    """Return who did it; None for the command line."""
-    return User.objects.filter(pk=user_id).first() if user_id else None
-
-
-def _template(found: Import) -> str:
-    return {
-        ImportState.UPLOADED: "waiting",
-        ImportState.APPLYING: "waiting",
-        ImportState.READ: "questions",
-        ImportState.CHECKED: "verification",
-        ImportState.APPLIED: "applied",
-        ImportState.REJECTED: "rejected",
-        ImportState.CANCELLED: "cancelled",
-    }[ImportState(found.state)]
-
-
-def columns_of(found: Import) -> list[tuple[str, str, str]]:
-    """Return what was read as what: label, title, column."""
-    titles = found.layout.get("titles", [])
-    return [
-        (LABELS[Meaning(meaning)], titles[index] or "sans titre", letters(index))
-        for meaning, index in found.layout.get("columns", {}).items()
-    ]
-
-
-def filters_of(request: OfficeRequest) -> tuple[str, str]:
-    """Return the tab and the search that a request asks for, by query or by form."""
-    asked = request.POST if request.method == "POST" else request.GET
-    verdict = asked.get("onglet", "")
-    return (verdict if verdict in Verdict.values else "", asked.get("q", "").strip()[:100])
-
-
-def verification(request: OfficeRequest, found: Import) -> dict[str, Any]:
-    """Return what the page « Vérification » shows: the tabs, the total, one page of rows."""
-    verdict, text = filters_of(request)
-    rows = queries.rows(found, verdict=verdict, text=text)
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    return summary(request, found, verdict=verdict, text=text) | {"page_obj": page, "rows": page.object_list}
-
-
-def summary(request: OfficeRequest, found: Import, *, verdict: str, text: str) -> dict[str, Any]:
-    """Return what stays in view: the counts by verdict, and what the ticked rows come to."""
-    counts = queries.counts_of([found.pk])[found.pk]
-    address = reverse("imports:detail", args=[found.pk])
-    tabs = [{"label": "Toutes", "count": sum(counts.values()), "url": _with(address, "", text), "current": not verdict}]
-    tabs += [
-        {
-            "label": label,
-            "count": counts.get(value.value, 0),
-            "url": _with(address, value.value, text),
-            "current": verdict == value,
-        }
-        for value, label in TABS.items()
-    ]
+def watched_of(found: Import) -> dict[str, Any] | None:
+    """Return what the worker is at with an import, in words and figures; None where it is at nothing."""
+    state = ImportState(found.state)
+    progress = seen(found.pk, at=timezone.now()) if state in (*BUSY, ImportState.APPLIED) else None
+    if state not in BUSY and progress is None:
+        return None
+    gives = found.purpose == Purpose.ATTRIBUTION
+    if state is ImportState.APPLIED:
+        doing = "L’import se défait…"
+    elif state is ImportState.UPLOADED:
+        doing = "Lecture du fichier…"
+    else:
+        doing = "Attribution en cours…" if gives else "Mise à jour du périmètre…"
     return {
         "table": found,
-        "tabs": tabs,
-        "errors": counts.get(Verdict.ERROR, 0),
-        "tally": queries.tally(found),
-        "onglet": verdict,
-        "q": text,
-        "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
+        "busy": True,
+        "doing": doing,
+        "progress": progress,
+        # What was applied is taken back whole: it has no half-way to stop at.
+        "may_cancel": state in BUSY,
     }
 
 
-def _with(address: str, verdict: str, text: str) -> str:
-    query = urlencode({key: value for key, value in (("onglet", verdict), ("q", text)) if value})
-    return f"{address}?{query}" if query else address
+def questions(form: LayoutForm) -> dict[str, Any]:
+    """Return what the page about the layout shows."""
+    settled, others = form.columns()
+    return {"layout_form": form, "settled": settled, "others": others}
+
+
+def frame(found: Import) -> dict[str, Any]:
+    """Return what stands around every step: which step it is, who did what, which file this is."""
+    state = ImportState(found.state)
+    people = User.objects.in_bulk(
+        [pk for pk in {found.created_by_id, found.applied_by_id, found.undone_by_id} if pk is not None]
+    )
+    before = state not in (ImportState.APPLIED, ImportState.UNDONE)
+    return {
+        "table": found,
+        "gives": found.purpose == Purpose.ATTRIBUTION,
+        "step": STEPS.get(state, 1),
+        "busy": state in BUSY,
+        "earlier": queries.same_file(found) if before else None,
+        "corrected": Import.objects.filter(pk=found.corrects_id).first() if found.corrects_id and before else None,
+        "who": people.get(found.created_by_id or 0),
+        "applied_by": people.get(found.applied_by_id or 0),
+        "undone_by": people.get(found.undone_by_id or 0),
+    }
 
 
 @opened(PREPARERS)
 @require_GET
 def progress(request: OfficeRequest, pk: int) -> HttpResponse:
     """How far the worker is; when it is done, the page is asked for anew."""
-    found = get_object_or_404(Import, pk=pk)
-    if found.state not in BUSY:
-        return HttpResponseClientRefresh()
-    return render(request, "imports/_progress.html", {"table": found})
+    watched = watched_of(get_object_or_404(Import, pk=pk))
+    return HttpResponseClientRefresh() if watched is None else render(request, "imports/_progress.html", watched)

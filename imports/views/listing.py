@@ -1,24 +1,24 @@
-"""All imports, a new one, and the file of one as it came."""
+"""All imports, and the file of one as it came."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
+from django_tables2 import RequestConfig
 
 from accounts.models import User
 from collectivities.access import office
-from imports import operations, queries
-from imports.enums import APPLICABLE
-from imports.forms import UploadForm
+from imports import queries
+from imports.filters import ImportFilter
 from imports.models import Import, ImportFile
+from imports.tables import ImportTable
 from imports.views import PREPARERS
+from imports.views.awaited import notices
 from web.access import opened
 
 if TYPE_CHECKING:
@@ -33,48 +33,24 @@ PER_PAGE = 25
 @require_GET
 def imports(request: OfficeRequest) -> HttpResponse:
     """Who imported what, and what became of it. Every member sees the counts; preparers open the tables."""
-    page = Paginator(queries.imports_list(), PER_PAGE).get_page(request.GET.get("page"))
-    tables = list(page.object_list)
-    counts = queries.counts_of([table.pk for table in tables])
-    people = User.objects.in_bulk({table.created_by_id for table in tables if table.created_by_id})
-    lines = [
-        {
-            "table": table,
-            "who": people.get(table.created_by_id or 0),
-            "rows": sum(counts[table.pk].values()),
-            "applicable": sum(counts[table.pk].get(verdict, 0) for verdict in APPLICABLE),
-            "errors": counts[table.pk].get("error", 0),
-        }
-        for table in tables
-    ]
-    prepares = bool(PREPARERS.roles & set(request.member.roles))
-    return render(request, "imports/list.html", {"page_obj": page, "lines": lines, "prepares": prepares})
-
-
-@opened(PREPARERS)
-@require_http_methods(["GET", "POST"])
-def upload(request: OfficeRequest) -> HttpResponse:
-    """Choose a file and a lot."""
     now = timezone.now()
-    form = UploadForm(request.POST or None, request.FILES or None, day=timezone.localdate(now))
-    if request.method == "POST" and form.is_valid():
-        file = form.cleaned_data["file"]
-        table = operations.upload(
-            pool_id=form.cleaned_data["pool"].pk,
-            filename=file.name,
-            content=file.read(),
-            units_for_all=form.cleaned_data["units_for_all"],
-            by=request.member.user,
-            at=now,
-        )
-        return redirect("imports:detail", pk=table.pk)
-    if form.errors:
-        messages.error(request, "Le fichier n'a pas été déposé : corrigez ce qui est signalé ci-dessous.")
-    return render(
-        request,
-        "imports/upload.html",
-        {"form": form, "has_pools": form.fields["pool"].queryset.exists(), "step": 1},  # type: ignore[attr-defined]
-    )
+    chosen = ImportFilter(request.GET, queryset=queries.imports_list())
+    prepares = bool(PREPARERS.roles & set(request.member.roles))
+    table = ImportTable(chosen.qs, prepares=prepares)
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    shown = [row.record for row in table.paginated_rows]
+    table.counts = queries.counts_of([one.pk for one in shown])
+    table.people = User.objects.in_bulk({one.created_by_id for one in shown if one.created_by_id})
+    context = {
+        "filter": chosen,
+        "table": table,
+        "prepares": prepares,
+        "query": request.GET.urlencode(),
+        "notices": notices(now) if prepares else [],
+        "pools": queries.open_pools(timezone.localdate(now)) if prepares else [],
+        "any": bool(shown) or Import.objects.exists(),
+    }
+    return render(request, "imports/list.html", context)
 
 
 @opened(PREPARERS)
@@ -83,11 +59,16 @@ def original(_request: HttpRequest, pk: int) -> HttpResponse:
     """The file as it was uploaded: always as a download, whatever it holds."""
     table = get_object_or_404(Import, pk=pk)
     file = get_object_or_404(ImportFile, pk=pk)
+    return download(bytes(file.content), table.filename)
+
+
+def download(content: bytes, filename: str) -> HttpResponse:
+    """Return bytes that a browser keeps and never shows."""
     return HttpResponse(
-        bytes(file.content),
+        content,
         content_type="application/octet-stream",
         headers={
-            "Content-Disposition": content_disposition_header(as_attachment=True, filename=table.filename),
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename) or "attachment",
             "X-Content-Type-Options": "nosniff",
         },
     )

@@ -1,4 +1,4 @@
-"""Rows, corrected in place: the part alone for htmx, the whole page again for those without scripts."""
+"""Rows, corrected in place: the part alone for htmx, a page of their own for those without scripts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from imports import operations
-from imports.forms import RowForm
+from imports.enums import ImportState, Purpose, Settlement
+from imports.meanings import LABELS, Meaning
 from imports.models import Import, ImportRow
 from imports.views import PREPARERS
-from imports.views.detail import filters_of, summary
+from imports.views.detail import frame
+from imports.views.verification import filter_of, summary
 from licensing.exceptions import Refused
-from web import typography
+from schools.queries import search
 from web.access import opened
 
 if TYPE_CHECKING:
@@ -25,67 +27,112 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
+#: What can be corrected in a row, by what the table is for. The school is chosen apart, by its name.
+FIELDS = {
+    Purpose.ATTRIBUTION: (Meaning.UAI, Meaning.UNITS, Meaning.EMAIL),
+    Purpose.REMIT: (Meaning.UAI, Meaning.CLASSES, Meaning.CONTACT_NAME, Meaning.EMAIL, Meaning.PHONE),
+}
+#: Fields in which a telephone shows figures first.
+NUMBERS = (Meaning.UNITS, Meaning.CLASSES)
+LONGEST = 300
+#: Schools offered for a row; more are narrowed down by another word.
+MOST_FOUND = 10
+
 
 @opened(PREPARERS)
-@require_POST
-def amend(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
-    """Correct, put aside, take back, tick or untick one row."""
-    table = get_object_or_404(Import, pk=pk)
-    get_object_or_404(ImportRow, import_id=pk, number=number)
+@require_http_methods(["GET", "POST"])
+def row(request: OfficeRequest, pk: int, sheet: int, number: int) -> HttpResponse:
+    """Show one row with all that can be corrected in it; correct it, put it aside, settle or tick it."""
+    table = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
+    found = get_object_or_404(ImportRow, import_id=pk, sheet=sheet, number=number)
+    if request.method == "GET":
+        return _open(request, table, found)
+    by, at = request.member.user, timezone.now()
     try:
-        row = operations.amend(
-            import_id=pk,
-            number=number,
-            **_wanted(request),
-            by=request.member.user,
-            at=timezone.now(),
-        )
+        if request.POST.get("action") == "add_to_remit":
+            operations.add_all_to_remit(import_id=pk, text=found.uai, by=by, at=at)
+            changed = ImportRow.objects.get(pk=found.pk)
+        else:
+            changed = operations.amend(import_id=pk, sheet=sheet, number=number, **_wanted(request), by=by, at=at)
     except Refused as refusal:
         messages.error(request, refusal.sentence)
-        return HttpResponseClientRefresh() if request.htmx else _back(request, pk)  # type: ignore[attr-defined]
+        return HttpResponseClientRefresh() if request.htmx else back(request, pk)  # type: ignore[attr-defined]
     if not request.htmx:  # type: ignore[attr-defined]
-        return _back(request, pk)
-    if row.uai and ImportRow.objects.filter(import_id=pk, uai=row.uai).count() > 1:
+        return back(request, pk)
+    schools = {uai for uai in (found.uai, changed.uai) if uai}
+    if ImportRow.objects.filter(import_id=pk, uai__in=schools).exclude(pk=changed.pk).exists():
         # Other rows of the page changed with it.
         return HttpResponseClientRefresh()
-    verdict, text = filters_of(request)
-    context = summary(request, table, verdict=verdict, text=text) | {"row": row, "out_of_band": True}
+    context = summary(request, table, filter_of(request), back=address_of(request.POST.get("retour", ""), pk)) | {
+        "row": changed,
+        "out_of_band": True,
+        "focused": request.POST.get("action") != "tick",
+    }
     return render(request, "imports/_row_changed.html", context)
 
 
+def _open(request: OfficeRequest, table: Import, found: ImportRow) -> HttpResponse:
+    if table.state != ImportState.CHECKED:
+        return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=table.pk)  # type: ignore[attr-defined]
+    context = summary(request, table, filter_of(request), back=address_of(request.GET.get("retour", ""), table.pk))
+    context["row"] = found
+    if "fermer" in request.GET:
+        return render(request, "imports/_row.html", context | {"focused": True})
+    sought = request.GET.get("ecole", "").strip()[:LONGEST]
+    schools = list(search(sought)[: MOST_FOUND + 1]) if sought else []
+    context |= {
+        "open": True,
+        "fields": _fields(table, found),
+        "sought": sought,
+        "found": schools[:MOST_FOUND],
+        "more": len(schools) > MOST_FOUND,
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "imports/_row.html", context)
+    return render(request, "imports/row.html", frame(table) | context)
+
+
+def _fields(table: Import, found: ImportRow) -> list[dict[str, Any]]:
+    """Return the fields of the correction, each with what is typed in it and what counts while it is empty."""
+    typed = found.typed
+    return [
+        {
+            "name": meaning.value,
+            "label": LABELS[meaning],
+            "value": typed.get(meaning.value, ""),
+            "numeric": meaning in NUMBERS,
+            "instead": found.recipient if meaning is Meaning.EMAIL and found.recipient != found.email else "",
+        }
+        for meaning in FIELDS[Purpose(table.purpose)]
+    ]
+
+
 def _wanted(request: OfficeRequest) -> dict[str, Any]:
-    match request.POST.get("action"):
-        case "tick":
-            return {"ticked": "ticked" in request.POST}
-        case "ignore":
-            return {"set_aside": True}
-        case "restore":
-            return {"set_aside": False}
-    form = RowForm(request.POST)
-    form.is_valid()  # what is too long is cut off by nobody: the cell's own check says it
-    return {"edits": {name: request.POST[name][:300] for name in form.fields if name in request.POST}}
+    """Return what `operations.amend` is to do."""
+    sent = request.POST
+    action = sent.get("action")
+    if action == "choose":
+        return {"edits": {Meaning.UAI.value: sent.get("uai", "")[:LONGEST]}}
+    if action == "settle":
+        settlement = sent.get("settlement", "")
+        return {"settlement": settlement if settlement in Settlement.values else ""}
+    decided: dict[str | None, dict[str, Any]] = {
+        "tick": {"ticked": "ticked" in sent},
+        "ignore": {"set_aside": True},
+        "restore": {"set_aside": False},
+        "await": {"awaited": True},
+    }
+    names = {meaning.value for fields in FIELDS.values() for meaning in fields}
+    return decided.get(action) or {"edits": {name: sent[name][:LONGEST] for name in sorted(names & set(sent))}}
 
 
-@opened(PREPARERS)
-@require_POST
-def tick_all(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Tick or untick all rows of the tab and the search that is open."""
-    get_object_or_404(Import, pk=pk)
-    verdict, text = filters_of(request)
-    ticked = request.POST.get("ticked") == "1"
-    try:
-        changed = operations.tick_all(import_id=pk, ticked=ticked, verdict=verdict, text=text)
-    except Refused as refusal:
-        messages.error(request, refusal.sentence)
-    else:
-        agreed = "cochée" if ticked else "décochée"
-        messages.success(request, typography.plural(changed, f"ligne {agreed}", f"lignes {agreed}s") + ".")
-    return _back(request, pk)
+def address_of(address: str, pk: int) -> str:
+    """Return the page of this import that a member comes from, "" where the address is another."""
+    inside = url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith(f"/imports/{pk}/")
+    return address if inside else ""
 
 
-def _back(request: OfficeRequest, pk: int) -> HttpResponse:
+def back(request: OfficeRequest, pk: int) -> HttpResponse:
     """Return to the page of the list the member came from."""
-    address = request.POST.get("retour", "")
-    if url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith(f"/imports/{pk}/"):
-        return redirect(address)
-    return redirect("imports:detail", pk=pk)
+    address = address_of(request.POST.get("retour", ""), pk)
+    return redirect(address) if address else redirect("imports:detail", pk=pk)

@@ -17,6 +17,7 @@ from collectivities.access import office
 from imports import operations, queries
 from imports.corrected_form import CorrectedForm
 from imports.enums import Purpose
+from imports.filters import ImportFilter
 from imports.models import Import, ImportRow
 from imports.starting import workbook_to_start_from
 from imports.views import PREPARERS
@@ -99,9 +100,9 @@ def report(_request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office()
 @require_GET
-def export(_request: OfficeRequest) -> HttpResponse:
+def export(request: OfficeRequest) -> HttpResponse:
     """Return the list of imports as it is filtered."""
-    tables = list(queries.imports_list())
+    tables = list(ImportFilter(request.GET, queryset=queries.imports_list()).qs)
     people = _people(number for one in tables for number in (one.created_by_id, one.applied_by_id, one.undone_by_id))
     counts = queries.counts_of([one.pk for one in tables])
     return _workbook(exports.list_of_imports(tables, counts, people), "Imports.xlsx")

@@ -7,7 +7,7 @@ import itertools
 
 from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
-from imports.models import Import, ImportFile, ImportRow
+from imports.models import AnnotatedFile, Import, ImportFile, ImportRow
 from licensing.pools.models import Allocation
 from mailing.models import Message
 from tests.conftest import TERM
@@ -66,6 +66,7 @@ def table():
         pk=pk, pool=PoolFactory(pk=pk), filename="a.csv", size=1, state=ImportState.CHECKED, created_at=TERM
     )
     ImportFile.objects.create(of=made, content=b"a")
+    AnnotatedFile.objects.create(of=made, content=b"a", asked_at=TERM, made_at=TERM)
     return {"pk": pk}
 
 
@@ -76,7 +77,7 @@ def purpose():
 def row():
     made = table()
     ImportRow.objects.create(import_id=made["pk"], number=2, verdict=Verdict.ERROR)
-    return made | {"number": 2}
+    return made | {"sheet": 0, "number": 2}
 
 
 def allocation():
@@ -107,9 +108,13 @@ SAMPLES = {
     "imports:file": table,
     "imports:choose": table,
     "imports:row": row,
-    "imports:tick": table,
+    "imports:bulk": table,
+    "imports:take_up": table,
+    "imports:annotate": table,
+    "imports:annotated": table,
     "imports:confirm": table,
     "imports:cancel": table,
+    "imports:undo": table,
     "members:withdraw": invitation,
     "members:roles": member,
     "members:remove": member,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
+from django.urls import reverse
 
 from collectivities.models import Role
 from imports import operations, tasks
@@ -22,6 +25,25 @@ def member(nimes):
 @pytest.fixture
 def pool(nimes):
     return PoolFactory(capacity=100)
+
+
+@pytest.fixture
+def manager(office, member):
+    return office("nimes", member(Role.MANAGER))
+
+
+@pytest.fixture
+def officer(office, member):
+    return office("nimes", member(Role.DATA_OFFICER))
+
+
+def url(name, *args):
+    return reverse(f"imports:{name}", urlconf="config.urls_tenant", args=args)
+
+
+def shown(answer):
+    """Return a page as a reader sees its words: entities resolved, no space that does not break."""
+    return html.unescape(answer.content.decode()).replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def uploaded(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):

@@ -1,141 +1,148 @@
-"""The pages: upload, verification, confirmation, result; with htmx and without scripts; who may do what."""
+"""The pages up to « Vérification »: upload, progress, questions, list; who may open what."""
 
 from __future__ import annotations
+
+import datetime
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.utils import timezone
 from django_tenants.utils import tenant_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from collectivities.models import Role
-from imports import operations, queries, tasks
-from imports.enums import ImportState
-from imports.models import Import, ImportRow
+from imports import operations, tasks
+from imports.enums import ImportState, Purpose, Volume
+from imports.layout_form import GROUPS
+from imports.meanings import Meaning
+from imports.models import Import, ImportProgress, ImportRow
 from imports.readers import limits
-from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing, uploaded
+from tests.imports.conftest import listing, shown, uploaded, url
+from tests.imports.files import xlsx
 
 
-def url(name, *args):
-    return reverse(f"imports:{name}", urlconf="config.urls_tenant", args=args)
-
-
-@pytest.fixture
-def manager(office, member):
-    return office("nimes", member(Role.MANAGER))
-
-
-@pytest.fixture
-def officer(office, member):
-    return office("nimes", member(Role.DATA_OFFICER))
-
-
-def test_a_spreadsheet_is_uploaded_checked_and_applied(manager, pool):
+def test_a_spreadsheet_is_uploaded_and_read_while_the_page_waits(manager, pool):
     one, two = SchoolFactory.create_batch(2)
     file = SimpleUploadedFile("écoles.csv", listing((one, 3), (two, "x"), ("Total", 3)))
-    answer = manager.post(url("upload"), {"pool": pool.pk, "file": file, "units_for_all": ""})
+    answer = manager.post(url("upload"), {"purpose": "attribution", "pool": pool.pk, "file": file, "volume": ""})
     table = Import.objects.get()
     assert answer["Location"] == url("detail", table.pk)
     assert ProcrastinateJob.objects.filter(task_name="imports.read", args__import_id=table.pk).count() == 1
-    waiting = manager.get(url("detail", table.pk)).content.decode()
+    waiting = shown(manager.get(url("detail", table.pk)))
     assert "Lecture du fichier" in waiting
     assert f'hx-get="{url("progress", table.pk)}"' in waiting
-    assert "Lecture du fichier" in manager.get(url("progress", table.pk)).content.decode()
     tasks.read(import_id=table.pk)
     assert manager.get(url("progress", table.pk))["HX-Refresh"] == "true"
-    page = manager.get(url("detail", table.pk)).content.decode()
+    page = shown(manager.get(url("detail", table.pk), {"onglet": "toutes"}))
     assert one.name in page
-    assert "Indiquez un nombre entier de licences." in page
     assert "Ligne de total." in page
-    assert not Allocation.objects.exists()
-    confirm = manager.get(url("confirm", table.pk))
-    digest = confirm.context["form"].initial["digest"]
-    manager.post(url("confirm", table.pk), {"digest": digest, "when": "now"})
-    manager.post(url("confirm", table.pk), {"digest": digest, "when": "now"})
-    assert ProcrastinateJob.objects.filter(task_name="imports.apply", args__import_id=table.pk).count() == 1
-    assert "Attribution en cours" in manager.get(url("detail", table.pk)).content.decode()
-    tasks.apply(import_id=table.pk)
-    assert "C’est fait" in manager.get(url("detail", table.pk)).content.decode()
-    assert Allocation.objects.get().units == 3
-    assert "écoles.csv" in manager.get(url("list")).content.decode()
+
+
+def test_the_page_says_the_step_the_share_and_the_time_left(officer, pool):
+    table = operations.upload(
+        pool_id=pool.pk, filename="a.csv", content=b"UAI", units_for_all=None, by=None, at=timezone.now()
+    )
+    begun = timezone.now() - datetime.timedelta(seconds=20)
+    ImportProgress.objects.create(import_id=table.pk, step="reading", done=50, total=100, started_at=begun)
+    part = shown(officer.get(url("progress", table.pk)))
+    assert "Lecture du fichier" in part
+    assert 'value="50"' in part
+    assert "50 % · encore 20 secondes environ" in part
+    assert "Annuler cet import" in shown(officer.get(url("detail", table.pk)))
 
 
 def test_a_file_that_is_too_big_and_no_file_are_refused_on_the_spot(manager, pool, monkeypatch):
     monkeypatch.setattr(limits, "MAX_BYTES", 10)
-    file = SimpleUploadedFile("a.csv", b"x" * 11)
-    assert "dépasse 20 Mo" in manager.post(url("upload"), {"pool": pool.pk, "file": file}).content.decode()
-    assert "Choisissez un fichier." in manager.post(url("upload"), {"pool": pool.pk}).content.decode()
+    asked = {"purpose": "attribution", "pool": pool.pk}
+    answer = manager.post(url("upload"), asked | {"file": SimpleUploadedFile("a.csv", b"x" * 11)})
+    assert "dépasse 20 Mo" in shown(answer)
+    assert "Il faudra choisir de nouveau le fichier." in shown(answer)
+    assert "Choisissez un fichier." in shown(manager.post(url("upload"), asked))
+    assert "Dites d'abord à quoi sert ce tableau." in shown(manager.post(url("upload"), {"pool": pool.pk}))
     assert not Import.objects.exists()
 
 
-def test_without_a_lot_the_page_says_so(manager, nimes):
-    assert "Aucun lot" in manager.get(url("upload")).content.decode()
+def test_the_volume_is_asked_where_one_number_is_for_all_and_only_there(manager, pool):
+    asked = {"purpose": "attribution", "pool": pool.pk, "volume": "all", "units_for_all": ""}
+    content = listing((SchoolFactory(), 1))
+    answer = manager.post(url("upload"), asked | {"file": SimpleUploadedFile("a.csv", content)})
+    assert "Indiquez combien de licences chaque école doit avoir." in shown(answer)
+    manager.post(url("upload"), asked | {"units_for_all": "4", "file": SimpleUploadedFile("a.csv", content)})
+    manager.post(
+        url("upload"), asked | {"volume": "", "units_for_all": "x", "file": SimpleUploadedFile("b.csv", content)}
+    )
+    assert list(Import.objects.order_by("pk").values_list("volume", "units_for_all")) == [(Volume.ALL, 4), ("", None)]
+
+
+def test_the_remit_asks_neither_for_a_lot_nor_for_a_volume(officer, pool):
+    school = SchoolFactory()
+    file = SimpleUploadedFile("p.csv", listing((school, "Mme Roux"), titles=("UAI", "Directeur")))
+    asked = {"purpose": "perimetre", "pool": pool.pk, "volume": "all", "units_for_all": "7", "file": file}
+    assert officer.post(url("upload"), asked).status_code == 302
+    table = Import.objects.get()
+    assert (table.purpose, table.pool, table.volume, table.units_for_all) == (Purpose.REMIT, None, "", None)
+    tasks.read(import_id=table.pk)
+    page = shown(officer.get(url("detail", table.pk)))
+    assert "Mise à jour du périmètre" in page
+    assert "Contact : <strong>Mme Roux</strong>" in page
+    assert "Licences" not in page.split("<table")[1]
+
+
+def test_without_a_lot_only_the_remit_can_be_updated(manager, nimes):
+    page = shown(manager.get(url("upload")))
+    assert "Aucun lot n’a de licence libre" in page
+    file = SimpleUploadedFile("a.csv", listing((SchoolFactory(), 1)))
+    answer = manager.post(url("upload"), {"purpose": "attribution", "file": file})
+    assert "vous pouvez seulement mettre à jour votre périmètre" in shown(answer)
+    assert not Import.objects.exists()
 
 
 def test_the_lot_of_another_collectivity_cannot_be_chosen(manager, pool, gard):
     with tenant_context(gard):
         theirs = PoolFactory(pk=pool.pk + 1000)
     file = SimpleUploadedFile("a.csv", listing((SchoolFactory(), 1)))
-    manager.post(url("upload"), {"pool": theirs.pk, "file": file})
+    manager.post(url("upload"), {"purpose": "attribution", "pool": theirs.pk, "file": file})
     assert not Import.objects.exists()
 
 
-def test_a_row_is_corrected_with_htmx_and_without(officer, pool):
-    school = SchoolFactory()
-    table = uploaded(pool, listing((school, "x"), (SchoolFactory(), 1)))
-    back = url("detail", table.pk) + "?onglet=error"
-    form = {"uai": school.uai, "units": "2", "email": "", "action": "fix", "retour": back}
-    assert officer.post(url("row", table.pk, 2), form)["Location"] == back
-    assert ImportRow.objects.get(import_id=table.pk, number=2).units == 2
-    part = officer.post(url("row", table.pk, 2), form | {"units": "3"}, HTTP_HX_REQUEST="true").content.decode()
-    assert 'id="ligne-2"' in part
-    assert "<html" not in part
-    assert "<strong>4 licences</strong>" in part
-    officer.post(url("row", table.pk, 2), {"action": "tick"}, HTTP_HX_REQUEST="true")
-    assert not ImportRow.objects.get(import_id=table.pk, number=2).ticked
-    officer.post(url("row", table.pk, 2), {"action": "tick", "ticked": "1"})
-    assert ImportRow.objects.get(import_id=table.pk, number=2).ticked
-    officer.post(url("row", table.pk, 2), {"action": "ignore"})
-    assert ImportRow.objects.get(import_id=table.pk, number=2).set_aside
-    officer.post(url("row", table.pk, 2), {"action": "restore", "retour": "https://ailleurs.example/"})
-    assert not ImportRow.objects.get(import_id=table.pk, number=2).set_aside
-
-
-def test_nobody_is_sent_elsewhere_afterwards(officer, pool):
-    table = uploaded(pool, listing((SchoolFactory(), 1)))
-    for elsewhere in ("https://ailleurs.example/", "//ailleurs.example/imports/", "/autre/"):
-        answer = officer.post(url("row", table.pk, 2), {"action": "ignore", "retour": elsewhere})
-        assert answer["Location"] == url("detail", table.pk)
-
-
-def test_rows_are_found_by_tab_and_words_and_ticked_together(officer, pool):
-    nimes = SchoolFactory(name="École Jean-Jaurès")
-    table = uploaded(pool, listing((nimes, 1), (SchoolFactory(name="École Zola"), 1), ("0000000A", 1)))
-    page = officer.get(url("detail", table.pk), {"onglet": "new", "q": "JAURES"}).content.decode()
-    assert "Jean-Jaurès" in page
-    assert "Zola" not in page
-    officer.post(url("tick", table.pk), {"onglet": "new", "q": "jaures", "ticked": "0"})
-    assert list(ImportRow.objects.filter(ticked=True).values_list("number", flat=True)) == [3]
-
-
-def test_a_question_is_answered_on_the_page(officer, pool):
+def test_a_question_is_answered_column_by_column(officer, pool):
     one, two = SchoolFactory.create_batch(2)
     table = uploaded(pool, listing((one, two.uai), titles=("UAI", "RNE")))
-    page = officer.get(url("detail", table.pk)).content.decode()
+    page = shown(officer.get(url("detail", table.pk)))
     assert "Choisissez la bonne" in page
-    fields = {"header_row": 1, "column_uai": "1", "units_for_all": "2"}
-    officer.post(url("choose", table.pk), fields)
+    assert "<td>UAI</td>" in page  # the rows as they stand in the file
+    asked = {"header_row": 1, "volume": "all", "units_for_all": "2"}
+    both = officer.post(url("choose", table.pk), asked | {"column_0": "uai", "column_1": "uai"})
+    assert "Les colonnes A et B sont toutes deux « UAI de l'école »" in shown(both)
+    officer.post(url("choose", table.pk), asked | {"column_0": "", "column_1": "uai"})
     tasks.read(import_id=table.pk)
     assert ImportRow.objects.get().uai == two.uai
-    assert "titres en ligne 1" in officer.get(url("detail", table.pk)).content.decode()
-    assert officer.post(url("choose", table.pk), {"header_row": "-1"}).status_code == 302
+    page = shown(officer.get(url("detail", table.pk)))
+    assert "titres en ligne 1" in page
+    assert "2 licences pour chacune" in page
+    assert officer.post(url("choose", table.pk), asked | {"header_row": "-1"}).status_code == 422
     assert Import.objects.get().state == ImportState.CHECKED
+
+
+def test_another_sheet_or_row_of_titles_has_the_columns_found_anew(officer, pool):
+    school = SchoolFactory()
+    other = {"B": [["RNE", "Nb licences"], [school.uai, 5]]}
+    content = xlsx([["UAI", "Licences"], [school.uai, 3]], sheet="A", more=other)
+    table = uploaded(pool, content, filename="a.xlsx")
+    page = shown(officer.get(url("choose", table.pk)))
+    assert "Feuilles à lire" in page
+    officer.post(url("choose", table.pk), {"sheets": ["B"], "header_row": "1", "column_0": "uai"})
+    tasks.read(import_id=table.pk)
+    assert ImportRow.objects.get().units == 5
+
+
+def test_every_meaning_can_be_chosen_for_a_column():
+    assert sorted(meaning for held in GROUPS.values() for meaning in held) == sorted(Meaning)
 
 
 def test_the_file_comes_back_as_it_came_and_only_as_a_download(officer, pool):
@@ -147,63 +154,85 @@ def test_the_file_comes_back_as_it_came_and_only_as_a_download(officer, pool):
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_same_file_is_announced(officer, pool):
+def test_the_same_file_is_announced_and_so_is_a_correction(officer, pool):
     content = listing((SchoolFactory(), 1))
-    uploaded(pool, content)
+    first = uploaded(pool, content)
     second = uploaded(pool, content, filename="autre.csv")
-    assert "Ce même fichier a déjà été déposé" in officer.get(url("detail", second.pk)).content.decode()
+    assert "Ce même fichier a déjà été déposé" in shown(officer.get(url("detail", second.pk)))
+    Import.objects.filter(pk=second.pk).update(corrects_id=first.pk)
+    page = shown(officer.get(url("detail", second.pk)))
+    assert "Ce tableau corrige" in page
+    assert "déjà été déposé" not in page
+    assert "Seulement les lignes modifiées" in page
 
 
 def test_a_refused_file_says_why(officer, pool):
     table = uploaded(pool, b"<html></html>")
-    page = officer.get(url("detail", table.pk)).content.decode()
-    assert "Ce fichier est une page web" in page
-    assert "Ce fichier est une page web" in officer.get(url("list")).content.decode()
+    assert "Ce fichier est une page web" in shown(officer.get(url("detail", table.pk)))
+    assert "Ce fichier est une page web" in shown(officer.get(url("list")))
 
 
 def test_an_import_is_cancelled(officer, pool):
     table = uploaded(pool, listing((SchoolFactory(), 1)))
     officer.post(url("cancel", table.pk))
     assert Import.objects.get().state == ImportState.CANCELLED
-    assert "a été annulé" in officer.get(url("detail", table.pk)).content.decode()
+    assert "a été annulé" in shown(officer.get(url("detail", table.pk)))
 
 
-def test_a_data_officer_prepares_and_does_not_apply(officer, pool):
-    table = uploaded(pool, listing((SchoolFactory(), 1)))
-    assert "un gestionnaire peut maintenant" in officer.get(url("detail", table.pk)).content.decode()
-    answer = officer.post(url("confirm", table.pk), {"digest": queries.digest(table), "when": "now"})
-    assert answer.status_code == 403
-    assert Import.objects.get().state == ImportState.CHECKED
+def test_the_annotated_workbook_is_asked_for_waited_for_and_downloaded(officer, pool):
+    table = uploaded(pool, listing((SchoolFactory(), "x")))
+    part = shown(officer.post(url("annotate", table.pk), headers={"HX-Request": "true"}))
+    assert "se prépare" in part
+    assert "<html" not in part
+    assert ProcrastinateJob.objects.filter(task_name="imports.annotate", args__import_id=table.pk).count() == 1
+    assert officer.get(url("annotated", table.pk)).status_code == 404
+    tasks.annotate(import_id=table.pk)
+    assert "Télécharger le tableau annoté (.xlsx)" in shown(officer.get(url("detail", table.pk)))
+    answer = officer.get(url("annotated", table.pk))
+    assert answer.content[:2] == b"PK"
+    assert "annot" in answer["Content-Disposition"]
+    operations.amend(import_id=table.pk, number=2, edits={"units": "3"}, by=None, at=TERM)
+    assert "Refaire le tableau annoté" in shown(officer.get(url("detail", table.pk)))
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.BUYER])
 def test_viewers_and_buyers_see_the_list_alone(role, office, member, pool):
     table = uploaded(pool, listing((SchoolFactory(), 1)))
     browser = office("nimes", member(role))
-    page = browser.get(url("list")).content.decode()
+    page = shown(browser.get(url("list")))
     assert "écoles.csv" in page
     assert url("upload") not in page
     assert url("detail", table.pk) not in page
     assert browser.get(url("upload")).status_code == browser.get(url("detail", table.pk)).status_code == 403
 
 
-def test_a_date_in_the_past_and_one_after_the_year_are_refused(manager, pool):
-    table = uploaded(pool, listing((SchoolFactory(), 1)))
-    digest = queries.digest(table)
-    for day, words in (("2020-01-01", "Cette date est passée."), ("2031-01-01", "31 août"), ("", "Choisissez la date")):
-        page = manager.post(url("confirm", table.pk), {"digest": digest, "when": "later", "send_on": day})
-        assert words in page.content.decode().replace("\u00a0", " ")
-    assert Import.objects.get().state == ImportState.CHECKED
+def test_the_list_is_narrowed_by_what_who_when_and_name(office, member, pool):
+    user = member(Role.DATA_OFFICER)
+    officer = office("nimes", user)
+    uploaded(pool, listing((SchoolFactory(), 1)), filename="Élémentaires du Gard.csv", by=user)
+    uploaded(pool, b"<html></html>", filename="page.xls")
+    officer.post(
+        url("upload"),
+        {"purpose": "perimetre", "file": SimpleUploadedFile("contacts.csv", listing((SchoolFactory(), "M. Roux")))},
+    )
+
+    def found(**asked):
+        page = shown(officer.get(url("list"), asked))
+        return {name for name in ("Élémentaires", "page.xls", "contacts") if name in page.split("</form>")[-1]}
+
+    assert found() == {"Élémentaires", "page.xls", "contacts"}
+    assert found(q="elementaires GARD") == {"Élémentaires"}
+    assert found(purpose="perimetre") == {"contacts"}
+    assert found(state="rejected") == {"page.xls"}
+    assert found(pool=pool.pk) == {"Élémentaires", "page.xls"}
+    assert found(who=user.pk) == {"Élémentaires", "contacts"}
+    today = timezone.localdate()
+    assert found(since=today.isoformat()) == ({"contacts"} if today > TERM.date() else found())
+    assert found(until="2020-01-01") == set()
 
 
-def test_more_than_the_lot_has_cannot_be_confirmed(manager, pool):
-    table = uploaded(pool, listing((SchoolFactory(), 60), (SchoolFactory(), 60)))
-    page = manager.get(url("detail", table.pk)).content.decode()
-    assert "Il manque 20 licences" in page
-    assert "Ne tient plus dans le lot" in page
-    assert "Il manque 20" in manager.get(url("confirm", table.pk)).content.decode()
-    manager.post(url("confirm", table.pk), {"digest": queries.digest(table), "when": "now"})
-    assert Import.objects.get().state == ImportState.CHECKED
+def test_a_list_without_imports_says_what_to_do(officer, nimes):
+    assert "Aucun tableau n’a encore été déposé" in shown(officer.get(url("list")))
 
 
 def test_pages_ask_as_much_of_the_database_for_many_rows_as_for_few(officer, pool):
@@ -217,16 +246,3 @@ def test_pages_ask_as_much_of_the_database_for_many_rows_as_for_few(officer, poo
     first = (asked(url("detail", few.pk)), asked(url("list")))
     many = uploaded(pool, listing(*[(school, 1) for school in SchoolFactory.create_batch(60)]))
     assert (asked(url("detail", many.pk)), asked(url("list"))) == first
-
-
-def test_a_list_without_imports_says_what_to_do(officer, nimes):
-    assert "Aucun tableau n’a encore été déposé" in officer.get(url("list")).content.decode()
-
-
-def test_an_application_that_was_refused_says_so(manager, pool):
-    table = uploaded(pool, listing((SchoolFactory(), 1)))
-    operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=TERM)
-    operations.hand_back(import_id=table.pk, sentence="Le lot est suspendu.")
-    page = manager.get(url("detail", table.pk)).content.decode()
-    assert "Rien n’a été attribué." in page
-    assert "Le lot est suspendu." in page

@@ -3,15 +3,14 @@
 
 for (const form of document.querySelectorAll("[data-dropzone]")) {
   const field = form.querySelector('input[type="file"]');
-  if (!field) continue;
-  const hint = document.createElement("p");
-  hint.className = "import-drop";
-  hint.setAttribute("aria-live", "polite");
-  hint.textContent = "Vous pouvez aussi glisser le fichier ici.";
-  field.insertAdjacentElement("afterend", hint);
+  const hint = form.querySelector("[data-drop-hint]");
+  if (!field || !hint) continue;
+  const invitation = "Vous pouvez aussi glisser le fichier ici.";
   const said = () => {
-    hint.textContent = field.files.length ? `Fichier choisi : ${field.files[0].name}` : "Vous pouvez aussi glisser le fichier ici.";
+    hint.textContent = field.files.length ? `Fichier choisi : ${field.files[0].name}` : invitation;
   };
+  hint.hidden = false;
+  said();
   field.addEventListener("change", said);
   let depth = 0;
   const over = (inside) => form.classList.toggle("import-drop-over", inside);

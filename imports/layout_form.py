@@ -1,0 +1,143 @@
+"""Where the table is and what its columns mean, filled in with what was found: the page that asks, and « Changer… »."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django import forms
+
+from imports.columns import letters
+from imports.enums import Purpose, Volume
+from imports.forms import check_volume, units_field, volume_field
+from imports.meanings import LABELS, Meaning
+from imports.preview import MOST_COLUMNS
+from imports.readers import limits
+
+if TYPE_CHECKING:
+    from django.forms import BoundField
+
+    from imports.models import Import
+
+#: What a column may hold, in the groups in which a person looks for it.
+GROUPS = {
+    "L'école": (
+        Meaning.UAI,
+        Meaning.NAME,
+        Meaning.COMMUNE,
+        Meaning.POSTAL_CODE,
+        Meaning.DEPARTEMENT,
+        Meaning.ADDRESS,
+        Meaning.KIND,
+        Meaning.CHOICE,
+    ),
+    "Ce qu'elle doit avoir": (Meaning.UNITS, Meaning.CLASSES),
+    "À qui écrire": (Meaning.EMAIL, Meaning.CONTACT_NAME, Meaning.PHONE),
+}
+#: Cells of a column that are shown to know it by.
+EXAMPLES = 3
+
+
+class Column(NamedTuple):
+    """One column of the file, as the page shows it."""
+
+    letters: str
+    title: str
+    examples: list[str]
+    field: BoundField
+
+
+class LayoutForm(forms.Form):
+    """The sheets, the row of titles, one question a column, and what says how many licences."""
+
+    def __init__(self, *args: Any, table: Import, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.layout, self.gives = table.layout, table.purpose == Purpose.ATTRIBUTION
+        self.titles: list[str] = self.layout.get("titles", [])
+        meanings = {index: meaning for meaning, index in self.layout.get("columns", {}).items()}
+        #: The columns that are asked about: a sheet may have thousands, of which nobody means those far to the right.
+        self.asked = sorted({*range(min(len(self.titles), MOST_COLUMNS)), *meanings})
+        sheets = self.layout.get("sheets", [])
+        if len(sheets) > 1:
+            self.fields["sheets"] = forms.MultipleChoiceField(
+                label="Feuilles à lire",
+                choices=[(name, name) for name in sheets],
+                initial=self._read(),
+                widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+                help_text="Les feuilles qui ont les mêmes colonnes sont lues ensemble.",
+                error_messages={"required": "Cochez au moins une feuille."},
+            )
+        self.fields["header_row"] = forms.IntegerField(
+            label="Ligne des titres",
+            min_value=0,
+            max_value=limits.MAX_ROWS,
+            initial=self.layout.get("header_row") or 0,
+            help_text="Son numéro à gauche de l'aperçu ; 0 si le tableau n'a pas de titres. Si vous la changez, ou la "
+            "feuille, les colonnes sont reconnues de nouveau.",
+            widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+        )
+        choices = [
+            ("", "Ne pas lire"),
+            *((group, [(m.value, LABELS[m]) for m in held]) for group, held in GROUPS.items()),
+        ]
+        for index in self.asked:
+            self.fields[f"column_{index}"] = forms.ChoiceField(
+                label=f"Ce que contient la colonne {letters(index)}",
+                choices=choices,
+                required=False,
+                initial=meanings.get(index, ""),
+                widget=forms.Select(attrs={"class": "form-select"}),
+            )
+        if self.gives:
+            self.fields["volume"] = volume_field("Une colonne du tableau le dit")
+            self.fields["volume"].initial = "" if table.volume == Volume.COLUMN else table.volume
+            self.fields["units_for_all"] = units_field()
+            self.fields["units_for_all"].initial = table.units_for_all
+
+    def _read(self) -> list[str]:
+        return [self.layout["sheets"][region["sheet"]] for region in self.layout.get("read", [])]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse two columns for one meaning: which of them counts, only the member can say."""
+        data = super().clean() or self.cleaned_data
+        columns: dict[str, list[str]] = {}
+        for index in self.asked:
+            if meaning := data.get(f"column_{index}"):
+                columns.setdefault(meaning, []).append(letters(index))
+        for meaning, several in columns.items():
+            if len(several) > 1:
+                self.add_error(
+                    None,
+                    f"Les colonnes {' et '.join(several)} sont toutes deux « {LABELS[Meaning(meaning)]} » : "
+                    "n'en gardez qu'une.",
+                )
+        if self.gives:
+            check_volume(self, data)
+        return data
+
+    def decided(self) -> dict[str, Any]:
+        """Return what `operations.choose` takes. Columns of another sheet or header mean nothing: they are found."""
+        data = self.cleaned_data
+        sheets, header_row = data.get("sheets") or self._read(), data["header_row"]
+        same_sheets = sheets == self._read()
+        moved = not same_sheets or header_row != (self.layout.get("header_row") or 0)
+        chosen = {data[f"column_{index}"]: index for index in self.asked if data[f"column_{index}"]}
+        return {
+            "sheets": sheets,
+            "header_row": header_row if same_sheets else None,
+            "columns": {} if moved else {meaning.value: chosen.get(meaning.value) for meaning in Meaning},
+            "volume": data.get("volume") or "",
+            "units_for_all": data.get("units_for_all"),
+        }
+
+    def columns(self) -> tuple[list[Column], list[Column]]:
+        """Return the columns of the file: those that mean something or that are asked about, then the others."""
+        preview = self.layout.get("preview", [])
+        header_row = self.layout.get("header_row") or 0
+        below = [row["cells"] for row in preview if row["number"] > header_row]
+        settled: list[Column] = []
+        others: list[Column] = []
+        for index in self.asked:
+            cells = [row[index] for row in below if index < len(row) and row[index]]
+            column = Column(letters(index), self.titles[index], cells[:EXAMPLES], self[f"column_{index}"])
+            (settled if column.field.value() else others).append(column)
+        return settled, others

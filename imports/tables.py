@@ -1,0 +1,123 @@
+"""The list of spreadsheets, as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from imports.enums import APPLICABLE, ImportState, Purpose, Verdict
+from imports.models import Import
+from web import typography
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.utils.safestring import SafeString
+
+    from accounts.models import User
+
+#: The colour of each state's badge; its words say the same.
+COLOURS = {
+    ImportState.UPLOADED: "secondary",
+    ImportState.READ: "yellow",
+    ImportState.CHECKED: "yellow",
+    ImportState.APPLYING: "blue",
+    ImportState.APPLIED: "green",
+    ImportState.UNDONE: "secondary",
+    ImportState.REJECTED: "red",
+    ImportState.CANCELLED: "secondary",
+}
+
+
+def result(table: Import, counts: Mapping[str, int]) -> str:
+    """Return what became of a table, in a few words."""
+    state = ImportState(table.state)
+    if state is ImportState.CHECKED:
+        ready = sum(counts.get(verdict, 0) for verdict in APPLICABLE)
+        return typography.plural(ready, "ligne à appliquer", "lignes à appliquer")
+    if state is ImportState.APPLIED:
+        return _applied(table)
+    if state is ImportState.UNDONE:
+        return _undone(table)
+    return table.refusal if state is ImportState.REJECTED else "–"
+
+
+def _applied(table: Import) -> str:
+    outcome = table.outcome
+    if table.purpose == Purpose.REMIT:
+        added, updated = outcome.get("added", 0), outcome.get("updated", 0)
+        return (
+            f"{typography.plural(added, 'école ajoutée', 'écoles ajoutées')}, "
+            f"{typography.plural(updated, 'mise à jour', 'mises à jour')}"
+        )
+    units, mails = outcome.get("units", 0), outcome.get("messages", 0)
+    return f"{typography.plural(units, 'licence')}, {typography.plural(mails, 'e-mail')}"
+
+
+def _undone(table: Import) -> str:
+    done = table.outcome.get("undone", {})
+    if table.purpose == Purpose.REMIT:
+        return typography.plural(done.get("removed", 0), "école retirée", "écoles retirées")
+    return typography.plural(done.get("units", 0), "licence revenue au lot", "licences revenues au lot")
+
+
+class ImportTable(tables.Table):
+    """A line a spreadsheet. Only preparers open them."""
+
+    filename = tables.Column(verbose_name="Fichier", order_by=("filename", "pk"))
+    purpose = tables.Column(verbose_name="But", order_by=("purpose", "pk"))
+    state = tables.Column(verbose_name="État", order_by=("state", "pk"))
+    rows = tables.Column(verbose_name="Lignes", empty_values=(), orderable=False)
+    result = tables.Column(verbose_name="Résultat", empty_values=(), orderable=False)
+    created_at = tables.DateColumn(verbose_name="Déposé", format="j F Y", order_by=("created_at", "pk"))
+
+    class Meta:
+        model = Import
+        fields: ClassVar[list[str]] = []
+        sequence: ClassVar = ["filename", "purpose", "state", "rows", "result", "created_at"]
+        order_by = ("-created_at",)
+        empty_text = "Aucun tableau ne répond à ces choix. Élargissez-les, ou déposez un autre tableau."
+        attrs: ClassVar = {"class": "table table-vcenter stacking"}
+
+    caption = "Tableaux déposés"
+
+    def __init__(self, *args: Any, prepares: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepares = prepares
+        #: Set by the view for the page that is shown: the counts by verdict, and the people by their id.
+        self.counts: dict[int, dict[str, int]] = {}
+        self.people: dict[int, User] = {}
+
+    def render_filename(self, record: Import) -> SafeString | str:
+        if not self.prepares:
+            return record.filename
+        return format_html('<a href="{}">{}</a>', reverse("imports:detail", args=[record.pk]), record.filename)
+
+    def render_purpose(self, record: Import) -> SafeString | str:
+        if record.pool is None:
+            return "Périmètre"
+        return format_html('Attribution<br><span class="text-secondary">{}</span>', record.pool.name)
+
+    def render_state(self, value: str, record: Import) -> SafeString:
+        state = ImportState(record.state)
+        return format_html('<span class="badge bg-{}-lt">{}</span>', COLOURS[state], state.label)
+
+    def render_rows(self, record: Import) -> SafeString | str:
+        counts = self.counts.get(record.pk, {})
+        told = typography.number(sum(counts.values()))
+        wrong = counts.get(Verdict.ERROR, 0)
+        if not wrong:
+            return told
+        return format_html('{} <span class="text-secondary">(dont {} en erreur)</span>', told, typography.number(wrong))
+
+    def render_result(self, record: Import) -> str:
+        return result(record, self.counts.get(record.pk, {}))
+
+    def render_created_at(self, record: Import) -> SafeString:
+        who = self.people.get(record.created_by_id or 0)
+        day = typography.day(timezone.localtime(record.created_at).date())
+        return format_html('{}<br><span class="text-secondary">{}</span>', day, who) if who else format_html("{}", day)

@@ -1,0 +1,52 @@
+"""A new table: what it is for, then the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from imports import operations
+from imports.enums import Purpose
+from imports.forms import UploadForm
+from imports.views import PREPARERS
+from web.access import opened
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeRequest
+
+
+@opened(PREPARERS)
+@require_http_methods(["GET", "POST"])
+def upload(request: OfficeRequest) -> HttpResponse:
+    """Say what the table is for, and hand the file over. `?but=perimetre` answers the first question."""
+    now = timezone.now()
+    aim = request.GET.get("but")
+    form = UploadForm(
+        request.POST or None,
+        request.FILES or None,
+        day=timezone.localdate(now),
+        initial={"purpose": aim} if aim in Purpose.values else None,
+    )
+    if request.method == "POST" and form.is_valid():
+        file, pool = form.cleaned_data["file"], form.cleaned_data["pool"]
+        table = operations.upload(
+            purpose=Purpose(form.cleaned_data["purpose"]),
+            pool_id=pool.pk if pool else None,
+            filename=file.name,
+            content=file.read(),
+            volume=form.cleaned_data["volume"],
+            units_for_all=form.cleaned_data["units_for_all"],
+            by=request.member.user,
+            at=now,
+        )
+        return redirect("imports:detail", pk=table.pk)
+    if form.errors:
+        again = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
+        messages.error(request, f"le fichier n'a pas été déposé. Corrigez ce qui est signalé ci-dessous.{again}")
+    return render(request, "imports/upload.html", {"form": form, "step": 1}, status=422 if form.errors else 200)
