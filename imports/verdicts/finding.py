@@ -72,6 +72,11 @@ def _sentence(code: str, asked: Asked, situation: Situation) -> str:  # noqa: PL
         case "uai_invalid":
             fault = uai.fault(typed) or f"« {typed} » n'est pas un UAI."
             return f"{fault} Corrigez-le, ou {choose}."
+        case "several_schools" if len(asked.school.proposals) == 1:
+            return (
+                f"Une seule école de l'annuaire ressemble à {named or 'ce nom'}, mais pas assez pour être sûre : "
+                "choisissez-la si c'est elle, ou indiquez l'UAI."
+            )
         case "several_schools":
             return f"Plusieurs écoles de l'annuaire répondent à {named or 'ce nom'} : choisissez la bonne."
         case "no_match":

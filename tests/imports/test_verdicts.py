@@ -159,6 +159,15 @@ def test_an_uai_of_another_school_names_both():
     assert "parmi les propositions" in sentence
 
 
+@pytest.mark.parametrize(("count", "begins"), [(1, "Une seule école"), (2, "Plusieurs écoles")])
+def test_a_doubt_between_schools_says_how_many_there_are(count, begins):
+    proposals = [Proposal(UAI[n], "École Macé – Nîmes", 0.7) for n in range(count)]
+    row = asked(school=doubtful("several_schools", proposals=proposals), cells={"name": "Macé", "commune": "Nîmes"})
+    sentence = judge(row, situation()).problems[0].message
+    assert sentence.startswith(begins)
+    assert "« Macé » à Nîmes" in sentence
+
+
 def test_a_school_that_the_directory_does_not_know_can_be_awaited():
     for school in (doubtful("unknown_school", uai="0010001W"), found("0010001W", "chosen")):
         judged = judge(asked(school=school), situation())
