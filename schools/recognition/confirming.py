@@ -9,7 +9,7 @@ from schools.folding import fold, slips
 from schools.recognition import vocabulary as said
 from schools.recognition.likeness import ADJACENT, level_of
 from schools.recognition.naming import read, telling
-from schools.recognition.places import PARTED_BY_DISTRICTS, commune_key
+from schools.recognition.places import PARTED_BY_DISTRICTS, commune_key, departement_of, departement_of_uai
 
 if TYPE_CHECKING:
     from schools.recognition.answers import Named
@@ -39,16 +39,10 @@ _LONG_ENOUGH: Final = 4
 def at_a_glance(row: Named, glance: Glance) -> bool:
     """Whether nothing that the row says is against the school, as far as the cheapest comparisons tell.
 
-    The same commune, or the same postal code where no commune is told; and a name of the same words, where one is told.
+    The same commune, or the same postal code where no commune is told; the same département; and a name of the same
+    words, where one is told.
     """
-    if row.commune:
-        if row.commune != glance.commune and commune_key(row.commune) != glance.commune_key:
-            return False
-        if row.postal_code != glance.postal_code and (
-            row.postal_code[:2] != glance.postal_code[:2] or _has_districts(glance)
-        ):
-            return False
-    elif row.postal_code and row.postal_code != glance.postal_code:
+    if not _at_a_glance_there(row, glance):
         return False
     if not row.name or row.name == glance.name:
         return True
@@ -59,8 +53,17 @@ def at_a_glance(row: Named, glance: Glance) -> bool:
     return (told ^ known) <= _NO_MATTER and bool((told & known) - _NO_MATTER - _LEVELS)
 
 
-def _has_districts(glance: Glance) -> bool:
-    return glance.commune_key in PARTED_BY_DISTRICTS
+def _at_a_glance_there(row: Named, glance: Glance) -> bool:
+    if row.departement and departement_of(row.departement) != departement_of_uai(glance.uai):
+        return False
+    other_code = bool(row.postal_code) and row.postal_code != glance.postal_code
+    if not row.commune:
+        return not other_code
+    if row.commune != glance.commune and commune_key(row.commune) != glance.commune_key:
+        return False
+    # Another postal code of the same commune's: a CEDEX, but no arrondissement.
+    near = row.postal_code[:2] == glance.postal_code[:2] and glance.commune_key not in PARTED_BY_DISTRICTS
+    return near or not other_code
 
 
 def tells(name: str) -> bool:

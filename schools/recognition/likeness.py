@@ -79,7 +79,8 @@ def likeness(row: Reading, school: Known, slips: Mapping[str, Mapping[str, int]]
     if row.tracks != tracks:
         factor *= _of_tracks(row.tracks, tracks)
         sure = sure and _same_side(row.tracks, tracks) and row.levels != said.SECONDARY
-    exact = words.same and level == _SAME and row.marks == school.marks and row.tracks == tracks
+    told = row.levels or row.either == school.reading.either
+    exact = words.same and bool(told) and level == _SAME and row.marks == school.marks and row.tracks == tracks
     return Likeness(words.score * factor, sure, words.bare, exact, level >= _UNSAID)
 
 

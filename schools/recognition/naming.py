@@ -142,7 +142,9 @@ class _Reader:
         elif word in said.BESIDE:
             self.beside.add(word)
         else:
-            self.words.append(said.WRITTEN_OUT.get(word, word))
+            whole = said.WRITTEN_OUT.get(word, word)
+            if whole not in said.EMPTY:
+                self.words.append(whole)
 
     def reading(self) -> Reading:
         """Return what the whole name says."""

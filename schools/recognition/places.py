@@ -81,6 +81,7 @@ def postal_code_of(text: str) -> str:
     return bare.zfill(5) if bare.strip("0") else ""
 
 
+@functools.lru_cache(maxsize=1_000)
 def departement_of(text: str) -> str:
     """Return the directory's code of a département told by its number or its name; empty for anything else.
 

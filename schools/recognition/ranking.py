@@ -86,7 +86,7 @@ def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mappin
                 score *= 1.0 if at_home or not asked.home else _FROM_AFAR
                 sure = sure and (not alike.bare or at_home or (not asked.home and alike.same_level))
             exact = alike.exact and found_there
-            found.append(Ranked(school, min(score, 1.0), sure, alike.bare, exact))
+            found.append(Ranked(school, score, sure, alike.bare, exact))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
 

@@ -175,7 +175,7 @@ def _confirmed_alone(row: Named, settled: Settled, glances: Mapping[str, Glance]
 
 
 def _by_name(meant: Ranked) -> Recognised:
-    return Recognised(meant.school.uai, How.NAME, round(meant.score, 3), (), "")
+    return Recognised(meant.school.uai, How.NAME, round(min(meant.score, 1.0), 3), (), "")
 
 
 def _doubt(
@@ -186,7 +186,7 @@ def _doubt(
     ranked = [each.school for each in found.likeliest]
     ordered = {school.uai: school for school in (*first, *ranked[:1], *second, *ranked[1:], *last)}
     proposals = tuple(
-        Proposal(school.uai, school.label, round(scores.get(school.uai, _UNRANKED), 3))
+        Proposal(school.uai, school.label, round(min(scores.get(school.uai, _UNRANKED), 1.0), 3))
         for school in list(ordered.values())[:_MOST_PROPOSALS]
     )
     return Recognised("", None, 0.0, proposals, doubt)

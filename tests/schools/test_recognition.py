@@ -1,23 +1,127 @@
-"""Rows of a list, and the schools they mean."""
+"""Rows of a list that carry a UAI, right or damaged, and the schools they mean."""
 
 from __future__ import annotations
 
 import pytest
 
 from schools.recognition import How, Named, Scope, recognise
+from schools.uai import LETTERS
 from tests.factories.schools import SchoolFactory
 
 pytestmark = pytest.mark.django_db
 NOWHERE = Scope(frozenset(), frozenset())
 
 
-def test_a_school_is_found_by_its_uai_whatever_the_case_and_the_spaces():
-    school = SchoolFactory()
-    spaced = f"{school.uai[:3]} {school.uai[3:7]}-{school.uai[7].lower()}"
-    found = recognise([Named(1, uai=school.uai), Named(2, uai=spaced)], NOWHERE)
-    assert [(each.uai, each.how, each.doubt) for each in found.values()] == [(school.uai, How.UAI, "")] * 2
+@pytest.fixture
+def jaures():
+    return SchoolFactory(uai="0300294G", name="École élémentaire Jean Jaurès")
 
 
-def test_a_valid_uai_that_the_directory_lacks_is_an_unknown_school():
-    [found] = recognise([Named(1, uai="0311131L")], NOWHERE).values()
-    assert (found.uai, found.how, found.doubt) == ("", None, "unknown_school")
+def one(**cells):
+    [found] = recognise([Named(1, **cells)], NOWHERE).values()
+    return found
+
+
+def proposed(found):
+    return [proposal.uai for proposal in found.proposals]
+
+
+@pytest.mark.parametrize("cell", ["0300294G", " 030 0294-g ", "'0300294G", "030.0294.G"])
+def test_case_and_what_stands_between_the_digits_do_not_matter(jaures, cell):
+    found = one(uai=cell, name="ÉCOLE ÉLÉMENTAIRE JEAN JAURES", commune="NIMES")
+    assert (found.uai, found.how, found.confidence, found.doubt) == (jaures.uai, How.UAI, 1.0, "")
+
+
+@pytest.mark.parametrize("cell", ["300294G", "O3OO294G", "03OO294g", "École Jaurès (300294g)"])
+def test_a_repair_that_the_letter_proves_needs_nothing_else(jaures, cell):
+    alone, told = one(uai=cell), one(uai=cell, name="E.E.PU Jean Jaurès", postal_code="30000")
+    assert [(each.uai, each.how) for each in (alone, told)] == [(jaures.uai, How.REPAIRED)] * 2
+    assert alone.confidence < told.confidence
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["0300294H", "0300294", "300294", "300294.0", "0300924G", "0300394G", "030294G", "03002294G", "0300Z94G"],
+    ids=["letter", "no letter", "nor zero", "decimals", "swapped", "digit", "left out", "doubled", "misread"],
+)
+def test_a_repair_that_nothing_proves_needs_the_name(jaures, cell):
+    named = one(uai=cell, name="EEPU J. Jaurès", commune="Nîmes")
+    assert (named.uai, named.how) == (jaures.uai, How.REPAIRED)
+    alone = one(uai=cell)
+    assert (alone.uai, alone.doubt, proposed(alone)) == ("", "repair_unsure", [jaures.uai])
+    other = one(uai=cell, name="Collège Voltaire", commune="Alès")
+    assert (other.uai, other.doubt) == ("", "repair_unsure")
+
+
+def test_a_commune_alone_proves_a_repair_that_no_other_school_explains(jaures):
+    assert one(uai="0300294H", commune="Nîmes").uai == jaures.uai
+    SchoolFactory(uai="0300295H")
+    found = one(uai="0300294H", commune="Nîmes")
+    assert (found.uai, found.doubt, set(proposed(found))) == ("", "repair_unsure", {jaures.uai, "0300295H"})
+
+
+def test_two_repairs_are_told_apart_by_the_name():
+    digits = "0300294"
+    schools = {letter: SchoolFactory(uai=uai) for letter, uai in (("G", "0300294G"), ("H", "0300295H"))}
+    schools["G"].name, schools["H"].name = "École primaire Jules Ferry", "École primaire Anatole France"
+    for school in schools.values():
+        school.save()
+    # The letter is wrong, or the last digit is.
+    assert one(uai=digits + "H", name="École Anatole France", commune="Nîmes").uai == "0300295H"
+    assert one(uai=digits + "H", name="École J. Ferry", commune="Nîmes").uai == "0300294G"
+
+
+def test_a_closed_school_is_still_its_uai_s(jaures):
+    closed = SchoolFactory(state="closed", closed_at="2025-09-01T00:00Z")
+    assert one(uai=closed.uai, name=closed.name, commune="Nîmes").uai == closed.uai
+
+
+def test_a_valid_uai_that_the_directory_lacks_is_unknown_and_its_name_is_proposed(jaures):
+    found = one(uai="0311131L", name="École Jean Jaurès", commune="Nîmes")
+    assert (found.uai, found.how, found.doubt, proposed(found)) == ("", None, "unknown_school", [jaures.uai])
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "?", "à créer", "néant"])
+def test_where_no_uai_was_meant_the_name_decides(jaures, cell):
+    found = one(uai=cell, name="École élémentaire Jean Jaurès", commune="Nîmes")
+    assert (found.uai, found.how) == (jaures.uai, How.NAME)
+
+
+def test_a_uai_far_from_the_school_that_the_name_says_is_doubted(jaures):
+    found = one(uai="9999999X", name="École élémentaire Jean Jaurès", commune="Nîmes")
+    assert (found.uai, found.doubt, proposed(found)) == ("", "uai_invalid", [jaures.uai])
+
+
+def test_two_uai_in_a_cell_are_both_proposed(jaures):
+    other = SchoolFactory()
+    found = one(uai=f"{jaures.uai} / {other.uai}", name="École Jean Jaurès", commune="Nîmes")
+    assert (found.uai, found.doubt, proposed(found)) == ("", "uai_twice", [jaures.uai, other.uai])
+
+
+def test_of_two_uai_the_only_school_that_lives_is_taken(jaures):
+    closed = SchoolFactory(state="closed", closed_at="2025-09-01T00:00Z")
+    for other in (closed.uai, "0311131L"):
+        found = one(uai=f"{other}, {jaures.uai}", name="École Jean Jaurès", commune="Nîmes")
+        assert (found.uai, found.how) == (jaures.uai, How.REPAIRED)
+    assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt == "uai_twice"
+
+
+def test_a_row_that_says_nothing_misses_its_uai():
+    assert one().doubt == "uai_missing"
+    assert one(uai="Total").doubt == "uai_invalid"
+
+
+@pytest.mark.parametrize("rows", [1, 1_000])
+def test_the_queries_do_not_grow_with_the_rows(jaures, rows, django_assert_max_num_queries):
+    letters = [letter for letter in LETTERS if letter != "G"]
+    manners = [
+        {"uai": jaures.uai, "name": jaures.name, "commune": "Nîmes"},
+        {"uai": "0300294" + letters[0], "name": "Jaurès", "commune": "Nîmes"},
+        {"name": "École élém. Jean Jauers", "commune": "Nimse"},
+        {"name": "École Jean Jaurès - Nîmes"},
+        {"name": "Jean Jaurès", "departement": "Gard"},
+        {"uai": "0311131L", "name": "Collège Diderot", "postal_code": "30000"},
+    ]
+    named = [Named(key, **cells) for key, cells in enumerate(manners * rows)]
+    with django_assert_max_num_queries(7):
+        assert len(recognise(named, NOWHERE)) == len(named)

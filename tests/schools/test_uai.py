@@ -80,3 +80,31 @@ def test_several_codes_in_one_cell():
     assert uai.find("0311131l, 0940176F / 0311131L") == ["0311131L", "0940176F"]
     assert uai.find("École Jean Jaurès (0940176f)") == ["0940176F"]
     assert uai.find("École Jean Jaurès") == []
+
+
+@given(DIGITS, st.integers(0, 6), st.integers(0, 9), st.sampled_from(uai.LETTERS))
+def test_what_one_slip_made_is_near_what_was_meant(digits, place, digit, letter):
+    code = digits + uai.check_letter(digits)
+    slipped = {
+        digits + letter,
+        digits,
+        digits.lstrip("0") + ".0" if len(digits.lstrip("0")) >= 5 else digits,
+        digits[:place] + str(digit) + digits[place + 1 :] + code[7],
+        digits[:place] + digits[place + 1 :] + code[7],
+        digits[:place] + str(digit) + digits[place:] + code[7],
+        digits[:place] + digits[place + 1 : place + 2] + digits[place] + digits[place + 2 :] + code[7],
+    } - {code}
+    for text in slipped:
+        assert code in uai.near(text) or uai.normalise(text) == code, text
+
+
+@given(st.text())
+def test_whatever_is_near_is_valid(text):
+    assert all(map(uai.is_valid, uai.near(text)))
+
+
+def test_letters_and_digits_are_taken_for_each_other():
+    assert "0311131L" in uai.near("03I1l3lM")
+    assert "0300294G" in uai.near("03002946")
+    assert "0300289B" in uai.near("03002898")
+    assert uai.near("à créer") == frozenset()

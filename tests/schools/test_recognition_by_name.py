@@ -1,0 +1,237 @@
+"""Rows of a list without a UAI: their names and places, as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from schools.directory.writing import learn_words
+from schools.recognition import How, Named, Scope, recognise
+from tests.factories.schools import SchoolFactory
+
+pytestmark = pytest.mark.django_db
+NOWHERE = Scope(frozenset(), frozenset())
+
+
+def school(name, **fields):
+    if "maternelle" in name:
+        fields |= {"has_nursery": True, "has_elementary": False}
+    elif "primaire" in name:
+        fields |= {"has_nursery": True, "has_elementary": True}
+    elif not name.startswith("École"):
+        kind = name.split()[0]
+        fields |= {"type": kind, "nature": kind.upper(), "has_nursery": None, "has_elementary": None}
+    return SchoolFactory(name=name, **({"sector": "Privé"} if "privé" in name else {}), **fields)
+
+
+def one(name, commune="", scope=NOWHERE, **cells):
+    [found] = recognise([Named(1, name=name, commune=commune, **cells)], scope).values()
+    return found
+
+
+def proposed(found):
+    return {proposal.uai for proposal in found.proposals}
+
+
+@pytest.fixture
+def nimes_schools():
+    """A commune with twins of several kinds."""
+    names = [
+        "École élémentaire Jean Jaurès", "École maternelle Jean Jaurès", "Collège Jean Jaurès",
+        "École élémentaire publique Henri Wallon A", "École élémentaire publique Henri Wallon B",
+        "École primaire privée Notre-Dame du Bon Secours", "École maternelle Les Tilleuls",
+        "École élémentaire Antoine de Saint-Exupéry", "École primaire Général de Gaulle",
+        "Lycée général et technologique Alphonse Daudet", "Lycée professionnel Frédéric Mistral",
+    ]  # fmt: skip
+    made = {name: school(name) for name in names}
+    learn_words()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("E.E.PU JEAN JAURES", "École élémentaire Jean Jaurès"),
+        ("EEPU J. Jaurès", "École élémentaire Jean Jaurès"),
+        ("éc. élém. jaurès", "École élémentaire Jean Jaurès"),
+        ("Jean Jaurès (maternelle)", "École maternelle Jean Jaurès"),
+        ("E M PU Jean Jaurès", "École maternelle Jean Jaurès"),
+        ("clg. Jean-Jaurès", "Collège Jean Jaurès"),
+        ("col. J.Jaurès", "Collège Jean Jaurès"),
+        ("École élémentaire Henri Wallon B", "École élémentaire publique Henri Wallon B"),
+        ("E.P.PR N-D DU BON SECOURS", "École primaire privée Notre-Dame du Bon Secours"),
+        ("Tilleuls (Les) école mat.", "École maternelle Les Tilleuls"),
+        ("Ecole elem. A. de St Exupéry", "École élémentaire Antoine de Saint-Exupéry"),
+        ("St-Ex, école élémentaire", "École élémentaire Antoine de Saint-Exupéry"),
+        ("EPPU Gal de Gaulle", "École primaire Général de Gaulle"),
+        ("Ecole élémentaire Jaen Juares", ""),
+        ("Ecole élémentaire Jean Jaurs", "École élémentaire Jean Jaurès"),
+        ("École maternelle Les Tileuls", "École maternelle Les Tilleuls"),
+        ("Ecole maternele Les Tilleuls", "École maternelle Les Tilleuls"),
+        ("LGT Daudet", "Lycée général et technologique Alphonse Daudet"),
+        ("L.P. Frédéric Mistral", "Lycée professionnel Frédéric Mistral"),
+    ],
+)
+def test_a_name_as_people_write_it(nimes_schools, written, meant):
+    found = one(written, "NIMES")
+    assert (found.uai, found.how) == ((nimes_schools[meant].uai, How.NAME) if meant else ("", None))
+
+
+@pytest.mark.parametrize(
+    ("written", "likely"),
+    [
+        ("Jean Jaurès", {"École élémentaire Jean Jaurès", "École maternelle Jean Jaurès", "Collège Jean Jaurès"}),
+        ("École élémentaire Henri Wallon", {f"École élémentaire publique Henri Wallon {letter}" for letter in "AB"}),
+        ("École Jean Jaurès", {"École élémentaire Jean Jaurès", "École maternelle Jean Jaurès"}),
+    ],
+)
+def test_twins_are_proposed_and_none_is_taken(nimes_schools, written, likely):
+    found = one(written, "Nîmes")
+    assert (found.uai, found.doubt) == ("", "several_schools")
+    assert {nimes_schools[name].uai for name in likely} <= proposed(found)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "École élémentaire Les Tilleuls",  # the maternelle alone bears the name
+        "École primaire Notre-Dame du Bon Secours publique",  # it is private
+        "École élémentaire Henri Wallon C",
+        "SEGPA du collège Jean Jaurès",
+        "Lycée professionnel Alphonse Daudet",
+        "École élémentaire Jean Moulin",
+        "École Saint-Jean",
+        "Tilleuls",  # there may be an élémentaire that the directory lacks
+    ],
+)
+def test_what_the_row_says_against_a_school_forbids_it(nimes_schools, written):
+    found = one(written, "Nîmes")
+    assert (found.uai, found.how) == ("", None)
+    assert found.doubt in ("several_schools", "no_match")
+
+
+@pytest.mark.parametrize(
+    ("told", "directory", "postal_code"),
+    [
+        ({"commune": "PARIS 13"}, "Paris 13e Arrondissement", "75013"),
+        ({"commune": "Paris 13E"}, "Paris 13e Arrondissement", "75013"),
+        ({"commune": "Lyon 3"}, "Lyon 3e Arrondissement", "69003"),
+        ({"commune": "L HAY LES ROSES"}, "L'Haÿ-les-Roses", "94240"),
+        ({"commune": "Haÿ-les-Roses (L')"}, "L'Haÿ-les-Roses", "94240"),
+        ({"commune": "ST-DENIS CEDEX 2"}, "Saint-Denis", "93200"),
+        ({"commune": "Vitry s/ Seine"}, "Vitry-sur-Seine", "94400"),
+        ({"commune": "Villeneuve St Goerges"}, "Villeneuve-Saint-Georges", "94190"),
+        ({"postal_code": "1000"}, "Bourg-en-Bresse", "01000"),
+        ({"postal_code": "30000.0"}, "Nîmes", "30000"),
+        ({"commune": "30000 Nîmes"}, "Nîmes", "30000"),
+        ({"commune": "Vihiers", "postal_code": "49310"}, "Lys-Haut-Layon", "49310"),  # a commune that was merged
+        ({"commune": "Nîmes", "postal_code": "30911"}, "Nîmes", "30000"),  # a CEDEX code
+    ],
+)
+def test_a_place_as_people_write_it(told, directory, postal_code):
+    meant = school(
+        "École élémentaire Louise Michel",
+        commune=directory,
+        postal_code=postal_code,
+        departement_code="0" + postal_code[:2],
+    )
+    school("École élémentaire Louise Michel", commune="Ailleurs", postal_code="88000", departement_code="088")
+    learn_words()
+    assert one("EEPU Louise Michel", **told).uai == meant.uai
+
+
+def test_the_arrondissement_parts_schools_of_one_name():
+    thirteenth, third = (
+        school(
+            "Collège Gérard Philipe",
+            commune=f"Paris {n}e Arrondissement",
+            postal_code=f"7500{n}"[-5:],
+            departement_code="075",
+        )
+        for n in (13, 3)
+    )
+    thirteenth.postal_code, third.postal_code = "75013", "75003"
+    thirteenth.save()
+    third.save()
+    assert one("Gérard Philipe collège", "Paris 3").uai == third.uai
+    assert one("Gérard Philipe collège", "Paris", postal_code="75013").uai == thirteenth.uai
+    assert one("Gérard Philipe collège", "Paris").doubt == "several_schools"
+
+
+def test_the_only_public_school_of_a_commune_needs_no_name():
+    only = school("École primaire Marcel Pagnol", commune="Aubais", postal_code="30250")
+    school("École primaire privée Saint-Joseph", commune="Aubais", postal_code="30250")
+    for name in ("École", "École primaire", "École d'Aubais", "EPPU"):
+        assert one(name, "Aubais", postal_code="30250").uai == only.uai
+    assert one("École maternelle", "Aubais").uai == ""
+    school("École élémentaire Jules Ferry", commune="Aubais", postal_code="30250")
+    found = one("École", "Aubais", postal_code="30250")
+    assert (found.uai, found.doubt) == ("", "several_schools")
+
+
+def test_a_commune_of_the_name_elsewhere_is_not_the_one_meant():
+    school("École primaire", commune="Saint-Denis", postal_code="97400", departement_code="974")
+    here = school("École primaire", commune="Saint-Denis", postal_code="93200", departement_code="093")
+    assert one("École primaire", "Saint-Denis").doubt == "several_schools"
+    assert one("École primaire", "Saint-Denis", departement="93").uai == here.uai
+    assert one("École primaire", "St Denis", departement="Seine-Saint-Denis").uai == here.uai
+    assert one("École primaire", "St Denis", scope=Scope(frozenset(), frozenset({"093"}))).uai == here.uai
+    assert one("École primaire", "Saint-Denis", departement="11").uai == ""
+
+
+def test_the_rest_of_the_list_says_where_a_commune_of_many_lies():
+    names = [
+        f"École primaire {name}"
+        for name in ("Prévert", "Pasteur", "Hugo", "Ferry", "Zola", "Verne", "Macé", "Buisson", "Curie", "Jaurès")
+    ]
+    rows = [Named(n, name=school(name).name, commune="Nîmes") for n, name in enumerate(names)]
+    elsewhere = school("École primaire", commune="Saint-Martin", postal_code="32300", departement_code="032")
+    [alone] = recognise([Named(99, name="École primaire", commune="Saint-Martin")], NOWHERE).values()
+    assert alone.uai == elsewhere.uai
+    within = recognise([*rows, Named(99, name="École primaire", commune="Saint-Martin")], NOWHERE)
+    assert (within[99].uai, proposed(within[99])) == ("", {elsewhere.uai})
+    assert all(within[row.key].uai for row in rows)
+
+
+@pytest.mark.parametrize(
+    "written", ["Jean Macé - Nîmes", "NÎMES, école J. Macé", "École élémentaire Jean Macé (Nîmes)"]
+)
+def test_the_commune_may_stand_in_the_name(written):
+    meant = school("École élémentaire Jean Macé")
+    school("École élémentaire Jean Macé", commune="Alès", postal_code="30100")
+    assert one(written).uai == meant.uai
+
+
+def test_a_name_alone_is_searched_in_the_remit_then_in_the_departements_never_in_the_country():
+    here = school("Collège Lucie Aubrac")
+    there = school("Collège Lucie Aubrac", commune="Toulouse", postal_code="31000", departement_code="031")
+    assert one("Collège Lucie Aubrac").doubt == "no_match"
+    assert one("Collège Lucie Aubrac", scope=Scope(frozenset({here.uai}), frozenset({"030", "031"}))).uai == here.uai
+    assert one("Collège Lucie Aubrac", scope=Scope(frozenset(), frozenset({"031"}))).uai == there.uai
+    assert one("Collège Lucie Aubrac", departement="31").uai == there.uai
+    both = one("Collège Lucie Aubrac", scope=Scope(frozenset(), frozenset({"030", "031"})))
+    assert (both.doubt, proposed(both)) == ("several_schools", {here.uai, there.uai})
+
+
+def test_an_open_school_goes_before_a_closed_one_of_its_name():
+    closed = school("École élémentaire Jean Macé", state="closed", closed_at="2025-09-01T00:00Z")
+    assert one("École élémentaire Jean Macé", "Nîmes").uai == closed.uai
+    opened = school("École primaire Jean Macé")
+    assert one("École élémentaire Jean Macé", "Nîmes").uai == opened.uai
+
+
+def test_a_type_in_a_column_of_its_own_is_part_of_the_name(nimes_schools):
+    found = one("Jean Jaurès", "Nîmes", kind="Maternelle")
+    assert found.uai == nimes_schools["École maternelle Jean Jaurès"].uai
+
+
+def test_an_address_decides_between_two_of_a_name():
+    one_, other = (school("École maternelle", address=address) for address in ("3 rue des Lilas", "12 avenue Foch"))
+    assert one("École maternelle", "Nîmes").doubt == "several_schools"
+    assert one("École maternelle", "Nîmes", address="12, Avenue FOCH").uai == other.uai
+    assert one("École maternelle", "Nîmes", address="3 rue des Lilas").uai == one_.uai
+
+
+def test_a_proposal_is_labelled_as_people_know_the_school(nimes_schools):
+    found = one("Lycée Alphonse", "Nîmes")
+    assert found.proposals[0].label == "Lycée général et technologique Alphonse Daudet – Nîmes"
+    assert 0 < found.proposals[0].score <= 1

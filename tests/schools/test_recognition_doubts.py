@@ -1,0 +1,114 @@
+"""Rows whose UAI is right and whose name or commune speaks of another school: a column that was sorted alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from schools.recognition import How, Named, Scope, recognise
+from tests.factories.schools import SchoolFactory
+
+pytestmark = pytest.mark.django_db
+NOWHERE = Scope(frozenset(), frozenset())
+
+
+def one(school, name="", commune="", **cells):
+    [found] = recognise([Named(1, uai=school.uai, name=name, commune=commune, **cells)], NOWHERE).values()
+    return found
+
+
+def proposed(found):
+    return [proposal.uai for proposal in found.proposals]
+
+
+@pytest.fixture
+def jaures():
+    return SchoolFactory(name="École élémentaire Jean Jaurès")
+
+
+@pytest.fixture
+def mace():
+    return SchoolFactory(name="École élémentaire Jean Macé")
+
+
+def test_a_name_that_is_another_school_s_is_doubted_and_both_are_proposed(jaures, mace):
+    found = one(jaures, "École élémentaire Jean Macé", "Nîmes")
+    assert (found.uai, found.how, found.doubt) == ("", None, "other_school")
+    assert proposed(found) == [mace.uai, jaures.uai]
+
+
+def test_a_level_that_is_the_neighbour_s_is_doubted(jaures):
+    nursery = SchoolFactory(name="École maternelle Jean Jaurès", has_nursery=True, has_elementary=False)
+    assert one(jaures, "École maternelle Jean Jaurès", "Nîmes").doubt == "other_school"
+    assert one(nursery, "École maternelle Jean Jaurès", "Nîmes").uai == nursery.uai
+
+
+def test_a_name_and_a_commune_that_are_both_others_are_doubted_even_where_no_school_is_found(jaures):
+    assert one(jaures, "École primaire Les Lilas", "Toulouse", postal_code="31000").doubt == "other_school"
+
+
+def test_a_commune_far_away_is_doubted_whatever_the_name(jaures):
+    SchoolFactory(commune="Toulouse", postal_code="31000", departement_code="031")
+    assert one(jaures, "École élémentaire Jean Jaurès", "Toulouse").doubt == "other_school"
+    assert one(jaures, "École élémentaire Jean Jaurès", departement="31").doubt == "other_school"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"name": "École élémentaire Rosa Parks", "commune": "Nîmes"},  # renamed
+        {"name": "EEPU Jaurès", "commune": "Nîmes Cedex", "postal_code": "30911"},
+        {"name": "École primaire Jean Jaurès", "commune": "Nîmes"},
+        {"name": "Groupe scolaire Jean-Jaurès, bâtiment Mistral", "postal_code": "30000"},
+        {"name": "École", "commune": "NIMES"},
+        {"name": "Jean Jaurès"},
+        {"commune": "Nîmes"},
+        {"name": "École Jean Jaurès", "commune": "Courbessac"},  # a part of the commune, which has no school of its own
+    ],
+)
+def test_an_honest_row_is_taken_however_it_is_written(jaures, mace, cells):
+    found = one(jaures, **cells)
+    assert (found.uai, found.how, found.doubt) == (jaures.uai, How.UAI, "")
+    assert 0.5 < found.confidence <= 1
+
+
+def test_a_name_that_merely_differs_is_less_sure_than_one_that_agrees(jaures):
+    renamed, agreed = one(jaures, "École Rosa Parks", "Nîmes"), one(jaures, "École Jean Jaurès", "Nîmes")
+    assert renamed.confidence < agreed.confidence
+
+
+def test_a_school_of_another_kind_is_no_proof_where_the_row_says_no_kind():
+    college = SchoolFactory(name="Collège Rosa Parks", type="Collège", has_elementary=None, has_nursery=None)
+    SchoolFactory(name="Lycée Georges Brassens", type="Lycée", has_elementary=None, has_nursery=None)
+    assert one(college, "GEORGES BRASSENS", "Nîmes").uai == college.uai
+    assert one(college, "Lycée Georges Brassens", "Nîmes").doubt == "other_school"
+
+
+def _list(shifted):
+    """Return rows of which the first have each the next one's UAI, and one that its place alone confirms."""
+    names = [
+        "Ferry", "Macé", "Jaurès", "Zola", "Hugo", "Pasteur", "Curie", "Prévert", "Pagnol", "Verne", "Camus", "Diderot",
+        "Rousseau", "Voltaire", "Molière", "Racine", "Rabelais", "Ronsard", "Lamartine", "Musset", "Vigny", "Balzac",
+        "Stendhal", "Flaubert", "Daudet", "Mistral", "Giono", "Colette", "Sand",
+    ]  # fmt: skip
+    schools = [SchoolFactory(name=f"École élémentaire {name}") for name in names]
+    uais = [school.uai for school in schools]
+    uais[: shifted + 1] = [*uais[1 : shifted + 1], uais[0]]
+    rows = [Named(n, uais[n], school.name, "Nîmes") for n, school in enumerate(schools)]
+    bare = SchoolFactory(name="École primaire", commune="Alès", postal_code="30100")
+    return rows, Named(99, bare.uai, "", "Alès")
+
+
+def test_where_many_rows_speak_of_other_schools_a_uai_alone_proves_nothing():
+    rows, bare = _list(shifted=4)
+    found = recognise([*rows, bare], NOWHERE)
+    assert [found[n].doubt for n in range(6)] == ["other_school"] * 5 + [""]
+    assert found[20].uai == rows[20].uai
+    assert (found[99].uai, found[99].doubt) == ("", "not_confirmed")
+    assert proposed(found[99]) == [bare.uai]
+
+
+def test_a_few_rows_that_speak_of_other_schools_cast_no_doubt_on_the_list():
+    rows, bare = _list(shifted=1)
+    found = recognise([*rows, bare], NOWHERE)
+    assert [found[n].doubt for n in range(4)] == ["other_school", "other_school", "", ""]
+    assert found[99].uai == bare.uai
