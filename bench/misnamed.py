@@ -47,7 +47,7 @@ class Told(NamedTuple):
 
 
 def misnamed(schools: Iterable[Told], *, seed: int = 2026) -> list[tuple[Named, str]]:
-    """Return a row for each school, by name and commune or postal code, with the UAI that it means; the same each time."""
+    """Return a row for each school, by name and commune or postal code, with the UAI it means; the same each time."""
     chance = random.Random(seed)  # noqa: S311 - invention, not secrecy
     rows: list[tuple[Named, str]] = []
     for key, school in enumerate(schools):
