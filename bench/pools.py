@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from bench.copying import copy_rows, rows_of
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.registry import measure
 from collectivities.operations import open_office
@@ -83,25 +83,6 @@ def _empty() -> None:
         cursor.execute("UPDATE pools_pool SET allocated = 0")
 
 
-def _rows() -> dict[str, bytes]:
-    """Return what stands in each table, as COPY takes it back."""
-    held = {}
-    for table in WRITTEN:
-        written = io.BytesIO()
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} TO STDOUT") as copy:
-            for block in copy:
-                written.write(block)
-        held[table] = written.getvalue()
-    return held
-
-
-@transaction.atomic
-def _copy(rows: dict[str, bytes]) -> None:
-    for table, content in rows.items():
-        with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
-            copy.write(content)
-
-
 def _singly(asked: Sequence[Demand]) -> None:
     pool = Pool.objects.get()
     for demand in asked:
@@ -122,11 +103,11 @@ def allocate() -> Measure:
     asked = demands()
     with tenant_context(Collectivity.objects.get()):
         give_all(asked)
-        rows = _rows()
+        rows = rows_of(WRITTEN)
         times = medians_in_turn(
             {
                 "ours": Contender(lambda: give_all(asked), before=_empty),
-                "floor": Contender(lambda: _copy(rows), before=_empty),
+                "floor": Contender(lambda: copy_rows(rows), before=_empty),
                 "peer": Contender(lambda: _singly(asked[:SINGLY]), before=_empty),
             },
             rounds=3,
