@@ -17,7 +17,7 @@ from imports.titles import says_plainly
 from schools.folding import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from imports.readers.sheets import Cell, Row
 
@@ -26,7 +26,8 @@ SHORTEST_UAI = 5
 #: A total says so in one of its first texts.
 MOST_LABELS = 4
 LONGEST_LABEL = 80
-_HAS_DIGITS = re.compile(r"(?:[0-9OoIl][^0-9]?){5,}")
+#: Digits as a UAI has them, and not as a telephone number has.
+_CODE_LIKE = re.compile(r"(?<![0-9])(?<![0-9][ .-])(?:[0-9OoIl][ .'-]?){5,8}[A-Za-z]?(?![ .-]?[0-9])")
 #: A text that begins so is a total's, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
 _TOTAL = re.compile(r"(sous |ss |s )?(total|totaux)\b.*|sst( .*)?")
 _SHORT_TOTAL = re.compile(r"\s*(s\s*/\s*t|s\.\s*t\.)", re.IGNORECASE)
@@ -92,13 +93,22 @@ SUMMED = Aside("Ligne sans école, dont le nombre est la somme de celles du dess
 class Asides:
     """Tells the rows of one table that are none of it."""
 
-    def __init__(self, columns: Mapping[Meaning, int], texts: Collection[str], communes: frozenset[str]) -> None:
+    def __init__(
+        self,
+        columns: Mapping[Meaning, int],
+        texts: Collection[str],
+        communes: frozenset[str],
+        sample: Sequence[Row] = (),
+    ) -> None:
         self._columns = dict(columns)
         titles = frozenset(map(fold, texts))
         self._titles = titles | {title.casefold() for title in texts}
         self._communes = communes
         self._uai = columns.get(Meaning.UAI)
         self._name = columns.get(Meaning.NAME)
+        names = [cells.text_of(self._at(row, self._name)) for row in sample if sum(1 for cell in row if cell != "") > 1]
+        #: In the country schools are called as their communes are.
+        self._named_as_places = sum(bool(place_of(name, communes)) for name in names) * 2 > len(names)
         self._places = [columns[m] for m in (Meaning.COMMUNE, Meaning.POSTAL_CODE) if m in columns]
 
     def is_plainly_school(self, row: Row) -> bool:
@@ -118,7 +128,7 @@ class Asides:
         Asked of rows whose UAI cell holds no valid UAI.
         """
         coded = cells.text_of(self._at(row, self._uai))
-        if len(coded) >= SHORTEST_UAI and _HAS_DIGITS.search(coded):
+        if len(coded) >= SHORTEST_UAI and _CODE_LIKE.search(coded):
             return None
         filled = [index for index, cell in enumerate(row) if cell != "" and str(cell).strip()]
         texts = {index: cells.text_of(row[index]) for index in filled if isinstance(row[index], str)}
@@ -138,7 +148,7 @@ class Asides:
             return None if isinstance(self._at(row, self._name), str) and self._at(row, self._name).strip() else UNNAMED
         if len(filled) == 1:
             return self._alone(filled[0], labels[filled[0]])
-        if len(labels) == len(filled) <= 3 and any(_NOTE.match(text) for text in labels.values()):  # noqa: PLR2004
+        if len(labels) == len(filled) <= 3 and _NOTE.match(next(iter(labels.values()))):  # noqa: PLR2004
             return NOTE  # « Fait à Nîmes, le 12 mars », and who signs
         return None
 
@@ -173,6 +183,8 @@ class Asides:
     def _alone(self, index: int, text: str) -> Aside | None:
         """Judge a row in which one text stands alone."""
         commune = "" if _NOTE.match(text) else self._group(text)
+        if commune and index == self._name and self._uai is None and self._named_as_places:
+            return None
         if commune:
             return Aside(GROUP.reason, commune=commune, ends_group=True)
         if _NOTE.match(text) or _KIND_HEADING.fullmatch(fold(text)):

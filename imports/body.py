@@ -72,7 +72,7 @@ class _Reading:
         self._errors: dict[int, list[int]] = {}
         for number, column in place.sheet.errors:
             self._errors.setdefault(number, []).append(column)
-        self._finding = Asides(columns, _parts(place), communes)
+        self._finding = Asides(columns, _parts(place), communes, place.sample)
         # Licences since the last total, and in all; each with the rows that made it.
         self._group, self._group_rows, self._whole, self._whole_rows = 0, 0, 0, 0
 

@@ -13,6 +13,7 @@ from imports.contents import MOST, SOME, Look, columns_of
 from imports.meanings import LABELS, Meaning, is_added
 from imports.problems import Problem
 from imports.titles import is_foreign, meanings_of
+from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,10 @@ ACTED_UPON = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
 _SURE = {Meaning.UAI: 0, Meaning.EMAIL: 0, Meaning.UNITS: 1, Meaning.CLASSES: 1}
 #: The last tier of titles that make a column of UAI which holds few or none of them: « Code établissement ».
 _CODES = 1
+#: From this tier on a title says « nom » and not of what.
+_PLAIN_NAME = 3
+#: The last tier of titles that name licences.
+_COUNTING = 2
 #: Without titles, numbers above it are pupils rather than licences.
 LARGEST_VOLUME = 60
 
@@ -120,6 +125,7 @@ class _Choosing:
         self.found = found
         self.questions: list[Problem] = []
         self.foreign = {index for index, title in enumerate(titles) if is_foreign(title)}
+        self.first_names = any("prenom" in fold(title.text).split() for title in titles)
         # What we wrote ourselves into an annotated workbook is no data, whatever it looks like.
         self.added = {index for index, title in enumerate(titles) if is_added(title.text)}
 
@@ -130,11 +136,19 @@ class _Choosing:
             for index in self._free(meaning)
             if self.titles[index].text and meaning in (found := meanings_of(self.titles[index]))
         }
+        if meaning is Meaning.NAME and self.first_names:
+            # « Nom » beside « Prénom » is a person's.
+            tiers = {i: n for i, n in tiers.items() if n < _PLAIN_NAME or self.columns[i].share(Look.SCHOOL) >= SOME}
+        if meaning is Meaning.CONTACT_NAME and self.first_names and not tiers:
+            tiers = {i: 0 for i in self._free(meaning) if Meaning.NAME in meanings_of(self.titles[i])}
         if meaning is Meaning.UAI:
             self._settle(meaning, self._coded(tiers))
         elif meaning is Meaning.EMAIL:
             self._settle(meaning, self._addresses(tiers))
         elif meaning in (Meaning.UNITS, Meaning.CLASSES):
+            if meaning is Meaning.UNITS:
+                # « Licences déjà attribuées » and « Licences à attribuer »: both count licences, neither is the surer.
+                tiers = {index: 1 if number <= _COUNTING else number for index, number in tiers.items()}
             self._settle(meaning, self._numbers(tiers, _SURE[meaning]))
         else:
             self._settle(meaning, self._told(meaning, tiers))

@@ -138,7 +138,8 @@ class _Line:
         """Tell whether the row may be the lower line of titles: short texts, not below every upper one."""
         if self.data or not self.filled or self.numbers:
             return False
-        if any(len(self.texts[index]) > LONGEST_TITLE for index in self.filled):
+        texts = [self.texts[index] for index in self.filled]
+        if any(len(text) > LONGEST_TITLE for text in texts) or all(map(_UNIT.fullmatch, texts)):
             return False
         below, above = set(self.filled), set(parent.filled)
         said = sum(is_title_like(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index])) for index in below)

@@ -113,7 +113,8 @@ def about_versions(places: Sequence[Place], bodies: Sequence[Body]) -> list[Prob
                 same |= {one, other}
     if not same:
         return []
-    names = " et ".join(f"« {places[index].sheet.name} »" for index in sorted(same))
+    *others, last = [f"« {places[index].sheet.name} »" for index in sorted(same)]
+    names = f"{', '.join(others)} et {last}"
     return [
         Problem(
             "sheets",

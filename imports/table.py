@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imports import questions as asking
+from imports import towns
 from imports.body import read_body
 from imports.columns import recognise, unfit
 from imports.enums import Purpose, Volume
@@ -132,10 +133,13 @@ def read_table(
             found.columns if place.shape == first.shape else _of_another_shape(place, known) for place in places
         ]
         bodies = _bodies(places, mappings, counted, known.communes, progress)
+        given = towns.give_towns(places, mappings, bodies, known.communes)
         versions = asking.about_versions(places, bodies)
         questions += versions
         rows = [] if versions else [row for body in bodies for row in body.rows]
-        remarks += [] if versions else asking.about_carrying(bodies)
+        if not versions:
+            remarks += asking.about_carrying(bodies)
+            remarks += [towns.remark(given)] if given else []
         if len(rows) > limits.MAX_ROWS:
             raise too_many_rows(len(rows))
     return Table(

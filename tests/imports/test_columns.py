@@ -200,6 +200,18 @@ def test_a_sector_is_no_name():
     assert found(table) == {"uai": "UAI", "name": "Nom d'usage"}
 
 
+def test_a_name_beside_a_first_name_is_a_person_s():
+    table = read(
+        ["UAI", "Nom", "Prénom", "Mél"], [UAI[0], "Durand", "Anne", "a@b.fr"], [UAI[1], "Petit", "Luc", "c@d.fr"]
+    )
+    assert found(table) == {"uai": "UAI", "email": "Mél", "contact_name": "Nom"}
+
+
+def test_two_columns_that_both_name_licences_are_asked_about():
+    table = read(["UAI", "Licences déjà attribuées", "Licences à attribuer"], [UAI[0], 3, 4], choices=Choices())
+    assert codes(table) == ["ambiguous_column"]
+
+
 # How many
 
 

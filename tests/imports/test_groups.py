@@ -35,7 +35,9 @@ CODED = ["UAI", "École", "Commune", "Licences"]
         ["Total", "48", "", "5"], ["Ensemble", "", "", "5"], ["", "Ensemble des écoles", "", "5"],
         ["", "Moyenne par école", "", "2,5"], ["Nombre d'écoles :", "48", "", ""], ["", "Nombre d'écoles", "", "2"],
         ["", "Soit 5 licences", "", ""], ["", "", "", "5"], ["", "", "Nîmes", "5"],
-        ["* hors REP", "", "", ""], ["(1) écoles en REP+", "", "", ""], ["Source : DSDEN, 2026", "", "", ""],
+        ["* hors REP", "", "", ""],
+        ["Contact : Mme Martin, 04 66 12 34 56", "", "", ""],
+        ["(1) écoles en REP+", "", "", ""], ["Source : DSDEN, 2026", "", "", ""],
         ["", "Fait à Nîmes, le 12 mars 2026", "", "Le directeur"],
         ["NÎMES", "", "", ""], ["Commune de Nîmes", "", "", ""],
         ["", "NÎMES (12 écoles)", "", ""],
@@ -72,6 +74,11 @@ def test_in_a_list_without_uai_names_are_schools_and_totals_are_not():
     rows = [["Jean Jaurès", "3"], ["Pasteur", ""], ["TOTAL", "3"], ["", "3"], ["* à confirmer", ""]]
     table = read(["École", "Licences"], *rows, choices=Choices())
     assert [bool(reason) for reason in ignored(table)] == [False, False, True, True, True]
+
+
+def test_schools_called_as_their_communes_are_schools():
+    table = read(["École", "Licences"], ["Nîmes", "3"], ["Alès", "2"], ["Saint-Gilles", ""], choices=Choices())
+    assert ignored(table) == ["", "", ""]
 
 
 def test_a_formula_s_error_where_the_uai_should_be_is_a_fault():
@@ -206,3 +213,30 @@ def test_errors_of_the_spreadsheet_are_faults_of_the_row():
         [("uai", "excel_error")], [("units", "units_invalid")], [("units", "units_missing"), ("uai", "excel_error")],
     ]  # fmt: skip
     assert not any(row.ignored for row in table.rows)
+
+
+# Said once for a whole sheet
+
+
+def test_sheets_named_for_their_communes_give_them():
+    rows = [["École", "Licences"], ["Zola", 3], ["Total", 3]]
+    table = read_table(xlsx(rows, sheet="Nîmes", more={"2-ALES": rows}), Choices(), known=Known(communes=COMMUNES))
+    assert said(table, "commune") == ["Nîmes", "ALES"]
+    assert table.remarks[-1] == "La commune, d'après le nom de la feuille ou son titre, a été reportée sur 2 lignes."
+
+
+def test_a_line_above_the_titles_may_say_the_commune():
+    rows = [["VILLE DE NÎMES – DIRECTION DE L'ÉDUCATION"], ["École", "Licences"], ["Zola", 3]]
+    table = read_table(xlsx(rows, sheet="Alès"), Choices(), known=Known(communes=COMMUNES))
+    assert said(table, "commune") == ["NÎMES"]
+
+
+def test_a_sheet_with_a_column_for_it_has_its_communes_from_there():
+    rows = [["Ville de Nîmes"], ["École", "Commune"], ["Zola", ""], ["Hugo", "Alès"]]
+    table = read_table(xlsx(rows), ONE_EACH, known=Known(communes=COMMUNES))
+    assert said(table, "commune") == ["", "Alès"]
+
+
+def test_the_name_of_one_sheet_alone_is_not_believed():
+    table = read_table(xlsx([["École"], ["Zola"], ["Hugo"]], sheet="Nîmes"), ONE_EACH, known=Known(communes=COMMUNES))
+    assert said(table, "commune") == ["", ""]
