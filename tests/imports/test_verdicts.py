@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from imports.enums import Purpose, Verdict, Volume
 from imports.problems import Problem
 from imports.resolving import Resolved
 from imports.rows import CheckedRow
-from imports.verdicts import Asked, RemitFacts, SchoolFacts, Situation, judge, judge_all
+from imports.verdicts import Asked, Line, RemitFacts, SchoolFacts, Situation, gather, judge, judge_all, judging
 from imports.verdicts.codes import LABELS, REMEDIES, UNTICKING, remedies_of
 from imports.verdicts.finding import DOUBTS
 from schools.recognition import Proposal
@@ -357,6 +358,24 @@ def test_a_number_far_beyond_the_others_is_warned_about():
     assert group(3, 3, 4, 2, 60) == []
     assert group(4, 4, 4, 4, 80) == []
     assert {"huge", "looks_like_sum"} <= UNTICKING
+
+
+def test_what_is_judgedat_a_glance_is_judged_the_same_at_length():
+    glanced = 0
+    cases = itertools.product(
+        (0, 1, 3, 61, None), (None, 3), ("", "ce@ac.fr", "a@b.fr"), ("uai", "repaired", "chosen"),
+        (None, REMIT, REMIT._replace(contact_email="c@d.fr", classes=2)), (0, 3, 5), ("", "ce@ac.fr"),
+        ({}, {"closed": True}, {"elementary": False}, {"has_remit": True}, {"volume": Volume.REMIT}),
+    )  # fmt: skip
+    together = gather([Line(0, n, UAI[1], "", 3, 3, "", counted=True) for n in range(9)])
+    for units, classes, email, how, remit, held, mailbox, more in cases:
+        row = asked(units=units, classes=classes, email=email, school=found(how=how))
+        facts = situation(remit=remit, held=held, mailbox=mailbox, **more)
+        glance = judging.at_a_glance(row, facts, together)
+        if glance is not None:
+            glanced += 1
+            assert glance == judge(row, facts, together)
+    assert glanced > 100
 
 
 # The remit
