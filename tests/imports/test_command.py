@@ -96,8 +96,12 @@ def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
     status, out = run(content, "--json")
     assert (status, json.loads(out)["problems"][0]["code"]) == (0, "ambiguous_column")
     assert run(content, "--apply", "--json")[0] == 2
-    status, out = run(content, "--quantity-column=Nombre", "--json")
-    assert json.loads(out)["resolved"][0]["quantity"] == 7
+    for title in ("Nombre", "nombré"):
+        status, out = run(content, f"--quantity-column={title}", "--json")
+        assert json.loads(out)["resolved"][0]["quantity"] == 7
+    two_lines = csv([["Établissement", "Dotation", ""], ["UAI", "Licences", "Réserve"], [school.uai, 5, 7]])
+    said = json.loads(run(two_lines, "--quantity-column=Réserve", "--json")[1])
+    assert said["resolved"][0]["quantity"] == 7
 
 
 SHAPE = {

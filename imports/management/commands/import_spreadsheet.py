@@ -19,10 +19,13 @@ from imports.readers import limits
 from imports.report import refused, report
 from licensing.exceptions import Refused
 from licensing.pools.models import Pool
+from schools.folding import fold
 from tenants.models import Collectivity
 from web import typography
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.core.management.base import CommandParser
 
     from imports.models import Import
@@ -197,7 +200,7 @@ def _check_pool(options: dict[str, Any]) -> None:
 def _take_column(table: Import, title: str) -> None:
     """Have the file read again with the numbers of this column. Raises `Refusal` unless one column has that title."""
     titles = table.layout["titles"]
-    found = [index for index, name in enumerate(titles) if name.strip() == title]
+    found = _columns_of(title, titles)
     if len(found) != 1:
         named = ", ".join(f"« {name} »" for name in titles if name.strip())
         raise Refusal(
@@ -216,3 +219,18 @@ def _take_column(table: Import, title: str) -> None:
         by=None,
         at=timezone.now(),
     )
+
+
+def _columns_of(title: str, titles: list[str]) -> list[int]:
+    """Return the columns of this title: as it stands, else whatever its case and accents, else the last line of one."""
+    wanted = fold(title)
+    ways: tuple[Callable[[str], bool], ...] = (
+        lambda name: name.strip() == title,
+        lambda name: fold(name) == wanted,
+        lambda name: fold(name.rpartition(" / ")[2]) == wanted,
+    )
+    for means in ways:
+        found = [index for index, name in enumerate(titles) if name.strip() and means(name)]
+        if found:
+            return found
+    return []
