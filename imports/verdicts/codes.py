@@ -49,7 +49,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "not_confirmed": _SCHOOL,
     "several_schools": _SCHOOL,
     "no_match": _SCHOOL,
-    "unknown_school": (Remedy.AWAIT, Remedy.CORRECT, Remedy.SET_ASIDE),
+    "unknown_school": (Remedy.AWAIT, Remedy.CHOOSE, Remedy.CORRECT, Remedy.SET_ASIDE),
     "closed_school": _SCHOOL,
     "duplicate_differs": (Remedy.SET_ASIDE, Remedy.CORRECT),
     "units_missing": _CELL,

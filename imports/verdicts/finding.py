@@ -43,11 +43,12 @@ def _sentence(code: str, asked: Asked, situation: Situation) -> str:  # noqa: PL
     read = asked.school.uai or asked.school.read
     known = situation.schools.get(read)
     choose = "choisissez l'école parmi les propositions" if asked.school.proposals else "indiquez le bon UAI"
+    instead = "choisissez une école proposée, corrigez-le" if asked.school.proposals else "corrigez-le"
     match code:
         case "unknown_school":
             return (
-                f"L'UAI {read} est bien formé, mais l'annuaire ne le connaît pas : corrigez-le, ou gardez la ligne de "
-                "côté jusqu'à ce que l'annuaire le connaisse."
+                f"L'UAI {read} est bien formé, mais l'annuaire ne le connaît pas : {instead}, ou gardez la ligne de côté "
+                "jusqu'à ce que l'annuaire le connaisse."
             )
         case "other_school":
             whose = f"de « {known.label} »" if known else "d'une autre école"

@@ -174,7 +174,9 @@ def test_a_school_that_the_directory_does_not_know_can_be_awaited():
         judged = judge(asked(school=school), situation())
         assert (judged.verdict, codes(judged)) == (Verdict.ERROR, ["unknown_school"])
         assert "0010001W" in judged.problems[0].message
-    assert remedies_of(["unknown_school"])[0] == "await"
+    assert remedies_of(["unknown_school"])[:2] == ["await", "choose"]
+    likely = doubtful("unknown_school", uai="0010001W", proposals=[Proposal(UAI[1], "École Macé – Nîmes", 0.9)])
+    assert "choisissez une école proposée" in judge(asked(school=likely), situation()).problems[0].message
 
 
 @pytest.mark.parametrize(("how", "code"), [("repaired", "repaired"), ("name", "by_name"), ("chosen", None)])
