@@ -47,8 +47,8 @@ def _sentence(code: str, asked: Asked, situation: Situation) -> str:  # noqa: PL
     match code:
         case "unknown_school":
             return (
-                f"L'UAI {read} est bien formé, mais l'annuaire ne le connaît pas : {instead}, ou gardez la ligne de côté "
-                "jusqu'à ce que l'annuaire le connaisse."
+                f"L'UAI {read} est bien formé, mais l'annuaire ne le connaît pas : {instead}, ou gardez la ligne de "
+                "côté jusqu'à ce que l'annuaire le connaisse."
             )
         case "other_school":
             whose = f"de « {known.label} »" if known else "d'une autre école"
