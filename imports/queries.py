@@ -198,10 +198,11 @@ def rows(table: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
         filters.get("ticked"),
         filters.get("sheet"),
     )
-    if verdict in Verdict.values:
-        found = found.filter(verdict=verdict)
+    if verdict:
+        # What is no verdict, or no code, finds nothing: an action on « all these rows » must not fall on all rows.
+        found = found.filter(verdict=verdict.replace("\0", ""))
     if code:
-        found = found.filter(codes__contains=[code])
+        found = found.filter(codes__contains=[code.replace("\0", "")])
     if ticked is not None:
         found = found.filter(ticked=ticked)
     if sheet is not None:

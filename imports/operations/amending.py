@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from django.db import transaction
 
 from imports import queries
+from imports.cells import text_of
 from imports.enums import How, ImportState, Verdict
 from imports.exceptions import CannotAwait, CannotSettle, RowCannotBeTicked, UnknownRow
 from imports.meanings import Meaning
@@ -105,7 +106,7 @@ def _check_settles(row: ImportRow, settlement: str) -> None:
 def _corrected(row: ImportRow, edits: Mapping[str, str], table: Import) -> dict[str, str]:
     """Return what differs from what the row says without any correction."""
     said = row.cells | ({Meaning.UNITS.value: str(table.units_for_all)} if table.units_for_all is not None else {})
-    wanted = row.edits | {Meaning(meaning).value: text.strip() for meaning, text in edits.items()}
+    wanted = row.edits | {Meaning(meaning).value: text_of(text) for meaning, text in edits.items()}
     corrected = {meaning: text for meaning, text in wanted.items() if text != said.get(meaning, "")}
     chosen = uai.normalise(wanted.get(Meaning.UAI, ""))
     if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.how != How.UAI:

@@ -49,6 +49,12 @@ def proposing(table, number, *schools, code="several_schools"):
     )  # fmt: skip
 
 
+def test_what_is_typed_is_kept_as_a_cell_would_be(pool):
+    table = uploaded(pool, listing((SchoolFactory(), 3)))
+    typed = amend(table, 2, edits={"units": " 4\0 ", "email": "a@b.fr\n"})
+    assert (typed.edits, typed.units, typed.recipient) == ({"units": "4", "email": "a@b.fr"}, 4, "a@b.fr")
+
+
 def test_a_proposal_is_chosen_and_stands_whatever_the_row_says(pool):
     school, other = SchoolFactory.create_batch(2)
     table = uploaded(pool, listing(("x", 3), (other, 1)))
@@ -230,6 +236,7 @@ def test_rows_are_narrowed_by_verdict_code_words_tick_and_sheet(pool):
     assert numbers(verdict="error") == numbers(code="uai_invalid") == [4]
     assert numbers(text="ales") == numbers(ticked=True) == [2]
     assert numbers(ticked=False) == numbers(to_settle=True) == [3, 4]
+    assert numbers(verdict="autre") == numbers(code="x\0") == numbers(verdict="new", code="uai_invalid") == []
     assert (numbers(sheet=0), numbers(sheet=1), numbers(altered=True)) == ([2, 3, 4], [], [])
 
 
