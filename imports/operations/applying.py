@@ -18,6 +18,8 @@ from imports.operations.awaited import keep_aside
 from imports.operations.locking import APPLY_TASK, locked, queue
 from imports.operations.reading import remember_layout
 from imports.verdicts import judge
+from imports.verdicts.judging import at_a_glance
+from imports.verdicts.together import ALONE
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import Demand, Reduction, Stage, allocate_many, reduce_many, revoke_many, unwatched
 from web import arrays, typography
@@ -128,7 +130,7 @@ def _check_unchanged(table: Import, rows: Sequence[ShownRow]) -> None:
         (now.verdict, now.units_before, now.recipient, now.before)
         != (shown.verdict, shown.units_before, shown.recipient, shown.before)
         for shown in rows
-        for now in (judge(shown.asked, situation),)
+        for now in (at_a_glance(shown.asked, situation, ALONE) or judge(shown.asked, situation),)
     ):
         raise Outdated(_CHANGED)
 
