@@ -26,6 +26,8 @@ MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 WRAPPED = "encrypted-package"
 _BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
 _ENCRYPTED = re.compile(rb"[:<]encryption-data[\s>/]")
+#: Between cells, where some programs break lines and the reader allows nothing.
+_INDENTED = re.compile(rb">\s++(</?table:)")
 _CELLS = {"table:table-cell", "table:covered-table-cell"}
 _VALUES = ("office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value")
 #: Elements of the whole document: a real one of 300 MB has fewer.
@@ -47,6 +49,9 @@ def verified(content: bytes, members: Mapping[str, ZipInfo]) -> tuple[bytes, lis
         raise encrypted()
     counted = _Count().go(archive.inflate(content, members[CONTENT]))
     bare = {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST}
+    if any(map(_INDENTED.search, archive.inflate(content, members[CONTENT]))):
+        text = b"".join(archive.inflate(content, members[CONTENT]))
+        return archive.repacked(content, [], {**bare, "content.xml": _INDENTED.sub(rb">\1", text)}), counted
     return archive.repacked(content, [members[CONTENT]], bare), counted
 
 

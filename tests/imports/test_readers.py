@@ -93,6 +93,12 @@ def test_a_million_rows_of_separators_at_the_end_are_none():
     assert (sheet.height, len(list(sheet.rows()))) == (2, 2)
 
 
+def test_an_open_document_whose_marks_stand_on_lines_of_their_own_is_read():
+    plain = list(open_workbook(ods(ROWS)).sheets[0].rows())
+    indented = ods_xml(lambda xml: xml.replace("<table:", "\n  <table:").replace("</table:", "\n  </table:"))
+    assert list(open_workbook(indented).sheets[0].rows()) == plain
+
+
 def test_what_libreoffice_remembers_of_other_files_is_no_sheet():
     book = open_workbook(ods([["UAI"]], more={"'file:///C:/2025.ods'#$Feuille1": [["UAI"], [UAI[0]]], "B": [["x"]]}))
     assert [sheet.name for sheet in book.sheets] == ["Feuille1", "B"]
