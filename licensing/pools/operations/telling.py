@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from collectivities import audit
 from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, TOPIC, MessageKind
+from licensing.pools.operations.checking import keys_checked_meanwhile
 from licensing.pools.operations.watching import Stage
 from mailing import operations as mailing
 from schools.wording import school_name
@@ -14,12 +15,14 @@ from web import typography
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from accounts.models import User
     from licensing.pools.models import Pool
     from licensing.pools.operations.giving import Step
     from licensing.pools.operations.watching import Watch
+
+_KEY = MessageKind.KEY.value
 
 
 def tell_given(
@@ -33,38 +36,10 @@ def tell_given(
     watch: Watch,
 ) -> None:
     """Write the journal, a line a school, and queue the e-mails."""
-    given, grown = ("pools.allocated", "pools.grown") if len(steps) == 1 else (GIVEN_BY_LIST, GROWN_BY_LIST)
-    watch(Stage.JOURNAL, 0, len(steps))
-    audit.record_many(
-        (
-            audit.Entry(
-                given if step.held is None else grown,
-                _summary(step, pool.name),
-                step.demand.uai,
-                "allocation",
-                numbers[step.demand.uai],
-            )
-            for step in steps
-        ),
-        by=by,
-        at=at,
-    )
-    watch(Stage.MESSAGES, 0, len(steps))
-    kind = MessageKind.KEY.value
-    outgoing = [
-        mailing.Outgoing(
-            kind=kind,
-            recipient=step.demand.recipient,
-            topic=TOPIC,
-            topic_id=numbers[step.demand.uai],
-            about=f"{step.school.name} ({step.demand.uai})",
-            context={} if step.held is None else {"added": step.added},
-        )
-        for step in steps
-    ]
-    if len(outgoing) == 1:
+    if len(steps) == 1:
         # A single message goes before the thousands of an import.
-        only = outgoing[0]
+        only = _outgoing(steps[0], numbers)
+        audit.record_many(_entries(steps, numbers, pool.name, "pools.allocated", "pools.grown"), by=by, at=at)
         mailing.enqueue(
             kind=only.kind,
             recipient=only.recipient,
@@ -75,8 +50,35 @@ def tell_given(
             at=at,
             due_at=due_at,
         )
-    else:
-        mailing.enqueue_many(outgoing, at=at, due_at=due_at)
+        return
+    watch(Stage.JOURNAL, 0, len(steps))
+    with keys_checked_meanwhile():
+        entries = list(_entries(steps, numbers, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST))
+        outgoing = [_outgoing(step, numbers) for step in steps]
+    audit.record_many(entries, by=by, at=at)
+    watch(Stage.MESSAGES, 0, len(steps))
+    mailing.enqueue_many(outgoing, at=at, due_at=due_at)
+
+
+def _entries(
+    steps: Sequence[Step], numbers: Mapping[str, int], pool_name: str, given: str, grown: str
+) -> Iterator[audit.Entry]:
+    for step in steps:
+        uai = step.demand.uai
+        action = given if step.held is None else grown
+        yield audit.Entry(action, _summary(step, pool_name), uai, "allocation", numbers[uai])
+
+
+def _outgoing(step: Step, numbers: Mapping[str, int]) -> mailing.Outgoing:
+    demand = step.demand
+    return mailing.Outgoing(
+        kind=_KEY,
+        recipient=demand.recipient,
+        topic=TOPIC,
+        topic_id=numbers[demand.uai],
+        about=f"{step.school.name} ({demand.uai})",
+        context={} if step.held is None else {"added": step.added},
+    )
 
 
 @functools.cache

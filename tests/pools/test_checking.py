@@ -1,0 +1,51 @@
+"""Foreign keys checked before the commit, while something else is done."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from licensing.pools.operations.checking import keys_checked_meanwhile
+from licensing.subscriptions.models import ActivationKey
+from tests.factories.licensing import KeyFactory
+
+
+def strand(key):
+    """Have a key refer to a school that there is not, which the database lets pass until it checks."""
+    ActivationKey.objects.filter(pk=key.pk).update(school_id="0000000Z")
+
+
+@transaction.atomic
+def strand_and_check(key, done):
+    strand(key)
+    with keys_checked_meanwhile():
+        done.append("meanwhile")
+
+
+@transaction.atomic
+def check_and_strand(key):
+    with keys_checked_meanwhile():
+        pass
+    strand(key)  # not told yet
+    raise ZeroDivisionError
+
+
+def test_a_row_that_refers_to_none_is_told_at_the_end_of_the_block(nimes):
+    key, done = KeyFactory(), []
+    with pytest.raises(IntegrityError):
+        strand_and_check(key, done)
+    assert done == ["meanwhile"]
+
+
+def test_what_is_written_afterwards_is_checked_at_the_commit_as_ever(nimes):
+    key = KeyFactory()
+    with pytest.raises(ZeroDivisionError):
+        check_and_strand(key)
+    key.refresh_from_db()
+    assert key.school_id != "0000000Z"
+
+
+def test_what_the_block_raises_is_what_is_raised(nimes):
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), keys_checked_meanwhile():
+        raise ZeroDivisionError
+    assert not ActivationKey.objects.exists()  # the connection is free again
