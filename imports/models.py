@@ -244,6 +244,9 @@ class ImportRow(models.Model):
             models.Index(name="import_row_awaited", fields=["uai"], condition=Q(awaited=True)),
         ]
 
+    #: Set by a correction: whether other rows changed with this one.
+    others_changed = False
+
     def __str__(self) -> str:
         return f"ligne {self.number}"
 

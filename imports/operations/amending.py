@@ -47,8 +47,9 @@ def amend(
 
     `edits`: what its cells should say, by meaning; the UAI alone is a school that the member chose, and stands whatever
     the row's name says. `awaited`: keep it aside until the directory knows its school. `settlement`: how a conflict is
-    settled, "" to leave it open again. All rows that this touches are judged again with it. Raises
-    `RowCannotBeTicked`, `CannotAwait`, `CannotSettle` and the states' refusals, having changed nothing.
+    settled, "" to leave it open again. All rows that this touches are judged again with it, and the row returned says
+    whether any of them changed. Raises `RowCannotBeTicked`, `CannotAwait`, `CannotSettle` and the states' refusals,
+    having changed nothing.
     """
     table = locked(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
@@ -70,7 +71,7 @@ def amend(
             row.passed_over = row.passed_over if set_aside else ""
 
     if edits or any(decided is not None for decided in (set_aside, awaited, settlement)):
-        change(table, [row], alter)
+        row.others_changed = change(table, [row], alter)
     if ticked is not None and ticked != row.ticked:
         _tick(row, ticked=ticked)
     row.refresh_from_db()  # what the database makes of it stands in a generated column

@@ -43,14 +43,15 @@ class _Before(NamedTuple):
 
 def change(
     table: Import, rows: Sequence[ImportRow], alter: Callable[[ImportRow], None] | None = None, *, look_up: bool = False
-) -> None:
+) -> bool:
     """Alter these rows, judge them and all rows that this touches anew, and store what differs.
 
     Without `alter`, it is what is known of their schools that has changed. Touched are the rows of the same schools, of
     the same addresses, and those whose number is a sum, or far beyond the others, or no longer. A row keeps the tick
     that a member gave or took away, as long as nothing else about it says otherwise than before.
 
-    `look_up`: seek their schools anew; else only where what names a school was corrected.
+    `look_up`: seek their schools anew; else only where what names a school was corrected. Returns whether others than
+    these rows changed.
     """
     before = [_of(row) for row in rows]
     usual = {row.pk: ticked_by_itself(row) for row in rows}
@@ -73,12 +74,13 @@ def change(
     )
     usual |= {row.pk: ticked_by_itself(row) for row in touched}
     _rejudge(rows, asked, usual, situation, together, always=True)
+    others: list[ImportRow] = []
     if touched:
-        others = [storing.asked(row, storing.checked(row, table), storing.found_before(row)) for row in touched]
-        situation = facts.situation_of(table, uais_of(one.school for one in others))
-        storing.replace([*rows, *_rejudge(touched, others, usual, situation, together)])
-    else:
-        storing.replace(rows)
+        asked = [storing.asked(row, storing.checked(row, table), storing.found_before(row)) for row in touched]
+        situation = facts.situation_of(table, uais_of(one.school for one in asked))
+        others = _rejudge(touched, asked, usual, situation, together)
+    storing.replace([*rows, *others])
+    return bool(others)
 
 
 def check_all(table: Import) -> None:

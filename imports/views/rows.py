@@ -59,9 +59,8 @@ def row(request: OfficeRequest, pk: int, sheet: int, number: int) -> HttpRespons
         return HttpResponseClientRefresh() if request.htmx else back(request, pk)  # type: ignore[attr-defined]
     if not request.htmx:  # type: ignore[attr-defined]
         return back(request, pk)
-    schools = {uai for uai in (found.uai, changed.uai) if uai}
-    if ImportRow.objects.filter(import_id=pk, uai__in=schools).exclude(pk=changed.pk).exists():
-        # Other rows of the page changed with it.
+    if changed.others_changed:
+        # They may stand on this page.
         return HttpResponseClientRefresh()
     context = summary(request, table, filter_of(request), back=address_of(request.POST.get("retour", ""), pk)) | {
         "row": changed,

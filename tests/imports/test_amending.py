@@ -135,7 +135,7 @@ def test_rows_of_the_same_address_change_with_one_of_them(pool):
     schools = SchoolFactory.create_batch(3, email="")
     table = uploaded(pool, listing(*[(school, 1, "mairie@ville.fr") for school in schools]))
     assert told(table) == {2: ["email_shared"], 3: ["email_shared"], 4: ["email_shared"]}
-    amend(table, 2, edits={"email": "ecole@ville.fr"})
+    assert amend(table, 2, edits={"email": "ecole@ville.fr"}).others_changed
     assert told(table) == {3: ["email_shared"], 4: ["email_shared"]}
     assert "2\u00a0écoles" in rows(table)[3].problems[0]["message"]
     amend(table, 3, set_aside=True)
@@ -147,7 +147,7 @@ def test_rows_of_an_address_of_many_schools_are_left_alone_until_these_are_few(p
     schools = SchoolFactory.create_batch(6, email="")
     table = uploaded(pool, listing(*[(school, 1, "mairie@ville.fr") for school in schools]))
     assert "plus de 3" in rows(table)[7].problems[0]["message"]
-    amend(table, 2, edits={"email": "a@ville.fr"})
+    assert not amend(table, 2, edits={"email": "a@ville.fr"}).others_changed
     amend(table, 3, edits={"email": "b@ville.fr"})
     assert "plus de 3" in rows(table)[7].problems[0]["message"]
     amend(table, 4, edits={"email": "c@ville.fr"})
