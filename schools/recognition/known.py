@@ -13,6 +13,7 @@ from schools.folding import fold, slips
 from schools.models import SchoolState
 from schools.recognition import vocabulary as said
 from schools.recognition.naming import Reading, read_folded, telling
+from schools.recognition.places import PARTED_BY_DISTRICTS, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,14 +32,23 @@ _GLANCE = (
     "SELECT uai, name, commune, postal_code, name_folded, commune_key FROM public.schools_school WHERE uai = ANY(%s)"
 )
 
-# The words of the directory that share a third of their trigrams with a word sought, the nearest first.
+_COMMUNES = """
+SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = ANY(%s) AND commune_key <> ''
+"""
+
+# The words of the directory that share a third of their trigrams with a word sought, the nearest first; and, as two
+# letters that changed places leave too few trigrams of a short word, those that become a word when they change back.
 _NEAREST = """
 SELECT sought.word, nearest.word, nearest.schools
-FROM unnest(%s::text[]) AS sought(word), LATERAL (
+FROM unnest(%(words)s::text[]) AS sought(word), LATERAL (
     SELECT known.word, known.schools FROM public.schools_directoryword AS known
     WHERE known.word OPERATOR(public.%%) sought.word
     ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT 20
 ) AS nearest
+UNION
+SELECT swapped.word, known.word, known.schools
+FROM unnest(%(of)s::text[], %(swapped)s::text[]) AS swapped(word, other)
+JOIN public.schools_directoryword AS known ON known.word = swapped.other
 """
 # A shorter word is another word with one letter changed; a longer one bears two.
 _SHORTEST, _LONG = 4, 8
@@ -88,6 +98,8 @@ class Known:
         self.uai, self.name, folded, kind, nature, sector, self._address, self.commune, self.commune_key = row[:9]
         self.postal_code, self.departement, nursery, elementary, state = row[9:]
         self.closed = state == SchoolState.CLOSED
+        if not self.postal_code and self.commune_key in PARTED_BY_DISTRICTS:
+            self.postal_code = place_of(self.commune, "", "").postal_code
         reading = read_folded(folded)
         self.reading = reading
         self.levels = _levels(reading, kind=kind, nature=nature, nursery=nursery, elementary=elementary)
@@ -172,7 +184,12 @@ def nearest_words(words: Collection[str]) -> dict[str, dict[str, int]]:
     if not sought:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_NEAREST, [sought])
+        swapped = [
+            (word, word[:i] + word[i + 1] + word[i] + word[i + 2 :]) for word in sought for i in range(len(word) - 1)
+        ]
+        cursor.execute(
+            _NEAREST, {"words": sought, "of": [word for word, _ in swapped], "swapped": [other for _, other in swapped]}
+        )
         rows: list[tuple[str, str, int]] = cursor.fetchall()
     rows.sort(key=lambda row: -row[2])
     found: dict[str, list[tuple[int, str]]] = {}
@@ -186,3 +203,14 @@ def nearest_words(words: Collection[str]) -> dict[str, dict[str, int]]:
         word: {other: distance for distance, other in sorted(others, key=lambda pair: pair[0])}
         for word, others in found.items()
     }
+
+
+def _swapped(word: str) -> list[str]:
+    return [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)]
+
+
+def communes(departements: Collection[str]) -> list[str]:
+    """Return the keys of the communes of these départements that have a school."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMUNES, [list(departements)])
+        return [key for (key,) in cursor.fetchall()]

@@ -53,7 +53,7 @@ def likeness(row: Reading, school: Known, slips: Mapping[str, Mapping[str, int]]
     level = level_of(row, school)
     factor = level
     sure = words.complete and level >= _ALIKE
-    if not row.levels and not row.either and school.levels == (said.NURSERY,):
+    if not row.levels and school.levels == (said.NURSERY,):
         # Where a maternelle alone bears the name, the other school of the name may be one that is not known yet.
         sure = False
     if row.marks != school.marks:
@@ -93,7 +93,7 @@ def _of_tracks(told: frozenset[str], known: frozenset[str]) -> float:
 def _same_side(told: frozenset[str], known: frozenset[str]) -> bool:
     """Whether both are a lycée professionnel, or neither: the two stand side by side, of one name, with a UAI each."""
     if not told:
-        return known != {"p"}
+        return True
     return bool(known) and not {"p", "a"} & (told ^ known) and told.isdisjoint("gt") == known.isdisjoint("gt")
 
 
@@ -154,7 +154,7 @@ def _bare(strong: Sequence[str], faint: frozenset[str], school: Known, guessed: 
         return _Words(1.0 - 0.05 * guessed, complete=True, bare=True, same=not guessed)
     # « École du Bourg » is not « École du Centre »; it may be « École ».
     both = bool(faint and school.faint)
-    return _Words(0.6 if both else 0.9, complete=not faint, bare=True, same=False)
+    return _Words(0.6 if both else 0.94, complete=not faint, bare=True, same=False)
 
 
 def _corrected(

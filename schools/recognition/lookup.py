@@ -11,7 +11,7 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from schools.folding import fold
+from schools.folding import fold, slips
 from schools.recognition import known
 from schools.recognition.naming import read
 from schools.recognition.places import Place, place_of, places_in
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from schools.recognition.surroundings import Block
 
 _MOST_MEANINGS = 16
+# Letters of a commune's name that may bear two slips, and one.
+_LONG, _SHORT = 10, 5
 # A list lies in a few départements, those of a région at most, where of so many rows this share does.
 _FEWEST_AT_HOME, _MOST_AT_HOME, _SHARE_AT_HOME = 10, 13, 0.9
 _ARTICLES = ("le", "la", "les", "l")
@@ -42,7 +44,7 @@ class Lookup:
     """The rows looked up, by their keys; each is ranked when it is asked for."""
 
     def __init__(
-        self, rows: Sequence[Named], scope: Scope, mentioned: Iterable[known.Known] = (), sure: Iterable[str] = ()
+        self, rows: Sequence[Named], scope: Scope, mentioned: Iterable[known.Known] = (), sure: Sequence[str] = ()
     ) -> None:
         """Fetch what the rows need.
 
@@ -55,7 +57,7 @@ class Lookup:
         self._asked: dict[int, list[Asked]] = {row.key: _hypotheses(row, scope.departements) for row in rows}
         self._around.add(mentioned)
         self._fetch()
-        self._repair_communes()
+        self._repair_communes(sure)
         self._found: dict[int, Found] = {}
         unsure: list[int] = []
         for key in self._asked:
@@ -104,18 +106,26 @@ class Lookup:
                 for asked in hypotheses
             ]
 
-    def _repair_communes(self) -> None:
+    def _repair_communes(self, sure: Sequence[str]) -> None:
         lost = {
-            asked.place.commune
+            asked.place.commune: asked.place.departement
             for asked in self._everything()
             if asked.place.commune and not asked.commune_known and not asked.place.postal_code
         }
         if not lost:
             return
         nearest = known.nearest_words({word for commune in lost for word in commune.split()})
-        meanings = {commune: _meanings(commune, nearest) for commune in lost}
-        sought = {meaning for each in meanings.values() for meaning in each}
-        self._around.add(known.near(communes=sought))
+        there = [
+            self._around.departements_of(asked.place.commune) for asked in self._everything() if asked.commune_known
+        ]
+        home = _home_of([*sure, *(departement for each in there if len(each) == 1 for departement in each)])
+        around = {*lost.values(), *(home or self._scope.departements)} - {""}
+        near = known.communes(around) if around else []
+        meanings = {
+            commune: (*_meanings(commune, nearest), *(key for key in near if _misspells(commune, key)))
+            for commune in lost
+        }
+        self._around.add(known.near(communes={meaning for each in meanings.values() for meaning in each}))
         for key, hypotheses in self._asked.items():
             self._asked[key] = [
                 asked
@@ -142,7 +152,7 @@ class Lookup:
             if words & self._slips.keys():
                 self._found[key] = self._look_up(key)
 
-    def _come_home(self, sure: Iterable[str]) -> None:
+    def _come_home(self, sure: Sequence[str]) -> None:
         """Rank anew, where the whole list lies in a few départements, the rows that may mean a school elsewhere."""
         meant = {key: found.meant for key, found in self._found.items() if found.meant is not None}
         home = _home_of([*sure, *(each.school.departement for each in meant.values() if not each.bare)])
@@ -200,6 +210,13 @@ def _hypotheses(row: Named, home: frozenset[str]) -> list[Asked]:
         for commune, name in places_in(row.name)
     ]
     return [*inside, alone]
+
+
+def _misspells(one: str, other: str) -> bool:
+    """Whether a commune may be another, misspelt or its words parted otherwise: « Rosny-sousBois »."""
+    mine, its = one.replace(" ", ""), other.replace(" ", "")
+    most = 2 if len(its) >= _LONG else 1
+    return len(its) >= _SHORT and abs(len(mine) - len(its)) <= most and slips(mine, its) <= most
 
 
 def _meanings(commune: str, nearest: dict[str, dict[str, int]]) -> tuple[str, ...]:

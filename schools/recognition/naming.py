@@ -24,6 +24,7 @@ for _phrase, _meant in sorted(said.PHRASES.items(), key=lambda pair: -len(pair[0
     _PHRASES.setdefault(_phrase[0], []).append((list(_phrase), _meant.split()))
 _LONGEST_ACRONYM = 6
 _SHORTEST_MISSPELT = 4
+_DISTRICT = re.compile(r"\b(paris|lyon|marseille) [0-9]{1,2}(?:er|e|eme)?(?: arrondissement)?$")
 _DIGITS = re.compile(r"0*([0-9]+)(?:er|e|eme)?")
 
 
@@ -86,16 +87,17 @@ def telling(words: Iterable[str], commune_key: str) -> tuple[tuple[str, ...], fr
 def read_folded(text: str) -> Reading:
     """Return what a name says that is folded already."""
     reader = _Reader()
-    spelt = _joined(text.split())
+    spelt = _joined(_DISTRICT.sub(r"\1", text).split())
     for place, word in enumerate(spelt):
+        last = place == len(spelt) - 1
         if word == "lycee" and reader.levels and reader.words and spelt[place + 1 : place + 3] in _OF_TRADES:
             # « Lycée des métiers de… » is a label that follows the name.
             break
-        if len(word) == 1 and place == len(spelt) - 1 and place:
+        if len(word) == 1 and last and place:
             # Even an A, which elsewhere is a preposition.
             reader.words.append(word)
         else:
-            reader.take(_spelt(word, first=not reader.words))
+            reader.take(_spelt(word, first=not reader.words), outermost=last or not reader.words)
     return reader.reading()
 
 
@@ -112,20 +114,22 @@ class _Reader:
         self.tracks: set[str] = set()
         self.words: list[str] = []
 
-    def take(self, word: str) -> None:
-        """Take one word for what it says."""
-        first = not self.words
-        level = said.LEVELS.get(word) or (said.LEVELS_AT_FIRST.get(word, 0) if first else 0)
-        if self.either and first and not self.levels and word in said.OF_SECOND_DEGREE:
+    def take(self, word: str, *, outermost: bool) -> None:
+        """Take one word for what it says. `outermost`: it begins the name, or ends it."""
+        level = said.LEVELS.get(word) or (said.LEVELS_AT_FIRST.get(word, 0) if outermost else 0)
+        if self.either and not self.words and not self.levels and word in said.OF_SECOND_DEGREE:
             level = said.SECONDARY
         self.levels |= level
         track = said.TRACKS.get(word, "") if self.levels & said.LYCEE else ""
+        if track == "g" and "p" in self.tracks:
+            # « Lycée professionnel Général Ferrié ».
+            track = ""
         self.tracks.update(track)
-        if not (level or track or self._of_sector(word, first=first) or word in said.EMPTY):
+        if not (level or track or self._of_sector(word, first=not self.words) or word in said.EMPTY):
             self._tell(word)
 
     def _of_sector(self, word: str, *, first: bool) -> bool:
-        both = said.LEVELS_AND_SECTORS.get(word) if first else None
+        both = said.LEVELS_AND_SECTORS.get(word)
         if both is not None:
             self.levels |= both[0]
             self.either |= not both[0]
@@ -148,6 +152,10 @@ class _Reader:
 
     def reading(self) -> Reading:
         """Return what the whole name says."""
+        if self.levels & said.LYCEE:
+            # « Agricole La Lande (lycée) »: the level was said behind.
+            self.tracks.update(*(said.TRACKS.get(word, "") for word in self.words))
+            self.words = [word for word in self.words if word not in said.TRACKS]
         words, marks = _marked(self.words)
         return Reading(
             levels=self.levels,
@@ -171,8 +179,8 @@ def _joined(tokens: list[str]) -> list[str]:
     place = 0
     while place < len(tokens):
         taken = 0
-        if len(tokens[place]) <= 2 and not out:  # noqa: PLR2004 - « E.E.PU », « L.P. », at the beginning
-            taken = _acronym(tokens[place : place + 5])
+        if len(tokens[place]) <= 2:  # noqa: PLR2004 - « E.E.PU », « L.P. »
+            taken = _acronym(tokens[place:], first=not out)
             if taken:
                 out.append("".join(tokens[place : place + taken]))
         if not taken:
@@ -188,11 +196,17 @@ def _joined(tokens: list[str]) -> list[str]:
     return out
 
 
-def _acronym(tokens: Sequence[str]) -> int:
-    """Return how many of the tokens, joined, are an acronym of schools; 0 where none."""
-    for length in range(len(tokens), 1, -1):
+def _acronym(tokens: Sequence[str], *, first: bool) -> int:
+    """Return how many of the tokens, joined, are an acronym of schools; 0 where none.
+
+    « E. P. » is one at the beginning of a name and at its end; elsewhere these are somebody's initials.
+    """
+    for length in range(min(len(tokens), _LONGEST_ACRONYM), 1, -1):
         joined = "".join(tokens[:length])
-        if len(joined) <= _LONGEST_ACRONYM and (joined in said.LEVELS_AND_SECTORS or joined in said.LEVELS_AT_FIRST):
+        if len(joined) > _LONGEST_ACRONYM or max(map(len, tokens[:length])) > len("publ"):
+            continue
+        outermost = first or length == len(tokens)
+        if joined in said.LEVELS_AND_SECTORS or joined == "ee" or (outermost and joined in said.LEVELS_AT_FIRST):
             return length
     return 0
 

@@ -146,6 +146,9 @@ def decide(asked: Asked, found: Sequence[Ranked], block: Block) -> Ranked | None
     second = next(rivals, None)
     if second is None or first.score - second.score >= MARGIN:
         return first
+    if first.bare and not asked.place.commune:
+        # The communes of a postal code have each its « école primaire ».
+        return None
     exact = [each for each in found if each.exact and (first.school.closed or not each.school.closed)]
     return first if exact == [first] else None
 

@@ -68,7 +68,7 @@ def _second_look(
             sought.append((row, code))
     if sought:
         certain = [*sure, *(each.answer.uai for each in settled.values())]
-        lookup = Lookup([row for row, _ in sought], scope, schools.values(), map(departement_of_uai, certain))
+        lookup = Lookup([row for row, _ in sought], scope, schools.values(), [*map(departement_of_uai, certain)])
         for row, code in sought:
             settled[row.key] = settle(row, code, lookup)
     return settled

@@ -29,6 +29,7 @@ _MOST_PROPOSALS: Final = 3
 _NAMED: Final = 0.94
 #: What a proposal is worth that a UAI alone speaks for.
 _UNRANKED: Final = 0.5
+_UNLIKE: Final = frozenset({Word.DIFFERS, Word.DENIES})
 _FAVOURABLE: Final = frozenset({Word.CONFIRMS, Word.SILENT})
 
 
@@ -93,7 +94,7 @@ def _accepted(code: Code, school: Known, name: Word, place: Word) -> Settled:
     if code.repaired:
         confidence -= 0.02
     answer = Recognised(school.uai, code.how, round(confidence, 3), (), "")
-    return Settled(answer, checked=True, suspect=name is not Word.CONFIRMS and place is not Word.CONFIRMS)
+    return Settled(answer, checked=True, suspect=name in _UNLIKE and place is not Word.CONFIRMS)
 
 
 def _says_another(name: Word, place: Word, school: Known, found: Found, lookup: Lookup) -> bool:
@@ -141,9 +142,14 @@ def _of_damaged(code: Code, found: Found, lookup: Lookup) -> Settled:
     plain = len(confirmed) == 1 and (len(near) == 1 or by_name(found.asked, confirmed[0]) is Word.CONFIRMS)
     if plain and meant in (None, confirmed[0]):
         return Settled(Recognised(confirmed[0].uai, How.REPAIRED, 0.9, (), ""))
-    if found.meant is not None and slips(code.text, found.meant.school.uai) <= _NEAR:
+    if found.meant is not None and _is_near(code.text, found.meant.school.uai):
         return Settled(_by_name(found.meant))
     return Settled(_doubt("repair_unsure" if near else "uai_invalid", found, first=confirmed, last=near))
+
+
+def _is_near(text: str, uai: str) -> bool:
+    """Whether a UAI that is none may be a school's: one slip away, or two where its letter is right."""
+    return slips(text, uai) <= (_NEAR if text[-1:] == uai[-1] else 1)
 
 
 def _favourable(found: Found, school: Known) -> bool:

@@ -18,7 +18,7 @@ SECONDARY: Final = COLLEGE | LYCEE
 #: Words that say the level outright.
 LEVELS: Final = {
     **dict.fromkeys(("maternelle", "maternelles", "maternel", "matern", "mater", "mat"), NURSERY),
-    **dict.fromkeys(("elementaire", "elementaires", "element", "elem", "ele", "elt"), ELEMENTARY),
+    **dict.fromkeys(("elementaire", "elementaires", "element", "elem", "ele", "elt", "ee"), ELEMENTARY),
     **dict.fromkeys(("primaire", "primaires", "prim"), PRIMARY),
     **dict.fromkeys(("college", "colleges", "clg", "colg", "coll"), COLLEGE),
     **dict.fromkeys(("lycee", "lycees", "lyc", "lgt", "legt", "lpo", "legta", "legtpa", "lpa", "lep"), LYCEE),
@@ -28,16 +28,19 @@ LEVELS: Final = {
 #: The same, where they begin a name: « col. Jean Moulin », but « rue du Col »; « EP Jules Ferry ».
 LEVELS_AT_FIRST: Final = {
     **dict.fromkeys(("em", "ema"), NURSERY),
-    **dict.fromkeys(("ee", "eea", "eel"), ELEMENTARY),
+    **dict.fromkeys(("eea", "eel"), ELEMENTARY),
     **dict.fromkeys(("ep", "epa", "epe"), PRIMARY),
     **dict.fromkeys(("col", "ces", "ceg", "cg"), COLLEGE),
     **dict.fromkeys(("lp", "lg", "lt", "lppr", "lgtpr", "lpopr"), LYCEE),
 }
+_LETTERS_OF_LEVELS = LEVELS_AT_FIRST | {"e": 0, "ee": ELEMENTARY, "clg": COLLEGE, "lgt": LYCEE, "lpo": LYCEE}
 _LETTERS_OF_SECTORS = {"pu": "public", "pub": "public", "publ": "public", "pr": "private", "priv": "private"}
 #: Acronyms that say the level and the sector: EEPU, EPPR, and EPU, which says no level.
 LEVELS_AND_SECTORS: Final = {
     letters + ending: (level, sector)
-    for letters, level in (LEVELS_AT_FIRST | {"e": 0, "clg": COLLEGE, "lgt": LYCEE, "lpo": LYCEE}).items()
+    for letters, level in (
+        LEVELS_AT_FIRST | {"e": 0, "ee": ELEMENTARY, "clg": COLLEGE, "lgt": LYCEE, "lpo": LYCEE}
+    ).items()
     for ending, sector in _LETTERS_OF_SECTORS.items()
 }
 

@@ -123,5 +123,5 @@ def test_the_queries_do_not_grow_with_the_rows(jaures, rows, django_assert_max_n
         {"uai": "0311131L", "name": "Collège Diderot", "postal_code": "30000"},
     ]
     named = [Named(key, **cells) for key, cells in enumerate(manners * rows)]
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         assert len(recognise(named, NOWHERE)) == len(named)

@@ -67,6 +67,9 @@ def nimes_schools():
         ("Ecole élémentaire Jean Jaurs", "École élémentaire Jean Jaurès"),
         ("École maternelle Les Tileuls", "École maternelle Les Tilleuls"),
         ("Ecole maternele Les Tilleuls", "École maternelle Les Tilleuls"),
+        ("Les Tilleuls (E.M.PU)", "École maternelle Les Tilleuls"),
+        ("JEAN JAURES EE", "École élémentaire Jean Jaurès"),
+        ("Ecole maternelle Les Tlileuls", "École maternelle Les Tilleuls"),
         ("LGT Daudet", "Lycée général et technologique Alphonse Daudet"),
         ("L.P. Frédéric Mistral", "Lycée professionnel Frédéric Mistral"),
     ],
@@ -101,6 +104,7 @@ def test_twins_are_proposed_and_none_is_taken(nimes_schools, written, likely):
         "École élémentaire Jean Moulin",
         "École Saint-Jean",
         "Tilleuls",  # there may be an élémentaire that the directory lacks
+        "École des Tilleuls",
     ],
 )
 def test_what_the_row_says_against_a_school_forbids_it(nimes_schools, written):
@@ -119,6 +123,8 @@ def test_what_the_row_says_against_a_school_forbids_it(nimes_schools, written):
         ({"commune": "Haÿ-les-Roses (L')"}, "L'Haÿ-les-Roses", "94240"),
         ({"commune": "ST-DENIS CEDEX 2"}, "Saint-Denis", "93200"),
         ({"commune": "Vitry s/ Seine"}, "Vitry-sur-Seine", "94400"),
+        ({"commune": "Villeneuve St Georgse", "departement": "94"}, "Villeneuve-Saint-Georges", "94190"),
+        ({"commune": "Rosny-sousBois", "departement": "Seine-Saint-Denis"}, "Rosny-sous-Bois", "93110"),
         ({"commune": "Villeneuve St Goerges"}, "Villeneuve-Saint-Georges", "94190"),
         ({"postal_code": "1000"}, "Bourg-en-Bresse", "01000"),
         ({"postal_code": "30000.0"}, "Nîmes", "30000"),
