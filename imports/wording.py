@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports.enums import How, Verdict
+from imports.meanings import Meaning
 from web import typography
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ TABS = {
     Verdict.UNCHANGED: "Inchangées",
     Verdict.IGNORED: "Ignorées",
 }
+#: Remarks that have a place of their own in the row: what changes in the remit, how the school was found.
+TOLD_APART = frozenset({"changes", "by_name", "repaired"})
 _SURE, _NEARLY_SURE = 0.995, 0.97
 
 
@@ -36,6 +39,15 @@ def how_found(row: ImportRow) -> str:
     else:
         sure = "très probablement"
     return f"trouvée {How(row.how).label}, {sure}"
+
+
+def as_in_file(row: ImportRow) -> str:
+    """Return what the file calls the school of a row that was found otherwise than by its UAI; "" elsewhere."""
+    if not row.uai or row.how in ("", How.UAI):
+        return ""
+    names = [row.cells[meaning] for meaning in (Meaning.NAME, Meaning.COMMUNE) if row.cells.get(meaning)]
+    written: str = row.cells.get(Meaning.UAI, "")
+    return written if row.how == How.REPAIRED or not names else " – ".join(names)
 
 
 def time_left(seconds: int) -> str:

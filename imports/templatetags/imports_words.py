@@ -72,9 +72,15 @@ def units_typed(row: ImportRow) -> str:
 
 
 @register.filter
+def as_in_file(row: ImportRow) -> str:
+    """Return what the file calls the school, where that is not what it was found by."""
+    return wording.as_in_file(row)
+
+
+@register.filter
 def problems_told(row: ImportRow) -> list[dict[str, Any]]:
-    """Return the row's problems but what it changes in the remit, which has a column of its own."""
-    return [problem for problem in row.problems if problem["code"] != "changes"]
+    """Return the row's problems but those that are told elsewhere in it: what changes, how the school was found."""
+    return [problem for problem in row.problems if problem["code"] not in wording.TOLD_APART]
 
 
 @register.filter

@@ -92,16 +92,17 @@ class Walk:
     def apply_a_spreadsheet(self, manager, school, path):
         page = self.office.open("/imports/nouveau/", slug="nimes")
         sign_in(page, manager.username)
-        page.get_by_label("Tableau des écoles").set_input_files(workbook_of(school, path))
+        page.get_by_label("Votre tableau").set_input_files(workbook_of(school, path))
         page.get_by_role("button", name="Déposer et vérifier").click()
         page.wait_for_url(re.compile(r"/imports/\d+/"))
         address = page.url
-        once_it_says(page, address, school.name)
+        once_it_says(page, f"{address}?onglet=toutes", school.name)
         expect(page.locator("#bilan")).to_contain_text("3 licences")
         self.look(self.office)
         page.get_by_role("link", name="Appliquer…").click()
+        page.get_by_label("Appliquer les lignes valables").check()
         page.get_by_role("button", name="Attribuer 3 licences").click()
-        once_it_says(page, address, "3 licences attribuées")
+        once_it_says(page, address, "C’est fait.")
         return KEY.search(the_letter_to(self.mail, school.email))[0]
 
     def sign_up(self):

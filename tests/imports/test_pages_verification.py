@@ -102,14 +102,19 @@ def test_the_school_is_chosen_among_the_proposals_or_found_in_the_directory(offi
 
 
 def test_how_surely_a_school_was_found_is_said_in_words(officer, pool):
-    table = uploaded(pool, listing((SchoolFactory(), 2)))
+    school = SchoolFactory()
+    table = uploaded(
+        pool, listing((school.uai, 2, "Éc. Zola", "Nîmes"), titles=("UAI", "Licences", "École", "Commune"))
+    )
     for how, confidence, words in (
         ("name", 0.999, "trouvée par son nom, sans aucun doute"),
         ("name", 0.98, "trouvée par son nom, presque sûrement"),
         ("repaired", 0.9, "trouvée par son UAI rétabli, très probablement"),
     ):
         ImportRow.objects.filter(import_id=table.pk).update(how=how, confidence=confidence)
-        assert words in shown(officer.get(url("detail", table.pk)))
+        page = shown(officer.get(url("detail", table.pk), {"onglet": "toutes"}))
+        assert words in page
+        assert f"le fichier dit « {school.uai if how == 'repaired' else 'Éc. Zola – Nîmes'} »" in page
 
 
 def test_what_waits_for_a_hand_is_shown_first(officer, pool):
