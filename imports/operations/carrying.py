@@ -119,7 +119,8 @@ def _carry_decisions(table: Import, kept: dict[int, int], altered: set[int]) -> 
         row.edits, row.settlement = was.edits, was.settlement
         row.set_aside, row.awaited, row.passed_over = was.set_aside, was.awaited, was.passed_over
         if row.pk in altered:
-            # A school chosen in the workbook is the later word.
+            # A school chosen in the workbook is the later word: it is not left aside either.
+            row.set_aside = row.awaited = False
             row.edits = {meaning: text for meaning, text in was.edits.items() if meaning != Meaning.UAI}
 
     change(table, changed, decide)

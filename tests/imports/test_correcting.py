@@ -95,6 +95,14 @@ def test_rows_are_known_again_wherever_they_stand(pool, first):
     assert not row(table, 6).ticked
 
 
+def test_a_school_chosen_in_the_workbook_is_the_later_word(pool, first):
+    amend(first, 4, set_aside=True)
+    book = annotated(first)
+    book.active["F4"] = first.schools[1].uai
+    table = read(pool, book)
+    assert (row(table, 4).set_aside, row(table, 4).verdict) == (False, Verdict.NEW)
+
+
 def test_the_last_of_several_rounds_counts(pool, first):
     book = annotated(first)
     second = read(pool, book)
