@@ -19,6 +19,7 @@ from openpyxl.worksheet.dimensions import ColumnDimension
 
 from imports.meanings import ADDED_TITLES, is_added
 from imports.workbooks import lists, painting
+from imports.workbooks.results import results_of, with_results
 from imports.workbooks.writing import BOLD, HEADER_FILL, WRAPPED, as_text, saved, set_widths
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def annotate(
         # It warns of every ornament that it will leave out.
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(io.BytesIO(content), keep_vba=macros)
+    results = results_of(book, content)
     of_sheet: dict[int, list[Mark]] = defaultdict(list)
     for mark in marks:
         of_sheet[mark.sheet].append(mark)
@@ -73,7 +75,7 @@ def annotate(
             added.offers.attach(sheet, first, body, sheet.max_row)
     added.offers.write()
     sign(book, first + 2)
-    return saved(book)
+    return with_results(saved(book), results)
 
 
 def _mark(sheet: Worksheet, mark: Mark, whole: int, added: Added) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import zipfile
 
 import openpyxl
 import pytest
@@ -26,7 +27,7 @@ from imports.workbooks.provenance import Provenance
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import uploaded
-from tests.imports.files import csv, ods, saved, xls, xlsx
+from tests.imports.files import csv, ods, saved, with_sheet_xml, xls, xlsx
 
 WRONG = Mark(
     0,
@@ -94,6 +95,19 @@ def test_the_same_workbook_comes_back_with_its_faults_marked():
     # Columns that were hidden together no longer hide ours.
     spans = {key: (span.min, span.max, span.hidden) for key, span in sheet.column_dimensions.items()}
     assert (spans["F"], spans["H"]) == ((6, 6, False), (8, 16384, True))
+
+
+def test_formulas_keep_what_they_showed():
+    content = dressed()
+    sheet = zipfile.ZipFile(io.BytesIO(content)).read("xl/worksheets/sheet1.xml")
+    shown = sheet.replace(b"<f>2+2</f><v />", b"<f>2+2</f><v>4</v>")
+    assert shown != sheet
+    content = with_sheet_xml(content, shown)
+    marked = annotate(content, PLACE, [WRONG], sign, macros=False)
+    assert opened(marked)["Écoles"]["D4"].value == "=2+2"
+    rows = list(open_workbook(marked).sheets[0].rows())
+    assert rows[3][3] == 4
+    assert provenance.read(marked, "nimes") == Provenance(7, 6)
 
 
 def test_the_choice_is_made_from_a_list_that_follows_its_row():
