@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 # Each enters its makers when it is imported.
-from bench.damaged import coded, manners, named, shuffled, traps  # noqa: F401
+from bench.damaged import coded, groupings, manners, named, shuffled, traps  # noqa: F401
 from bench.damaged.material import Material, makers
 
 if TYPE_CHECKING:

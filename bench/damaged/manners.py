@@ -190,7 +190,7 @@ def csv_with_communes_to_fill_down(m: Material) -> DamagedFile:
     sheet = Sheet()
     sheet.aside("Commune", "Ecole", "Nombre de licences")
     for _, schools in m.communes(max(4, m.size // 5), least=2):
-        commune = writing.commune_name(schools[0].commune, m.chance)
+        commune = writing.commune_name(schools[0].commune, schools[0].departement, m.chance)
         for index, school in enumerate(schools):
             line = m.named(school, place="commune")
             sheet.row(line.truth, "" if index else commune, *line.of(("name", "quantity")))

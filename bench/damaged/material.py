@@ -110,7 +110,8 @@ class Material:
         return {
             "uai": uai, "quantity": quantity, "true_uai": school.uai, "directory_name": school.name,
             "name": writing.school_name(school, chance).text,
-            "directory_commune": school.commune, "commune": writing.commune_name(school.commune, chance),
+            "directory_commune": school.commune,
+            "commune": writing.commune_name(school.commune, school.departement, chance),
             "postal": school.postal_code, "postal_number": int(school.postal_code) if school.postal_code else "",
             "insee": int(school.commune_code) if school.commune_code.isdigit() else school.commune_code or 30_189,
             "address": school.address or f"{chance.randint(1, 90)} rue de la République",

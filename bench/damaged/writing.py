@@ -147,7 +147,7 @@ def saints(text: str) -> str:
     return re.sub(r"\bSt(e?)\b", r"Saint\1", text)
 
 
-def commune_name(commune: str, chance: random.Random) -> str:
+def commune_name(commune: str, departement: str, chance: random.Random) -> str:
     """Return the commune's name as it is written in addresses, letters and haste."""
     numbered = re.fullmatch(r"(\w+?)[ -]+(\d+)(?:er?|eme|ème)?(?: arrondissement)?", commune, re.IGNORECASE)
     if numbered is not None:
@@ -162,6 +162,7 @@ def commune_name(commune: str, chance: random.Random) -> str:
         (f"{shouted} CEDEX {chance.randint(1, 9)}", 4),
         (f"{article[2]} ({article[1].strip()})" if article is not None else commune, 4),
         (misspelt(commune, chance), 3),
+        (f"{commune} ({departement.removeprefix('0')})", 2),
         (f"{commune} ", 5),
         (commune, 20),
     )
