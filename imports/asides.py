@@ -116,7 +116,8 @@ class Asides:
         name = self._at(row, self._name)
         if type(name) is not str or not name or _MAY_BE_LABEL.match(name) or name.strip().casefold() in self._titles:
             return False
-        return any(str(self._at(row, place)).strip() for place in self._places)
+        # « (2) » below a title names nobody.
+        return name.upper() != name.lower() and any(str(self._at(row, place)).strip() for place in self._places)
 
     def names_none(self, row: Row) -> bool:
         """Tell whether a row has neither a UAI nor a name of its own."""

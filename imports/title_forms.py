@@ -13,6 +13,7 @@ _CODE = words_of("code numero identifiant")
 _SCHOOL = words_of("ecole etablissement structure college")
 _HEAD = words_of("directeur direction chef responsable referent contact principal")
 _COUNT = words_of("nombre quantite volume total")
+_LEVELS = words_of("cp ce1 ce2 cm1 cm2")
 _WANTED = words_of("demande souhaite attribue commande accorde prevu besoin dotation")
 _PLACE = words_of("commune ville localite")
 _NAME = words_of("nom libelle denomination appellation designation patronyme")
@@ -81,14 +82,12 @@ _FORMS: dict[Meaning, tuple[Form, ...]] = {
         _form("demande attribue commande total souhaite", allows=_COUNT | _WANTED),
     ),
     Meaning.CLASSES: (
-        _form(
-            "classe",
-            "elementaire cm2",
-            allows=_COUNT | _SCHOOL | words_of("cp ce1 ce2 cm1 ouvert prevu cycle pedagogique"),
-        ),
+        _form("classe", "elementaire", allows=_COUNT | _SCHOOL | words_of("ouvert prevu cycle pedagogique") | _LEVELS),
+        # « Classes du CP au CM2 »; the CM2's alone are not the school's.
+        _form("classe", "cp", "cm2", allows=_COUNT | _SCHOOL | words_of("ouvert prevu") | _LEVELS),
         _form("classe", allows=_COUNT | _SCHOOL | words_of("ouvert prevu primaire")),
         _form("nombre", "classe",
-            never="maternelle ulis moyenne niveau dedoublee elementaire par ferme fermee"),
+            never="maternelle ulis moyenne niveau dedoublee elementaire par ferme fermee cp ce1 ce2 cm1 cm2"),
     ),
     Meaning.NAME: (
         _form(
