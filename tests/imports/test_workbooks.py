@@ -27,7 +27,7 @@ from imports.workbooks.provenance import Provenance
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import uploaded
-from tests.imports.files import csv, ods, saved, with_sheet_xml, xls, xlsx
+from tests.imports.files import csv, ods, saved, with_sheet_xml, xls, xlsx, zipped
 
 WRONG = Mark(
     0,
@@ -108,6 +108,24 @@ def test_formulas_keep_what_they_showed():
     rows = list(open_workbook(marked).sheets[0].rows())
     assert rows[3][3] == 4
     assert provenance.read(marked, "nimes") == Provenance(7, 6)
+
+
+def test_macros_are_kept_as_they_came():
+    members = {}
+    with zipfile.ZipFile(io.BytesIO(dressed())) as archive:
+        for name in archive.namelist():
+            members[name] = archive.read(name)
+    plain = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    types = members["[Content_Types].xml"]
+    members["[Content_Types].xml"] = types.replace(plain, b"application/vnd.ms-excel.sheet.macroEnabled.main+xml")
+    members["xl/vbaProject.bin"] = b"macros"
+    made = making.make(zipped(members), PLACE, [WRONG], sign)
+    assert (made.suffix, made.rebuilt) == (".xlsm", False)
+    with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
+        assert archive.read("xl/vbaProject.bin") == b"macros"
+        assert b"macroEnabled" in archive.read("[Content_Types].xml")
+    sheet = opened(made.content)["Écoles"]
+    assert (sheet["A3"].fill.fgColor.rgb, sheet["D3"].comment.text) == (painting.GRAVE, WRONG.faults[1].words)
 
 
 def test_the_choice_is_made_from_a_list_that_follows_its_row():
