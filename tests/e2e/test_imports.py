@@ -24,7 +24,7 @@ from tests.imports.files import xlsx
 
 #: Where the pictures of the guide are written anew, if anywhere, and which pages it shows.
 PICTURES = os.environ.get("PICTURES")
-IN_THE_GUIDE = ("fichier", "lecture", "verification", "correction", "confirmation", "resultat", "defaire")
+IN_THE_GUIDE = ("fichier", "verification", "correction", "confirmation", "resultat", "defaire")
 #: No page may hold the browser's thread longer than this, in milliseconds.
 LONGEST_TASK = 1_000
 #: Notes how long the browser's thread was held, from the first script of each page on.
@@ -43,7 +43,7 @@ def walker(committing, site):
 
     def at(width, *, scripts=True):
         client = HostClient("nimes.peps.localhost")
-        client.force_login(MemberFactory(roles=[Role.MANAGER], user__first_name="Claude").user)
+        client.force_login(MemberFactory(roles=[Role.MANAGER], user__first_name="Claude", user__last_name="Martin").user)
         session = client.session
         session["opened_at"] = f"{client.host}:{site.port}"
         session.save()
