@@ -43,7 +43,8 @@ def walker(committing, site):
 
     def at(width, *, scripts=True):
         client = HostClient("nimes.peps.localhost")
-        client.force_login(MemberFactory(roles=[Role.MANAGER], user__first_name="Claude", user__last_name="Martin").user)
+        member = MemberFactory(roles=[Role.MANAGER], user__first_name="Claude", user__last_name="Martin")
+        client.force_login(member.user)
         session = client.session
         session["opened_at"] = f"{client.host}:{site.port}"
         session.save()
