@@ -183,21 +183,23 @@ class Asides:
 
     def _alone(self, index: int, text: str) -> Aside | None:
         """Judge a row in which one text stands alone."""
-        commune = "" if _NOTE.match(text) else self._group(text)
-        if commune and index == self._name and self._uai is None and self._named_as_places:
-            return None
-        if commune:
-            return Aside(GROUP.reason, commune=commune, ends_group=True)
-        if _NOTE.match(text) or _KIND_HEADING.fullmatch(fold(text)):
+        if _NOTE.match(text):
             return NOTE
-        look = look_of(text)
-        if look & Look.SCHOOL and not look & Look.KIND:
-            named = index == self._name or (self._name is None and self._uai is None)
-            return None if named else NOTE
-        if _GROUP.fullmatch(fold(text)):
-            return GROUP
-        # Where schools have no code, a name alone is a school; where they have one, a title or a note.
-        return None if index == self._name and self._uai is None else NOTE
+        # Where schools have no code, a name alone is a school.
+        own = index == self._name and self._uai is None
+        commune, folded, look = self._group(text), _folded(text), look_of(text)
+        if commune and not (own and self._named_as_places):
+            return Aside(GROUP.reason, commune=commune, ends_group=True)
+        # « ÉCOLES MATERNELLES » is a title; « École maternelle » is what a village calls its school.
+        heading = _KIND_HEADING.fullmatch(folded) is not None and not (own and not folded.endswith("s"))
+        group = not look & Look.SCHOOL and _GROUP.fullmatch(folded) is not None
+        if heading or group:
+            return GROUP if group else NOTE
+        named = own or (bool(look & Look.SCHOOL) and not look & Look.KIND and self._takes_names(index))
+        return None if named else NOTE
+
+    def _takes_names(self, index: int) -> bool:
+        return index == self._name or (self._name is None and self._uai is None)
 
     def _group(self, text: str) -> str:
         """Return the commune whose group a title begins, "" where it names none."""

@@ -76,6 +76,16 @@ def test_in_a_list_without_uai_names_are_schools_and_totals_are_not():
     assert [bool(reason) for reason in ignored(table)] == [False, False, True, True, True]
 
 
+def test_a_village_s_only_school_is_a_school_and_a_title_of_many_is_none():
+    table = read(
+        ["Commune", "École", "Classes"],
+        ["Nîmes", "Zola", "3"],
+        ["", "ECOLE ELEMENTAIRE", ""],
+        ["", "ÉCOLES MATERNELLES", ""],
+    )
+    assert [bool(reason) for reason in ignored(table)] == [False, False, True]
+
+
 def test_schools_called_as_their_communes_are_schools():
     table = read(["École", "Licences"], ["Nîmes", "3"], ["Alès", "2"], ["Saint-Gilles", ""], choices=Choices())
     assert ignored(table) == ["", "", ""]
