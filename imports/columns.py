@@ -36,7 +36,7 @@ _COUNTING = 2
 LARGEST_VOLUME = 60
 
 #: What the cells under a title must look like, if there are any, for it to be believed, and how many of them.
-_BELIEVED: dict[Meaning, tuple[tuple[Look, ...], float]] = {
+_BELIEVED: dict[Meaning, tuple[tuple[int, ...], float]] = {
     Meaning.NAME: ((Look.TEXT, Look.SCHOOL), SOME),
     Meaning.COMMUNE: ((Look.TEXT, Look.COMMUNE), 0.5),
     Meaning.POSTAL_CODE: ((Look.POSTAL_CODE, Look.POSTAL_TOWN), 0.5),
@@ -45,7 +45,7 @@ _BELIEVED: dict[Meaning, tuple[tuple[Look, ...], float]] = {
     Meaning.KIND: ((Look.TEXT, Look.SCHOOL), SOME),
 }
 #: What makes a column by its cells alone, and from which share on; in this order.
-_BY_CONTENT: dict[Meaning, tuple[tuple[Look, ...], float]] = {
+_BY_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
     Meaning.PHONE: ((Look.PHONE,), 0.8),
     Meaning.POSTAL_CODE: ((Look.POSTAL_CODE,), 0.9),
     Meaning.DEPARTEMENT: ((Look.DEPARTEMENT,), 0.9),
@@ -176,9 +176,9 @@ class _Choosing:
 
     def _free(self, meaning: Meaning) -> list[int]:
         if meaning is Meaning.CHOICE:
-            return sorted(self.added)
+            return sorted(index for index in self.added if index < len(self.columns))
         taken = set(self.found.values()) | self.added
-        return [index for index in range(len(self.titles)) if index not in taken]
+        return [index for index in range(len(self.columns)) if index not in taken]
 
     def _says_another(self, index: int, meaning: Meaning) -> bool:
         said = meanings_of(self.titles[index]) if self.titles[index].text else {}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from enum import IntFlag, auto
+from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imports.cells import text_of
 from imports.emails import read_email
-from imports.numbers import read_quantity
+from imports.numbers import is_quantity
 from schools import uai
 from schools.folding import fold
 
@@ -25,34 +25,38 @@ MOST = 0.6
 SOME = 0.2
 #: What is longer is a sentence.
 LONGEST = 60
+#: What is looked at of a very wide table.
+MOST_COLUMNS = 300
+MOST_CELLS = 30_000
+FEWEST_ROWS = 50
 FEWEST_DIGITS = 5
 #: More letters than « RNE 0301234X » has: a name stands beside the UAI.
 MOST_LETTERS_OF_A_CODE = 4
 
 
-class Look(IntFlag):
-    """What one cell may be; it may be several things."""
+class Look:
+    """What one cell may be; it may be several things. Plain numbers: flags of an enumeration take most of the time."""
 
-    UAI = auto()
+    UAI = 1
     #: No valid UAI, but what becomes of one: a zero or the letter lost, a letter mistaken.
-    DAMAGED_UAI = auto()
+    DAMAGED_UAI = 1 << 1
     #: As damaged, and nothing but digits: many other numbers look so.
-    BARE_UAI = auto()
-    EMAIL = auto()
-    PHONE = auto()
-    POSTAL_CODE = auto()
+    BARE_UAI = 1 << 2
+    EMAIL = 1 << 3
+    PHONE = 1 << 4
+    POSTAL_CODE = 1 << 5
     #: As most postal codes end, and few codes of INSEE.
-    ROUND = auto()
+    ROUND = 1 << 6
     #: « 30000 Nîmes »: both in one cell.
-    POSTAL_TOWN = auto()
-    DEPARTEMENT = auto()
-    QUANTITY = auto()
-    YEAR = auto()
+    POSTAL_TOWN = 1 << 7
+    DEPARTEMENT = 1 << 8
+    QUANTITY = 1 << 9
+    YEAR = 1 << 10
     #: A kind of school and nothing else, or with a name beside it.
-    KIND = auto()
-    SCHOOL = auto()
-    TEXT = auto()
-    COMMUNE = auto()
+    KIND = 1 << 11
+    SCHOOL = 1 << 12
+    TEXT = 1 << 13
+    COMMUNE = 1 << 14
 
 
 _DAMAGED = re.compile(r"0?[0-9OIL]{5,7}[A-Z]")
@@ -83,16 +87,11 @@ _BEGINNING = frozenset({"ec", "ee", "em", "ep", "gs", "groupe"})
 _NO_DEPARTEMENT = range(96, 971)
 
 
-def look_of(cell: Cell) -> Look:
-    """Return what a cell looks like; nothing at all where it is empty. Communes are told by `places`."""
+def look_of(cell: Cell) -> int:
+    """Return what a cell looks like; nothing at all where it is empty. Communes are told by `place_of`."""
     if isinstance(cell, bool):
-        return Look(0)
+        return 0
     return _look(text_of(cell))
-
-
-def is_place(text: str, communes: frozenset[str]) -> bool:
-    """Tell whether a text names one of these communes: « NÎMES CEDEX 2 », « Paris 13e », « 30000 Nîmes »."""
-    return bool(text) and place_of(text, communes) != ""
 
 
 @lru_cache(maxsize=8192)
@@ -102,8 +101,8 @@ def _bare_place(text: str) -> tuple[str, str]:
 
 
 def place_of(text: str, communes: frozenset[str]) -> str:
-    """Return the folded commune that a text names, "" where it names none that is known."""
-    if len(text) > LONGEST:
+    """Return the folded commune that a text names, « NÎMES CEDEX 2 », « Paris 13e »; "" where none is known so."""
+    if not text or len(text) > LONGEST:
         return ""
     folded, bare = _bare_place(text)
     for candidate in (folded, bare, _written_out(bare), _article_first(bare)):
@@ -122,10 +121,10 @@ def _article_first(folded: str) -> str:
 
 
 @lru_cache(maxsize=16384)
-def _look(text: str) -> Look:
+def _look(text: str) -> int:
     if not text:
-        return Look(0)
-    look = Look(0)
+        return 0
+    look = 0
     if "@" in text:
         # « ce.0301234x@… » holds a UAI and is none.
         return Look.EMAIL if isinstance(read_email(text), str) else look
@@ -140,7 +139,7 @@ def _look(text: str) -> Look:
     return look
 
 
-def _numeric(text: str) -> Look:
+def _numeric(text: str) -> int:
     """Return what a text with digits looks like."""
     look = _coded(text)
     if _POSTAL.fullmatch(text):
@@ -155,13 +154,15 @@ def _numeric(text: str) -> Look:
         look |= Look.POSTAL_TOWN | Look.TEXT
     if _DEPARTEMENT.fullmatch(text):
         look |= Look.DEPARTEMENT
-    if isinstance(read_quantity(text), int):
+    if is_quantity(text):
         look |= Look.QUANTITY
     return look
 
 
-def _coded(text: str) -> Look:
+def _coded(text: str) -> int:
     """Return how much a text looks like a UAI."""
+    if sum(map(str.isdecimal, text)) < FEWEST_DIGITS:
+        return 0
     if len(text) <= LONGEST and uai.find(text):
         return Look.UAI
     tidy = _BETWEEN.sub("", text).upper()
@@ -169,16 +170,16 @@ def _coded(text: str) -> Look:
         return Look.DAMAGED_UAI
     if tidy == text and _BARE.fullmatch(tidy) and int(text[:3]) not in _NO_DEPARTEMENT and text[:3] != "000":
         return Look.BARE_UAI
-    return Look(0)
+    return 0
 
 
-def _wording(text: str) -> Look:
+def _wording(text: str) -> int:
     if len(text) > 2 * LONGEST:
-        return Look(0)
+        return 0
     words = fold(text).split()
     begins = bool(words) and words[0] in _BEGINNING
     if not begins and not any(word in _TELLING for word in words):
-        return Look(0)
+        return 0
     if all(word in _KINDS for word in words):
         return Look.KIND | Look.SCHOOL
     return Look.SCHOOL
@@ -189,27 +190,27 @@ class Column:
 
     def __init__(self, cells: Sequence[Cell], communes: frozenset[str]) -> None:
         self.texts = [text for cell in cells if (text := text_of(cell))]
-        self.looks = [look_of(cell) for cell in cells if str(cell).strip()]
+        # Counted once: a column has few looks, and adding flags is slow.
+        self._looks = Counter(look_of(cell) for cell in cells if str(cell).strip())
         self._communes = communes
-        self._shares: dict[Look, float] = {}
+        self._shares: dict[tuple[int, ...], float] = {}
 
     @property
     def empty(self) -> bool:
         """Tell whether nothing stands in it."""
         return not self.texts
 
-    def share(self, *kinds: Look) -> float:
+    def share(self, *kinds: int) -> float:
         """Return the share of the filled cells that look like one of these; 0 where it is empty."""
-        wanted = Look(0)
-        for kind in kinds:
-            wanted |= kind
-        if wanted not in self._shares:
-            if wanted is Look.COMMUNE:
-                hits = sum(is_place(text, self._communes) for text in self.texts)
-            else:
-                hits = sum(bool(look & wanted) for look in self.looks)
-            self._shares[wanted] = hits / len(self.texts) if self.texts else 0.0
-        return self._shares[wanted]
+        if not self.texts:
+            return 0.0
+        if kinds not in self._shares:
+            wanted = sum(kinds)
+            hits = sum(number for look, number in self._looks.items() if look & wanted)
+            if kinds == (Look.COMMUNE,):
+                hits = sum(bool(place_of(text, self._communes)) for text in self.texts)
+            self._shares[kinds] = hits / len(self.texts)
+        return self._shares[kinds]
 
     @property
     def distinct(self) -> float:
@@ -227,5 +228,10 @@ class Column:
 
 
 def columns_of(sample: Sequence[Row], width: int, communes: frozenset[str]) -> list[Column]:
-    """Return the columns of a sample of rows, blank where a row is shorter."""
+    """Return the columns of a sample of rows, blank where a row is shorter.
+
+    Of a very wide table fewer rows are looked at, and the columns beyond `MOST_COLUMNS` not at all.
+    """
+    width = min(width, MOST_COLUMNS)
+    sample = sample[: max(FEWEST_ROWS, MOST_CELLS // max(width, 1))]
     return [Column([row[i] if i < len(row) else "" for row in sample], communes) for i in range(width)]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from imports import cells
-from imports.contents import Look, look_of
+from imports.contents import MOST_COLUMNS, Look, look_of
 from imports.meanings import Meaning
 from imports.titles import LONGEST_TITLE, Title, is_foreign, is_title_like, joined, meanings_of, says_plainly
 from schools.folding import fold
@@ -51,7 +51,7 @@ def find_header(rows: Sequence[Row], merged: Sequence[Area] = ()) -> Header:
         # Titles that say nothing stand just above the first school, if they are titles at all.
         index = next((i for i in range(first - 1, -1, -1) if lines[i].filled), None)
         if index is not None and lines[index].may_be_titles(width=len(lines[first].filled)):
-            return Header(index, [Title(text) for text in lines[index].texts])
+            return Header(index, lines[index].titles())
     return Header(None, [])
 
 
@@ -60,7 +60,7 @@ def header_at(rows: Sequence[Row], index: int, merged: Sequence[Area] = ()) -> H
     lines = [_Line(row) for row in rows[max(0, index - 1) : index + 1]]
     if index and (titles := _two_lines(lines[0], lines[1], index, merged)):
         return Header(index, titles)
-    return Header(index, [Title(text) for text in lines[-1].texts])
+    return Header(index, lines[-1].titles())
 
 
 def is_numbering(row: Row) -> bool:
@@ -88,13 +88,15 @@ def _around(lines: Sequence[_Line], best: int, merged: Sequence[Area]) -> Header
         titles = _two_lines(lines[best], lines[best + 1], best + 1, merged)
         if titles:
             return Header(best + 1, titles)
-    return Header(best, [Title(text) for text in lines[best].texts])
+    return Header(best, lines[best].titles())
 
 
 class _Line:
     """One of the first rows of a sheet."""
 
     def __init__(self, row: Row) -> None:
+        self._beyond = row[MOST_COLUMNS:]
+        row = row[:MOST_COLUMNS]
         self.texts = [cells.text_of(cell) for cell in row]
         self.filled = [index for index, text in enumerate(self.texts) if text]
         looks = [look_of(row[index]) for index in self.filled]
@@ -126,6 +128,10 @@ class _Line:
             # A single word that says « École » may be the title of the only column.
             return points if len(self.texts) == 1 and points else 0
         return points
+
+    def titles(self) -> list[Title]:
+        """Return the row's cells as titles, those of a very wide table included."""
+        return [Title(text) for text in self.texts] + [Title(cells.text_of(cell)) for cell in self._beyond]
 
     def may_be_titles(self, width: int) -> bool:
         """Tell whether the row may be titles that say nothing to us, over rows of so many filled cells."""

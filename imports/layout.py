@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.contents import Look, look_of
+from imports.contents import MOST_COLUMNS, Look, look_of
 from imports.headers import Header, find_header, header_at
 from imports.meanings import OWN_SHEET, Meaning
 from imports.readers.refusals import Unreadable
@@ -15,7 +15,7 @@ from imports.shapes import shape_of
 from imports.titles import Title, meanings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from imports.readers.sheets import Row, Sheet, Workbook
 
@@ -166,8 +166,8 @@ def _merit(place: Place) -> _Merit:
     )
 
 
-def _holds_uai(row: Iterable[object]) -> bool:
-    return any(isinstance(cell, str) and 6 <= len(cell) <= 60 and look_of(cell) & Look.UAI for cell in row)  # noqa: PLR2004
+def _holds_uai(row: Row) -> bool:
+    return any(isinstance(cell, str) and look_of(cell) & Look.UAI for cell in row[:MOST_COLUMNS])
 
 
 def _names_schools(rows: Sequence[Row]) -> bool:

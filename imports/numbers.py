@@ -56,6 +56,11 @@ def read_classes(cell: Cell) -> int | Problem | None:
     return Problem("classes", "classes_invalid", found.message, blocking=False)
 
 
+def is_quantity(text: str) -> bool:
+    """Tell whether a text is a number that may count licences."""
+    return _number_in(text) is not None
+
+
 @lru_cache(maxsize=8192)
 def _number_in(written: str) -> int | None:
     text = written.strip()

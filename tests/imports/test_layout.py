@@ -269,3 +269,9 @@ def test_progress_is_told():
     content = csv([["UAI", "Licences"], *[[UAI[0], 1]] * 12_000])
     read_table(content, Choices(), progress=lambda done, total: told.append((done, total)))
     assert told == [(5_000, 12_001), (10_000, 12_001)]
+
+
+def test_a_very_wide_table_is_read_by_its_first_columns_and_keeps_all_titles():
+    row = [UAI[0], *[f"texte {number}" for number in range(999)]]
+    table = read_table(csv([["UAI", *[f"Colonne {number}" for number in range(998)], "RNE"], *[row] * 400]), ONE_EACH)
+    assert (found(table), len(table.titles), table.titles[-1]) == ({"uai": "UAI"}, 1000, "RNE")
