@@ -21,7 +21,7 @@ from imports.models import Import, ImportProgress, ImportRow
 from imports.readers import limits
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
-from tests.factories.schools import SchoolFactory
+from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.conftest import listing, shown, uploaded, url
 from tests.imports.files import xlsx
 
@@ -229,6 +229,32 @@ def test_the_list_is_narrowed_by_what_who_when_and_name(office, member, pool):
     today = timezone.localdate()
     assert found(since=today.isoformat()) == ({"contacts"} if today > TERM.date() else found())
     assert found(until="2020-01-01") == set()
+
+
+def test_schools_that_the_directory_now_knows_are_taken_up_from_the_list(officer, pool):
+    uai = next_uai()
+    table = uploaded(pool, listing((uai, 2)))
+    operations.amend(import_id=table.pk, number=2, awaited=True, by=None, at=TERM)
+    assert "gardée de côté" not in shown(officer.get(url("list")))
+    SchoolFactory(uai=uai)
+    assert "1 école gardée de côté est maintenant dans l’annuaire" in shown(officer.get(url("list")))
+    assert officer.post(url("take_up", table.pk))["Location"] == url("detail", table.pk)
+    row = ImportRow.objects.get()
+    assert (row.uai, row.verdict, row.set_aside) == (uai, "new", False)
+    again = shown(officer.post(url("take_up", table.pk), follow=True))
+    assert "un autre membre l'a déjà fait" in again
+
+
+def test_templates_and_the_way_back_of_a_corrected_file_are_on_the_pages(officer, pool):
+    page = shown(officer.get(url("upload")))
+    assert f"{url('template', 'attribution')}?lot={pool.pk}" in page
+    assert url("template", "perimetre") in page
+    table = uploaded(pool, listing((SchoolFactory(), "x")))
+    operations.annotating.ask(import_id=table.pk, at=TERM)
+    tasks.annotate(import_id=table.pk)
+    page = shown(officer.get(url("detail", table.pk)))
+    assert f'action="{url("corrected", table.pk)}"' in page
+    assert url("report", table.pk) in page
 
 
 def test_a_list_without_imports_says_what_to_do(officer, nimes):
