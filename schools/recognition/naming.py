@@ -163,7 +163,8 @@ class _Reader:
             sector=self.sector,
             beside=frozenset(self.beside),
             tracks=frozenset(self.tracks if self.levels & said.SECONDARY else ()),
-            words=tuple(words),
+            # « Notre-Dame de Larmor, Notre-Dame de la Clarté » has its words once.
+            words=tuple(dict.fromkeys(words)),
             marks=marks,
         )
 
