@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import connection
-
 from collectivities.operations import Contact, contacts_now
 from imports.enums import Done, Purpose
 from imports.models import ImportRow
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Allocation
 from licensing.pools.queries import reached
+from licensing.subscriptions.models import ActivationKey
 from web import arrays, typography
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Iterator
 
     from imports.models import Import
 
@@ -88,23 +88,11 @@ class _Row(NamedTuple):
     done: str
     units: int
     units_before: int
-    allocation_id: int | None
-    units_now: int | None
-    import_id: int | None
-    created_at: datetime.datetime | None
-    redeemed_at: datetime.datetime | None
-
-
-_ROWS = """
-SELECT applied.sheet, applied.number, applied.uai, applied.label, applied.done, applied.units, applied.units_before,
-       allocation.id, allocation.units, allocation.import_id, allocation.created_at, key.redeemed_at
-FROM imports_importrow AS applied
-LEFT JOIN pools_allocation AS allocation
-    ON allocation.pool_id = %s AND allocation.school_id = applied.uai AND allocation.revoked_at IS NULL
-LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
-WHERE applied.import_id = %s AND applied.ticked
-ORDER BY applied.sheet, applied.number
-"""
+    allocation_id: int | None = None
+    units_now: int | None = None
+    import_id: int | None = None
+    created_at: datetime.datetime | None = None
+    redeemed_at: datetime.datetime | None = None
 
 
 def plan_of(table: Import) -> UndoPlan:
@@ -116,10 +104,7 @@ def _plan_of_licences(table: Import) -> UndoPlan:
     revoked: list[Planned] = []
     reduced: list[Planned] = []
     left = []
-    with connection.cursor() as cursor:
-        cursor.execute(_ROWS, [table.pool_id, table.pk])
-        rows = [_Row(*values) for values in cursor.fetchall()]
-    for row in rows:
+    for row in _rows(table):
         if reason := _why_left(row, table):
             left.append(Left(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
             continue
@@ -129,6 +114,34 @@ def _plan_of_licences(table: Import) -> UndoPlan:
         )
     told = reached([one.allocation_id for one in (*revoked, *reduced)])
     return UndoPlan(revoked, reduced, [], [], left, messages=len(told))
+
+
+def _rows(table: Import) -> Iterator[_Row]:
+    """Yield the rows that were applied, each beside what its school has now.
+
+    Three questions, and not one that joins: right after a large import the database knows nothing yet of how many rows
+    these tables hold, and would compare each with each.
+    """
+    applied = ImportRow.objects.filter(import_id=table.pk, ticked=True).order_by("sheet", "number")
+    rows = list(applied.values_list("sheet", "number", "uai", "label", "done", "units", "units_before"))
+    active = Allocation.objects.active().filter(arrays.text_in("school_id", (row[2] for row in rows)))
+    held = {one.school_id: one for one in active.filter(pool_id=table.pool_id or 0)}
+    keys = ActivationKey.objects.filter(arrays.number_in("pk", (one.key_id for one in held.values())))
+    redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
+    for sheet, number, uai, label, done, units, units_before in rows:
+        row = _Row(sheet, number, uai, label, done, units or 0, units_before)
+        one = held.get(uai)
+        yield (
+            row
+            if one is None
+            else row._replace(
+                allocation_id=one.pk,
+                units_now=one.units,
+                import_id=one.import_id,
+                created_at=one.created_at,
+                redeemed_at=redeemed.get(one.key_id),
+            )
+        )
 
 
 def _why_left(row: _Row, table: Import) -> tuple[str, str] | None:
