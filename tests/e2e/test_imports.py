@@ -43,7 +43,7 @@ def walker(committing, site):
 
     def at(width, *, scripts=True):
         client = HostClient("nimes.peps.localhost")
-        member = MemberFactory(roles=[Role.MANAGER], user__first_name="Claude", user__last_name="Martin")
+        member = MemberFactory(roles=[Role.MANAGER], user__first_name="Nora", user__last_name="Martin")
         client.force_login(member.user)
         session = client.session
         session["opened_at"] = f"{client.host}:{site.port}"
