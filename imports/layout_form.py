@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django import forms
 
-from imports.columns import letters
 from imports.enums import Purpose, Volume
 from imports.forms import check_volume, units_field, volume_field
 from imports.meanings import LABELS, Meaning
-from imports.preview import MOST_COLUMNS
 from imports.readers import limits
+from imports.reading.columns import letters
+from imports.reading.preview import MOST_COLUMNS
 
 if TYPE_CHECKING:
     from django.forms import BoundField

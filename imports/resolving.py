@@ -14,7 +14,7 @@ from schools.recognition import Named, Scope, recognise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from imports.rows import CheckedRow
+    from imports.reading.rows import CheckedRow
     from schools.recognition import Proposal, Recognised
 
 

@@ -12,9 +12,9 @@ from django.db import connection
 from imports.enums import Purpose
 from imports.meanings import Meaning
 from imports.models import ImportRow
+from imports.reading.rows import CheckedRow, check_cells
+from imports.reading.table import volume_column
 from imports.resolving import Resolved, uai_in
-from imports.rows import CheckedRow, check_cells
-from imports.table import volume_column
 from imports.verdicts import Asked, Line
 from imports.verdicts.finding import DOUBTS
 from schools.recognition import Proposal

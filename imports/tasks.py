@@ -17,13 +17,13 @@ from imports.models import Import, ImportFile
 from imports.operations import annotating
 from imports.operations.locking import ANNOTATE_TASK
 from imports.readers.refusals import Unreadable
-from imports.table import read_table
+from imports.reading.table import read_table
 from jobs.tasks import task
 from jobs.upkeep import duty
 from licensing.exceptions import Refused
 
 if TYPE_CHECKING:
-    from imports.table import Table
+    from imports.reading.table import Table
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Unpack
 from django.db import transaction
 
 from imports import queries
-from imports.cells import text_of
 from imports.enums import How, ImportState, Verdict
 from imports.exceptions import CannotAwait, CannotSettle, RowCannotBeTicked, UnknownRow
 from imports.meanings import Meaning
 from imports.models import ImportRow
 from imports.operations.locking import locked
 from imports.operations.rejudging import can_be_ticked, change, check_all
+from imports.reading.cells import text_of
 from imports.verdicts.codes import SETTLED_BY
 from schools import uai
 

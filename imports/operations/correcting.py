@@ -21,7 +21,7 @@ from schools.folding import fold
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imports.table import Table
+    from imports.reading.table import Table
 
 
 def earlier_of(content: bytes, *, purpose: str, pool_id: int | None) -> tuple[Import | None, int | None]:

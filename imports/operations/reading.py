@@ -14,8 +14,8 @@ from imports.meanings import Meaning
 from imports.models import Import, ImportFile, RememberedLayout
 from imports.operations import carrying, correcting
 from imports.operations.locking import READ_TASK, locked, queue
+from imports.reading.table import Choices, Known, Remembered
 from imports.resolving import resolve_all, uais_of
-from imports.table import Choices, Known, Remembered
 from imports.verdicts import Asked, judge_all
 from licensing.pools.models import Pool
 from licensing.pools.operations import unwatched
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from accounts.models import User
-    from imports.table import Table
+    from imports.reading.table import Table
     from licensing.pools.operations import Watch
 
 

@@ -12,7 +12,7 @@ from web import typography
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imports.rows import CheckedRow
+    from imports.reading.rows import CheckedRow
     from imports.verdicts.situation import SchoolFacts, Situation
     from imports.verdicts.together import Shared
 

@@ -11,7 +11,7 @@ from imports.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imports.rows import CheckedRow
+    from imports.reading.rows import CheckedRow
     from imports.verdicts.situation import RemitFacts
 
 _FIELDS = {

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from imports.enums import Verdict
     from imports.problems import Problem
+    from imports.reading.rows import CheckedRow
     from imports.resolving import Resolved
-    from imports.rows import CheckedRow
 
 
 class Asked(NamedTuple):

@@ -10,10 +10,10 @@ from django.core.paginator import Paginator
 from django.urls import reverse
 
 from imports import queries, wording
-from imports.columns import letters
 from imports.enums import Purpose, Verdict
 from imports.filters import ALL_ROWS, TO_SETTLE, RowFilter
 from imports.meanings import LABELS, Meaning
+from imports.reading.columns import letters
 from imports.verdicts.codes import LABELS as LABELS_OF_CODES
 from imports.views import APPLIERS
 

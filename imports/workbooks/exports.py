@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imports.columns import letters
 from imports.enums import Done, How, Purpose, Settlement, Verdict, Volume
 from imports.meanings import LABELS, Meaning
+from imports.reading.columns import letters
 from imports.workbooks.tables import Page, workbook
 from licensing.catalogue.operations import PARIS
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imports.enums import Verdict, Volume
 from imports.meanings import Meaning
-from imports.table import volume_column
+from imports.reading.table import volume_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,12 +9,12 @@ from django.core.validators import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports.cells import text_of
-from imports.contents import look_of
-from imports.emails import read_email
-from imports.numbers import read_classes, read_quantity
-from imports.phones import read_phone
 from imports.problems import Problem
+from imports.reading.cells import text_of
+from imports.reading.contents import look_of
+from imports.reading.emails import read_email
+from imports.reading.numbers import read_classes, read_quantity
+from imports.reading.phones import read_phone
 
 
 @pytest.mark.parametrize("cell", [30, 30.0, "30", "30 ", " 30", "30.0", "30,00", "\u00a030"])

@@ -6,8 +6,8 @@ import pytest
 
 from imports.enums import Purpose, Volume
 from imports.meanings import Meaning
-from imports.table import Choices, Known, read_table
-from imports.titles import Title, joined, meanings_of, recognised
+from imports.reading.table import Choices, Known, read_table
+from imports.reading.titles import Title, joined, meanings_of, recognised
 from tests.imports.files import UAI, csv, xlsx
 
 ONE_EACH = Choices(units_for_all=1)

@@ -19,7 +19,7 @@ from imports.enums import ImportState
 from imports.models import Import, ImportRow
 from imports.readers import ole
 from imports.readers.refusals import Unreadable
-from imports.table import Choices, read_table
+from imports.reading.table import Choices, read_table
 from licensing.pools.models import Allocation
 from mailing.models import Message
 from tests.imports.conftest import uploaded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imports.meanings import Meaning
-from imports.table import Choices, Known, read_table
+from imports.reading.table import Choices, Known, read_table
 from tests.imports.files import UAI, csv, xlsx
 
 COMMUNES = frozenset({"nimes", "ales", "saint gilles", "l hay les roses"})

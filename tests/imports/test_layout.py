@@ -10,7 +10,7 @@ import pytest
 from imports.enums import Purpose
 from imports.meanings import Meaning
 from imports.readers.refusals import Unreadable
-from imports.table import Choices, Known, Remembered, read_table, shape_of
+from imports.reading.table import Choices, Known, Remembered, read_table, shape_of
 from tests.imports.files import UAI, csv, saved, xlsx
 
 ONE_EACH = Choices(units_for_all=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imports.preview import preview
+from imports.reading.preview import preview
 
 ROWS = [["Liste"], [], ["UAI", "Licences"], ["0301234D", 3.0], ["x" * 80, 2]]
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from imports.enums import Verdict
 from imports.models import ImportRow
-from imports.table import Choices, read_table
+from imports.reading.table import Choices, read_table
 from licensing.pools.models import Allocation
 from mailing.drain import drain
 from mailing.models import Message, MessageState

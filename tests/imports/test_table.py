@@ -7,8 +7,8 @@ import pytest
 from imports.enums import Volume
 from imports.meanings import Meaning
 from imports.readers.refusals import Unreadable
-from imports.table import Choices, read_table
-from imports.titles import recognised
+from imports.reading.table import Choices, read_table
+from imports.reading.titles import recognised
 from tests.imports.files import UAI, csv, xlsx
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from imports.enums import Purpose, Verdict, Volume
 from imports.problems import Problem
+from imports.reading.rows import CheckedRow
 from imports.resolving import Resolved
-from imports.rows import CheckedRow
 from imports.verdicts import Asked, Line, RemitFacts, SchoolFacts, Situation, gather, judge, judge_all, judging
 from imports.verdicts.codes import LABELS, REMEDIES, UNTICKING, remedies_of
 from imports.verdicts.finding import DOUBTS

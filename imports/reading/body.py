@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports import carrying
-from imports.asides import SUMMED, Asides
-from imports.contents import POSTAL_TOWN
 from imports.meanings import Meaning
-from imports.rows import CheckedRow, check, columns_in_order, is_blank
+from imports.reading import fill_down
+from imports.reading.asides import SUMMED, Asides
+from imports.reading.contents import POSTAL_TOWN
+from imports.reading.rows import CheckedRow, check, columns_in_order, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from imports.asides import Aside
-    from imports.layout import Place
     from imports.readers.sheets import Row
+    from imports.reading.asides import Aside
+    from imports.reading.layout import Place
 
 #: How often the progress is told, in rows.
 EVERY = 5_000
@@ -51,7 +51,7 @@ def read_body(
         if number > first:
             reading.take(number, row)
     _part_places(reading.rows, columns)
-    return Body(reading.rows, carrying.carry(reading.rows, reading.asides, columns, _merged(place, columns)))
+    return Body(reading.rows, fill_down.carry(reading.rows, reading.asides, columns, _merged(place, columns)))
 
 
 class _Reading:

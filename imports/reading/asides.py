@@ -9,11 +9,11 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports import cells
-from imports.contents import Look, look_of, place_of
-from imports.headers import is_numbering
 from imports.meanings import Meaning
-from imports.titles import says_plainly
+from imports.reading import cells
+from imports.reading.contents import Look, look_of, place_of
+from imports.reading.headers import is_numbering
+from imports.reading.titles import says_plainly
 from schools.folding import fold
 
 if TYPE_CHECKING:

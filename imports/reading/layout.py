@@ -7,12 +7,12 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.contents import MOST_COLUMNS, Look, look_of
-from imports.headers import Header, find_header, header_at
 from imports.meanings import OWN_SHEET, Meaning
 from imports.readers.refusals import Unreadable
-from imports.shapes import shape_of
-from imports.titles import Title, meanings_of
+from imports.reading.contents import MOST_COLUMNS, Look, look_of
+from imports.reading.headers import Header, find_header, header_at
+from imports.reading.shapes import shape_of
+from imports.reading.titles import Title, meanings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

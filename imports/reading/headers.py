@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports import cells
-from imports.contents import MOST_COLUMNS, Look, look_of
 from imports.meanings import Meaning
-from imports.titles import LONGEST_TITLE, Title, is_foreign, is_title_like, joined, meanings_of, says_plainly
+from imports.reading import cells
+from imports.reading.contents import MOST_COLUMNS, Look, look_of
+from imports.reading.titles import LONGEST_TITLE, Title, is_foreign, is_title_like, joined, meanings_of, says_plainly
 from schools.folding import fold
 
 if TYPE_CHECKING:

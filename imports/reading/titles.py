@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from imports.meanings import Meaning
-from imports.title_forms import FORMS, KNOWN, WEAK
-from imports.vocabulary import ALIASES, NEVER, NOISE, NOISE_BESIDE_OTHERS
+from imports.reading.title_forms import FORMS, KNOWN, WEAK
+from imports.reading.vocabulary import ALIASES, NEVER, NOISE, NOISE_BESIDE_OTHERS
 from schools.folding import fold, slips
 
 #: What is longer, or of more words, is a sentence.

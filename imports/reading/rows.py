@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports import cells
-from imports.emails import is_address, read_email
 from imports.meanings import Meaning
-from imports.numbers import is_excel_error, read_classes, read_quantity
-from imports.phones import read_phone
 from imports.problems import Problem
+from imports.reading import cells
+from imports.reading.emails import is_address, read_email
+from imports.reading.numbers import is_excel_error, read_classes, read_quantity
+from imports.reading.phones import read_phone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from imports import carrying
-from imports.columns import letters
 from imports.enums import Purpose, Volume
 from imports.meanings import LABELS, Meaning
 from imports.problems import Problem
+from imports.reading import fill_down
+from imports.reading.columns import letters
 from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imports.body import Body
-    from imports.layout import Layout, Place
-    from imports.rows import CheckedRow
+    from imports.reading.body import Body
+    from imports.reading.layout import Layout, Place
+    from imports.reading.rows import CheckedRow
 
 #: Two sheets that share fewer schools share them by chance.
 FEWEST_COMMON = 2
@@ -97,7 +97,7 @@ def about_carrying(bodies: Sequence[Body]) -> list[str]:
     counts = Counter[Meaning]()
     for body in bodies:
         counts.update(body.carried)
-    return [carrying.remark(meaning, count) for meaning, count in counts.items()]
+    return [fill_down.remark(meaning, count) for meaning, count in counts.items()]
 
 
 def about_versions(places: Sequence[Place], bodies: Sequence[Body]) -> list[Problem]:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imports import questions as asking
-from imports import towns
-from imports.body import read_body
-from imports.columns import recognise, unfit
 from imports.enums import Purpose, Volume
-from imports.layout import find_layout, sample_of
 from imports.meanings import Meaning
-from imports.preview import preview
 from imports.readers import limits
 from imports.readers.opening import check_height, open_workbook
 from imports.readers.text import too_many_rows
-from imports.shapes import shape_of
+from imports.reading import questions as asking
+from imports.reading import towns
+from imports.reading.body import read_body
+from imports.reading.columns import recognise, unfit
+from imports.reading.layout import find_layout, sample_of
+from imports.reading.preview import preview
+from imports.reading.shapes import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from imports.body import Body
-    from imports.columns import Recognition
-    from imports.layout import Place
     from imports.problems import Problem
-    from imports.rows import CheckedRow
+    from imports.reading.body import Body
+    from imports.reading.columns import Recognition
+    from imports.reading.layout import Place
+    from imports.reading.rows import CheckedRow
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imports.meanings import Meaning
-from imports.vocabulary import ALIASES, NEVER, words_of
+from imports.reading.vocabulary import ALIASES, NEVER, words_of
 
 _OTHERS = words_of("annee scolaire rentree merci indiquer saisir pep peps numerique numeriques obligatoire")
 

@@ -13,8 +13,8 @@ from imports.meanings import Meaning
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imports.asides import Aside
-    from imports.rows import CheckedRow
+    from imports.reading.asides import Aside
+    from imports.reading.rows import CheckedRow
 
 #: What may be carried, and how the remark names it.
 CARRIED = {

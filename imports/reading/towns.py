@@ -6,15 +6,15 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from imports import cells
-from imports.contents import place_of
 from imports.meanings import Meaning
+from imports.reading import cells
+from imports.reading.contents import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imports.body import Body
-    from imports.layout import Place
+    from imports.reading.body import Body
+    from imports.reading.layout import Place
 
 #: Lines above the titles that are looked at.
 REACH = 10

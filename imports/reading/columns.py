@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.contents import MOST, SOME, Look, columns_of
 from imports.meanings import LABELS, Meaning, is_added
 from imports.problems import Problem
-from imports.titles import is_foreign, meanings_of
+from imports.reading.contents import MOST, SOME, Look, columns_of
+from imports.reading.titles import is_foreign, meanings_of
 from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from imports.contents import Column
     from imports.readers.sheets import Row
-    from imports.titles import Title
+    from imports.reading.contents import Column
+    from imports.reading.titles import Title
 
 #: What is acted upon: between two such columns a person chooses.
 ACTED_UPON = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from imports import cells
+from imports.reading import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

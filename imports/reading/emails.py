@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from imports.cells import text_of
-from imports.numbers import is_excel_error
 from imports.problems import Problem
+from imports.reading.cells import text_of
+from imports.reading.numbers import is_excel_error
 
 if TYPE_CHECKING:
     from imports.readers.sheets import Cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from imports.cells import text_of
+from imports.reading.cells import text_of
 
 if TYPE_CHECKING:
     from imports.readers.sheets import Cell

@@ -8,9 +8,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from imports.cells import text_of
-from imports.emails import read_email
-from imports.numbers import is_quantity
+from imports.reading.cells import text_of
+from imports.reading.emails import read_email
+from imports.reading.numbers import is_quantity
 from schools import uai
 from schools.folding import fold
 
