@@ -94,13 +94,15 @@ class Plain(models.Model):
 
 
 class PlainResource(resources.ModelResource):
-    """The same columns, as django-import-export takes them in bulk."""
+    """The same columns, as django-import-export takes them in bulk: it looks each row up, as we do each school.
+
+    What else it does by default and we have no use for (differences, validation, a report of skipped rows) is off.
+    """
 
     class Meta:
         model = Plain
         import_id_fields = ("uai",)
         use_bulk = True
-        force_init_instance = True
         batch_size = 1000
         skip_diff = True
         report_skipped = False

@@ -238,9 +238,9 @@ class ImportRow(models.Model):
                 ),
             ),
         ]
+        # Tabs and searches walk the rows of one import in the order of `import_row_once`: an index more for each row of
+        # a large file costs more than it saves.
         indexes: ClassVar = [
-            models.Index(name="import_row_verdict", fields=["import_id", "verdict", "sheet", "number"]),
-            models.Index(name="import_row_uai", fields=["import_id", "uai"]),
             models.Index(name="import_row_awaited", fields=["uai"], condition=Q(awaited=True)),
         ]
 

@@ -17,6 +17,7 @@ from imports.reading.table import volume_column
 from imports.resolving import Resolved, uai_in
 from imports.verdicts import Asked, Line
 from imports.verdicts.finding import DOUBTS
+from schools.models import SchoolState
 from schools.recognition import Proposal
 
 if TYPE_CHECKING:
@@ -134,39 +135,65 @@ def _proposals(proposals: Iterable[Proposal]) -> list[dict[str, Any]]:
 class ShownRow(NamedTuple):
     """A ticked row as it was shown: what it asks for, and the verdict it had."""
 
-    asked: Asked
-    verdict: str
+    pk: int
+    sheet: int
+    number: int
+    uai: str
+    how: str
+    confidence: float | None
+    email: str
     units: int | None
+    classes: int | None
+    contact_name: str
+    phone: str
+    settlement: str
+    verdict: str
     units_before: int
     recipient: str
     before: dict[str, Any] | None
 
+    @property
+    def asked(self) -> Asked:
+        """The row as it is to be judged again. Its cells are not needed: they were checked."""
+        return Asked(
+            CheckedRow(
+                self.sheet, self.number, {}, self.email, self.units, self.classes, self.contact_name, self.phone, [], ""
+            ),
+            Resolved(self.uai, self.how, self.confidence, (), ""),
+            settlement=self.settlement,
+            own_units=True,
+        )
+
 
 def ticked_rows(import_id: int) -> list[ShownRow]:
-    """Return what is to be applied, in the order of the file. Its cells are not needed again: they were checked."""
+    """Return what is to be applied, in the order of the file."""
     found = ImportRow.objects.filter(import_id=import_id, ticked=True).order_by("sheet", "number")
-    return [
-        ShownRow(
-            Asked(
-                CheckedRow(sheet, number, {}, email, units, classes, contact_name, phone, [], ""),
-                Resolved(uai, how, confidence, (), ""),
-                settlement=settlement,
-                own_units=True,
-            ),
-            verdict,
-            units,
-            units_before,
-            recipient,
-            before,
-        )
-        for (
-            sheet, number, uai, how, confidence, email, units, classes, contact_name, phone, settlement, verdict,
-            units_before, recipient, before,
-        ) in found.values_list(
-            "sheet", "number", "uai", "how", "confidence", "email", "units", "classes", "contact_name", "phone",
-            "settlement", "verdict", "units_before", "recipient", "before",
-        )
-    ]  # fmt: skip
+    return list(map(ShownRow._make, found.values_list(*ShownRow._fields)))
+
+
+# A row of which everything stands as it was shown gets the same verdict again. Whatever is not plainly so is looked at.
+_UNSETTLED = """
+SELECT row.id
+FROM imports_importrow AS row
+LEFT JOIN public.schools_school AS school ON school.uai = row.uai
+LEFT JOIN collectivities_schoolinremit AS remit ON remit.school_id = row.uai
+LEFT JOIN pools_allocation AS allocation
+    ON allocation.pool_id = %(pool)s AND allocation.school_id = row.uai AND allocation.revoked_at IS NULL
+WHERE row.import_id = %(table)s AND row.ticked AND (
+    row.before IS NOT NULL OR row.settlement <> '' OR row.units <= row.units_before
+    OR row.verdict <> CASE row.units_before WHEN 0 THEN 'new' ELSE 'changed' END
+    OR (school.state <> %(closed)s AND row.units_before = coalesce(allocation.units, 0)
+        AND row.recipient = coalesce(nullif(row.email, ''), nullif(remit.contact_email, ''), school.email)
+    ) IS NOT TRUE
+)
+"""
+
+
+def rows_to_look_at(table: Import) -> set[int]:
+    """Return which ticked rows of an attribution may no longer be what was shown, by their number in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSETTLED, {"table": table.pk, "pool": table.pool_id, "closed": SchoolState.CLOSED})
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def checked(row: ImportRow, table: Import) -> CheckedRow:

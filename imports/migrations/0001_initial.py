@@ -247,8 +247,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["import_id", "verdict", "sheet", "number"], name="import_row_verdict"),
-                    models.Index(fields=["import_id", "uai"], name="import_row_uai"),
                     models.Index(condition=models.Q(("awaited", True)), fields=["uai"], name="import_row_awaited"),
                 ],
                 "constraints": [

@@ -18,8 +18,6 @@ from imports.operations.awaited import keep_aside
 from imports.operations.locking import APPLY_TASK, locked, queue
 from imports.operations.reading import remember_layout
 from imports.verdicts import judge
-from imports.verdicts.judging import at_a_glance
-from imports.verdicts.together import ALONE
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import Demand, Reduction, Stage, allocate_many, reduce_many, revoke_many, unwatched
 from web import arrays, typography
@@ -125,12 +123,16 @@ def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watc
 
 
 def _check_unchanged(table: Import, rows: Sequence[ShownRow]) -> None:
-    situation = facts.situation_of(table, [shown.asked.school.uai for shown in rows])
+    doubtful = rows
+    if table.purpose == Purpose.ATTRIBUTION:
+        to_look_at = storing.rows_to_look_at(table)
+        doubtful = [shown for shown in rows if shown.pk in to_look_at]
+    situation = facts.situation_of(table, [shown.uai for shown in doubtful])
     if queries.digest(table) != table.confirmed_digest or any(
         (now.verdict, now.units_before, now.recipient, now.before)
         != (shown.verdict, shown.units_before, shown.recipient, shown.before)
-        for shown in rows
-        for now in (at_a_glance(shown.asked, situation, ALONE) or judge(shown.asked, situation),)
+        for shown in doubtful
+        for now in (judge(shown.asked, situation),)
     ):
         raise Outdated(_CHANGED)
 
@@ -140,9 +142,9 @@ def _give(
 ) -> tuple[dict[str, Any], str]:
     """Take back what the settled conflicts say, then give; return what was done, in figures and in words."""
     pool_id = table.pool_id or 0
-    revoked = [shown for shown in rows if shown.asked.settlement == Settlement.REVOKE]
-    reduced = [shown for shown in rows if shown.asked.settlement == Settlement.REDUCE]
-    given = [shown for shown in rows if not shown.asked.settlement]
+    revoked = [shown for shown in rows if shown.settlement == Settlement.REVOKE]
+    reduced = [shown for shown in rows if shown.settlement == Settlement.REDUCE]
+    given = [shown for shown in rows if not shown.settlement]
     returned = sum(shown.units_before for shown in revoked)
     returned += sum(shown.units_before - (shown.units or 0) for shown in reduced)
     corrected = 0
@@ -152,7 +154,7 @@ def _give(
         corrected = _take_back(pool_id, revoked, reduced, by=by, at=at, import_id=table.pk)
     outcome = allocate_many(
         pool_id=pool_id,
-        demands=[Demand(shown.asked.school.uai, shown.units or 0, shown.recipient, total=True) for shown in given],
+        demands=[Demand(shown.uai, shown.units or 0, shown.recipient, total=True) for shown in given],
         by=by,
         at=at,
         send_on=table.send_on,
@@ -189,13 +191,13 @@ def _take_back(
     """Revoke and reduce as the conflicts were settled; return how many schools are told. One refusal refuses all."""
     held = dict(
         Allocation.objects.active()
-        .filter(arrays.text_in("school_id", (shown.asked.school.uai for shown in revoked)), pool_id=pool_id)
+        .filter(arrays.text_in("school_id", (shown.uai for shown in revoked)), pool_id=pool_id)
         .values_list("pk", "school_id")
     )
     taken = revoke_many(allocation_ids=list(held), by=by, at=at, import_id=import_id)
     lowered = reduce_many(
         pool_id=pool_id,
-        reductions=[Reduction(shown.asked.school.uai, shown.units or 0) for shown in reduced],
+        reductions=[Reduction(shown.uai, shown.units or 0) for shown in reduced],
         by=by,
         at=at,
         import_id=import_id,
@@ -212,15 +214,10 @@ def _write_remit(
     rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, watch: Watch
 ) -> tuple[dict[str, Any], str]:
     watch("remit", 0, len(rows))
-    entries = {
-        shown.asked.school.uai: Contact(
-            shown.asked.row.contact_name, shown.asked.row.email, shown.asked.row.phone, shown.asked.row.classes
-        )
-        for shown in rows
-    }
+    entries = {shown.uai: Contact(shown.contact_name, shown.email, shown.phone, shown.classes) for shown in rows}
     written = write_remit(entries=entries, by=by, at=at)
     # The rows were locked only now: what stood there must be what was shown, and what undoing would put back.
-    shown_before = {shown.asked.school.uai: shown.before for shown in rows if shown.before is not None}
+    shown_before = {shown.uai: shown.before for shown in rows if shown.before is not None}
     if {uai: contact._asdict() for uai, contact in written.before.items()} != shown_before:
         raise Outdated(_CHANGED)
     watch(Stage.COMMITTING, len(rows), len(rows))

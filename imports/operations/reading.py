@@ -16,7 +16,7 @@ from imports.operations import carrying, correcting
 from imports.operations.locking import READ_TASK, locked, queue
 from imports.reading.table import Choices, Known, Remembered
 from imports.resolving import resolve_all, uais_of
-from imports.verdicts import Asked, judge_all
+from imports.verdicts import Asked, judge_each
 from licensing.pools.models import Pool
 from licensing.pools.operations import unwatched
 from schools.queries import communes
@@ -194,9 +194,8 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
     watch("judging", 0, len(read.rows))
     situation = facts.situation_of(table, uais_of(schools))
     asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
-    judged = judge_all(asked, situation)
     watch("storing", 0, len(read.rows))
-    storing.store(table.pk, judged)
+    storing.store(table.pk, judge_each(asked, situation))
     table.state = ImportState.READ if read.questions else ImportState.CHECKED
     table.save(update_fields=["layout", "state", "corrects_id"])
     carrying.carry_over(table)

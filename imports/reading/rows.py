@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What the database keeps of a contact's name.
 LONGEST_NAME = 150
+#: Far below the longest text that is kept of a cell.
+_SHORT = 500
 
 
 class CheckedRow(NamedTuple):
@@ -76,7 +78,9 @@ def check(
     for meaning, name, index in columns:
         if index < width and (cell := row[index]) != "":
             raw[meaning] = cell
-            if text := cells.text_of(cell):
+            # Most texts need no more than this, which `text_of` would do after a call that costs more.
+            clean = type(cell) is str and len(cell) < _SHORT and cell.isprintable() and "  " not in cell
+            if text := cell.strip() if clean else cells.text_of(cell):
                 shown[name] = text
     found = check_cells(sheet, number, raw, shown, ignored=ignored, volume=volume)
     if uncomputed and not ignored:

@@ -5,7 +5,7 @@ higher number gives the difference, and a lower one is a conflict that only a pe
 what is known of each school, and an empty cell changes nothing.
 """
 
-from imports.verdicts.judging import judge, judge_all
+from imports.verdicts.judging import judge, judge_all, judge_each
 from imports.verdicts.rows import Asked, JudgedRow
 from imports.verdicts.situation import RemitFacts, SchoolFacts, Situation
 from imports.verdicts.together import ALONE, Line, Together, gather, line_of
@@ -22,5 +22,6 @@ __all__ = [
     "gather",
     "judge",
     "judge_all",
+    "judge_each",
     "line_of",
 ]

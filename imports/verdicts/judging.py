@@ -15,7 +15,7 @@ from imports.verdicts.together import ALONE, gather, lines_of
 from imports.verdicts.volumes import OF_THE_ROW, units_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imports.verdicts.rows import Asked
     from imports.verdicts.situation import SchoolFacts, Situation
@@ -27,9 +27,15 @@ _NOT_AS_IT_STANDS = frozenset({How.NAME.value, How.REPAIRED.value})
 
 def judge_all(rows: Iterable[Asked], situation: Situation) -> list[JudgedRow]:
     """Return each row of a file, in its order, with its verdict; rows of one school or one address compared."""
+    return list(judge_each(rows, situation))
+
+
+def judge_each(rows: Iterable[Asked], situation: Situation) -> Iterator[JudgedRow]:
+    """Yield what `judge_all` returns, so that what is judged can be stored while the next is."""
     rows = list(rows)
     together = gather(lines_of(rows, situation))
-    return [at_a_glance(asked, situation, together) or judge(asked, situation, together) for asked in rows]
+    for asked in rows:
+        yield at_a_glance(asked, situation, together) or judge(asked, situation, together)
 
 
 def at_a_glance(asked: Asked, situation: Situation, together: Together) -> JudgedRow | None:
