@@ -53,6 +53,17 @@ def annotate(
         # It warns of every ornament that it will leave out.
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(io.BytesIO(content), keep_vba=macros)
+    try:
+        return _annotated(book, content, place, marks, sign)
+    finally:
+        if book.vba_archive is not None:
+            # openpyxl leaves the archive of the macros open.
+            book.vba_archive.close()
+
+
+def _annotated(
+    book: Workbook, content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Workbook, int], None]
+) -> bytes:
     results = results_of(book, content)
     of_sheet: dict[int, list[Mark]] = defaultdict(list)
     for mark in marks:

@@ -150,7 +150,12 @@ class Story:
             self._expect(not Allocation.objects.exists(), "rien n'est attribué avant l'accord du gestionnaire")
             table.refresh_from_db()
             imports.confirm(
-                import_id=table.pk, digest=import_queries.digest(table), send_on=None, by=manager, at=timezone.now()
+                import_id=table.pk,
+                digest=import_queries.digest(table),
+                send_on=None,
+                only_valid=True,
+                by=manager,
+                at=timezone.now(),
             )
             self._wait(lambda: self._state(table) == ImportState.APPLIED, "le tableau est appliqué")
             given = Allocation.objects.count()
