@@ -7,7 +7,8 @@ without its e-mail, or an e-mail without its commit, cannot happen.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -16,10 +17,11 @@ from django.db import connection, transaction
 from jobs.tasks import defer_several
 from mailing.models import Message, MessageState
 from web import arrays
+from web.copying import NULL, field, write_lines
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 #: How many messages a drain job sends before it hands over to the next one.
 MESSAGES_A_JOB = 500
@@ -39,7 +41,7 @@ class Outgoing:
     topic: str = ""
     topic_id: int | None = None
     about: str = ""
-    context: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = dataclass_field(default_factory=dict)
 
 
 @transaction.atomic
@@ -69,25 +71,36 @@ def enqueue(
     return message
 
 
-@transaction.atomic
 def enqueue_many(
     messages: Sequence[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> int:
     """Queue many messages with one COPY, and a drain job for every five hundred; return how many."""
-    if not messages:
+    return enqueue_lines(lines_of(messages, at=at, due_at=due_at), at=at, due_at=due_at)
+
+
+def lines_of(
+    messages: Iterable[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+) -> list[str]:
+    """Return the lines that `enqueue_lines` writes; the database is not asked."""
+    same = f"{MessageState.QUEUED.value}\t{at.isoformat()}\t{max(due_at or at, at).isoformat()}\t0\t\t\n"
+    return [
+        f"{message.kind}\t{field(message.recipient)}\t{message.topic}\t"
+        f"{NULL if message.topic_id is None else message.topic_id}\t{field(message.about)}\t"
+        f"{field(json.dumps(message.context, cls=DjangoJSONEncoder)) if message.context else '{}'}\t{same}"
+        for message in messages
+    ]
+
+
+@transaction.atomic
+def enqueue_lines(lines: Collection[str], *, at: datetime.datetime, due_at: datetime.datetime | None = None) -> int:
+    """Queue what `lines_of` returned, by the same moments, and return how many messages it is."""
+    if not lines:
         return 0
-    leaves_at = max(due_at or at, at)
     table = connection.ops.quote_name(Message._meta.db_table)  # noqa: SLF001 - documented
-    state, created, due = MessageState.QUEUED.value, at.isoformat(), leaves_at.isoformat()
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(_COLUMNS)}) FROM STDIN") as rows:
-        for message in messages:
-            context = json.dumps(message.context, cls=DjangoJSONEncoder) if message.context else "{}"
-            rows.write_row(
-                (message.kind, message.recipient, message.topic, message.topic_id, message.about, context,
-                 state, created, due, 0, "", "")
-            )  # fmt: skip
-    _defer_drains(-(-len(messages) // MESSAGES_A_JOB), at=at, due_at=leaves_at)
-    return len(messages)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+        write_lines(copy, lines)
+    _defer_drains(-(-len(lines) // MESSAGES_A_JOB), at=at, due_at=max(due_at or at, at))
+    return len(lines)
 
 
 @transaction.atomic

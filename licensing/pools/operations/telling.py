@@ -53,11 +53,11 @@ def tell_given(
         return
     watch(Stage.JOURNAL, 0, len(steps))
     with keys_checked_meanwhile():
-        entries = list(_entries(steps, numbers, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST))
-        outgoing = [_outgoing(step, numbers) for step in steps]
-    audit.record_many(entries, by=by, at=at)
+        journal = audit.lines_of(_entries(steps, numbers, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST), by=by, at=at)
+        outbox = mailing.lines_of((_outgoing(step, numbers) for step in steps), at=at, due_at=due_at)
+    audit.record_lines(journal)
     watch(Stage.MESSAGES, 0, len(steps))
-    mailing.enqueue_many(outgoing, at=at, due_at=due_at)
+    mailing.enqueue_lines(outbox, at=at, due_at=due_at)
 
 
 def _entries(

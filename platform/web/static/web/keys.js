@@ -37,12 +37,13 @@
     return checks(code) ? "" : "Cette clé comporte une faute de frappe : comparez-la à celle de l’e-mail, groupe par groupe.";
   }
 
-  // A key that is whole is written in its groups; what is being typed is left alone, so that the caret stays.
+  // A key that is whole is written in its groups; what is being typed is left alone, so that the caret stays. An O stays
+  // an O: one key in thirty-two looks whole a symbol too early, and the prefix's letters must not become figures.
   function grouped(text) {
     const written = readable(text);
     if (written.length < LENGTH || typo(text)) return text;
     const prefix = written.slice(0, -LENGTH);
-    const code = lookalikes(written.slice(-LENGTH));
+    const code = written.slice(-LENGTH);
     return [prefix, code.slice(0, 4), code.slice(4, 8), code.slice(8)].filter(Boolean).join("-");
   }
 
