@@ -47,6 +47,11 @@ _EMPTIED = (
 _FILLED = ("imports_importrow", "public.subscriptions_activationkey", "pools_allocation", "mailing_message")
 
 
+#: At most so many times the floor, and the same rows COPYed into the same tables; at least so many times the peer's
+#: rows in a second.
+TIMES_FLOOR, TIMES_TABLES, TIMES_PEER = 10, 2.5, 8
+
+
 @dataclass(frozen=True)
 class ImportMeasure(Measure):
     """The figures of an import, beside a second floor: the same rows COPYed into the same constrained tables."""
@@ -62,6 +67,19 @@ class ImportMeasure(Measure):
             "ratio_to_same_tables": round(self.ours_s / self.same_tables_s, 2),
             "steps_s": {step: round(seconds, 3) for step, seconds in self.steps_s.items()},
         }
+
+    def failures(self) -> list[str]:
+        """Return which ratios are not reached."""
+        speedup = self.speedup_over_peer or 0.0
+        return [
+            said
+            for failed, said in (
+                (self.ratio_to_floor > TIMES_FLOOR, f"{self.ratio_to_floor:.1f} times the floor"),
+                (self.ours_s > TIMES_TABLES * self.same_tables_s, f"{self.ours_s / self.same_tables_s:.2f} times COPY"),
+                (speedup < TIMES_PEER, f"{speedup:.1f} times the peer's speed"),
+            )
+            if failed
+        ]
 
     def line(self) -> str:
         """Return the figures in two lines: against the others, and by step."""
