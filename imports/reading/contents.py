@@ -219,9 +219,9 @@ class Column:
 
     @property
     def counts_up(self) -> bool:
-        """Tell whether it numbers the rows: 1, 2, 3… beginning anywhere, with a gap now and then."""
+        """Tell whether it numbers the rows: 1, 2, 3… beginning anywhere, with a gap now and then, and none twice."""
         numbers = [int(text) for text in self.texts if text.isdecimal() and len(text) < 7]  # noqa: PLR2004
-        if len(numbers) < 4 or len(numbers) < 0.9 * len(self.texts):  # noqa: PLR2004
+        if len(numbers) < 4 or len(set(numbers)) < 0.9 * len(self.texts):  # noqa: PLR2004
             return False
         steps = [after - before for before, after in pairwise(numbers)]
         return sum(step == 1 for step in steps) >= 0.8 * len(steps)

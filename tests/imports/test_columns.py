@@ -232,3 +232,9 @@ def test_a_volume_that_no_column_gives_is_asked_for():
     table = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(volume=Volume.CLASSES))
     assert codes(table) == ["no_units"]
     assert "le nombre de classes" in table.questions[0].message
+
+
+def test_small_numbers_that_go_up_and_begin_anew_are_no_numbering():
+    rows = [[f"École Jean {n}", "Nîmes", str(1 + n % 12)] for n in range(40)]
+    table = read_table(csv([["École", "Ville", "Nb de classes"], *rows]), Choices(purpose=Purpose.REMIT))
+    assert table.columns[Meaning.CLASSES] == 2

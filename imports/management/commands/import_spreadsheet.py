@@ -14,6 +14,7 @@ from django_tenants.utils import tenant_context
 from imports import operations, queries, tasks
 from imports.brake import brake_of
 from imports.enums import ImportState, Purpose, Verdict, Volume
+from imports.exceptions import NothingToApply
 from imports.meanings import Meaning
 from imports.readers import limits
 from imports.report import refused, report
@@ -43,7 +44,10 @@ class Refusal(Exception):
 
 
 class Command(BaseCommand):
-    """Exit status: 0 when the file was read (and, with --apply, applied), 2 when it was refused and nothing done."""
+    """Exit status: 0 when the file was read (and, with --apply, applied), 2 when it was refused and nothing done.
+
+    A file whose schools all have already what it says is no refusal: applied again, it gives nothing, with status 0.
+    """
 
     help = "Lit un tableau d'écoles, montre le verdict de chaque ligne et, avec --apply, applique ce qu'il dit."
 
@@ -80,7 +84,7 @@ class Command(BaseCommand):
                 if options["apply"] and not is_refused:
                     refusal = self._apply(table, ticked_only=options["ticked_only"])
                     said = report(table) | refusal
-                    is_refused = table.state != ImportState.APPLIED
+                    is_refused = table.state != ImportState.APPLIED and not _is_done_already(said)
         except Refusal as refusal:
             if not as_json:
                 raise CommandError(refusal.sentence, returncode=REFUSED) from refusal
@@ -182,6 +186,13 @@ def _asked(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
         return collectivity, file.read_bytes()
     except OSError as error:
         raise Refusal("no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}.") from error
+
+
+def _is_done_already(said: dict[str, Any]) -> bool:
+    """Tell whether nothing was applied because every school of the file has what it says."""
+    verdicts = said["verdicts"]
+    settled = verdicts[Verdict.UNCHANGED] + verdicts[Verdict.IGNORED]
+    return bool(said["code"] == NothingToApply.code and verdicts[Verdict.UNCHANGED] and settled == said["rows"])
 
 
 def _check_pool(options: dict[str, Any]) -> None:
