@@ -24,7 +24,7 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from imports.enums import APPLICABLE, Done, ImportState, Settlement, Verdict
+from imports.enums import APPLICABLE, Done, Settlement, Verdict
 from imports.models import Import, ImportRow
 from imports.verdicts.codes import UNTICKING
 from licensing.pools.models import Pool
@@ -252,8 +252,3 @@ def tickable() -> Q:
 def same_file(table: Import) -> Import | None:
     """Return the latest other import of the very same file, unless it was refused or cancelled."""
     return Import.objects.standing().filter(sha256=table.sha256).exclude(pk=table.pk).order_by("-created_at").first()
-
-
-def to_check() -> QuerySet[Import]:
-    """Return the imports that wait for a member: read or checked, not yet applied."""
-    return Import.objects.filter(state__in=[ImportState.READ, ImportState.CHECKED]).order_by("-created_at")

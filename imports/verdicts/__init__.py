@@ -5,13 +5,12 @@ higher number gives the difference, and a lower one is a conflict that only a pe
 what is known of each school, and an empty cell changes nothing.
 """
 
-from imports.verdicts.judging import judge, judge_all, judge_each
+from imports.verdicts.judging import judge, judge_each
 from imports.verdicts.rows import Asked, JudgedRow
 from imports.verdicts.situation import RemitFacts, SchoolFacts, Situation
-from imports.verdicts.together import ALONE, Line, Together, gather, line_of
+from imports.verdicts.together import Line, Together, gather, line_of
 
 __all__ = [
-    "ALONE",
     "Asked",
     "JudgedRow",
     "Line",
@@ -21,7 +20,6 @@ __all__ = [
     "Together",
     "gather",
     "judge",
-    "judge_all",
     "judge_each",
     "line_of",
 ]

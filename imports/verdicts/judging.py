@@ -25,13 +25,11 @@ if TYPE_CHECKING:
 _NOT_AS_IT_STANDS = frozenset({How.NAME.value, How.REPAIRED.value})
 
 
-def judge_all(rows: Iterable[Asked], situation: Situation) -> list[JudgedRow]:
-    """Return each row of a file, in its order, with its verdict; rows of one school or one address compared."""
-    return list(judge_each(rows, situation))
-
-
 def judge_each(rows: Iterable[Asked], situation: Situation) -> Iterator[JudgedRow]:
-    """Yield what `judge_all` returns, so that what is judged can be stored while the next is."""
+    """Yield each row of a file, in its order, with its verdict; rows of one school or one address compared.
+
+    One at a time, so that what is judged can be stored while the next is.
+    """
     rows = list(rows)
     together = gather(lines_of(rows, situation))
     for asked in rows:

@@ -12,7 +12,7 @@ from imports.enums import Purpose, Verdict, Volume
 from imports.problems import Problem
 from imports.reading.rows import CheckedRow
 from imports.resolving import Resolved
-from imports.verdicts import Asked, Line, RemitFacts, SchoolFacts, Situation, gather, judge, judge_all, judging
+from imports.verdicts import Asked, Line, RemitFacts, SchoolFacts, Situation, gather, judge, judge_each, judging
 from imports.verdicts.codes import LABELS, REMEDIES, UNTICKING, remedies_of
 from imports.verdicts.finding import DOUBTS
 from schools.recognition import Proposal
@@ -23,6 +23,10 @@ OPEN = SchoolFacts(
     label="École Zola – Alès", closed=False, elementary=True, mailbox="ce@ac.fr", remit=None, held=0, redeemed_at=None
 )
 REMIT = RemitFacts("", "", "", None)
+
+
+def judge_all(rows, situation):
+    return list(judge_each(rows, situation))
 
 
 def found(uai=UAI[0], how="uai", confidence=1.0):
