@@ -18,7 +18,7 @@ from imports.verdicts import Asked, Line
 from imports.verdicts.finding import DOUBTS
 from schools.models import SchoolState
 from schools.recognition import Proposal
-from web.copying import ESCAPE, NULL, field, write_lines
+from web.copying import NULL, field, to_escape, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -93,16 +93,28 @@ def _line(import_id: int, done: JudgedRow) -> str:
     asked = done.asked
     row, school = asked.row, asked.school
     cells = ", ".join([f'"{meaning}": {_quoted(text)}' for meaning, text in row.cells.items()])
+    texts: tuple[str, ...] = (
+        cells,
+        done.label,
+        row.email,
+        done.recipient,
+        row.contact_name,
+        row.phone,
+        row.ignored[:100],
+    )
+    # All at once, as nearly no row has anything to escape: field by field takes five times as long.
+    if to_escape("\f".join(texts)):
+        texts = tuple(map(field, texts))
+    cells, label, email, recipient, contact_name, phone, ignored = texts
     return (
-        f"{import_id}\t{row.sheet}\t{row.number}\t"
-        f"{{{cells if ESCAPE not in cells else cells.replace(ESCAPE, ESCAPE * 2)}}}\t{{}}\t"
+        f"{import_id}\t{row.sheet}\t{row.number}\t{{{cells}}}\t{{}}\t"
         f"{school.uai}\t{school.how}\t{NULL if school.confidence is None else school.confidence}\t"
-        f"{field(_json(_proposals(school.proposals))) if school.proposals else '[]'}\t{field(done.label)}\t"
-        f"{field(row.email)}\t{field(done.recipient)}\t"
+        f"{field(_json(_proposals(school.proposals))) if school.proposals else '[]'}\t{label}\t"
+        f"{email}\t{recipient}\t"
         f"{NULL if done.units is None else done.units}\t{done.units_before}\t"
-        f"{NULL if row.classes is None else row.classes}\t{field(row.contact_name)}\t{field(row.phone)}\t"
+        f"{NULL if row.classes is None else row.classes}\t{contact_name}\t{phone}\t"
         f"{NULL if done.before is None else field(_json(done.before))}\t{done.verdict.value}\t{_problems(done)}\t"
-        f"{asked.settlement}\t{field(row.ignored[:100])}\t{asked.set_aside}\t{asked.awaited}\tFalse\t{done.ticked}\n"
+        f"{asked.settlement}\t{ignored}\t{asked.set_aside}\t{asked.awaited}\tFalse\t{done.ticked}\n"
     )
 
 

@@ -17,6 +17,7 @@ from imports.operations.amending import check_again
 from imports.operations.awaited import keep_aside
 from imports.operations.locking import APPLY_TASK, locked, queue
 from imports.operations.reading import remember_layout
+from imports.stories import APPLIED
 from imports.verdicts import judge
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import Demand, Reduction, Stage, allocate_many, reduce_many, revoke_many, unwatched
@@ -112,7 +113,7 @@ def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watc
     table.save(update_fields=["state", "applied_at", "outcome"])
     keep_aside(table)
     audit.record(
-        action="import.applied",
+        action=APPLIED,
         by=by,
         at=at,
         summary=f"Tableau « {table.filename} » appliqué : {summary}.",

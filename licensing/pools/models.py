@@ -85,7 +85,11 @@ class Allocation(models.Model):
     What became of it (redeemed, seats taken, expired) is read from the key, never copied.
     """
 
-    pool = models.ForeignKey(Pool, verbose_name="lot", on_delete=models.PROTECT, related_name="allocations")
+    # No constraint: every allocation is written under the lock of its pool's row, which is never deleted; the database
+    # would look at that one row again for each of sixty thousand allocations. `audit` looks too.
+    pool = models.ForeignKey(
+        Pool, verbose_name="lot", on_delete=models.PROTECT, db_constraint=False, related_name="allocations"
+    )
     # No constraint into the public schema (the key's own, `key.school`, has it; `audit` compares the two): it stands
     # here for the one below.
     school = models.ForeignKey(

@@ -1,11 +1,13 @@
-"""French around the names of schools, as the directory writes them. Pure."""
+"""French around the names of schools, as the directory writes them, and of what they are given. Pure."""
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from typing import NamedTuple
 
 from schools.wording import school_name
+from web import typography
 
 #: The first word of a school's name, folded, and its article.
 _ARTICLES = {
@@ -41,3 +43,22 @@ def named(name: str) -> Named:
         return Named(f"le {proper}", f"du {proper}", f"au {proper}")
     joined = f"{article}{proper}" if article == "l'" else f"{article} {proper}"
     return Named(joined, f"de {joined}", f"à {joined}")
+
+
+@functools.cache
+def _licences(units: int) -> str:
+    return typography.plural(units, "licence")
+
+
+def given_in_words(units: int, name: str, pool_name: str, recipient: str) -> str:
+    """Return what the journal says of a first gift to the school of this name."""
+    agreed = "attribuée" if units == 1 else "attribuées"
+    return f"{_licences(units)} {agreed} à {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0»\u00a0; clé pour {recipient}."
+
+
+def grown_in_words(added: int, total: int, name: str, pool_name: str, recipient: str) -> str:
+    """Return what the journal says of a second volume, on the key that the school has."""
+    return (
+        f"{_licences(added)} de plus pour {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0» "
+        f"(désormais {typography.number(total)}, même clé)\u00a0; e-mail pour {recipient}."
+    )

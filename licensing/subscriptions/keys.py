@@ -57,20 +57,21 @@ class Typo(ValueError):
 
 # Two symbols at a time: a generator that is asked for sixty thousand codes should not loop over each one's symbols.
 _PAIRS = [ALPHABET[pair >> 5] + ALPHABET[pair & 31] for pair in range(1024)]
+# What a pair adds to the check sum at each of the five places that pairs have.
+_PAIR_ADDS = [
+    [_ADDS[place][pair[0]] ^ _ADDS[place + 1][pair[1]] for pair in _PAIRS] for place in range(0, LENGTH - 2, 2)
+]
+_LAST_ADDS = [_ADDS[LENGTH - 2][symbol] for symbol in ALPHABET]
 
 
 def generate() -> str:
     """Return a new code of twelve symbols, drawn from the system's generator."""
     bits = secrets.randbits(5 * (LENGTH - 1))
-    data = (
-        _PAIRS[bits & 1023]
-        + _PAIRS[bits >> 10 & 1023]
-        + _PAIRS[bits >> 20 & 1023]
-        + _PAIRS[bits >> 30 & 1023]
-        + _PAIRS[bits >> 40 & 1023]
-        + ALPHABET[bits >> 50]
-    )
-    return data + check_symbol(data)
+    a, b, c, d, e = bits & 1023, bits >> 10 & 1023, bits >> 20 & 1023, bits >> 30 & 1023, bits >> 40 & 1023
+    last = bits >> 50
+    adds = _PAIR_ADDS
+    check = adds[0][a] ^ adds[1][b] ^ adds[2][c] ^ adds[3][d] ^ adds[4][e] ^ _LAST_ADDS[last]
+    return _PAIRS[a] + _PAIRS[b] + _PAIRS[c] + _PAIRS[d] + _PAIRS[e] + ALPHABET[last] + ALPHABET[check]
 
 
 def display(prefix: str, code: str) -> str:

@@ -51,10 +51,16 @@ class ActivationKey(models.Model):
     """The string that is e-mailed, typed, redeemed. Its code is stored sealed; `sealing` alone reads it."""
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="keys", verbose_name="provenance")
-    # The school it is meant for.
-    # Indexed below, once: Django's own index comes with a second one for LIKE, which nobody asks a UAI.
+    # The school it is meant for. No constraint: it would lock the directory's row of each of sixty thousand keys, and
+    # no school is ever deleted (docs/decisions/0035); `audit` compares. Indexed below, once: Django's own index comes
+    # with a second one for LIKE, which nobody asks a UAI.
     school = models.ForeignKey(
-        "schools.School", on_delete=models.PROTECT, null=True, db_index=False, verbose_name="établissement"
+        "schools.School",
+        on_delete=models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        verbose_name="établissement",
     )
     prefix = models.CharField("préfixe", max_length=10)
     # Deterministic, so that one column serves look-up and display; which sealing key it is under stands beside it.

@@ -98,7 +98,12 @@ class Message(models.Model):
                 name="message_due", fields=["due_at", "id"], condition=Q(state__in=["queued", "deferred", "sending"])
             ),
             models.Index(name="message_topic", fields=["topic", "topic_id"]),
-            models.Index(name="message_state", fields=["state", "-id"]),
+            # Those that somebody looks for by their state; nearly all the others are sent, or about to be.
+            models.Index(
+                name="message_stopped",
+                fields=["state", "-id"],
+                condition=Q(state__in=["deferred", "bounced", "failed", "cancelled"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -7,9 +7,8 @@ without its e-mail, or an e-mail without its commit, cannot happen.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
@@ -21,7 +20,7 @@ from web.copying import NULL, field, write_lines
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 #: How many messages a drain job sends before it hands over to the next one.
 MESSAGES_A_JOB = 500
@@ -32,8 +31,7 @@ _COLUMNS = ("kind", "recipient", "topic", "topic_id", "about", "context", "state
             "message_id", "reason")  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message to be queued with others. `topic` and `topic_id` say what it is about, `about` says it in words."""
 
     kind: str
@@ -41,7 +39,7 @@ class Outgoing:
     topic: str = ""
     topic_id: int | None = None
     about: str = ""
-    context: dict[str, Any] = dataclass_field(default_factory=dict)
+    context: Mapping[str, Any] = MappingProxyType({})
 
 
 @transaction.atomic
@@ -54,7 +52,7 @@ def enqueue(
     topic: str = "",
     topic_id: int | None = None,
     about: str = "",
-    context: dict[str, Any] | None = None,
+    context: Mapping[str, Any] | None = None,
 ) -> Message:
     """Queue one message, to leave at once or at `due_at`, and return it."""
     message = Message.objects.create(
@@ -63,7 +61,7 @@ def enqueue(
         topic=topic,
         topic_id=topic_id,
         about=about,
-        context=context or {},
+        context=dict(context or {}),
         created_at=at,
         due_at=max(due_at or at, at),
     )

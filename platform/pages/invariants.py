@@ -86,6 +86,16 @@ PUBLIC = (
         """,
     ),
     Invariant(
+        "keys_schools",
+        "10. Une clé est destinée à un établissement de l'annuaire",
+        """
+        SELECT format('clé n° %s : établissement %s', key.id, key.school_id)
+        FROM subscriptions_activationkey AS key
+        WHERE key.school_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM schools_school AS school WHERE school.uai = key.school_id)
+        """,
+    ),
+    Invariant(
         "order_lines",
         "9. Aucune licence sans ligne de commande, et pas plus que la ligne n'en compte",
         """
@@ -185,6 +195,10 @@ TENANT = (
         SELECT format('attribution n° %%s : établissement %%s', allocation.id, allocation.school_id)
         FROM pools_allocation AS allocation
         WHERE NOT EXISTS (SELECT FROM public.schools_school AS school WHERE school.uai = allocation.school_id)
+        UNION ALL
+        SELECT format('attribution n° %%s : lot n° %%s', allocation.id, allocation.pool_id)
+        FROM pools_allocation AS allocation
+        WHERE NOT EXISTS (SELECT FROM pools_pool AS pool WHERE pool.id = allocation.pool_id)
         UNION ALL
         SELECT format('attribution n° %%s : compte n° %%s', cited.id, cited.account)
         FROM (

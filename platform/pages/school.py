@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from collectivities.access import office
 from collectivities.models import AuditEntry, Role, SchoolInRemit
+from imports.stories import gifts_to
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import TOPIC
 from licensing.pools.queries import allocations
@@ -46,6 +47,7 @@ def school(request: OfficeRequest, uai: str) -> HttpResponse:
     entries = AuditEntry.objects.filter(school_id=found.pk).order_by("-at", "-pk")[:MOST]
     messages = Message.objects.filter(topic=TOPIC, topic_id__in=[allocation.pk for allocation in held])
     story = [Event(entry.at, "Journal", entry.actor_name, entry.summary) for entry in entries]
+    story += [Event(gift.at, "Journal", gift.who, gift.words) for gift in gifts_to(found.pk, found.name)]
     story += [_event(message) for message in messages.order_by("-pk")[:MOST]]
     context = {
         "school": found,

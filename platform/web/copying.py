@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import batched
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,20 @@ if TYPE_CHECKING:
 NULL = "\\N"
 ESCAPE = "\\"
 _ESCAPED = str.maketrans({ESCAPE: ESCAPE * 2, "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-#: Rows sent to the server at once.
-_BATCH = 2_000
+_SPECIAL = re.compile(r"[\\\t\n\r]").search
+#: Rows sent to the server at once: few enough for it to store the last while Python writes out the next.
+_BATCH = 250
+
+
+def to_escape(text: str) -> bool:
+    """Tell whether something in a text would end the field or the line."""
+    return _SPECIAL(text) is not None
 
 
 def field(text: str) -> str:
     """Return a text as it stands in a line: what would end the field or the line is escaped."""
-    return text if ESCAPE not in text and text.isprintable() else text.translate(_ESCAPED)
+    # Looking first: nearly no text needs it, and `translate` takes ten times as long.
+    return text.translate(_ESCAPED) if _SPECIAL(text) else text
 
 
 def write_lines(copy: Copy, lines: Iterable[str]) -> None:

@@ -28,9 +28,11 @@ SELECT {_COLUMNS} FROM public.schools_school
 WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
     OR departement_code = ANY(%(departements)s) OR uai = ANY(%(uais)s)
 """  # noqa: S608
-_GLANCE = (
-    "SELECT uai, name, commune, postal_code, name_folded, commune_key FROM public.schools_school WHERE uai = ANY(%s)"
-)
+# One text as parameter: an array of sixty thousand would be quoted piece by piece.
+_GLANCE = """
+SELECT uai, name, commune, postal_code, name_folded, commune_key FROM public.schools_school
+WHERE uai = ANY(string_to_array(%s, ' '))
+"""
 
 _COMMUNES = """
 SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = ANY(%s) AND commune_key <> ''
@@ -157,7 +159,7 @@ def _levels(
 def glances(uais: Collection[str]) -> dict[str, Glance]:
     """Return the schools of these UAI, as little as is needed of each."""
     with connection.cursor() as cursor:
-        cursor.execute(_GLANCE, [list(uais)])
+        cursor.execute(_GLANCE, [" ".join(uais)])
         return {row[0]: Glance(*row) for row in cursor.fetchall()}
 
 

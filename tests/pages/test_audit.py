@@ -47,7 +47,7 @@ def test_all_hold(sound, capsys):
 def test_each_invariant_is_printed(sound, capsys):
     call_command("audit")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert all(line.startswith("OK") for line in lines)
 
 
@@ -56,6 +56,7 @@ BREACHES = {
     "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
     "seats": "DELETE FROM public.subscriptions_seat WHERE holder_id IS NULL",
     "units": "UPDATE public.subscriptions_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
+    "keys_schools": "UPDATE public.subscriptions_activationkey SET school_id = '0000000Z' WHERE units = 3",
     "order_lines": "UPDATE public.orders_orderline SET quantity = 4",
     "provenance": "UPDATE public.subscriptions_source SET last_day = last_day + 1",
     "allocated": "UPDATE pools_pool SET allocated = allocated - 1",
@@ -80,6 +81,21 @@ def test_each_is_found_broken(sound, code, capsys):
     status, broken = audit(capsys)
     assert status == 1
     assert code in broken
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        "UPDATE pools_allocation SET pool_id = 0 WHERE units = 3",
+        "UPDATE pools_allocation SET school_id = '0000000Z' WHERE units = 3",
+    ],
+)
+def test_what_no_foreign_key_guards_is_looked_at(sound, breach, capsys):
+    with connection.cursor() as cursor:
+        cursor.execute(breach)
+    status, broken = audit(capsys)
+    assert status == 1
+    assert "references" in broken
 
 
 def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):

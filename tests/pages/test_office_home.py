@@ -136,7 +136,7 @@ def test_a_school_s_story_is_told_in_order(pool, viewer, django_assert_num_queri
     assert story.index("1\u00a0licence attribuée") < story.index("reprises") < story.index("3\u00a0licences attribuées")
     assert key_display(allocation.key) not in shown
     assert AuditEntry.objects.filter(school_id=school.uai).count() == 3
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         page(viewer, f"/ecoles/{school.uai}/")
 
 

@@ -11,8 +11,8 @@ from tests.factories.licensing import KeyFactory
 
 
 def strand(key):
-    """Have a key refer to a school that there is not, which the database lets pass until it checks."""
-    ActivationKey.objects.filter(pk=key.pk).update(school_id="0000000Z")
+    """Have a key refer to a source that there is not, which the database lets pass until it checks."""
+    ActivationKey.objects.filter(pk=key.pk).update(source_id=0)
 
 
 @transaction.atomic
@@ -42,7 +42,7 @@ def test_what_is_written_afterwards_is_checked_at_the_commit_as_ever(nimes):
     with pytest.raises(ZeroDivisionError):
         check_and_strand(key)
     key.refresh_from_db()
-    assert key.school_id != "0000000Z"
+    assert key.source_id != 0
 
 
 def test_what_the_block_raises_is_what_is_raised(nimes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """What one school is to receive. With `total`, `units` is what it must have in the end, not what is added."""
 
     uai: str
@@ -100,7 +99,8 @@ def allocate_many(
 ) -> Outcome:
     """Carry out all the demands on a pool or none, with a handful of statements whatever their number.
 
-    A school that already has its total is left as it is and receives nothing. `watch` is told of each stage before
+    A school that already has its total is left as it is and receives nothing. `import_id`: the import whose rows say
+    all of it, so that the journal does not. `watch` is told of each stage before
     it begins; what it raises undoes everything. Raises what `allocate` raises, `SchoolTwice` where a school is named
     twice, and `WouldShrink` where a total is under what the school has.
     """
@@ -121,7 +121,7 @@ def allocate_many(
     numbers |= create(pool, created, by=by, at=at, import_id=import_id, watch=watch)
     grow(grown, at=at)
     if moving:
-        tell_given(pool, moving, numbers, by=by, at=at, due_at=due_at, watch=watch)
+        tell_given(pool, moving, numbers, by=by, at=at, due_at=due_at, import_id=import_id, watch=watch)
     watch(Stage.COMMITTING, len(steps), len(steps))
     return Outcome(
         allocations=numbers,

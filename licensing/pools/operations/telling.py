@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from collectivities import audit
 from licensing.pools.models import GIVEN_BY_LIST, GROWN_BY_LIST, TOPIC, MessageKind
 from licensing.pools.operations.checking import keys_checked_meanwhile
 from licensing.pools.operations.watching import Stage
+from licensing.pools.wording import given_in_words, grown_in_words
 from mailing import operations as mailing
-from schools.wording import school_name
-from web import typography
 
 if TYPE_CHECKING:
     import datetime
@@ -33,10 +31,14 @@ def tell_given(
     by: User | None,
     at: datetime.datetime,
     due_at: datetime.datetime,
+    import_id: int | None,
     watch: Watch,
 ) -> None:
-    """Write the journal, a line a school, and queue the e-mails."""
-    if len(steps) == 1:
+    """Write the journal, a line a school, and queue the e-mails.
+
+    Of what an import gives, its own rows are the journal: sixty thousand lines more would say the same again.
+    """
+    if len(steps) == 1 and import_id is None:
         # A single message goes before the thousands of an import.
         only = _outgoing(steps[0], numbers)
         audit.record_many(_entries(steps, numbers, pool.name, "pools.allocated", "pools.grown"), by=by, at=at)
@@ -53,9 +55,11 @@ def tell_given(
         return
     watch(Stage.JOURNAL, 0, len(steps))
     with keys_checked_meanwhile():
-        journal = audit.lines_of(_entries(steps, numbers, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST), by=by, at=at)
+        entries = _entries(steps, numbers, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST) if import_id is None else ()
+        journal = audit.lines_of(entries, by=by, at=at)
         outbox = mailing.lines_of((_outgoing(step, numbers) for step in steps), at=at, due_at=due_at)
-    audit.record_lines(journal)
+    if journal:
+        audit.record_lines(journal)
     watch(Stage.MESSAGES, 0, len(steps))
     mailing.enqueue_lines(outbox, at=at, due_at=due_at)
 
@@ -81,18 +85,8 @@ def _outgoing(step: Step, numbers: Mapping[str, int]) -> mailing.Outgoing:
     )
 
 
-@functools.cache
-def _licences(units: int) -> str:
-    return typography.plural(units, "licence")
-
-
 def _summary(step: Step, pool_name: str) -> str:
-    given, school = _licences(step.added), school_name(step.school.name)
     if step.held is None:
-        agreed = "attribuée" if step.added == 1 else "attribuées"
-        return f"{given} {agreed} à {school} sur le lot « {pool_name} » ; clé pour {step.demand.recipient}."
-    total = typography.number(step.held.units + step.added)
-    return (
-        f"{given} de plus pour {school} sur le lot « {pool_name} » (désormais {total}, même clé) ; "
-        f"e-mail pour {step.demand.recipient}."
-    )
+        return given_in_words(step.added, step.school.name, pool_name, step.demand.recipient)
+    total = step.held.units + step.added
+    return grown_in_words(step.added, total, step.school.name, pool_name, step.demand.recipient)

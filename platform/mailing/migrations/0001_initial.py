@@ -54,7 +54,11 @@ class Migration(migrations.Migration):
                         name="message_due",
                     ),
                     models.Index(fields=["topic", "topic_id"], name="message_topic"),
-                    models.Index(fields=["state", "-id"], name="message_state"),
+                    models.Index(
+                        condition=models.Q(("state__in", ["deferred", "bounced", "failed", "cancelled"])),
+                        fields=["state", "-id"],
+                        name="message_stopped",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(

@@ -1,0 +1,59 @@
+"""What an import gave stands in its rows: the journal and the school's page tell it from there."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectivities.models import AuditEntry
+from imports import stories
+from imports.models import ImportRow
+from licensing.pools.operations import allocate
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import listing, uploaded
+from tests.imports.test_undoing import apply
+
+
+@pytest.fixture
+def viewer(nimes, office):
+    user = UserFactory()
+    MemberFactory(user=user, roles=["viewer"])
+    return office("nimes", user)
+
+
+def test_a_list_tells_each_school_what_it_gave_it(pool, django_assert_max_num_queries):
+    new, grown, aside = SchoolFactory.create_batch(3)
+    allocate(pool_id=pool.pk, uai=grown.uai, units=2, recipient=grown.email, by=None, at=TERM)
+    table = uploaded(pool, listing((new, 1), (grown, 5), (aside, 4)))
+    ImportRow.objects.filter(uai=aside.uai).update(ticked=False)
+    assert stories.gifts_to(new.uai, "Ecole A") == []  # not before it is applied
+    apply(table)
+    with django_assert_max_num_queries(3):
+        (gift,) = stories.gifts_to(new.uai, "Ecole A")
+    assert gift.at == TERM
+    assert (
+        gift.words
+        == f"1\u00a0licence attribuée à École A sur le lot «\u00a0{pool.name}\u00a0»\u00a0; clé pour {new.email}."
+    )
+    (more,) = stories.gifts_to(grown.uai, "Ecole B")
+    assert more.words.startswith("3\u00a0licences de plus pour École B")
+    assert "désormais 5, même clé" in more.words
+    assert stories.gifts_to(aside.uai, "Ecole C") == []
+
+
+def test_the_journal_says_a_list_once_and_finds_it_by_each_of_its_schools(pool, viewer):
+    given, other = SchoolFactory.create_batch(2)
+    apply(uploaded(pool, listing((given, 3))))
+    assert not AuditEntry.objects.filter(school_id=given.uai).exists()
+    found = lambda text: [entry.action for entry in viewer.get("/journal/", {"text": text}).context["page_obj"]]  # noqa: E731
+    assert found(given.uai.lower()) == ["import.applied"]
+    assert found(other.uai) == []
+
+
+def test_the_school_s_page_tells_it(pool, viewer):
+    school = SchoolFactory(name="Ecole Jean Jaurès")
+    apply(uploaded(pool, listing((school, 3))))
+    shown = viewer.get(f"/ecoles/{school.uai}/").content.decode()
+    assert "3\u00a0licences attribuées à École Jean Jaurès" in shown[shown.index("Son histoire") :]
