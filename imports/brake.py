@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import F
-
 from collectivities.models import SchoolInRemit
 from imports import queries
 from imports.enums import Purpose, Verdict
 from imports.models import ImportRow
-from licensing.pools.models import Allocation, Pool
+from licensing.pools.models import Allocation
 from web import typography
 
 if TYPE_CHECKING:
@@ -35,12 +33,12 @@ class Brake(NamedTuple):
     why: str
 
 
-def brake_of(table: Import) -> Brake | None:
-    """Return the brake on what the ticked rows would do, None where they are in proportion."""
+def brake_of(table: Import, tally: queries.Tally | None = None) -> Brake | None:
+    """Return the brake on what the ticked rows would do, None where they are in proportion. `tally`: where known."""
     if table.purpose == Purpose.REMIT:
         return _of_schools(table, SchoolInRemit.objects.count(), "de votre périmètre changent")
-    units = queries.tally(table).units
-    free = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(pk=table.pool_id or 0)
+    tally = tally or queries.tally(table)
+    units, free = tally.units, tally.free
     if units > 0 and units > SHARE_OF_LOT * free:
         of_free = f"{typography.plural(free, 'licence libre', 'licences libres')} du lot"
         return Brake(

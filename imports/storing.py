@@ -10,7 +10,6 @@ from django.db import connection
 
 from imports.enums import Purpose
 from imports.meanings import Meaning
-from imports.models import ImportRow
 from imports.reading.rows import CheckedRow, check_cells
 from imports.reading.table import volume_column
 from imports.resolving import Resolved, uai_in
@@ -23,7 +22,7 @@ from web.copying import NULL, field, to_escape, write_lines
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from imports.models import Import
+    from imports.models import Import, ImportRow
     from imports.verdicts import JudgedRow
 
 _COLUMNS = (
@@ -134,7 +133,7 @@ def _proposals(proposals: Iterable[Proposal]) -> list[dict[str, Any]]:
 
 
 class ShownRow(NamedTuple):
-    """A ticked row as it was shown: what it asks for, and the verdict it had."""
+    """A ticked row as it was shown: what it asks for, the verdict it had; and its school as the directory has it."""
 
     pk: int
     sheet: int
@@ -152,6 +151,11 @@ class ShownRow(NamedTuple):
     units_before: int
     recipient: str
     before: dict[str, Any] | None
+    #: Whether it may no longer be what was shown.
+    doubtful: bool
+    name: str | None
+    mailbox: str | None
+    state: str | None
 
     @property
     def asked(self) -> Asked:
@@ -166,35 +170,36 @@ class ShownRow(NamedTuple):
         )
 
 
-def ticked_rows(import_id: int) -> list[ShownRow]:
-    """Return what is to be applied, in the order of the file."""
-    found = ImportRow.objects.filter(import_id=import_id, ticked=True).order_by("sheet", "number")
-    return list(map(ShownRow._make, found.values_list(*ShownRow._fields)))
-
-
 # A row of which everything stands as it was shown gets the same verdict again. Whatever is not plainly so is looked at.
-_UNSETTLED = """
-SELECT row.id
+_TICKED = """
+SELECT row.id, row.sheet, row.number, row.uai, row.how, row.confidence, row.email, row.units, row.classes,
+    row.contact_name, row.phone, row.settlement, row.verdict, row.units_before, row.recipient, row.before,
+    %(pool)s IS NULL
+    OR row.before IS NOT NULL OR row.settlement <> '' OR row.units <= row.units_before
+    OR row.verdict <> CASE row.units_before WHEN 0 THEN 'new' ELSE 'changed' END
+    OR (school.state <> %(closed)s AND row.units_before = coalesce(allocation.units, 0)
+        AND row.recipient = coalesce(nullif(row.email, ''), nullif(remit.contact_email, ''), school.email)
+    ) IS NOT TRUE,
+    school.name, school.email, school.state
 FROM imports_importrow AS row
 LEFT JOIN public.schools_school AS school ON school.uai = row.uai
 LEFT JOIN collectivities_schoolinremit AS remit ON remit.school_id = row.uai
 LEFT JOIN pools_allocation AS allocation
     ON allocation.pool_id = %(pool)s AND allocation.school_id = row.uai AND allocation.revoked_at IS NULL
-WHERE row.import_id = %(table)s AND row.ticked AND (
-    row.before IS NOT NULL OR row.settlement <> '' OR row.units <= row.units_before
-    OR row.verdict <> CASE row.units_before WHEN 0 THEN 'new' ELSE 'changed' END
-    OR (school.state <> %(closed)s AND row.units_before = coalesce(allocation.units, 0)
-        AND row.recipient = coalesce(nullif(row.email, ''), nullif(remit.contact_email, ''), school.email)
-    ) IS NOT TRUE
-)
+WHERE row.import_id = %(table)s AND row.ticked
+ORDER BY row.sheet, row.number
 """
 
 
-def rows_to_look_at(table: Import) -> set[int]:
-    """Return which ticked rows of an attribution may no longer be what was shown, by their number in the database."""
+def ticked_rows(table: Import) -> list[ShownRow]:
+    """Return what is to be applied, in the order of the file. Of the remit's, every row is doubtful."""
     with connection.cursor() as cursor:
-        cursor.execute(_UNSETTLED, {"table": table.pk, "pool": table.pool_id, "closed": SchoolState.CLOSED})
-        return {pk for (pk,) in cursor.fetchall()}
+        cursor.execute(_TICKED, {"table": table.pk, "pool": table.pool_id, "closed": SchoolState.CLOSED})
+        found = cursor.fetchall()
+    at = ShownRow._fields.index("before")
+    if table.purpose == Purpose.REMIT:
+        found = [(*row[:at], row[at] and json.loads(row[at]), *row[at + 1 :]) for row in found]
+    return list(map(ShownRow._make, found))
 
 
 def checked(row: ImportRow, table: Import) -> CheckedRow:

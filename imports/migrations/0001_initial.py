@@ -375,4 +375,11 @@ class Migration(migrations.Migration):
                 name="import_applies_what_was_shown",
             ),
         ),
+        # Workbooks are compressed already: to try again takes as long as to store them.
+        migrations.RunSQL(
+            "ALTER TABLE imports_importfile ALTER COLUMN content SET STORAGE EXTERNAL", migrations.RunSQL.noop
+        ),
+        migrations.RunSQL(
+            "ALTER TABLE imports_annotatedfile ALTER COLUMN content SET STORAGE EXTERNAL", migrations.RunSQL.noop
+        ),
     ]

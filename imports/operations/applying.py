@@ -20,7 +20,16 @@ from imports.operations.reading import remember_layout
 from imports.stories import APPLIED
 from imports.verdicts import judge
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations import Demand, Reduction, Stage, allocate_many, reduce_many, revoke_many, unwatched
+from licensing.pools.operations import (
+    Demand,
+    Reduction,
+    Stage,
+    Target,
+    allocate_many,
+    reduce_many,
+    revoke_many,
+    unwatched,
+)
 from web import arrays, typography
 
 if TYPE_CHECKING:
@@ -73,11 +82,12 @@ def confirm(
             f"{words} : corrigez-les ou mettez-les de côté, ou choisissez de n'appliquer que les lignes valides. "
             "Rien n'a été appliqué."
         )
-    if missing := queries.tally(table).missing:
+    tally = queries.tally(table)
+    if missing := tally.missing:
         raise TooMuch(
             f"Il manque {typography.plural(missing, 'licence')} au lot : décochez des lignes, ou réduisez des nombres."
         )
-    brake = brake_of(table)
+    brake = brake_of(table, tally)
     if brake is not None and typed != brake.number:
         raise Braked(brake.why)
     table.state, table.confirmed_digest, table.send_on, table.refusal = ImportState.APPLYING, digest, send_on, ""
@@ -102,7 +112,7 @@ def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watc
     if table.state != ImportState.APPLYING:
         return table  # applied by a run before, or cancelled
     list(Pool.objects.locked().filter(pk=table.pool_id or 0))
-    rows = storing.ticked_rows(import_id)
+    rows = storing.ticked_rows(table)
     watch(Stage.CHECKING, 0, len(rows))
     _check_unchanged(table, rows)
     if table.purpose == Purpose.REMIT:
@@ -124,10 +134,7 @@ def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watc
 
 
 def _check_unchanged(table: Import, rows: Sequence[ShownRow]) -> None:
-    doubtful = rows
-    if table.purpose == Purpose.ATTRIBUTION:
-        to_look_at = storing.rows_to_look_at(table)
-        doubtful = [shown for shown in rows if shown.pk in to_look_at]
+    doubtful = [shown for shown in rows if shown.doubtful]
     situation = facts.situation_of(table, [shown.uai for shown in doubtful])
     if queries.digest(table) != table.confirmed_digest or any(
         (now.verdict, now.units_before, now.recipient, now.before)
@@ -160,6 +167,7 @@ def _give(
         at=at,
         send_on=table.send_on,
         import_id=table.pk,
+        known=[Target(row.uai, row.name, row.mailbox or "", row.state or "") for row in given if row.name is not None],
         watch=watch,
     )
     figures = {

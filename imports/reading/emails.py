@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imports.problems import Problem
 from imports.reading.cells import text_of
 from imports.reading.numbers import is_excel_error
+from web.mailboxes import is_ordinary
 
 if TYPE_CHECKING:
     from imports.readers.sheets import Cell
@@ -45,7 +46,7 @@ def read_email(cell: Cell) -> str | Problem:
 
 def is_address(text: str) -> bool:
     """Tell whether a text is an address that can be written to."""
-    return (
+    return is_ordinary(text) or (
         len(text) <= LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None and text.index("@") <= LONGEST_LOCAL_PART
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -13,6 +12,7 @@ from licensing.catalogue.operations import PARIS, day_in_france
 from licensing.pools.exceptions import BadAddress, BadDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool
 from web import typography
+from web.mailboxes import is_ordinary
 
 if TYPE_CHECKING:
     from licensing.subscriptions.models import Source
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 MORNING = datetime.time(8, 0, tzinfo=PARIS)
 
 _ADDRESS_LENGTH = 254
-#: Addresses as nearly all are; each of them is one to Django as well, whose own check costs ten times as much.
-ORDINARY = re.compile(
-    r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}", re.ASCII | re.IGNORECASE
-)
 
 
 def locked_pool(pool_id: int) -> Pool:
@@ -52,7 +48,7 @@ def check_open(source: Source, at: datetime.datetime) -> None:
 def address(text: str) -> str:
     """Return the address without surrounding spaces. Raises `BadAddress`."""
     written = text.strip()
-    if len(written) <= _ADDRESS_LENGTH and ORDINARY.fullmatch(written):
+    if is_ordinary(written):
         return written
     try:
         validate_email(written)

@@ -86,9 +86,15 @@ class Allocation(models.Model):
     """
 
     # No constraint: every allocation is written under the lock of its pool's row, which is never deleted; the database
-    # would look at that one row again for each of sixty thousand allocations. `audit` looks too.
+    # would look at that one row again for each of sixty thousand allocations. `audit` looks too. Its allocations are
+    # found by `allocation_once_a_school`; those taken back, which are few, by going through.
     pool = models.ForeignKey(
-        Pool, verbose_name="lot", on_delete=models.PROTECT, db_constraint=False, related_name="allocations"
+        Pool,
+        verbose_name="lot",
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="allocations",
     )
     # No constraint into the public schema (the key's own, `key.school`, has it; `audit` compares the two): it stands
     # here for the one below.

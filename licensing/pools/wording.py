@@ -53,7 +53,10 @@ def _licences(units: int) -> str:
 def given_in_words(units: int, name: str, pool_name: str, recipient: str) -> str:
     """Return what the journal says of a first gift to the school of this name."""
     agreed = "attribuée" if units == 1 else "attribuées"
-    return f"{_licences(units)} {agreed} à {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0»\u00a0; clé pour {recipient}."
+    return (
+        f"{_licences(units)} {agreed} à {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0»\u00a0; "
+        f"clé pour {recipient}."
+    )
 
 
 def grown_in_words(added: int, total: int, name: str, pool_name: str, recipient: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collectivities.models import AuditEntry
 from licensing.exceptions import Refused
 from licensing.orders import operations as orders
-from licensing.pools import checks, operations
+from licensing.pools import operations
 from licensing.pools.models import Allocation
 from licensing.pools.operations import Demand
 from licensing.subscriptions.models import ActivationKey, Seat, Subscription
@@ -24,6 +24,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.arranging import give, redeem
+from web import mailboxes
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def test_rows_hold_no_key(pool):
             assert cursor.fetchone() == (0,)
 
 
-@given(st.from_regex(checks.ORDINARY, fullmatch=True))
+@given(st.from_regex(mailboxes.ORDINARY, fullmatch=True).filter(mailboxes.is_ordinary))
 def test_what_is_taken_for_an_ordinary_address_is_one_to_django(address):
     validate_email(address)
 

@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                     "pool",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="allocations",
                         to="pools.pool",

@@ -5,6 +5,7 @@ writes the journal and queues its e-mails in one transaction; a refusal leaves e
 """
 
 from licensing.pools.operations.allocating import Demand, Outcome, allocate, allocate_many
+from licensing.pools.operations.giving import Target
 from licensing.pools.operations.reducing import Reduced, Reduction, reduce, reduce_many
 from licensing.pools.operations.results import Result
 from licensing.pools.operations.revoking import revoke, revoke_many
@@ -18,6 +19,7 @@ __all__ = [
     "Reduction",
     "Result",
     "Stage",
+    "Target",
     "Watch",
     "allocate",
     "allocate_many",

@@ -95,21 +95,22 @@ def allocate_many(
     at: datetime.datetime,
     send_on: datetime.date | None = None,
     import_id: int | None = None,
+    known: Sequence[Target] = (),
     watch: Watch = unwatched,
 ) -> Outcome:
     """Carry out all the demands on a pool or none, with a handful of statements whatever their number.
 
     A school that already has its total is left as it is and receives nothing. `import_id`: the import whose rows say
-    all of it, so that the journal does not. `watch` is told of each stage before
-    it begins; what it raises undoes everything. Raises what `allocate` raises, `SchoolTwice` where a school is named
-    twice, and `WouldShrink` where a total is under what the school has.
+    all of it, so that the journal does not. `known`: schools as this transaction has just read them. `watch` is told
+    of each stage before it begins; what it raises undoes everything. Raises what `allocate` raises, `SchoolTwice`
+    where a school is named twice, and `WouldShrink` where a total is under what the school has.
     """
     watch(Stage.CHECKING, 0, len(demands))
     pool = checks.locked_pool(pool_id)
     checks.check_open(pool.source, at)
     due_at = checks.due(send_on, source=pool.source, at=at)
     _check_written(demands)
-    schools = _schools(demands)
+    schools = _schools(demands, known)
     steps = _steps(pool, demands, schools)
     _check_keys_still_grow(steps)
     moving = [step for step in steps if step.added]
@@ -153,12 +154,12 @@ def _check_written(demands: Sequence[Demand]) -> None:
         raise SchoolTwice(f"Un établissement n'est servi qu'une fois d'un même geste : {_list(twice)}.")
 
 
-def _schools(demands: Sequence[Demand]) -> dict[str, Target]:
+def _schools(demands: Sequence[Demand], known: Sequence[Target]) -> dict[str, Target]:
     uais = [demand.uai for demand in demands]
-    found = {
-        row[0]: Target(*row)
-        for row in School.objects.filter(arrays.text_in("uai", uais)).values_list("uai", "name", "email", "state")
-    }
+    found = {school.uai: school for school in known}
+    if unread := [uai for uai in uais if uai not in found]:
+        read = School.objects.filter(arrays.text_in("uai", unread)).values_list("uai", "name", "email", "state")
+        found |= {row[0]: Target(*row) for row in read}
     if unknown := [uai for uai in uais if uai not in found]:
         raise UnknownSchool(f"Aucun établissement de l'annuaire ne porte cet UAI : {_list(unknown)}.")
     if closed := [uai for uai in uais if found[uai].state == SchoolState.CLOSED]:
