@@ -1,4 +1,4 @@
-"""What the database knows about the schools of a spreadsheet: one query, whatever their number."""
+"""What the database knows about the schools of a spreadsheet: a few queries, whatever their number."""
 
 from __future__ import annotations
 
@@ -20,17 +20,23 @@ if TYPE_CHECKING:
     from imports.models import Import
 
 # One text as parameter: sixty thousand placeholders, or an array of as many, would cost more than the answer.
-_FACTS = """
-SELECT school.uai, school.name, school.commune, school.state = %(closed)s,
-       coalesce(school.has_elementary, lower(public.fold(school.type)) IN ('', 'ecole')),
-       school.email, coalesce(allocation.units, 0), key.redeemed_at, remit.school_id IS NOT NULL,
-       remit.contact_name, remit.contact_email, remit.contact_phone, remit.classes
+_SCHOOLS = """
+SELECT uai, name, commune, state = %(closed)s, coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')),
+    email
+FROM public.schools_school WHERE uai = ANY(string_to_array(%(uais)s, ' '))
+"""
+# What most schools do not have is asked for apart, and not for each of them.
+_REMIT = """
+SELECT school_id, contact_name, contact_email, contact_phone, classes
 FROM unnest(string_to_array(%(uais)s, ' ')) AS asked (uai)
-JOIN public.schools_school AS school ON school.uai = asked.uai
-LEFT JOIN collectivities_schoolinremit AS remit ON remit.school_id = school.uai
-LEFT JOIN pools_allocation AS allocation
-    ON allocation.pool_id = %(pool)s AND allocation.school_id = school.uai AND allocation.revoked_at IS NULL
-LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
+JOIN collectivities_schoolinremit ON school_id = asked.uai
+"""
+_HELD = """
+SELECT allocation.school_id, allocation.units, key.redeemed_at
+FROM unnest(string_to_array(%(uais)s, ' ')) AS asked (uai)
+JOIN pools_allocation AS allocation
+    ON allocation.pool_id = %(pool)s AND allocation.school_id = asked.uai AND allocation.revoked_at IS NULL
+JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
 """
 # A school that merged or moved into new walls keeps its place, and mostly its name: the open one of the same commune
 # whose name is the same, or which stands at the same address, where there is one such alone.
@@ -46,23 +52,29 @@ JOIN public.schools_school AS open
 GROUP BY closed.uai HAVING count(*) = 1
 """
 
+_NOTHING = (0, None)
+
 
 def situation_of(table: Import, uais: Collection[str]) -> Situation:
     """Return what is known of these schools, and what they have from the import's lot."""
     pool = Pool.objects.select_related("source__product").get(pk=table.pool_id) if table.pool_id else None
+    asked = {"uais": " ".join(set(uais)), "pool": table.pool_id, "closed": SchoolState.CLOSED}
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"uais": " ".join(set(uais)), "pool": table.pool_id, "closed": SchoolState.CLOSED})
+        cursor.execute(_REMIT, asked)
+        remit = {uai: RemitFacts(*contact) for uai, *contact in cursor.fetchall()}
+        cursor.execute(_HELD, asked)
+        held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
+        cursor.execute(_SCHOOLS, asked)
         schools = {
             uai: SchoolFacts(
                 f"{name} – {commune}" if commune else name,
                 closed,
                 elementary,
                 mailbox,
-                RemitFacts(*remit) if in_remit else None,
-                held,
-                redeemed_at,
+                remit.get(uai),
+                *held.get(uai, _NOTHING),
             )
-            for uai, name, commune, closed, elementary, mailbox, held, redeemed_at, in_remit, *remit in cursor
+            for uai, name, commune, closed, elementary, mailbox in cursor.fetchall()
         }
     return Situation(
         purpose=Purpose(table.purpose),

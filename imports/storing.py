@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from json.encoder import encode_basestring as _quoted
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
@@ -17,10 +17,10 @@ from imports.verdicts import Asked, Line
 from imports.verdicts.finding import DOUBTS
 from schools.models import SchoolState
 from schools.recognition import Proposal
-from web.copying import NULL, field, to_escape, write_lines
+from web.copying import ESCAPE, NULL, field, write_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from imports.models import Import, ImportRow
     from imports.verdicts import JudgedRow
@@ -32,13 +32,20 @@ _COLUMNS = (
 )
 
 
-def store(import_id: int, judged: Iterable[JudgedRow]) -> None:
-    """Write the rows of an import, in place of those that a reading before may have left."""
+#: So many rows are a good part of their table.
+_MANY = 5_000
+
+
+def store(import_id: int, judged: Iterable[JudgedRow], count: int) -> None:
+    """Write the rows of an import, so many of them, in place of those that a reading before may have left."""
     with connection.cursor() as cursor:
         # The ORM would load the rows first.
         cursor.execute("DELETE FROM imports_importrow WHERE import_id = %s", [import_id])
         with cursor.copy(f"COPY imports_importrow ({_COLUMNS}) FROM STDIN") as copy:
             write_lines(copy, (_line(import_id, done) for done in judged))
+        if count >= _MANY:
+            # Until a vacuum comes by, the planner would take the rows of a new import for a few.
+            cursor.execute("ANALYZE imports_importrow (import_id, ticked)")
 
 
 def replace(rows: Collection[ImportRow]) -> None:
@@ -89,41 +96,48 @@ def replace(rows: Collection[ImportRow]) -> None:
 
 def _line(import_id: int, done: JudgedRow) -> str:
     """Return a row as COPY reads it."""
-    asked = done.asked
-    row, school = asked.row, asked.school
-    cells = ", ".join([f'"{meaning}": {_quoted(text)}' for meaning, text in row.cells.items()])
-    texts: tuple[str, ...] = (
-        cells,
-        done.label,
-        row.email,
-        done.recipient,
-        row.contact_name,
-        row.phone,
-        row.ignored[:100],
-    )
+    asked, label, recipient, units, units_before, before, verdict, problems, ticked = done
+    row, school, set_aside, awaited, settlement, _ = asked
+    sheet, number, cells, email, _, classes, contact_name, phone, _, ignored = row
+    uai, how, confidence, proposals, _, _ = school
+    texts: tuple[str, ...] = (label, email, recipient, contact_name, phone, ignored[:100])
     # All at once, as nearly no row has anything to escape: field by field takes five times as long.
-    if to_escape("\f".join(texts)):
+    together = "".join(texts)
+    if ESCAPE in together or not together.isprintable():
         texts = tuple(map(field, texts))
-    cells, label, email, recipient, contact_name, phone, ignored = texts
+    label, email, recipient, contact_name, phone, ignored = texts
     return (
-        f"{import_id}\t{row.sheet}\t{row.number}\t{{{cells}}}\t{{}}\t"
-        f"{school.uai}\t{school.how}\t{NULL if school.confidence is None else school.confidence}\t"
-        f"{field(_json(_proposals(school.proposals))) if school.proposals else '[]'}\t{label}\t"
+        f"{import_id}\t{sheet}\t{number}\t{_object(cells)}\t{{}}\t"
+        f"{uai}\t{how}\t{NULL if confidence is None else confidence}\t"
+        f"{field(_json(_proposals(proposals))) if proposals else '[]'}\t{label}\t"
         f"{email}\t{recipient}\t"
-        f"{NULL if done.units is None else done.units}\t{done.units_before}\t"
-        f"{NULL if row.classes is None else row.classes}\t{contact_name}\t{phone}\t"
-        f"{NULL if done.before is None else field(_json(done.before))}\t{done.verdict.value}\t{_problems(done)}\t"
-        f"{asked.settlement}\t{ignored}\t{asked.set_aside}\t{asked.awaited}\tFalse\t{done.ticked}\n"
+        f"{NULL if units is None else units}\t{units_before}\t"
+        f"{NULL if classes is None else classes}\t{contact_name}\t{phone}\t"
+        f"{NULL if before is None else field(_json(before))}\t{verdict.value}\t"
+        f"{_problems(done) if problems else _NO_PROBLEMS}\t"
+        f"{settlement}\t{ignored}\t{set_aside}\t{awaited}\tFalse\t{ticked}\n"
     )
+
+
+def _object(cells: Mapping[str, str]) -> str:
+    """Return cells as the text of a JSON object, as it stands in a line of COPY's."""
+    if not cells:
+        return "{}"
+    inner = '", "'.join([f'{meaning}": "{text}' for meaning, text in cells.items()])
+    if inner.count('"') == 4 * len(cells) - 2 and ESCAPE not in inner and inner.isprintable():
+        # Nothing in them that JSON writes otherwise: most cells of most rows.
+        return f'{{"{inner}"}}'
+    return field(_json(cells))
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
+_NO_PROBLEMS = "[]\t{}"
+
+
 def _problems(done: JudgedRow) -> str:
     """Return the problems and their codes, two columns."""
-    if not done.problems:
-        return "[]\t{}"
     told = field(_json([problem.as_json() for problem in done.problems]))
     return f"{told}\t{{{','.join(done.codes)}}}"
 
@@ -187,7 +201,6 @@ LEFT JOIN collectivities_schoolinremit AS remit ON remit.school_id = row.uai
 LEFT JOIN pools_allocation AS allocation
     ON allocation.pool_id = %(pool)s AND allocation.school_id = row.uai AND allocation.revoked_at IS NULL
 WHERE row.import_id = %(table)s AND row.ticked
-ORDER BY row.sheet, row.number
 """
 
 
@@ -199,7 +212,8 @@ def ticked_rows(table: Import) -> list[ShownRow]:
     at = ShownRow._fields.index("before")
     if table.purpose == Purpose.REMIT:
         found = [(*row[:at], row[at] and json.loads(row[at]), *row[at + 1 :]) for row in found]
-    return list(map(ShownRow._make, found))
+    # They mostly stand in that order already, which the database would not notice.
+    return sorted(map(ShownRow._make, found), key=attrgetter("sheet", "number"))
 
 
 def checked(row: ImportRow, table: Import) -> CheckedRow:

@@ -195,7 +195,7 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
     situation = facts.situation_of(table, uais_of(schools))
     asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
     watch("storing", 0, len(read.rows))
-    storing.store(table.pk, judge_each(asked, situation))
+    storing.store(table.pk, judge_each(asked, situation), len(asked))
     table.state = ImportState.READ if read.questions else ImportState.CHECKED
     table.save(update_fields=["layout", "state", "corrects_id"])
     carrying.carry_over(table)

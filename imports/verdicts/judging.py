@@ -12,6 +12,7 @@ from imports.verdicts import addresses, finding, remit, volumes, wording
 from imports.verdicts.codes import SETTLED_BY, UNTICKING
 from imports.verdicts.rows import JudgedRow
 from imports.verdicts.together import ALONE, gather, lines_of
+from imports.verdicts.together import at_a_glance as nothing_between
 from imports.verdicts.volumes import OF_THE_ROW, units_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def judge_each(rows: Iterable[Asked], situation: Situation) -> Iterator[JudgedRo
     One at a time, so that what is judged can be stored while the next is.
     """
     rows = list(rows)
-    together = gather(lines_of(rows, situation))
+    together = nothing_between(rows, situation) or gather(lines_of(rows, situation))
     for asked in rows:
         yield at_a_glance(asked, situation, together) or judge(asked, situation, together)
 

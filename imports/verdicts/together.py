@@ -85,6 +85,24 @@ class Together(NamedTuple):
 ALONE = Together({}, {}, {}, 0, inf)
 
 
+def at_a_glance(rows: Iterable[Asked], situation: Situation) -> Together | None:
+    """Return what the rows of a list say together where that is nothing but their middle number; else None.
+
+    So it is with most lists: each school once, with an address of its own, and no number that strikes.
+    """
+    if situation.purpose is Purpose.REMIT or situation.volume not in OF_THE_ROW:
+        return None
+    counted = [asked for asked in rows if not (asked.row.ignored or asked.set_aside)]
+    uais = [asked.school.uai for asked in counted]
+    emails = [asked.row.email.lower() for asked in counted]
+    if len(set(uais)) < len(uais) or len(set(emails)) < len(emails):
+        return None
+    median, greatest = _middle([asked.row.units for asked in counted])
+    if median and greatest >= median * ABOVE_MEDIAN:
+        return None
+    return Together({}, {}, {}, median, _striking(median))
+
+
 def lines_of(rows: Iterable[Asked], situation: Situation) -> list[Line]:
     """Return what of each row matters to the others."""
     if situation.purpose is Purpose.REMIT or situation.volume not in OF_THE_ROW:
@@ -123,16 +141,24 @@ def line_of(asked: Asked, situation: Situation) -> Line:
 def gather(lines: Sequence[Line]) -> Together:
     """Return what these rows, all of a file and in its order, say together."""
     counted = [line for line in lines if line.counted]
-    numbers = sorted(line.units for line in counted if line.units)
-    median = numbers[(len(numbers) - 1) // 2] if numbers else 0
-    greatest = numbers[-1] if numbers else 0
+    median, greatest = _middle([line.units for line in counted])
     return Together(
         _same_school(counted),
         _shared(counted),
         _sums(lines, median * ABOVE_MEDIAN) if median and greatest >= median * ABOVE_MEDIAN else {},
         median,
-        min(median * ABOVE_MEDIAN, HUGE_UNITS) if median else inf,
+        _striking(median),
     )
+
+
+def _middle(units: Iterable[int | None]) -> tuple[int, int]:
+    """Return the number in the middle, and the greatest."""
+    numbers = sorted(filter(None, units))
+    return (numbers[(len(numbers) - 1) // 2], numbers[-1]) if numbers else (0, 0)
+
+
+def _striking(median: int) -> float:
+    return min(median * ABOVE_MEDIAN, HUGE_UNITS) if median else inf
 
 
 def _same_school(lines: Sequence[Line]) -> dict[str, Repeated]:

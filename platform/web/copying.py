@@ -19,11 +19,6 @@ _SPECIAL = re.compile(r"[\\\t\n\r]").search
 _BATCH = 250
 
 
-def to_escape(text: str) -> bool:
-    """Tell whether something in a text would end the field or the line."""
-    return _SPECIAL(text) is not None
-
-
 def field(text: str) -> str:
     """Return a text as it stands in a line: what would end the field or the line is escaped."""
     # Looking first: nearly no text needs it, and `translate` takes ten times as long.

@@ -40,9 +40,9 @@ def at_a_glance(row: Named, glance: Glance) -> bool:
     """Whether nothing that the row says is against the school, as far as the cheapest comparisons tell.
 
     The same commune, or the same postal code where no commune is told; the same département; and a name of the same
-    words, where one is told.
+    words, where one is told. A row that says nothing of these is not looked at here.
     """
-    if not _at_a_glance_there(row, glance):
+    if not (row.name or row.commune or row.postal_code) or not _at_a_glance_there(row, glance):
         return False
     if not row.name or row.name == glance.name:
         return True

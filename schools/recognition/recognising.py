@@ -16,7 +16,7 @@ from schools.recognition.codes import code_of
 from schools.recognition.confirming import at_a_glance
 from schools.recognition.lookup import Lookup
 from schools.recognition.places import departement_of_uai
-from schools.recognition.settling import Settled, plainly, settle, settle_whole_list
+from schools.recognition.settling import plainly, settle, settle_whole_list
 from schools.uai import is_valid
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from schools.recognition.answers import Named, Scope
     from schools.recognition.codes import Code
     from schools.recognition.known import Glance
+    from schools.recognition.settling import Settled
 
 
 def recognise(rows: Sequence[Named], scope: Scope) -> dict[int, Recognised]:
@@ -36,20 +37,26 @@ def recognise(rows: Sequence[Named], scope: Scope) -> dict[int, Recognised]:
     glances = known.glances(
         {row.uai for row in rows if row.key not in codes}.union(*((*each.valid, *each.near) for each in codes.values()))
     )
-    settled: dict[int, Settled] = {}
+    sure: dict[int, Recognised] = {}
     doubtful: list[tuple[Named, Code]] = []
     for row in rows:
-        code = codes.get(row.key)
-        glance = glances.get(row.uai if code is None else code.one)
-        if glance is not None and (row.name or row.commune or row.postal_code) and at_a_glance(row, glance):
+        key, read, name, commune, postal_code, departement, _, _ = row
+        code = codes.get(key) if codes else None
+        glance = glances.get(read if code is None else code.one)
+        if glance is not None and (
+            # As the directory writes all of it, or near enough.
+            (name, commune, postal_code, departement) == (glance.name, glance.commune, glance.postal_code, "")
+            or at_a_glance(row, glance)
+        ):
             how, confidence = (How.REPAIRED, 0.97) if code is not None and code.repaired else (How.UAI, 1.0)
-            settled[row.key] = Settled(Recognised(glance.uai, how, confidence, (), ""), checked=True)
+            sure[key] = Recognised(glance.uai, how, confidence, (), "")
         else:
-            doubtful.append((row, code or code_of(row.uai)))
-    if doubtful:
-        with _uncollected():
-            settled |= _second_look(doubtful, scope, glances, [each.answer.uai for each in settled.values()])
-    return settle_whole_list(rows, settled, glances)
+            doubtful.append((row, code or code_of(read)))
+    if not doubtful:
+        return sure
+    with _uncollected():
+        settled = _second_look(doubtful, scope, glances, [answer.uai for answer in sure.values()])
+    return settle_whole_list(rows, sure, settled, glances)
 
 
 @contextlib.contextmanager

@@ -161,20 +161,25 @@ def _confirmed(found: Found, school: Known) -> bool:
 
 
 def settle_whole_list(
-    rows: Sequence[Named], settled: Mapping[int, Settled], glances: Mapping[str, Glance]
+    rows: Sequence[Named], sure: dict[int, Recognised], settled: Mapping[int, Settled], glances: Mapping[str, Glance]
 ) -> dict[int, Recognised]:
-    """Return the answers by the rows' keys, none by its UAI alone where the list's column was sorted alone."""
-    checked = sum(each.checked for each in settled.values())
+    """Return the answers by the rows' keys, none by its UAI alone where the list's column was sorted alone.
+
+    `sure`: those whose UAI was checked against the rest of the row at a glance; `settled`: the others.
+    """
+    checked = len(sure) + sum(each.checked for each in settled.values())
     suspects = sum(each.suspect for each in settled.values())
     if suspects < _FEWEST or suspects < _SHARE * checked:
-        return {row.key: settled[row.key].answer for row in rows}
-    return {row.key: _confirmed_alone(row, settled[row.key], glances) for row in rows}
+        return sure | {key: each.answer for key, each in settled.items()}
+    return {row.key: _confirmed_alone(row, sure.get(row.key), settled, glances) for row in rows}
 
 
-def _confirmed_alone(row: Named, settled: Settled, glances: Mapping[str, Glance]) -> Recognised:
+def _confirmed_alone(
+    row: Named, sure: Recognised | None, settled: Mapping[int, Settled], glances: Mapping[str, Glance]
+) -> Recognised:
     """Return a row's answer as it stands in a list whose UAI are not to be trusted: by the name, or not at all."""
-    answer = settled.answer
-    if not settled.checked or not answer.uai or (answer.confidence >= _NAMED and tells(row.name)):
+    answer, checked = (sure, True) if sure is not None else (settled[row.key].answer, settled[row.key].checked)
+    if not checked or not answer.uai or (answer.confidence >= _NAMED and tells(row.name)):
         return answer
     proposal = Proposal(answer.uai, glances[answer.uai].label, answer.confidence)
     return Recognised("", None, 0.0, (proposal,), "not_confirmed")
