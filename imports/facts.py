@@ -12,20 +12,17 @@ from imports.verdicts import RemitFacts, SchoolFacts, Situation
 from licensing.pools.models import Pool
 from schools.models import SchoolState
 from schools.recognition import Proposal
+from schools.recognition.known import glances
 from schools.wording import school_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from imports.models import Import
+    from schools.recognition.known import Glance
 
-# One text as parameter: sixty thousand placeholders, or an array of as many, would cost more than the answer.
-_SCHOOLS = """
-SELECT uai, name, commune, state = %(closed)s, coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')),
-    email
-FROM public.schools_school WHERE uai = ANY(string_to_array(%(uais)s, ' '))
-"""
-# What most schools do not have is asked for apart, and not for each of them.
+# One text as parameter: sixty thousand placeholders, or an array of as many, would cost more than the answer. What most
+# schools do not have is asked for apart, and not for each of them.
 _REMIT = """
 SELECT school_id, contact_name, contact_email, contact_phone, classes
 FROM unnest(string_to_array(%(uais)s, ' ')) AS asked (uai)
@@ -55,27 +52,30 @@ GROUP BY closed.uai HAVING count(*) = 1
 _NOTHING = (0, None)
 
 
-def situation_of(table: Import, uais: Collection[str]) -> Situation:
-    """Return what is known of these schools, and what they have from the import's lot."""
+def situation_of(table: Import, uais: Collection[str], seen: Mapping[str, Glance] | None = None) -> Situation:
+    """Return what is known of these schools, and what they have from the import's lot. `seen`: what was just read."""
     pool = Pool.objects.select_related("source__product").get(pk=table.pool_id) if table.pool_id else None
-    asked = {"uais": " ".join(set(uais)), "pool": table.pool_id, "closed": SchoolState.CLOSED}
+    wanted = set(uais)
+    asked = {"uais": " ".join(wanted), "pool": table.pool_id}
     with connection.cursor() as cursor:
         cursor.execute(_REMIT, asked)
         remit = {uai: RemitFacts(*contact) for uai, *contact in cursor.fetchall()}
         cursor.execute(_HELD, asked)
         held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
-        cursor.execute(_SCHOOLS, asked)
-        schools = {
-            uai: SchoolFacts(
-                f"{name} – {commune}" if commune else name,
-                closed,
-                elementary,
-                mailbox,
-                remit.get(uai),
-                *held.get(uai, _NOTHING),
-            )
-            for uai, name, commune, closed, elementary, mailbox in cursor.fetchall()
-        }
+    found = seen or {}
+    if unseen := wanted.difference(found):
+        found = {**found, **glances(unseen)}
+    schools = {
+        uai: SchoolFacts(
+            f"{name} – {commune}" if commune else name,
+            closed,
+            elementary,
+            mailbox,
+            remit.get(uai),
+            *held.get(uai, _NOTHING),
+        )
+        for uai, name, commune, _, _, _, closed, elementary, mailbox in (found[uai] for uai in wanted if uai in found)
+    }
     return Situation(
         purpose=Purpose(table.purpose),
         schools=schools,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from imports.reading.rows import CheckedRow
     from schools.recognition import Proposal, Recognised
+    from schools.recognition.known import Glance
 
 
 class Resolved(NamedTuple):
@@ -37,8 +38,13 @@ class Resolved(NamedTuple):
 NONE = Resolved("", "", None, (), "")
 
 
-def resolve_all(rows: Iterable[tuple[CheckedRow, Mapping[str, str]]]) -> list[Resolved]:
-    """Return the school of each row, given with the officer's corrections, in the order of the rows."""
+def resolve_all(
+    rows: Iterable[tuple[CheckedRow, Mapping[str, str]]], seen: dict[str, Glance] | None = None
+) -> list[Resolved]:
+    """Return the school of each row, given with the officer's corrections, in the order of the rows.
+
+    `seen` receives what was read of the schools on the way.
+    """
     rows = list(rows)
     resolved: list[Resolved] = [NONE] * len(rows)
     named = []
@@ -65,7 +71,7 @@ def resolve_all(rows: Iterable[tuple[CheckedRow, Mapping[str, str]]]) -> list[Re
                 text("kind", ""),
             )
         )
-    for key, found in recognise(named, scope()).items():
+    for key, found in recognise(named, scope(), seen).items():
         resolved[key] = (
             Resolved(found.uai, found.how.value if found.how else "", found.confidence, found.proposals, "")
             if found.uai

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from imports.reading.table import Table
     from licensing.pools.operations import Watch
+    from schools.recognition.known import Glance
 
 
 @transaction.atomic
@@ -190,9 +191,10 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
         "remarks": read.remarks,
     }
     watch("resolving", 0, len(read.rows))
-    schools = resolve_all((row, {}) for row in read.rows)
+    seen: dict[str, Glance] = {}
+    schools = resolve_all(((row, {}) for row in read.rows), seen)
     watch("judging", 0, len(read.rows))
-    situation = facts.situation_of(table, uais_of(schools))
+    situation = facts.situation_of(table, uais_of(schools), seen)
     asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
     watch("storing", 0, len(read.rows))
     storing.store(table.pk, judge_each(asked, situation), len(asked))

@@ -30,7 +30,9 @@ WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
 """  # noqa: S608
 # One text as parameter: an array of sixty thousand would be quoted piece by piece.
 _GLANCE = """
-SELECT uai, name, commune, postal_code, name_folded, commune_key FROM public.schools_school
+SELECT uai, name, commune, postal_code, name_folded, commune_key, state = 'closed',
+    coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')), email
+FROM public.schools_school
 WHERE uai = ANY(string_to_array(%s, ' '))
 """
 
@@ -57,7 +59,7 @@ _SHORTEST, _LONG = 4, 8
 
 
 class Glance(NamedTuple):
-    """As little of a school as confirms a row that is as it should be."""
+    """As little of a school as confirms a row that is as it should be, and tells whether it may be given to."""
 
     uai: str
     name: str
@@ -65,6 +67,10 @@ class Glance(NamedTuple):
     postal_code: str
     name_folded: str
     commune_key: str
+    closed: bool
+    #: Whether it has classes from CP to CM2.
+    elementary: bool
+    mailbox: str
 
     @property
     def label(self) -> str:
@@ -160,7 +166,7 @@ def glances(uais: Collection[str]) -> dict[str, Glance]:
     """Return the schools of these UAI, as little as is needed of each."""
     with connection.cursor() as cursor:
         cursor.execute(_GLANCE, [" ".join(uais)])
-        return {row[0]: Glance(*row) for row in cursor.fetchall()}
+        return {row[0]: Glance._make(row) for row in cursor.fetchall()}
 
 
 def near(

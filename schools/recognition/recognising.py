@@ -28,15 +28,18 @@ if TYPE_CHECKING:
     from schools.recognition.settling import Settled
 
 
-def recognise(rows: Sequence[Named], scope: Scope) -> dict[int, Recognised]:
+def recognise(rows: Sequence[Named], scope: Scope, seen: dict[str, Glance] | None = None) -> dict[int, Recognised]:
     """Return for each row, by its key, the school that it means, or a doubt and proposals.
 
-    A handful of statements, whatever the number of rows. Nothing is written.
+    A handful of statements, whatever the number of rows. Nothing is written. `seen` receives what was read of the
+    schools whose UAI the rows bear, so that nobody need read it again.
     """
     codes: dict[int, Code] = {row.key: code_of(row.uai) for row in rows if not is_valid(row.uai)}
     glances = known.glances(
         {row.uai for row in rows if row.key not in codes}.union(*((*each.valid, *each.near) for each in codes.values()))
     )
+    if seen is not None:
+        seen |= glances
     sure: dict[int, Recognised] = {}
     doubtful: list[tuple[Named, Code]] = []
     for row in rows:
