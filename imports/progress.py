@@ -127,8 +127,9 @@ def reporting(import_id: int, shares: Mapping[str, float]) -> Iterator[Report]:
     try:
         own.set_schema(connection.schema_name)  # type: ignore[union-attr, attr-defined]
         with own.cursor() as cursor:  # type: ignore[union-attr]
-            # A page that waits for a lock may wait; the work does not.
-            cursor.execute("SET lock_timeout = '1s'")
+            # A page that waits for a lock may wait; the work does not. Nor does it wait for the disk, which would first
+            # have to write down all that the work itself has written so far.
+            cursor.execute("SET lock_timeout = '1s'; SET synchronous_commit = off")
             cursor.execute(_BEGIN, [import_id, timezone.now()])
     except Error:
         logger.warning("The progress of import %s cannot be shown", import_id, exc_info=True)
