@@ -162,6 +162,10 @@ def _arrange(at: datetime.datetime) -> Pool:
         cursor.execute("ANALYZE schools_school")
     with connection.schema_editor() as editor:
         editor.create_model(Plain)
+    with connection.cursor() as cursor:
+        for table in {*_EMPTIED, *_FILLED}:
+            # The server cleans up when it sees fit: in some rounds of some contenders, with one of two processors.
+            cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off, toast.autovacuum_enabled = off)")
     return grant(collectivity=_office(), licences=ROWS * 9, reason="Mesure", by=None, at=at)
 
 

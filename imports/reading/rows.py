@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 LONGEST_NAME = 150
 #: Far below the longest text that is kept of a cell.
 _SHORT = 500
+#: Numbers as nearly all are, as a person reads them.
+_COUNTS = {float(number): str(number) for number in range(1_000)}
 
 
 class CheckedRow(NamedTuple):
@@ -79,8 +81,13 @@ def check(
         if index < width and (cell := row[index]) != "":
             raw[meaning] = cell
             # Most texts need no more than this, which `text_of` would do after a call that costs more.
-            clean = type(cell) is str and len(cell) < _SHORT and cell.isprintable() and "  " not in cell
-            if text := cell.strip() if clean else cells.text_of(cell):
+            if type(cell) is str and len(cell) < _SHORT and cell.isprintable() and "  " not in cell:
+                text = cell.strip()
+            elif type(cell) is float and cell in _COUNTS:
+                text = _COUNTS[cell]
+            else:
+                text = cells.text_of(cell)
+            if text:
                 shown[name] = text
     found = check_cells(sheet, number, raw, shown, ignored=ignored, volume=volume)
     if uncomputed and not ignored:
