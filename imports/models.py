@@ -46,7 +46,7 @@ class Import(models.Model):
     units_for_all = models.PositiveIntegerField("licences par école", null=True, blank=True)
     # Where the table was found: {"kind", "sheets": all names, "read": [{"sheet": index, "header_row"}], "sheet" and
     # "header_row" of the first, "titles", "preview": its first rows [{"number", "cells"}], "columns": {meaning: index},
-    # "volume", "shape", "remembered", "remarks", "questions"}; "refused": the code of a refusal.
+    # "volume", "shape", "remembered", "remarks", "questions", "rows": how many}; "refused": the code of a refusal.
     layout = models.JSONField(default=dict)
     # Not before this day are the e-mails sent; None: at once.
     send_on = models.DateField("envoyer les e-mails le", null=True, blank=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from django.db import connection
 from django.db.models import (
@@ -34,12 +34,18 @@ if TYPE_CHECKING:
     import datetime
 
 # What is done with each row, in whatever order: the sum of sixty thousand hashes costs a third of one long text.
-_DIGEST = """
-SELECT concat(count(*), '-', sum(hash_record_extended(
-    ROW(sheet, number, uai, units, units_before, recipient, verdict, settlement, classes, contact_name, phone, before),
-    0
-))) FROM imports_importrow WHERE import_id = %s AND ticked
-"""
+_HASH = (
+    "hash_record_extended(ROW(sheet, number, uai, units, units_before, recipient, verdict, settlement, classes, "
+    "contact_name, phone, before), 0)"
+)
+_DIGEST = f"SELECT concat(count(*), '-', sum({_HASH})) FROM imports_importrow WHERE import_id = %s AND ticked"  # noqa: S608
+_CONFIRMABLE = f"""
+SELECT concat(count(*) FILTER (WHERE ticked), '-', sum({_HASH}) FILTER (WHERE ticked)),
+    count(*) FILTER (WHERE ticked),
+    coalesce(sum(CASE settlement WHEN %(revoke)s THEN 0 ELSE units END - units_before) FILTER (WHERE ticked), 0),
+    count(*) FILTER (WHERE verdict = %(error)s)
+FROM imports_importrow WHERE import_id = %(table)s
+"""  # noqa: S608 - our own columns
 #: Licences that a ticked row takes from the lot; negative where it gives some back.
 _TAKEN = Case(When(settlement=Settlement.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()) - F(
     "units_before"
@@ -128,18 +134,39 @@ def codes_of(table: Import) -> dict[str, int]:
     return {line["code"]: line["n"] for line in codes}
 
 
+class Confirmable(NamedTuple):
+    """What is asked before an import is confirmed, by one look at its rows."""
+
+    digest: str
+    ticked: int
+    units: int
+    errors: int
+
+
+def confirmable(table: Import) -> Confirmable:
+    """Return the digest of the ticked rows, their number and licences, and how many rows are in error."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONFIRMABLE, {"table": table.pk, "revoke": Settlement.REVOKE, "error": Verdict.ERROR})
+        return Confirmable._make(cursor.fetchone())
+
+
 def tally(table: Import) -> Tally:
     """Return what the ticked rows come to."""
     taken = ImportRow.objects.filter(import_id=table.pk, ticked=True).aggregate(
         schools=Count("pk"), units=Sum(_TAKEN, default=0)
     )
+    return tally_of(table, taken["schools"], taken["units"])
+
+
+def tally_of(table: Import, schools: int, units: int) -> Tally:
+    """Return what so many ticked rows and licences come to beside what the lot has."""
     if table.pool_id is None:
-        return Tally(schools=taken["schools"], units=0, free=0)
+        return Tally(schools=schools, units=0, free=0)
     free = _free(table)
-    if taken["units"] <= free:
-        return Tally(taken["schools"], taken["units"], free)
+    if units <= free:
+        return Tally(schools, units, free)
     places = list(rows_beyond(table).values_list("sheet", "number"))
-    return Tally(taken["schools"], taken["units"], free, places[0], len(places))
+    return Tally(schools, units, free, places[0], len(places))
 
 
 def _free(table: Import) -> int:

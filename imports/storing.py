@@ -32,20 +32,13 @@ _COLUMNS = (
 )
 
 
-#: So many rows are a good part of their table.
-_MANY = 5_000
-
-
-def store(import_id: int, judged: Iterable[JudgedRow], count: int) -> None:
-    """Write the rows of an import, so many of them, in place of those that a reading before may have left."""
+def store(import_id: int, judged: Iterable[JudgedRow]) -> None:
+    """Write the rows of an import, in place of those that a reading before may have left."""
     with connection.cursor() as cursor:
         # The ORM would load the rows first.
         cursor.execute("DELETE FROM imports_importrow WHERE import_id = %s", [import_id])
         with cursor.copy(f"COPY imports_importrow ({_COLUMNS}) FROM STDIN") as copy:
             write_lines(copy, (_line(import_id, done) for done in judged))
-        if count >= _MANY:
-            # Until a vacuum comes by, the planner would take the rows of a new import for a few.
-            cursor.execute("ANALYZE imports_importrow (import_id, ticked)")
 
 
 def replace(rows: Collection[ImportRow]) -> None:
@@ -204,11 +197,20 @@ WHERE row.import_id = %(table)s AND row.ticked
 """
 
 
+#: So many rows are a good part of their table.
+_MANY = 5_000
+
+
 def ticked_rows(table: Import) -> list[ShownRow]:
     """Return what is to be applied, in the order of the file. Of the remit's, every row is doubtful."""
     with connection.cursor() as cursor:
+        if many := table.layout.get("rows", 0) >= _MANY:
+            # Until a vacuum comes by, the planner takes the rows of a new import for a few, and would look up each.
+            cursor.execute("SET LOCAL enable_nestloop = off")
         cursor.execute(_TICKED, {"table": table.pk, "pool": table.pool_id, "closed": SchoolState.CLOSED})
         found = cursor.fetchall()
+        if many:
+            cursor.execute("RESET enable_nestloop")
     at = ShownRow._fields.index("before")
     if table.purpose == Purpose.REMIT:
         found = [(*row[:at], row[at] and json.loads(row[at]), *row[at + 1 :]) for row in found]

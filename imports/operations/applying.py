@@ -10,9 +10,9 @@ from collectivities import audit
 from collectivities.operations import Contact, write_remit
 from imports import facts, queries, storing
 from imports.brake import brake_of
-from imports.enums import ImportState, Purpose, Settlement, Verdict
+from imports.enums import ImportState, Purpose, Settlement
 from imports.exceptions import Braked, NothingToApply, Outdated, RowsInError, TooMuch, WrongMoment
-from imports.models import Import, ImportRow
+from imports.models import Import
 from imports.operations.amending import check_again
 from imports.operations.awaited import keep_aside
 from imports.operations.locking import APPLY_TASK, locked, queue
@@ -71,18 +71,18 @@ def confirm(
             return table
         raise WrongMoment("Ce tableau a déjà été confirmé par un autre membre : rien de plus n'a été appliqué.")
     table = locked(import_id, ImportState.CHECKED)
-    rows = ImportRow.objects.filter(import_id=import_id)
-    if not rows.filter(ticked=True).exists():
+    seen = queries.confirmable(table)
+    if not seen.ticked:
         raise NothingToApply("Aucune ligne n'est cochée : il n'y a rien à appliquer.")
-    if queries.digest(table) != digest:
+    if seen.digest != digest:
         raise Outdated("Ce tableau a été modifié pendant que vous le confirmiez. Vérifiez-le de nouveau.")
-    if not only_valid and (errors := rows.filter(verdict=Verdict.ERROR).count()):
-        words = typography.plural(errors, "ligne est en erreur", "lignes sont en erreur")
+    if not only_valid and seen.errors:
+        words = typography.plural(seen.errors, "ligne est en erreur", "lignes sont en erreur")
         raise RowsInError(
             f"{words} : corrigez-les ou mettez-les de côté, ou choisissez de n'appliquer que les lignes valides. "
             "Rien n'a été appliqué."
         )
-    tally = queries.tally(table)
+    tally = queries.tally_of(table, seen.ticked, seen.units)
     if missing := tally.missing:
         raise TooMuch(
             f"Il manque {typography.plural(missing, 'licence')} au lot : décochez des lignes, ou réduisez des nombres."

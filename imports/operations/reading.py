@@ -189,6 +189,7 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
         "remembered": read.remembered,
         "questions": [question.as_json() for question in read.questions],
         "remarks": read.remarks,
+        "rows": len(read.rows),
     }
     watch("resolving", 0, len(read.rows))
     seen: dict[str, Glance] = {}
@@ -197,7 +198,7 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
     situation = facts.situation_of(table, uais_of(schools), seen)
     asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
     watch("storing", 0, len(read.rows))
-    storing.store(table.pk, judge_each(asked, situation), len(asked))
+    storing.store(table.pk, judge_each(asked, situation))
     table.state = ImportState.READ if read.questions else ImportState.CHECKED
     table.save(update_fields=["layout", "state", "corrects_id"])
     carrying.carry_over(table)
