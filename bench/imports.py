@@ -106,7 +106,8 @@ class Plain(models.Model):
     units = models.IntegerField()
 
     class Meta:
-        app_label = "bench"
+        # Of an application that is installed: the peer copies instances, which Django finds again by it.
+        app_label = "imports"
         managed = False
         db_table = "bench_plain"
 
@@ -115,9 +116,10 @@ class Plain(models.Model):
 
 
 class PlainResource(resources.ModelResource):
-    """The same columns, as django-import-export takes them in bulk: it looks each row up, as we do each school.
+    """The same columns, as django-import-export takes them in bulk.
 
-    What else it does by default and we have no use for (differences, validation, a report of skipped rows) is off.
+    As by default, it looks each row up and works out what the row changes: so do we, for each row's verdict. What else
+    it does by default and we do not (differences as HTML, a report of skipped rows) is off.
     """
 
     class Meta:
@@ -125,7 +127,7 @@ class PlainResource(resources.ModelResource):
         import_id_fields = ("uai",)
         use_bulk = True
         batch_size = 1000
-        skip_diff = True
+        skip_html_diff = True
         report_skipped = False
         clean_model_instances = False
 
