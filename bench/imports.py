@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import statistics
 import tempfile
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import python_calamine
-from django.db import ProgrammingError, connection, models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 from import_export import resources
@@ -180,9 +179,6 @@ def _empty() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(_EMPTIED)} CASCADE")
     Pool.objects.update(allocated=0)
-    # What the one before has left to be written down is not the next one's work. Where we may not ask for it, it is.
-    with contextlib.suppress(ProgrammingError), connection.cursor() as cursor:
-        cursor.execute("CHECKPOINT")
 
 
 def _ours(pool: Pool, content: bytes, steps: dict[str, list[float]]) -> None:
