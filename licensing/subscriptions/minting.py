@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg.errors
 from django.db import connection, transaction
 
 from licensing.numbering import next_numbers
 from licensing.subscriptions import keys, sealing
-from web.meanwhile import meanwhile
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Callable, Collection, Sequence
-
-    from psycopg import Connection
+    from collections.abc import Collection, Iterable, Sequence
 
     from licensing.subscriptions.models import Source
 
@@ -32,33 +28,29 @@ class CodesExhausted(Exception):
 
 @transaction.atomic
 def mint(
-    *,
-    source: Source,
-    prefix: str,
-    demands: Sequence[tuple[str | None, int, bool]],
-    at: datetime.datetime,
-    beside: Callable[[Connection[Any], list[int]], object] | None = None,
+    *, source: Source, prefix: str, demands: Sequence[tuple[str | None, int, bool]], at: datetime.datetime
 ) -> list[int]:
     """Make one key for each demand (UAI, units, exposed) and return their numbers in the order of the demands.
 
     `exposed`: somebody besides the school's official mailbox will know the key, so that redeeming it proves nothing.
-    `beside`: what may be written, by the connection and the numbers that it is given, while the codes are drawn.
     Codes are unique across all tenants: the database refuses a code that exists, and the draw is made again.
     """
     if not demands:
         return []
     numbers = next_numbers(_TABLE, len(demands))
-    with contextlib.nullcontext() if beside is None else meanwhile(lambda raw: beside(raw, numbers)):
-        codes = [keys.generate() for _ in demands]
-        sealed = list(sealing.seal_many(codes))
     for _ in range(ATTEMPTS):
-        if not (sealing.has_older_keys() and _known_under_another_sealing_key(codes)):
-            with contextlib.suppress(psycopg.errors.UniqueViolation):
-                with transaction.atomic():
-                    _copy(numbers, sealed, source=source, prefix=prefix, demands=demands, at=at)
-                return numbers
-        codes = [keys.generate() for _ in demands]
-        sealed = list(sealing.seal_many(codes))
+        # Drawn and sealed while the database stores those before.
+        codes: Iterable[str] = (keys.generate() for _ in demands)
+        if sealing.has_older_keys():
+            codes = list(codes)
+            if _known_under_another_sealing_key(codes):
+                continue
+        try:
+            with transaction.atomic():
+                _copy(numbers, codes, source=source, prefix=prefix, demands=demands, at=at)
+        except psycopg.errors.UniqueViolation:
+            continue
+        return numbers
     raise CodesExhausted(f"{ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
 
 
@@ -74,7 +66,7 @@ def _known_under_another_sealing_key(codes: Collection[str]) -> bool:
 
 def _copy(
     numbers: list[int],
-    sealed_codes: Sequence[bytes],
+    codes: Iterable[str],
     *,
     source: Source,
     prefix: str,
@@ -85,5 +77,5 @@ def _copy(
     with connection.cursor() as cursor, cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN (FORMAT binary)") as copy:
         copy.set_types(["int8", "int8", "varchar", "varchar", "bytea", "int2", "int4", "timestamptz", "timestamptz"])
         source_id, under = source.pk, sealing.current()
-        for number, sealed, (uai, units, exposed) in zip(numbers, sealed_codes, demands, strict=True):
+        for number, sealed, (uai, units, exposed) in zip(numbers, sealing.seal_many(codes), demands, strict=True):
             copy.write_row((number, source_id, uai, prefix, sealed, under, units, at, at if exposed else None))

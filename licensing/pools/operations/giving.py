@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
@@ -22,8 +22,6 @@ from web import arrays
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
-
-    from psycopg import Connection
 
     from accounts.models import User
     from licensing.pools.models import Pool
@@ -69,26 +67,24 @@ def create(
     if not steps:
         return {}
     watch(Stage.KEYS, 0, len(steps))
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
-    columns = "id, pool_id, school_id, key_id, units, recipient, created_at, created_by_id, import_id"
-    pool_id, by_id = pool.pk, by.pk if by else None
-    numbers = next_numbers(table, len(steps))
-
-    def allocate(raw: Connection[Any], key_ids: list[int]) -> None:
-        with raw.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy:
-            copy.set_types(["int8", "int8", "varchar", "int8", "int4", "varchar", "timestamptz", "int8", "int8"])
-            for number, key_id, (demand, _, added, _) in zip(numbers, key_ids, steps, strict=True):
-                copy.write_row((number, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
-
-    mint(
+    key_ids = mint(
         source=pool.source,
         prefix=pool.source.collectivity.key_prefix if pool.source.collectivity else "",
         demands=[(step.demand.uai, step.added, step.exposes) for step in steps],
         at=at,
-        # They refer to the keys, which the database sees to later.
-        beside=allocate,
     )
     watch(Stage.ALLOCATIONS, 0, len(steps))
+    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
+    columns = "id, pool_id, school_id, key_id, units, recipient, created_at, created_by_id, import_id"
+    pool_id, by_id = pool.pk, by.pk if by else None
+    numbers = next_numbers(table, len(steps))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.set_types(["int8", "int8", "varchar", "int8", "int4", "varchar", "timestamptz", "int8", "int8"])
+        for number, key_id, (demand, _, added, _) in zip(numbers, key_ids, steps, strict=True):
+            copy.write_row((number, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
     return {step.demand.uai: number for number, step in zip(numbers, steps, strict=True)}
 
 
