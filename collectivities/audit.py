@@ -61,7 +61,7 @@ def record(
 
 
 def record_many(entries: Iterable[Entry], *, by: User | None, at: datetime.datetime) -> int:
-    """Write many lines by one COPY, and return how many: an import of 60,000 rows tells each school's timeline."""
+    """Write many lines by one COPY, and return how many: a list of 60,000 schools tells each one's timeline."""
     return record_lines(lines_of(entries, by=by, at=at))
 
 

@@ -11,15 +11,14 @@ from imports.enums import Purpose, Volume
 from imports.verdicts import RemitFacts, SchoolFacts, Situation
 from licensing.pools.models import Pool
 from schools.models import SchoolState
-from schools.recognition import Proposal
-from schools.recognition.known import glances
+from schools.recognition import Proposal, glances
 from schools.wording import school_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from imports.models import Import
-    from schools.recognition.known import Glance
+    from schools.recognition import Glance
 
 # One text as parameter: sixty thousand placeholders, or an array of as many, would cost more than the answer. What most
 # schools do not have is asked for apart, and not for each of them.

@@ -36,7 +36,7 @@ LABELS = {
     Stage.TAKING_BACK.value: "Réduction et reprise des licences",
     Stage.KEYS.value: "Fabrication des clés",
     Stage.ALLOCATIONS.value: "Attribution aux écoles",
-    Stage.JOURNAL.value: "Écriture du journal",
+    Stage.JOURNAL.value: "Contrôle des attributions",
     Stage.MESSAGES.value: "Préparation des e-mails",
     "remit": "Mise à jour du périmètre",
     Stage.COMMITTING.value: "Validation de l'ensemble",

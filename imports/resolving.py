@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from imports.reading.rows import CheckedRow
-    from schools.recognition import Proposal, Recognised
-    from schools.recognition.known import Glance
+    from schools.recognition import Glance, Proposal, Recognised
 
 
 class Resolved(NamedTuple):

@@ -142,7 +142,6 @@ def _proposals(proposals: Iterable[Proposal]) -> list[dict[str, Any]]:
 class ShownRow(NamedTuple):
     """A ticked row as it was shown: what it asks for, the verdict it had; and its school as the directory has it."""
 
-    pk: int
     sheet: int
     number: int
     uai: str
@@ -179,7 +178,7 @@ class ShownRow(NamedTuple):
 
 # A row of which everything stands as it was shown gets the same verdict again. Whatever is not plainly so is looked at.
 _TICKED = """
-SELECT row.id, row.sheet, row.number, row.uai, row.how, row.confidence, row.email, row.units, row.classes,
+SELECT row.sheet, row.number, row.uai, row.how, row.confidence, row.email, row.units, row.classes,
     row.contact_name, row.phone, row.settlement, row.verdict, row.units_before, row.recipient, row.before,
     %(pool)s IS NULL
     OR row.before IS NOT NULL OR row.settlement <> '' OR row.units <= row.units_before

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from imports.reading.table import Table
     from licensing.pools.operations import Watch
-    from schools.recognition.known import Glance
+    from schools.recognition import Glance
 
 
 @transaction.atomic

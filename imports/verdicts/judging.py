@@ -11,8 +11,7 @@ from imports.problems import Problem
 from imports.verdicts import addresses, finding, remit, volumes, wording
 from imports.verdicts.codes import SETTLED_BY, UNTICKING
 from imports.verdicts.rows import JudgedRow
-from imports.verdicts.together import ALONE, gather, lines_of
-from imports.verdicts.together import at_a_glance as nothing_between
+from imports.verdicts.together import ALONE, gather, lines_of, nothing_between
 from imports.verdicts.volumes import OF_THE_ROW, units_of
 
 if TYPE_CHECKING:

@@ -85,7 +85,7 @@ class Together(NamedTuple):
 ALONE = Together({}, {}, {}, 0, inf)
 
 
-def at_a_glance(rows: Iterable[Asked], situation: Situation) -> Together | None:
+def nothing_between(rows: Iterable[Asked], situation: Situation) -> Together | None:
     """Return what the rows of a list say together where that is nothing but their middle number; else None.
 
     So it is with most lists: each school once, with an address of its own, and no number that strikes.
@@ -93,8 +93,8 @@ def at_a_glance(rows: Iterable[Asked], situation: Situation) -> Together | None:
     if situation.purpose is Purpose.REMIT or situation.volume not in OF_THE_ROW:
         return None
     counted = [asked for asked in rows if not (asked.row.ignored or asked.set_aside)]
-    uais = [asked.school.uai for asked in counted]
-    emails = [asked.row.email.lower() for asked in counted]
+    uais = [asked.school.uai for asked in counted if asked.school.uai]
+    emails = [asked.row.email.lower() for asked in counted if asked.row.email]
     if len(set(uais)) < len(uais) or len(set(emails)) < len(emails):
         return None
     median, greatest = _middle([asked.row.units for asked in counted])

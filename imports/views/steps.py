@@ -55,10 +55,11 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
         return redirect("imports:detail", pk=pk)
     now = timezone.now()
     counts = queries.counts_of([pk])[pk]
+    tally = queries.tally(table)
     asked: dict[str, Any] = {
         "today": timezone.localdate(now),
         "last_day": table.pool.source.last_day if table.pool else None,
-        "brake": brake_of(table),
+        "brake": brake_of(table, tally),
         "errors": counts.get(Verdict.ERROR, 0),
     }
     if request.method == "POST":
@@ -83,7 +84,6 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
                 return redirect("imports:detail", pk=pk)
     else:
         form = ConfirmForm(initial={"digest": queries.digest(table), "when": ConfirmForm.NOW}, **asked)
-    tally = queries.tally(table)
     context = frame(table) | {
         "form": form,
         "tally": tally,

@@ -96,8 +96,8 @@ class Allocation(models.Model):
         db_index=False,
         related_name="allocations",
     )
-    # No constraint into the public schema (the key's own, `key.school`, has it; `audit` compares the two): it stands
-    # here for the one below.
+    # No constraint into the public schema; `audit` compares it with the key's and with the directory. It stands here
+    # for `allocation_once_a_school`.
     school = models.ForeignKey(
         "schools.School",
         verbose_name="établissement",

@@ -6,6 +6,7 @@ doubt and the likeliest schools.
 """
 
 from schools.recognition.answers import How, Named, Proposal, Recognised, Scope
+from schools.recognition.known import Glance, glances
 from schools.recognition.recognising import recognise
 
-__all__ = ["How", "Named", "Proposal", "Recognised", "Scope", "recognise"]
+__all__ = ["Glance", "How", "Named", "Proposal", "Recognised", "Scope", "glances", "recognise"]

@@ -30,10 +30,10 @@ WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
 """  # noqa: S608
 # One text as parameter: an array of sixty thousand would be quoted piece by piece.
 _GLANCE = """
-SELECT uai, name, commune, postal_code, name_folded, commune_key, state = 'closed',
+SELECT uai, name, commune, postal_code, name_folded, commune_key, state = %(closed)s,
     coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')), email
 FROM public.schools_school
-WHERE uai = ANY(string_to_array(%s, ' '))
+WHERE uai = ANY(string_to_array(%(uais)s, ' '))
 """
 
 _COMMUNES = """
@@ -165,7 +165,7 @@ def _levels(
 def glances(uais: Collection[str]) -> dict[str, Glance]:
     """Return the schools of these UAI, as little as is needed of each."""
     with connection.cursor() as cursor:
-        cursor.execute(_GLANCE, [" ".join(uais)])
+        cursor.execute(_GLANCE, {"uais": " ".join(uais), "closed": SchoolState.CLOSED})
         return {row[0]: Glance._make(row) for row in cursor.fetchall()}
 
 

@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 
 from collectivities.models import Role
-from imports import operations, tasks
+from imports import operations, queries, tasks
 from imports.brake import brake_of
+from imports.enums import ImportState
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
@@ -65,3 +66,14 @@ def asked_number(table):
     """Return the number that the brake asks a manager to type, None where it asks for none."""
     brake = brake_of(table)
     return brake.number if brake else None
+
+
+def apply(table, *, at=TERM):
+    """Confirm a table, type what the brake asks for, and let the worker apply it."""
+    operations.confirm(
+        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=at
+    )
+    tasks.apply(import_id=table.pk, confirmed_at=at.isoformat())
+    table.refresh_from_db()
+    assert table.state == ImportState.APPLIED, table.refusal
+    return table

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from collectivities.models import AuditEntry
+from collectivities.models import AuditEntry, Role
 from imports import stories
 from imports.models import ImportRow
 from licensing.pools.operations import allocate
 from tests.conftest import TERM
-from tests.factories.accounts import UserFactory
-from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing, uploaded
-from tests.imports.test_undoing import apply
+from tests.imports.conftest import apply, listing, uploaded
 
 
 @pytest.fixture
-def viewer(nimes, office):
-    user = UserFactory()
-    MemberFactory(user=user, roles=["viewer"])
-    return office("nimes", user)
+def viewer(office, member):
+    return office("nimes", member(Role.VIEWER))
 
 
 def test_a_list_tells_each_school_what_it_gave_it(pool, django_assert_max_num_queries):

@@ -20,7 +20,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import asked_number, listing, uploaded
+from tests.imports.conftest import apply, asked_number, listing, uploaded
 from tests.imports.files import csv
 from tests.pools.arranging import redeem, sent
 
@@ -31,16 +31,6 @@ def applied(pool, content, *, at=TERM):
     table = uploaded(pool, content)
     ImportRow.objects.filter(import_id=table.pk, verdict="conflict").exclude(settlement="").update(ticked=True)
     return apply(table, at=at)
-
-
-def apply(table, *, at=TERM):
-    operations.confirm(
-        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=at
-    )
-    tasks.apply(import_id=table.pk, confirmed_at=at.isoformat())
-    table.refresh_from_db()
-    assert table.state == ImportState.APPLIED, table.refusal
-    return table
 
 
 def undo(table, by=None):

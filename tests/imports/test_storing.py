@@ -1,0 +1,26 @@
+"""Rows written out by hand for COPY come back as they were, whatever stands in them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imports import storing
+
+SIGNS = {"t": "\t", "n": "\n", "r": "\r"}
+# The signs that JSON or COPY writes otherwise, among all others.
+TEXTS = st.text(st.one_of(st.sampled_from('\\"\t\n\r\u00a0é,:{}'), st.characters(codec="utf-8")), max_size=12)
+
+
+def as_copy_reads(written):
+    return re.sub(r"\\(.)", lambda found: SIGNS.get(found[1], found[1]), written)
+
+
+@given(st.dictionaries(st.sampled_from(["uai", "name", "commune", "email", "units"]), TEXTS))
+def test_cells_come_back_as_they_were(cells):
+    written = storing._object(cells)  # noqa: SLF001 - what is written by hand, before the database sees it
+    assert not set(written) & set("\t\n\r")
+    assert json.loads(as_copy_reads(written)) == cells
