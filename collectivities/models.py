@@ -151,6 +151,8 @@ class OfficeSettings(models.Model):
     reply_to = models.EmailField("adresse de réponse", blank=True)
     signature = models.TextField("signature", max_length=600, blank=True)
     logo = models.BinaryField(null=True, editable=False)
+    # Managers give keys away by the thousand: a collectivity may ask them for a second factor.
+    managers_need_second_factor = models.BooleanField("double authentification des gestionnaires", default=False)
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(name="office_settings_is_one_row", condition=Q(id=1))]

@@ -218,3 +218,55 @@ class Affiliation(models.Model):
 
     def __str__(self) -> str:
         return self.school.name if self.school is not None else self.name
+
+
+class HeadEvent(models.Model):
+    """What happened to who leads a school: asked for, verified, handed over, left. Appended to, never changed."""
+
+    class Kind(models.TextChoices):
+        ASKED = "asked", "lien demandé à l'adresse officielle"
+        VERIFIED = "verified", "direction vérifiée"
+        REPLACED = "replaced", "remplacé par un successeur"
+        LEFT = "left", "a quitté l'établissement"
+
+    school = models.ForeignKey(
+        School, on_delete=models.PROTECT, related_name="head_events", verbose_name="établissement"
+    )
+    kind = models.CharField("événement", max_length=10, choices=Kind)
+    # The principal it is about; and who caused it, where a person did: the operator, the successor.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="chef d'établissement"
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, verbose_name="par"
+    )
+    means = models.CharField("moyen", max_length=10, choices=Verification, blank=True)
+    at = models.DateTimeField("le")
+
+    class Meta:
+        verbose_name = "changement de direction"
+        verbose_name_plural = "changements de direction"
+        indexes: ClassVar = [models.Index(name="head_event_of_school", fields=["school", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.at}"
+
+
+class HeadRequest(models.Model):
+    """A principal who asked that the official mailbox confirm him. The link's secret is in the e-mail alone."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="+")
+    # The secret follows from it under the site's own: the outbox need not hold it; what is looked up is its hash.
+    nonce = models.CharField(max_length=32)
+    token_hash = models.CharField(max_length=64, unique=True)
+    asked_at = models.DateTimeField("demandé le")
+    expires_at = models.DateTimeField("valable jusqu'au")
+    confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "demande de confirmation"
+        indexes: ClassVar = [models.Index(name="head_request_of_school", fields=["school", "-asked_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.user} – {self.school_id}"

@@ -168,4 +168,9 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddField(
+            model_name="officesettings",
+            name="managers_need_second_factor",
+            field=models.BooleanField(default=False, verbose_name="double authentification des gestionnaires"),
+        ),
     ]

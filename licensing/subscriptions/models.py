@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 if TYPE_CHECKING:
     import datetime
@@ -33,12 +33,25 @@ class Source(models.Model):
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
     suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
+    # Provisional rights, inclusive: an order that awaits its payment gives them until then, and the rest once paid.
+    provisional_until = models.DateField("droits temporaires jusqu'au", null=True, blank=True)
 
     class Meta:
         verbose_name = "provenance"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="source_provisional_before_it_ends",
+                condition=Q(provisional_until__isnull=True) | Q(provisional_until__lte=F("last_day")),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.collectivity} – {self.product}"
+
+    @property
+    def open_until(self) -> datetime.date:
+        """The last day of use as things stand, inclusive: that of the provisional rights where it is not paid yet."""
+        return self.provisional_until or self.last_day
 
 
 class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
@@ -116,7 +129,9 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.filter(school_id=uai)
 
     def running_on(self, day: datetime.date) -> Self:
-        return self.filter(key__source__last_day__gte=day, key__source__suspended_at__isnull=True)
+        """Keep those that may be used on that day: not over, not suspended, provisional rights not run out."""
+        provisional = Q(key__source__provisional_until__isnull=True) | Q(key__source__provisional_until__gte=day)
+        return self.filter(provisional, key__source__last_day__gte=day, key__source__suspended_at__isnull=True)
 
 
 class Subscription(models.Model):

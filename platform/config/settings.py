@@ -61,6 +61,7 @@ SHARED_APPS = [
     "licensing.catalogue",
     "licensing.orders",
     "licensing.subscriptions",
+    "licensing.classes",
     "pages",
     # Invented schools and people have no business on a server.
     *([] if PRODUCTION else ["demo"]),
@@ -210,6 +211,9 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "pages.sign_up.SignUpForm"}
 
+# The operator signs in with a second factor wherever the site is a server; a demonstration is spared it.
+OPERATOR_SECOND_FACTOR = env.flag("OPERATOR_SECOND_FACTOR", default=PRODUCTION)
+
 # --- Queue ----------------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # Seconds between two signs of life of a worker; after three that are missing, its jobs are given to others.
@@ -256,6 +260,8 @@ PACKAGED_ASSETS: dict[str, tuple[Path, tuple[str, ...]]] = {
     "tabler": (ROOT / "node_modules" / "@tabler" / "core" / "dist", ("css/tabler.min.css",)),
     "htmx": (ROOT / "node_modules" / "htmx.org" / "dist", ("htmx.min.js",)),
 }
+# Read by the documents that are printed; never served.
+PDF_FONTS = ROOT / "node_modules" / "@expo-google-fonts" / "andika"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -269,6 +275,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # Where « Accéder à l'application » leads.
 APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/")
+# How many days after 31 August the pupils of a class are kept before they are erased.
+PUPILS_KEPT_DAYS = env.number("PUPILS_KEPT_DAYS", 60)
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -255,4 +255,97 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="HeadEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("asked", "lien demandé à l'adresse officielle"),
+                            ("verified", "direction vérifiée"),
+                            ("replaced", "remplacé par un successeur"),
+                            ("left", "a quitté l'établissement"),
+                        ],
+                        max_length=10,
+                        verbose_name="événement",
+                    ),
+                ),
+                (
+                    "means",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("key", "par une clé reçue à l'adresse officielle de l'établissement"),
+                            ("mailbox", "par un lien envoyé à l'adresse officielle de l'établissement"),
+                            ("operator", "par l'exploitant"),
+                        ],
+                        max_length=10,
+                        verbose_name="moyen",
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="le")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="par",
+                    ),
+                ),
+                (
+                    "school",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="head_events",
+                        to="schools.school",
+                        verbose_name="établissement",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="chef d'établissement",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "changement de direction",
+                "verbose_name_plural": "changements de direction",
+                "indexes": [models.Index(fields=["school", "-at"], name="head_event_of_school")],
+            },
+        ),
+        migrations.CreateModel(
+            name="HeadRequest",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("nonce", models.CharField(max_length=32)),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("asked_at", models.DateTimeField(verbose_name="demandé le")),
+                ("expires_at", models.DateTimeField(verbose_name="valable jusqu'au")),
+                ("confirmed_at", models.DateTimeField(blank=True, null=True, verbose_name="confirmé le")),
+                (
+                    "school",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="schools.school"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "demande de confirmation",
+                "indexes": [models.Index(fields=["school", "-asked_at"], name="head_request_of_school")],
+            },
+        ),
     ]

@@ -297,4 +297,20 @@ class Migration(migrations.Migration):
                 name="seat_held_says_since_when_and_how",
             ),
         ),
+        migrations.AddField(
+            model_name="source",
+            name="provisional_until",
+            field=models.DateField(blank=True, null=True, verbose_name="droits temporaires jusqu'au"),
+        ),
+        migrations.AddConstraint(
+            model_name="source",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("provisional_until__isnull", True),
+                    ("provisional_until__lte", models.F("last_day")),
+                    _connector="OR",
+                ),
+                name="source_provisional_before_it_ends",
+            ),
+        ),
     ]
