@@ -215,7 +215,11 @@ def test_rows_hold_no_key(pool):
             assert cursor.fetchone() == (0,)
 
 
-@given(st.from_regex(mailboxes.ORDINARY, fullmatch=True).filter(mailboxes.is_ordinary))
+#: The same expression with short repetitions: what it draws is seldom too long to be ordinary, and drawn at once.
+SHORT = mailboxes.ORDINARY.pattern.replace("++", "{1,6}").replace("*+", "{0,2}")
+
+
+@given(st.from_regex(SHORT, fullmatch=True).filter(mailboxes.is_ordinary))
 def test_what_is_taken_for_an_ordinary_address_is_one_to_django(address):
     validate_email(address)
 
