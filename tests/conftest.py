@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
@@ -22,6 +23,10 @@ TENANTS = {
     "nimes": {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "key_prefix": "NIMES"},
     "gard": {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "key_prefix": "GARD"},
 }
+
+# Django's own way of hashing, with one round instead of a million and a half: half a second a password, which tells
+# the tests nothing. What a server does is in the settings, which are not touched: `tests.test_house` reads them.
+PBKDF2PasswordHasher.iterations = 1
 
 
 def open_tenant(**fields) -> Collectivity:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import global_settings, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +35,11 @@ def test_a_server_does_not_start_with_secrets_that_anybody_can_read(variables, m
     )
     assert answer.returncode != 0
     assert missing in answer.stderr
+
+
+def test_a_password_is_hashed_by_djangos_first_choice():
+    """The tests spare its rounds (`tests.conftest`); nothing else may."""
+    assert settings.PASSWORD_HASHERS[0] == global_settings.PASSWORD_HASHERS[0]
 
 
 def test_the_portal_answers(portal):
