@@ -55,6 +55,8 @@ class Classroom(models.Model):
     # teacher opens it again.
     failures = models.PositiveSmallIntegerField(default=0)
     locked_at = models.DateTimeField("fermée aux élèves depuis", null=True, blank=True)
+    # That its pupils will be erased: told once, some weeks before.
+    warned_at = models.DateTimeField("effacement annoncé le", null=True, blank=True)
     purged_at = models.DateTimeField("élèves effacés le", null=True, blank=True)
 
     objects = ClassroomQuerySet.as_manager()
@@ -155,8 +157,9 @@ class ApplicationToken(models.Model):
     # The first characters, by which the operator tells one from another.
     hint = models.CharField("début", max_length=12)
     created_at = models.DateTimeField("créé le")
+    # None: made by the command, on the server.
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="créé par"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="créé par"
     )
     last_used_at = models.DateTimeField("dernier usage", null=True, blank=True)
     revoked_at = models.DateTimeField("révoqué le", null=True, blank=True)

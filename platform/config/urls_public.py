@@ -10,5 +10,6 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.portal")),
     path("", include("schools.urls")),
+    path("", include("licensing.classes.urls_application")),
     path("", include("pages.urls_public")),
 ]

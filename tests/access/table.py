@@ -44,6 +44,7 @@ PORTAL = ACCOUNTS | {
     "my_account_school": "signed in",
     "my_account_join": "signed in",
     "my_account_leave": "signed in",
+    "application_entry": "application: token",
 }
 
 ANY_MEMBER = "office: any member"

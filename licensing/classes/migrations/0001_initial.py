@@ -243,4 +243,20 @@ class Migration(migrations.Migration):
                 name="ticket_is_somebodys",
             ),
         ),
+        migrations.AddField(
+            model_name="classroom",
+            name="warned_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="effacement annoncé le"),
+        ),
+        migrations.AlterField(
+            model_name="applicationtoken",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="créé par",
+            ),
+        ),
     ]

@@ -25,6 +25,11 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Produits", "catalogue_product", "sell"),
         ("Années scolaires", "catalogue_schoolyear", "calendar_month"),
     ),
+    "Classes": (
+        ("Classes", "classes_classroom", "groups"),
+        ("Certificats d'effacement", "classes_deletioncertificate", "verified"),
+        ("Jetons de l'application", "classes_applicationtoken", "vpn_key"),
+    ),
     "Annuaire": (
         ("Établissements", "schools_school", "school"),
         ("Rattachements", "schools_affiliation", "badge"),

@@ -1,0 +1,241 @@
+"""The endpoint of the learning application: whose ticket is this, and may that person enter?
+
+Opened by a token of its own, and by nothing else: a session is not looked at. Described for those who write the
+application in docs/application.md; every refusal is `{"code": …, "detail": …}`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied, Throttled
+from rest_framework.permissions import BasePermission
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView, exception_handler
+
+from accounts import throttling
+from accounts.addresses import client_address
+from licensing.classes import entry, tickets, tokens
+from licensing.classes.models import ApplicationToken
+from web.access import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.http import HttpRequest, HttpResponse
+    from rest_framework.request import Request
+
+#: Wrong tokens, for a network.
+BAD_TOKENS = throttling.Limit("application/address", 30, datetime.timedelta(minutes=15))
+_LONGEST = 200
+NON_FIELD_ERRORS = api_settings.NON_FIELD_ERRORS_KEY
+
+#: For `manage.py spectacular`, see docs/application.md.
+SCHEMA = {
+    "TITLE": "Pep's: may this person enter the application?",
+    "DESCRIPTION": "What the learning application asks the portal. docs/application.md tells it with examples.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/application/v1",
+}
+
+
+class Application:
+    """Whoever shows a token of the application; `ApplicationAuthentication` looks at it, and answers in JSON."""
+
+    label = "application: token"
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | None:
+        """Leave the decision to the endpoint itself."""
+        return None
+
+
+class ApplicationAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <token>`. A token is no person: `request.auth` says which it is."""
+
+    @sensitive_variables()
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ApplicationToken] | None:
+        """Return the token; None where none was shown. Wrong ones are counted by network, right ones never are.
+
+        Not refused beforehand: a network that guesses must not shut out an application that stands in it, and 256
+        bits are not guessed.
+        """
+        words = get_authorization_header(request).split()
+        if not words or words[0].lower() != b"bearer":
+            return None
+        secret = words[1].decode("latin-1") if len(words) == 2 else ""  # noqa: PLR2004 - the word and the token
+        at = timezone.now()
+        try:
+            return AnonymousUser(), tokens.recognise(secret, at=at)
+        except tokens.TokenRevoked as refusal:
+            raise PermissionDenied(str(refusal), code=refusal.code) from None
+        except tokens.UnknownToken as refusal:
+            try:
+                throttling.count([(BAD_TOKENS, throttling.network(client_address(request)))], at=at)
+            except throttling.Throttled as throttled:
+                raise Throttled(throttled.retry_after) from None
+            raise AuthenticationFailed(str(refusal), code=refusal.code) from None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return what a 401 asks for."""
+        return 'Bearer realm="Pep\'s"'
+
+
+class ApplicationScheme(OpenApiAuthenticationExtension):
+    """How the authentication is told in the OpenAPI description."""
+
+    target_class = ApplicationAuthentication
+    name = "applicationToken"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        """Return it."""
+        return {"type": "http", "scheme": "bearer"}
+
+
+class ShowsToken(BasePermission):
+    message = "Montrez le jeton de l'application : « Authorization: Bearer … »."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether a token was shown and recognised."""
+        return isinstance(request.auth, ApplicationToken)
+
+
+class Conflict(APIException):
+    status_code = 409
+
+
+class NotThere(APIException):
+    status_code = 404
+
+
+class Question(serializers.Serializer[Any]):
+    """Either a ticket, which is spent, or the name of a person whom the application knows already."""
+
+    ticket = serializers.CharField(
+        required=False,
+        max_length=_LONGEST,
+        help_text="What came with the person, in the address; good once.",
+    )
+    person = serializers.CharField(
+        required=False, max_length=_LONGEST, help_text="The name that an earlier answer gave: `teacher-12`, `pupil-34`."
+    )
+
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        """Refuse both, and neither."""
+        if len(attrs) != 1:
+            raise serializers.ValidationError("Envoyez soit « ticket », soit « person ».")
+        return attrs
+
+
+class OpenClassSerializer(serializers.Serializer[Any]):
+    """A class that may be entered."""
+
+    id = serializers.IntegerField(source="pk", help_text="Stable; belongs to the class, whoever teaches it.")
+    code = serializers.CharField(help_text="What pupils type after their word: `tulipe-5830`.")
+    name = serializers.CharField(help_text="What its teacher calls it: `CE1 B`.")
+    until = serializers.DateField(help_text="The last day, inclusive, in Europe/Paris.")
+
+
+class Answer(serializers.Serializer[Any]):
+    """Who it is, and whether he may enter now."""
+
+    person = serializers.CharField(help_text="Stable: `teacher-12`, `pupil-34`.")
+    allowed = serializers.BooleanField(source="entry.allowed")
+    role = serializers.ChoiceField(["teacher", "pupil"], source="entry.as_what")
+    until = serializers.DateField(
+        source="entry.until", allow_null=True, help_text="The last day, inclusive, in Europe/Paris."
+    )
+    classes = OpenClassSerializer(
+        source="entry.classes", many=True, help_text="A pupil's class; those that a teacher has opened, none at first."
+    )
+    number = serializers.IntegerField(
+        source="entry.number", allow_null=True, help_text="A pupil's number in the class, 1 to 30."
+    )
+    nickname = serializers.CharField(source="entry.nickname", help_text="A pupil's word in the class: `lapin`.")
+    reason = serializers.CharField(source="entry.reason", help_text="Why not, for programs.")
+    sentence = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
+
+
+class Refusal(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+def _refusal(says: str) -> OpenApiResponse:
+    return OpenApiResponse(Refusal, says)
+
+
+@opened(Application())
+class EntryEndpoint(APIView):
+    """`POST /api/application/v1/entry`."""
+
+    authentication_classes = (ApplicationAuthentication,)
+    permission_classes = (ShowsToken,)
+
+    @extend_schema(
+        operation_id="entry",
+        request=Question,
+        responses={
+            200: Answer,
+            400: _refusal("`invalid_request`, `parse_error`"),
+            401: _refusal("`not_authenticated`, `invalid_token`"),
+            403: _refusal("`token_revoked`"),
+            404: _refusal("`unknown_ticket`, `unknown_person`"),
+            409: _refusal("`ticket_expired`"),
+            429: _refusal("`throttled`: too many wrong tokens from this network; see `Retry-After`"),
+        },
+    )
+    @sensitive_variables()
+    def post(self, request: Request) -> Response:
+        """Spend a ticket, or ask again about a person; answer whether he may enter now, as what, until when."""
+        question = Question(data=request.data)
+        question.is_valid(raise_exception=True)
+        at = timezone.now()
+        try:
+            person = _person(question.validated_data, at)
+            answer = Answer({"person": person.name, "entry": person.may_enter(at)})
+        except tickets.TicketExpired as refusal:
+            raise Conflict(str(refusal), code=refusal.code) from None
+        except (tickets.UnknownTicket, entry.UnknownPerson) as refusal:
+            raise NotThere(str(refusal), code=refusal.code) from None
+        # Never kept: the next moment may answer otherwise.
+        return Response(answer.data, headers={"Cache-Control": "no-store"})
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+        """Return what words every refusal alike."""
+        return _worded
+
+
+@sensitive_variables("asked")
+def _person(asked: dict[str, str], at: datetime.datetime) -> tickets.Person:
+    if "ticket" in asked:
+        return tickets.spend(secret=asked["ticket"], at=at)
+    person = tickets.person(asked["person"])
+    if person is None:
+        raise entry.UnknownPerson("Ce nom n'est pas de ceux que le portail donne.")
+    return person
+
+
+def _worded(error: Exception, context: dict[str, Any]) -> Response | None:
+    response = exception_handler(error, context)
+    if response is not None and isinstance(error, APIException):
+        codes = error.get_codes()
+        if isinstance(codes, str):
+            response.data = {"code": codes, "detail": str(error.detail)}
+        else:
+            response.data = {"code": "invalid_request", "detail": " ".join(_sentences(error.detail))}
+    return response
+
+
+def _sentences(detail: Any) -> Iterator[str]:
+    for field, said in detail.items() if isinstance(detail, dict) else [("", detail)]:
+        for sentence in said:
+            yield sentence if field in {"", NON_FIELD_ERRORS} else f"{field} : {sentence}"

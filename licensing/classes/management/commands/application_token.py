@@ -1,0 +1,24 @@
+"""`manage.py application_token NAME`: a token for the learning application, from the server's own shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from licensing.classes import tokens
+
+if TYPE_CHECKING:
+    from django.core.management.base import CommandParser
+
+
+class Command(BaseCommand):
+    help = "Crée un jeton par lequel l'application interroge le portail, et l'affiche : il ne se lit plus ensuite."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", metavar="NOM", help="à quoi il sert, p. ex. « Application, production »")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # The token alone, so that a script can put it where it belongs.
+        self.stdout.write(tokens.make(name=options["name"], by=None, at=timezone.now()).secret)

@@ -1,0 +1,67 @@
+"""A class with its licence, its teacher and its pupils, as they stand in the tables: for tests of what reads them."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import string
+
+from django_tenants.utils import tenant_context
+
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.subscriptions.models import Seat, SeatMode, Subscription
+from tenants.models import Collectivity
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.licensing import KeyFactory, SourceFactory
+from tests.factories.schools import SchoolFactory
+
+_numbers = itertools.count(1000)
+WORDS = [f"mot{letter}" for letter in string.ascii_lowercase] + [f"autre{letter}" for letter in "abcd"]
+
+
+def subscription(*, size=1, school=None, principal=None, **source) -> Subscription:
+    """Return a redeemed key's subscription; `source`: fields of where it comes from."""
+    school = school or SchoolFactory()
+    principal = principal or PrincipalFactory()
+    with tenant_context(Collectivity.objects.get(slug="nimes")):
+        came_from = SourceFactory()
+        for name, value in source.items():
+            setattr(came_from, name, value)
+        came_from.save()
+        key = KeyFactory(source=came_from, school=school, units=size, redeemed_at=TERM, redeemed_by=principal)
+    opened = Subscription.objects.create(key=key, principal=principal, school=school, size=size, opened_at=TERM)
+    Seat.objects.bulk_create(Seat(subscription=opened, number=number + 1) for number in range(size))
+    return opened
+
+
+def held(opened: Subscription, *, by=None, number=1) -> Seat:
+    """Return one of its seats, held by a teacher."""
+    seat = opened.seats.get(number=number)
+    seat.holder, seat.held_since, seat.mode = by or TeacherFactory(), TERM, SeatMode.AUTOMATIC
+    seat.save()
+    return seat
+
+
+def class_of(seat: Seat, *, pupils=0, **fields) -> Classroom:
+    """Return the class of a seat, with so many pupils, whose passwords nobody knows."""
+    opened = Classroom.objects.create(
+        seat=seat, **{"code": f"tulipe-{next(_numbers)}", "name": "CE1 B", "opened_at": TERM} | fields
+    )
+    PupilAccount.objects.bulk_create(
+        PupilAccount(
+            classroom=opened, number=number + 1, word=WORDS[number], password="!", created_at=TERM, password_set_at=TERM
+        )
+        for number in range(pupils)
+    )
+    return opened
+
+
+def a_class(*, pupils=1, by=None, **source) -> Classroom:
+    """Return a class that a teacher holds, under a licence of its own."""
+    return class_of(held(subscription(**source), by=by), pupils=pupils)
+
+
+def on(day: int, month: int, year: int = 2027, hour: int = 10) -> datetime.datetime:
+    """Return a moment of that day in Paris."""
+    return datetime.datetime(year, month, day, hour, tzinfo=TERM.tzinfo)

@@ -1,0 +1,69 @@
+"""The application's side: a whole client against a server that really listens, and the description it may follow."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from licensing.classes import tickets, tokens
+from licensing.subscriptions.models import Source
+from tests.classes.a_class import a_class
+from tests.classes.client import Portal, Refused
+from tests.conftest import TERM
+
+NOW = datetime.datetime.now(tz=datetime.UTC)
+DESCRIPTION = Path(__file__).resolve().parent.parent.parent / "docs" / "application.openapi.json"
+
+
+@pytest.fixture
+def listening(committing, live_server, monkeypatch):
+    """The portal's address under its own name: no resolver is asked for it."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    resolve = socket.getaddrinfo
+
+    def here(host, *rest, **more):
+        return resolve("127.0.0.1" if host == settings.BASE_DOMAIN else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    return f"http://{settings.BASE_DOMAIN}:{live_server.thread.port}"
+
+
+def test_a_client_learns_who_comes_asks_again_and_learns_who_is_gone(listening):
+    classroom = a_class(last_day=NOW.date() + datetime.timedelta(days=30))
+    pupil = classroom.pupils.get()
+    ticket = tickets.make(whose=tickets.Person("pupil", pupil.pk), at=NOW)
+    portal = Portal(listening, tokens.make(name="Essai", by=None, at=TERM).secret)
+    who = portal.spend(ticket)
+    assert (who["person"], who["allowed"], who["classes"][0]["code"]) == (f"pupil-{pupil.pk}", True, classroom.code)
+    with pytest.raises(Refused) as refusal:
+        portal.spend(ticket)
+    assert (refusal.value.status, refusal.value.code) == (404, "unknown_ticket")
+    Source.objects.update(suspended_at=TERM)
+    assert portal.ask_again(who["person"])["reason"] == "licence_suspended"
+    pupil.delete()
+    assert portal.ask_again(who["person"]) is None
+    with pytest.raises(Refused) as refusal:
+        Portal(listening, "peps_perdu").spend(ticket)
+    assert refusal.value.code == "invalid_token"
+
+
+def test_the_description_for_programs_is_what_the_endpoint_does(tmp_path):
+    made = tmp_path / "made.json"
+    call_command(
+        "spectacular",
+        urlconf="licensing.classes.urls_application",
+        custom_settings="licensing.classes.api.SCHEMA",
+        format="openapi-json",
+        fail_on_warn=True,
+        file=str(made),
+    )
+    assert json.loads(made.read_text()) == json.loads(DESCRIPTION.read_text()), (
+        "docs/application.md says how to make it"
+    )

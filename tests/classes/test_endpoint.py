@@ -1,0 +1,310 @@
+"""The endpoint of the learning application: its token, its tickets, its answers and its refusals."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+
+import pytest
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
+from django.db import connection
+from django.views.debug import ExceptionReporter
+
+from licensing.classes import api, entry, tickets, tokens
+from licensing.classes.models import ApplicationToken, EntryTicket, PupilAccount
+from tests.classes.a_class import a_class
+from tests.conftest import TERM, HostClient
+from tests.factories.accounts import UserFactory
+from tests.races import at_once
+
+URL = "/api/application/v1/entry"
+NOW = datetime.datetime.now(tz=datetime.UTC)
+
+
+@pytest.fixture
+def made(db):
+    return tokens.make(name="Application", by=None, at=TERM)
+
+
+@pytest.fixture
+def ask(portal, made):
+    """Ask as the application does; returns the status and what was said."""
+
+    def asking(body, *, token=made.secret, **headers):
+        shown = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = portal.post(URL, body, content_type="application/json", headers=shown | headers)
+        return answer.status_code, answer.json()
+
+    return asking
+
+
+def running(**fields):
+    """Return a class whose licence has not ended, whenever this runs."""
+    return a_class(last_day=NOW.date() + datetime.timedelta(days=30), **fields)
+
+
+def teacher_of(classroom):
+    return tickets.Person("teacher", classroom.seat.holder_id)
+
+
+def pupil_of(classroom):
+    return tickets.Person("pupil", classroom.pupils.get(number=1).pk)
+
+
+# --- Answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_tells_who_comes_and_what_he_may(ask):
+    classroom = running()
+    person = teacher_of(classroom)
+    until = classroom.seat.subscription.key.source.last_day.isoformat()
+    status, said = ask({"ticket": tickets.make(whose=person, at=NOW)})
+    assert status == 200
+    assert said == {
+        "person": person.name, "allowed": True, "role": "teacher", "until": until,
+        "classes": [{"id": classroom.pk, "code": classroom.code, "name": "CE1 B", "until": until}],
+        "number": None, "nickname": "", "reason": "", "sentence": "",
+    }  # fmt: skip
+
+
+def test_a_pupil_is_a_number_and_a_word(ask):
+    classroom = running()
+    person = pupil_of(classroom)
+    status, said = ask({"ticket": tickets.make(whose=person, at=NOW)})
+    assert (status, said["person"], said["role"]) == (200, person.name, "pupil")
+    assert (said["number"], said["nickname"]) == (1, "mota")
+
+
+def test_it_may_be_asked_again_by_the_person_s_name_and_the_answer_changes_with_the_licence(ask):
+    classroom = running()
+    person = pupil_of(classroom)
+    assert ask({"person": person.name})[1]["allowed"] is True
+    PupilAccount.objects.filter(pk=person.number).update(locked_at=TERM)
+    status, said = ask({"person": person.name})
+    assert (status, said["allowed"], said["reason"], said["until"]) == (200, False, "pupil_locked", None)
+    assert said["sentence"].startswith("Ton mot de passe")
+
+
+def test_an_answer_is_not_to_be_kept_and_takes_four_queries(portal, made, django_assert_num_queries):
+    person = teacher_of(running())
+    ticket = tickets.make(whose=person, at=NOW)
+    tokens.recognise(made.secret, at=NOW + datetime.timedelta(minutes=1))  # « dernier usage » is of this minute
+    with django_assert_num_queries(4):  # the schema, the token, the ticket, the question
+        answer = portal.post(
+            URL, {"ticket": ticket}, content_type="application/json", headers={"Authorization": f"Bearer {made.secret}"}
+        )
+    assert answer["Cache-Control"] == "no-store"
+
+
+# --- Refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_is_good_once(ask):
+    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    assert ask({"ticket": ticket})[0] == 200
+    status, said = ask({"ticket": ticket})
+    assert (status, said["code"]) == (404, "unknown_ticket")
+
+
+def test_a_ticket_lasts_a_minute(db):
+    person = teacher_of(running())
+    late, in_time = tickets.make(whose=person, at=NOW), tickets.make(whose=person, at=NOW)
+    assert tickets.spend(secret=in_time, at=NOW + datetime.timedelta(seconds=59)) == person
+    with pytest.raises(tickets.TicketExpired):
+        tickets.spend(secret=late, at=NOW + datetime.timedelta(seconds=60))
+
+
+def test_a_ticket_that_came_too_late_is_a_conflict(ask):
+    ticket = tickets.make(whose=teacher_of(running()), at=NOW - datetime.timedelta(minutes=2))
+    status, said = ask({"ticket": ticket})
+    assert (status, said["code"]) == (409, "ticket_expired")
+
+
+def test_of_eight_who_spend_a_ticket_at_once_one_succeeds(committing):
+    person = teacher_of(running())
+    ticket = tickets.make(whose=person, at=NOW)
+    spent = at_once("public", [lambda: tickets.spend(secret=ticket, at=NOW)] * 8, refusals=tickets.UnknownTicket)
+    assert spent.count(person) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"ticket": "a", "person": "teacher-1"}, {"ticket": ""}, {"ticket": None}, {"person": ["teacher-1"]}, [], '"x"',
+     {"ticket": "a" * 201}, {"personne": "teacher-1"}],
+)  # fmt: skip
+def test_what_is_no_question_is_refused(ask, body):
+    status, said = ask(body)
+    assert (status, said["code"]) == (400, "invalid_request")
+    assert said["detail"]
+
+
+@pytest.mark.parametrize(
+    "name", ["teacher-0", "teacher-007", "teacher-900000000", "pupil-900000000", "élève-1", "teacher-1;", "admin-1",
+             "teacher-" + "9" * 30]
+)  # fmt: skip
+def test_a_name_that_is_nobody_s_is_unknown(ask, name):
+    status, said = ask({"person": name})
+    assert (status, said["code"]) == (404, "unknown_person")
+
+
+def test_an_erased_pupil_s_ticket_is_gone_with_him(ask):
+    classroom = running()
+    ticket = tickets.make(whose=pupil_of(classroom), at=NOW)
+    classroom.pupils.all().delete()
+    assert ask({"ticket": ticket})[1]["code"] == "unknown_ticket"
+
+
+def test_broken_json_and_other_methods_are_refused_in_json(portal, made):
+    shown = {"Authorization": f"Bearer {made.secret}"}
+    broken = portal.post(URL, "{", content_type="application/json", headers=shown)
+    assert (broken.status_code, broken.json()["code"]) == (400, "parse_error")
+    form = portal.post(URL, {"ticket": "a"}, headers=shown)
+    assert (form.status_code, form.json()["code"]) == (415, "unsupported_media_type")
+    read = portal.get(URL, headers=shown)
+    assert (read.status_code, read.json()["code"]) == (405, "method_not_allowed")
+
+
+# --- The token -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer", "Bearer a b", "Bearer peps_é", "Basic YTpi", "peps_abc"])
+def test_without_a_token_nothing_is_answered(portal, made, shown):
+    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    headers = {"Authorization": shown} if shown else {}
+    answer = portal.post(URL, {"ticket": ticket}, content_type="application/json", headers=headers)
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert answer.json()["code"] in {"not_authenticated", "invalid_token"}
+    assert EntryTicket.objects.exists()
+
+
+def test_a_session_opens_nothing_not_even_the_operator_s(portal, made):
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    answer = portal.post(URL, {"person": "teacher-1"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+def test_a_revoked_token_is_told_so(ask, made):
+    tokens.revoke(token_id=made.token.pk, at=NOW)
+    tokens.revoke(token_id=made.token.pk, at=NOW + datetime.timedelta(hours=1))
+    status, said = ask({"person": "teacher-1"})
+    assert (status, said["code"]) == (403, "token_revoked")
+    assert ApplicationToken.objects.get().revoked_at == NOW
+
+
+def test_an_office_has_no_such_address(office, nimes, made):
+    answer = office("nimes").post(
+        URL,
+        {"person": "teacher-1"},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {made.secret}"},
+    )
+    assert answer.status_code == 404
+
+
+def test_wrong_tokens_are_counted_and_the_right_one_still_passes(ask, made, monkeypatch):
+    monkeypatch.setattr(api, "BAD_TOKENS", api.throttling.Limit("application/address", 3, datetime.timedelta(hours=1)))
+    told = [ask({"person": "teacher-1"}, token=f"peps_{number}") for number in range(4)]
+    assert [status for status, _ in told] == [401, 401, 401, 429]
+    assert told[-1][1]["code"] == "throttled"
+    assert ask({"person": "teacher-900000000"})[0] == 404
+
+
+def test_its_last_use_is_noted_once_a_minute(db, made, django_assert_num_queries):
+    for seconds, queries in ((0, 2), (59, 1), (60, 2)):
+        with django_assert_num_queries(queries):
+            tokens.recognise(made.secret, at=NOW + datetime.timedelta(seconds=seconds))
+    assert ApplicationToken.objects.get().last_used_at == NOW + datetime.timedelta(minutes=1)
+
+
+def test_neither_token_nor_ticket_is_stored_or_logged(ask, made, caplog):
+    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    with caplog.at_level(logging.DEBUG):
+        ask({"ticket": ticket})
+        ask({"ticket": ticket})
+        ask({"ticket": ticket}, token=made.secret + "x")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT token_hash, hint FROM classes_applicationtoken")
+        stored = str(cursor.fetchall())
+    for secret in (made.secret, ticket):
+        assert secret not in stored
+        # The queries in the log hold hashes; the application's own line holds the address, which has neither.
+        assert secret not in caplog.text
+
+
+def test_an_error_report_shows_neither(rf, made, monkeypatch):
+    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+
+    def fail(question, number):
+        raise RuntimeError("the database is gone")
+
+    monkeypatch.setattr(entry, "_ask", fail)
+    request = rf.post(
+        URL, {"ticket": ticket}, content_type="application/json", headers={"Authorization": f"Bearer {made.secret}"}
+    )
+    with pytest.raises(RuntimeError) as error:
+        api.EntryEndpoint.as_view()(request)
+    report = ExceptionReporter(request, error.type, error.value, error.tb).get_traceback_text()
+    assert "the database is gone" in report
+    assert made.secret not in report
+    ours = [frame for frame in ExceptionReporter(request, error.type, error.value, error.tb).get_traceback_frames()
+            if "licensing" in frame["filename"]]  # fmt: skip
+    assert ours
+    assert ticket not in str([frame["vars"] for frame in ours])
+
+
+# --- Made by the operator --------------------------------------------------------------------------------------------
+
+ADMIN = "/admin/classes/applicationtoken/"
+
+
+@pytest.fixture
+def operator(portal):
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return portal
+
+
+def test_the_command_prints_a_token_that_opens(portal, db, capsys):
+    call_command("application_token", "Application")
+    secret = capsys.readouterr().out.strip()
+    assert tokens.recognise(secret, at=NOW).name == "Application"
+
+
+def test_the_operator_makes_a_token_and_sees_it_once(operator):
+    assert operator.post(ADMIN + "nouveau/", {"name": ""}).status_code == 200
+    answer = operator.post(ADMIN + "nouveau/", {"name": "Production"})
+    token = ApplicationToken.objects.get()
+    page = answer.content.decode()
+    secret = page.partition(f">{token.hint}")[2].partition("<")[0]
+    assert tokens.recognise(token.hint + secret, at=NOW) == token
+    assert "no-store" in answer["Cache-Control"]
+    assert secret not in operator.get(ADMIN).content.decode()
+    assert secret not in operator.get(f"{ADMIN}{token.pk}/change/").content.decode()
+    assert secret not in str(LogEntry.objects.values())
+    assert LogEntry.objects.get().object_id == str(token.pk)
+
+
+def test_the_operator_revokes_a_token_after_a_page_that_says_what_it_means(operator, made):
+    chosen = {"action": "revoke", "_selected_action": [made.token.pk]}
+    assert "personne n’y entrera" in operator.post(ADMIN, chosen).content.decode()
+    assert ApplicationToken.objects.get().revoked_at is None
+    operator.post(ADMIN, chosen | {"confirmed": "1"})
+    assert ApplicationToken.objects.get().revoked_at is not None
+
+
+def test_the_operator_reads_classes_and_counts_and_no_pupil(operator):
+    classroom = a_class(pupils=3)
+    for page in ("/admin/classes/classroom/", f"/admin/classes/classroom/{classroom.pk}/change/"):
+        shown = operator.get(page).content.decode()
+        assert classroom.code in shown
+        assert "mota" not in shown
+    assert operator.post(f"/admin/classes/classroom/{classroom.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_nobody_else_makes_tokens(db, made):
+    browser = HostClient(settings.BASE_DOMAIN)
+    browser.force_login(UserFactory(is_staff=True))
+    assert browser.post(ADMIN + "nouveau/", {"name": "x"}).status_code == 302
+    assert ApplicationToken.objects.count() == 1

@@ -1,0 +1,203 @@
+"""May this person enter now, as what, until when: every rule of it, one query each."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Profile
+from licensing.classes import entry
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.subscriptions.models import Seat
+from tests.classes.a_class import a_class, class_of, held, on, subscription
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+
+LAST_DAY = datetime.date(2027, 8, 31)
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _database(db):
+    pass
+
+
+def asked(who, at=TERM):
+    return entry.may_enter_user(who.pk, at)
+
+
+def first_pupil(classroom):
+    return classroom.pupils.get(number=1)
+
+
+# --- Teachers --------------------------------------------------------------------------------------------------------
+
+
+def test_a_teacher_who_holds_a_seat_enters_until_its_last_day_with_his_class():
+    classroom = a_class()
+    answer = asked(classroom.seat.holder)
+    assert answer == entry.Entry(
+        allowed=True,
+        as_what="teacher",
+        until=LAST_DAY,
+        classes=(entry.OpenClass(pk=classroom.pk, code=classroom.code, name="CE1 B", until=LAST_DAY),),
+    )
+
+
+def test_a_teacher_enters_before_he_has_opened_his_class():
+    answer = asked(held(subscription()).holder)
+    assert (answer.allowed, answer.classes) == (True, ())
+
+
+def test_the_last_day_is_inclusive_in_paris():
+    teacher = held(subscription()).holder
+    assert asked(teacher, on(31, 8, hour=23)).allowed
+    # 22:30 UTC is past midnight in Paris.
+    after = asked(teacher, datetime.datetime(2027, 8, 31, 22, 30, tzinfo=datetime.UTC))
+    assert (after.allowed, after.reason) == (False, "licence_ended")
+    assert "31\u00a0août 2027" in after.sentence
+
+
+def test_of_several_seats_the_latest_last_day_counts_and_classes_say_their_own():
+    teacher = TeacherFactory()
+    short = class_of(held(subscription(provisional_until=datetime.date(2027, 1, 15)), by=teacher))
+    long = class_of(held(subscription(), by=teacher))
+    over = class_of(held(subscription(last_day=datetime.date(2026, 8, 31)), by=teacher))
+    answer = asked(teacher)
+    assert answer.until == LAST_DAY
+    assert [(one.pk, one.until) for one in answer.classes] == [
+        (long.pk, LAST_DAY),
+        (short.pk, datetime.date(2027, 1, 15)),
+    ]
+    assert over.pk not in {one.pk for one in answer.classes}
+
+
+def test_provisional_rights_last_until_their_day_and_not_longer():
+    teacher = held(subscription(provisional_until=datetime.date(2027, 1, 15))).holder
+    assert asked(teacher, on(15, 1)).until == datetime.date(2027, 1, 15)
+    over = asked(teacher, on(16, 1))
+    assert (over.allowed, over.reason) == (False, "provisional_over")
+    assert "15\u00a0janvier 2027" in over.sentence
+
+
+def test_a_suspended_licence_gives_nothing():
+    suspended = asked(held(subscription(suspended_at=TERM)).holder)
+    assert (suspended.allowed, suspended.reason, suspended.until) == (False, "licence_suspended", None)
+
+
+def test_what_can_come_back_is_told_rather_than_what_is_over():
+    teacher = TeacherFactory()
+    held(subscription(last_day=datetime.date(2026, 8, 31)), by=teacher)
+    held(subscription(suspended_at=TERM), by=teacher)
+    assert asked(teacher).reason == "licence_suspended"
+
+
+def test_a_withdrawn_teacher_does_not_enter():
+    seat = held(subscription())
+    teacher = seat.holder
+    Seat.objects.filter(pk=seat.pk).update(holder=None, held_since=None, mode="")
+    assert asked(teacher).reason == "no_licence"
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [(Profile.TEACHER, "chef d'établissement"), (Profile.PRINCIPAL, "attribuez-vous"), (Profile.AGENT, "agent")],
+)
+def test_each_profile_without_a_licence_is_told_what_to_do(profile, said):
+    answer = asked(UserFactory(profile=profile))
+    assert (answer.allowed, answer.reason) == (False, "no_licence")
+    assert said in answer.sentence
+
+
+def test_a_principal_who_gave_himself_a_unit_enters_as_a_teacher():
+    answer = asked(held(subscription(), by=PrincipalFactory()).holder)
+    assert (answer.allowed, answer.as_what) == (True, "teacher")
+
+
+def test_the_second_teacher_enters_while_he_who_let_him_in_holds_the_seat():
+    classroom, second = a_class(), TeacherFactory()
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
+    answer = asked(second)
+    assert (answer.allowed, answer.until, answer.classes[0].pk) == (True, LAST_DAY, classroom.pk)
+    Seat.objects.filter(pk=classroom.seat_id).update(holder=TeacherFactory())
+    assert asked(second).reason == "no_licence"
+
+
+def test_a_closed_account_does_not_enter_and_one_that_never_was_is_unknown():
+    teacher = a_class(by=TeacherFactory(is_active=False)).seat.holder
+    assert asked(teacher).reason == "account_closed"
+    with pytest.raises(entry.UnknownPerson):
+        entry.may_enter_user(900_000_000, TERM)
+
+
+# --- Pupils ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pupil_enters_his_class_by_number_and_word():
+    classroom = a_class(pupils=2)
+    pupil = classroom.pupils.get(number=2)
+    answer = entry.may_enter_pupil(pupil.pk, TERM)
+    assert (answer.allowed, answer.as_what, answer.until) == (True, "pupil", LAST_DAY)
+    assert (answer.number, answer.nickname, answer.classes[0].code) == (2, pupil.word, classroom.code)
+
+
+@pytest.mark.parametrize(
+    ("classroom", "pupil", "source", "reason"),
+    [
+        ({}, {"locked_at": TERM}, {}, "pupil_locked"),
+        ({"locked_at": TERM}, {}, {}, "class_locked"),
+        ({"purged_at": TERM}, {}, {}, "licence_ended"),
+        ({}, {}, {"suspended_at": TERM}, "licence_suspended"),
+        ({}, {}, {"provisional_until": TERM.date() - DAY}, "provisional_over"),
+        ({}, {}, {"last_day": TERM.date() - DAY}, "licence_ended"),
+    ],
+)
+def test_a_pupil_is_kept_out_with_a_sentence_for_children(classroom, pupil, source, reason):
+    opened = a_class(**source)
+    Classroom.objects.filter(pk=opened.pk).update(**{"opened_at": TERM} | classroom)
+    PupilAccount.objects.filter(classroom=opened).update(**{"created_at": TERM} | pupil)
+    answer = entry.may_enter_pupil(first_pupil(opened).pk, TERM)
+    assert (answer.allowed, answer.reason) == (False, reason)
+    assert answer.sentence.endswith("Dis-le à ton maître ou à ta maîtresse.")
+    assert "licence" not in answer.sentence
+
+
+def test_a_class_that_nobody_teaches_is_closed_to_its_pupils_until_somebody_does():
+    opened = a_class()
+    teacher = opened.seat.holder
+    Seat.objects.filter(pk=opened.seat_id).update(holder=None, held_since=None, mode="")
+    assert entry.may_enter_pupil(first_pupil(opened).pk, TERM).reason == "no_teacher"
+    held(opened.seat.subscription, by=teacher)
+    assert entry.may_enter_pupil(first_pupil(opened).pk, TERM).allowed
+
+
+def test_a_pupil_who_was_erased_is_unknown():
+    with pytest.raises(entry.UnknownPerson):
+        entry.may_enter_pupil(900_000_000, TERM)
+
+
+# --- One question, one indexed query ---------------------------------------------------------------------------------
+
+
+def test_each_answer_is_one_query_by_indexes_alone():
+    classroom, second = a_class(), TeacherFactory()
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
+    pupil = first_pupil(classroom)
+    for ask in (
+        lambda: entry.may_enter_user(classroom.seat.holder_id, TERM),
+        lambda: entry.may_enter_user(second.pk, TERM),
+        lambda: entry.may_enter_pupil(pupil.pk, TERM),
+    ):
+        with CaptureQueriesContext(connection) as asked_of_it:
+            assert ask().allowed
+        assert len(asked_of_it) == 1
+        with connection.cursor() as cursor:
+            # A table of three rows is read whole by choice; forbidden to, the planner must find an index everywhere.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("EXPLAIN " + asked_of_it[0]["sql"])
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            cursor.execute("RESET enable_seqscan")
+        assert "Seq Scan" not in plan, plan
