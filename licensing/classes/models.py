@@ -82,6 +82,38 @@ class Classroom(models.Model):
         return f"{self.name} ({self.code})"
 
 
+class ClassInvitation(models.Model):
+    """Who holds the seat asks a colleague to share the class, who has not answered yet; at most one a class.
+
+    It holds as long as the one who asks holds the seat, and for a week (`queries.INVITATION_DAYS`).
+    """
+
+    classroom = models.OneToOneField(
+        Classroom, on_delete=models.PROTECT, related_name="invitation", verbose_name="classe"
+    )
+    teacher = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="enseignant"
+    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name="par")
+    made_at = models.DateTimeField("faite le")
+
+    class Meta:
+        verbose_name = "invitation à partager une classe"
+        verbose_name_plural = "invitations à partager une classe"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="class_invitation_to_another", condition=~Q(teacher=models.F("by"))),
+        ]
+
+    def __str__(self) -> str:
+        return f"Invitation n° {self.pk}"
+
+
+class PupilAccountQuerySet(models.QuerySet["PupilAccount"]):
+    def locked(self) -> Self:
+        """Lock the pupils, and only them, in order of number, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+
 class PupilAccount(models.Model):
     """One child's account: a number from 1 to 30, a word of his own within the class, and a password's hash."""
 
@@ -96,6 +128,8 @@ class PupilAccount(models.Model):
     last_seen_at = models.DateTimeField("dernière connexion", null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
     locked_at = models.DateTimeField("bloqué depuis", null=True, blank=True)
+
+    objects = PupilAccountQuerySet.as_manager()
 
     class Meta:
         verbose_name = "compte élève"

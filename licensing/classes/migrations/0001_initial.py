@@ -259,4 +259,48 @@ class Migration(migrations.Migration):
                 verbose_name="créé par",
             ),
         ),
+        migrations.CreateModel(
+            name="ClassInvitation",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("made_at", models.DateTimeField(verbose_name="faite le")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="par",
+                    ),
+                ),
+                (
+                    "classroom",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invitation",
+                        to="classes.classroom",
+                        verbose_name="classe",
+                    ),
+                ),
+                (
+                    "teacher",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="enseignant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "invitation à partager une classe",
+                "verbose_name_plural": "invitations à partager une classe",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("teacher", models.F("by")), _negated=True),
+                        name="class_invitation_to_another",
+                    )
+                ],
+            },
+        ),
     ]

@@ -1,0 +1,48 @@
+"""Who must be told that a class is shared, or no longer: by the portal's outbox, in the causing transaction.
+
+A message holds numbers only: names and addresses are read when it is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from mailing.operations import enqueue
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.classes.models import ClassInvitation, Classroom
+
+INVITED = "class.invited"
+ACCEPTED = "class.accepted"
+PUT_OUT = "class.put_out"
+LEFT = "class.left"
+
+
+def tell_invited(invitation: ClassInvitation) -> None:
+    """Tell a teacher that a colleague asks him to share a class."""
+    _queue(INVITED, invitation.teacher, invitation.made_at, classroom=invitation.classroom_id, by=invitation.by_id)
+
+
+def tell_accepted(classroom: Classroom, holder: User, at: datetime.datetime) -> None:
+    """Tell who holds the licence that the colleague accepted."""
+    _queue(ACCEPTED, holder, at, classroom=classroom.pk, second=classroom.second_teacher_id)
+
+
+def tell_put_out(classroom: Classroom, second: User, at: datetime.datetime) -> None:
+    """Tell the second teacher that the class is not shared with him any more."""
+    _queue(PUT_OUT, second, at, classroom=classroom.pk)
+
+
+def tell_left(classroom: Classroom, holder: User, second: User, at: datetime.datetime) -> None:
+    """Tell who holds the licence that the second teacher left."""
+    _queue(LEFT, holder, at, classroom=classroom.pk, second=second.pk)
+
+
+def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})

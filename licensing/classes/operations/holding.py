@@ -1,0 +1,55 @@
+"""What the operations begin with: the locks, and whose class it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.classes import running
+from licensing.classes.exceptions import LicenceNotRunning, NotTheHolder, NotYours
+from licensing.classes.models import Classroom
+from licensing.classes.queries import NOT_YOURS, taught_by
+from licensing.subscriptions.models import Seat
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.subscriptions.models import Source
+
+
+def lock_seat(seat_id: int | None) -> Seat | None:
+    """Lock the seat, so that it changes hands before or after, and return it with its licence."""
+    return (
+        Seat.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("subscription__key__source")
+        .filter(pk__in=[seat_id])
+        .first()
+    )
+
+
+def lock_taught(classroom_id: int, by: User) -> Classroom:
+    """Lock the seat and the class that this person teaches, and return it. Raises `NotYours`."""
+    seat = lock_seat(Classroom.objects.filter(pk=classroom_id).values_list("seat_id", flat=True).first())
+    classroom = Classroom.objects.locked().filter(taught_by(by), pk=classroom_id).first()
+    if seat is None or classroom is None:
+        raise NotYours(NOT_YOURS)
+    classroom.seat = seat
+    return classroom
+
+
+def lock_held(classroom_id: int, by: User) -> Classroom:
+    """Do as `lock_taught`, for the one who holds the seat. Raises `NotYours`, `NotTheHolder`."""
+    classroom = lock_taught(classroom_id, by)
+    if classroom.seat.holder_id != by.pk:
+        raise NotTheHolder(
+            "Seul l'enseignant qui détient la licence de cette classe choisit avec qui elle est partagée. "
+            "Demandez-le-lui."
+        )
+    return classroom
+
+
+def refuse_unless_running(source: Source, at: datetime.datetime) -> None:
+    """Raise `LicenceNotRunning` where licences of this source cannot be used now."""
+    stop = running.why_not(source, at)
+    if stop is not None:
+        raise LicenceNotRunning(stop.sentence, stop.reason)

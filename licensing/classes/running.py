@@ -1,0 +1,48 @@
+"""Whether the licence of a class may be used at a moment, and why not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from licensing.subscriptions.queries import today
+from licensing.subscriptions.wording import on_day
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.subscriptions.models import Source
+
+
+class Stop(NamedTuple):
+    """Why a licence gives nothing now: a stable code, and the sentence for a teacher."""
+
+    reason: str
+    sentence: str
+
+
+def why_not(source: Source, at: datetime.datetime) -> Stop | None:
+    """Return why licences of this source cannot be used at that moment, or None where they can.
+
+    It says no exactly where `Subscription.objects.running_on` leaves out.
+    """
+    day = today(at)
+    if source.last_day < day:
+        return Stop(
+            "expired",
+            f"La licence de cette classe était valable jusqu'au {on_day(source.last_day)} inclus. Demandez à votre "
+            "chef d'établissement une clé de la nouvelle année scolaire : elle ouvre une nouvelle classe.",
+        )
+    if source.suspended_at is not None:
+        return Stop(
+            "suspended",
+            "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d'elle-même "
+            "dès qu'il sera reçu. La classe et ses élèves sont conservés.",
+        )
+    if source.provisional_until is not None and source.provisional_until < day:
+        return Stop(
+            "unpaid",
+            f"Les droits temporaires de cette licence ont pris fin le {on_day(source.provisional_until)}, et sa "
+            "commande attend son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses "
+            "élèves sont conservés.",
+        )
+    return None

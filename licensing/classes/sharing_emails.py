@@ -1,0 +1,131 @@
+"""What is written to teachers who share a class, or are asked to. Rendered when it is sent, from the rows of then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accounts.models import User
+from licensing.classes import notices
+from licensing.classes.models import ClassInvitation, Classroom
+from licensing.classes.queries import INVITATION_DAYS, second_teacher_of
+from licensing.subscriptions.wording import provenance
+from mailing import kinds
+from mailing.kinds import NoLongerDue, Rendered
+from mailing.letters import letter
+from web.addresses import portal_url
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+_BUTTON = "Ouvrir Mes classes"
+_ADDRESS = "mes-classes/"
+
+
+def invited(message: Message) -> Rendered:
+    """Ask a teacher whether he will share a colleague's class."""
+    invitation = (
+        ClassInvitation.objects.select_related("by", "classroom__seat__subscription__school")
+        .filter(classroom=message.context["classroom"], teacher=message.context["user"], by=message.context["by"])
+        .first()
+    )
+    if invitation is None or invitation.classroom.seat.holder_id != invitation.by_id:
+        raise NoLongerDue("L'invitation a été reprise, ou la licence a changé de main, avant l'envoi.")
+    return letter(
+        greeting=_greeting(message),
+        subject=f"{invitation.by} vous invite à partager une classe",
+        paragraphs=[
+            (
+                f"{invitation.by} ({provenance(invitation.classroom.seat.subscription)}) vous propose de partager sa "
+                f"classe « {invitation.classroom.name} » : vous pourrez y gérer les comptes des élèves, et entrer dans "
+                "l'application."
+            ),
+            (
+                f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_username(message)} dans les "
+                f"{INVITATION_DAYS} jours."
+            ),
+            "Vous ne connaissez pas cette personne ? Il n'y a rien à faire : rien ne change sans votre accord.",
+        ],
+        button=_BUTTON,
+        address=portal_url(_ADDRESS),
+    )
+
+
+def accepted(message: Message) -> Rendered:
+    """Tell who holds the licence that the class is shared from now on."""
+    classroom = _classroom(message)
+    second = second_teacher_of(classroom)
+    if second is None or second.pk != message.context["second"]:
+        raise NoLongerDue("Le partage de la classe a pris fin avant l'envoi.")
+    return letter(
+        greeting=_greeting(message),
+        subject=f"{second} partage désormais la classe « {classroom.name} »",
+        paragraphs=[
+            (
+                f"{second} a accepté votre invitation : vous gérez tous deux les comptes des élèves de la classe "
+                f"« {classroom.name} »."
+            ),
+            "Vous pouvez mettre fin à ce partage quand vous le voulez, depuis « Mes classes ».",
+        ],
+        button=_BUTTON,
+        address=portal_url(_ADDRESS),
+    )
+
+
+def put_out(message: Message) -> Rendered:
+    """Tell a second teacher that the class is not shared with him any more."""
+    classroom = _classroom(message)
+    second = second_teacher_of(classroom)
+    if second is not None and second.pk == message.context["user"]:
+        raise NoLongerDue("La classe est de nouveau partagée avec cet enseignant.")
+    return letter(
+        greeting=_greeting(message),
+        subject=f"La classe « {classroom.name} » n'est plus partagée avec vous",
+        paragraphs=[
+            (
+                f"L'enseignant qui détient la licence de la classe « {classroom.name} » "
+                f"({provenance(classroom.seat.subscription)}) a mis fin au partage avec vous."
+            ),
+            "Votre compte et vos autres classes demeurent. La classe et les comptes de ses élèves aussi.",
+        ],
+        button=_BUTTON,
+        address=portal_url(_ADDRESS),
+    )
+
+
+def left(message: Message) -> Rendered:
+    """Tell who holds the licence that the second teacher left the class."""
+    classroom = _classroom(message)
+    second = User.objects.get(pk=message.context["second"])
+    if second_teacher_of(classroom) == second:
+        raise NoLongerDue("L'enseignant partage de nouveau la classe.")
+    return letter(
+        greeting=_greeting(message),
+        subject=f"{second} ne partage plus la classe « {classroom.name} »",
+        paragraphs=[
+            f"{second} a mis fin au partage de la classe « {classroom.name} ». Elle reste la vôtre, avec ses élèves.",
+            "Vous pouvez inviter un autre collègue depuis « Mes classes ».",
+        ],
+        button=_BUTTON,
+        address=portal_url(_ADDRESS),
+    )
+
+
+def _classroom(message: Message) -> Classroom:
+    return Classroom.objects.select_related("seat__subscription__school", "seat__holder", "second_teacher").get(
+        pk=message.context["classroom"]
+    )
+
+
+def _username(message: Message) -> str:
+    return User.objects.values_list("username", flat=True).get(pk=message.context["user"])
+
+
+def _greeting(message: Message) -> str:
+    person = User.objects.get(pk=message.context["user"])
+    return f"Bonjour {person.first_name}," if person.first_name else "Bonjour,"
+
+
+kinds.register(notices.INVITED, label="Invitation à partager une classe", render=invited)
+kinds.register(notices.ACCEPTED, label="Classe partagée", render=accepted)
+kinds.register(notices.PUT_OUT, label="Partage d'une classe terminé", render=put_out)
+kinds.register(notices.LEFT, label="Second enseignant parti", render=left)
