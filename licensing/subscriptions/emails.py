@@ -11,7 +11,7 @@ from accounts.models import User
 from licensing.subscriptions import notices
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers_teachers_of
-from licensing.subscriptions.wording import on_day, provenance, the_school
+from licensing.subscriptions.wording import provenance, the_school, until
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
 from mailing.letters import letter
@@ -41,7 +41,7 @@ def given(message: Message) -> Rendered:
                 f"Votre chef d'établissement vous a attribué une licence « {source.product} » pour votre classe "
                 f"({provenance(seat.subscription)})."
             ),
-            f"Elle est active dès maintenant, jusqu'au {on_day(source.last_day)} inclus : vous n'avez rien à saisir.",
+            f"Elle est active dès maintenant, {until(source)} : vous n'avez rien à saisir.",
         ],
         button="Ouvrir Mon compte",
         address=portal_url("mon-compte/"),

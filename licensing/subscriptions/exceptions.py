@@ -74,6 +74,12 @@ class NoSeatLeft(Refused):
     code = "no_seat_left"
 
 
+class NobodyChosen(Refused):
+    """No teacher was ticked."""
+
+    code = "nobody_chosen"
+
+
 class AlreadyServed(Refused):
     """The teacher holds a unit of this subscription: one each is the rule."""
 

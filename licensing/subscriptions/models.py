@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
     import datetime
@@ -52,6 +52,15 @@ class Source(models.Model):
     def open_until(self) -> datetime.date:
         """The last day of use as things stand, inclusive: that of the provisional rights where it is not paid yet."""
         return self.provisional_until or self.last_day
+
+    def over_on(self, day: datetime.date) -> bool:
+        """Whether the last day has passed: nothing brings these licences back."""
+        return self.last_day < day
+
+    def suspended_on(self, day: datetime.date) -> bool:
+        """Whether the licences stand still for want of a payment, though their year is not over."""
+        ran_out = self.provisional_until is not None and self.provisional_until < day
+        return not self.over_on(day) and (self.suspended_at is not None or ran_out)
 
 
 class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
@@ -173,6 +182,11 @@ class SeatQuerySet(models.QuerySet["Seat"]):
 
     def held(self) -> Self:
         return self.filter(holder__isnull=False)
+
+    def next_first(self) -> Self:
+        """In the order they are given: one that somebody held comes first, so that its class finds a teacher again."""
+        held_before = Exists(SeatEvent.objects.filter(seat=OuterRef("pk")))
+        return self.alias(held_before=held_before).order_by("-held_before", "number")
 
 
 class Seat(models.Model):

@@ -12,10 +12,11 @@ from django_tenants.utils import get_public_schema_name, schema_context
 from procrastinate.contrib.django import app
 
 from licensing.subscriptions.models import Seat
-from mailing.operations import enqueue
+from mailing.operations import Outgoing, enqueue, enqueue_many
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from accounts.models import User
     from licensing.subscriptions.models import ActivationKey, Subscription
@@ -44,8 +45,15 @@ def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> 
     )
 
 
-def tell_teacher_given(seat: Seat, teacher: User, at: datetime.datetime) -> None:
-    _queue(GIVEN, teacher, at, seat=seat.pk)
+def tell_teachers_given(seats: Sequence[Seat], at: datetime.datetime) -> None:
+    """Tell each of those who hold these seats that he does."""
+    letters = [
+        Outgoing(GIVEN, seat.holder.email, context={"user": seat.holder.pk, "seat": seat.pk})
+        for seat in seats
+        if seat.holder is not None
+    ]
+    with schema_context(get_public_schema_name()):
+        enqueue_many(letters, at=at)
 
 
 def tell_teacher_withdrawn(seat: Seat, teacher: User, at: datetime.datetime) -> None:

@@ -6,43 +6,34 @@ others must be told, in one transaction; a refusal leaves everything as it was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Profile, User
-from licensing.subscriptions import keys, notices, sealing
+from licensing.subscriptions import keys, notices, refusing, sealing, seating
 from licensing.subscriptions.exceptions import (
-    AlreadyRedeemed,
-    AlreadyServed,
-    KeyExpired,
     KeyOfAnotherSchool,
-    KeyRevoked,
-    KeySuspended,
     MistypedKey,
-    NoSeatLeft,
     NotForThisProfile,
-    NotVerified,
     NotYetRedeemed,
-    NotYours,
     SchoolNotChosen,
     SeatHasChangedHands,
-    TeacherOfAnotherSchool,
-    UnknownKey,
-    WithdrawnFromTeacher,
 )
-from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, SeatMode, Subscription
-from licensing.subscriptions.queries import administers, administers_teachers_of, today
-from licensing.subscriptions.wording import on_day, the_school
+from licensing.subscriptions.giving import assign, assign_many, replace
+from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, Subscription
+from licensing.subscriptions.wording import the_school
 from schools import affiliations
-from schools.models import Affiliation, Verification
+from schools.models import Verification
 
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.subscriptions.models import Source
+    from schools.models import Affiliation
+
+__all__ = ["assign", "assign_many", "claim", "expose", "grow", "redeem", "release", "replace"]
 
 
 @sensitive_variables("code", "symbols")
@@ -71,15 +62,12 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
         .first()
     )
     if key is None:
-        raise UnknownKey(
-            "Cette clé n'existe pas. Comparez-la à celle de l'e-mail, groupe par groupe ; si elle est identique, "
-            "répondez à cet e-mail pour le signaler."
-        )
-    _refuse_if_revoked(key)
+        raise refusing.unknown(by)
+    refusing.if_revoked(key, by)
     affiliation = _affiliation_for(key, by, school)
     if key.redeemed_at is not None:
-        raise AlreadyRedeemed(_already(key, by))
-    _refuse_if_over(key.source, at)
+        raise refusing.already_redeemed(key, by)
+    refusing.if_over(key.source, by, at)
     key.redeemed_at, key.redeemed_by = at, by
     key.save(update_fields=["redeemed_at", "redeemed_by"])
     subscription = Subscription.objects.create(
@@ -113,50 +101,17 @@ def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
         .first()
     )
     if key is None:
-        raise UnknownKey(
-            "Cette clé n'existe pas. Comparez-la à celle que votre chef d'établissement vous a transmise, "
-            "groupe par groupe, ou demandez-lui de vous la renvoyer."
-        )
-    _refuse_if_revoked(key)
-    _refuse_if_over(key.source, at)
+        raise refusing.unknown(by)
+    refusing.if_revoked(key, by)
+    refusing.if_over(key.source, by, at)
     if key.redeemed_at is None:
         raise NotYetRedeemed(
             "Votre chef d'établissement n'a pas encore activé cette clé. Demandez-lui de la saisir dans son propre "
             "compte, puis revenez : elle vous attendra."
         )
-    seat = _take(key.subscription, by, SeatMode.MANUAL, at, by=by)
+    seat = seating.take(key.subscription, by, at)
     notices.tell_principal_claimed(seat, at)
     notices.tell_collectivity(key, "held", at)
-    return seat
-
-
-@transaction.atomic
-def assign(*, subscription_id: int, teacher: User, by: User, at: datetime.datetime) -> Seat:
-    """Give a teacher of the school one unit, active at once; tell him by e-mail.
-
-    A principal who teaches may give himself one. Others must belong to the subscription's school, and the principal
-    must be verified to reach into its list of teachers. Raises a `Refused`.
-    """
-    subscription = _administered(subscription_id, by)
-    _refuse_if_over(subscription.key.source, at)
-    if teacher.pk != by.pk:
-        if teacher.profile != Profile.TEACHER:
-            raise TeacherOfAnotherSchool("Une clé s'attribue à un compte « Enseignant » de votre établissement.")
-        if not administers_teachers_of(by, subscription):
-            raise NotVerified(
-                "Votre direction de l'établissement n'est pas encore vérifiée : transmettez la clé à l'enseignant, "
-                "qui la saisira dans son propre compte."
-            )
-        if not Affiliation.objects.filter(user=teacher, school=subscription.school_id).exists():
-            # Unnamed: numbers typed at random must not spell out the people behind them.
-            raise TeacherOfAnotherSchool(
-                "Le compte de cet enseignant n'est pas rattaché à votre établissement : transmettez-lui la clé, il la "
-                "saisira dans son propre compte."
-            )
-    seat = _take(subscription, teacher, SeatMode.AUTOMATIC, at, by=by)
-    if teacher.pk != by.pk:
-        notices.tell_teacher_given(seat, teacher, at)
-    notices.tell_collectivity(subscription.key, "held", at)
     return seat
 
 
@@ -168,7 +123,7 @@ def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | N
     seat is the same as once. The teacher is told, and cannot retype the key.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
-    subscription = _administered(subscription_id, by)
+    subscription = seating.administered(subscription_id, by)
     seat = Seat.objects.select_for_update(of=("self",), no_key=True).select_related("holder").get(pk=seat_id)
     seat.subscription = subscription
     if seat.holder is None:
@@ -227,29 +182,6 @@ def _symbols(code: str) -> str:
         raise MistypedKey(str(typo)) from None
 
 
-def _refuse_if_revoked(key: ActivationKey) -> None:
-    if key.revoked_at is not None:
-        giver = key.source.collectivity.name if key.source.collectivity else "Pep's"
-        raise KeyRevoked(
-            f"Cette clé a été reprise le {on_day(key.revoked_at)} par {giver}, qui vous dira pourquoi : "
-            "elle n'ouvre plus de droits."
-        )
-
-
-def _refuse_if_over(source: Source, at: datetime.datetime) -> None:
-    if source.last_day < today(at):
-        raise KeyExpired(
-            f"Les licences de cette clé étaient valables jusqu'au {on_day(source.last_day)} inclus. "
-            "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
-        )
-    if source.suspended_at is not None:
-        giver = f"de {source.collectivity.name}" if source.collectivity else "qui a fourni cette clé"
-        raise KeySuspended(
-            f"La commande {giver} attend son règlement : ses licences sont suspendues, et reprendront d'elles-mêmes "
-            "dès qu'il sera reçu. Rien n'est perdu."
-        )
-
-
 def _affiliation_for(key: ActivationKey, by: User, school: str | None) -> Affiliation:
     """Return the principal's attachment that the key credits, or refuse."""
     own = list(by.affiliations.select_related("school").order_by("since", "pk"))
@@ -273,83 +205,3 @@ def _affiliation_for(key: ActivationKey, by: User, school: str | None) -> Affili
         "Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui l'e-mail. "
         "La clé reste utilisable."
     )
-
-
-def _already(key: ActivationKey, by: User) -> str:
-    when = on_day(cast("datetime.datetime", key.redeemed_at))
-    if key.redeemed_by_id == by.pk:
-        return f"Vous avez déjà activé cette clé le {when} : ses licences sont dans vos abonnements."
-    return (
-        f"Cette clé a déjà été activée le {when} par {key.redeemed_by}, de votre établissement. "
-        "Ses licences se gèrent depuis son compte, et depuis le vôtre une fois votre direction vérifiée."
-    )
-
-
-def _administered(subscription_id: int | None, by: User) -> Subscription:
-    subscription = (
-        Subscription.objects.filter(administers(by), pk__in=[subscription_id])
-        .select_related("key__source__collectivity", "school", "principal")
-        .first()
-    )
-    if subscription is None:
-        raise NotYours("Cet abonnement n'est pas celui d'un établissement que vous dirigez.")
-    return subscription
-
-
-def _take(subscription: Subscription, teacher: User, mode: SeatMode, at: datetime.datetime, *, by: User) -> Seat:
-    """Take a free seat for the teacher. Raises `AlreadyServed`, `WithdrawnFromTeacher`, `NoSeatLeft`."""
-    yours = mode == SeatMode.MANUAL
-    served = (
-        "Vous détenez déjà une licence de cet abonnement : elle est active, il n'y a rien à saisir."
-        if yours
-        else f"{teacher} détient déjà une licence de cet abonnement."
-    )
-    # Held first, withdrawn second: a withdrawal that commits between the two is then seen by the second.
-    if subscription.seats.filter(holder=teacher).exists():
-        raise AlreadyServed(served)
-    if yours and _was_withdrawn(subscription, teacher):
-        raise WithdrawnFromTeacher(
-            "Votre chef d'établissement vous a retiré cette licence : la clé ne peut pas être saisie à nouveau. "
-            "Voyez avec lui s'il souhaite vous l'attribuer."
-        )
-    seat = subscription.seats.free().select_for_update(skip_locked=True).order_by("number").first()
-    if seat is None:  # all taken, or one is locked by a holder who may yet roll back: wait for it before refusing
-        seat = subscription.seats.free().select_for_update().order_by("number").first()
-    if seat is None:
-        size = subscription.seats.count()
-        sentence = (
-            "La seule licence de cet abonnement est déjà attribuée."
-            if size == 1
-            else f"Les {size} licences de cet abonnement sont déjà attribuées."
-        )
-        raise NoSeatLeft(
-            sentence
-            + (
-                " Demandez à votre chef d'établissement d'en libérer une."
-                if yours
-                else " Retirez-en une, ou complétez."
-            )
-        )
-    seat.holder, seat.held_since, seat.mode = teacher, at, mode
-    try:
-        with transaction.atomic():
-            seat.save(update_fields=["holder", "held_since", "mode"])
-    except IntegrityError as broken:
-        # Given and typed at the same moment: the index, not the look above, decides who was first.
-        if "seat_once_a_teacher" not in str(broken):
-            raise
-        raise AlreadyServed(served) from None
-    kind = SeatEvent.Kind.CLAIMED if yours else SeatEvent.Kind.GIVEN
-    SeatEvent.objects.create(seat=seat, kind=kind, teacher=teacher, by=by, at=at)
-    seat.subscription = subscription
-    return seat
-
-
-def _was_withdrawn(subscription: Subscription, teacher: User) -> bool:
-    last = (
-        SeatEvent.objects.filter(seat__subscription=subscription, teacher=teacher)
-        .order_by("-at", "-pk")
-        .values_list("kind", flat=True)
-        .first()
-    )
-    return last == SeatEvent.Kind.WITHDRAWN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,3 +41,12 @@ def plural(count: int, singular: str, plural_form: str = "") -> str:
 def day(value: datetime.date) -> str:
     """Return « 31 août 2027 », « 1er septembre 2026 »."""
     return f"{'1er' if value.day == 1 else value.day}{NO_BREAK_SPACE}{MONTHS[value.month - 1]} {value.year}"
+
+
+_BEFORE = re.compile(r" (?=[:;!?»])")
+_AFTER = re.compile(r"(?<=«) ")
+
+
+def spaced(sentence: str) -> str:
+    """Return the sentence with spaces that do not break before : ; ! ? » and after «."""
+    return _AFTER.sub(NO_BREAK_SPACE, _BEFORE.sub(NO_BREAK_SPACE, sentence))

@@ -13,7 +13,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from licensing.exceptions import Refused
-from licensing.subscriptions import exceptions, keys, minting, operations, sealing
+from licensing.subscriptions import exceptions, keys, minting, operations, sealing, seating
 from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, Subscription
 from schools.models import Affiliation
 from tests.conftest import TERM
@@ -162,7 +162,7 @@ def test_a_withdrawal_between_the_two_looks_of_a_claim_is_seen(committing, commi
     code, subscription = committed_jaures.subscription(units=4)
     teacher = TeacherFactory()
     seat = operations.claim(code=code, by=teacher, at=TERM)
-    looked = operations._was_withdrawn  # noqa: SLF001 - what happens between the two looks is the test
+    looked = seating.was_withdrawn
 
     def withdraw_just_after(*asked):
         said = looked(*asked)
@@ -170,7 +170,7 @@ def test_a_withdrawal_between_the_two_looks_of_a_claim_is_seen(committing, commi
         at_once(committing.schema_name, [release], refusals=())
         return said
 
-    monkeypatch.setattr(operations, "_was_withdrawn", withdraw_just_after)
+    monkeypatch.setattr(seating, "was_withdrawn", withdraw_just_after)
     with pytest.raises(Refused):
         operations.claim(code=code, by=teacher, at=LATER)
     assert holders(subscription) in ([], [teacher.pk])

@@ -81,12 +81,24 @@ def test_one_without_any_school_is_offered_the_same(jaures):
     assert refused(code, PrincipalFactory()).school == jaures.school
 
 
-def test_a_key_redeemed_by_a_colleague_says_by_whom_and_when(jaures):
+def test_a_key_redeemed_by_a_colleague_says_by_whom_and_when_to_a_verified_head(jaures):
     code, subscription = jaures.subscription()
     with pytest.raises(exceptions.AlreadyRedeemed) as refusal:
-        operations.redeem(code=code, by=jaures.head(), at=TERM)
+        operations.redeem(code=code, by=jaures.head(verified=True), at=TERM)
     assert f"le 24\N{NO-BREAK SPACE}novembre 2026 par {jaures.principal}" in str(refusal.value)
     assert Subscription.objects.get() == subscription
+
+
+@pytest.mark.parametrize("meant_for_a_school", [True, False])
+def test_one_who_merely_chose_the_school_is_not_told_who_redeemed_its_key(jaures, meant_for_a_school):
+    code, subscription = jaures.subscription()
+    if not meant_for_a_school:
+        subscription.key.school = None
+        subscription.key.save()
+    with pytest.raises(exceptions.AlreadyRedeemed, match="par un autre compte") as refusal:
+        operations.redeem(code=code, by=jaures.head(), at=TERM)
+    assert jaures.principal.last_name not in str(refusal.value)
+    assert jaures.principal.first_name not in str(refusal.value)
 
 
 def test_a_key_redeemed_by_oneself_says_so(jaures):

@@ -1,0 +1,99 @@
+"""Why a key opens nothing, or no longer: each case its own sentence, with what the person can do about it.
+
+Principals and teachers read different remedies: one asks whoever gave the key, the other asks his principal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from accounts.models import Profile
+from licensing.subscriptions.exceptions import AlreadyRedeemed, KeyExpired, KeyRevoked, KeySuspended, UnknownKey
+from licensing.subscriptions.queries import administers_teachers_of, today
+from licensing.subscriptions.wording import on_day
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.subscriptions.models import ActivationKey, Source
+
+
+def unknown(by: User) -> UnknownKey:
+    """Return the refusal of a key that is well formed and does not exist."""
+    if _teaches(by):
+        return UnknownKey(
+            "Cette clé n'existe pas. Comparez-la à celle que votre chef d'établissement vous a transmise, "
+            "groupe par groupe, ou demandez-lui de vous la renvoyer."
+        )
+    return UnknownKey(
+        "Cette clé n'existe pas. Comparez-la à celle de l'e-mail, groupe par groupe ; si elle est identique, "
+        "répondez à cet e-mail pour le signaler."
+    )
+
+
+def if_revoked(key: ActivationKey, by: User) -> None:
+    """Raise `KeyRevoked` where the collectivity took the key back."""
+    if key.revoked_at is None:
+        return
+    giver = key.source.collectivity.name if key.source.collectivity else "Pep's"
+    remedy = (
+        "Demandez une autre clé à votre chef d'établissement."
+        if _teaches(by)
+        else f"Écrivez à {giver}, qui vous dira pourquoi et peut vous en envoyer une autre."
+    )
+    raise KeyRevoked(
+        f"Cette clé a été reprise le {on_day(key.revoked_at)} par {giver} : elle n'ouvre plus de droits. {remedy}"
+    )
+
+
+def if_over(source: Source, by: User, at: datetime.datetime) -> None:
+    """Raise `KeyExpired` past the last day, `KeySuspended` where the order awaits its payment too long."""
+    day = today(at)
+    if source.over_on(day):
+        remedy = (
+            "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
+            if _teaches(by)
+            else "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
+            if source.collectivity
+            else "Commandez la nouvelle année scolaire dans la boutique."
+        )
+        raise KeyExpired(
+            f"Les licences de cette clé étaient valables jusqu'au {on_day(source.last_day)} inclus. {remedy}"
+        )
+    if not source.suspended_on(day):
+        return
+    giver = f"de {source.collectivity.name}" if source.collectivity else "de ces licences"
+    ended = (
+        f" et ses droits temporaires ont pris fin le {on_day(source.provisional_until)}"
+        if source.suspended_at is None and source.provisional_until is not None
+        else ""
+    )
+    raise KeySuspended(
+        f"La commande {giver} attend son règlement{ended} : ses licences sont suspendues, et reprendront d'elles-mêmes "
+        "dès qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir."
+    )
+
+
+def already_redeemed(key: ActivationKey, by: User) -> AlreadyRedeemed:
+    """Return the refusal of a key that was activated before: by whom, to those alone who may know.
+
+    Whoever merely chose the school in the directory does not learn the name of a person there.
+    """
+    when = on_day(cast("datetime.datetime", key.redeemed_at))
+    if key.redeemed_by_id == by.pk:
+        return AlreadyRedeemed(f"Vous avez déjà activé cette clé le {when} : ses licences sont dans vos abonnements.")
+    if administers_teachers_of(by, key.subscription):
+        return AlreadyRedeemed(
+            f"Cette clé a déjà été activée le {when} par {key.redeemed_by}, de votre établissement : ses licences sont "
+            "dans vos abonnements, et vous pouvez les attribuer comme les vôtres."
+        )
+    return AlreadyRedeemed(
+        f"Cette clé a déjà été activée le {when} par un autre compte : une clé ne s'active qu'une fois. Si vous "
+        "dirigez l'établissement auquel elle est destinée, faites vérifier votre direction : ses licences "
+        "apparaîtront dans vos abonnements."
+    )
+
+
+def _teaches(person: User) -> bool:
+    return person.profile == Profile.TEACHER

@@ -1,0 +1,136 @@
+"""How a teacher takes a seat of a subscription. The operations that give, claim and replace share it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import Profile, User
+from licensing.subscriptions.exceptions import (
+    AlreadyServed,
+    NoSeatLeft,
+    NotVerified,
+    NotYours,
+    TeacherOfAnotherSchool,
+    WithdrawnFromTeacher,
+)
+from licensing.subscriptions.models import Seat, SeatEvent, SeatMode, Subscription
+from licensing.subscriptions.queries import administers, administers_teachers_of
+
+if TYPE_CHECKING:
+    import datetime
+
+
+def administered(subscription_id: int | None, by: User) -> Subscription:
+    """Return the subscription that this principal administers, or raise `NotYours`, whether it exists or not."""
+    subscription = (
+        Subscription.objects.filter(administers(by), pk__in=[subscription_id])
+        .select_related("key__source__collectivity", "school", "principal")
+        .first()
+    )
+    if subscription is None:
+        raise NotYours("Cet abonnement n'est pas celui d'un établissement que vous dirigez.")
+    return subscription
+
+
+def refuse_reaching(subscription: Subscription, by: User) -> None:
+    """Raise `NotVerified` unless this principal may reach into the list of teachers of the subscription's school."""
+    if not administers_teachers_of(by, subscription):
+        raise NotVerified(
+            "Votre direction de l'établissement n'est pas encore vérifiée : transmettez la clé à l'enseignant, "
+            "qui la saisira dans son propre compte."
+        )
+
+
+def of_another_school(count: int = 1) -> TeacherOfAnotherSchool:
+    """Return the refusal of teachers who do not belong to the school.
+
+    Unnamed, and the same where there is no such account: numbers typed at random must spell out nobody.
+    """
+    if count > 1:
+        return TeacherOfAnotherSchool(
+            f"{count} des comptes cochés ne sont pas ceux d'enseignants rattachés à votre établissement : rechargez la "
+            "page et recommencez. Rien n'a été attribué."
+        )
+    return TeacherOfAnotherSchool(
+        "Ce compte n'est pas celui d'un enseignant rattaché à votre établissement : transmettez-lui la clé, il la "
+        "saisira dans son propre compte."
+    )
+
+
+def teachers_among(numbers: set[int], subscription: Subscription) -> dict[int, User]:
+    """Return, by number, those who are teachers of the subscription's school."""
+    if subscription.school_id is None:
+        return {}
+    return User.objects.filter(
+        profile=Profile.TEACHER, is_active=True, affiliations__school=subscription.school_id
+    ).in_bulk(numbers)
+
+
+def take(subscription: Subscription, teacher: User, at: datetime.datetime) -> Seat:
+    """Take a free seat for the teacher who typed the key.
+
+    Raises `AlreadyServed`, `WithdrawnFromTeacher`, `NoSeatLeft`.
+    """
+    served = "Vous détenez déjà une licence de cet abonnement : elle est active, il n'y a rien à saisir."
+    # Held first, withdrawn second: a withdrawal that commits between the two is then seen by the second.
+    if subscription.seats.filter(holder=teacher).exists():
+        raise AlreadyServed(served)
+    if was_withdrawn(subscription, teacher):
+        raise WithdrawnFromTeacher(
+            "Votre chef d'établissement vous a retiré cette licence : la clé ne peut pas être saisie à nouveau. "
+            "Voyez avec lui s'il souhaite vous l'attribuer."
+        )
+    free = subscription.seats.free().next_first()
+    seat = free.select_for_update(skip_locked=True).first()
+    if seat is None:  # all taken, or one is locked by a holder who may yet roll back: wait for it before refusing
+        seat = free.select_for_update().first()
+    if seat is None:
+        raise NoSeatLeft(f"{all_taken(subscription)} Demandez à votre chef d'établissement d'en libérer une.")
+    hold([seat], [teacher], SeatMode.MANUAL, by=teacher, at=at, served=served)
+    seat.subscription = subscription
+    return seat
+
+
+def all_taken(subscription: Subscription) -> str:
+    """Say that there is no unit left."""
+    size = subscription.seats.count()
+    if size == 1:
+        return "La seule licence de cet abonnement est déjà attribuée."
+    return f"Les {size} licences de cet abonnement sont déjà attribuées."
+
+
+def hold(
+    seats: list[Seat], teachers: list[User], mode: SeatMode, *, by: User, at: datetime.datetime, served: str
+) -> None:
+    """Write that the teachers hold the seats, one each, which the caller has locked.
+
+    Raises `AlreadyServed`, saying `served`, with nothing written, where one of them holds another unit of the
+    subscription: given and typed at the same moment, the index and no look before it decides who was first.
+    """
+    for seat, teacher in zip(seats, teachers, strict=True):
+        seat.holder, seat.held_since, seat.mode = teacher, at, mode
+    try:
+        with transaction.atomic():
+            Seat.objects.bulk_update(seats, ["holder", "held_since", "mode"])
+    except IntegrityError as broken:
+        if "seat_once_a_teacher" not in str(broken):
+            raise
+        raise AlreadyServed(served) from None
+    kind = SeatEvent.Kind.CLAIMED if mode == SeatMode.MANUAL else SeatEvent.Kind.GIVEN
+    SeatEvent.objects.bulk_create(
+        SeatEvent(seat=seat, kind=kind, teacher=teacher, by=by, at=at)
+        for seat, teacher in zip(seats, teachers, strict=True)
+    )
+
+
+def was_withdrawn(subscription: Subscription, teacher: User) -> bool:
+    """Whether the last that happened to the teacher in this subscription is that his unit was taken back."""
+    last = (
+        SeatEvent.objects.filter(seat__subscription=subscription, teacher=teacher)
+        .order_by("-at", "-pk")
+        .values_list("kind", flat=True)
+        .first()
+    )
+    return last == SeatEvent.Kind.WITHDRAWN
