@@ -11,15 +11,17 @@ from accounts.models import Profile, User
 from licensing.subscriptions import sealing
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers, key_display, today
-from licensing.subscriptions.wording import provenance
+from licensing.subscriptions.wording import provenance, validity
 from schools import matching
+from schools.folding import fold
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
 
     from schools.matching import LikelyTeacher
-    from schools.models import Affiliation
+    from schools.models import Affiliation, School
 
 PUPILS_A_CLASS = 30
 
@@ -32,24 +34,22 @@ class Card:
     key: str
     running: bool
     suspended: bool
-    held: list[Seat] = field(default_factory=list)
-
-    @property
-    def taken(self) -> int:
-        return len(self.held)
+    # Who holds its units; and, where it is the only one, the teachers of the school who wait for theirs.
+    rows: list[TeacherRow] = field(default_factory=list)
+    taken: int = 0
 
     @property
     def free(self) -> int:
-        return self.subscription.size - len(self.held)
+        return self.subscription.size - self.taken
 
     @property
     def pupils(self) -> int:
         return self.subscription.size * PUPILS_A_CLASS
 
     @property
-    def last_day(self) -> datetime.date:
-        """Inclusive."""
-        return self.subscription.key.source.last_day
+    def validity(self) -> str:
+        """The last day, inclusive; that of the provisional rights first, where it is not paid yet."""
+        return validity(self.subscription.key.source)
 
     @property
     def bought_at(self) -> datetime.datetime:
@@ -61,37 +61,51 @@ class Card:
         collectivity = self.subscription.key.source.collectivity
         return f"Attribuée par {collectivity.name}" if collectivity else "Achetée en boutique"
 
+    @property
+    def gives(self) -> bool:
+        """Whether a unit of it can be given now."""
+        return self.running and self.free > 0
 
-@dataclass
-class Holding:
-    """A unit that a teacher holds."""
+    @property
+    def offers(self) -> list[Card]:
+        """What the teachers listed with it can be given: itself, while units are left."""
+        return [self] if self.gives else []
 
-    seat: Seat
-    card: Card
+    @property
+    def several(self) -> bool:
+        """Whether several teachers listed with it wait for a unit: they can be served at once."""
+        return self.gives and sum(row.seat is None for row in self.rows) > 1
 
 
 @dataclass
 class TeacherRow:
-    """A teacher and the units he holds. `person` is None where the principal may not know who it is."""
+    """A teacher in a list: with the unit he holds of that subscription, or without any that runs.
+
+    `person` is None where the principal may not know who it is.
+    """
 
     person: User | None
-    holdings: list[Holding] = field(default_factory=list)
-    # Attached to the principal's school: an automatic attribution is possible.
-    of_school: bool = False
-    # What can be given to him, the one to give first standing first.
-    offers: list[Card] = field(default_factory=list)
+    seat: Seat | None = None
+
+    @property
+    def name(self) -> tuple[bool, str, str]:
+        """What a list of teachers is ordered by; who may not be named stands last."""
+        if self.person is None:
+            return True, "", ""
+        return False, fold(self.person.last_name), fold(self.person.first_name)
 
 
 @dataclass
 class PrincipalOverview:
-    """« Mes abonnements » and « Vos enseignants » of one school."""
+    """« Mes abonnements » of one school, and its teachers."""
 
     affiliation: Affiliation | None
     affiliations: list[Affiliation]
     cards: list[Card]
-    teachers: list[TeacherRow]
-    # The principal himself, who may teach.
-    own: TeacherRow
+    # The teachers of the school without a unit that runs, where no single subscription lists them.
+    waiting: list[TeacherRow]
+    # The principal teaches, and holds a unit that runs.
+    own_unit: bool
     # « Ils pourraient être de votre école ».
     proposals: list[LikelyTeacher]
 
@@ -108,6 +122,21 @@ class PrincipalOverview:
     def past(self) -> list[Card]:
         return [card for card in self.cards if not (card.running or card.suspended)]
 
+    @property
+    def offers(self) -> list[Card]:
+        """What can be given, the one to give first standing first."""
+        return [card for card in self.cards if card.gives]
+
+    @property
+    def several(self) -> bool:
+        """Whether several teachers wait, and can be served at once."""
+        return len(self.waiting) > 1 and bool(self.offers)
+
+    @property
+    def listed(self) -> bool:
+        """Whether any teacher is shown as one of the school's."""
+        return bool(self.waiting) or any(card.rows for card in self.current)
+
 
 def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> PrincipalOverview:
     """Return what a principal sees for one of his schools: the one asked for, else the first."""
@@ -116,27 +145,44 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
         iter(affiliations), None
     )
     cards = {card.subscription.pk: card for card in _cards(user, affiliation, affiliations, at)}
-    seats = Seat.objects.held().filter(subscription__in=cards).select_related("holder").order_by("held_since", "pk")
+    led = affiliation.school if affiliation is not None and affiliation.verified_at is not None else None
+    seats = list(Seat.objects.held().filter(subscription__in=cards).select_related("holder"))
     for seat in seats:
-        cards[seat.subscription_id].held.append(seat)
-    verified = affiliation is not None and affiliation.verified_at is not None
-    of_school: Iterable[User] = (
-        User.objects.filter(
-            profile=Profile.TEACHER, is_active=True, affiliations__school=affiliation.school_id
-        ).order_by("last_name", "first_name", "pk")
-        if verified and affiliation is not None
-        else ()
-    )
-    own, teachers = _rows(user, list(of_school), list(cards.values()), verified=verified)
-    school_led = affiliation.school if verified and affiliation is not None else None
-    holders = {seat.holder_id for card in cards.values() for seat in card.held}
+        card = cards[seat.subscription_id]
+        named = seat.holder_id == user.pk or (led is not None and card.subscription.school_id is not None)
+        card.taken += 1
+        card.rows.append(TeacherRow(seat.holder if named else None, seat))
+    served = {seat.holder_id for seat in seats if cards[seat.subscription_id].running}
+    waiting = [TeacherRow(teacher) for teacher in _teachers_of(led) if teacher.pk not in served | {user.pk}]
+    current = [card for card in cards.values() if card.running or card.suspended]
+    if len(current) == 1:
+        # As in the guide: one subscription, and below it all the teachers, with their key or the button that gives it.
+        of_it = {row.person.pk for row in current[0].rows if row.person is not None}
+        current[0].rows += [row for row in waiting if row.person is not None and row.person.pk not in of_it]
+        waiting = []
+    for card in cards.values():
+        card.rows.sort(key=lambda row: row.name)
     # Whoever holds a key of the school already stands among its teachers.
+    holders = {seat.holder_id for seat in seats}
     proposals = [
         likely
-        for likely in (matching.likely_teachers(school_led) if school_led is not None else ())
+        for likely in (matching.likely_teachers(led) if led is not None else ())
         if likely.affiliation.user_id not in holders
     ]
-    return PrincipalOverview(affiliation, affiliations, list(cards.values()), teachers, own, proposals)
+    return PrincipalOverview(affiliation, affiliations, list(cards.values()), waiting, user.pk in served, proposals)
+
+
+def successors(seat: Seat) -> QuerySet[User]:
+    """Return the teachers of the school who could take over the unit of a subscription: those who hold none of it."""
+    return _teachers_of(seat.subscription.school).exclude(seats__subscription=seat.subscription_id)
+
+
+def _teachers_of(school: School | None) -> QuerySet[User]:
+    if school is None:
+        return User.objects.none()
+    return User.objects.filter(profile=Profile.TEACHER, is_active=True, affiliations__school=school).order_by(
+        "last_name", "first_name", "pk"
+    )
 
 
 def _cards(
@@ -163,35 +209,9 @@ def _cards(
         except sealing.Unsealable:
             # One unreadable key must not close the whole page; `manage.py audit` names it.
             key = "illisible : écrivez-nous"
-        over = source.last_day < day
-        suspended = source.suspended_at is not None and not over
-        cards.append(Card(subscription, key, running=not over and not suspended, suspended=suspended))
+        suspended = source.suspended_on(day)
+        cards.append(Card(subscription, key, running=not source.over_on(day) and not suspended, suspended=suspended))
     return cards
-
-
-def _rows(
-    user: User, of_school: list[User], cards: list[Card], *, verified: bool
-) -> tuple[TeacherRow, list[TeacherRow]]:
-    rows = {teacher.pk: TeacherRow(teacher, of_school=True) for teacher in of_school}
-    rows.pop(user.pk, None)
-    own = TeacherRow(user, of_school=True)
-    unnamed: list[TeacherRow] = []
-    for card in cards:
-        for seat in card.held:
-            holding = Holding(seat, card)
-            if seat.holder_id == user.pk:
-                own.holdings.append(holding)
-            elif verified and card.subscription.school_id is not None and seat.holder is not None:
-                rows.setdefault(seat.holder.pk, TeacherRow(seat.holder)).holdings.append(holding)
-            else:
-                unnamed.append(TeacherRow(None, [holding]))
-    open_cards = [card for card in cards if card.running and card.free]
-    for row in (own, *rows.values()):
-        if row.of_school:
-            had = {holding.card.subscription.pk for holding in row.holdings}
-            row.offers = [card for card in open_cards if card.subscription.pk not in had]
-    # Whoever has nothing yet comes first: that is what the principal is here for.
-    return own, [*sorted(rows.values(), key=lambda row: bool(row.holdings)), *unnamed]
 
 
 @dataclass
@@ -203,6 +223,7 @@ class Licence:
     account: str
     running: bool
     suspended: bool
+    validity: str
 
 
 def of_teacher(user: User, *, at: datetime.datetime) -> list[Licence]:
@@ -221,9 +242,7 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[Licence]:
     licences = []
     for seat in seats:
         source = seat.subscription.key.source
-        over = source.last_day < day
-        suspended = source.suspended_at is not None and not over
-        licences.append(
-            Licence(seat, provenance(seat.subscription), running=not over and not suspended, suspended=suspended)
-        )
+        suspended = source.suspended_on(day)
+        running = not source.over_on(day) and not suspended
+        licences.append(Licence(seat, provenance(seat.subscription), running, suspended, validity(source)))
     return licences

@@ -40,7 +40,7 @@ def test_the_principal_types_the_key_and_sees_0_of_3(jaures, as_):
     page = words(answer)
     assert "0/3" in page
     assert keys.display("NIMES", code) in page
-    assert "31 août 2027" in page
+    assert "31/08/2027" in page
     assert "Attribuée par Ville de Nîmes" in page
     for heading in ("Licence", "Classes", "Élèves", "Date d’achat", "Date d’expiration", "Clé d’activation"):
         assert heading in page
@@ -51,7 +51,7 @@ def test_with_htmx_the_part_about_licences_comes_back_alone(jaures, as_):
     code, _ = jaures.key(units=3)
     answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": code}, headers=HTMX)
     assert answer.status_code == 200
-    assert answer.content.decode().startswith('<div id="licences">')
+    assert answer.content.decode().startswith('<div id="licences" ')
     assert "0/3" in words(answer)
 
 
@@ -197,7 +197,7 @@ def test_the_teacher_types_the_key_and_sees_the_account_he_is_attached_to(jaures
     page = words(answer)
     assert "Compte de rattachement" in page
     assert "École Jean Jaurès" in page
-    assert "31 août 2027" in page
+    assert "31/08/2027" in page
     page = words(as_(jaures.principal).get(PAGE))
     assert "1/3" in page
     assert teacher.email in page
@@ -375,19 +375,17 @@ def test_nobody_leaves_a_school_for_another(jaures, as_):
 # --- Figures --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("subscriptions", "teachers"), [(1, 2), (10, 60)])
-def test_at_most_twelve_queries_whatever_there_is(jaures, as_, subscriptions, teachers, django_assert_max_num_queries):
+@pytest.mark.parametrize(("subscriptions", "teachers"), [(1, 2), (10, 60), (20, 120)])
+def test_at_most_twelve_queries_whatever_there_is(jaures, as_, subscriptions, teachers, django_assert_num_queries):
     made = [jaures.subscription(units=7)[1] for _ in range(subscriptions)]
-    for number in range(teachers):
-        teacher = jaures.teacher()
-        if number % 2:
-            subscription = made[number % subscriptions]
-            operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
+    people = [jaures.teacher().pk for _ in range(teachers)]
+    for number, subscription in enumerate(made):
+        served = people[number * 3 : number * 3 + 3] if subscriptions > 1 else people[:1]
+        operations.assign_many(subscription_id=subscription.pk, teacher_ids=served, by=jaures.principal, at=TERM)
     browser = as_(jaures.principal)
-    with django_assert_max_num_queries(12) as counted:
+    with django_assert_num_queries(10):
         answer = browser.get(PAGE)
     assert answer.status_code == 200
-    assert len(counted.captured_queries) == 9
 
 
 def test_no_inline_script_or_style(jaures, as_):

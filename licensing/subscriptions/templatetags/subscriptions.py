@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django import template
 
-from licensing.subscriptions.wording import on_day
+from licensing.subscriptions.wording import in_figures
 from web.typography import plural
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ register = template.Library()
 
 
 @register.filter
-def day(value: datetime.date) -> str:
-    """Return « 31 août 2027 »; of a moment, the day it was in Paris."""
-    return on_day(value)
+def figures(value: datetime.date) -> str:
+    """Return « 31/08/2027 »; of a moment, the day it was in Paris."""
+    return in_figures(value)
 
 
 @register.filter

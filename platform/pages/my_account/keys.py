@@ -12,21 +12,24 @@ from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.addresses import client_address
-from accounts.models import User
 from licensing.exceptions import Refused
-from licensing.subscriptions import entry, joining, operations
+from licensing.subscriptions import entry, joining, operations, overview
 from licensing.subscriptions.exceptions import SchoolNotChosen, TooManyGuesses
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers, administers_teachers_of
+from licensing.subscriptions.slips import print_slips
 from pages.my_account.views import SCHOOL, licences, page
 from web.access import signed_in
 from web.typography import plural
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+    from licensing.subscriptions.giving import Given
 
 
 @signed_in
@@ -74,18 +77,47 @@ def _key_refused(request: HttpRequest, refusal: Refused, code: str, **offer: obj
 @signed_in
 @require_POST
 def assign(request: HttpRequest) -> HttpResponse:
-    """Give the teacher a unit of the subscription."""
+    """Give a unit of the subscription to the teacher of the row, or to all those who are ticked."""
     user = cast("User", request.user)
-    teacher = User.objects.filter(pk=_number(request, "enseignant")).first()
-    if teacher is None:
-        raise Http404("No such teacher.")
+    subscription_id = _number(request.POST.get("abonnement", ""))
+    row = request.POST.get("enseignant")
+    chosen = [_number(row)] if row is not None else [_number(one) for one in request.POST.getlist("enseignants")]
     try:
-        operations.assign(subscription_id=_number(request, "abonnement"), teacher=teacher, by=user, at=timezone.now())
+        given = operations.assign_many(subscription_id=subscription_id, teacher_ids=chosen, by=user, at=timezone.now())
+    except Refused as refusal:
+        return _refused(request, refusal, ticked=set(chosen) if row is None else set(), chosen=subscription_id)
+    return _done(request, _said_of(given, user))
+
+
+def _said_of(given: Given, user: User) -> str:
+    if len(given.seats) == 1:
+        person = given.seats[0].holder
+        said = f"La clé est attribuée à {'vous-même' if person == user else person} : la licence est active."
+    else:
+        said = (
+            f"La clé est attribuée à {len(given.seats)} enseignants : leurs licences sont actives, et un e-mail "
+            "informe chacun d'eux."
+        )
+    if not given.already:
+        return said
+    names = ", ".join(str(teacher) for teacher in given.already)
+    return f"{said} {'Détenait' if len(given.already) == 1 else 'Détenaient'} déjà une licence : {names}."
+
+
+@signed_in
+@require_safe
+def slips(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the slips to hand out to teachers, as many as units are left: a sheet to print and cut."""
+    subscription = get_object_or_404(
+        Subscription.objects.filter(administers(cast("User", request.user))).select_related(
+            "school", "principal", "key__source__product", "key__source__collectivity"
+        ),
+        pk=pk,
+    )
+    try:
+        return print_slips(subscription, by=cast("User", request.user), at=timezone.now())
     except Refused as refusal:
         return _refused(request, refusal)
-    return _done(
-        request, f"La clé est attribuée à {'vous-même' if teacher == user else teacher} : la licence est active."
-    )
 
 
 @signed_in
@@ -95,7 +127,7 @@ def join_teacher(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     try:
         affiliation = joining.join(
-            teacher_id=_number(request, "enseignant"),
+            teacher_id=_number(request.POST.get("enseignant", "")),
             uai=request.POST.get("uai", ""),
             by=user,
             at=timezone.now(),
@@ -111,18 +143,31 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask whether to take the unit back, saying what will happen; then do it."""
     user = cast("User", request.user)
     if request.method == "GET":
-        seat = get_object_or_404(
-            Seat.objects.held().select_related("holder", "subscription__key__source__product", "subscription__school"),
-            pk=pk,
-            subscription__in=Subscription.objects.filter(administers(user)),
-        )
-        named = seat.holder_id == user.pk or administers_teachers_of(user, seat.subscription)
-        return render(request, "pages/my_account_release.html", {"seat": seat, "named": named})
+        return _ask_to_release(request, user, pk)
+    holder, successor = _number(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
     try:
-        operations.release(seat_id=pk, holder_id=_number(request, "enseignant"), by=user, at=timezone.now())
+        if successor:
+            seat = operations.replace(
+                seat_id=pk, holder_id=holder, successor_id=_number(successor), by=user, at=timezone.now()
+            )
+            return _done(request, f"La licence et sa classe passent à {seat.holder}.")
+        operations.release(seat_id=pk, holder_id=holder, by=user, at=timezone.now())
     except Refused as refusal:
         return _refused(request, refusal)
     return _done(request, "La licence est retirée et redevient disponible.")
+
+
+def _ask_to_release(request: HttpRequest, user: User, pk: int) -> HttpResponse:
+    seat = get_object_or_404(
+        Seat.objects.held().select_related("holder", "subscription__key__source__product", "subscription__school"),
+        pk=pk,
+        subscription__in=Subscription.objects.filter(administers(user)),
+    )
+    own = seat.holder_id == user.pk
+    reaches = administers_teachers_of(user, seat.subscription)
+    successors = overview.successors(seat) if reaches else ()
+    content = {"seat": seat, "own": own, "named": own or reaches, "successors": successors}
+    return render(request, "pages/my_account_release.html", content)
 
 
 def _done(request: HttpRequest, sentence: str) -> HttpResponse:
@@ -132,15 +177,15 @@ def _done(request: HttpRequest, sentence: str) -> HttpResponse:
     return redirect("my_account")
 
 
-def _refused(request: HttpRequest, refusal: Refused) -> HttpResponse:
+def _refused(request: HttpRequest, refusal: Refused, **kept: object) -> HttpResponse:
+    content = {"refusal": refusal, **kept}
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "pages/_licences.html", {**licences(request), "refusal": refusal}, status=409)
-    messages.error(request, refusal.sentence)
-    return redirect("my_account")
+        return render(request, "pages/_licences.html", {**licences(request), **content}, status=409)
+    # Not a redirection: what was ticked stays ticked.
+    return page(request, status=409, **content)
 
 
-def _number(request: HttpRequest, name: str) -> int:
-    value = request.POST.get(name, "")
+def _number(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 19):  # noqa: PLR2004 - what a bigint holds
-        raise Http404(f"{name} is no number.")
+        raise Http404("No number.")
     return int(value)

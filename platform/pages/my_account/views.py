@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from django.http import HttpResponseNotModified
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
-from licensing.subscriptions import overview
+from licensing.subscriptions import freshness, overview
 from pages.school_fields import SchoolFields
 from web.access import signed_in
 
@@ -46,10 +48,30 @@ def licences(request: HttpRequest) -> dict[str, Any]:
     user = cast("User", request.user)
     now = timezone.now()
     if user.profile == Profile.PRINCIPAL:
-        return {"overview": overview.of_principal(user, at=now, school=request.session.get(SCHOOL, ""))}
+        return {
+            # Read before what it stands for: what happens in between is then seen at the next look.
+            "version": version(request),
+            "overview": overview.of_principal(user, at=now, school=request.session.get(SCHOOL, "")),
+        }
     if user.profile == Profile.TEACHER:
         return {
+            "version": version(request),
             "licences": overview.of_teacher(user, at=now),
             "affiliation": user.affiliations.select_related("school").first(),
         }
     return {}
+
+
+def version(request: HttpRequest) -> str:
+    """Return what changes when the part about licences does: in one query, asked by every page that is looked at."""
+    user = cast("User", request.user)
+    return freshness.version(user, school=request.session.get(SCHOOL, ""), at=timezone.now())
+
+
+@signed_in
+@require_safe
+def licences_now(request: HttpRequest) -> HttpResponse:
+    """Return the part about licences as it stands, or that it is still the one which the page shows."""
+    if request.headers.get("If-None-Match") == f'"{version(request)}"':
+        return HttpResponseNotModified()
+    return render(request, "pages/_licences.html", licences(request))

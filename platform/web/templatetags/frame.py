@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django import template
 from django.urls import NoReverseMatch, resolve, reverse
 
+from web import typography
 from web.access import policy_of
 
 if TYPE_CHECKING:
@@ -64,3 +65,9 @@ def office_menu(request: HttpRequest) -> list[Entry]:
         for url, label, roles in _doors()
         if not roles or roles & held
     ]
+
+
+@register.filter
+def french(sentence: object) -> str:
+    """Return the sentence with the spaces that do not break where French wants them."""
+    return typography.spaced(str(sentence))

@@ -1,0 +1,102 @@
+"""« Imprimer le bon »: what a principal hands to the teachers who do not appear in his list.
+
+Four to a sheet, to cut out: the school, the key in its groups, what to do with it, and a QR code that fills it in. The
+key stands in the link's fragment, which no server and no log sees.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.subscriptions import refusing, seating
+from licensing.subscriptions.exceptions import NoSeatLeft
+from licensing.subscriptions.queries import key_display
+from licensing.subscriptions.wording import provenance, until
+from web.addresses import portal_url
+from web.pdf import A4_WIDTH, Document
+from web.typography import spaced
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.http import HttpResponse
+
+    from accounts.models import User
+    from licensing.subscriptions.models import Subscription
+
+#: Two by two, to cut along the middle of the sheet.
+_COLUMNS, _ROWS = 2, 2
+_WIDTH, _HEIGHT = A4_WIDTH / _COLUMNS, 297 / _ROWS
+_MARGIN = 10.0
+_QR = 34.0
+#: No more than ten sheets, whatever is left: the same slip serves everybody.
+MOST = 40
+
+
+def print_slips(subscription: Subscription, *, by: User, at: datetime.datetime) -> HttpResponse:
+    """Return a document with a slip for each unit that is left of the subscription, which `by` administers.
+
+    Raises a `Refused` where a teacher who typed the key would be refused: suspended, over, or no unit left.
+    """
+    refusing.if_over(subscription.key.source, by, at)
+    free = min(subscription.seats.free().count(), MOST)
+    if not free:
+        raise NoSeatLeft(
+            f"{seating.all_taken(subscription)} Un bon ne servirait à personne : retirez d'abord une licence."
+        )
+    document = Document(title="Bons pour les enseignants", at=at, margin=0)
+    document.set_auto_page_break(auto=False)
+    written = _Written(subscription)
+    for place in range(free):
+        column, row = place % _COLUMNS, place // _COLUMNS % _ROWS
+        if (column, row) == (0, 0):
+            document.add_page()
+            _cut_marks(document)
+        written.on(document, x=column * _WIDTH, y=row * _HEIGHT)
+    return document.answer(f"bons-enseignants-{subscription.pk}.pdf")
+
+
+class _Written:
+    """What a slip says: read once, written on each."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        self.school = provenance(subscription)
+        self.product = str(subscription.key.source.product)
+        self.key = key_display(subscription.key)
+        self.until = until(subscription.key.source)
+        self.link = portal_url(f"mon-compte/#cle={self.key}")
+        self.portal = portal_url("").removeprefix("https://").removeprefix("http://").rstrip("/")
+
+    def on(self, document: Document, *, x: float, y: float) -> None:
+        """Write one slip, its upper left corner there."""
+        left, width = x + _MARGIN, _WIDTH - 2 * _MARGIN
+        document.set_left_margin(left)
+        document.set_right_margin(A4_WIDTH - left - width)
+        document.set_xy(left, y + _MARGIN)
+        document.line_of(self.school, size=13, bold=True, after=0.5)
+        document.line_of("Votre licence Pep's pour une classe", size=10.5, after=0.5)
+        document.line_of(f"{self.product}, {self.until}.", size=9, after=2.5)
+        document.line_of(spaced("Votre clé d'activation :"), size=10, after=0.5)
+        document.line_of(self.key, size=14, bold=True, after=2.5)
+        top = document.get_y()
+        document.qr(self.link, x=left, y=top + 1, side=_QR)
+        document.set_left_margin(left + _QR + 5)
+        document.set_xy(left + _QR + 5, top - 0.5)
+        for step in (
+            f"1. Allez sur {self.portal} ou lisez ce code avec un téléphone.",
+            spaced("2. Connectez-vous, ou créez un compte « Enseignant »."),
+            spaced("3. Dans « Mon compte », saisissez la clé, puis validez."),
+        ):
+            document.line_of(spaced(step), size=9.5, after=1)
+        document.set_left_margin(left)
+        document.set_xy(left, top + _QR + 4)
+        advice = "Majuscules, tirets et espaces n'ont pas d'importance. Cette clé est celle de votre école."
+        document.line_of(advice, size=8.5)
+
+
+def _cut_marks(document: Document) -> None:
+    document.set_draw_color(150)
+    document.set_dash_pattern(dash=2, gap=2)
+    document.line(_WIDTH, 0, _WIDTH, _HEIGHT * _ROWS)
+    document.line(0, _HEIGHT, A4_WIDTH, _HEIGHT)
+    document.set_dash_pattern()
