@@ -9,13 +9,13 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
-from django_tenants.utils import get_public_schema_name, schema_context
+from django_tenants.utils import get_public_schema_name
 
 from accounts import letters, throttling
 from accounts.addresses import client_address
+from accounts.correspondence import write
 from accounts.limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_NAME
 from accounts.models import Profile
-from mailing.operations import enqueue
 
 if TYPE_CHECKING:
     from allauth.account.models import EmailAddress, EmailConfirmationHMAC
@@ -32,7 +32,9 @@ class AccountAdapter(DefaultAccountAdapter):
         "username_password_mismatch": "L'identifiant ou le mot de passe n'est pas le bon.",
         "username_taken": "Cet identifiant est déjà pris : choisissez-en un autre.",
         "enter_current_password": "Ce n'est pas votre mot de passe actuel.",
+        "incorrect_password": "Ce n'est pas votre mot de passe.",
         "too_many_login_attempts": "Trop d'essais : patientez quelques minutes, puis réessayez.",
+        "rate_limited": "Trop d'essais : patientez quelques minutes, puis réessayez.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -104,7 +106,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        """Queue the letter that says that a password was changed; allauth's other notices are not for this house."""
+        """Queue the letter that says that a password was changed; the others are written by what causes them."""
         if template_prefix.rpartition("/")[2] in {"password_changed", "password_reset", "password_set"}:
             self._queue(letters.PASSWORD_CHANGED, email or user.email, user=user.pk)
 
@@ -113,14 +115,7 @@ class AccountAdapter(DefaultAccountAdapter):
         raise NotImplementedError(f"{template_prefix} has no letter of ours.")
 
     def _queue(self, kind: str, recipient: str, **context: int) -> None:
-        # The portal's outbox whatever the host: the letter is about the person, not about the collectivity.
-        with schema_context(get_public_schema_name()):
-            enqueue(
-                kind=kind,
-                recipient=recipient,
-                at=timezone.now(),
-                context={**context, "host": self.request.get_host().partition(":")[0]},
-            )
+        write(kind, recipient, host=self.request.get_host(), at=timezone.now(), **context)
 
 
 def on_the_portal(request: HttpRequest) -> bool:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from mailing.models import Message
 
 
+_NOT_YOU = (
+    "Ce n'est pas vous ? Changez votre mot de passe sans attendre (« Mot de passe oublié » à la page de connexion), "
+    "puis écrivez-nous."
+)
+
+
 def confirm(message: Message) -> Rendered:
     """Ask to confirm an address."""
     address = EmailAddress.objects.select_related("user").filter(pk=message.context["address"]).first()
@@ -30,12 +36,12 @@ def confirm(message: Message) -> Rendered:
         greeting=_greeting(address.user),
         subject="Confirmez votre adresse e-mail",
         paragraphs=[
-            f"Un compte Pep's a été créé avec cette adresse ; son identifiant est « {address.user.username} ».",
-            "Confirmez qu'elle est bien la vôtre : le compte sera aussitôt utilisable.",
+            f"Un compte Pep's a été créé avec cette adresse ; son identifiant est « {address.user.username} ».",
+            "Confirmez qu'elle est bien la vôtre : le compte sera aussitôt utilisable.",
         ],
         button="Confirmer mon adresse",
         address=absolute(message.context["host"], path),
-        notes=["Ce lien vaut 3 jours. Vous n'avez rien demandé ? Ignorez cet e-mail : le compte restera fermé."],
+        notes=["Ce lien vaut 3 jours. Vous n'avez rien demandé ? Ignorez cet e-mail : le compte restera fermé."],
     )
 
 
@@ -48,18 +54,18 @@ def reset(message: Message) -> Rendered:
     path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), token])
     return letter(
         greeting=_greeting(user),
-        subject=f"Nouveau mot de passe pour le compte « {user.username} »",
+        subject=f"Nouveau mot de passe pour le compte « {user.username} »",
         paragraphs=[
             (
                 f"Un nouveau mot de passe a été demandé pour le compte de {user}, dont l'identifiant est "
-                f"« {user.username} »."
+                f"« {user.username} »."
             ),
         ],
         button="Choisir un nouveau mot de passe",
         address=absolute(message.context["host"], path),
         notes=[
             (
-                "Ce lien vaut 3 jours et ne sert qu'une fois. Vous n'avez rien demandé ? Ignorez cet e-mail : "
+                "Ce lien vaut 3 jours et ne sert qu'une fois. Vous n'avez rien demandé ? Ignorez cet e-mail : "
                 "votre mot de passe reste le même."
             )
         ],
@@ -71,13 +77,64 @@ def password_changed(message: Message) -> Rendered:
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=_greeting(user),
-        subject=f"Le mot de passe du compte « {user.username} » a été modifié",
+        subject=f"Le mot de passe du compte « {user.username} » a été modifié",
         paragraphs=[
-            f"Le mot de passe du compte « {user.username} » vient d'être modifié.",
+            f"Le mot de passe du compte « {user.username} » vient d'être modifié.",
             "Si ce n'est pas vous, choisissez-en un nouveau sans attendre.",
         ],
         button="Choisir un nouveau mot de passe",
         address=absolute(message.context["host"], reverse("account_reset_password")),
+    )
+
+
+def second_factor_on(message: Message) -> Rendered:
+    """Tell the person that signing in asks for a code from now on."""
+    user = User.objects.get(pk=message.context["user"])
+    return letter(
+        greeting=_greeting(user),
+        subject=f"La double authentification du compte « {user.username} » est activée",
+        paragraphs=[
+            (
+                f"Pour se connecter au compte « {user.username} », il faut désormais le mot de passe, puis un code de "
+                "l'application d'authentification. Les autres appareils ont été déconnectés."
+            ),
+            "Gardez vos codes de secours en lieu sûr : ils remplacent l'application si vous perdez votre téléphone.",
+        ],
+        button="Voir la double authentification",
+        address=absolute(message.context["host"], reverse("mfa_index")),
+        notes=[_NOT_YOU],
+    )
+
+
+def second_factor_off(message: Message) -> Rendered:
+    """Tell the person that the password alone opens the account again."""
+    user = User.objects.get(pk=message.context["user"])
+    return letter(
+        greeting=_greeting(user),
+        subject=f"La double authentification du compte « {user.username} » est désactivée",
+        paragraphs=[
+            f"Le mot de passe suffit désormais pour se connecter au compte « {user.username} ».",
+            "Vous pouvez la réactiver à tout moment.",
+        ],
+        button="Réactiver la double authentification",
+        address=absolute(message.context["host"], reverse("mfa_index")),
+        notes=[_NOT_YOU],
+    )
+
+
+def recovery_codes(message: Message) -> Rendered:
+    """Tell the person that the recovery codes are others now; the letter holds none."""
+    user = User.objects.get(pk=message.context["user"])
+    return letter(
+        greeting=_greeting(user),
+        subject=f"Nouveaux codes de secours pour le compte « {user.username} »",
+        paragraphs=[
+            f"De nouveaux codes de secours ont été créés pour le compte « {user.username} ».",
+            "Les anciens ne servent plus à rien : jetez-les, et gardez les nouveaux en lieu sûr.",
+        ],
+        button="Voir la double authentification",
+        address=absolute(message.context["host"], reverse("mfa_index")),
+        notes=[_NOT_YOU],
     )
 
 
@@ -88,3 +145,6 @@ def _greeting(user: User) -> str:
 kinds.register(letters.CONFIRM, label="Adresse à confirmer", render=confirm)
 kinds.register(letters.RESET, label="Mot de passe oublié", render=reset)
 kinds.register(letters.PASSWORD_CHANGED, label="Mot de passe modifié", render=password_changed)
+kinds.register(letters.SECOND_FACTOR_ON, label="Double authentification activée", render=second_factor_on)
+kinds.register(letters.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=second_factor_off)
+kinds.register(letters.RECOVERY_CODES, label="Nouveaux codes de secours", render=recovery_codes)

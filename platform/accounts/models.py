@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Upper
+from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
 
 
 class Profile(models.TextChoices):
@@ -21,12 +24,43 @@ class User(AbstractUser):
     last_name = models.CharField("nom", max_length=150)
     email = models.EmailField("adresse e-mail")
     phone = models.CharField("téléphone", max_length=30, blank=True)
+    # Sessions opened under another number have ended: it moves when a second factor comes or goes.
+    session_generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = "compte"
+        # A forgotten password is asked for by address, whatever its case.
+        indexes = [models.Index(Upper("email"), name="user_email_upper")]
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    @cached_property
+    def has_second_factor(self) -> bool:
+        """Whether signing in asks for a code after the password."""
+        from accounts import second_factor  # noqa: PLC0415 - its models refer to this one
+
+        return second_factor.is_on(self)
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Bind sessions to the password, as Django does, and to their generation."""
+        bound_to = f"{self.session_generation}:{self.password}"
+        return salted_hmac("accounts.User.session", bound_to, secret=secret, algorithm="sha256").hexdigest()
+
+
+class ResetRequest(models.Model):
+    """A new password that somebody asked for, until a worker has looked for the accounts of the address.
+
+    The page writes this row whatever the address is: it neither looks nor takes longer where an account exists.
+    """
+
+    email = models.EmailField()
+    # Where the letter's link leads: the host at which it was asked.
+    host = models.CharField(max_length=253)
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"n° {self.pk}"
 
 
 class Throttle(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from allauth.account import views
 from django.urls import path, re_path
 
+from accounts import mfa_views
 from web.access import public_page, signed_in
 
 urlpatterns = [
@@ -28,4 +29,13 @@ urlpatterns = [
     path("adresse/confirmer/<key>/", public_page(views.confirm_email), name="account_confirm_email"),
     path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
+    path("securite/", signed_in(mfa_views.Overview.as_view()), name="mfa_index"),
+    # Open only between the password and the session: allauth sends everybody else to the sign-in page.
+    path("securite/code/", public_page(mfa_views.SignInCode.as_view()), name="mfa_authenticate"),
+    path("securite/verification/", signed_in(mfa_views.ConfirmCode.as_view()), name="mfa_reauthenticate"),
+    path("securite/activer/", signed_in(mfa_views.SwitchOn.as_view()), name="mfa_activate_totp"),
+    path("securite/desactiver/", signed_in(mfa_views.SwitchOff.as_view()), name="mfa_deactivate_totp"),
+    path("securite/codes/", signed_in(mfa_views.Codes.as_view()), name="mfa_view_recovery_codes"),
+    path("securite/codes/nouveaux/", signed_in(mfa_views.NewCodes.as_view()), name="mfa_generate_recovery_codes"),
+    path("securite/codes/fichier/", signed_in(mfa_views.CodesFile.as_view()), name="mfa_download_recovery_codes"),
 ]

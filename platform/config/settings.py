@@ -211,6 +211,27 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "pages.sign_up.SignUpForm"}
 
+# What accounts.limits counts in the database is not counted here as well; what remains answers with the page 429.
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "login_failed": None,
+    "signup": None,
+    "reset_password": None,
+    # Letters to one mailbox, which may be that of a whole staff.
+    "confirm_email": "20/h/key",
+}
+MFA_ADAPTER = "accounts.mfa_adapter.MfaAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.mfa_forms.SignInCodeForm",
+    "reauthenticate": "accounts.mfa_forms.ConfirmCodeForm",
+    "activate_totp": "accounts.mfa_forms.SwitchOnForm",
+}
+MFA_TOTP_ISSUER = "Pep's"
+# Telephones go wrong by some seconds: the code before and the code after are right too.
+MFA_TOTP_TOLERANCE = 1
+# Whoever signs in has confirmed an address; a new one on its way must not keep anybody from a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+
 # The operator signs in with a second factor wherever the site is a server; a demonstration is spared it.
 OPERATOR_SECOND_FACTOR = env.flag("OPERATOR_SECOND_FACTOR", default=PRODUCTION)
 

@@ -19,6 +19,14 @@ ACCOUNTS = {
     "account_confirm_email": "public",
     "account_inactive": "public",
     "account_reauthenticate": "signed in",
+    "mfa_index": "signed in",
+    "mfa_authenticate": "public",
+    "mfa_reauthenticate": "signed in",
+    "mfa_activate_totp": "signed in",
+    "mfa_deactivate_totp": "signed in",
+    "mfa_view_recovery_codes": "signed in",
+    "mfa_generate_recovery_codes": "signed in",
+    "mfa_download_recovery_codes": "signed in",
 }
 
 PORTAL = ACCOUNTS | {

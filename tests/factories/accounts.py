@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import factory
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 
 from accounts.models import Profile, User
 
@@ -24,3 +28,16 @@ class PrincipalFactory(UserFactory):
 
 class TeacherFactory(UserFactory):
     profile = Profile.TEACHER
+
+
+def second_factor(user: User) -> str:
+    """Give the account a second factor and return its secret, from which `code` follows."""
+    secret = generate_totp_secret()
+    TOTP.activate(user, secret)
+    RecoveryCodes.activate(user)
+    return secret
+
+
+def code(secret: str, *, steps: int = 0) -> str:
+    """Return what the application shows now, or so many half-minutes later."""
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))

@@ -383,7 +383,7 @@ def test_at_most_twelve_queries_whatever_there_is(jaures, as_, subscriptions, te
         served = people[number * 3 : number * 3 + 3] if subscriptions > 1 else people[:1]
         operations.assign_many(subscription_id=subscription.pk, teacher_ids=served, by=jaures.principal, at=TERM)
     browser = as_(jaures.principal)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         answer = browser.get(PAGE)
     assert answer.status_code == 200
 

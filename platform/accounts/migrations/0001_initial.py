@@ -4,6 +4,7 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.utils.timezone
 from django.db import migrations, models
+import django.db.models.functions.text
 
 
 class Migration(migrations.Migration):
@@ -112,5 +113,23 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["opened_at"], name="throttle_opened_at")],
                 "constraints": [models.UniqueConstraint(fields=("scope", "subject"), name="throttle_once_a_subject")],
             },
+        ),
+        migrations.CreateModel(
+            name="ResetRequest",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("email", models.EmailField(max_length=254)),
+                ("host", models.CharField(max_length=253)),
+                ("asked_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.AddField(
+            model_name="user",
+            name="session_generation",
+            field=models.PositiveIntegerField(db_default=0, default=0, editable=False),
+        ),
+        migrations.AddIndex(
+            model_name="user",
+            index=models.Index(django.db.models.functions.text.Upper("email"), name="user_email_upper"),
         ),
     ]

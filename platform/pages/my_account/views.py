@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
+from accounts.queries import state_of
 from licensing.subscriptions import freshness, overview
 from pages.school_fields import SchoolFields
 from web.access import signed_in
@@ -36,6 +37,7 @@ def page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResp
     user = cast("User", request.user)
     content: dict[str, Any] = {
         "person_form": PersonForm(instance=user),
+        "account": state_of(user),
         "school_form": SchoolFields(initial={"country": "France"}),
         **licences(request),
         **changed,

@@ -1,4 +1,4 @@
-"""`manage.py reseal_keys`: seals every code under the current sealing key, so that the older ones may be removed."""
+"""`manage.py reseal_keys`: seals every secret under the current sealing key, so that the older ones may be removed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts import second_factor
+from accounts.sealing import Unsealable
 from licensing.subscriptions import resealing, sealing
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """Batch after batch; may be stopped and started again at any moment, while the site serves."""
 
-    help = "Rescelle toutes les clés d'activation sous la première clé de SEALING_KEYS."
+    help = "Rescelle les clés d'activation et les doubles authentifications sous la première clé de SEALING_KEYS."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the size of a batch."""
@@ -32,7 +34,24 @@ class Command(BaseCommand):
                 f"SEALING_KEYS ne contient pas la clé de scellement n° {missing.under}, sous laquelle des clés sont "
                 f"encore scellées. Remettez-la à la suite de la nouvelle. {done} clés rescellées, rien n'est perdu."
             ) from None
+        factors = self._second_factors(batch)
         self.stdout.write(
-            f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''} sous la clé de scellement "
+            f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''} "
+            f"et {factors} secret{'s' if factors > 1 else ''} de double authentification sous la clé de scellement "
             f"n° {sealing.current()} ; les plus anciennes peuvent être retirées de SEALING_KEYS."
         )
+
+    def _second_factors(self, batch: int) -> int:
+        """Reseal the secrets of the accounts' second factors; return how many there are."""
+        done = last = 0
+        try:
+            while True:
+                count, last = second_factor.reseal(after=last, size=batch)
+                if not count:
+                    return done
+                done += count
+        except Unsealable:
+            raise CommandError(
+                "SEALING_KEYS ne contient plus la clé sous laquelle des secrets de double authentification sont encore "
+                "scellés. Remettez-la à la suite de la nouvelle : rien n'est perdu."
+            ) from None

@@ -1,0 +1,59 @@
+"""Accounts that sign in, and the letters about them."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.urls import reverse
+from django_tenants.utils import schema_context
+
+from mailing import kinds
+from mailing.models import Message
+
+PASSWORD = "trois-petits-chats-2026"
+
+
+@pytest.fixture
+def can_sign_in(db):
+    """Gives an account its password and a confirmed address, and returns it."""
+
+    def give(user):
+        user.set_password(PASSWORD)
+        user.save()
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+        return user
+
+    return give
+
+
+def outbox(kind):
+    """Return the portal's letters of a kind, the oldest first."""
+    with schema_context("public"):
+        return list(Message.objects.filter(kind=kind).order_by("pk"))
+
+
+def rendered(message):
+    """Return the letter as it would leave now."""
+    with schema_context("public"):
+        return kinds.get(message.kind).render(message)
+
+
+def link_in(text):
+    """Return the path of the first link of a letter."""
+    return re.search(r"http://[^/\s]+(/\S+)", text)[1]
+
+
+def sign_in(browser, user, password=PASSWORD, **more):
+    """Send identifiant and password, and return the answer."""
+    return browser.post(reverse("account_login"), {"login": user.username, "password": password, **more})
+
+
+def has_just_confirmed(browser, user):
+    """Have the browser's session say that its owner has just typed the password again."""
+    session = browser.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()

@@ -1,0 +1,275 @@
+"""« Double authentification »: switched on and off, asked for at every host, codes that work once, nothing readable."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from accounts import sealing, throttling
+from accounts import second_factor as operations
+from accounts.limits import SECOND_FACTOR
+from tests.accounts.conftest import PASSWORD, has_just_confirmed, outbox, rendered, sign_in
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, code, second_factor
+from tests.factories.collectivities import MemberFactory
+from tests.races import at_once
+
+OTHER_KEY = "2:" + "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZQ=="
+
+
+@pytest.fixture
+def person(db):
+    return PrincipalFactory()
+
+
+@pytest.fixture
+def protected(person):
+    """An account with a second factor; `secret` is what its telephone knows."""
+    person.secret = second_factor(person)
+    return person
+
+
+@pytest.fixture
+def signs_in(protected, can_sign_in):
+    """The same, with a password."""
+    return can_sign_in(protected)
+
+
+def secret_on(page):
+    return re.search(r"second-factor-secret\">([A-Z2-7 ]+)<", page)[1].replace(" ", "")
+
+
+# --- Switching on -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["portal", "office"])
+def test_it_is_switched_on_with_a_square_a_code_and_recovery_codes_at_every_host(request, person, can_sign_in, host):
+    can_sign_in(person)
+    if host == "portal":
+        browser = request.getfixturevalue("portal")
+        browser.force_login(person)
+    else:
+        request.getfixturevalue("nimes")
+        browser = request.getfixturevalue("office")("nimes", MemberFactory(user=person).user)
+    asked = browser.get("/securite/activer/")
+    assert asked["Location"].startswith("/verification/?next=")
+    answer = browser.post(asked["Location"], {"password": PASSWORD}, follow=True)
+    assert answer.redirect_chain[-1][0] == "/securite/activer/"
+    page = answer.content.decode()
+    assert "data:image/svg+xml;base64," in page
+    assert "no-store" in answer["Cache-Control"]
+    done = browser.post("/securite/activer/", {"code": code(secret_on(page))}, follow=True)
+    assert done.redirect_chain[-1][0] == "/securite/codes/"
+    assert len(re.findall(r"<code>\d{4} \d{4}</code>", done.content.decode())) == 10
+    assert operations.is_on(person)
+    [letter] = outbox("account.second_factor_on")
+    assert person.username in rendered(letter).subject
+
+
+def test_it_leads_on_to_where_one_was_going(portal, person):
+    portal.force_login(person)
+    has_just_confirmed(portal, person)
+    page = portal.get("/securite/activer/?next=/boutique/").content.decode()
+    answer = portal.post("/securite/activer/", {"code": code(secret_on(page)), "next": "/boutique/"}, follow=True)
+    assert 'href="/boutique/"' in answer.content.decode().split("continuer")[0].rsplit("<a", 1)[1]
+
+
+def test_it_leads_to_no_stranger_s_site(portal, protected):
+    portal.force_login(protected)
+    has_just_confirmed(portal, protected)
+    page = portal.get("/securite/codes/?next=https://ailleurs.example/").content.decode()
+    assert "ailleurs.example" not in page
+
+
+def test_a_wrong_code_switches_nothing_on_and_the_square_stays(portal, person):
+    portal.force_login(person)
+    has_just_confirmed(portal, person)
+    before = secret_on(portal.get("/securite/activer/").content.decode())
+    answer = portal.post("/securite/activer/", {"code": "000000"})
+    assert "n&#x27;est pas le bon" in answer.content.decode()
+    assert secret_on(answer.content.decode()) == before
+    assert not operations.is_on(person)
+
+
+def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, person):
+    portal.force_login(person)
+    has_just_confirmed(portal, person)
+    secret = secret_on(portal.get("/securite/activer/").content.decode())
+    assert secret not in str(dict(portal.session))
+    portal.post("/securite/activer/", {"code": code(secret)})
+    assert "mfa.totp.secret" not in portal.session
+    stored = Authenticator.objects.get(user=person, type="totp").data["secret"]
+    assert secret not in stored
+    assert sealing.unseal(stored) == secret
+
+
+def test_other_browsers_are_signed_out_and_this_one_is_not(portal, office, nimes, person):
+    thief = office("nimes", MemberFactory(user=person).user)
+    portal.force_login(person)
+    has_just_confirmed(portal, person)
+    secret = secret_on(portal.get("/securite/activer/").content.decode())
+    portal.post("/securite/activer/", {"code": code(secret)})
+    assert portal.get("/securite/").status_code == 200
+    assert thief.get("/securite/")["Location"].startswith("/connexion/")
+
+
+def test_my_account_says_whether_it_is_on(portal, person):
+    portal.force_login(person)
+    assert "Activer la double authentification" in portal.get("/mon-compte/").content.decode()
+    second_factor(person)
+    assert "Gérer la double authentification" in portal.get("/mon-compte/").content.decode()
+
+
+def test_two_windows_switch_on_once(committing, person):
+    secrets = ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "KRUGKIDROVUWG2ZAMJZG653OEBTG66BA"] * 4
+    calls = [
+        functools.partial(operations.switch_on, user=person, secret=secret, host="peps.localhost", at=timezone.now())
+        for secret in secrets
+    ]
+    outcomes = at_once("public", calls, refusals=operations.SecondFactorRefused)
+    assert sum(outcome is None for outcome in outcomes) == 1
+    assert Authenticator.objects.filter(user=person).count() == 2
+
+
+# --- Signing in -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["portal", "office"])
+def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
+    browser = request.getfixturevalue("portal") if host == "portal" else request.getfixturevalue("office")("nimes")
+    answer = sign_in(browser, signs_in)
+    assert (answer.status_code, answer["Location"]) == (302, "/securite/code/")
+    assert "_auth_user_id" not in browser.session
+    assert "6 chiffres" in browser.get("/securite/code/").content.decode()
+    wrong = browser.post("/securite/code/", {"code": "000000"})
+    assert "n&#x27;est pas le bon" in wrong.content.decode()
+    browser.post("/securite/code/", {"code": code(signs_in.secret)})
+    assert browser.session["_auth_user_id"] == str(signs_in.pk)
+
+
+def test_signing_in_leads_on_to_where_one_was_going(portal, signs_in):
+    sign_in(portal, signs_in, next="/boutique/")
+    assert portal.post("/securite/code/", {"code": code(signs_in.secret)})["Location"] == "/boutique/"
+
+
+@pytest.mark.parametrize("steps", [-1, 1])
+def test_a_telephone_may_be_half_a_minute_off(portal, signs_in, steps):
+    sign_in(portal, signs_in)
+    portal.post("/securite/code/", {"code": code(signs_in.secret, steps=steps)})
+    assert "_auth_user_id" in portal.session
+
+
+def test_a_code_works_once(portal, office, signs_in):
+    right = code(signs_in.secret)
+    sign_in(portal, signs_in)
+    portal.post("/securite/code/", {"code": right})
+    thief = office("nimes")
+    sign_in(thief, signs_in)
+    thief.post("/securite/code/", {"code": right})
+    assert "_auth_user_id" in portal.session
+    assert "_auth_user_id" not in thief.session
+
+
+def test_a_recovery_code_stands_in_for_the_telephone_once(portal, office, signs_in):
+    recovery = Authenticator.objects.get(user=signs_in, type="recovery_codes").wrap().get_unused_codes()[3]
+    typed = f"{recovery[:4]} {recovery[4:]}"
+    sign_in(portal, signs_in)
+    portal.post("/securite/code/", {"code": typed})
+    assert "_auth_user_id" in portal.session
+    assert "9 codes" in portal.get("/securite/").content.decode()
+    # Not even when the guard of the moment has forgotten it.
+    throttling.prune(before=timezone.now() + datetime.timedelta(days=2))
+    thief = office("nimes")
+    sign_in(thief, signs_in)
+    thief.post("/securite/code/", {"code": recovery})
+    assert "_auth_user_id" not in thief.session
+
+
+def test_codes_are_not_guessed(portal, signs_in):
+    for _ in range(SECOND_FACTOR.tries):
+        throttling.count([(SECOND_FACTOR, str(signs_in.pk))], at=timezone.now())
+    sign_in(portal, signs_in)
+    answer = portal.post("/securite/code/", {"code": code(signs_in.secret)})
+    assert "patientez 1 heure" in answer.content.decode()
+    assert "_auth_user_id" not in portal.session
+
+
+def test_without_a_password_the_page_of_the_code_is_nobody_s(portal, signs_in):
+    assert portal.get("/securite/code/")["Location"] == "/connexion/"
+
+
+# --- Recovery codes, switching off ------------------------------------------------------------------------------------
+
+
+def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal, protected):
+    portal.force_login(protected)
+    for path in ("/securite/codes/", "/securite/codes/fichier/", "/securite/codes/nouveaux/", "/securite/desactiver/"):
+        assert portal.get(path)["Location"].startswith("/verification/?next="), path
+    has_just_confirmed(portal, protected)
+    answer = portal.get("/securite/codes/fichier/")
+    assert "codes-de-secours-peps.txt" in answer["Content-Disposition"]
+    assert answer["Content-Type"].startswith("text/plain")
+    assert "no-store" in answer["Cache-Control"]
+    assert len(re.findall(r"^\d{4} \d{4}$", answer.content.decode(), re.MULTILINE)) == 10
+
+
+def test_new_recovery_codes_take_the_place_of_the_old(portal, protected):
+    portal.force_login(protected)
+    has_just_confirmed(portal, protected)
+    first = portal.get("/securite/codes/").content.decode()
+    portal.get("/securite/codes/nouveaux/")
+    second = portal.post("/securite/codes/nouveaux/", follow=True).content.decode()
+    assert not set(re.findall(r"<code>(.+)</code>", first)) & set(re.findall(r"<code>(.+)</code>", second))
+    assert len(outbox("account.recovery_codes")) == 1
+
+
+def test_switching_off_leaves_no_secret_and_is_told(portal, protected):
+    portal.force_login(protected)
+    has_just_confirmed(portal, protected)
+    assert "Désactiver" in portal.get("/securite/desactiver/").content.decode()
+    portal.post("/securite/desactiver/")
+    assert not Authenticator.objects.exists()
+    [letter] = outbox("account.second_factor_off")
+    assert "suffit désormais" in rendered(letter).text
+    assert portal.get("/securite/").status_code == 200
+
+
+def test_switching_off_twice_is_the_same_as_once(protected):
+    off = functools.partial(operations.switch_off, user=protected, host="peps.localhost", at=timezone.now())
+    assert [off(), off()] == [True, False]
+    assert len(outbox("account.second_factor_off")) == 1
+
+
+def test_recovery_codes_come_with_a_second_factor_only(person):
+    with pytest.raises(operations.SecondFactorRefused, match="activez-la d'abord"):
+        operations.renew_codes(user=person, host="peps.localhost", at=timezone.now())
+
+
+# --- Sealing ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_sealing_key_opens_what_the_old_one_sealed_and_reseals_it(settings, protected):
+    old = settings.SEALING_KEYS
+    settings.SEALING_KEYS = [OTHER_KEY, *old]
+    assert sealing.unseal(Authenticator.objects.get(type="totp").data["secret"]) == protected.secret
+    call_command("reseal_keys", verbosity=0)
+    settings.SEALING_KEYS = [OTHER_KEY]
+    assert sealing.unseal(Authenticator.objects.get(type="totp").data["secret"]) == protected.secret
+    assert len(Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()) == 10
+
+
+def test_a_sealing_key_that_is_missing_is_told(settings, protected):
+    settings.SEALING_KEYS = [OTHER_KEY]
+    with pytest.raises(CommandError, match="double authentification"):
+        call_command("reseal_keys", verbosity=0)
+
+
+def test_a_teacher_may_have_one_too(portal):
+    teacher = TeacherFactory()
+    portal.force_login(teacher)
+    assert "désactivée" in portal.get("/mon-compte/").content.decode()
