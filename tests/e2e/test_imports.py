@@ -16,7 +16,8 @@ from imports.models import Import, ImportRow
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from tests.conftest import TERM, HostClient
-from tests.e2e.looks import faults
+from tests.e2e.conftest import WIDTHS
+from tests.e2e.looks import faults_at_both_widths
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
@@ -58,17 +59,19 @@ def walker(committing, site):
         yield at
 
 
-def look(visit, name, width):
+def look(visit, name):
     """Hold the page that is open against the rules of every page, and against the rule that none blocks."""
     page = visit.page
     held = page.evaluate("heldFor")
     served = page.evaluate("performance.getEntriesByType('navigation')[0].responseStart")
-    print(f"{name}, {width}: answered within {served:.0f} ms, thread held for {held:.0f} ms at most")  # noqa: T201
+    print(f"{name}: answered within {served:.0f} ms, thread held for {held:.0f} ms at most")  # noqa: T201
     assert held < LONGEST_TASK, f"{name}: the page was blocked for {held:.0f} ms"
-    if PICTURES and width == "wide" and name in IN_THE_GUIDE:
+    if PICTURES and name in IN_THE_GUIDE:
+        page.set_viewport_size(WIDTHS["wide"])
         picture = Image.open(io.BytesIO(page.screenshot()))
         picture.quantize(96).save(Path(PICTURES) / f"imports-{name}.png", optimize=True)
-    found = faults(visit)
+        page.set_viewport_size(WIDTHS["phone"])
+    found = faults_at_both_widths(visit)
     # Axe leaves empty style attributes behind, which htmx would carry over and the page's policy report.
     page.reload()
     visit.complaints.clear()
@@ -99,38 +102,38 @@ def workbook(pool, rows):
     return xlsx(table, sheet="Écoles", more={"Notice": [["RNE = UAI"]]})
 
 
-@pytest.mark.parametrize("width", ["wide", "phone"])
-def test_a_large_file_is_walked_through(committing, walker, width, tmp_path):
+def test_a_large_file_is_walked_through(committing, walker, tmp_path):
+    """On a telephone, where it is hardest; each page is looked at as a desk shows it as well."""
     pool = PoolFactory(capacity=24, name="Lot 2026-2027")
     file = tmp_path / "écoles de la ville.xlsx"
-    file.write_bytes(workbook(pool, 5_000 if width == "wide" else 20))
-    visit = walker(width)
-    hand_over(visit, file, width)
-    settle(visit, width)
-    apply(visit, width)
+    file.write_bytes(workbook(pool, 5_000))
+    visit = walker("phone")
+    hand_over(visit, file)
+    settle(visit)
+    apply(visit)
     assert sum(Allocation.objects.active().values_list("units", flat=True)) == 24
-    take_back(visit, width)
+    take_back(visit)
     visit.open("/imports/", slug="nimes")
-    look(visit, "liste", width)
+    look(visit, "liste")
 
 
-def hand_over(visit, file, width):
+def hand_over(visit, file):
     page = visit.open("/imports/nouveau/", slug="nimes")
     page.get_by_text("Vous pouvez aussi glisser le fichier ici.").wait_for()
     page.get_by_label("Le même nombre pour toutes les écoles").check()
     page.get_by_label("Nombre de licences pour chaque école").wait_for()
-    look(visit, "fichier", width)
+    look(visit, "fichier")
     page.get_by_label("Votre tableau").set_input_files(file)
     page.get_by_text(f"Fichier choisi : {file.name}").wait_for()
     page.get_by_role("button", name="Déposer et vérifier").click()
     page.get_by_text("Lecture du fichier…").wait_for()
-    look(visit, "lecture", width)
+    look(visit, "lecture")
     tasks.read(import_id=Import.objects.get().pk)
     page.get_by_role("link", name="À régler").first.wait_for()  # the page noticed by itself
-    look(visit, "verification", width)
+    look(visit, "verification")
 
 
-def settle(visit, width):
+def settle(visit):
     page = visit.page
     row = page.locator("#ligne-0-4")  # has 5 licences, and the list says 3
     row.get_by_role("button", name="Réduire à 3 licences").click()
@@ -142,7 +145,7 @@ def settle(visit, width):
     row.get_by_label("Ou chercher l’école").fill("oliviers ales")
     row.get_by_role("button", name="Chercher").click()
     row.get_by_role("button", name="Choisir École élémentaire Les Oliviers – 30000 Alès").wait_for()
-    look(visit, "correction", width)
+    look(visit, "correction")
     row.get_by_role("link", name="Corriger").click()
     row.get_by_label("Adresse e-mail").fill("direction@ecole.example")
     row.get_by_role("button", name="Enregistrer").click()
@@ -155,16 +158,16 @@ def settle(visit, width):
     page.get_by_label("Problème").select_option("unknown_school")
     page.get_by_role("button", name="Filtrer").click()
     page.get_by_text("École neuve n° 0").first.wait_for()
-    look(visit, "probleme", width)
+    look(visit, "probleme")
     page.locator(".import-bulk summary").click()
     page.get_by_role("button", name="Garder jusqu’à l’annuaire").click()
     page.get_by_text("gardées jusqu").first.wait_for()
 
 
-def apply(visit, width):
+def apply(visit):
     page = visit.page
     page.get_by_role("link", name="Appliquer…").click()
-    look(visit, "confirmation", width)
+    look(visit, "confirmation")
     page.get_by_role("button", name="Attribuer 19 licences").click()
     page.get_by_text("Pour confirmer, tapez 19 dans cette case.").wait_for()
     page.get_by_label("Tapez ce nombre pour confirmer").fill("19")
@@ -172,18 +175,18 @@ def apply(visit, width):
     page.get_by_text("Attribution en cours…").wait_for()
     tasks.apply(import_id=Import.objects.get().pk)
     page.get_by_text("C’est fait.").wait_for()
-    look(visit, "resultat", width)
+    look(visit, "resultat")
 
 
-def take_back(visit, width):
+def take_back(visit):
     page = visit.page
     page.get_by_role("link", name="Défaire cet import…").click()
-    look(visit, "defaire", width)
+    look(visit, "defaire")
     page.get_by_role("button", name="Défaire cet import").click()
     page.get_by_text("L’import se défait…").wait_for()
     tasks.undo(import_id=Import.objects.get().pk, asked_at=TERM.isoformat())
     page.get_by_text("Cet import est défait").wait_for()
-    look(visit, "defait", width)
+    look(visit, "defait")
 
 
 def test_the_remit_is_updated_from_a_small_file_without_scripts(committing, walker):

@@ -6,7 +6,6 @@ import datetime
 import os
 from pathlib import Path
 
-import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
@@ -15,7 +14,7 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from tests.conftest import HostClient
-from tests.e2e.looks import faults
+from tests.e2e.looks import faults_at_both_widths
 from tests.e2e.test_every_page import assert_nothing_wrong
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
@@ -51,8 +50,7 @@ def arrange(collectivity):
     return user
 
 
-@pytest.mark.parametrize("width", ["wide", "phone"])
-def test_pages_of_lots_read_well(committing, site, width):
+def test_pages_of_lots_read_well(committing, site):
     with tenant_context(committing):
         user = arrange(committing)
         allocation = Allocation.objects.order_by("pk")[1]
@@ -61,7 +59,7 @@ def test_pages_of_lots_read_well(committing, site, width):
     session = client.session
     session["opened_at"] = f"{client.host}:{site.port}"
     session.save()
-    visit = site.person(width=width, session=session.session_key, slug="nimes")
+    visit = site.person(session=session.session_key, slug="nimes")
     found = {}
     for path in (
         "/",
@@ -73,9 +71,9 @@ def test_pages_of_lots_read_well(committing, site, width):
         f"/attributions/attribuer/?ecole={allocation.school_id}",
     ):
         visit.open(path, slug="nimes")
-        found[path] = faults(visit)
+        found[path] = faults_at_both_widths(visit)
         visit.complaints.clear()
         if folder := os.environ.get("SCREENSHOTS"):
             name = path.strip("/").replace("/", "_").partition("?")[0] or "accueil"
-            visit.page.screenshot(path=Path(folder) / f"{name}_{width}_{len(found)}.png", full_page=True)
+            visit.page.screenshot(path=Path(folder) / f"{name}_{len(found)}.png", full_page=True)
     assert_nothing_wrong(found)

@@ -15,7 +15,7 @@ from mailing.kinds import Rendered
 from mailing.models import Message, MessageState
 from mailing.sink import Sink
 from tests.conftest import HostClient
-from tests.e2e.looks import faults
+from tests.e2e.looks import faults_at_both_widths
 from tests.factories.collectivities import MemberFactory
 from tests.mailing.conftest import render
 from tests.workers import worker
@@ -39,15 +39,15 @@ def _kind():
 
 @pytest.fixture
 def visit(committing, site):
-    """Opens the tab of a manager, at a width."""
+    """Opens the tab of a manager."""
 
-    def open_tab(width="wide", *, scripts=True):
+    def open_tab(*, scripts=True):
         client = HostClient("nimes.peps.localhost")
         client.force_login(MemberFactory(roles=[Role.MANAGER]).user)
         session = client.session
         session["opened_at"] = f"{client.host}:{site.port}"
         session.save()
-        return site.person(width=width, scripts=scripts, session=session.session_key, slug="nimes")
+        return site.person(scripts=scripts, session=session.session_key, slug="nimes")
 
     # The browser's event loop gives this thread another connection, which starts in the public schema.
     with tenant_context(committing):
@@ -71,21 +71,20 @@ def one_of_each():
         )
 
 
-@pytest.mark.parametrize("width", ["wide", "phone"])
-def test_every_state_reads_well(visit, width):
+def test_every_state_reads_well(visit):
     one_of_each()
-    tab = visit(width)
+    tab = visit()
     found = {}
     tab.open("/messages/", slug="nimes")
-    found["list"] = faults(tab)
+    found["list"] = faults_at_both_widths(tab)
     for message in Message.objects.filter(state__in=[MessageState.SENDING, MessageState.FAILED]):
         tab.open(f"/messages/{message.pk}/", slug="nimes")
-        found[message.state] = faults(tab)
+        found[message.state] = faults_at_both_widths(tab)
     frame = tab.page.frame_locator("iframe.message-frame")
     expect(frame.get_by_text("voici le message")).to_be_visible()
     tab.page.get_by_role("button", name="Afficher la clé").click()
     expect(tab.page.get_by_text(KEY)).to_be_visible()
-    found["revealed"] = faults(tab)
+    found["revealed"] = faults_at_both_widths(tab)
     assert not any(found.values()), found
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from licensing.subscriptions import keys, operations
 from tests.conftest import TERM, HostClient
-from tests.e2e.looks import faults
+from tests.e2e.looks import faults_at_both_widths
 from tests.factories.accounts import TeacherFactory
 from tests.subscriptions.conftest import School
 
@@ -34,20 +34,19 @@ def shown(code):
     return keys.display("NIMES", code)
 
 
-@pytest.mark.parametrize("width", ["wide", "phone"])
-def test_nothing_is_wrong_with_a_full_page(jaures, site, width):
+def test_nothing_is_wrong_with_a_full_page(jaures, site):
     code, subscription = jaures.subscription(units=5)
     _, _ = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     jaures.teacher()
-    visit = site.person(width=width, session=session(site, jaures.principal))
+    visit = site.person(session=session(site, jaures.principal))
     for path in ("/mon-compte/", f"/mon-compte/retirer/{seat.pk}/"):
         visit.open(path)
-        assert faults(visit) == []
-    teacher = site.person(width=width, session=session(site, seat.holder))
+        assert faults_at_both_widths(visit) == []
+    teacher = site.person(session=session(site, seat.holder))
     teacher.open("/mon-compte/")
-    assert faults(teacher) == []
+    assert faults_at_both_widths(teacher) == []
 
 
 def test_a_typo_is_said_at_once_and_a_right_key_is_grouped(jaures, site):

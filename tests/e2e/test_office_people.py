@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from collectivities.models import Role
 from licensing.orders import operations as orders
 from licensing.subscriptions import operations as subscriptions
 from tests.conftest import HostClient
-from tests.e2e.looks import axe, faults
+from tests.e2e.looks import axe_at_both_widths, faults, faults_at_both_widths
 from tests.e2e.test_every_page import PORTAL, assert_nothing_wrong
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
@@ -33,8 +32,7 @@ def signed_in(site: Site, host: str, user, **person):
     return site.person(session=client.session.session_key, **person)
 
 
-@pytest.mark.parametrize("width", ["wide", "phone"])
-def test_the_office_with_people_and_schools_in_it(committing, site, width):
+def test_the_office_with_people_and_schools_in_it(committing, site):
     with tenant_context(committing):
         manager, other = MemberFactory(roles=[Role.MANAGER]), MemberFactory(roles=[Role.VIEWER, Role.BUYER])
         row = SchoolInRemitFactory(contact_name="Mme Roux", contact_email="roux@exemple.example", classes=7)
@@ -42,7 +40,7 @@ def test_the_office_with_people_and_schools_in_it(committing, site, width):
         operations.invite(email="quelquun@collectivite.example", roles=[Role.BUYER], by=None, at=timezone.now())
         for number in range(60):
             audit.record(action="a.b", by=manager.user, at=timezone.now(), summary=f"Ligne {number}", school_id="")
-    visit = signed_in(site, "nimes.peps.localhost", manager.user, width=width, slug="nimes")
+    visit = signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes")
     found = {}
     for path in (
         "/membres/",
@@ -54,7 +52,7 @@ def test_the_office_with_people_and_schools_in_it(committing, site, width):
         "/journal/?page=2",
     ):
         visit.open(path, slug="nimes")
-        found[path] = faults(visit)
+        found[path] = faults_at_both_widths(visit)
         visit.complaints.clear()
     assert_nothing_wrong(found)
 
@@ -91,8 +89,7 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
     page.get_by_text(f"{operator.username} –").wait_for()
 
 
-@pytest.mark.parametrize("width", ["wide", "phone"])
-def test_every_list_and_card_of_the_admin_reads_well(committing, site, width):
+def test_every_list_and_card_of_the_admin_reads_well(committing, site):
     with tenant_context(committing):
         pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
         principal = AffiliationFactory(user=PrincipalFactory()).user
@@ -106,11 +103,11 @@ def test_every_list_and_card_of_the_admin_reads_well(committing, site, width):
             paths.append(reverse(f"{base}_changelist", urlconf=PORTAL))
             if (first := model.objects.first()) is not None:
                 paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
-    visit = signed_in(site, "peps.localhost", operator, width=width)
+    visit = signed_in(site, "peps.localhost", operator)
     found = {}
     for path in paths:
         visit.open(path)
         # Lists scroll sideways within their own frame, and the menu waits beside the page: axe and the policy decide.
-        found[path] = [*axe(visit.page), *visit.complaints]
+        found[path] = [*axe_at_both_widths(visit.page), *visit.complaints]
         visit.complaints.clear()
     assert_nothing_wrong(found)
