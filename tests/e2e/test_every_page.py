@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Site
 
-#: Pages that answer something other than a page: a redirection, data.
-NO_PAGE = {"admin", "api", "school_search", "school_choices"}
+#: Pages that answer something other than a page: a redirection, data, a part of a page.
+NO_PAGE = {"admin", "api", "school_search", "school_choices", "my_account_licences"}
 SIGNING_OUT = "/deconnexion/"
 PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
 
