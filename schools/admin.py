@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.template.response import TemplateResponse
@@ -11,13 +11,15 @@ from unfold.admin import ModelAdmin
 
 from accounts.models import Profile
 from schools import affiliations
-from schools.models import Affiliation, DirectorySync, School, Verification
+from schools.models import Affiliation, DirectorySync, HeadEvent, School, Verification
 from schools.queries import search
 from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
 
 
 @admin.register(School)
@@ -90,7 +92,12 @@ class AffiliationAdmin(ReadOnly, ModelAdmin):
         if "confirmed" not in request.POST:
             return TemplateResponse(request, "schools/admin_verify.html", self._question(request, waiting))
         for affiliation in waiting:
-            if affiliations.verify(affiliation=affiliation, means=Verification.OPERATOR, at=timezone.now()):
+            if affiliations.verify(
+                affiliation=affiliation,
+                means=Verification.OPERATOR,
+                by=cast("User", request.user),
+                at=timezone.now(),
+            ):
                 self.log_change(request, affiliation, "Direction de l'établissement vérifiée par l'exploitant.")
         self.message_user(request, f"Directions vérifiées : {len(waiting)}.", messages.SUCCESS)
         return None
@@ -102,3 +109,15 @@ class AffiliationAdmin(ReadOnly, ModelAdmin):
             "opts": self.opts,
             "waiting": waiting,
         }
+
+
+@admin.register(HeadEvent)
+class HeadEventAdmin(ReadOnly, ModelAdmin):
+    """Who asked to lead a school, was verified, handed it over, left it: what to read when two people claim it."""
+
+    list_display = ("at", "school", "kind", "user", "means", "by")
+    list_filter = ("kind", "means")
+    search_fields = ("school__uai__istartswith", "user__username__istartswith", "user__last_name__istartswith")
+    search_help_text = "UAI de l'établissement, identifiant ou nom de la personne"
+    list_select_related = ("school", "user", "by")
+    ordering = ("-at", "-pk")

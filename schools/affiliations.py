@@ -1,18 +1,24 @@
-"""Which school a person belongs to: chosen in the directory, typed by hand, joined, verified."""
+"""Which school a person belongs to: chosen in the directory, typed by hand, joined, verified, handed over, left.
+
+Whatever changes who leads a school is written down (`schools.heads.events`), and told to those whom it concerns.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
+from django.db.models import Exists
 
-from schools.models import Affiliation
+from schools.heads import events, notices
+from schools.heads.queries import replaced_since, verified_heads
+from schools.models import Affiliation, HeadEvent, Verification
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from schools.models import School, Verification
+    from schools.models import School
 
 
 class TypedSchool(NamedTuple):
@@ -63,17 +69,58 @@ def replace(*, user: User, school: School | None, typed: TypedSchool | None, at:
 
 
 @transaction.atomic
-def leave(*, user: User, affiliation_id: int) -> None:
+def leave(*, user: User, affiliation_id: int, at: datetime.datetime) -> None:
     """Detach the person from a school; the keys he activated for it stay with the school."""
-    user.affiliations.filter(pk=affiliation_id).delete()
+    affiliation = user.affiliations.filter(pk=affiliation_id).first()
+    if affiliation is None:
+        return
+    if affiliation.verified_at is not None and affiliation.school_id is not None:
+        events.record(HeadEvent.Kind.LEFT, school_id=affiliation.school_id, user=user, by=user, at=at)
+    affiliation.delete()
 
 
 @transaction.atomic
-def verify(*, affiliation: Affiliation, means: Verification, at: datetime.datetime) -> bool:
-    """Note that the principal was shown to lead this school, and by what means; return whether this is new."""
-    changed = Affiliation.objects.filter(pk=affiliation.pk, school__isnull=False, verified_at=None).update(
-        verified_at=at, verified_by=means
+def verify(
+    *,
+    affiliation: Affiliation,
+    means: Verification,
+    at: datetime.datetime,
+    by: User | None = None,
+    known_since: datetime.datetime | None = None,
+) -> bool:
+    """Note that the principal was shown to lead this school, and by what means; return whether this is new.
+
+    `by`: the operator who vouches for him. `known_since`: when what proves it was sent to the mailbox; it proves
+    nothing of somebody whose successor took over since. Those who lead the school already are told.
+    """
+    if affiliation.school_id is None:
+        return False
+    waiting = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
+    if known_since is not None:
+        waiting = waiting.exclude(Exists(replaced_since(known_since)))
+    if not waiting.update(verified_at=at, verified_by=means):
+        return False
+    affiliation.verified_at, affiliation.verified_by = at, means
+    events.record(
+        HeadEvent.Kind.VERIFIED, school_id=affiliation.school_id, user=affiliation.user, by=by, means=means, at=at
     )
-    if changed:
-        affiliation.verified_at, affiliation.verified_by = at, means
-    return bool(changed)
+    for colleague in verified_heads(affiliation.school_id).exclude(user=affiliation.user_id):
+        notices.tell_joined(colleague.user, affiliation.user, affiliation.school_id, at)
+    return True
+
+
+@transaction.atomic
+def replaced(*, affiliation: Affiliation, successor: User, at: datetime.datetime) -> None:
+    """Note that somebody took the school over from this principal, and tell him. He stays attached, unverified."""
+    if affiliation.school_id is None:
+        raise ValueError("Nobody leads a school that was typed by hand.")
+    Affiliation.objects.filter(pk=affiliation.pk).update(verified_at=None, verified_by="")
+    events.record(
+        HeadEvent.Kind.REPLACED,
+        school_id=affiliation.school_id,
+        user=affiliation.user,
+        by=successor,
+        means=Verification.MAILBOX,
+        at=at,
+    )
+    notices.tell_replaced(affiliation.user, successor, affiliation.school_id, at)

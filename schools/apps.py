@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class SchoolsConfig(AppConfig):
     name = "schools"
     verbose_name = "Annuaire des établissements"
+
+    def ready(self) -> None:
+        """Register the letters that this app writes."""
+        from schools.heads import emails  # noqa: F401, PLC0415 - needs the models

@@ -75,7 +75,7 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
     )
     Seat.objects.bulk_create(Seat(subscription=subscription, number=number + 1) for number in range(key.units))
     if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
-        affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at)
+        affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, known_since=key.issued_at)
     notices.tell_collectivity(key, "redeemed", at)
     return subscription
 

@@ -144,7 +144,7 @@ def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> Prin
     affiliation = next((one for one in affiliations if one.school_id and one.school_id == school), None) or next(
         iter(affiliations), None
     )
-    cards = {card.subscription.pk: card for card in _cards(user, affiliation, affiliations, at)}
+    cards = {card.subscription.pk: card for card in _cards(user, affiliation, at)}
     led = affiliation.school if affiliation is not None and affiliation.verified_at is not None else None
     seats = list(Seat.objects.held().filter(subscription__in=cards).select_related("holder"))
     for seat in seats:
@@ -185,12 +185,9 @@ def _teachers_of(school: School | None) -> QuerySet[User]:
     )
 
 
-def _cards(
-    user: User, affiliation: Affiliation | None, affiliations: list[Affiliation], at: datetime.datetime
-) -> list[Card]:
-    """Return the subscriptions of the school, and the principal's own that belong to none he leads."""
-    led = [one.school_id for one in affiliations if one.school_id is not None]
-    here = Q(principal=user) & (Q(school=None) | ~Q(school__in=led))
+def _cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -> list[Card]:
+    """Return the subscriptions of the school, and the principal's own for a school that he typed by hand."""
+    here = Q(principal=user, school=None)
     if affiliation is not None and affiliation.school_id is not None:
         here |= Q(school=affiliation.school_id)
     found = (

@@ -45,10 +45,11 @@ def verified_schools(user: User) -> Q:
 def administers(user: User) -> Q:
     """Return the condition that a subscription is administered by this principal.
 
-    Those credited to his own account, and, once verified, those of the schools he leads: several principals of one
-    school share its subscriptions.
+    Those credited to his own account, for a school typed by hand or one he still belongs to, and, once verified, those
+    of the schools he leads: several principals of one school share its subscriptions, and who leaves it leaves them.
     """
-    return Q(principal=user) | verified_schools(user)
+    own = Q(principal=user) & (Q(school=None) | Q(school__in=Affiliation.objects.filter(user=user).values("school")))
+    return own | verified_schools(user)
 
 
 def administers_teachers_of(user: User, subscription: Subscription) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pages import contact, portal, school_fields, sign_up
-from pages.my_account import details, keys, views
+from pages.my_account import details, direction, keys, views
 
 urlpatterns = [
     path("", portal.home, name="home"),
@@ -23,6 +23,8 @@ urlpatterns = [
     path("mon-compte/etablissement/", details.choose_school, name="my_account_school"),
     path("mon-compte/etablissement/rejoindre/", details.join_school, name="my_account_join"),
     path("mon-compte/etablissement/<int:pk>/quitter/", details.leave_school, name="my_account_leave"),
+    path("mon-compte/direction/", direction.ask, name="direction_ask"),
+    path("direction/<str:token>/", direction.confirm, name="direction_confirm"),
     path("boutique/", portal.read_only("shop"), name="shop"),
     path("faq/", portal.read_only("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),

@@ -55,6 +55,8 @@ PORTAL = ACCOUNTS | {
     "my_account_join": "signed in",
     "my_account_leave": "signed in",
     "application_entry": "application: token",
+    "direction_ask": "signed in",
+    "direction_confirm": "public",
 }
 
 ANY_MEMBER = "office: any member"

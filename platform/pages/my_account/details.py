@@ -108,7 +108,7 @@ def leave_school(request: HttpRequest, pk: int) -> HttpResponse:
     affiliation = get_object_or_404(user.affiliations.select_related("school"), pk=pk)
     if request.method != "POST":
         return render(request, "pages/my_account_leave.html", {"affiliation": affiliation})
-    affiliations.leave(user=user, affiliation_id=pk)
+    affiliations.leave(user=user, affiliation_id=pk, at=timezone.now())
     request.session.pop(SCHOOL, None)
     messages.success(request, f"Votre compte n'est plus rattaché à {affiliation}.")
     return redirect("my_account")

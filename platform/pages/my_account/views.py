@@ -13,6 +13,7 @@ from accounts.forms import PersonForm
 from accounts.models import Profile, User
 from accounts.queries import state_of
 from licensing.subscriptions import freshness, overview
+from pages.my_account import direction_offers
 from pages.school_fields import SchoolFields
 from web.access import signed_in
 
@@ -42,6 +43,7 @@ def page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResp
         **licences(request),
         **changed,
     }
+    content["likely_schools"] = direction_offers.likely_schools(content)
     return render(request, "pages/my_account.html", content, status=status)
 
 
@@ -50,10 +52,13 @@ def licences(request: HttpRequest) -> dict[str, Any]:
     user = cast("User", request.user)
     now = timezone.now()
     if user.profile == Profile.PRINCIPAL:
+        # Read before what it stands for: what happens in between is then seen at the next look.
+        seen = version(request)
+        shown = overview.of_principal(user, at=now, school=request.session.get(SCHOOL, ""))
         return {
-            # Read before what it stands for: what happens in between is then seen at the next look.
-            "version": version(request),
-            "overview": overview.of_principal(user, at=now, school=request.session.get(SCHOOL, "")),
+            "version": seen,
+            "overview": shown,
+            "direction": direction_offers.direction(user, shown, at=now),
         }
     if user.profile == Profile.TEACHER:
         return {

@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Annuaire": (
         ("Établissements", "schools_school", "school"),
         ("Rattachements", "schools_affiliation", "badge"),
+        ("Changements de direction", "schools_headevent", "supervisor_account"),
         ("Synchronisations", "schools_directorysync", "sync"),
     ),
     "Comptes": (("Comptes", "accounts_user", "group"),),

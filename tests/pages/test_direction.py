@@ -1,0 +1,280 @@
+"""« Je dirige cet établissement »: offered in « Mon compte », confirmed from the school's mailbox, handed over."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.utils import timezone
+
+from licensing.subscriptions import operations
+from licensing.subscriptions.models import Subscription
+from mailing import kinds
+from mailing.models import Message
+from schools.models import Affiliation, HeadEvent, School
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.pages.test_my_account import PAGE, words
+from tests.schools import heads
+from tests.schools.heads import token_of, verified
+
+ASK = f"{PAGE}direction/"
+
+
+@pytest.fixture
+def unverified(jaures):
+    """The school's principal, who redeemed a key that went to another mailbox than the school's."""
+    jaures.subscription(exposed_at=TERM)
+    return jaures.principal
+
+
+def link(user, school):
+    """Have a link sent now: pages look at the clock."""
+    return heads.link(user, school, at=timezone.now())
+
+
+def page_of(token):
+    return f"/direction/{token}/"
+
+
+def answers(*, instead=(), beside=()):
+    return {f"chef-{user.pk}": "remplace" for user in instead} | {f"chef-{user.pk}": "avec" for user in beside}
+
+
+# --- Offered --------------------------------------------------------------------------------------------------------
+
+
+def test_who_redeemed_a_key_sent_elsewhere_is_offered_the_link_on_the_spot(jaures, unverified, as_):
+    browser = as_(unverified)
+    page = words(browser.get(PAGE))
+    assert "Envoyer le lien à cette adresse" in page
+    assert jaures.school.email in page
+    page = words(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
+    assert f"Un lien vient d'être envoyé à {jaures.school.email}" in page
+    assert "Envoyer de nouveau le lien" in page
+    assert Message.objects.get(kind="head.ask").recipient == jaures.school.email
+
+
+def test_the_offer_stands_in_the_part_that_htmx_replaces(jaures, as_):
+    code, _ = jaures.key(exposed_at=TERM)
+    answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": code}, headers={"HX-Request": "true"})
+    assert "Envoyer le lien à cette adresse" in words(answer)
+
+
+def test_who_chose_a_school_that_somebody_leads_may_take_it_over(jaures, as_):
+    head = jaures.head(verified=True)
+    page = words(as_(jaures.principal).get(PAGE))
+    assert "Je prends la direction de cet établissement" in page
+    assert head.last_name not in page
+
+
+def test_who_has_neither_key_nor_predecessor_is_told_what_verifies(jaures, as_):
+    browser = as_(jaures.principal)
+    page = words(browser.get(PAGE))
+    assert "Vous serez vérifié en activant une clé" in page
+    assert ASK not in browser.get(PAGE).content.decode()
+    assert "n'a pas encore d'abonnement" in words(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
+
+
+def test_a_school_without_a_mailbox_leads_to_the_contact_page(jaures, unverified, as_):
+    School.objects.filter(pk=jaures.school.pk).update(email="")
+    browser = as_(unverified)
+    assert "n’a pas d’adresse e-mail officielle dans l’annuaire national" in words(browser.get(PAGE))
+    assert "écrivez-nous par la page Contact" in words(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
+    assert not Message.objects.filter(kind="head.ask").exists()
+
+
+def test_a_verified_principal_is_offered_nothing_and_costs_no_query_more(jaures, as_):
+    jaures.subscription()
+    assert verified(jaures.principal, jaures.school)
+    assert "à cette adresse" not in words(as_(jaures.principal).get(PAGE))
+
+
+@pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory, UserFactory])
+def test_nobody_asks_for_a_school_that_is_not_his(jaures, as_, factory):
+    jaures.head(verified=True)
+    page = words(as_(factory()).post(ASK, {"uai": jaures.school.pk}, follow=True))
+    assert "Un lien vient d'être envoyé" not in page
+    assert not Message.objects.filter(kind="head.ask").exists()
+
+
+def test_a_second_link_within_the_hour_is_refused_with_the_time_to_wait(jaures, unverified, as_):
+    browser = as_(unverified)
+    browser.post(ASK, {"uai": jaures.school.pk})
+    answer = browser.post(ASK, {"uai": jaures.school.pk})
+    assert int(answer["Retry-After"]) > 3000
+    assert "Un lien a déjà été envoyé" in words(browser.get(PAGE))
+
+
+# --- Confirmed ------------------------------------------------------------------------------------------------------
+
+
+def test_the_links_page_says_who_asks_and_only_a_click_confirms(jaures, unverified, portal):
+    token = link(unverified, jaures.school)
+    answer = portal.get(page_of(token))
+    page = words(answer)
+    for part in (str(unverified), unverified.username, "•••@exemple.example", jaures.school.name):
+        assert part in page
+    assert unverified.email not in page
+    # No other site is told the address, no cache keeps the page.
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert "no-store" in answer["Cache-Control"]
+    assert not re.search(r'(src|href)="(https?:)?//(?!peps\.localhost)[^"]*(\.js|\.css|\.png)', answer.content.decode())
+    assert not verified(unverified, jaures.school)
+    assert "C’est confirmé" in words(portal.post(page_of(token)))
+    assert verified(unverified, jaures.school)
+
+
+def test_confirmed_the_principal_sees_his_teachers(jaures, unverified, as_, portal):
+    teacher = jaures.teacher()
+    assert teacher.email not in words(as_(unverified).get(PAGE))
+    portal.post(page_of(link(unverified, jaures.school)))
+    assert teacher.email in words(portal.get(PAGE))
+
+
+def test_a_link_that_served_or_was_never_made_is_said_to_be_gone(jaures, unverified, portal):
+    token = link(unverified, jaures.school)
+    portal.post(page_of(token))
+    for gone in (token, "x" * 43):
+        for send in (portal.get, portal.post):
+            answer = send(page_of(gone))
+            assert answer.status_code == 410
+            assert "Ce lien n’ouvre plus rien" in words(answer)
+            assert unverified.username not in answer.content.decode().partition("<main")[2]
+
+
+def test_where_somebody_leads_the_school_the_mailbox_says_what_becomes_of_him(jaures, unverified, portal):
+    head = jaures.head(verified=True)
+    token = link(unverified, jaures.school)
+    page = words(portal.get(page_of(token)))
+    assert f"{unverified} le dirige avec {head}" in page
+    assert f"{unverified} remplace {head}" in page
+    answer = portal.post(page_of(token))
+    assert (answer.status_code, verified(unverified, jaures.school)) == (422, False)
+    assert "Choisissez l'une des deux réponses" in words(answer)
+    portal.post(page_of(token), answers(beside=[head]))
+    assert verified(unverified, jaures.school)
+    assert verified(head, jaures.school)
+
+
+def test_heads_that_changed_meanwhile_are_asked_about_again(jaures, unverified, portal, monkeypatch):
+    head = jaures.head(verified=True)
+    token = link(unverified, jaures.school)
+    # Between what the page reads and what the operation locks.
+    monkeypatch.setattr("pages.my_account.direction.verified_heads", lambda _: Affiliation.objects.none())
+    answer = portal.post(page_of(token))
+    assert answer["Location"] == page_of(token)
+    monkeypatch.undo()
+    page = words(portal.get(page_of(token)))
+    assert "a changé entre-temps" in page
+    assert str(head) in page
+
+
+# --- Handed over ----------------------------------------------------------------------------------------------------
+
+
+def test_a_hand_over_passes_the_subscriptions_on_and_the_predecessor_is_told(jaures, as_, portal):
+    """From a successor's sign-up to his counter; the predecessor sees nothing of the school any longer."""
+    _, subscription = jaures.subscription()
+    teacher, predecessor = jaures.teacher(), jaures.principal
+    operations.assign(subscription_id=subscription.pk, teacher=teacher, by=predecessor, at=TERM)
+    successor = jaures.head()
+
+    page = words(as_(successor).get(PAGE))
+    assert teacher.email not in page
+    assert "1/3" not in page
+    as_(successor).post(ASK, {"uai": jaures.school.pk})
+    portal.post(page_of(token_of(successor, jaures.school)), answers(instead=[predecessor]))
+
+    page = words(as_(successor).get(PAGE))
+    assert "1/3" in page
+    assert teacher.email in page
+    page = words(as_(predecessor).get(PAGE))
+    assert "1/3" not in page
+    assert teacher.email not in page
+    assert Subscription.objects.get().principal == successor
+    answer = as_(predecessor).post(f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": predecessor.pk},
+                                   headers={"HX-Request": "true"})  # fmt: skip
+    assert answer.status_code == 409
+    told = Message.objects.get(kind="head.replaced")
+    assert told.recipient == predecessor.email
+    assert str(successor) in kinds.get("head.replaced").render(told).text
+    # The teacher notices nothing.
+    assert "Active" in words(as_(teacher).get(PAGE))
+    assert list(HeadEvent.objects.order_by("pk").values_list("kind", flat=True)) == [
+        "verified", "asked", "replaced", "verified",
+    ]  # fmt: skip
+
+
+def test_heads_who_stay_keep_what_is_theirs_and_all_share_it(jaures, as_, portal):
+    jaures.subscription()
+    newcomer = jaures.head()
+    portal.post(page_of(link(newcomer, jaures.school)), answers(beside=[jaures.principal]))
+    assert Subscription.objects.get().principal == jaures.principal
+    assert "0/3" in words(as_(newcomer).get(PAGE))
+    assert "0/3" in words(as_(jaures.principal).get(PAGE))
+
+
+def test_who_leaves_a_school_leaves_its_subscriptions_and_the_next_head_has_them(jaures, as_, portal):
+    jaures.subscription()
+    affiliation = jaures.principal.affiliations.get()
+    browser = as_(jaures.principal)
+    browser.post(f"{PAGE}etablissement/{affiliation.pk}/quitter/")
+    assert "0/3" not in words(browser.get(PAGE))
+    newcomer = jaures.head()
+    portal.post(page_of(link(newcomer, jaures.school)))
+    assert "0/3" in words(as_(newcomer).get(PAGE))
+    # Choosing the school again gives nothing back.
+    browser = as_(jaures.principal)
+    browser.post(f"{PAGE}etablissement/", {"uai": jaures.school.pk})
+    assert "0/3" not in words(browser.get(PAGE))
+
+
+def test_a_key_sent_before_one_was_replaced_verifies_him_no_more(jaures, portal, as_):
+    kept_back, _ = jaures.key()
+    jaures.subscription()
+    successor = jaures.head()
+    portal.post(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
+    as_(jaures.principal).post(f"{PAGE}cle/", {"cle": kept_back})
+    assert Subscription.objects.filter(principal=jaures.principal).exists()
+    assert not verified(jaures.principal, jaures.school)
+    # One sent to the school afterwards does: he is back.
+    later, _ = jaures.key()
+    as_(jaures.principal).post(f"{PAGE}cle/", {"cle": later})
+    assert verified(jaures.principal, jaures.school)
+
+
+# --- Several schools ------------------------------------------------------------------------------------------------
+
+
+def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_, portal):
+    jaures.subscription()
+    other = SchoolFactory(name="École des Garrigues")
+    head_of_other = AffiliationFactory(school=other, user=PrincipalFactory(), verified_at=TERM, verified_by="key").user
+    AffiliationFactory(user=jaures.principal, school=other)
+    browser = as_(jaures.principal)
+    assert "0/3" in words(browser.get(PAGE))
+    assert "Je prends la direction" in words(browser.get(PAGE, {"etablissement": other.pk}, follow=True))
+    browser.post(ASK, {"uai": other.pk})
+    browser.post(page_of(token_of(jaures.principal, other)), answers(instead=[head_of_other]))
+    assert verified(jaures.principal, other)
+    assert verified(jaures.principal, jaures.school)
+    assert "Aucun abonnement en cours" in words(browser.get(PAGE))
+    assert "0/3" in words(browser.get(PAGE, {"etablissement": jaures.school.pk}, follow=True))
+
+
+# --- What the operator reads ----------------------------------------------------------------------------------------
+
+
+def test_the_operator_reads_what_happened_and_changes_nothing(jaures, portal):
+    jaures.subscription()
+    successor = jaures.head()
+    portal.post(page_of(link(successor, jaures.school)), answers(instead=[jaures.principal]))
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    page = words(portal.get("/admin/schools/headevent/", {"q": jaures.school.pk.lower()}))
+    for part in ("remplacé par un successeur", "direction vérifiée", str(successor)):
+        assert part in page
+    event = HeadEvent.objects.first()
+    assert portal.post(f"/admin/schools/headevent/{event.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert portal.get("/admin/schools/headevent/add/").status_code == 403
