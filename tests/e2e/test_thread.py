@@ -1,4 +1,4 @@
-"""The main job through the pages: a collectivity's spreadsheet becomes keys in mailboxes and seats for teachers.
+"""The main job through the pages: a collectivity's spreadsheet becomes keys in mailboxes and seats for three teachers.
 
 Walked twice: as people do it, and with scripts turned off. The worker and the mail server are real.
 """
@@ -23,7 +23,6 @@ from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
 PASSWORD = "trois-petits-chats-2026"
-ADDRESS = "camille@exemple.example"
 KEY = re.compile(r"\bNIMES(?:-[0-9A-Z]{4}){3}\b")
 
 
@@ -105,11 +104,13 @@ class Walk:
         once_it_says(page, address, "C’est fait.")
         return KEY.search(the_letter_to(self.mail, school.email))[0]
 
-    def sign_up(self):
-        page = self.principal.open("/inscription/")
+    def sign_up(self, visit, profile, username, last_name, first_name):
+        """Let a person create an account, find the school, confirm the address and sign in on the home page."""
+        page = visit.open("/inscription/")
         main = page.locator("main")
-        main.get_by_label("Profil").select_option("principal")
-        told = {"username": "camille", "last_name": "Martin", "first_name": "Camille", "email": ADDRESS}
+        main.get_by_label("Profil").select_option(profile)
+        address = f"{username}@exemple.example"
+        told = {"username": username, "last_name": last_name, "first_name": first_name, "email": address}
         for name, value in {**told, "school_query": "jaures"}.items():
             main.locator(f"[name={name}]").fill(value)
         main.get_by_role("button", name="Rechercher").click()
@@ -118,23 +119,31 @@ class Walk:
         main.locator("[name=password1]").fill(PASSWORD)
         main.locator("[name=password2]").fill(PASSWORD)
         main.get_by_role("button", name="Créer mon compte").click()
-        page.goto(re.search(r"https?://\S+/adresse/confirmer/\S+", the_letter_to(self.mail, ADDRESS))[0])
+        page.goto(re.search(r"https?://\S+/adresse/confirmer/\S+", the_letter_to(self.mail, address))[0])
         page.get_by_role("button", name="Oui, la confirmer").click()
-        header = self.principal.open("/").locator("header")
-        header.get_by_label("Identifiant").fill("camille")
+        header = visit.open("/").locator("header")
+        header.get_by_label("Identifiant").fill(username)
         header.get_by_label("Mot de passe").fill(PASSWORD)
         header.get_by_role("button", name="Connexion").click()
         expect(page.locator("h1")).to_have_text("Mon compte")
-        expect(header).to_contain_text("Bonjour Camille")
+        expect(header).to_contain_text(f"Bonjour {first_name}")
 
-    def redeem_and_assign(self, code, colleague):
+    def redeem(self, code):
         page = self.principal.page
         page.get_by_label("Clé d’activation", exact=True).fill(code.lower().replace("-", " "))
         page.get_by_role("button", name="Activer la clé").click()
         expect(page.locator("#licences")).to_contain_text("0/3")
-        page.get_by_role("button", name=f"Attribuer la clé à {colleague}").click()
-        expect(page.locator("#licences")).to_contain_text("1/3")
+
+    def assign(self, teacher, counter):
+        page = self.principal.open("/mon-compte/")
+        page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
+        expect(page.locator("#licences")).to_contain_text(counter)
         self.look(self.principal)
+
+    def count_among_the_teachers(self, proposed):
+        page = self.principal.page
+        page.get_by_role("button", name=f"Ajouter à mes enseignants : {proposed}").click()
+        expect(page.get_by_role("button", name=f"Attribuer la clé à {proposed}")).to_be_visible()
 
     def claim(self, code, by_hand):
         page = self.teacher.open("/mon-compte/")
@@ -144,7 +153,7 @@ class Walk:
         expect(page.locator("#licences")).to_contain_text("Compte de rattachement")
         self.look(self.teacher)
         self.principal.open("/mon-compte/")
-        expect(self.principal.page.locator("#licences")).to_contain_text("2/3")
+        expect(self.principal.page.locator("#licences")).to_contain_text("3/3")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
@@ -153,20 +162,25 @@ def test_from_a_spreadsheet_to_seats_for_teachers(committing, site, mail, worker
         manager = can_sign_in(MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER]).user)
     grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
     school = SchoolFactory(name="École élémentaire Jean Jaurès")
-    colleague = can_sign_in(TeacherFactory(first_name="Benoît", last_name="Colas"))
-    AffiliationFactory(user=colleague, school=school)
+    proposed = TeacherFactory(first_name="Aïcha", last_name="Lambert")
+    AffiliationFactory(user=proposed, school=None, name="ECOLE JAURES", postal_code=school.postal_code, city="Nimes")
     by_hand = can_sign_in(TeacherFactory(first_name="Nadine", last_name="Roux"))
-    AffiliationFactory(user=by_hand, school=None, name="ECOLE JAURES NIMES")
+    AffiliationFactory(user=by_hand, school=None, name="Groupe scolaire du centre", postal_code="30900")
     walk = Walk(site, mail, scripts)
 
     code = walk.apply_a_spreadsheet(manager, school, tmp_path / "dotation.xlsx")
-    walk.sign_up()
-    walk.redeem_and_assign(code, colleague)
+    walk.sign_up(site.person(scripts=scripts, width="phone"), "teacher", "colas", "Colas", "Benoît")
+    walk.sign_up(walk.principal, "principal", "camille", "Martin", "Camille")
+    walk.redeem(code)
+    walk.assign("Benoît Colas", "1/3")
+    walk.count_among_the_teachers(proposed)
+    walk.assign(proposed, "2/3")
     walk.claim(code, by_hand)
 
     # The collectivity sees counts, and no teacher's name.
     page = walk.office.open("/", slug="nimes")
-    expect(page.locator("main")).to_contain_text(re.compile(r"Attribuées à un enseignant\s*2"))
+    expect(page.locator("main")).to_contain_text(re.compile(r"Attribuées à un enseignant\s*3"))
+    assert "Lambert" not in page.content()
     assert "Colas" not in page.content()
     assert "Roux" not in page.content()
 
