@@ -18,7 +18,7 @@ from django_tenants.utils import schema_context, tenant_context
 from accounts.models import User
 from collectivities import operations as offices
 from collectivities.models import Role
-from demo import directory, people, workbook
+from demo import classroom, directory, people, workbook
 from demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
 from imports import operations as imports
 from imports import queries as import_queries
@@ -39,6 +39,7 @@ from tenants.models import Kind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from licensing.classes.operations import Credential
     from licensing.pools.models import Pool
     from licensing.subscriptions.models import Subscription
     from tenants.models import Collectivity
@@ -69,6 +70,8 @@ class Story:
     say: Callable[[str], None]
     offices: dict[str, Collectivity] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
+    # A pupil's card, for whoever wants to sign in as a child.
+    card: Credential | None = None
 
     def tell(self) -> None:
         """Go through the steps, in order."""
@@ -79,6 +82,7 @@ class Story:
             ("Nîmes dépose son tableau, le vérifie, l'applique", self.import_spreadsheet),
             ("Les e-mails partent, par un travailleur et un serveur SMTP", self.deliver),
             ("À l'école : la cheffe d'établissement et ses enseignants", self.equip_a_school),
+            ("Dans la classe : des comptes élèves", self.open_a_class),
             ("Où est chaque licence", self.add_up),
         )
         for number, (title, step) in enumerate(steps, start=1):
@@ -209,6 +213,16 @@ class Story:
         self._counter(subscription, 1, f"{principal} attribue une clé à {teachers[0]}, en un clic")
         subscriptions.claim(code=code.lower().replace("-", " "), by=by_hand, at=timezone.now())
         self._counter(subscription, 2, f"{by_hand}, qui a écrit son école à la main, saisit la même clé en minuscules")
+
+    def open_a_class(self) -> None:
+        teacher = User.objects.get(username=TEACHERS[0].username)
+        told = classroom.teach(teacher)
+        self.card = told.cards[0]
+        self._expect(len({card.login for card in told.cards}) == classroom.PUPILS, "chaque élève a son identifiant")
+        self._expect(told.teacher.allowed and told.pupil.allowed, "l'enseignant et l'élève peuvent entrer")
+        self.say(f"   {teacher} ouvre « {classroom.NAME} » et crée {classroom.PUPILS} comptes élèves, sans aucun nom.")
+        self.say(f"   L'élève n° 1 se connecte : « {self.card.login} », mot de passe « {self.card.password} ».")
+        self.say(f"   L'application peut les laisser entrer jusqu'au {told.pupil.until:%d/%m/%Y}.")
 
     def add_up(self) -> None:
         for office in self.offices.values():

@@ -43,9 +43,10 @@ class Command(BaseCommand):
         try:
             with contextlib.ExitStack() as running:
                 self._prepare(running)
-                Story(self.say).tell()
+                story = Story(self.say)
+                story.tell()
                 if not no_serve:
-                    self._serve(running, port)
+                    self._serve(running, port, story)
         except _ENDED_BADLY as failure:
             raise CommandError(str(failure)) from failure
         except Exception:
@@ -81,7 +82,7 @@ class Command(BaseCommand):
         running.enter_context(processes.running("worker", processes.manage("worker")))
         self.say(f"Serveur SMTP : {processes.HOST}:{port}. Travailleur : démarré.")
 
-    def _serve(self, running: contextlib.ExitStack, port: int) -> None:
+    def _serve(self, running: contextlib.ExitStack, port: int, story: Story) -> None:
         running.enter_context(processes.running("web", processes.web(port), port=port))
         portal = f"http://{settings.BASE_DOMAIN}:{port}/"
         teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
@@ -89,6 +90,8 @@ class Command(BaseCommand):
             f"\nLe portail               {portal}\n"
             f"  cheffe d'établissement : {PRINCIPAL.username}\n"
             f"  enseignants :            {teachers}\n"
+            f"  un élève, à {portal}eleve/ : {story.card.login if story.card else ''}, "
+            f"mot de passe {story.card.password if story.card else ''}\n"
             f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
             "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
             f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
