@@ -7,7 +7,6 @@ import re
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.urls import reverse
 from django_tenants.utils import schema_context, tenant_context
 
 from licensing.orders import operations as orders

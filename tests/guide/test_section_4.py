@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from django.urls import reverse
 from django_tenants.utils import tenant_context
 
 from licensing.classes import operations as classes
