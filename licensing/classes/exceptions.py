@@ -23,7 +23,7 @@ class NotTheHolder(Refused):
 class LicenceNotRunning(Refused):
     """The licence that the class hangs on is over, suspended, or its provisional rights have run out.
 
-    `reason` says which: `expired`, `suspended`, `unpaid`.
+    `reason` says which: `licence_ended`, `licence_suspended`, `provisional_over`.
     """
 
     code = "licence_not_running"
@@ -100,7 +100,7 @@ class ClassLocked(Refused):
 class ClassClosed(Refused):
     """The right password, but the class gives no access now.
 
-    `reason` says why: `no_teacher`, `expired`, `suspended`, `unpaid`.
+    `reason` says why: `no_teacher`, or as in `LicenceNotRunning`.
     """
 
     code = "class_closed"

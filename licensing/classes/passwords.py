@@ -19,7 +19,7 @@ from licensing.classes import words
 from licensing.subscriptions import sealing
 
 #: How a stored password begins: `pupil$<number of the sealing key>$…`.
-_SCHEME = "pupil"
+SCHEME = "pupil$"
 
 
 class PupilHasher(PBKDF2PasswordHasher):
@@ -52,14 +52,9 @@ def match_nothing(password: str) -> None:
     matches(password, _nobodys())
 
 
-def is_current(stored: str) -> bool:
-    """Whether the stored password is sealed under the current sealing key."""
-    return stored.startswith(current_prefix())
-
-
-def current_prefix() -> str:
+def current_scheme() -> str:
     """Return how passwords begin that are sealed under the current sealing key."""
-    return f"{_SCHEME}${sealing.current()}$"
+    return f"{SCHEME}{sealing.current()}$"
 
 
 def reseal(stored: str) -> str:
@@ -71,7 +66,7 @@ def reseal(stored: str) -> str:
 def _seal(encoded: str) -> str:
     _, iterations, salt, digest = encoded.split("$")
     sealed = sealing.seal(digest)
-    return f"{_SCHEME}${sealed.under}${iterations}${salt}${base64.b64encode(sealed.code).decode()}"
+    return f"{SCHEME}{sealed.under}${iterations}${salt}${base64.b64encode(sealed.code).decode()}"
 
 
 def _open(stored: str) -> tuple[str, int, str]:

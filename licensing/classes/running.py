@@ -23,24 +23,24 @@ class Stop(NamedTuple):
 def why_not(source: Source, at: datetime.datetime) -> Stop | None:
     """Return why licences of this source cannot be used at that moment, or None where they can.
 
-    It says no exactly where `Subscription.objects.running_on` leaves out.
+    It says no exactly where `Subscription.objects.running_on` leaves out, under the codes of `entry`.
     """
     day = today(at)
     if source.last_day < day:
         return Stop(
-            "expired",
+            "licence_ended",
             f"La licence de cette classe était valable jusqu'au {on_day(source.last_day)} inclus. Demandez à votre "
             "chef d'établissement une clé de la nouvelle année scolaire : elle ouvre une nouvelle classe.",
         )
     if source.suspended_at is not None:
         return Stop(
-            "suspended",
+            "licence_suspended",
             "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d'elle-même "
             "dès qu'il sera reçu. La classe et ses élèves sont conservés.",
         )
     if source.provisional_until is not None and source.provisional_until < day:
         return Stop(
-            "unpaid",
+            "provisional_over",
             f"Les droits temporaires de cette licence ont pris fin le {on_day(source.provisional_until)}, et sa "
             "commande attend son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses "
             "élèves sont conservés.",

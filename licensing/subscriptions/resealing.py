@@ -6,10 +6,25 @@ stopped half-way, it goes on where it was.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 from django.db import connection, transaction
 
 from licensing.subscriptions import sealing
 from licensing.subscriptions.models import ActivationKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Batch(Protocol):
+    """Seals up to `size` rows under the current sealing key, and returns how many: 0 when none is left."""
+
+    def __call__(self, *, size: int) -> int:
+        """Raise `sealing.Unsealable`, having changed nothing, where the settings lack a key."""
+
+
+_others: list[Batch] = []
 
 _TABLE = "public.subscriptions_activationkey"
 
@@ -35,3 +50,13 @@ def reseal_batch(*, size: int = 1000) -> int:
             [list(column) for column in zip(*sealed, strict=True)],
         )
     return len(rows)
+
+
+def register(batch: Batch) -> None:
+    """Have what another app stores under the same sealing keys re-sealed with the codes."""
+    _others.append(batch)
+
+
+def others() -> Sequence[Batch]:
+    """Return what is to be re-sealed besides the codes, before an older sealing key may be removed."""
+    return tuple(_others)

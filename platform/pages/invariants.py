@@ -86,6 +86,48 @@ PUBLIC = (
         """,
     ),
     Invariant(
+        "pupils",
+        "4. Une classe compte au plus 30 élèves, un par numéro et par mot, et plus aucun une fois effacée",
+        """
+        SELECT format('classe n° %s : %s élèves, %s numéros et %s mots entre %s et %s%s', classroom.id, count(pupil.id),
+                      count(DISTINCT pupil.number), count(DISTINCT pupil.word), min(pupil.number), max(pupil.number),
+                      CASE WHEN classroom.purged_at IS NULL THEN '' ELSE ', alors qu''elle est effacée' END)
+        FROM classes_classroom AS classroom
+        JOIN classes_pupilaccount AS pupil ON pupil.classroom_id = classroom.id
+        GROUP BY classroom.id
+        HAVING count(pupil.id) > 30 OR count(pupil.id) <> count(DISTINCT pupil.number)
+            OR count(pupil.id) <> count(DISTINCT pupil.word) OR min(pupil.number) < 1 OR max(pupil.number) > 30
+            OR classroom.purged_at IS NOT NULL
+        """,
+    ),
+    Invariant(
+        "class_a_seat",
+        "4. Une place ouvre au plus une classe, et chaque classe est celle d'une place",
+        """
+        SELECT format('place n° %s : %s classes', classroom.seat_id, count(*))
+        FROM classes_classroom AS classroom
+        LEFT JOIN subscriptions_seat AS seat ON seat.id = classroom.seat_id
+        GROUP BY classroom.seat_id, seat.id
+        HAVING count(*) > 1 OR seat.id IS NULL
+        """,
+    ),
+    Invariant(
+        "second_teacher",
+        "4. Un second enseignant a été admis par un autre, qui a tenu la place de la classe",
+        """
+        SELECT format('classe n° %s : second enseignant %s, admis par %s', classroom.id,
+                      coalesce(classroom.second_teacher_id::text, 'aucun'),
+                      coalesce(classroom.second_let_in_by_id::text, 'personne'))
+        FROM classes_classroom AS classroom
+        JOIN subscriptions_seat AS seat ON seat.id = classroom.seat_id
+        WHERE (classroom.second_teacher_id IS NULL) <> (classroom.second_let_in_by_id IS NULL)
+           OR classroom.second_teacher_id = classroom.second_let_in_by_id
+           OR (classroom.second_let_in_by_id <> coalesce(seat.holder_id, 0)
+               AND NOT EXISTS (SELECT FROM subscriptions_seatevent AS event
+                               WHERE event.seat_id = seat.id AND event.teacher_id = classroom.second_let_in_by_id))
+        """,
+    ),
+    Invariant(
         "keys_schools",
         "10. Une clé est destinée à un établissement de l'annuaire",
         """

@@ -1,14 +1,27 @@
-"""What happens to classes and pupils."""
+"""What a teacher does with a class and its pupils."""
 
 from __future__ import annotations
 
-import pytest
+import datetime
 
-from licensing.classes import exceptions, operations, words
-from licensing.classes.models import Classroom
+import pytest
+from django.db import IntegrityError, transaction
+
+from licensing.classes import exceptions, operations, passwords, words
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.classes.queries import may_teach
+from licensing.subscriptions.models import Seat, Source
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
+
+LATER = TERM + datetime.timedelta(hours=1)
+#: How a licence stops, and what is said of it.
+STOPS = {
+    "licence_ended": ({"last_day": datetime.date(2026, 11, 23)}, "valable jusqu'au 23\u00a0novembre 2026 inclus"),
+    "licence_suspended": ({"suspended_at": TERM}, "attend son règlement"),
+    "provisional_over": ({"provisional_until": datetime.date(2026, 11, 23)}, "droits temporaires .* ont pris fin"),
+}
 
 
 @pytest.fixture
@@ -21,39 +34,304 @@ def teacher(classroom):
     return classroom.seat.holder
 
 
+def pass_on(classroom, to=None):
+    """Give the seat of the class to somebody else, or to nobody."""
+    held = {"holder": to, "held_since": TERM, "mode": "automatic"}
+    free = {"holder": None, "held_since": None, "mode": ""}
+    Seat.objects.filter(pk=classroom.seat_id).update(**(held if to else free))
+
+
+def stop(classroom, **fields):
+    Source.objects.filter(keys__subscription__seats=classroom.seat_id).update(**fields)
+
+
+def numbers(classroom):
+    return list(classroom.pupils.order_by("number").values_list("number", flat=True))
+
+
+# The class
+
+
 def test_a_seat_opens_one_class_however_often(nimes):
     seat = SeatFactory()
-    one = operations.open_class(seat_id=seat.pk, by=seat.holder, name="CE1 B", at=TERM)
-    two = operations.open_class(seat_id=seat.pk, by=seat.holder, name="autre", at=TERM)
+    one = operations.open_class(seat_id=seat.pk, by=seat.holder, name="  CE1   B ", at=TERM)
+    two = operations.open_class(seat_id=seat.pk, by=seat.holder, name="autre", at=LATER)
     assert one == two
-    assert Classroom.objects.get().name == "CE1 B"
+    assert (one.name, one.opened_at) == ("CE1 B", TERM)
+    assert words.read_login(f"lapin-{one.code}") == ("lapin", one.code)
+
+
+def test_the_class_passes_with_its_pupils_to_the_next_teacher(classroom, teacher):
+    PupilFactory.create_batch(3, classroom=classroom)
+    successor = TeacherFactory()
+    pass_on(classroom, successor)
+    assert operations.open_class(seat_id=classroom.seat_id, by=successor, name="CE1 C", at=LATER) == classroom
+    assert len(operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=successor, at=LATER)) == 3
+    with pytest.raises(exceptions.NotYours):
+        operations.rename(classroom_id=classroom.pk, by=teacher, name="CE1 D", at=LATER)
+
+
+def test_a_seat_of_somebody_else_opens_nothing(nimes):
+    for seat_id in (SeatFactory().pk, SeatFactory(holder=None, held_since=None, mode="").pk, 987654321):
+        with pytest.raises(exceptions.NotYours):
+            operations.open_class(seat_id=seat_id, by=TeacherFactory(), name="CE1 B", at=TERM)
+    assert not Classroom.objects.exists()
+
+
+def test_a_code_that_a_class_has_is_drawn_again(classroom, monkeypatch):
+    drawn = iter([classroom.code, classroom.code, "tulipe-5837"])
+    monkeypatch.setattr(words, "draw_code", lambda: next(drawn))
+    seat = SeatFactory(subscription=classroom.seat.subscription)
+    assert operations.open_class(seat_id=seat.pk, by=seat.holder, name="CE1 B", at=TERM).code == "tulipe-5837"
+
+
+def test_a_class_is_renamed(classroom, teacher):
+    assert operations.rename(classroom_id=classroom.pk, by=teacher, name="CE2 « Étoiles »", at=TERM).name
+    classroom.refresh_from_db()
+    assert classroom.name == "CE2 « Étoiles »"
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "CE1\x00B"])
+def test_a_name_that_cannot_be_shown_is_refused(classroom, teacher, name):
+    with pytest.raises(exceptions.BadName, match="60 caractères au plus"):
+        operations.rename(classroom_id=classroom.pk, by=teacher, name=name, at=TERM)
+
+
+# Who may
+
+
+def a_stranger(classroom):
+    return TeacherFactory()
+
+
+def the_one_before(classroom):
+    before = classroom.seat.holder
+    pass_on(classroom, TeacherFactory())
+    return before
+
+
+def the_principal(classroom):
+    return classroom.seat.subscription.principal
+
+
+def let_in_by_the_one_before(classroom):
+    second = TeacherFactory()
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
+    pass_on(classroom, TeacherFactory())
+    return second
+
+
+WRITES = {
+    "rename": {"name": "CE2"},
+    "add_pupils": {"count": 1},
+    "remove_pupil": {"number": 1},
+    "reset_passwords": {"numbers": [1]},
+    "unlock": {"number": 1},
+    "let_in": {"username": "quelqu.un"},
+    "put_out": {},
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("who", [a_stranger, the_one_before, the_principal, let_in_by_the_one_before])
+def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
+    pupil = PupilFactory(classroom=classroom, number=1, failures=3)
+    by = who(classroom)
+    with pytest.raises(exceptions.NotYours) as refusal:
+        getattr(operations, write)(classroom_id=classroom.pk, by=by, at=TERM, **WRITES[write])
+    with pytest.raises(exceptions.NotYours) as of_none:
+        getattr(operations, write)(classroom_id=987654321, by=by, at=TERM, **WRITES[write])
+    assert str(refusal.value) == str(of_none.value)  # a number typed at random tells nothing
+    pupil.refresh_from_db()
+    assert (pupil.failures, pupil.password_set_at) == (3, pupil.created_at)
+
+
+def test_the_second_teacher_does_all_but_choose_who_shares(classroom, teacher):
+    second = TeacherFactory()
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=teacher)
+    operations.add_pupils(classroom_id=classroom.pk, count=1, by=second, at=TERM)
+    operations.rename(classroom_id=classroom.pk, by=second, name="CE2", at=TERM)
+    with pytest.raises(exceptions.NotTheHolder):
+        operations.let_in(classroom_id=classroom.pk, username="quelqu.un", by=second, at=TERM)
+
+
+def test_a_class_is_read_with_one_query(classroom, teacher, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        read = may_teach(teacher, classroom.pk)
+        _ = read.seat.holder, read.seat.subscription.school, read.seat.subscription.key.source.product
+        assert read.second_teacher is None
+
+
+# Accounts
 
 
 def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teacher):
     made = operations.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)
     assert [pupil.number for pupil in made] == list(range(1, 31))
+    assert len({pupil.login for pupil in made}) == 30
     assert all(words.is_password(pupil.password) for pupil in made)
+    assert all(words.read_login(pupil.login)[1] == classroom.code for pupil in made)
     one = made[7]
-    pupil = operations.sign_in(login=one.login, password=one.password, address="192.0.2.1", at=TERM)
-    assert (pupil.number, pupil.login) == (one.number, one.login)
+    pupil = PupilAccount.objects.select_related("classroom").get(classroom=classroom, number=8)
+    assert pupil.login == one.login
+    assert passwords.matches(one.password, pupil.password)
 
 
-def test_the_thirty_first_is_refused(classroom, teacher):
-    for number in range(1, 30):
+def test_the_lowest_free_numbers_are_taken(classroom, teacher):
+    for number in (1, 3, 4, 7):
         PupilFactory(classroom=classroom, number=number)
-    with pytest.raises(exceptions.ClassFull, match="il en reste 1 à créer, et vous en demandez 2"):
-        operations.add_pupils(classroom_id=classroom.pk, count=2, by=teacher, at=TERM)
-    assert classroom.pupils.count() == 29
+    made = operations.add_pupils(classroom_id=classroom.pk, count=4, by=teacher, at=TERM)
+    assert [pupil.number for pupil in made] == [2, 5, 6, 8]
+    assert classroom.pupils.values("word").distinct().count() == 8
 
 
-def test_a_stranger_is_refused(classroom):
-    with pytest.raises(exceptions.NotYours):
-        operations.add_pupils(classroom_id=classroom.pk, count=2, by=TeacherFactory(), at=TERM)
+@pytest.mark.parametrize(
+    ("present", "count", "said"),
+    [
+        (29, 2, "il en reste 1 à créer, et vous en demandez 2. Aucun n'a été créé"),
+        (0, 31, "il en reste 30 à créer, et vous en demandez 31"),
+        (30, 1, "celle-ci les a tous"),
+    ],
+)
+def test_the_thirty_first_is_refused_and_none_is_made(classroom, teacher, present, count, said):
+    for number in range(1, present + 1):
+        PupilFactory(classroom=classroom, number=number)
+    with pytest.raises(exceptions.ClassFull, match=said):
+        operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
+    assert classroom.pupils.count() == present
 
 
-def test_a_wrong_password_is_refused_and_a_right_one_forgiven_its_form(classroom):
-    pupil = PupilFactory(classroom=classroom)
-    with pytest.raises(exceptions.WrongCredentials):
-        operations.sign_in(login=pupil.login, password="autre", address="192.0.2.1", at=TERM)
-    typed = pupil.login.upper().replace("-", " ")
-    assert operations.sign_in(login=typed, password=PASSWORD.upper(), address="192.0.2.1", at=TERM) == pupil
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_accounts_cannot_be_made(classroom, teacher, count):
+    with pytest.raises(exceptions.BadCount):
+        operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
+
+
+def test_the_database_refuses_the_thirty_first_whoever_writes(classroom):
+    for number in range(1, 31):
+        PupilFactory(classroom=classroom, number=number)
+    for number in (0, 31, 30):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            PupilFactory(classroom=classroom, number=number, word="zebu")
+    assert classroom.pupils.count() == 30
+
+
+def test_making_many_costs_as_many_queries_as_making_one(classroom, teacher, django_assert_num_queries):
+    for count in (1, 20):
+        with django_assert_num_queries(8):  # two of them are the savepoint that stands for the transaction
+            operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
+
+
+def test_an_account_is_erased_and_its_number_free_again(classroom, teacher):
+    for number in (1, 2, 3):
+        PupilFactory(classroom=classroom, number=number)
+    operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)
+    operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)  # twice is the same
+    assert numbers(classroom) == [1, 3]
+    [again] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM)
+    assert again.number == 2
+
+
+# Passwords
+
+
+def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
+    one, other = (PupilFactory(classroom=classroom, number=number) for number in (1, 2))
+    [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=LATER)
+    one.refresh_from_db()
+    other.refresh_from_db()
+    assert (new.number, new.login) == (1, one.login)
+    assert passwords.matches(new.password, one.password)
+    assert not passwords.matches(PASSWORD, one.password)
+    assert passwords.matches(PASSWORD, other.password)
+    assert one.password_set_at == LATER  # whoever was signed in is signed out
+    assert other.password_set_at == other.created_at
+
+
+def test_all_passwords_are_changed_and_the_locked_unlocked(classroom, teacher):
+    pupils = PupilFactory.create_batch(3, classroom=classroom, failures=10, locked_at=TERM)
+    made = operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
+    assert [one.number for one in made] == numbers(classroom)
+    for pupil in pupils:
+        pupil.refresh_from_db()
+        assert (pupil.failures, pupil.locked_at) == (0, None)
+
+
+def test_a_number_that_is_nobodys_changes_no_password(classroom, teacher):
+    pupil = PupilFactory(classroom=classroom, number=1)
+    with pytest.raises(exceptions.NoSuchPupil, match="n° 5"):
+        operations.reset_passwords(classroom_id=classroom.pk, numbers=[1, 5], by=teacher, at=LATER)
+    pupil.refresh_from_db()
+    assert pupil.password_set_at == pupil.created_at
+
+
+def test_a_class_without_pupils_has_no_password_to_change(classroom, teacher):
+    assert operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=TERM) == []
+    with pytest.raises(exceptions.BadCount):
+        operations.reset_passwords(classroom_id=classroom.pk, numbers=[], by=teacher, at=TERM)
+
+
+# Unlocking
+
+
+def test_one_pupil_is_unlocked(classroom, teacher):
+    one, other = (PupilFactory(classroom=classroom, number=n, failures=10, locked_at=TERM) for n in (1, 2))
+    operations.unlock(classroom_id=classroom.pk, number=1, by=teacher, at=LATER)
+    one.refresh_from_db()
+    other.refresh_from_db()
+    assert (one.failures, one.locked_at) == (0, None)
+    assert (other.failures, other.locked_at) == (10, TERM)
+    with pytest.raises(exceptions.NoSuchPupil):
+        operations.unlock(classroom_id=classroom.pk, number=9, by=teacher, at=LATER)
+
+
+def test_a_class_is_opened_again_to_all_its_pupils(classroom, teacher):
+    pupil = PupilFactory(classroom=classroom, failures=10, locked_at=TERM)
+    Classroom.objects.filter(pk=classroom.pk).update(failures=60, locked_at=TERM)
+    operations.unlock(classroom_id=classroom.pk, number=None, by=teacher, at=LATER)
+    for row in (classroom, pupil):
+        row.refresh_from_db()
+        assert (row.failures, row.locked_at) == (0, None)
+
+
+# The licence
+
+
+@pytest.mark.parametrize("reason", STOPS)
+def test_without_a_running_licence_nothing_is_made_and_the_sentence_says_why(classroom, teacher, reason):
+    pupil = PupilFactory(classroom=classroom, number=1)
+    unopened = SeatFactory(subscription=classroom.seat.subscription)
+    fields, said = STOPS[reason]
+    stop(classroom, **fields)
+    for write in (
+        lambda: operations.open_class(seat_id=unopened.pk, by=unopened.holder, name="CE1", at=TERM),
+        lambda: operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM),
+        lambda: operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=teacher, at=TERM),
+    ):
+        with pytest.raises(exceptions.LicenceNotRunning, match=said) as refusal:
+            write()
+        assert refusal.value.reason == reason
+    assert PupilAccount.objects.get() == pupil
+    assert Classroom.objects.get() == classroom
+
+
+@pytest.mark.parametrize("reason", STOPS)
+def test_reading_and_removing_need_no_running_licence(classroom, teacher, reason):
+    PupilFactory(classroom=classroom, number=1)
+    stop(classroom, **STOPS[reason][0])
+    assert may_teach(teacher, classroom.pk) == classroom
+    assert operations.open_class(seat_id=classroom.seat_id, by=teacher, name="", at=TERM) == classroom
+    operations.unlock(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
+    operations.remove_pupil(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
+    assert not classroom.pupils.exists()
+
+
+@pytest.mark.parametrize("field", ["last_day", "provisional_until"])
+def test_the_last_day_is_inclusive(classroom, teacher, field):
+    stop(classroom, **{field: TERM.date()})
+    last_minute = TERM.replace(hour=23, minute=59)
+    assert operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=last_minute)
+    with pytest.raises(exceptions.LicenceNotRunning):
+        operations.add_pupils(
+            classroom_id=classroom.pk, count=1, by=teacher, at=last_minute + datetime.timedelta(minutes=1)
+        )

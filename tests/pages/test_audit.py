@@ -14,6 +14,7 @@ from licensing.subscriptions import sealing
 from licensing.subscriptions.models import ActivationKey, Seat
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.classes import ClassroomFactory, PupilFactory
 from tests.factories.schools import SchoolFactory
 from tests.pools.arranging import give, redeem
 
@@ -25,7 +26,10 @@ def sound(nimes):
     give(pool, SchoolFactory(), units=3, by=PrincipalFactory())
     subscription = redeem(give(pool, SchoolFactory(), units=2), PrincipalFactory())
     seat = subscription.seats.order_by("number").first()
-    Seat.objects.filter(pk=seat.pk).update(holder=TeacherFactory(), held_since=TERM, mode="manual")
+    holder = TeacherFactory()
+    Seat.objects.filter(pk=seat.pk).update(holder=holder, held_since=TERM, mode="manual")
+    classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_let_in_by=holder)
+    PupilFactory.create_batch(2, classroom=classroom)
     return pool
 
 
@@ -47,11 +51,18 @@ def test_all_hold(sound, capsys):
 def test_each_invariant_is_printed(sound, capsys):
     call_command("audit")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 17
     assert all(line.startswith("OK") for line in lines)
 
 
 BREACHES = {
+    # What the database itself refuses is first allowed.
+    "pupils": "ALTER TABLE public.classes_pupilaccount DROP CONSTRAINT pupil_number_within_class;"
+    "UPDATE public.classes_pupilaccount SET number = 31 "
+    "WHERE number = (SELECT max(number) FROM public.classes_pupilaccount)",
+    "class_a_seat": "UPDATE public.classes_classroom SET seat_id = 987654321",
+    "second_teacher": "ALTER TABLE public.classes_classroom DROP CONSTRAINT class_second_says_by_whom;"
+    "UPDATE public.classes_classroom SET second_let_in_by_id = NULL",
     "redeemed_once": "UPDATE public.subscriptions_activationkey SET redeemed_at = now(), redeemed_by_id = "
     "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
     "seats": "DELETE FROM public.subscriptions_seat WHERE holder_id IS NULL",
@@ -96,6 +107,22 @@ def test_what_no_foreign_key_guards_is_looked_at(sound, breach, capsys):
     status, broken = audit(capsys)
     assert status == 1
     assert "references" in broken
+
+
+@pytest.mark.parametrize(
+    ("breach", "code"),
+    [
+        ("UPDATE public.classes_classroom SET purged_at = now()", "pupils"),
+        (
+            "UPDATE public.classes_classroom SET second_let_in_by_id = (SELECT min(id) FROM public.accounts_user)",
+            "second_teacher",
+        ),
+    ],
+)
+def test_what_no_constraint_forbids_of_a_class_is_looked_at(sound, breach, code, capsys):
+    with connection.cursor() as cursor:
+        cursor.execute(breach)
+    assert audit(capsys) == (1, {code})
 
 
 def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):

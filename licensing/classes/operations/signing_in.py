@@ -2,7 +2,8 @@
 
 Each try is counted, in a transaction of its own, before its password is looked at: a hundred requests at the same
 moment are a hundred tries. The tenth wrong one locks the pupil, the sixtieth the class, until the teacher unlocks them;
-a right one takes back what was counted. A login that does not exist is answered in the same words, at the same pace.
+a right one takes back what was counted. A login that does not exist is answered in the same words, counted and locked
+as one that does, and hashed for as long: which animals a class has is not found out here.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from accounts import throttling
 from licensing.classes import passwords, running, words
 from licensing.classes.exceptions import ClassClosed, ClassLocked, PupilLocked, TooManyTries, WrongCredentials
 from licensing.classes.models import Classroom, PupilAccount
+from licensing.exceptions import Refused
 
 #: Wrong passwords in a row that lock a pupil, and a class.
 PUPIL_TRIES = 10
 CLASS_TRIES = 60
 #: A school's classes share one address, and its children learn to type.
-BY_NETWORK = throttling.Limit("pupil/network", 200, datetime.timedelta(hours=1))
-#: A login that does not exist locks as one that does, else the eleventh try would tell them apart.
+BY_NETWORK = throttling.Limit("pupil/network", 100, datetime.timedelta(minutes=15))
+#: A login that does not exist locks as one that does, else the tenth try would tell them apart.
 UNKNOWN = throttling.Limit("pupil/unknown", PUPIL_TRIES - 1, datetime.timedelta(days=1))
 
 _WRONG = "Ce n'est pas cela. Regarde bien ta carte, et recommence."
@@ -46,60 +48,65 @@ def sign_in(*, login: str, password: str, address: str, at: datetime.datetime) -
             f"Il y a eu trop d'essais ici. Attends {throttling.in_words(throttled.wait)}, et recommence.",
             throttled.retry_after,
         ) from None
-    pupil = _find(login, at)
-    if pupil is None:
+    try:
+        pupil = _count_try(login, at)
+    except Refused:
         passwords.match_nothing(password)
-        raise WrongCredentials(_WRONG)
-    tried = _count_try(pupil, at)
+        raise
     if not passwords.matches(password, pupil.password):
-        raise PupilLocked(_PUPIL_LOCKED) if tried >= PUPIL_TRIES else WrongCredentials(_WRONG)
+        raise PupilLocked(_PUPIL_LOCKED) if pupil.locked_at is not None else WrongCredentials(_WRONG)
     pupil = _let_in(pupil, at)
     throttling.give_back(network)
     _refuse_if_closed(pupil.classroom, at)
     return pupil
 
 
-def _find(login: str, at: datetime.datetime) -> PupilAccount | None:
+def _count_try(login: str, at: datetime.datetime) -> PupilAccount:
+    """Count the try as a wrong one, which locks where it is the last, and return the pupil as he is then.
+
+    Raises `WrongCredentials` where there is none, and `ClassLocked` and `PupilLocked`, having counted nothing.
+    """
     read = words.read_login(login)
     if read is None:
-        return None
-    word, code = read
-    pupil = PupilAccount.objects.select_related("classroom").filter(word=word, classroom__code=code).first()
+        raise WrongCredentials(_WRONG)
+    pupil = _counted(*read, at)
+    if pupil is None:
+        raise WrongCredentials(_WRONG)
+    return pupil
+
+
+@transaction.atomic
+def _counted(word: str, code: str, at: datetime.datetime) -> PupilAccount | None:
+    classroom = Classroom.objects.locked().filter(code=code).first()
+    if classroom is not None and classroom.locked_at is not None:
+        raise ClassLocked(_CLASS_LOCKED)
+    pupil = PupilAccount.objects.locked().filter(classroom=classroom, word=word).first() if classroom else None
     if pupil is None:
         try:
             throttling.count([(UNKNOWN, f"{word}-{code}")], at=at)
         except throttling.Throttled:
             raise PupilLocked(_PUPIL_LOCKED) from None
+    elif pupil.locked_at is not None:
+        raise PupilLocked(_PUPIL_LOCKED)
+    if classroom is not None:
+        _count(classroom, CLASS_TRIES, at)
+    if pupil is not None:
+        _count(pupil, PUPIL_TRIES, at)
     return pupil
 
 
-@transaction.atomic
-def _count_try(pupil: PupilAccount, at: datetime.datetime) -> int:
-    """Count the try as a wrong one, which locks where it is the last; return the pupil's count.
-
-    Raises `PupilLocked`, `ClassLocked`, having counted nothing; `WrongCredentials` where the pupil was removed.
-    """
-    classroom = Classroom.objects.locked().get(pk=pupil.classroom_id)
-    current = PupilAccount.objects.locked().filter(pk=pupil.pk).first()
-    if current is None:
-        raise WrongCredentials(_WRONG)
-    if current.locked_at is not None:
-        raise PupilLocked(_PUPIL_LOCKED)
-    if classroom.locked_at is not None:
-        raise ClassLocked(_CLASS_LOCKED)
-    for counted, most in ((classroom, CLASS_TRIES), (current, PUPIL_TRIES)):
-        counted.failures += 1
-        counted.locked_at = at if counted.failures >= most else None
-        counted.save(update_fields=["failures", "locked_at"])
-    return current.failures
+def _count(one: Classroom | PupilAccount, most: int, at: datetime.datetime) -> None:
+    one.failures += 1
+    one.locked_at = at if one.failures >= most else None
+    one.save(update_fields=["failures", "locked_at"])
 
 
 @transaction.atomic
 def _let_in(pupil: PupilAccount, at: datetime.datetime) -> PupilAccount:
     """Take back what was counted, and return the pupil as he is now. Raises `WrongCredentials`."""
     classroom = Classroom.objects.locked().select_related("seat__subscription__key__source").get(pk=pupil.classroom_id)
-    # The same password still: a teacher may have changed it meanwhile, or removed the pupil.
-    current = PupilAccount.objects.locked().filter(pk=pupil.pk, password=pupil.password).first()
+    # The same password still: the teacher may have changed it meanwhile, or removed the pupil.
+    current = PupilAccount.objects.locked().filter(pk=pupil.pk, password_set_at=pupil.password_set_at).first()
     if current is None:
         raise WrongCredentials(_WRONG)
     classroom.failures, classroom.locked_at = 0, None

@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """Batch after batch; may be stopped and started again at any moment, while the site serves."""
 
-    help = "Rescelle les clés d'activation et les doubles authentifications sous la première clé de SEALING_KEYS."
+    help = (
+        "Rescelle les clés d'activation, les doubles authentifications et les mots de passe des élèves sous la "
+        "première clé de SEALING_KEYS."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the size of a batch."""
-        parser.add_argument("--batch", type=int, default=1000, help="clés par transaction (1000)")
+        parser.add_argument("--batch", type=int, default=1000, help="lignes par transaction (1000)")
 
     def handle(self, *args: Any, batch: int, **options: Any) -> None:
         """Reseal until nothing is left."""
-        done = 0
+        done, others = 0, 0
         try:
             while count := resealing.reseal_batch(size=batch):
                 done += count
+            for reseal in resealing.others():
+                while count := reseal(size=batch):
+                    others += count
         except sealing.Unsealable as missing:
             raise CommandError(
                 f"SEALING_KEYS ne contient pas la clé de scellement n° {missing.under}, sous laquelle des clés sont "
@@ -36,7 +42,8 @@ class Command(BaseCommand):
             ) from None
         factors = self._second_factors(batch)
         self.stdout.write(
-            f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''} "
+            f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''}, "
+            f"{others} mot{'s' if others > 1 else ''} de passe d'élève "
             f"et {factors} secret{'s' if factors > 1 else ''} de double authentification sous la clé de scellement "
             f"n° {sealing.current()} ; les plus anciennes peuvent être retirées de SEALING_KEYS."
         )

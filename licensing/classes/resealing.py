@@ -1,0 +1,25 @@
+"""Changing the sealing key: pupils' hashes are opened under the old key and sealed under the current one.
+
+Part of `manage.py reseal_keys`, with the activation keys: an older sealing key may be removed when nothing is under it.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from licensing.classes import passwords
+from licensing.classes.models import PupilAccount
+
+
+@transaction.atomic
+def reseal_batch(*, size: int) -> int:
+    """Seal up to `size` pupils' hashes under the current key and return how many; 0 when none is left.
+
+    Raises `sealing.Unsealable`, having changed nothing, where the settings lack the key that one is under.
+    """
+    sealed = PupilAccount.objects.filter(password__startswith=passwords.SCHEME)
+    pupils = list(sealed.exclude(password__startswith=passwords.current_scheme()).locked()[:size])
+    for pupil in pupils:
+        pupil.password = passwords.reseal(pupil.password)
+    PupilAccount.objects.bulk_update(pupils, ["password"], batch_size=500)
+    return len(pupils)

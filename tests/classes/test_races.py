@@ -1,0 +1,178 @@
+"""Invariant 4, and the counting of tries, under real threads and real commits."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import Counter
+
+import pytest
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from licensing.classes import operations, passwords, words
+from licensing.classes.exceptions import NotYours
+from licensing.classes.models import ClassInvitation, Classroom, PupilAccount
+from licensing.exceptions import Refused
+from licensing.subscriptions import operations as seats
+from mailing.models import Message
+from tests.classes.test_operations import LATER
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory
+from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
+from tests.races import at_once
+
+
+def codes(outcomes):
+    return Counter(outcome.code if isinstance(outcome, Refused) else "done" for outcome in outcomes)
+
+
+def pupils_of(classroom):
+    return sorted(PupilAccount.objects.filter(classroom=classroom).values_list("number", flat=True))
+
+
+@pytest.fixture
+def classroom(committing):
+    return ClassroomFactory()
+
+
+def test_the_thirty_first_and_the_thirty_second_at_once(committing, classroom):
+    for number in range(1, 30):
+        PupilFactory(classroom=classroom, number=number)
+    add = functools.partial(
+        operations.add_pupils, classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM
+    )
+    outcomes = at_once(committing.schema_name, [add] * 8, refusals=Refused)
+    assert codes(outcomes) == {"done": 1, "class_full": 7}
+    assert pupils_of(classroom) == list(range(1, 31))
+
+
+def test_two_teachers_add_at_once_and_each_gets_his_own(committing, classroom):
+    second = TeacherFactory()
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            functools.partial(operations.add_pupils, classroom_id=classroom.pk, count=4, by=by, at=TERM)
+            for by in (classroom.seat.holder, second) * 4
+        ],
+        refusals=Refused,
+    )
+    # Seven times four are 28: the eighth asks for two more than are left, and gets none.
+    assert codes(outcomes) == {"done": 7, "class_full": 1}
+    made = [credential for outcome in outcomes if isinstance(outcome, list) for credential in outcome]
+    assert sorted(credential.number for credential in made) == list(range(1, 29)) == pupils_of(classroom)
+    assert len({credential.login for credential in made}) == 28
+
+
+def test_a_seat_opens_one_class_whoever_is_first(committing):
+    seat = SeatFactory()
+    action = functools.partial(operations.open_class, seat_id=seat.pk, by=seat.holder, name="CE1", at=TERM)
+    assert len({one.pk for one in at_once(committing.schema_name, [action] * 16, refusals=())}) == 1
+    assert Classroom.objects.count() == 1
+
+
+def test_classes_that_draw_one_code_at_once_have_one_each(committing, monkeypatch):
+    drawn = threading.local()
+    draw = words.draw_code
+
+    def same_first():
+        if getattr(drawn, "once", False):
+            return draw()
+        drawn.once = True
+        return "tulipe-5837"
+
+    monkeypatch.setattr(words, "draw_code", same_first)
+    held = SeatFactory.create_batch(8)
+    at_once(
+        committing.schema_name,
+        [functools.partial(operations.open_class, seat_id=one.pk, by=one.holder, name="CE1", at=TERM) for one in held],
+        refusals=(),
+    )
+    assert Classroom.objects.values("code").distinct().count() == 8
+
+
+def sign_in(login, *, right=False):
+    return functools.partial(
+        operations.sign_in, login=login, password=PASSWORD if right else "autre", address="192.0.2.1", at=TERM
+    )
+
+
+def test_thirty_two_wrong_tries_at_once_look_at_ten_passwords(committing, classroom, monkeypatch):
+    looked = []
+    matches = passwords.matches
+    monkeypatch.setattr(passwords, "matches", lambda typed, stored: looked.append(stored) or matches(typed, stored))
+    pupil = PupilFactory(classroom=classroom)
+    outcomes = at_once(committing.schema_name, [sign_in(pupil.login)] * 32, refusals=Refused)
+    assert looked.count(pupil.password) == 10
+    assert codes(outcomes)["pupil_locked"] >= 22
+    pupil.refresh_from_db()
+    classroom.refresh_from_db()
+    assert (pupil.failures, pupil.locked_at, classroom.failures) == (10, TERM, 10)
+
+
+def test_thirty_two_wrong_tries_over_a_class_close_it_at_the_sixtieth(committing, classroom):
+    pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 5)]
+    Classroom.objects.filter(pk=classroom.pk).update(failures=52)
+    outcomes = at_once(
+        committing.schema_name, [sign_in(pupil.login) for pupil in pupils for _ in range(8)], refusals=Refused
+    )
+    assert codes(outcomes) == {"wrong_credentials": 8, "class_locked": 24}
+    classroom.refresh_from_db()
+    assert (classroom.failures, classroom.locked_at) == (60, TERM)
+    assert sum(PupilAccount.objects.values_list("failures", flat=True)) == 8
+
+
+def test_a_whole_class_signs_in_at_once(committing, classroom):
+    pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 31)]
+    outcomes = at_once(committing.schema_name, [sign_in(one.login, right=True) for one in pupils], refusals=())
+    assert sorted(one.number for one in outcomes) == list(range(1, 31))
+    classroom.refresh_from_db()
+    assert (classroom.failures, classroom.locked_at) == (0, None)
+
+
+def test_wrong_and_right_at_once_count_no_try_twice(committing, classroom):
+    """The one who knows is let in or meets the others' lock; whoever was counted last, the count says so."""
+    pupil = PupilFactory(classroom=classroom)
+    outcomes = at_once(
+        committing.schema_name,
+        [sign_in(pupil.login)] * 6 + [sign_in(pupil.login, right=True)] * 2,
+        refusals=Refused,
+    )
+    assert codes(outcomes) == {"done": 2, "wrong_credentials": 6}
+    pupil.refresh_from_db()
+    assert pupil.failures <= 6
+    assert pupil.locked_at is None
+
+
+def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committing, classroom):
+    """The seat is locked first: either the class was still his, or he is refused."""
+    PupilFactory(classroom=classroom, number=1)
+    subscription = classroom.seat.subscription
+    withdrawn = threading.Event()
+
+    def withdraw():
+        with transaction.atomic():
+            seats.release(seat_id=classroom.seat_id, by=subscription.principal, at=LATER)
+            withdrawn.set()
+            threading.Event().wait(0.2)  # long enough for the teacher to be waiting for the seat
+
+    def reset():
+        withdrawn.wait(10)
+        return operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
+
+    _, outcome = at_once(committing.schema_name, [withdraw, reset], refusals=Refused)
+    assert isinstance(outcome, NotYours)
+    pupil = PupilAccount.objects.get()
+    assert pupil.password_set_at == pupil.created_at
+
+
+def test_an_invitation_that_is_accepted_eight_times_at_once_is_accepted_once(committing, classroom):
+    colleague = TeacherFactory()
+    ClassInvitation.objects.create(classroom=classroom, teacher=colleague, by=classroom.seat.holder, made_at=TERM)
+    accept = functools.partial(operations.accept, classroom_id=classroom.pk, by=colleague, at=LATER)
+    at_once(committing.schema_name, [accept] * 8, refusals=())
+    classroom.refresh_from_db()
+    assert (classroom.second_teacher, classroom.second_let_in_by) == (colleague, classroom.seat.holder)
+    with schema_context("public"):
+        assert Message.objects.filter(kind="class.accepted").count() == 1

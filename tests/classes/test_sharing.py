@@ -1,0 +1,251 @@
+"""A second teacher is invited into a class, accepts, leaves, is put out; both are told; no identifiant is."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django_tenants.utils import schema_context
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import Profile
+from licensing.classes import exceptions, operations, tasks
+from licensing.classes.models import ClassInvitation, Classroom
+from licensing.classes.queries import invitations_of, may_teach, second_teacher_of
+from licensing.subscriptions.models import Seat
+from mailing import kinds
+from mailing.kinds import NoLongerDue
+from mailing.models import Message
+from tests.classes.test_operations import LATER, pass_on
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.classes import ClassroomFactory
+
+
+@pytest.fixture
+def classroom(nimes):
+    return ClassroomFactory(
+        name="CE1 B", seat__subscription__key__school__name="École Jean Jaurès", seat__holder__last_name="Tenante"
+    )
+
+
+@pytest.fixture
+def holder(classroom):
+    return classroom.seat.holder
+
+
+@pytest.fixture
+def colleague(nimes):
+    return TeacherFactory(username="c.lavigne", first_name="Claire", last_name="Lavigne")
+
+
+def invite(classroom, username="c.lavigne", *, at=TERM):
+    """Ask, and do what the ask queued."""
+    holder = Seat.objects.get(pk=classroom.seat_id).holder
+    operations.let_in(classroom_id=classroom.pk, username=username, by=holder, at=at)
+    job = ProcrastinateJob.objects.filter(task_name="classes.invite").latest("pk")
+    assert job.args.pop("schema") == "public"
+    with schema_context("public"):
+        tasks.invite(**job.args)
+
+
+def share(classroom, colleague):
+    invite(classroom, colleague.username)
+    return operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
+
+
+def letter(kind):
+    with schema_context("public"):
+        message = Message.objects.filter(kind=kind).latest("pk")
+        return message.recipient, kinds.get(kind).render(message)
+
+
+def letters(kind):
+    with schema_context("public"):
+        return Message.objects.filter(kind=kind).count()
+
+
+def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague):
+    invite(classroom, " C.Lavigne ")
+    with pytest.raises(exceptions.NotYours):  # not before he says yes
+        may_teach(colleague, classroom.pk)
+    [invitation] = invitations_of(colleague, LATER)
+    assert (invitation.classroom, invitation.by) == (classroom, holder)
+    operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
+    assert second_teacher_of(may_teach(colleague, classroom.pk)) == colleague
+    assert not invitations_of(colleague, LATER).exists()
+    assert len(operations.add_pupils(classroom_id=classroom.pk, count=2, by=colleague, at=LATER)) == 2
+
+
+def test_both_are_told(classroom, holder, colleague):
+    invite(classroom)
+    recipient, rendered = letter("class.invited")
+    assert recipient == colleague.email
+    for said in ("CE1 B", "Tenante", "École Jean Jaurès", "c.lavigne", "7 jours", "/mes-classes/", "sans votre accord"):
+        assert said in rendered.text
+        assert said in rendered.html
+    operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
+    recipient, rendered = letter("class.accepted")
+    assert recipient == holder.email
+    assert "Claire Lavigne a accepté votre invitation" in rendered.text
+
+
+def test_accepting_twice_is_the_same_as_once(classroom, colleague):
+    share(classroom, colleague)
+    assert operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER) == classroom
+    assert letters("class.accepted") == 1
+
+
+def test_inviting_does_not_tell_whether_an_identifiant_exists(classroom, holder, colleague):
+    """Same answer, same work in the request: one job, whoever is asked for."""
+    UserFactory(username="agent", profile=Profile.AGENT)
+    TeacherFactory(username="parti", is_active=False)
+    answers, jobs = [], []
+    for username in ("c.lavigne", "personne", "agent", "parti", holder.username, ""):
+        answers.append(operations.let_in(classroom_id=classroom.pk, username=username, by=holder, at=TERM))
+        jobs.append(ProcrastinateJob.objects.filter(task_name="classes.invite").count())
+    assert set(answers) == {classroom}
+    assert jobs == [1, 2, 3, 4, 5, 6]
+    assert not ClassInvitation.objects.exists()
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize("username", ["personne", "agent", "parti", "oneself"])
+def test_who_cannot_teach_is_not_invited(classroom, holder, username):
+    UserFactory(username="agent", profile=Profile.AGENT)
+    TeacherFactory(username="parti", is_active=False)
+    invite(classroom, holder.username if username == "oneself" else username)
+    assert not ClassInvitation.objects.exists()
+    assert letters("class.invited") == 0
+
+
+def test_a_principal_who_teaches_may_share_a_class(classroom):
+    assert second_teacher_of(share(classroom, PrincipalFactory())) is not None
+
+
+def test_only_so_many_invitations_a_day(classroom, holder):
+    for _ in range(10):
+        operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
+    with pytest.raises(exceptions.TooManyInvitations, match="patientez") as refusal:
+        operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
+    assert refusal.value.retry_after > 0
+    operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=TERM + datetime.timedelta(days=2))
+
+
+def test_a_later_invitation_takes_the_place_of_the_one_before(classroom, colleague):
+    other = TeacherFactory()
+    invite(classroom)
+    invite(classroom, other.username, at=LATER)
+    assert not invitations_of(colleague, LATER).exists()
+    with pytest.raises(exceptions.NoInvitation):
+        operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
+    assert second_teacher_of(operations.accept(classroom_id=classroom.pk, by=other, at=LATER)) == other
+
+
+def test_a_third_teacher_is_not_let_in(classroom, holder, colleague):
+    share(classroom, colleague)
+    with pytest.raises(exceptions.AlreadyShared, match="Claire Lavigne partage déjà cette classe"):
+        operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=LATER)
+
+
+def test_an_invitation_is_good_for_a_week(classroom, colleague):
+    invite(classroom)
+    week = TERM + datetime.timedelta(days=7)
+    assert invitations_of(colleague, week - datetime.timedelta(seconds=1)).exists()
+    with pytest.raises(exceptions.NoInvitation, match="vous inviter de nouveau"):
+        operations.accept(classroom_id=classroom.pk, by=colleague, at=week)
+
+
+def test_an_invitation_ends_with_the_licence_of_who_made_it(classroom, colleague):
+    invite(classroom)
+    pass_on(classroom, TeacherFactory())
+    assert not invitations_of(colleague, LATER).exists()
+    with pytest.raises(exceptions.NoInvitation):
+        operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
+    with pytest.raises(NoLongerDue):
+        letter("class.invited")
+
+
+def test_nobody_accepts_what_was_not_offered_to_him(classroom, colleague):
+    invite(classroom)
+    with pytest.raises(exceptions.NoInvitation) as refusal:
+        operations.accept(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)
+    with pytest.raises(exceptions.NoInvitation) as of_none:
+        operations.accept(classroom_id=987654321, by=colleague, at=LATER)
+    assert str(refusal.value) == str(of_none.value)
+
+
+def test_declining_says_nothing_to_who_asked(classroom, colleague):
+    invite(classroom)
+    operations.decline(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)  # not his to decline
+    assert invitations_of(colleague, LATER).exists()
+    for _ in range(2):
+        operations.decline(classroom_id=classroom.pk, by=colleague, at=LATER)
+    assert not ClassInvitation.objects.exists()
+    with schema_context("public"):
+        assert list(Message.objects.values_list("kind", flat=True)) == ["class.invited"]
+    with pytest.raises(NoLongerDue):
+        letter("class.invited")
+
+
+def test_the_holder_puts_the_second_teacher_out(classroom, holder, colleague):
+    share(classroom, colleague)
+    for _ in range(2):
+        operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
+    with pytest.raises(exceptions.NotYours):
+        may_teach(colleague, classroom.pk)
+    recipient, rendered = letter("class.put_out")
+    assert (recipient, letters("class.put_out")) == (colleague.email, 1)
+    assert "n'est plus partagée avec vous" in rendered.subject
+    with pytest.raises(NoLongerDue):
+        letter("class.accepted")
+
+
+def test_the_second_teacher_leaves(classroom, holder, colleague):
+    share(classroom, colleague)
+    operations.put_out(classroom_id=classroom.pk, by=colleague, at=LATER)
+    with pytest.raises(exceptions.NotYours):
+        operations.put_out(classroom_id=classroom.pk, by=colleague, at=LATER)
+    recipient, rendered = letter("class.left")
+    assert recipient == holder.email
+    assert "Claire Lavigne ne partage plus" in rendered.subject
+    assert letters("class.put_out") == 0
+
+
+def test_who_came_back_is_not_told_that_he_went(classroom, holder, colleague):
+    share(classroom, colleague)
+    operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
+    share(classroom, colleague)
+    operations.put_out(classroom_id=classroom.pk, by=colleague, at=LATER)
+    share(classroom, colleague)
+    for kind in ("class.put_out", "class.left"):
+        with pytest.raises(NoLongerDue):
+            letter(kind)
+
+
+def test_putting_out_takes_an_invitation_back(classroom, holder, colleague):
+    invite(classroom)
+    operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
+    with pytest.raises(exceptions.NoInvitation):
+        operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
+
+
+def test_sharing_ends_with_the_holder_and_the_next_one_chooses(classroom, holder, colleague):
+    share(classroom, colleague)
+    successor = TeacherFactory()
+    pass_on(classroom, successor)
+    with pytest.raises(exceptions.NotYours):
+        may_teach(colleague, classroom.pk)
+    assert second_teacher_of(may_teach(successor, classroom.pk)) is None
+    share(classroom, TeacherFactory())
+    pass_on(classroom, holder)  # and should the first come back, the one he had let in comes with nobody
+    with pytest.raises(exceptions.NotYours):
+        may_teach(colleague, classroom.pk)
+
+
+def test_an_invitation_that_lost_its_reason_before_the_job_is_none(classroom, holder, colleague):
+    operations.let_in(classroom_id=classroom.pk, username="c.lavigne", by=holder, at=TERM)
+    pass_on(classroom, TeacherFactory())
+    tasks.invite(classroom_id=classroom.pk, username="c.lavigne", by_id=holder.pk, asked_at=TERM.isoformat())
+    assert not ClassInvitation.objects.exists()
+    assert Classroom.objects.get().second_teacher is None

@@ -1,0 +1,206 @@
+"""A pupil signs in, and wrong tries are counted."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from accounts.models import Throttle
+from licensing.classes import exceptions, operations, passwords
+from licensing.classes.models import Classroom
+from licensing.classes.operations import signing_in
+from tests.classes.test_operations import LATER, STOPS, pass_on, stop
+from tests.conftest import TERM
+from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory
+
+HERE = "192.0.2.1"
+
+
+@pytest.fixture
+def classroom(nimes):
+    return ClassroomFactory(code="tulipe-5837")
+
+
+@pytest.fixture
+def lapin(classroom):
+    return PupilFactory(classroom=classroom, number=1, word="lapin")
+
+
+def enter(login="lapin-tulipe-5837", password=PASSWORD, *, address=HERE, at=TERM):
+    return operations.sign_in(login=login, password=password, address=address, at=at)
+
+
+def wrong(times, login="lapin-tulipe-5837", **where):
+    """Try so many wrong passwords; return the codes of the refusals."""
+    codes = []
+    for _ in range(times):
+        with pytest.raises(exceptions.Refused) as refusal:
+            enter(login, "autre", **where)
+        codes.append(refusal.value.code)
+    return codes
+
+
+def test_the_right_card_lets_in_and_says_when(lapin, classroom):
+    pupil = enter(at=LATER)
+    assert (pupil, pupil.classroom) == (lapin, classroom)
+    lapin.refresh_from_db()
+    assert lapin.last_seen_at == LATER
+
+
+def test_what_the_operation_drew_lets_in(classroom):
+    [made] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
+    assert enter(made.login, made.password).number == made.number
+
+
+@pytest.mark.parametrize("login", ["LAPIN TULIPE 5837", "lapintulipe5837", "làpin.tulipe.5837 "])
+def test_a_child_may_type_it_his_way(lapin, login):
+    assert enter(login, PASSWORD.upper().replace("-", " ")) == lapin
+
+
+@pytest.mark.parametrize(
+    ("login", "password"),
+    [
+        ("lapin-tulipe-5837", "autre"),
+        ("lapin-tulipe-5837", ""),
+        ("zebu-tulipe-5837", PASSWORD),  # nobody's animal in this class
+        ("lapin-tulipe-5838", PASSWORD),  # no class
+        ("Lucas", PASSWORD),
+        ("", ""),
+    ],
+)
+def test_whatever_is_wrong_one_sentence_says_it_and_one_hash_is_made(lapin, monkeypatch, login, password):
+    hashed = []
+    encode = passwords.PupilHasher.encode
+    monkeypatch.setattr(
+        passwords.PupilHasher,
+        "encode",
+        lambda self, typed, salt, iterations=None: hashed.append(iterations) or encode(self, typed, salt, iterations),
+    )
+    passwords.match_nothing("the one to compare with is hashed once a process")
+    hashed.clear()
+    with pytest.raises(exceptions.WrongCredentials) as refusal:
+        enter(login, password)
+    assert refusal.value.sentence == "Ce n'est pas cela. Regarde bien ta carte, et recommence."
+    assert hashed == [passwords.PupilHasher.iterations]
+
+
+def test_ten_wrong_passwords_lock_the_pupil_until_the_teacher_unlocks_him(lapin, classroom):
+    assert wrong(12) == ["wrong_credentials"] * 9 + ["pupil_locked"] * 3
+    with pytest.raises(exceptions.PupilLocked, match="maître ou à ta maîtresse de débloquer ton compte"):
+        enter(at=TERM + datetime.timedelta(days=30))  # the right one, and time, do not help
+    lapin.refresh_from_db()
+    assert (lapin.failures, lapin.locked_at) == (10, TERM)
+    operations.unlock(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=LATER)
+    assert enter() == lapin
+
+
+def test_a_new_password_unlocks_too(lapin, classroom):
+    wrong(10)
+    [new] = operations.reset_passwords(classroom_id=classroom.pk, numbers=[1], by=classroom.seat.holder, at=LATER)
+    assert enter(password=new.password) == lapin
+    assert wrong(1) == ["wrong_credentials"]
+
+
+def test_a_right_password_takes_back_what_was_counted(lapin, classroom):
+    wrong(9)
+    enter()
+    assert wrong(9) == ["wrong_credentials"] * 9
+    lapin.refresh_from_db()
+    classroom.refresh_from_db()
+    assert (lapin.failures, classroom.failures) == (9, 9)
+    assert lapin.locked_at is None
+
+
+def test_the_tenth_try_may_be_the_right_one(lapin):
+    wrong(9)
+    assert enter() == lapin
+    lapin.refresh_from_db()
+    assert (lapin.failures, lapin.locked_at) == (0, None)
+
+
+def test_one_pupils_tries_lock_no_classmate(lapin, classroom):
+    zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
+    wrong(10)
+    assert enter("zebu-tulipe-5837") == zebu
+
+
+def test_sixty_wrong_passwords_close_the_class_until_the_teacher_opens_it(lapin, classroom):
+    Classroom.objects.filter(pk=classroom.pk).update(failures=58)
+    assert wrong(1) + wrong(1, "zebu-tulipe-5837") + wrong(1) == ["wrong_credentials"] * 2 + ["class_locked"]
+    other = PupilFactory(classroom=classroom, number=2, word="poney")
+    with pytest.raises(exceptions.ClassLocked, match="de la rouvrir"):
+        enter("poney-tulipe-5837")
+    operations.unlock(classroom_id=classroom.pk, number=None, by=classroom.seat.holder, at=LATER)
+    assert enter("poney-tulipe-5837") == other
+
+
+def test_trying_logins_does_not_tell_which_animals_a_class_has(lapin):
+    """A login that does not exist locks as one that does, and both are shut out by a closed class."""
+    known = wrong(12)
+    assert wrong(12, "zebu-tulipe-5837") == known
+    Classroom.objects.update(locked_at=TERM, failures=60)
+    assert wrong(2, "poney-tulipe-5837") == wrong(2, "zebu-tulipe-5837") == wrong(2) == ["class_locked"] * 2
+
+
+def test_trying_logins_does_not_tell_which_classes_exist_by_their_pupils(lapin):
+    assert wrong(12, "lapin-jasmin-1234") == wrong(12)
+
+
+def test_a_login_that_was_tried_before_it_existed_is_not_locked(lapin, classroom):
+    wrong(12, "zebu-tulipe-5837")
+    zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
+    assert enter("zebu-tulipe-5837") == zebu
+
+
+def test_a_network_that_tries_all_classes_is_slowed_down(lapin):
+    tries = signing_in.BY_NETWORK.tries
+    Throttle.objects.all().delete()
+    wrong(1)
+    Throttle.objects.filter(scope="pupil/network").update(tries=tries)
+    with pytest.raises(exceptions.TooManyTries, match="Attends 15 minutes") as refusal:
+        enter()
+    assert refusal.value.retry_after == 15 * 60
+    assert enter(address="198.51.100.7") == lapin
+    assert enter(at=TERM + datetime.timedelta(minutes=16)) == lapin
+
+
+def test_right_passwords_are_not_counted_against_a_school(lapin):
+    for _ in range(3):
+        enter()
+    assert Throttle.objects.get(scope="pupil/network").tries == 0
+
+
+@pytest.mark.parametrize("reason", [*STOPS, "no_teacher"])
+def test_a_closed_class_is_told_to_the_right_password_alone(lapin, classroom, reason):
+    if reason == "no_teacher":
+        pass_on(classroom)
+    else:
+        stop(classroom, **STOPS[reason][0])
+    assert wrong(1) == ["wrong_credentials"]
+    with pytest.raises(exceptions.ClassClosed, match="Ta classe est fermée pour le moment") as said:
+        enter()
+    assert said.value.reason == reason
+
+
+def test_a_removed_pupil_does_not_sign_in(lapin, classroom):
+    operations.remove_pupil(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=TERM)
+    assert wrong(1) == ["wrong_credentials"]
+
+
+def test_a_password_changed_while_it_was_looked_at_does_not_let_in(lapin, classroom, monkeypatch):
+    matches = passwords.matches
+
+    def slowly(typed, stored):
+        found = matches(typed, stored)
+        operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
+        return found
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+    with pytest.raises(exceptions.WrongCredentials):
+        enter()
+
+
+def test_signing_in_asks_little(lapin, django_assert_num_queries):
+    with django_assert_num_queries(14):  # two of them count by network, four are the savepoints of two transactions
+        enter()

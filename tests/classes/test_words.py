@@ -1,0 +1,117 @@
+"""The words of logins and passwords, and what is forgiven to a child who types them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+
+import pytest
+
+from licensing.classes import words
+from licensing.classes.models import MOST_PUPILS
+
+LISTS = {"pupils": words.pupils, "classes": words.classes, "passwords": words.passwords}
+#: What a playground makes of an animal or a thing; none of them is a child's word.
+_MOCKING = """
+ane baleine banane boudin boulet bouc cachalot cafard chacal chameau chatte chienne cloche cloporte clown cochon
+cornichon crapaud cruche cruchon dinde dingo dingue elephant escargot gourde girafe gland grue guenon hyene limace
+linotte macaque manchot morue moule nouille oie paon paresseux patate phoque pie pigeon pintade poire porc pou poule
+poulet puceron rat raton saucisse serin singe sangsue tarte taupe tortue thon truie vache veau ver vipere autiste
+bete bouche caca cul culotte fesse gros nain pet petit pipi queue regle slip sucette trou
+"""
+
+
+def apart(one, other):
+    """Whether the words differ by two letters at least: changed, added or missing."""
+    if abs(len(one) - len(other)) > 1:
+        return True
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, 1):
+        above, row = row, [i]
+        for j, right in enumerate(other, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (left != right)))
+    return row[-1] > 1
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_words_are_short_plain_and_each_once(name):
+    listed = LISTS[name]()
+    assert all(re.fullmatch(r"[a-z]{3,8}", word) for word in listed)
+    assert len(set(listed)) == len(listed)
+    assert not set(_MOCKING.split()) & set(listed)
+
+
+@pytest.mark.parametrize("name", ["pupils", "classes"])
+def test_a_slip_names_no_classmate_and_no_other_class(name):
+    close = [pair for pair in itertools.combinations(LISTS[name](), 2) if not apart(*pair)]
+    assert close == []
+
+
+def test_there_are_words_enough():
+    assert len(words.pupils()) >= 120
+    assert len(words.classes()) >= 150
+    assert len(words.passwords()) >= 400
+    assert math.log2(math.perm(len(words.passwords()), 3)) >= 25
+
+
+def test_an_animal_and_a_class_read_one_way_only_when_typed_as_one_word():
+    joined = [animal + thing for animal in words.pupils() for thing in words.classes()]
+    assert len(set(joined)) == len(joined)
+
+
+def test_a_class_of_thirty_draws_different_words():
+    drawn = words.draw_pupils(MOST_PUPILS, besides={"lapin"})
+    assert len(set(drawn)) == MOST_PUPILS
+    assert "lapin" not in drawn
+
+
+def test_what_is_drawn_is_read_again():
+    code = words.draw_code()
+    assert words.read_login(f"lapin-{code}") == ("lapin", code)
+    assert words.is_password(words.draw_password())
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "lapin-tulipe-5837", "LAPIN-TULIPE-5837", " Lapin  tulipe 5837 ", "lapin.tulipe.5837", "lapin_tulipe_5837",
+        "lapintulipe5837", "lapin tulipe5837", "làpin – tulipé – 5837", "lapin--tulipe--5837", "lapin, tulipe, 5837",
+        "la pin tulipe 5837", "lapin\u00a0tulipe\u00a05837",
+    ],
+)  # fmt: skip
+def test_a_login_is_read_however_it_is_typed(typed):
+    assert words.read_login(typed) == ("lapin", "tulipe-5837")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "lapin", "tulipe-5837", "lapin-tulipe", "lapin-tulipe-583", "lapin-tulipe-58371", "5837-lapin-tulipe",
+     "tulipe-lapin-5837", "lapin-lapin-5837", "lapin-tulipe-58-37", "x" * 100_000, "lapin-tulipe-５８３７x", "\x00"],
+)  # fmt: skip
+def test_what_cannot_be_a_login_is_none(typed):
+    assert words.read_login(typed) is None
+
+
+def test_full_width_digits_of_a_tablet_are_digits():
+    assert words.read_login("lapin-tulipe-５８３７") == ("lapin", "tulipe-5837")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "bateau-soleil-pomme",
+        "Bateau Soleil Pomme",
+        "bateausoleilpomme",
+        "BATEAU.SOLEIL.POMME",
+        " bateau  soleil pômme ",
+    ],
+)
+def test_a_password_is_compared_without_what_a_child_may_get_wrong(typed):
+    assert words.read_password(typed) == "bateausoleilpomme"
+
+
+@pytest.mark.parametrize("text", ["", "bateau", "bateau-soleil", "bateau-soleil-pomme-lune", "bateau soleil pomme",
+                                  "Bateau-soleil-pomme", "bateau-soleil-martin", "<b>-soleil-pomme"])  # fmt: skip
+def test_what_is_no_password_of_ours_is_not_printed_on_a_card(text):
+    assert not words.is_password(text)
