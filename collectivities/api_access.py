@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class OfficeApi(Office):
-    """A member with one of the roles, as for `Office`; 401 to visitors, 404 to strangers, 403 without the role."""
+    """As `Office`: 401 to visitors, 404 to strangers, 403 without the role or the second factor that is asked."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
         """Answer where the page would redirect or raise: a program follows no sign-in form."""
@@ -28,6 +28,15 @@ class OfficeApi(Office):
             return not_found()
         except PermissionDenied:
             return _refuse(403, "permission_denied", "Votre rôle ne le permet pas.")
+
+    def without_second_factor(self, request: HttpRequest) -> HttpResponse:
+        """Answer with a code of its own: what is missing is not the role."""
+        return _refuse(
+            403,
+            "second_factor_required",
+            "Ce bureau demande à ses gestionnaires la double authentification : activez-la à l'adresse du bureau, "
+            "page « Sécurité », puis recommencez.",
+        )
 
 
 def not_found() -> JsonResponse:

@@ -29,6 +29,12 @@ class NotAMember(Refused):
     code = "not_a_member"
 
 
+class SecondFactorFirst(Refused):
+    """Whoever asks something of all managers has it himself."""
+
+    code = "second_factor_first"
+
+
 class InvitationGone(Refused):
     """Used, withdrawn, expired, or never made: whoever holds the link is told the same."""
 

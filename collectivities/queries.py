@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+
+from accounts import second_factor
 from collectivities import invitation_tokens
 from collectivities.exceptions import InvitationGone
-from collectivities.models import Invitation, OfficeSettings, SchoolInRemit
+from collectivities.models import Invitation, Member, OfficeSettings, Role, SchoolInRemit
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
+
+
+def owes_second_factor() -> ExpressionWrapper[Q]:
+    """Return, for a query of members, whether one must have a second factor before he may work here and has none."""
+    asked = Q(Exists(OfficeSettings.objects.filter(managers_need_second_factor=True)))
+    without = ~Q(second_factor.exists_for(OuterRef("user_id")))
+    manager = Q(roles__contains=[Role.MANAGER.value])
+    return ExpressionWrapper(manager & asked & without, output_field=BooleanField())
+
+
+def managers_without_second_factor() -> list[Member]:
+    """Return the managers who have no second factor, whether or not the office asks for one, by name."""
+    managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value]).select_related("user")
+    without = managers.exclude(second_factor.exists_for(OuterRef("user_id")))
+    return list(without.order_by("user__last_name", "user__first_name", "pk"))
 
 
 def contacts_for(uais: Collection[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, transaction
@@ -18,6 +19,9 @@ from tenants.models import Collectivity, Kind
 
 #: A moment in the autumn term, for operations that take the clock.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
+
+#: Of the accounts that `can_sign_in` prepares.
+PASSWORD = "trois-petits-chats-2026"
 
 TENANTS = {
     "nimes": {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "key_prefix": "NIMES"},
@@ -163,3 +167,16 @@ def sink(settings):
             }
         }
         yield server
+
+
+@pytest.fixture
+def can_sign_in(db):
+    """Gives an account its password and a confirmed address, and returns it."""
+
+    def give(user):
+        user.set_password(PASSWORD)
+        user.save()
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+        return user
+
+    return give

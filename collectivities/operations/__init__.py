@@ -20,6 +20,7 @@ from collectivities.operations.remit_lists import (
     write_remit,
 )
 from collectivities.operations.requests import accept_request, ask_for_office, decline_request
+from collectivities.operations.security import ask_second_factor
 
 __all__ = [
     "Contact",
@@ -28,6 +29,7 @@ __all__ = [
     "accept_request",
     "add_to_remit",
     "ask_for_office",
+    "ask_second_factor",
     "change_roles",
     "contacts_now",
     "decline_request",

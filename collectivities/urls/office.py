@@ -9,6 +9,7 @@ urlpatterns = [
     path("ecoles/", include("collectivities.urls.remit")),
     path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("reglages/", presentation.settings, name="office_settings"),
+    path("reglages/securite/", presentation.second_factor, name="office_second_factor"),
     path("logo.png", presentation.logo, name="logo"),
     path("journal/", journal.journal, name="journal"),
     path("journal/export/", journal.export, name="journal_export"),

@@ -6,23 +6,26 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from collectivities import operations
 from collectivities.access import office
-from collectivities.exceptions import Refused
+from collectivities.exceptions import Refused, SecondFactorFirst
 from collectivities.forms import SettingsForm
 from collectivities.models import Role
-from collectivities.queries import office_settings
+from collectivities.queries import managers_without_second_factor, office_settings
 from web.access import public_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from collectivities.access import OfficeRequest
+    from collectivities.models import OfficeSettings
 
 
 @office(Role.MANAGER)
@@ -43,7 +46,36 @@ def settings(request: OfficeRequest) -> HttpResponse:
         else:
             messages.success(request, "les réglages sont enregistrés.")
             return redirect("office_settings")
-    return render(request, "collectivities/settings.html", {"form": form, "has_logo": current.logo is not None})
+    return render(request, "collectivities/settings.html", _page(form, current))
+
+
+def _page(form: SettingsForm, current: OfficeSettings) -> dict[str, object]:
+    """Return what the page of the settings shows."""
+    return {
+        "form": form,
+        "has_logo": current.logo is not None,
+        "second_factor_asked": current.managers_need_second_factor,
+        "without_second_factor": managers_without_second_factor(),
+    }
+
+
+@office(Role.MANAGER)
+@require_POST
+def second_factor(request: OfficeRequest) -> HttpResponse:
+    """Ask a second factor of the managers, or ask it no longer."""
+    needed = request.POST.get("demander") == "oui"
+    try:
+        operations.ask_second_factor(needed=needed, by=request.member.user, at=timezone.now())
+    except SecondFactorFirst as refusal:
+        messages.error(request, str(refusal))
+        return redirect_to_login(reverse("office_settings"), reverse("mfa_activate_totp"))
+    messages.success(
+        request,
+        "la double authentification est désormais demandée aux gestionnaires."
+        if needed
+        else "la double authentification n'est plus demandée aux gestionnaires.",
+    )
+    return redirect("office_settings")
 
 
 @public_page

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 
+from accounts import second_factor
 from accounts.models import User
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
 
 @admin.register(User)
@@ -42,3 +47,22 @@ class UserAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Refuse: what a person did keeps its author."""
         return False
+
+    actions_detail = ("remove_second_factor",)
+
+    @action(description="Retirer la double authentification", url_path="double-authentification")
+    def remove_second_factor(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Say what it means, then remove it: for whoever has lost telephone and recovery codes. Written in the log."""
+        user = get_object_or_404(User, pk=object_id)
+        if request.method == "POST":
+            if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
+                self.log_change(request, user, "Double authentification retirée.")
+            messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
+            return redirect("admin:accounts_user_change", user.pk)
+        frame = self.admin_site.each_context(request) | {
+            "opts": User._meta,  # noqa: SLF001 - documented
+            "title": f"Retirer la double authentification de {user}",
+            "person": user,
+            "is_on": second_factor.is_on(user),
+        }
+        return render(request, "accounts/admin/remove_second_factor.html", frame)

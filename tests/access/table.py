@@ -75,6 +75,7 @@ OFFICE = ACCOUNTS | {
     "invitation": "public",
     "logo": "public",
     "office_settings": MANAGER,
+    "office_second_factor": MANAGER,
     "members:list": ANY_MEMBER,
     "members:invite": MANAGER,
     "members:withdraw": MANAGER,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import sealing, throttling
 from accounts import second_factor as operations
 from accounts.limits import SECOND_FACTOR
-from tests.accounts.conftest import PASSWORD, has_just_confirmed, outbox, rendered, sign_in
+from tests.accounts.letters import PASSWORD, has_just_confirmed, outbox, rendered, sign_in
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, code, second_factor
 from tests.factories.collectivities import MemberFactory
 from tests.races import at_once

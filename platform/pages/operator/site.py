@@ -6,12 +6,16 @@ elements inline. Nobody but the operator ever loads these pages.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from allauth.account.decorators import secure_admin_login
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.decorators import method_decorator
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
 
 POLICY: dict[str, Any] = {
     **settings.SECURE_CSP,
@@ -45,8 +51,16 @@ class OperatorSite(UnfoldAdminSite):
         super().register([model for model in models if model._meta.label not in LEFT_OUT], admin_class, **options)  # noqa: SLF001 - documented
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let superusers in, and nobody else: staff without it has no page here."""
+        """Let superusers in, with a second factor where the settings ask for it; nobody else has a page here."""
+        return self._is_operator(request) and not self._lacks_second_factor(request)
+
+    @staticmethod
+    def _is_operator(request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_staff and request.user.is_superuser)
+
+    @staticmethod
+    def _lacks_second_factor(request: HttpRequest) -> bool:
+        return settings.OPERATOR_SECOND_FACTOR and not cast("User", request.user).has_second_factor
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:  # noqa: FBT001, FBT002 - Django's signature
         """Wrap every page of the admin in its own policy."""
@@ -55,9 +69,26 @@ class OperatorSite(UnfoldAdminSite):
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Sign in by the portal's own page, which limits the tries."""
-        answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
-        return answer
+        """Sign in by the portal's own page, which limits the tries and asks for the second factor.
+
+        Django's own form is shown to nobody, signed in or not: it would let in by the password alone.
+        """
+        if self.has_permission(request):
+            return redirect("admin:index")
+        if self._is_operator(request):
+            messages.info(
+                request, "l'exploitation demande la double authentification. Activez-la une fois pour entrer."
+            )
+            return redirect_to_login(self._sought(request), reverse("mfa_activate_totp"))
+        if request.user.is_authenticated:
+            raise PermissionDenied("The operator's site is for superusers.")
+        return redirect_to_login(self._sought(request), reverse("account_login"))
+
+    @staticmethod
+    def _sought(request: HttpRequest) -> str:
+        """Return the page that asked to sign in; what is no page of the admin is its first."""
+        sought = request.GET.get(REDIRECT_FIELD_NAME, "")
+        return sought if sought.startswith(reverse("admin:index")) else reverse("admin:index")
 
     def get_urls(self) -> list[Any]:
         """Add the search across all collectivities."""

@@ -1,32 +1,18 @@
-"""Accounts that sign in, and the letters about them."""
+"""What tests of accounts do with browsers and letters."""
 
 from __future__ import annotations
 
 import re
 import time
 
-import pytest
-from allauth.account.models import EmailAddress
 from django.urls import reverse
 from django_tenants.utils import schema_context
 
 from mailing import kinds
 from mailing.models import Message
+from tests.conftest import PASSWORD
 
-PASSWORD = "trois-petits-chats-2026"
-
-
-@pytest.fixture
-def can_sign_in(db):
-    """Gives an account its password and a confirmed address, and returns it."""
-
-    def give(user):
-        user.set_password(PASSWORD)
-        user.save()
-        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-        return user
-
-    return give
+__all__ = ["PASSWORD", "has_just_confirmed", "link_in", "outbox", "rendered", "sign_in"]
 
 
 def outbox(kind):

@@ -1,0 +1,47 @@
+"""What the collectivity asks of those who work in its office."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from accounts import second_factor
+from collectivities import audit
+from collectivities.exceptions import SecondFactorFirst
+from collectivities.models import OfficeSettings
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def ask_second_factor(*, needed: bool, by: User, at: datetime.datetime) -> OfficeSettings:
+    """Ask the managers for a second factor from their next page on, or ask no longer. Asking twice is as once.
+
+    Whoever asks has one: he could not undo it otherwise, and knows what he asks. Raises `SecondFactorFirst`.
+    """
+    OfficeSettings.objects.get_or_create(pk=1)
+    settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)
+    if needed and not second_factor.is_on(by):
+        raise SecondFactorFirst(
+            "Activez d'abord la double authentification de votre propre compte : vous pourrez ensuite la demander à "
+            "tous les gestionnaires."
+        )
+    if settings.managers_need_second_factor == needed:
+        return settings
+    settings.managers_need_second_factor = needed
+    settings.save(update_fields=["managers_need_second_factor"])
+    audit.record(
+        action="settings.second_factor_asked" if needed else "settings.second_factor_not_asked",
+        by=by,
+        at=at,
+        summary=(
+            "La double authentification est demandée aux gestionnaires."
+            if needed
+            else "La double authentification n'est plus demandée aux gestionnaires."
+        ),
+    )
+    return settings

@@ -1,0 +1,35 @@
+"""`manage.py remove_second_factor IDENTIFIANT`: for an operator who has lost telephone and recovery codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts import second_factor
+from accounts.models import User
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    """Whoever runs commands on the server needs no telephone to prove himself."""
+
+    help = "Retire la double authentification d'un compte : son mot de passe suffit alors pour se connecter."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the account's identifiant."""
+        parser.add_argument("username", metavar="IDENTIFIANT")
+
+    def handle(self, *args: Any, username: str, **options: Any) -> None:
+        """Remove it, and tell the person by e-mail."""
+        user = User.objects.filter(username=username.lower()).first()
+        if user is None:
+            raise CommandError(f"Aucun compte n'a l'identifiant « {username} ».")
+        if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
+            self.stdout.write(f"Double authentification retirée du compte « {user.username} » ; un e-mail le lui dit.")
+        else:
+            self.stdout.write(f"Le compte « {user.username} » n'a pas de double authentification.")
