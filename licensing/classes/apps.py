@@ -8,7 +8,7 @@ class ClassesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the letters that this app writes, and what it stores sealed."""
-        from licensing.classes import resealing, sharing_emails  # noqa: F401, PLC0415 - needs the models
+        from licensing.classes import emails, resealing, sharing_emails  # noqa: F401, PLC0415 - needs the models
         from licensing.subscriptions.resealing import register  # noqa: PLC0415 - needs the models
 
         register(resealing.reseal_batch)

@@ -1,12 +1,15 @@
-"""Work of classes outside requests."""
+"""Work of classes outside requests: what is queued, and what workers see to at intervals."""
 
 from __future__ import annotations
 
 import datetime
 
+from django.utils import timezone
+
 from accounts.models import User
 from jobs.tasks import task
-from licensing.classes import operations
+from jobs.upkeep import duty
+from licensing.classes import operations, purging, tickets
 from licensing.exceptions import Refused
 
 
@@ -22,3 +25,17 @@ def invite(*, classroom_id: int, username: str, by_id: int, asked_at: str) -> No
         )
     except Refused:
         return
+
+
+@duty(every=datetime.timedelta(days=1))
+def erase_pupils() -> None:
+    """Tell the teachers whose pupils will be erased, and erase those whose time has come."""
+    at = timezone.now()
+    purging.warn(at=at)
+    purging.erase(at=at)
+
+
+@duty(every=datetime.timedelta(hours=1))
+def forget_tickets() -> None:
+    """Forget the tickets that nobody spent."""
+    tickets.prune(at=timezone.now())

@@ -1,11 +1,18 @@
-"""The way into the learning application, and what it asks the portal. Of the portal alone."""
+"""The way into the learning application, what it asks the portal, and what says that pupils were erased.
+
+Of the portal alone.
+"""
 
 from __future__ import annotations
 
 from django.urls import path
 
+from licensing.classes import certificate_pages
 from licensing.classes.api import EntryEndpoint
 
 urlpatterns = [
     path("api/application/v1/entry", EntryEndpoint.as_view(), name="application_entry"),
+    path("certificats/", certificate_pages.certificate_list, name="certificates"),
+    path("certificats/<int:pk>/", certificate_pages.certificate, name="certificate"),
+    path("certificats/<int:pk>/pdf/", certificate_pages.certificate_print, name="certificate_print"),
 ]

@@ -57,6 +57,9 @@ PORTAL = ACCOUNTS | {
     "application_entry": "application: token",
     "direction_ask": "signed in",
     "direction_confirm": "public",
+    "certificates": "signed in",
+    "certificate": "signed in",
+    "certificate_print": "signed in",
 }
 
 ANY_MEMBER = "office: any member"

@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.utils import timezone
 
 from licensing.classes import tickets, tokens
 from licensing.subscriptions.models import Source
@@ -38,7 +39,7 @@ def listening(committing, live_server, monkeypatch):
 def test_a_client_learns_who_comes_asks_again_and_learns_who_is_gone(listening):
     classroom = a_class(last_day=NOW.date() + datetime.timedelta(days=30))
     pupil = classroom.pupils.get()
-    ticket = tickets.make(whose=tickets.Person("pupil", pupil.pk), at=NOW)
+    ticket = tickets.make(whose=tickets.Person("pupil", pupil.pk), at=timezone.now())
     portal = Portal(listening, tokens.make(name="Essai", by=None, at=TERM).secret)
     who = portal.spend(ticket)
     assert (who["person"], who["allowed"], who["classes"][0]["code"]) == (f"pupil-{pupil.pk}", True, classroom.code)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from licensing.classes import api, entry, tickets, tokens
@@ -60,7 +61,7 @@ def test_a_ticket_tells_who_comes_and_what_he_may(ask):
     classroom = running()
     person = teacher_of(classroom)
     until = classroom.seat.subscription.key.source.last_day.isoformat()
-    status, said = ask({"ticket": tickets.make(whose=person, at=NOW)})
+    status, said = ask({"ticket": tickets.make(whose=person, at=timezone.now())})
     assert status == 200
     assert said == {
         "person": person.name, "allowed": True, "role": "teacher", "until": until,
@@ -72,7 +73,7 @@ def test_a_ticket_tells_who_comes_and_what_he_may(ask):
 def test_a_pupil_is_a_number_and_a_word(ask):
     classroom = running()
     person = pupil_of(classroom)
-    status, said = ask({"ticket": tickets.make(whose=person, at=NOW)})
+    status, said = ask({"ticket": tickets.make(whose=person, at=timezone.now())})
     assert (status, said["person"], said["role"]) == (200, person.name, "pupil")
     assert (said["number"], said["nickname"]) == (1, "mota")
 
@@ -89,8 +90,8 @@ def test_it_may_be_asked_again_by_the_person_s_name_and_the_answer_changes_with_
 
 def test_an_answer_is_not_to_be_kept_and_takes_four_queries(portal, made, django_assert_num_queries):
     person = teacher_of(running())
-    ticket = tickets.make(whose=person, at=NOW)
-    tokens.recognise(made.secret, at=NOW + datetime.timedelta(minutes=1))  # « dernier usage » is of this minute
+    ticket = tickets.make(whose=person, at=timezone.now())
+    tokens.recognise(made.secret, at=timezone.now())  # « dernier usage » is of this minute
     with django_assert_num_queries(4):  # the schema, the token, the ticket, the question
         answer = portal.post(
             URL, {"ticket": ticket}, content_type="application/json", headers={"Authorization": f"Bearer {made.secret}"}
@@ -102,7 +103,7 @@ def test_an_answer_is_not_to_be_kept_and_takes_four_queries(portal, made, django
 
 
 def test_a_ticket_is_good_once(ask):
-    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    ticket = tickets.make(whose=teacher_of(running()), at=timezone.now())
     assert ask({"ticket": ticket})[0] == 200
     status, said = ask({"ticket": ticket})
     assert (status, said["code"]) == (404, "unknown_ticket")
@@ -117,15 +118,17 @@ def test_a_ticket_lasts_a_minute(db):
 
 
 def test_a_ticket_that_came_too_late_is_a_conflict(ask):
-    ticket = tickets.make(whose=teacher_of(running()), at=NOW - datetime.timedelta(minutes=2))
+    ticket = tickets.make(whose=teacher_of(running()), at=timezone.now() - datetime.timedelta(minutes=2))
     status, said = ask({"ticket": ticket})
     assert (status, said["code"]) == (409, "ticket_expired")
 
 
 def test_of_eight_who_spend_a_ticket_at_once_one_succeeds(committing):
     person = teacher_of(running())
-    ticket = tickets.make(whose=person, at=NOW)
-    spent = at_once("public", [lambda: tickets.spend(secret=ticket, at=NOW)] * 8, refusals=tickets.UnknownTicket)
+    ticket = tickets.make(whose=person, at=timezone.now())
+    spent = at_once(
+        "public", [lambda: tickets.spend(secret=ticket, at=timezone.now())] * 8, refusals=tickets.UnknownTicket
+    )
     assert spent.count(person) == 1
 
 
@@ -151,7 +154,7 @@ def test_a_name_that_is_nobody_s_is_unknown(ask, name):
 
 def test_an_erased_pupil_s_ticket_is_gone_with_him(ask):
     classroom = running()
-    ticket = tickets.make(whose=pupil_of(classroom), at=NOW)
+    ticket = tickets.make(whose=pupil_of(classroom), at=timezone.now())
     classroom.pupils.all().delete()
     assert ask({"ticket": ticket})[1]["code"] == "unknown_ticket"
 
@@ -171,7 +174,7 @@ def test_broken_json_and_other_methods_are_refused_in_json(portal, made):
 
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer a b", "Bearer peps_é", "Basic YTpi", "peps_abc"])
 def test_without_a_token_nothing_is_answered(portal, made, shown):
-    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    ticket = tickets.make(whose=teacher_of(running()), at=timezone.now())
     headers = {"Authorization": shown} if shown else {}
     answer = portal.post(URL, {"ticket": ticket}, content_type="application/json", headers=headers)
     assert answer.status_code == 401
@@ -220,7 +223,7 @@ def test_its_last_use_is_noted_once_a_minute(db, made, django_assert_num_queries
 
 
 def test_neither_token_nor_ticket_is_stored_or_logged(ask, made, caplog):
-    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    ticket = tickets.make(whose=teacher_of(running()), at=timezone.now())
     with caplog.at_level(logging.DEBUG):
         ask({"ticket": ticket})
         ask({"ticket": ticket})
@@ -235,7 +238,7 @@ def test_neither_token_nor_ticket_is_stored_or_logged(ask, made, caplog):
 
 
 def test_an_error_report_shows_neither(rf, made, monkeypatch):
-    ticket = tickets.make(whose=teacher_of(running()), at=NOW)
+    ticket = tickets.make(whose=teacher_of(running()), at=timezone.now())
 
     def fail(question, number):
         raise RuntimeError("the database is gone")
@@ -269,7 +272,7 @@ def operator(portal):
 def test_the_command_prints_a_token_that_opens(portal, db, capsys):
     call_command("application_token", "Application")
     secret = capsys.readouterr().out.strip()
-    assert tokens.recognise(secret, at=NOW).name == "Application"
+    assert tokens.recognise(secret, at=timezone.now()).name == "Application"
 
 
 def test_the_operator_makes_a_token_and_sees_it_once(operator):
@@ -278,7 +281,7 @@ def test_the_operator_makes_a_token_and_sees_it_once(operator):
     token = ApplicationToken.objects.get()
     page = answer.content.decode()
     secret = page.partition(f">{token.hint}")[2].partition("<")[0]
-    assert tokens.recognise(token.hint + secret, at=NOW) == token
+    assert tokens.recognise(token.hint + secret, at=timezone.now()) == token
     assert "no-store" in answer["Cache-Control"]
     assert secret not in operator.get(ADMIN).content.decode()
     assert secret not in operator.get(f"{ADMIN}{token.pk}/change/").content.decode()

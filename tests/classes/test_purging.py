@@ -1,0 +1,219 @@
+"""Pupils whose licence has long ended are erased, set by set; the teacher is told before, and the school afterwards."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django_tenants.utils import schema_context
+
+from licensing.classes import operations, purging, tickets
+from licensing.classes.models import Classroom, DeletionCertificate, EntryTicket, PupilAccount
+from licensing.exceptions import Refused
+from licensing.subscriptions.models import Seat, Source
+from mailing import kinds
+from mailing.models import Message
+from schools.models import Verification
+from tests.classes.a_class import a_class, class_of, held, on, subscription
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.races import at_once
+
+#: The licence ends on 31 August; sixty days are kept.
+STILL, DUE = on(30, 10), on(31, 10)
+
+
+@pytest.fixture(autouse=True)
+def _days(settings):
+    settings.PUPILS_KEPT_DAYS = 60
+
+
+def head_of(school, **fields):
+    head = PrincipalFactory()
+    AffiliationFactory(user=head, school=school, **{"verified_at": TERM, "verified_by": Verification.KEY} | fields)
+    return head
+
+
+def letters(kind):
+    """Return what was queued, by recipient, as it is sent."""
+    with schema_context("public"):
+        return {one.recipient: kinds.get(kind).render(one) for one in Message.objects.filter(kind=kind)}
+
+
+# --- Erasing ---------------------------------------------------------------------------------------------------------
+
+
+def test_pupils_are_erased_once_the_delay_has_passed_and_not_a_day_before(db):
+    classroom = a_class(pupils=3)
+    assert purging.erase(at=STILL) == 0
+    assert classroom.pupils.count() == 3
+    assert purging.erase(at=DUE) == 1
+    assert not PupilAccount.objects.exists()
+    classroom.refresh_from_db()
+    assert classroom.purged_at == DUE
+    assert purging.erased_on(datetime.date(2027, 8, 31)) == DUE.date()
+
+
+def test_a_certificate_says_what_was_erased(db):
+    classroom = a_class(pupils=3)
+    purging.erase(at=DUE)
+    certificate = DeletionCertificate.objects.get()
+    assert certificate.number == f"EFF-2027-{certificate.pk:06d}"
+    assert (certificate.classroom, certificate.pupils) == (classroom, 3)
+    assert certificate.teacher == classroom.seat.holder
+    assert certificate.school == classroom.seat.subscription.school
+    assert (certificate.licence_ended_on, certificate.erased_at) == (datetime.date(2027, 8, 31), DUE)
+    assert certificate.created_first == TERM
+
+
+def test_erasing_twice_is_the_same_as_once(db):
+    a_class()
+    purging.erase(at=DUE)
+    assert purging.erase(at=DUE) == 0
+    assert DeletionCertificate.objects.count() == 1
+    assert Message.objects.filter(kind=purging.ERASED).count() == 2
+
+
+def test_a_class_of_the_new_year_and_a_licence_that_was_prolonged_are_left_alone(db):
+    teacher = TeacherFactory()
+    old, new = a_class(by=teacher), a_class(by=teacher, last_day=datetime.date(2028, 8, 31))
+    prolonged = a_class()
+    Source.objects.filter(keys__subscription__seats__classroom=prolonged).update(last_day=datetime.date(2027, 12, 31))
+    purging.erase(at=DUE)
+    assert set(Classroom.objects.filter(purged_at__isnull=True)) == {new, prolonged}
+    assert not old.pupils.exists()
+    assert new.pupils.exists()
+
+
+def test_a_class_without_pupils_is_closed_without_a_certificate(db):
+    a_class(pupils=0)
+    assert purging.erase(at=DUE) == 1
+    assert Classroom.objects.get().purged_at == DUE
+    assert not DeletionCertificate.objects.exists()
+    assert not Message.objects.exists()
+
+
+def test_nothing_that_speaks_of_a_pupil_is_left(db):
+    classroom = a_class()
+    tickets.make(whose=tickets.Person("pupil", classroom.pupils.get().pk), at=DUE)
+    purging.erase(at=DUE)
+    assert not EntryTicket.objects.exists()
+
+
+def test_no_pupil_is_made_in_an_erased_class(db):
+    classroom = a_class()
+    purging.erase(at=DUE)
+    with pytest.raises(Refused):
+        operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=DUE)
+
+
+def test_many_classes_take_as_many_queries_as_one_and_batches_go_on_to_the_end(
+    db, monkeypatch, django_assert_max_num_queries
+):
+    shared = subscription(size=5)
+    for number in range(1, 6):
+        class_of(held(shared, number=number), pupils=2)
+    with django_assert_max_num_queries(14):
+        assert purging.erase_some(at=DUE) == 5
+    assert not PupilAccount.objects.exists()
+    Classroom.objects.update(purged_at=None)
+    DeletionCertificate.objects.all().delete()
+    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    assert purging.erase(at=DUE) == 5
+
+
+def test_two_workers_at_the_same_moment_certify_each_class_once(committing, monkeypatch):
+    shared = subscription(size=6)
+    for number in range(1, 7):
+        class_of(held(shared, number=number), pupils=1)
+    monkeypatch.setattr(purging, "AT_ONCE", 2)
+    at_once("public", [lambda: purging.erase(at=DUE)] * 8, refusals=())
+    purging.erase(at=DUE)  # whatever was held by another at the last look
+    assert DeletionCertificate.objects.count() == 6
+    assert not PupilAccount.objects.exists()
+
+
+# --- Those who are told ----------------------------------------------------------------------------------------------
+
+
+def test_the_teacher_the_principal_and_the_heads_are_told_once_each(db):
+    school = SchoolFactory(name="École Jean Jaurès")
+    shared = subscription(size=2, school=school)
+    first, second = (class_of(held(shared, number=number), pupils=number) for number in (1, 2))
+    head = head_of(school)
+    not_verified = head_of(school, verified_at=None, verified_by="")
+    purging.erase(at=DUE)
+    said = letters(purging.ERASED)
+    assert set(said) == {
+        first.seat.holder.email, second.seat.holder.email, shared.principal.email, head.email,
+    }  # fmt: skip
+    assert not_verified.email not in said
+    certificates = {one.classroom_id: one.number for one in DeletionCertificate.objects.all()}
+    for number in certificates.values():
+        assert number in said[head.email].text
+    assert "2\u00a0comptes" in said[second.seat.holder.email].text
+    assert certificates[first.pk] not in said[second.seat.holder.email].text
+    assert "détruisez-la aussi" in said[second.seat.holder.email].text
+    assert "détruisez-la aussi" not in said[head.email].text
+
+
+def test_a_principal_who_is_not_verified_reads_neither_teacher_nor_what_he_called_his_class(db):
+    shared = subscription()
+    class_of(held(shared, by=TeacherFactory(last_name="Colas-Inconnu")), pupils=1, name="La classe de Colas-Inconnu")
+    purging.warn(at=on(1, 10))
+    purging.erase(at=DUE)
+    said = letters(purging.ERASED)[shared.principal.email]
+    assert "Colas-Inconnu" not in said.text + said.html + said.subject
+    assert "tulipe-" in said.text
+
+
+def test_nobody_is_written_to_at_a_closed_account(db):
+    gone = TeacherFactory(is_active=False)
+    nameless = TeacherFactory(email="")
+    shared = subscription(size=2)
+    for number, teacher in ((1, gone), (2, nameless)):
+        class_of(held(shared, number=number, by=teacher), pupils=1)
+    purging.erase(at=DUE)
+    assert [one.recipient for one in Message.objects.all()] == [shared.principal.email]
+
+
+def test_the_teacher_is_told_a_month_before_once(db):
+    classroom = a_class(pupils=2)
+    assert purging.warn(at=on(30, 9)) == 0
+    assert purging.warn(at=on(1, 10)) == 1
+    assert purging.warn(at=on(2, 10)) == 0
+    (said,) = letters(purging.WARNED).items()
+    assert said[0] == classroom.seat.holder.email
+    assert said[1].subject == "Les comptes élèves seront effacés le 31\u00a0octobre 2027"
+    assert f"CE1 B ({classroom.code})" in said[1].text
+
+
+def test_where_nobody_teaches_the_class_its_principal_is_told_by_its_code(db):
+    classroom = a_class()
+    Seat.objects.update(holder=None, held_since=None, mode="")
+    purging.warn(at=on(1, 10))
+    (said,) = letters(purging.WARNED).items()
+    assert said[0] == classroom.seat.subscription.principal.email
+    assert "CE1 B" not in said[1].text
+    assert classroom.code in said[1].text
+
+
+def test_no_class_is_announced_that_is_due_has_no_pupils_or_whose_licence_runs(db, settings):
+    a_class(pupils=0)
+    due = a_class(last_day=datetime.date(2027, 6, 30))
+    a_class(last_day=datetime.date(2028, 8, 31))
+    assert purging.warn(at=on(1, 10)) == 0
+    assert due.pupils.exists()
+    settings.PUPILS_KEPT_DAYS = 10  # a month before would be within the licence
+    a_class()
+    assert purging.warn(at=on(31, 8)) == 0
+    assert purging.warn(at=on(1, 9)) == 1
+
+
+def test_an_announcement_that_left_too_late_is_not_sent(db):
+    a_class()
+    purging.warn(at=on(1, 10))
+    purging.erase(at=DUE)
+    with pytest.raises(kinds.NoLongerDue):
+        letters(purging.WARNED)
