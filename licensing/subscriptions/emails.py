@@ -91,13 +91,9 @@ def joined(message: Message) -> Rendered:
 
 
 def claimed(message: Message) -> Rendered:
-    """Tell the principal that a teacher typed his key."""
-    seat = _SEATS.get(pk=message.context["seat"])
-    if seat.holder_id != message.context["teacher"]:
-        raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
+    """Tell a principal that a teacher typed his school's key."""
+    seat, who = _seat_and_holder(message)
     subscription = seat.subscription
-    named = administers_teachers_of(subscription.principal, subscription)
-    who = f"{seat.holder} ({seat.holder.email})" if named and seat.holder else "Un enseignant"
     held = subscription.seats.held().count()
     return letter(
         greeting=_greeting(message),
@@ -109,6 +105,30 @@ def claimed(message: Message) -> Rendered:
                 f"{'est utilisée' if held == 1 else 'sont utilisées'}."
             ),
             "Si vous n'avez pas transmis la clé à cette personne, retirez-lui la licence depuis votre compte.",
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def moved(message: Message) -> Rendered:
+    """Tell a principal that a teacher who holds one of his licences chose another school."""
+    seat, who = _seat_and_holder(message)
+    if Affiliation.objects.filter(user=seat.holder, school=seat.subscription.school_id).exists():
+        raise NoLongerDue("L'enseignant est de nouveau rattaché à l'établissement.")
+    return letter(
+        greeting=_greeting(message),
+        subject="Un enseignant n'est plus rattaché à votre établissement",
+        paragraphs=[
+            (
+                f"{who} a choisi un autre établissement dans son compte. La licence "
+                f"« {seat.subscription.key.source.product} » que vous lui aviez attribuée reste la vôtre, et il peut "
+                "encore s'en servir."
+            ),
+            (
+                "S'il a quitté l'école, passez sa licence, avec la classe et les comptes de ses élèves, à celui qui le "
+                "remplace : « Retirer », à côté de son nom, dans « Mon compte »."
+            ),
         ],
         button="Voir mes abonnements",
         address=portal_url("mon-compte/"),
@@ -138,6 +158,16 @@ def grown(message: Message) -> Rendered:
     )
 
 
+def _seat_and_holder(message: Message) -> tuple[Seat, str]:
+    """Return the unit, and its holder as this principal may be told of him. Raises `NoLongerDue` once it changed."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.holder is None or seat.holder_id != message.context["teacher"]:
+        raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
+    reader = User.objects.get(pk=message.context["user"])
+    named = administers_teachers_of(reader, seat.subscription)
+    return seat, f"{seat.holder} ({seat.holder.email})" if named else "Un enseignant"
+
+
 def _greeting(message: Message) -> str:
     person = User.objects.get(pk=message.context["user"])
     return f"Bonjour {person.first_name}," if person.first_name else "Bonjour,"
@@ -147,4 +177,5 @@ kinds.register(notices.GIVEN, label="Licence attribuée", render=given)
 kinds.register(notices.WITHDRAWN, label="Licence retirée", render=withdrawn)
 kinds.register(notices.CLAIMED, label="Clé saisie par un enseignant", render=claimed)
 kinds.register(notices.JOINED, label="Enseignant rattaché", render=joined)
+kinds.register(notices.MOVED, label="Enseignant parti", render=moved)
 kinds.register(notices.GROWN, label="Licences ajoutées", render=grown)

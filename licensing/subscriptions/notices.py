@@ -13,6 +13,7 @@ from procrastinate.contrib.django import app
 
 from licensing.subscriptions.models import Seat
 from mailing.operations import Outgoing, enqueue, enqueue_many
+from schools.models import Affiliation
 
 if TYPE_CHECKING:
     import datetime
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.subscriptions.models import ActivationKey, Subscription
-    from schools.models import Affiliation
 
 GIVEN = "seat.given"
 WITHDRAWN = "seat.withdrawn"
 CLAIMED = "seat.claimed"
 GROWN = "subscription.grown"
 JOINED = "teacher.joined"
+MOVED = "teacher.moved"
 
 
 def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
@@ -64,13 +65,27 @@ def tell_teacher_joined(affiliation: Affiliation, teacher: User, at: datetime.da
     _queue(JOINED, teacher, at, affiliation=affiliation.pk)
 
 
-def tell_principal_claimed(seat: Seat, at: datetime.datetime) -> None:
-    """Tell the principal whose key it is that a teacher typed it: he may withdraw it."""
-    _queue(CLAIMED, seat.subscription.principal, at, seat=seat.pk, teacher=seat.holder_id)
+def tell_heads_claimed(seat: Seat, at: datetime.datetime) -> None:
+    """Tell whoever administers the key that a teacher typed it: he may withdraw it."""
+    for head in _heads_of(seat.subscription):
+        _queue(CLAIMED, head, at, seat=seat.pk, teacher=seat.holder_id)
+
+
+def tell_heads_moved(seat: Seat, at: datetime.datetime) -> None:
+    """Tell whoever administers the unit that its holder belongs to another school now."""
+    for head in _heads_of(seat.subscription):
+        _queue(MOVED, head, at, seat=seat.pk, teacher=seat.holder_id)
 
 
 def tell_principal_grown(subscription: Subscription, units: int, at: datetime.datetime) -> None:
     _queue(GROWN, subscription.principal, at, subscription=subscription.pk, units=units)
+
+
+def _heads_of(subscription: Subscription) -> list[User]:
+    """Return the verified heads of the subscription's school, who share it; without any, the account credited."""
+    led = Affiliation.objects.filter(school=subscription.school_id, school__isnull=False, verified_at__isnull=False)
+    heads = [affiliation.user for affiliation in led.select_related("user").order_by("verified_at", "pk")]
+    return heads or [subscription.principal]
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:

@@ -82,7 +82,7 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
 
 @sensitive_variables("code", "symbols")
 def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
-    """Give the teacher who typed a key one of its units, whatever his school; tell his principal.
+    """Give the teacher who typed a key one of its units, whatever his school; tell who leads it.
 
     Raises a `Refused` that says what is wrong; a typo is told before any look-up.
     """
@@ -110,7 +110,7 @@ def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
             "compte, puis revenez : elle vous attendra."
         )
     seat = seating.take(key.subscription, by, at)
-    notices.tell_principal_claimed(seat, at)
+    notices.tell_heads_claimed(seat, at)
     notices.tell_collectivity(key, "held", at)
     return seat
 

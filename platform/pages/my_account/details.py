@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
+from licensing.subscriptions import moving
 from pages.my_account.keys import enter_key
 from pages.my_account.views import SCHOOL, page
 from pages.school_fields import SchoolFields, asked_to_search
@@ -75,7 +76,7 @@ def choose_school(request: HttpRequest) -> HttpResponse:
         return page(request, status=422, school_form=form, school_open=True)
     now = timezone.now()
     if user.profile == Profile.TEACHER:
-        affiliations.replace(user=user, school=form.school, typed=form.typed, at=now)
+        moving.move(teacher=user, school=form.school, typed=form.typed, at=now)
     elif form.school is not None:
         affiliations.choose(user=user, school=form.school, at=now)
         request.session[SCHOOL] = form.school.pk
@@ -93,7 +94,7 @@ def join_school(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     school = get_object_or_404(School, pk=request.POST.get("uai", ""))
     if user.profile == Profile.TEACHER:
-        affiliations.replace(user=user, school=school, typed=None, at=timezone.now())
+        moving.move(teacher=user, school=school, typed=None, at=timezone.now())
     else:
         affiliations.choose(user=user, school=school, at=timezone.now())
         request.session[SCHOOL] = school.pk
