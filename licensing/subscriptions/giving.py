@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Beyond it, somebody sends numbers and does not tick names.
 MOST_AT_ONCE = 500
-#: How often a gift is tried anew when one of the teachers types the key at the same moment.
-_TRIES = 3
 
 
 class Given(NamedTuple):
@@ -59,14 +57,7 @@ def assign_many(*, subscription_id: int, teacher_ids: Collection[int], by: User,
     # Two principals who give at the same moment do so one after the other. Teachers who type the key wait for nobody:
     # they step over the seats that are locked here.
     Subscription.objects.locked().get(pk=subscription.pk)
-    for turn in range(_TRIES):
-        try:
-            given = _give(subscription, teachers, by, at)
-            break
-        except AlreadyServed:
-            # One of them typed the key between the look and the gift: look again. Whoever really holds one stays so.
-            if turn == _TRIES - 1:
-                raise
+    given = _give(subscription, teachers, by, at)
     for seat in given.seats:
         seat.subscription = subscription
     notices.tell_teachers_given([seat for seat in given.seats if seat.holder_id != by.pk], at)
@@ -117,19 +108,26 @@ def _eligible(chosen: set[int], subscription: Subscription, by: User) -> list[Us
 
 
 def _give(subscription: Subscription, teachers: list[User], by: User, at: datetime.datetime) -> Given:
-    holders = set(
-        subscription.seats.filter(holder__in=[teacher.pk for teacher in teachers]).values_list("holder_id", flat=True)
-    )
-    already = [teacher for teacher in teachers if teacher.pk in holders]
-    wanting = [teacher for teacher in teachers if teacher.pk not in holders]
-    if not wanting:
-        raise AlreadyServed(_all_served(already, by))
-    seats = list(subscription.seats.free().next_first().select_for_update(of=("self",), no_key=True)[: len(wanting)])
-    if len(seats) < len(wanting):
-        raise NoSeatLeft(_too_many(subscription, len(wanting), len(seats)))
-    served = "Un de ces enseignants vient de saisir la clé lui-même : relisez la liste, puis recommencez."
-    seating.hold(seats, wanting, SeatMode.AUTOMATIC, by=by, at=at, served=served)
-    return Given(seats, already)
+    served = "Ces enseignants saisissent la clé eux-mêmes en ce moment : relisez la liste, puis recommencez."
+    for _ in range(len(teachers) + 1):
+        # Units first, and who holds one second: while we waited for a unit, its taker may have been one of ours.
+        free = subscription.seats.free().next_first().select_for_update(of=("self",), no_key=True)
+        seats = list(free[: len(teachers)])
+        holders = set(subscription.seats.filter(holder__in=teachers).values_list("holder_id", flat=True))
+        already = [teacher for teacher in teachers if teacher.pk in holders]
+        wanting = [teacher for teacher in teachers if teacher.pk not in holders]
+        if not wanting:
+            raise AlreadyServed(_all_served(already, by))
+        if len(seats) < len(wanting):
+            raise NoSeatLeft(_too_many(subscription, len(wanting), len(seats)))
+        given = seats[: len(wanting)]
+        try:
+            seating.hold(given, wanting, SeatMode.AUTOMATIC, by=by, at=at, served=served)
+        except AlreadyServed:
+            # One of them typed the key between the look and the gift, and has his unit: there is one fewer to serve.
+            continue
+        return Given(given, already)
+    raise AlreadyServed(served)
 
 
 def _called(teacher: User, by: User) -> str:

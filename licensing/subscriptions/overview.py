@@ -69,12 +69,17 @@ class Card:
     @property
     def offers(self) -> list[Card]:
         """What the teachers listed with it can be given: itself, while units are left."""
-        return [self] if self.gives else []
+        return [self] if self.gives and self.waiting else []
 
     @property
     def several(self) -> bool:
         """Whether several teachers listed with it wait for a unit: they can be served at once."""
-        return self.gives and sum(row.seat is None for row in self.rows) > 1
+        return self.gives and self.waiting > 1
+
+    @property
+    def waiting(self) -> int:
+        """How many of the teachers listed with it hold none of it."""
+        return sum(row.seat is None for row in self.rows)
 
 
 @dataclass

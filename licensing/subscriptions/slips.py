@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 _COLUMNS, _ROWS = 2, 2
 _WIDTH, _HEIGHT = A4_WIDTH / _COLUMNS, 297 / _ROWS
 _MARGIN = 10.0
-_QR = 34.0
+_QR = 36.0
+_STEPS = (
+    "1. Visez ce code avec l'appareil photo d'un téléphone, ou allez sur {portal}",
+    "2. Connectez-vous à votre compte « Enseignant », ou créez-le.",
+    "3. Dans « Mon compte », saisissez la clé et validez : la licence est active.",
+    "Majuscules, tirets et espaces n'ont pas d'importance.",
+)
 #: No more than ten sheets, whatever is left: the same slip serves everybody.
 MOST = 40
 
@@ -73,25 +79,22 @@ class _Written:
         document.set_left_margin(left)
         document.set_right_margin(A4_WIDTH - left - width)
         document.set_xy(left, y + _MARGIN)
-        document.line_of(self.school, size=13, bold=True, after=0.5)
-        document.line_of("Votre licence Pep's pour une classe", size=10.5, after=0.5)
-        document.line_of(f"{self.product}, {self.until}.", size=9, after=2.5)
-        document.line_of(spaced("Votre clé d'activation :"), size=10, after=0.5)
-        document.line_of(self.key, size=14, bold=True, after=2.5)
+        document.line_of("Votre licence Pep's pour votre classe", size=12.5, bold=True, after=1)
+        document.line_of(self.school, size=11, after=0.5)
+        document.line_of(f"{self.product}, {self.until}.", size=9, after=3)
         top = document.get_y()
-        document.qr(self.link, x=left, y=top + 1, side=_QR)
-        document.set_left_margin(left + _QR + 5)
-        document.set_xy(left + _QR + 5, top - 0.5)
-        for step in (
-            f"1. Allez sur {self.portal} ou lisez ce code avec un téléphone.",
-            spaced("2. Connectez-vous, ou créez un compte « Enseignant »."),
-            spaced("3. Dans « Mon compte », saisissez la clé, puis validez."),
-        ):
-            document.line_of(spaced(step), size=9.5, after=1)
-        document.set_left_margin(left)
-        document.set_xy(left, top + _QR + 4)
-        advice = "Majuscules, tirets et espaces n'ont pas d'importance. Cette clé est celle de votre école."
-        document.line_of(advice, size=8.5)
+        document.set_draw_color(27, 37, 54)
+        document.rect(left, top, width, 15)
+        document.set_xy(left, top + 1.2)
+        document.write_in(8.5)
+        document.cell(width, 4, "Votre clé d'activation", align="C")
+        document.set_xy(left, top + 6)
+        document.write_in(15, bold=True)
+        document.cell(width, 7, self.key, align="C")
+        document.qr(self.link, x=left + (width - _QR) / 2, y=top + 19, side=_QR)
+        document.set_xy(left, top + 19 + _QR + 3)
+        for step in _STEPS:
+            document.line_of(spaced(step.format(portal=self.portal)), size=9.5, after=0.8)
 
 
 def _cut_marks(document: Document) -> None:

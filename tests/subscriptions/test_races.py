@@ -111,6 +111,87 @@ def test_one_teacher_is_given_the_key_and_types_it_at_once(committing, committed
     assert holders(subscription) == [teacher.pk]
 
 
+def test_two_heads_give_to_the_same_school_at_once(committing, committed_jaures):
+    """Ten units, two heads who tick six teachers each, three of them the same: one is served whole, then the other."""
+    _, subscription = committed_jaures.subscription(units=10)
+    colleague = committed_jaures.head(verified=True)
+    teachers = [committed_jaures.teacher().pk for _ in range(9)]
+    give = functools.partial(operations.assign_many, subscription_id=subscription.pk, at=TERM)
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            functools.partial(give, teacher_ids=teachers[:6], by=committed_jaures.principal),
+            functools.partial(give, teacher_ids=teachers[3:], by=colleague),
+        ],
+        refusals=Refused,
+    )
+    assert refusals(outcomes) == []
+    assert sorted(holders(subscription)) == sorted(teachers)
+    assert SeatEvent.objects.count() == 9
+
+
+def test_several_are_given_the_key_while_they_type_it(committing, committed_jaures):
+    """Whoever is first, each holds one unit, and the gift is whole: all the ticked are served."""
+    code, subscription = committed_jaures.subscription(units=12)
+    teachers = [committed_jaures.teacher() for _ in range(8)]
+    give = functools.partial(
+        operations.assign_many,
+        subscription_id=subscription.pk,
+        teacher_ids=[teacher.pk for teacher in teachers],
+        by=committed_jaures.principal,
+        at=TERM,
+    )
+    outcomes = at_once(
+        committing.schema_name,
+        [give, *(functools.partial(operations.claim, code=code, by=teacher, at=TERM) for teacher in teachers), give],
+        refusals=Refused,
+    )
+    assert set(refusals(outcomes)) <= {"AlreadyServed"}
+    assert sorted(holders(subscription)) == sorted(teacher.pk for teacher in teachers)
+
+
+def test_a_gift_to_several_and_claims_never_share_a_unit_nor_half_serve(committing, committed_jaures):
+    code, subscription = committed_jaures.subscription(units=6)
+    ticked = [committed_jaures.teacher().pk for _ in range(4)]
+    give = functools.partial(
+        operations.assign_many, subscription_id=subscription.pk, teacher_ids=ticked, by=committed_jaures.principal,
+        at=TERM,
+    )  # fmt: skip
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            give,
+            *(
+                functools.partial(operations.claim, code=code, by=teacher, at=TERM)
+                for teacher in TeacherFactory.create_batch(8)
+            ),
+        ],
+        refusals=Refused,
+    )
+    assert set(refusals(outcomes)) <= {"NoSeatLeft"}
+    held = set(holders(subscription))
+    assert len(held & set(ticked)) in (0, 4)
+    assert len(held) == SeatEvent.objects.count() <= 6
+
+
+def test_two_heads_pass_one_unit_to_two_teachers(committing, committed_jaures):
+    _, subscription = committed_jaures.subscription(units=2)
+    colleague = committed_jaures.head(verified=True)
+    leaving, one, other = (committed_jaures.teacher() for _ in range(3))
+    seat = operations.assign(subscription_id=subscription.pk, teacher=leaving, by=committed_jaures.principal, at=TERM)
+    replace = functools.partial(operations.replace, seat_id=seat.pk, holder_id=leaving.pk, at=LATER)
+    outcomes = at_once(
+        committing.schema_name,
+        [
+            functools.partial(replace, successor_id=one.pk, by=committed_jaures.principal),
+            functools.partial(replace, successor_id=other.pk, by=colleague),
+        ],
+        refusals=Refused,
+    )
+    assert refusals(outcomes) == ["SeatHasChangedHands"]
+    assert len(holders(subscription)) == 1
+
+
 def test_giving_typing_and_withdrawing_at_once_neither_deadlocks_nor_loses_a_seat(committing, committed_jaures):
     code, subscription = committed_jaures.subscription(units=4)
     principal = committed_jaures.principal

@@ -1,0 +1,348 @@
+"""Keys given to several teachers at once, and passed from one to another; provisional rights; a teacher who moves."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django_tenants.utils import schema_context
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from licensing.exceptions import Refused
+from licensing.subscriptions import moving, operations
+from licensing.subscriptions.models import Seat, SeatEvent, SeatMode, Subscription
+from mailing import kinds
+from mailing.kinds import NoLongerDue
+from mailing.models import Message
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.subscriptions.conftest import held
+
+LATER = TERM + datetime.timedelta(hours=1)
+LAST_PROVISIONAL = datetime.date(2026, 12, 31)
+
+
+def give(jaures, subscription, teachers, **asked):
+    return operations.assign_many(
+        subscription_id=subscription.pk,
+        teacher_ids=[teacher.pk for teacher in teachers],
+        **{"by": jaures.principal, "at": TERM, **asked},
+    )
+
+
+def refused(action, *args, **asked):
+    before = list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count(), messages()
+    with pytest.raises(Refused) as refusal:
+        action(*args, **asked)
+    assert before == (list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count(), messages())
+    return refusal.value
+
+
+def messages(kind=None):
+    with schema_context("public"):
+        found = Message.objects.filter(kind=kind) if kind else Message.objects.all()
+        return sorted(found.values_list("recipient", flat=True))
+
+
+def letter(kind):
+    with schema_context("public"):
+        message = Message.objects.get(kind=kind)
+        return kinds.get(kind).render(message)
+
+
+# --- Several at once ------------------------------------------------------------------------------------------------
+
+
+def test_those_who_are_ticked_are_served_together_and_each_is_told(jaures):
+    _, subscription = jaures.subscription(units=5)
+    teachers = [jaures.teacher() for _ in range(3)]
+    given = give(jaures, subscription, [*teachers, jaures.principal])
+    assert held(subscription) == "4/5"
+    assert {seat.holder for seat in given.seats} == {*teachers, jaures.principal}
+    assert {seat.mode for seat in given.seats} == {SeatMode.AUTOMATIC}
+    assert SeatEvent.objects.filter(kind="given", by=jaures.principal, at=TERM).count() == 4
+    # He need not be told what he did for himself.
+    assert messages("seat.given") == sorted(teacher.email for teacher in teachers)
+    told = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk").last()
+    assert (told.args["event"], told.args["held"], told.args["size"]) == ("held", 4, 5)
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_a_school_of_forty_takes_no_more_statements_than_one_of_two(jaures, count, django_assert_max_num_queries):
+    _, subscription = jaures.subscription(units=40)
+    teachers = [jaures.teacher() for _ in range(count)]
+    with django_assert_max_num_queries(20):
+        give(jaures, subscription, teachers)
+    assert held(subscription) == f"{count}/40"
+
+
+def test_more_than_is_left_is_refused_before_anybody_is_served(jaures):
+    _, subscription = jaures.subscription(units=3)
+    give(jaures, subscription, [jaures.teacher()])
+    refusal = refused(give, jaures, subscription, [jaures.teacher() for _ in range(3)])
+    assert refusal.code == "no_seat_left"
+    assert "coché 3 enseignants et il reste 2\N{NO-BREAK SPACE}licences" in str(refusal)
+    assert "décochez-en 1" in str(refusal)
+
+
+def test_who_holds_one_already_is_left_out_and_said(jaures):
+    _, subscription = jaures.subscription(units=3)
+    served, waiting = jaures.teacher(), jaures.teacher()
+    give(jaures, subscription, [served])
+    given = give(jaures, subscription, [served, waiting])
+    assert ([seat.holder for seat in given.seats], given.already) == ([waiting], [served])
+    assert held(subscription) == "2/3"
+
+
+def test_all_served_already_is_a_refusal(jaures):
+    _, subscription = jaures.subscription(units=3)
+    teachers = [jaures.teacher(), jaures.teacher()]
+    give(jaures, subscription, teachers)
+    assert refused(give, jaures, subscription, teachers).code == "already_served"
+
+
+def test_one_stranger_among_the_ticked_refuses_them_all_and_is_not_named(jaures):
+    _, subscription = jaures.subscription(units=3)
+    stranger = TeacherFactory()
+    refusal = refused(give, jaures, subscription, [jaures.teacher(), stranger])
+    assert refusal.code == "teacher_of_another_school"
+    assert stranger.last_name not in str(refusal)
+
+
+def test_nobody_ticked_is_said(jaures):
+    _, subscription = jaures.subscription()
+    assert refused(give, jaures, subscription, []).code == "nobody_chosen"
+
+
+def test_whoever_is_not_verified_reaches_nobody_however_many_he_names(jaures):
+    _, subscription = jaures.subscription(exposed_at=TERM)
+    refusal = refused(give, jaures, subscription, [jaures.teacher(), jaures.principal])
+    assert refusal.code == "not_verified"
+
+
+def test_a_closed_account_is_given_nothing(jaures):
+    _, subscription = jaures.subscription()
+    gone = jaures.teacher()
+    gone.is_active = False
+    gone.save()
+    assert refused(give, jaures, subscription, [gone]).code == "teacher_of_another_school"
+
+
+def test_numbers_typed_at_random_spell_out_nobody(jaures):
+    """The same answer for nobody, a teacher elsewhere, a principal, an agent, a closed account."""
+    _, subscription = jaures.subscription()
+    elsewhere = AffiliationFactory(user=TeacherFactory()).user
+    closed = jaures.teacher()
+    closed.is_active = False
+    closed.save()
+    nobody = [10**9, elsewhere.pk, TeacherFactory().pk, jaures.head(verified=True).pk, PrincipalFactory().pk, closed.pk]
+    answers = {
+        str(
+            refused(
+                operations.assign_many,
+                subscription_id=subscription.pk,
+                teacher_ids=[number],
+                by=jaures.principal,
+                at=TERM,
+            )
+        )
+        for number in nobody
+    }
+    assert len(answers) == 1
+
+
+def test_subscriptions_of_others_answer_as_those_that_do_not_exist(jaures):
+    _, subscription = jaures.subscription()
+    seat = give(jaures, subscription, [jaures.teacher()]).seats[0]
+    stranger = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator").user
+    answers = {
+        str(
+            refused(
+                operations.assign_many, subscription_id=number, teacher_ids=[seat.holder_id], by=stranger, at=TERM
+            )
+        )
+        for number in (subscription.pk, 10**9)
+    } | {
+        str(refused(operations.release, seat_id=number, by=stranger, at=TERM)) for number in (seat.pk, 10**9)
+    } | {
+        str(
+            refused(
+                operations.replace, seat_id=number, holder_id=seat.holder_id, successor_id=stranger.pk, by=stranger,
+                at=TERM,
+            )
+        )
+        for number in (seat.pk, 10**9)
+    }  # fmt: skip
+    assert len(answers) == 1
+
+
+# --- From one teacher to the next -----------------------------------------------------------------------------------
+
+
+def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
+    _, subscription = jaures.subscription(units=3)
+    leaving, other, successor = jaures.teacher(), jaures.teacher(), jaures.teacher()
+    seats = {seat.holder: seat for seat in give(jaures, subscription, [leaving, other]).seats}
+    passed = operations.replace(
+        seat_id=seats[leaving].pk, holder_id=leaving.pk, successor_id=successor.pk, by=jaures.principal, at=LATER
+    )
+    assert (passed.pk, passed.holder, held(subscription)) == (seats[leaving].pk, successor, "2/3")
+    events = passed.events.filter(at=LATER).order_by("pk")
+    assert [(event.kind, event.teacher) for event in events] == [("withdrawn", leaving), ("given", successor)]
+    assert messages("seat.withdrawn") == [leaving.email]
+    assert successor.email in messages("seat.given")
+
+
+def test_whoever_was_replaced_cannot_retype_the_key(jaures):
+    code, subscription = jaures.subscription(units=3)
+    leaving, successor = jaures.teacher(), jaures.teacher()
+    seat = give(jaures, subscription, [leaving]).seats[0]
+    operations.replace(seat_id=seat.pk, holder_id=leaving.pk, successor_id=successor.pk, by=jaures.principal, at=LATER)
+    assert refused(operations.claim, code=code, by=leaving, at=LATER).code == "withdrawn"
+
+
+def test_replacing_is_refused_where_the_unit_changed_hands_or_the_successor_is_served(jaures):
+    _, subscription = jaures.subscription(units=3)
+    holder, served, third = jaures.teacher(), jaures.teacher(), jaures.teacher()
+    seat = next(seat for seat in give(jaures, subscription, [holder, served]).seats if seat.holder == holder)
+    ask = {"seat_id": seat.pk, "by": jaures.principal, "at": LATER}
+    assert refused(operations.replace, holder_id=third.pk, successor_id=third.pk, **ask).code == "seat_changed_hands"
+    assert refused(operations.replace, holder_id=holder.pk, successor_id=served.pk, **ask).code == "already_served"
+    stranger = TeacherFactory()
+    refusal = refused(operations.replace, holder_id=holder.pk, successor_id=stranger.pk, **ask)
+    assert refusal.code == "teacher_of_another_school"
+
+
+def test_a_unit_that_somebody_held_is_given_before_an_unused_one(jaures):
+    """Its class and pupils are there, and wait for the next teacher: a leave is ordinary."""
+    code, subscription = jaures.subscription(units=4)
+    teachers = [jaures.teacher() for _ in range(3)]
+    last = give(jaures, subscription, teachers).seats[2]
+    operations.release(seat_id=last.pk, by=jaures.principal, at=LATER)
+    assert operations.claim(code=code, by=TeacherFactory(), at=LATER).pk == last.pk
+    first = subscription.seats.get(number=1)
+    operations.release(seat_id=first.pk, by=jaures.principal, at=LATER)
+    assert give(jaures, subscription, [jaures.teacher()], at=LATER).seats[0].pk == first.pk
+
+
+# --- Provisional rights ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unpaid(jaures):
+    jaures.source.provisional_until = LAST_PROVISIONAL
+    jaures.source.save()
+    return jaures
+
+
+def on(day, hour=12):
+    return datetime.datetime.combine(day, datetime.time(hour), tzinfo=TERM.tzinfo)
+
+
+def test_provisional_rights_last_through_their_last_day(unpaid):
+    code, subscription = unpaid.subscription()
+    give(unpaid, subscription, [unpaid.teacher()], at=on(LAST_PROVISIONAL, 23))
+    operations.claim(code=code, by=TeacherFactory(), at=on(LAST_PROVISIONAL, 23))
+    assert Subscription.objects.running_on(LAST_PROVISIONAL).count() == 1
+
+
+def test_once_they_have_run_out_nothing_is_redeemed_given_claimed_or_passed_on(unpaid):
+    code, subscription = unpaid.subscription()
+    second, _ = unpaid.key()
+    seat = give(unpaid, subscription, [unpaid.teacher()]).seats[0]
+    after = on(LAST_PROVISIONAL + datetime.timedelta(days=1), 0)
+    by = {"by": unpaid.principal, "at": after}
+    refusals = [
+        refused(operations.redeem, code=second, **by),
+        refused(operations.claim, code=code, by=TeacherFactory(), at=after),
+        refused(give, unpaid, subscription, [unpaid.teacher()], at=after),
+        refused(operations.replace, seat_id=seat.pk, holder_id=seat.holder_id, successor_id=unpaid.teacher().pk, **by),
+    ]
+    assert {refusal.code for refusal in refusals} == {"key_suspended"}
+    for refusal in refusals:
+        assert "droits temporaires ont pris fin le 31\N{NO-BREAK SPACE}décembre 2026" in str(refusal)
+        assert "attend son règlement" in str(refusal)
+    assert not Subscription.objects.running_on(after.date()).exists()
+
+
+def test_the_payment_brings_everything_back(unpaid):
+    _, subscription = unpaid.subscription()
+    unpaid.source.provisional_until = None
+    unpaid.source.save()
+    after = on(LAST_PROVISIONAL + datetime.timedelta(days=1))
+    assert give(unpaid, subscription, [unpaid.teacher()], at=after).seats
+
+
+def test_the_letter_says_both_dates(unpaid):
+    _, subscription = unpaid.subscription()
+    give(unpaid, subscription, [unpaid.teacher()])
+    text = letter("seat.given").text
+    assert "31\N{NO-BREAK SPACE}décembre 2026 inclus (droits temporaires)" in text
+    assert "31\N{NO-BREAK SPACE}août 2027" in text
+
+
+# --- A teacher who moves --------------------------------------------------------------------------------------------
+
+
+def move(teacher, school):
+    return moving.move(teacher=teacher, school=school, typed=None, at=LATER)
+
+
+def test_a_teacher_who_moves_keeps_his_unit_and_every_verified_head_is_told(jaures):
+    _, subscription = jaures.subscription()
+    colleague, teacher = jaures.head(verified=True), jaures.teacher()
+    give(jaures, subscription, [teacher])
+    move(teacher, SchoolFactory())
+    assert held(subscription) == "1/3"
+    assert messages("teacher.moved") == sorted([colleague.email, jaures.principal.email])
+
+
+def test_the_letter_names_him_and_says_what_to_do(jaures):
+    _, subscription = jaures.subscription()
+    teacher = jaures.teacher()
+    give(jaures, subscription, [teacher])
+    move(teacher, SchoolFactory())
+    text = letter("teacher.moved").text
+    assert teacher.email in text
+    assert "celui qui le remplace" in " ".join(text.split())
+
+
+def test_the_letter_is_no_longer_due_once_he_is_back_or_the_unit_withdrawn(jaures):
+    _, subscription = jaures.subscription()
+    teacher = jaures.teacher()
+    seat = give(jaures, subscription, [teacher]).seats[0]
+    move(teacher, SchoolFactory())
+    move(teacher, jaures.school)
+    with pytest.raises(NoLongerDue):
+        letter("teacher.moved")
+    operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
+    with pytest.raises(NoLongerDue):
+        letter("teacher.moved")
+
+
+def test_a_head_who_is_not_verified_is_not_told_who_moved(jaures):
+    code, _ = jaures.subscription(exposed_at=TERM)
+    teacher = jaures.teacher()
+    operations.claim(code=code, by=teacher, at=TERM)
+    move(teacher, SchoolFactory())
+    text = letter("teacher.moved").text
+    assert "Un enseignant a choisi" in text
+    assert teacher.last_name not in text
+
+
+def test_nobody_is_told_of_one_without_a_unit_or_who_stays(jaures):
+    _, subscription = jaures.subscription()
+    teacher, without = jaures.teacher(), jaures.teacher()
+    give(jaures, subscription, [teacher])
+    move(teacher, jaures.school)
+    move(without, SchoolFactory())
+    assert messages("teacher.moved") == []
+
+
+def test_every_verified_head_is_told_that_the_key_was_typed(jaures):
+    code, _ = jaures.subscription()
+    colleague = jaures.head(verified=True)
+    jaures.head()
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    assert messages("seat.claimed") == sorted([colleague.email, jaures.principal.email])

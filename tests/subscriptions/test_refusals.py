@@ -1,0 +1,225 @@
+"""Each refusal its own sentence, and what to do about it: for a principal and for a teacher, all in one table."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from licensing.exceptions import Refused
+from licensing.subscriptions import keys, operations
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accounts.models import User
+    from tests.subscriptions.conftest import School
+
+LATER = TERM + datetime.timedelta(hours=1)
+EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
+
+
+@dataclass
+class Case:
+    """`arrange` returns the code to type and who types it; `said` and `remedy` must stand in the sentence."""
+
+    arrange: Callable[[School], tuple[str, User]]
+    code: str
+    said: str
+    remedy: str
+    at: datetime.datetime = TERM
+
+
+def typo(by):
+    return lambda jaures: ("7K3M-Q9TX-0000", by(jaures))
+
+
+def short(by):
+    return lambda jaures: ("7K3M-Q9TX", by(jaures))
+
+
+def unknown(by):
+    return lambda jaures: (keys.generate(), by(jaures))
+
+
+def of_key(by, **fields):
+    return lambda jaures: (jaures.key(**fields)[0], by(jaures))
+
+
+def of_subscription(by, units=3):
+    return lambda jaures: (jaures.subscription(units)[0], by(jaures))
+
+
+def from_the_shop(arrange):
+    def without_collectivity(jaures):
+        jaures.source.collectivity = None
+        jaures.source.save()
+        return arrange(jaures)
+
+    return without_collectivity
+
+
+def suspended(arrange):
+    def suspend(jaures):
+        typed = arrange(jaures)
+        jaures.source.suspended_at = TERM
+        jaures.source.save()
+        return typed
+
+    return suspend
+
+
+def ran_out(arrange):
+    def end(jaures):
+        typed = arrange(jaures)
+        jaures.source.provisional_until = TERM.date() - datetime.timedelta(days=1)
+        jaures.source.save()
+        return typed
+
+    return end
+
+
+def principal(jaures):
+    return jaures.principal
+
+
+def teacher(_jaures):
+    return TeacherFactory()
+
+
+def head_elsewhere(_jaures):
+    return AffiliationFactory(user=PrincipalFactory(), school=SchoolFactory(name="École des Garrigues")).user
+
+
+def all_taken(jaures):
+    code, _ = jaures.subscription(units=1)
+    operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    return code, TeacherFactory()
+
+
+def several_taken(jaures):
+    code, _ = jaures.subscription(units=2)
+    for _ in range(2):
+        operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    return code, TeacherFactory()
+
+
+def served(jaures):
+    code, _ = jaures.subscription()
+    holder = TeacherFactory()
+    operations.claim(code=code, by=holder, at=TERM)
+    return code, holder
+
+
+def withdrawn(jaures):
+    code, holder = served(jaures)
+    operations.release(seat_id=holder.seats.get().pk, by=jaures.principal, at=LATER)
+    return code, holder
+
+
+PRINCIPAL = {
+    "a typo": Case(typo(principal), "typo", "faute de frappe", "comparez-la à celle de l'e-mail"),
+    "too short": Case(short(principal), "typo", "il en manque", "trois groupes de quatre"),
+    "no such key": Case(unknown(principal), "unknown_key", "n'existe pas", "répondez à cet e-mail"),
+    "another school's": Case(
+        of_key(head_elsewhere), "key_of_another_school", "destinée à l'établissement École Jean Jaurès (Nîmes)",
+        "transmettez-lui l'e-mail",
+    ),
+    "no school chosen": Case(
+        of_key(lambda _: PrincipalFactory()), "school_not_chosen", "n'a pas été choisi dans l'annuaire", "rejoignez-le",
+    ),
+    "redeemed by oneself": Case(
+        of_subscription(principal), "already_redeemed", "Vous avez déjà activé cette clé le 24", "dans vos abonnements",
+    ),
+    "redeemed by a colleague": Case(
+        of_subscription(lambda jaures: jaures.head(verified=True)), "already_redeemed", "de votre établissement",
+        "vous pouvez les attribuer comme les vôtres",
+    ),
+    "redeemed, not verified": Case(
+        of_subscription(lambda jaures: jaures.head()), "already_redeemed", "par un autre compte",
+        "faites vérifier votre direction",
+    ),
+    "revoked": Case(
+        of_key(principal, revoked_at=TERM), "key_revoked", "reprise le 24", "Écrivez à Ville de Nîmes",
+    ),
+    "expired": Case(
+        of_key(principal), "key_expired", "jusqu'au 31\N{NO-BREAK SPACE}août 2027 inclus",
+        "à qui vous l'avait envoyée", at=EXPIRED,
+    ),
+    "expired, from the shop": Case(
+        from_the_shop(of_key(principal)), "key_expired", "jusqu'au 31", "dans la boutique", at=EXPIRED,
+    ),
+    "suspended": Case(
+        suspended(of_key(principal)), "key_suspended", "La commande de Ville de Nîmes attend son règlement",
+        "reprendront d'elles-mêmes",
+    ),
+    "provisional rights over": Case(
+        ran_out(of_key(principal)), "key_suspended", "ses droits temporaires ont pris fin le 23",
+        "il n'y a rien à ressaisir",
+    ),
+}  # fmt: skip
+
+TEACHER = {
+    "a typo": Case(typo(teacher), "typo", "faute de frappe", "groupe par groupe"),
+    "no such key": Case(unknown(teacher), "unknown_key", "n'existe pas", "demandez-lui de vous la renvoyer"),
+    "revoked": Case(
+        of_key(teacher, revoked_at=TERM), "key_revoked", "reprise le 24", "Demandez une autre clé à votre chef",
+    ),
+    "expired": Case(
+        of_subscription(teacher), "key_expired", "jusqu'au 31", "Demandez à votre chef d'établissement", at=EXPIRED,
+    ),
+    "suspended": Case(
+        suspended(of_subscription(teacher)), "key_suspended", "attend son règlement", "reprendront d'elles-mêmes",
+    ),
+    "provisional rights over": Case(
+        ran_out(of_subscription(teacher)), "key_suspended", "droits temporaires ont pris fin", "Rien n'est perdu",
+    ),
+    "not activated yet": Case(
+        of_key(teacher), "not_yet_redeemed", "n'a pas encore activé", "Demandez-lui de la saisir",
+    ),
+    "the only unit taken": Case(all_taken, "no_seat_left", "La seule licence", "d'en libérer une"),
+    "no unit left": Case(several_taken, "no_seat_left", "Les 2 licences", "Demandez à votre chef d'établissement"),
+    "served already": Case(served, "already_served", "Vous détenez déjà", "il n'y a rien à saisir"),
+    "withdrawn": Case(
+        withdrawn, "withdrawn", "vous a retiré cette licence", "Voyez avec lui", at=LATER,
+    ),
+}  # fmt: skip
+
+
+def refusal(action, case, jaures):
+    code, by = case.arrange(jaures)
+    with pytest.raises(Refused) as refused:
+        action(code=code, by=by, at=case.at)
+    return refused.value
+
+
+@pytest.mark.parametrize("name", PRINCIPAL)
+def test_what_a_principal_is_told_and_what_he_can_do(jaures, name):
+    case = PRINCIPAL[name]
+    said = refusal(operations.redeem, case, jaures)
+    assert said.code == case.code
+    assert case.said in str(said)
+    assert case.remedy in str(said)
+
+
+@pytest.mark.parametrize("name", TEACHER)
+def test_what_a_teacher_is_told_and_what_he_can_do(jaures, name):
+    case = TEACHER[name]
+    said = refusal(operations.claim, case, jaures)
+    assert said.code == case.code
+    assert case.said in str(said)
+    assert case.remedy in str(said)
+
+
+def test_each_profile_is_told_which_account_it_takes(jaures):
+    code, _ = jaures.key()
+    for action, by in ((operations.redeem, TeacherFactory()), (operations.claim, PrincipalFactory())):
+        with pytest.raises(Refused) as refused:
+            action(code=code, by=by, at=TERM)
+        assert refused.value.code == "not_for_this_profile"
+        assert "Seul un compte" in str(refused.value)
