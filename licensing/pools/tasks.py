@@ -1,4 +1,4 @@
-"""What the portal tells a collectivity: its key was redeemed, a teacher holds a licence, gave one back.
+"""What the portal tells a collectivity: its key was redeemed, or is missed; a teacher holds a licence, gave one back.
 
 Queued in the transaction that causes it, with the collectivity's schema; counts go in the journal, never a name.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from collectivities import audit
 from jobs.tasks import task
+from licensing.pools import operations
 from licensing.pools.models import Allocation
 from schools.wording import school_name
 from web import typography
@@ -39,3 +41,15 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
         object_type="allocation",
         object_id=allocation.pk,
     )
+
+
+@task(name="pools.look_for_lost_keys")
+def look_for_lost_keys(*, uai: str) -> None:
+    """Find, in the public schema, which collectivities have a key waiting for a school that misses it."""
+    operations.look_for(uai=uai, at=timezone.now())
+
+
+@task(name="pools.send_lost_keys")
+def send_lost_keys(*, uai: str) -> None:
+    """Write the keys that wait for the school once more, in the schema of a collectivity that gave them."""
+    operations.send_lost(uai=uai, at=timezone.now())

@@ -33,8 +33,8 @@ def candidates(text: str, chosen: str = "") -> list[School]:
     return found
 
 
-class SchoolFields(forms.Form):
-    """`uai` chosen in the list, or, « Mon établissement n'est pas listé », the guide's six fields."""
+class SchoolSearch(forms.Form):
+    """`uai` chosen in the list that a search shows."""
 
     school_query = forms.CharField(
         label="Rechercher votre établissement",
@@ -43,40 +43,18 @@ class SchoolFields(forms.Form):
         help_text="Son nom, sa commune, son code postal ou son numéro UAI.",
     )
     uai = forms.CharField(required=False, max_length=8)
-    not_listed = forms.BooleanField(label="Mon établissement n'est pas listé", required=False)
-    school_name = forms.CharField(label="Nom de l'établissement *", required=False, max_length=250)
-    address = forms.CharField(label="Adresse *", required=False, max_length=250)
-    address_extra = forms.CharField(label="Adresse suite", required=False, max_length=250)
-    postal_code = forms.CharField(label="Code postal *", required=False, max_length=10)
-    city = forms.CharField(label="Ville *", required=False, max_length=120)
-    country = forms.CharField(label="Pays *", required=False, max_length=60, initial="France")
 
     school: School | None = None
+    #: What is said where none was chosen.
+    not_chosen = "Choisissez l'établissement dans la liste : cherchez-le d'abord."
 
     def clean(self) -> dict[str, Any]:
-        """Check that a school was chosen, or typed whole."""
+        """Check that a school was chosen."""
         data = super().clean() or self.cleaned_data
-        if data.get("not_listed"):
-            for name in ("school_name", "address", "postal_code", "city", "country"):
-                if not data.get(name) and name not in self.errors:
-                    self.add_error(name, "Ce champ est obligatoire.")
-            return data
         self.school = School.objects.filter(pk=data.get("uai") or "").first()
         if self.school is None:
-            self.add_error(
-                "school_query",
-                "Choisissez votre établissement dans la liste, ou cochez « Mon établissement n'est pas listé ».",
-            )
+            self.add_error("school_query", self.not_chosen)
         return data
-
-    @property
-    def typed(self) -> TypedSchool | None:
-        """What was typed by hand, of a valid form; None where a school was chosen."""
-        data = self.cleaned_data
-        if not data["not_listed"]:
-            return None
-        names = ("school_name", "address", "address_extra", "postal_code", "city", "country")
-        return TypedSchool(*(data[name] for name in names))
 
     @property
     def schools(self) -> list[School]:
@@ -87,6 +65,39 @@ class SchoolFields(forms.Form):
     def searched(self) -> bool:
         """Whether something was looked for: an empty list then says so."""
         return bool((self["school_query"].value() or "").strip())
+
+
+class SchoolFields(SchoolSearch):
+    """A school that is searched and chosen, or, « Mon établissement n'est pas listé », the guide's six fields."""
+
+    not_listed = forms.BooleanField(label="Mon établissement n'est pas listé", required=False)
+    school_name = forms.CharField(label="Nom de l'établissement *", required=False, max_length=250)
+    address = forms.CharField(label="Adresse *", required=False, max_length=250)
+    address_extra = forms.CharField(label="Adresse suite", required=False, max_length=250)
+    postal_code = forms.CharField(label="Code postal *", required=False, max_length=10)
+    city = forms.CharField(label="Ville *", required=False, max_length=120)
+    country = forms.CharField(label="Pays *", required=False, max_length=60, initial="France")
+
+    not_chosen = "Choisissez votre établissement dans la liste, ou cochez « Mon établissement n'est pas listé »."
+
+    def clean(self) -> dict[str, Any]:
+        """Check that a school was chosen, or typed whole."""
+        data = self.cleaned_data
+        if not data.get("not_listed"):
+            return super().clean()
+        for name in ("school_name", "address", "postal_code", "city", "country"):
+            if not data.get(name) and name not in self.errors:
+                self.add_error(name, "Ce champ est obligatoire.")
+        return data
+
+    @property
+    def typed(self) -> TypedSchool | None:
+        """What was typed by hand, of a valid form; None where a school was chosen."""
+        data = self.cleaned_data
+        if not data["not_listed"]:
+            return None
+        names = ("school_name", "address", "address_extra", "postal_code", "city", "country")
+        return TypedSchool(*(data[name] for name in names))
 
 
 @public_page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages import contact, portal, school_fields, sign_up
+from pages import contact, lost_key, portal, school_fields, sign_up
 from pages.my_account import details, direction, keys, views
 
 urlpatterns = [
@@ -25,6 +25,7 @@ urlpatterns = [
     path("mon-compte/etablissement/<int:pk>/quitter/", details.leave_school, name="my_account_leave"),
     path("mon-compte/direction/", direction.ask, name="direction_ask"),
     path("direction/<str:token>/", direction.confirm, name="direction_confirm"),
+    path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
     path("boutique/", portal.read_only("shop"), name="shop"),
     path("faq/", portal.read_only("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),

@@ -60,6 +60,7 @@ PORTAL = ACCOUNTS | {
     "certificates": "signed in",
     "certificate": "signed in",
     "certificate_print": "signed in",
+    "lost_key": "public",
 }
 
 ANY_MEMBER = "office: any member"

@@ -6,6 +6,7 @@ writes the journal and queues its e-mails in one transaction; a refusal leaves e
 
 from licensing.pools.operations.allocating import Demand, Outcome, allocate, allocate_many
 from licensing.pools.operations.giving import Target
+from licensing.pools.operations.lost import ask_again, look_for, send_lost
 from licensing.pools.operations.reducing import Reduced, Reduction, reduce, reduce_many
 from licensing.pools.operations.results import Result
 from licensing.pools.operations.revoking import revoke, revoke_many
@@ -23,6 +24,8 @@ __all__ = [
     "Watch",
     "allocate",
     "allocate_many",
+    "ask_again",
+    "look_for",
     "reduce",
     "reduce_many",
     "remind",
@@ -32,5 +35,6 @@ __all__ = [
     "reveal",
     "revoke",
     "revoke_many",
+    "send_lost",
     "unwatched",
 ]

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mailing.models import Message
 
 
+RESENT = "Clé renvoyée à {}."
+
+
 def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
     """Write the same key once more, to a corrected address where one is given; return the new message.
 
@@ -45,9 +48,14 @@ def resend(*, allocation_id: int, recipient: str | None = None, by: User | None,
 
 
 @transaction.atomic
-def resend_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[Result]:
-    """Write all of these keys once more, in one transaction; return a result for each."""
-    return _resend(dict.fromkeys(allocation_ids), by=by, at=at)
+def resend_many(
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, said: str = RESENT
+) -> list[Result]:
+    """Write all of these keys once more, in one transaction; return a result for each.
+
+    `said`: what the journal says of each; it takes the address.
+    """
+    return _resend(dict.fromkeys(allocation_ids), by=by, at=at, said=said)
 
 
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
@@ -108,7 +116,9 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
     return key_display(allocation.key)
 
 
-def _resend(recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime) -> list[Result]:
+def _resend(
+    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, said: str = RESENT
+) -> list[Result]:
     allocations, results = locked(list(recipients))
     due: list[Allocation] = []
     for allocation in allocations.values():
@@ -124,7 +134,7 @@ def _resend(recipients: Mapping[int, str | None], *, by: User | None, at: dateti
     exposed = [a.key_id for a in due if not checks.is_official(a.recipient, a.school.email)]
     ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
     mailing.cancel(TOPIC, [allocation.pk for allocation in due], at)
-    _write(due, MessageKind.KEY, "keys.resent", "Clé renvoyée à {}.", by=by, at=at)
+    _write(due, MessageKind.KEY, "keys.resent", said, by=by, at=at)
     return results
 
 
