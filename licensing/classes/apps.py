@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 
 
 class ClassesConfig(AppConfig):
@@ -7,8 +8,14 @@ class ClassesConfig(AppConfig):
     verbose_name = "Classes et élèves"
 
     def ready(self) -> None:
-        """Register the letters that this app writes, and what it stores sealed."""
-        from licensing.classes import emails, resealing, sharing_emails  # noqa: F401, PLC0415 - needs the models
+        """Register the letters that this app writes, and what it stores sealed; keep pupils' sessions to pupils."""
+        from licensing.classes import (  # noqa: PLC0415 - needs the models
+            emails,  # noqa: F401 - registers its kinds
+            pupil_session,
+            resealing,
+            sharing_emails,  # noqa: F401 - registers its kinds
+        )
         from licensing.subscriptions.resealing import register  # noqa: PLC0415 - needs the models
 
         register(resealing.reseal_batch)
+        user_logged_in.connect(pupil_session.end_for_grown_up, dispatch_uid="classes.pupil_session")

@@ -11,5 +11,6 @@ urlpatterns = [
     path("", include("collectivities.urls.portal")),
     path("", include("schools.urls")),
     path("", include("licensing.classes.urls_application")),
+    path("", include("licensing.classes.urls")),
     path("", include("pages.urls_public")),
 ]

@@ -29,7 +29,27 @@ ACCOUNTS = {
     "mfa_download_recovery_codes": "signed in",
 }
 
-PORTAL = ACCOUNTS | {
+CLASSES = {
+    "classes:list": "signed in",
+    "classes:open": "signed in",
+    "classes:detail": "signed in",
+    "classes:rename": "signed in",
+    "classes:add": "signed in",
+    "classes:remove": "signed in",
+    "classes:reset": "signed in",
+    "classes:unlock": "signed in",
+    "classes:sheet": "signed in",
+    "classes:printed": "signed in",
+    "classes:let_in": "signed in",
+    "classes:put_out": "signed in",
+    "classes:accept": "signed in",
+    "classes:decline": "signed in",
+    "classes:pupil_sign_in": "public",
+    "classes:pupil_class": "pupil",
+    "classes:pupil_sign_out": "public",
+}
+
+PORTAL = ACCOUNTS | CLASSES | {
     "home": "public",
     "office_door": "public",
     "office_request": "public",

@@ -24,6 +24,7 @@ SIGNED_IN_DOORS = [
     for door in doors.doors(urlconf)
     if door.label == "signed in"
 ]
+PUPIL_DOORS = [door for door in doors.doors(doors.PORTAL) if door.label == "pupil"]
 
 
 def named(door):
@@ -67,6 +68,15 @@ def test_what_is_for_people_is_closed_to_visitors(urlconf, door, portal, office,
     assert answer.status_code in (302, 401, 403)
     if answer.status_code == 302:
         assert answer["Location"].startswith("/connexion/?next=")
+
+
+@pytest.mark.parametrize("door", PUPIL_DOORS, ids=named)
+def test_what_is_for_pupils_is_closed_to_visitors_and_to_grown_ups(door, portal):
+    for user in (None, UserFactory(is_superuser=True, is_staff=True)):
+        if user is not None:
+            portal.force_login(user)
+        answer = portal.get(address(door, urlconf=doors.PORTAL))
+        assert (answer.status_code, answer["Location"]) == (302, "/eleve/")
 
 
 @pytest.mark.parametrize("door", OFFICE_DOORS, ids=named)

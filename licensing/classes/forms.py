@@ -1,0 +1,67 @@
+"""The forms of classes. They tidy and name fields; the rules are the operations'."""
+
+from __future__ import annotations
+
+from django import forms
+
+from licensing.classes.models import MOST_PUPILS, Classroom
+
+_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+
+
+class ClassNameForm(forms.Form):
+    """What the teacher calls the class."""
+
+    name = forms.CharField(
+        label="Nom de la classe",
+        max_length=Classroom._meta.get_field("name").max_length,  # noqa: SLF001 - Django's documented way to a field
+        help_text="Par exemple « CE1 B ». Jamais le nom d’un enfant.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Donnez un nom à la classe, par exemple « CE1 B »."},
+    )
+
+
+class NewPupilsForm(forms.Form):
+    """How many accounts to create."""
+
+    count = forms.IntegerField(
+        label="Nombre de comptes à créer",
+        min_value=1,
+        max_value=MOST_PUPILS,
+        widget=forms.NumberInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+        error_messages={
+            "required": "Indiquez combien de comptes il faut créer.",
+            "invalid": "Indiquez un nombre entier, par exemple 24.",
+            "min_value": "Indiquez au moins 1 compte.",
+            "max_value": f"Une classe compte au plus {MOST_PUPILS} comptes élèves.",
+        },
+    )
+
+
+class ColleagueForm(forms.Form):
+    """The teacher with whom the class is shared, by his identifiant."""
+
+    username = forms.CharField(
+        label="Identifiant de votre collègue",
+        max_length=150,
+        help_text="Celui avec lequel il ou elle se connecte à Pep’s. Demandez-le-lui.",
+        widget=forms.TextInput(attrs=_PLAIN),
+        error_messages={"required": "Saisissez l’identifiant de votre collègue."},
+    )
+
+
+class PupilSignInForm(forms.Form):
+    """Two words on a card. What is typed is shown: first readers check letter by letter."""
+
+    login = forms.CharField(
+        label="Mon identifiant",
+        max_length=100,
+        widget=forms.TextInput(attrs=_PLAIN | {"class": "pupil-field"}),
+        error_messages={"required": "Écris ton identifiant. Il est sur ta carte."},
+    )
+    password = forms.CharField(
+        label="Mon mot de passe",
+        max_length=200,
+        widget=forms.TextInput(attrs=_PLAIN | {"class": "pupil-field"}),
+        error_messages={"required": "Écris ton mot de passe. Il est sur ta carte."},
+    )

@@ -1,0 +1,29 @@
+"""The addresses of classes, on the portal: `mes-classes/` for teachers, `eleve/` for pupils."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from licensing.classes.views import classes, credentials, pupils, sharing, signing_in
+
+app_name = "classes"
+
+urlpatterns = [
+    path("mes-classes/", classes.my_classes, name="list"),
+    path("mes-classes/ouvrir/<int:seat>/", classes.open_class, name="open"),
+    path("mes-classes/<int:pk>/", classes.detail, name="detail"),
+    path("mes-classes/<int:pk>/nom/", classes.rename, name="rename"),
+    path("mes-classes/<int:pk>/eleves/", credentials.add, name="add"),
+    path("mes-classes/<int:pk>/eleves/<int:number>/retirer/", pupils.remove, name="remove"),
+    path("mes-classes/<int:pk>/mots-de-passe/", credentials.reset, name="reset"),
+    path("mes-classes/<int:pk>/debloquer/", pupils.unlock, name="unlock"),
+    path("mes-classes/<int:pk>/feuille/", credentials.sheet, name="sheet"),
+    path("mes-classes/<int:pk>/imprimer/", credentials.printed, name="printed"),
+    path("mes-classes/<int:pk>/collegue/", sharing.let_in, name="let_in"),
+    path("mes-classes/<int:pk>/collegue/retirer/", sharing.put_out, name="put_out"),
+    path("mes-classes/<int:pk>/invitation/accepter/", sharing.accept, name="accept"),
+    path("mes-classes/<int:pk>/invitation/refuser/", sharing.decline, name="decline"),
+    path("eleve/", signing_in.sign_in, name="pupil_sign_in"),
+    path("eleve/classe/", signing_in.my_class, name="pupil_class"),
+    path("eleve/quitter/", signing_in.sign_out, name="pupil_sign_out"),
+]

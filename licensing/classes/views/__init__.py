@@ -1,0 +1,1 @@
+"""Pages of teachers and of pupils: each view makes one operation call."""

@@ -1,0 +1,93 @@
+"""A teacher's classes: the list, opening one, naming it, and the page of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from licensing.classes import operations, overview, queries
+from licensing.classes.forms import ClassNameForm
+from licensing.classes.models import Classroom
+from licensing.classes.views.teaching import back, class_page, taught, teacher
+from licensing.exceptions import Refused
+from licensing.subscriptions.models import Seat
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@signed_in
+@require_GET
+@never_cache
+def my_classes(request: HttpRequest) -> HttpResponse:
+    """List the classes that one teaches, and the licences that wait for theirs."""
+    now = timezone.now()
+    views = overview.classes_of(teacher(request), at=now)
+    content = {
+        "current": [view for view in views if not view.over],
+        "past": [view for view in views if view.over],
+        "invitations": queries.invitations_of(teacher(request), now),
+        "seats": overview.seats_without_class(teacher(request), at=now),
+    }
+    return render(request, "classes/list.html", content)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+def open_class(request: HttpRequest, seat: int) -> HttpResponse:
+    """Open the class of a licence that one holds; lead to it where it is open already."""
+    held = get_object_or_404(
+        Seat.objects.select_related("subscription__school", "subscription__key__source__product"),
+        pk=seat,
+        holder=teacher(request),
+    )
+    opened = Classroom.objects.filter(seat=held).first()
+    if opened is not None:
+        return back(opened)
+    form = ClassNameForm(request.POST if request.method == "POST" else None)
+    refusal = None
+    if form.is_valid():
+        try:
+            classroom = operations.open_class(
+                seat_id=held.pk, by=teacher(request), name=form.cleaned_data["name"], at=timezone.now()
+            )
+        except Refused as refused:
+            refusal = refused
+        else:
+            messages.success(
+                request, f"La classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves."
+            )
+            return back(classroom)
+    status = 409 if refusal else 422 if form.errors else 200
+    return render(request, "classes/open.html", {"seat": held, "form": form, "refusal": refusal}, status=status)
+
+
+@signed_in
+@require_GET
+@never_cache
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a class: its pupils and what can be done for them."""
+    return class_page(request, taught(request, pk))
+
+
+@signed_in
+@require_POST
+def rename(request: HttpRequest, pk: int) -> HttpResponse:
+    """Call the class otherwise."""
+    classroom = taught(request, pk)
+    form = ClassNameForm(request.POST)
+    if not form.is_valid():
+        return class_page(request, classroom, status=422, name_form=form)
+    try:
+        operations.rename(classroom_id=pk, by=teacher(request), name=form.cleaned_data["name"], at=timezone.now())
+    except Refused as refusal:
+        return class_page(request, classroom, status=409, refusal=refusal)
+    messages.success(request, "Le nouveau nom est enregistré.")
+    return redirect("classes:detail", pk=pk)

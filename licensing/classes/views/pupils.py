@@ -1,0 +1,67 @@
+"""What a teacher does for one pupil: unlocks him, removes him."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from licensing.classes import operations, overview
+from licensing.classes.views.teaching import STALE, back, class_page, taught, teacher
+from licensing.exceptions import Refused
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@signed_in
+@require_POST
+def unlock(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let a pupil try again, or the class where no number is given."""
+    classroom = taught(request, pk)
+    number = _number(request.POST.get("numero", ""))
+    try:
+        operations.unlock(classroom_id=pk, number=number, by=teacher(request), at=timezone.now())
+    except Refused as refusal:
+        return class_page(request, classroom, status=409, refusal=refusal)
+    said = "La classe est rouverte aux élèves." if number is None else f"Le compte n° {number} est débloqué."
+    messages.success(request, said)
+    return back(classroom)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+def remove(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Ask whether to erase an account, then do it."""
+    classroom = taught(request, pk)
+    view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
+    pupil = next((one for one in pupils if one.number == number), None)
+    state = overview.roster_state(pupils)
+    if request.method == "POST":
+        if request.POST.get("etat") != state:
+            return class_page(request, classroom, status=409, read=(view, pupils), refusal=STALE)
+        try:
+            operations.remove_pupil(classroom_id=pk, number=number, by=teacher(request), at=timezone.now())
+        except Refused as refusal:
+            return class_page(request, classroom, status=409, read=(view, pupils), refusal=refusal)
+        messages.success(request, f"Le compte n° {number} est effacé. Sa place est libre.")
+        return back(classroom)
+    if pupil is None:
+        raise Http404("No pupil has this number.")
+    return render(request, "classes/remove.html", {"classroom": view.classroom, "pupil": pupil, "state": state})
+
+
+def _number(written: str) -> int | None:
+    """Return a pupil's number, None where none is given. Raises 404 for what is no number of a pupil."""
+    if not written:
+        return None
+    if not (written.isascii() and written.isdigit() and len(written) < 3):  # noqa: PLR2004 - at most thirty
+        raise Http404("No pupil's number.")
+    return int(written)

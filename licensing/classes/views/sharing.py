@@ -1,0 +1,80 @@
+"""Sharing a class with a second teacher: asking, accepting, ending it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from licensing.classes import operations
+from licensing.classes.forms import ColleagueForm
+from licensing.classes.views.teaching import back, class_page, taught, teacher
+from licensing.exceptions import Refused
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@signed_in
+@require_POST
+def let_in(request: HttpRequest, pk: int) -> HttpResponse:
+    """Invite a second teacher; the answer is the same whether or not the identifiant is somebody's."""
+    classroom = taught(request, pk)
+    form = ColleagueForm(request.POST)
+    if not form.is_valid():
+        return class_page(request, classroom, status=422, colleague_form=form)
+    try:
+        operations.let_in(
+            classroom_id=pk, username=form.cleaned_data["username"], by=teacher(request), at=timezone.now()
+        )
+    except Refused as refusal:
+        return class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
+    messages.success(
+        request,
+        "Si cet identifiant est celui d'un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
+        "« Mes classes ». Il a une semaine pour l'accepter ; vous en serez informé.",
+    )
+    return back(classroom)
+
+
+@signed_in
+@require_POST
+def put_out(request: HttpRequest, pk: int) -> HttpResponse:
+    """End the sharing, take the invitation back, or leave the class of a colleague."""
+    classroom = taught(request, pk)
+    own = classroom.seat.holder_id == teacher(request).pk
+    try:
+        operations.put_out(classroom_id=pk, by=teacher(request), at=timezone.now())
+    except Refused as refusal:
+        return class_page(request, classroom, status=409, refusal=refusal)
+    if own:
+        messages.success(request, "Vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien.")
+        return back(classroom)
+    messages.success(request, f"Vous avez quitté la classe « {classroom.name} ». Votre collègue en est informé.")
+    return redirect("classes:list")
+
+
+@signed_in
+@require_POST
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Join the class to which a colleague invites."""
+    try:
+        classroom = operations.accept(classroom_id=pk, by=teacher(request), at=timezone.now())
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("classes:list")
+    messages.success(request, f"Vous partagez désormais la classe « {classroom.name} ».")
+    return back(classroom)
+
+
+@signed_in
+@require_POST
+def decline(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the invitation off one's list."""
+    operations.decline(classroom_id=pk, by=teacher(request), at=timezone.now())
+    messages.success(request, "L'invitation est écartée.")
+    return redirect("classes:list")

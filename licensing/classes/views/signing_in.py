@@ -1,0 +1,71 @@
+"""Pupils' pages: two words on a card let them in; what is wrong is said in words that a child of six understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.addresses import client_address
+from licensing.classes import operations, pupil_session
+from licensing.classes.access import PupilRequest, pupil_page
+from licensing.classes.entry import may_enter_pupil
+from licensing.classes.forms import PupilSignInForm
+from licensing.exceptions import Refused
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@public_page
+@require_http_methods(["GET", "POST"])
+@never_cache
+@sensitive_post_parameters("password")
+@sensitive_variables("form")
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Let a pupil in. Whoever was signed in at this browser no longer is."""
+    form = PupilSignInForm(request.POST if request.method == "POST" else None)
+    refusal = None
+    if form.is_valid():
+        now = timezone.now()
+        try:
+            pupil = operations.sign_in(
+                login=form.cleaned_data["login"],
+                password=form.cleaned_data["password"],
+                address=client_address(request),
+                at=now,
+            )
+        except Refused as refused:
+            refusal = refused
+        else:
+            pupil_session.begin(request, pupil, at=now)
+            return redirect("classes:pupil_class")
+    status = 422 if refusal or form.errors else 200
+    content = {"form": form, "refusal": refusal, "present": pupil_session.of(request)}
+    answer = render(request, "classes/pupil_sign_in.html", content, status=status)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@pupil_page
+@require_GET
+@never_cache
+def my_class(request: PupilRequest) -> HttpResponse:
+    """Show the pupil his class and the way into the application."""
+    pupil = request.pupil
+    content = {"pupil": pupil, "classroom": pupil.classroom, "entry": may_enter_pupil(pupil.pk, timezone.now())}
+    return render(request, "classes/pupil_class.html", content)
+
+
+@public_page
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Leave; the next child finds the page where one signs in."""
+    if pupil_session.of(request) is not None:
+        pupil_session.end(request)
+    return redirect("classes:pupil_sign_in")

@@ -1,0 +1,68 @@
+"""What every page of a teacher's class begins with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from licensing.classes import overview
+from licensing.classes.exceptions import NotYours
+from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm
+from licensing.classes.queries import may_teach
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+    from licensing.classes.models import Classroom, PupilAccount
+
+#: Said where the page that is sent was shown before something else changed the class: sent twice, or from two tabs.
+STALE = (
+    "La classe a changé depuis que cette page s'est affichée : la demande a peut-être été envoyée deux fois. "
+    "Rien n'a été fait cette fois-ci ; relisez la liste, puis recommencez s'il le faut."
+)
+
+
+def teacher(request: HttpRequest) -> User:
+    """Return who is signed in."""
+    return cast("User", request.user)
+
+
+def taught(request: HttpRequest, pk: int) -> Classroom:
+    """Return the class, or raise 404 to whoever does not teach it: numbers typed at random tell nothing."""
+    try:
+        return may_teach(teacher(request), pk)
+    except NotYours as refusal:
+        raise Http404("Not a class of this teacher.") from refusal
+
+
+def class_page(
+    request: HttpRequest,
+    classroom: Classroom,
+    *,
+    status: int = 200,
+    read: tuple[overview.ClassView, list[PupilAccount]] | None = None,
+    **changed: Any,
+) -> HttpResponse:
+    """Return the page of a class, with the form or the refusal of whoever calls."""
+    view, pupils = read or overview.one_class(classroom, teacher(request), at=timezone.now())
+    content = {
+        "view": view,
+        "classroom": view.classroom,
+        "pupils": pupils,
+        "state": overview.roster_state(pupils),
+        "locked": sum(pupil.locked_at is not None for pupil in pupils),
+        "new_form": NewPupilsForm(initial={"count": view.places if not pupils else 1}),
+        "name_form": ClassNameForm(initial={"name": view.classroom.name}),
+        "colleague_form": ColleagueForm(),
+        **changed,
+    }
+    return render(request, "classes/detail.html", content, status=status)
+
+
+def back(classroom: Classroom) -> HttpResponse:
+    """Lead back to the class."""
+    return redirect("classes:detail", pk=classroom.pk)

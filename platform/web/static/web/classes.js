@@ -1,0 +1,168 @@
+// A teacher's class: the sheet that says who is who lives in this page and in a file on his own disk. First names are
+// never sent: their fields have no name and stand in no form, and nothing here asks the network for anything.
+// Comfort only: without scripts the cards and the list to complete by hand are printed by the server.
+"use strict";
+
+(() => {
+  // Sent once: a second click must not draw other passwords.
+  document.addEventListener("submit", (event) => {
+    if (!("once" in event.target.dataset)) return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("[data-once]")) delete form.dataset.sent;
+  });
+
+  const sheet = document.querySelector("[data-sheet]");
+  if (!sheet) return;
+
+  const TITLES = ["Numéro", "Prénom", "Identifiant", "Mot de passe", "Mot de passe du"];
+  const rows = [...sheet.querySelectorAll("tr[data-login]")];
+  const said = sheet.querySelector("[data-sheet-said]");
+  const cards = sheet.querySelector("[data-sheet-cards]");
+  const fresh = "fresh" in sheet.dataset;
+  let kept = !fresh; // whether what the page knows alone has been printed or saved
+  let printing = false;
+
+  const say = (sentence) => { said.textContent = sentence; };
+  const nameOf = (row) => row.querySelector("[data-first-name]");
+  const passwordOf = (row) => row.querySelector("[data-password] .login")?.textContent ?? "";
+  const count = (number, one, several) => `${number}\u00a0${number > 1 ? several : one}`;
+
+  function showPassword(row, password) {
+    const word = document.createElement("span");
+    word.className = "login";
+    word.textContent = password;
+    row.querySelector("[data-password]").replaceChildren(word);
+  }
+
+  // --- Cards of every password that the page knows --------------------------------------------------------------
+  function offerCards() {
+    const known = rows.filter(passwordOf);
+    cards.hidden = fresh && known.length === rows.filter((row) => "new" in row.dataset).length || !known.length;
+    cards.querySelector("button").textContent = `Imprimer ${count(known.length, "carte", "cartes")} (PDF)`;
+  }
+  cards.addEventListener("submit", () => {
+    for (const field of cards.querySelectorAll("[name=carte]")) field.remove();
+    for (const row of rows.filter(passwordOf)) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = "carte";
+      field.value = `${row.dataset.login} ${passwordOf(row)}`;
+      cards.append(field);
+    }
+  });
+  for (const row of rows) if (passwordOf(row)) row.dataset.new = "";
+  for (const form of document.querySelectorAll("[data-print]")) {
+    form.addEventListener("submit", () => {
+      // A download leaves the page where it is; the browser asks whether one may leave all the same.
+      printing = true;
+      setTimeout(() => { printing = false; }, 5000);
+      if (rows.every((row) => !nameOf(row).value)) kept = true;
+    });
+  }
+
+  // --- The file -------------------------------------------------------------------------------------------------
+  // A spreadsheet takes what begins like a formula for one.
+  const written = (text) => {
+    const safe = /^[=+\-@]/.test(text) ? `'${text}` : text;
+    return /[";\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+
+  function save() {
+    const lines = rows.map((row) => {
+      const password = passwordOf(row);
+      return [row.dataset.number, nameOf(row).value.trim(), row.dataset.login, password, password ? row.dataset.stamp : ""];
+    });
+    // The mark at the head tells spreadsheets that accents are in UTF-8.
+    const text = "\ufeff" + [TITLES, ...lines].map((line) => line.map(written).join(";")).join("\r\n") + "\r\n";
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+    link.download = `classe-${sheet.dataset.code}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    kept = true;
+    say(`La feuille est dans vos téléchargements, sous le nom « ${link.download} ». Rangez-la en lieu sûr.`);
+  }
+
+  function decoded(bytes) {
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+      return new TextDecoder("windows-1252").decode(bytes); // a spreadsheet saved it again
+    }
+  }
+
+  // Lines of cells; a cell in quotes may hold the separator, a quote written twice, and the end of a line.
+  function cells(text) {
+    const body = text.replace(/^\ufeff/, "");
+    const head = body.split(/\r?\n/, 1)[0];
+    const separator = [";", "\t", ","].find((mark) => head.includes(mark)) ?? ";";
+    const lines = [[""]];
+    let quoted = false;
+    for (let place = 0; place < body.length; place += 1) {
+      const sign = body[place];
+      const line = lines.at(-1);
+      if (quoted) {
+        if (sign === '"' && body[place + 1] === '"') { line[line.length - 1] += '"'; place += 1; }
+        else if (sign === '"') quoted = false;
+        else line[line.length - 1] += sign;
+      } else if (sign === '"' && line.at(-1) === "") quoted = true;
+      else if (sign === separator) line.push("");
+      else if (sign === "\n") lines.push([""]);
+      else if (sign !== "\r") line[line.length - 1] += sign;
+    }
+    return lines.filter((line) => line.some((cell) => cell.trim()));
+  }
+
+  function take(text) {
+    const lines = cells(text);
+    const [name, login, password, stamp] = TITLES.slice(1).map((title) => (lines[0] ?? []).findIndex((cell) => cell.trim() === title));
+    if (name < 0 || login < 0) {
+      say("Ce fichier n’est pas une feuille enregistrée ici : il lui manque les colonnes « Prénom » et « Identifiant ». Rien n’a été changé.");
+      return;
+    }
+    const byLogin = new Map(rows.map((row) => [row.dataset.login, row]));
+    const found = lines.slice(1).filter((line) => byLogin.has((line[login] ?? "").trim()));
+    if (!found.length) {
+      say("Cette feuille est celle d’une autre classe : aucun de ses identifiants n’est ici. Rien n’a été changé.");
+      return;
+    }
+    let outdated = 0;
+    for (const line of found) {
+      const row = byLogin.get(line[login].trim());
+      const first = (line[name] ?? "").trim().replace(/^'(?=[=+\-@])/, "");
+      // What was typed here since is newer than the file.
+      if (first && !nameOf(row).value) nameOf(row).value = first;
+      const word = (line[password] ?? "").trim();
+      if (!word || passwordOf(row)) continue;
+      if ((line[stamp] ?? "").trim() === row.dataset.stamp) showPassword(row, word);
+      else outdated += 1;
+    }
+    const sentences = [`${count(found.length, "élève retrouvé", "élèves retrouvés")} sur ${rows.length}.`];
+    const strangers = lines.length - 1 - found.length;
+    if (strangers) sentences.push(`${count(strangers, "ligne n’est plus", "lignes ne sont plus")} de cette classe.`);
+    if (outdated) sentences.push(`${count(outdated, "mot de passe a changé", "mots de passe ont changé")} depuis : ${outdated > 1 ? "ils ne sont pas repris" : "il n’est pas repris"}.`);
+    say(sentences.join(" "));
+    offerCards();
+  }
+
+  sheet.querySelector("[data-sheet-open]").addEventListener("change", async (event) => {
+    const [file] = event.target.files;
+    if (file) take(decoded(await file.arrayBuffer()));
+    event.target.value = ""; // the same file may be opened again
+  });
+  sheet.querySelector("[data-sheet-save]").addEventListener("click", save);
+  sheet.querySelector("[data-sheet-print]").addEventListener("click", () => {
+    window.print();
+    kept = true;
+  });
+  sheet.addEventListener("input", (event) => { if ("firstName" in event.target.dataset) kept = false; });
+  window.addEventListener("beforeunload", (event) => { if (!kept && !printing) event.preventDefault(); });
+
+  // Loading the page of new passwords again must not draw others: its address becomes that of the class.
+  if (sheet.dataset.after) history.replaceState(null, "", sheet.dataset.after);
+  sheet.querySelector("[data-sheet-tools]").hidden = false;
+  offerCards();
+})();

@@ -1,0 +1,39 @@
+"""A teacher with a class, as pages and walks arrange it."""
+
+from __future__ import annotations
+
+from licensing.classes import operations
+from licensing.subscriptions import operations as seats
+from tests.conftest import TERM
+
+
+class Taught:
+    """A class of `jaures`, its teacher, and the passwords that he was shown."""
+
+    def __init__(self, school, *, pupils=0, name="CE1 B"):
+        self.school = school
+        self.teacher = school.teacher()
+        self.code, self.subscription = school.subscription(units=2)
+        self.seat = seats.claim(code=self.code, by=self.teacher, at=TERM)
+        self.classroom = operations.open_class(seat_id=self.seat.pk, by=self.teacher, name=name, at=TERM)
+        self.credentials = self.add(pupils) if pupils else []
+
+    def add(self, count):
+        """Create accounts, and return what the teacher was shown."""
+        return operations.add_pupils(classroom_id=self.classroom.pk, count=count, by=self.teacher, at=TERM)
+
+    def pupil(self, number=1):
+        """Return an account as it stands."""
+        return self.classroom.pupils.get(number=number)
+
+    def url(self, rest=""):
+        """Return the address of the class's page, or of one below it."""
+        return f"/mes-classes/{self.classroom.pk}/{rest}"
+
+    def pass_on(self):
+        """Give the seat to another teacher of the school, and return him."""
+        seats.release(seat_id=self.seat.pk, by=self.school.principal, at=TERM)
+        heir = self.school.teacher()
+        # The lowest free seat is this one.
+        assert seats.claim(code=self.code, by=heir, at=TERM).pk == self.seat.pk
+        return heir

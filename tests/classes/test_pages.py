@@ -1,0 +1,337 @@
+"""A teacher's pages: his classes, their accounts, passwords that are shown once, and cards printed from them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from licensing.classes import words
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.subscriptions import operations as seats
+from licensing.subscriptions.models import Source
+from tests.classes.arranged import Taught
+from tests.conftest import TERM
+from tests.pages.test_my_account import words as read
+from tests.subscriptions.conftest import School
+
+
+@pytest.fixture
+def taught(nimes):
+    return Taught(School(), pupils=3)
+
+
+@pytest.fixture
+def teacher(taught, portal):
+    """The browser of the teacher."""
+    portal.force_login(taught.teacher)
+    return portal
+
+
+def state(answer):
+    """Return the mark of the class as a page showed it."""
+    return re.search(r'name="etat" value="([0-9a-f]+)"', answer.content.decode())[1]
+
+
+def add(browser, taught, count, **changed):
+    shown = state(browser.get(taught.url()))
+    return browser.post(taught.url("eleves/"), {"count": count, "etat": shown, **changed})
+
+
+def handed_back(answer):
+    """Return the cards that a page holds to be printed."""
+    return re.findall(r'name="carte" value="([^"]+)"', answer.content.decode())
+
+
+# --- Opening --------------------------------------------------------------------------------------------------------
+
+
+def test_a_licence_leads_to_its_class(nimes, portal):
+    school = School()
+    code, _ = school.subscription()
+    teacher = school.teacher()
+    seat = seats.claim(code=code, by=teacher, at=TERM)
+    portal.force_login(teacher)
+    opening = f"/mes-classes/ouvrir/{seat.pk}/"
+    assert f'href="{opening}"' in portal.get("/mon-compte/").content.decode()
+    assert f'href="{opening}"' in portal.get("/mes-classes/").content.decode()
+    answer = portal.post(opening, {"name": "CE1 B"}, follow=True)
+    assert answer.redirect_chain[-1][0] == f"/mes-classes/{seat.classroom.pk}/"
+    assert "0/30" in read(answer)
+    # From now on the same link leads to the class.
+    assert portal.get(opening)["Location"] == f"/mes-classes/{seat.classroom.pk}/"
+
+
+def test_a_principal_who_teaches_opens_the_class_of_his_own_unit(nimes, portal):
+    school = School()
+    _, subscription = school.subscription()
+    seat = seats.assign(subscription_id=subscription.pk, teacher=school.principal, by=school.principal, at=TERM)
+    portal.force_login(school.principal)
+    assert f"/mes-classes/ouvrir/{seat.pk}/" in portal.get("/mon-compte/").content.decode()
+    assert portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "CP"}).status_code == 302
+
+
+def test_a_class_without_a_name_is_not_opened(nimes, portal):
+    school = School()
+    seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
+    portal.force_login(teacher)
+    answer = portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "  "})
+    assert answer.status_code == 422
+    assert "Donnez un nom" in read(answer)
+    assert not Classroom.objects.exists()
+
+
+def test_a_licence_that_is_suspended_opens_no_class(nimes, portal):
+    school = School()
+    seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
+    Source.objects.update(suspended_at=TERM)
+    portal.force_login(teacher)
+    answer = portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "CP"})
+    assert answer.status_code == 409
+    assert "règlement" in read(answer)
+    assert not Classroom.objects.exists()
+
+
+def test_the_list_tells_classes_of_before_from_those_of_now(taught, teacher):
+    assert "CE1 B" in read(teacher.get("/mes-classes/"))
+    Source.objects.update(last_day="2026-08-31")
+    assert "Classes des années passées (1)" in read(teacher.get("/mes-classes/"))
+
+
+def test_the_list_is_read_in_as_many_queries_whatever_there_is(taught, teacher, django_assert_max_num_queries):
+    taught.add(27)
+    with django_assert_max_num_queries(6):
+        teacher.get("/mes-classes/")
+
+
+# --- Who may --------------------------------------------------------------------------------------------------------
+
+ADDRESSES = (
+    "",
+    "nom/",
+    "eleves/",
+    "eleves/1/retirer/",
+    "mots-de-passe/",
+    "debloquer/",
+    "feuille/",
+    "imprimer/",
+    "collegue/",
+    "collegue/retirer/",
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_class_does_not_exist_for_who_does_not_teach_it(address, taught, portal):
+    portal.force_login(taught.school.teacher())
+    seen = {portal.get(taught.url(address)).status_code, portal.post(taught.url(address)).status_code}
+    assert seen <= {404, 405}
+    assert 404 in seen
+    assert PupilAccount.objects.count() == 3
+
+
+def test_the_principal_does_not_see_the_class_of_his_teacher(taught, portal):
+    portal.force_login(taught.school.principal)
+    assert portal.get(taught.url()).status_code == 404
+
+
+def test_a_seat_of_somebody_else_opens_nothing(taught, portal):
+    portal.force_login(taught.school.teacher())
+    assert portal.post(f"/mes-classes/ouvrir/{taught.seat.pk}/", {"name": "X"}).status_code == 404
+
+
+def test_the_class_goes_with_the_licence(taught, teacher):
+    heir = taught.pass_on()
+    assert teacher.get(taught.url()).status_code == 404
+    teacher.force_login(heir)
+    assert "3/30" in read(teacher.get(taught.url()))
+
+
+# --- Accounts and passwords -----------------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_class_tells_everything_but_passwords(taught, teacher):
+    page = read(teacher.get(taught.url()))
+    assert "3/30" in page
+    for credential in taught.credentials:
+        assert credential.login in page
+        assert credential.password not in page
+
+
+def test_the_page_asks_as_many_queries_for_thirty_pupils_as_for_three(taught, teacher, django_assert_num_queries):
+    asked = 5  # the schema of the host, the session, the person, the class, its pupils
+    with django_assert_num_queries(asked):
+        teacher.get(taught.url())
+    taught.add(27)
+    with django_assert_num_queries(asked):
+        teacher.get(taught.url())
+
+
+def test_new_accounts_are_shown_once_with_what_prints_their_cards(taught, teacher):
+    answer = add(teacher, taught, 2)
+    assert answer.status_code == 200
+    assert "no-store" in answer["Cache-Control"]
+    cards = handed_back(answer)
+    assert len(cards) == 2
+    for card in cards:
+        login, password = card.split(" ")
+        assert words.is_password(password)
+        assert login in read(answer)
+        assert password not in read(teacher.get(taught.url()))
+        assert password not in str(dict(teacher.session))
+    # The logins of the whole class stand there, so that the sheet is whole.
+    assert all(credential.login in read(answer) for credential in taught.credentials)
+    assert PupilAccount.objects.count() == 5
+
+
+def test_a_page_that_is_sent_twice_creates_once(taught, teacher):
+    shown = state(teacher.get(taught.url()))
+    first, second = (teacher.post(taught.url("eleves/"), {"count": 2, "etat": shown}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 409)
+    assert "Rien n'a été fait cette fois-ci" in read(second)
+    assert PupilAccount.objects.count() == 5
+
+
+def test_the_thirty_first_is_refused_and_the_page_says_how_many_are_left(taught, teacher):
+    answer = add(teacher, taught, 28)
+    assert answer.status_code == 409
+    assert "27" in answer.context["refusal"].sentence
+    assert PupilAccount.objects.count() == 3
+
+
+@pytest.mark.parametrize("count", ["0", "31", "vingt", ""])
+def test_a_number_that_is_none_is_told_beside_the_field(count, taught, teacher):
+    answer = add(teacher, taught, count)
+    assert answer.status_code == 422
+    assert answer.context["new_form"].errors
+    assert PupilAccount.objects.count() == 3
+
+
+def test_a_full_class_says_so(taught, teacher):
+    taught.add(27)
+    page = read(teacher.get(taught.url()))
+    assert "La classe est complète" in page
+    assert "Créer les comptes" not in page
+
+
+def test_one_new_password_or_all_of_them(taught, teacher):
+    asked = teacher.get(taught.url("mots-de-passe/?numero=2"))
+    assert taught.pupil(2).login in read(asked)
+    one = teacher.post(taught.url("mots-de-passe/"), {"numero": "2", "etat": state(asked)})
+    assert [card.split(" ")[0] for card in handed_back(one)] == [taught.pupil(2).login]
+    everybody = teacher.get(taught.url("mots-de-passe/"))
+    assert "toutes les cartes sont à remplacer" in read(everybody)
+    assert len(handed_back(teacher.post(taught.url("mots-de-passe/"), {"etat": state(everybody)}))) == 3
+
+
+def test_new_passwords_that_are_asked_twice_are_drawn_once(taught, teacher):
+    """Else the cards that are being printed would be worth nothing."""
+    asked = state(teacher.get(taught.url("mots-de-passe/")))
+    teacher.post(taught.url("mots-de-passe/"), {"etat": asked})
+    before = list(PupilAccount.objects.values_list("password", flat=True).order_by("pk"))
+    assert teacher.post(taught.url("mots-de-passe/"), {"etat": asked}).status_code == 409
+    assert before == list(PupilAccount.objects.values_list("password", flat=True).order_by("pk"))
+
+
+def test_a_pupil_who_does_not_exist_gets_no_password(taught, teacher):
+    asked = teacher.get(taught.url("mots-de-passe/?numero=29"))
+    assert "Aucun élève ne porte ce numéro" in read(asked)
+    answer = teacher.post(taught.url("mots-de-passe/"), {"numero": "29", "etat": state(teacher.get(taught.url()))})
+    assert answer.status_code == 409
+
+
+def test_a_removed_pupil_leaves_his_place(taught, teacher):
+    asked = teacher.get(taught.url("eleves/2/retirer/"))
+    assert taught.pupil(2).login in read(asked)
+    answer = teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(asked)}, follow=True)
+    assert "Sa place est libre" in read(answer)
+    assert list(PupilAccount.objects.values_list("number", flat=True).order_by("number")) == [1, 3]
+    # Sent again, when the number may be somebody else's by now.
+    taught.add(1)
+    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(asked)}).status_code == 409
+    assert PupilAccount.objects.count() == 3
+
+
+def test_a_locked_pupil_and_a_locked_class_are_shown_and_opened_again(taught, teacher):
+    PupilAccount.objects.filter(number=2).update(locked_at=TERM)
+    Classroom.objects.update(locked_at=TERM)
+    page = read(teacher.get(taught.url()))
+    assert "Bloqué" in page
+    assert "la classe est fermée aux élèves" in page
+    teacher.post(taught.url("debloquer/"), {"numero": "2"})
+    assert taught.pupil(2).locked_at is None
+    teacher.post(taught.url("debloquer/"))
+    assert Classroom.objects.get().locked_at is None
+
+
+def test_a_suspended_licence_is_read_and_not_added_to(taught, teacher):
+    shown = state(teacher.get(taught.url()))
+    Source.objects.update(suspended_at=TERM)
+    page = read(teacher.get(taught.url()))
+    assert "règlement" in page
+    assert "Créer les comptes" not in page
+    assert taught.pupil(1).login in page
+    for address, fields in (("eleves/", {"count": 1}), ("mots-de-passe/", {})):
+        answer = teacher.post(taught.url(address), {"etat": shown, **fields})
+        assert answer.status_code == 409
+        assert "règlement" in read(answer)
+    asked = teacher.get(taught.url("eleves/2/retirer/"))
+    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(asked)}).status_code == 302
+
+
+def test_the_end_of_the_licence_says_when_accounts_are_erased(taught, teacher):
+    Source.objects.update(last_day="2026-08-31")
+    page = read(teacher.get(taught.url()))
+    assert "effacés à partir du 31 octobre 2026" in page
+
+
+def test_a_class_is_called_otherwise(taught, teacher):
+    assert teacher.post(taught.url("nom/"), {"name": "CE1 C"}).status_code == 302
+    assert Classroom.objects.get().name == "CE1 C"
+    assert teacher.post(taught.url("nom/"), {"name": ""}).status_code == 422
+
+
+# --- Printing -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("document", "name"), [("cartes", "cartes"), ("liste", "liste")])
+def test_what_was_shown_is_printed_and_kept_by_no_cache(document, name, taught, teacher):
+    cards = handed_back(add(teacher, taught, 2))
+    answer = teacher.post(taught.url("imprimer/"), {"carte": cards, "document": document})
+    assert answer.content.startswith(b"%PDF-")
+    assert answer["Cache-Control"] == "no-store"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}-{taught.classroom.code}.pdf"'
+
+
+def test_cards_of_another_class_or_with_words_of_one_s_own_are_not_printed(taught, teacher):
+    other = Taught(School(), pupils=1).credentials[0]
+    own = taught.credentials[0]
+    for card in (
+        f"{other.login} {other.password}",
+        f"{own.login} vilain-gros-mot",
+        f"{own.login}",
+        f"zzz-{taught.classroom.code} {own.password}",
+        "",
+    ):
+        answer = teacher.post(taught.url("imprimer/"), {"carte": [card]})
+        assert (answer.status_code, answer["Content-Type"]) == (422, "text/html; charset=utf-8")
+    for many in ([], [f"{own.login} {own.password}"] * 31):
+        assert teacher.post(taught.url("imprimer/"), {"carte": many}).status_code == 422
+
+
+def test_fields_for_first_names_have_no_name_and_stand_in_no_form(taught, teacher):
+    for answer in (add(teacher, taught, 1), teacher.get(taught.url("feuille/"))):
+        page = answer.content.decode()
+        fields = re.findall(r"<input[^>]*data-first-name[^>]*>", page)
+        assert len(fields) == 4
+        assert not any(re.search(r"\s(name|form|value)=", field) for field in fields)
+        assert all('spellcheck="false"' in field and 'autocomplete="off"' in field for field in fields)
+        outside = re.sub(r"<form.*?</form>", "", page, flags=re.DOTALL)
+        assert outside.count("data-first-name") == 4
+
+
+def test_the_sheet_tells_no_password(taught, teacher):
+    answer = teacher.get(taught.url("feuille/"))
+    assert "no-store" in answer["Cache-Control"]
+    for credential in taught.credentials:
+        assert credential.login in read(answer)
+        assert credential.password not in answer.content.decode()

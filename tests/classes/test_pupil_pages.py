@@ -1,0 +1,171 @@
+"""A pupil's pages: two words let him in, and nothing of a grown-up's session meets his."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from licensing.classes import operations
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.subscriptions import operations as seats
+from licensing.subscriptions.models import Source
+from tests.classes.arranged import Taught
+from tests.conftest import TERM
+from tests.pages.test_my_account import words
+from tests.subscriptions.conftest import School
+
+PAGE, CLASS = "/eleve/", "/eleve/classe/"
+
+
+@pytest.fixture
+def taught(nimes):
+    return Taught(School(), pupils=2)
+
+
+def enter(browser, credential, **changed):
+    return browser.post(PAGE, {"login": credential.login, "password": credential.password, **changed})
+
+
+@pytest.fixture
+def inside(taught, portal):
+    """A pupil's browser."""
+    assert enter(portal, taught.credentials[0])["Location"] == CLASS
+    return portal
+
+
+def test_a_pupil_signs_in_and_sees_his_class(inside, taught):
+    page = words(inside.get(CLASS))
+    assert f"Bonjour, {taught.pupil().word}" in page
+    assert "CE1 B" in page
+    assert "Accéder à l’application" in page
+
+
+def test_capitals_spaces_and_accents_do_not_matter(taught, portal):
+    first = taught.credentials[0]
+    answer = enter(portal, first, login=first.login.upper().replace("-", " "), password=f" {first.password.title()}. ")
+    assert answer["Location"] == CLASS
+
+
+@pytest.mark.parametrize("wrong", [{"password": "bateau-bateau-bateau"}, {"login": "lapin"}, {"login": "zz-zz-1234"}])
+def test_one_sentence_for_whatever_is_wrong_and_short_enough_for_a_child(taught, portal, wrong):
+    first = taught.credentials[0]
+    answer = enter(portal, first, **wrong)
+    assert answer.status_code == 422
+    refusal = answer.context["refusal"].sentence
+    assert refusal == enter(portal, first, password="rien").context["refusal"].sentence
+    assert len(refusal) < 120
+    # What he typed stays, so that he looks for the wrong letter.
+    assert f'value="{wrong.get("password", first.password)}"' in answer.content.decode()
+
+
+def test_an_empty_field_is_asked_for(taught, portal):
+    assert "Écris ton mot de passe" in words(portal.post(PAGE, {"login": "lapin", "password": ""}))
+
+
+def test_a_class_that_gives_no_access_says_so_simply(taught, portal):
+    Source.objects.update(suspended_at=TERM)
+    answer = enter(portal, taught.credentials[0])
+    assert answer.status_code == 422
+    assert "maître" in words(answer)
+
+
+def test_who_is_inside_when_the_licence_stops_is_told_so(inside):
+    Source.objects.update(suspended_at=TERM)
+    page = words(inside.get(CLASS))
+    assert "fermée pour le moment" in page
+    assert "Accéder à l’application" not in page
+
+
+# --- The session ----------------------------------------------------------------------------------------------------
+
+
+def test_a_grown_up_s_session_ends_where_a_pupil_enters(taught, portal):
+    portal.force_login(taught.teacher)
+    before = portal.session.session_key
+    assert "met fin à votre session" in words(portal.get(PAGE))
+    enter(portal, taught.credentials[0])
+    assert portal.session.session_key != before
+    assert portal.get("/mon-compte/")["Location"].startswith("/connexion/")
+    assert portal.get(CLASS).status_code == 200
+
+
+def test_a_pupil_s_session_ends_where_a_grown_up_signs_in(inside, taught):
+    inside.force_login(taught.teacher)
+    assert "pupil" not in inside.session
+    assert inside.get(CLASS)["Location"] == PAGE
+    assert inside.get("/mon-compte/").status_code == 200
+
+
+def test_a_pupil_opens_no_page_of_grown_ups(inside):
+    for page in ("/mon-compte/", "/mes-classes/", "/admin/"):
+        assert inside.get(page).status_code == 302
+
+
+def test_a_new_password_signs_the_pupil_out(inside, taught):
+    operations.reset_passwords(classroom_id=taught.classroom.pk, numbers=[1], by=taught.teacher, at=timezone.now())
+    assert inside.get(CLASS)["Location"] == PAGE
+    assert "pupil" not in inside.session
+
+
+def test_a_pupil_who_was_removed_is_out(inside, taught):
+    operations.remove_pupil(classroom_id=taught.classroom.pk, number=1, by=taught.teacher, at=timezone.now())
+    assert inside.get(CLASS)["Location"] == PAGE
+
+
+def test_an_erased_class_is_closed(inside, taught):
+    Classroom.objects.update(purged_at=TERM)
+    assert inside.get(CLASS)["Location"] == PAGE
+
+
+def test_a_session_lasts_twelve_hours_and_no_more(inside):
+    session = inside.session
+    until = datetime.datetime.fromisoformat(session["pupil"]["until"])
+    assert timezone.now() < until <= timezone.now() + datetime.timedelta(hours=12)
+    session["pupil"] = session["pupil"] | {"until": timezone.now().isoformat()}
+    session.save()
+    assert inside.get(CLASS)["Location"] == PAGE
+
+
+def test_leaving_leaves_nothing(inside):
+    key = inside.session.session_key
+    assert inside.post("/eleve/quitter/")["Location"] == PAGE
+    assert inside.session.session_key != key
+    assert inside.get(CLASS)["Location"] == PAGE
+
+
+def test_leaving_as_a_grown_up_leaves_the_grown_up_signed_in(taught, portal):
+    portal.force_login(taught.teacher)
+    portal.post("/eleve/quitter/")
+    assert portal.get("/mon-compte/").status_code == 200
+
+
+def test_who_is_inside_already_is_asked_whether_it_is_he(inside, taught):
+    page = words(inside.get(PAGE))
+    assert f"Tu es {taught.pupil().word} ?" in page.replace("\u00a0", " ")
+    # Another child takes the tablet.
+    enter(inside, taught.credentials[1])
+    assert taught.pupil(2).word in words(inside.get(CLASS))
+
+
+def test_nothing_of_a_pupil_is_kept_by_a_browser(inside):
+    for page in (PAGE, CLASS):
+        assert "no-store" in inside.get(page)["Cache-Control"]
+
+
+def test_the_password_stands_in_no_session(inside, taught):
+    assert taught.credentials[0].password not in str(dict(inside.session))
+
+
+def test_the_class_passes_to_the_next_teacher_with_its_pupils(inside, taught):
+    heir = taught.pass_on()
+    assert PupilAccount.objects.filter(classroom__seat__holder=heir).count() == 2
+    assert inside.get(CLASS).status_code == 200
+    seats.release(seat_id=taught.seat.pk, by=taught.school.principal, at=TERM)
+    assert "fermée pour le moment" in words(inside.get(CLASS))
+
+
+def test_a_page_of_a_pupil_asks_four_queries(inside, django_assert_num_queries):
+    with django_assert_num_queries(4):  # the host's schema, the session, the pupil with his class, whether he may enter
+        inside.get(CLASS)
