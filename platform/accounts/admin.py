@@ -36,13 +36,18 @@ class UserAdmin(ModelAdmin):
         "is_active",
         "date_joined",
         "last_login",
+        "erased_at",
     )
-    readonly_fields = ("username", "profile", "email", "date_joined", "last_login")
+    readonly_fields = ("username", "profile", "email", "date_joined", "last_login", "erased_at")
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: people sign up, or are invited."""
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse to name, or to open again, an account that its owner deleted; what is left of it can be read."""
+        return (obj is None or obj.erased_at is None) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Refuse: what a person did keeps its author."""

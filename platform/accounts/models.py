@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
+
+if TYPE_CHECKING:
+    from accounts.sessions import SessionStore
 
 
 class Profile(models.TextChoices):
@@ -26,13 +33,25 @@ class User(AbstractUser):
     phone = models.CharField("téléphone", max_length=30, blank=True)
     # Sessions opened under another number have ended: it moves when a second factor comes or goes.
     session_generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # The person deleted the account: the row stays for what refers to it, and says nothing of anybody.
+    erased_at = models.DateTimeField("supprimé le", null=True, blank=True)
 
     class Meta:
         verbose_name = "compte"
         # A forgotten password is asked for by address, whatever its case.
-        indexes = [models.Index(Upper("email"), name="user_email_upper")]
+        indexes: ClassVar = [models.Index(Upper("email"), name="user_email_upper")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="user_erased_says_nothing",
+                condition=Q(erased_at__isnull=True)
+                | Q(is_active=False, first_name="", last_name="", email="", phone="", last_login__isnull=True),
+                violation_error_message="Ce compte a été supprimé par son titulaire : il ne se rouvre ni ne se nomme.",
+            ),
+        ]
 
     def __str__(self) -> str:
+        if self.erased_at is not None:
+            return "Compte supprimé"
         return self.get_full_name() or self.username
 
     @cached_property
@@ -61,6 +80,30 @@ class ResetRequest(models.Model):
 
     def __str__(self) -> str:
         return f"n° {self.pk}"
+
+
+class Session(AbstractBaseSession):
+    """A browser that is signed in, or that has something to remember; `account` says whose it is.
+
+    A number and no key: sessions come and go by the thousand, and none outlives what it names by more than its age.
+    """
+
+    account = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="session_of_account", fields=["account"], condition=Q(account__isnull=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"Session until {self.expire_date}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        """Return the store that writes these rows."""
+        from accounts.sessions import SessionStore  # noqa: PLC0415 - the store reads the model
+
+        return SessionStore
 
 
 class Throttle(models.Model):

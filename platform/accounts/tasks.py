@@ -7,6 +7,7 @@ import datetime
 from django.utils import timezone
 
 from accounts import throttling
+from accounts.models import Session
 from jobs.upkeep import duty
 
 #: Longer than any window: what is older limits nobody.
@@ -17,3 +18,9 @@ KEPT = datetime.timedelta(days=1)
 def forget_tries() -> None:
     """Forget the tries of windows that have long passed."""
     throttling.prune(before=timezone.now() - KEPT)
+
+
+@duty(every=datetime.timedelta(hours=6))
+def forget_sessions() -> None:
+    """Forget the sessions that have run out."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()

@@ -69,7 +69,6 @@ SHARED_APPS = [
     "django.contrib.postgres",
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     # The operator's site, in pages.operator, takes the place of unfold's own.
@@ -156,6 +155,7 @@ CACHES = {
 }
 
 # --- Sessions and security ------------------------------------------------------------------------------------------
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTransform
 
 from mailing.answers import SERVER_SAID
 
@@ -98,6 +99,10 @@ class Message(models.Model):
                 name="message_due", fields=["due_at", "id"], condition=Q(state__in=["queued", "deferred", "sending"])
             ),
             models.Index(name="message_topic", fields=["topic", "topic_id"]),
+            # Those to a person with an account: his when he asks what was written to him, nobody's when he leaves.
+            models.Index(
+                KeyTransform("user", "context"), name="message_to_an_account", condition=Q(context__has_key="user")
+            ),
             # Those that somebody looks for by their state; nearly all the others are sent, or about to be.
             models.Index(
                 name="message_stopped",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
 NARROW_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
@@ -50,3 +51,8 @@ _AFTER = re.compile(r"(?<=«) ")
 def spaced(sentence: str) -> str:
     """Return the sentence with spaces that do not break before : ; ! ? » and after «."""
     return _AFTER.sub(NO_BREAK_SPACE, _BEFORE.sub(NO_BREAK_SPACE, sentence))
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """Return « a », « a et b », « a, b et c »."""
+    return " et ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)

@@ -132,4 +132,46 @@ class Migration(migrations.Migration):
             model_name="user",
             index=models.Index(django.db.models.functions.text.Upper("email"), name="user_email_upper"),
         ),
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                (
+                    "session_key",
+                    models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name="session key"),
+                ),
+                ("session_data", models.TextField(verbose_name="session data")),
+                ("expire_date", models.DateTimeField(db_index=True, verbose_name="expire date")),
+                ("account", models.BigIntegerField(null=True)),
+            ],
+        ),
+        migrations.AddField(
+            model_name="user",
+            name="erased_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="supprimé le"),
+        ),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("erased_at__isnull", True),
+                    models.Q(
+                        ("email", ""),
+                        ("first_name", ""),
+                        ("is_active", False),
+                        ("last_login__isnull", True),
+                        ("last_name", ""),
+                        ("phone", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="user_erased_says_nothing",
+                violation_error_message="Ce compte a été supprimé par son titulaire\xa0: il ne se rouvre ni ne se nomme.",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("account__isnull", False)), fields=["account"], name="session_of_account"
+            ),
+        ),
     ]
