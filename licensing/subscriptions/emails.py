@@ -135,6 +135,28 @@ def moved(message: Message) -> Rendered:
     )
 
 
+def left(message: Message) -> Rendered:
+    """Tell a principal that a licence is free again: whoever held it deleted his account, and is nobody any more."""
+    subscription = _SEATS.get(pk=message.context["seat"]).subscription
+    held = subscription.seats.held().count()
+    return letter(
+        greeting=_greeting(message),
+        subject=f"Une licence de votre établissement est de nouveau disponible : {held}/{subscription.size}",
+        paragraphs=[
+            (
+                f"Une personne qui détenait une licence de votre abonnement « {subscription.key.source.product} » "
+                f"({provenance(subscription)}) a supprimé son compte Pep's."
+            ),
+            (
+                "La licence est de nouveau disponible. La classe et les comptes des élèves sont conservés : ils "
+                "passeront à l'enseignant à qui vous l'attribuerez."
+            ),
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
 def grown(message: Message) -> Rendered:
     """Tell the principal that his subscription has more seats, and that nothing needs typing."""
     subscription = Subscription.objects.select_related(
@@ -178,4 +200,5 @@ kinds.register(notices.WITHDRAWN, label="Licence retirée", render=withdrawn)
 kinds.register(notices.CLAIMED, label="Clé saisie par un enseignant", render=claimed)
 kinds.register(notices.JOINED, label="Enseignant rattaché", render=joined)
 kinds.register(notices.MOVED, label="Enseignant parti", render=moved)
+kinds.register(notices.LEFT, label="Titulaire parti", render=left)
 kinds.register(notices.GROWN, label="Licences ajoutées", render=grown)

@@ -28,6 +28,7 @@ CLAIMED = "seat.claimed"
 GROWN = "subscription.grown"
 JOINED = "teacher.joined"
 MOVED = "teacher.moved"
+LEFT = "seat.left"
 
 
 def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
@@ -77,15 +78,28 @@ def tell_heads_moved(seat: Seat, at: datetime.datetime) -> None:
         _queue(MOVED, head, at, seat=seat.pk, teacher=seat.holder_id)
 
 
+def tell_heads_left(seat: Seat, teacher: User, at: datetime.datetime) -> None:
+    """Tell whoever administers the unit, but for himself, that its holder deleted his account."""
+    for head in _heads_of(seat.subscription):
+        if head.pk != teacher.pk:
+            _queue(LEFT, head, at, seat=seat.pk)
+
+
 def tell_principal_grown(subscription: Subscription, units: int, at: datetime.datetime) -> None:
-    _queue(GROWN, subscription.principal, at, subscription=subscription.pk, units=units)
+    # Once his account is deleted, whoever leads the school after him.
+    told = [subscription.principal] if subscription.principal.is_active else _heads_of(subscription)
+    for principal in told:
+        _queue(GROWN, principal, at, subscription=subscription.pk, units=units)
 
 
 def _heads_of(subscription: Subscription) -> list[User]:
-    """Return the verified heads of the subscription's school, who share it; without any, the account credited."""
+    """Return the verified heads of the subscription's school, who share it; without any, the account credited.
+
+    Nobody where that account was deleted.
+    """
     led = Affiliation.objects.filter(school=subscription.school_id, school__isnull=False, verified_at__isnull=False)
     heads = [affiliation.user for affiliation in led.select_related("user").order_by("verified_at", "pk")]
-    return heads or [subscription.principal]
+    return heads or [one for one in (subscription.principal,) if one.is_active]
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:

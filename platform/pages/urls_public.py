@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from pages import contact, lost_key, portal, school_fields, sign_up
-from pages.my_account import details, direction, keys, views
+from pages.my_account import details, direction, keys, privacy, views
 
 urlpatterns = [
     path("", portal.home, name="home"),
@@ -26,6 +26,8 @@ urlpatterns = [
     path("mon-compte/direction/", direction.ask, name="direction_ask"),
     path("direction/<str:token>/", direction.confirm, name="direction_confirm"),
     path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
+    path("mon-compte/mes-donnees/", privacy.download, name="my_account_data"),
+    path("mon-compte/supprimer/", privacy.close, name="my_account_close"),
     path("boutique/", portal.read_only("shop"), name="shop"),
     path("faq/", portal.read_only("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),

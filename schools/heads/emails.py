@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def ask(message: Message) -> Rendered:
     """Ask the school's official mailbox whether somebody leads the school."""
-    request = HeadRequest.objects.select_related("user", "school").get(pk=message.context["request"])
+    request = HeadRequest.objects.select_related("user", "school").filter(pk=message.context["request"]).first()
+    if request is None:
+        raise NoLongerDue("La personne a supprimé son compte avant l'envoi.")
     if not stands(request, at=timezone.now()):
         raise NoLongerDue("La demande a expiré ou a abouti avant l'envoi.")
     if message.recipient != request.school.email:

@@ -81,6 +81,8 @@ PORTAL = ACCOUNTS | CLASSES | {
     "certificate": "signed in",
     "certificate_print": "signed in",
     "lost_key": "public",
+    "my_account_data": "signed in",
+    "my_account_close": "signed in",
 }
 
 ANY_MEMBER = "office: any member"

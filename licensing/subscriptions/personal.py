@@ -1,0 +1,141 @@
+"""What keys and licences say of a person: handed to him when he asks for it, and let go when he leaves.
+
+Keys he activated and subscriptions credited to him stay with the school, under an account that has no name any more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from licensing.subscriptions import notices
+from licensing.subscriptions.models import ActivationKey, Seat, SeatEvent, Subscription
+from licensing.subscriptions.wording import the_school
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.subscriptions.models import Source
+
+
+@transaction.atomic
+def release_all(user: User, *, at: datetime.datetime) -> int:
+    """Take every unit out of the hands of a person who leaves; return how many there were.
+
+    Classes and pupils stay with their seats. The principals of each subscription are told that a licence is free again,
+    not by whom it was held; so are the collectivities, in numbers.
+    """
+    seats = list(
+        Seat.objects.filter(holder=user)
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("subscription__key__source__collectivity", "subscription__principal", "subscription__school")
+        .order_by("pk")
+    )
+    if not seats:
+        return 0
+    Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(holder=None, held_since=None, mode="")
+    SeatEvent.objects.bulk_create(
+        SeatEvent(seat=seat, kind=SeatEvent.Kind.WITHDRAWN, teacher=user, by=user, at=at) for seat in seats
+    )
+    for seat in seats:
+        notices.tell_heads_left(seat, user, at)
+        notices.tell_collectivity(seat.subscription.key, "released", at)
+    return len(seats)
+
+
+def held(user: User) -> list[Seat]:
+    """Return the units the person holds, with what names them. One query."""
+    return list(
+        Seat.objects.filter(holder=user)
+        .select_related("subscription__key__source__product", "subscription__school", "subscription__principal")
+        .order_by("held_since", "pk")
+    )
+
+
+def credited(user: User) -> list[Subscription]:
+    """Return the subscriptions that were credited to the person's account. One query."""
+    return list(
+        Subscription.objects.filter(principal=user)
+        .select_related("key__source__product", "key__source__collectivity", "school", "principal")
+        .order_by("opened_at", "pk")
+    )
+
+
+def gathered(user: User) -> dict[str, Any]:
+    """Return the keys and licences of the person, and what happened to them: no key's code, no other person's name.
+
+    Four queries.
+    """
+    keys = (
+        ActivationKey.objects.filter(redeemed_by=user)
+        .select_related("source__product", "source__collectivity", "school")
+        .order_by("redeemed_at", "pk")
+    )
+    events = (
+        SeatEvent.objects.filter(Q(teacher=user) | Q(by=user))
+        .select_related("seat__subscription__key__source__product", "seat__subscription__school")
+        .order_by("at", "pk")
+    )
+    return {
+        "clés activées": [
+            _source(key.source)
+            | {
+                "clé n°": key.pk,
+                "destinée à": the_school(key.school) if key.school else "",
+                "licences": key.units,
+                "activée le": key.redeemed_at,
+            }
+            for key in keys
+        ],
+        "abonnements crédités au compte": [
+            _source(one.key.source)
+            | {
+                "abonnement n°": one.pk,
+                "établissement": the_school(one.school) if one.school else "",
+                "licences": one.size,
+                "ouvert le": one.opened_at,
+            }
+            for one in credited(user)
+        ],
+        "licences détenues": [
+            {
+                "abonnement n°": seat.subscription_id,
+                "licence": str(seat.subscription.key.source.product),
+                "compte de rattachement": the_school(seat.subscription.school) if seat.subscription.school else "",
+                "clé attribuée n°": seat.number,
+                "depuis le": seat.held_since,
+                "manière": seat.get_mode_display(),
+                "valable jusqu'au": seat.subscription.key.source.open_until,
+            }
+            for seat in held(user)
+        ],
+        "mouvements de licences": [
+            {
+                "abonnement n°": event.seat.subscription_id,
+                "licence": str(event.seat.subscription.key.source.product),
+                "clé attribuée n°": event.seat.number,
+                "mouvement": event.get_kind_display(),
+                "le": event.at,
+                # Whoever else took part is another person.
+                "vous étiez": _part(event, user),
+            }
+            for event in events
+        ],
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {
+        "licence": str(source.product),
+        "provenance": source.collectivity.name if source.collectivity else "achetée en boutique",
+        "valable jusqu'au": source.last_day,
+    }
+
+
+def _part(event: SeatEvent, user: User) -> str:
+    if event.teacher_id != user.pk:
+        return "la personne qui agit"
+    return "l'enseignant, par votre propre geste" if event.by_id == user.pk else "l'enseignant"

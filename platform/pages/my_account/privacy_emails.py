@@ -1,0 +1,53 @@
+"""The last letter to somebody who deleted his account.
+
+It alone holds words in the outbox: when it leaves, the account can no longer say whom it was. They are forgotten once
+it has left (`pages.tasks`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailing.kinds import Rendered, register
+from mailing.letters import letter
+from web.addresses import portal_url
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+FAREWELL = "account.closed"
+
+
+def farewell(message: Message) -> Rendered:
+    """Say that the account is gone, what became of what it held, and what to do if it was somebody else."""
+    username, first_name = message.context["username"], message.context["first_name"]
+    return letter(
+        greeting=f"Bonjour {first_name}," if first_name else "Bonjour,",
+        subject=f"Votre compte « {username} » est supprimé",
+        paragraphs=[
+            (
+                f"Le compte Pep's dont l'identifiant était « {username} » vient d'être supprimé, à la demande de la "
+                "personne qui y était connectée."
+            ),
+            (
+                "Votre nom, votre adresse e-mail, votre téléphone et votre mot de passe sont effacés. Les licences que "
+                "vous déteniez sont de nouveau disponibles ; les classes, les comptes des élèves et les abonnements "
+                "restent à l'établissement."
+            ),
+            (
+                "Vous pourrez créer un nouveau compte quand vous le souhaitez : il sera neuf, et ne retrouvera rien de "
+                "celui-ci."
+            ),
+        ],
+        button="Nous écrire",
+        address=portal_url("contact/"),
+        notes=[
+            (
+                "Ce n'est pas vous qui l'avez demandé ? Écrivez-nous sans attendre, et changez le mot de passe de "
+                "votre boîte aux lettres. C'est le dernier e-mail que vous recevez au sujet de ce compte."
+            )
+        ],
+    )
+
+
+register(FAREWELL, label="Compte supprimé", render=farewell)

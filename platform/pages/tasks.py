@@ -1,0 +1,26 @@
+"""What workers do for the pages that gather several apps."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+from procrastinate import RetryStrategy
+
+from jobs.tasks import task
+from jobs.upkeep import duty
+from mailing import personal as outbox
+from pages.my_account import privacy_closing
+from pages.my_account.privacy_emails import FAREWELL
+
+
+@task(name="pages.close_account_again", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
+def close_account_again(*, user_id: int) -> None:
+    """Sweep up what was being written to an account at the moment it was ended."""
+    privacy_closing.close_account(user_id=user_id, at=timezone.now())
+
+
+@duty(every=datetime.timedelta(minutes=15))
+def forget_farewells() -> None:
+    """Forget whom the farewells went to, once each has left or never will."""
+    outbox.forget_settled(FAREWELL)

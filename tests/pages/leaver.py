@@ -1,0 +1,120 @@
+"""Somebody of whom every app knows something, and whose name no other row of the database can hold by chance."""
+
+from __future__ import annotations
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from accounts.models import Profile, User
+from collectivities import audit
+from collectivities.models import Invitation, Member, Role
+from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
+from licensing.subscriptions import operations
+from licensing.subscriptions.models import Seat
+from mailing.models import MessageState
+from mailing.operations import enqueue
+from schools import affiliations
+from schools.models import HeadEvent, HeadRequest, Verification
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+
+PASSWORD = "trois-petits-chats-2026"
+#: What must be nowhere once the account is deleted.
+SAID = ("Zéphirine", "Quenouille", "zquenouille", "0699887766")
+
+
+def person(profile=Profile.TEACHER, **fields):
+    """Return an account with a name like nobody's, a password, and a confirmed address."""
+    user = UserFactory(
+        profile=profile,
+        first_name="Zéphirine",
+        last_name="Quenouille",
+        phone="0699887766",
+        **{"username": "zquenouille", "email": "zquenouille@exemple.example", **fields},
+    )
+    user.set_password(PASSWORD)
+    user.save()
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    return user
+
+
+def school_of(school, user, *, verified=False):
+    """Attach the account to the school, and return the attachment."""
+    made = affiliations.choose(user=user, school=school, at=TERM)
+    if verified:
+        affiliations.verify(affiliation=made, means=Verification.OPERATOR, at=TERM)
+    return made
+
+
+def classroom(seat, code="tulipe-5830", **fields):
+    """Return the class that a seat opens, with one pupil."""
+    made = Classroom.objects.create(seat=seat, code=code, name="CE1 B", opened_at=TERM, **fields)
+    PupilAccount.objects.create(
+        classroom=made, number=1, word="lapin", password="x", created_at=TERM, password_set_at=TERM
+    )
+    return made
+
+
+def with_everything(jaures, nimes):
+    """Return an account that every foreign key which ends with it refers to, and most of those that stay."""
+    user = person()
+    school_of(jaures.school, user, verified=True)
+    _, subscription = jaures.subscription()
+    seat = operations.assign(subscription_id=subscription.pk, teacher=user, by=jaures.principal, at=TERM)
+    classroom(seat, second_teacher=UserFactory(), second_let_in_by=user)
+    shared = Seat.objects.filter(subscription=subscription, holder=None).first()
+    room = classroom(shared, code="rose-1234", second_teacher=user, second_let_in_by=jaures.principal)
+    DeletionCertificate.objects.create(
+        classroom=room, number="EFF-1", pupils=1, licence_ended_on=TERM.date(), erased_at=TERM, teacher=user
+    )
+    ClassInvitation.objects.create(classroom=room, teacher=user, by=jaures.principal, made_at=TERM)
+    ClassInvitation.objects.create(
+        classroom=Classroom.objects.get(seat=seat), teacher=jaures.principal, by=user, made_at=TERM
+    )
+    EntryTicket.objects.create(token_hash="ticket", user=user, made_at=TERM)
+    HeadEvent.objects.create(school=jaures.school, kind=HeadEvent.Kind.ASKED, user=user, by=user, at=TERM)
+    HeadRequest.objects.create(
+        user=user, school=jaures.school, nonce="n", token_hash="h", asked_at=TERM, expires_at=TERM
+    )
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "Quenouille"})
+    user.groups.add(Group.objects.create(name="un groupe"))
+    user.user_permissions.add(Permission.objects.first())
+    LogEntry.objects.create(
+        user=UserFactory(), content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk),
+        object_repr=str(user), action_flag=CHANGE,
+    )  # fmt: skip
+    with schema_context(get_public_schema_name()):
+        enqueue(kind="seat.given", recipient=user.email, at=TERM, context={"user": user.pk, "seat": seat.pk})
+        sent = enqueue(
+            kind="account.reset", recipient=user.email, at=TERM, about="Quenouille", context={"user": user.pk}
+        )
+        type(sent).objects.filter(pk=sent.pk).update(
+            state=MessageState.SENT, sent_at=TERM, message_id="<quenouille@x>", reason="550 zquenouille unknown"
+        )
+        address = EmailAddress.objects.get(user=user)
+        enqueue(kind="account.confirm", recipient=user.email, at=TERM, context={"address": address.pk})
+    MemberFactory(roles=[Role.MANAGER])
+    Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
+    invitation = Invitation.objects.create(
+        email=user.email, roles=[Role.MANAGER], nonce="n", token_hash="h", created_at=TERM, expires_at=TERM,
+        accepted_at=TERM,
+    )  # fmt: skip
+    enqueue(kind="invitation", recipient=user.email, at=TERM, topic="invitation", topic_id=invitation.pk)
+    audit.record(action="members.joined", by=user, at=TERM, summary=f"{user} a rejoint le bureau.")
+    return user
+
+
+class Asked:
+    """How many statements the database was given: for `connection.execute_wrapper`."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        self.times += 1
+        return execute(sql, params, many, context)

@@ -1,0 +1,487 @@
+"""« Supprimer mon compte »: the row stays, nothing personal does; nobody else loses anything."""
+
+from __future__ import annotations
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.models import BigIntegerField
+from django.urls import reverse
+from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
+
+from accounts.models import Profile, Session, User
+from accounts.tasks import forget_sessions
+from collectivities.exceptions import LastManager
+from collectivities.models import AuditEntry, Invitation, Member, Role
+from licensing.classes.models import Classroom, PupilAccount
+from licensing.exceptions import Refused
+from licensing.subscriptions import operations
+from licensing.subscriptions.exceptions import WithdrawnFromTeacher
+from licensing.subscriptions.models import Seat, SeatEvent
+from mailing import kinds
+from mailing import personal as outbox
+from mailing.models import Message, MessageState
+from pages import tasks
+from pages.my_account.privacy_closing import OperatorStays, close_account, consequences
+from pages.my_account.privacy_emails import FAREWELL
+from schools.models import Affiliation, HeadEvent
+from tests import races
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.pages import leaver
+from tests.pages.test_my_account import words
+from tests.subscriptions.conftest import School
+
+PAGE = "/mon-compte/supprimer/"
+
+#: What refers to an account and stays, of somebody who has no name any more.
+KEPT = {
+    "tenants.OfficeRequest.decided_by",
+    "schools.DirectorySync.by",
+    "schools.HeadEvent.user",
+    "schools.HeadEvent.by",
+    "orders.Order.placed_by",
+    "subscriptions.ActivationKey.redeemed_by",
+    "subscriptions.Subscription.principal",
+    "subscriptions.SeatEvent.teacher",
+    "subscriptions.SeatEvent.by",
+    "classes.DeletionCertificate.teacher",
+    "classes.ApplicationToken.created_by",
+    "admin.LogEntry.user",
+    # Ended, and kept for the journal, which names the member as it did.
+    "collectivities.Member.user",
+    # Numbers without a foreign key.
+    "collectivities.Invitation.invited_by_id",
+    "collectivities.AuditEntry.actor_id",
+    "imports.Import.created_by_id",
+    "imports.Import.applied_by_id",
+    "imports.Import.undone_by_id",
+    "imports.RememberedLayout.confirmed_by_id",
+    "pools.Allocation.created_by_id",
+    "pools.Allocation.revoked_by_id",
+}
+#: What refers to an account and ends with it: the row goes, or lets go of it.
+ENDED = {
+    "accounts.User_groups.user",
+    "accounts.User_user_permissions.user",
+    "accounts.Session.account",
+    "account.EmailAddress.user",
+    "mfa.Authenticator.user",
+    "schools.Affiliation.user",
+    "schools.HeadRequest.user",
+    "subscriptions.Seat.holder",
+    "classes.Classroom.second_teacher",
+    "classes.Classroom.second_let_in_by",
+    "classes.ClassInvitation.teacher",
+    "classes.ClassInvitation.by",
+    "classes.EntryTicket.user",
+}
+#: Where a number without a foreign key names an account.
+NUMBERS = ("_by_id", "actor_id", "account")
+
+
+def references():
+    """Return every column that refers to an account: `app.Model.field`."""
+    return {
+        str(field): (model, field)
+        for model in apps.get_models(include_auto_created=True)
+        for field in model._meta.local_fields  # noqa: SLF001 - documented
+        if field.related_model is User or (type(field) is BigIntegerField and field.name.endswith(NUMBERS))
+    }
+
+
+def closed(user):
+    """Delete the account as its page does, and return its row."""
+    close_account(user_id=user.pk, at=TERM)
+    return User.objects.get(pk=user.pk)
+
+
+def mentions(needle):
+    """Return the rows of every table of every schema that mention the needle: « schema.table: row »."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT schemaname || '.' || tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        tables = [name for (name,) in cursor.fetchall()]
+        union = " UNION ALL ".join(
+            f"SELECT '{name}: ' || row::text FROM {name} AS row WHERE row::text ILIKE %s"  # noqa: S608 - read from the catalogue
+            for name in tables
+        )
+        cursor.execute(union, [f"%{needle}%"] * len(tables))
+        return [row for (row,) in cursor.fetchall()]
+
+
+# --- Nothing personal stays -----------------------------------------------------------------------------------------
+
+
+def test_every_column_that_refers_to_an_account_is_said_to_stay_or_to_end():
+    assert set(references()) == KEPT | ENDED
+
+
+def test_what_ends_with_an_account_refers_to_it_no_more(jaures, nimes, portal):
+    user = leaver.with_everything(jaures, nimes)
+    portal.force_login(user)
+    ending = {name: column for name, column in references().items() if name in ENDED}
+
+    def referring():
+        return {
+            name for name, (model, field) in ending.items() if model.objects.filter(**{field.name: user.pk}).exists()
+        }
+
+    assert referring() == ENDED
+    closed(user)
+    assert referring() == set()
+
+
+def test_no_table_of_any_schema_names_the_person_but_the_journal_and_the_farewell(jaures, nimes):
+    user = leaver.with_everything(jaures, nimes)
+    assert all(mentions(needle) for needle in leaver.SAID)
+    closed(user)
+    with schema_context(get_public_schema_name()):
+        Message.objects.filter(topic=FAREWELL).update(state=MessageState.SENT, sent_at=TERM)
+        tasks.forget_farewells()
+    left = {row.partition(":")[0] for needle in leaver.SAID for row in mentions(needle)}
+    assert left == {f"{nimes.schema_name}.collectivities_auditentry"}
+
+
+def test_the_account_s_row_stays_as_nobody_s(jaures):
+    user = leaver.person()
+    row = closed(user)
+    assert (row.username, str(row), row.is_active) == (f"supprime-{user.pk}", "Compte supprimé", False)
+    assert not row.has_usable_password()
+    assert {row.first_name, row.last_name, row.email, row.phone} == {""}
+    assert row.erased_at == TERM
+
+
+def test_an_identifiant_that_somebody_chose_in_mockery_hinders_nobody(nimes):
+    user = leaver.person()
+    UserFactory(username=f"Supprime-{user.pk}")
+    assert closed(user).username == f"supprime:{user.pk}"
+
+
+def test_a_second_deletion_is_the_same_as_one(jaures):
+    user = leaver.person()
+    first = closed(user)
+    leaver.school_of(jaures.school, user)  # written at the very moment of the deletion
+    tasks.close_account_again(user_id=user.pk)
+    again = User.objects.get(pk=user.pk)
+    assert (again.username, again.erased_at) == (first.username, first.erased_at)
+    assert not Affiliation.objects.filter(user=user).exists()
+    with schema_context(get_public_schema_name()):
+        assert Message.objects.filter(kind=FAREWELL).count() == 1
+
+
+def test_the_database_refuses_to_name_a_deleted_account_and_so_does_the_operator_s_page(nimes, portal):
+    user = closed(leaver.person())
+    with pytest.raises(IntegrityError, match="user_erased_says_nothing"), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(last_name="Quenouille")
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    page = reverse("admin:accounts_user_change", urlconf="config.urls_public", args=[user.pk])
+    assert portal.get(page).status_code == 200
+    assert portal.post(page, {"last_name": "Quenouille", "is_active": "on"}).status_code == 403
+
+
+def test_other_accounts_with_the_same_address_do_not_change(nimes):
+    user = leaver.person()
+    other = leaver.person(username="autre")
+    closed(user)
+    assert EmailAddress.objects.filter(user=other, email=other.email).exists()
+    assert User.objects.get(pk=other.pk).email == "zquenouille@exemple.example"
+
+
+# --- Licences, classes, schools -------------------------------------------------------------------------------------
+
+
+def test_a_licence_becomes_free_with_its_class_and_the_principal_is_told_by_a_letter_that_names_nobody(jaures):
+    user = leaver.person()
+    leaver.school_of(jaures.school, user)
+    code, subscription = jaures.subscription()
+    seat = operations.assign(subscription_id=subscription.pk, teacher=user, by=jaures.principal, at=TERM)
+    leaver.classroom(seat)
+    closed(user)
+    seat.refresh_from_db()
+    assert seat.holder is None
+    assert PupilAccount.objects.filter(classroom__seat=seat).count() == 1
+    last = SeatEvent.objects.order_by("pk").last()
+    assert (last.kind, last.teacher, last.by) == (SeatEvent.Kind.WITHDRAWN, user, user)
+    with schema_context(get_public_schema_name()):
+        told = Message.objects.get(kind="seat.left")
+        letter = kinds.get(told.kind).render(told)
+    assert told.recipient == jaures.principal.email
+    assert "0/3" in letter.subject
+    assert "Quenouille" not in letter.text + letter.html
+    with pytest.raises(WithdrawnFromTeacher):
+        operations.claim(code=code, by=user, at=TERM)
+
+
+def test_a_principal_s_own_licence_is_told_to_nobody(jaures):
+    _, subscription = jaures.subscription()
+    operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
+    closed(jaures.principal)
+    assert not Seat.objects.held().exists()
+    with schema_context(get_public_schema_name()):
+        assert not Message.objects.filter(kind="seat.left").exists()
+
+
+def test_the_places_of_second_teachers_end_on_both_sides(jaures):
+    user, colleague = leaver.person(), TeacherFactory()
+    _, subscription = jaures.subscription()
+    first, second, third = subscription.seats.order_by("number")
+    leaver.classroom(first, "tulipe-1111", second_teacher=user, second_let_in_by=jaures.principal)
+    leaver.classroom(second, "tulipe-2222", second_teacher=colleague, second_let_in_by=user)
+    leaver.classroom(third, "tulipe-3333", second_teacher=colleague, second_let_in_by=jaures.principal)
+    closed(user)
+    assert list(Classroom.objects.exclude(second_teacher=None).values_list("code", flat=True)) == ["tulipe-3333"]
+
+
+def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(jaures, as_):
+    _, subscription = jaures.subscription()
+    teacher = jaures.teacher()
+    Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
+    operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
+    closed(jaures.principal)
+    assert Seat.objects.held().get().holder == teacher
+    assert HeadEvent.objects.filter(user=jaures.principal, kind=HeadEvent.Kind.LEFT, school=jaures.school).exists()
+    successor = jaures.head(verified=True)
+    page = words(as_(successor).get("/mon-compte/"))
+    assert "1/3" in page
+    assert "activée par Compte supprimé" in page
+
+
+def test_once_he_is_gone_whoever_leads_the_school_is_written_to_in_his_place(jaures):
+    code, _ = jaures.subscription()
+    successor = jaures.head(verified=True)
+    jaures.head()  # who merely chose the school
+    closed(jaures.principal)
+    operations.claim(code=code, by=jaures.teacher(), at=TERM)
+    with schema_context(get_public_schema_name()):
+        assert [message.recipient for message in Message.objects.filter(kind="seat.claimed")] == [successor.email]
+
+
+# --- Offices --------------------------------------------------------------------------------------------------------
+
+
+def test_memberships_end_in_every_office_and_each_journal_says_so(nimes, gard):
+    user = leaver.person(Profile.AGENT)
+    for one in (nimes, gard):
+        with tenant_context(one):
+            MemberFactory()
+            Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
+    closed(user)
+    for one in (nimes, gard):
+        with tenant_context(one):
+            assert Member.objects.get(user=user).left_at == TERM
+            assert AuditEntry.objects.get(action="members.left").actor_name == "Zéphirine Quenouille"
+
+
+def test_an_invitation_that_was_accepted_forgets_the_address_and_a_pending_one_keeps_it(nimes):
+    user = leaver.person(Profile.AGENT)
+    Member.objects.create(user=user, roles=[Role.VIEWER], joined_at=TERM)
+    fields = {"email": user.email, "roles": [Role.VIEWER], "nonce": "n", "created_at": TERM, "expires_at": TERM}
+    spent = Invitation.objects.create(**fields, token_hash="a", accepted_at=TERM)
+    waiting = Invitation.objects.create(**fields, token_hash="b")
+    closed(user)
+    spent.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (spent.email, waiting.email) == ("", user.email)
+
+
+def test_the_last_manager_of_an_office_stays_and_nothing_has_changed_anywhere(nimes, gard, as_):
+    user = leaver.person(Profile.AGENT)
+    with tenant_context(gard):
+        MemberFactory()
+        Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
+    Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
+    with pytest.raises(LastManager, match="Ville de Nîmes"):
+        close_account(user_id=user.pk, at=TERM)
+    with tenant_context(gard):
+        assert Member.objects.get(user=user).left_at is None
+    assert User.objects.get(pk=user.pk).email == user.email
+    page = as_(user).get(PAGE)
+    assert "dernier gestionnaire du bureau « Ville de Nîmes »" in words(page).replace("\xa0", " ")
+    assert b'type="password"' not in page.content
+    assert as_(user).post(PAGE, {"password": leaver.PASSWORD}).status_code == 409
+
+
+def test_the_operator_cannot_delete_himself(nimes, as_):
+    user = leaver.person(is_staff=True)
+    with pytest.raises(OperatorStays):
+        close_account(user_id=user.pk, at=TERM)
+    assert as_(user).post(PAGE, {"password": leaver.PASSWORD}).status_code == 409
+    assert User.objects.get(pk=user.pk).is_active
+
+
+# --- The outbox -----------------------------------------------------------------------------------------------------
+
+
+def test_what_waited_is_cancelled_and_what_was_sent_is_nobody_s(jaures, nimes):
+    user = leaver.with_everything(jaures, nimes)
+    other = TeacherFactory(email=user.email)
+    with schema_context(get_public_schema_name()):
+        kept = Message.objects.create(
+            kind="seat.given", recipient=user.email, context={"user": other.pk}, created_at=TERM, due_at=TERM
+        )
+        before = set(Message.objects.filter(recipient=user.email).exclude(pk=kept.pk).values_list("pk", flat=True))
+        closed(user)
+        after = {message.pk: message for message in Message.objects.filter(pk__in=before)}
+        assert {message.state for message in after.values()} == {MessageState.CANCELLED, MessageState.SENT}
+        assert {(message.recipient, str(message.context), message.message_id) for message in after.values()} == {
+            ("", "{}", "")
+        }
+        kept.refresh_from_db()
+        assert (kept.recipient, kept.state) == (user.email, MessageState.QUEUED)
+
+
+def test_the_farewell_goes_to_the_old_address_and_is_then_forgotten(nimes):
+    user = leaver.person()
+    closed(user)
+    with schema_context(get_public_schema_name()):
+        message = Message.objects.get(kind=FAREWELL)
+        assert message.recipient == user.email
+        letter = kinds.get(FAREWELL).render(message)
+        assert "zquenouille" in letter.subject
+        assert letter.text.startswith("Bonjour Zéphirine,")
+        assert outbox.forget_settled(FAREWELL) == 0  # it has not left
+        Message.objects.filter(pk=message.pk).update(state=MessageState.SENT, sent_at=TERM)
+        assert outbox.forget_settled(FAREWELL) == 1
+        message.refresh_from_db()
+        assert (message.recipient, message.context, message.state) == ("", {}, MessageState.SENT)
+
+
+# --- The page -------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_will_happen_to_what_the_person_has(jaures, as_):
+    _, subscription = jaures.subscription()
+    operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
+    page = words(as_(jaures.principal).get(PAGE)).replace("\xa0", " ")
+    assert f"rétablir le compte « {jaures.principal.username} »" in page
+    assert "redevient disponible pour un autre enseignant" in page
+    assert "(3 licences) reste à l’établissement École Jean Jaurès (Nîmes)" in page
+    assert f"Un dernier e-mail part à {jaures.principal.email}" in page
+    assert "journal" not in page
+
+
+def test_the_page_warns_of_a_subscription_that_nobody_could_administer_any_more(jaures, elsewhere, as_):
+    principal = elsewhere(PrincipalFactory)
+    code, key = jaures.key()
+    type(key).objects.filter(pk=key.pk).update(school=None)
+    operations.redeem(code=code, by=principal, at=TERM)
+    assert "plus personne ne pourra en attribuer" in words(as_(principal).get(PAGE))
+
+
+def test_with_the_password_the_account_is_deleted_and_every_browser_signed_out(nimes, as_, office):
+    user = leaver.person()
+    elsewhere = office("nimes", user)
+    browser = as_(user)
+    answer = browser.post(PAGE, {"password": leaver.PASSWORD}, follow=True)
+    assert answer.request["PATH_INFO"] == "/"
+    assert "votre compte est supprimé" in words(answer)
+    assert User.objects.get(pk=user.pk).erased_at is not None
+    assert not Session.objects.filter(account=user.pk).exists()
+    for one, path in ((browser, "/mon-compte/"), (elsewhere, "/")):
+        assert one.get(path)["Location"].startswith("/connexion/")
+
+
+def test_a_wrong_password_is_said_beside_the_field_and_guesses_are_limited(nimes, as_):
+    user = leaver.person()
+    browser = as_(user)
+    answer = browser.post(PAGE, {"password": "autre-chose"})
+    assert (answer.status_code, "Ce n'est pas votre mot de passe." in words(answer)) == (422, True)
+    assert browser.post(PAGE, {}).status_code == 422
+    for _ in range(4):
+        browser.post(PAGE, {"password": "autre-chose"})
+    answer = browser.post(PAGE, {"password": leaver.PASSWORD})
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 600
+    assert User.objects.get(pk=user.pk).is_active
+
+
+def test_the_old_identifiant_is_refused_by_the_ordinary_sentence_and_may_be_chosen_again(nimes, portal):
+    user = leaver.person()
+    closed(user)
+    answer = portal.post("/connexion/", {"login": "zquenouille", "password": leaver.PASSWORD})
+    assert "L'identifiant ou le mot de passe n'est pas le bon." in words(answer)
+    answer = portal.post("/connexion/", {"login": f"supprime-{user.pk}", "password": leaver.PASSWORD})
+    assert "L'identifiant ou le mot de passe n'est pas le bon." in words(answer)
+    assert UserFactory(username="zquenouille").pk != user.pk
+
+
+def test_a_forgotten_password_of_a_deleted_account_writes_to_nobody(nimes, portal):
+    user = leaver.person()
+    closed(user)
+    portal.post("/mot-de-passe/oublie/", {"email": user.email})
+    with schema_context(get_public_schema_name()):
+        assert not Message.objects.filter(kind="account.reset").exists()
+
+
+def test_my_account_leads_to_both(jaures, as_):
+    page = as_(jaures.principal).get("/mon-compte/").content.decode()
+    assert 'href="/mon-compte/mes-donnees/"' in page
+    assert f'href="{PAGE}"' in page
+
+
+def test_the_page_asks_as_many_questions_whatever_the_person_has(jaures, as_, django_assert_num_queries):
+    browser = as_(jaures.principal)
+    jaures.subscription()
+    with connection.execute_wrapper(asked := leaver.Asked()):
+        browser.get(PAGE)
+    for _ in range(3):
+        _, more = jaures.subscription()
+        operations.assign(subscription_id=more.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
+    with django_assert_num_queries(asked.times):
+        browser.get(PAGE)
+
+
+def test_sessions_that_have_run_out_are_forgotten(nimes, as_):
+    as_(leaver.person())
+    Session.objects.update(expire_date=TERM.replace(year=2020))
+    forget_sessions()
+    assert not Session.objects.exists()
+
+
+# --- At the same moment ---------------------------------------------------------------------------------------------
+
+
+def test_licences_given_taken_back_and_typed_while_an_account_is_deleted_never_stay_with_it(committing):
+    jaures = School()
+    head = jaures.head(verified=True)
+    user = leaver.person()
+    leaver.school_of(jaures.school, user)
+    held = []
+    codes = []
+    for _ in range(3):
+        _, subscription = jaures.subscription()
+        held.append(operations.assign(subscription_id=subscription.pk, teacher=user, by=head, at=TERM))
+        codes.append(jaures.subscription())
+    actions = [lambda: close_account(user_id=user.pk, at=TERM)] * 2
+    actions += [lambda seat=seat: operations.release(seat_id=seat.pk, by=head, at=TERM) for seat in held]
+    actions += [lambda code=code: operations.claim(code=code, by=user, at=TERM) for code, _ in codes]
+    with schema_context(get_public_schema_name()):
+        races.at_once(get_public_schema_name(), actions, refusals=Refused)
+        tasks.close_account_again(user_id=user.pk)
+        assert not Seat.objects.held().exists()
+        assert Message.objects.filter(kind=FAREWELL).count() == 1
+
+
+def test_two_last_managers_who_leave_at_once_do_not_leave_an_office_without_one(committing):
+    users = [leaver.person(Profile.AGENT, username=f"zquenouille{n}") for n in range(2)]
+    for user in users:
+        Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
+    done = races.at_once(
+        get_public_schema_name(),
+        [lambda user=user: close_account(user_id=user.pk, at=TERM) for user in users],
+        refusals=LastManager,
+    )
+    assert sum(isinstance(one, LastManager) for one in done) == 1
+    assert Member.objects.active().count() == 1
+
+
+def test_consequences_are_told_without_changing_anything(jaures):
+    before = User.objects.get(pk=jaures.principal.pk).__dict__
+    consequences(jaures.principal)
+    after = User.objects.get(pk=jaures.principal.pk).__dict__
+    assert {**before, "_state": None} == {**after, "_state": None}

@@ -1,0 +1,133 @@
+"""« Télécharger mes données »: everything about oneself, nothing about anybody else, no key, no password."""
+
+from __future__ import annotations
+
+import json
+
+from django.db import connection
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from licensing.subscriptions import keys, operations
+from mailing import personal
+from mailing.models import Message
+from schools.models import Affiliation
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import SchoolFactory
+from tests.pages import leaver
+
+FILE = "/mon-compte/mes-donnees/"
+
+
+def data_of(browser):
+    return json.loads(browser.get(FILE).content)
+
+
+def test_it_is_a_file_that_no_cache_keeps_and_that_people_can_read(jaures, as_):
+    answer = as_(jaures.principal).get(FILE)
+    assert answer["Content-Type"] == "application/json; charset=utf-8"
+    assert answer["Content-Disposition"].startswith('attachment; filename="mes-donnees-peps-2')
+    assert "no-store" in answer["Cache-Control"]
+    text = answer.content.decode()
+    assert '\n    "prénom": ' in text
+    assert "École Jean Jaurès" in text
+
+
+def test_a_visitor_gets_no_file(portal):
+    assert portal.get(FILE)["Location"].startswith("/connexion/?next=")
+
+
+def test_every_app_says_its_part(jaures, nimes, as_):
+    user = leaver.with_everything(jaures, nimes)
+    data = data_of(as_(user))
+    assert data["compte"]["identifiant"] == "zquenouille"
+    assert data["compte"]["téléphone"] == "0699887766"
+    assert data["compte"]["adresses e-mail du compte"] == [
+        {"adresse": "zquenouille@exemple.example", "confirmée": True, "principale": True}
+    ]
+    assert data["compte"]["double authentification"][0]["moyen"] == "application d'authentification"
+    assert data["compte"]["sessions ouvertes"]
+    assert data["établissements"][0]["UAI"] == jaures.school.uai
+    assert data["direction d'établissement"]
+    assert data["demandes à l'adresse officielle"][0]["établissement"] == "École Jean Jaurès (Nîmes)"
+    assert data["licences détenues"][0]["valable jusqu'au"] == "2027-08-31"
+    assert [one["mouvement"] for one in data["mouvements de licences"]] == ["attribuée"]
+    assert {(one["nom"], one["rôle"], one["comptes élèves"]) for one in data["classes"]} == {
+        ("CE1 B", "titulaire", 1),
+        ("CE1 B", "second enseignant", 1),
+    }
+    assert data["certificats d'effacement"][0]["numéro"] == "EFF-1"
+    assert data["bureaux de collectivités"][0] == {
+        "bureau": "Ville de Nîmes",
+        "rôles": "gestionnaire",
+        "depuis le": "2026-11-24 10:00",
+        "parti le": None,
+    }
+    assert [one["état"] for one in data["e-mails qui vous ont été écrits"]][-1] == "En attente"
+
+
+def test_a_principal_reads_the_keys_he_activated_without_their_codes(jaures, as_):
+    code, subscription = jaures.subscription()
+    text = as_(jaures.principal).get(FILE).content.decode()
+    data = json.loads(text)
+    assert data["clés activées"][0]["provenance"] == "Ville de Nîmes"
+    assert data["clés activées"][0]["licences"] == 3
+    assert data["abonnements crédités au compte"][0]["abonnement n°"] == subscription.pk
+    assert code not in text
+    assert keys.display("NIMES", code) not in text
+
+
+def test_nobody_else_is_named_and_no_pupil_s_login_or_password_told(jaures, as_):
+    _, subscription = jaures.subscription()
+    Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
+    teacher = leaver.person()
+    leaver.school_of(jaures.school, teacher)
+    seat = operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
+    leaver.classroom(seat)
+    principal = as_(jaures.principal).get(FILE).content.decode()
+    assert json.loads(principal)["mouvements de licences"][0]["vous étiez"] == "la personne qui agit"
+    for other in ("Quenouille", "Zéphirine", teacher.email, teacher.username):
+        assert other not in principal
+    own = as_(teacher).get(FILE).content.decode()
+    assert jaures.principal.email not in own
+    assert jaures.principal.username not in own
+    assert "lapin" not in own
+    assert "tulipe" not in own
+
+
+def test_messages_to_others_at_the_same_address_are_not_mine(jaures, as_):
+    other = PrincipalFactory(email=jaures.principal.email)
+    with schema_context(get_public_schema_name()):
+        for user in (jaures.principal, other):
+            Message.objects.create(
+                kind="seat.given", recipient=user.email, context={"user": user.pk}, created_at=TERM, due_at=TERM
+            )
+    assert len(data_of(as_(other))["e-mails qui vous ont été écrits"]) == 1
+
+
+def test_a_school_typed_by_hand_is_told_as_it_was_typed(elsewhere, as_, nimes):
+    principal = elsewhere(PrincipalFactory)
+    told = data_of(as_(principal))["établissements"][0]
+    assert (told["nom"], told["choisi"]) == ("Ecole J. Jaurès", "saisi à la main")
+
+
+def test_it_asks_as_many_questions_whatever_there_is_to_tell(jaures, as_, django_assert_num_queries):
+    browser = as_(jaures.principal)
+    with connection.execute_wrapper(asked := leaver.Asked()):
+        browser.get(FILE)
+    for number in range(3):
+        _, subscription = jaures.subscription()
+        seat = operations.assign(
+            subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM
+        )
+        leaver.classroom(seat, f"tulipe-000{number}")
+        leaver.school_of(SchoolFactory(), jaures.principal)
+    with django_assert_num_queries(asked.times):
+        browser.get(FILE)
+
+
+def test_messages_to_an_account_are_found_by_their_index(nimes):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = Message.objects.filter(personal.written_to(1)).explain()
+    assert "message_to_an_account" in plan
