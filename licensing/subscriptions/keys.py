@@ -94,16 +94,22 @@ def parse(text: str) -> str:
     if not written:
         raise Typo("Saisissez la clé reçue par e-mail.")
     if len(written) < LENGTH:
-        raise Typo(f"Une clé compte {LENGTH} caractères après son préfixe, en trois groupes de quatre : il en manque.")
+        raise Typo(
+            f"Une clé compte {LENGTH} caractères après son préfixe, en trois groupes de quatre : il en manque. "
+            "Recopiez-la en entier."
+        )
     if len(groups) > LENGTH // GROUP and all(len(group) <= GROUP + 1 for group in groups[-3:]):
         # Written in groups: say which of them is too short or too long.
         for group in groups[-3:]:
             if len(group) != GROUP:
-                raise Typo(f"Le groupe « {group} » compte {len(group)} caractères au lieu de {GROUP}.")
+                raise Typo(
+                    f"Le groupe « {group} » compte {len(group)} caractères au lieu de {GROUP} : comparez-le à la clé "
+                    "reçue."
+                )
     code = ""
     for symbol in written[-LENGTH:]:
         if symbol not in _VALUE:
-            raise Typo(f"Le caractère « {symbol} » n'apparaît dans aucune clé.")
+            raise Typo(f"Le caractère « {symbol} » n'apparaît dans aucune clé : comparez-la à celle reçue.")
         code += ALPHABET[_VALUE[symbol]]
     if check_symbol(code[:-1]) != code[-1]:
         raise Typo("Cette clé comporte une faute de frappe : comparez-la à celle de l'e-mail, groupe par groupe.")

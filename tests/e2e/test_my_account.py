@@ -74,6 +74,28 @@ def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures
     assert teacher.seats.count() == 1
 
 
+def test_all_are_ticked_at_once_and_what_others_do_shows_by_itself(jaures, site):
+    code, _ = jaures.subscription(units=5)
+    for _ in range(3):
+        jaures.teacher()
+    page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
+    page.get_by_label("Tout cocher").check()
+    page.get_by_role("button", name="Attribuer la clé aux enseignants cochés (3)").click()
+    expect(page.locator("#licences")).to_contain_text("La clé est attribuée à 3 enseignants")
+    stranger = TeacherFactory()
+    operations.claim(code=code, by=stranger, at=TERM)
+    # Whoever is typing is left alone; coming back to the page then shows what happened.
+    field = page.get_by_label("Clé d’activation", exact=True)
+    field.fill("NIMES")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(field).to_have_value("NIMES")
+    field.fill("")
+    field.blur()
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(page.locator("#licences")).to_contain_text("4/5")
+    expect(page.locator("#licences")).to_contain_text(stranger.email)
+
+
 def test_the_key_of_a_link_waits_through_signing_in_and_never_stands_in_an_address(jaures, site):
     code, _ = jaures.key()
     jaures.principal.set_password(PASSWORD)

@@ -102,6 +102,17 @@ def test_a_teacher_of_last_year_waits_for_this_year_s_key(jaures, as_):
     assert teacher.seats.count() == 2
 
 
+@pytest.mark.parametrize("count", [1, 10])
+def test_twelve_queries_for_a_principal_who_is_not_verified_too(jaures, as_, count, django_assert_max_num_queries):
+    for _ in range(count):
+        code, _ = jaures.subscription(exposed_at=TERM)
+        operations.claim(code=code, by=TeacherFactory(), at=TERM)
+    browser = as_(jaures.principal)
+    with django_assert_max_num_queries(12):
+        answer = browser.get(PAGE)
+    assert words(answer).count("NIMES-") >= count
+
+
 # --- Several at once ------------------------------------------------------------------------------------------------
 
 
