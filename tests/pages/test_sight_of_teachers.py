@@ -1,0 +1,177 @@
+"""Who may see a school's teachers: nobody by an address in a spreadsheet, nobody unverified, on no page, in no e-mail.
+
+The other half of `test_direction`: there, what opens the list; here, everything that does not.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.urls import reverse
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities.models import AuditEntry, Role
+from licensing.exceptions import Refused
+from licensing.pools.models import Allocation
+from licensing.subscriptions import operations
+from licensing.subscriptions.models import Seat, Subscription
+from licensing.subscriptions.queries import key_display
+from mailing import kinds
+from mailing.kinds import NoLongerDue
+from mailing.models import Message, MessageState
+from schools.models import Affiliation
+from tests.access import doors
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.collectivities import MemberFactory
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.imports.conftest import apply, listing, uploaded
+from tests.pages.test_my_account import PAGE
+
+#: No word of any page, which an invented name might be.
+NAMES = ("Zyxwéla", "Vutsrôm", "Qponâl")
+
+
+@pytest.fixture(autouse=True)
+def _it_is_term(monkeypatch):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
+
+
+@pytest.fixture
+def school(nimes):
+    return SchoolFactory(name="École Jean Jaurès", postal_code="30000", commune="Nîmes")
+
+
+@pytest.fixture
+def teachers(school):
+    """One who chose the school, one who is given the key, one who typed the school by hand."""
+    listed, manual, near = (
+        TeacherFactory(last_name=name, email=f"{name[:3].lower()}.secret@exemple.example") for name in NAMES
+    )
+    AffiliationFactory(user=listed, school=school)
+    AffiliationFactory(user=manual)
+    Affiliation.objects.create(
+        user=near, name="Ecole J. Jaurès", address="x", postal_code="30000", city="Nîmes", country="France", since=TERM
+    )
+    return listed, manual, near
+
+
+def told(content):
+    """Return which teachers a page or a letter names."""
+    return [word for word in (*NAMES, ".secret@") if word.lower() in content.lower()]
+
+
+def pages(client, urlconf, *numbers, uai=""):
+    """Return every page that opens, by address: those without arguments, and those of these numbers."""
+    found = {}
+    for door in doors.doors(urlconf):
+        if door.name == "account_logout":
+            continue
+        kinds_of_arguments = (
+            [{}]
+            if not door.wants
+            else [{"pk": number} for number in numbers]
+            if door.wants == {"pk"}
+            else [{"uai": uai}]
+            if door.wants == {"uai"}
+            else []
+        )
+        for arguments in kinds_of_arguments:
+            address = reverse(door.name, urlconf=urlconf, kwargs=arguments or None)
+            answer = client.get(address)
+            if answer.status_code == 200 and not answer.streaming:
+                found[address] = answer.content.decode("utf-8", "replace")
+    return found
+
+
+def letters():
+    """Return every message of the outbox that is entered, as it would leave now."""
+    written = []
+    for message in Message.objects.all():
+        try:
+            rendered = kinds.get(message.kind).render(message)
+        except NoLongerDue:
+            continue
+        written.append(f"{message.recipient} {message.about} {rendered.subject} {rendered.text} {rendered.html}")
+    return written
+
+
+def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(nimes, school, teachers, portal, office):
+    """From the spreadsheet to the key in its own mailbox, to whoever redeems it there: no name anywhere."""
+    listed, manual, near = teachers
+    with tenant_context(nimes):
+        apply(uploaded(PoolFactory(capacity=50), listing((school, 3, "mairie@nimes.example"))))
+        allocation = Allocation.objects.select_related("key").get()
+        assert allocation.recipient == "mairie@nimes.example"
+        Message.objects.update(state=MessageState.SENT, sent_at=TERM)
+    code = key_display(allocation.key)
+
+    # Anybody, with an account that chose the school.
+    stranger = AffiliationFactory(user=PrincipalFactory(), school=school).user
+    portal.force_login(stranger)
+    portal.post(f"{PAGE}cle/", {"cle": code})
+    subscription = Subscription.objects.get(principal=stranger)
+    with schema_context("public"):
+        operations.claim(code=code, by=manual, at=TERM)
+    seat = Seat.objects.get(holder=manual)
+
+    seen = pages(portal, doors.PORTAL, seat.pk, subscription.pk)
+    assert PAGE in seen
+    assert "1/3" in seen[PAGE]
+    assert {address: told(content) for address, content in seen.items() if told(content)} == {}
+    # Nor by trying what only the verified may.
+    for address, typed in (
+        ("attribuer/", {"abonnement": subscription.pk, "enseignant": listed.pk}),
+        ("enseignants/", {"uai": school.pk, "enseignant": near.pk}),
+        (f"retirer/{seat.pk}/", {"enseignant": listed.pk}),
+    ):
+        answer = portal.post(f"{PAGE}{address}", typed, headers={"HX-Request": "true"})
+        assert told(answer.content.decode()) == []
+        assert not Seat.objects.filter(holder__in=[listed, near]).exists()
+    # Nor in what is written to him, to his school's mailbox, to the collectivity; nor when he takes the unit back.
+    portal.post(f"{PAGE}direction/", {"uai": school.pk})
+    portal.post(f"{PAGE}retirer/{seat.pk}/", {"enseignant": manual.pk})
+    assert not Seat.objects.filter(holder=manual).exists()
+    with schema_context("public"):
+        assert [told(one) for one in letters() if told(one) and not one.startswith(manual.email)] == []
+    with tenant_context(nimes):
+        assert [told(one) for one in letters() if told(one)] == []
+        assert [told(entry.summary) for entry in AuditEntry.objects.all() if told(entry.summary)] == []
+        agent = MemberFactory(roles=list(Role.values)).user
+    browser = office("nimes", agent)
+    seen = pages(browser, doors.OFFICE, allocation.pk, uai=school.pk)
+    assert f"/ecoles/{school.pk}/" in seen
+    assert {address: told(content) for address, content in seen.items() if told(content)} == {}
+
+
+@pytest.mark.parametrize("led", [False, True], ids=["nobody leads it", "somebody leads it"])
+def test_one_who_merely_chose_the_school_sees_no_teacher_anywhere(school, teachers, portal, led):
+    if led:
+        AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by="mailbox")
+    portal.force_login(AffiliationFactory(user=PrincipalFactory(), school=school).user)
+    seen = pages(portal, doors.PORTAL, *range(1, 4), uai=school.pk)
+    assert len(seen) > 10
+    assert {address: told(content) for address, content in seen.items() if told(content)} == {}
+
+
+def test_the_same_walk_finds_them_once_the_school_confirmed_him(school, teachers, portal):
+    """The walks above look where names stand: verified, the same pages show those they may."""
+    portal.force_login(
+        AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by="mailbox").user
+    )
+    shown = told(pages(portal, doors.PORTAL)[PAGE])
+    assert re.sub("é|ô|â", "?", " ".join(shown)) == "Zyxw?la Qpon?l .secret@"
+
+
+def test_a_number_typed_at_random_makes_nobody_s_teacher_or_pupil_known(school, teachers, portal):
+    portal.force_login(AffiliationFactory(user=PrincipalFactory(), school=school).user)
+    for teacher in teachers:
+        answer = portal.post(
+            f"{PAGE}enseignants/", {"uai": school.pk, "enseignant": teacher.pk}, headers={"HX-Request": "true"}
+        )
+        assert answer.status_code == 409
+        assert told(answer.content.decode()) == []
+    with pytest.raises(Refused):
+        operations.release(seat_id=1, by=PrincipalFactory(), at=TERM)
