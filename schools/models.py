@@ -202,6 +202,7 @@ class Affiliation(models.Model):
         indexes: ClassVar = [
             # Those typed by hand, which are proposed to the schools of the place.
             models.Index(name="affiliation_typed", fields=["postal_code"], condition=Q(school__isnull=True)),
+            models.Index(Fold(F("city")), name="affiliation_typed_town", condition=Q(school__isnull=True)),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(name="affiliation_once_a_school", fields=["user", "school"]),

@@ -348,4 +348,12 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["school", "-asked_at"], name="head_request_of_school")],
             },
         ),
+        migrations.AddIndex(
+            model_name="affiliation",
+            index=models.Index(
+                schools.models.Fold(models.F("city")),
+                condition=models.Q(("school__isnull", True)),
+                name="affiliation_typed_town",
+            ),
+        ),
     ]

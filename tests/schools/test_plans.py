@@ -1,0 +1,62 @@
+"""No question that the directory is asked reads a table whole: at seventy thousand schools nobody would wait for it.
+
+What the planner would choose among a handful of rows tells nothing: it is forbidden to read tables whole, and does so
+only where no index can answer. `python -m bench` looks at what it chooses when there are as many as in the country.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from bench.plans import Plans
+from schools.matching import likely_schools_of, likely_teachers
+from schools.queries import search
+from tests.factories.accounts import TeacherFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+
+
+@pytest.fixture
+def plans(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    # The one index that is walked on purpose, in the order of the list, until there are twenty.
+    return Plans(walked=frozenset({"school_order"}))
+
+
+@pytest.fixture
+def jaures(db):
+    return SchoolFactory(name="École élémentaire Jean Jaurès")
+
+
+def test_teachers_are_proposed_to_a_school_by_indexes(plans, jaures):
+    typed = {"school": None, "name": "Ecole Jean Jaures", "city": "Nîmes"}
+    AffiliationFactory(user=TeacherFactory(), **typed)
+    AffiliationFactory(user=TeacherFactory(), school=SchoolFactory(name="École maternelle Jean Jaurès"))
+    with plans.watch():
+        assert len(likely_teachers(jaures)) == 2
+    assert len(plans.asked) == 2
+    assert plans.whole_reads() == []
+
+
+@pytest.mark.parametrize("place", [{"postal_code": "30000"}, {"city": "Nîmes"}, {"postal_code": "99999"}])
+def test_schools_are_proposed_to_who_typed_his_own_by_indexes(plans, jaures, place):
+    affiliation = AffiliationFactory(user=TeacherFactory(), school=None, name="Ecole Jean Jaures", **place)
+    with plans.watch():
+        assert [school for school, _ in likely_schools_of(affiliation)] == [jaures]
+    assert plans.whole_reads() == []
+
+
+@pytest.mark.parametrize("text", ["jean jaures", "aures", "30000", "jean jaurse nimes", "xyzzyq"])
+def test_a_search_is_answered_by_indexes(plans, jaures, text):
+    with plans.watch():
+        list(search(text)[:20])
+    assert plans.asked
+    assert plans.whole_reads() == []
+
+
+def test_a_table_read_whole_is_noticed(plans, jaures):
+    """What the tests above rest on."""
+    with plans.watch():
+        list(type(jaures).objects.filter(address="1 rue de la Paix"))
+    assert len(plans.whole_reads()) == 1
