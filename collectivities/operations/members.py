@@ -13,16 +13,21 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 
+from accounts import letters, usernames
+from accounts.correspondence import write_to
 from accounts.models import Profile, User
 from collectivities import audit, invitation_tokens
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import Invitation, Member, Role
 from mailing.operations import cancel, enqueue
+from tenants.addresses import office_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from tenants.models import Collectivity
 
 VALIDITY = datetime.timedelta(days=14)
 
@@ -34,7 +39,7 @@ def checked_address(email: str) -> str:
         validate_email(email)
     except ValidationError:
         raise InvalidAddress(
-            f"« {email} » n'est pas une adresse e-mail." if email else "Indiquez une adresse e-mail."
+            f"« {email} » n'est pas une adresse e-mail." if email else "Indiquez une adresse e-mail."
         ) from None
     return email
 
@@ -148,7 +153,8 @@ def join_with_new_account(
     """Create the account of an invited person, and accept the invitation with it.
 
     The link came to the invitation's address, which proves it: it needs no other confirmation. Raises
-    `InvitationGone`, and Django's `ValidationError` by field for what is wrong with the account.
+    `InvitationGone`, and Django's `ValidationError` by field for what is wrong with the account. An identifiant that
+    somebody has is no error: the account gets the first free variation of it, and the letter says which.
     """
     invitation = Invitation.objects.filter(token_hash=invitation_tokens.token_hash(token)).first()
     if invitation is None or not invitation.is_valid(at):
@@ -166,12 +172,12 @@ def join_with_new_account(
         raise ValidationError({"password": error.messages}) from error
     user.set_password(password)
     user.full_clean(validate_unique=False)
-    try:
-        with transaction.atomic():
-            user.save()
-    except IntegrityError:
-        raise ValidationError({"username": "Cet identifiant est déjà pris : choisissez-en un autre."}) from None
+    if usernames.is_reserved(user.username):
+        raise ValidationError({"username": "Cet identifiant ne peut pas être choisi : prenez-en un autre."})
+    usernames.store(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+    tenant: Collectivity = connection.tenant  # type: ignore[attr-defined]
+    write_to(user, letters.CREATED, host=office_host(tenant.slug), at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 
@@ -188,7 +194,7 @@ def change_roles(*, member_id: int, roles: Collection[str], by: User, at: dateti
         action="members.roles_changed",
         by=by,
         at=at,
-        summary=f"Rôles de {member.user} : {roles_in_words(roles)} (auparavant : {roles_in_words(before)}).",
+        summary=f"Rôles de {member.user} : {roles_in_words(roles)} (auparavant : {roles_in_words(before)}).",
         object_type="member",
         object_id=member.pk,
     )
@@ -216,11 +222,11 @@ def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
     """Lock all members and return one. Raises `LastManager` where no manager would be left, and `NotAMember`."""
     members = {member.pk: member for member in Member.objects.active().locked()}
     if member_id not in members:
-        raise NotAMember("Cette personne ne fait plus partie du bureau : rechargez la page.")
+        raise NotAMember("Cette personne ne fait plus partie du bureau : rechargez la page.")
     others = any(Role.MANAGER in member.roles for pk, member in members.items() if pk != member_id)
     if not stays_manager and not others:
         raise LastManager(
-            "C'est le dernier gestionnaire du bureau : donnez d'abord ce rôle à une autre personne, "
+            "C'est le dernier gestionnaire du bureau : donnez d'abord ce rôle à une autre personne, "
             "sans quoi plus personne ne pourrait inviter ni attribuer."
         )
     return Member.objects.select_related("user").get(pk=member_id)

@@ -61,5 +61,13 @@ def _join(request: HttpRequest, form: NewAccountForm, token: str) -> bool:
                 form.add_error(field if field in form.fields else None, sentence)
         return False
     login(request, member.user, backend=_BACKEND)
-    messages.success(request, "votre compte est créé et vous avez rejoint le bureau.")
+    messages.success(
+        request,
+        f"votre compte est créé et vous avez rejoint le bureau. Votre identifiant est « {member.user.username} »"
+        + (
+            "."
+            if member.user.username == account["username"].strip().lower()
+            else " : celui que vous aviez choisi n'était pas libre."
+        ),
+    )
     return True

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
-from accounts import letters, throttling
+from accounts import letters, throttling, usernames
 from accounts.addresses import client_address
 from accounts.correspondence import write
 from accounts.limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_NAME
@@ -30,22 +31,31 @@ class AccountAdapter(DefaultAccountAdapter):
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         "username_password_mismatch": "L'identifiant ou le mot de passe n'est pas le bon.",
-        "username_taken": "Cet identifiant est déjà pris : choisissez-en un autre.",
+        "username_blacklisted": "Cet identifiant ne peut pas être choisi : prenez-en un autre.",
         "enter_current_password": "Ce n'est pas votre mot de passe actuel.",
         "incorrect_password": "Ce n'est pas votre mot de passe.",
-        "too_many_login_attempts": "Trop d'essais : patientez quelques minutes, puis réessayez.",
-        "rate_limited": "Trop d'essais : patientez quelques minutes, puis réessayez.",
+        "too_many_login_attempts": "Trop d'essais : patientez quelques minutes, puis réessayez.",
+        "rate_limited": "Trop d'essais : patientez quelques minutes, puis réessayez.",
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Open on the portal; at an office's host people come by invitation."""
         return on_the_portal(request)
 
+    def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
+        """Check how an identifiant is written, never whether somebody has it: the page would tell."""
+        if usernames.is_reserved(username):
+            raise self.validation_error("username_blacklisted")
+        cleaned: str = super().clean_username(username, shallow=True)
+        return cleaned
+
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - allauth's signature
-        """Keep what the sign-up form asks beyond allauth's own fields."""
+        """Keep what the sign-up form asks beyond allauth's own fields, under the first free identifiant."""
         user.profile = form.cleaned_data["profile"]
         user.phone = form.cleaned_data["phone"]
-        saved: User = super().save_user(request, user, form, commit=commit)
+        saved: User = super().save_user(request, user, form, commit=False)
+        # For the letter that is queued later in this request, which alone says it.
+        request.another_username = not usernames.store(saved)  # type: ignore[attr-defined]
         return saved
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
@@ -95,19 +105,27 @@ class AccountAdapter(DefaultAccountAdapter):
         emailconfirmation: EmailConfirmationHMAC,
         signup: bool,  # noqa: FBT001 - allauth's signature
     ) -> None:
-        """Queue the letter that asks to confirm an address."""
+        """Queue the letter that asks to confirm an address and says the identifiant, and whether it is another."""
         address = emailconfirmation.email_address
-        self._queue(letters.CONFIRM, address.email, address=address.pk)
+        another = int(getattr(request, "another_username", False))
+        self._queue(letters.CONFIRM, address.email, address=address.pk, another=another)
 
-    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
-        """Queue the letter with the link to a new password; the link itself is made when it is sent."""
-        self._queue(letters.RESET, email, user=user.pk)
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Make a confirmed address the account's, with all that follows from it, or nothing of it."""
+        with transaction.atomic():
+            return bool(super().confirm_email(request, email_address))
 
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        """Queue the letter that says that a password was changed; the others are written by what causes them."""
-        if template_prefix.rpartition("/")[2] in {"password_changed", "password_reset", "password_set"}:
+        """Queue the letter that says that a password or the address was changed.
+
+        The others are written by what causes them.
+        """
+        notice = template_prefix.rpartition("/")[2]
+        if notice == "email_changed":
+            self._queue(letters.ADDRESS_CHANGED, email or user.email, user=user.pk)
+        if notice in {"password_changed", "password_reset", "password_set"}:
             self._queue(letters.PASSWORD_CHANGED, email or user.email, user=user.pk)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:

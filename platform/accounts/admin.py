@@ -62,7 +62,7 @@ class UserAdmin(ModelAdmin):
         if request.method == "POST":
             if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
                 self.log_change(request, user, "Double authentification retirée.")
-            messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
+            messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
             return redirect("admin:accounts_user_change", user.pk)
         frame = self.admin_site.each_context(request) | {
             "opts": User._meta,  # noqa: SLF001 - documented

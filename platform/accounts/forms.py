@@ -8,7 +8,10 @@ from allauth.account import forms as allauth_forms
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
+from accounts import throttling
+from accounts.limits import SIGN_IN_BY_NAME
 from accounts.models import Profile, User
 
 if TYPE_CHECKING:
@@ -48,7 +51,11 @@ class SignUpForm(allauth_forms.SignupForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].label = "Identifiant"
-        self.fields["username"].help_text = "Celui que vous saisirez pour vous connecter."
+        self.fields[
+            "username"
+        ].help_text = (
+            "Celui que vous saisirez pour vous connecter. S'il n'est pas libre, vous en recevrez un proche par e-mail."
+        )
         self.fields["email"].label = "Adresse e-mail"
         self.fields["email"].help_text = "Elle peut servir à plusieurs comptes, comme celle d'une école."
         self.fields["password1"].label = "Mot de passe"
@@ -69,14 +76,25 @@ class SignInForm(allauth_forms.LoginForm):
         _without_placeholders(self)
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
-    """« Informations générales »: who one is, and the password, which an empty new one leaves as it is."""
+class ForgottenPasswordForm(forms.Form):
+    """Any address: the page does not say whether it is that of an account."""
 
+    email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """« Informations générales »: who one is, and the password, which an empty new one leaves as it is.
+
+    Saving keeps neither a new address nor a new password: the one must be confirmed, the other hashed.
+    """
+
+    email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
     old_password = forms.CharField(
         label="Ancien mot de passe",
         required=False,
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "current-password"}),
+        help_text="Seulement pour changer d'adresse e-mail ou de mot de passe.",
     )
     new_password = forms.CharField(
         label="Nouveau mot de passe",
@@ -94,22 +112,33 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = User
-        fields = ("last_name", "first_name", "email", "phone")
+        fields = ("last_name", "first_name", "phone")
         widgets = {
             "last_name": forms.TextInput({"autocomplete": "family-name"}),
             "first_name": forms.TextInput({"autocomplete": "given-name"}),
-            "email": forms.EmailInput({"autocomplete": "email"}),
             "phone": forms.TextInput({"autocomplete": "tel", "type": "tel"}),
         }
 
+    field_order = ("last_name", "first_name", "email", "phone", "old_password", "new_password", "confirmation")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("email", self.instance.email)
+
+    @property
+    def changes_address(self) -> bool:
+        """Whether another address than the account's was typed."""
+        return bool(self.cleaned_data["email"].lower() != self.instance.email.lower())
+
     def clean(self) -> dict[str, Any]:
-        """Check the password only where a new one was typed: then the old one is needed."""
+        """Ask for the old password where a new one was typed, or another address: either opens the account."""
         data = super().clean() or self.cleaned_data
         new = data.get("new_password")
+        moves = "email" in data and self.changes_address
+        if new or moves:
+            self._check_old_password(data.get("old_password") or "", moves=bool(moves and not new))
         if not new:
             return data
-        if not self.instance.check_password(data.get("old_password") or ""):
-            self.add_error("old_password", "Saisissez votre mot de passe actuel pour en changer.")
         if new != data.get("confirmation"):
             self.add_error("confirmation", "Les deux saisies du nouveau mot de passe diffèrent.")
         try:
@@ -117,3 +146,17 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         except ValidationError as weak:
             self.add_error("new_password", weak)
         return data
+
+    def _check_old_password(self, typed: str, *, moves: bool) -> None:
+        """Hold it against the account's, by the same limit as at the sign-in page: a session is no licence to guess."""
+        tries = [(SIGN_IN_BY_NAME, self.instance.username.casefold())]
+        try:
+            throttling.count(tries, at=timezone.now())
+        except throttling.Throttled as throttled:
+            self.add_error("old_password", str(throttled))
+            return
+        if self.instance.check_password(typed):
+            throttling.give_back(tries)
+        else:
+            wish = "changer d'adresse e-mail" if moves else "en changer"
+            self.add_error("old_password", f"Saisissez votre mot de passe actuel pour {wish}.")

@@ -6,8 +6,9 @@ import datetime
 
 from django.utils import timezone
 
-from accounts import throttling
+from accounts import resets, throttling
 from accounts.models import Session
+from jobs.tasks import task
 from jobs.upkeep import duty
 
 #: Longer than any window: what is older limits nobody.
@@ -24,3 +25,9 @@ def forget_tries() -> None:
 def forget_sessions() -> None:
     """Forget the sessions that have run out."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+
+
+@task(name="accounts.reset")
+def answer_reset(*, request_id: int) -> None:
+    """Write to the accounts of an address whose password was forgotten."""
+    resets.answer(request_id=request_id, at=timezone.now())

@@ -6,13 +6,14 @@ from allauth.account import views
 from django.urls import path, re_path
 
 from accounts import mfa_views
+from accounts.views import ConfirmAddress, ForgottenPassword
 from web.access import public_page, signed_in
 
 urlpatterns = [
     path("connexion/", public_page(views.login), name="account_login"),
     path("deconnexion/", public_page(views.logout), name="account_logout"),
     path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
-    path("mot-de-passe/oublie/", public_page(views.password_reset), name="account_reset_password"),
+    path("mot-de-passe/oublie/", public_page(ForgottenPassword.as_view()), name="account_reset_password"),
     path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
     # The key itself holds a hyphen: the number of the account stops at the first.
     re_path(
@@ -26,7 +27,7 @@ urlpatterns = [
         name="account_reset_password_from_key_done",
     ),
     path("adresse/a-confirmer/", public_page(views.email_verification_sent), name="account_email_verification_sent"),
-    path("adresse/confirmer/<key>/", public_page(views.confirm_email), name="account_confirm_email"),
+    path("adresse/confirmer/<key>/", public_page(ConfirmAddress.as_view()), name="account_confirm_email"),
     path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
     path("securite/", signed_in(mfa_views.Overview.as_view()), name="mfa_index"),

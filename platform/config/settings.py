@@ -209,6 +209,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 # Whoever asks for a password with an address that has no account gets the same answer, and no stranger a letter.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
+# A new address takes the place of the old one once it is confirmed, and not before.
+ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "pages.sign_up.SignUpForm"}
 
 # What accounts.limits counts in the database is not counted here as well; what remains answers with the page 429.

@@ -8,7 +8,10 @@ from allauth.account.views import SignupView
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import throttling
+from accounts.addresses import client_address
 from accounts.forms import SignUpForm as PersonSignUpForm
+from accounts.limits import SIGN_UP_BY_ADDRESS
 from pages.school_fields import SchoolFields, asked_to_search
 from schools import affiliations
 from web.access import public_page
@@ -43,6 +46,18 @@ class SignUp(SignupView):
             answer: HttpResponse = self.render_to_response(self.get_context_data(form=form))
         else:
             answer = super().post(request, *args, **kwargs)
+        return answer
+
+    def form_valid(self, form: SignUpForm) -> HttpResponse:
+        """Create the account, so many an hour from one network."""
+        network = throttling.network(client_address(self.request))
+        try:
+            throttling.count([(SIGN_UP_BY_ADDRESS, network)], at=timezone.now())
+        except throttling.Throttled as throttled:
+            form.add_error(None, str(throttled))
+            refused: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
+            return refused
+        answer: HttpResponse = super().form_valid(form)
         return answer
 
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("mon-compte/enseignants/", keys.join_teacher, name="my_account_teacher"),
     path("mon-compte/retirer/<int:pk>/", keys.release, name="my_account_release"),
     path("mon-compte/informations/", details.change_person, name="my_account_person"),
+    path("mon-compte/adresse/", details.settle_address, name="my_account_address"),
     path("mon-compte/etablissement/", details.choose_school, name="my_account_school"),
     path("mon-compte/etablissement/rejoindre/", details.join_school, name="my_account_join"),
     path("mon-compte/etablissement/<int:pk>/quitter/", details.leave_school, name="my_account_leave"),

@@ -126,7 +126,7 @@ def test_an_invited_person_joins_with_the_account_signed_in(office, link):
         ({"password_again": "un autre mot de passe"}, "diffèrent"),
         ({"password": "0123456789", "password_again": "0123456789"}, "mot de passe"),
         ({"username": "deux mots"}, "invalid-feedback"),
-        ({"username": "pris"}, "déjà pris"),
+        ({"username": "supprime-1"}, "ne peut pas être choisi"),
     ],
 )
 def test_an_account_that_cannot_be_is_refused_in_its_field(office, link, change, said):

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from schools.models import Affiliation, Verification
+from tests.accounts.letters import resets_answered
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -137,6 +138,7 @@ def test_dans_les_champs_en_haut_a_droite_de_la_page_d_accueil_puis_le_recapitul
 def test_mot_de_passe_oublie(portal, can_sign_in):
     person = can_sign_in(PrincipalFactory(username="testchefetab"))
     portal.post(reverse("account_reset_password"), {"email": person.email})
+    assert resets_answered() == 1
     [letter] = letters_to(person, "account.reset")
     assert "testchefetab" in letter.subject
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.manage_email import sync_user_email_address
-from allauth.account.models import EmailAddress
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.db import transaction
@@ -15,8 +13,10 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from accounts import new_address, throttling
 from accounts.forms import PersonForm
 from accounts.models import Profile, User
+from accounts.queries import state_of
 from licensing.subscriptions import moving
 from pages.my_account.keys import enter_key
 from pages.my_account.views import SCHOOL, page
@@ -36,32 +36,54 @@ def change_person(request: HttpRequest) -> HttpResponse:
     """Keep what one says about oneself; a new address must be confirmed, a new password needs the old one."""
     # A copy: a form that is refused must not change the name in the page's head.
     user = get_object_or_404(User, pk=request.user.pk)
-    before = user.email
     form = PersonForm(request.POST, instance=user)
     if not form.is_valid():
         return page(request, status=422, person_form=form)
-    with transaction.atomic():
-        form.save()
-        password = form.cleaned_data["new_password"]
-        if password:
-            user.set_password(password)
-            user.save(update_fields=["password"])
-            get_adapter(request).send_notification_mail("account/email/password_changed", user)
-        if user.email.lower() != before.lower():
-            _confirm_again(request, user)
+    password = form.cleaned_data["new_password"]
+    try:
+        with transaction.atomic():
+            form.save()
+            if password:
+                user.set_password(password)
+                user.save(update_fields=["password"])
+                get_adapter(request).send_notification_mail("account/email/password_changed", user)
+            if form.changes_address:
+                new_address.ask(user=user, email=form.cleaned_data["email"], host=request.get_host(), at=timezone.now())
+    except throttling.Throttled as throttled:
+        form.add_error("email", str(throttled))
+        return page(request, status=422, person_form=form)
     if password:
         # This browser stays signed in; every other one is signed out.
         update_session_auth_hash(request, user)
     messages.success(request, "Vos informations sont enregistrées.")
+    if form.changes_address:
+        messages.info(request, _told(form.cleaned_data["email"], user))
     return redirect("my_account")
 
 
-def _confirm_again(request: HttpRequest, user: User) -> None:
-    user.emailaddress_set.all().delete()  # type: ignore[attr-defined]
-    sync_user_email_address(user)
-    address = EmailAddress.objects.get(user=user, email__iexact=user.email)
-    address.send_confirmation(request)
-    messages.info(request, f"Un e-mail vient d'être envoyé à {user.email} : ouvrez-le pour confirmer l'adresse.")
+@signed_in
+@require_POST
+def settle_address(request: HttpRequest) -> HttpResponse:
+    """Write once more to the address that waits to be confirmed, or keep the one there is."""
+    user = cast("User", request.user)
+    waiting = state_of(user).new_address
+    if request.POST.get("faire") == "renvoyer" and waiting:
+        try:
+            new_address.ask(user=user, email=waiting, host=request.get_host(), at=timezone.now())
+        except throttling.Throttled as throttled:
+            messages.error(request, str(throttled))
+        else:
+            messages.success(request, _told(waiting, user))
+    elif request.POST.get("faire") == "garder" and new_address.take_back(user=user):
+        messages.success(request, f"Votre adresse reste {user.email}.")
+    return redirect("my_account")
+
+
+def _told(email: str, user: User) -> str:
+    return (
+        f"Un e-mail vient d'être envoyé à {email} : suivez son lien pour confirmer cette adresse. D'ici là, rien ne "
+        f"change : vous vous connectez comme avant, et vos e-mails arrivent toujours à {user.email}."
+    )
 
 
 @signed_in

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Command(BaseCommand):
     """Whoever runs commands on the server needs no telephone to prove himself."""
 
-    help = "Retire la double authentification d'un compte : son mot de passe suffit alors pour se connecter."
+    help = "Retire la double authentification d'un compte : son mot de passe suffit alors pour se connecter."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the account's identifiant."""
@@ -28,8 +28,8 @@ class Command(BaseCommand):
         """Remove it, and tell the person by e-mail."""
         user = User.objects.filter(username=username.lower()).first()
         if user is None:
-            raise CommandError(f"Aucun compte n'a l'identifiant « {username} ».")
+            raise CommandError(f"Aucun compte n'a l'identifiant « {username} ».")
         if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
-            self.stdout.write(f"Double authentification retirée du compte « {user.username} » ; un e-mail le lui dit.")
+            self.stdout.write(f"Double authentification retirée du compte « {user.username} » ; un e-mail le lui dit.")
         else:
-            self.stdout.write(f"Le compte « {user.username} » n'a pas de double authentification.")
+            self.stdout.write(f"Le compte « {user.username} » n'a pas de double authentification.")

@@ -1,0 +1,126 @@
+"""Another e-mail address: the old one stays until the new one is confirmed; a typing mistake locks nobody out."""
+
+from __future__ import annotations
+
+import pytest
+from allauth.account.models import EmailAddress
+
+from accounts import throttling
+from accounts.limits import SIGN_IN_BY_NAME
+from mailing.kinds import NoLongerDue
+from tests.accounts.letters import PASSWORD, link_in, outbox, rendered, resets_answered, sign_in
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory, second_factor
+
+NEW = "nouvelle@exemple.example"
+
+
+@pytest.fixture
+def person(can_sign_in):
+    return can_sign_in(TeacherFactory(email="ancienne@exemple.example"))
+
+
+@pytest.fixture
+def browser(portal, person):
+    portal.force_login(person)
+    return portal
+
+
+def change(browser, person, **changes):
+    fields = {"last_name": person.last_name, "first_name": person.first_name, "phone": "", "email": NEW}
+    return browser.post("/mon-compte/informations/", {**fields, "old_password": PASSWORD, **changes}, follow=True)
+
+
+def test_until_it_is_confirmed_everything_stays_as_it_was(browser, person):
+    page = change(browser, person).content.decode()
+    assert f"<strong>{NEW}</strong> attend" in page
+    assert "vous vous connectez comme avant" in page
+    person.refresh_from_db()
+    assert person.email == "ancienne@exemple.example"
+    browser.post("/deconnexion/")
+    assert sign_in(browser, person)["Location"] == "/mon-compte/"
+    browser.post("/mot-de-passe/oublie/", {"email": NEW})
+    assert resets_answered() == 0
+    browser.post("/mot-de-passe/oublie/", {"email": person.email})
+    assert resets_answered() == 1
+
+
+def test_confirmed_it_takes_the_place_of_the_old_one_which_is_told(browser, person):
+    change(browser, person)
+    [asked] = outbox("account.address_asked")
+    assert asked.recipient == "ancienne@exemple.example"
+    [letter] = outbox("account.confirm_new")
+    assert letter.recipient == NEW
+    path = link_in(rendered(letter).text)
+    assert NEW in browser.get(path).content.decode()
+    assert f"{NEW} est désormais" in browser.post(path, follow=True).content.decode()
+    person.refresh_from_db()
+    assert person.email == NEW
+    rows = EmailAddress.objects.filter(user=person)
+    assert list(rows.values_list("email", "verified", "primary")) == [(NEW, True, True)]
+    [told] = outbox("account.address_changed")
+    assert told.recipient == "ancienne@exemple.example"
+    assert NEW not in rendered(told).text
+
+
+def test_it_needs_the_password(browser, person):
+    answer = change(browser, person, old_password="")
+    assert "pour changer d&#x27;adresse e-mail" in answer.content.decode()
+    assert outbox("account.confirm_new") == []
+
+
+def test_a_session_is_no_licence_to_guess_the_password(browser, person):
+    for _ in range(SIGN_IN_BY_NAME.tries):
+        change(browser, person, old_password="faux")
+    assert "patientez 15 minutes" in change(browser, person).content.decode()
+
+
+def test_the_rest_is_changed_without_it(browser, person):
+    change(browser, person, email=person.email.upper(), old_password="", phone="01 45 72 00 00")
+    person.refresh_from_db()
+    assert (person.phone, person.email) == ("01 45 72 00 00", "ancienne@exemple.example")
+    assert EmailAddress.objects.get(user=person).verified
+
+
+def test_another_one_takes_the_place_of_the_one_that_waits(browser, person):
+    change(browser, person, email="faute@exemple.example")
+    [first] = outbox("account.confirm_new")
+    change(browser, person)
+    with pytest.raises(NoLongerDue):
+        rendered(first)
+    assert EmailAddress.objects.filter(user=person, verified=False).get().email == NEW
+
+
+def test_the_wish_is_taken_back(browser, person):
+    change(browser, person)
+    [letter] = outbox("account.confirm_new")
+    path = link_in(rendered(letter).text)
+    page = browser.post("/mon-compte/adresse/", {"faire": "garder"}, follow=True).content.decode()
+    assert "Votre adresse reste ancienne@exemple.example" in page
+    assert "plus de 3 jours" in browser.get(path).content.decode()
+
+
+def test_the_letter_is_sent_once_more_five_times_an_hour(browser, person):
+    change(browser, person)
+    for _ in range(4):
+        browser.post("/mon-compte/adresse/", {"faire": "renvoyer"})
+    page = browser.post("/mon-compte/adresse/", {"faire": "renvoyer"}, follow=True).content.decode()
+    assert "patientez" in page
+    assert len(outbox("account.confirm_new")) == 5
+    assert len(outbox("account.address_asked")) == 1
+
+
+def test_an_address_on_its_way_keeps_nobody_from_a_second_factor(browser, person):
+    change(browser, person)
+    second_factor(person)
+    assert "Gérer la double authentification" in browser.get("/mon-compte/").content.decode()
+
+
+def test_a_refusal_changes_nothing_at_all(browser, person):
+    for number in range(5):
+        change(browser, person, email=f"n{number}@exemple.example")
+    answer = change(browser, person, last_name="Autre")
+    assert answer.status_code == 422
+    person.refresh_from_db()
+    assert person.last_name != "Autre"
+    assert throttling.prune(before=TERM) == 0
