@@ -8,14 +8,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from licensing.subscriptions import keys, sealing
-from licensing.subscriptions.models import ActivationKey
+from licensing.subscriptions.models import ActivationKey, Subscription
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
     import datetime
 
     from accounts.models import User
-    from licensing.subscriptions.models import Subscription
 
 
 def key_display(key: ActivationKey) -> str:
@@ -48,8 +47,11 @@ def administers(user: User) -> Q:
     Those credited to his own account, for a school typed by hand or one he still belongs to, and, once verified, those
     of the schools he leads: several principals of one school share its subscriptions, and who leaves it leaves them.
     """
-    own = Q(principal=user) & (Q(school=None) | Q(school__in=Affiliation.objects.filter(user=user).values("school")))
-    return own | verified_schools(user)
+    here = Affiliation.objects.filter(user=user, school__isnull=False)
+    own = Subscription.objects.filter(Q(school=None) | Q(school__in=here.values("school")), principal=user)
+    led = Subscription.objects.filter(school__in=here.filter(verified_at__isnull=False).values("school"))
+    # Each by its own index: an OR of the two would read every subscription of the country.
+    return Q(pk__in=own.values("pk").union(led.values("pk")))
 
 
 def administers_teachers_of(user: User, subscription: Subscription) -> bool:
