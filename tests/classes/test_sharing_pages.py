@@ -1,0 +1,98 @@
+"""Sharing a class: nobody learns which identifiants exist, and the invited teacher says yes himself."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from licensing.classes import operations
+from licensing.classes.models import Classroom
+from tests.classes.arranged import Taught
+from tests.conftest import TERM, HostClient
+from tests.factories.accounts import TeacherFactory
+from tests.pages.test_my_account import words as read
+from tests.subscriptions.conftest import School
+
+
+@pytest.fixture
+def taught(nimes):
+    return Taught(School(), pupils=1)
+
+
+@pytest.fixture
+def colleague(db):
+    return TeacherFactory(username="mcolin", first_name="Mina", last_name="Colin")
+
+
+def browser_of(user):
+    browser = HostClient("peps.localhost")
+    browser.force_login(user)
+    return browser
+
+
+def invited(taught, colleague, at=TERM):
+    """Do what the job does that the page queues."""
+    return operations.invite(classroom_id=taught.classroom.pk, username=colleague.username, by=taught.teacher, at=at)
+
+
+def test_inviting_answers_the_same_whether_or_not_the_identifiant_exists(taught, colleague):
+    teacher = browser_of(taught.teacher)
+    pages = [
+        read(teacher.post(taught.url("collegue/"), {"username": username}, follow=True))
+        for username in (colleague.username, "personne-de-ce-nom")
+    ]
+    assert pages[0] == pages[1]
+    assert "Si cet identifiant est celui d'un enseignant" in pages[0]
+    assert colleague.last_name not in pages[0]
+
+
+def test_what_the_page_of_the_class_shows_does_not_tell_that_the_invitation_found_somebody(taught, colleague):
+    teacher = browser_of(taught.teacher)
+    before = read(teacher.get(taught.url()))
+    invited(taught, colleague)
+    assert read(teacher.get(taught.url())) == before
+
+
+def test_the_invited_teacher_accepts_and_has_the_class(taught, colleague):
+    invited(taught, colleague, timezone.now())
+    browser = browser_of(colleague)
+    assert browser.get(taught.url()).status_code == 404
+    page = read(browser.get("/mes-classes/"))
+    assert f"{taught.teacher} vous invite à partager sa classe" in page
+    answer = browser.post(taught.url("invitation/accepter/"), follow=True)
+    assert answer.redirect_chain[-1][0] == taught.url()
+    assert "partage cette classe avec vous" in read(answer)
+    assert "Mettre fin au partage" in read(browser_of(taught.teacher).get(taught.url()))
+    # He leaves it again, and finds his list.
+    answer = browser.post(taught.url("collegue/retirer/"), follow=True)
+    assert answer.redirect_chain[-1][0] == "/mes-classes/"
+    assert browser.get(taught.url()).status_code == 404
+
+
+def test_a_declined_invitation_is_gone(taught, colleague):
+    invited(taught, colleague)
+    browser = browser_of(colleague)
+    browser.post(taught.url("invitation/refuser/"))
+    answer = browser.post(taught.url("invitation/accepter/"), follow=True)
+    assert "n'est plus valable" in read(answer)
+    assert Classroom.objects.get().second_teacher is None
+
+
+def test_who_was_not_invited_lets_himself_into_nothing(taught, colleague):
+    answer = browser_of(colleague).post(taught.url("invitation/accepter/"), follow=True)
+    assert "n'est plus valable" in read(answer)
+    assert Classroom.objects.get().second_teacher is None
+
+
+def test_a_second_teacher_shares_the_class_with_nobody(taught, colleague):
+    Classroom.objects.update(second_teacher=colleague, second_let_in_by=taught.teacher)
+    answer = browser_of(colleague).post(taught.url("collegue/"), {"username": "x"})
+    assert answer.status_code == 409
+    assert "Seul l'enseignant qui détient la licence" in read(answer)
+
+
+def test_the_holder_ends_it(taught, colleague):
+    Classroom.objects.update(second_teacher=colleague, second_let_in_by=taught.teacher)
+    answer = browser_of(taught.teacher).post(taught.url("collegue/retirer/"), follow=True)
+    assert "Vous ne partagez plus cette classe" in read(answer)
+    assert browser_of(colleague).get(taught.url()).status_code == 404

@@ -1,0 +1,133 @@
+"""In a real browser: thirty accounts, their cards, the sheet of first names that no request carries, a pupil."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from licensing.classes.models import PupilAccount
+from licensing.subscriptions import operations as seats
+from tests.classes.arranged import Taught
+from tests.conftest import TERM
+from tests.e2e.looks import faults
+from tests.e2e.test_my_account import session
+from tests.subscriptions.conftest import School
+
+#: No word of a page, of a list of words or of an invented person.
+FIRST_NAME = "Zéphyrine-Wxq"
+
+
+@pytest.fixture
+def school(committing):
+    return School()
+
+
+def listen(visit):
+    """Return everything that the tab will send: addresses, headers, bodies."""
+    sent = []
+    visit.page.on(
+        "request", lambda request: sent.append(f"{request.url} {request.headers} {request.post_data_buffer or b''!r}")
+    )
+    return sent
+
+
+def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path):
+    code, _ = school.subscription()
+    teacher = school.teacher()
+    seats.claim(code=code, by=teacher, at=TERM)
+    visit = site.person(session=session(site, teacher))
+    sent = listen(visit)
+    page = visit.open("/mon-compte/")
+    page.get_by_role("link", name="Ma classe").click()
+    page.get_by_label("Nom de la classe").fill("CE1 B")
+    page.get_by_role("button", name="Ouvrir la classe").click()
+    expect(page.get_by_label("Nombre de comptes à créer")).to_have_value("30")
+    page.get_by_role("button", name="Créer les comptes").click()
+    expect(page.get_by_role("heading", name="30 comptes créés")).to_be_visible()
+    with page.expect_download() as cards:
+        page.get_by_role("button", name="Imprimer les cartes (PDF)").click()
+    assert cards.value.path().read_bytes().startswith(b"%PDF-")
+
+    # First names: typed, saved, lost with the page, found again in the file.
+    logins = page.locator("tr[data-login]").evaluate_all("rows => rows.map(row => row.dataset.login)")
+    page.get_by_label(f"Prénom de {logins[4]}").fill(FIRST_NAME)
+    passwords = page.locator("[data-password]").all_inner_texts()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Enregistrer ma feuille").click()
+    file = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(file)
+    assert FIRST_NAME in file.read_text(encoding="utf-8-sig")
+    # Loaded again, the page of new passwords is that of the class: nothing is drawn twice.
+    page.reload()
+    expect(page.get_by_role("heading", name="CE1 B")).to_be_visible()
+    assert PupilAccount.objects.count() == 30
+
+    # One pupil loses his card meanwhile: of him alone the file's password is out of date.
+    page.get_by_role("link", name=f"Nouveau mot de passe pour {logins[0].split('-')[0]}").click()
+    page.get_by_role("button", name="Donner un nouveau mot de passe").click()
+    page.get_by_role("link", name="Retour à la classe").click()
+    page.get_by_role("link", name="Feuille des prénoms").click()
+    page.locator("[data-sheet-open]").set_input_files(file)
+    expect(page.get_by_label(f"Prénom de {logins[4]}")).to_have_value(FIRST_NAME)
+    expect(page.locator("[data-sheet-said]")).to_contain_text("30 élèves retrouvés sur 30")
+    expect(page.locator("[data-sheet-said]")).to_contain_text("1 mot de passe a changé")
+    assert page.locator("[data-password]").all_inner_texts()[1:] == passwords[1:]
+    with page.expect_download() as again:
+        page.get_by_role("button", name="Imprimer 29 cartes (PDF)").click()
+    assert again.value.path().read_bytes().startswith(b"%PDF-")
+    assert visit.complaints == []
+    assert len(sent) > 20
+    assert not [request for request in sent if "Wxq" in request]
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_nothing_is_wrong_with_the_pages_of_a_class(school, site, width):
+    taught = Taught(school, pupils=3)
+    PupilAccount.objects.filter(number=2).update(locked_at=TERM)
+    visit = site.person(width=width, session=session(site, taught.teacher))
+    found = {}
+    for path in ("", "mots-de-passe/", "eleves/1/retirer/", "feuille/"):
+        visit.open(taught.url(path))
+        found[path] = faults(visit)
+    page = visit.open(taught.url("mots-de-passe/"))
+    page.get_by_role("button", name="Donner 3 nouveaux mots de passe").click()
+    expect(page.get_by_role("heading", name="3 nouveaux mots de passe")).to_be_visible()
+    found["new"] = faults(visit)
+    assert not any(found.values()), found
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+def test_a_pupil_scans_his_card(school, site, width):
+    taught = Taught(school, pupils=1)
+    card = taught.credentials[0]
+    visit = site.person(width=width)
+    sent = listen(visit)
+    page = visit.open(f"/eleve/#{card.login}/{card.password}")
+    expect(page.get_by_label("Mon identifiant")).to_have_value(card.login)
+    expect(page.get_by_label("Mon mot de passe")).to_have_value(card.password)
+    assert page.url.endswith("/eleve/")
+    assert faults(visit) == []
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=re.compile(taught.pupil().word))).to_be_visible()
+    assert faults(visit) == []
+    assert not [request for request in sent if card.password in request.split(" ", 1)[0]]
+    page.get_by_role("button", name="Quitter").click()
+    expect(page.get_by_label("Mon identifiant")).to_have_value("")
+
+
+def test_the_main_path_without_scripts(school, site):
+    taught = Taught(school)
+    page = site.person(scripts=False, session=session(site, taught.teacher)).open(taught.url())
+    page.get_by_label("Nombre de comptes à créer").fill("2")
+    page.get_by_role("button", name="Créer les comptes").click()
+    with page.expect_download() as listed:
+        page.get_by_role("button", name="Liste à compléter à la main (PDF)").click()
+    assert listed.value.path().read_bytes().startswith(b"%PDF-")
+    login, password = (page.locator(f"tbody tr:first-child .login >> nth={place}").inner_text() for place in (0, 1))
+    pupil = site.person(scripts=False).open("/eleve/")
+    pupil.get_by_label("Mon identifiant").fill(login.upper().replace("-", " "))
+    pupil.get_by_label("Mon mot de passe").fill(password)
+    pupil.get_by_role("button", name="J’entre").click()
+    expect(pupil.get_by_role("link", name="Accéder à l’application")).to_be_visible()
