@@ -108,7 +108,8 @@ class AccountAdapter(DefaultAccountAdapter):
         """Queue the letter that asks to confirm an address and says the identifiant, and whether it is another."""
         address = emailconfirmation.email_address
         another = int(getattr(request, "another_username", False))
-        self._queue(letters.CONFIRM, address.email, address=address.pk, another=another)
+        # The account's number, by which its letters are found when it is erased.
+        self._queue(letters.CONFIRM, address.email, address=address.pk, user=address.user_id, another=another)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Make a confirmed address the account's, with all that follows from it, or nothing of it."""

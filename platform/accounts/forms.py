@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import forms as allauth_forms
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
@@ -74,6 +75,24 @@ class SignInForm(allauth_forms.LoginForm):
         self.fields["password"].help_text = ""
         self.fields["remember"].label = "Rester connecté sur cet ordinateur"
         _without_placeholders(self)
+
+
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):
+    """The current password, tried under the limit of the sign-in page, and the new one twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = "Mot de passe actuel"
+        self.fields["password1"].label = "Nouveau mot de passe"
+        self.fields["password2"].label = "Confirmation du nouveau mot de passe"
+        _without_placeholders(self)
+
+    def clean_oldpassword(self) -> str:
+        """Return the current password. Raises `ValidationError` for another one, or too many tries."""
+        typed: str = self.cleaned_data["oldpassword"]
+        if not get_adapter().reauthenticate(self.user, typed):
+            raise get_adapter().validation_error("enter_current_password")
+        return typed
 
 
 class ForgottenPasswordForm(forms.Form):

@@ -38,7 +38,7 @@ def ask(*, user: User, email: str, host: str, at: datetime.datetime) -> EmailAdd
         _forget(user)
         waiting = EmailAddress.objects.create(user_id=user.pk, email=email, verified=False, primary=False)
         write_to(user, letters.ADDRESS_ASKED, host=host, at=at)
-    write(letters.CONFIRM_NEW, email, host=host, at=at, address=waiting.pk)
+    write(letters.CONFIRM_NEW, email, host=host, at=at, address=waiting.pk, user=user.pk)
     return waiting
 
 

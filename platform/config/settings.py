@@ -211,7 +211,11 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 # A new address takes the place of the old one once it is confirmed, and not before.
 ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_FORMS = {"login": "accounts.forms.SignInForm", "signup": "pages.sign_up.SignUpForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "signup": "pages.sign_up.SignUpForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+}
 
 # What accounts.limits counts in the database is not counted here as well; what remains answers with the page 429.
 ACCOUNT_RATE_LIMITS = {

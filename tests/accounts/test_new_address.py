@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.utils import timezone
 
 from accounts import throttling
 from accounts.limits import SIGN_IN_BY_NAME
@@ -124,3 +125,26 @@ def test_a_refusal_changes_nothing_at_all(browser, person):
     person.refresh_from_db()
     assert person.last_name != "Autre"
     assert throttling.prune(before=TERM) == 0
+
+
+def test_the_letters_are_found_by_the_account_s_number(browser, person):
+    change(browser, person)
+    for kind in ("account.confirm_new", "account.address_asked"):
+        assert outbox(kind)[0].context["user"] == person.pk
+
+
+# --- « Changer de mot de passe » --------------------------------------------------------------------------------------
+
+
+def test_another_password_needs_the_current_one_under_the_limit_of_the_sign_in_page(browser, person):
+    new = {"password1": "quatre-petits-chats", "password2": "quatre-petits-chats"}
+    for _ in range(SIGN_IN_BY_NAME.tries - 1):
+        throttling.count([(SIGN_IN_BY_NAME, person.username)], at=timezone.now())
+    answer = browser.post("/mot-de-passe/", {"oldpassword": "faux", **new})
+    assert "pas votre mot de passe actuel" in answer.content.decode()
+    answer = browser.post("/mot-de-passe/", {"oldpassword": PASSWORD, **new})
+    assert "patientez 15 minutes" in answer.content.decode()
+    throttling.prune(before=timezone.now() + SIGN_IN_BY_NAME.window)
+    browser.post("/mot-de-passe/", {"oldpassword": PASSWORD, **new})
+    person.refresh_from_db()
+    assert person.check_password("quatre-petits-chats")

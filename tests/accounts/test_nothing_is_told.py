@@ -84,7 +84,7 @@ def test_the_letter_alone_says_the_identifiant(portal, wished, said):
     [letter] = outbox("account.confirm")
     assert said in rendered(letter).text
     assert f"«\u00a0{user.username}\u00a0»" in rendered(letter).text
-    assert set(letter.context) == {"address", "another", "host"}
+    assert set(letter.context) == {"address", "another", "host", "user"}
 
 
 def test_confirming_says_the_identifiant_once_more(portal):

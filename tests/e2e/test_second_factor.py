@@ -1,0 +1,51 @@
+"""A manager is led to double authentication by his office, and signs in with it afterwards."""
+
+from __future__ import annotations
+
+import re
+
+from django_tenants.utils import schema_context, tenant_context
+
+from collectivities.models import OfficeSettings, Role
+from tests.conftest import PASSWORD
+from tests.e2e.looks import faults
+from tests.factories.accounts import UserFactory, code
+from tests.factories.collectivities import MemberFactory
+
+
+def test_a_manager_switches_it_on_when_his_office_asks_and_signs_in_with_it(committing, site, can_sign_in):
+    with schema_context("public"):
+        manager = can_sign_in(UserFactory())
+    with tenant_context(committing):
+        MemberFactory(user=manager, roles=[Role.MANAGER])
+        OfficeSettings.objects.create(managers_need_second_factor=True)
+    visit = site.person(width="phone")
+    wrong = []
+
+    def sign_in():
+        page = visit.open("/connexion/?next=/membres/", slug="nimes")
+        page.fill("main [name=login]", manager.username)
+        page.fill("main [name=password]", PASSWORD)
+        page.click("main button")
+        return page
+
+    page = sign_in()
+    assert "demande à ses gestionnaires" in page.inner_text("main")
+    page.fill("main [name=password]", PASSWORD)
+    page.click("main button")
+    page.click("main summary")
+    wrong += faults(visit)
+    secret = re.sub(r"\s", "", page.inner_text(".second-factor-secret"))
+    page.fill("main [name=code]", code(secret, steps=-1))
+    page.click("main button")
+    assert page.locator(".second-factor-codes li").count() == 10
+    wrong += faults(visit)
+    page.click("text=J’ai gardé mes codes")
+    assert page.inner_text("h1") == "Membres"
+    page.click("header >> text=Déconnexion")
+    page = sign_in()
+    wrong += faults(visit)
+    page.fill("main [name=code]", code(secret, steps=1))
+    page.click("main button >> nth=0")
+    assert page.inner_text("h1") == "Membres"
+    assert wrong == []
