@@ -68,13 +68,13 @@ class Heads(forms.Form):
         super().__init__(data)
         for head in heads:
             self.fields[f"chef-{head.pk}"] = forms.ChoiceField(
-                label=f"{head} dirige aujourd'hui l'établissement.",
+                label=f"{head} dirige aujourd’hui l’établissement.",
                 choices=[
                     (BESIDE, f"{newcomer} le dirige avec {head}."),
                     (INSTEAD, f"{newcomer} remplace {head}, qui ne le dirige plus."),
                 ],
-                widget=forms.RadioSelect,
-                error_messages={"required": "Choisissez l'une des deux réponses."},
+                widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+                error_messages={"required": "Choisissez l’une des deux réponses."},
             )
 
     def answered(self, answer: str) -> list[int]:
