@@ -98,11 +98,12 @@ def left(message: Message) -> Rendered:
     second = User.objects.get(pk=message.context["second"])
     if second_teacher_of(classroom) == second:
         raise NoLongerDue("L'enseignant partage de nouveau la classe.")
+    who = "Votre second enseignant" if second.erased_at is not None else str(second)
     return letter(
         greeting=_greeting(message),
-        subject=f"{second} ne partage plus la classe « {classroom.name} »",
+        subject=f"{who} ne partage plus la classe « {classroom.name} »",
         paragraphs=[
-            f"{second} a mis fin au partage de la classe « {classroom.name} ». Elle reste la vôtre, avec ses élèves.",
+            f"{who} a mis fin au partage de la classe « {classroom.name} ». Elle reste la vôtre, avec ses élèves.",
             "Vous pouvez inviter un autre collègue depuis « Mes classes ».",
         ],
         button=_BUTTON,

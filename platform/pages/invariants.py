@@ -48,7 +48,7 @@ class Invariant:
     sql: str
 
 
-#: Of the public schema. The numbers are those of the domain.
+#: Of the public schema. The numbers are those of the domain; the eleventh is of docs/decisions/0041.
 PUBLIC = (
     Invariant(
         "redeemed_once",
@@ -163,6 +163,20 @@ PUBLIC = (
         JOIN catalogue_schoolyear AS year ON year.id = line.school_year_id
         WHERE source.collectivity_id IS DISTINCT FROM placed.collectivity_id
            OR source.product_id <> line.product_id OR source.last_day <> year.ends_on
+        """,
+    ),
+    Invariant(
+        "erased_accounts",
+        "11. Un compte supprimé ne tient plus rien : ni licence, ni classe, ni établissement, ni adresse, ni session",
+        """
+        SELECT format('compte n° %s', account.id) FROM accounts_user AS account
+        WHERE account.erased_at IS NOT NULL AND (
+            EXISTS (SELECT FROM subscriptions_seat AS seat WHERE seat.holder_id = account.id)
+            OR EXISTS (SELECT FROM classes_classroom AS room WHERE room.second_teacher_id = account.id)
+            OR EXISTS (SELECT FROM schools_affiliation AS attached WHERE attached.user_id = account.id)
+            OR EXISTS (SELECT FROM account_emailaddress AS address WHERE address.user_id = account.id)
+            OR EXISTS (SELECT FROM accounts_session AS session WHERE session.account = account.id)
+        )
         """,
     ),
 )

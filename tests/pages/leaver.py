@@ -14,7 +14,6 @@ from collectivities import audit
 from collectivities.models import Invitation, Member, Role
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
 from licensing.subscriptions import operations
-from licensing.subscriptions.models import Seat
 from mailing.models import MessageState
 from mailing.operations import enqueue
 from schools import affiliations
@@ -67,7 +66,7 @@ def with_everything(jaures, nimes):
     _, subscription = jaures.subscription()
     seat = operations.assign(subscription_id=subscription.pk, teacher=user, by=jaures.principal, at=TERM)
     classroom(seat, second_teacher=UserFactory(), second_let_in_by=user)
-    shared = Seat.objects.filter(subscription=subscription, holder=None).first()
+    shared = operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     room = classroom(shared, code="rose-1234", second_teacher=user, second_let_in_by=jaures.principal)
     DeletionCertificate.objects.create(
         classroom=room, number="EFF-1", pupils=1, licence_ended_on=TERM.date(), erased_at=TERM, teacher=user

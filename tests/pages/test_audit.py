@@ -51,7 +51,7 @@ def test_all_hold(sound, capsys):
 def test_each_invariant_is_printed(sound, capsys):
     call_command("audit")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 17
+    assert len(lines) == 18
     assert all(line.startswith("OK") for line in lines)
 
 
@@ -67,6 +67,9 @@ BREACHES = {
     "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
     "seats": "DELETE FROM public.subscriptions_seat WHERE holder_id IS NULL",
     "units": "UPDATE public.subscriptions_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
+    "erased_accounts": "UPDATE public.accounts_user SET erased_at = now(), is_active = false, first_name = '', "
+    "last_name = '', email = '', phone = '', last_login = NULL "
+    "WHERE id = (SELECT max(holder_id) FROM public.subscriptions_seat)",
     "keys_schools": "UPDATE public.subscriptions_activationkey SET school_id = '0000000Z' WHERE units = 3",
     "order_lines": "UPDATE public.orders_orderline SET quantity = 4",
     "provenance": "UPDATE public.subscriptions_source SET last_day = last_day + 1",

@@ -226,15 +226,30 @@ def test_a_principal_s_own_licence_is_told_to_nobody(jaures):
         assert not Message.objects.filter(kind="seat.left").exists()
 
 
-def test_the_places_of_second_teachers_end_on_both_sides(jaures):
-    user, colleague = leaver.person(), TeacherFactory()
+def test_the_places_of_second_teachers_end_on_both_sides_and_the_other_one_is_told(jaures):
+    user, colleague, stays = leaver.person(), TeacherFactory(), TeacherFactory()
+    Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
     _, subscription = jaures.subscription()
-    first, second, third = subscription.seats.order_by("number")
-    leaver.classroom(first, "tulipe-1111", second_teacher=user, second_let_in_by=jaures.principal)
-    leaver.classroom(second, "tulipe-2222", second_teacher=colleague, second_let_in_by=user)
-    leaver.classroom(third, "tulipe-3333", second_teacher=colleague, second_let_in_by=jaures.principal)
+    for teacher in (user, stays):
+        leaver.school_of(jaures.school, teacher)
+
+    def room(teacher, code, **second):
+        seat = operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
+        return leaver.classroom(seat, code, **second)
+
+    room(user, "tulipe-1111", second_teacher=colleague, second_let_in_by=user)
+    room(jaures.principal, "tulipe-2222", second_teacher=user, second_let_in_by=jaures.principal)
+    room(stays, "tulipe-3333", second_teacher=colleague, second_let_in_by=stays)
     closed(user)
     assert list(Classroom.objects.exclude(second_teacher=None).values_list("code", flat=True)) == ["tulipe-3333"]
+    with schema_context(get_public_schema_name()):
+        told = {message.kind: message for message in Message.objects.filter(kind__startswith="class.")}
+        assert {kind: message.recipient for kind, message in told.items()} == {
+            "class.put_out": colleague.email,
+            "class.left": jaures.principal.email,
+        }
+        letter = kinds.get("class.left").render(told["class.left"])
+    assert letter.subject.startswith("Votre second enseignant ne partage plus la classe")
 
 
 def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(jaures, as_):
@@ -359,8 +374,8 @@ def test_the_page_says_what_will_happen_to_what_the_person_has(jaures, as_):
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     page = words(as_(jaures.principal).get(PAGE)).replace("\xa0", " ")
     assert f"rétablir le compte « {jaures.principal.username} »" in page
-    assert "redevient disponible pour un autre enseignant" in page
-    assert "(3 licences) reste à l’établissement École Jean Jaurès (Nîmes)" in page
+    assert "La licence que vous détenez pour École Jean Jaurès (Nîmes) redevient disponible" in page
+    assert "Les 3 licences que vous avez activées pour École Jean Jaurès (Nîmes) restent à l’établissement" in page
     assert f"Un dernier e-mail part à {jaures.principal.email}" in page
     assert "journal" not in page
 

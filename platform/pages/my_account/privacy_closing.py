@@ -22,6 +22,7 @@ from schools import personal as schools
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from licensing.classes.models import Classroom
     from licensing.subscriptions.models import Seat, Subscription
 
 #: After this, whatever was being written to the account at the moment of its end has been, and ends with it.
@@ -42,6 +43,8 @@ class Consequences:
     refusal: str
     seats: list[Seat]
     subscriptions: list[Subscription]
+    #: Classes that the person shares, on either side.
+    shared: list[Classroom]
     offices: list[str]
     #: The offices, of now and of before, whose journals keep the name.
     journals: list[str]
@@ -65,6 +68,7 @@ def consequences(user: User) -> Consequences:
         refusal=refusal,
         seats=subscriptions.held(user),
         subscriptions=subscriptions.credited(user),
+        shared=classes.shared(user),
         offices=[one.collectivity.name for one in memberships if one.left_at is None],
         journals=[one.collectivity.name for one in memberships],
     )
@@ -92,8 +96,9 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     said = {"username": user.username, "first_name": user.first_name}
     recipient = user.email
     offices.leave_all(user, addresses=addresses, at=at)
+    was_shared = classes.shared(user)
     subscriptions.release_all(user, at=at)
-    classes.leave_all(user)
+    classes.leave_all(user, was_shared=was_shared, at=at)
     schools.leave_all(user, at=at)
     accounts.erase(user, at=at)
     if not again:
