@@ -32,13 +32,13 @@ class PupilHasher(PBKDF2PasswordHasher):
 _hasher = PupilHasher()
 
 
-@sensitive_variables("password")
+@sensitive_variables()
 def store(password: str) -> str:
     """Return what is stored of a password that was drawn here."""
     return _seal(_hasher.encode(words.read_password(password), _hasher.salt()))
 
 
-@sensitive_variables("password", "typed", "digest", "hashed")
+@sensitive_variables()
 def matches(password: str, stored: str) -> bool:
     """Whether the typed password is the stored one. Raises `sealing.Unsealable` where its sealing key is missing."""
     salt, iterations, digest = _open(stored)
@@ -47,6 +47,7 @@ def matches(password: str, stored: str) -> bool:
     return constant_time_compare(hashed, digest) and bool(typed)
 
 
+@sensitive_variables("password")
 def match_nothing(password: str) -> None:
     """Take as long as `matches` does: what names no pupil must not be told by the time it takes."""
     matches(password, _nobodys())

@@ -6,11 +6,13 @@ import datetime
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
 
-from licensing.classes import exceptions, operations, passwords, words
+from licensing.classes import exceptions, operations, passwords, running, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.classes.queries import may_teach
-from licensing.subscriptions.models import Seat, Source
+from licensing.subscriptions.models import Seat, Source, Subscription
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
@@ -335,3 +337,53 @@ def test_the_last_day_is_inclusive(classroom, teacher, field):
         operations.add_pupils(
             classroom_id=classroom.pk, count=1, by=teacher, at=last_minute + datetime.timedelta(minutes=1)
         )
+
+
+DAYS = [None, datetime.date(2026, 11, 23), datetime.date(2026, 11, 24), datetime.date(2026, 11, 25)]
+
+
+@pytest.mark.parametrize(
+    ("last_day", "provisional_until", "suspended_at"),
+    [
+        (last_day, provisional, suspended)
+        for last_day in DAYS[1:]
+        for provisional in DAYS
+        for suspended in (None, TERM)
+        if provisional is None or provisional <= last_day
+    ],
+)
+def test_what_is_refused_is_what_queries_leave_out(classroom, last_day, provisional_until, suspended_at):
+    fields = {"last_day": last_day, "provisional_until": provisional_until, "suspended_at": suspended_at}
+    stop(classroom, **fields)
+    runs = Subscription.objects.running_on(TERM.date()).exists()
+    assert (running.why_not(Source.objects.get(), TERM) is None) == runs
+
+
+# Reports
+
+
+@pytest.mark.parametrize("write", ["add_pupils", "reset_passwords"])
+def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, write):
+    """Something breaks between the drawing and the answer: the report of it holds no password that was drawn."""
+    PupilFactory(classroom=classroom, number=1)
+    drawn, draw = [], words.draw_password
+
+    def remember():
+        drawn.append(draw())
+        return drawn[-1]
+
+    def breaks(*args, **kwargs):
+        raise RuntimeError("the database went away")
+
+    monkeypatch.setattr(words, "draw_password", remember)
+    monkeypatch.setattr(PupilAccount.objects, "bulk_create", breaks)
+    monkeypatch.setattr(PupilAccount.objects, "bulk_update", breaks)
+    asked = {"count": 3} if write == "add_pupils" else {"numbers": None}
+    with pytest.raises(RuntimeError) as broken:
+        getattr(operations, write)(classroom_id=classroom.pk, by=teacher, at=TERM, **asked)
+    # Without this test's own frame, which knows them.
+    report = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
+    told = report.get_traceback_html()
+    assert "the database went away" in told
+    assert drawn
+    assert not [password for password in drawn if password in told]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
 
 from accounts.models import Throttle
 from licensing.classes import exceptions, operations, passwords
@@ -204,3 +206,14 @@ def test_a_password_changed_while_it_was_looked_at_does_not_let_in(lapin, classr
 def test_signing_in_asks_little(lapin, django_assert_num_queries):
     with django_assert_num_queries(14):  # two of them count by network, four are the savepoints of two transactions
         enter()
+
+
+def test_an_error_report_shows_no_password(lapin, monkeypatch):
+    def breaks(*args, **kwargs):
+        raise RuntimeError("the database went away")
+
+    monkeypatch.setattr(signing_in, "_let_in", breaks)
+    with pytest.raises(RuntimeError) as broken:
+        operations.sign_in(login=lapin.login, password=PASSWORD, address=HERE, at=TERM)
+    told = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
+    assert PASSWORD not in told.get_traceback_html()

@@ -37,7 +37,7 @@ class _Drawn(NamedTuple):
     stored: str
 
 
-@sensitive_variables("drawn")
+@sensitive_variables()
 def add_pupils(*, classroom_id: int, count: int, by: User, at: datetime.datetime) -> list[Credential]:
     """Make so many accounts under the lowest free numbers, and return what to print on their cards.
 
@@ -53,7 +53,7 @@ def add_pupils(*, classroom_id: int, count: int, by: User, at: datetime.datetime
     return _add_pupils(classroom_id=classroom_id, drawn=_draw(count), by=by, at=at)
 
 
-@sensitive_variables("drawn")
+@sensitive_variables()
 @transaction.atomic
 def _add_pupils(*, classroom_id: int, drawn: list[_Drawn], by: User, at: datetime.datetime) -> list[Credential]:
     classroom = lock_taught(classroom_id, by)
@@ -81,7 +81,7 @@ def remove_pupil(*, classroom_id: int, number: int, by: User, at: datetime.datet
     classroom.pupils.filter(number=number).delete()
 
 
-@sensitive_variables("drawn")
+@sensitive_variables()
 def reset_passwords(
     *, classroom_id: int, numbers: Collection[int] | None, by: User, at: datetime.datetime
 ) -> list[Credential]:
@@ -99,7 +99,7 @@ def reset_passwords(
     return _reset_passwords(classroom_id=classroom_id, numbers=wanted, drawn=_draw(count), by=by, at=at)
 
 
-@sensitive_variables("drawn", "renewed")
+@sensitive_variables()
 @transaction.atomic
 def _reset_passwords(
     *, classroom_id: int, numbers: set[int] | None, drawn: list[_Drawn], by: User, at: datetime.datetime
@@ -131,7 +131,7 @@ def unlock(*, classroom_id: int, number: int | None, by: User, at: datetime.date
     PupilAccount.objects.filter(pk__in=pupils).update(failures=0, locked_at=None)
 
 
-@sensitive_variables("chosen")
+@sensitive_variables()
 def _draw(count: int) -> list[_Drawn]:
     chosen = [words.draw_password() for _ in range(count)]
     return [_Drawn(password, passwords.store(password)) for password in chosen]

@@ -68,7 +68,7 @@ def invite(*, classroom_id: int, username: str, by: User, at: datetime.datetime)
     """
     classroom = lock_held(classroom_id, by)
     _refuse_if_shared(classroom)
-    teacher = User.objects.filter(username__iexact=username, is_active=True, profile__in=_PROFILES).first()
+    teacher = User.objects.filter(username=username.lower(), is_active=True, profile__in=_PROFILES).first()
     if teacher is None or teacher.pk == by.pk:
         return None
     invitation, _ = ClassInvitation.objects.update_or_create(
