@@ -39,7 +39,8 @@ def test_nothing_is_wrong_with_a_full_page(jaures, site):
     _, _ = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
-    jaures.teacher()
+    for _ in range(2):
+        jaures.teacher()
     visit = site.person(session=session(site, jaures.principal))
     for path in ("/mon-compte/", f"/mon-compte/retirer/{seat.pk}/"):
         visit.open(path)
