@@ -151,7 +151,7 @@ def test_where_somebody_leads_the_school_the_mailbox_says_what_becomes_of_him(ja
     assert f"{unverified} le dirige avec {head}" in page
     assert f"{unverified} remplace {head}" in page
     answer = portal.post(page_of(token))
-    assert (answer.status_code, verified(unverified, jaures.school)) == (422, False)
+    assert (answer.status_code, verified(unverified, jaures.school)) == (200, False)
     assert "Choisissez l’une des deux réponses" in words(answer)
     portal.post(page_of(token), answers(beside=[head]))
     assert verified(unverified, jaures.school)

@@ -95,8 +95,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         form = Heads(request.POST if request.method == "POST" else None, newcomer=asked.user, heads=present)
         content: dict[str, Any] = {"asked": asked, "address": masked(asked.user.email), "form": form, "heads": present}
         if request.method == "GET" or not form.is_valid():
-            status = 200 if request.method == "GET" else 422
-            return render(request, "pages/direction_confirm.html", content, status=status)
+            # 200 for an unanswered question, too: a 4xx writes its address, which still opens, in the server's log.
+            return render(request, "pages/direction_confirm.html", content)
         done = handing_over.confirm(token=token, replaced=form.answered(INSTEAD), kept=form.answered(BESIDE), at=now)
     except HeadsHaveChanged as refusal:
         messages.error(request, str(refusal))

@@ -1,0 +1,70 @@
+"""A school's subscriptions follow whoever its mailbox names, also when something else happens at that moment."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from licensing.exceptions import Refused
+from licensing.subscriptions import handing_over, operations
+from licensing.subscriptions.models import Subscription
+from licensing.subscriptions.queries import administers
+from schools.heads.exceptions import HeadRefused
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory
+from tests.races import at_once
+from tests.schools.heads import link, verified
+
+
+def hand_over(jaures, successor, *, predecessors):
+    return handing_over.confirm(
+        token=link(successor, jaures.school), replaced=[user.pk for user in predecessors], kept=[], at=TERM
+    )
+
+
+def administered(user):
+    return Subscription.objects.filter(administers(user)).count()
+
+
+def test_what_belongs_to_other_schools_and_other_heads_stays_where_it_is(jaures):
+    jaures.subscription()
+    elsewhere = AffiliationFactory(user=jaures.principal).school
+    Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(school=elsewhere)
+    unverified = jaures.head()
+    Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(principal=unverified)
+    successor = jaures.head()
+    hand_over(jaures, successor, predecessors=[jaures.principal])
+    assert [one.principal for one in Subscription.objects.order_by("pk")] == [successor, jaures.principal, unverified]
+    # He who redeemed a key that went elsewhere keeps working by hand; the head shares it.
+    assert (administered(successor), administered(jaures.principal), administered(unverified)) == (2, 1, 1)
+
+
+def test_the_key_keeps_who_activated_it(jaures):
+    _, subscription = jaures.subscription()
+    hand_over(jaures, jaures.head(), predecessors=[jaures.principal])
+    subscription.key.refresh_from_db()
+    assert subscription.key.redeemed_by == jaures.principal
+
+
+def test_who_never_belonged_to_the_school_administers_nothing_of_it(jaures):
+    jaures.subscription()
+    assert administered(PrincipalFactory()) == 0
+
+
+def test_a_predecessor_redeems_a_key_while_he_is_being_replaced(committed_jaures):
+    jaures = committed_jaures
+    jaures.subscription()
+    code, _ = jaures.key(issued_at=TERM)
+    predecessor, successor = jaures.principal, jaures.head()
+    token = link(successor, jaures.school)
+    outcomes = at_once(
+        "public",
+        [
+            partial(handing_over.confirm, token=token, replaced=[predecessor.pk], kept=[], at=TERM),
+            partial(operations.redeem, code=code, by=predecessor, at=TERM),
+        ],
+        refusals=(Refused, HeadRefused),
+    )
+    assert not any(isinstance(outcome, Exception) for outcome in outcomes)
+    assert (verified(successor, jaures.school), verified(predecessor, jaures.school)) == (True, False)
+    assert administered(successor) == 2
