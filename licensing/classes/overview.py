@@ -45,7 +45,7 @@ class ClassView:
 
     @property
     def over(self) -> bool:
-        return self.stop is not None and self.stop.reason == "expired"
+        return self.stop is not None and self.stop.reason == "licence_ended"
 
     @property
     def second(self) -> User | None:

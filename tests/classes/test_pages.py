@@ -284,6 +284,15 @@ def test_the_end_of_the_licence_says_when_accounts_are_erased(taught, teacher):
     assert "effacés à partir du 31 octobre 2026" in page
 
 
+def test_a_class_whose_pupils_were_erased_says_so_and_leads_to_the_certificate(taught, teacher):
+    Source.objects.update(last_day="2026-08-31")
+    Classroom.objects.update(purged_at=TERM)
+    page = teacher.get(taught.url())
+    assert "effacés le 24 novembre 2026" in read(page)
+    assert 'href="/certificats/"' in page.content.decode()
+    assert "Créer les comptes" not in read(page)
+
+
 def test_a_class_is_called_otherwise(taught, teacher):
     assert teacher.post(taught.url("nom/"), {"name": "CE1 C"}).status_code == 302
     assert Classroom.objects.get().name == "CE1 C"
