@@ -22,10 +22,14 @@ if __name__ == "__main__":
     kinds.register("note", label="Note", render=render)
 
     @task(name="tests.remember")
-    def remember(*, word: str, seconds: float = 0.0) -> None:
-        """Write the word, and the schema it was written in, where the test can read it."""
-        time.sleep(seconds)
+    def remember(*, word: str, after: str = "") -> None:
+        """Write the word, and the schema it was written in, where the test can read it; once it reads `after`."""
         with connection.cursor() as cursor:
+            while after:
+                cursor.execute("SELECT FROM public.tests_remembered WHERE word = %s", [after])
+                if cursor.rowcount:
+                    break
+                time.sleep(0.05)
             cursor.execute("INSERT INTO public.tests_remembered VALUES (%s, current_schema())", [word])
 
     call_command("worker", *sys.argv[1:])

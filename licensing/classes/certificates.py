@@ -14,7 +14,6 @@ from django.utils import timezone
 from licensing.classes.models import DeletionCertificate
 from licensing.subscriptions.queries import verified_schools
 from licensing.subscriptions.wording import on_day, the_school
-from web.pdf import Document
 from web.typography import NO_BREAK_SPACE, number
 
 if TYPE_CHECKING:
@@ -115,6 +114,9 @@ def _readable(user: User, which: Q) -> list[Readable]:
 def printed(readable: Readable) -> HttpResponse:
     """Return the certificate as a page to print and keep."""
     one = readable.certificate
+    # Its fonts' library takes half a second to load, and the e-mails of every worker come by here for the words alone.
+    from web.pdf import Document  # noqa: PLC0415
+
     page = Document(title=f"{TITLE} {one.number}", at=one.erased_at, margin=25)
     page.add_page()
     page.line_of("Pep’s", size=20, bold=True, after=0)

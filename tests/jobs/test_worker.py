@@ -23,7 +23,7 @@ def _known_here():
     """Make the name known to this process as well: `defer` refuses names that no task bears."""
 
     @task(name="tests.remember")
-    def remember(*, word: str, seconds: float = 0.0) -> None:
+    def remember(*, word: str, after: str = "") -> None:
         raise AssertionError("runs in the worker's process only")
 
     yield
@@ -56,14 +56,16 @@ def test_each_task_works_in_its_schema_whatever_ran_before_in_its_thread(remembe
 
 
 def test_a_job_whose_worker_was_killed_is_run_by_another(remembered):
-    defer("tests.remember", schema="c_nimes", word="once", seconds=3)
+    defer("tests.remember", schema="c_nimes", word="once", after="go")
     with worker() as first:
         assert eventually(lambda: ProcrastinateJob.objects.filter(status="doing").exists())
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert remembered() == []
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO public.tests_remembered VALUES ('go', 'public')")
     with worker():
-        assert eventually(lambda: remembered() == [("once", "c_nimes")])
+        assert eventually(lambda: remembered() == [("go", "public"), ("once", "c_nimes")])
 
 
 def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
