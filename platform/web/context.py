@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-
 from web.addresses import portal_url
 
 if TYPE_CHECKING:
@@ -16,7 +14,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
     """Return the addresses and the host's owner that the frame of every page shows."""
     tenant = getattr(request, "tenant", None)
     return {
-        "application_url": settings.APPLICATION_URL,
         "portal_address": portal_url("/"),
         "collectivity": tenant if tenant is not None and tenant.schema_name != "public" else None,
     }

@@ -78,6 +78,7 @@ PORTAL = (
         "my_account_school": "signed in",
         "my_account_join": "signed in",
         "my_account_leave": "signed in",
+        "application": "public",
         "application_entry": "application: token",
         "direction_ask": "signed in",
         "direction_confirm": "public",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import string
 
 from django_tenants.utils import tenant_context
 
+from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.subscriptions.models import Seat, SeatMode, Subscription
 from tenants.models import Collectivity
@@ -17,7 +17,6 @@ from tests.factories.licensing import KeyFactory, SourceFactory
 from tests.factories.schools import SchoolFactory
 
 _numbers = itertools.count(1000)
-WORDS = [f"mot{letter}" for letter in string.ascii_lowercase] + [f"autre{letter}" for letter in "abcd"]
 
 
 def subscription(*, size=1, school=None, principal=None, **source) -> Subscription:
@@ -50,7 +49,12 @@ def class_of(seat: Seat, *, pupils=0, **fields) -> Classroom:
     )
     PupilAccount.objects.bulk_create(
         PupilAccount(
-            classroom=opened, number=number + 1, word=WORDS[number], password="!", created_at=TERM, password_set_at=TERM
+            classroom=opened,
+            number=number + 1,
+            word=words.pupils()[number],
+            password="!",
+            created_at=TERM,
+            password_set_at=TERM,
         )
         for number in range(pupils)
     )

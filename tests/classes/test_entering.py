@@ -1,0 +1,124 @@
+"""« Accéder à l'application »: with a ticket for those who may, with a reason for those who may not."""
+
+from __future__ import annotations
+
+import datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.utils import timezone
+
+from licensing.classes import tickets
+from licensing.classes.models import EntryTicket, PupilAccount
+from licensing.subscriptions.models import Source
+from tests.classes.a_class import a_class
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.classes import PASSWORD, stored_password
+
+URL = "/application/"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(settings, db):
+    settings.APPLICATION_URL = "https://application.example/entrer?de=portail"
+
+
+@pytest.fixture
+def classroom():
+    """Return a class whose licence has not ended, whenever this runs."""
+    return a_class(last_day=timezone.now().date() + datetime.timedelta(days=30))
+
+
+def ticket_in(answer):
+    assert answer.status_code == 302
+    parts = urlsplit(answer["Location"])
+    assert (parts.scheme, parts.netloc, parts.path) == ("https", "application.example", "/entrer")
+    query = parse_qs(parts.query)
+    assert query["de"] == ["portail"]
+    return query["ticket"][0]
+
+
+def sign_in_as_pupil(portal, classroom):
+    pupil = classroom.pupils.get(number=1)
+    PupilAccount.objects.filter(pk=pupil.pk).update(password=stored_password())
+    answer = portal.post("/eleve/", {"login": pupil.login, "password": PASSWORD})
+    assert answer.status_code == 302
+    return pupil
+
+
+def test_a_teacher_arrives_with_a_ticket_of_his_own(portal, classroom):
+    portal.force_login(classroom.seat.holder)
+    answer = portal.get(URL)
+    assert tickets.spend(secret=ticket_in(answer), at=timezone.now()).name == f"teacher-{classroom.seat.holder_id}"
+    assert "no-store" in answer["Cache-Control"]
+    assert answer["Referrer-Policy"] == "no-referrer"
+    assert ticket_in(portal.get(URL)) != ticket_in(portal.get(URL))
+
+
+def test_a_pupil_arrives_with_a_ticket_of_his_own(portal, classroom):
+    pupil = sign_in_as_pupil(portal, classroom)
+    assert f'href="{URL}"' in portal.get("/eleve/classe/").content.decode()
+    assert tickets.spend(secret=ticket_in(portal.get(URL)), at=timezone.now()).name == f"pupil-{pupil.pk}"
+
+
+def test_whoever_may_not_enter_is_told_why_and_given_no_ticket(portal, classroom):
+    Source.objects.update(suspended_at=timezone.now())
+    for who, said in (
+        (classroom.seat.holder, "attend son règlement"),
+        (TeacherFactory(), "Aucune licence ne vous est attribuée"),
+        (PrincipalFactory(), "attribuez-vous une licence"),
+    ):
+        portal.force_login(who)
+        page = portal.get(URL)
+        assert page.status_code == 200
+        assert said in page.content.decode()
+    assert not EntryTicket.objects.exists()
+
+
+def test_a_pupil_who_may_not_is_told_on_his_own_page(portal, classroom):
+    sign_in_as_pupil(portal, classroom)
+    Source.objects.update(suspended_at=timezone.now())
+    answer = portal.get(URL, follow=True)
+    assert answer.redirect_chain == [("/eleve/classe/", 302)]
+    assert "Ta classe est fermée pour le moment" in answer.content.decode()
+
+
+def test_a_visitor_is_asked_who_he_is_and_finds_the_link_again_after_signing_in(portal, classroom):
+    page = portal.get(URL).content.decode()
+    assert 'href="/eleve/"' in page
+    back = page.partition('href="/connexion/?next=')[2].partition('"')[0]
+    assert back == "%2Fapplication%2F%3Fconnexion"
+    portal.force_login(classroom.seat.holder)
+    # A page and no redirection to another host: the form of the sign-in may not end there.
+    ready = portal.get("/application/?connexion")
+    assert (ready.status_code, EntryTicket.objects.count()) == (200, 0)
+    assert f'href="{URL}"' in ready.content.decode()
+
+
+def test_the_way_in_stands_on_every_page_of_the_portal(portal, classroom):
+    for page in ("/", "/faq/", "/connexion/"):
+        assert f'href="{URL}"' in portal.get(page).content.decode()
+    portal.force_login(classroom.seat.holder)
+    for page in ("/mon-compte/", "/faq/"):
+        assert f'href="{URL}"' in portal.get(page).content.decode()
+
+
+def test_nothing_but_reading_the_page_makes_a_ticket(portal, classroom):
+    portal.force_login(classroom.seat.holder)
+    assert portal.head(URL).status_code == 405
+    assert portal.post(URL).status_code == 405
+    assert not EntryTicket.objects.exists()
+
+
+def test_an_office_has_no_way_in(office, nimes, classroom):
+    assert office("nimes", classroom.seat.holder).get(URL).status_code == 404
+
+
+def test_tickets_that_nobody_spent_are_forgotten(classroom):
+    now = timezone.now()
+    for minutes in (0, 59, 61):
+        tickets.make(
+            whose=tickets.Person("teacher", classroom.seat.holder_id), at=now - datetime.timedelta(minutes=minutes)
+        )
+    assert tickets.prune(at=now) == 1
+    assert EntryTicket.objects.count() == 2
