@@ -67,7 +67,7 @@ def verified(message: Message) -> Rendered:
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     return letter(
         greeting=_greeting(user),
-        subject=f"Votre direction de {school.name} est vérifiée",
+        subject=f"Votre direction est vérifiée : {the_school(school)}",
         paragraphs=[
             f"L'établissement {the_school(school)} a confirmé que vous le dirigez.",
             "Ses enseignants apparaissent désormais dans « Mon compte », et vous gérez ses licences.",
@@ -82,7 +82,7 @@ def joined(message: Message) -> Rendered:
     user, other, school = _three(message)
     return letter(
         greeting=_greeting(user),
-        subject=f"{other} dirige aussi {school.name}",
+        subject=f"{other} dirige aussi votre établissement : {the_school(school)}",
         paragraphs=[
             (
                 f"Il a été vérifié que {other} (identifiant « {other.username} ») dirige l'établissement "
@@ -101,7 +101,7 @@ def replaced(message: Message) -> Rendered:
     user, other, school = _three(message)
     return letter(
         greeting=_greeting(user),
-        subject=f"{other} vous remplace à la direction de {school.name}",
+        subject=f"{other} vous remplace à la direction : {the_school(school)}",
         paragraphs=[
             (
                 f"Depuis sa boîte officielle, l'établissement {the_school(school)} a confirmé que {other} (identifiant "

@@ -21,7 +21,7 @@ from licensing.subscriptions.models import Subscription
 from schools.heads import operations as heads
 from schools.heads.exceptions import AskedTooOften, HeadLinkGone, HeadRefused, HeadsHaveChanged
 from schools.heads.queries import request_by_token, verified_heads
-from schools.heads.wording import masked
+from schools.heads.wording import masked, the_school
 from web.access import public_page, signed_in
 
 if TYPE_CHECKING:
@@ -93,7 +93,13 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         asked, _ = request_by_token(token, at=now)
         present = [head.user for head in verified_heads(asked.school_id)]
         form = Heads(request.POST if request.method == "POST" else None, newcomer=asked.user, heads=present)
-        content: dict[str, Any] = {"asked": asked, "address": masked(asked.user.email), "form": form, "heads": present}
+        content: dict[str, Any] = {
+            "asked": asked,
+            "place": the_school(asked.school),
+            "address": masked(asked.user.email),
+            "form": form,
+            "heads": present,
+        }
         if request.method == "GET" or not form.is_valid():
             # 200 for an unanswered question, too: a 4xx writes its address, which still opens, in the server's log.
             return render(request, "pages/direction_confirm.html", content)
@@ -103,4 +109,4 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("direction_confirm", token=token)
     except HeadLinkGone as refusal:
         return render(request, "pages/direction_gone.html", {"refusal": refusal}, status=410)
-    return render(request, "pages/direction_confirmed.html", {"done": done, "school": asked.school})
+    return render(request, "pages/direction_confirmed.html", {"done": done, "place": content["place"]})
