@@ -6,6 +6,7 @@ import datetime
 import json
 import socket
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
@@ -17,7 +18,7 @@ from licensing.classes import tickets, tokens
 from licensing.subscriptions.models import Source
 from tests.classes.a_class import a_class
 from tests.classes.client import Portal, Refused
-from tests.conftest import TERM
+from tests.conftest import TERM, HostClient
 
 NOW = datetime.datetime.now(tz=datetime.UTC)
 DESCRIPTION = Path(__file__).resolve().parent.parent.parent / "docs" / "application.openapi.json"
@@ -36,11 +37,15 @@ def listening(committing, live_server, monkeypatch):
     return f"http://{settings.BASE_DOMAIN}:{live_server.thread.port}"
 
 
-def test_a_client_learns_who_comes_asks_again_and_learns_who_is_gone(listening):
+def test_from_the_portal_s_button_a_client_learns_who_comes_asks_again_and_learns_who_is_gone(listening):
     classroom = a_class(last_day=NOW.date() + datetime.timedelta(days=30))
-    pupil = classroom.pupils.get()
+    teacher, pupil = HostClient(settings.BASE_DOMAIN), classroom.pupils.get()
+    teacher.force_login(classroom.seat.holder)
+    assert 'href="/application/"' in teacher.get("/mon-compte/").content.decode()
+    (carried,) = parse_qs(urlsplit(teacher.get("/application/")["Location"]).query)["ticket"]
     ticket = tickets.make(whose=tickets.Person("pupil", pupil.pk), at=timezone.now())
     portal = Portal(listening, tokens.make(name="Essai", by=None, at=TERM).secret)
+    assert portal.spend(carried)["person"] == f"teacher-{classroom.seat.holder_id}"
     who = portal.spend(ticket)
     assert (who["person"], who["allowed"], who["classes"][0]["code"]) == (f"pupil-{pupil.pk}", True, classroom.code)
     with pytest.raises(Refused) as refusal:

@@ -6,6 +6,7 @@ import datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.utils import timezone
 
 from licensing.classes import tickets
@@ -88,7 +89,12 @@ def test_a_visitor_is_asked_who_he_is_and_finds_the_link_again_after_signing_in(
     assert 'href="/eleve/"' in page
     back = page.partition('href="/connexion/?next=')[2].partition('"')[0]
     assert back == "%2Fapplication%2F%3Fconnexion"
-    portal.force_login(classroom.seat.holder)
+    teacher = classroom.seat.holder
+    teacher.set_password("un mot de passe sûr")
+    teacher.save()
+    EmailAddress.objects.create(user=teacher, email=teacher.email, primary=True, verified=True)
+    form = {"login": teacher.username, "password": "un mot de passe sûr", "next": "/application/?connexion"}
+    assert portal.post("/connexion/", form)["Location"] == "/application/?connexion"
     # A page and no redirection to another host: the form of the sign-in may not end there.
     ready = portal.get("/application/?connexion")
     assert (ready.status_code, EntryTicket.objects.count()) == (200, 0)

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Profile
-from licensing.classes import entry
+from licensing.classes import entry, running
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.subscriptions.models import Seat
+from licensing.subscriptions.models import Seat, Subscription
 from tests.classes.a_class import a_class, class_of, held, on, subscription
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -201,3 +201,25 @@ def test_each_answer_is_one_query_by_indexes_alone():
             plan = "\n".join(line for (line,) in cursor.fetchall())
             cursor.execute("RESET enable_seqscan")
         assert "Seq Scan" not in plan, plan
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {},
+        {"suspended_at": TERM},
+        {"provisional_until": TERM.date() - DAY},
+        {"provisional_until": TERM.date()},
+        {"last_day": TERM.date() - DAY},
+        {"last_day": TERM.date()},
+        {"last_day": TERM.date() - DAY, "suspended_at": TERM},
+    ],
+)
+def test_all_who_ask_whether_a_licence_runs_are_answered_alike(source):
+    classroom = a_class(**source)
+    subscription_of = classroom.seat.subscription
+    stop = running.why_not(subscription_of.key.source, TERM)
+    answer = asked(classroom.seat.holder)
+    assert answer.reason == (stop.reason if stop else "")
+    assert answer.allowed == Subscription.objects.running_on(TERM.date()).filter(pk=subscription_of.pk).exists()
+    assert entry.may_enter_pupil(first_pupil(classroom).pk, TERM).reason == answer.reason
