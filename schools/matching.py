@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: From here on two names are likely one: « Jean Jaurès » and « J. Jaurès » are, « Jean Jaurès » and « Jean Macé » not.
 ALIKE = 0.5
 
+_LIKELIEST_FIRST = ("-likeness", "since", "pk")
+_MOST_NEIGHBOURS = 10_000
+
 # What half the schools of a commune are called tells none of them from the others.
 _TELL_NOTHING = frozenset(
     """
@@ -47,19 +50,21 @@ class LikelyTeacher(NamedTuple):
 def likely_schools(*, name: str, postal_code: str = "", city: str = "", limit: int = 5) -> list[LikelySchool]:
     """Return the open schools that typed fields may mean, the likeliest first: near by place, and alike by name.
 
-    Where neither postal code nor town leads to a school, the name alone is searched in the country.
+    Where neither postal code nor town leads to an open school, the name alone is searched in the country.
     """
-    place = _place(postal_code, city)
     open_schools = School.objects.exclude(state=SchoolState.CLOSED)
-    if place is None:
-        return [LikelySchool(school, "même nom") for school in search(name, among=open_schools)[:limit]]
-    found = (
+    place = _place(postal_code, city)
+    # Not asked first whether there is any: PostgreSQL would look for the first through the whole directory.
+    near = list(
         open_schools.filter(place)
         .annotate(likeness=TrigramStrictWordSimilarity(_telling(name), F("name_folded")))
-        .filter(likeness__gte=ALIKE)
         .order_by("-likeness", "name_folded", "uai")[:limit]
+        if place
+        else ()
     )
-    return [LikelySchool(school, _reason_of_place(school, postal_code)) for school in found]
+    if not near:
+        return [LikelySchool(school, "même nom") for school in search(name, among=open_schools)[:limit]]
+    return [LikelySchool(one, _reason_of_place(one, postal_code)) for one in near if one.likeness >= ALIKE]
 
 
 def likely_schools_of(affiliation: Affiliation, *, limit: int = 5) -> list[LikelySchool]:
@@ -83,32 +88,25 @@ def likely_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
         .select_related("user", "school")
     )
     telling = _telling(school.name)
-    typed = _alike(
-        teachers.filter(school__isnull=True).alias(town=Fold(F("city"))).filter(_typed_near(school)),
-        TrigramStrictWordSimilarity(telling, Fold(F("name"))),
-        limit,
+    typed = (
+        teachers.filter(school__isnull=True)
+        .alias(town=Fold(F("city")))
+        .filter(_typed_near(school))
+        .annotate(likeness=TrigramStrictWordSimilarity(telling, Fold(F("name"))))
+        .filter(likeness__gte=ALIKE)
+        .order_by(*_LIKELIEST_FIRST)[:limit]
     )
-    chosen = _alike(
-        teachers.filter(school__in=_neighbours(school)),
-        TrigramStrictWordSimilarity(telling, F("school__name_folded")),
-        limit,
+    chosen = (
+        teachers.filter(school__in=_neighbours_alike(school, telling))
+        .annotate(likeness=TrigramStrictWordSimilarity(telling, F("school__name_folded")))
+        .order_by(*_LIKELIEST_FIRST)[:limit]
     )
     reasons = [
         *((affiliation, f"a saisi « {affiliation.name} » à la main") for affiliation in typed),
         *((affiliation, f"a choisi « {affiliation.school} »") for affiliation in chosen),
     ]
-    reasons.sort(key=lambda pair: -pair[0].likeness)  # type: ignore[attr-defined] # annotated by _alike
+    reasons.sort(key=lambda pair: -pair[0].likeness)  # type: ignore[attr-defined] # annotated above
     return [LikelyTeacher(*pair) for pair in reasons[:limit]]
-
-
-def _alike(
-    affiliations: QuerySet[Affiliation], likeness: TrigramStrictWordSimilarity, limit: int
-) -> QuerySet[Affiliation]:
-    return (
-        affiliations.annotate(likeness=likeness)
-        .filter(likeness__gte=ALIKE)
-        .order_by("-likeness", "since", "pk")[:limit]
-    )
 
 
 def _telling(name: str) -> str:
@@ -117,8 +115,8 @@ def _telling(name: str) -> str:
     return " ".join(word for word in folded.split() if word not in _TELL_NOTHING) or folded
 
 
-def _place(postal_code: str, city: str) -> Q | None:
-    """Return what finds the schools of a postal code or of a town, by an index; None where neither leads anywhere."""
+def _place(postal_code: str, city: str) -> Q:
+    """Return what finds the schools of a postal code or of a town, by an index; nothing where neither is told."""
     near = Q()
     code = postal_code.replace(" ", "")
     if code:
@@ -126,17 +124,28 @@ def _place(postal_code: str, city: str) -> Q | None:
     town = " ".join(words(city.upper().partition("CEDEX")[0]))
     if town:
         near |= Q(search_text__contains=f" {town} ")
-    return near if near and School.objects.filter(near).exists() else None
+    return near
 
 
 def _typed_near(school: School) -> Q:
     return Q(postal_code=school.postal_code) & ~Q(postal_code="") | Q(town=fold(school.commune)) & ~Q(town="")
 
 
-def _neighbours(school: School) -> QuerySet[School]:
+def _neighbours_alike(school: School, telling: str) -> QuerySet[School]:
+    """Return the other schools of the place that have such a name.
+
+    Cut off at a number that no place has: PostgreSQL then finds them by their place and compares these alone, where it
+    would otherwise compare the seventy thousand names of the country first, guessing that few are alike.
+    """
     near = Q(postal_code=school.postal_code) & ~Q(postal_code="")
     near |= Q(commune_code=school.commune_code) & ~Q(commune_code="")
-    return School.objects.filter(near).exclude(pk=school.pk)
+    alike = (
+        School.objects.filter(near)
+        .exclude(pk=school.pk)
+        .alias(likeness=TrigramStrictWordSimilarity(telling, F("name_folded")))
+        .filter(likeness__gte=ALIKE)
+    )
+    return alike.values("pk")[:_MOST_NEIGHBOURS]  # type: ignore[return-value] # for a subquery, values or rows are one
 
 
 def _reason_of_place(school: School, postal_code: str) -> str:
