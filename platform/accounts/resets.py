@@ -46,3 +46,9 @@ def answer(*, request_id: int, at: datetime.datetime) -> int:
         write_to(user, letters.RESET, host=asked.host, at=at)
     asked.delete()
     return len(users)
+
+
+def prune(*, before: datetime.datetime) -> int:
+    """Forget what was asked before a moment and never answered; return how many: an address is no keepsake."""
+    deleted, _ = ResetRequest.objects.filter(asked_at__lt=before).delete()
+    return deleted

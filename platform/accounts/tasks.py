@@ -17,8 +17,10 @@ KEPT = datetime.timedelta(days=1)
 
 @duty(every=datetime.timedelta(hours=6))
 def forget_tries() -> None:
-    """Forget the tries of windows that have long passed."""
-    throttling.prune(before=timezone.now() - KEPT)
+    """Forget the tries of windows that have long passed, and passwords asked for that no worker came to answer."""
+    before = timezone.now() - KEPT
+    throttling.prune(before=before)
+    resets.prune(before=before)
 
 
 @duty(every=datetime.timedelta(hours=6))

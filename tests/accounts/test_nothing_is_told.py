@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import resets, throttling, usernames
+from accounts import resets, tasks, throttling, usernames
 from accounts.limits import RESET_BY_ADDRESS, RESET_BY_EMAIL, SIGN_UP_BY_ADDRESS
 from accounts.models import ResetRequest, User
 from collectivities import invitation_tokens, operations
@@ -179,6 +179,12 @@ def test_a_forgotten_password_does_not_tell_whether_there_is_an_account(portal):
 def test_what_was_asked_is_forgotten_once_answered(portal):
     portal.post(FORGOTTEN, {"email": "personne@exemple.example"})
     assert resets_answered() == 0
+    assert not ResetRequest.objects.exists()
+
+
+def test_what_nobody_came_to_answer_is_forgotten_after_a_day(db):
+    resets.ask(email="ecole@exemple.example", host="peps.localhost", at=timezone.now() - 2 * tasks.KEPT)
+    tasks.forget_tries()
     assert not ResetRequest.objects.exists()
 
 
