@@ -8,12 +8,13 @@ import pytest
 from django.utils import timezone
 
 from licensing.classes import operations
+from licensing.classes.exceptions import TooManyTries
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.subscriptions import operations as seats
 from licensing.subscriptions.models import Source
 from tests.classes.arranged import Taught
 from tests.conftest import TERM
-from tests.pages.test_my_account import words
+from tests.pages.test_my_account import words as read
 from tests.subscriptions.conftest import School
 
 PAGE, CLASS = "/eleve/", "/eleve/classe/"
@@ -36,7 +37,7 @@ def inside(taught, portal):
 
 
 def test_a_pupil_signs_in_and_sees_his_class(inside, taught):
-    page = words(inside.get(CLASS))
+    page = read(inside.get(CLASS))
     assert f"Bonjour, {taught.pupil().word}" in page
     assert "CE1 B" in page
     assert "Accéder à l’application" in page
@@ -61,21 +62,31 @@ def test_one_sentence_for_whatever_is_wrong_and_short_enough_for_a_child(taught,
 
 
 def test_an_empty_field_is_asked_for(taught, portal):
-    assert "Écris ton mot de passe" in words(portal.post(PAGE, {"login": "lapin", "password": ""}))
+    assert "Écris ton mot de passe" in read(portal.post(PAGE, {"login": "lapin", "password": ""}))
 
 
 def test_a_class_that_gives_no_access_says_so_simply(taught, portal):
     Source.objects.update(suspended_at=TERM)
     answer = enter(portal, taught.credentials[0])
     assert answer.status_code == 422
-    assert "maître" in words(answer)
+    assert "maître" in read(answer)
 
 
 def test_who_is_inside_when_the_licence_stops_is_told_so(inside):
     Source.objects.update(suspended_at=TERM)
-    page = words(inside.get(CLASS))
+    page = read(inside.get(CLASS))
     assert "fermée pour le moment" in page
     assert "Accéder à l’application" not in page
+
+
+def test_too_many_tries_from_one_network_are_told_with_the_time_to_wait(taught, portal, monkeypatch):
+    def limited(**_):
+        raise TooManyTries("Attends 5 minutes, et recommence.", 300)
+
+    monkeypatch.setattr(operations, "sign_in", limited)
+    answer = enter(portal, taught.credentials[0])
+    assert (answer.status_code, answer["Retry-After"]) == (429, "300")
+    assert "Attends 5 minutes" in read(answer)
 
 
 # --- The session ----------------------------------------------------------------------------------------------------
@@ -84,7 +95,7 @@ def test_who_is_inside_when_the_licence_stops_is_told_so(inside):
 def test_a_grown_up_s_session_ends_where_a_pupil_enters(taught, portal):
     portal.force_login(taught.teacher)
     before = portal.session.session_key
-    assert "met fin à votre session" in words(portal.get(PAGE))
+    assert "met fin à votre session" in read(portal.get(PAGE))
     enter(portal, taught.credentials[0])
     assert portal.session.session_key != before
     assert portal.get("/mon-compte/")["Location"].startswith("/connexion/")
@@ -142,11 +153,11 @@ def test_leaving_as_a_grown_up_leaves_the_grown_up_signed_in(taught, portal):
 
 
 def test_who_is_inside_already_is_asked_whether_it_is_he(inside, taught):
-    page = words(inside.get(PAGE))
+    page = read(inside.get(PAGE))
     assert f"Tu es {taught.pupil().word} ?" in page.replace("\u00a0", " ")
     # Another child takes the tablet.
     enter(inside, taught.credentials[1])
-    assert taught.pupil(2).word in words(inside.get(CLASS))
+    assert taught.pupil(2).word in read(inside.get(CLASS))
 
 
 def test_nothing_of_a_pupil_is_kept_by_a_browser(inside):
@@ -163,7 +174,7 @@ def test_the_class_passes_to_the_next_teacher_with_its_pupils(inside, taught):
     assert PupilAccount.objects.filter(classroom__seat__holder=heir).count() == 2
     assert inside.get(CLASS).status_code == 200
     seats.release(seat_id=taught.seat.pk, by=taught.school.principal, at=TERM)
-    assert "fermée pour le moment" in words(inside.get(CLASS))
+    assert "fermée pour le moment" in read(inside.get(CLASS))
 
 
 def test_a_page_of_a_pupil_asks_four_queries(inside, django_assert_num_queries):

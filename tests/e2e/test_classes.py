@@ -82,6 +82,27 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
     assert not [request for request in sent if "Wxq" in request]
 
 
+def test_a_sheet_that_a_spreadsheet_saved_again_is_read_and_another_class_s_is_not(school, site):
+    taught = Taught(school, pupils=2)
+    first, second = (credential.login for credential in taught.credentials)
+    page = site.person(session=session(site, taught.teacher)).open(taught.url("feuille/"))
+
+    def hand(text):
+        page.locator("[data-sheet-open]").set_input_files(
+            {"name": "classe.csv", "mimeType": "text/csv", "buffer": text.encode("cp1252")}
+        )
+
+    said = page.locator("[data-sheet-said]")
+    hand("Prénom,Identifiant\r\nLéa,lapin-tulipe-1234\r\n")
+    expect(said).to_contain_text("d’une autre classe")
+    hand("Nom;Classe\r\nX;Y\r\n")
+    expect(said).to_contain_text("Rien n’a été changé")
+    hand(f'Identifiant,Prénom\n{first},"Noël, dit ""No"""\n{second},\'=Zoé\nparti-tulipe-1234,X\n')
+    expect(page.get_by_label(f"Prénom de {first}")).to_have_value('Noël, dit "No"')
+    expect(page.get_by_label(f"Prénom de {second}")).to_have_value("=Zoé")
+    expect(said).to_contain_text("1 ligne n’est plus de cette classe")
+
+
 @pytest.mark.parametrize("width", ["wide", "phone"])
 def test_nothing_is_wrong_with_the_pages_of_a_class(school, site, width):
     taught = Taught(school, pupils=3)

@@ -14,6 +14,7 @@ from accounts.addresses import client_address
 from licensing.classes import operations, pupil_session
 from licensing.classes.access import PupilRequest, pupil_page
 from licensing.classes.entry import may_enter_pupil
+from licensing.classes.exceptions import TooManyTries
 from licensing.classes.forms import PupilSignInForm
 from licensing.exceptions import Refused
 from web.access import public_page
@@ -45,10 +46,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         else:
             pupil_session.begin(request, pupil, at=now)
             return redirect("classes:pupil_class")
-    status = 422 if refusal or form.errors else 200
+    status = 429 if isinstance(refusal, TooManyTries) else 422 if refusal or form.errors else 200
     content = {"form": form, "refusal": refusal, "present": pupil_session.of(request)}
     answer = render(request, "classes/pupil_sign_in.html", content, status=status)
     answer["Cache-Control"] = "no-store"
+    if isinstance(refusal, TooManyTries):
+        answer["Retry-After"] = str(refusal.retry_after)
     return answer
 
 
