@@ -41,6 +41,8 @@ def test_a_pupil_signs_in_and_sees_his_class(inside, taught):
     assert f"Bonjour, {taught.pupil().word}" in page
     assert "CE1 B" in page
     assert "Accéder à l’application" in page
+    answer = inside.get("/application/")
+    assert (answer.status_code, "ticket=" in answer["Location"]) == (302, True)
 
 
 def test_capitals_spaces_and_accents_do_not_matter(taught, portal):
