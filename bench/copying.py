@@ -1,4 +1,4 @@
-"""The same rows into the same tables by bare COPY: what storing them costs at the least, constraints and all."""
+"""Rows by bare COPY: the same into the same tables, what storing them costs at the least; and a world of new ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from django.db import connection, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from django.db.models import Model
 
 
 def rows_of(tables: Iterable[str]) -> dict[str, bytes]:
@@ -37,3 +40,14 @@ def copy_rows(rows: Mapping[str, bytes]) -> None:
     for table, content in rows.items():
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
             copy.write(content)
+
+
+def copy_new(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write new rows, told by the names of columns; what a row does not tell is the field's default."""
+    fields = [field for field in model._meta.concrete_fields if not (field.primary_key or field.generated)]  # noqa: SLF001 - documented
+    defaults = {field.column: field.get_default() for field in fields}
+    # « primary » is a word of SQL.
+    into = f"{model._meta.db_table} ({', '.join(map(connection.ops.quote_name, defaults))})"  # noqa: SLF001
+    with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([*(defaults | row).values()])

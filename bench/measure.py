@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,9 @@ class Measure:
     peak_mb: float
     floor: str
     peer: str
+    #: What PostgreSQL does for ours, each question with its plan; and what it must not do, and does.
+    plans: tuple[str, ...] = field(default=(), kw_only=True)
+    whole_reads: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def ratio_to_floor(self) -> float:
@@ -58,15 +61,36 @@ class Measure:
         }
 
     def line(self) -> str:
-        """Return the figures in one line."""
+        """Return the figures in one line, and below it the plans where there are any."""
         figures = self.figures()
-        return f"name={self.name}  " + "  ".join(
+        told = f"name={self.name}  " + "  ".join(
             f"{column}={'-' if figures[column] is None else figures[column]}" for column in _COLUMNS
         )
+        return "\n".join([told, *(f"  {line}" for plan in self.plans for line in plan.splitlines())])
 
     def failures(self) -> list[str]:
-        """Return nothing: what a time must reach is judged by who reads it, on the machine it was taken on."""
-        return []
+        """Return what is read whole; what a time must reach is judged by who reads it, where it was taken."""
+        return list(self.whole_reads)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Several figures of one world, which takes longer to make than to measure."""
+
+    name: str
+    parts: tuple[Measure, ...]
+
+    def figures(self) -> dict[str, Any]:
+        """Return everything."""
+        return {"name": self.name, "parts": [part.figures() for part in self.parts]}
+
+    def line(self) -> str:
+        """Return a line a figure, each with its plans."""
+        return "\n".join(part.line() for part in self.parts)
+
+    def failures(self) -> list[str]:
+        """Return what any of them does not reach."""
+        return [f"{part.name}: {failure}" for part in self.parts for failure in part.failures()]
 
 
 @dataclass(frozen=True)

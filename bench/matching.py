@@ -1,0 +1,136 @@
+"""Who may belong where, among 70,000 schools and 200,000 accounts: teachers for a school, schools for a typed name."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from typing import TYPE_CHECKING
+
+from django.contrib.postgres.search import TrigramSimilarity
+from django.db.models import Q
+
+from accounts.models import Profile
+from bench import people
+from bench.directory import WALKED
+from bench.measure import Contender, Measure, Measures, in_turn, peak_of_code, percentile
+from bench.plans import Plans
+from bench.registry import measure
+from schools.matching import likely_schools_of, likely_teachers
+from schools.models import Affiliation, School, SchoolState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from django.db.models import QuerySet
+
+#: How many schools and typed names are asked about; the peer, which reads everything, about one in so many of them.
+ASKED, ROUNDS, PEER_EVERY = 120, 3, 10
+
+
+@measure("teacher_matching")
+def teacher_matching() -> Measures:
+    """The 95th percentile of the proposals made to a principal, and to whoever typed his school by hand."""
+    people.load_directory()
+    people.settle()
+    chance = random.Random(7)  # noqa: S311 - a draw, not a secret
+    schools = list(School.objects.exclude(state=SchoolState.CLOSED).order_by("uai"))
+    typed = list(Affiliation.objects.filter(school=None).order_by("pk"))
+    # The largest cities, where most have to be compared, and schools drawn from everywhere.
+    cities = list(School.objects.filter(commune__in=["Paris", "Toulouse", "Marseille"]).order_by("uai")[:ASKED:6])
+    return Measures(
+        "teacher_matching",
+        (
+            _teachers([*chance.sample(schools, ASKED - len(cities)), *cities]),
+            _schools(chance.sample(typed, ASKED)),
+        ),
+    )
+
+
+def _teachers(schools: Sequence[School]) -> Measure:
+    some = list(Affiliation.objects.order_by("pk").values_list("pk", flat=True)[:2000:100])
+    plans = Plans()
+    with plans.watch():
+        for school in schools:
+            likely_teachers(school)
+    return _measure(
+        "likely_teachers",
+        {
+            "ours": [lambda school=school: likely_teachers(school) for school in schools],
+            "floor": [lambda: list(_with_people(Affiliation.objects.filter(pk__in=some)))] * len(schools),
+            "peer": [lambda school=school: list(_teachers_as_usual(school)) for school in schools],
+        },
+        plans,
+        floor="twenty affiliations by primary key, with their teachers and schools",
+        peer="the twenty most similar names among all teachers of the same postal code or town, without our indexes",
+        peak="from schools.models import School\nfrom schools.matching import likely_teachers\n"
+        f"for school in School.objects.order_by('uai')[:{ASKED}]: likely_teachers(school)",
+    )
+
+
+def _schools(typed: Sequence[Affiliation]) -> Measure:
+    some = list(School.objects.order_by("uai").values_list("uai", flat=True)[:5000:1000])
+    plans = Plans(walked=WALKED)
+    with plans.watch():
+        for affiliation in typed:
+            likely_schools_of(affiliation)
+    return _measure(
+        "likely_schools_of",
+        {
+            "ours": [lambda affiliation=affiliation: likely_schools_of(affiliation) for affiliation in typed],
+            "floor": [lambda: list(School.objects.filter(pk__in=some))] * len(typed),
+            "peer": [lambda affiliation=affiliation: list(_schools_as_usual(affiliation)) for affiliation in typed],
+        },
+        plans,
+        floor="five schools by primary key",
+        peer="the five most similar names among all open schools",
+        peak="from schools.models import Affiliation\nfrom schools.matching import likely_schools_of\n"
+        f"for each in Affiliation.objects.filter(school=None)[:{ASKED}]: likely_schools_of(each)",
+    )
+
+
+def _measure(
+    name: str, contenders: dict[str, list[Callable[[], object]]], plans: Plans, *, floor: str, peer: str, peak: str
+) -> Measure:
+    times: dict[str, list[float]] = {contender: [] for contender in contenders}
+    for number, turn in enumerate(zip(*contenders.values(), strict=True)):
+        named = {
+            contender: Contender(run)
+            for contender, run in zip(contenders, turn, strict=True)
+            if contender != "peer" or number % PEER_EVERY == 0
+        }
+        for contender, each in in_turn(named, rounds=ROUNDS).items():
+            # One time a question: its median, which a neighbour's burst of work does not move.
+            times[contender].append(statistics.median(each))
+    return Measure(
+        name=name,
+        ours_s=percentile(times["ours"], 0.95),
+        floor_s=percentile(times["floor"], 0.95),
+        peer_s=percentile(times["peer"], 0.95),
+        peak_mb=peak_of_code(peak),
+        floor=f"{floor}; 95th percentile, as the others",
+        peer=peer,
+        plans=tuple(plans.texts()),
+        whole_reads=tuple(plans.whole_reads()),
+    )
+
+
+def _with_people(affiliations: QuerySet[Affiliation]) -> QuerySet[Affiliation]:
+    return affiliations.select_related("user", "school")
+
+
+def _teachers_as_usual(school: School) -> QuerySet[Affiliation]:
+    near = Q(school=None) & (Q(postal_code=school.postal_code) | Q(city__iexact=school.commune))
+    near |= Q(school__commune_code=school.commune_code)
+    return (
+        _with_people(Affiliation.objects.filter(near, user__profile=Profile.TEACHER))
+        .exclude(school=school)
+        .annotate(typed=TrigramSimilarity("name", school.name), chosen=TrigramSimilarity("school__name", school.name))
+        .order_by("-typed", "-chosen")[:20]
+    )
+
+
+def _schools_as_usual(affiliation: Affiliation) -> QuerySet[School]:
+    similar = School.objects.exclude(state=SchoolState.CLOSED).annotate(
+        likeness=TrigramSimilarity("name", affiliation.name)
+    )
+    return similar.order_by("-likeness")[:5]

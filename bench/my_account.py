@@ -1,0 +1,196 @@
+"""« Mon compte » and the way into the application, where 200,000 accounts, 30,000 units and 100,000 pupils are."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Profile, User
+from bench import licences, people
+from bench.measure import Contender, Measure, Measures, in_turn, peak_of_code, percentile
+from bench.plans import Plans
+from bench.registry import measure
+from licensing.classes.entry import may_enter_pupil, may_enter_user
+from licensing.classes.models import PupilAccount
+from licensing.subscriptions.models import Seat, Subscription
+from schools.models import Affiliation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from django.db.models import Model
+
+MOST_QUERIES = 12
+ASKED, ROUNDS = 100, 5
+#: A handful of rows here: the planner reads them whole, and would not where there are many.
+SMALL = frozenset(
+    {
+        "subscriptions_source", "orders_order", "orders_orderline", "catalogue_product", "catalogue_schoolyear",
+        "tenants_collectivity", "tenants_domain", "accounts_session", "mfa_authenticator",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Page(Measure):
+    """The figures of a page, and how many questions it asks."""
+
+    queries: int
+
+    def line(self) -> str:
+        """Return the figures, with the questions first."""
+        return super().line().replace("  ", f"  queries={self.queries}  ", 1)
+
+    def failures(self) -> list[str]:
+        """Return what is read whole, and questions beyond what a page may ask."""
+        many = [f"{self.queries} queries, {MOST_QUERIES} at most"] if self.queries > MOST_QUERIES else []
+        return [*super().failures(), *many]
+
+
+@measure("my_account")
+def my_account() -> Measures:
+    """A principal with ten subscriptions and sixty teachers looks at his page; teachers and pupils want to come in."""
+    people.load_directory()
+    people.settle()
+    principal = licences.arrange()
+    return Measures("my_account", (_page(principal), _entry("may_enter_user"), _entry("may_enter_pupil")))
+
+
+# --- The page -------------------------------------------------------------------------------------------------------
+
+
+def _page(principal: User) -> Page:
+    browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
+    browser.force_login(principal)
+    session = browser.session
+    session["opened_at"] = settings.BASE_DOMAIN
+    session.save()
+
+    def look() -> None:
+        answer = browser.get("/mon-compte/")
+        if answer.status_code != 200:  # noqa: PLR2004
+            raise RuntimeError(f"The page answered {answer.status_code}.")
+
+    look()
+    plans = Plans(small=SMALL)
+    with plans.watch():
+        look()
+    times = in_turn(
+        {
+            "ours": Contender(look),
+            "floor": Contender(lambda: _again(plans.asked)),
+            "peer": Contender(lambda: _as_usual(principal)),
+        },
+        rounds=15,
+    )
+    return Page(
+        name="my_account",
+        ours_s=percentile(times["ours"], 0.95),
+        floor_s=percentile(times["floor"], 0.95),
+        peer_s=percentile(times["peer"], 0.95),
+        peak_mb=peak_of_code("from bench.my_account import look_once; look_once()"),
+        floor="the page's own questions alone, their answers fetched and thrown away; 95th percentile, as the others",
+        peer="the same facts as objects lead from one to the next, a question each, and no page made of them",
+        plans=tuple(plans.texts()),
+        whole_reads=tuple(plans.whole_reads()),
+        queries=len(plans.asked),
+    )
+
+
+def look_once() -> None:
+    """Make what the page shows, as a process of its own does."""
+    from licensing.subscriptions import overview  # noqa: PLC0415
+
+    principal = User.objects.get(username="direction")
+    overview.of_principal(principal, at=timezone.now())
+
+
+def _again(asked: Sequence[tuple[str, Any]]) -> None:
+    with connection.cursor() as cursor:
+        for sql, params in asked:
+            cursor.execute(sql, params)
+            cursor.fetchall()
+
+
+def _as_usual(principal: User) -> list[str]:
+    told = []
+    for affiliation in principal.affiliations.all():
+        school = affiliation.school
+        for subscription in Subscription.objects.filter(school=school):
+            source = subscription.key.source
+            told.append(f"{source.product} {source.last_day} {source.collectivity} {subscription.principal}")
+            told += [f"{seat.holder} {seat.held_since}" for seat in subscription.seats.all() if seat.holder_id]
+        for other in Affiliation.objects.filter(school=school, user__profile=Profile.TEACHER):
+            held = [seat.subscription.key.source.last_day for seat in other.user.seats.all()]
+            told.append(f"{other.user} {held}")
+    return told
+
+
+# --- The way in -----------------------------------------------------------------------------------------------------
+
+
+def _entry(name: str) -> Measure:
+    now = timezone.now()
+    model: type[Model] = User if name == "may_enter_user" else PupilAccount
+    ask: Callable[[int], object]
+    usual: Callable[[int], object]
+    if model is User:
+        ids = list(Seat.objects.held().order_by("pk").values_list("holder_id", flat=True)[: ASKED * 50 : 50])
+        ask, usual = (lambda number: may_enter_user(number, now)), _teacher_as_usual
+    else:
+        ids = list(PupilAccount.objects.order_by("pk").values_list("pk", flat=True)[: ASKED * 500 : 500])
+        ask, usual = (lambda number: may_enter_pupil(number, now)), _pupil_as_usual
+    plans = Plans()
+    with plans.watch():
+        for number in ids:
+            ask(number)
+    if len(plans.asked) != len(ids):
+        raise RuntimeError(f"{len(plans.asked)} questions for {len(ids)} answers.")
+    times: dict[str, list[float]] = {"ours": [], "floor": [], "peer": []}
+    for number in ids:
+        turns = in_turn(
+            {
+                "ours": Contender(lambda number=number: ask(number)),  # type: ignore[misc]
+                "floor": Contender(lambda number=number: model._default_manager.get(pk=number)),  # type: ignore[misc] # noqa: SLF001
+                "peer": Contender(lambda number=number: usual(number)),  # type: ignore[misc]
+            },
+            rounds=ROUNDS,
+        )
+        for contender, each in turns.items():
+            times[contender].append(statistics.median(each))
+    return Measure(
+        name=name,
+        ours_s=percentile(times["ours"], 0.95),
+        floor_s=percentile(times["floor"], 0.95),
+        peer_s=percentile(times["peer"], 0.95),
+        peak_mb=peak_of_code(
+            "from django.utils import timezone\n"
+            f"from licensing.classes.entry import {name}\n"
+            f"{name}({ids[0]}, timezone.now())"
+        ),
+        floor="the person's own row by primary key; 95th percentile, as the others",
+        peer="the same rows as objects lead from one to the next, a question each",
+        plans=tuple(plans.texts()),
+        whole_reads=tuple(plans.whole_reads()),
+    )
+
+
+def _teacher_as_usual(number: int) -> list[object]:
+    user = User.objects.get(pk=number)
+    told: list[object] = [user.is_active]
+    for seat in user.seats.all():
+        told += [seat.subscription.key.source.last_day, getattr(seat, "classroom", None)]
+    told += [shared.seat.subscription.key.source.last_day for shared in user.shared_classes.all()]
+    return told
+
+
+def _pupil_as_usual(number: int) -> list[object]:
+    pupil = PupilAccount.objects.get(pk=number)
+    seat = pupil.classroom.seat
+    return [pupil.locked_at, seat.holder, seat.subscription.key.source.last_day]
