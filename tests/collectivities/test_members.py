@@ -116,7 +116,7 @@ def test_an_invited_person_creates_an_account_whose_address_is_proven(nimes):
 
 
 @pytest.mark.parametrize(
-    ("username", "password", "field"), [("prise", "un mot de passe sûr", "username"), ("awa", "court", "password")]
+    ("username", "password", "field"), [("supprime-1", "un mot de passe sûr", "username"), ("awa", "court", "password")]
 )
 def test_an_account_that_cannot_be_leaves_the_invitation_open(nimes, username, password, field):
     UserFactory(username="prise")
@@ -129,6 +129,15 @@ def test_an_account_that_cannot_be_leaves_the_invitation_open(nimes, username, p
     invitation.refresh_from_db()
     assert invitation.is_valid(LATER)
     assert User.objects.count() == 1
+
+
+def test_an_identifiant_that_is_taken_becomes_another_and_is_no_refusal(nimes):
+    UserFactory(username="prise")
+    _, token = invited()
+    member = operations.join_with_new_account(
+        token=token, username="Prise", first_name="Awa", last_name="Diop", password="un mot de passe sûr", at=LATER
+    )
+    assert member.user.username == "prise2"
 
 
 def test_the_last_manager_neither_leaves_nor_loses_the_role(nimes):
