@@ -5,6 +5,8 @@ These are proposals: each is shown with its reason, and a person's click joins. 
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib.postgres.search import TrigramStrictWordSimilarity
@@ -91,7 +93,7 @@ def likely_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
     typed = (
         teachers.filter(school__isnull=True)
         .alias(town=Fold(F("city")))
-        .filter(_typed_near(school))
+        .filter(_near(postal_code=school.postal_code, town=fold(school.commune)))
         .annotate(likeness=TrigramStrictWordSimilarity(telling, Fold(F("name"))))
         .filter(likeness__gte=ALIKE)
         .order_by(*_LIKELIEST_FIRST)[:limit]
@@ -127,8 +129,14 @@ def _place(postal_code: str, city: str) -> Q:
     return near
 
 
-def _typed_near(school: School) -> Q:
-    return Q(postal_code=school.postal_code) & ~Q(postal_code="") | Q(town=fold(school.commune)) & ~Q(town="")
+def _near(**place: str) -> Q:
+    """Return the condition that one of these is the same; none holds where nothing is told.
+
+    What is empty is left out here and not in SQL: a third of the directory has no code of a commune, and PostgreSQL
+    would expect them all.
+    """
+    told = (Q(**{name: value}) for name, value in place.items() if value)
+    return functools.reduce(operator.or_, told, Q()) or Q(pk__in=[])
 
 
 def _neighbours_alike(school: School, telling: str) -> QuerySet[School]:
@@ -137,10 +145,8 @@ def _neighbours_alike(school: School, telling: str) -> QuerySet[School]:
     Cut off at a number that no place has: PostgreSQL then finds them by their place and compares these alone, where it
     would otherwise compare the seventy thousand names of the country first, guessing that few are alike.
     """
-    near = Q(postal_code=school.postal_code) & ~Q(postal_code="")
-    near |= Q(commune_code=school.commune_code) & ~Q(commune_code="")
     alike = (
-        School.objects.filter(near)
+        School.objects.filter(_near(postal_code=school.postal_code, commune_code=school.commune_code))
         .exclude(pk=school.pk)
         .alias(likeness=TrigramStrictWordSimilarity(telling, F("name_folded")))
         .filter(likeness__gte=ALIKE)
