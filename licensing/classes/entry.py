@@ -41,7 +41,7 @@ LEFT JOIN classes_classroom AS classroom ON classroom.seat_id = seat.id AND clas
 WHERE person.id = %s
 """
 _PUPIL = """
-SELECT pupil.number, pupil.word, pupil.locked_at, classroom.locked_at, classroom.purged_at, seat.holder_id,
+SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
        seat.id, source.last_day, source.provisional_until, source.suspended_at,
        classroom.id, classroom.code, classroom.name
 FROM classes_pupilaccount AS pupil
@@ -164,15 +164,18 @@ def may_enter_user(user_id: int, at: datetime.datetime) -> Entry:
 
 
 def may_enter_pupil(pupil_id: int, at: datetime.datetime) -> Entry:
-    """Return whether a pupil may enter: somebody teaches his class, its licence runs, and nothing is locked.
+    """Return whether a pupil may enter: somebody teaches his class, and its licence runs.
+
+    Tries that were wrong close the door at which passwords are typed, and it alone: a child who has passed it is not
+    put out in the middle of a lesson because somebody else guesses.
 
     Raises `UnknownPerson`: the account was removed, or erased with its class.
     """
     rows = _ask(_PUPIL, pupil_id)
     if not rows:
         raise UnknownPerson("Ce compte d'élève n'existe pas, ou n'existe plus.")
-    number, word, pupil_locked, class_locked, purged, holder = rows[0][:6]
-    licence = _Licence(*rows[0][6:])
+    number, word, purged, holder = rows[0][:4]
+    licence = _Licence(*rows[0][4:])
     refusal = licence.refusal(today(at))
     if purged is not None or refusal == "licence_ended":
         return _no("pupil", "licence_ended", f"Ta classe est finie pour cette année. {_TELL}")
@@ -180,10 +183,6 @@ def may_enter_pupil(pupil_id: int, at: datetime.datetime) -> Entry:
         return _no("pupil", refusal, _CLASS_CLOSED)
     if holder is None:
         return _no("pupil", "no_teacher", _CLASS_CLOSED)
-    if class_locked is not None:
-        return _no("pupil", "class_locked", _CLASS_CLOSED)
-    if pupil_locked is not None:
-        return _no("pupil", "pupil_locked", f"Ton mot de passe est bloqué pour le moment. {_TELL}")
     return Entry(
         allowed=True,
         as_what="pupil",

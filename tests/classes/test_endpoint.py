@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from licensing.classes import api, entry, tickets, tokens, words
-from licensing.classes.models import ApplicationToken, EntryTicket, PupilAccount
+from licensing.classes.models import ApplicationToken, EntryTicket
+from licensing.subscriptions.models import Source
 from tests.classes.a_class import a_class
 from tests.conftest import TERM, HostClient
 from tests.factories.accounts import UserFactory
@@ -82,10 +83,10 @@ def test_it_may_be_asked_again_by_the_person_s_name_and_the_answer_changes_with_
     classroom = running()
     person = pupil_of(classroom)
     assert ask({"person": person.name})[1]["allowed"] is True
-    PupilAccount.objects.filter(pk=person.number).update(locked_at=TERM)
+    Source.objects.update(suspended_at=TERM)
     status, said = ask({"person": person.name})
-    assert (status, said["allowed"], said["reason"], said["until"]) == (200, False, "pupil_locked", None)
-    assert said["sentence"].startswith("Ton mot de passe")
+    assert (status, said["allowed"], said["reason"], said["until"]) == (200, False, "licence_suspended", None)
+    assert said["sentence"].startswith("Ta classe est fermée")
 
 
 def test_an_answer_is_not_to_be_kept_and_takes_four_queries(portal, made, django_assert_num_queries):

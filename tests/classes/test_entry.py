@@ -145,24 +145,28 @@ def test_a_pupil_enters_his_class_by_number_and_word():
 
 
 @pytest.mark.parametrize(
-    ("classroom", "pupil", "source", "reason"),
+    ("classroom", "source", "reason"),
     [
-        ({}, {"locked_at": TERM}, {}, "pupil_locked"),
-        ({"locked_at": TERM}, {}, {}, "class_locked"),
-        ({"purged_at": TERM}, {}, {}, "licence_ended"),
-        ({}, {}, {"suspended_at": TERM}, "licence_suspended"),
-        ({}, {}, {"provisional_until": TERM.date() - DAY}, "provisional_over"),
-        ({}, {}, {"last_day": TERM.date() - DAY}, "licence_ended"),
+        ({"purged_at": TERM}, {}, "licence_ended"),
+        ({}, {"suspended_at": TERM}, "licence_suspended"),
+        ({}, {"provisional_until": TERM.date() - DAY}, "provisional_over"),
+        ({}, {"last_day": TERM.date() - DAY}, "licence_ended"),
     ],
 )
-def test_a_pupil_is_kept_out_with_a_sentence_for_children(classroom, pupil, source, reason):
+def test_a_pupil_is_kept_out_with_a_sentence_for_children(classroom, source, reason):
     opened = a_class(**source)
     Classroom.objects.filter(pk=opened.pk).update(**{"opened_at": TERM} | classroom)
-    PupilAccount.objects.filter(classroom=opened).update(**{"created_at": TERM} | pupil)
     answer = entry.may_enter_pupil(first_pupil(opened).pk, TERM)
     assert (answer.allowed, answer.reason) == (False, reason)
     assert answer.sentence.endswith("Dis-le à ton maître ou à ta maîtresse.")
     assert "licence" not in answer.sentence
+
+
+def test_wrong_tries_put_nobody_out_who_has_signed_in():
+    opened = a_class()
+    Classroom.objects.filter(pk=opened.pk).update(locked_at=TERM)
+    PupilAccount.objects.filter(classroom=opened).update(locked_at=TERM)
+    assert entry.may_enter_pupil(first_pupil(opened).pk, TERM).allowed
 
 
 def test_a_class_that_nobody_teaches_is_closed_to_its_pupils_until_somebody_does():
