@@ -11,6 +11,8 @@ from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import audit, invitation_tokens, operations
 from collectivities.models import Role
+from licensing.classes import operations as classes
+from licensing.classes import tokens
 from licensing.orders import operations as orders
 from licensing.subscriptions import operations as subscriptions
 from tests.conftest import HostClient
@@ -92,9 +94,12 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
 def test_every_list_and_card_of_the_admin_reads_well(committing, site):
     with tenant_context(committing):
         pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
-        principal = AffiliationFactory(user=PrincipalFactory()).user
-        subscription = redeem(give(pool, SchoolFactory(), units=3), principal)
-        subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
+        school = SchoolFactory()
+        principal = AffiliationFactory(user=PrincipalFactory(), school=school).user
+        subscription = redeem(give(pool, school, units=3), principal)
+        seat = subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
+        classes.open_class(seat_id=seat.pk, by=principal, name="CE1 B", at=timezone.now())
+        tokens.make(name="Application", by=None, at=timezone.now())
         operator = UserFactory(is_staff=True, is_superuser=True)
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
         # From the registry, so that a new list cannot be forgotten.
