@@ -1,7 +1,8 @@
 """No question that the directory is asked reads a table whole: at seventy thousand schools nobody would wait for it.
 
-What the planner would choose among a handful of rows tells nothing: it is forbidden to read tables whole, and does so
-only where no index can answer. `python -m bench` looks at what it chooses when there are as many as in the country.
+What the planner would choose among a handful of rows tells nothing: there are some hundreds, and it is forbidden to
+read tables whole, which it then does only where no index can answer. `python -m bench` looks at what it chooses when
+there are as many as in the country.
 """
 
 from __future__ import annotations
@@ -9,16 +10,29 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from accounts.models import User
 from bench.plans import Plans
 from schools.matching import likely_schools_of, likely_teachers
+from schools.models import Affiliation, School
 from schools.queries import search
+from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
 
 @pytest.fixture
 def plans(db):
+    names = [f"École n° {number}" for number in range(400)]
+    places = {"commune": "Uzès", "commune_code": "30334", "postal_code": "30700"}
+    schools = School.objects.bulk_create(SchoolFactory.build(name=name, **places) for name in names)
+    people = User.objects.bulk_create(TeacherFactory.build() for _ in names)
+    typed = {"school": None, "name": "Ecole", "postal_code": "30700", "city": "Uzès"}
+    Affiliation.objects.bulk_create(
+        Affiliation(user=person, since=TERM, **(typed if number % 2 else {"school": school}))
+        for number, (person, school) in enumerate(zip(people, schools, strict=True))
+    )
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE schools_school, schools_affiliation, accounts_user")
         cursor.execute("SET LOCAL enable_seqscan = off")
     # The one index that is walked on purpose, in the order of the list, until there are twenty.
     return Plans(walked=frozenset({"school_order"}))
