@@ -29,7 +29,7 @@ _draw = secrets.SystemRandom()
 
 @cache
 def pupils() -> tuple[str, ...]:
-    """Return the animals, one of which is a pupil's own word in his class."""
+    """Return the animals that children of six know, one of which is a pupil's own word in his class."""
     return _list("pupils")
 
 

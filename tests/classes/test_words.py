@@ -49,7 +49,7 @@ def test_a_slip_names_no_classmate_and_no_other_class(name):
 
 
 def test_there_are_words_enough():
-    assert len(words.pupils()) >= 120
+    assert len(words.pupils()) >= 100
     assert len(words.classes()) >= 150
     assert len(words.passwords()) >= 400
     assert math.log2(math.perm(len(words.passwords()), 3)) >= 25
