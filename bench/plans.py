@@ -39,15 +39,27 @@ class Plans:
 
     def whole_reads(self) -> list[str]:
         """Return what is read whole, a table or an index without a condition on it, once each."""
-        found = {self._told(node) for sql, params in self.asked for node in _nodes(sql, params) if self._is_whole(node)}
+        found = set()
+        for sql, params in self._questions():
+            found |= {self._told(node) for node in _nodes(sql, params) if self._is_whole(node)}
         return sorted(found)
 
     def texts(self) -> list[str]:
         """Return each question once, in the order asked, as it stood at first, with its plan and the rows met."""
-        firsts: dict[str, Any] = {}
+        texts: dict[str, str] = {}
+        for sql, params in self._questions():
+            if sql not in texts:
+                texts[sql] = f"{' '.join(sql.split())}\n{_text(sql, params)}"
+        return list(texts.values())
+
+    def _questions(self) -> Iterator[tuple[str, Any]]:
+        """Return each question in turn, under the settings under which it was asked."""
         for sql, params in self.asked:
-            firsts.setdefault(sql, params)
-        return [f"{' '.join(sql.split())}\n{_text(sql, params)}" for sql, params in firsts.items()]
+            if "set_config" in sql:
+                with connection.cursor() as cursor:
+                    cursor.execute(sql, params)
+            else:
+                yield sql, params
 
     def _is_whole(self, node: dict[str, Any]) -> bool:
         kind = node["Node Type"]
