@@ -1,31 +1,14 @@
-"""The secret of an invitation's link. Pure.
-
-The token follows from a random nonce under the site's secret, so that the e-mail can be written when it leaves without
-the outbox holding the token; the database knows the nonce, which opens nothing, and the token's hash.
-"""
+"""The secret of an invitation's link. Pure."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
+from web.link_tokens import new_nonce, token_hash, token_of
 
-from django.utils.crypto import salted_hmac
+__all__ = ["new_nonce", "token", "token_hash"]
 
 _SALT = "collectivities.invitation"
 
 
-def new_nonce() -> str:
-    """Return 128 random bits."""
-    return secrets.token_hex(16)
-
-
 def token(nonce: str) -> str:
     """Return the token of an invitation, fit for an address."""
-    mac = salted_hmac(_SALT, nonce, algorithm="sha256").digest()
-    return base64.urlsafe_b64encode(mac).decode().rstrip("=")
-
-
-def token_hash(token: str) -> str:
-    """Return what is stored and looked up."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return token_of(nonce, salt=_SALT)

@@ -10,7 +10,7 @@ from licensing.classes.models import Classroom
 from licensing.subscriptions.wording import on_day
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import letter
+from mailing.letters import hello, letter
 from web.addresses import portal_url
 from web.typography import plural
 
@@ -39,7 +39,7 @@ def warned(message: Message) -> Rendered:
     called = [f"{one.name} ({one.code})" if one.seat.holder_id == person.pk else one.code for one in classes]
     which = f"de la classe {called[0]}" if len(called) == 1 else f"des classes {', '.join(called)}"
     return letter(
-        greeting=_greeting(person),
+        greeting=hello(person.first_name),
         subject=f"Les comptes élèves seront effacés le {day}",
         paragraphs=[
             f"La licence {which} a pris fin le {on_day(last_day)} : les comptes élèves n'ouvrent plus l'application.",
@@ -61,7 +61,7 @@ def erased(message: Message) -> Rendered:
     teaches = any(one.certificate.teacher_id == person.pk for one in readable)
     only = readable[0].certificate
     return letter(
-        greeting=_greeting(person),
+        greeting=hello(person.first_name),
         subject=f"Comptes élèves effacés : certificat n° {only.number}"
         if len(readable) == 1
         else f"Comptes élèves effacés : {len(readable)} certificats",
@@ -81,10 +81,6 @@ def erased(message: Message) -> Rendered:
         button="Voir le certificat" if len(readable) == 1 else "Voir les certificats",
         address=portal_url(f"certificats/{only.pk}/" if len(readable) == 1 else "certificats/"),
     )
-
-
-def _greeting(person: User) -> str:
-    return f"Bonjour {person.first_name}," if person.first_name else "Bonjour,"
 
 
 kinds.register(purging.WARNED, label="Effacement de comptes élèves annoncé", render=warned)

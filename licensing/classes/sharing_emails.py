@@ -11,7 +11,7 @@ from licensing.classes.queries import INVITATION_DAYS, second_teacher_of
 from licensing.subscriptions.wording import provenance
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import letter
+from mailing.letters import hello, letter
 from web.addresses import portal_url
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ def _username(message: Message) -> str:
 
 
 def _greeting(message: Message) -> str:
-    person = User.objects.get(pk=message.context["user"])
-    return f"Bonjour {person.first_name}," if person.first_name else "Bonjour,"
+    return hello(User.objects.get(pk=message.context["user"]).first_name)
 
 
 kinds.register(notices.INVITED, label="Invitation à partager une classe", render=invited)

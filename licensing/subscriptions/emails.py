@@ -14,7 +14,7 @@ from licensing.subscriptions.queries import administers_teachers_of
 from licensing.subscriptions.wording import provenance, the_school, until
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import letter
+from mailing.letters import hello, letter
 from schools.models import Affiliation
 from web.addresses import portal_url
 from web.typography import plural
@@ -191,8 +191,7 @@ def _seat_and_holder(message: Message) -> tuple[Seat, str]:
 
 
 def _greeting(message: Message) -> str:
-    person = User.objects.get(pk=message.context["user"])
-    return f"Bonjour {person.first_name}," if person.first_name else "Bonjour,"
+    return hello(User.objects.get(pk=message.context["user"]).first_name)
 
 
 kinds.register(notices.GIVEN, label="Licence attribuée", render=given)

@@ -14,7 +14,7 @@ from accounts import letters
 from accounts.models import User
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import letter
+from mailing.letters import hello, letter
 from web.addresses import absolute, portal_url
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def confirm(message: Message) -> Rendered:
     else:
         said = f"Votre compte Pep's est créé. Votre identifiant est « {username} »."
     return letter(
-        greeting=_greeting(address.user),
+        greeting=hello(address.user.first_name),
         subject="Confirmez votre adresse e-mail",
         paragraphs=[said, "Confirmez que cette adresse est bien la vôtre : le compte sera aussitôt utilisable."],
         button="Confirmer mon adresse",
@@ -52,7 +52,7 @@ def confirm_new(message: Message) -> Rendered:
     """Ask to confirm the address that an account moves to."""
     address = _unconfirmed(message)
     return letter(
-        greeting=_greeting(address.user),
+        greeting=hello(address.user.first_name),
         subject="Confirmez votre nouvelle adresse e-mail",
         paragraphs=[
             f"Cette adresse a été donnée comme nouvelle adresse du compte Pep's « {address.user.username} ».",
@@ -68,7 +68,7 @@ def address_asked(message: Message) -> Rendered:
     """Tell the address of an account that another one is to take its place."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"Changement d'adresse demandé pour le compte « {user.username} »",
         paragraphs=[
             f"Une autre adresse e-mail a été demandée pour le compte « {user.username} ».",
@@ -84,7 +84,7 @@ def address_changed(message: Message) -> Rendered:
     """Tell the address that an account has left; it no longer serves to choose a new password."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"L'adresse du compte « {user.username} » a changé",
         paragraphs=[
             f"Le compte « {user.username} » a désormais une autre adresse e-mail, qui vient d'être confirmée.",
@@ -99,7 +99,7 @@ def created(message: Message) -> Rendered:
     """Say the identifiant of an account that came by invitation."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject="Votre compte Pep's est créé",
         paragraphs=[f"Votre compte Pep's est créé. Votre identifiant, pour vous connecter, est « {user.username} »."],
         button="Connexion",
@@ -128,7 +128,7 @@ def reset(message: Message) -> Rendered:
     token = default_token_generator.make_token(user)
     path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), token])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"Nouveau mot de passe pour le compte « {user.username} »",
         paragraphs=[
             (
@@ -151,7 +151,7 @@ def password_changed(message: Message) -> Rendered:
     """Tell the person that the password was changed, and what to do if it was somebody else."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"Le mot de passe du compte « {user.username} » a été modifié",
         paragraphs=[
             f"Le mot de passe du compte « {user.username} » vient d'être modifié.",
@@ -166,7 +166,7 @@ def second_factor_on(message: Message) -> Rendered:
     """Tell the person that signing in asks for a code from now on."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"La double authentification du compte « {user.username} » est activée",
         paragraphs=[
             (
@@ -185,7 +185,7 @@ def second_factor_off(message: Message) -> Rendered:
     """Tell the person that the password alone opens the account again."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"La double authentification du compte « {user.username} » est désactivée",
         paragraphs=[
             f"Le mot de passe suffit désormais pour se connecter au compte « {user.username} ».",
@@ -201,7 +201,7 @@ def recovery_codes(message: Message) -> Rendered:
     """Tell the person that the recovery codes are others now; the letter holds none."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"Nouveaux codes de secours pour le compte « {user.username} »",
         paragraphs=[
             f"De nouveaux codes de secours ont été créés pour le compte « {user.username} ».",
@@ -211,10 +211,6 @@ def recovery_codes(message: Message) -> Rendered:
         address=absolute(message.context["host"], reverse("mfa_index")),
         notes=[_NOT_YOU],
     )
-
-
-def _greeting(user: User) -> str:
-    return f"Bonjour {user.first_name}," if user.first_name else "Bonjour,"
 
 
 kinds.register(letters.CONFIRM, label="Adresse à confirmer", render=confirm)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def hello(first_name: str) -> str:
+    """Return how a letter begins: by the person's first name, where it is known."""
+    return f"Bonjour {first_name}," if first_name else "Bonjour,"
+
+
 def letter(
     *,
     subject: str,

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import letter
+from mailing.letters import hello, letter
 from schools.heads import links, notices
 from schools.heads.queries import stands
 from schools.heads.wording import masked, the_school
@@ -66,7 +66,7 @@ def verified(message: Message) -> Rendered:
     if not Affiliation.objects.filter(user=user, school=school, verified_at__isnull=False).exists():
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"Votre direction est vérifiée : {the_school(school)}",
         paragraphs=[
             f"L'établissement {the_school(school)} a confirmé que vous le dirigez.",
@@ -81,7 +81,7 @@ def joined(message: Message) -> Rendered:
     """Tell one who leads the school that another does, too."""
     user, other, school = _three(message)
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"{other} dirige aussi votre établissement : {the_school(school)}",
         paragraphs=[
             (
@@ -100,7 +100,7 @@ def replaced(message: Message) -> Rendered:
     """Tell one who led the school that the school named a successor."""
     user, other, school = _three(message)
     return letter(
-        greeting=_greeting(user),
+        greeting=hello(user.first_name),
         subject=f"{other} vous remplace à la direction : {the_school(school)}",
         paragraphs=[
             (
@@ -131,10 +131,6 @@ def _user(message: Message, name: str) -> User:
     if user is None:
         raise NoLongerDue("Le compte a été fermé avant l'envoi.")
     return user
-
-
-def _greeting(user: User) -> str:
-    return f"Bonjour {user.first_name}," if user.first_name else "Bonjour,"
 
 
 kinds.register(notices.ASK, label="Direction à confirmer", render=ask)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailing.kinds import Rendered, register
-from mailing.letters import letter
+from mailing.letters import hello, letter
 from web.addresses import portal_url
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def farewell(message: Message) -> Rendered:
     """Say that the account is gone, what became of what it held, and what to do if it was somebody else."""
     username, first_name = message.context["username"], message.context["first_name"]
     return letter(
-        greeting=f"Bonjour {first_name}," if first_name else "Bonjour,",
+        greeting=hello(first_name),
         subject=f"Votre compte « {username} » est supprimé",
         paragraphs=[
             (
