@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django_tenants.utils import schema_context, tenant_context
 
@@ -21,7 +20,6 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 
 ACCOUNT = "/mon-compte/"
-PASSWORD = "trois-petits-chats-2026"
 
 
 def words(answer) -> str:
@@ -111,16 +109,3 @@ class Story:
 @pytest.fixture
 def story(nimes):
     return Story(nimes)
-
-
-@pytest.fixture
-def can_sign_in(db):
-    """Give somebody a password and a confirmed address."""
-
-    def make(user):
-        user.set_password(PASSWORD)
-        user.save()
-        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
-        return user
-
-    return make

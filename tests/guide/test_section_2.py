@@ -13,10 +13,10 @@ from django.urls import reverse
 from accounts.models import User
 from schools.models import Affiliation, Verification
 from tests.accounts.letters import resets_answered
-from tests.conftest import TERM
+from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.guide.conftest import ACCOUNT, PASSWORD, account_of, browser_of, letters_to, words
+from tests.guide.conftest import ACCOUNT, account_of, browser_of, letters_to, words
 
 SIGN_UP = "/inscription/"
 PERSON = {

@@ -16,6 +16,7 @@ from licensing.classes.models import ClassInvitation, Classroom, DeletionCertifi
 from licensing.subscriptions import operations
 from mailing.models import MessageState
 from mailing.operations import enqueue
+from pages.my_account.privacy_closing import close_account
 from schools import affiliations
 from schools.models import HeadEvent, HeadRequest, Verification
 from tests.conftest import TERM
@@ -117,3 +118,9 @@ class Asked:
     def __call__(self, execute, sql, params, many, context):
         self.times += 1
         return execute(sql, params, many, context)
+
+
+def closed(user):
+    """Delete the account as its page does, and return its row."""
+    close_account(user_id=user.pk, at=TERM)
+    return User.objects.get(pk=user.pk)

@@ -28,7 +28,7 @@ from pages.my_account.privacy_emails import FAREWELL
 from schools.models import Affiliation, HeadEvent
 from tests import races
 from tests.conftest import TERM
-from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.accounts import TeacherFactory, UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.pages import leaver
 from tests.pages.test_my_account import words
@@ -92,12 +92,6 @@ def references():
     }
 
 
-def closed(user):
-    """Delete the account as its page does, and return its row."""
-    close_account(user_id=user.pk, at=TERM)
-    return User.objects.get(pk=user.pk)
-
-
 def mentions(needle):
     """Return the rows of every table of every schema that mention the needle: « schema.table: row »."""
     with connection.cursor() as cursor:
@@ -132,14 +126,14 @@ def test_what_ends_with_an_account_refers_to_it_no_more(jaures, nimes, portal):
         }
 
     assert referring() == ENDED
-    closed(user)
+    leaver.closed(user)
     assert referring() == set()
 
 
 def test_no_table_of_any_schema_names_the_person_but_the_journal_and_the_farewell(jaures, nimes):
     user = leaver.with_everything(jaures, nimes)
     assert all(mentions(needle) for needle in leaver.SAID)
-    closed(user)
+    leaver.closed(user)
     with schema_context(get_public_schema_name()):
         Message.objects.filter(topic=FAREWELL).update(state=MessageState.SENT, sent_at=TERM)
         tasks.forget_farewells()
@@ -149,7 +143,7 @@ def test_no_table_of_any_schema_names_the_person_but_the_journal_and_the_farewel
 
 def test_the_account_s_row_stays_as_nobody_s(jaures):
     user = leaver.person()
-    row = closed(user)
+    row = leaver.closed(user)
     assert (row.username, str(row), row.is_active) == (f"supprime-{user.pk}", "Compte supprimé", False)
     assert not row.has_usable_password()
     assert {row.first_name, row.last_name, row.email, row.phone} == {""}
@@ -159,12 +153,12 @@ def test_the_account_s_row_stays_as_nobody_s(jaures):
 def test_an_identifiant_that_somebody_chose_in_mockery_hinders_nobody(nimes):
     user = leaver.person()
     UserFactory(username=f"Supprime-{user.pk}")
-    assert closed(user).username == f"supprime:{user.pk}"
+    assert leaver.closed(user).username == f"supprime:{user.pk}"
 
 
 def test_a_second_deletion_is_the_same_as_one(jaures):
     user = leaver.person()
-    first = closed(user)
+    first = leaver.closed(user)
     leaver.school_of(jaures.school, user)  # written at the very moment of the deletion
     tasks.close_account_again(user_id=user.pk)
     again = User.objects.get(pk=user.pk)
@@ -175,7 +169,7 @@ def test_a_second_deletion_is_the_same_as_one(jaures):
 
 
 def test_the_database_refuses_to_name_a_deleted_account_and_so_does_the_operator_s_page(nimes, portal):
-    user = closed(leaver.person())
+    user = leaver.closed(leaver.person())
     with pytest.raises(IntegrityError, match="user_erased_says_nothing"), transaction.atomic():
         User.objects.filter(pk=user.pk).update(last_name="Quenouille")
     portal.force_login(UserFactory(is_staff=True, is_superuser=True))
@@ -187,7 +181,7 @@ def test_the_database_refuses_to_name_a_deleted_account_and_so_does_the_operator
 def test_other_accounts_with_the_same_address_do_not_change(nimes):
     user = leaver.person()
     other = leaver.person(username="autre")
-    closed(user)
+    leaver.closed(user)
     assert EmailAddress.objects.filter(user=other, email=other.email).exists()
     assert User.objects.get(pk=other.pk).email == "zquenouille@exemple.example"
 
@@ -201,7 +195,7 @@ def test_a_licence_becomes_free_with_its_class_and_the_principal_is_told_by_a_le
     code, subscription = jaures.subscription()
     seat = operations.assign(subscription_id=subscription.pk, teacher=user, by=jaures.principal, at=TERM)
     leaver.classroom(seat)
-    closed(user)
+    leaver.closed(user)
     seat.refresh_from_db()
     assert seat.holder is None
     assert PupilAccount.objects.filter(classroom__seat=seat).count() == 1
@@ -220,7 +214,7 @@ def test_a_licence_becomes_free_with_its_class_and_the_principal_is_told_by_a_le
 def test_a_principal_s_own_licence_is_told_to_nobody(jaures):
     _, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
-    closed(jaures.principal)
+    leaver.closed(jaures.principal)
     assert not Seat.objects.held().exists()
     with schema_context(get_public_schema_name()):
         assert not Message.objects.filter(kind="seat.left").exists()
@@ -240,7 +234,7 @@ def test_the_places_of_second_teachers_end_on_both_sides_and_the_other_one_is_to
     room(user, "tulipe-1111", second_teacher=colleague, second_let_in_by=user)
     room(jaures.principal, "tulipe-2222", second_teacher=user, second_let_in_by=jaures.principal)
     room(stays, "tulipe-3333", second_teacher=colleague, second_let_in_by=stays)
-    closed(user)
+    leaver.closed(user)
     assert list(Classroom.objects.exclude(second_teacher=None).values_list("code", flat=True)) == ["tulipe-3333"]
     with schema_context(get_public_schema_name()):
         told = {message.kind: message for message in Message.objects.filter(kind__startswith="class.")}
@@ -257,7 +251,7 @@ def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(j
     teacher = jaures.teacher()
     Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)
-    closed(jaures.principal)
+    leaver.closed(jaures.principal)
     assert Seat.objects.held().get().holder == teacher
     assert HeadEvent.objects.filter(user=jaures.principal, kind=HeadEvent.Kind.LEFT, school=jaures.school).exists()
     successor = jaures.head(verified=True)
@@ -270,7 +264,7 @@ def test_once_he_is_gone_whoever_leads_the_school_is_written_to_in_his_place(jau
     code, _ = jaures.subscription()
     successor = jaures.head(verified=True)
     jaures.head()  # who merely chose the school
-    closed(jaures.principal)
+    leaver.closed(jaures.principal)
     operations.claim(code=code, by=jaures.teacher(), at=TERM)
     with schema_context(get_public_schema_name()):
         assert [message.recipient for message in Message.objects.filter(kind="seat.claimed")] == [successor.email]
@@ -285,7 +279,7 @@ def test_memberships_end_in_every_office_and_each_journal_says_so(nimes, gard):
         with tenant_context(one):
             MemberFactory()
             Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
-    closed(user)
+    leaver.closed(user)
     for one in (nimes, gard):
         with tenant_context(one):
             assert Member.objects.get(user=user).left_at == TERM
@@ -298,7 +292,7 @@ def test_an_invitation_that_was_accepted_forgets_the_address_and_a_pending_one_k
     fields = {"email": user.email, "roles": [Role.VIEWER], "nonce": "n", "created_at": TERM, "expires_at": TERM}
     spent = Invitation.objects.create(**fields, token_hash="a", accepted_at=TERM)
     waiting = Invitation.objects.create(**fields, token_hash="b")
-    closed(user)
+    leaver.closed(user)
     spent.refresh_from_db()
     waiting.refresh_from_db()
     assert (spent.email, waiting.email) == ("", user.email)
@@ -340,7 +334,7 @@ def test_what_waited_is_cancelled_and_what_was_sent_is_nobody_s(jaures, nimes):
             kind="seat.given", recipient=user.email, context={"user": other.pk}, created_at=TERM, due_at=TERM
         )
         before = set(Message.objects.filter(recipient=user.email).exclude(pk=kept.pk).values_list("pk", flat=True))
-        closed(user)
+        leaver.closed(user)
         after = {message.pk: message for message in Message.objects.filter(pk__in=before)}
         assert {message.state for message in after.values()} == {MessageState.CANCELLED, MessageState.SENT}
         assert {(message.recipient, str(message.context), message.message_id) for message in after.values()} == {
@@ -352,7 +346,7 @@ def test_what_waited_is_cancelled_and_what_was_sent_is_nobody_s(jaures, nimes):
 
 def test_the_farewell_goes_to_the_old_address_and_is_then_forgotten(nimes):
     user = leaver.person()
-    closed(user)
+    leaver.closed(user)
     with schema_context(get_public_schema_name()):
         message = Message.objects.get(kind=FAREWELL)
         assert message.recipient == user.email
@@ -364,91 +358,6 @@ def test_the_farewell_goes_to_the_old_address_and_is_then_forgotten(nimes):
         assert outbox.forget_settled(FAREWELL) == 1
         message.refresh_from_db()
         assert (message.recipient, message.context, message.state) == ("", {}, MessageState.SENT)
-
-
-# --- The page -------------------------------------------------------------------------------------------------------
-
-
-def test_the_page_says_what_will_happen_to_what_the_person_has(jaures, as_):
-    _, subscription = jaures.subscription()
-    operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
-    page = words(as_(jaures.principal).get(PAGE)).replace("\xa0", " ")
-    assert f"rétablir le compte « {jaures.principal.username} »" in page
-    assert "La licence que vous détenez pour École Jean Jaurès (Nîmes) redevient disponible" in page
-    assert "Les 3 licences que vous avez activées pour École Jean Jaurès (Nîmes) restent à l’établissement" in page
-    assert f"Un dernier e-mail part à {jaures.principal.email}" in page
-    assert "journal" not in page
-
-
-def test_the_page_warns_of_a_subscription_that_nobody_could_administer_any_more(jaures, elsewhere, as_):
-    principal = elsewhere(PrincipalFactory)
-    code, key = jaures.key()
-    type(key).objects.filter(pk=key.pk).update(school=None)
-    operations.redeem(code=code, by=principal, at=TERM)
-    assert "plus personne ne pourra en attribuer" in words(as_(principal).get(PAGE))
-
-
-def test_with_the_password_the_account_is_deleted_and_every_browser_signed_out(nimes, as_, office):
-    user = leaver.person()
-    elsewhere = office("nimes", user)
-    browser = as_(user)
-    answer = browser.post(PAGE, {"password": leaver.PASSWORD}, follow=True)
-    assert answer.request["PATH_INFO"] == "/"
-    assert "votre compte est supprimé" in words(answer)
-    assert User.objects.get(pk=user.pk).erased_at is not None
-    assert not Session.objects.filter(account=user.pk).exists()
-    for one, path in ((browser, "/mon-compte/"), (elsewhere, "/")):
-        assert one.get(path)["Location"].startswith("/connexion/")
-
-
-def test_a_wrong_password_is_said_beside_the_field_and_guesses_are_limited(nimes, as_):
-    user = leaver.person()
-    browser = as_(user)
-    answer = browser.post(PAGE, {"password": "autre-chose"})
-    assert (answer.status_code, "Ce n'est pas votre mot de passe." in words(answer)) == (422, True)
-    assert browser.post(PAGE, {}).status_code == 422
-    for _ in range(4):
-        browser.post(PAGE, {"password": "autre-chose"})
-    answer = browser.post(PAGE, {"password": leaver.PASSWORD})
-    assert answer.status_code == 429
-    assert int(answer["Retry-After"]) > 600
-    assert User.objects.get(pk=user.pk).is_active
-
-
-def test_the_old_identifiant_is_refused_by_the_ordinary_sentence_and_may_be_chosen_again(nimes, portal):
-    user = leaver.person()
-    closed(user)
-    answer = portal.post("/connexion/", {"login": "zquenouille", "password": leaver.PASSWORD})
-    assert "L'identifiant ou le mot de passe n'est pas le bon." in words(answer)
-    answer = portal.post("/connexion/", {"login": f"supprime-{user.pk}", "password": leaver.PASSWORD})
-    assert "L'identifiant ou le mot de passe n'est pas le bon." in words(answer)
-    assert UserFactory(username="zquenouille").pk != user.pk
-
-
-def test_a_forgotten_password_of_a_deleted_account_writes_to_nobody(nimes, portal):
-    user = leaver.person()
-    closed(user)
-    portal.post("/mot-de-passe/oublie/", {"email": user.email})
-    with schema_context(get_public_schema_name()):
-        assert not Message.objects.filter(kind="account.reset").exists()
-
-
-def test_my_account_leads_to_both(jaures, as_):
-    page = as_(jaures.principal).get("/mon-compte/").content.decode()
-    assert 'href="/mon-compte/mes-donnees/"' in page
-    assert f'href="{PAGE}"' in page
-
-
-def test_the_page_asks_as_many_questions_whatever_the_person_has(jaures, as_, django_assert_num_queries):
-    browser = as_(jaures.principal)
-    jaures.subscription()
-    with connection.execute_wrapper(asked := leaver.Asked()):
-        browser.get(PAGE)
-    for _ in range(3):
-        _, more = jaures.subscription()
-        operations.assign(subscription_id=more.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
-    with django_assert_num_queries(asked.times):
-        browser.get(PAGE)
 
 
 def test_sessions_that_have_run_out_are_forgotten(nimes, as_):
