@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from django.db import connection
 
 from accounts.models import Profile
+from licensing.classes.running import reason_on
 from licensing.exceptions import Refused
+from licensing.subscriptions.models import Source
 from licensing.subscriptions.queries import today
 from licensing.subscriptions.wording import on_day
 
@@ -119,16 +121,17 @@ class _Licence(NamedTuple):
     name: str
 
     @property
+    def source(self) -> Source:
+        """What was read of its source, for the rules that all share; it is never stored."""
+        return Source(last_day=self.last_day, provisional_until=self.provisional_until, suspended_at=self.suspended_at)
+
+    @property
     def until(self) -> datetime.date:
-        return self.provisional_until or self.last_day
+        return self.source.open_until
 
     def refusal(self, day: datetime.date) -> str:
         """Return why it gives nothing on that day; nothing where it does."""
-        if self.last_day < day:
-            return "licence_ended"
-        if self.suspended_at is not None:
-            return "licence_suspended"
-        return "provisional_over" if self.until < day else ""
+        return reason_on(self.source, day)
 
     def opens(self) -> tuple[OpenClass, ...]:
         if self.classroom is None:

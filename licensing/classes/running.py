@@ -20,29 +20,36 @@ class Stop(NamedTuple):
     sentence: str
 
 
+def reason_on(source: Source, day: datetime.date) -> str:
+    """Return the code that says why licences of this source cannot be used on a day; empty where they can."""
+    if source.over_on(day):
+        return "licence_ended"
+    if not source.suspended_on(day):
+        return ""
+    return "provisional_over" if source.suspended_at is None else "licence_suspended"
+
+
 def why_not(source: Source, at: datetime.datetime) -> Stop | None:
     """Return why licences of this source cannot be used at that moment, or None where they can.
 
     It says no exactly where `Subscription.objects.running_on` leaves out, under the codes of `entry`.
     """
-    day = today(at)
-    if source.last_day < day:
-        return Stop(
-            "licence_ended",
+    reason = reason_on(source, today(at))
+    return Stop(reason, _sentence(source, reason)) if reason else None
+
+
+def _sentence(source: Source, reason: str) -> str:
+    if reason == "licence_ended":
+        return (
             f"La licence de cette classe était valable jusqu'au {on_day(source.last_day)} inclus. Demandez à votre "
-            "chef d'établissement une clé de la nouvelle année scolaire : elle ouvre une nouvelle classe.",
+            "chef d'établissement une clé de la nouvelle année scolaire : elle ouvre une nouvelle classe."
         )
-    if source.suspended_at is not None:
-        return Stop(
-            "licence_suspended",
-            "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d'elle-même "
-            "dès qu'il sera reçu. La classe et ses élèves sont conservés.",
+    if reason == "licence_suspended":
+        return (
+            "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d'elle-même "
+            "dès qu'il sera reçu. La classe et ses élèves sont conservés."
         )
-    if source.provisional_until is not None and source.provisional_until < day:
-        return Stop(
-            "provisional_over",
-            f"Les droits temporaires de cette licence ont pris fin le {on_day(source.provisional_until)}, et sa "
-            "commande attend son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses "
-            "élèves sont conservés.",
-        )
-    return None
+    return (
+        f"Les droits temporaires de cette licence ont pris fin le {on_day(source.open_until)}, et sa commande attend "
+        "son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses élèves sont conservés."
+    )
