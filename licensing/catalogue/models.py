@@ -1,11 +1,17 @@
-"""What is sold: products, and the school years they are sold for."""
+"""What is sold: products, the school years they are sold for, and at what price.
+
+Prices are the operator's: an order copies what it was sold at, so that a price can change at any time.
+"""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 
 
 class SchoolYear(models.Model):
@@ -13,6 +19,8 @@ class SchoolYear(models.Model):
 
     starts_on = models.DateField("début")
     ends_on = models.DateField("fin", unique=True)
+    # From that day on the shop sells licences of this year, and of no earlier one. None: not on sale yet.
+    sold_from = models.DateField("en vente à partir du", null=True, blank=True)
 
     class Meta:
         verbose_name = "année scolaire"
@@ -32,9 +40,90 @@ class Product(models.Model):
     name = models.CharField("désignation", max_length=120)
     # Whether it serves classes from CP to CM2, which a pure maternelle, a collège or a lycée does not have.
     for_elementary = models.BooleanField("classes élémentaires (CP à CM2)", default=True)
+    # In per cent.
+    vat_rate = models.DecimalField("taux de TVA", max_digits=5, decimal_places=2, default=Decimal("20.00"))
 
     class Meta:
         verbose_name = "produit"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="product_vat_is_a_rate", condition=Q(vat_rate__gte=0, vat_rate__lt=100))
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class IntegerRange(Func):
+    """`int4range`, both ends included; an absent upper end is without limit."""
+
+    template = "int4range(%(expressions)s, '[]')"
+
+
+class SchoolTier(models.Model):
+    """What a school pays for so many classes: one flat price that credits the upper bound of the tier.
+
+    The top tier is open: its price is that of one class, and the shop asks how many.
+    """
+
+    product = models.ForeignKey(Product, verbose_name="produit", on_delete=models.PROTECT, related_name="tiers")
+    school_year = models.ForeignKey(
+        SchoolYear, verbose_name="année scolaire", on_delete=models.PROTECT, related_name="tiers"
+    )
+    from_classes = models.PositiveIntegerField("de (classes)")
+    # None: the open top tier.
+    to_classes = models.PositiveIntegerField("à (classes)", null=True, blank=True)
+    # In euros, VAT included, as schools read prices.
+    price_ttc = models.DecimalField("prix TTC", max_digits=9, decimal_places=2)
+
+    class Meta:
+        verbose_name = "palier de la boutique"
+        verbose_name_plural = "paliers de la boutique"
+        ordering = ("school_year", "from_classes")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="tier_from_one_upwards",
+                condition=Q(from_classes__gt=0) & (Q(to_classes__isnull=True) | Q(to_classes__gte=F("from_classes"))),
+            ),
+            models.CheckConstraint(name="tier_has_a_price", condition=Q(price_ttc__gt=0)),
+            ExclusionConstraint(
+                name="tiers_do_not_overlap",
+                expressions=[
+                    ("product", RangeOperators.EQUAL),
+                    ("school_year", RangeOperators.EQUAL),
+                    (IntegerRange("from_classes", "to_classes"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        if self.to_classes is None:
+            return f"{self.from_classes} classes et plus"
+        if self.to_classes == 1:
+            return "1 classe"
+        if self.from_classes == self.to_classes:
+            return f"{self.to_classes} classes"
+        return f"{self.from_classes} à {self.to_classes} classes"
+
+
+class PriceBand(models.Model):
+    """What a collectivity pays for each licence of an order that reaches so many: all of them at that price."""
+
+    product = models.ForeignKey(Product, verbose_name="produit", on_delete=models.PROTECT, related_name="bands")
+    school_year = models.ForeignKey(
+        SchoolYear, verbose_name="année scolaire", on_delete=models.PROTECT, related_name="bands"
+    )
+    from_units = models.PositiveIntegerField("à partir de (licences)")
+    # In euros, VAT excluded, as engagements are.
+    unit_ht = models.DecimalField("prix unitaire HT", max_digits=9, decimal_places=2)
+
+    class Meta:
+        verbose_name = "tarif des collectivités"
+        verbose_name_plural = "tarifs des collectivités"
+        ordering = ("school_year", "from_units")
+        constraints: ClassVar = [
+            models.CheckConstraint(name="band_from_one_with_a_price", condition=Q(from_units__gt=0, unit_ht__gt=0)),
+            models.UniqueConstraint(name="band_once", fields=["product", "school_year", "from_units"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"à partir de {self.from_units}"

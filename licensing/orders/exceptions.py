@@ -9,10 +9,6 @@ class UnknownCollectivity(Refused):
     code = "unknown_collectivity"
 
 
-class BadQuantity(Refused):
-    code = "bad_quantity"
-
-
 class NoReason(Refused):
     code = "no_reason"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from licensing.orders.operations import MOST
+from licensing.catalogue.pricing import MOST_UNITS
 from tenants.models import Collectivity
 
 
@@ -16,7 +16,7 @@ class GrantForm(forms.Form):
         label="Collectivité", queryset=Collectivity.objects.order_by("name"), widget=UnfoldAdminSelectWidget
     )
     licences = forms.IntegerField(
-        label="Nombre de licences", min_value=1, max_value=MOST, widget=UnfoldAdminIntegerFieldWidget
+        label="Nombre de licences", min_value=1, max_value=MOST_UNITS, widget=UnfoldAdminIntegerFieldWidget
     )
     reason = forms.CharField(
         label="Motif",

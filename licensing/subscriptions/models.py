@@ -33,8 +33,12 @@ class Source(models.Model):
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
     suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
-    # Provisional rights, inclusive: an order that awaits its payment gives them until then, and the rest once paid.
+    # Provisional rights, inclusive: an order whose purchase order is awaited gives them until then, and they stop by
+    # themselves the day after.
     provisional_until = models.DateField("droits temporaires jusqu'au", null=True, blank=True)
+    # Inclusive as well: the purchase order came in and the payment is awaited. Past that day only the operator stops
+    # or prolongs them; nothing stops by itself.
+    unpaid_until = models.DateField("dans l'attente du règlement jusqu'au", null=True, blank=True)
 
     class Meta:
         verbose_name = "provenance"
@@ -42,6 +46,11 @@ class Source(models.Model):
             models.CheckConstraint(
                 name="source_provisional_before_it_ends",
                 condition=Q(provisional_until__isnull=True) | Q(provisional_until__lte=F("last_day")),
+            ),
+            models.CheckConstraint(
+                name="source_unpaid_before_it_ends",
+                condition=Q(unpaid_until__isnull=True)
+                | Q(unpaid_until__lte=F("last_day"), provisional_until__isnull=True),
             ),
         ]
 
@@ -52,6 +61,11 @@ class Source(models.Model):
     def open_until(self) -> datetime.date:
         """The last day of use as things stand, inclusive: that of the provisional rights where it is not paid yet."""
         return self.provisional_until or self.last_day
+
+    @property
+    def temporary_until(self) -> datetime.date | None:
+        """The day that people are shown while the order is not paid; None where the rights are firm."""
+        return self.provisional_until or self.unpaid_until
 
     def over_on(self, day: datetime.date) -> bool:
         """Whether the last day has passed: nothing brings these licences back."""

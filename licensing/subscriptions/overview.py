@@ -53,7 +53,7 @@ class Card:
 
     @property
     def bought_at(self) -> datetime.datetime:
-        return self.subscription.key.source.order_line.order.placed_at
+        return self.subscription.key.source.order_line.order.placed_at or self.subscription.opened_at
 
     @property
     def giver(self) -> str:

@@ -305,6 +305,11 @@ APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/
 # How many days after 31 August the pupils of a class are kept before they are erased.
 PUPILS_KEPT_DAYS = env.number("PUPILS_KEPT_DAYS", 60)
 
+# --- Card payments: django-payments, its dummy provider where no other is configured ----------------------------------
+PAYMENT_MODEL = "orders.CardPayment"
+PAYMENT_HOST = BASE_DOMAIN + PUBLIC_PORT
+PAYMENT_USES_SSL = SECURE
+
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],

@@ -1,4 +1,4 @@
-from django.contrib.postgres.operations import TrigramExtension, UnaccentExtension
+from django.contrib.postgres.operations import BtreeGistExtension, TrigramExtension, UnaccentExtension
 from django.db import migrations
 
 # One text, one form: lower case, no accent, words parted by single spaces. IMMUTABLE, so that generated columns and
@@ -16,5 +16,6 @@ class Migration(migrations.Migration):
     operations = [
         TrigramExtension(),
         UnaccentExtension(),
+        BtreeGistExtension(),
         migrations.RunSQL(FOLD, "DROP FUNCTION public.fold(text)"),
     ]

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from licensing.catalogue.models import Product, SchoolYear
-from licensing.orders.models import Order, OrderKind, OrderLine
+from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.pools.models import Pool
 from licensing.subscriptions import keys, sealing
 from licensing.subscriptions.models import ActivationKey, Source
@@ -39,6 +39,8 @@ class OrderFactory(factory.django.DjangoModelFactory):
         model = Order
 
     kind = OrderKind.GRANT
+    state = OrderState.GRANTED
+    created_at = factory.LazyFunction(timezone.now)
     reason = "Expérimentation"
     placed_at = factory.LazyFunction(timezone.now)
     collectivity = factory.LazyFunction(lambda: Collectivity.objects.get(schema_name=connection.schema_name))

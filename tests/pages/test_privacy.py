@@ -42,7 +42,13 @@ KEPT = {
     "schools.DirectorySync.by",
     "schools.HeadEvent.user",
     "schools.HeadEvent.by",
+    # The seller's books are kept ten years.
     "orders.Order.placed_by",
+    "orders.OrderEvent.by",
+    "orders.Payment.recorded_by",
+    "orders.PlatformStatus.by",
+    "orders.PurchaseOrderScan.decided_by",
+    "orders.PurchaseOrderScan.received_from",
     "subscriptions.ActivationKey.redeemed_by",
     "subscriptions.Subscription.principal",
     "subscriptions.SeatEvent.teacher",

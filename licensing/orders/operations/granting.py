@@ -11,9 +11,11 @@ from django.db import transaction
 from django_tenants.utils import tenant_context
 
 from collectivities import audit
+from licensing.catalogue.exceptions import BadQuantity
 from licensing.catalogue.operations import current_school_year, day_in_france, licence
-from licensing.orders.exceptions import BadQuantity, NameTooLong, NoReason, UnknownCollectivity
-from licensing.orders.models import Order, OrderKind, OrderLine
+from licensing.catalogue.pricing import MOST_UNITS
+from licensing.orders.exceptions import NameTooLong, NoReason, UnknownCollectivity
+from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.pools.models import Pool
 from licensing.subscriptions.models import Source
 from tenants.models import Collectivity
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.catalogue.models import SchoolYear
 
-#: There are some 350,000 classes from CP to CM2 in the country: more than that is a slip of the finger.
-MOST = 1_000_000
 _NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Django's documented access to fields
 
 
@@ -56,9 +56,9 @@ def grant(
     `NoReason` or `NameTooLong`, having changed nothing.
     """
     reason, name = reason.strip(), name.strip()
-    if not 0 < licences <= MOST:
+    if not 0 < licences <= MOST_UNITS:
         raise BadQuantity(
-            f"Un lot compte de 1 à {typography.number(MOST)} licences ; "
+            f"Un lot compte de 1 à {typography.number(MOST_UNITS)} licences ; "
             f"vous en avez demandé {typography.number(licences)}."
         )
     if not reason:
@@ -67,7 +67,13 @@ def grant(
         raise NameTooLong(f"Le nom d'un lot compte {_NAME_LENGTH} caractères au plus ; celui-ci en a {len(name)}.")
     year = school_year or current_school_year(day_in_france(at))
     order = Order.objects.create(
-        kind=OrderKind.GRANT, collectivity=collectivity, reason=reason, placed_at=at, placed_by=by
+        kind=OrderKind.GRANT,
+        state=OrderState.GRANTED,
+        collectivity=collectivity,
+        reason=reason,
+        created_at=at,
+        placed_at=at,
+        placed_by=by,
     )
     line = OrderLine.objects.create(order=order, product=licence(), school_year=year, quantity=licences)
     source = Source.objects.create(

@@ -1,0 +1,55 @@
+"""The seller's books: orders and their lines, invoices, payments. No unit of licence exists without an order line.
+
+Public, one gapless series of invoice numbers a year; a collectivity sees its own alone. Written by `operations` alone.
+"""
+
+from licensing.orders.models.books import (
+    Document,
+    DocumentKind,
+    Invoice,
+    InvoiceKind,
+    InvoiceSequence,
+    PlatformState,
+    PlatformStatus,
+    Seller,
+)
+from licensing.orders.models.orders import (
+    Method,
+    Order,
+    OrderEvent,
+    OrderKind,
+    OrderLine,
+    OrderReminder,
+    OrderState,
+    Payer,
+    PurchaseOrderScan,
+    ScanState,
+)
+from licensing.orders.models.payers import PublicBody
+from licensing.orders.models.payments import CardPayment, Payment, PaymentMethod, ProviderEvent
+
+__all__ = [
+    "CardPayment",
+    "Document",
+    "DocumentKind",
+    "Invoice",
+    "InvoiceKind",
+    "InvoiceSequence",
+    "Method",
+    "Order",
+    "OrderEvent",
+    "OrderKind",
+    "OrderLine",
+    "OrderReminder",
+    "OrderState",
+    "Payer",
+    "Payment",
+    "PaymentMethod",
+    "PlatformState",
+    "PlatformStatus",
+    "ProviderEvent",
+    "PublicBody",
+    "PurchaseOrderScan",
+    "ScanState",
+    "Seller",
+]

@@ -1,0 +1,158 @@
+"""The books: who sells, invoices in a gapless series, the documents as they were issued.
+
+Invoices and documents never change once issued: triggers refuse an UPDATE or a DELETE of them, and a number that does
+not follow the one before (`0001_initial`, at its end).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class Seller(models.Model):
+    """Who sells, as the documents must say it: one row, in the operator's hands. Without it nothing is sold."""
+
+    name = models.CharField("dénomination", max_length=200)
+    legal_form = models.CharField("forme juridique et capital", max_length=120, help_text="SAS au capital de 50 000 €")
+    address = models.CharField("adresse", max_length=250)
+    postal_code = models.CharField("code postal", max_length=10)
+    city = models.CharField("ville", max_length=120)
+    siret = models.CharField("SIRET", max_length=14)
+    vat_number = models.CharField("numéro de TVA intracommunautaire", max_length=20)
+    rcs = models.CharField("immatriculation", max_length=80, help_text="RCS Paris 123 456 789")
+    email = models.EmailField("adresse e-mail")
+    phone = models.CharField("téléphone", max_length=30)
+    iban = models.CharField("IBAN", max_length=34)
+    bic = models.CharField("BIC", max_length=11)
+
+    class Meta:
+        verbose_name = "vendeur"
+        verbose_name_plural = "vendeur"
+        constraints: ClassVar = [models.CheckConstraint(name="seller_is_one", condition=Q(pk=1))]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class InvoiceSequence(models.Model):
+    """The last number given in a year. Its row is locked while an invoice takes the next one."""
+
+    year = models.PositiveSmallIntegerField(primary_key=True)
+    last = models.PositiveIntegerField(default=0)
+    # The day of the last one: numbers follow the order of issue.
+    last_on = models.DateField()
+
+    def __str__(self) -> str:
+        return f"{self.year} : {self.last}"
+
+
+class InvoiceKind(models.TextChoices):
+    INVOICE = "invoice", "Facture"
+    CREDIT_NOTE = "credit_note", "Avoir"
+
+
+class Invoice(models.Model):
+    """An invoice or a credit note, as it was issued. Amounts in euros; those of a credit note are positive too."""
+
+    kind = models.CharField("nature", max_length=12, choices=InvoiceKind)
+    year = models.PositiveSmallIntegerField("année")
+    sequence = models.PositiveIntegerField("rang")
+    # At most 20 characters: Chorus Pro takes no more.
+    number = models.CharField("numéro", max_length=20, unique=True)
+    order = models.ForeignKey(
+        "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="invoices"
+    )
+    corrects = models.OneToOneField(
+        "self", verbose_name="annule la facture", on_delete=models.PROTECT, null=True, blank=True, related_name="credit"
+    )
+    issued_at = models.DateTimeField("émise le")
+    # In Europe/Paris.
+    issued_on = models.DateField("date")
+    due_on = models.DateField("échéance")
+    total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2)
+    total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2)
+    total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2)
+    # All that the document says, frozen: seller, buyer, lines, mentions (`invoicing.facts`).
+    facts = models.JSONField()
+    # The CII message, profile EN 16931, that the PDF embeds.
+    xml = models.TextField()
+
+    class Meta:
+        verbose_name = "facture"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="invoice_sequence_once", fields=["year", "sequence"]),
+            models.CheckConstraint(name="invoice_sequence_from_one", condition=Q(sequence__gt=0)),
+            models.CheckConstraint(name="invoice_adds_up", condition=Q(total_ttc=F("total_ht") + F("total_vat"))),
+            models.CheckConstraint(
+                name="invoice_credit_note_corrects_one",
+                condition=Q(kind="credit_note", corrects__isnull=False) | Q(kind="invoice", corrects__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class DocumentKind(models.TextChoices):
+    QUOTE = "quote", "Devis"
+    PURCHASE_ORDER = "purchase_order", "Bon de commande"
+    INVOICE = "invoice", "Facture"
+    CREDIT_NOTE = "credit_note", "Avoir"
+
+
+class Document(models.Model):
+    """A PDF as it was issued, with its hash: what was sent is what is found again."""
+
+    kind = models.CharField("nature", max_length=15, choices=DocumentKind)
+    order = models.ForeignKey(
+        "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="documents"
+    )
+    invoice = models.OneToOneField(
+        Invoice, verbose_name="facture", on_delete=models.PROTECT, null=True, blank=True, related_name="document"
+    )
+    # The quote's, the purchase order's or the invoice's.
+    number = models.CharField("numéro", max_length=30)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    made_at = models.DateTimeField("établi le")
+
+    class Meta:
+        verbose_name = "document"
+        constraints: ClassVar = [models.UniqueConstraint(name="document_once", fields=["kind", "number"])]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class PlatformState(models.TextChoices):
+    """Where an invoice is on Chorus Pro or an approved platform, as the operator records it."""
+
+    DEPOSITED = "deposited", "Déposée"
+    RECEIVED = "received", "Mise à disposition du destinataire"
+    REJECTED = "rejected", "Rejetée par la plateforme"
+    REFUSED = "refused", "Refusée par le destinataire"
+    APPROVED = "approved", "Approuvée"
+    IN_PAYMENT = "in_payment", "Mise en paiement"
+
+
+class PlatformStatus(models.Model):
+    """A status of an invoice on its platform: appended, never changed."""
+
+    invoice = models.ForeignKey(Invoice, verbose_name="facture", on_delete=models.PROTECT, related_name="statuses")
+    state = models.CharField("état", max_length=12, choices=PlatformState)
+    reason = models.TextField("motif", blank=True)
+    at = models.DateTimeField("le")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = "état de facture"
+        verbose_name_plural = "états de facture"
+
+    def __str__(self) -> str:
+        return f"{self.invoice} : {self.get_state_display()}"

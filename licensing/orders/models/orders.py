@@ -1,0 +1,276 @@
+"""Orders: what a school or a collectivity asked for, or was granted, and how far it has come.
+
+`draft → placed → confirmed → paid`, by card `draft → paid`; `placed → lapsed` without a purchase order; `cancelled`.
+An operator's gift is an order too, with its reason, and has no price.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+ZERO = Decimal("0.00")
+
+
+class OrderKind(models.TextChoices):
+    GRANT = "grant", "Dotation de l'exploitant"
+    SHOP = "shop", "Commande de la boutique"
+    PURCHASE = "purchase", "Achat d'une collectivité"
+
+
+class OrderState(models.TextChoices):
+    GRANTED = "granted", "Accordée"
+    DRAFT = "draft", "En préparation"
+    PLACED = "placed", "Bon de commande attendu"
+    CONFIRMED = "confirmed", "Facturée, à régler"
+    PAID = "paid", "Réglée"
+    LAPSED = "lapsed", "Sans bon de commande : droits suspendus"
+    CANCELLED = "cancelled", "Annulée"
+
+
+class Method(models.TextChoices):
+    CARD = "card", "Carte bancaire"
+    MANDATE = "mandate", "Chèque ou mandat administratif"
+
+
+class Payer(models.TextChoices):
+    """Who pays, as the shop asks it."""
+
+    COLLECTIVITY = "collectivity", "Une collectivité"
+    TOWN_HALL = "town_hall", "La mairie"
+    SCHOOL = "school", "L'établissement"
+    COOPERATIVE = "cooperative", "La coopérative scolaire"
+    OTHER = "other", "Autre"
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def locked(self) -> Self:
+        """Lock the orders, and only them, in order of number, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
+
+    def sales(self) -> Self:
+        """Keep what is sold: not the operator's grants."""
+        return self.exclude(kind=OrderKind.GRANT)
+
+
+class Order(models.Model):
+    """What a collectivity or a school asked for, or was granted. Amounts in euros."""
+
+    kind = models.CharField("nature", max_length=10, choices=OrderKind)
+    state = models.CharField("état", max_length=10, choices=OrderState)
+    method = models.CharField("règlement", max_length=10, choices=Method, blank=True)
+    collectivity = models.ForeignKey(
+        "tenants.Collectivity", verbose_name="collectivité", on_delete=models.PROTECT, null=True, blank=True
+    )
+    # The school that the licences of a shop order are for. None: typed by hand, or a teacher's own purchase.
+    school = models.ForeignKey(
+        "schools.School", verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True
+    )
+    # Why the operator gave it.
+    reason = models.TextField("motif", blank=True)
+    created_at = models.DateTimeField("commencée le")
+    placed_at = models.DateTimeField("passée le", null=True, blank=True)
+    # The buyer. None: granted from the command line.
+    placed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="passée par", on_delete=models.PROTECT, null=True, blank=True
+    )
+
+    # Whom the invoice is made out to, as it was typed for this order.
+    payer = models.CharField("qui paie", max_length=12, choices=Payer, blank=True)
+    bill_name = models.CharField("nom de facturation", max_length=200, blank=True)
+    bill_address = models.CharField("adresse", max_length=250, blank=True)
+    bill_address_extra = models.CharField("adresse suite", max_length=250, blank=True)
+    bill_postal_code = models.CharField("code postal", max_length=10, blank=True)
+    bill_city = models.CharField("ville", max_length=120, blank=True)
+    bill_country = models.CharField("pays", max_length=60, blank=True)
+    bill_email = models.EmailField("adresse e-mail de facturation", blank=True)
+    siret = models.CharField("SIRET", max_length=14, blank=True)
+    # What Chorus Pro may ask of a public payer's invoice: BT-10 and BT-13.
+    service_code = models.CharField("code service", max_length=100, blank=True)
+    engagement_number = models.CharField("numéro d'engagement", max_length=50, blank=True)
+    # The general terms of sale that the buyer accepted, and which text they were.
+    terms_version = models.CharField("version des CGV acceptée", max_length=20, blank=True)
+    terms_accepted_at = models.DateTimeField("CGV acceptées le", null=True, blank=True)
+
+    total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2, default=ZERO)
+    total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2, default=ZERO)
+    total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2, default=ZERO)
+
+    quote_number = models.CharField("devis", max_length=20, blank=True)
+    quoted_at = models.DateTimeField("devis établi le", null=True, blank=True)
+    # Inclusive, in Europe/Paris.
+    quote_until = models.DateField("devis valable jusqu'au", null=True, blank=True)
+
+    # When the signed purchase order came in, by post or uploaded.
+    received_at = models.DateTimeField("bon de commande reçu le", null=True, blank=True)
+    confirmed_at = models.DateTimeField("confirmée le", null=True, blank=True)
+    paid_at = models.DateTimeField("réglée le", null=True, blank=True)
+    lapsed_at = models.DateTimeField("droits suspendus le", null=True, blank=True)
+    cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
+    cancelled_because = models.TextField("motif d'annulation", blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "commande"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="order_grant_says_why", condition=~Q(kind="grant") | ~Q(reason="")),
+            models.CheckConstraint(
+                name="order_grant_is_granted",
+                condition=Q(kind="grant", state="granted") | (~Q(kind="grant") & ~Q(state="granted")),
+            ),
+            models.CheckConstraint(
+                name="order_has_its_buyer",
+                condition=Q(kind="grant", collectivity__isnull=False)
+                | Q(kind="purchase", collectivity__isnull=False, placed_by__isnull=False)
+                | Q(kind="shop", collectivity__isnull=True, placed_by__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="order_adds_up",
+                condition=Q(total_ttc=F("total_ht") + F("total_vat"), total_ht__gte=0, total_vat__gte=0),
+            ),
+            models.CheckConstraint(
+                name="order_placed_says_when_and_how",
+                condition=Q(state__in=["granted", "draft", "cancelled"])
+                | (Q(placed_at__isnull=False, terms_accepted_at__isnull=False) & ~Q(method="")),
+            ),
+            models.CheckConstraint(
+                name="order_states_say_when",
+                condition=(~Q(state="paid") | Q(paid_at__isnull=False))
+                & (~Q(state="confirmed") | Q(confirmed_at__isnull=False))
+                & (~Q(state="lapsed") | Q(lapsed_at__isnull=False))
+                & (~Q(state="cancelled") | Q(cancelled_at__isnull=False)),
+            ),
+            models.CheckConstraint(name="order_card_is_of_the_shop", condition=~Q(method="card") | Q(kind="shop")),
+            models.UniqueConstraint(
+                name="order_quote_number_once", fields=["quote_number"], condition=~Q(quote_number="")
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                name="order_unsettled",
+                fields=["state", "placed_at"],
+                condition=Q(state__in=["placed", "confirmed", "lapsed"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Commande n° {self.pk}"
+
+
+class OrderLine(models.Model):
+    """So many units of one product for one school year, and what they cost. Amounts in euros."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="lines")
+    product = models.ForeignKey("catalogue.Product", verbose_name="produit", on_delete=models.PROTECT)
+    school_year = models.ForeignKey("catalogue.SchoolYear", verbose_name="année scolaire", on_delete=models.PROTECT)
+    # Licences that the line credits.
+    quantity = models.PositiveIntegerField("licences")
+    # As the buyer reads it; empty for a grant.
+    description = models.CharField("désignation", max_length=200, blank=True)
+    # A school's tier is one thing at a flat price, however many licences it credits.
+    billed_quantity = models.PositiveIntegerField("quantité facturée", default=1)
+    unit_ht = models.DecimalField("prix unitaire HT", max_digits=12, decimal_places=2, default=ZERO)
+    # In per cent.
+    vat_rate = models.DecimalField("taux de TVA", max_digits=5, decimal_places=2, default=ZERO)
+    total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2, default=ZERO)
+    total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2, default=ZERO)
+    total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2, default=ZERO)
+
+    class Meta:
+        verbose_name = "ligne de commande"
+        verbose_name_plural = "lignes de commande"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="order_line_has_units", condition=Q(quantity__gt=0, billed_quantity__gt=0)),
+            models.CheckConstraint(
+                name="order_line_adds_up",
+                condition=Q(total_ht=F("billed_quantity") * F("unit_ht"), total_ttc=F("total_ht") + F("total_vat")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product}"
+
+
+class ScanState(models.TextChoices):
+    WAITING = "waiting", "À vérifier"
+    ACCEPTED = "accepted", "Acceptée"
+    REFUSED = "refused", "Refusée"
+
+
+class PurchaseOrderScan(models.Model):
+    """A signed purchase order that the buyer uploaded: it stops the countdown until the operator has looked at it."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="scans")
+    filename = models.CharField("fichier", max_length=200)
+    content_type = models.CharField(max_length=40)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField("état", max_length=10, choices=ScanState, default=ScanState.WAITING)
+    received_at = models.DateTimeField("déposé le")
+    received_from = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="déposé par", on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField("vérifié le", null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name="vérifié par",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+    # Why it was refused, as the buyer is told.
+    reason = models.TextField("motif du refus", blank=True)
+
+    class Meta:
+        verbose_name = "bon de commande signé"
+        verbose_name_plural = "bons de commande signés"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="scan_one_to_look_at", fields=["order"], condition=Q(state="waiting")),
+            models.CheckConstraint(name="scan_refused_says_why", condition=~Q(state="refused") | ~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class OrderReminder(models.Model):
+    """A reminder that a purchase order is awaited: each of them is sent once."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="reminders")
+    # Days since the order was placed that this reminder is for: 30, 40 or 44.
+    day = models.PositiveSmallIntegerField("jour")
+    sent_at = models.DateTimeField("envoyé le")
+
+    class Meta:
+        verbose_name = "rappel"
+        constraints: ClassVar = [models.UniqueConstraint(name="reminder_once", fields=["order", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.order}, jour {self.day}"
+
+
+class OrderEvent(models.Model):
+    """One step of an order, appended by operations in the transaction that makes it, never changed."""
+
+    order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="events")
+    # Stable, for programs and tests: « placed », « received », « confirmed », « paid », « lapsed »…
+    action = models.CharField("étape", max_length=30)
+    summary = models.TextField("en clair")
+    at = models.DateTimeField("le")
+    # None: nobody's hand; the clock's or the card provider's.
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = "étape de commande"
+        verbose_name_plural = "étapes de commandes"
+
+    def __str__(self) -> str:
+        return self.summary

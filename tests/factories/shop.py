@@ -1,0 +1,66 @@
+"""What the shop needs before it sells: a seller, a school year on sale, its prices. The figures are the guide's."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
+from licensing.catalogue.operations import licence
+from licensing.orders.models import Seller
+
+#: (from, to, price TTC); the last is open, at so much a class.
+TIERS = (
+    (1, 1, "49.00"),
+    (2, 5, "199.00"),
+    (6, 10, "349.00"),
+    (11, 15, "479.00"),
+    (16, None, "30.00"),
+)
+#: (from so many licences, unit price HT)
+BANDS = ((1, "35.00"), (100, "30.00"), (500, "25.00"), (1000, "20.00"))
+
+
+def on_sale(
+    *, ends_on: datetime.date = datetime.date(2027, 8, 31), sold_from: datetime.date = datetime.date(2026, 6, 1)
+) -> SchoolYear:
+    """Put a school year on sale, with the guide's tiers and the collectivities' bands; return it."""
+    year, _ = SchoolYear.objects.update_or_create(
+        ends_on=ends_on,
+        defaults={"starts_on": datetime.date(ends_on.year - 1, 9, 1), "sold_from": sold_from},
+    )
+    product = licence()
+    for first, last, price in TIERS:
+        SchoolTier.objects.get_or_create(
+            product=product,
+            school_year=year,
+            from_classes=first,
+            to_classes=last,
+            defaults={"price_ttc": Decimal(price)},
+        )
+    for first, price in BANDS:
+        PriceBand.objects.get_or_create(
+            product=product, school_year=year, from_units=first, defaults={"unit_ht": Decimal(price)}
+        )
+    return year
+
+
+def seller() -> Seller:
+    """Return an invented seller, complete; made at the first call."""
+    return Seller.objects.get_or_create(
+        pk=1,
+        defaults={
+            "name": "Les Cahiers du Préau",
+            "legal_form": "SAS au capital de 50 000 €",
+            "address": "12 rue des Écoles",
+            "postal_code": "75005",
+            "city": "Paris",
+            "siret": "12345678200010",
+            "vat_number": "FR11123456782",
+            "rcs": "RCS Paris 123 456 782",
+            "email": "factures@preau.example",
+            "phone": "01 02 03 04 05",
+            "iban": "FR7630006000011234567890189",
+            "bic": "AGRIFRPP",
+        },
+    )[0]
