@@ -1,4 +1,4 @@
-"""Numbers, counts and dates as French readers expect them. Pure."""
+"""Numbers, counts, money and dates as French readers expect them. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
+    from decimal import Decimal
 
 NARROW_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
+MINUS = "\u2212"
 
 MONTHS = (
     "janvier",
@@ -33,6 +35,22 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", NARROW_SPACE)
 
 
+def decimal(value: Decimal, places: int = 2) -> str:
+    """Return « 1 199,00 », with so many decimals; whoever has finer ones has rounded them himself."""
+    text = f"{value:,.{places}f}".replace(",", NARROW_SPACE).replace(".", ",")
+    return text.replace("-", MINUS)
+
+
+def euros(amount: Decimal) -> str:
+    """Return « 1 199,00 € »; what goes back is « −199,00 € »."""
+    return f"{decimal(amount)}{NO_BREAK_SPACE}€"
+
+
+def per_cent(rate: Decimal) -> str:
+    """Return « 20 % », « 5,5 % »."""
+    return f"{f'{rate.normalize():f}'.replace('.', ',')}{NO_BREAK_SPACE}%"
+
+
 def plural(count: int, singular: str, plural_form: str = "") -> str:
     """Return « 1 licence », « 3 licences »: in French, 0 and 1 are singular. The number does not part from its noun."""
     noun = singular if abs(count) <= 1 else plural_form or f"{singular}s"
@@ -51,6 +69,11 @@ _AFTER = re.compile(r"(?<=«) ")
 def spaced(sentence: str) -> str:
     """Return the sentence with spaces that do not break before : ; ! ? » and after «."""
     return _AFTER.sub(NO_BREAK_SPACE, _BEFORE.sub(NO_BREAK_SPACE, sentence))
+
+
+def short_day(value: datetime.date) -> str:
+    """Return « 31/08/2027 », as order lines and columns have it."""
+    return f"{value:%d/%m/%Y}"
 
 
 def enumeration(words: Sequence[str]) -> str:

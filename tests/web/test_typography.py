@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 
 import pytest
 
@@ -29,3 +30,22 @@ def test_a_noun_with_a_plural_of_its_own():
 def test_dates():
     assert typography.day(datetime.date(2027, 8, 31)) == "31\u00a0août 2027"
     assert typography.day(datetime.date(2026, 9, 1)) == "1er\u00a0septembre 2026"
+
+
+@pytest.mark.parametrize(
+    ("amount", "read"),
+    [
+        ("0", "0,00\u00a0€"),
+        ("165.83", "165,83\u00a0€"),
+        ("1199", "1\u202f199,00\u00a0€"),
+        ("12345678.9", "12\u202f345\u202f678,90\u00a0€"),
+        ("-199.00", "\u2212199,00\u00a0€"),
+    ],
+)
+def test_money(amount, read):
+    assert typography.euros(Decimal(amount)) == read
+
+
+@pytest.mark.parametrize(("rate", "read"), [("20.00", "20\u00a0%"), ("5.50", "5,5\u00a0%"), ("0.00", "0\u00a0%")])
+def test_rates(rate, read):
+    assert typography.per_cent(Decimal(rate)) == read

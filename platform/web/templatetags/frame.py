@@ -13,6 +13,8 @@ from web import typography
 from web.access import policy_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from django.http import HttpRequest
 
 register = template.Library()
@@ -71,3 +73,15 @@ def office_menu(request: HttpRequest) -> list[Entry]:
 def french(sentence: object) -> str:
     """Return the sentence with the spaces that do not break where French wants them."""
     return typography.spaced(str(sentence))
+
+
+@register.filter
+def euros(amount: Decimal) -> str:
+    """Return « 1 199,00 € »."""
+    return typography.euros(amount)
+
+
+@register.filter
+def per_cent(rate: Decimal) -> str:
+    """Return « 20 % »."""
+    return typography.per_cent(rate)
