@@ -288,7 +288,7 @@ PACKAGED_ASSETS: dict[str, tuple[Path, tuple[str, ...]]] = {
     "htmx": (ROOT / "node_modules" / "htmx.org" / "dist", ("htmx.min.js",)),
 }
 # Read by the documents that are printed; never served.
-PDF_FONTS = ROOT / "node_modules" / "@expo-google-fonts" / "andika"
+PDF_FONTS = ROOT / "node_modules" / "@expo-google-fonts"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -1,7 +1,8 @@
-"""Documents that people print: in French, with the alphabet's letters as first readers learn them, and QR codes.
+"""Documents that people print: in French, with QR codes, in one of two families of letters.
 
-The font is Andika, drawn for those who learn to read; it comes from the packages pinned in `package.json`. A document
-is made where it is asked for, in memory, in some tens of milliseconds a page.
+Andika, drawn for those who learn to read, for what pupils hold; Source Sans 3, drawn for columns of figures, for
+quotes, purchase orders and invoices. Both come from the packages pinned in `package.json`. A document is made where it
+is asked for, in memory, in some tens of milliseconds a page.
 """
 
 from __future__ import annotations
@@ -17,18 +18,37 @@ from fpdf.enums import XPos, YPos
 if TYPE_CHECKING:
     import datetime
 
-FAMILY = "Andika"
+#: What pupils and their teachers hold.
+LEARNERS = "Andika"
+#: What accountants read.
+OFFICES = "Source Sans 3"
 A4_WIDTH = 210
-_FONTS = {"": "Andika_400Regular.ttf", "B": "Andika_700Bold.ttf"}
+_FONTS = {
+    LEARNERS: {"": "andika/Andika_400Regular.ttf", "B": "andika/Andika_700Bold.ttf"},
+    OFFICES: {
+        "": "source-sans-3/400Regular/SourceSans3_400Regular.ttf",
+        "B": "source-sans-3/700Bold/SourceSans3_700Bold.ttf",
+    },
+}
 
 
 class Document(FPDF):
-    """An A4 document in millimetres, with the house's font, its title and its language."""
+    """An A4 document in millimetres, with its letters, its title and its language."""
 
-    def __init__(self, *, title: str, at: datetime.datetime, margin: float = 20) -> None:
-        super().__init__(format="A4", unit="mm")
-        for style, file in _FONTS.items():
-            self.add_font(FAMILY, style, settings.PDF_FONTS / file)
+    def __init__(
+        self,
+        *,
+        title: str,
+        at: datetime.datetime,
+        margin: float = 20,
+        family: str = LEARNERS,
+        compliance: str | None = None,
+    ) -> None:
+        """Begin a document; `compliance`: the standard that it keeps to, « PDF/A-3B », where it is kept for years."""
+        super().__init__(format="A4", unit="mm", enforce_compliance=compliance)
+        self._letters = family
+        for style, file in _FONTS[family].items():
+            self.add_font(family, style, settings.PDF_FONTS / file)
         self.set_title(title)
         self.set_lang("fr")
         self.set_author("Pep's")
@@ -39,7 +59,7 @@ class Document(FPDF):
 
     def write_in(self, size: float, *, bold: bool = False) -> None:
         """Write what follows in so many points."""
-        self.set_font(FAMILY, "B" if bold else "", size)
+        self.set_font(self._letters, "B" if bold else "", size)
 
     def line_of(self, text: str, *, size: float = 11, bold: bool = False, after: float = 2) -> None:
         """Write a paragraph over the width that is left, and leave `after` millimetres below it."""
