@@ -1,0 +1,85 @@
+"""What an order opens, when it stops, and what a payment gives back: nothing is ever deleted."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django_tenants.utils import tenant_context
+
+from licensing.orders import rights
+from licensing.orders.models import Method, OrderKind, OrderState
+from licensing.pools.models import Pool
+from licensing.subscriptions.models import Source
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.licensing import OrderLineFactory
+from tests.factories.schools import AffiliationFactory
+
+DAY = datetime.timedelta(days=1)
+PLACED = TERM.date()
+LAST_PROVISIONAL = PLACED + 45 * DAY
+YEAR_ENDS = datetime.date(2027, 8, 31)
+
+
+def sold(*, by, units, **fields):
+    """Return an order that was placed, with its one line; nothing is opened yet."""
+    line = OrderLineFactory(
+        quantity=units,
+        order__reason="",
+        order__state=OrderState.PLACED,
+        order__method=Method.MANDATE,
+        order__placed_by=by,
+        order__terms_accepted_at=TERM,
+        **{f"order__{name}": value for name, value in fields.items()},
+    )
+    return line.order
+
+
+@pytest.fixture
+def bought(db):
+    """A principal's order of the shop, five licences for his school."""
+    affiliation = AffiliationFactory(user=PrincipalFactory())
+    return sold(by=affiliation.user, units=5, kind=OrderKind.SHOP, collectivity=None, school=affiliation.school)
+
+
+@pytest.fixture
+def purchased(nimes):
+    return sold(by=UserFactory(), units=2000, kind=OrderKind.PURCHASE, collectivity=nimes)
+
+
+def test_a_principal_has_0_of_5_and_a_key_that_is_his_already(bought):
+    rights.open_(bought, until=LAST_PROVISIONAL, by=bought.placed_by, at=TERM)
+    source = Source.objects.get(order_line__order=bought)
+    assert (source.provisional_until, source.last_day) == (LAST_PROVISIONAL, YEAR_ENDS)
+    key = source.keys.get()
+    assert (key.prefix, key.redeemed_by, key.school) == ("PEPS", bought.placed_by, bought.school)
+    assert (key.subscription.school, key.subscription.size) == (bought.school, 5)
+    assert (key.subscription.seats.free().count(), key.subscription.seats.held().count()) == (5, 0)
+
+
+def test_a_teacher_holds_his_own_licence_and_no_school_administers_it(db):
+    teacher = AffiliationFactory(user=TeacherFactory()).user
+    order = sold(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)
+    rights.open_(order, until=None, by=teacher, at=TERM)
+    subscription = Source.objects.get(order_line__order=order).keys.get().subscription
+    assert (subscription.school, subscription.seats.get().holder) == (None, teacher)
+    assert subscription.key.source.temporary_until is None
+
+
+def test_a_collectivity_has_a_lot_of_its_own(purchased, nimes):
+    rights.open_(purchased, until=LAST_PROVISIONAL, by=purchased.placed_by, at=TERM)
+    with tenant_context(nimes):
+        pool = Pool.objects.get()
+    assert (pool.name, pool.free) == (f"Achat 2026-2027 (commande n° {purchased.pk})", 2000)
+    assert pool.source.provisional_until == LAST_PROVISIONAL
+
+
+def test_provisional_rights_never_outlive_the_school_year(bought):
+    rights.open_(bought, until=YEAR_ENDS + DAY, by=bought.placed_by, at=TERM)
+    dates = Source.objects.values_list("provisional_until", "unpaid_until", "suspended_at")
+    assert dates.get() == (YEAR_ENDS, None, None)
+    rights.await_payment(bought, until=YEAR_ENDS + DAY, at=TERM)
+    assert dates.get() == (None, YEAR_ENDS, None)
+    rights.count_down(bought, until=YEAR_ENDS + DAY, at=TERM)
+    assert dates.get() == (YEAR_ENDS, None, None)
