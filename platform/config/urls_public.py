@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.portal")),
     path("", include("schools.urls")),
+    path("", include("licensing.catalogue.urls")),
     path("", include("licensing.classes.urls_application")),
     path("", include("licensing.classes.urls")),
     path("", include("pages.urls_public")),

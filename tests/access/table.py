@@ -61,6 +61,7 @@ PORTAL = (
         "faq": "public",
         "contact": "public",
         "cgv": "public",
+        "cgv_version": "public",
         "credits": "public",
         "legal": "public",
         "accessibility": "public",

@@ -1,0 +1,30 @@
+"""The general terms of sale, for everybody: the current ones, and each version at its own address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import Http404
+from django.shortcuts import render
+
+from licensing.catalogue import terms
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@public_page
+def cgv(request: HttpRequest, version: str = "") -> HttpResponse:
+    """Show a version, the current one unless another is asked for, and where the others are."""
+    version = version or terms.CURRENT
+    if version not in terms.VERSIONS:
+        raise Http404
+    context = {
+        "version": version,
+        "since": terms.VERSIONS[version],
+        "current": version == terms.CURRENT,
+        "text": terms.text(version),
+        "others": [(one, since) for one, since in terms.VERSIONS.items() if one != version],
+    }
+    return render(request, "catalogue/terms.html", context)

@@ -1,0 +1,48 @@
+"""What somebody accepted stays what it was, at an address of its own."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from licensing.catalogue import terms
+
+#: What each version says. A published version never changes: a new text is a new version, and a new line here.
+PINNED = {"2026-11": "c9ff9f397c58180012b290e9457cbaf7c5142a4cd1af544cfa4c2491e4a5e187"}
+
+FOLDER = Path(terms.__file__).parent / "templates" / "catalogue" / "terms"
+
+
+def test_no_version_changes_silently():
+    written = {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in FOLDER.iterdir()}
+    assert written == PINNED
+
+
+def test_every_text_is_a_version_and_the_current_one_is_the_newest():
+    assert set(terms.VERSIONS) == set(PINNED)
+    assert max(terms.VERSIONS, key=terms.VERSIONS.__getitem__) == terms.CURRENT == next(iter(terms.VERSIONS))
+
+
+@pytest.mark.parametrize("version", terms.VERSIONS)
+def test_a_version_is_read_at_its_own_address(portal, version):
+    page = portal.get(f"/conditions-generales-de-vente/{version}/").content.decode()
+    assert terms.text(version) in page
+    assert f"Version {version}" in page
+    assert terms.address(version).endswith(f"peps.localhost/conditions-generales-de-vente/{version}/")
+
+
+@pytest.mark.parametrize("version", ["2020-01", "..", "2026-11.html"])
+def test_what_was_never_published_is_not_found(portal, version):
+    assert portal.get(f"/conditions-generales-de-vente/{version}/").status_code == 404
+
+
+def test_a_replaced_version_says_so_and_stays_whole(portal, monkeypatch):
+    monkeypatch.setattr(terms, "VERSIONS", {"2027-06": datetime.date(2027, 6, 1), **terms.VERSIONS})
+    monkeypatch.setattr(terms, "CURRENT", "2027-06")
+    page = portal.get("/conditions-generales-de-vente/2026-11/").content.decode()
+    assert "Une version plus récente l’a remplacée" in page
+    assert terms.text("2026-11") in page
+    assert 'href="/conditions-generales-de-vente/2027-06/"' in page
