@@ -15,3 +15,7 @@ class NoReason(Refused):
 
 class NameTooLong(Refused):
     code = "name_too_long"
+
+
+class UnreadableList(Refused):
+    code = "unreadable_list"

@@ -587,6 +587,10 @@ class Migration(migrations.Migration):
                     "engagement_required",
                     models.BooleanField(default=False, verbose_name="numéro d'engagement obligatoire"),
                 ),
+                (
+                    "service_or_engagement_required",
+                    models.BooleanField(default=False, verbose_name="code service ou numéro d'engagement obligatoire"),
+                ),
                 ("services", models.JSONField(blank=True, default=list, verbose_name="services")),
                 ("changed_at", models.DateTimeField(verbose_name="modifié le")),
             ],

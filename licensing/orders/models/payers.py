@@ -15,6 +15,10 @@ class PublicBody(models.Model):
     name = models.CharField("nom", max_length=200)
     service_required = models.BooleanField("code service obligatoire", default=False)
     engagement_required = models.BooleanField("numéro d'engagement obligatoire", default=False)
+    # Chorus Pro's third way: one of the two, whichever.
+    service_or_engagement_required = models.BooleanField(
+        "code service ou numéro d'engagement obligatoire", default=False
+    )
     # [{"code": "…", "name": "…"}]: the services it has there, all that are known.
     services = models.JSONField("services", default=list, blank=True)
     changed_at = models.DateTimeField("modifié le")
