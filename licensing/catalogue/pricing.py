@@ -63,15 +63,19 @@ def for_classes(classes: int, day: datetime.date) -> Priced:
 
     Raises `BadQuantity` or `NotOnSale`.
     """
+    return of_tier(tier_for(classes, tiers_on(day)), classes)
+
+
+def tier_for(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
+    """Return the tier that so many classes fall in. Raises `BadQuantity` or `NotOnSale`."""
     if not 0 < classes <= MOST_CLASSES:
         raise BadQuantity(f"Indiquez un nombre de classes, de 1 à {MOST_CLASSES}.")
-    tiers = tiers_on(day)
     if not tiers:
         raise NotOnSale("Les tarifs ne sont pas encore publiés : écrivez-nous, nous vous répondrons.")
     tier = next((one for one in reversed(tiers) if one.from_classes <= classes), None)
     if tier is None or (tier.to_classes is not None and classes > tier.to_classes):
         raise NotOnSale(f"Aucun palier ne convient à {typography.plural(classes, 'classe')} : écrivez-nous.")
-    return of_tier(tier, classes)
+    return tier
 
 
 def of_tier(tier: SchoolTier, classes: int) -> Priced:

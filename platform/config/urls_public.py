@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("collectivities.urls.portal")),
     path("", include("schools.urls")),
     path("", include("licensing.catalogue.urls")),
+    path("", include("licensing.orders.urls")),
     path("", include("licensing.classes.urls_application")),
     path("", include("licensing.classes.urls")),
     path("", include("pages.urls_public")),

@@ -29,7 +29,6 @@ urlpatterns = [
     path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
     path("mon-compte/mes-donnees/", privacy.download, name="my_account_data"),
     path("mon-compte/supprimer/", privacy.close, name="my_account_close"),
-    path("boutique/", portal.read_only("shop"), name="shop"),
     path("faq/", portal.read_only("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),
     path("credits/", portal.read_only("credits"), name="credits"),

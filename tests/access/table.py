@@ -58,6 +58,7 @@ PORTAL = (
         "office_request": "public",
         "office_request_sent": "public",
         "shop": "public",
+        "shop_begin": "signed in",
         "faq": "public",
         "contact": "public",
         "cgv": "public",

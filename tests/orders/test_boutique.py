@@ -1,0 +1,100 @@
+"""« Boutique »: five tiers side by side, the one for so many classes, what it comes to, and who may order it."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Profile
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.schools import AffiliationFactory
+from tests.factories.shop import on_sale
+from tests.guide.conftest import browser_of, words
+
+
+@pytest.fixture
+def year(db):
+    """Return the year on sale today, whenever that is."""
+    today = timezone.localdate()
+    return on_sale(ends_on=datetime.date(today.year + 1, 8, 31), sold_from=today)
+
+
+@pytest.mark.parametrize(
+    ("classes", "description", "ttc"),
+    [
+        ("1", "1 classe - 30 élèves", "49,00 €"),
+        ("2", "5 classes - 150 élèves", "199,00 €"),
+        (" 5 ", "5 classes - 150 élèves", "199,00 €"),
+        ("11", "15 classes - 450 élèves", "479,00 €"),
+        ("20", "20 classes - 600 élèves", "600,00 €"),
+    ],
+)
+def test_a_number_of_classes_finds_its_tier(portal, year, classes, description, ttc):
+    answer = portal.get("/boutique/", {"classes": classes})
+    page = words(answer)
+    assert f"Licence globale TOUS NIVEAUX ({description})" in page
+    assert f"TOTAL TTC {ttc}" in page
+    assert answer.content.decode().count('aria-current="true"') == 1
+
+
+@pytest.mark.parametrize("typed", ["0", "-3", "trois", "2,5", "201", "9" * 12, "<b>", "٣"])
+def test_what_is_no_number_of_classes_is_refused_in_words(portal, year, typed):
+    page = words(portal.get("/boutique/", {"classes": typed}))
+    assert "Indiquez un nombre de classes, de 1 à 200." in page
+    assert "Votre choix" not in page
+
+
+def test_nothing_is_priced_before_the_operator_has_published_it(portal):
+    page = words(portal.get("/boutique/", {"classes": "3"}))
+    assert "€" not in page
+    assert "Demander un devis" in page
+
+
+def test_a_visitor_signs_in_and_comes_back_to_his_choice(portal, year, can_sign_in):
+    page = portal.get("/boutique/", {"classes": "3"}).content.decode()
+    door = re.search(r'href="(/boutique/commander/[^"]*)"', page)[1]
+    sign_in = portal.get(door)
+    assert sign_in["Location"] == "/connexion/?next=/boutique/commander/%3Fclasses%3D3"
+    person = can_sign_in(PrincipalFactory(username="testchefetab"))
+    AffiliationFactory(user=person)
+    answer = portal.post(
+        sign_in["Location"], {"login": "testchefetab", "password": "trois-petits-chats-2026"}, follow=True
+    )
+    assert answer.redirect_chain[-1][0] == "/boutique/?classes=3"
+    assert "5 classes - 150 élèves" in words(answer)
+
+
+def test_whoever_leads_several_schools_says_which_one(year):
+    principal = PrincipalFactory()
+    one, other = AffiliationFactory(user=principal), AffiliationFactory(user=principal)
+    answer = browser_of(principal).get("/boutique/", {"classes": "3"})
+    assert "Pour quel établissement ?" in words(answer)
+    for affiliation in (one, other):
+        assert f'<option value="{affiliation.pk}">' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("profile", "classes", "said"),
+    [
+        (Profile.TEACHER, "3", "Un enseignant achète pour sa propre classe"),
+        (Profile.AGENT, "3", "Les agents d'une collectivité achètent depuis leur bureau"),
+        (Profile.PRINCIPAL, "3", "Choisissez d'abord votre établissement"),
+    ],
+)
+def test_whoever_cannot_order_this_is_told_why(year, profile, classes, said):
+    answer = browser_of(UserFactory(profile=profile)).get("/boutique/", {"classes": classes})
+    assert said in words(answer)
+    assert "Commander</button>" not in answer.content.decode()
+
+
+def test_a_teacher_orders_one_class_without_a_school(year):
+    assert "Commander</button>" in browser_of(TeacherFactory()).get("/boutique/", {"classes": "1"}).content.decode()
+
+
+def test_with_htmx_the_tiers_alone_come_back(portal, year, django_assert_max_num_queries):
+    with django_assert_max_num_queries(5):
+        page = portal.get("/boutique/", {"classes": "3"}, headers={"HX-Request": "true"}).content.decode()
+    assert page.lstrip().startswith('<div id="paliers">')
