@@ -6,7 +6,7 @@ import pytest
 from django_tenants.utils import schema_context
 
 from accounts.models import User
-from licensing.orders.models import Order
+from licensing.orders.models import Order, PublicBody, Seller
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
 from tests.factories.accounts import UserFactory
@@ -47,3 +47,61 @@ def test_staff_without_the_permission_gives_nothing(portal):
     assert portal.get(FORM).status_code in (302, 403)
     portal.post(FORM, {"collectivity": Collectivity.objects.first().pk, "licences": 5, "reason": "Essai"})
     assert not Order.objects.exists()
+
+
+# --- Who sells, and public payers ------------------------------------------------------------------------------------
+
+SELLER = {
+    "name": "Les Cahiers du Préau",
+    "legal_form": "SAS au capital de 50 000 €",
+    "address": "12 rue des Écoles",
+    "postal_code": "75005",
+    "city": "Paris",
+    "siret": "123 456 782 00010",
+    "vat_number": "fr 11 123456782",
+    "rcs": "RCS Paris 123 456 782",
+    "email": "factures@preau.example",
+    "phone": "01 02 03 04 05",
+    "iban": "FR76 3000 6000 0112 3456 7890 189",
+    "bic": "AGRIFRPP",
+}
+
+
+def test_the_seller_is_written_once_then_corrected(operator):
+    operator.post("/admin/orders/seller/add/", SELLER)
+    seller = Seller.objects.get()
+    assert (seller.pk, seller.siret, seller.vat_number) == (1, "12345678200010", "FR11123456782")
+    assert operator.get("/admin/orders/seller/add/").status_code == 403
+    operator.post("/admin/orders/seller/1/change/", SELLER | {"city": "Lyon"})
+    assert Seller.objects.get().city == "Lyon"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("siret", "12345678200011"),
+        ("iban", "FR7630006000011234567890188"),
+        ("vat_number", "FR12123456782"),
+        # Another company's, well formed.
+        ("vat_number", "FR40303265045"),
+    ],
+)
+def test_a_number_that_would_have_invoices_rejected_is_refused(operator, field, typed):
+    operator.post("/admin/orders/seller/add/", SELLER | {field: typed})
+    assert not Seller.objects.exists()
+
+
+def test_a_public_body_has_its_services_a_line_each(operator):
+    page = "/admin/orders/publicbody/add/"
+    typed = {"siret": "217 500 016 00019", "name": "Ville de Paris", "service_required": "on"}
+    operator.post(page, typed | {"lines": " ; Direction"})
+    assert not PublicBody.objects.exists()
+    operator.post(page, typed | {"lines": "EDUC ; Direction de l'éducation\n\n CULT"})
+    body = PublicBody.objects.get()
+    assert (body.siret, body.service_required, body.engagement_required) == ("21750001600019", True, False)
+    assert body.services == [{"code": "EDUC", "name": "Direction de l'éducation"}, {"code": "CULT", "name": ""}]
+    card = f"/admin/orders/publicbody/{body.pk}/change/"
+    assert "EDUC ; Direction" in operator.get(card).content.decode()
+    operator.post(card, {"name": "Ville de Paris", "engagement_required": "on", "lines": ""})
+    body.refresh_from_db()
+    assert (body.services, body.service_required, body.engagement_required) == ([], False, True)

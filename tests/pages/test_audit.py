@@ -51,7 +51,7 @@ def test_all_hold(sound, capsys):
 def test_each_invariant_is_printed(sound, capsys):
     call_command("audit")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 18
+    assert len(lines) == 26
     assert all(line.startswith("OK") for line in lines)
 
 

@@ -16,8 +16,17 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Collectivités", "tenants_collectivity", "account_balance"),
         ("Demandes de bureau", "tenants_officerequest", "inbox"),
     ),
-    "Licences": (
+    "Ventes": (
         ("Commandes", "orders_order", "receipt_long"),
+        ("Bons de commande signés", "orders_purchaseorderscan", "draw"),
+        ("Factures et avoirs", "orders_invoice", "request_quote"),
+        ("Règlements", "orders_payment", "payments"),
+        ("Paiements par carte", "orders_cardpayment", "credit_card"),
+        ("Événements du prestataire", "orders_providerevent", "webhook"),
+        ("Organismes publics", "orders_publicbody", "account_balance_wallet"),
+        ("Vendeur", "orders_seller", "storefront"),
+    ),
+    "Licences": (
         ("Provenances", "subscriptions_source", "call_split"),
         ("Clés", "subscriptions_activationkey", "key"),
         ("Abonnements", "subscriptions_subscription", "card_membership"),

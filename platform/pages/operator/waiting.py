@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
 from mailing.models import LOST, Message
+from pages.operator import sales
+from pages.operator.task import Task
 from schools.models import DirectorySync
 from tenants.across import ask_all
 from tenants.addresses import office_url
@@ -34,18 +36,11 @@ AND EXISTS (SELECT FROM {schema}.collectivities_invitation WHERE created_at < %s
 """
 
 
-class Task(NamedTuple):
-    """One thing to do, and where."""
-
-    sentence: str
-    url: str
-    urgent: bool
-
-
 def tasks(now: datetime.datetime) -> list[Task]:
     """Return what waits, the most urgent first. The schemas are asked in a handful of statements."""
     return sorted(
-        [*_requests(), *_directory(now), *_messages(now), *_empty_offices(now)], key=lambda one: not one.urgent
+        [*_requests(), *sales.tasks(now), *_directory(now), *_messages(now), *_empty_offices(now)],
+        key=lambda one: not one.urgent,
     )
 
 

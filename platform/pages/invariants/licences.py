@@ -1,52 +1,8 @@
-"""What must be true at every moment, over all collectivities, looked for from the outside.
-
-The database's constraints and the operations' locks keep these; `manage.py audit` trusts neither. Each invariant is
-a query that returns what breaks it, a sentence a row; none is broken where nothing is returned.
-"""
+"""The rules of licences: keys, seats, classes, lots, accounts. Those of the seller's books are in `books`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from django.db import connection
-from django_tenants.utils import schema_context, tenant_context
-
-from licensing.pools.queries import positions
-from licensing.subscriptions import sealing
-from tenants.models import Collectivity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-#: How many breaches of one invariant are kept as sentences; all are counted.
-KEPT = 20
-
-
-@dataclass(slots=True)
-class Finding:
-    """One invariant, and what breaks it."""
-
-    code: str
-    rule: str
-    broken: int = 0
-    examples: list[str] = field(default_factory=list)
-
-    def add(self, sentence: str) -> None:
-        """Count one breach."""
-        self.broken += 1
-        if len(self.examples) < KEPT:
-            self.examples.append(sentence)
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """A rule and the query for what breaks it."""
-
-    code: str
-    rule: str
-    sql: str
-
+from pages.invariants.rules import Invariant
 
 #: Of the public schema. The numbers are those of the domain; the eleventh is of docs/decisions/0041.
 PUBLIC = (
@@ -271,63 +227,3 @@ TENANT = (
         """,
     ),
 )
-
-POSITION = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
-CODES = (
-    "codes",
-    "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
-)
-
-
-def check_all() -> list[Finding]:
-    """Check every invariant over the public schema and all collectivities; return a finding for each."""
-    findings = {code: Finding(code, rule) for code, rule in _rules()}
-    with schema_context("public"):
-        for invariant in PUBLIC:
-            for sentence in _breaches(invariant.sql, None):
-                findings[invariant.code].add(sentence)
-        for sentence in _codes():
-            findings["codes"].add(sentence)
-        collectivities = list(Collectivity.objects.order_by("pk"))
-    for collectivity in collectivities:
-        with tenant_context(collectivity):
-            for invariant in TENANT:
-                for sentence in _breaches(invariant.sql, {"collectivity": collectivity.pk}):
-                    findings[invariant.code].add(f"{collectivity.slug} : {sentence}")
-            for position in positions():
-                if not position.adds_up:
-                    findings["position"].add(
-                        f"{collectivity.slug} : lot n° {position.pool_id} : {position.bought} ≠ {position.free} + "
-                        f"{position.issued} + {position.redeemed_free} + {position.held}"
-                    )
-    return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
-
-
-def _rules() -> Iterator[tuple[str, str]]:
-    for invariant in (*PUBLIC, *TENANT):
-        yield invariant.code, invariant.rule
-    yield POSITION
-    yield CODES
-
-
-def _breaches(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        for (sentence,) in cursor:
-            yield sentence
-
-
-def _codes() -> Iterator[str]:
-    """Unseal every code: the unique column cannot see the same one under two sealing keys."""
-    seen: dict[str, int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, sealed_code, sealed_under FROM subscriptions_activationkey ORDER BY id")
-        for number, sealed, under in cursor:
-            try:
-                code = sealing.unseal(sealed, under)
-            except sealing.Unsealable:
-                yield f"clé n° {number} : aucune clé de scellement n° {under} ne l'ouvre"
-                continue
-            if code in seen:
-                yield f"clés n° {seen[code]} et n° {number} : le même code"
-            seen[code] = number

@@ -1,65 +1,35 @@
-"""The operator's view of orders, and « Ouvrir un lot ». Orders are read here, and changed by operations alone."""
+"""« Ouvrir un lot », « Suspendre », « Rétablir »: what the operator gives and stops, over one order or several."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from licensing.exceptions import Refused
 from licensing.orders import operations
-from licensing.orders.forms import GrantForm
-from licensing.orders.models import Order, OrderLine
+from licensing.orders.admin.deeds import operator
+from licensing.orders.admin.forms import GrantForm
+from licensing.orders.models import Order
 from web import typography
-from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
     from django.urls import URLPattern
 
-    from accounts.models import User
 
+class Grants(ModelAdmin):
+    """The list's own actions on orders."""
 
-def _operator(request: HttpRequest) -> User:
-    """Return who is at the admin: its pages let nobody else in."""
-    return cast("User", request.user)
-
-
-class LineInline(ReadOnly, TabularInline):
-    model = OrderLine
-    extra = 0
-    fields = ("product", "school_year", "quantity")
-
-
-@admin.register(Order)
-class OrderAdmin(ReadOnly, ModelAdmin):
-    """The seller's books, and the operator's grants."""
-
-    list_display = ("__str__", "collectivity", "kind", "licences", "reason", "placed_at", "placed_by")
-    list_select_related = ("collectivity", "placed_by")
-    list_filter = ("kind", "placed_at")
-    search_fields = ("collectivity__name", "collectivity__slug", "reason")
-    ordering = ("-placed_at",)
-    inlines: ClassVar = [LineInline]
-    actions_list: ClassVar = ["open_pool"]
-    actions: ClassVar = ["suspend", "restore"]
-
-    def get_queryset(self, request: HttpRequest) -> object:
-        """Return the orders with their lines, two queries whatever the page's length."""
-        return super().get_queryset(request).prefetch_related("lines")
-
-    @admin.display(description="licences")
-    def licences(self, order: Order) -> str:
-        """Return how many licences the order's lines count."""
-        return typography.number(sum(line.quantity for line in order.lines.all()))
+    actions_list = ("open_pool",)
+    actions = ("suspend", "restore")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page of the grant before the model's own."""
@@ -78,7 +48,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):
 
     @action(description="Suspendre", permissions=["grant"])
     def suspend(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        """Suspend the lots of the chosen orders, once the operator has read what that means."""
+        """Suspend what the chosen orders opened, once the operator has read what that means."""
         if "confirmed" not in request.POST:
             return self._confirm(
                 request,
@@ -88,7 +58,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):
                 "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
                 "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt.",
             )
-        done = sum(operations.suspend(order_id=order.pk, by=_operator(request), at=timezone.now()) for order in orders)
+        done = sum(operations.suspend(order_id=order.pk, by=operator(request), at=timezone.now()) for order in orders)
         messages.success(request, f"{typography.plural(done, 'lot suspendu', 'lots suspendus')}.")
         return None
 
@@ -99,7 +69,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):
             return self._confirm(
                 request, orders, "restore", "Rétablir", "Les lots suspendus de ces commandes reprennent où ils étaient."
             )
-        done = sum(operations.restore(order_id=order.pk, by=_operator(request), at=timezone.now()) for order in orders)
+        done = sum(operations.restore(order_id=order.pk, by=operator(request), at=timezone.now()) for order in orders)
         messages.success(request, f"{typography.plural(done, 'lot rétabli', 'lots rétablis')}.")
         return None
 
@@ -112,9 +82,9 @@ class OrderAdmin(ReadOnly, ModelAdmin):
             "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
             "orders": orders,
             "action": name,
-            "warning": warning,
+            "warning": typography.spaced(warning),
         }
-        return TemplateResponse(request, "orders/confirm.html", context)
+        return TemplateResponse(request, "orders/admin/confirm.html", context)
 
     def grant(self, request: HttpRequest) -> HttpResponse:
         """Ask to whom, how many and why; then open the pool by the same operation as the command."""
@@ -123,7 +93,7 @@ class OrderAdmin(ReadOnly, ModelAdmin):
         form = GrantForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                pool = operations.grant(**form.cleaned_data, by=_operator(request), at=timezone.now())
+                pool = operations.grant(**form.cleaned_data, by=operator(request), at=timezone.now())
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
@@ -138,4 +108,4 @@ class OrderAdmin(ReadOnly, ModelAdmin):
             "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
             "form": form,
         }
-        return TemplateResponse(request, "orders/grant.html", context)
+        return TemplateResponse(request, "orders/admin/grant.html", context)

@@ -1,0 +1,147 @@
+"""What the operator is asked before an order changes."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from licensing.catalogue.pricing import MOST_UNITS
+from licensing.orders.models import PaymentMethod, PlatformState
+from tenants.models import Collectivity
+
+
+class DayInput(UnfoldAdminTextInputWidget):
+    """The browser's own way to choose a day, which needs no script."""
+
+    input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        """Return the day as browsers take it."""
+        return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+class NumberField(forms.CharField):
+    """A SIRET, an IBAN…: typed with spaces, as documents show it, and kept without."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextInputWidget, **options)
+
+    def to_python(self, value: Any) -> Any:
+        """Return it without its spaces, in capitals."""
+        return "".join(str(super().to_python(value) or "").split()).upper()
+
+
+class GrantForm(forms.Form):
+    """To whom, how many, why."""
+
+    collectivity = forms.ModelChoiceField(
+        label="Collectivité", queryset=Collectivity.objects.order_by("name"), widget=UnfoldAdminSelectWidget
+    )
+    licences = forms.IntegerField(
+        label="Nombre de licences", min_value=1, max_value=MOST_UNITS, widget=UnfoldAdminIntegerFieldWidget
+    )
+    reason = forms.CharField(
+        label="Motif",
+        max_length=500,
+        help_text="Il reste inscrit sur la ligne de commande et au journal de la collectivité.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+    name = forms.CharField(
+        label="Nom du lot",
+        required=False,
+        max_length=120,
+        help_text="Tel que la collectivité le lira ; vide, il dit l'année scolaire et le numéro de commande.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class ReasonForm(forms.Form):
+    """Why, as the buyer will read it."""
+
+    reason = forms.CharField(
+        label="Motif", max_length=500, widget=UnfoldAdminTextareaWidget, help_text="L'acheteur le lira tel quel."
+    )
+
+
+class PaymentForm(forms.Form):
+    """Money that came in."""
+
+    method = forms.ChoiceField(
+        label="Règlement",
+        # By card nobody records anything: the provider tells.
+        choices=[one for one in PaymentMethod.choices if one[0] != PaymentMethod.CARD],
+        widget=UnfoldAdminSelectWidget,
+    )
+    amount = forms.DecimalField(
+        label="Montant reçu, en euros",
+        max_digits=12,
+        decimal_places=2,
+        localize=True,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    received_on = forms.DateField(label="Reçu le", widget=DayInput)
+    reference = forms.CharField(
+        label="Référence",
+        required=False,
+        max_length=120,
+        help_text="Numéro du chèque, ou libellé du virement : ce qui permet de le retrouver sur le relevé.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class UntilForm(forms.Form):
+    """A new last day."""
+
+    until = forms.DateField(label="Jusqu'au (inclus)", widget=DayInput)
+
+
+class ReferencesForm(forms.Form):
+    """What a public payer's invoice must name, mostly written on the purchase order that came in."""
+
+    siret = NumberField(label="SIRET du payeur", required=False)
+    service_code = forms.CharField(
+        label="Code service", required=False, max_length=100, widget=UnfoldAdminTextInputWidget
+    )
+    engagement_number = forms.CharField(
+        label="Numéro d'engagement", required=False, max_length=50, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class RefundForm(forms.Form):
+    """Where the refund can be found again."""
+
+    reference = forms.CharField(
+        label="Référence",
+        required=False,
+        max_length=120,
+        help_text="Libellé du virement ou numéro du chèque de remboursement.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class StatusForm(forms.Form):
+    """Where an invoice is on its platform."""
+
+    state = forms.ChoiceField(label="État", choices=PlatformState, widget=UnfoldAdminSelectWidget)
+    reason = forms.CharField(
+        label="Motif",
+        required=False,
+        max_length=2000,
+        help_text="Tel que la plateforme ou le destinataire l'a donné ; obligatoire pour un rejet ou un refus.",
+        widget=UnfoldAdminTextareaWidget,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Ask why where the answer was no."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("state") in (PlatformState.REJECTED, PlatformState.REFUSED) and not cleaned.get("reason"):
+            self.add_error("reason", "Recopiez le motif : il dit ce qui est à corriger avant la nouvelle facture.")
+        return cleaned

@@ -1,0 +1,84 @@
+"""Invoices and credit notes as they were issued: never changed, followed on their platform, replaced if need be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from unfold.admin import TabularInline
+
+from licensing.orders import desk
+from licensing.orders.admin.deeds import Desk
+from licensing.orders.models import Invoice, PlatformStatus
+from web import typography
+from web.read_only import ReadOnly
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+
+class TurnedDownFilter(admin.SimpleListFilter):
+    title = "ce qui attend"
+    parameter_name = "attend"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return what waits."""
+        return [("rejetees", "rejetée ou refusée, à refaire")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        """Keep what waits."""
+        return desk.turned_down(queryset) if self.value() == "rejetees" else queryset
+
+
+class StatusInline(ReadOnly, TabularInline):
+    model = PlatformStatus
+    extra = 0
+    fields = ("at", "state", "reason", "by")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(Desk[Invoice]):
+    """The series, without a gap."""
+
+    list_display = ("number", "kind", "order", "payer", "money", "issued_on", "due_on", "platform")
+    list_filter = (TurnedDownFilter, "kind", "year", "issued_on")
+    list_select_related = ("order",)
+    search_fields = ("number__iexact", "order__id__exact", "order__bill_name", "order__siret__startswith")
+    search_help_text = "Numéro de facture ou de commande, nom ou SIRET du payeur"
+    ordering = ("-year", "-sequence")
+    fields = ("kind", "number", "order", "corrects", "issued_on", "due_on", "ht", "vat", "money")
+    readonly_fields = ("ht", "vat", "money")
+    inlines = (StatusInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        """Return the invoices with where they are on their platform; their long texts stay where they are."""
+        invoices: QuerySet[Invoice] = super().get_queryset(request)
+        return invoices.annotate(status=desk.last_status()).defer("xml", "facts")
+
+    @admin.display(description="payeur")
+    def payer(self, invoice: Invoice) -> str:
+        """Return whom it was made out to."""
+        return invoice.order.bill_name
+
+    @admin.display(description="total TTC", ordering="total_ttc")
+    def money(self, invoice: Invoice) -> str:
+        """Return what it comes to."""
+        return typography.euros(invoice.total_ttc)
+
+    @admin.display(description="total HT")
+    def ht(self, invoice: Invoice) -> str:
+        """Return the total without VAT."""
+        return typography.euros(invoice.total_ht)
+
+    @admin.display(description="TVA")
+    def vat(self, invoice: Invoice) -> str:
+        """Return the VAT."""
+        return typography.euros(invoice.total_vat)
+
+    @admin.display(description="plateforme")
+    def platform(self, invoice: Invoice) -> str:
+        """Return where it is on its platform."""
+        state = getattr(invoice, "status", None)
+        return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented

@@ -1,0 +1,98 @@
+"""Where an order stands, in the sentences that head its card: what has happened, what runs until when, what is next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.models.orders import ZERO
+from licensing.subscriptions.models import Source
+from web.typography import day, euros, plural
+
+if TYPE_CHECKING:
+    import datetime
+    from decimal import Decimal
+
+
+def sources_of(order: Order) -> list[Source]:
+    """Return what the order opened, a source a line."""
+    return list(Source.objects.filter(order_line__order=order).order_by("pk"))
+
+
+def waiting_scan(order: Order) -> PurchaseOrderScan | None:
+    """Return the signed purchase order that waits to be looked at, without its content."""
+    return order.scans.filter(state=ScanState.WAITING).defer("content").first()
+
+
+def received(order: Order) -> Decimal:
+    """Return what came in for the order, less what went back."""
+    return sum((payment.amount for payment in order.payments.all()), start=ZERO)
+
+
+def situation(order: Order, at: datetime.datetime) -> list[str]:
+    """Return the sentences."""
+    return [_step(order), *_rights(order, day_in_france(at))]
+
+
+_STEPS = {
+    OrderState.GRANTED: "Dotation : rien n'est à régler.",
+    OrderState.DRAFT: "En préparation : rien n'est commandé, aucun droit n'est ouvert.",
+    OrderState.PLACED: "Le bon de commande signé est attendu, par la poste ou déposé par l'acheteur.",
+    OrderState.LAPSED: "Aucun bon de commande n'est venu : les droits ont pris fin, rien n'est supprimé. "
+    "S'il arrive, confirmez la commande et tout reprend.",
+}
+_SCAN = (
+    "L'acheteur a déposé un bon de commande signé : regardez-le, puis confirmez la commande, ce qui émet la facture, "
+    "ou refusez le document."
+)
+
+
+def _step(order: Order) -> str:
+    if order.state in (OrderState.PLACED, OrderState.LAPSED) and waiting_scan(order) is not None:
+        return _SCAN
+    if order.state in _STEPS:
+        return _STEPS[OrderState(order.state)]
+    came = received(order)
+    if order.state == OrderState.CONFIRMED:
+        left = f" ; {euros(came)} reçus, {euros(order.total_ttc - came)} restent à régler" if came else ""
+        return f"Facturée, {euros(order.total_ttc)} à régler{left}."
+    if order.state == OrderState.PAID:
+        return f"Réglée : {euros(came)} reçus."
+    owed = f" {euros(came)} reçus restent à rembourser." if came > 0 else ""
+    return f"Annulée. {order.cancelled_because}{owed}".strip()
+
+
+def _rights(order: Order, today: datetime.date) -> list[str]:
+    told = []
+    for source in sources_of(order):
+        if source.over_on(today):
+            told.append(f"L'année scolaire est finie : les licences allaient jusqu'au {day(source.last_day)}.")
+        elif source.suspended_at is not None:
+            told.append(f"Droits suspendus le {day(day_in_france(source.suspended_at))} : rien ne sert.")
+        elif source.provisional_until is not None:
+            told.append(_countdown(source.provisional_until, today))
+        elif source.unpaid_until is not None:
+            told.append(_awaiting(source.unpaid_until, today))
+        else:
+            told.append(f"Droits fermes jusqu'au {day(source.last_day)} inclus.")
+    return told
+
+
+def _countdown(until: datetime.date, today: datetime.date) -> str:
+    if until < today:
+        return f"Les droits temporaires ont pris fin le {day(until)} : rien ne sert jusqu'au règlement."
+    left = (until - today).days
+    return (
+        f"Droits temporaires jusqu'au {day(until)} inclus "
+        f"({f'plus que {plural(left, "jour")}' if left else 'dernier jour'}) ; ils s'arrêtent d'eux-mêmes."
+    )
+
+
+def _awaiting(until: datetime.date, today: datetime.date) -> str:
+    if until < today:
+        return (
+            f"Le règlement était attendu le {day(until)} au plus tard. Les droits courent toujours : à vous de les "
+            "suspendre, ou de les prolonger."
+        )
+    return f"Droits ouverts dans l'attente du règlement, attendu le {day(until)} au plus tard."

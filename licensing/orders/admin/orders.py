@@ -1,0 +1,185 @@
+"""Orders on the operator's desk: what waits first, and on each card where it stands and what can be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.urls import path
+from django.utils import timezone
+from unfold.admin import TabularInline
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import desk
+from licensing.orders.admin import papers
+from licensing.orders.admin.deeds import Desk
+from licensing.orders.admin.grants import Grants
+from licensing.orders.admin.order_situation import situation
+from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine, Payment
+from web import typography
+from web.read_only import ReadOnly
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """What waits for a hand, as the first page counts it."""
+
+    title = "ce qui attend"
+    parameter_name = "attend"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the ways to wait."""
+        return [(name, one.label) for name, one in desk.ORDERS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Keep the orders that wait in the chosen way."""
+        name = self.value()
+        if name not in desk.ORDERS:
+            return queryset
+        return desk.waiting(name, day_in_france(timezone.now()), among=queryset)
+
+
+class LineInline(ReadOnly, TabularInline):
+    model = OrderLine
+    extra = 0
+    fields = ("product", "school_year", "quantity", "description", "billed_quantity", "unit", "rate", "sum")
+    readonly_fields = ("unit", "rate", "sum")
+
+    @admin.display(description="prix unitaire HT")
+    def unit(self, line: OrderLine) -> str:
+        """Return the price of one."""
+        return typography.euros(line.unit_ht)
+
+    @admin.display(description="TVA")
+    def rate(self, line: OrderLine) -> str:
+        """Return the rate."""
+        return typography.per_cent(line.vat_rate)
+
+    @admin.display(description="total TTC")
+    def sum(self, line: OrderLine) -> str:
+        """Return what the line comes to."""
+        return typography.euros(line.total_ttc)
+
+
+class PaymentInline(ReadOnly, TabularInline):
+    model = Payment
+    extra = 0
+    fields = ("received_on", "method", "money", "reference", "recorded_by")
+    readonly_fields = ("money",)
+    ordering = ("pk",)
+
+    @admin.display(description="montant")
+    def money(self, payment: Payment) -> str:
+        """Return the sum; what went back is negative."""
+        return typography.euros(payment.amount)
+
+
+class EventInline(ReadOnly, TabularInline):
+    """The order's whole story."""
+
+    model = OrderEvent
+    extra = 0
+    fields = ("at", "summary", "by")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(Order)
+class OrderAdmin(Grants, Desk[Order]):
+    """The seller's books, and the operator's grants."""
+
+    list_display = ("__str__", "buyer", "state", "licences", "money", "method", "placed_at", "until")
+    list_select_related = ("collectivity", "school", "placed_by")
+    list_filter = (WaitingFilter, "state", "kind", "method", "placed_at")
+    search_fields = (
+        "id__exact",
+        "collectivity__name",
+        "collectivity__slug",
+        "school__uai__istartswith",
+        "school__name",
+        "bill_name",
+        "siret__startswith",
+        "quote_number__iexact",
+        "invoices__number__iexact",
+        "reason",
+    )
+    search_help_text = "Numéro de commande, de devis ou de facture ; collectivité, établissement, UAI, SIRET, motif"
+    ordering = ("-created_at", "-pk")
+    inlines = (LineInline, PaymentInline, EventInline)
+    readonly_fields = ("money",)
+
+    def order_of(self, row: Order) -> int:
+        """Return its own number."""
+        return row.pk
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
+        """Return the orders with their lines and what these opened, two queries whatever the page's length."""
+        orders: QuerySet[Order] = super().get_queryset(request)
+        return orders.prefetch_related("lines__source")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[str, dict[str, object]]]:
+        """Return what the order says; a grant has a reason, and neither price nor payer."""
+        if obj is not None and obj.kind == OrderKind.GRANT:
+            return [("Dotation", {"fields": ("state", "collectivity", "reason", "placed_at", "placed_by")})]
+        return [
+            ("Commande", {"fields": ("state", "kind", "method", "collectivity", "school", "placed_by", "money")}),
+            (
+                "Facturation",
+                {
+                    "fields": (
+                        "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city",
+                        "bill_country", "bill_email", "siret", "service_code", "engagement_number",
+                    )
+                },
+            ),
+            (
+                "Dates",
+                {
+                    "fields": (
+                        "created_at", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",
+                        "confirmed_at", "paid_at", "lapsed_at", "cancelled_at", "cancelled_because",
+                    )
+                },
+            ),
+        ]  # fmt: skip
+
+    @admin.display(description="acheteur")
+    def buyer(self, order: Order) -> str:
+        """Return who asked for it: a collectivity, a school, or a person."""
+        return str(order.collectivity or order.school or order.bill_name or order.placed_by or "")
+
+    @admin.display(description="licences")
+    def licences(self, order: Order) -> str:
+        """Return how many licences the order's lines count."""
+        return typography.number(sum(line.quantity for line in order.lines.all()))
+
+    @admin.display(description="total TTC", ordering="total_ttc")
+    def money(self, order: Order) -> str:
+        """Return what it comes to; nothing for a grant."""
+        if order.kind == OrderKind.GRANT:
+            return "–"
+        return typography.euros(order.total_ttc)
+
+    @admin.display(description="droits temporaires jusqu'au")
+    def until(self, order: Order) -> str:
+        """Return the day that the buyer is shown while it is not paid."""
+        sources = [line.source for line in order.lines.all() if hasattr(line, "source")]
+        days = [source.temporary_until for source in sources if source.temporary_until is not None]
+        return typography.day(min(days)) if days else "–"
+
+    def situation(self, row: Order) -> list[str]:
+        """Return where the order stands."""
+        return situation(row, timezone.now())
+
+    def links(self, row: Order) -> list[tuple[str, str]]:
+        """Return its papers."""
+        return papers.links(row)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the papers before the model's own pages."""
+        paper = path("papiers/<int:pk>/", self.admin_site.admin_view(papers.paper), name="orders_order_paper")
+        own: list[URLPattern] = super().get_urls()
+        return [paper, *own]

@@ -1,0 +1,71 @@
+"""Signed purchase orders that buyers uploaded: looked at here, decided on from their order's card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+
+from licensing.orders.admin import files
+from licensing.orders.models import PurchaseOrderScan
+from web.read_only import ReadOnly
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
+
+
+@admin.register(PurchaseOrderScan)
+class PurchaseOrderScanAdmin(ReadOnly, ModelAdmin):
+    """What was uploaded, and what was decided about it."""
+
+    list_display = ("filename", "order", "state", "received_at", "received_from", "reason")
+    list_filter = ("state",)
+    list_select_related = ("order", "received_from")
+    search_fields = ("order__id__exact", "filename")
+    search_help_text = "Numéro de commande, ou nom du fichier"
+    ordering = ("-pk",)
+    fields = (
+        "file", "decision", "state", "received_at", "received_from", "decided_at", "decided_by", "reason", "sha256"
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseOrderScan]:
+        """Leave the files where they are."""
+        scans: QuerySet[PurchaseOrderScan] = super().get_queryset(request)
+        return scans.defer("content")
+
+    @admin.display(description="fichier")
+    def file(self, scan: PurchaseOrderScan) -> str:
+        """Lead to the file."""
+        return format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
+            scan.filename,
+        )
+
+    @admin.display(description="commande")
+    def decision(self, scan: PurchaseOrderScan) -> str:
+        """Lead to the order, where it is confirmed or the document refused."""
+        return format_html(
+            '<a class="underline" href="{}">{}</a>',
+            reverse("admin:orders_order_change", args=[scan.order_id]),
+            scan.order,
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the file before the model's own pages."""
+        file = path(
+            "<int:pk>/fichier/", self.admin_site.admin_view(self.file_view), name="orders_purchaseorderscan_file"
+        )
+        own: list[URLPattern] = super().get_urls()
+        return [file, *own]
+
+    def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out the file as it was uploaded."""
+        scan = get_object_or_404(PurchaseOrderScan, pk=pk)
+        return files.answer(scan.content, name=scan.filename, content_type=scan.content_type)

@@ -1,0 +1,90 @@
+"""Who sells, as every document says it from now on; those already issued keep what they said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from stdnum import bic, iban
+from stdnum.exceptions import ValidationError as BadNumber
+from stdnum.fr import siret, tva
+from unfold.admin import ModelAdmin
+
+from licensing.orders.admin.forms import NumberField
+from licensing.orders.models import Seller
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from django.http import HttpRequest
+
+_NUMBERS: dict[str, tuple[ModuleType, str]] = {
+    "siret": (siret, "Ce SIRET n'existe pas : 14 chiffres, dont le dernier vérifie les autres."),
+    "vat_number": (tva, "Ce numéro de TVA n'existe pas : FR, deux caractères de contrôle, puis le SIREN."),
+    "iban": (iban, "Cet IBAN n'existe pas : relisez-le sur le relevé d'identité bancaire."),
+    "bic": (bic, "Ce BIC n'existe pas : 8 ou 11 caractères."),
+}
+
+
+class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """Numbers are checked: an invoice with a wrong one is rejected, and cannot be mended."""
+
+    siret = NumberField(label="SIRET")
+    vat_number = NumberField(label="Numéro de TVA intracommunautaire")
+    iban = NumberField(label="IBAN")
+    bic = NumberField(label="BIC")
+
+    class Meta:
+        model = Seller
+        fields = (
+            "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
+            "iban", "bic",
+        )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """Return the fields, the numbers without spaces; say which do not exist, and which contradict each other."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for name, (kind, sentence) in _NUMBERS.items():
+            if not (typed := cleaned.get(name)):
+                continue
+            try:
+                cleaned[name] = kind.validate(typed)
+            except BadNumber:
+                self.add_error(name, sentence)
+            else:
+                if name == "vat_number":
+                    # The library drops the country, which documents must show.
+                    cleaned[name] = f"FR{cleaned[name]}"
+        if not self.errors and cleaned["vat_number"][-9:] != cleaned["siret"][:9]:
+            raise ValidationError({"vat_number": "Ce numéro de TVA est celui d'une autre entreprise que le SIRET."})
+        return cleaned
+
+
+@admin.register(Seller)
+class SellerAdmin(ModelAdmin):
+    """One row: it can be written once, then corrected."""
+
+    form = SellerForm
+    list_display = ("name", "siret", "city", "email", "phone")
+    fieldsets = (
+        ("Identité", {"fields": ("name", "legal_form", "siret", "vat_number", "rcs")}),
+        ("Adresse, telle que les bons de commande la montrent", {"fields": ("address", "postal_code", "city")}),
+        ("Pour être joint", {"fields": ("email", "phone")}),
+        ("Pour être payé", {"fields": ("iban", "bic")}),
+    )
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let the seller be written where there is none."""
+        return not Seller.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: without a seller nothing can be sold."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Seller, form: forms.ModelForm[Seller], change: Any) -> None:
+        """Keep the one row the one row."""
+        obj.pk = 1
+        super().save_model(request, obj, form, change)
