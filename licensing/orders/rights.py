@@ -52,9 +52,9 @@ def open_(order: Order, *, until: datetime.date | None, by: User | None, at: dat
 def await_payment(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
     """Let the rights run, for want of a payment and no longer of a purchase order: nothing stops by itself any more.
 
-    `until`: the day that people are shown, and past which the operator is asked.
+    `until`: the day that people are shown, and past which the operator is asked. What the operator suspended stays so.
     """
-    _sources(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")), suspended_at=None)
+    _sources(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")))
 
 
 def count_down(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours

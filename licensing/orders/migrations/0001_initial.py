@@ -685,6 +685,10 @@ class Migration(migrations.Migration):
                 ("phone", models.CharField(max_length=30, verbose_name="téléphone")),
                 ("iban", models.CharField(max_length=34, verbose_name="IBAN")),
                 ("bic", models.CharField(max_length=11, verbose_name="BIC")),
+                (
+                    "vat_on_debits",
+                    models.BooleanField(default=False, verbose_name="option pour la TVA d'après les débits"),
+                ),
             ],
             options={
                 "verbose_name": "vendeur",

@@ -28,6 +28,8 @@ class Seller(models.Model):
     phone = models.CharField("téléphone", max_length=30)
     iban = models.CharField("IBAN", max_length=34)
     bic = models.CharField("BIC", max_length=11)
+    # Said on every invoice. Services owe VAT when they are paid, unless the seller chose otherwise.
+    vat_on_debits = models.BooleanField("option pour la TVA d'après les débits", default=False)
 
     class Meta:
         verbose_name = "vendeur"

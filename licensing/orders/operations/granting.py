@@ -14,8 +14,10 @@ from collectivities import audit
 from licensing.catalogue.exceptions import BadQuantity
 from licensing.catalogue.operations import current_school_year, day_in_france, licence
 from licensing.catalogue.pricing import MOST_UNITS
-from licensing.orders.exceptions import NameTooLong, NoReason, UnknownCollectivity
+from licensing.orders.exceptions import NameTooLong, NoReason, NotInThisState, UnknownCollectivity
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
+from licensing.orders.operations import journal
+from licensing.orders.operations.locking import locked
 from licensing.pools.models import Pool
 from licensing.subscriptions.models import Source
 from tenants.models import Collectivity
@@ -99,31 +101,52 @@ def suspend(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
     """Suspend what an order opened: nothing is given from it, its keys are not redeemed, its licences rest.
 
     One row a line, however many keys. Returns how many lots that changed; suspending twice is the same as once.
+    Raises `NotInThisState` for an order that is cancelled.
     """
     return _suspend(order_id, by=by, at=at, suspended_at=at)
 
 
 def restore(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
-    """Give back at once all that `suspend` took; return how many lots that changed."""
+    """Give back at once all that `suspend` took; return how many lots that changed.
+
+    Raises `NotInThisState` for an order that is cancelled: its rights do not come back.
+    """
     return _suspend(order_id, by=by, at=at, suspended_at=None)
 
 
 @transaction.atomic
 def _suspend(order_id: int, *, by: User | None, at: datetime.datetime, suspended_at: datetime.datetime | None) -> int:
-    order = Order.objects.select_for_update(of=("self",), no_key=True).select_related("collectivity").get(pk=order_id)
+    order = locked(order_id)
+    if order.state == OrderState.CANCELLED:
+        raise NotInThisState(f"{order} est annulée : ses droits ne se suspendent ni ne se rétablissent plus.")
     changing = Source.objects.filter(order_line__order=order, suspended_at__isnull=suspended_at is not None)
     numbers = list(changing.order_by("pk").values_list("pk", flat=True))
+    if not numbers:
+        return 0
     Source.objects.filter(pk__in=numbers).update(suspended_at=suspended_at)
-    with tenant_context(order.collectivity):
-        for pool in Pool.objects.filter(source_id__in=numbers).order_by("pk"):
+    if suspended_at:
+        journal.record(
+            order, "suspended", "suspendue : ses clés ne s'activent plus, ses licences sont en pause.", by=by, at=at
+        )
+    else:
+        journal.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
+    if order.collectivity is not None:
+        _tell_lots(order.collectivity, numbers, suspended=suspended_at is not None, by=by, at=at)
+    return len(numbers)
+
+
+def _tell_lots(
+    collectivity: Collectivity, sources: list[int], *, suspended: bool, by: User | None, at: datetime.datetime
+) -> None:
+    with tenant_context(collectivity):
+        for pool in Pool.objects.filter(source_id__in=sources).order_by("pk"):
             audit.record(
-                action="pools.suspended" if suspended_at else "pools.restored",
+                action="pools.suspended" if suspended else "pools.restored",
                 by=by,
                 at=at,
                 object_type="pool",
                 object_id=pool.pk,
                 summary=f"Lot « {pool.name} » suspendu : ses clés ne s'activent plus et ses licences sont en pause."
-                if suspended_at
+                if suspended
                 else f"Lot « {pool.name} » rétabli : tout reprend où il en était.",
             )
-    return len(numbers)

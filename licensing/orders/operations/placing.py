@@ -1,0 +1,111 @@
+"""Orders placed by cheque or mandat administratif, which opens provisional rights; or on their way to a card."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Q
+
+from licensing.catalogue import terms
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import rights
+from licensing.orders.exceptions import LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
+from licensing.orders.models import CardPayment, Method, Order, OrderKind, OrderState
+from licensing.orders.operations import billing as bills
+from licensing.orders.operations import journal, telling
+from licensing.orders.operations.drafting import check_price
+from licensing.orders.operations.locking import locked
+from web import typography
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from licensing.orders.operations.billing import Billing
+
+#: Days of use, free, from the purchase order on: the guide's.
+PROVISIONAL_DAYS = 45
+
+
+@transaction.atomic
+def place(*, order_id: int, billing: Billing, terms_version: str, by: User, at: datetime.datetime) -> Order:
+    """Place an order that will be paid by cheque or mandat administratif; return it. Rights run from now on.
+
+    Placing twice is the same as once. Raises `NotADraft`, `PriceChanged`, `BadBilling`, `TermsNotAccepted` or
+    `LapsedBefore`, nothing having been ordered.
+    """
+    order = locked(order_id)
+    if order.state == OrderState.PLACED:
+        return order
+    _accept(order, Method.MANDATE, billing, terms_version, at=at)
+    _refuse_after_a_lapse(order)
+    order.state, order.placed_at = OrderState.PLACED, at
+    order.save()
+    until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    rights.open_(order, until=until, by=by, at=at)
+    journal.record(
+        order,
+        "placed",
+        "bon de commande établi, droits temporaires ouverts pour "
+        f"{typography.plural(PROVISIONAL_DAYS, 'jour')} au plus.",
+        by=by,
+        at=at,
+    )
+    telling.tell_buyer(order, telling.PLACED, at=at)
+    return order
+
+
+@transaction.atomic
+def choose_card(*, order_id: int, billing: Billing, terms_version: str, at: datetime.datetime) -> Order:
+    """Make a draft ready to be paid by card; return it. Nothing opens before the money is there.
+
+    Raises `NotADraft`, `PriceChanged`, `BadBilling` or `TermsNotAccepted`.
+    """
+    order = locked(order_id)
+    if order.kind != OrderKind.SHOP:
+        raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
+    _accept(order, Method.CARD, billing, terms_version, at=at)
+    order.save()
+    return order
+
+
+def _accept(order: Order, method: Method, billing: Billing, terms_version: str, *, at: datetime.datetime) -> None:
+    """Check what a draft needs before it goes further, and write it into the order, which the caller saves."""
+    if order.state != OrderState.DRAFT:
+        raise NotADraft("Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
+    if method == Method.MANDATE and CardPayment.objects.filter(order=order, status="confirmed").exists():
+        raise NotADraft("Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
+    if terms_version != terms.CURRENT:
+        raise TermsNotAccepted(
+            "Cochez la case des conditions générales de vente pour les accepter, puis recommencez."
+            if not terms_version
+            else "Les conditions générales de vente viennent de changer : lisez-les, acceptez-les, puis recommencez."
+        )
+    check_price(order, at=at)
+    bills.write(order, billing)
+    order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at
+
+
+def _refuse_after_a_lapse(order: Order) -> None:
+    """Refuse provisional rights to whoever had them for nothing in the same school year."""
+    same = Q(collectivity=order.collectivity_id) if order.collectivity_id else Q(placed_by=order.placed_by_id)
+    if order.school_id:
+        same |= Q(school=order.school_id)
+    earlier = (
+        Order.objects.filter(
+            same,
+            kind=order.kind,
+            state=OrderState.LAPSED,
+            lines__school_year__in=order.lines.values("school_year"),
+        )
+        .order_by("pk")
+        .first()
+    )
+    if earlier is not None:
+        raise LapsedBefore(
+            f"{earlier} est restée sans bon de commande signé. Envoyez-le nous, ou réglez par carte : une nouvelle "
+            "période de droits temporaires ne peut pas s'ouvrir avant."
+            if order.kind == OrderKind.SHOP
+            else f"{earlier} est restée sans bon de commande signé. Déposez-le d'abord : une nouvelle période de "
+            "droits temporaires ne peut pas s'ouvrir avant."
+        )

@@ -1,0 +1,16 @@
+"""Work of orders outside requests."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from jobs.tasks import task
+from licensing.orders.invoicing import document_of
+from licensing.orders.invoicing.issuing import DOCUMENT_TASK
+from licensing.orders.models import Invoice
+
+
+@task(name=DOCUMENT_TASK, retry=3)
+def make_invoice_document(*, invoice_id: int) -> None:
+    """Make the PDF of an invoice that was just issued. Once, however often it is asked for."""
+    document_of(Invoice.objects.get(pk=invoice_id), at=timezone.now())

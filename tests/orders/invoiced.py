@@ -1,0 +1,107 @@
+"""Orders as they stand when their invoice is made out, and the invoice; real orders come from the operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.catalogue import amounts, pricing
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.models import Method, Order, OrderKind, OrderLine, OrderState, Payer
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.schools import SchoolFactory
+from tests.factories.shop import on_sale, seller
+
+if TYPE_CHECKING:
+    import datetime
+
+
+def order_of(*lines: pricing.Priced, at: datetime.datetime = TERM, **fields) -> Order:
+    """Make an order of the shop, placed, that a town hall pays; `fields` say otherwise."""
+    seller()
+    sum_of = amounts.total(line.amounts for line in lines)
+    order = Order.objects.create(
+        **{
+            "kind": OrderKind.SHOP,
+            "state": OrderState.PLACED,
+            "method": Method.MANDATE,
+            "created_at": at,
+            "placed_at": at,
+            "terms_accepted_at": at,
+            "payer": Payer.TOWN_HALL,
+            "bill_name": "Mairie de Nîmes",
+            "bill_address": "Place de l'Hôtel de Ville",
+            "bill_postal_code": "30000",
+            "bill_city": "Nîmes",
+            "bill_country": "France",
+            "bill_email": "compta@nimes.example",
+            "siret": "21300189400012",
+            "service_code": "SCOLAIRE",
+            "engagement_number": "EJ-2026-0042",
+            "total_ht": sum_of.ht,
+            "total_vat": sum_of.vat,
+            "total_ttc": sum_of.ttc,
+            **fields,
+            "placed_by": fields.get("placed_by") or UserFactory(),
+        }
+    )
+    for line in lines:
+        OrderLine.objects.create(
+            order=order,
+            product=line.product,
+            school_year=line.school_year,
+            quantity=line.quantity,
+            description=line.description,
+            billed_quantity=line.billed_quantity,
+            unit_ht=line.unit_ht,
+            vat_rate=line.vat_rate,
+            total_ht=line.amounts.ht,
+            total_vat=line.amounts.vat,
+            total_ttc=line.amounts.ttc,
+        )
+    return order
+
+
+def five_classes(at: datetime.datetime = TERM, **fields) -> Order:
+    """Make the guide's order: 5 classes for 199,00 €, for a school of Nîmes."""
+    on_sale()
+    fields.setdefault("school", SchoolFactory())
+    return order_of(pricing.for_classes(5, day_in_france(at)), at=at, **fields)
+
+
+def by_card(at: datetime.datetime = TERM) -> Order:
+    """Make a teacher's own purchase, of one class, by card."""
+    on_sale()
+    return order_of(
+        pricing.for_classes(1, day_in_france(at)),
+        at=at,
+        method=Method.CARD,
+        payer=Payer.OTHER,
+        bill_name="Camille Martin",
+        bill_address="3 rue des Lilas",
+        bill_email="camille@exemple.example",
+        siret="",
+        service_code="",
+        engagement_number="",
+    )
+
+
+def of_collectivity(collectivity, units: int = 2000, at: datetime.datetime = TERM, **fields) -> Order:
+    """Make a collectivity's purchase of so many licences."""
+    on_sale()
+    return order_of(
+        pricing.for_volume(units, day_in_france(at)),
+        at=at,
+        **{
+            "kind": OrderKind.PURCHASE,
+            "collectivity": collectivity,
+            "payer": Payer.COLLECTIVITY,
+            "bill_name": collectivity.name,
+            "bill_address": "3 rue Guillemette",
+            "bill_city": "Nîmes",
+            "bill_postal_code": "30044",
+            "siret": "22300001900011",
+            "quote_number": "DV-2026-12",
+            **fields,
+        },
+    )

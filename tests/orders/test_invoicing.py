@@ -1,0 +1,102 @@
+"""Invoices: what they say, their numbers, and that they stay as they were issued."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from jobs.models import Job
+from licensing.orders import invoicing
+from licensing.orders.invoicing.exceptions import AlreadyCredited, AlreadyInvoiced, NoSeller, NotInvoiceable
+from licensing.orders.models import Document, Invoice, InvoiceKind, InvoiceSequence, Seller
+from tests.conftest import TERM
+from tests.orders import invoiced
+
+pytestmark = pytest.mark.django_db
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def test_an_invoice_freezes_what_the_order_said():
+    order = invoiced.five_classes()
+    invoice = invoicing.issue(order, at=TERM)
+    assert (invoice.number, invoice.issued_on, invoice.due_on) == (
+        "P2026-000001",
+        datetime.date(2026, 11, 24),
+        datetime.date(2026, 12, 24),
+    )
+    assert (invoice.total_ht, invoice.total_vat, invoice.total_ttc) == (
+        Decimal("165.83"),
+        Decimal("33.17"),
+        Decimal("199.00"),
+    )
+    line = invoice.facts["lines"][0]
+    assert line["description"] == "Licence globale TOUS NIVEAUX (5\xa0classes - 150 élèves) – expiration au 31/08/2027"
+    assert order.school.uai in line["detail"]
+    # Its PDF is a task's, in the same transaction.
+    assert Job.objects.get().args["invoice_id"] == invoice.pk
+
+
+def test_an_order_is_invoiced_once_and_again_after_its_credit_note():
+    order = invoiced.five_classes()
+    first = invoicing.issue(order, at=TERM)
+    with pytest.raises(AlreadyInvoiced, match=first.number):
+        invoicing.issue(order, at=TERM)
+    note = invoicing.credit(first, at=TERM, reason="Rejetée : numéro d'engagement inconnu")
+    with pytest.raises(AlreadyCredited, match=note.number):
+        invoicing.credit(first, at=TERM, reason="Encore")
+    with pytest.raises(NotInvoiceable):
+        invoicing.credit(note, at=TERM, reason="Un avoir ne s'annule pas")
+    second = invoicing.issue(order, at=TERM)
+    assert [note.number, second.number] == ["P2026-000002", "P2026-000003"]
+    assert (note.kind, note.corrects, note.total_ttc) == (InvoiceKind.CREDIT_NOTE, first, first.total_ttc)
+
+
+def test_what_is_refused_takes_no_number():
+    order = invoiced.five_classes()
+    for change in ({"bill_country": "Suisse"}, {"bill_name": " "}, {"total_ttc": 0}):
+        before = {name: getattr(order, name) for name in change}
+        for name, value in change.items():
+            setattr(order, name, value)
+        with pytest.raises(NotInvoiceable), transaction.atomic():
+            invoicing.issue(order, at=TERM)
+        for name, value in before.items():
+            setattr(order, name, value)
+    Seller.objects.all().delete()
+    with pytest.raises(NoSeller), transaction.atomic():
+        invoicing.issue(order, at=TERM)
+    assert not InvoiceSequence.objects.exists()
+    assert not Job.objects.exists()
+
+
+def test_numbers_follow_the_days_and_begin_again_with_the_year():
+    late = datetime.datetime(2026, 12, 31, 23, 30, tzinfo=PARIS)
+    new_year = datetime.datetime(2026, 12, 31, 23, 30, tzinfo=datetime.UTC)  # 0.30 in Paris
+    on = [invoicing.issue(invoiced.five_classes(), at=at) for at in (late, TERM, new_year)]
+    assert [(one.number, one.issued_on.isoformat()) for one in on] == [
+        ("P2026-000001", "2026-12-31"),
+        ("P2026-000002", "2026-12-31"),  # a clock that is late: not before the one before
+        ("P2027-000001", "2027-01-01"),
+    ]
+
+
+def test_the_database_refuses_a_gap_and_a_change():
+    invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
+    with pytest.raises(IntegrityError, match="issued"), transaction.atomic():
+        Invoice.objects.update(total_ht=0, total_vat=0, total_ttc=0)
+    with pytest.raises(IntegrityError, match="issued"), transaction.atomic():
+        Invoice.objects.filter(pk=invoice.pk)._raw_delete("default")  # noqa: SLF001 - as an operator at a console might
+    InvoiceSequence.objects.update(last=7)
+    with pytest.raises(IntegrityError, match="does not follow"), transaction.atomic():
+        invoicing.issue(invoiced.five_classes(), at=TERM)
+
+
+def test_the_document_is_made_once():
+    invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
+    document = invoicing.document_of(invoice, at=TERM)
+    assert invoicing.document_of(invoice, at=TERM + datetime.timedelta(days=1)) == document
+    assert bytes(Document.objects.get().content) == bytes(document.content)
