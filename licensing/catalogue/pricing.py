@@ -110,7 +110,7 @@ def for_volume(units: int, day: datetime.date) -> Priced:
         product=band.product,
         school_year=band.school_year,
         quantity=units,
-        description=f"Licences Pep's TOUS NIVEAUX, une par classe ({PUPILS_A_CLASS} élèves)",
+        description=f"Licences Pep's TOUS NIVEAUX, une par classe ({typography.plural(PUPILS_A_CLASS, 'élève')})",
         billed_quantity=units,
         unit_ht=band.unit_ht,
         vat_rate=band.product.vat_rate,

@@ -1,0 +1,168 @@
+"""The purchase order (bon de commande) of whoever pays by cheque or mandat administratif.
+
+The buyer prints it, completes, signs and stamps it, and sends it to the address at its top right; or uploads it signed.
+Completed by the buyer afterwards, or given more time by the operator, the order gets a new paper under the next rank of
+its number; the earlier one stays as it was.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from licensing.catalogue import terms
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight
+from licensing.orders.models import Document, DocumentKind, Method, Order, OrderState, Payer
+from licensing.orders.papers import keeping
+from licensing.orders.papers.sheet import MARGIN, WIDTH, Sheet, address_of, billed_to
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.orders.models import OrderLine
+
+#: Steps after which the paper says what is no longer so, while it may still be signed.
+_OUTDATES = ("completed", "prolonged")
+_TO_SIGN = (OrderState.PLACED, OrderState.LAPSED)
+_COLUMN = (WIDTH - 8) / 2
+_SIGNATURE_HEIGHT = 44.0
+_BLOCK = 84.0
+
+
+@transaction.atomic
+def purchase_order_document(order: Order, *, at: datetime.datetime) -> Document:
+    """Return the purchase order of an order, made out now unless it was before. Raises `NoPaper`."""
+    order = Order.objects.locked().get(pk=order.pk)
+    if order.placed_at is None or order.method != Method.MANDATE:
+        raise keeping.NoPaper(
+            "Cette commande n'a pas de bon de commande : elle n'est pas à régler par chèque ou mandat."
+        )
+    last = Document.objects.filter(order=order, kind=DocumentKind.PURCHASE_ORDER).order_by("pk").last()
+    if last is not None and not (
+        order.state in _TO_SIGN and order.events.filter(action__in=_OUTDATES, at__gt=last.made_at).exists()
+    ):
+        return last
+    rank = order.documents.filter(kind=DocumentKind.PURCHASE_ORDER).count() + 1
+    number = f"BC{day_in_france(order.placed_at).year}-{order.pk}" + (f"/{rank}" if rank > 1 else "")
+    content = _render(order, number, at=at)
+    return keeping.keep(content, kind=DocumentKind.PURCHASE_ORDER, number=number, order=order, at=at)
+
+
+def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
+    seller = keeping.seller()
+    lines = list(order.lines.select_related("school_year", "source").order_by("pk"))
+    placed_on = day_in_france(order.placed_at or at)
+    sheet = Sheet(title="Bon de commande", number=number, seller=seller, at=at)
+    sheet.head("BON DE COMMANDE", [f"n° {number} du {typography.day(placed_on)}"])
+    sheet.parties(
+        ("Acheteur – adresse de facturation", [*billed_to(order), *([order.bill_email] if order.bill_email else [])]),
+        ("À retourner signé et tamponné à", address_of(seller)),
+    )
+    sheet.beneficiary(order)
+    sheet.lines(lines)
+    sheet.totals(order, lines)
+    if order.siret or order.payer != Payer.OTHER:
+        _invoice_details(sheet, order)
+    # The steps and the signature are one block: a signature alone on a second page signs nothing.
+    if sheet.will_page_break(_BLOCK):
+        sheet.add_page()
+    _what_to_do(sheet, order, lines[0], placed_on, at=at)
+    return bytes(sheet.output())
+
+
+def _invoice_details(sheet: Sheet, order: Order) -> None:
+    """Write what the payer's invoice must name, to be completed by hand where it is not known."""
+    top = sheet.get_y() + 1
+    sheet.set_xy(MARGIN, top)
+    sheet.heading("Pour votre facture, à vérifier et à compléter")
+    sheet.set_xy(MARGIN, sheet.get_y() + 0.5)
+    siret = preflight.spelled(order.siret) if order.siret else ""
+    sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
+    sheet.field("Code service", order.service_code, width=WIDTH)
+    sheet.field("Numéro d’engagement", order.engagement_number, width=WIDTH)
+    sheet.set_x(MARGIN)
+    sheet.small("Le code service et le numéro d’engagement ne sont à remplir que si votre organisme les exige.", WIDTH)
+    sheet.set_xy(MARGIN, sheet.get_y() + 3)
+
+
+def _what_to_do(
+    sheet: Sheet, order: Order, line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime
+) -> None:
+    """Write the steps and the dates at the left, the room to sign and stamp at the right."""
+    top = sheet.get_y() + 2
+    sheet.set_xy(MARGIN, top)
+    sheet.heading("Que faire de ce bon ?", _COLUMN)
+    sheet.numbered(_steps(order), _COLUMN)
+    sheet.set_xy(MARGIN, sheet.get_y() + 1)
+    sheet.heading("Vos droits", _COLUMN)
+    for sentence in _rights(line, placed_on, at=at):
+        sheet.body(sentence, _COLUMN)
+    left_bottom = sheet.get_y()
+    _signature(sheet, MARGIN + _COLUMN + 8, top)
+    sheet.set_xy(MARGIN, max(left_bottom, sheet.get_y()) + 2)
+    _terms(sheet, order)
+
+
+def _signature(sheet: Sheet, x: float, y: float) -> None:
+    sheet.set_xy(x, y)
+    sheet.heading("Bon pour commande", _COLUMN)
+    sheet.set_x(x)
+    for label in ("Nom", "Qualité", "Date"):
+        sheet.write_in(9.5)
+        sheet.cell(16, 7, label)
+        sheet.dots(x + 16, sheet.get_y() + 5.2, _COLUMN - 16)
+        sheet.set_xy(x, sheet.get_y() + 7)
+    top = sheet.get_y() + 2
+    sheet.rect(x, top, _COLUMN, _SIGNATURE_HEIGHT)
+    sheet.set_xy(x + 2, top + 1.5)
+    sheet.small("Signature et tampon", _COLUMN - 4)
+    sheet.set_xy(x, top + _SIGNATURE_HEIGHT)
+
+
+def _terms(sheet: Sheet, order: Order) -> None:
+    if order.terms_accepted_at is not None:
+        sheet.small(
+            f"Conditions générales de vente, version {order.terms_version}, acceptées le "
+            f"{typography.day(day_in_france(order.terms_accepted_at))}{typography.NO_BREAK_SPACE}: "
+            f"{terms.address(order.terms_version)}",
+            WIDTH,
+        )
+
+
+def _steps(order: Order) -> tuple[str, str, str, str]:
+    where = (
+        "la commande, au bureau de votre collectivité" if order.collectivity else "« Mes commandes », sur le portail"
+    )
+    sent = f"Adressez ce bon à l’adresse indiquée en haut à droite, ou déposez-le signé et numérisé dans {where}."
+    invoiced = (
+        "À sa réception, la facture vous est émise : vous la réglez par chèque, virement ou mandat administratif. "
+        "N’envoyez pas d’argent avec ce bon."
+    )
+    return (
+        typography.spaced("Vérifiez ce qui est imprimé ; complétez à la main ce qui manque."),
+        "Datez, signez et tamponnez.",
+        typography.spaced(sent),
+        typography.spaced(invoiced),
+    )
+
+
+def _rights(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
+    """Return until when what is ordered may be used, before and after the payment."""
+    until, last_day = line.source.temporary_until, line.school_year.ends_on
+    sentences = []
+    if until is not None and until < day_in_france(at):
+        sentences.append(
+            f"Les droits temporaires ont pris fin le {typography.day(until)}. Ils reprennent dès que ce bon nous "
+            "parvient signé ; rien n’a été effacé."
+        )
+    elif until is not None:
+        sentences.append(
+            f"Utilisables dès le {typography.day(placed_on)}, à titre temporaire et gratuitement, jusqu’au "
+            f"{typography.day(until)} inclus : ce bon, signé, doit nous parvenir d’ici là."
+        )
+    whose = f"vos {typography.plural(line.quantity, 'licence')} valent" if line.quantity > 1 else "votre licence vaut"
+    sentences.append(f"Après votre règlement, {whose} jusqu’au {typography.day(last_day)} inclus.")
+    return [typography.spaced(sentence) for sentence in sentences]

@@ -1,0 +1,37 @@
+"""What a PDF says, as somebody reads it: spaces are spaces, and lines run on."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+from pypdf import PdfReader
+
+if TYPE_CHECKING:
+    from licensing.orders.models import Document
+
+
+def pages(document: Document) -> list[str]:
+    """Return the text of each page."""
+    reader = PdfReader(io.BytesIO(bytes(document.content)))
+    return [re.sub(r"\s+", " ", page.extract_text()) for page in reader.pages]
+
+
+def said(document: Document) -> str:
+    """Return the whole text."""
+    return " ".join(pages(document))
+
+
+def places(document: Document) -> dict[str, tuple[float, float]]:
+    """Return where each text of the first page begins, from its left and from its top, as shares of it."""
+    page = PdfReader(io.BytesIO(bytes(document.content))).pages[0]
+    width, height = float(page.mediabox.width), float(page.mediabox.height)
+    found: dict[str, tuple[float, float]] = {}
+
+    def visit(text: str, _cm: object, tm: list[float], _font: object, _size: float) -> None:
+        if text.strip():
+            found[text.strip()] = (tm[4] / width, 1 - tm[5] / height)
+
+    page.extract_text(visitor_text=visit)
+    return found

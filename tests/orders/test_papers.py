@@ -1,0 +1,210 @@
+"""Quotes and purchase orders: what they say, made out once, kept as they were."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+
+import pytest
+
+from licensing.catalogue import terms
+from licensing.orders import operations
+from licensing.orders.models import Document, Order, OrderState, Payer, Seller
+from licensing.orders.operations.billing import Billing
+from licensing.orders.papers import NoPaper, download, purchase_order_document, quote_document
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.factories.shop import on_sale, seller
+from tests.orders.papers import pages, places, said
+from tests.races import at_once
+
+AT = datetime.datetime(2026, 11, 25, 10, tzinfo=datetime.UTC)
+TOWN_HALL = Billing(
+    payer=Payer.TOWN_HALL,
+    name="Mairie de Nîmes",
+    address="Place de l’Hôtel de Ville",
+    postal_code="30000",
+    city="Nîmes",
+    email="compta@nimes.example",
+)
+
+
+@pytest.fixture
+def shop(db):
+    seller()
+    return on_sale()
+
+
+def draft(by=None, classes=5):
+    head = by or PrincipalFactory()
+    school = SchoolFactory(name="École Jean Jaurès", postal_code="30000", commune="Nîmes")
+    affiliation = AffiliationFactory(user=head, school=school)
+    return operations.draft_for_school(classes=classes, affiliation=affiliation, by=head, at=AT)
+
+
+def placed(order=None, **changes):
+    order = order or draft()
+    return operations.place(
+        order_id=order.pk,
+        billing=dataclasses.replace(TOWN_HALL, **changes),
+        terms_version=terms.CURRENT,
+        by=order.placed_by,
+        at=AT,
+    )
+
+
+def complete(order, at, **codes):
+    given = {"siret": "", "service_code": "", "engagement_number": ""} | codes
+    operations.complete(order_id=order.pk, by=order.placed_by, at=at, **given)
+
+
+def test_a_purchase_order_says_what_the_guide_s_basket_says(shop):
+    order = placed()
+    paper = said(purchase_order_document(order, at=AT))
+    for words in (
+        f"BON DE COMMANDE n° BC2026-{order.pk} du 25 novembre 2026",
+        "Licence globale TOUS NIVEAUX (5 classes - 150 élèves) – expiration au 31/08/2027",
+        "Total HT 165,83 €",
+        "TVA 20 % 33,17 €",
+        "TOTAL TTC 199,00 €",
+        "Mairie de Nîmes Place de l’Hôtel de Ville 30000 Nîmes",
+        "Pour : École Jean Jaurès, 30000 Nîmes, UAI",
+        "Signature et tampon",
+        "jusqu’au 9 janvier 2027 inclus",
+        "vos 5 licences valent jusqu’au 31 août 2027 inclus",
+        f"version {terms.CURRENT}, acceptées le 25 novembre 2026",
+        "SIRET 123 456 782 00010 – TVA FR11123456782",
+    ):
+        assert words in paper
+
+
+def test_it_goes_back_to_the_address_at_its_top_right(shop):
+    left, top = places(purchase_order_document(placed(), at=AT))["Les Cahiers du Préau"]
+    assert left > 0.5
+    assert top < 0.25
+
+
+def test_what_the_invoice_needs_is_filled_in_where_it_is_known(shop):
+    unknown = said(purchase_order_document(placed(), at=AT))
+    assert "Code service Numéro d’engagement Le code service" in unknown
+    known = placed(siret="21300189400012", service_code="EDUC", engagement_number="EJ-42")
+    assert ("SIRET de l’organisme qui paie 213 001 894 00012 Code service EDUC Numéro d’engagement EJ-42") in said(
+        purchase_order_document(known, at=AT)
+    )
+
+
+def test_a_teacher_who_pays_for_himself_is_asked_for_no_service(shop):
+    teacher = TeacherFactory()
+    order = placed(draft(teacher, classes=1), payer=Payer.OTHER, name="Benoît Colas")
+    paper = said(purchase_order_document(order, at=AT))
+    assert "engagement" not in paper
+    assert "votre licence vaut jusqu’au 31 août 2027 inclus" in paper
+
+
+def test_a_paper_is_made_out_once_and_its_hash_is_kept(shop):
+    order = placed()
+    made = purchase_order_document(order, at=AT)
+    Seller.objects.update(name="Une autre maison")
+    again = purchase_order_document(order, at=AT + datetime.timedelta(days=3))
+    assert (again.pk, bytes(again.content)) == (made.pk, made.content)
+    assert made.sha256 == hashlib.sha256(made.content).hexdigest()
+
+
+def test_completed_while_it_may_still_be_signed_it_is_made_out_anew_and_the_first_stays(shop):
+    order = placed()
+    first = purchase_order_document(order, at=AT)
+    day = AT + datetime.timedelta(days=1)
+    complete(order, day, siret="21300189400012", engagement_number="EJ-42")
+    second = purchase_order_document(order, at=day)
+    assert (first.number, second.number) == (f"BC2026-{order.pk}", f"BC2026-{order.pk}/2")
+    assert "EJ-42" in said(second)
+    assert "EJ-42" not in said(Document.objects.get(pk=first.pk))
+    operations.confirm(order_id=order.pk, by=order.placed_by, at=day)
+    Order.objects.get(pk=order.pk).events.create(action="completed", summary="…", at=day + datetime.timedelta(hours=1))
+    assert purchase_order_document(order, at=day) == second
+
+
+def test_after_the_forty_five_days_it_says_that_the_rights_have_stopped(shop):
+    order = placed()
+    late = AT + datetime.timedelta(days=46)
+    operations.remind_and_lapse(late)
+    assert Order.objects.get(pk=order.pk).state == OrderState.LAPSED
+    paper = said(purchase_order_document(order, at=late))
+    assert "Les droits temporaires ont pris fin le 9 janvier 2027. Ils reprennent dès que ce bon" in paper
+
+
+def test_however_long_the_names_the_room_to_sign_stands_with_its_steps(shop):
+    long = {"name": "Communauté d’agglomération " * 7, "address": "Bâtiment " * 27, "address_extra": "Étage " * 40}
+    of_signing = [page for page in pages(purchase_order_document(placed(**long), at=AT)) if "Bon pour commande" in page]
+    (page,) = of_signing
+    assert "Signature et tampon" in page
+    assert "Que faire de ce bon ?" in page
+
+
+def test_every_letter_of_a_name_is_drawn(shop, caplog):
+    purchase_order_document(placed(name="Œuvre de l’école – Ÿ, ĐÀ ŁÓDŹ, Ærø « n° 1 » … €"), at=AT)
+    assert not [record for record in caplog.records if record.name.startswith("fpdf")]
+
+
+def test_no_purchase_order_before_it_is_placed(shop):
+    with pytest.raises(NoPaper):
+        purchase_order_document(draft(), at=AT)
+
+
+def test_a_quote_of_a_collectivity_holds_its_price_until_a_day(shop, gard):
+    buyer = PrincipalFactory()
+    order = operations.draft_for_collectivity(collectivity=gard, units=2000, by=buyer, at=AT)
+    with pytest.raises(NoPaper):
+        quote_document(order, at=AT)
+    order = operations.quote(order_id=order.pk, by=buyer, at=AT)
+    made = quote_document(order, at=AT)
+    paper = said(made)
+    for words in (
+        f"DEVIS n° DV2026-{order.pk} du 25 novembre 2026",
+        "Valable jusqu’au 24 décembre 2026 inclus",
+        gard.name,
+        "2 000 20,00 € 20 % 40 000,00 €",
+        "TVA 20 % 8 000,00 €",
+        "TOTAL TTC 48 000,00 €",
+        "expiration au 31/08/2027",
+        "page « Achats », au plus tard le 24 décembre 2026",
+    ):
+        assert words in paper
+    assert quote_document(order, at=AT) == made
+
+
+def test_a_quote_that_ran_out_is_another_paper_the_next_time(shop, gard):
+    buyer = PrincipalFactory()
+    order = operations.draft_for_collectivity(collectivity=gard, units=10, by=buyer, at=AT)
+    first = quote_document(operations.quote(order_id=order.pk, by=buyer, at=AT), at=AT)
+    later = AT + datetime.timedelta(days=40)
+    second = quote_document(operations.quote(order_id=order.pk, by=buyer, at=later), at=later)
+    assert second.number == f"{first.number}/2"
+    assert "4 janvier 2027" in said(second)
+
+
+def test_without_a_seller_no_paper_is_made_out(shop):
+    order = placed()
+    Seller.objects.all().delete()
+    with pytest.raises(NoPaper, match="vendeur"):
+        purchase_order_document(order, at=AT)
+
+
+def test_a_download_has_a_name_that_files_can_have(shop):
+    order = placed()
+    document = purchase_order_document(order, at=AT)
+    document.number += "/2"
+    answer = download(document)
+    assert answer["Content-Disposition"] == f'attachment; filename="bon-de-commande-bc2026-{order.pk}-2.pdf"'
+    assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.xdist_group("races")
+def test_asked_for_twice_at_once_it_is_made_out_once(committing):
+    seller()
+    on_sale()
+    order = placed()
+    made = at_once("public", [lambda: purchase_order_document(order, at=AT)] * 4, refusals=())
+    assert len({document.pk for document in made}) == 1
+    assert Document.objects.count() == 1
