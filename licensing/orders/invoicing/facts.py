@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from licensing.catalogue.amounts import Amounts, by_rate
 from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight
 from licensing.orders.invoicing import mentions
 from licensing.orders.invoicing.countries import code_of
 from licensing.orders.invoicing.exceptions import NoSeller, NotInvoiceable
-from licensing.orders.models import InvoiceKind, Seller
+from licensing.orders.models import InvoiceKind, PublicBody, Seller
 from web import typography
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from licensing.orders.invoicing.numbering import Taken
     from licensing.orders.models import Order, OrderLine
 
 # XML allows no control character, and a name that was pasted may hold one. Spaces that do not break stay.
@@ -93,7 +95,10 @@ class Facts(TypedDict):
     order: str
     ordered_on: str
     quote: str
-    paid: bool
+    #: What had come in when it was issued; `paid_by` and `paid_on` where that was all of it.
+    received: str
+    paid_by: str
+    paid_on: str
     seller: SellerFacts
     buyer: BuyerFacts
     lines: list[LineFacts]
@@ -106,10 +111,16 @@ class Facts(TypedDict):
     corrects: CorrectedFacts | None
 
 
-def of_order(
-    order: Order, *, number: str, issued_on: datetime.date, due_on: datetime.date, at: datetime.datetime, paid: bool
-) -> Facts:
-    """Return what the invoice of an order says.
+class Settled(NamedTuple):
+    """What had come in for an order when its invoice was made out; how and when, where nothing is left to pay."""
+
+    received: Decimal
+    by: str = ""
+    on: datetime.date | None = None
+
+
+def of_order(order: Order, *, settled: Settled, at: datetime.datetime) -> Facts:
+    """Return what the invoice of an order says, all but its number and its days, which `numbered` adds.
 
     Raises `NoSeller` or `NotInvoiceable`.
     """
@@ -125,15 +136,20 @@ def of_order(
     rates = by_rate(
         (line.vat_rate, Amounts(ht=line.total_ht, vat=line.total_vat, ttc=line.total_ttc)) for line in lines
     )
+    public = preflight.is_public(
+        payer=order.payer, school=order.school, body=PublicBody.objects.filter(pk=order.siret).first()
+    )
     return Facts(
         kind=InvoiceKind.INVOICE,
-        number=number,
-        issued_on=issued_on.isoformat(),
-        due_on=due_on.isoformat(),
+        number="",
+        issued_on="",
+        due_on="",
         order=str(order.pk),
         ordered_on=ordered_on.isoformat(),
         quote=order.quote_number,
-        paid=paid,
+        received=_money(settled.received),
+        paid_by=settled.by,
+        paid_on=settled.on.isoformat() if settled.on else "",
         seller=_of_seller(seller),
         buyer=_of_buyer(order),
         lines=[_of_line(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
@@ -144,28 +160,42 @@ def of_order(
         total_ht=_money(order.total_ht),
         total_vat=_money(order.total_vat),
         total_ttc=_money(order.total_ttc),
-        terms=mentions.paid_by_card(issued_on) if paid else mentions.terms(due_on),
-        mentions=mentions.of_payer(order.payer, vat_on_debits=seller.vat_on_debits),
+        terms="",
+        mentions=mentions.of_payer(public=public, vat_on_debits=seller.vat_on_debits),
         corrects=None,
     )
 
 
-def of_credit(invoice: Facts, *, number: str, issued_on: datetime.date, reason: str) -> Facts:
-    """Return what the credit note of an invoice says: the same, taken back; the seller as he is today."""
-    corrected = CorrectedFacts(number=invoice["number"], issued_on=invoice["issued_on"], reason=_plain(reason))
-    return Facts(
-        **{
-            **invoice,
-            "kind": InvoiceKind.CREDIT_NOTE,
-            "number": number,
-            "issued_on": issued_on.isoformat(),
-            "due_on": issued_on.isoformat(),
-            "paid": False,
-            "seller": _of_seller(_seller()),
-            "terms": mentions.taken_back(invoice["number"], datetime.date.fromisoformat(invoice["issued_on"])),
-            "corrects": corrected,
-        }
-    )
+def of_credit(invoice: Facts, *, reason: str) -> Facts:
+    """Return what the credit note of an invoice says, without its number and its day: the same, taken back.
+
+    The seller is as he is today. Raises `NoSeller`.
+    """
+    said = invoice.copy()
+    said["kind"] = InvoiceKind.CREDIT_NOTE
+    said["received"], said["paid_by"], said["paid_on"] = "0.00", "", ""
+    said["seller"] = _of_seller(_seller())
+    said["corrects"] = CorrectedFacts(number=invoice["number"], issued_on=invoice["issued_on"], reason=_plain(reason))
+    return said
+
+
+def numbered(said: Facts, taken: Taken) -> Facts:
+    """Return the facts with their number, their day, and what follows from it: until when it is to be paid, or was."""
+    due_on = taken.issued_on
+    if said["corrects"] is not None:
+        terms = mentions.taken_back(
+            said["corrects"]["number"], datetime.date.fromisoformat(said["corrects"]["issued_on"])
+        )
+    elif said["paid_on"]:
+        due_on = datetime.date.fromisoformat(said["paid_on"])
+        terms = mentions.paid(said["paid_by"], due_on)
+    else:
+        due_on += datetime.timedelta(days=mentions.DAYS_TO_PAY)
+        terms = mentions.terms(due_on)
+    finished = said.copy()
+    finished["number"], finished["issued_on"] = taken.number, taken.issued_on.isoformat()
+    finished["due_on"], finished["terms"] = due_on.isoformat(), terms
+    return finished
 
 
 def _seller() -> Seller:

@@ -6,16 +6,17 @@ To be called as late in it as can be: until it ends, whoever else makes out an i
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from django.db.models import Sum
 from django_tenants.utils import get_public_schema_name
 
 from jobs.tasks import defer
 from licensing.catalogue.operations import day_in_france
 from licensing.orders.invoicing import cii, facts, numbering
 from licensing.orders.invoicing.exceptions import AlreadyCredited, AlreadyInvoiced, NotInvoiceable
-from licensing.orders.invoicing.mentions import DAYS_TO_PAY
-from licensing.orders.models import Invoice, InvoiceKind
+from licensing.orders.models import Invoice, InvoiceKind, PaymentMethod
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
@@ -27,18 +28,15 @@ DOCUMENT_TASK = "orders.make_invoice_document"
 def issue(order: Order, *, at: datetime.datetime, paid_by_card: bool = False) -> Invoice:
     """Make out the invoice of an order, and queue its PDF; return it.
 
-    `paid_by_card`: nothing is left to pay, and the invoice says so. Raises `AlreadyInvoiced`, `NoSeller` or
-    `NotInvoiceable`, and takes no number then.
+    It says what has come in already; `paid_by_card`: that all of it has, whatever the books say yet. Raises
+    `AlreadyInvoiced`, `NoSeller` or `NotInvoiceable`, and takes no number then.
     """
     live = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
     if live is not None:
         raise AlreadyInvoiced(f"Cette commande est déjà facturée, sous le numéro {live.number}.")
-    taken = numbering.take(day_in_france(at))
-    due_on = taken.issued_on if paid_by_card else taken.issued_on + datetime.timedelta(days=DAYS_TO_PAY)
-    said = facts.of_order(
-        order, number=taken.number, issued_on=taken.issued_on, due_on=due_on, at=at, paid=paid_by_card
-    )
-    return _enter(Invoice(kind=InvoiceKind.INVOICE, order=order, due_on=due_on), taken, said, at=at)
+    day = day_in_france(at)
+    said = facts.of_order(order, settled=_settled(order, day, paid_by_card=paid_by_card), at=at)
+    return _enter(Invoice(kind=InvoiceKind.INVOICE, order=order), said, day=day, at=at)
 
 
 def credit(invoice: Invoice, *, at: datetime.datetime, reason: str) -> Invoice:
@@ -53,17 +51,31 @@ def credit(invoice: Invoice, *, at: datetime.datetime, reason: str) -> Invoice:
         raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
     if not reason.strip():
         raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
-    taken = numbering.take(max(day_in_france(at), invoice.issued_on))
-    said = facts.of_credit(invoice.facts, number=taken.number, issued_on=taken.issued_on, reason=reason)
-    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice, due_on=taken.issued_on)
-    return _enter(note, taken, said, at=at)
+    said = facts.of_credit(invoice.facts, reason=reason)
+    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
+    return _enter(note, said, day=max(day_in_france(at), invoice.issued_on), at=at)
 
 
-def _enter(invoice: Invoice, taken: numbering.Taken, said: facts.Facts, *, at: datetime.datetime) -> Invoice:
+def _settled(order: Order, day: datetime.date, *, paid_by_card: bool) -> facts.Settled:
+    if paid_by_card:
+        return facts.Settled(order.total_ttc, by=PaymentMethod.CARD, on=day)
+    received = order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
+    last = order.payments.filter(refunds__isnull=True).order_by("received_on", "pk").last()
+    if last is None or received < order.total_ttc:
+        return facts.Settled(received)
+    return facts.Settled(order.total_ttc, by=last.method, on=last.received_on)
+
+
+def _enter(invoice: Invoice, said: facts.Facts, *, day: datetime.date, at: datetime.datetime) -> Invoice:
+    """Take the next number, write the XML, which the XSD must accept, and enter the invoice in the books."""
+    taken = numbering.take(day)
+    said = facts.numbered(said, taken)
     invoice.year, invoice.sequence, invoice.number = taken.year, taken.sequence, taken.number
     invoice.issued_at, invoice.issued_on = at, taken.issued_on
-    order = invoice.order
-    invoice.total_ht, invoice.total_vat, invoice.total_ttc = order.total_ht, order.total_vat, order.total_ttc
+    invoice.due_on = datetime.date.fromisoformat(said["due_on"])
+    invoice.total_ht, invoice.total_vat, invoice.total_ttc = (
+        Decimal(said[name]) for name in ("total_ht", "total_vat", "total_ttc")
+    )
     invoice.facts, invoice.xml = said, cii.write(said)
     invoice.save(force_insert=True)
     defer(DOCUMENT_TASK, schema=get_public_schema_name(), invoice_id=invoice.pk)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from licensing.orders.models import Payer
+from licensing.orders.models import PaymentMethod
 from web import typography
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 #: Local authorities have thirty days to pay (code de la commande publique, article R. 2192-10); so has everybody here.
 DAYS_TO_PAY = 30
 
-_PUBLIC = frozenset({Payer.COLLECTIVITY, Payer.TOWN_HALL})
+_MEANS = {
+    PaymentMethod.CARD: "carte bancaire",
+    PaymentMethod.CHEQUE: "chèque",
+    PaymentMethod.TRANSFER: "virement ou mandat administratif",
+}
 
 
 class Mentions(TypedDict):
@@ -31,30 +35,26 @@ class Mentions(TypedDict):
     operation: str
 
 
-def of_payer(payer: str, *, vat_on_debits: bool) -> Mentions:
-    """Return the mentions of an invoice to that kind of payer."""
-    if payer in _PUBLIC:
+def of_payer(*, public: bool, vat_on_debits: bool) -> Mentions:
+    """Return the mentions of an invoice, to a public body or to anybody else; they agree with the terms of sale."""
+    if public:
         penalties = (
-            "Tout retard de paiement donne droit, sans formalité, à des intérêts moratoires au taux de refinancement "
-            "de la Banque centrale européenne majoré de huit points (articles L. 2192-13 et R. 2192-31 du code de la "
-            "commande publique)."
+            "Tout retard de paiement fait courir de plein droit des intérêts moratoires au taux de refinancement de la "
+            "Banque centrale européenne majoré de 8 points (articles L. 2192-13 et R. 2192-31 du code de la commande "
+            "publique)."
         )
-        indemnity = (
-            "Indemnité forfaitaire pour frais de recouvrement en cas de retard : 40 € "
-            "(article D. 2192-35 du code de la commande publique)."
-        )
+        article = "due en cas de retard : 40 € (article D. 2192-35 du code de la commande publique)"
     else:
         penalties = (
             "Tout retard de paiement d'un professionnel rend exigibles, sans rappel et dès le lendemain de l'échéance, "
-            "des pénalités au taux de trois fois l'intérêt légal (article L. 441-10 du code de commerce)."
+            "des pénalités au taux de refinancement de la Banque centrale européenne majoré de 10 points "
+            "(article L. 441-10 du code de commerce)."
         )
-        indemnity = (
-            "Indemnité forfaitaire pour frais de recouvrement due par un professionnel en cas de retard : 40 € "
-            "(article D. 441-5 du code de commerce)."
-        )
+        article = "due par un professionnel en cas de retard : 40 € (article D. 441-5 du code de commerce)"
+    indemnity = f"Indemnité forfaitaire pour frais de recouvrement {article}."
     return Mentions(
-        penalties=penalties.replace("40 €", f"40{typography.NO_BREAK_SPACE}€"),
-        indemnity=indemnity.replace("40 €", f"40{typography.NO_BREAK_SPACE}€"),
+        penalties=penalties,
+        indemnity=indemnity.replace(" €", f"{typography.NO_BREAK_SPACE}€"),
         discount="Pas d'escompte pour paiement anticipé.",
         vat="Option pour le paiement de la TVA d'après les débits." if vat_on_debits else "TVA sur les encaissements.",
         vat_on_debits=vat_on_debits,
@@ -70,9 +70,9 @@ def terms(due_on: datetime.date) -> str:
     )
 
 
-def paid_by_card(on: datetime.date) -> str:
+def paid(means: str, on: datetime.date) -> str:
     """Return that there is nothing left to pay."""
-    return f"Réglée par carte bancaire le {typography.day(on)}."
+    return f"Réglée par {_MEANS[PaymentMethod(means)]} le {typography.day(on)}."
 
 
 def taken_back(number: str, on: datetime.date) -> str:

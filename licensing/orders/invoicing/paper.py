@@ -123,7 +123,7 @@ class _Paper(pdf.Document):
         corrects = facts["corrects"]
         said = [
             ("Facture annulée", f"{corrects['number']} du {_short(corrects['issued_on'])}" if corrects else ""),
-            ("Échéance", "" if corrects or facts["paid"] else _short(facts["due_on"])),
+            ("Échéance", "" if corrects or facts["paid_on"] else _short(facts["due_on"])),
             ("Commande", f"n° {facts['order']} du {_short(facts['ordered_on'])}"),
             ("Devis", facts["quote"]),
             ("SIRET du client", grouped_siret(buyer["siret"])),
@@ -190,12 +190,10 @@ class _Paper(pdf.Document):
             for rate in facts["rates"]
         ]
         rows.append(("Total TTC", facts["total_ttc"], True))
-        if facts["paid"]:
-            rows += [("Déjà réglé", facts["total_ttc"], False), ("Net à payer", "0.00", True)]
-        elif facts["corrects"] is None:
-            rows.append(("Net à payer", facts["total_ttc"], True))
-        else:
-            rows.append(("Net à votre crédit", facts["total_ttc"], True))
+        received, total = Decimal(facts["received"]), Decimal(facts["total_ttc"])
+        if received:
+            rows.append(("Déjà réglé", facts["received"], False))
+        rows.append(("Net à votre crédit" if facts["corrects"] else "Net à payer", str(total - received), True))
         if self.will_page_break(6.5 * len(rows)):
             self.add_page()
         self.set_fill_color(_PALE)
@@ -213,7 +211,7 @@ class _Paper(pdf.Document):
         self._line("Règlement")
         self.write_in(_NORMAL)
         self._line(facts["terms"])
-        if not facts["paid"] and facts["corrects"] is None:
+        if not facts["paid_on"] and facts["corrects"] is None:
             self._line(typography.spaced(f"IBAN : {grouped_iban(seller['iban'])} – BIC : {seller['bic']}"))
             self._line(
                 typography.spaced(
