@@ -136,7 +136,8 @@ class Desk[Row: Model](ReadOnly, ModelAdmin):
             try:
                 told = self._do(deed, row, seen=request.POST.get("seen", ""), by=operator(request), at=at, form=form)
             except Refused as refusal:
-                form.add_error(None, refusal.sentence)
+                field = getattr(refusal, "field", None)
+                form.add_error(field if field in form.fields else None, refusal.sentence)
             else:
                 messages.success(request, spaced(told))
                 return redirect(self.address("change", row.pk))

@@ -90,7 +90,6 @@ class PaymentForm(forms.Form):
     received_on = forms.DateField(label="Reçu le", widget=DayInput)
     reference = forms.CharField(
         label="Référence",
-        required=False,
         max_length=120,
         help_text="Numéro du chèque, ou libellé du virement : ce qui permet de le retrouver sur le relevé.",
         widget=UnfoldAdminTextInputWidget,

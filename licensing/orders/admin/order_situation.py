@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from licensing.catalogue.operations import day_in_france
+from licensing.orders import operations
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
-from licensing.orders.models.orders import ZERO
 from licensing.subscriptions.models import Source
 from web.typography import day, euros, plural
 
 if TYPE_CHECKING:
     import datetime
-    from decimal import Decimal
 
 
 def sources_of(order: Order) -> list[Source]:
@@ -23,11 +22,6 @@ def sources_of(order: Order) -> list[Source]:
 def waiting_scan(order: Order) -> PurchaseOrderScan | None:
     """Return the signed purchase order that waits to be looked at, without its content."""
     return order.scans.filter(state=ScanState.WAITING).defer("content").first()
-
-
-def received(order: Order) -> Decimal:
-    """Return what came in for the order, less what went back."""
-    return sum((payment.amount for payment in order.payments.all()), start=ZERO)
 
 
 def situation(order: Order, at: datetime.datetime) -> list[str]:
@@ -53,7 +47,7 @@ def _step(order: Order) -> str:
         return _SCAN
     if order.state in _STEPS:
         return _STEPS[OrderState(order.state)]
-    came = received(order)
+    came = operations.received(order)
     if order.state == OrderState.CONFIRMED:
         left = f" ; {euros(came)} reçus, {euros(order.total_ttc - came)} restent à régler" if came else ""
         return f"Facturée, {euros(order.total_ttc)} à régler{left}."

@@ -14,6 +14,7 @@ from licensing.orders import desk
 from licensing.orders.admin import papers
 from licensing.orders.admin.deeds import Desk
 from licensing.orders.admin.grants import Grants
+from licensing.orders.admin.order_deeds import DEEDS
 from licensing.orders.admin.order_situation import situation
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine, Payment
 from web import typography
@@ -110,6 +111,7 @@ class OrderAdmin(Grants, Desk[Order]):
     ordering = ("-created_at", "-pk")
     inlines = (LineInline, PaymentInline, EventInline)
     readonly_fields = ("money",)
+    deeds = DEEDS
 
     def order_of(self, row: Order) -> int:
         """Return its own number."""

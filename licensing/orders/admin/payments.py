@@ -6,13 +6,52 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 
-from licensing.orders.admin.deeds import Desk
-from licensing.orders.models import Payment
+from licensing.orders import operations
+from licensing.orders.admin.deeds import Deed, Desk
+from licensing.orders.admin.forms import RefundForm
+from licensing.orders.models import OrderState, Payment
 from web import typography
 
 if TYPE_CHECKING:
+    import datetime
+
     from django.db.models import QuerySet
     from django.http import HttpRequest
+
+    from accounts.models import User
+
+
+_TOLD = "L'acheteur reçoit un e-mail."
+
+
+def _to_give_back(payment: Payment) -> bool:
+    """Whether the money is not the order's: it was cancelled, or paid twice."""
+    if payment.refunds_id is not None or Payment.objects.filter(refunds=payment).exists():
+        return False
+    left = operations.received(payment.order) - payment.amount
+    return payment.order.state == OrderState.CANCELLED or left >= payment.order.total_ttc
+
+
+def _refunding(payment: Payment, _at: datetime.datetime) -> list[str]:
+    sum_ = typography.euros(payment.amount)
+    if payment.card_id is not None:
+        return [f"{sum_} sont rendus sur la carte, par le prestataire.", _TOLD]
+    return [f"Rien n'est viré d'ici : faites d'abord partir {sum_} de votre banque, puis inscrivez-le ici.", _TOLD]
+
+
+def _refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
+    operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
+    return f"Remboursement de {typography.euros(payment.amount)} inscrit."
+
+
+REFUND = Deed[Payment](
+    path="rembourser",
+    label="Inscrire le remboursement",
+    possible=_to_give_back,
+    says=_refunding,
+    do=_refund,
+    form=RefundForm,
+)
 
 
 class WayFilter(admin.SimpleListFilter):
@@ -42,6 +81,7 @@ class PaymentAdmin(Desk[Payment]):
     ordering = ("-received_on", "-pk")
     fields = ("order", "method", "money", "received_on", "reference", "refunds", "recorded_at", "recorded_by")
     readonly_fields = ("money",)
+    deeds = (REFUND,)
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:

@@ -33,7 +33,7 @@ class PublicBodyForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript 
 
     class Meta:
         model = PublicBody
-        fields = ("siret", "name", "service_required", "engagement_required")
+        fields = ("siret", "name", "service_required", "engagement_required", "service_or_engagement_required")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,7 +68,10 @@ class PublicBodyAdmin(ModelAdmin):
     list_filter = ("service_required", "engagement_required")
     search_fields = ("siret__startswith", "name")
     ordering = ("name", "siret")
-    fields = ("siret", "name", "service_required", "engagement_required", "lines", "changed_at")
+    fields = (
+        "siret", "name", "service_required", "engagement_required", "service_or_engagement_required", "lines",
+        "changed_at",
+    )  # fmt: skip
     show_full_result_count = False
 
     def get_readonly_fields(self, request: HttpRequest, obj: PublicBody | None = None) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at r
         model = Seller
         fields = (
             "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
-            "iban", "bic",
+            "iban", "bic", "vat_on_debits",
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class SellerAdmin(ModelAdmin):
     form = SellerForm
     list_display = ("name", "siret", "city", "email", "phone")
     fieldsets = (
-        ("Identité", {"fields": ("name", "legal_form", "siret", "vat_number", "rcs")}),
+        ("Identité", {"fields": ("name", "legal_form", "siret", "vat_number", "rcs", "vat_on_debits")}),
         ("Adresse, telle que les bons de commande la montrent", {"fields": ("address", "postal_code", "city")}),
         ("Pour être joint", {"fields": ("email", "phone")}),
         ("Pour être payé", {"fields": ("iban", "bic")}),

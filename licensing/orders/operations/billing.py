@@ -126,7 +126,7 @@ def complete(
     Raises `NotInThisState` or `BadBilling`.
     """
     order = locked(order_id)
-    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED) and not _was_rejected(order):
+    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED) and not was_rejected(order):
         raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
         _set(order, column, " ".join(text.split()), column)
@@ -150,7 +150,7 @@ def _write_codes(order: Order, *, siret: str) -> None:
         raise BadBilling(wrong[0].sentence, wrong[0].field)
 
 
-def _was_rejected(order: Order) -> bool:
+def was_rejected(order: Order) -> bool:
     """Whether the order's invoice was last heard of as rejected, by its platform or by whoever received it."""
     invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.INVOICE, credit__isnull=True).first()
     last = invoice.statuses.order_by("pk").last() if invoice else None

@@ -1,0 +1,249 @@
+"""What the operator may do with an order, each with the page that says what it means."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import operations, preflight
+from licensing.orders.admin.deeds import Deed
+from licensing.orders.admin.forms import PaymentForm, ReasonForm, ReferencesForm, UntilForm
+from licensing.orders.admin.order_situation import sources_of, waiting_scan
+from licensing.orders.models import Order, OrderState
+from licensing.orders.operations.billing import was_rejected
+from licensing.orders.operations.placing import PROVISIONAL_DAYS
+from licensing.subscriptions.models import Seat
+from web.typography import day, euros, plural
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from accounts.models import User
+
+_AWAITED = (OrderState.PLACED, OrderState.LAPSED)
+_BEFORE_PAYMENT = (*_AWAITED, OrderState.CONFIRMED)
+#: What is proposed when rights are prolonged.
+_A_MONTH = datetime.timedelta(days=30)
+_PAUSED = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
+
+
+def _confirmation(order: Order, at: datetime.datetime) -> list[str]:
+    until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    scan, judged = waiting_scan(order), preflight.of_order(order)
+    told = [f"Le bon de commande signé « {scan.filename} » est accepté : l'avez-vous regardé ?"] if scan else []
+    told.append(
+        f"La facture de {euros(order.total_ttc)} est émise au nom de « {order.bill_name} » "
+        f"({', '.join(_references(order)) or 'sans SIRET'}), sous le numéro suivant. Elle ne changera plus."
+    )
+    if order.state == OrderState.LAPSED:
+        told.append("Les droits, qui avaient pris fin, reprennent aussitôt.")
+    told.append(
+        f"Les droits courent dans l'attente du règlement. S'il n'est pas venu le {day(until)}, rien ne s'arrête de "
+        "soi-même : la décision vous revient."
+    )
+    if judged.missing:
+        told.append(
+            "Il manque encore de quoi établir la facture, qui serait refusée. "
+            + " ".join(one.sentence for one in judged.missing)
+        )
+    if judged.note:
+        told.append(judged.note)
+    return [*told, "L'acheteur reçoit un e-mail."]
+
+
+def _references(order: Order) -> list[str]:
+    named = (("SIRET", order.siret), ("service", order.service_code), ("engagement", order.engagement_number))
+    return [f"{name} {value}" for name, value in named if value]
+
+
+def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
+    invoice = operations.confirm(order_id=order.pk, by=by, at=at)
+    return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {day(invoice.due_on)}."
+
+
+def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
+    scan = waiting_scan(order)
+    # Gone meanwhile: the operation says so.
+    operations.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
+    return "Document refusé ; l'acheteur en reçoit le motif, et le compte à rebours continue."
+
+
+def _record_payment(
+    order: Order,
+    *,
+    method: str,
+    amount: Decimal,
+    received_on: datetime.date,
+    reference: str,
+    by: User,
+    at: datetime.datetime,
+) -> str:
+    operations.record_payment(
+        order_id=order.pk, method=method, amount=amount, received_on=received_on, reference=reference, by=by, at=at
+    )
+    left = operations.balance(order)
+    if left > 0:
+        return f"{euros(amount)} enregistrés ; {euros(left)} restent à régler."
+    return f"{euros(amount)} enregistrés : la commande est réglée, ses droits sont fermes."
+
+
+def _payment(order: Order, _at: datetime.datetime) -> list[str]:
+    return [
+        f"{euros(operations.balance(order))} sont attendus pour cette commande.",
+        "Une fois tout reçu, elle est réglée, ses droits deviennent fermes et reprennent s'ils étaient suspendus.",
+    ]
+
+
+def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datetime) -> str:
+    operations.prolong(order_id=order.pk, until=until, by=by, at=at)
+    return f"Droits prolongés jusqu'au {day(until)} inclus."
+
+
+def _prolonging(order: Order, _at: datetime.datetime) -> list[str]:
+    told = [f"L'acheteur a jusqu'à ce jour pour {_owed(order)} ; un e-mail le lui dit."]
+    if order.state == OrderState.LAPSED:
+        told.append("Les droits, qui avaient pris fin, reprennent aussitôt, et l'acheteur sera relancé de nouveau.")
+    if any(source.suspended_at for source in sources_of(order)):
+        told.append("Vous aviez suspendu ces droits : prolonger ne les rétablit pas, « Rétablir » le fait.")
+    return told
+
+
+def _owed(order: Order) -> str:
+    return "régler" if order.state == OrderState.CONFIRMED else "envoyer le bon de commande signé"
+
+
+def _further(order: Order, at: datetime.datetime) -> dict[str, Any]:
+    days = [source.temporary_until for source in sources_of(order) if source.temporary_until is not None]
+    last = min((source.last_day for source in sources_of(order)), default=day_in_france(at))
+    return {"until": min(max([day_in_france(at), *days]) + _A_MONTH, last)}
+
+
+def _cancelling(order: Order, _at: datetime.datetime) -> list[str]:
+    held = Seat.objects.filter(subscription__key__source__order_line__order=order, holder__isnull=False).count()
+    told = ["Les droits ouverts par cette commande s'arrêtent aussitôt. Rien n'est supprimé."]
+    if held:
+        told.append(f"Ils servent aujourd'hui à {plural(held, 'enseignant')}.")
+    if order.state in (OrderState.CONFIRMED, OrderState.PAID):
+        told.append(f"Un avoir annule la facture {operations.live_invoice(order)}.")
+    received = operations.received(order)
+    if received > 0:
+        told.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
+    return [*told, "Une commande annulée ne se rétablit pas."]
+
+
+def _cancel(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
+    operations.cancel(order_id=order.pk, reason=reason, by=by, at=at)
+    return f"{order} annulée."
+
+
+def _complete(
+    order: Order, *, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
+) -> str:
+    operations.complete(
+        order_id=order.pk,
+        siret=siret,
+        service_code=service_code,
+        engagement_number=engagement_number,
+        by=by,
+        at=at,
+    )
+    return "Références enregistrées : la facture les portera."
+
+
+def _lacking(order: Order, _at: datetime.datetime) -> list[str]:
+    judged = preflight.of_order(order)
+    told = [one.sentence for one in judged.missing] or ["Rien ne manque, d'après ce que nous savons de ce payeur."]
+    return [*told, judged.note] if judged.note else told
+
+
+def _suspend(order: Order, *, by: User, at: datetime.datetime) -> str:
+    operations.suspend(order_id=order.pk, by=by, at=at)
+    return "Droits suspendus. « Rétablir » les rend."
+
+
+def _restore(order: Order, *, by: User, at: datetime.datetime) -> str:
+    operations.restore(order_id=order.pk, by=by, at=at)
+    return "Droits rétablis."
+
+
+def _in_use(order: Order, *, suspended: bool) -> bool:
+    return order.state != OrderState.CANCELLED and any(
+        (source.suspended_at is not None) == suspended for source in sources_of(order)
+    )
+
+
+#: In the order in which an order mostly meets them: the first that is possible is the filled button.
+DEEDS: tuple[Deed[Order], ...] = (
+    Deed(
+        path="confirmer",
+        label="Confirmer le bon de commande et facturer",
+        possible=lambda order: order.state in _AWAITED,
+        says=_confirmation,
+        do=_confirm,
+    ),
+    Deed(
+        path="reglement",
+        label="Enregistrer un règlement",
+        possible=lambda order: order.state == OrderState.CONFIRMED,
+        says=_payment,
+        do=_record_payment,
+        form=PaymentForm,
+        initial=lambda order, at: {"amount": operations.balance(order), "received_on": day_in_france(at)},
+    ),
+    Deed(
+        path="refuser-le-bon",
+        label="Refuser le document déposé",
+        possible=lambda order: order.state in _AWAITED and waiting_scan(order) is not None,
+        says=lambda _order, _at: [
+            "L'acheteur reçoit votre motif par e-mail, et peut déposer un autre document.",
+            "Le compte à rebours reprend où il était.",
+        ],
+        do=_refuse_scan,
+        form=ReasonForm,
+    ),
+    Deed(
+        path="completer",
+        label="Compléter les références du payeur",
+        possible=lambda order: order.state in _AWAITED or was_rejected(order),
+        says=_lacking,
+        do=_complete,
+        form=ReferencesForm,
+        initial=lambda order, _at: {
+            "siret": order.siret,
+            "service_code": order.service_code,
+            "engagement_number": order.engagement_number,
+        },
+    ),
+    Deed(
+        path="retablir",
+        label="Rétablir les droits",
+        possible=lambda order: _in_use(order, suspended=True),
+        says=lambda _order, _at: ["Tout reprend où il en était, dans la limite des dates affichées."],
+        do=_restore,
+    ),
+    Deed(
+        path="prolonger",
+        label="Prolonger les droits",
+        possible=lambda order: order.state in _BEFORE_PAYMENT,
+        says=_prolonging,
+        do=_prolong,
+        form=UntilForm,
+        initial=_further,
+    ),
+    Deed(
+        path="suspendre",
+        label="Suspendre les droits",
+        possible=lambda order: _in_use(order, suspended=False),
+        says=lambda _order, _at: [_PAUSED, "« Rétablir » rend tout, aussitôt ; un règlement aussi."],
+        do=_suspend,
+    ),
+    Deed(
+        path="annuler",
+        label="Annuler la commande",
+        possible=lambda order: order.state in (*_BEFORE_PAYMENT, OrderState.PAID),
+        says=_cancelling,
+        do=_cancel,
+        form=ReasonForm,
+    ),
+)

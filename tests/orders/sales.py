@@ -1,0 +1,119 @@
+"""Sales as the operations make them, at the hour that it is: what the operator's desk finds."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+
+from licensing.catalogue import terms
+from licensing.orders import operations
+from licensing.orders.models import CardPayment
+from licensing.orders.operations import Billing
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.factories.shop import on_sale, seller
+
+#: Its check digit is right; no establishment has it.
+SIRET = "21300189400012"
+
+
+def open_shop(at: datetime.datetime) -> None:
+    """Put on sale a school year that runs for months, whenever the tests do."""
+    seller()
+    on_sale(ends_on=datetime.date(at.year + 1, 8, 31), sold_from=at.date() - datetime.timedelta(days=300))
+
+
+def billing(**fields) -> Billing:
+    given = {
+        "payer": "town_hall",
+        "name": "Commune de Nîmes",
+        "address": "1 place de l'Hôtel de Ville",
+        "postal_code": "30000",
+        "city": "Nîmes",
+        "email": "compta@nimes.example",
+        "siret": SIRET,
+    }
+    return Billing(**given | fields)
+
+
+def a_draft(*, classes=5, at=None):
+    """Prepare the guide's order, by a principal of a school of the directory."""
+    at = at or timezone.now()
+    open_shop(at)
+    affiliation = AffiliationFactory(user=PrincipalFactory(), school=SchoolFactory())
+    return operations.draft_for_school(classes=classes, affiliation=affiliation, by=affiliation.user, at=at)
+
+
+def placed(*, classes=5, at=None, **fields):
+    """Place the guide's order, by mandat administratif."""
+    order = a_draft(classes=classes, at=at)
+    return operations.place(
+        order_id=order.pk,
+        billing=billing(**fields),
+        terms_version=terms.CURRENT,
+        by=order.placed_by,
+        at=at or timezone.now(),
+    )
+
+
+def confirmed(*, by=None, at=None, **fields):
+    """Place it and have it invoiced."""
+    order = placed(at=at, **fields)
+    operations.confirm(order_id=order.pk, by=by or UserFactory(), at=at or timezone.now())
+    order.refresh_from_db()
+    return order
+
+
+def paid(*, by=None, at=None, **fields):
+    """Place it, have it invoiced and paid."""
+    at, by = at or timezone.now(), by or UserFactory()
+    order = confirmed(by=by, at=at, **fields)
+    operations.record_payment(
+        order_id=order.pk,
+        method="transfer",
+        amount=order.total_ttc,
+        received_on=at.date(),
+        reference="VIR 12",
+        by=by,
+        at=at,
+    )
+    order.refresh_from_db()
+    return order
+
+
+def paid_by_card(*, at=None):
+    """Have the guide's order paid by card."""
+    at = at or timezone.now()
+    order = a_draft(at=at)
+    operations.choose_card(order_id=order.pk, billing=billing(), terms_version=terms.CURRENT, by=order.placed_by, at=at)
+    card = CardPayment.objects.create(
+        order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc, transaction_id="pi_1"
+    )
+    return operations.settle_by_card(card_payment_id=card.pk, at=at)
+
+
+def purchased(collectivity, *, units=2000, by=None, at=None):
+    """Place a collectivity's purchase."""
+    at = at or timezone.now()
+    open_shop(at)
+    by = by or UserFactory()
+    order = operations.draft_for_collectivity(collectivity=collectivity, units=units, by=by, at=at)
+    return operations.place(
+        order_id=order.pk,
+        billing=billing(payer="collectivity", name=collectivity.name),
+        terms_version=terms.CURRENT,
+        by=by,
+        at=at,
+    )
+
+
+def upload(order, *, at=None):
+    """Upload a signed purchase order."""
+    return operations.receive_scan(
+        order_id=order.pk,
+        filename="bon signé.pdf",
+        content=b"%PDF-1.7 signed and stamped",
+        by=order.placed_by,
+        at=at or timezone.now(),
+    )

@@ -1,0 +1,185 @@
+"""The operator's desk: each action behind a page that says what will happen, and nothing twice."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import operations
+from licensing.orders.models import Invoice, Order, OrderState, Payment
+from licensing.subscriptions.models import Source
+from tests.factories.accounts import UserFactory
+from tests.orders import sales
+
+
+@pytest.fixture
+def operator(portal):
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return portal
+
+
+def card(order):
+    return f"/admin/orders/order/{order.pk}/change/"
+
+
+def deed(row, name):
+    return f"/admin/orders/{type(row).__name__.lower()}/{row.pk}/faire/{name}/"
+
+
+def text(answer):
+    return answer.content.decode().replace("&#x27;", "'").replace("\u00a0", " ")
+
+
+def do(operator, row, name, **typed):
+    """Open the page of a deed, say « oui », and return what the next page says."""
+    page = operator.get(deed(row, name))
+    assert page.status_code == 200, f"{name} is not possible"
+    return text(operator.post(deed(row, name), typed | {"seen": page.context["seen"]}, follow=True))
+
+
+def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
+    order = sales.placed()
+    assert "Le bon de commande signé est attendu" in text(operator.get(card(order)))
+    question = text(operator.get(deed(order, "confirmer")))
+    assert "facture de 199,00 € est émise au nom de « Commune de Nîmes » (SIRET 21300189400012)" in question
+    assert not Invoice.objects.exists()
+    assert "à régler pour le" in do(operator, order, "confirmer")
+    order.refresh_from_db()
+    assert order.state == OrderState.CONFIRMED
+    assert Invoice.objects.get().number in text(operator.get(card(order)))
+
+    today = day_in_france(timezone.now()).isoformat()
+    first = {"method": "cheque", "amount": "99,00", "received_on": today, "reference": "Chèque 0012"}
+    assert "100,00 € restent à régler" in do(operator, order, "reglement", **first)
+    second = first | {"amount": "100,00", "reference": "Chèque 0013"}
+    assert "ses droits sont fermes" in do(operator, order, "reglement", **second)
+    order.refresh_from_db()
+    assert order.state == OrderState.PAID
+    assert Source.objects.get().temporary_until is None
+
+
+def test_the_second_of_two_clicks_does_nothing(operator):
+    order = sales.confirmed()
+    page = deed(order, "reglement")
+    typed = {
+        "method": "cheque",
+        "amount": "50,00",
+        "received_on": day_in_france(timezone.now()).isoformat(),
+        "seen": operator.get(page).context["seen"],
+    }
+    operator.post(page, typed | {"reference": "A"})
+    # Not even under another reference: the page is that of an order that had received nothing.
+    again = operator.post(page, typed | {"reference": "B"})
+    assert again.status_code == 422
+    assert "a changé depuis que la page est affichée" in text(again)
+    assert Payment.objects.count() == 1
+
+
+def test_what_is_done_is_no_longer_to_do(operator):
+    order = sales.placed()
+    seen = operator.get(deed(order, "confirmer")).context["seen"]
+    operator.post(deed(order, "confirmer"), {"seen": seen})
+    again = operator.post(deed(order, "confirmer"), {"seen": seen}, follow=True)
+    assert "n'est plus à faire" in text(again)
+    assert Invoice.objects.count() == 1
+
+
+def test_a_scan_is_looked_at_then_refused_or_confirmed(operator):
+    order = sales.placed()
+    scan = sales.upload(order)
+    page = text(operator.get(card(order)))
+    assert "« bon signé.pdf »" in page
+    shown = operator.get(f"/admin/orders/purchaseorderscan/{scan.pk}/fichier/")
+    assert (shown["Content-Type"], shown.content) == ("application/pdf", b"%PDF-1.7 signed and stamped")
+    assert "inline" in shown["Content-Disposition"]
+    do(operator, order, "refuser-le-bon", reason="La signature manque.")
+    scan.refresh_from_db()
+    assert (scan.state, scan.reason) == ("refused", "La signature manque.")
+    assert operator.get(deed(order, "refuser-le-bon")).status_code == 302
+    sales.upload(order)
+    do(operator, order, "confirmer")
+    assert order.scans.get(state="accepted")
+
+
+def test_what_the_invoice_lacks_is_said_and_completed_at_the_desk(operator):
+    order = sales.placed(siret="")
+    assert "Il manque encore" in text(operator.get(deed(order, "confirmer")))
+    assert "sans lui, sa facture" in do(operator, order, "confirmer")
+    assert "faute de frappe" in do(operator, order, "completer", siret="213 001 894 00013")
+    do(operator, order, "completer", siret="213 001 894 00012", engagement_number="EJ 42")
+    order.refresh_from_db()
+    assert (order.siret, order.engagement_number) == (sales.SIRET, "EJ 42")
+    do(operator, order, "confirmer")
+    assert Invoice.objects.exists()
+
+
+def test_rights_are_suspended_restored_and_prolonged(operator):
+    order = sales.confirmed()
+    do(operator, order, "suspendre")
+    assert Source.objects.get().suspended_at is not None
+    until = day_in_france(timezone.now()) + datetime.timedelta(days=70)
+    assert "prolonger ne les rétablit pas" in text(operator.get(deed(order, "prolonger")))
+    do(operator, order, "prolonger", until=until.isoformat())
+    assert Source.objects.get().unpaid_until == until
+    do(operator, order, "retablir")
+    assert Source.objects.get().suspended_at is None
+
+
+def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
+    order = sales.paid()
+    payment = Payment.objects.get()
+    assert operator.get(deed(payment, "rembourser")).status_code == 302
+    question = text(operator.get(deed(order, "annuler")))
+    assert f"Un avoir annule la facture {Invoice.objects.get()}" in question
+    assert "199,00 € reçus seront à rembourser" in question
+    do(operator, order, "annuler", reason="Commande en double.")
+    assert "restent à rembourser" in text(operator.get(card(order)))
+    assert "attend=rembourser" in text(operator.get("/admin/"))
+    do(operator, payment, "rembourser", reference="VIR 99")
+    assert sum(one.amount for one in Payment.objects.all()) == 0
+    assert "attend=rembourser" not in text(operator.get("/admin/"))
+    assert operator.get(deed(payment, "rembourser")).status_code == 302
+
+
+def test_the_first_page_says_what_waits(operator):
+    page = text(operator.get("/admin/"))
+    assert "Le vendeur n'est pas décrit" in page
+    assert "Aucune année scolaire n'est en vente" in page
+    now = timezone.now()
+    long_ago = now - datetime.timedelta(days=60)
+    sales.upload(sales.placed())
+    late = sales.confirmed(at=long_ago)
+    sales.placed(at=long_ago)
+    operations.remind_and_lapse(now)
+    sales.placed()
+    page = text(operator.get("/admin/"))
+    for sentence in (
+        "1 bon de commande signé à vérifier",
+        "1 commande facturée n'est pas réglée quarante-cinq jours après sa facture",
+        "1 commande passée, bon de commande attendu par la poste",
+        "1 commande restée sans bon de commande",
+    ):
+        assert sentence in page
+    assert "Le vendeur n'est pas décrit" not in page
+    (found,) = operator.get("/admin/orders/order/?attend=echues").context["cl"].result_list
+    assert found == late
+
+
+def test_the_list_of_orders_costs_the_same_whatever_its_length(operator, django_assert_max_num_queries):
+    sales.placed()
+    with django_assert_max_num_queries(15) as few:
+        operator.get("/admin/orders/order/")
+    for _ in range(3):
+        sales.confirmed()
+    with django_assert_max_num_queries(len(few)):
+        operator.get("/admin/orders/order/")
+
+
+@pytest.mark.parametrize("page", ["order/1/faire/confirmer/", "purchaseorderscan/1/fichier/", "order/papiers/1/"])
+def test_nobody_else_comes_to_the_desk(portal, page):
+    portal.force_login(sales.placed().placed_by)
+    assert portal.get(f"/admin/orders/{page}").status_code in (302, 403)
+    assert Order.objects.get().state == OrderState.PLACED
