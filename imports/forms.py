@@ -11,6 +11,7 @@ from imports import queries
 from imports.enums import Purpose, Volume
 from imports.readers import limits
 from licensing.pools.models import Pool
+from licensing.pools.wording import lot_in_words
 from web import typography
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class PoolChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
 
     def label_from_instance(self, obj: Any) -> str:
         """Return « Lot 2026 – 120 licences libres »."""
-        return f"{obj.name} – {typography.plural(obj.free, 'licence libre', 'licences libres')}"
+        pool: Pool = obj
+        return lot_in_words(pool.name, pool.free, pool.source)
 
 
 def units_field() -> forms.IntegerField:

@@ -28,6 +28,7 @@ from imports.enums import APPLICABLE, Done, Settlement, Verdict
 from imports.models import Import, ImportRow
 from imports.verdicts.codes import UNTICKING
 from licensing.pools.models import Pool
+from licensing.subscriptions.models import usable_on
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def imports_list() -> QuerySet[Import]:
 def open_pools(day: datetime.date) -> QuerySet[Pool]:
     """Return the lots that licences can still be given from."""
     return (
-        Pool.objects.filter(source__last_day__gte=day, source__suspended_at__isnull=True, allocated__lt=F("capacity"))
+        Pool.objects.filter(usable_on(day), allocated__lt=F("capacity"))
         .select_related("source")
         .order_by("source__last_day", "pk")
     )

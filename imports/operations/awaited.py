@@ -115,7 +115,7 @@ def _take_back(row: ImportRow) -> None:
 
 def lot_is_open(pool: Pool | None, at: datetime.datetime) -> bool:
     """Tell whether licences can still be given from a lot."""
-    return pool is not None and pool.source.suspended_at is None and pool.source.last_day >= day_in_france(at)
+    return pool is not None and pool.source.usable_on(day_in_france(at))
 
 
 def _pool_id(table: Import, chosen: int | None, at: datetime.datetime) -> int | None:

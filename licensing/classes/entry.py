@@ -16,7 +16,7 @@ from licensing.classes.running import reason_on
 from licensing.exceptions import Refused
 from licensing.subscriptions.models import Source
 from licensing.subscriptions.queries import today
-from licensing.subscriptions.wording import on_day
+from licensing.subscriptions.wording import CANCELLED, on_day
 
 if TYPE_CHECKING:
     import datetime
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _TEACHER = """
 SELECT person.is_active, person.profile, seat.id, source.last_day, source.provisional_until, source.suspended_at,
-       classroom.id, classroom.code, classroom.name
+       source.cancelled_at, classroom.id, classroom.code, classroom.name
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
     SELECT held.id FROM subscriptions_seat AS held WHERE held.holder_id = person.id
@@ -45,7 +45,7 @@ WHERE person.id = %s
 _PUPIL = """
 SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
        seat.id, source.last_day, source.provisional_until, source.suspended_at,
-       classroom.id, classroom.code, classroom.name
+       source.cancelled_at, classroom.id, classroom.code, classroom.name
 FROM classes_pupilaccount AS pupil
 JOIN classes_classroom AS classroom ON classroom.id = pupil.classroom_id
 JOIN subscriptions_seat AS seat ON seat.id = classroom.seat_id
@@ -116,6 +116,7 @@ class _Licence(NamedTuple):
     last_day: datetime.date
     provisional_until: datetime.date | None
     suspended_at: datetime.datetime | None
+    cancelled_at: datetime.datetime | None
     classroom: int | None
     code: str
     name: str
@@ -123,7 +124,12 @@ class _Licence(NamedTuple):
     @property
     def source(self) -> Source:
         """What was read of its source, for the rules that all share; it is never stored."""
-        return Source(last_day=self.last_day, provisional_until=self.provisional_until, suspended_at=self.suspended_at)
+        return Source(
+            last_day=self.last_day,
+            provisional_until=self.provisional_until,
+            suspended_at=self.suspended_at,
+            cancelled_at=self.cancelled_at,
+        )
 
     @property
     def until(self) -> datetime.date:
@@ -208,6 +214,8 @@ def _no(as_what: Literal["teacher", "pupil"], reason: str, sentence: str) -> Ent
 
 
 def _why(licence: _Licence, refusal: str) -> str:
+    if refusal == "licence_ended" and licence.cancelled_at is not None:
+        return f"{CANCELLED}. Voyez avec votre chef d'établissement."
     if refusal == "licence_ended":
         return (
             f"Votre licence était valable jusqu'au {on_day(licence.last_day)} inclus. Demandez à votre chef "

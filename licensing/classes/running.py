@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from licensing.subscriptions.models import Standing
 from licensing.subscriptions.queries import today
-from licensing.subscriptions.wording import on_day
+from licensing.subscriptions.wording import CANCELLED, on_day
 
 if TYPE_CHECKING:
     import datetime
@@ -26,7 +27,7 @@ def reason_on(source: Source, day: datetime.date) -> str:
         return "licence_ended"
     if not source.suspended_on(day):
         return ""
-    return "provisional_over" if source.suspended_at is None else "licence_suspended"
+    return "provisional_over" if source.standing_on(day) is Standing.LAPSED else "licence_suspended"
 
 
 def why_not(source: Source, at: datetime.datetime) -> Stop | None:
@@ -39,6 +40,8 @@ def why_not(source: Source, at: datetime.datetime) -> Stop | None:
 
 
 def _sentence(source: Source, reason: str) -> str:
+    if reason == "licence_ended" and source.cancelled_at is not None:
+        return f"{CANCELLED}. La classe et ses élèves sont conservés jusqu'à la fin de l'année scolaire."
     if reason == "licence_ended":
         return (
             f"La licence de cette classe était valable jusqu'au {on_day(source.last_day)} inclus. Demandez à votre "
@@ -51,5 +54,6 @@ def _sentence(source: Source, reason: str) -> str:
         )
     return (
         f"Les droits temporaires de cette licence ont pris fin le {on_day(source.open_until)}, et sa commande attend "
-        "son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe et ses élèves sont conservés."
+        "son bon de commande signé ou son règlement : la licence reprendra d'elle-même dès qu'il sera reçu. La classe "
+        "et ses élèves sont conservés."
     )

@@ -69,7 +69,7 @@ def make_firm(order: Order, *, at: datetime.datetime) -> None:  # noqa: ARG001 -
 
 def withdraw(order: Order, *, at: datetime.datetime) -> None:
     """Stop all that the order opened: it was cancelled. Nothing is deleted; the books and the classes stay."""
-    _sources(order).update(suspended_at=Coalesce("suspended_at", Value(at)))
+    _sources(order).update(suspended_at=Coalesce("suspended_at", Value(at)), cancelled_at=at)
 
 
 def _sources(order: Order) -> QuerySet[Source]:

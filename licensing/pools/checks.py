@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from licensing.catalogue.operations import PARIS, day_in_france
 from licensing.pools.exceptions import BadAddress, BadDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool
+from licensing.subscriptions.models import Standing
 from web import typography
 from web.mailboxes import is_ordinary
 
@@ -33,16 +34,25 @@ def locked_pool(pool_id: int) -> Pool:
 
 def check_open(source: Source, at: datetime.datetime) -> None:
     """Raise `PoolSuspended` or `PoolClosed` where nothing can be given or sent from this source any more."""
-    if source.suspended_at is not None:
-        raise PoolSuspended(
-            "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "
-            "Il reprendra tel quel dès qu'elle sera régularisée."
-        )
-    if day_in_france(at) > source.last_day:
-        raise PoolClosed(
-            f"Les licences de ce lot n'étaient valables que jusqu'au {typography.day(source.last_day)} inclus : "
-            "choisissez un lot de l'année scolaire en cours."
-        )
+    match source.standing_on(day_in_france(at)):
+        case Standing.SUSPENDED:
+            raise PoolSuspended(
+                "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "
+                "Il reprendra tel quel dès qu'elle sera régularisée."
+            )
+        case Standing.LAPSED:
+            raise PoolSuspended(
+                f"Les droits temporaires de ce lot ont pris fin le {typography.day(source.open_until)}, faute de bon "
+                "de commande signé : rien ne peut en être attribué ni envoyé. Il reprendra tel quel dès que le bon de "
+                "commande sera reçu ou la commande réglée."
+            )
+        case Standing.CANCELLED:
+            raise PoolClosed("La commande de ce lot a été annulée : choisissez un autre lot.")
+        case Standing.ENDED:
+            raise PoolClosed(
+                f"Les licences de ce lot n'étaient valables que jusqu'au {typography.day(source.last_day)} inclus : "
+                "choisissez un lot de l'année scolaire en cours."
+            )
 
 
 def address(text: str) -> str:

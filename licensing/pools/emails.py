@@ -16,7 +16,9 @@ from collectivities.queries import office_settings
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Allocation, MessageKind
 from licensing.pools.wording import named
+from licensing.subscriptions.models import Standing
 from licensing.subscriptions.queries import key_display
+from licensing.subscriptions.wording import until
 from mailing.kinds import NoLongerDue, Rendered
 from schools.wording import school_name
 from tenants.addresses import office_url
@@ -90,10 +92,13 @@ def check_due(message: Message, allocation: Allocation) -> None:
     if allocation.key.redeemed_at is not None and not changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
     source = allocation.pool.source
-    if source.suspended_at is not None:
-        raise NoLongerDue("Le lot a été suspendu avant l'envoi : renvoyez la clé quand il sera rétabli.")
-    if day_in_france(timezone.now()) > source.last_day:
-        raise NoLongerDue("Les licences de ce lot ont expiré avant l'envoi.")
+    match source.standing_on(day_in_france(timezone.now())):
+        case Standing.SUSPENDED | Standing.LAPSED:
+            raise NoLongerDue("Le lot a été suspendu avant l'envoi : renvoyez la clé quand il sera rétabli.")
+        case Standing.CANCELLED:
+            raise NoLongerDue("La commande du lot a été annulée avant l'envoi.")
+        case Standing.ENDED:
+            raise NoLongerDue("Les licences de ce lot ont expiré avant l'envoi.")
 
 
 def _allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
@@ -153,7 +158,24 @@ def _place(allocation: Allocation) -> str:
 
 
 def _until(allocation: Allocation) -> str:
-    return f"jusqu'au {typography.day(allocation.pool.source.last_day)} inclus"
+    return until(allocation.pool.source, day_in_france(timezone.now()))
+
+
+def _provisional(allocation: Allocation, giver: str) -> tuple[str, ...]:
+    """Say what a licence is worth that is not paid for yet, to a principal who is about to give it to his teachers."""
+    if allocation.pool.source.temporary_until is None:
+        return ()
+    if allocation.units == 1:
+        one = (
+            f"Cette licence est provisoire : {giver} n'a pas encore réglé sa commande. Elle s'utilise dès maintenant, "
+            "et le règlement la prolongera sans que vous ayez rien à ressaisir."
+        )
+        return (one,)
+    several = (
+        f"Ces licences sont provisoires : {giver} n'a pas encore réglé sa commande. Elles s'utilisent dès maintenant, "
+        "et le règlement les prolongera sans que vous ayez rien à ressaisir."
+    )
+    return (several,)
 
 
 def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = False, grown: bool = False) -> Letter:
@@ -199,6 +221,7 @@ def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = 
             else "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
         ),
         notes=(
+            *_provisional(allocation, giver),
             _ONE_LICENCE,
             "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
             if one

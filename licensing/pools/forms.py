@@ -8,7 +8,7 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Layout, Submit
 from django import forms
 
-from web import typography
+from licensing.pools.wording import lot_in_words
 
 if TYPE_CHECKING:
     from licensing.pools.queries import Position
@@ -40,8 +40,7 @@ class AllocateForm(forms.Form):
     def __init__(self, *args: Any, positions: list[Position], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["pool"].choices = [  # type: ignore[attr-defined]
-            (p.pool_id, f"{p.name} – {typography.plural(p.free, 'licence libre', 'licences libres')}")
-            for p in positions
+            (p.pool_id, lot_in_words(p.name, p.free, p.source)) for p in positions
         ]
         self.helper = FormHelper()
         self.helper.layout = Layout(

@@ -43,7 +43,7 @@ class PoolQuerySet(models.QuerySet["Pool"]):
 class Pool(models.Model):
     """A lot of licences, in the schema of the collectivity that bought it.
 
-    Whether it is suspended and until when it lasts is read from its source.
+    Whether it is provisional or suspended, and until when it lasts, is read from its source.
     """
 
     source = models.OneToOneField("subscriptions.Source", on_delete=models.PROTECT, related_name="+")

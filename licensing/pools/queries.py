@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, models
-from django.db.models import Case, Count, OuterRef, Subquery, Value, When
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from licensing.pools.models import TOPIC, Allocation, MessageKind
-from licensing.subscriptions.models import Seat
+from licensing.subscriptions.models import Seat, Source, usable_on
 from mailing.models import LOST, Message, MessageState
 from web import arrays
 
@@ -38,7 +38,10 @@ class Position(NamedTuple):
     held: int
     opened_at: datetime.datetime
     last_day: datetime.date
+    provisional_until: datetime.date | None
+    unpaid_until: datetime.date | None
     suspended_at: datetime.datetime | None
+    cancelled_at: datetime.datetime | None
     order_id: int
     #: How many schools have an allocation, and how many of them redeemed its key.
     schools: int
@@ -49,11 +52,16 @@ class Position(NamedTuple):
         """Whether every licence bought is somewhere."""
         return self.bought == self.free + self.issued + self.redeemed_free + self.held
 
-    def state_on(self, day: datetime.date) -> str:
-        """Return « suspended », « closed » (after the last day) or « firm »."""
-        if self.suspended_at is not None:
-            return "suspended"
-        return "closed" if day > self.last_day else "firm"
+    @property
+    def source(self) -> Source:
+        """What was read of its source, for the rules that all share; it is never stored."""
+        return Source(
+            last_day=self.last_day,
+            provisional_until=self.provisional_until,
+            unpaid_until=self.unpaid_until,
+            suspended_at=self.suspended_at,
+            cancelled_at=self.cancelled_at,
+        )
 
 
 _POSITIONS = """
@@ -75,7 +83,10 @@ SELECT
     coalesce(sum(held.seats), 0)::bigint,
     pool.opened_at,
     source.last_day,
+    source.provisional_until,
+    source.unpaid_until,
     source.suspended_at,
+    source.cancelled_at,
     line.order_id,
     count(allocation.id),
     count(key.redeemed_at)
@@ -131,6 +142,7 @@ class AllocationState(models.TextChoices):
     REVOKED = "revoked", "Reprise"
     SUSPENDED = "suspended", "Suspendue"
     EXPIRED = "expired", "Expirée"
+    CANCELLED = "cancelled", "Commande annulée"
 
 
 def allocations(day: datetime.date) -> QuerySet[Told]:
@@ -149,8 +161,10 @@ def allocations(day: datetime.date) -> QuerySet[Told]:
     return Allocation.objects.select_related("pool__source", "school", "key").annotate(
         state=Case(
             When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
-            When(pool__source__suspended_at__isnull=False, then=Value(AllocationState.SUSPENDED.value)),
+            # In the order in which `Source.standing_on` looks at them.
             When(pool__source__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
+            When(pool__source__cancelled_at__isnull=False, then=Value(AllocationState.CANCELLED.value)),
+            When(~Q(usable_on(day, "pool__source")), then=Value(AllocationState.SUSPENDED.value)),
             When(key__redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
             default=Value(AllocationState.ISSUED.value),
         ),

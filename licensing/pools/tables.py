@@ -24,6 +24,7 @@ COLOURS = {
     AllocationState.REVOKED: "secondary",
     AllocationState.SUSPENDED: "orange",
     AllocationState.EXPIRED: "secondary",
+    AllocationState.CANCELLED: "secondary",
 }
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from schools.wording import school_name
 from web import typography
+
+if TYPE_CHECKING:
+    from licensing.subscriptions.models import Source
 
 #: The first word of a school's name, folded, and its article.
 _ARTICLES = {
@@ -65,3 +68,9 @@ def grown_in_words(added: int, total: int, name: str, pool_name: str, recipient:
         f"{_licences(added)} de plus pour {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0» "
         f"(désormais {typography.number(total)}, même clé)\u00a0; e-mail pour {recipient}."
     )
+
+
+def lot_in_words(name: str, free: int, source: Source) -> str:
+    """Return « Achat 2026-2027 – 120 licences libres », and whether its rights are provisional, for whoever chooses."""
+    provisional = ", droits temporaires" if source.temporary_until else ""
+    return f"{name} – {typography.plural(free, 'licence libre', 'licences libres')}{provisional}"

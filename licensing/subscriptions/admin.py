@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class SourceAdmin(ReadOnly, ModelAdmin):
     """Where keys come from."""
 
-    list_display = ("__str__", "collectivity", "last_day", "suspended_at")
+    list_display = ("__str__", "collectivity", "last_day", "provisional_until", "unpaid_until", "suspended_at")
     list_filter = ("last_day", ("suspended_at", admin.EmptyFieldListFilter))
     list_select_related = ("collectivity", "product")
 

@@ -45,5 +45,5 @@ def credit(
     )
     seats = Seat.objects.bulk_create(Seat(subscription=subscription, number=number) for number in range(1, units + 1))
     if for_himself:
-        seating.hold(seats[:1], [buyer], SeatMode.MANUAL, by=buyer, at=at, served="Vous détenez déjà cette licence.")
+        seating.hold(seats[:1], [buyer], SeatMode.BOUGHT, by=buyer, at=at, served="Vous détenez déjà cette licence.")
     return subscription

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from accounts.models import User
 from licensing.subscriptions import notices
 from licensing.subscriptions.models import Seat, Subscription
-from licensing.subscriptions.queries import administers_teachers_of
+from licensing.subscriptions.queries import administers_teachers_of, today
 from licensing.subscriptions.wording import provenance, the_school, until
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
@@ -41,7 +43,7 @@ def given(message: Message) -> Rendered:
                 f"Votre chef d'établissement vous a attribué une licence « {source.product} » pour votre classe "
                 f"({provenance(seat.subscription)})."
             ),
-            f"Elle est active dès maintenant, {until(source)} : vous n'avez rien à saisir.",
+            f"Elle est active dès maintenant, {until(source, today(timezone.now()))} : vous n'avez rien à saisir.",
         ],
         button="Ouvrir Mon compte",
         address=portal_url("mon-compte/"),

@@ -29,13 +29,13 @@ class KeyRevoked(Refused):
 
 
 class KeyExpired(Refused):
-    """The last day of its licences has passed in Paris."""
+    """The last day of its licences has passed in Paris, or their order was cancelled."""
 
     code = "key_expired"
 
 
 class KeySuspended(Refused):
-    """Its order is unpaid: nothing can be opened or given with it until it is."""
+    """Its order awaits its purchase order or its payment: until then, nothing can be opened or given with it."""
 
     code = "key_suspended"
 

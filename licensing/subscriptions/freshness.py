@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Max, Q, Subquery, Sum, Value
+from django.db.models import Count, Max, Subquery, Sum, Value
 
 from accounts.models import Profile, User
 from licensing.subscriptions.models import SeatEvent, Subscription
@@ -36,9 +36,12 @@ def version(user: User, *, school: str, at: datetime.datetime) -> str:
         _one(events, Max("pk")),
         _one(subscriptions, Count("pk")),
         _one(subscriptions, Sum("size")),
-        _one(subscriptions, Count("pk", filter=Q(key__source__suspended_at__isnull=False))),
+        _one(subscriptions, Count("key__source__suspended_at")),
+        _one(subscriptions, Count("key__source__cancelled_at")),
         _one(subscriptions, Max("key__source__provisional_until")),
         _one(subscriptions, Count("key__source__provisional_until")),
+        _one(subscriptions, Max("key__source__unpaid_until")),
+        _one(subscriptions, Count("key__source__unpaid_until")),
         _one(own, Max("verified_at")),
         _one(own, Max("pk")),
         _one(led, Max("pk")),

@@ -6,6 +6,7 @@ collectivity must know of it is told by a task that enters that collectivity's s
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
@@ -14,6 +15,34 @@ from django.db.models import Exists, F, OuterRef, Q
 
 if TYPE_CHECKING:
     import datetime
+
+
+class Standing(enum.Enum):
+    """Where the rights of a source are on a day. Those of the first four may be used."""
+
+    FIRM = "firm"
+    #: The purchase order is awaited: they stop by themselves the day after `provisional_until`.
+    PROVISIONAL = "provisional"
+    #: The purchase order came in, and the payment is awaited by `unpaid_until`.
+    UNPAID = "unpaid"
+    #: That day has passed, and the operator has decided nothing.
+    OVERDUE = "overdue"
+    #: The provisional rights ran out: what was awaited brings them back.
+    LAPSED = "lapsed"
+    #: By the operator's hand, who may restore them.
+    SUSPENDED = "suspended"
+    #: Nothing brings these back: the order was cancelled, or the year is over.
+    CANCELLED = "cancelled"
+    ENDED = "ended"
+
+
+def usable_on(day: datetime.date, source: str = "source") -> Q:
+    """Return the condition that licences may be used on a day, for rows that reach their source by that path.
+
+    It leaves out exactly where `Source.usable_on` says no.
+    """
+    provisional = Q(**{f"{source}__provisional_until__isnull": True}) | Q(**{f"{source}__provisional_until__gte": day})
+    return provisional & Q(**{f"{source}__last_day__gte": day, f"{source}__suspended_at__isnull": True})
 
 
 class Source(models.Model):
@@ -32,7 +61,10 @@ class Source(models.Model):
     product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT, verbose_name="produit")
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
+    # By the operator's hand, or with its order cancelled.
     suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
+    # For good: suspended as well, so that whoever asks what may be used has one column to look at.
+    cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
     # Provisional rights, inclusive: an order whose purchase order is awaited gives them until then, and they stop by
     # themselves the day after.
     provisional_until = models.DateField("droits temporaires jusqu'au", null=True, blank=True)
@@ -52,6 +84,10 @@ class Source(models.Model):
                 condition=Q(unpaid_until__isnull=True)
                 | Q(unpaid_until__lte=F("last_day"), provisional_until__isnull=True),
             ),
+            models.CheckConstraint(
+                name="source_cancelled_is_suspended",
+                condition=Q(cancelled_at__isnull=True) | Q(suspended_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -67,14 +103,31 @@ class Source(models.Model):
         """The day that people are shown while the order is not paid; None where the rights are firm."""
         return self.provisional_until or self.unpaid_until
 
+    def standing_on(self, day: datetime.date) -> Standing:
+        """Return where these rights are on a day: the one place that says in which order its reasons count."""
+        if self.last_day < day:
+            return Standing.ENDED
+        if self.cancelled_at is not None:
+            return Standing.CANCELLED
+        if self.suspended_at is not None:
+            return Standing.SUSPENDED
+        if self.provisional_until is not None:
+            return Standing.LAPSED if self.provisional_until < day else Standing.PROVISIONAL
+        if self.unpaid_until is not None:
+            return Standing.OVERDUE if self.unpaid_until < day else Standing.UNPAID
+        return Standing.FIRM
+
     def over_on(self, day: datetime.date) -> bool:
-        """Whether the last day has passed: nothing brings these licences back."""
-        return self.last_day < day
+        """Whether nothing brings these licences back: their year is over, or their order was cancelled."""
+        return self.standing_on(day) in (Standing.ENDED, Standing.CANCELLED)
 
     def suspended_on(self, day: datetime.date) -> bool:
-        """Whether the licences stand still for want of a payment, though their year is not over."""
-        ran_out = self.provisional_until is not None and self.provisional_until < day
-        return not self.over_on(day) and (self.suspended_at is not None or ran_out)
+        """Whether the licences stand still, and a purchase order, a payment or the operator's hand brings them back."""
+        return self.standing_on(day) in (Standing.LAPSED, Standing.SUSPENDED)
+
+    def usable_on(self, day: datetime.date) -> bool:
+        """Whether keys may be redeemed, given and used on that day."""
+        return not self.over_on(day) and not self.suspended_on(day)
 
 
 class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
@@ -153,8 +206,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
     def running_on(self, day: datetime.date) -> Self:
         """Keep those that may be used on that day: not over, not suspended, provisional rights not run out."""
-        provisional = Q(key__source__provisional_until__isnull=True) | Q(key__source__provisional_until__gte=day)
-        return self.filter(provisional, key__source__last_day__gte=day, key__source__suspended_at__isnull=True)
+        return self.filter(usable_on(day, "key__source"))
 
 
 class Subscription(models.Model):
@@ -188,6 +240,7 @@ class Subscription(models.Model):
 class SeatMode(models.TextChoices):
     AUTOMATIC = "automatic", "attribuée par le chef d'établissement"
     MANUAL = "manual", "clé saisie par l'enseignant"
+    BOUGHT = "bought", "achetée par l'enseignant"
 
 
 class SeatQuerySet(models.QuerySet["Seat"]):

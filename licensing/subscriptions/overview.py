@@ -11,7 +11,7 @@ from accounts.models import Profile, User
 from licensing.subscriptions import sealing
 from licensing.subscriptions.models import Seat, Subscription
 from licensing.subscriptions.queries import administers, key_display, today
-from licensing.subscriptions.wording import provenance, validity
+from licensing.subscriptions.wording import countdown, provenance, standing, validity
 from schools import matching
 from schools.folding import fold
 
@@ -34,6 +34,11 @@ class Card:
     key: str
     running: bool
     suspended: bool
+    cancelled: bool
+    # The last day, inclusive; that of the provisional rights first, where it is not paid yet.
+    validity: str
+    # What is awaited, and how long it still may be; empty where the licences are paid for.
+    standing: str
     # Who holds its units; and, where it is the only one, the teachers of the school who wait for theirs.
     rows: list[TeacherRow] = field(default_factory=list)
     taken: int = 0
@@ -45,11 +50,6 @@ class Card:
     @property
     def pupils(self) -> int:
         return self.subscription.size * PUPILS_A_CLASS
-
-    @property
-    def validity(self) -> str:
-        """The last day, inclusive; that of the provisional rights first, where it is not paid yet."""
-        return validity(self.subscription.key.source)
 
     @property
     def bought_at(self) -> datetime.datetime:
@@ -211,8 +211,17 @@ def _cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -
         except sealing.Unsealable:
             # One unreadable key must not close the whole page; `manage.py audit` names it.
             key = "illisible : écrivez-nous"
-        suspended = source.suspended_on(day)
-        cards.append(Card(subscription, key, running=not source.over_on(day) and not suspended, suspended=suspended))
+        cards.append(
+            Card(
+                subscription,
+                key,
+                running=source.usable_on(day),
+                suspended=source.suspended_on(day),
+                cancelled=source.cancelled_at is not None,
+                validity=validity(source, day),
+                standing=standing(source, day),
+            )
+        )
     return cards
 
 
@@ -225,7 +234,10 @@ class Licence:
     account: str
     running: bool
     suspended: bool
+    cancelled: bool
     validity: str
+    # How long the provisional rights still last; empty where nothing presses.
+    countdown: str
 
 
 def of_teacher(user: User, *, at: datetime.datetime) -> list[Licence]:
@@ -244,7 +256,15 @@ def of_teacher(user: User, *, at: datetime.datetime) -> list[Licence]:
     licences = []
     for seat in seats:
         source = seat.subscription.key.source
-        suspended = source.suspended_on(day)
-        running = not source.over_on(day) and not suspended
-        licences.append(Licence(seat, provenance(seat.subscription), running, suspended, validity(source)))
+        licences.append(
+            Licence(
+                seat,
+                provenance(seat.subscription),
+                running=source.usable_on(day),
+                suspended=source.suspended_on(day),
+                cancelled=source.cancelled_at is not None,
+                validity=validity(source, day),
+                countdown=countdown(source.temporary_until, day) if source.temporary_until else "",
+            )
+        )
     return licences

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, cast
 
 from accounts.models import Profile
 from licensing.subscriptions.exceptions import AlreadyRedeemed, KeyExpired, KeyRevoked, KeySuspended, UnknownKey
+from licensing.subscriptions.models import Standing
 from licensing.subscriptions.queries import administers_teachers_of, today
-from licensing.subscriptions.wording import on_day
+from licensing.subscriptions.wording import CANCELLED, on_day
 
 if TYPE_CHECKING:
     import datetime
@@ -48,31 +49,43 @@ def if_revoked(key: ActivationKey, by: User) -> None:
 
 
 def if_over(source: Source, by: User, at: datetime.datetime) -> None:
-    """Raise `KeyExpired` past the last day, `KeySuspended` where the order awaits its payment too long."""
+    """Raise `KeyExpired` where nothing brings the licences back, `KeySuspended` where the order awaits something."""
     day = today(at)
     if source.over_on(day):
-        remedy = (
-            "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
-            if _teaches(by)
-            else "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
-            if source.collectivity
-            else "Commandez la nouvelle année scolaire dans la boutique."
-        )
-        raise KeyExpired(
-            f"Les licences de cette clé étaient valables jusqu'au {on_day(source.last_day)} inclus. {remedy}"
-        )
+        raise KeyExpired(_why_over(source, by, day))
     if not source.suspended_on(day):
         return
     giver = f"de {source.collectivity.name}" if source.collectivity else "de ces licences"
-    ended = (
-        f" et ses droits temporaires ont pris fin le {on_day(source.provisional_until)}"
-        if source.suspended_at is None and source.provisional_until is not None
-        else ""
-    )
+    if source.standing_on(day) is Standing.LAPSED:
+        raise KeySuspended(
+            f"Les droits temporaires de la commande {giver} ont pris fin le {on_day(source.open_until)}, faute de bon "
+            "de commande signé : ses licences sont suspendues, et reprendront d'elles-mêmes dès qu'il sera reçu ou la "
+            "commande réglée. Rien n'est perdu, il n'y a rien à ressaisir."
+        )
     raise KeySuspended(
-        f"La commande {giver} attend son règlement{ended} : ses licences sont suspendues, et reprendront d'elles-mêmes "
-        "dès qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir."
+        f"La commande {giver} attend son règlement : ses licences sont suspendues, et reprendront d'elles-mêmes dès "
+        "qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir."
     )
+
+
+def _why_over(source: Source, by: User, day: datetime.date) -> str:
+    if source.standing_on(day) is Standing.CANCELLED:
+        remedy = (
+            "Voyez avec votre chef d'établissement."
+            if _teaches(by)
+            else f"Écrivez à {source.collectivity.name}."
+            if source.collectivity
+            else "Vous pouvez en commander d'autres dans la boutique."
+        )
+        return f"{CANCELLED}. {remedy}"
+    remedy = (
+        "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
+        if _teaches(by)
+        else "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
+        if source.collectivity
+        else "Commandez la nouvelle année scolaire dans la boutique."
+    )
+    return f"Les licences de cette clé étaient valables jusqu'au {on_day(source.last_day)} inclus. {remedy}"
 
 
 def already_redeemed(key: ActivationKey, by: User) -> AlreadyRedeemed:

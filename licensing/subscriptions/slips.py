@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from licensing.subscriptions import refusing, seating
 from licensing.subscriptions.exceptions import NoSeatLeft
-from licensing.subscriptions.queries import key_display
+from licensing.subscriptions.queries import key_display, today
 from licensing.subscriptions.wording import provenance, until
 from web.addresses import portal_url
 from web.pdf import A4_WIDTH, Document
@@ -52,7 +52,7 @@ def print_slips(subscription: Subscription, *, by: User, at: datetime.datetime) 
         )
     document = Document(title="Bons pour les enseignants", at=at, margin=0)
     document.set_auto_page_break(auto=False)
-    written = _Written(subscription)
+    written = _Written(subscription, today(at))
     for place in range(free):
         column, row = place % _COLUMNS, place // _COLUMNS % _ROWS
         if (column, row) == (0, 0):
@@ -65,11 +65,11 @@ def print_slips(subscription: Subscription, *, by: User, at: datetime.datetime) 
 class _Written:
     """What a slip says: read once, written on each."""
 
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription, day: datetime.date) -> None:
         self.school = provenance(subscription)
         self.product = str(subscription.key.source.product)
         self.key = key_display(subscription.key)
-        self.until = until(subscription.key.source)
+        self.until = until(subscription.key.source, day)
         self.link = portal_url(f"mon-compte/#cle={self.key}")
         self.portal = portal_url("").removeprefix("https://").removeprefix("http://").rstrip("/")
 

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from accounts.models import Profile
+from licensing.subscriptions.models import Standing
 from web import typography
 
 if TYPE_CHECKING:
     from licensing.subscriptions.models import Source, Subscription
     from schools.models import School
+
+#: From so many days on, a countdown presses.
+_SOON = 15
+#: What becomes of licences whose order was cancelled, wherever it is said.
+CANCELLED = "La commande de ces licences a été annulée : elles ne donnent plus de droits"
 
 
 def on_day(day: datetime.date) -> str:
@@ -24,23 +31,73 @@ def in_figures(day: datetime.date) -> str:
     return f"{timezone.localtime(day) if isinstance(day, datetime.datetime) else day:%d/%m/%Y}"
 
 
-def validity(source: Source) -> str:
-    """Return the last day in figures; where the order is not paid yet, that of the provisional rights before it."""
-    if source.provisional_until is None:
+def countdown(last: datetime.date, day: datetime.date) -> str:
+    """Return how long something still lasts on a day, its last day included: « plus que 12 jours », « dernier jour ».
+
+    Past it, nothing is left to count: an empty sentence.
+    """
+    left = (last - day).days
+    if left < 0:
+        return ""
+    if left <= 1:
+        return "jusqu'à demain" if left else "dernier jour"
+    return f"{'plus que' if left <= _SOON else 'encore'} {typography.plural(left, 'jour')}"
+
+
+def validity(source: Source, day: datetime.date) -> str:
+    """Return the last day in figures; where the order is not paid yet, both days: as things are, and once it is."""
+    temporary = source.temporary_until
+    if temporary is None or source.over_on(day):
         return in_figures(source.last_day)
-    return (
-        f"{in_figures(source.provisional_until)} (droits temporaires), puis {in_figures(source.last_day)} dès règlement"
-    )
+    if source.standing_on(day) is Standing.OVERDUE:
+        return f"{in_figures(source.last_day)}, sous réserve du règlement"
+    return f"{in_figures(temporary)} (droits temporaires), puis {in_figures(source.last_day)} dès règlement"
 
 
-def until(source: Source) -> str:
+def until(source: Source, day: datetime.date) -> str:
     """Return « jusqu'au 31 août 2027 inclus »; where the order is not paid yet, what its payment changes too."""
-    if source.provisional_until is None:
-        return f"jusqu'au {on_day(source.last_day)} inclus"
-    return (
-        f"jusqu'au {on_day(source.provisional_until)} inclus (droits temporaires), puis jusqu'au "
-        f"{on_day(source.last_day)} inclus dès que la commande sera réglée"
-    )
+    temporary, whole = source.temporary_until, f"jusqu'au {on_day(source.last_day)} inclus"
+    if temporary is None:
+        return whole
+    if source.standing_on(day) is Standing.OVERDUE:
+        return f"{whole}, sous réserve du règlement de la commande"
+    return f"jusqu'au {on_day(temporary)} inclus (droits temporaires), puis {whole} dès que la commande sera réglée"
+
+
+def standing(source: Source, day: datetime.date) -> str:
+    """Return what stands between these licences and their last day, and how long it may; empty where nothing does.
+
+    For whoever gives or administers them: it says what is awaited, and never of whom.
+    """
+    temporary = on_day(source.temporary_until) if source.temporary_until else ""
+    whole = on_day(source.last_day)
+    return {
+        Standing.PROVISIONAL: (
+            f"Droits temporaires jusqu'au {temporary} inclus ({_left(source, day)}), dans l'attente du bon de "
+            f"commande signé ; puis jusqu'au {whole} inclus dès règlement."
+        ),
+        Standing.UNPAID: (
+            f"Droits temporaires jusqu'au {temporary} inclus ({_left(source, day)}), dans l'attente du règlement ; "
+            f"puis jusqu'au {whole} inclus dès qu'il sera reçu."
+        ),
+        Standing.OVERDUE: (
+            f"Le règlement était attendu le {temporary} au plus tard : sans lui, ces licences peuvent être "
+            f"suspendues avant le {whole}."
+        ),
+        Standing.LAPSED: (
+            f"Les droits temporaires ont pris fin le {temporary}, faute de bon de commande signé : tout reprendra "
+            "de soi-même, sans rien ressaisir, dès qu'il sera reçu ou la commande réglée."
+        ),
+        Standing.SUSPENDED: (
+            "La commande attend son règlement : les licences reprendront d'elles-mêmes dès qu'il sera reçu. Rien "
+            "n'est perdu."
+        ),
+        Standing.CANCELLED: f"{CANCELLED}.",
+    }.get(source.standing_on(day), "")
+
+
+def _left(source: Source, day: datetime.date) -> str:
+    return countdown(source.temporary_until or source.last_day, day)
 
 
 def the_school(school: School) -> str:
@@ -49,8 +106,10 @@ def the_school(school: School) -> str:
 
 
 def provenance(subscription: Subscription) -> str:
-    """Return the « compte de rattachement »: the school of the account that was credited."""
+    """Return the « compte de rattachement »: the school of the account that was credited, if it is not a teacher's."""
     if subscription.school is not None:
         return subscription.school.name
+    if subscription.principal.profile == Profile.TEACHER:
+        return "Achat personnel"
     typed = subscription.principal.affiliations.first()
     return str(typed) if typed is not None else str(subscription.principal)

@@ -19,6 +19,7 @@ from licensing.catalogue.operations import day_in_france
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
 from licensing.pools.models import BY_LIST, Allocation
 from licensing.pools.queries import Position, allocations, not_redeemed_since, positions, with_lost_email
+from licensing.subscriptions.wording import countdown
 from pages.territory import drawing
 from schools.models import School
 from web import typography
@@ -46,9 +47,10 @@ def office_home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     today = day_in_france(now)
     lots = positions()
-    running = [position for position in lots if position.state_on(today) != "closed"]
+    running = [position for position in lots if not position.source.over_on(today)]
     context = {
         "to_do": [
+            *_orders_to_settle(running, today),
             *_allocations_to_see(now),
             *_imports_to_check(),
             *_schools_arrived(),
@@ -99,13 +101,27 @@ def _schools_arrived() -> list[ToDo]:
     return [ToDo(f"{words} maintenant dans l'annuaire.", reverse("imports:list"), "Reprendre pour vérification")]
 
 
+def _orders_to_settle(running: list[Position], today: datetime.date) -> list[ToDo]:
+    """Orders that are not paid yet, with their countdown, and those whose licences stand still."""
+    to_do = []
+    for position in running:
+        source = position.source
+        if source.suspended_on(today):
+            settled = "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"
+        elif source.temporary_until is not None:
+            left = countdown(source.temporary_until, today)
+            settled = f"commande à régler ({left or 'échéance dépassée'})"
+        else:
+            continue
+        words = typography.spaced(f"Lot « {position.name} » : {settled}.")
+        to_do.append(ToDo(words, reverse("pools:lots"), "Voir le lot"))
+    return to_do
+
+
 def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[ToDo]:
     to_do = []
     for position in running:
-        if position.suspended_at is not None:
-            to_do.append(ToDo(f"Le lot « {position.name} » est suspendu : rien ne peut en être attribué.",
-                              reverse("pools:lots"), "Voir le lot"))  # fmt: skip
-        elif position.state_on(today) == "firm" and position.free < position.bought * NEARLY:
+        if position.source.usable_on(today) and position.free < position.bought * NEARLY:
             left = (
                 f"n'a plus que {typography.plural(position.free, 'licence libre', 'licences libres')}"
                 if position.free

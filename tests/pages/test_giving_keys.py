@@ -80,9 +80,9 @@ def test_once_provisional_rights_have_run_out_the_page_says_so_and_gives_nothing
     browser = as_(jaures.principal)
     page = words(browser.get(PAGE))
     assert "Suspendu" in page
-    assert "attend son règlement" in page
+    assert "faute de bon de commande signé" in page
     assert "Attribuer la clé" not in page
-    assert "droits temporaires ont pris fin" in words(give(browser, subscription, [teacher]))
+    assert "ont pris fin" in words(give(browser, subscription, [teacher]))
 
 
 def test_a_teacher_of_last_year_waits_for_this_year_s_key(jaures, as_):

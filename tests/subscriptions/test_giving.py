@@ -261,8 +261,7 @@ def test_once_they_have_run_out_nothing_is_redeemed_given_claimed_or_passed_on(u
     ]
     assert {refusal.code for refusal in refusals} == {"key_suspended"}
     for refusal in refusals:
-        assert "droits temporaires ont pris fin le 31\N{NO-BREAK SPACE}décembre 2026" in str(refusal)
-        assert "attend son règlement" in str(refusal)
+        assert "pris fin le 31\N{NO-BREAK SPACE}décembre 2026, faute de bon de commande signé" in str(refusal)
     assert not Subscription.objects.running_on(after.date()).exists()
 
 

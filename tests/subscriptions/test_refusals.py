@@ -159,7 +159,7 @@ PRINCIPAL = {
         "reprendront d'elles-mêmes",
     ),
     "provisional rights over": Case(
-        ran_out(of_key(principal)), "key_suspended", "ses droits temporaires ont pris fin le 23",
+        ran_out(of_key(principal)), "key_suspended", "Ville de Nîmes ont pris fin le 23",
         "il n'y a rien à ressaisir",
     ),
 }  # fmt: skip
@@ -177,7 +177,7 @@ TEACHER = {
         suspended(of_subscription(teacher)), "key_suspended", "attend son règlement", "reprendront d'elles-mêmes",
     ),
     "provisional rights over": Case(
-        ran_out(of_subscription(teacher)), "key_suspended", "droits temporaires ont pris fin", "Rien n'est perdu",
+        ran_out(of_subscription(teacher)), "key_suspended", "faute de bon de commande signé", "Rien n'est perdu",
     ),
     "not activated yet": Case(
         of_key(teacher), "not_yet_redeemed", "n'a pas encore activé", "Demandez-lui de la saisir",

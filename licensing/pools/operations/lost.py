@@ -19,7 +19,7 @@ from jobs.tasks import defer
 from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import TOPIC, Allocation
 from licensing.pools.operations.sending import resend_many
-from licensing.subscriptions.models import ActivationKey
+from licensing.subscriptions.models import ActivationKey, usable_on
 from mailing.models import Message
 
 if TYPE_CHECKING:
@@ -76,12 +76,5 @@ def send_lost(*, uai: str, at: datetime.datetime) -> list[Result]:
 
 def _waiting(uai: str, at: datetime.datetime) -> Q:
     """Return the condition that a key of the school may still be activated."""
-    day = day_in_france(at)
-    provisional = Q(source__provisional_until__isnull=True) | Q(source__provisional_until__gte=day)
-    return provisional & Q(
-        school=uai,
-        redeemed_at__isnull=True,
-        revoked_at__isnull=True,
-        source__suspended_at__isnull=True,
-        source__last_day__gte=day,
-    )
+    usable = usable_on(day_in_france(at))
+    return usable & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)

@@ -5,18 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django import template
+from django.utils import timezone
+from django.utils.html import format_html
 
+from licensing.catalogue.operations import day_in_france
 from licensing.pools import wording
+from licensing.subscriptions.models import Standing
+from licensing.subscriptions.wording import standing as standing_in_words
+from licensing.subscriptions.wording import until
 from schools import wording as names
 from web import typography
 
 if TYPE_CHECKING:
+    import datetime
+
     from django.forms import BoundField
     from django.utils.safestring import SafeString
 
     from licensing.pools.queries import Position
+    from licensing.subscriptions.models import Source
 
 register = template.Library()
+
+#: What a lot's badge says, and its colour: its words say the same.
+_BADGES = {
+    Standing.FIRM: ("Ferme", "green"),
+    Standing.PROVISIONAL: ("Provisoire", "yellow"),
+    Standing.UNPAID: ("Provisoire", "yellow"),
+    Standing.OVERDUE: ("À régler", "orange"),
+    Standing.LAPSED: ("Suspendu", "orange"),
+    Standing.SUSPENDED: ("Suspendu", "orange"),
+    Standing.CANCELLED: ("Annulé", "secondary"),
+    Standing.ENDED: ("Terminé", "secondary"),
+}
 
 #: The bar's width in its own units, and the gap between two parts.
 WIDTH = 1000
@@ -59,6 +80,29 @@ def position_words(position: Position) -> str:
     """Return the bar in words, for those who do not see it."""
     parts = ", ".join(part.words for part in position_parts(position))
     return f"{typography.plural(position.bought, 'licence achetée', 'licences achetées')} : {parts}"
+
+
+@register.filter
+def standing_badge(position: Position) -> SafeString:
+    """Return where the rights of a lot are today, as words in a coloured badge."""
+    words, colour = _BADGES[position.source.standing_on(_today())]
+    return format_html('<span class="badge bg-{}-lt">{}</span>', colour, words)
+
+
+@register.filter
+def standing(position: Position) -> str:
+    """Return what a lot's licences wait for, and how long they may; empty where they are paid for."""
+    return typography.spaced(standing_in_words(position.source, _today()))
+
+
+@register.filter
+def runs(source: Source) -> str:
+    """Return until when licences run: both days, as long as they are not paid for."""
+    return until(source, _today())
+
+
+def _today() -> datetime.date:
+    return day_in_france(timezone.now())
 
 
 @register.filter

@@ -38,7 +38,7 @@ def allocate(request: OfficeRequest) -> HttpResponse:
         return _find(request)
     school = get_object_or_404(School, pk=chosen.upper())
     today = day_in_france(timezone.now())
-    lots = [p for p in positions() if p.free and p.state_on(today) == "firm"]
+    lots = [p for p in positions() if p.free and p.source.usable_on(today)]
     initial = {"recipient": contacts_for([school.uai]).get(school.uai) or school.email, "pool": request.GET.get("lot")}
     form = AllocateForm(request.POST or None, positions=lots, initial=initial)
     status = 200

@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("last_day", models.DateField(verbose_name="valable jusqu'au")),
                 ("suspended_at", models.DateTimeField(blank=True, null=True, verbose_name="suspendue le")),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True, verbose_name="annulée le")),
                 (
                     "provisional_until",
                     models.DateField(blank=True, null=True, verbose_name="droits temporaires jusqu'au"),
@@ -160,6 +161,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("automatic", "attribuée par le chef d'établissement"),
                             ("manual", "clé saisie par l'enseignant"),
+                            ("bought", "achetée par l'enseignant"),
                         ],
                         max_length=10,
                         verbose_name="manière",
@@ -260,6 +262,13 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="source_unpaid_before_it_ends",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="source",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cancelled_at__isnull", True), ("suspended_at__isnull", False), _connector="OR"),
+                name="source_cancelled_is_suspended",
             ),
         ),
         migrations.AddIndex(
