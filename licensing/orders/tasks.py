@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from jobs.tasks import task
+from licensing.orders.card import tasks as card_tasks  # noqa: F401 - workers look for tasks in this module alone
 from licensing.orders.invoicing import document_of
 from licensing.orders.invoicing.issuing import DOCUMENT_TASK
 from licensing.orders.models import Invoice

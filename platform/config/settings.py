@@ -305,10 +305,25 @@ APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/
 # How many days after 31 August the pupils of a class are kept before they are erased.
 PUPILS_KEPT_DAYS = env.number("PUPILS_KEPT_DAYS", 60)
 
-# --- Card payments: django-payments, its dummy provider where no other is configured ----------------------------------
+# --- Card payments: django-payments, with Stripe where it is configured, else a demonstration without any card --------
 PAYMENT_MODEL = "orders.CardPayment"
-PAYMENT_HOST = BASE_DOMAIN + PUBLIC_PORT
+PAYMENT_HOST = BASE_DOMAIN
 PAYMENT_USES_SSL = SECURE
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "")
+STRIPE_WEBHOOK_SECRET = env.text("STRIPE_WEBHOOK_SECRET", "")
+if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
+    raise ImproperlyConfigured("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET are set together, or not at all.")
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
+# Where Stripe asks for the card: the one other host that a form of ours may lead to.
+STRIPE_CHECKOUT_ORIGIN = env.text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
+# The provider that new payments go to; a server without Stripe takes none.
+CARD_VARIANT = "stripe" if STRIPE_SECRET_KEY else "" if PRODUCTION else "demonstration"
+_providers: dict[str, tuple[str, dict[str, str]]] = {
+    # Reads the settings above itself: a provider's arguments show in tracebacks.
+    "stripe": ("licensing.orders.card.stripe_checkout.StripeCheckout", {}),
+    "demonstration": ("licensing.orders.card.demonstration.Demonstration", {}),
+}
+PAYMENT_VARIANTS = {CARD_VARIANT: _providers[CARD_VARIANT]} if CARD_VARIANT else {}
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -354,4 +369,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
+    # Told more, they would write down addresses of buyers and the sessions that they pay in.
+    "loggers": {"stripe": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
 }

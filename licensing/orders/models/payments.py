@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
+from payments import PurchasedItem
 from payments.models import BasePayment
+
+from web.addresses import portal_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class CardPayment(BasePayment):
@@ -28,8 +35,25 @@ class CardPayment(BasePayment):
         ]
 
     def __str__(self) -> str:
-        # Never the token: whoever has it can bring the payment to its end.
+        # Never the token, by which the provider and its page know the attempt.
         return f"Paiement par carte n° {self.pk}"
+
+    def get_purchased_items(self) -> Iterator[PurchasedItem]:
+        """Return what is paid for, as the invoice will say it. Prices include VAT."""
+        for line in self.order.lines.order_by("pk"):
+            yield PurchasedItem(line.description, 1, line.total_ttc, self.currency, line.product_id, line.vat_rate)
+
+    def get_process_url(self) -> str:
+        """Return the page on which the buyer pays."""
+        return reverse("card_pay", urlconf="config.urls_public", args=[self.token])
+
+    def get_success_url(self) -> str:
+        """Return the absolute address at which the buyer hears what came of it."""
+        return portal_url(reverse("card_back", urlconf="config.urls_public", args=[self.token]))
+
+    def get_failure_url(self) -> str:
+        """Return the absolute address at which a buyer who turned round may pay after all."""
+        return portal_url(self.get_process_url())
 
 
 class PaymentMethod(models.TextChoices):

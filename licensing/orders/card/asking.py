@@ -1,0 +1,96 @@
+"""Talking to the provider: never inside a transaction, for it may take seconds. What it says is then written.
+
+A process that is killed in between loses nothing: whoever asks again hears the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from payments import PaymentStatus
+
+from licensing.exceptions import Refused
+from licensing.orders.card import settling, starting
+from licensing.orders.card.exceptions import ProviderRefuses
+from licensing.orders.card.outcomes import Opened
+from licensing.orders.card.providers import provider_of
+from licensing.orders.models import CardPayment
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django import forms
+
+    from licensing.orders.card.outcomes import Event
+
+logger = logging.getLogger(__name__)
+
+
+def proceed(payment: CardPayment, answers: forms.Form) -> str:
+    """Open the attempt at the provider's, or find it there; return the address at which the buyer goes on.
+
+    Raises `CardsClosed`, `ProviderSilent` or `ProviderRefuses`.
+    """
+    opened = provider_of(payment).open(payment, answers)
+    starting.remember(payment_id=payment.pk, opened=opened)
+    return opened.address
+
+
+def look_again(payment: CardPayment, *, at: datetime.datetime, event: Event | None = None) -> CardPayment:
+    """Ask the provider what has become of the attempt, and take note of it; return the attempt as it is now.
+
+    One that was never opened there is returned as it is. Raises `CardsClosed`, `ProviderSilent` or `ProviderRefuses`,
+    and what keeps an order that is paid from being settled: no seller to invoice it.
+    """
+    if not payment.transaction_id and event is not None and event.reference:
+        # We were killed between opening it there and writing down its name.
+        known = Opened(reference=event.reference, address="")
+        payment = starting.remember(payment_id=payment.pk, opened=known)
+    if not payment.transaction_id:
+        return payment
+    outcome = provider_of(payment).look(payment)
+    try:
+        return settling.learn(payment_id=payment.pk, outcome=outcome, at=at, event=event)
+    except Refused as refusal:
+        # Nothing of it is written, and it is tried again every few minutes: what is in the way is for the operator.
+        told = f"Ce que dit le prestataire n'a pas pu être suivi : {refusal}"
+        CardPayment.objects.filter(pk=payment.pk).update(message=told)
+        raise
+
+
+def give_back(payment: CardPayment, *, at: datetime.datetime) -> CardPayment:
+    """Have the provider send all of the money back, and take note of it. Asked twice, it is sent once.
+
+    Where the provider refuses, the payment says so and waits for the operator. Raises `CardsClosed`, `ProviderSilent`.
+    """
+    try:
+        provider_of(payment).give_back(payment)
+    except ProviderRefuses as refusal:
+        logger.warning("%s: the provider does not give it back: %s", payment, refusal)
+        CardPayment.objects.filter(pk=payment.pk).update(message=f"{refusal} Faites le remboursement par virement.")
+        return payment
+    payment.refresh_from_db()
+    return look_again(payment, at=at)
+
+
+def close(payment: CardPayment, *, at: datetime.datetime) -> CardPayment:
+    """Let nobody pay any more in an attempt that was given up; whoever has just paid in it is heard."""
+    provider_of(payment).close(payment)
+    return look_again(payment, at=at)
+
+
+def catch_up(*, at: datetime.datetime, after: datetime.timedelta) -> int:
+    """Ask about attempts that have been at the provider's for so long without a word; return how many.
+
+    Webhooks get lost, and buyers close the window before they are led back.
+    """
+    waiting = CardPayment.objects.filter(
+        status=PaymentStatus.INPUT, modified__lt=at - after, transaction_id__gt=""
+    ).order_by("modified")[:100]
+    for payment in waiting:
+        try:
+            look_again(payment, at=at)
+        except Exception:  # one that fails must not keep the others waiting; it is tried again the next time
+            logger.exception("%s: nothing was learnt", payment)
+    return len(waiting)

@@ -1,0 +1,88 @@
+"""Attempts to pay an order by card: one at a time, for the sum that the order comes to now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django_tenants.utils import get_public_schema_name
+from payments import PaymentStatus
+
+from jobs.tasks import defer
+from licensing.orders.card import providers
+from licensing.orders.card.exceptions import CardsClosed, NotToPay
+from licensing.orders.card.outcomes import EURO, Opened
+from licensing.orders.models import CardPayment, Method, OrderKind, OrderState
+from licensing.orders.operations import journal
+from licensing.orders.operations.locking import locked
+from licensing.orders.operations.paying import balance
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.orders.models import Order
+
+#: Nothing came of it yet, and money may still come.
+LIVE = (PaymentStatus.WAITING, PaymentStatus.INPUT)
+#: An order for which no money is there yet, whatever way of paying was chosen first.
+_UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+
+
+@transaction.atomic
+def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
+    """Return an attempt to pay the order by card: the one that is under way, or a new one.
+
+    One under way for another sum is given up. Raises `CardsClosed` or `NotToPay`.
+    """
+    if not providers.available():
+        raise CardsClosed("Le paiement par carte n'est pas ouvert sur ce site : choisissez le chèque ou le mandat.")
+    order = locked(order_id)
+    if order.placed_by_id != by.pk or order.kind != OrderKind.SHOP:
+        raise NotToPay("Cette commande n'est pas la vôtre.")
+    _check_unpaid(order)
+    current: CardPayment | None = None
+    live = CardPayment.objects.filter(order=order, status__in=LIVE)
+    for payment in live.select_for_update(of=("self",), no_key=True).order_by("pk"):
+        if current is None and payment.total == order.total_ttc and payment.variant == settings.CARD_VARIANT:
+            current = payment
+            continue
+        payment.status = PaymentStatus.CANCELLED
+        payment.save(update_fields=["status", "modified"])
+        defer("orders.card.close", schema=get_public_schema_name(), payment_id=payment.pk)
+    if current is not None:
+        return current
+    begun: CardPayment = CardPayment.objects.create(
+        order=order,
+        variant=settings.CARD_VARIANT,
+        currency=EURO,
+        total=order.total_ttc,
+        tax=order.total_vat,
+        description=str(order),
+        billing_email=order.bill_email,
+    )
+    journal.record(order, "card_begun", "paiement par carte commencé.", by=by, at=at)
+    return begun
+
+
+def _check_unpaid(order: Order) -> None:
+    if order.state == OrderState.DRAFT:
+        if order.method != Method.CARD or order.terms_accepted_at is None:
+            raise NotToPay("Choisissez d'abord le paiement par carte et acceptez les conditions générales de vente.")
+    elif order.state not in _UNPAID:
+        raise NotToPay(f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
+    if not 0 < order.total_ttc == balance(order):
+        raise NotToPay("Une partie de cette commande est déjà réglée : le reste ne peut pas l'être par carte.")
+
+
+@transaction.atomic
+def remember(*, payment_id: int, opened: Opened) -> CardPayment:
+    """Keep the provider's name of an attempt that was opened there; return the attempt. Twice is the same as once."""
+    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    if not payment.transaction_id:
+        payment.transaction_id = opened.reference
+    if payment.status == PaymentStatus.WAITING:
+        payment.status = PaymentStatus.INPUT
+    payment.save(update_fields=["transaction_id", "status", "modified"])
+    return payment

@@ -1,0 +1,111 @@
+"""The demonstration of card payments: walked like a real one, and never on a server."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from payments import PaymentStatus
+
+from licensing.orders import card
+from licensing.orders.card.demonstration import Demonstration
+from licensing.orders.card.exceptions import CardsClosed
+from licensing.orders.models import CardPayment, OrderState
+from licensing.orders.operations import cancel
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory, UserFactory
+from tests.orders.card.ordering import NOTHING, PRICE, SETTLED, begun, effects, ready, work
+
+SETTINGS = Path(django_settings.ROOT) / "platform" / "config" / "settings.py"
+
+
+def answer(portal, payment, word):
+    portal.force_login(payment.order.placed_by)
+    return portal.post(payment.get_process_url(), {"answer": word}, follow=True).content.decode()
+
+
+def test_a_payment_that_the_bank_accepts_opens_the_licences(portal, db):
+    payment = begun()
+    portal.force_login(payment.order.placed_by)
+    assert "aucune carte n’est demandée" in portal.get(payment.get_process_url()).content.decode()
+    assert "0/5" in answer(portal, payment, "accepte")
+    assert effects(payment.order) == SETTLED
+    # The button pressed again, and the page drawn again.
+    assert "0/5" in answer(portal, payment, "accepte")
+    assert effects(payment.order) == SETTLED
+
+
+def test_a_payment_that_the_bank_declines_opens_nothing_and_can_be_made_again(portal, db):
+    payment = begun()
+    assert "Rien n’a été débité" in answer(portal, payment, "refuse")
+    assert effects(payment.order) == NOTHING
+    portal.post(payment.get_process_url())
+    again = CardPayment.objects.get(status=PaymentStatus.WAITING)
+    assert "0/5" in answer(portal, again, "accepte")
+    assert effects(payment.order) == SETTLED
+
+
+def test_a_teacher_holds_the_licence_that_he_pays(portal, db):
+    payment = begun(classes=1, buyer=TeacherFactory())
+    assert "Ouvrir ma classe" in answer(portal, payment, "accepte")
+
+
+def test_a_refund_gives_the_money_back_once(portal, db):
+    payment = begun()
+    answer(portal, payment, "accepte")
+    operator = UserFactory(is_superuser=True)
+    cancel(order_id=payment.order_id, reason="Essai.", by=operator, at=TERM)
+    card.refund(payment_id=payment.order.payments.get().pk, by=operator, at=TERM)
+    assert work() == ["give_back"]
+    payment.refresh_from_db()
+    assert (payment.status, payment.captured_amount) == (PaymentStatus.REFUNDED, 0)
+    assert effects(payment.order)["payments"] == [PRICE, -PRICE]
+
+
+def test_an_order_that_is_awaited_by_post_can_be_paid_by_card_after_all(portal, db):
+    order = ready()
+    order.state, order.method, order.placed_at = OrderState.LAPSED, "mandate", TERM
+    order.lapsed_at = TERM
+    order.save()
+    payment = card.start(order_id=order.pk, by=order.placed_by, at=TERM)
+    answer(portal, payment, "accepte")
+    assert effects(order) == SETTLED
+
+
+def test_no_server_takes_the_demonstration_s_money(settings, db):
+    settings.PRODUCTION = True
+    with pytest.raises(ImproperlyConfigured):
+        Demonstration()
+    settings.CARD_VARIANT = ""
+    order = ready()
+    with pytest.raises(CardsClosed):
+        card.start(order_id=order.pk, by=order.placed_by, at=TERM)
+
+
+@pytest.mark.parametrize(
+    ("environment", "variant"),
+    [
+        ({}, "demonstration"),
+        ({"PRODUCTION": "True"}, ""),
+        ({"PRODUCTION": "True", "STRIPE_SECRET_KEY": "sk_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, "stripe"),
+        ({"STRIPE_SECRET_KEY": "sk_1"}, None),
+    ],
+)
+def test_the_provider_follows_from_the_environment(monkeypatch, tmp_path, environment, variant):
+    always = {
+        "SECRET_KEY": "x",
+        "SEALING_KEYS": "1:x",
+        "DATABASE_URL": "postgresql://x@x/x",
+        "PEPS_DATA": str(tmp_path),
+    }
+    for name, value in (always | environment).items():
+        monkeypatch.setenv(name, value)
+    if variant is None:
+        with pytest.raises(ImproperlyConfigured):
+            runpy.run_path(str(SETTINGS))
+        return
+    read = runpy.run_path(str(SETTINGS))
+    assert (read["CARD_VARIANT"], list(read["PAYMENT_VARIANTS"])) == (variant, [variant] if variant else [])

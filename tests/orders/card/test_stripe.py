@@ -1,0 +1,302 @@
+"""Payments through Stripe, over HTTP against its stand-in: whatever is told, in whatever order, has its effect once."""
+
+from __future__ import annotations
+
+import logging
+import random
+from decimal import Decimal
+
+import pytest
+from django.conf import settings
+from payments import PaymentStatus
+
+from licensing.orders import card
+from licensing.orders.card import asking
+from licensing.orders.card.exceptions import NotToPay, ProviderSilent
+from licensing.orders.models import CardPayment, OrderState, ProviderEvent, Seller
+from licensing.orders.operations import cancel
+from tests.conftest import TERM, HostClient
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.shop import seller
+from tests.orders.card import stand_in
+from tests.orders.card.ordering import NOTHING, PRICE, SETTLED, begun, effects, ready, work
+
+WEBHOOK = "/webhooks/stripe/"
+
+
+def at_stripe(payment, portal):
+    """Let the buyer go to Stripe's page; return the session that was opened for it."""
+    portal.force_login(payment.order.placed_by)
+    answer = portal.post(payment.get_process_url())
+    assert answer.status_code == 302
+    payment.refresh_from_db()
+    return payment.transaction_id
+
+
+@pytest.fixture
+def opened(stripe, portal):
+    """An attempt whose buyer is at Stripe's page, and its session there."""
+    payment = begun()
+    return payment, at_stripe(payment, portal)
+
+
+def shuffled(events, seed):
+    told = events * 5
+    random.Random(seed).shuffle(told)  # noqa: S311 - an order, not a secret
+    return told
+
+
+def test_a_purchase_from_the_button_to_the_counter(stripe, portal):
+    payment = begun()
+    session = at_stripe(payment, portal)
+    (asked,) = stripe.asked_to("/v1/checkout/sessions")
+    price = asked["line_items"]["0"]["price_data"]
+    assert (price["unit_amount"], price["currency"], asked["locale"]) == ("19900", "eur", "fr")
+    assert price["product_data"]["name"].replace("\xa0", " ") == "Licence globale TOUS NIVEAUX (5 classes - 150 élèves)"
+    assert (asked["customer_email"], asked["allowed_payment_method_types"]) == ("coop@exemple.example", {"0": "card"})
+    stripe.pay(session)
+    page = portal.get(f"/paiement/{payment.token}/retour/").content.decode()
+    assert "0/5" in page
+    assert effects(payment.order) == SETTLED
+    payment.refresh_from_db()
+    assert (payment.status, payment.captured_amount) == (PaymentStatus.CONFIRMED, PRICE)
+    # Nothing of the buyer's at Stripe is kept here.
+    assert payment.extra_data == '{"charge": "pi_00000002"}'
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_event_five_times_out_of_order_has_the_effect_of_one(stripe, opened, tell, seed):
+    payment, session = opened
+    paid = stripe.pay(session)
+    late = stripe.event("checkout.session.expired", {**paid["data"]["object"], "status": "expired"})
+    other = stripe.event("customer.created", {"id": "cus_1", "object": "customer"})
+    events = [paid, late, other, stripe.event("checkout.session.async_payment_succeeded", paid["data"]["object"])]
+    assert {tell(event).status_code for event in shuffled(events, seed)} == {200}
+    assert effects(payment.order) == SETTLED
+    assert ProviderEvent.objects.count() == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_refund_at_stripe_s_own_desk_is_noticed_whatever_is_told_first(stripe, opened, tell, seed):
+    payment, session = opened
+    paid = stripe.pay(session)
+    events = [paid, stripe.refund(session), stripe.event("refund.updated", stripe.refunds[0])]
+    for event in shuffled(events, seed):
+        assert tell(event).status_code == 200
+    payment.refresh_from_db()
+    payment.order.refresh_from_db()
+    assert (payment.status, payment.order.state) == (PaymentStatus.REFUNDED, OrderState.CANCELLED)
+    assert effects(payment.order) == {
+        "payments": [PRICE, -PRICE],
+        "invoices": ["invoice", "credit_note"],
+        "licences": [5],
+    }
+    assert payment.order.lines.get().source.suspended_at is not None
+    assert (work(), len(stripe.refunds)) == ([], 1)
+
+
+def test_only_what_stripe_signed_is_listened_to(stripe, opened, tell, caplog):
+    payment, session = opened
+    paid = stripe.pay(session)
+    asked = len(stripe.asked)
+    body, signature = stand_in.signed(paid)
+    visitor = HostClient(settings.BASE_DOMAIN, enforce_csrf_checks=True)
+
+    def post(content, **headers):
+        return visitor.post(WEBHOOK, content, content_type="application/json", headers=headers).status_code
+
+    assert tell(paid, secret="whsec_of_another").status_code == 400
+    assert tell(paid, at=TERM.timestamp()).status_code == 400
+    assert post(body) == 400
+    assert post(body.replace(b"19900", b"1"), Stripe_Signature=signature) == 400
+    assert (len(stripe.asked), effects(payment.order)) == (asked, NOTHING)
+    assert post(body, Stripe_Signature=signature) == 200
+    assert effects(payment.order) == SETTLED
+
+
+def test_nothing_secret_and_nobody_s_address_is_logged(stripe, portal, tell, caplog):
+    caplog.set_level(logging.DEBUG)
+    payment = begun()
+    session = at_stripe(payment, portal)
+    tell(stripe.event("checkout.session.completed", {}), secret="whsec_of_another")
+    stripe.down = True
+    portal.get(f"/paiement/{payment.token}/retour/")
+    stripe.down = False
+    tell(stripe.pay(session))
+    assert "did not sign" in caplog.text
+    assert "nothing was learnt" in caplog.text
+    secrets = (stand_in.SECRET_KEY, stand_in.WEBHOOK_SECRET, "coop@exemple.example", payment.token, session)
+    assert [secret for secret in secrets if secret in caplog.text] == []
+
+
+@pytest.mark.parametrize("wrong", [{"amount_total": 100}, {"currency": "usd"}, {"client_reference_id": "another"}])
+def test_what_was_not_asked_for_opens_nothing_and_is_given_back(stripe, opened, tell, wrong):
+    payment, session = opened
+    paid = stripe.pay(session)
+    stripe.sessions[session].update(wrong)
+    assert tell(paid).status_code == 200
+    assert effects(payment.order) == NOTHING
+    assert work() == ["give_back"]
+    payment.refresh_from_db()
+    assert (payment.status, payment.message) == (PaymentStatus.REFUNDED, "")
+    assert len(stripe.refunds) == 1
+
+
+def test_an_order_paid_in_two_windows_is_paid_once(stripe, opened, portal, tell):
+    first, session = opened
+    # The second window: the first attempt is given up here, and paid at Stripe's before it can be closed there.
+    CardPayment.objects.filter(pk=first.pk).update(status=PaymentStatus.CANCELLED)
+    second = card.start(order_id=first.order_id, by=first.order.placed_by, at=TERM)
+    other = at_stripe(second, portal)
+    for event in (stripe.pay(session), stripe.pay(other)):
+        assert tell(event).status_code == 200
+    assert work() == ["give_back"]
+    assert effects(first.order) == {"payments": [PRICE, PRICE, -PRICE], "invoices": ["invoice"], "licences": [5]}
+    second.refresh_from_db()
+    assert (second.status, len(stripe.refunds)) == (PaymentStatus.REFUNDED, 1)
+    assert "vous est rendu" in portal.get(f"/paiement/{second.token}/retour/").content.decode().replace("Il ", "")
+    first.order.refresh_from_db()
+    assert first.order.state == OrderState.PAID
+
+
+def test_the_operator_s_refund_is_in_the_books_at_once_and_sent_once(stripe, opened, tell):
+    payment, session = opened
+    tell(stripe.pay(session))
+    operator = UserFactory(is_superuser=True)
+    cancel(order_id=payment.order_id, reason="Commandée deux fois.", by=operator, at=TERM)
+    money = payment.order.payments.get()
+    for _ in range(2):
+        card.refund(payment_id=money.pk, by=operator, at=TERM)
+    assert effects(payment.order)["payments"] == [PRICE, -PRICE]
+    assert stripe.refunds == []
+    assert set(work()) == {"give_back"}
+    # As where a worker was killed before it could say that it had done it.
+    asking.give_back(CardPayment.objects.get(), at=TERM)
+    tell(stripe.event("charge.refunded", stripe.charges["ch_00000003"]))
+    assert [refund["amount"] for refund in stripe.refunds] == [19900]
+    assert effects(payment.order)["payments"] == [PRICE, -PRICE]
+    payment.refresh_from_db()
+    assert payment.status == PaymentStatus.REFUNDED
+
+
+def test_a_refund_that_fails_waits_for_a_hand(stripe, opened, tell):
+    payment, session = opened
+    tell(stripe.pay(session))
+    tell(stripe.refund(session))
+    tell(stripe.fail_refund())
+    payment.refresh_from_db()
+    assert payment.message == "Le remboursement a échoué (carte expirée ou annulée) : faites-le par virement."
+    assert payment.captured_amount == PRICE
+
+
+def test_a_refund_of_a_part_is_told_and_decides_nothing(stripe, opened, tell):
+    payment, session = opened
+    tell(stripe.pay(session))
+    tell(stripe.refund(session, 5000))
+    payment.refresh_from_db()
+    assert payment.message.startswith("50,00\u00a0€ remboursés chez le prestataire")
+    assert payment.captured_amount == Decimal("149.00")
+    assert effects(payment.order) == SETTLED
+
+
+def test_while_stripe_is_down_nothing_is_lost(stripe, portal, tell):
+    payment = begun()
+    portal.force_login(payment.order.placed_by)
+    stripe.down = True
+    refused = portal.post(payment.get_process_url())
+    assert (refused.status_code, "Rien n’a été débité" in refused.content.decode()) == (409, True)
+    stripe.down = False
+    session = at_stripe(payment, portal)
+    paid = stripe.pay(session)
+    stripe.down = True
+    assert tell(paid).status_code == 503
+    assert "ne payez pas une seconde fois" in portal.get(f"/paiement/{payment.token}/retour/").content.decode()
+    with pytest.raises(ProviderSilent):
+        asking.give_back(payment, at=TERM)
+    assert effects(payment.order) == NOTHING
+    stripe.down = False
+    assert tell(paid).status_code == 200
+    assert effects(payment.order) == SETTLED
+
+
+def test_what_keeps_a_paid_order_from_its_invoice_is_told_and_made_up_for(stripe, opened, tell):
+    payment, session = opened
+    paid = stripe.pay(session)
+    Seller.objects.all().delete()
+    assert tell(paid).status_code == 503
+    payment.refresh_from_db()
+    assert payment.message.startswith("Ce que dit le prestataire n'a pas pu être suivi : ")
+    assert (effects(payment.order), ProviderEvent.objects.count()) == (NOTHING, 0)
+    seller()
+    assert tell(paid).status_code == 200
+    payment.refresh_from_db()
+    assert (effects(payment.order), payment.message) == (SETTLED, "")
+
+
+def test_payments_of_which_nothing_was_heard_are_asked_about(stripe, opened, portal):
+    paid, session = opened
+    given_up = begun()
+    expired = at_stripe(given_up, portal)
+    stripe.pay(session)
+    stripe.expire(expired)
+    waited = given_up.modified - TERM
+    assert asking.catch_up(at=given_up.modified, after=waited + waited) == 0
+    assert asking.catch_up(at=given_up.modified, after=-abs(waited)) == 2
+    assert effects(paid.order) == SETTLED
+    given_up.refresh_from_db()
+    assert given_up.status == PaymentStatus.REJECTED
+    # Its buyer may begin anew.
+    again = portal.post(given_up.get_process_url())
+    second = CardPayment.objects.get(order=given_up.order, status=PaymentStatus.WAITING)
+    assert again["Location"] == second.get_process_url()
+
+
+def test_a_session_whose_name_was_not_written_down_is_known_by_its_event(stripe, opened, tell):
+    """As where the process was killed between opening it at Stripe's and keeping its name."""
+    payment, session = opened
+    CardPayment.objects.update(transaction_id="", status=PaymentStatus.WAITING)
+    assert tell(stripe.pay(session)).status_code == 200
+    assert effects(payment.order) == SETTLED
+
+
+def test_asked_twice_stripe_opens_one_session(stripe, opened):
+    payment, session = opened
+    CardPayment.objects.update(transaction_id="", status=PaymentStatus.WAITING)
+    payment.refresh_from_db()
+    form = asking.provider_of(payment).answers({})
+    assert asking.proceed(payment, form).endswith(session)
+    assert list(stripe.sessions) == [session]
+
+
+def test_an_attempt_for_another_sum_is_given_up_here_and_there(stripe, opened):
+    payment, session = opened
+    order = payment.order
+    assert card.start(order_id=order.pk, by=order.placed_by, at=TERM) == payment
+    CardPayment.objects.update(total=Decimal("49.00"))
+    second = card.start(order_id=order.pk, by=order.placed_by, at=TERM)
+    assert (second.total, work(), stripe.sessions[session]["status"]) == (PRICE, ["close"], "expired")
+
+
+def test_a_payment_is_its_buyer_s_alone(stripe, opened, portal):
+    payment, _ = opened
+    portal.force_login(PrincipalFactory())
+    for path in (payment.get_process_url(), f"/paiement/{payment.token}/retour/"):
+        assert portal.get(path).status_code == 404
+    assert portal.post(payment.get_process_url()).status_code == 404
+    with pytest.raises(NotToPay):
+        card.start(order_id=payment.order_id, by=PrincipalFactory(), at=TERM)
+
+
+def test_an_order_is_paid_once_its_buyer_has_chosen_the_card(stripe, db):
+    order = ready()
+    order.method = ""
+    order.save()
+    with pytest.raises(NotToPay):
+        card.start(order_id=order.pk, by=order.placed_by, at=TERM)
+
+
+def test_the_page_s_form_may_lead_to_stripe_and_nowhere_else(stripe, opened, portal):
+    payment, _ = opened
+    policy = portal.get(payment.get_process_url())["Content-Security-Policy"]
+    assert f"form-action 'self' {settings.STRIPE_CHECKOUT_ORIGIN};" in f"{policy};"
+    assert "form-action 'self';" in f"{portal.get('/boutique/')['Content-Security-Policy']};"
