@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Exists, OuterRef, Subquery, Sum, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.fields import DecimalField
 from django.db.models.functions import Coalesce
 from payments import PaymentStatus
@@ -66,13 +66,17 @@ def _overdue(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
 
 
 def _to_give_back(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    return orders.alias(received=_received()).filter(state=OrderState.CANCELLED, received__gt=0)
+    """Keep those that hold money that is not theirs: cancelled, or paid twice."""
+    return orders.alias(received=_received()).filter(
+        Q(state=OrderState.CANCELLED, received__gt=0) | Q(state=OrderState.PAID, received__gt=F("total_ttc"))
+    )
 
 
-def _unmatched_cards(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
-    """Keep the orders whose card was charged and whose books do not say so."""
-    charged = CardPayment.objects.filter(order=OuterRef("pk"), status=PaymentStatus.CONFIRMED)
-    return orders.filter(Exists(charged.filter(~Exists(Payment.objects.filter(card=OuterRef("pk"))))))
+def _cards(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
+    """Keep the orders whose card was charged and whose books do not say so, or whose provider reported a fault."""
+    attempts = CardPayment.objects.filter(order=OuterRef("pk"))
+    unsettled = attempts.filter(~Exists(Payment.objects.filter(card=OuterRef("pk"))), status=PaymentStatus.CONFIRMED)
+    return orders.filter(Exists(unsettled) | Exists(attempts.exclude(message="")))
 
 
 def _short(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
@@ -109,16 +113,16 @@ ORDERS: dict[str, Waiting] = {
         keep=_overdue,
     ),
     "cartes": Waiting(
-        "carte encaissée sans règlement",
-        "carte encaissée dont la commande n'est pas réglée : à rapprocher",
-        "cartes encaissées dont la commande n'est pas réglée : à rapprocher",
+        "paiement par carte à rapprocher",
+        "commande dont le paiement par carte est à rapprocher",
+        "commandes dont le paiement par carte est à rapprocher",
         urgent=True,
-        keep=_unmatched_cards,
+        keep=_cards,
     ),
     "rembourser": Waiting(
-        "annulée, à rembourser",
-        "commande annulée à rembourser",
-        "commandes annulées à rembourser",
+        "à rembourser",
+        "commande annulée, ou réglée deux fois, à rembourser",
+        "commandes annulées, ou réglées deux fois, à rembourser",
         urgent=True,
         keep=_to_give_back,
     ),

@@ -86,7 +86,7 @@ def paid_by_card(*, at=None):
     """Have the guide's order paid by card."""
     at = at or timezone.now()
     order = a_draft(at=at)
-    operations.choose_card(order_id=order.pk, billing=billing(), terms_version=terms.CURRENT, by=order.placed_by, at=at)
+    operations.choose_card(order_id=order.pk, billing=billing(), terms_version=terms.CURRENT, at=at)
     card = CardPayment.objects.create(
         order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc, transaction_id="pi_1"
     )

@@ -91,14 +91,19 @@ BOOKS = (
     ),
     Invariant(
         "paid",
-        "12. Une commande réglée a reçu ce qu'elle a été facturée, une commande à régler moins",
+        "12. Une commande réglée a reçu ce qui a été facturé, une commande à régler moins ; ce qu'une carte a payé "
+        "de trop attend d'être rendu",
         f"""
         SELECT format('commande n° %s (%s) : %s € reçus, %s € facturés', sale.id, sale.state,
                       coalesce(received.total, 0), coalesce(live.total, 0))
         FROM orders_order AS sale
         LEFT JOIN ({_LIVE}) AS live ON live.order_id = sale.id
         LEFT JOIN ({_RECEIVED}) AS received ON received.order_id = sale.id
-        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) <> coalesce(live.total, 0))
+        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) <> coalesce(live.total, 0) AND NOT EXISTS (
+                   SELECT FROM orders_payment AS twice
+                   WHERE twice.order_id = sale.id AND twice.card_id IS NOT NULL
+                     AND twice.amount = received.total - live.total
+                     AND NOT EXISTS (SELECT FROM orders_payment AS back WHERE back.refunds_id = twice.id)))
            OR (sale.state = 'confirmed' AND coalesce(received.total, 0) >= coalesce(live.total, 0))
            OR (sale.state NOT IN ('paid', 'confirmed', 'cancelled') AND coalesce(received.total, 0) <> 0)
            OR coalesce(received.total, 0) < 0
