@@ -88,7 +88,8 @@ BREACHES = [
     ("rights_follow", "UPDATE public.orders_purchaseorderscan SET state = 'accepted'"),
     ("rights_stop", _set("provisional_until", "last_day", "lapsed")),
     ("rights_stop", _set("provisional_until", "NULL", "lapsed")),
-    ("rights_stop", _set("suspended_at", "NULL", "cancelled")),
+    ("rights_stop", _set("cancelled_at = NULL, suspended_at", "NULL", "cancelled")),
+    ("rights_stop", _set("suspended_at = now(), cancelled_at", "now()", "paid")),
 ]  # fmt: skip
 
 

@@ -159,12 +159,12 @@ BOOKS = (
         FROM orders_order AS sale
         JOIN orders_orderline AS line ON line.order_id = sale.id
         JOIN subscriptions_source AS source ON source.order_line_id = line.id
-        WHERE source.suspended_at IS NULL AND (
-            sale.state = 'cancelled'
-            -- Stopped by their date, which had passed when the order lapsed.
-            OR (sale.state = 'lapsed' AND coalesce(
-                source.provisional_until >= (sale.lapsed_at AT TIME ZONE 'Europe/Paris')::date, true))
-        )
+        WHERE (source.suspended_at IS NULL AND (
+                sale.state = 'cancelled'
+                -- Stopped by their date, which had passed when the order lapsed.
+                OR (sale.state = 'lapsed' AND coalesce(
+                    source.provisional_until >= (sale.lapsed_at AT TIME ZONE 'Europe/Paris')::date, true))))
+           OR (source.cancelled_at IS NULL) = (sale.state = 'cancelled')
         """,
     ),
 )
