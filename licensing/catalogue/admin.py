@@ -1,24 +1,40 @@
-"""The operator reads the catalogue here; what is sold changes only with the house."""
+"""The catalogue in the operator's hands: the product's VAT; each school year's prices and the day its sale begins.
+
+Orders copy what they were sold at: whatever is changed here touches none that exists. What was changed, and to what, is
+in the history of each page.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
-from unfold.admin import ModelAdmin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
 
-from licensing.catalogue.models import Product, SchoolYear
-from web.read_only import ReadOnly
+from licensing.catalogue import forms, price_lists
+from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
+from licensing.exceptions import Refused
+from web import typography
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    from django.db.models import Model
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
 
 
 @admin.register(Product)
 class ProductAdmin(ModelAdmin):
-    """A product can be renamed; orders refer to it, so it is never deleted."""
+    """A product can be renamed and taxed anew; orders refer to it, so it is never deleted."""
 
-    list_display = ("name", "code", "for_elementary")
+    form = forms.ProductForm
+    list_display = ("name", "code", "for_elementary", "vat_rate")
     readonly_fields = ("code",)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -30,9 +46,117 @@ class ProductAdmin(ModelAdmin):
         return False
 
 
-@admin.register(SchoolYear)
-class SchoolYearAdmin(ReadOnly, ModelAdmin):
-    """School years, read only: licences already given run until the last day they were given with."""
+class _PriceInline(TabularInline):
+    """Rows of a price list, with room for a new one."""
 
-    list_display = ("__str__", "starts_on", "ends_on")
+    extra = 1
+    show_change_link = False
+
+    def get_extra(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> int:
+        """Return room for a whole list where there is none."""
+        return 1 if obj is not None and self.model._default_manager.filter(school_year=obj).exists() else 5  # noqa: SLF001 - documented access
+
+
+class TierInline(_PriceInline):
+    model = SchoolTier
+    form = forms.TierForm
+    formset = forms.TierList
+    verbose_name_plural = "Paliers des écoles et des enseignants (prix TTC)"
+    fields = ("from_classes", "to_classes", "price_ttc")
+    ordering = ("from_classes",)
+
+
+class BandInline(_PriceInline):
+    model = PriceBand
+    form = forms.BandForm
+    formset = forms.BandList
+    verbose_name_plural = "Tarifs des collectivités (prix unitaires HT)"
+    fields = ("from_units", "unit_ht")
+    ordering = ("from_units",)
+
+
+@admin.register(SchoolYear)
+class SchoolYearAdmin(ModelAdmin):
+    """School years and their prices. Years come by themselves; their dates are the calendar's."""
+
+    form = forms.SchoolYearForm
+    list_display = ("__str__", "starts_on", "ends_on", "sold_from", "tiers_count", "bands_count")
     ordering = ("-ends_on",)
+    fields = ("starts_on", "ends_on", "sold_from")
+    readonly_fields = ("starts_on", "ends_on")
+    inlines: ClassVar = [TierInline, BandInline]
+    actions_detail: ClassVar = ["renew"]
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: a year comes with its first use, or with the prices that are carried over to it."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: licences run until its last day."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Return the years with their prices, three queries whatever the page's length."""
+        return super().get_queryset(request).prefetch_related("tiers", "bands")
+
+    @admin.display(description="paliers")
+    def tiers_count(self, year: SchoolYear) -> str:
+        """Return how many tiers it has."""
+        return typography.number(len(year.tiers.all()))
+
+    @admin.display(description="tarifs")
+    def bands_count(self, year: SchoolYear) -> str:
+        """Return how many price bands it has."""
+        return typography.number(len(year.bands.all()))
+
+    def construct_change_message(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+    ) -> Any:
+        """Return what the history keeps: the whole list as it is now, so that no price that was asked is lost."""
+        if not form.has_changed() and not any(formset.has_changed() for formset in formsets):
+            return super().construct_change_message(request, form, formsets, add)
+        return price_lists.told(SchoolYear.objects.get(pk=form.instance.pk))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that carries prices over before the model's own."""
+        view = self.admin_site.admin_view(self.renew_page)
+        own: list[URLPattern] = super().get_urls()
+        return [path("<int:pk>/reconduire/", view, name="catalogue_schoolyear_renew"), *own]
+
+    @action(description="Reconduire les tarifs", url_path="renew", permissions=["change"])
+    def renew(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Lead to the page that says what will be copied."""
+        return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_renew", args=[object_id]))
+
+    def renew_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Say what will be copied; on « oui », copy it."""
+        year = get_object_or_404(SchoolYear, pk=pk)
+        if not self.has_change_permission(request, year):
+            raise PermissionDenied
+        refused = ""
+        if request.method == "POST":
+            try:
+                with transaction.atomic():
+                    after = price_lists.renew(school_year_id=pk)
+                    self.log_change(request, after, f"Tarifs de {year} reconduits. {price_lists.told(after)}")
+            except Refused as refusal:
+                refused = refusal.sentence
+            else:
+                messages.success(
+                    request, f"Tarifs de {year} reconduits. Relisez-les, puis fixez la date où leur vente commence."
+                )
+                return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_change", args=[after.pk]))
+        frame = self.admin_site.each_context(request) | {
+            "title": f"Reconduire les tarifs de {year}",
+            "opts": self.opts,
+            "year": year,
+            "after": price_lists.label_after(year),
+            "refused": refused,
+            "back": reverse("admin:catalogue_schoolyear_change", args=[pk]),
+        }
+        return TemplateResponse(request, "catalogue/renew.html", frame, status=409 if refused else 200)

@@ -1,4 +1,4 @@
-"""Why nothing can be priced."""
+"""Why nothing can be priced, or no price list written."""
 
 from __future__ import annotations
 
@@ -11,3 +11,11 @@ class NotOnSale(Refused):
 
 class BadQuantity(Refused):
     code = "bad_quantity"
+
+
+class NothingToRenew(Refused):
+    code = "nothing_to_renew"
+
+
+class PricesThere(Refused):
+    code = "prices_there"

@@ -46,7 +46,11 @@ class Product(models.Model):
     class Meta:
         verbose_name = "produit"
         constraints: ClassVar = [
-            models.CheckConstraint(name="product_vat_is_a_rate", condition=Q(vat_rate__gte=0, vat_rate__lt=100))
+            models.CheckConstraint(
+                name="product_vat_is_a_rate",
+                condition=Q(vat_rate__gte=0, vat_rate__lt=100),
+                violation_error_message="Un taux de TVA est compris entre 0 et 100 %.",
+            )
         ]
 
     def __str__(self) -> str:
@@ -83,10 +87,17 @@ class SchoolTier(models.Model):
             models.CheckConstraint(
                 name="tier_from_one_upwards",
                 condition=Q(from_classes__gt=0) & (Q(to_classes__isnull=True) | Q(to_classes__gte=F("from_classes"))),
+                violation_error_message="Un palier commence à 1 classe au moins, et finit à son début ou plus haut.",
             ),
-            models.CheckConstraint(name="tier_has_a_price", condition=Q(price_ttc__gt=0)),
+            models.CheckConstraint(
+                name="tier_has_a_price",
+                condition=Q(price_ttc__gt=0),
+                violation_error_message="Un prix est supérieur à zéro.",
+            ),
             ExclusionConstraint(
                 name="tiers_do_not_overlap",
+                # At the commit: a list that is written anew passes through overlaps.
+                deferrable=models.Deferrable.DEFERRED,
                 expressions=[
                     ("product", RangeOperators.EQUAL),
                     ("school_year", RangeOperators.EQUAL),
@@ -121,8 +132,16 @@ class PriceBand(models.Model):
         verbose_name_plural = "tarifs des collectivités"
         ordering = ("school_year", "from_units")
         constraints: ClassVar = [
-            models.CheckConstraint(name="band_from_one_with_a_price", condition=Q(from_units__gt=0, unit_ht__gt=0)),
-            models.UniqueConstraint(name="band_once", fields=["product", "school_year", "from_units"]),
+            models.CheckConstraint(
+                name="band_from_one_with_a_price",
+                condition=Q(from_units__gt=0, unit_ht__gt=0),
+                violation_error_message="Un tarif commence à 1 licence au moins, et son prix est supérieur à zéro.",
+            ),
+            models.UniqueConstraint(
+                name="band_once",
+                fields=["product", "school_year", "from_units"],
+                deferrable=models.Deferrable.DEFERRED,
+            ),
         ]
 
     def __str__(self) -> str:

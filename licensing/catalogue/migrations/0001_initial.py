@@ -31,7 +31,9 @@ class Migration(migrations.Migration):
                 "verbose_name": "produit",
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("vat_rate__gte", 0), ("vat_rate__lt", 100)), name="product_vat_is_a_rate"
+                        condition=models.Q(("vat_rate__gte", 0), ("vat_rate__lt", 100)),
+                        name="product_vat_is_a_rate",
+                        violation_error_message="Un taux de TVA est compris entre 0 et 100 %.",
                     )
                 ],
             },
@@ -96,9 +98,15 @@ class Migration(migrations.Migration):
                             ),
                         ),
                         name="tier_from_one_upwards",
+                        violation_error_message="Un palier commence à 1 classe au moins, et finit à son début ou plus haut.",
                     ),
-                    models.CheckConstraint(condition=models.Q(("price_ttc__gt", 0)), name="tier_has_a_price"),
+                    models.CheckConstraint(
+                        condition=models.Q(("price_ttc__gt", 0)),
+                        name="tier_has_a_price",
+                        violation_error_message="Un prix est supérieur à zéro.",
+                    ),
                     django.contrib.postgres.constraints.ExclusionConstraint(
+                        deferrable=models.Deferrable["DEFERRED"],
                         expressions=[
                             ("product", "="),
                             ("school_year", "="),
@@ -140,9 +148,15 @@ class Migration(migrations.Migration):
                 "ordering": ("school_year", "from_units"),
                 "constraints": [
                     models.CheckConstraint(
-                        condition=models.Q(("from_units__gt", 0), ("unit_ht__gt", 0)), name="band_from_one_with_a_price"
+                        condition=models.Q(("from_units__gt", 0), ("unit_ht__gt", 0)),
+                        name="band_from_one_with_a_price",
+                        violation_error_message="Un tarif commence à 1 licence au moins, et son prix est supérieur à zéro.",
                     ),
-                    models.UniqueConstraint(fields=("product", "school_year", "from_units"), name="band_once"),
+                    models.UniqueConstraint(
+                        deferrable=models.Deferrable["DEFERRED"],
+                        fields=("product", "school_year", "from_units"),
+                        name="band_once",
+                    ),
                 ],
             },
         ),

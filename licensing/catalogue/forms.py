@@ -1,0 +1,129 @@
+"""A school year's prices as the operator types them: each list is looked at as a whole."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+
+from licensing.catalogue import price_lists
+from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
+from licensing.catalogue.operations import licence
+from licensing.catalogue.price_lists import Span
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+#: In France, overseas included; documents would need a reason for anything else.
+VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10"))
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """What is sold, and its rate."""
+
+    class Meta:
+        model = Product
+        fields = ("name", "for_elementary", "vat_rate")
+        help_texts = {
+            "vat_rate": "Les commandes passées gardent le leur. Les prix des écoles sont TTC : ils ne changent pas."
+        }
+
+    def clean_vat_rate(self) -> Decimal:
+        """Return the rate. It is one of those that exist."""
+        rate = Decimal(self.cleaned_data["vat_rate"])
+        if rate not in VAT_RATES:
+            known = typography.enumeration([typography.per_cent(one) for one in VAT_RATES])
+            raise ValidationError(f"Ce taux n'existe pas en France : {known}.")
+        return rate
+
+
+class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """From which day a year is sold."""
+
+    class Meta:
+        model = SchoolYear
+        fields = ("sold_from",)
+        help_texts = {
+            "sold_from": "Dès ce jour, la boutique vend cette année, et plus la précédente. Vide : pas encore en vente."
+        }
+
+    def clean_sold_from(self) -> datetime.date | None:
+        """Return the day. It lies between a year before the year's start and its end."""
+        day: datetime.date | None = self.cleaned_data["sold_from"]
+        first = self.instance.starts_on.replace(year=self.instance.starts_on.year - 1)
+        if day is not None and not first <= day <= self.instance.ends_on:
+            raise ValidationError(
+                f"Choisissez un jour entre le {typography.day(first)} et le {typography.day(self.instance.ends_on)}."
+            )
+        return day
+
+
+class _PriceForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """A row of a price list: of the one product that is sold."""
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Save the row."""
+        self.instance.product = licence()
+        return super().save(commit)
+
+
+class TierForm(_PriceForm):
+    class Meta:
+        model = SchoolTier
+        fields = ("from_classes", "to_classes", "price_ttc")
+        help_texts = {
+            "to_classes": "Vide au dernier palier.",
+            "price_ttc": "Du palier entier ; au dernier palier, de chaque classe.",
+        }
+
+
+class BandForm(_PriceForm):
+    class Meta:
+        model = PriceBand
+        fields = ("from_units", "unit_ht")
+
+
+class _PriceList(BaseInlineFormSet):  # type: ignore[type-arg] # no subscript at run time
+    """A list of prices. While its year is on sale, it is not empty."""
+
+    #: What is said of a year on sale without any.
+    needed = ""
+
+    def fault_of(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return what is wrong with the list."""
+        raise NotImplementedError
+
+    def clean(self) -> None:
+        """Look at the list as it would be saved."""
+        super().clean()
+        if any(self.errors):
+            return
+        rows = [
+            form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE", False)
+        ]
+        fault = self.fault_of(rows)
+        if not rows and self.instance.sold_from is not None:
+            fault = self.needed
+        if fault:
+            raise ValidationError(typography.spaced(fault))
+
+
+class TierList(_PriceList):
+    needed = "Une année en vente a des paliers pour les écoles : sans eux, la boutique serait vide."
+
+    def fault_of(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return what is wrong with the tiers."""
+        return price_lists.fault_of_tiers([Span(row["from_classes"], row["to_classes"]) for row in rows])
+
+
+class BandList(_PriceList):
+    needed = "Une année en vente a des tarifs pour les collectivités : sans eux, elles ne peuvent rien commander."
+
+    def fault_of(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return what is wrong with the bands."""
+        return price_lists.fault_of_bands([row["from_units"] for row in rows])

@@ -1,0 +1,67 @@
+"""Money is exact: HT + TVA = TTC to the cent, always; one is rounded, half up, and one is a difference."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+
+import pytest
+
+from licensing.catalogue.amounts import CENT, Amounts, by_rate, cents, from_ht, from_ttc, total
+
+BASKETS = 10_000
+RATES = [Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10")]
+
+
+def half_up(amount: Fraction) -> Decimal:
+    """Round to the cent by other means than the code's."""
+    return Decimal(floor(amount * 100 + Fraction(1, 2))) / 100
+
+
+def test_the_guide_s_example():
+    assert from_ttc(Decimal("199.00"), Decimal("20.00")) == Amounts(
+        ht=Decimal("165.83"), vat=Decimal("33.17"), ttc=Decimal("199.00")
+    )
+
+
+def test_half_a_cent_goes_up():
+    assert cents(Decimal("0.125")) == Decimal("0.13")
+    assert cents(Decimal("0.135")) == Decimal("0.14")
+    # 0.03 / 1.2 = 0.025
+    assert from_ttc(Decimal("0.03"), Decimal("20.00")).ht == Decimal("0.03")
+
+
+def test_ten_thousand_baskets_add_up_to_the_cent():
+    chance = random.Random(5)  # noqa: S311 - the same baskets each time
+    for _ in range(BASKETS):
+        lines = []
+        for _line in range(chance.randint(1, 6)):
+            rate = chance.choice(RATES)
+            price = Decimal(chance.randint(1, 10 ** chance.randint(2, 8))) / 100
+            if chance.random() < 0.5:
+                amounts = from_ttc(price, rate)
+                assert amounts.ttc == price
+                assert amounts.ht == half_up(Fraction(price) * 100 / (100 + Fraction(rate)))
+            else:
+                amounts = from_ht(price, rate)
+                assert amounts.ht == price
+                assert amounts.vat == half_up(Fraction(price) * Fraction(rate) / 100)
+            assert amounts.ht + amounts.vat == amounts.ttc
+            # What a platform recomputes from base and rate is never more than a cent away.
+            assert abs(amounts.vat - half_up(Fraction(amounts.ht) * Fraction(rate) / 100)) <= CENT
+            lines.append((rate, amounts))
+        whole = total(amounts for _rate, amounts in lines)
+        assert whole.ht + whole.vat == whole.ttc == sum(amounts.ttc for _rate, amounts in lines)
+        rates = by_rate(lines)
+        assert total(one.amounts for one in rates) == whole
+        assert [one.rate for one in rates] == sorted({rate for rate, _ in lines}, reverse=True)
+        for one in rates:
+            assert one.amounts == tuple(map(cents, one.amounts))
+
+
+@pytest.mark.parametrize("ttc", ["49.00", "199.00", "349.00", "479.00", "30.00"])
+def test_vat_at_twenty_per_cent_is_what_base_and_rate_give(ttc):
+    amounts = from_ttc(Decimal(ttc), Decimal("20.00"))
+    assert amounts.vat == cents(amounts.ht * Decimal("0.2"))

@@ -1,0 +1,114 @@
+"""What is on sale on a day, at what price, and what is wrong with a list of prices."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from licensing.catalogue import price_lists, pricing
+from licensing.catalogue.exceptions import BadQuantity, NotOnSale
+from licensing.catalogue.models import PriceBand, Product, SchoolTier
+from licensing.catalogue.price_lists import Span
+from tests.factories.shop import on_sale
+
+NOVEMBER = datetime.date(2026, 11, 25)
+
+
+@pytest.mark.parametrize(
+    ("classes", "credited", "ttc"),
+    [(1, 1, "49.00"), (2, 5, "199.00"), (5, 5, "199.00"), (6, 10, "349.00"), (15, 15, "479.00"), (16, 16, "480.00")],
+)
+def test_a_tier_has_one_price_and_credits_its_upper_bound(db, classes, credited, ttc):
+    on_sale()
+    priced = pricing.for_classes(classes, NOVEMBER)
+    assert (priced.quantity, priced.amounts.ttc, priced.billed_quantity) == (credited, Decimal(ttc), 1)
+    assert priced.amounts.ht + priced.amounts.vat == priced.amounts.ttc
+    assert priced.unit_ht == priced.amounts.ht
+
+
+def test_the_line_reads_as_in_the_guide(db):
+    on_sale()
+    read = pricing.for_classes(3, NOVEMBER).description.replace("\u00a0", " ")
+    assert read == "Licence globale TOUS NIVEAUX (5 classes - 150 élèves)"
+
+
+@pytest.mark.parametrize(
+    ("units", "unit_ht", "ht"),
+    [(1, "35.00", "35.00"), (99, "35.00", "3465.00"), (100, "30.00", "3000.00"), (2000, "20.00", "40000.00")],
+)
+def test_all_licences_of_a_volume_are_at_the_price_of_the_band_they_reach(db, units, unit_ht, ht):
+    on_sale()
+    priced = pricing.for_volume(units, NOVEMBER)
+    assert (priced.unit_ht, priced.amounts.ht, priced.quantity) == (Decimal(unit_ht), Decimal(ht), units)
+    assert priced.unit_ht * priced.billed_quantity == priced.amounts.ht
+
+
+@pytest.mark.parametrize("count", [0, -1, 10_000_000])
+def test_a_number_that_is_none_is_refused(db, count):
+    on_sale()
+    for ask in (pricing.for_classes, pricing.for_volume):
+        with pytest.raises(BadQuantity):
+            ask(count, NOVEMBER)
+
+
+def test_from_its_day_on_the_next_year_is_sold_and_the_current_one_no_longer(db):
+    current = on_sale()
+    after = on_sale(ends_on=datetime.date(2028, 8, 31), sold_from=datetime.date(2027, 6, 1))
+    assert pricing.for_classes(1, datetime.date(2027, 5, 31)).school_year == current
+    assert pricing.for_classes(1, datetime.date(2027, 6, 1)).school_year == after
+    assert pricing.for_volume(1, datetime.date(2028, 8, 31)).school_year == after
+    with pytest.raises(NotOnSale):
+        pricing.for_classes(1, datetime.date(2028, 9, 1))
+
+
+def test_the_rate_is_the_product_s(db):
+    on_sale()
+    Product.objects.update(vat_rate=Decimal("5.50"))
+    assert pricing.for_classes(5, NOVEMBER).amounts == (Decimal("188.63"), Decimal("10.37"), Decimal("199.00"))
+
+
+@pytest.mark.parametrize(
+    ("spans", "said"),
+    [
+        ([], ""),
+        ([Span(1, None)], ""),
+        ([Span(6, None), Span(1, 1), Span(2, 5)], ""),
+        ([Span(2, None)], "commence à 1 classe"),
+        ([Span(1, 1), Span(2, 5)], "Laissez vide la limite haute"),
+        ([Span(1, None), Span(2, None)], "Un seul palier reste sans limite"),
+        ([Span(1, 3), Span(3, None)], "se chevauchent"),
+        ([Span(1, 1), Span(3, None)], "une école de 2\u00a0classes"),
+    ],
+)
+def test_tiers_leave_no_number_of_classes_without_one_price(spans, said):
+    fault = price_lists.fault_of_tiers(spans)
+    assert said in fault
+    assert bool(said) == bool(fault)
+
+
+@pytest.mark.parametrize(("starts", "right"), [([], True), ([100, 1], True), ([10], False), ([1, 1], False)])
+def test_bands_leave_no_volume_without_one_price(starts, right):
+    assert (price_lists.fault_of_bands(starts) == "") is right
+
+
+def test_the_operator_is_told_what_the_shop_waits_for(db):
+    def told(day):
+        return " ".join(sentence for _year, sentence in price_lists.waits_on(day))
+
+    assert "Rien n'est en vente" in told(NOVEMBER)
+    current = on_sale()
+    assert told(NOVEMBER) == ""
+    PriceBand.objects.all().delete()
+    assert "Les collectivités ne peuvent rien acheter" in told(NOVEMBER)
+    SchoolTier.objects.all().delete()
+    assert "Les écoles ne peuvent rien acheter" in told(NOVEMBER)
+    on_sale()
+    june = datetime.date(2027, 6, 15)
+    assert "reconduisez les tarifs" in told(june)
+    after = price_lists.renew(school_year_id=current.pk)
+    assert "n'a pas encore de date de vente" in told(june)
+    after.sold_from = june
+    after.save()
+    assert told(june) == ""
