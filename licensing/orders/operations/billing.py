@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.db.models import F
 
 from accounts.models import Profile
 from licensing.orders import preflight
@@ -16,6 +17,7 @@ from licensing.orders.exceptions import BadBilling, NotInThisState
 from licensing.orders.models import Invoice, InvoiceKind, Order, OrderKind, OrderState, Payer, PlatformState
 from licensing.orders.operations import journal
 from licensing.orders.operations.locking import locked
+from schools.wording import of_town, school_name
 
 if TYPE_CHECKING:
     import datetime
@@ -169,43 +171,47 @@ def _last_of(order: Order) -> Order | None:
 
 
 def _of_shop(order: Order, email: str, payer: str | None) -> Billing:
+    payer = payer or _likeliest(order)
+    place = _place(order)
+    town, school = place["city"], place["name"]
+    names = {
+        Payer.TOWN_HALL: f"Commune {of_town(town)}" if town else "",
+        Payer.SCHOOL: school,
+        Payer.COOPERATIVE: f"Coopérative scolaire, {school}" if school else "",
+    }
+    if payer == Payer.OTHER:
+        # Whoever it is, he does not live at the school.
+        place = dict.fromkeys(place, "") | {"country": place["country"]}
+    if payer == Payer.TOWN_HALL:
+        # Its street is in no directory; the postman knows the town hall.
+        place |= {"address": "Mairie", "address_extra": ""}
+    buyer = order.placed_by.get_full_name() if order.placed_by is not None else ""
+    return Billing(
+        **place | {"name": names.get(Payer(payer), buyer)},
+        payer=payer,
+        email=email,
+        siret=preflight.proposed_siret(order.school, payer=payer),
+    )
+
+
+def _place(order: Order) -> dict[str, str]:
+    """Return name and address of the buyer's school, as the directory has them or as he typed them."""
     affiliation = _affiliation(order)
     school = order.school or (affiliation.school if affiliation is not None else None)
-    payer = payer or _likeliest(order)
-    if school is not None and payer == Payer.TOWN_HALL:
-        # The town hall's street is in no directory: its name, its town and its SIRET are.
-        return Billing(
-            payer=payer,
-            name=f"Commune de {school.commune}",
-            address="",
-            postal_code=school.postal_code,
-            city=school.commune,
-            email=email,
-            siret=preflight.proposed_siret(school, payer=payer),
-        )
     if school is not None:
-        return Billing(
-            payer=payer,
-            name=school.name if payer == Payer.SCHOOL else "",
-            address=school.address,
-            address_extra=school.address_extra,
-            postal_code=school.postal_code,
-            city=school.commune,
-            email=email,
-            siret=preflight.proposed_siret(school, payer=payer),
-        )
-    if affiliation is None:
-        return Billing(payer=payer, name="", address="", postal_code="", city="", email=email)
-    return Billing(
-        payer=payer,
-        name=affiliation.name,
-        address=affiliation.address,
-        address_extra=affiliation.address_extra,
-        postal_code=affiliation.postal_code,
-        city=affiliation.city,
-        country=affiliation.country or FRANCE,
-        email=email,
-    )
+        return {
+            "name": school_name(school.name),
+            "address": school.address,
+            "address_extra": school.address_extra,
+            "postal_code": school.postal_code,
+            "city": school.commune,
+            "country": FRANCE,
+        }
+    typed = {
+        field: str(getattr(affiliation, field, ""))
+        for field in ("name", "address", "address_extra", "postal_code", "city", "country")
+    }
+    return typed | {"country": typed["country"] or FRANCE}
 
 
 def _likeliest(order: Order) -> str:
@@ -218,7 +224,9 @@ def _likeliest(order: Order) -> str:
 def _affiliation(order: Order) -> Affiliation | None:
     if order.placed_by is None:
         return None
-    return order.placed_by.affiliations.select_related("school").order_by("since", "pk").first()
+    # An order for no school of the directory is for the one that its buyer typed, where he typed one.
+    found = order.placed_by.affiliations.select_related("school")
+    return found.order_by(F("school").asc(nulls_first=True), "since", "pk").first()
 
 
 def _is_french(country: str) -> bool:

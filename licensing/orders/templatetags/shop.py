@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from django import template
 
-from licensing.subscriptions.wording import on_day
+from licensing.subscriptions.wording import in_figures, on_day
+from schools.wording import school_name
 from web.typography import plural
 
 if TYPE_CHECKING:
     import datetime
+
+    from schools.models import School
 
 register = template.Library()
 
@@ -25,3 +28,15 @@ def long_day(value: datetime.date) -> str:
 def count(number: int, noun: str) -> str:
     """Return « 1 licence », « 5 licences »."""
     return plural(number, noun)
+
+
+@register.filter
+def short_day(value: datetime.date) -> str:
+    """Return « 31/08/2027 »; of a moment, the day it was in Paris."""
+    return in_figures(value)
+
+
+@register.filter
+def named(school: School) -> str:
+    """Return the school's name with its accents and its town: « École Jean Jaurès (Nîmes) »."""
+    return f"{school_name(school.name)} ({school.commune})" if school.commune else school_name(school.name)

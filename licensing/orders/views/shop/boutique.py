@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,11 +16,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import Profile
 from licensing.catalogue.operations import day_in_france
 from licensing.exceptions import Refused
-from licensing.orders import shopping
+from licensing.orders import operations, shopping
+from licensing.orders.exceptions import NotABuyer
 from web.access import public_page, signed_in
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+    from schools.models import Affiliation
 
 _WHOLE = re.compile(r"[0-9]{1,6}")
 
@@ -70,6 +75,38 @@ def _buyer(request: HttpRequest, classes: int) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def begin(request: HttpRequest) -> HttpResponse:
-    """Lead whoever has just signed in back to what he had chosen."""
-    chosen = {"classes": request.GET.get("classes", "")[:12]}
-    return redirect(f"{reverse('shop')}?{urlencode(chosen)}")
+    """Prepare the order and lead to it; whoever has just signed in comes back to what he had chosen."""
+    user = cast("User", request.user)
+    if request.method != "POST":
+        return _back(request.GET.get("classes", ""))
+    typed = request.POST.get("classes", "")
+    try:
+        affiliation = _affiliation(user, request.POST.get("etablissement", ""))
+        order = operations.draft_for_school(
+            classes=whole(typed) or 0, affiliation=affiliation, by=user, at=timezone.now()
+        )
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return _back(typed)
+    return redirect("shop_order", pk=order.pk)
+
+
+def _back(typed: str) -> HttpResponse:
+    return redirect(f"{reverse('shop')}?{urlencode({'classes': typed[:12]})}")
+
+
+def _affiliation(user: User, chosen: str) -> Affiliation | None:
+    """Return the school that the order is for: the only one, or the one chosen; a teacher buys for himself."""
+    if user.profile != Profile.PRINCIPAL:
+        return None
+    affiliations = list(user.affiliations.select_related("school"))
+    if len(affiliations) == 1:
+        return affiliations[0]
+    found = next((one for one in affiliations if str(one.pk) == chosen), None)
+    if found is None:
+        raise NotABuyer(
+            "Choisissez l'établissement pour lequel vous commandez."
+            if affiliations
+            else "Choisissez d'abord votre établissement dans « Mon compte » : les licences lui seront rattachées."
+        )
+    return found

@@ -1,0 +1,114 @@
+"""« Mes commandes »: the list, and the page of each, from « Paiement » (3/3) to the last document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from licensing.catalogue import terms
+from licensing.exceptions import Refused
+from licensing.orders import operations
+from licensing.orders.exceptions import BadBilling
+from licensing.orders.following import follow, follow_all
+from licensing.orders.shop_queries import orders_of
+from licensing.orders.views.shop.forms import PublicPayerFields, ScanForm
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+    from licensing.orders.models import Order
+
+
+@signed_in
+@require_GET
+@never_cache
+def my_orders(request: HttpRequest) -> HttpResponse:
+    """List the orders of whoever is signed in and of the schools that he leads, the latest first."""
+    found = follow_all(orders_of(cast("User", request.user)), at=timezone.now())
+    return render(request, "orders/shop/list.html", {"followed": found})
+
+
+@signed_in
+@require_GET
+@never_cache
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show where an order is, what is to be done and until when."""
+    order = _mine(request, pk)
+    if order.placed_at is None and order.placed_by_id == cast("User", request.user).pk:
+        return redirect("shop_order", pk=pk)
+    return _page(request, order)
+
+
+@signed_in
+@require_POST
+def send_scan(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep the signed purchase order that was uploaded."""
+    order = _mine(request, pk)
+    form = ScanForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _page(request, order, status=422, scan_form=form)
+    file = form.cleaned_data["file"]
+    try:
+        operations.receive_scan(
+            order_id=order.pk,
+            filename=file.name,
+            content=file.read(),
+            by=cast("User", request.user),
+            at=timezone.now(),
+        )
+    except Refused as refusal:
+        form.add_error("file", refusal.sentence)
+        return _page(request, order, status=409, scan_form=form)
+    messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
+    return redirect("orders_detail", pk=pk)
+
+
+@signed_in
+@require_POST
+def complete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Complete what the invoice to a public payer will name."""
+    order = _mine(request, pk)
+    form = PublicPayerFields(request.POST)
+    if not form.is_valid():
+        return _page(request, order, status=422, public_form=form)
+    try:
+        operations.complete(order_id=order.pk, **form.cleaned_data, by=cast("User", request.user), at=timezone.now())
+    except BadBilling as refusal:
+        form.add_error(refusal.field, refusal.sentence)
+        return _page(request, order, status=422, public_form=form)
+    except Refused as refusal:
+        return _page(request, order, status=409, refusal=refusal)
+    messages.success(request, "Les informations de facturation sont enregistrées.")
+    return redirect("orders_detail", pk=pk)
+
+
+def _mine(request: HttpRequest, pk: int) -> Order:
+    return get_object_or_404(orders_of(cast("User", request.user)), pk=pk)
+
+
+def _page(request: HttpRequest, order: Order, *, status: int = 200, **changed: Any) -> HttpResponse:
+    order.refresh_from_db()
+    followed = follow(order, at=timezone.now())
+    content = {
+        "followed": followed,
+        "order": order,
+        "line": followed.line,
+        "terms_address": terms.address(order.terms_version or terms.CURRENT),
+        "scan_form": ScanForm(),
+        "public_form": PublicPayerFields(
+            initial={
+                "siret": order.siret,
+                "service_code": order.service_code,
+                "engagement_number": order.engagement_number,
+            }
+        ),
+        **changed,
+    }
+    return render(request, "orders/shop/detail.html", content, status=status)

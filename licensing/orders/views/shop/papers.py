@@ -1,0 +1,59 @@
+"""The documents of an order of the shop, as they were made: quote, purchase order, invoices and credit notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from licensing.exceptions import Refused
+from licensing.orders import invoicing, operations, papers
+from licensing.orders.models import Method, OrderState
+from licensing.orders.shop_queries import orders_of
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def quote(request: HttpRequest, pk: int) -> HttpResponse:
+    """Establish the quote of an order in preparation, or show the one that there is."""
+    user = cast("User", request.user)
+    order = get_object_or_404(orders_of(user), pk=pk)
+    if request.method == "POST":
+        try:
+            operations.quote(order_id=order.pk, by=user, at=timezone.now())
+        except Refused as refusal:
+            messages.error(request, refusal.sentence)
+            return redirect("shop_order", pk=pk)
+        return redirect("orders_quote", pk=pk)
+    if not order.quote_number:
+        raise Http404
+    return papers.download(papers.quote_document(order, at=timezone.now()))
+
+
+@signed_in
+@require_safe
+def purchase_order(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the purchase order to sign, of an order by cheque or mandat administratif."""
+    order = get_object_or_404(
+        orders_of(cast("User", request.user)).exclude(state=OrderState.DRAFT), pk=pk, method=Method.MANDATE
+    )
+    return papers.download(papers.purchase_order_document(order, at=timezone.now()))
+
+
+@signed_in
+@require_safe
+def invoice(request: HttpRequest, pk: int, number: str) -> HttpResponse:
+    """Show an invoice or a credit note of the order."""
+    order = get_object_or_404(orders_of(cast("User", request.user)), pk=pk)
+    found = get_object_or_404(order.invoices, number=number)
+    return papers.download(invoicing.document_of(found, at=timezone.now()))

@@ -1,0 +1,63 @@
+"""A principal, his school, and the prices on sale: what a purchase in the shop begins with."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from django.utils import timezone
+
+from licensing.catalogue import terms
+from licensing.orders.models import Order
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.factories.shop import on_sale, seller
+from tests.guide.conftest import browser_of
+
+
+def open_shop():
+    """Put a school year on sale that runs for months, whenever the tests do; with a seller."""
+    today = timezone.localdate()
+    seller()
+    return on_sale(ends_on=datetime.date(today.year + 1, 8, 31), sold_from=today)
+
+
+class Buyer:
+    """A principal of a collège, which pays for itself, at the shop with his browser."""
+
+    def __init__(self, **school):
+        self.year = open_shop()
+        fields = {
+            "name": "Collège Belin", "type": "Collège", "sector": "Privé", "address": "8 rue Férou",
+            "postal_code": "75006", "commune": "Paris",
+        }  # fmt: skip
+        self.school = SchoolFactory(**fields | school)
+        self.user = PrincipalFactory(first_name="Camille", last_name="Vidal")
+        self.affiliation = AffiliationFactory(user=self.user, school=self.school)
+        self.browser = browser_of(self.user)
+
+    def draft(self, classes=5) -> Order:
+        """Press « Commander »."""
+        answer = self.browser.post("/boutique/commander/", {"classes": str(classes)})
+        return Order.objects.get(pk=re.search(r"/commandes/(\d+)/", answer["Location"])[1])
+
+    def fields(self, **changed):
+        """Return what « Commande en cours » sends, filled in."""
+        return {
+            "payer": "school", "name": "Collège Belin", "address": "8 rue Férou", "address_extra": "",
+            "postal_code": "75006", "city": "Paris", "country": "France", "email": "gestion@belin.example",
+            "siret": "", "service_code": "", "engagement_number": "",
+            "method": "mandate", "terms": "on", "terms_version": terms.CURRENT, "faire": "payer",
+        } | changed  # fmt: skip
+
+    def pays(self, order, **changed):
+        """Press « Payer »."""
+        return self.browser.post(f"/boutique/commandes/{order.pk}/preparer/", self.fields(**changed))
+
+    def ordered(self, **changed) -> Order:
+        """Return an order by cheque or mandat administratif, placed."""
+        order = self.draft()
+        answer = self.pays(order, **changed)
+        assert answer.status_code == 302, answer.content.decode()
+        order.refresh_from_db()
+        return order

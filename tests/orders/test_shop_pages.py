@@ -1,0 +1,192 @@
+"""« Commande en cours » and « Mes commandes »: what is asked, what is refused in words, and whose order it is."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from licensing.orders import operations
+from licensing.orders.models import Order, OrderState, ScanState
+from licensing.subscriptions.models import Subscription
+from schools.models import Verification
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.schools import AffiliationFactory
+from tests.guide.conftest import browser_of, words
+from tests.orders.shopping import Buyer
+
+#: A public école of Nîmes, as the directory has it: its SIRET begins with its commune's SIREN.
+ECOLE = {"name": "Ecole Jean Jaurès", "type": "Ecole", "sector": "Public", "commune": "Nîmes", "postal_code": "30000",
+         "siret": "21300189400046"}  # fmt: skip
+COMMUNE = "21300189400012"
+PDF = b"%PDF-1.7 signed"
+
+
+@pytest.fixture
+def buyer(db):
+    return Buyer()
+
+
+def scan(content=PDF, name="bon.pdf"):
+    return {"file": SimpleUploadedFile(name, content)}
+
+
+def test_ordering_again_takes_the_place_of_what_was_begun(buyer):
+    first, second = buyer.draft(1), buyer.draft(5)
+    assert first == second
+    assert second.lines.get().quantity == 5
+
+
+def test_the_address_is_proposed_and_what_is_typed_comes_back(buyer):
+    order = buyer.draft()
+    page = buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/").content.decode()
+    for told in ("Collège Belin", "8 rue Férou", "75006", "Paris", buyer.user.email):
+        assert f'value="{told}"' in page
+    answer = buyer.pays(order, city="Lutèce", terms="")
+    assert answer.status_code == 422
+    assert 'value="Lutèce"' in answer.content.decode()
+    assert "Cochez cette case pour accepter les conditions générales de vente." in words(answer)
+    assert Order.objects.get().state == OrderState.DRAFT
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"method": ""}, "Choisissez votre mode de paiement."),
+        ({"payer": ""}, "Dites qui paie"),
+        ({"payer": "collectivity"}, "Sélectionnez un choix valide"),
+        ({"postal_code": "7500"}, "Un code postal français compte cinq chiffres."),
+        ({"siret": "12345678200011"}, "Ce SIRET comporte une faute de frappe"),
+        ({"terms_version": "1999-01"}, "Les conditions générales de vente viennent de changer"),
+    ],
+)
+def test_what_does_not_do_is_said_where_it_stands_and_nothing_is_ordered(buyer, changed, said):
+    answer = buyer.pays(buyer.draft(), **changed)
+    assert answer.status_code in (409, 422)
+    assert said in words(answer)
+    assert Order.objects.get().state == OrderState.DRAFT
+    assert not Subscription.objects.exists()
+
+
+def test_a_public_ecole_proposes_its_commune_and_never_pays_itself(db):
+    buyer = Buyer(**ECOLE)
+    order = buyer.draft()
+    page = buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/").content.decode()
+    assert 'value="Commune de Nîmes"' in page
+    assert f'value="{COMMUNE}"' in page
+    for changed in ({"payer": "school"}, {"payer": "town_hall", "siret": ECOLE["siret"]}):
+        answer = buyer.pays(order, **changed)
+        assert "personnalité juridique" in words(answer)
+    assert Order.objects.get().state == OrderState.DRAFT
+
+
+def test_another_payer_changes_the_address_and_keeps_the_rest(db):
+    buyer = Buyer(**ECOLE)
+    order = buyer.draft()
+    changed = {"payer": "cooperative", "faire": "adresse", "email": "tresoriere@ecole.example", "terms": "on"}
+    page = buyer.pays(order, **changed).content.decode()
+    for kept in ("Coopérative scolaire, École Jean Jaurès", "tresoriere@ecole.example"):
+        assert f'value="{kept}"' in page
+    assert COMMUNE not in page
+    assert Order.objects.get().state == OrderState.DRAFT
+
+
+def test_a_pressed_twice_button_orders_once(buyer):
+    order = buyer.ordered()
+    assert buyer.pays(order)["Location"] == f"/boutique/commandes/{order.pk}/"
+    assert Subscription.objects.count() == 1
+
+
+def test_a_teacher_buys_for_himself_and_holds_his_licence_at_once(db):
+    buyer = Buyer()
+    buyer.user = TeacherFactory(first_name="Zoé", last_name="Roche")
+    buyer.browser = browser_of(buyer.user)
+    order = buyer.draft(1)
+    page = buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/").content.decode()
+    assert 'value="Zoé Roche"' in page
+    buyer.pays(order, payer="other", name="Zoé Roche")
+    assert buyer.user.seats.get().subscription.school is None
+
+
+def test_a_quote_is_a_document_and_the_order_may_be_taken_up_later(buyer):
+    order = buyer.draft()
+    answer = buyer.browser.post(f"/boutique/commandes/{order.pk}/devis/", follow=True)
+    assert answer["Content-Type"] == "application/pdf"
+    page = words(buyer.browser.get("/boutique/commandes/"))
+    assert "reprendre" in page
+    assert "valable jusqu'au" in page
+
+
+def test_given_up_it_is_gone(buyer):
+    order = buyer.draft()
+    buyer.browser.post(f"/boutique/commandes/{order.pk}/abandonner/")
+    assert "Aucune commande" in words(buyer.browser.get("/boutique/commandes/"))
+
+
+def test_a_signed_scan_stops_the_countdown_until_it_is_looked_at(buyer):
+    order = buyer.ordered()
+    path = f"/boutique/commandes/{order.pk}/"
+    assert "encore 45 jours" in words(buyer.browser.get(path))
+    page = words(buyer.browser.post(f"{path}bon-signe/", scan(), follow=True))
+    assert "Nous le vérifions" in page
+    assert "dans l'attente du bon de commande signé" not in page
+    operations.refuse_scan(
+        scan_id=order.scans.get(state=ScanState.WAITING).pk, reason="Il manque le tampon.", by=UserFactory(),
+        at=timezone.now(),
+    )  # fmt: skip
+    page = words(buyer.browser.get(path))
+    assert "Il manque le tampon." in page
+    assert "encore 45 jours" in page
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({}, "Choisissez le fichier"),
+        (scan(b""), "Ce fichier est vide"),
+        (scan(b"MZ", "bon.pdf"), "Ce fichier n'est ni un PDF ni une photo"),
+    ],
+)
+def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):
+    order = buyer.ordered()
+    answer = buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
+    assert said in words(answer)
+    assert not order.scans.exists()
+
+
+def test_what_the_invoice_lacks_is_listed_and_completed(db):
+    buyer = Buyer(sector="Public")
+    order = buyer.ordered()
+    path = f"/boutique/commandes/{order.pk}/"
+    assert "Indiquez le SIRET" in words(buyer.browser.get(path))
+    page = words(buyer.browser.post(f"{path}facturation/", {"siret": "123 456 782 00010"}, follow=True))
+    assert "Rien ne manque à la facture" in page
+    assert Order.objects.get().siret == "12345678200010"
+
+
+def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):
+    order = buyer.ordered()
+    colleague = PrincipalFactory()
+    affiliation = AffiliationFactory(user=colleague, school=buyer.school)
+    stranger = PrincipalFactory()
+    AffiliationFactory(user=stranger, verified_at=timezone.now(), verified_by=Verification.OPERATOR)
+    base = f"/boutique/commandes/{order.pk}/"
+    for user in (colleague, stranger):
+        for path in ("", "devis/", "bon-de-commande/", "factures/P2026-000001/", "preparer/"):
+            assert browser_of(user).get(base + path).status_code == 404
+        for path in ("bon-signe/", "facturation/", "abandonner/", "devis/", "preparer/"):
+            assert browser_of(user).post(base + path, scan()).status_code == 404
+    affiliation.verified_at, affiliation.verified_by = timezone.now(), Verification.OPERATOR
+    affiliation.save()
+    assert browser_of(colleague).get(base).status_code == 200
+    assert f"N° {order.pk}" in words(browser_of(colleague).get("/boutique/commandes/"))
+    assert browser_of(colleague).get(f"{base}bon-de-commande/")["Content-Type"] == "application/pdf"
+
+
+def test_the_list_asks_a_fixed_number_of_questions(buyer, django_assert_num_queries):
+    buyer.ordered()
+    with django_assert_num_queries(6):
+        buyer.browser.get("/boutique/commandes/")
+    buyer.ordered()
+    with django_assert_num_queries(6):
+        buyer.browser.get("/boutique/commandes/")
