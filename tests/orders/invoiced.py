@@ -105,3 +105,14 @@ def of_collectivity(collectivity, units: int = 2000, at: datetime.datetime = TER
             **fields,
         },
     )
+
+
+def again(order: Order) -> Order:
+    """Make another order like this one, of the same buyer."""
+    lines = list(order.lines.all())
+    order.pk = None
+    order.save(force_insert=True)
+    for line in lines:
+        line.pk, line.order = None, order
+        line.save(force_insert=True)
+    return order

@@ -11,10 +11,11 @@ from django.db import IntegrityError, transaction
 
 from jobs.models import Job
 from licensing.orders import invoicing
+from licensing.orders.exceptions import BadBilling
 from licensing.orders.invoicing.exceptions import AlreadyCredited, AlreadyInvoiced, NoSeller, NotInvoiceable
 from licensing.orders.models import Document, Invoice, InvoiceKind, InvoiceSequence, Seller
 from tests.conftest import TERM
-from tests.orders import invoiced
+from tests.orders import invoiced, sales
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +101,10 @@ def test_the_document_is_made_once():
     document = invoicing.document_of(invoice, at=TERM)
     assert invoicing.document_of(invoice, at=TERM + datetime.timedelta(days=1)) == document
     assert bytes(Document.objects.get().content) == bytes(document.content)
+
+
+def test_an_address_that_could_not_be_invoiced_is_refused_before_the_order():
+    with pytest.raises(BadBilling, match="Suisse") as refusal:
+        sales.placed(country="Suisse")
+    assert refusal.value.field == "country"
+    assert sales.placed(country="La Réunion", postal_code="97400").bill_country == "La Réunion"

@@ -263,7 +263,8 @@ def _beneficiary(order: Order) -> str:
     if order.school is None:
         return ""
     school = order.school
-    return _plain(f"Pour {school.name}, {school.postal_code} {school.commune} (UAI {school.uai})")
+    uai = f"UAI{typography.NO_BREAK_SPACE}{school.uai}"
+    return _plain(f"Pour {school.name}, {school.postal_code} {school.commune} ({uai})")
 
 
 def _money(amount: Decimal) -> str:

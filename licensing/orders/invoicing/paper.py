@@ -9,7 +9,7 @@ import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from fpdf.enums import TableBordersLayout, XPos, YPos
+from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
 from licensing.orders.models import InvoiceKind
@@ -27,7 +27,7 @@ _WINDOW_X, _WINDOW_Y, _WINDOW_WIDTH = 108, 46, pdf.A4_WIDTH - 108 - _MARGIN
 _INK, _GREY, _PALE = 25, 90, 238
 _NORMAL, _SMALL = 10, 8.5
 #: Widths of the columns of lines, in millimetres.
-_COLUMNS = (88, 20, 26, 16, 24)
+_COLUMNS = (84, 18, 31, 15, 26)
 
 
 def draw(facts: Facts, xml: str) -> bytes:
@@ -162,6 +162,7 @@ class _Paper(pdf.Document):
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=head,
             line_height=5,
+            v_align=VAlign.T,
             padding=(1.6, 1.5),
         ) as table:
             table.row(("Désignation", "Quantité", "Prix unitaire HT", "TVA", "Total HT"))
@@ -208,7 +209,7 @@ class _Paper(pdf.Document):
         """Write how it is paid, or that it is."""
         facts, seller = self._facts, self._facts["seller"]
         self.write_in(_NORMAL, bold=True)
-        self._line("Règlement")
+        self._line("Objet" if facts["corrects"] else "Règlement")
         self.write_in(_NORMAL)
         self._line(facts["terms"])
         if not facts["paid_on"] and facts["corrects"] is None:
@@ -262,7 +263,8 @@ def grouped_iban(iban: str) -> str:
 
 
 def _described(line: LineFacts) -> str:
-    return "\n".join(part for part in (line["description"], line["detail"]) if part)
+    period = f"Droits ouverts du {_short(line['begins_on'])} au {_short(line['ends_on'])}"
+    return "\n".join(part for part in (line["description"], line["detail"], period) if part)
 
 
 def _address(seller: SellerFacts) -> str:

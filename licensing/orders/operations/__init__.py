@@ -2,6 +2,7 @@
 
 from licensing.orders.operations.amending import cancel, prolong, reinvoice
 from licensing.orders.operations.billing import Billing, complete, prefilled
+from licensing.orders.operations.depositing import record_deposit, record_status
 from licensing.orders.operations.drafting import discard, draft_for_collectivity, draft_for_school, quote
 from licensing.orders.operations.granting import collectivity_of, grant, restore, suspend
 from licensing.orders.operations.lapsing import remind_and_lapse
@@ -28,7 +29,9 @@ __all__ = [
     "quote",
     "receive_scan",
     "received",
+    "record_deposit",
     "record_payment",
+    "record_status",
     "refund",
     "refuse_scan",
     "reinvoice",

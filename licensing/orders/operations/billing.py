@@ -14,6 +14,8 @@ from django.db.models import F
 from accounts.models import Profile
 from licensing.orders import preflight
 from licensing.orders.exceptions import BadBilling, NotInThisState
+from licensing.orders.invoicing import countries
+from licensing.orders.invoicing.exceptions import NotInvoiceable
 from licensing.orders.models import Invoice, InvoiceKind, Order, OrderKind, OrderState, Payer, PlatformState
 from licensing.orders.operations import journal
 from licensing.orders.operations.locking import locked
@@ -111,7 +113,12 @@ def write(order: Order, billing: Billing) -> None:
         validate_email(billing.email.strip())
     except ValidationError:
         raise BadBilling(f"« {billing.email} » n'est pas une adresse e-mail.", "email") from None
-    if _is_french(billing.country) and not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
+    # Before anything is paid: an invoice abroad would have another VAT, and cannot be made out.
+    try:
+        countries.code_of(billing.country)
+    except NotInvoiceable as refusal:
+        raise BadBilling(refusal.sentence, "country") from None
+    if not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
         raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
     for field, column in _COLUMNS.items():
         text = " ".join(getattr(billing, field).split())
@@ -227,7 +234,3 @@ def _affiliation(order: Order) -> Affiliation | None:
     # An order for no school of the directory is for the one that its buyer typed, where he typed one.
     found = order.placed_by.affiliations.select_related("school")
     return found.order_by(F("school").asc(nulls_first=True), "since", "pk").first()
-
-
-def _is_french(country: str) -> bool:
-    return country.strip().casefold() == FRANCE.casefold()

@@ -1,0 +1,102 @@
+"""The PDF of an invoice: what it says, what the law wants on it, and that archives can keep it (PDF/A-3, Factur-X)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+from facturx import get_facturx_xml_from_pdf
+from pypdf import PdfReader
+
+from licensing.orders import invoicing
+from licensing.orders.models import Seller
+from tests.conftest import TERM
+from tests.orders import invoiced
+
+pytestmark = pytest.mark.django_db
+
+
+def pdf_of(invoice) -> PdfReader:
+    return PdfReader(io.BytesIO(bytes(invoicing.document_of(invoice, at=TERM).content)))
+
+
+def text_of(invoice) -> str:
+    words = " ".join(page.extract_text() for page in pdf_of(invoice).pages)
+    return " ".join(words.replace("\u202f", " ").split())
+
+
+def test_it_says_all_that_the_law_wants():
+    invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
+    said, seller = text_of(invoice), Seller.objects.get()
+    for wanted in (
+        "Facture n° P2026-000001 du 24 novembre 2026",
+        f"{seller.name}, {seller.legal_form} – {seller.address}, {seller.postal_code} {seller.city}",
+        f"SIRET 123 456 782 00010 – {seller.rcs} – TVA {seller.vat_number}",
+        "Mairie de Nîmes Place de l'Hôtel de Ville 30000 Nîmes",
+        "SIRET du client 213 001 894 00012",
+        "Code service SCOLAIRE",
+        "N° d'engagement EJ-2026-0042",
+        "Licence globale TOUS NIVEAUX (5 classes - 150 élèves) – expiration au 31/08/2027",
+        "Droits ouverts du 24/11/2026 au 31/08/2027",
+        "1 165,83 € 20 % 165,83 €",
+        "Total HT 165,83 € TVA 20 % sur 165,83 € 33,17 € Total TTC 199,00 € Net à payer 199,00 €",
+        "au plus tard le 24 décembre 2026",
+        "IBAN : FR76 3000 6000 0112 3456 7890 189 – BIC : AGRIFRPP",
+        "prestation de services. TVA sur les encaissements.",
+        "majoré de 8 points (articles L. 2192-13 et R. 2192-31",
+        "40 € (article D. 2192-35",
+        "Pas d'escompte pour paiement anticipé.",
+        "page 1/1",
+    ):
+        assert wanted in said, wanted
+
+
+def test_a_professional_a_private_person_and_a_credit_note_read_what_concerns_them():
+    own = text_of(invoicing.issue(invoiced.by_card(), at=TERM, paid_by_card=True))
+    assert "Réglée par carte bancaire le 24 novembre 2026." in own
+    assert "Déjà réglé 49,00 € Net à payer 0,00 €" in own
+    assert "d'un professionnel" in own
+    assert "majoré de 10 points (article L. 441-10" in own
+    assert "IBAN" not in own
+    assert "SIRET du client" not in own
+    invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
+    note = text_of(invoicing.credit(invoice, at=TERM, reason="Rejetée : engagement inconnu"))
+    assert f"Facture annulée {invoice.number} du 24/11/2026" in note
+    assert "Motif : Rejetée : engagement inconnu" in note
+    assert "Net à votre crédit 199,00 €" in note
+    assert "IBAN" not in note
+
+
+def test_archives_can_keep_it_and_machines_read_it():
+    invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
+    document = invoicing.document_of(invoice, at=TERM)
+    content = bytes(document.content)
+    assert document.sha256 == hashlib.sha256(content).hexdigest()
+    assert get_facturx_xml_from_pdf(content, check_xsd=True) == ("factur-x.xml", invoice.xml.encode())
+
+    reader = pdf_of(invoice)
+    root = reader.trailer["/Root"]
+    described = root["/Metadata"].get_data().decode()
+    for said in (
+        "<pdfaid:part>3</pdfaid:part>",
+        "<pdfaid:conformance>B</pdfaid:conformance>",
+        "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
+        "<fx:DocumentFileName>factur-x.xml</fx:DocumentFileName>",
+        f"Facture {invoice.number}",
+    ):
+        assert said in described, said
+    assert len(reader.trailer["/ID"]) == 2
+    assert "/Encrypt" not in reader.trailer
+    assert root["/Lang"] == "fr"
+    assert root["/OutputIntents"][0]["/S"] == "/GTS_PDFA1"
+    assert root["/OutputIntents"][0]["/DestOutputProfile"].get_data()[36:40] == b"acsp"  # an ICC profile
+    (attached,) = root["/AF"]
+    assert (attached["/F"], attached["/AFRelationship"]) == ("factur-x.xml", "/Alternative")
+    assert attached["/EF"]["/F"]["/Subtype"] == "/text/xml"
+    fonts = [font for page in reader.pages for font in page["/Resources"]["/Font"].values()]
+    assert fonts
+    for font in fonts:
+        (descendant,) = font["/DescendantFonts"]
+        assert "/FontFile2" in descendant["/FontDescriptor"]
+        assert "/ToUnicode" in font
