@@ -14,7 +14,10 @@ from licensing.orders import invoicing
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.invoicing.exceptions import AlreadyCredited, AlreadyInvoiced, NoSeller, NotInvoiceable
 from licensing.orders.models import Document, Invoice, InvoiceKind, InvoiceSequence, Seller
+from licensing.orders.tasks import make_invoice_document
 from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory
+from tests.factories.schools import AffiliationFactory
 from tests.orders import invoiced, sales
 
 pytestmark = pytest.mark.django_db
@@ -98,7 +101,8 @@ def test_the_database_refuses_a_gap_and_a_change():
 
 def test_the_document_is_made_once():
     invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
-    document = invoicing.document_of(invoice, at=TERM)
+    make_invoice_document(**{name: value for name, value in Job.objects.get().args.items() if name != "schema"})
+    document = Document.objects.get()
     assert invoicing.document_of(invoice, at=TERM + datetime.timedelta(days=1)) == document
     assert bytes(Document.objects.get().content) == bytes(document.content)
 
@@ -108,3 +112,16 @@ def test_an_address_that_could_not_be_invoiced_is_refused_before_the_order():
         sales.placed(country="Suisse")
     assert refusal.value.field == "country"
     assert sales.placed(country="La Réunion", postal_code="97400").bill_country == "La Réunion"
+
+
+def test_who_pays_reads_whom_it_is_for():
+    teacher = TeacherFactory(first_name="Camille", last_name="Durand")
+
+    def detail(**fields) -> str:
+        order = invoiced.five_classes(school=None, placed_by=teacher, **fields)
+        return invoicing.issue(order, at=TERM).facts["lines"][0]["detail"]
+
+    assert detail() == "Pour Camille Durand"
+    assert detail(bill_name="Camille Durand") == ""
+    AffiliationFactory(user=teacher, school=None, name="École bilingue", postal_code="30900", city="Nîmes")
+    assert detail() == "Pour École bilingue, 30900 Nîmes"

@@ -16,7 +16,7 @@ from licensing.orders import preflight
 from licensing.orders.invoicing import mentions
 from licensing.orders.invoicing.countries import code_of
 from licensing.orders.invoicing.exceptions import NoSeller, NotInvoiceable
-from licensing.orders.models import InvoiceKind, PublicBody, Seller
+from licensing.orders.models import InvoiceKind, OrderKind, PublicBody, Seller
 from web import typography
 
 if TYPE_CHECKING:
@@ -260,11 +260,18 @@ def _of_line(line: OrderLine, order: Order, *, begins_on: datetime.date) -> Line
 
 
 def _beneficiary(order: Order) -> str:
-    if order.school is None:
+    """Return whom the licences are for, where the invoice would not say it: who pays must recognise it."""
+    if order.school is not None:
+        school = order.school
+        uai = f"UAI{typography.NO_BREAK_SPACE}{school.uai}"
+        return _plain(f"Pour {school.name}, {school.postal_code} {school.commune} ({uai})")
+    if order.kind != OrderKind.SHOP or order.placed_by is None:
         return ""
-    school = order.school
-    uai = f"UAI{typography.NO_BREAK_SPACE}{school.uai}"
-    return _plain(f"Pour {school.name}, {school.postal_code} {school.commune} ({uai})")
+    typed = order.placed_by.affiliations.filter(school__isnull=True).order_by("since", "pk").first()
+    if typed is not None:
+        return _plain(f"Pour {typed.name}, {typed.postal_code} {typed.city}")
+    buyer = order.placed_by.get_full_name()
+    return "" if buyer == order.bill_name else _plain(f"Pour {buyer}")
 
 
 def _money(amount: Decimal) -> str:
