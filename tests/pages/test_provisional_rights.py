@@ -1,0 +1,106 @@
+"""« Mon compte » and the pages of classes while an order is not paid for: both days, how long, and what follows."""
+
+from __future__ import annotations
+
+import pytest
+
+from licensing.classes import operations as classes
+from licensing.orders import rights
+from licensing.orders.models import OrderKind
+from licensing.subscriptions import operations
+from licensing.subscriptions.models import Seat, Subscription
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.schools import AffiliationFactory
+from tests.orders.test_rights import DAY, LAST_PROVISIONAL, sold
+from tests.pages.test_giving_keys import look, version_of
+from tests.pages.test_my_account import PAGE, words
+
+CLASSES = "/mes-classes/"
+BOTH_DAYS = "08/01/2027 (droits temporaires), puis 31/08/2027 dès règlement"
+
+
+@pytest.fixture(autouse=True)
+def _it_is_term(monkeypatch):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
+
+
+@pytest.fixture
+def bought(db):
+    """Five licences that a principal ordered by mandat for his school."""
+    head = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator")
+    order = sold(by=head.user, units=5, kind=OrderKind.SHOP, collectivity=None, school=head.school)
+    rights.open_(order, until=LAST_PROVISIONAL, by=head.user, at=TERM)
+    return order
+
+
+def late(monkeypatch, days):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: TERM + days * DAY)
+
+
+def test_a_buyer_sees_0_of_5_and_both_days_from_the_moment_he_ordered(bought, as_):
+    page = words(as_(bought.placed_by).get(PAGE))
+    assert "0/5" in page
+    assert "Achetée en boutique" in page
+    assert BOTH_DAYS in page
+    assert "(encore 45 jours), dans l'attente du bon de commande signé" in page
+
+
+def test_the_countdown_goes_on_until_everything_stands_still_and_a_payment_restores_it(bought, as_, monkeypatch):
+    late(monkeypatch, 45)
+    assert "(dernier jour)" in words(as_(bought.placed_by).get(PAGE))
+    late(monkeypatch, 46)
+    browser = as_(bought.placed_by)
+    seen = browser.get(PAGE)
+    assert "faute de bon de commande signé" in words(seen)
+    rights.make_firm(bought, at=TERM + 46 * DAY)
+    # A page that is looked at changes by itself.
+    page = words(look(browser, version_of(seen)))
+    assert "0/5" in page
+    assert "temporaires" not in page
+    assert "Suspendu" not in page
+
+
+def test_every_change_of_the_rights_changes_the_page(bought, as_):
+    browser = as_(bought.placed_by)
+    seen = [version_of(browser.get(PAGE))]
+    for change in (
+        lambda: rights.await_payment(bought, until=LAST_PROVISIONAL, at=TERM),
+        lambda: rights.await_payment(bought, until=LAST_PROVISIONAL + DAY, at=TERM),
+        lambda: rights.count_down(bought, until=LAST_PROVISIONAL + DAY, at=TERM),
+        lambda: rights.make_firm(bought, at=TERM),
+        lambda: rights.withdraw(bought, at=TERM),
+    ):
+        change()
+        seen.append(version_of(browser.get(PAGE)))
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_cancelled_order_is_past_and_promises_nothing(bought, as_):
+    rights.withdraw(bought, at=TERM)
+    page = words(as_(bought.placed_by).get(PAGE))
+    assert "Abonnements terminés (1)" in page
+    assert "Commande annulée" in page
+    assert "reprend" not in page
+
+
+def test_his_teacher_reads_both_days_on_his_pages(bought, as_):
+    teacher = AffiliationFactory(user=TeacherFactory(), school=bought.school).user
+    subscription = Subscription.objects.get()
+    operations.assign(subscription_id=subscription.pk, teacher=teacher, by=bought.placed_by, at=TERM)
+    browser = as_(teacher)
+    assert f"{BOTH_DAYS} encore 45 jours" in words(browser.get(PAGE))
+    both = "8 janvier 2027 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus"
+    assert both in words(browser.get(CLASSES))
+    seat = Seat.objects.get(holder=teacher)
+    opened = classes.open_class(seat_id=seat.pk, by=teacher, name="CE1", at=TERM)
+    assert both in words(browser.get(f"{CLASSES}{opened.pk}/"))
+
+
+def test_a_teacher_who_bought_for_himself_has_his_licence_at_once(db, as_):
+    teacher = AffiliationFactory(user=TeacherFactory()).user
+    order = sold(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)
+    rights.open_(order, until=None, by=teacher, at=TERM)
+    page = words(as_(teacher).get(PAGE))
+    assert "Active" in page
+    assert "31/08/2027 Achat personnel" in page

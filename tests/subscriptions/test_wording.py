@@ -1,0 +1,81 @@
+"""Both days of what is not paid for yet, and how long the first still lasts."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from licensing.subscriptions import wording
+from licensing.subscriptions.models import Source, Standing
+from tests.conftest import TERM
+
+TODAY = TERM.date()
+DAY = datetime.timedelta(days=1)
+SOON = datetime.date(2026, 12, 6)
+PAST = TODAY - DAY
+#: How a source stands on that day, and what is said of it.
+STANDINGS = {
+    Standing.FIRM: ({}, "31/08/2027", ""),
+    Standing.PROVISIONAL: (
+        {"provisional_until": SOON},
+        "06/12/2026 (droits temporaires), puis 31/08/2027 dès règlement",
+        "jusqu'au 6 décembre 2026 inclus (plus que 12 jours), dans l'attente du bon de commande signé",
+    ),
+    Standing.UNPAID: (
+        {"unpaid_until": SOON},
+        "06/12/2026 (droits temporaires), puis 31/08/2027 dès règlement",
+        "(plus que 12 jours), dans l'attente du règlement",
+    ),
+    Standing.OVERDUE: (
+        {"unpaid_until": PAST},
+        "31/08/2027, sous réserve du règlement",
+        "Le règlement était attendu le 23 novembre 2026 au plus tard",
+    ),
+    Standing.LAPSED: (
+        {"provisional_until": PAST},
+        "23/11/2026 (droits temporaires), puis 31/08/2027 dès règlement",
+        "ont pris fin le 23 novembre 2026, faute de bon de commande signé",
+    ),
+    Standing.SUSPENDED: ({"suspended_at": TERM}, "31/08/2027", "La commande attend son règlement"),
+    Standing.CANCELLED: ({"suspended_at": TERM, "cancelled_at": TERM}, "31/08/2027", "a été annulée"),
+    Standing.ENDED: ({"last_day": PAST, "provisional_until": PAST}, "23/11/2026", ""),
+}
+
+
+def source(**fields):
+    return Source(**{"last_day": datetime.date(2027, 8, 31)} | fields)
+
+
+@pytest.mark.parametrize("expected", STANDINGS, ids=lambda standing: standing.value)
+def test_each_standing_has_its_words(expected):
+    fields, validity, sentence = STANDINGS[expected]
+    it = source(**fields)
+    said = wording.standing(it, TODAY).replace("\N{NO-BREAK SPACE}", " ")
+    assert it.standing_on(TODAY) is expected
+    assert wording.validity(it, TODAY) == validity
+    assert sentence in said
+    assert bool(said) == bool(sentence)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (-1, ""),
+        (0, "dernier jour"),
+        (1, "jusqu'à demain"),
+        (2, "plus que 2 jours"),
+        (15, "plus que 15 jours"),
+        (16, "encore 16 jours"),
+        (45, "encore 45 jours"),
+    ],
+)
+def test_a_countdown_says_how_long_it_lasts(days, said):
+    assert wording.countdown(TODAY + days * DAY, TODAY).replace("\N{NO-BREAK SPACE}", " ") == said
+
+
+def test_a_sentence_says_what_a_payment_changes_as_long_as_it_does():
+    assert wording.until(source(), TODAY) == "jusqu'au 31\N{NO-BREAK SPACE}août 2027 inclus"
+    provisional = wording.until(source(provisional_until=SOON), TODAY)
+    assert "6\N{NO-BREAK SPACE}décembre 2026 inclus (droits temporaires), puis jusqu'au 31" in provisional
+    assert wording.until(source(unpaid_until=PAST), TODAY).endswith("sous réserve du règlement de la commande")
