@@ -167,13 +167,13 @@ def _provisional(allocation: Allocation, giver: str) -> tuple[str, ...]:
         return ()
     if allocation.units == 1:
         one = (
-            f"Cette licence est provisoire : {giver} n'a pas encore réglé sa commande. Elle s'utilise dès maintenant, "
-            "et le règlement la prolongera sans que vous ayez rien à ressaisir."
+            f"Cette licence est provisoire jusqu'au règlement de la commande de {giver}. Elle s'utilise dès "
+            "maintenant, et le règlement la prolongera sans que vous ayez rien à ressaisir."
         )
         return (one,)
     several = (
-        f"Ces licences sont provisoires : {giver} n'a pas encore réglé sa commande. Elles s'utilisent dès maintenant, "
-        "et le règlement les prolongera sans que vous ayez rien à ressaisir."
+        f"Ces licences sont provisoires jusqu'au règlement de la commande de {giver}. Elles s'utilisent dès "
+        "maintenant, et le règlement les prolongera sans que vous ayez rien à ressaisir."
     )
     return (several,)
 

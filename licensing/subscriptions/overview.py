@@ -129,8 +129,8 @@ class PrincipalOverview:
 
     @property
     def offers(self) -> list[Card]:
-        """What can be given, the one to give first standing first."""
-        return [card for card in self.cards if card.gives]
+        """What can be given, the one to give first standing first: paid for, then the earliest to expire."""
+        return sorted((card for card in self.cards if card.gives), key=lambda card: bool(card.standing))
 
     @property
     def several(self) -> bool:

@@ -104,7 +104,7 @@ def _schools_arrived() -> list[ToDo]:
 def _orders_to_settle(running: list[Position], today: datetime.date) -> list[ToDo]:
     """Orders that are not paid yet, with their countdown, and those whose licences stand still."""
     to_do = []
-    for position in running:
+    for position in sorted(running, key=lambda one: one.source.temporary_until or one.last_day):
         source = position.source
         if source.suspended_on(today):
             settled = "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"

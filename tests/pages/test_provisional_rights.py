@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from licensing.classes import operations as classes
@@ -44,6 +46,23 @@ def test_a_buyer_sees_0_of_5_and_both_days_from_the_moment_he_ordered(bought, as
     assert "Achetée en boutique" in page
     assert BOTH_DAYS in page
     assert "(encore 45 jours), dans l'attente du bon de commande signé" in page
+    assert f"Voir la commande n° {bought.pk}" in page
+
+
+def test_a_head_who_shares_them_sees_the_countdown_and_not_the_order(bought, as_):
+    colleague = AffiliationFactory(
+        user=PrincipalFactory(), school=bought.school, verified_at=TERM, verified_by="operator"
+    ).user
+    page = words(as_(colleague).get(PAGE))
+    assert "(encore 45 jours)" in page
+    assert "Voir la commande" not in page
+
+
+def test_what_is_paid_for_is_offered_before_what_may_stop(bought, as_):
+    paid = sold(by=bought.placed_by, units=2, kind=OrderKind.SHOP, collectivity=None, school=bought.school)
+    rights.open_(paid, until=None, by=bought.placed_by, at=TERM + DAY)
+    page = words(as_(bought.placed_by).get(PAGE))
+    assert re.search(r"Clé à attribuer à vous-même PEPS-\S+ – 0/2 PEPS-\S+ – 0/5, droits temporaires", page)
 
 
 def test_the_countdown_goes_on_until_everything_stands_still_and_a_payment_restores_it(bought, as_, monkeypatch):
