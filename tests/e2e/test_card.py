@@ -1,0 +1,40 @@
+"""A purchase by card through Stripe's page, in a browser that keeps to our policy, against Stripe's stand-in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from licensing.orders.models import ProviderEvent
+from tests.conftest import HostClient
+from tests.e2e.looks import faults_at_both_widths
+from tests.orders.card.conftest import stripe  # noqa: F401 - a fixture
+from tests.orders.card.ordering import SETTLED, begun, effects
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Site
+
+
+def test_a_principal_pays_at_stripe_s_and_comes_back_to_0_of_5(committing, site: Site, stripe):  # noqa: F811
+    host = f"{settings.BASE_DOMAIN}:{site.port}"
+    stripe.webhook, stripe.host = f"http://127.0.0.1:{site.port}/webhooks/stripe/", host
+    payment = begun()
+    client = HostClient(host)
+    client.force_login(payment.order.placed_by)
+    visit = site.person(session=client.session.session_key)
+    page = visit.open(payment.get_process_url())
+    assert faults_at_both_widths(visit) == []
+    # To another host, which `form-action` names; and back by its own arrow first.
+    page.get_by_role("button", name="Payer").click()
+    assert page.url.startswith(f"{stripe.url}/c/pay/")
+    page.get_by_role("link", name="Retour").click()
+    page.get_by_role("button", name="Payer").click()
+    page.get_by_role("button", name="Payer").click()
+    page.get_by_role("region", name="Vos licences sont ouvertes").get_by_text("0/5").first.wait_for()
+    assert faults_at_both_widths(visit) == []
+    assert effects(payment.order) == SETTLED
+    assert (len(stripe.sessions), ProviderEvent.objects.count()) == (1, 1)
+    page.get_by_role("link", name="Attribuer les clés").click()
+    page.get_by_text("0/5", exact=True).first.wait_for()
+    assert visit.complaints == []
