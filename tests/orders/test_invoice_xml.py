@@ -72,18 +72,19 @@ def test_paid_by_card_without_a_siret():
     assert value(xml, "BuyerTradeParty/URIUniversalCommunication/URIID") == ["camille+classe@exemple.example"]
 
 
-def test_paid_in_part_and_made_out_anew_once_it_is_paid():
+@pytest.mark.parametrize("method", [PaymentMethod.CHEQUE, PaymentMethod.TRANSFER])
+def test_paid_in_part_and_made_out_anew_once_it_is_paid(method):
     order = invoiced.five_classes()
     received(order, "50.00")
     first = invoicing.issue(order, at=TERM)
     assert broken(first.xml) == []
     assert value(first.xml, "DuePayableAmount") == ["149.00"]
-    received(order, "149.00", PaymentMethod.CHEQUE)
+    received(order, "149.00", method)
     invoicing.credit(first, at=TERM, reason="SIRET corrigé")
     second = invoicing.issue(order, at=TERM)
     assert broken(second.xml) == []
     assert value(second.xml, "DuePayableAmount") == ["0.00"]
-    assert "Réglée par chèque" in second.facts["terms"]
+    assert f"Réglée par {PaymentMethod(method).label.lower()}" in second.facts["terms"]
 
 
 def test_several_lines_names_with_signs_and_the_other_choice_for_vat():

@@ -97,16 +97,16 @@ def _terms_of(facts: Facts) -> dict[str, Any]:
         "BT-113": facts["received"],
         "BT-115": f"{Decimal(facts['total_ttc']) - Decimal(facts['received']):.2f}",
     }
-    if facts["paid_by"]:
-        terms["BT-81"] = _MEANS[PaymentMethod(facts["paid_by"])]
-    elif facts["corrects"] is None:
-        terms |= {
-            "BT-81": _TRANSFER,
-            "BT-83": facts["number"],
-            "BT-84": facts["seller"]["iban"],
-            "BT-85": facts["seller"]["name"],
-            "BT-86": facts["seller"]["bic"],
-        }
+    if facts["corrects"] is None:
+        terms["BT-81"] = means = _MEANS[PaymentMethod(facts["paid_by"] or PaymentMethod.TRANSFER)]
+        if means == _TRANSFER:
+            # The account is named even where the transfer came: the norm has none without it.
+            terms |= {
+                "BT-83": facts["number"],
+                "BT-84": facts["seller"]["iban"],
+                "BT-85": facts["seller"]["name"],
+                "BT-86": facts["seller"]["bic"],
+            }
     if facts["corrects"] is not None:
         corrected = facts["corrects"]
         terms["BG-3"] = [{"BT-25": corrected["number"], "BT-26": _day(corrected["issued_on"])}]
