@@ -7,6 +7,7 @@ is asked for, in memory, in some tens of milliseconds a page.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 import segno
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
+from fpdf.fonts import TTFFont
 
 if TYPE_CHECKING:
     import datetime
@@ -56,6 +58,15 @@ class Document(FPDF):
         self.set_margins(margin, margin)
         self.set_auto_page_break(auto=True, margin=margin)
         self.write_in(11)
+
+    def normalize_text(self, text: str) -> str:
+        """Return the text as it can be drawn: what the letters lack, an emoji in a name, becomes « ? ».
+
+        Left to fpdf it would be drawn as nothing, with a warning in the log, and archives refuse such a document.
+        """
+        known = self.current_font.cmap if isinstance(self.current_font, TTFFont) else {}
+        composed = unicodedata.normalize("NFC", super().normalize_text(text))
+        return "".join(letter if ord(letter) in known or letter in "\n\r" else "?" for letter in composed)
 
     def write_in(self, size: float, *, bold: bool = False) -> None:
         """Write what follows in so many points."""

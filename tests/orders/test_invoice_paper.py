@@ -100,3 +100,9 @@ def test_archives_can_keep_it_and_machines_read_it():
         (descendant,) = font["/DescendantFonts"]
         assert "/FontFile2" in descendant["/FontDescriptor"]
         assert "/ToUnicode" in font
+
+
+def test_a_letter_that_no_font_has_leaves_a_mark_and_no_hole(caplog):
+    invoice = invoicing.issue(invoiced.five_classes(bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM)
+    assert "Coopérative ? de l'école" in text_of(invoice)
+    assert not caplog.records, "archives refuse a glyph that is missing"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from licensing.orders.models import Order, OrderLine
 
 # XML allows no control character, and a name that was pasted may hold one. Spaces that do not break stay.
-_BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\ufffe\uffff]+")
+_BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
 
 
 class SellerFacts(TypedDict):
