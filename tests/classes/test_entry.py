@@ -217,6 +217,8 @@ def test_each_answer_is_one_query_by_indexes_alone():
         {"last_day": TERM.date() - DAY},
         {"last_day": TERM.date()},
         {"last_day": TERM.date() - DAY, "suspended_at": TERM},
+        {"suspended_at": TERM, "cancelled_at": TERM},
+        {"unpaid_until": TERM.date() - DAY},
     ],
 )
 def test_all_who_ask_whether_a_licence_runs_are_answered_alike(source):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 
 from licensing.orders import rights
@@ -73,6 +74,13 @@ def test_a_collectivity_has_a_lot_of_its_own(purchased, nimes):
         pool = Pool.objects.get()
     assert (pool.name, pool.free) == (f"Achat 2026-2027 (commande n° {purchased.pk})", 2000)
     assert pool.source.provisional_until == LAST_PROVISIONAL
+
+
+def test_an_order_opens_once(bought):
+    rights.open_(bought, until=None, by=bought.placed_by, at=TERM)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rights.open_(bought, until=None, by=bought.placed_by, at=TERM)
+    assert Source.objects.get().keys.count() == 1
 
 
 def test_provisional_rights_never_outlive_the_school_year(bought):
