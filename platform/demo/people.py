@@ -76,11 +76,16 @@ def sign_up(person: Person, school: dict[str, str], letter_to: Callable[[str], s
     return user
 
 
+def browser(username: str, *, slug: str = "") -> Client:
+    """Sign the account in with the demonstration's password, at the portal or at an office; return its browser."""
+    signed_in = Client(HTTP_HOST=_host(slug))
+    signed_in.post("/connexion/", {"login": username, "password": PASSWORD})
+    return signed_in
+
+
 def signs_in(username: str, *, slug: str = "") -> bool:
-    """Whether the account can sign in with the demonstration's password, at the portal or at an office."""
-    browser = Client(HTTP_HOST=_host(slug))
-    browser.post("/connexion/", {"login": username, "password": PASSWORD})
-    return "_auth_user_id" in browser.session
+    """Whether the account can sign in."""
+    return "_auth_user_id" in browser(username, slug=slug).session
 
 
 def _host(slug: str = "") -> str:

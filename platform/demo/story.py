@@ -20,6 +20,7 @@ from collectivities import operations as offices
 from collectivities.models import Role
 from demo import classroom, directory, people, workbook
 from demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from demo.shop import Shop
 from imports import operations as imports
 from imports import queries as import_queries
 from imports.enums import ImportState, Verdict
@@ -49,11 +50,14 @@ INVITATION = re.compile(r"/invitation/([^/\s]+)/")
 NIMES = {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "slug": "nimes", "key_prefix": "NIMES"}
 GARD = {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "slug": "gard",
         "key_prefix": "GARD"}  # fmt: skip
-#: Who works in the office of Nîmes beside its manager, and in which roles.
+#: Who works in an office beside its manager, and in which roles.
 STAFF = {
-    "acheteuse": ("Hélène", "Faure", [Role.BUYER]),
-    "referent": ("Karim", "Haddad", [Role.DATA_OFFICER]),
-    "lectrice": ("Inès", "Garcia", [Role.VIEWER]),
+    "nimes": {
+        "acheteuse": ("Hélène", "Faure", [Role.BUYER]),
+        "referent": ("Karim", "Haddad", [Role.DATA_OFFICER]),
+        "lectrice": ("Inès", "Garcia", [Role.VIEWER]),
+    },
+    "gard": {"acheteur": ("Marc", "Vidal", [Role.BUYER])},
 }
 LICENCES = {"nimes": 400, "gard": 250}
 _PATIENCE = 60.0
@@ -83,6 +87,8 @@ class Story:
             ("Les e-mails partent, par un travailleur et un serveur SMTP", self.deliver),
             ("À l'école : la cheffe d'établissement et ses enseignants", self.equip_a_school),
             ("Dans la classe : des comptes élèves", self.open_a_class),
+            ("La boutique ouvre, et une cheffe d'établissement achète par carte", self.sell_by_card),
+            ("Le Gard achète par mandat administratif, et distribue le jour même", self.sell_by_mandate),
             ("Où est chaque licence", self.add_up),
         )
         for number, (title, step) in enumerate(steps, start=1):
@@ -110,14 +116,14 @@ class Story:
             self.offices[office.slug] = office
             self._join(office, email, username, first_name, "Delmas")
             self.say(f"   {office.name} : {office.slug}.{settings.BASE_DOMAIN}, gestionnaire « {username} ».")
-        nimes = self.offices["nimes"]
-        for username, (first_name, last_name, roles) in STAFF.items():
-            email = f"{username}@nimes-demo.example"
-            with tenant_context(nimes):
-                offices.invite(email=email, roles=roles, by=None, at=timezone.now())
-            self._join(nimes, email, username, first_name, last_name)
-        self.say(f"   Invités à Nîmes, par e-mail : {', '.join(STAFF)}.")
-        self._fill_remit(nimes, commune="Nîmes")
+        for slug, staff in STAFF.items():
+            for username, (first_name, last_name, roles) in staff.items():
+                email = f"{username}@{slug}-demo.example"
+                with tenant_context(self.offices[slug]):
+                    offices.invite(email=email, roles=roles, by=None, at=timezone.now())
+                self._join(self.offices[slug], email, username, first_name, last_name)
+            self.say(f"   {self.offices[slug].name}, invités par e-mail : {', '.join(staff)}.")
+        self._fill_remit(self.offices["nimes"], commune="Nîmes")
         self._fill_remit(self.offices["gard"], commune="Alès")
 
     def open_pools(self) -> None:
@@ -224,6 +230,20 @@ class Story:
         self.say(f"   L'élève n° 1 se connecte : « {self.card.login} », mot de passe « {self.card.password} ».")
         self.say(f"   L'application peut les laisser entrer jusqu'au {told.pupil.until:%d/%m/%Y}.")
 
+    def sell_by_card(self) -> None:
+        now = timezone.now()
+        self._shop().open(now)
+        self._shop().sell_by_card(User.objects.get(username=PRINCIPAL.username), now)
+
+    def sell_by_mandate(self) -> None:
+        self._shop().sell_by_mandate(
+            self.offices["gard"],
+            buyer=User.objects.get(username="acheteur"),
+            manager=User.objects.get(username="gilles"),
+            operator=User.objects.get(username=OPERATOR.username),
+            now=timezone.now(),
+        )
+
     def add_up(self) -> None:
         for office in self.offices.values():
             with tenant_context(office):
@@ -237,6 +257,9 @@ class Story:
         broken = [finding.rule for finding in findings if finding.broken]
         self._expect(not broken, f"les règles tiennent ({'; '.join(broken)})")
         self.say(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
+
+    def _shop(self) -> Shop:
+        return Shop(self.say, self._expect, self._wait)
 
     def _operator(self) -> None:
         user = User.objects.create_superuser(

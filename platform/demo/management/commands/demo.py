@@ -95,7 +95,7 @@ class Command(BaseCommand):
             f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
             "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
             f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
-            "  gestionnaire : gilles\n"
+            "  gestionnaire : gilles   acheteur : acheteur\n"
             f"L'exploitant             {portal}admin/   exploitant\n"
             f"Mot de passe de tous     {PASSWORD}\n"
             f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
