@@ -19,21 +19,18 @@ from licensing.orders.models import (
     Order,
     OrderState,
     Payment,
-    PlatformState,
     PlatformStatus,
     PurchaseOrderScan,
     ScanState,
 )
 from licensing.orders.models.orders import ZERO
+from licensing.orders.operations.depositing import TURNED_DOWN
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
     from django.db.models import QuerySet
-
-#: A platform or the buyer said no: a new number, never the same again.
-TURNED_DOWN = (PlatformState.REJECTED, PlatformState.REFUSED)
 
 
 class Waiting(NamedTuple):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import io
+import zipfile
 
 import pytest
 from django.utils import timezone
 
 from licensing.catalogue.operations import day_in_france
-from licensing.orders import operations
+from licensing.orders import invoicing, operations
 from licensing.orders.models import Invoice, Order, OrderState, Payment
 from licensing.subscriptions.models import Source
 from tests.factories.accounts import UserFactory
@@ -147,7 +149,7 @@ def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
 def test_the_first_page_says_what_waits(operator):
     page = text(operator.get("/admin/"))
     assert "Le vendeur n'est pas décrit" in page
-    assert "Aucune année scolaire n'est en vente" in page
+    assert "Rien n'est en vente" in page
     now = timezone.now()
     long_ago = now - datetime.timedelta(days=60)
     sales.upload(sales.placed())
@@ -183,3 +185,49 @@ def test_nobody_else_comes_to_the_desk(portal, page):
     portal.force_login(sales.placed().placed_by)
     assert portal.get(f"/admin/orders/{page}").status_code in (302, 403)
     assert Order.objects.get().state == OrderState.PLACED
+
+
+def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(operator):
+    first, second = sales.confirmed(), sales.confirmed()
+    assert "2 factures ou avoirs à déposer" in text(operator.get("/admin/"))
+    page = operator.get("/admin/orders/invoice/a-deposer/")
+    numbers = page.context["numbers"]
+    archive = operator.get(f"/admin/orders/invoice/a-deposer/fichier/?factures={numbers}")
+    with zipfile.ZipFile(io.BytesIO(b"".join(archive))) as opened:
+        invoices = [operations.live_invoice(order).number for order in (first, second)]
+        assert set(opened.namelist()) == {"liste.csv", *(f"{number}.pdf" for number in invoices)}
+    # Issued while the operator was at the platform: it was not in the archive.
+    third = operations.live_invoice(sales.confirmed())
+    operator.post("/admin/orders/invoice/a-deposer/", {"factures": numbers})
+    assert [one.pk for one in invoicing.to_deposit()] == [third.pk]
+
+
+def test_a_rejected_invoice_waits_first_and_is_made_anew_under_a_new_number(operator):
+    order = sales.confirmed()
+    invoice = operations.live_invoice(order)
+    assert operator.get(deed(invoice, "refaire")).status_code == 302
+    assert "Recopiez le motif" in do(operator, invoice, "etat", state="rejected", reason="")
+    do(operator, invoice, "etat", state="rejected", reason="Code service inconnu.")
+    assert "1 facture rejetée ou refusée" in text(operator.get("/admin/"))
+    assert str(invoice) in text(operator.get("/admin/orders/invoice/?attend=rejetees"))
+    do(operator, order, "completer", siret=sales.SIRET, service_code="EDUC")
+    assert "émise" in do(operator, invoice, "refaire", reason="Code service inconnu.")
+    issued = operations.live_invoice(order)
+    assert issued.number > invoice.number
+    assert "facture rejetée" not in text(operator.get("/admin/"))
+    card_of_it = text(operator.get(f"/admin/orders/invoice/{invoice.pk}/change/"))
+    assert f"Annulée par l'avoir {invoice.credit}" in card_of_it
+    paper = operator.get(f"/admin/orders/invoice/{issued.pk}/document/")
+    assert paper.content.startswith(b"%PDF")
+    assert "EDUC" in operator.get(f"/admin/orders/invoice/{issued.pk}/donnees/").content.decode()
+
+
+def test_money_of_a_card_goes_back_by_the_provider(operator):
+    order = sales.paid_by_card()
+    payment = Payment.objects.get()
+    do(operator, order, "annuler", reason="À la demande de l'école.")
+    assert operator.get(deed(payment, "rembourser")).status_code == 302
+    assert "demandé au prestataire" in do(operator, payment, "rembourser-la-carte")
+    assert Payment.objects.get(refunds=payment).amount == -payment.amount
+    shown = text(operator.get(f"/admin/orders/cardpayment/{payment.card_id}/change/"))
+    assert payment.card.token not in shown

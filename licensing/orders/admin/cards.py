@@ -26,6 +26,7 @@ STATES = {
     "rejected": "refusé",
     "refunded": "remboursé",
     "error": "en erreur",
+    "cancelled": "abandonné",
     "input": "carte attendue",
 }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Max, Model
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -20,7 +20,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from licensing.exceptions import Refused
-from licensing.orders.models import Order, OrderEvent, PlatformStatus
+from licensing.orders.models import Order, OrderEvent
 from web.read_only import ReadOnly
 from web.typography import spaced
 
@@ -64,10 +64,8 @@ def operator(request: HttpRequest) -> User:
 
 
 def been_through(order_id: int) -> str:
-    """Return what tells whether anything happened to an order since: the last of its events and of its statuses."""
-    event = OrderEvent.objects.filter(order=order_id).order_by("-pk").values_list("pk", flat=True).first()
-    status = PlatformStatus.objects.filter(invoice__order=order_id).order_by("-pk").values_list("pk", flat=True).first()
-    return f"{event or 0}-{status or 0}"
+    """Return what tells whether anything happened to an order since: every operation writes an event."""
+    return str(OrderEvent.objects.filter(order=order_id).aggregate(last=Max("pk"))["last"] or 0)
 
 
 class Desk[Row: Model](ReadOnly, ModelAdmin):

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
 from unfold.admin import TabularInline
 
-from licensing.orders import desk
+from licensing.orders import desk, invoicing
+from licensing.orders.admin import files
+from licensing.orders.admin.batch import Batches
 from licensing.orders.admin.deeds import Desk
+from licensing.orders.admin.invoice_deeds import DEEDS, is_turned_down, last_status
 from licensing.orders.models import Invoice, PlatformStatus
 from web import typography
 from web.read_only import ReadOnly
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import URLPattern
 
 
 class TurnedDownFilter(admin.SimpleListFilter):
@@ -39,7 +46,7 @@ class StatusInline(ReadOnly, TabularInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(Desk[Invoice]):
+class InvoiceAdmin(Batches, Desk[Invoice]):
     """The series, without a gap."""
 
     list_display = ("number", "kind", "order", "payer", "money", "issued_on", "due_on", "platform")
@@ -51,6 +58,7 @@ class InvoiceAdmin(Desk[Invoice]):
     fields = ("kind", "number", "order", "corrects", "issued_on", "due_on", "ht", "vat", "money")
     readonly_fields = ("ht", "vat", "money")
     inlines = (StatusInline,)
+    deeds = DEEDS
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """Return the invoices with where they are on their platform; their long texts stay where they are."""
@@ -82,3 +90,40 @@ class InvoiceAdmin(Desk[Invoice]):
         """Return where it is on its platform."""
         state = getattr(invoice, "status", None)
         return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
+
+    def situation(self, row: Invoice) -> list[str]:
+        """Return whether it stands, and where it is."""
+        credit = Invoice.objects.filter(corrects=row).first()
+        told = [f"Annulée par l'avoir {credit}."] if credit else []
+        last = last_status(row)
+        if is_turned_down(row) and last is not None:
+            told.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
+        return told
+
+    def links(self, row: Invoice) -> list[tuple[str, str]]:
+        """Return the document, its data, and the order."""
+        return [
+            (f"{row} en PDF (Factur-X)", self.address("document", row.pk)),
+            ("Ses données seules (XML)", self.address("data", row.pk)),
+            (str(row.order), reverse("admin:orders_order_change", args=[row.order_id])),
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the documents before the model's own pages."""
+        view = self.admin_site.admin_view
+        own: list[URLPattern] = super().get_urls()
+        return [
+            path("<int:pk>/document/", view(self.document), name="orders_invoice_document"),
+            path("<int:pk>/donnees/", view(self.data), name="orders_invoice_data"),
+            *own,
+        ]
+
+    def document(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out the PDF as it was issued; made now where the worker has not come to it yet."""
+        document = invoicing.document_of(get_object_or_404(Invoice, pk=pk), at=timezone.now())
+        return files.answer(document.content, name=f"{document.number}.pdf", content_type="application/pdf")
+
+    def data(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Hand out the XML that the PDF embeds."""
+        invoice = get_object_or_404(Invoice, pk=pk)
+        return files.answer(invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml")

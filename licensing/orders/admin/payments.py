@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 
-from licensing.orders import operations
+from licensing.orders import card, operations
 from licensing.orders.admin.deeds import Deed, Desk
 from licensing.orders.admin.forms import RefundForm
 from licensing.orders.models import OrderState, Payment
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-_TOLD = "L'acheteur reçoit un e-mail."
-
-
 def _to_give_back(payment: Payment) -> bool:
     """Whether the money is not the order's: it was cancelled, or paid twice."""
     if payment.refunds_id is not None or Payment.objects.filter(refunds=payment).exists():
@@ -32,25 +29,38 @@ def _to_give_back(payment: Payment) -> bool:
     return payment.order.state == OrderState.CANCELLED or left >= payment.order.total_ttc
 
 
-def _refunding(payment: Payment, _at: datetime.datetime) -> list[str]:
-    sum_ = typography.euros(payment.amount)
-    if payment.card_id is not None:
-        return [f"{sum_} sont rendus sur la carte, par le prestataire.", _TOLD]
-    return [f"Rien n'est viré d'ici : faites d'abord partir {sum_} de votre banque, puis inscrivez-le ici.", _TOLD]
-
-
-def _refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
+def _record(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
     operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
     return f"Remboursement de {typography.euros(payment.amount)} inscrit."
 
 
-REFUND = Deed[Payment](
-    path="rembourser",
-    label="Inscrire le remboursement",
-    possible=_to_give_back,
-    says=_refunding,
-    do=_refund,
-    form=RefundForm,
+def _give_back(payment: Payment, *, by: User, at: datetime.datetime) -> str:
+    card.refund(payment_id=payment.pk, by=by, at=at)
+    return f"Remboursement de {typography.euros(payment.amount)} demandé au prestataire."
+
+
+DEEDS: tuple[Deed[Payment], ...] = (
+    Deed(
+        path="rembourser",
+        label="Inscrire le remboursement",
+        possible=lambda payment: payment.card_id is None and _to_give_back(payment),
+        says=lambda payment, _at: [
+            f"Rien n'est viré d'ici : faites d'abord partir {typography.euros(payment.amount)} de votre banque.",
+            "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
+        ],
+        do=_record,
+        form=RefundForm,
+    ),
+    Deed(
+        path="rembourser-la-carte",
+        label="Rembourser sur la carte",
+        possible=lambda payment: payment.card_id is not None and _to_give_back(payment),
+        says=lambda payment, _at: [
+            f"{typography.euros(payment.amount)} sont rendus sur la carte, par le prestataire.",
+            "L'acheteur reçoit un e-mail.",
+        ],
+        do=_give_back,
+    ),
 )
 
 
@@ -81,7 +91,7 @@ class PaymentAdmin(Desk[Payment]):
     ordering = ("-received_on", "-pk")
     fields = ("order", "method", "money", "received_on", "reference", "refunds", "recorded_at", "recorded_by")
     readonly_fields = ("money",)
-    deeds = (REFUND,)
+    deeds = DEEDS
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:

@@ -36,6 +36,11 @@ _AFTER: dict[str, frozenset[PlatformState]] = {
 }
 
 
+def follows(state: str) -> frozenset[PlatformState]:
+    """Return what may come after a state; after nothing, anything."""
+    return _AFTER[state]
+
+
 @transaction.atomic
 def record_status(
     *, invoice_id: int, state: str, reason: str = "", by: User | None, at: datetime.datetime

@@ -23,6 +23,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Règlements", "orders_payment", "payments"),
         ("Paiements par carte", "orders_cardpayment", "credit_card"),
         ("Événements du prestataire", "orders_providerevent", "webhook"),
+        ("Années scolaires et tarifs", "catalogue_schoolyear", "calendar_month"),
         ("Organismes publics", "orders_publicbody", "account_balance_wallet"),
         ("Vendeur", "orders_seller", "storefront"),
     ),
@@ -32,7 +33,6 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Abonnements", "subscriptions_subscription", "card_membership"),
         ("Mouvements de clés", "subscriptions_seatevent", "swap_horiz"),
         ("Produits", "catalogue_product", "sell"),
-        ("Années scolaires", "catalogue_schoolyear", "calendar_month"),
     ),
     "Classes": (
         ("Classes", "classes_classroom", "groups"),

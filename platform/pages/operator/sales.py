@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import day_in_france
+from licensing.catalogue.price_lists import waits_on
 from licensing.catalogue.pricing import year_on_sale
-from licensing.orders import desk
+from licensing.orders import desk, invoicing
 from licensing.orders.models import Seller
 from pages.operator.task import Task
-from web.typography import day as written
 from web.typography import number, plural
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Iterator
-
-#: The date from which the next school year is sold is asked for so long before this one's end: schools order in June.
-ASKED_BEFORE = datetime.timedelta(days=150)
 
 
 def tasks(now: datetime.datetime) -> Iterator[Task]:
@@ -39,33 +35,11 @@ def _seller() -> Iterator[Task]:
 
 
 def _prices(day: datetime.date) -> Iterator[Task]:
-    years = reverse("admin:catalogue_schoolyear_changelist")
-    year = year_on_sale(day)
-    if year is None:
-        yield Task("Aucune année scolaire n'est en vente", years, urgent=True)
-        return
-    yield from _unpriced(year)
-    following = SchoolYear.objects.filter(starts_on__gt=year.starts_on, sold_from__isnull=False).order_by("ends_on")
-    coming = following.first()
-    if coming is not None:
-        yield from _unpriced(coming)
-    elif year.ends_on - day < ASKED_BEFORE:
-        yield Task(
-            f"L'année {year} finit le {written(year.ends_on)} : dites à partir de quand la suivante est en vente",
-            years,
-            urgent=False,
-        )
-
-
-def _unpriced(year: SchoolYear) -> Iterator[Task]:
-    years = reverse("admin:catalogue_schoolyear_changelist")
-    missing = [
-        whom
-        for whom, model in (("de la boutique", SchoolTier), ("des collectivités", PriceBand))
-        if not model.objects.filter(school_year=year).exists()
-    ]
-    if missing:
-        yield Task(f"Les tarifs {' et '.join(missing)} manquent pour l'année {year}", years, urgent=True)
+    on_sale = year_on_sale(day)
+    for year, sentence in waits_on(day):
+        url = reverse("admin:catalogue_schoolyear_change", args=[year.pk])
+        # Next year's prices can wait; those without which nothing is sold cannot.
+        yield Task(sentence.rstrip("."), url, urgent=on_sale is None or year == on_sale)
 
 
 def _orders(day: datetime.date) -> Iterator[Task]:
@@ -83,3 +57,8 @@ def _invoices() -> Iterator[Task]:
         url = reverse("admin:orders_invoice_changelist") + "?attend=rejetees"
         told = plural(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
         yield Task(f"{told} : à refaire sous un nouveau numéro", url, urgent=True)
+    waiting = invoicing.to_deposit().count()
+    if waiting:
+        told = plural(waiting, "facture ou avoir", "factures ou avoirs")
+        url = reverse("admin:orders_invoice_batch")
+        yield Task(f"{told} à déposer sur Chorus Pro ou sur la plateforme agréée du payeur", url, urgent=False)

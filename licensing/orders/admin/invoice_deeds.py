@@ -1,0 +1,71 @@
+"""What the operator may do with an invoice: follow it on its platform, and make another where it was turned down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.orders import operations, preflight
+from licensing.orders.admin.deeds import Deed
+from licensing.orders.admin.forms import ReasonForm, StatusForm
+from licensing.orders.models import Invoice, InvoiceKind, PlatformStatus
+from licensing.orders.operations.depositing import TURNED_DOWN, follows
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+def last_status(invoice: Invoice) -> PlatformStatus | None:
+    """Return where the invoice is on its platform, as last recorded."""
+    return invoice.statuses.order_by("pk").last()
+
+
+def is_turned_down(invoice: Invoice) -> bool:
+    """Whether it was turned down, and no credit note cancels it yet."""
+    last = last_status(invoice)
+    cancelled = Invoice.objects.filter(corrects=invoice).exists()
+    return invoice.kind == InvoiceKind.INVOICE and not cancelled and last is not None and last.state in TURNED_DOWN
+
+
+def _record(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
+    status = operations.record_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=at)
+    return f"{invoice} : {status.get_state_display().lower()}."
+
+
+def _redo(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
+    issued = operations.reinvoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
+    return f"{invoice} annulée par l'avoir {invoice.credit} ; facture {issued} émise."
+
+
+def _redoing(invoice: Invoice, _at: datetime.datetime) -> list[str]:
+    missing = [one.sentence for one in preflight.of_order(invoice.order).missing]
+    return [
+        f"Un avoir annule {invoice}, et une facture est émise sous un nouveau numéro.",
+        "Elle porte les références que la commande a maintenant : complétez-les d'abord si le rejet venait de là.",
+        *missing,
+        "Les droits ne changent pas, et l'acheteur reçoit la nouvelle facture.",
+    ]
+
+
+DEEDS: tuple[Deed[Invoice], ...] = (
+    Deed(
+        path="refaire",
+        label="Refaire sous un nouveau numéro",
+        possible=is_turned_down,
+        says=_redoing,
+        do=_redo,
+        form=ReasonForm,
+        initial=lambda invoice, _at: {"reason": getattr(last_status(invoice), "reason", "")},
+    ),
+    Deed(
+        path="etat",
+        label="Noter son état sur la plateforme",
+        possible=lambda invoice: bool(follows(getattr(last_status(invoice), "state", ""))),
+        says=lambda _invoice, _at: [
+            "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état ne se reprend pas.",
+        ],
+        do=_record,
+        form=StatusForm,
+    ),
+)
