@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -65,6 +65,17 @@ class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript 
 
 class _PriceForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
     """A row of a price list: of the one product that is sold."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The heads of the columns are no labels, and are not shown on a telephone.
+        for name in self.Meta.fields:
+            label = str(self.fields[name].label)
+            row = f", {self.instance}" if self.instance.pk else ""
+            self.fields[name].widget.attrs |= {"aria-label": f"{label}{row}", "placeholder": label}
+
+    class Meta:
+        fields: ClassVar[tuple[str, ...]] = ()
 
     def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         """Save the row."""

@@ -13,6 +13,8 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 
+from web import typography
+
 
 class SchoolYear(models.Model):
     """A school year; licences of it run until `ends_on`, 31 August inclusive."""
@@ -108,12 +110,10 @@ class SchoolTier(models.Model):
 
     def __str__(self) -> str:
         if self.to_classes is None:
-            return f"{self.from_classes} classes et plus"
-        if self.to_classes == 1:
-            return "1 classe"
+            return f"{typography.plural(self.from_classes, 'classe')} et plus"
         if self.from_classes == self.to_classes:
-            return f"{self.to_classes} classes"
-        return f"{self.from_classes} à {self.to_classes} classes"
+            return typography.plural(self.to_classes, "classe")
+        return f"{self.from_classes} à {typography.plural(self.to_classes, 'classe')}"
 
 
 class PriceBand(models.Model):
@@ -145,4 +145,4 @@ class PriceBand(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"à partir de {self.from_units}"
+        return f"à partir de {typography.plural(self.from_units, 'licence')}"

@@ -8,6 +8,7 @@ from django.http import Http404
 from django.shortcuts import render
 
 from licensing.catalogue import terms
+from web import typography
 from web.access import public_page
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ def cgv(request: HttpRequest, version: str = "") -> HttpResponse:
         raise Http404
     context = {
         "version": version,
-        "since": terms.VERSIONS[version],
+        "since": typography.day(terms.VERSIONS[version]),
         "current": version == terms.CURRENT,
         "text": terms.text(version),
-        "others": [(one, since) for one, since in terms.VERSIONS.items() if one != version],
+        "others": [(one, typography.day(since)) for one, since in terms.VERSIONS.items() if one != version],
     }
     return render(request, "catalogue/terms.html", context)

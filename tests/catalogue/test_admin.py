@@ -68,7 +68,7 @@ def test_the_bounds_of_all_tiers_are_moved_at_once(operator, year):
     listed = [(tier, (*span, tier.price_ttc)) for tier, span in zip(tiers, moved, strict=True)]
     assert save(operator, year, tiers=listed).status_code == 302
     assert bounds(year) == moved
-    assert "2 à 6 classes 199,00\u00a0€ TTC" in LogEntry.objects.get().change_message
+    assert "2 à 6\u00a0classes 199,00\u00a0€ TTC" in LogEntry.objects.get().change_message
 
 
 def test_a_list_is_typed_from_nothing(operator, year):

@@ -18,5 +18,12 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const search = document.getElementById("searchbar");
   search?.setAttribute("aria-label", search.placeholder);
+  // The head over the buttons that remove a row names nothing: it is a cell.
+  document.querySelectorAll("thead th").forEach((head) => {
+    if (head.textContent.trim() || head.children.length) return;
+    const cell = document.createElement("td");
+    cell.className = head.className;
+    head.replaceWith(cell);
+  });
   document.querySelectorAll(".material-symbols-outlined").forEach((icon) => icon.setAttribute("aria-hidden", "true"));
 });
