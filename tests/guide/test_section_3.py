@@ -118,7 +118,8 @@ def test_lorsque_la_commande_aura_ete_validee_un_reglement_par_carte_ou_par_cheq
     page = basket_of(buyer, buyer.draft())
     assert "Lorsque la commande aura été validée" in page
     assert "en téléchargeant le bon de commande correspondant, à l'étape suivante" in page
-    by_mandate = buyer.pays(buyer.draft())
+    by_card, by_mandate = buyer.pays(buyer.draft(), method="card"), buyer.pays(buyer.draft())
+    assert by_card["Location"].startswith("/paiement/")
     assert by_mandate["Location"] == f"/boutique/commandes/{Order.objects.latest('pk').pk}/"
 
 
@@ -140,7 +141,7 @@ def test_adresse_de_facturation(buyer):
 
 def test_choisissez_votre_mode_de_paiement(buyer):
     page = basket_of(buyer, buyer.draft())
-    for said in ("Choisissez votre mode de paiement",
+    for said in ("Choisissez votre mode de paiement", "Payer par carte bancaire",
                  "Payer par chèque ou mandat administratif"):  # fmt: skip
         assert said in page
 

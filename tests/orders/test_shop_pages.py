@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from licensing.orders import operations
-from licensing.orders.models import Order, OrderState, ScanState
+from licensing.orders.models import CardPayment, Order, OrderState, ScanState
 from licensing.subscriptions.models import Subscription
 from schools.models import Verification
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -97,6 +97,15 @@ def test_a_pressed_twice_button_orders_once(buyer):
     assert Subscription.objects.count() == 1
 
 
+def test_the_card_is_asked_for_elsewhere_and_nothing_opens_before(buyer):
+    order = buyer.draft()
+    answer = buyer.pays(order, method="card")
+    payment = CardPayment.objects.get(order=order)
+    assert str(payment.token) in answer["Location"]
+    assert payment.total == order.total_ttc
+    assert not Subscription.objects.exists()
+
+
 def test_a_teacher_buys_for_himself_and_holds_his_licence_at_once(db):
     buyer = Buyer()
     buyer.user = TeacherFactory(first_name="Zoé", last_name="Roche")
@@ -174,7 +183,7 @@ def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):
     for user in (colleague, stranger):
         for path in ("", "devis/", "bon-de-commande/", "factures/P2026-000001/", "preparer/"):
             assert browser_of(user).get(base + path).status_code == 404
-        for path in ("bon-signe/", "facturation/", "abandonner/", "devis/", "preparer/"):
+        for path in ("bon-signe/", "facturation/", "carte/", "abandonner/", "devis/", "preparer/"):
             assert browser_of(user).post(base + path, scan()).status_code == 404
     affiliation.verified_at, affiliation.verified_by = timezone.now(), Verification.OPERATOR
     affiliation.save()

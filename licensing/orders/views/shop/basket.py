@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from licensing.catalogue import terms
 from licensing.exceptions import Refused
-from licensing.orders import operations
+from licensing.orders import card, operations
 from licensing.orders.exceptions import BadBilling
-from licensing.orders.models import Order, OrderKind, OrderState
+from licensing.orders.models import Method, Order, OrderKind, OrderState
 from licensing.orders.views.shop.forms import PAYERS, CheckoutForm
 from web.access import signed_in
 
@@ -39,7 +39,7 @@ def basket(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("orders_detail", pk=pk)
     if request.method != "POST":
         return _page(request, order, _unbound(order))
-    form = CheckoutForm(request.POST, order=order, cards=False)
+    form = CheckoutForm(request.POST, order=order, cards=card.available())
     if request.POST.get("faire") == ADDRESS:
         return _page(request, order, _with_address(form, order))
     if not form.is_valid():
@@ -56,13 +56,17 @@ def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) ->
         "at": timezone.now(),
     }
     try:
-        operations.place(**asked, by=user)
+        if form.cleaned_data["method"] == Method.MANDATE:
+            operations.place(**asked, by=user)
+            return redirect("orders_detail", pk=order.pk)
+        operations.choose_card(**asked)
+        payment = card.start(order_id=order.pk, by=user, at=asked["at"])
     except BadBilling as refusal:
         form.add_error(refusal.field, refusal.sentence)
         return _page(request, order, form, status=422)
     except Refused as refusal:
         return _page(request, order, form, status=409, refusal=refusal)
-    return redirect("orders_detail", pk=order.pk)
+    return redirect(payment.get_process_url())
 
 
 @signed_in
@@ -81,7 +85,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _unbound(order: Order) -> CheckoutForm:
     method = {"method": order.method} if order.method else {}
-    return CheckoutForm(order=order, cards=False, initial={**asdict(operations.prefilled(order)), **method, **_terms()})
+    return _form(order, {**asdict(operations.prefilled(order)), **method})
 
 
 def _with_address(form: CheckoutForm, order: Order) -> CheckoutForm:
@@ -89,11 +93,11 @@ def _with_address(form: CheckoutForm, order: Order) -> CheckoutForm:
     typed = {name: form[name].value() for name in form.fields}
     payer = str(typed["payer"] or "")
     found = asdict(operations.prefilled(order, payer=payer if payer in dict(PAYERS) else None))
-    return CheckoutForm(order=order, cards=False, initial={**typed, **found, "email": typed["email"], **_terms()})
+    return _form(order, {**typed, **found, "email": typed["email"]})
 
 
-def _terms() -> dict[str, str]:
-    return {"terms_version": terms.CURRENT}
+def _form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
+    return CheckoutForm(order=order, cards=card.available(), initial={**initial, "terms_version": terms.CURRENT})
 
 
 def _page(

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from licensing.catalogue import terms
 from licensing.exceptions import Refused
-from licensing.orders import operations
+from licensing.orders import card, operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.following import follow, follow_all
 from licensing.orders.shop_queries import orders_of
@@ -89,6 +89,18 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("orders_detail", pk=pk)
 
 
+@signed_in
+@require_POST
+def pay_by_card(request: HttpRequest, pk: int) -> HttpResponse:
+    """Lead to the payment by card of an order that was to be paid otherwise."""
+    order = _mine(request, pk)
+    try:
+        payment = card.start(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
+    except Refused as refusal:
+        return _page(request, order, status=409, refusal=refusal)
+    return redirect(payment.get_process_url())
+
+
 def _mine(request: HttpRequest, pk: int) -> Order:
     return get_object_or_404(orders_of(cast("User", request.user)), pk=pk)
 
@@ -109,6 +121,7 @@ def _page(request: HttpRequest, order: Order, *, status: int = 200, **changed: A
                 "engagement_number": order.engagement_number,
             }
         ),
+        "by_card": followed.awaits_money and order.placed_by_id == request.user.pk and card.available(),
         **changed,
     }
     return render(request, "orders/shop/detail.html", content, status=status)
