@@ -47,7 +47,7 @@ def test_it_says_all_that_the_law_wants():
         "majoré de 8 points (articles L. 2192-13 et R. 2192-31",
         "40 € (article D. 2192-35",
         "Pas d'escompte pour paiement anticipé.",
-        "page 1/1",
+        "page 1 sur 1",
     ):
         assert wanted in said, wanted
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
+from licensing.orders import preflight
 from licensing.orders.models import InvoiceKind
+from licensing.orders.papers.sheet import BLUE, INK, LINE, MARGIN, PALE, SOFT, WIDTH
 from web import pdf, typography
 
 if TYPE_CHECKING:
@@ -20,11 +22,8 @@ if TYPE_CHECKING:
 
 TITLES = {InvoiceKind.INVOICE: "Facture", InvoiceKind.CREDIT_NOTE: "Avoir"}
 
-_MARGIN = 18
-_WIDTH = pdf.A4_WIDTH - 2 * _MARGIN
 # Where the window of a French envelope shows whom it goes to.
-_WINDOW_X, _WINDOW_Y, _WINDOW_WIDTH = 108, 46, pdf.A4_WIDTH - 108 - _MARGIN
-_INK, _GREY, _PALE = 25, 90, 238
+_WINDOW_X, _WINDOW_Y, _WINDOW_WIDTH = 108, 46, pdf.A4_WIDTH - 108 - MARGIN
 _NORMAL, _SMALL = 10, 8.5
 #: Widths of the columns of lines, in millimetres.
 _COLUMNS = (84, 18, 31, 15, 26)
@@ -68,38 +67,44 @@ class _Paper(pdf.Document):
     def __init__(self, facts: Facts, *, title: str) -> None:
         # The day of issue, not the moment of drawing.
         midday = datetime.datetime.combine(_day(facts["issued_on"]), datetime.time(12), tzinfo=datetime.UTC)
-        super().__init__(title=title, at=midday, margin=_MARGIN, family=pdf.OFFICES, compliance="PDF/A-3B")
+        super().__init__(title=title, at=midday, margin=MARGIN, family=pdf.OFFICES, compliance="PDF/A-3B")
         self._facts = facts
         self.set_author(facts["seller"]["name"])
         self.set_auto_page_break(auto=True, margin=26)
         self.alias_nb_pages()
-        self.set_draw_color(200)
+        self.set_draw_color(*LINE)
+        self.set_line_width(0.25)
         self.add_page()
 
     def footer(self) -> None:
         """Write at the foot of every page who sells, as the law wants it."""
         seller = self._facts["seller"]
-        self.set_y(-20)
-        self.set_text_color(_GREY)
-        self.write_in(_SMALL)
-        self._line(f"{seller['name']}, {seller['legal_form']} – {_address(seller)}", align="C")
-        self._line(f"SIRET {grouped_siret(seller['siret'])} – {seller['rcs']} – TVA {seller['vat_number']}", align="C")
-        self._line(f"{self._facts['number']} – page {self.page_no()}/{{nb}}", align="C")
-        self.set_text_color(_INK)
+        self.set_y(-19)
+        self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
+        self.ln(1.5)
+        self.set_text_color(*SOFT)
+        self.write_in(8)
+        self._line(f"{seller['name']}, {seller['legal_form']} – {_address(seller)}", height=3.7, align="C")
+        siret = preflight.spelled(seller["siret"])
+        self._line(f"SIRET {siret} – {seller['rcs']} – TVA {seller['vat_number']}", height=3.7, align="C")
+        self._line(f"{self._facts['number']} – page {self.page_no()} sur {{nb}}", height=3.7, align="C")
+        self.set_text_color(*INK)
 
     def letterhead(self) -> None:
         """Write who sells, at the left, and what this is, at the right."""
         seller = self._facts["seller"]
-        self.set_text_color(_INK)
+        self.set_text_color(*INK)
         self.write_in(14, bold=True)
-        self._line(seller["name"], height=7, width=_WINDOW_X - _MARGIN)
+        self._line(seller["name"], height=7, width=_WINDOW_X - MARGIN)
         self.write_in(_NORMAL)
         for text in (seller["address"], f"{seller['postal_code']} {seller['city']}", seller["phone"], seller["email"]):
-            self._line(text, width=_WINDOW_X - _MARGIN)
+            self._line(text, width=_WINDOW_X - MARGIN)
         below = self.get_y()
-        self.set_xy(_WINDOW_X, _MARGIN)
-        self.write_in(18, bold=True)
+        self.set_xy(_WINDOW_X, MARGIN)
+        self.set_text_color(*BLUE)
+        self.write_in(20, bold=True)
         self._at_right(TITLES[InvoiceKind(self._facts["kind"])], height=8)
+        self.set_text_color(*INK)
         self.write_in(12, bold=True)
         self._at_right(f"n° {self._facts['number']}", height=6)
         self.write_in(_NORMAL)
@@ -126,21 +131,21 @@ class _Paper(pdf.Document):
             ("Échéance", "" if corrects or facts["paid_on"] else _short(facts["due_on"])),
             ("Commande", f"n° {facts['order']} du {_short(facts['ordered_on'])}"),
             ("Devis", facts["quote"]),
-            ("SIRET du client", grouped_siret(buyer["siret"])),
+            ("SIRET du client", preflight.spelled(buyer["siret"]) if buyer["siret"] else ""),
             ("Code service", buyer["service_code"]),
             ("N° d'engagement", buyer["engagement_number"]),
         ]
         filled = [(name, value) for name, value in said if value]
         half = (len(filled) + 1) // 2
         top = lowest = self.get_y()
-        for left, column in ((_MARGIN, filled[:half]), (_WINDOW_X, filled[half:])):
+        for left, column in ((MARGIN, filled[:half]), (_WINDOW_X, filled[half:])):
             self.set_y(top)
             for name, value in column:
                 self.set_x(left)
-                self.set_text_color(_GREY)
+                self.set_text_color(*SOFT)
                 self.write_in(_NORMAL)
                 self.cell(30, 5, name)
-                self.set_text_color(_INK)
+                self.set_text_color(*INK)
                 self.write_in(_NORMAL, bold=True)
                 self.multi_cell(_WINDOW_WIDTH - 30, 5, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             lowest = max(lowest, self.get_y())
@@ -153,11 +158,11 @@ class _Paper(pdf.Document):
 
     def lines(self) -> None:
         """Draw the table of what is sold; its head comes again on each page."""
-        head = FontFace(emphasis="BOLD", color=_INK, fill_color=_PALE)
+        head = FontFace(emphasis="BOLD", color=INK, fill_color=PALE)
         self.set_font_size(_NORMAL)
         with self.table(
             col_widths=_COLUMNS,
-            width=_WIDTH,
+            width=WIDTH,
             text_align=("LEFT", "RIGHT", "RIGHT", "RIGHT", "RIGHT"),
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=head,
@@ -197,7 +202,7 @@ class _Paper(pdf.Document):
         rows.append(("Net à votre crédit" if facts["corrects"] else "Net à payer", str(total - received), True))
         if self.will_page_break(6.5 * len(rows)):
             self.add_page()
-        self.set_fill_color(_PALE)
+        self.set_fill_color(*PALE)
         for name, amount, strong in rows:
             self.set_x(_WINDOW_X)
             self.write_in(_NORMAL + (1 if strong else 0), bold=strong)
@@ -228,11 +233,11 @@ class _Paper(pdf.Document):
         texts = [f"{said['operation']} {said['vat']}"]
         if self._facts["corrects"] is None:
             texts += [said["penalties"], f"{said['indemnity']} {said['discount']}"]
-        self.set_text_color(_GREY)
+        self.set_text_color(*SOFT)
         self.write_in(_SMALL)
         for text in texts:
             self._line(typography.spaced(text), height=4)
-        self.set_text_color(_INK)
+        self.set_text_color(*INK)
 
     def _line(self, text: str, *, height: float = 5, width: float = 0, align: str = "L") -> None:
         self.multi_cell(width, height, text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
@@ -248,13 +253,6 @@ def postal_lines(buyer: BuyerFacts) -> list[str]:
     if buyer["country_code"] != "FR":
         lines.append(buyer["country"])
     return [line for line in lines if line]
-
-
-def grouped_siret(siret: str) -> str:
-    """Return « 123 456 782 00010 »."""
-    if not siret:
-        return ""
-    return typography.NO_BREAK_SPACE.join((siret[:3], siret[3:6], siret[6:9], siret[9:]))
 
 
 def grouped_iban(iban: str) -> str:
