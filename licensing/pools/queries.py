@@ -43,6 +43,8 @@ class Position(NamedTuple):
     suspended_at: datetime.datetime | None
     cancelled_at: datetime.datetime | None
     order_id: int
+    #: The collectivity ordered it, and has a page of the order; the operator gave it otherwise.
+    is_purchase: bool
     #: How many schools have an allocation, and how many of them redeemed its key.
     schools: int
     redeemed_schools: int
@@ -88,16 +90,18 @@ SELECT
     source.suspended_at,
     source.cancelled_at,
     line.order_id,
+    sold.kind = 'purchase',
     count(allocation.id),
     count(key.redeemed_at)
 FROM pools_pool AS pool
 JOIN public.subscriptions_source AS source ON source.id = pool.source_id
 JOIN public.orders_orderline AS line ON line.id = source.order_line_id
+JOIN public.orders_order AS sold ON sold.id = line.order_id
 LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
 LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
 LEFT JOIN public.subscriptions_subscription AS subscription ON subscription.key_id = key.id
 LEFT JOIN held ON held.subscription_id = subscription.id
-GROUP BY pool.id, source.id, line.id
+GROUP BY pool.id, source.id, line.id, sold.id
 ORDER BY pool.opened_at DESC, pool.id DESC
 """
 

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.office")),
     path("", include("licensing.pools.urls")),
+    path("", include("licensing.orders.urls_office")),
     path("", include("imports.urls")),
     path("", include("pages.urls_tenant")),
 ]

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collectivities.access import office
-from collectivities.models import REMIT_BY_LIST, AuditEntry, SchoolInRemit
+from collectivities.models import REMIT_BY_LIST, AuditEntry, Role, SchoolInRemit
 from imports.enums import ImportState
 from imports.models import Import
 from imports.operations.awaited import arrived
@@ -26,11 +26,15 @@ from web import typography
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeRequest
 
 #: A lot of which less than this share is free is soon exhausted.
 NEARLY = 0.1
 LAST_EVENTS = 10
+#: Whoever may open the pages of purchases.
+_SEE_PRICES = frozenset({Role.BUYER, Role.MANAGER})
 
 
 class ToDo(NamedTuple):
@@ -42,7 +46,7 @@ class ToDo(NamedTuple):
 
 
 @office()
-def office_home(request: HttpRequest) -> HttpResponse:
+def office_home(request: OfficeRequest) -> HttpResponse:
     """Show what asks for a hand first, then where each licence is, the territory, and the last events."""
     now = timezone.now()
     today = day_in_france(now)
@@ -50,7 +54,7 @@ def office_home(request: HttpRequest) -> HttpResponse:
     running = [position for position in lots if not position.source.over_on(today)]
     context = {
         "to_do": [
-            *_orders_to_settle(running, today),
+            *_orders_to_settle(running, today, sees_prices=not _SEE_PRICES.isdisjoint(request.member.roles)),
             *_allocations_to_see(now),
             *_imports_to_check(),
             *_schools_arrived(),
@@ -101,7 +105,7 @@ def _schools_arrived() -> list[ToDo]:
     return [ToDo(f"{words} maintenant dans l'annuaire.", reverse("imports:list"), "Reprendre pour vérification")]
 
 
-def _orders_to_settle(running: list[Position], today: datetime.date) -> list[ToDo]:
+def _orders_to_settle(running: list[Position], today: datetime.date, *, sees_prices: bool) -> list[ToDo]:
     """Orders that are not paid yet, with their countdown, and those whose licences stand still."""
     to_do = []
     for position in sorted(running, key=lambda one: one.source.temporary_until or one.last_day):
@@ -114,7 +118,11 @@ def _orders_to_settle(running: list[Position], today: datetime.date) -> list[ToD
         else:
             continue
         words = typography.spaced(f"Lot « {position.name} » : {settled}.")
-        to_do.append(ToDo(words, reverse("pools:lots"), "Voir le lot"))
+        if sees_prices and position.is_purchase:
+            address = reverse("purchases:detail", args=[position.order_id])
+            to_do.append(ToDo(words, address, "Voir la commande"))
+        else:
+            to_do.append(ToDo(words, reverse("pools:lots"), "Voir le lot"))
     return to_do
 
 

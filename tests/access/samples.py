@@ -8,12 +8,14 @@ import itertools
 from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
 from imports.models import AnnotatedFile, Import, ImportFile, ImportRow
+from licensing.orders import operations
 from licensing.pools.models import Allocation
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
 from tests.factories.licensing import KeyFactory, PoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.orders.purchases import a_placed_purchase, a_quoted_draft, upload_scan
 
 #: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
 _numbers = itertools.count(900_000_001)
@@ -89,6 +91,26 @@ def allocation():
     return {"pk": pk}
 
 
+def purchase():
+    """A draft of the collectivity that is entered, with its quote."""
+    return {"pk": a_quoted_draft().pk}
+
+
+def placed_purchase():
+    return {"pk": a_placed_purchase().pk}
+
+
+def purchase_scan():
+    order = a_placed_purchase()
+    return {"pk": order.pk, "number": upload_scan(order).pk}
+
+
+def purchase_invoice():
+    order = a_placed_purchase()
+    invoice = operations.confirm(order_id=order.pk, by=order.placed_by, at=TERM)
+    return {"pk": order.pk, "number": invoice.number}
+
+
 def nothing():
     return {"rest": "nulle-part/"}
 
@@ -121,6 +143,16 @@ SAMPLES = {
     "pools:allocation": allocation,
     "pools:resend": allocation,
     "pools:reveal": allocation,
+    "purchases:detail": purchase,
+    "purchases:quote": purchase,
+    "purchases:quote_pdf": purchase,
+    "purchases:order": purchase,
+    "purchases:complete": purchase,
+    "purchases:discard": purchase,
+    "purchases:purchase_order_pdf": placed_purchase,
+    "purchases:upload": purchase,
+    "purchases:scan": purchase_scan,
+    "purchases:invoice_pdf": purchase_invoice,
     "remit:edit": school_in_remit,
     "school": school,
     "messages:detail": message,

@@ -109,6 +109,8 @@ PORTAL = (
 ANY_MEMBER = "office: any member"
 MANAGER = "office: manager"
 KEEPERS = "office: data_officer, manager"
+BUYER = "office: buyer"
+SEES_PRICES = "office: buyer, manager"
 
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
@@ -158,6 +160,18 @@ OFFICE = ACCOUNTS | {
     "pools:bulk": MANAGER,
     "pools:resend": MANAGER,
     "pools:reveal": MANAGER,
+    "purchases:list": SEES_PRICES,
+    "purchases:new": BUYER,
+    "purchases:detail": SEES_PRICES,
+    "purchases:quote": BUYER,
+    "purchases:quote_pdf": SEES_PRICES,
+    "purchases:order": BUYER,
+    "purchases:complete": BUYER,
+    "purchases:discard": BUYER,
+    "purchases:purchase_order_pdf": SEES_PRICES,
+    "purchases:upload": BUYER,
+    "purchases:scan": SEES_PRICES,
+    "purchases:invoice_pdf": SEES_PRICES,
     "school": ANY_MEMBER,
     "messages:list": ANY_MEMBER,
     "messages:detail": ANY_MEMBER,

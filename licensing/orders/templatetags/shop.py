@@ -8,7 +8,7 @@ from django import template
 
 from licensing.subscriptions.wording import in_figures, on_day
 from schools.wording import school_name
-from web.typography import plural
+from web import typography
 
 if TYPE_CHECKING:
     import datetime
@@ -27,7 +27,7 @@ def long_day(value: datetime.date) -> str:
 @register.filter
 def count(number: int, noun: str) -> str:
     """Return « 1 licence », « 5 licences »."""
-    return plural(number, noun)
+    return typography.plural(number, noun)
 
 
 @register.filter
@@ -40,3 +40,9 @@ def short_day(value: datetime.date) -> str:
 def named(school: School) -> str:
     """Return the school's name with its accents and its town: « École Jean Jaurès (Nîmes) »."""
     return f"{school_name(school.name)} ({school.commune})" if school.commune else school_name(school.name)
+
+
+@register.filter
+def figures(number: int) -> str:
+    """Return « 2 000 »."""
+    return typography.number(number)

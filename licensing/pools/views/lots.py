@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 from django.shortcuts import render
 
 from collectivities.access import office
+from collectivities.models import Role
 from licensing.pools.queries import positions
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeRequest
 
 
 @office()
-def lots(request: HttpRequest) -> HttpResponse:
+def lots(request: OfficeRequest) -> HttpResponse:
     """Show a line a lot: its order, its dates, and where its licences are."""
-    return render(request, "pools/lots.html", {"lots": positions()})
+    roles = request.member.roles
+    context = {
+        "lots": positions(),
+        "buys": Role.BUYER in roles,
+        "sees_prices": not {Role.BUYER, Role.MANAGER}.isdisjoint(roles),
+    }
+    return render(request, "pools/lots.html", context)

@@ -22,6 +22,7 @@ register = template.Library()
 OFFICE = (
     ("home", "Accueil"),
     ("pools:lots", "Lots"),
+    ("purchases:list", "Achats"),
     ("pools:allocations", "Attributions"),
     ("imports:list", "Imports"),
     ("remit:list", "Écoles"),

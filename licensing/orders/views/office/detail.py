@@ -1,0 +1,108 @@
+"""One purchase: where it stands, what is to be done, its documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight
+from licensing.orders.models import Invoice, InvoiceKind, Order, OrderState, ScanState, Seller
+from licensing.orders.views.office import READERS, buys, purchase
+from licensing.orders.views.office.forms import ScanForm
+from licensing.orders.views.office.tables import badge
+from licensing.subscriptions import wording
+from licensing.subscriptions.models import Source
+from web import typography
+from web.access import opened
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.http import HttpResponse
+
+    from licensing.orders.views.office import OfficeRequest
+
+#: Until the invoice, its codes may be completed.
+COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)
+
+
+class Step(NamedTuple):
+    """One step of a purchase, from the order to its payment."""
+
+    words: str
+    #: « done », « current » or « to come ».
+    state: str
+    told: str = ""
+
+
+@opened(READERS)
+@require_safe
+def detail(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Show the order, and the one thing to be done next."""
+    return page(request, purchase(pk))
+
+
+def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = None, status: int = 200) -> HttpResponse:
+    """Return the page of the order; `scan_form`: an upload that was refused, which says why."""
+    today = day_in_france(timezone.now())
+    source = Source.objects.filter(order_line__order=order).first()
+    scans = list(order.scans.defer("content").order_by("-received_at", "-pk"))
+    waiting = next((scan for scan in scans if scan.state == ScanState.WAITING), None)
+    invoices = list(order.invoices.select_related("corrects", "credit").order_by("pk"))
+    live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
+    awaited = order.state in COMPLETABLE
+    context: dict[str, Any] = {
+        "order": order,
+        "badge": badge(order, scanned=waiting is not None),
+        "lines": order.lines.select_related("school_year").order_by("pk"),
+        "standing": wording.standing(source, today) if source else "",
+        "steps": _steps(order, received=waiting is not None, invoice=live),
+        "buys": buys(request),
+        "awaited": awaited,
+        "quote_valid": order.quote_until is not None and today <= order.quote_until,
+        "preflight": preflight.of_order(order) if awaited else None,
+        "waiting": waiting,
+        "refused": next((scan for scan in scans if scan.state == ScanState.REFUSED), None) if not waiting else None,
+        "scans": scans,
+        "scan_form": scan_form or ScanForm(),
+        "invoices": invoices,
+        "invoice": live,
+        "overdue": live is not None and order.state == OrderState.CONFIRMED and live.due_on < today,
+        "payments": order.payments.order_by("pk"),
+        "seller": Seller.objects.first(),
+        "siret": preflight.spelled(order.siret) if order.siret else "",
+        "events": order.events.select_related("by").order_by("-at", "-pk"),
+    }
+    return render(request, "orders/office/detail.html", context, status=status)
+
+
+def _steps(order: Order, *, received: bool, invoice: Invoice | None) -> list[Step]:
+    """Return the five steps of a purchase, with what is done and what comes next; none once it is cancelled."""
+    if order.state == OrderState.CANCELLED:
+        return []
+    reached = {
+        OrderState.DRAFT: 1,
+        OrderState.PLACED: 3 if received else 2,
+        OrderState.LAPSED: 3 if received else 2,
+        OrderState.CONFIRMED: 4,
+        OrderState.PAID: 5,
+    }[OrderState(order.state)]
+    told = [
+        ("Volume et prix", typography.euros(order.total_ttc) + " TTC"),
+        ("Commande", _on(order.placed_at)),
+        ("Bon de commande signé", _on(order.received_at) if order.confirmed_at else ""),
+        ("Facture", f"{invoice.number}, {wording.on_day(invoice.issued_on)}" if invoice else ""),
+        ("Règlement", _on(order.paid_at)),
+    ]
+    return [
+        Step(words, "done" if place < reached else "current" if place == reached else "to come", more)
+        for place, (words, more) in enumerate(told)
+    ]
+
+
+def _on(moment: datetime.datetime | None) -> str:
+    return wording.on_day(moment) if moment else ""

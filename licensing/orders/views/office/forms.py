@@ -1,0 +1,116 @@
+"""The forms of « Achats ». They tidy and name fields; the rules are the operations'."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from licensing.catalogue import terms
+from licensing.catalogue.pricing import MOST_UNITS
+from licensing.orders import operations, preflight
+from licensing.orders.models import Payer
+from licensing.orders.operations import Billing
+
+if TYPE_CHECKING:
+    from licensing.orders.models import Order
+
+#: What a platform asks of a public buyer's invoice; the names are the order's and `preflight`'s.
+CODES = ("siret", "service_code", "engagement_number")
+
+
+class VolumeForm(forms.Form):
+    """How many licences; people write « 2 000 »."""
+
+    licences = forms.CharField(
+        label="Nombre de licences",
+        max_length=20,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+    def clean_licences(self) -> int:
+        """Return the whole number that was written, whatever parts its thousands."""
+        text = "".join(self.cleaned_data["licences"].split()).replace(".", "")
+        if not (text.isascii() and text.isdigit()):
+            raise forms.ValidationError("Indiquez un nombre entier de licences : une par classe.")
+        return min(int(text), MOST_UNITS + 1)
+
+
+class CodesForm(forms.Form):
+    """SIRET, service, engagement: what may be completed until the invoice."""
+
+    siret = forms.CharField(
+        label="SIRET",
+        required=False,
+        max_length=25,
+        help_text="Quatorze chiffres : celui de l'établissement qui paie, tel qu'il figure sur vos mandats.",
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    service_code = forms.CharField(
+        label="Code service",
+        required=False,
+        max_length=100,
+        help_text="Si votre organisme l'exige sur Chorus Pro.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    engagement_number = forms.CharField(
+        label="Numéro d'engagement",
+        required=False,
+        max_length=50,
+        help_text="Votre comptabilité le donne quand elle engage la dépense ; il peut suivre, jusqu'à la facture.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_siret(self) -> str:
+        """Return the digits alone."""
+        return preflight.digits(self.cleaned_data["siret"])
+
+    def codes(self) -> dict[str, str]:
+        """Return the three as they are typed now, valid or not: what `preflight.of` judges."""
+        return {name: str(self[name].value() or "") for name in CODES}
+
+
+class OrderForm(CodesForm):
+    """Whom the invoice is made out to, and the general terms of sale."""
+
+    name = forms.CharField(label="Organisme facturé", max_length=200)
+    address = forms.CharField(label="Adresse", max_length=250)
+    address_extra = forms.CharField(label="Adresse (suite)", max_length=250, required=False)
+    postal_code = forms.CharField(
+        label="Code postal", max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"})
+    )
+    city = forms.CharField(label="Ville", max_length=120)
+    email = forms.EmailField(
+        label="Adresse e-mail de la comptabilité", help_text="Nous y écrivons au sujet de la facture."
+    )
+    terms_version = forms.CharField(required=False, widget=forms.HiddenInput)
+    accepted = forms.BooleanField(
+        required=True,
+        error_messages={"required": "Cochez cette case pour accepter les conditions générales de vente."},
+    )
+
+    field_order = ("name", "address", "address_extra", "postal_code", "city", "email", *CODES)
+
+    @classmethod
+    def of(cls, order: Order, data: Any = None) -> OrderForm:
+        """Return the form with what is proposed for this order, or with what was sent."""
+        billing = operations.prefilled(order)
+        initial = {name: getattr(billing, name) for name in cls.base_fields if hasattr(billing, name)}
+        initial["siret"] = preflight.spelled(billing.siret) if billing.siret else ""
+        return cls(data, initial=initial | {"terms_version": terms.CURRENT})
+
+    def billing(self) -> Billing:
+        """Return what the operation takes."""
+        names = ("name", "address", "address_extra", "postal_code", "city", "email", *CODES)
+        return Billing(payer=Payer.COLLECTIVITY, **{name: self.cleaned_data[name] for name in names})
+
+
+class ScanForm(forms.Form):
+    """The signed purchase order."""
+
+    scan = forms.FileField(
+        label="Bon de commande signé",
+        help_text="PDF, JPEG ou PNG, 4 Mo au plus.",
+        error_messages={"required": "Choisissez d'abord le fichier."},
+        widget=forms.FileInput(attrs={"accept": "application/pdf,image/jpeg,image/png"}),
+    )

@@ -1,0 +1,47 @@
+"""« Achats »: what was bought, what is being prepared, and what each order waits for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Exists, OuterRef, Sum
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django_tables2 import RequestConfig
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.models import PurchaseOrderScan, ScanState
+from licensing.orders.views.office import READERS, buys, purchases
+from licensing.orders.views.office.tables import PurchaseTable
+from licensing.subscriptions import wording
+from licensing.subscriptions.models import Source
+from web.access import opened
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from licensing.orders.views.office import OfficeRequest
+
+PER_PAGE = 50
+
+
+@opened(READERS)
+@require_safe
+def listing(request: OfficeRequest) -> HttpResponse:
+    """Show a line an order, those given up before they were placed left out."""
+    waiting = PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING)
+    orders = (
+        purchases()
+        .exclude(state="cancelled", placed_at=None)
+        .annotate(licences=Sum("lines__quantity"), scanned=Exists(waiting))
+    )
+    table = PurchaseTable(orders)
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    shown = [row.record for row in table.page.object_list] if table.page else []
+    today = day_in_france(timezone.now())
+    for source in Source.objects.filter(order_line__order__in=shown).select_related("order_line"):
+        for order in shown:
+            if order.pk == source.order_line.order_id:
+                order.standing = wording.standing(source, today)
+    return render(request, "orders/office/list.html", {"table": table, "buys": buys(request)})

@@ -1,0 +1,52 @@
+"""Purchases of the collectivity whose schema is entered, at their different steps, by the operations alone."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from licensing.catalogue import terms
+from licensing.orders import operations
+from licensing.orders.operations import Billing
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.shop import on_sale, seller
+
+#: Its check digits are right; no establishment has it.
+SIRET = "21300189400012"
+PDF = b"%PDF-1.7 signed and stamped"
+
+
+def a_draft(units=40, *, by=None, at=TERM):
+    on_sale()
+    seller()
+    by = by or UserFactory()
+    return operations.draft_for_collectivity(collectivity=connection.tenant, units=units, by=by, at=at)
+
+
+def a_quoted_draft(units=40, *, by=None, at=TERM):
+    draft = a_draft(units, by=by, at=at)
+    return operations.quote(order_id=draft.pk, by=draft.placed_by, at=at)
+
+
+def billing(**fields):
+    given = {
+        "payer": "collectivity",
+        "name": "Ville de Nîmes",
+        "address": "1 place de l'Hôtel de Ville",
+        "postal_code": "30000",
+        "city": "Nîmes",
+        "email": "compta@nimes.example",
+        "siret": SIRET,
+    }
+    return Billing(**given | fields)
+
+
+def a_placed_purchase(units=40, *, by=None, at=TERM, **fields):
+    draft = a_draft(units, by=by, at=at)
+    return operations.place(
+        order_id=draft.pk, billing=billing(**fields), terms_version=terms.CURRENT, by=draft.placed_by, at=at
+    )
+
+
+def upload_scan(order, *, at=TERM):
+    return operations.receive_scan(order_id=order.pk, filename="bon.pdf", content=PDF, by=order.placed_by, at=at)

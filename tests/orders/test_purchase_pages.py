@@ -1,0 +1,243 @@
+"""« Achats » at an office: from the price of a volume to the invoice; buyers act, managers read, prices stay inside."""
+
+import datetime
+import html
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from collectivities.models import Role
+from licensing.catalogue import terms
+from licensing.orders import operations
+from licensing.orders.models import Order, OrderState, PublicBody, ScanState
+from licensing.pools.models import Pool
+from tests.conftest import TERM
+from tests.factories.collectivities import MemberFactory
+from tests.factories.shop import on_sale, seller
+from tests.orders.purchases import PDF, SIRET, a_draft, a_placed_purchase, a_quoted_draft, upload_scan
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _at_term(monkeypatch):
+    """The pages' clock: a day of the school year whose prices are published."""
+    monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
+
+
+@pytest.fixture
+def buyer(office, nimes):
+    return office("nimes", MemberFactory(roles=[Role.BUYER]).user)
+
+
+@pytest.fixture
+def manager(office, nimes):
+    return office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
+
+
+def at(name, *args):
+    return reverse(f"purchases:{name}", urlconf="config.urls_tenant", args=args)
+
+
+def text(answer):
+    return html.unescape(answer.content.decode()).replace("\xa0", " ").replace("\u202f", " ")
+
+
+def details(**fields):
+    given = {
+        "name": "Ville de Nîmes",
+        "address": "1 place de l'Hôtel de Ville",
+        "postal_code": "30000",
+        "city": "Nîmes",
+        "email": "compta@nimes.example",
+        "siret": "213 001 894 00012",
+        "terms_version": terms.CURRENT,
+        "accepted": "on",
+    }
+    return {name: value for name, value in (given | fields).items() if value is not None}
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_volume_shows_its_price_with_and_without_scripts(buyer, htmx):
+    on_sale()
+
+    page = text(buyer.get(at("new"), {"licences": "2 000"}, headers={"HX-Request": "true"} if htmx else {}))
+
+    assert ("<html" in page) is not htmx
+    for figure in ("20,00 €", "40 000,00 €", "8 000,00 €", "48 000,00 €", "31 août 2027"):
+        assert figure in page
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(("typed", "status"), [("deux mille", 422), ("", 422), ("0", 409), ("9999999", 409)])
+def test_what_is_no_volume_is_told_beside_the_field(buyer, typed, status):
+    on_sale()
+
+    for ask in (buyer.get, buyer.post):
+        answer = ask(at("new"), {"licences": typed})
+        assert answer.status_code == status
+        assert 'role="alert"' in text(answer)
+    assert not Order.objects.exists()
+
+
+def test_a_larger_volume_that_costs_less_is_told(buyer):
+    on_sale()
+
+    # 480 at 30 € come to more than 500 at 25 €; 100 at 30 € do not.
+    assert "500 licences reviendraient moins cher" in text(buyer.get(at("new"), {"licences": "480"}))
+    assert "moins cher" not in text(buyer.get(at("new"), {"licences": "100"}))
+
+
+def test_without_published_prices_one_is_told_to_write(buyer):
+    assert "pas encore publiés" in text(buyer.get(at("new")))
+
+
+def test_a_volume_becomes_a_draft_which_becomes_a_quote(buyer):
+    on_sale()
+    seller()
+
+    prepared = buyer.post(at("new"), {"licences": "2000"})
+    order = Order.objects.get()
+    quoted = text(buyer.post(at("quote", order.pk), follow=True))
+    paper = buyer.get(at("quote_pdf", order.pk))
+
+    assert prepared["Location"] == at("detail", order.pk)
+    order.refresh_from_db()
+    assert order.quote_number in quoted
+    assert "23 décembre 2026" in quoted
+    assert paper["Content-Type"] == "application/pdf"
+    assert not Pool.objects.exists()
+
+
+def test_ordering_opens_the_lot_at_once_and_says_what_is_left_to_do(buyer, nimes):
+    order = a_draft(2000)
+
+    page = text(buyer.post(at("order", order.pk), details(), follow=True))
+
+    order.refresh_from_db()
+    assert (order.state, order.siret, order.terms_version) == (OrderState.PLACED, SIRET, terms.CURRENT)
+    assert Pool.objects.get().capacity == 2000
+    for said in ("2 000 licences sont utilisables", "8 janvier 2027", "bon de commande (PDF)", "12 rue des Écoles"):
+        assert said in page
+    assert buyer.get(at("purchase_order_pdf", order.pk)).content.startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "said"),
+    [
+        ({"accepted": None}, 422, "Cochez cette case"),
+        ({"siret": "21300189400013"}, 409, "faute de frappe"),
+        ({"postal_code": "300"}, 409, "cinq chiffres"),
+        ({"terms_version": "2019-01"}, 409, "viennent de changer"),
+        ({"name": ""}, 422, "Ce champ est obligatoire"),
+    ],
+)
+def test_what_cannot_be_ordered_is_told_and_nothing_is(buyer, changed, status, said):
+    order = a_draft()
+
+    answer = buyer.post(at("order", order.pk), details(**changed))
+
+    order.refresh_from_db()
+    assert (answer.status_code, order.state) == (status, OrderState.DRAFT)
+    assert said in text(answer)
+    assert not Pool.objects.exists()
+
+
+def test_what_the_invoice_lacks_is_told_while_one_types_and_may_be_completed_after_the_order(buyer):
+    PublicBody.objects.create(siret=SIRET, name="COMMUNE DE NIMES", engagement_required=True, changed_at=TERM)
+    order = a_placed_purchase()
+    asked = {"siret": SIRET, "service_code": "", "engagement_number": ""}
+
+    typing = text(buyer.get(at("complete", order.pk), asked, headers={"HX-Request": "true"}))
+    waiting = text(buyer.get(at("detail", order.pk)))
+    buyer.post(at("complete", order.pk), asked | {"engagement_number": "2026-118"})
+
+    assert "demande un numéro d'engagement" in typing
+    assert "<html" not in typing
+    assert "demande un numéro d'engagement" in waiting
+    order.refresh_from_db()
+    assert order.engagement_number == "2026-118"
+    assert "demande un numéro d'engagement" not in text(buyer.get(at("detail", order.pk)))
+
+
+def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
+    order = a_placed_purchase()
+
+    def send(content, name="bon signé.pdf"):
+        return buyer.post(at("upload", order.pk), {"scan": SimpleUploadedFile(name, content)}, follow=True)
+
+    refused, missing = send(b"GIF89a"), buyer.post(at("upload", order.pk))
+    assert (refused.status_code, missing.status_code) == (409, 422)
+    assert "ni un PDF ni une photo" in text(refused)
+    assert not order.scans.exists()
+
+    received = text(send(PDF))
+    scan = order.scans.get()
+    kept = buyer.get(at("scan", order.pk, scan.pk))
+
+    assert "en cours de vérification" in received
+    assert (kept.content, kept["X-Content-Type-Options"]) == (PDF, "nosniff")
+    assert kept["Content-Disposition"].startswith("attachment")
+    send(PDF, "le bon.pdf")
+    assert order.scans.get(state=ScanState.WAITING).filename == "le bon.pdf"
+
+
+def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer):
+    order = a_placed_purchase()
+    by = order.placed_by
+    scan = upload_scan(order)
+    operations.refuse_scan(scan_id=scan.pk, reason="Il n'est pas signé.", by=by, at=TERM)
+    assert "n'est pas signé" in text(buyer.get(at("detail", order.pk)))
+
+    invoice = operations.confirm(order_id=order.pk, by=by, at=TERM)
+    page = text(buyer.get(at("detail", order.pk)))
+
+    for said in (invoice.number, "À régler", "FR7630006000011234567890189", "24 décembre 2026"):
+        assert said in page
+    paper = buyer.get(at("invoice_pdf", order.pk, invoice.number))
+    assert paper.content.startswith(b"%PDF-")
+    assert buyer.get(at("invoice_pdf", order.pk, "P2026-999999")).status_code == 404
+
+
+def test_a_draft_is_given_up_once_and_leaves_the_list(buyer):
+    order = a_quoted_draft()
+
+    assert buyer.get(at("discard", order.pk)).status_code == 200
+    gone = text(buyer.post(at("discard", order.pk), follow=True))
+
+    order.refresh_from_db()
+    assert order.state == OrderState.CANCELLED
+    assert f'href="{at("detail", order.pk)}"' not in gone
+
+
+def test_a_manager_reads_and_is_shown_nothing_to_do(manager):
+    order = a_placed_purchase()
+
+    page = text(manager.get(at("detail", order.pk)))
+    listed = text(manager.get(at("list")))
+
+    assert 'type="file"' not in page
+    assert at("complete", order.pk) not in page
+    assert "1 680,00 €" in listed
+    assert at("new") not in listed
+
+
+def test_the_list_asks_as_much_for_three_orders_as_for_one(buyer, django_assert_num_queries):
+    a_placed_purchase()
+    buyer.get(at("list"))
+    with django_assert_num_queries(9):
+        buyer.get(at("list"))
+    for days in (1, 2):
+        a_placed_purchase(units=30, at=TERM + datetime.timedelta(days=days))
+    with django_assert_num_queries(9):
+        page = text(buyer.get(at("list")))
+    assert page.count("Bon de commande signé attendu") == 3
+    assert page.count("Droits temporaires") == 3
+
+
+def test_papers_that_are_not_there_are_not_found(buyer):
+    order = a_draft()
+
+    for name in ("quote_pdf", "purchase_order_pdf"):
+        assert buyer.get(at(name, order.pk)).status_code == 404
