@@ -8,6 +8,8 @@ from django.db.models import Q, Value
 from django.shortcuts import render
 from django.views.generic import TemplateView
 
+from licensing.orders import preflight
+from licensing.orders.models import Seller
 from schools.models import Fold
 from tenants.addresses import office_url
 from tenants.models import Collectivity
@@ -31,6 +33,14 @@ def read_only(template: str) -> Callable[..., HttpResponse]:
 def home(request: HttpRequest) -> HttpResponse:
     """What Pep's licences are, and where to go from here."""
     return render(request, "pages/portal_home.html")
+
+
+@public_page
+def legal(request: HttpRequest) -> HttpResponse:
+    """Say who publishes and who sells, as the terms of sale refer to it, and what becomes of personal data."""
+    seller = Seller.objects.first()
+    siret = preflight.spelled(seller.siret) if seller is not None else ""
+    return render(request, "pages/legal.html", {"seller": seller, "seller_siret": siret})
 
 
 @public_page

@@ -32,6 +32,6 @@ urlpatterns = [
     path("faq/", portal.read_only("faq"), name="faq"),
     path("contact/", contact.contact, name="contact"),
     path("credits/", portal.read_only("credits"), name="credits"),
-    path("mentions-legales/", portal.read_only("legal"), name="legal"),
+    path("mentions-legales/", portal.legal, name="legal"),
     path("accessibilite/", portal.read_only("accessibility"), name="accessibility"),
 ]

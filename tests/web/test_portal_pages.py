@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from tests.factories.accounts import PrincipalFactory
+from tests.factories.shop import seller
 
 PAGES = ["home", "office_door", "shop", "faq", "contact", "cgv", "credits", "legal", "accessibility"]
 
@@ -29,7 +30,7 @@ def test_a_page_stands_in_the_guide_s_header_and_footer(portal, name):
     assert page.count("<h1") == 1
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name != "shop"])
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in ("shop", "legal")])
 def test_a_page_asks_the_database_for_nothing_but_the_session(portal, django_assert_max_num_queries, name):
     with django_assert_max_num_queries(1):
         portal.get(reverse(name, urlconf="config.urls_public"))
@@ -60,3 +61,13 @@ def test_the_door_finds_an_office_whatever_the_accents(portal):
 def test_the_door_says_when_no_office_answers(portal, text):
     answer = portal.get("/collectivites/", {"q": text})
     assert "http://nimes.peps.localhost" not in answer.content.decode()
+
+
+def test_the_legal_notices_say_who_sells_as_the_terms_of_sale_promise(portal, db):
+    assert "Vendeur des licences" not in portal.get("/mentions-legales/").content.decode()
+    one = seller()
+    one.mediator = "Médiation exemple, 1 rue du Pont, 75001 Paris"
+    one.save()
+    page = portal.get("/mentions-legales/").content.decode()
+    for words in (one.name, one.legal_form, one.rcs, one.vat_number, "123\u00a0456\u00a0782", one.mediator):
+        assert words in page

@@ -40,7 +40,7 @@ class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at r
         model = Seller
         fields = (
             "name", "legal_form", "address", "postal_code", "city", "siret", "vat_number", "rcs", "email", "phone",
-            "iban", "bic", "vat_on_debits",
+            "iban", "bic", "vat_on_debits", "mediator",
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class SellerAdmin(ModelAdmin):
     fieldsets = (
         ("Identité", {"fields": ("name", "legal_form", "siret", "vat_number", "rcs", "vat_on_debits")}),
         ("Adresse, telle que les bons de commande la montrent", {"fields": ("address", "postal_code", "city")}),
-        ("Pour être joint", {"fields": ("email", "phone")}),
+        ("Pour être joint", {"fields": ("email", "phone", "mediator")}),
         ("Pour être payé", {"fields": ("iban", "bic")}),
     )
     show_full_result_count = False

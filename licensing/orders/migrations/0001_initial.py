@@ -689,6 +689,15 @@ class Migration(migrations.Migration):
                     "vat_on_debits",
                     models.BooleanField(default=False, verbose_name="option pour la TVA d'après les débits"),
                 ),
+                (
+                    "mediator",
+                    models.CharField(
+                        blank=True,
+                        help_text="Nom, adresse postale et site",
+                        max_length=250,
+                        verbose_name="médiateur de la consommation",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "vendeur",

@@ -30,6 +30,10 @@ class Seller(models.Model):
     bic = models.CharField("BIC", max_length=11)
     # Said on every invoice. Services owe VAT when they are paid, unless the seller chose otherwise.
     vat_on_debits = models.BooleanField("option pour la TVA d'après les débits", default=False)
+    # Consumers must be told: a teacher who buys for himself is one.
+    mediator = models.CharField(
+        "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"
+    )
 
     class Meta:
         verbose_name = "vendeur"
