@@ -56,7 +56,8 @@ def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime
 def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datetime) -> Order:
     """Let the temporary rights of an order run until a later day, inclusive; return it.
 
-    A lapsed order counts down anew, and its buyer will be reminded. Raises `NotInThisState` or `BadDate`.
+    A lapsed order counts down anew, and its buyer will be reminded; where a scan waits to be looked at, nothing counts.
+    Raises `NotInThisState` or `BadDate`.
     """
     order = locked(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
@@ -66,11 +67,15 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
         raise BadDate(f"Le {typography.day(until)} est passé : choisissez un jour à venir.")
     if until > source.last_day:
         raise BadDate(f"Les licences s'arrêtent le {typography.day(source.last_day)} : choisissez un jour d'ici là.")
+    runs = source.temporary_until
+    if runs is not None and until <= runs:
+        raise BadDate(f"Les droits courent déjà jusqu'au {typography.day(runs)} inclus : choisissez un jour plus tard.")
     if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
         rights.await_payment(order, until=until, at=at)
     else:
         rights.count_down(order, until=until, at=at)
         order.reminders.all().delete()
+    if order.state == OrderState.LAPSED:
         order.state, order.lapsed_at = OrderState.PLACED, None
         order.save(update_fields=["state", "lapsed_at"])
     journal.record(
@@ -102,7 +107,9 @@ def reinvoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) 
     by_card = order.state == OrderState.PAID and order.method == Method.CARD
     issued = invoicing.issue(order, at=at, paid_by_card=by_card)
     if order.state == OrderState.CONFIRMED:
-        rights.await_payment(order, until=rights_after(issued), at=at)
+        # What the operator prolonged stays so.
+        until = order.lines.select_related("source").get().source.temporary_until
+        rights.await_payment(order, until=max(until or issued.issued_on, rights_after(issued)), at=at)
     journal.record(
         order,
         "reinvoiced",

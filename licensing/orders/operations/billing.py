@@ -121,8 +121,8 @@ def write(order: Order, billing: Billing) -> None:
     if not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
         raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
     for field, column in _COLUMNS.items():
-        text = " ".join(getattr(billing, field).split())
-        _set(order, column, text, field)
+        if column != "siret":  # below: people type it in groups of three
+            _set(order, column, " ".join(getattr(billing, field).split()), field)
     _write_codes(order, siret=billing.siret)
 
 
@@ -137,9 +137,12 @@ def complete(
     order = locked(order_id)
     if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED) and not was_rejected(order):
         raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
+    before = (order.siret, order.service_code, order.engagement_number)
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
         _set(order, column, " ".join(text.split()), column)
     _write_codes(order, siret=siret)
+    if before == (order.siret, order.service_code, order.engagement_number):
+        return order
     order.save(update_fields=["siret", "service_code", "engagement_number"])
     journal.record(order, "completed", "informations de facturation complétées.", by=by, at=at)
     return order

@@ -78,7 +78,10 @@ def quote(*, order_id: int, by: User, at: datetime.datetime) -> Order:
     line = order.lines.get()
     _priced(order, _today(order, line, day))
     order.quote_number = _next_number(order, again, day.year)
-    order.quoted_at, order.quote_until = at, day + datetime.timedelta(days=QUOTE_DAYS - 1)
+    order.quoted_at = at
+    # Never longer than what it prices.
+    last_day = order.lines.select_related("school_year").get().school_year.ends_on
+    order.quote_until = min(day + datetime.timedelta(days=QUOTE_DAYS - 1), last_day)
     order.save(update_fields=["quote_number", "quoted_at", "quote_until"])
     journal.record(
         order,

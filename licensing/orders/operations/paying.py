@@ -20,6 +20,7 @@ from licensing.orders.models import (
     OrderState,
     Payment,
     PaymentMethod,
+    ScanState,
 )
 from licensing.orders.operations import journal, telling
 from licensing.orders.operations.locking import locked
@@ -173,6 +174,9 @@ def _settled(order: Order, *, by: User | None, at: datetime.datetime, opened: bo
     """Make an order paid, and its rights firm: opened now, or what the wait for the money held back."""
     order.state, order.paid_at = OrderState.PAID, at
     order.save()
+    order.scans.filter(state=ScanState.WAITING).update(
+        state=ScanState.REFUSED, reason="Commande réglée par carte.", decided_at=at, decided_by=by
+    )
     if opened:
         rights.make_firm(order, at=at)
     else:

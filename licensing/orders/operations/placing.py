@@ -38,7 +38,7 @@ def place(*, order_id: int, billing: Billing, terms_version: str, by: User, at: 
     if order.state == OrderState.PLACED:
         return order
     _accept(order, Method.MANDATE, billing, terms_version, at=at)
-    _refuse_after_a_lapse(order)
+    _refuse_after_a_lapse(order, day_in_france(at))
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
     until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
@@ -86,16 +86,17 @@ def _accept(order: Order, method: Method, billing: Billing, terms_version: str, 
     order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at
 
 
-def _refuse_after_a_lapse(order: Order) -> None:
+def _refuse_after_a_lapse(order: Order, day: datetime.date) -> None:
     """Refuse provisional rights to whoever had them for nothing in the same school year."""
+    # Those that ran out at midnight have lapsed, whether or not the clock has come by since.
+    ran_out = Q(state=OrderState.LAPSED) | Q(state=OrderState.PLACED, lines__source__provisional_until__lt=day)
     same = Q(collectivity=order.collectivity_id) if order.collectivity_id else Q(placed_by=order.placed_by_id)
     if order.school_id:
         same |= Q(school=order.school_id)
     earlier = (
         Order.objects.filter(
-            same,
+            same & ran_out,
             kind=order.kind,
-            state=OrderState.LAPSED,
             lines__school_year__in=order.lines.values("school_year"),
         )
         .order_by("pk")

@@ -19,6 +19,7 @@ from licensing.orders.exceptions import (
 )
 from licensing.orders.models import Invoice, InvoiceKind, Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.operations import journal, telling
+from licensing.orders.operations.lapsing import lapse
 from licensing.orders.operations.locking import locked
 from licensing.orders.operations.placing import PROVISIONAL_DAYS
 from web import typography
@@ -37,13 +38,17 @@ _NAME_LENGTH = PurchaseOrderScan._meta.get_field("filename").max_length or 0  # 
 def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: datetime.datetime) -> PurchaseOrderScan:
     """Keep the signed purchase order that the buyer uploaded; the countdown stops until the operator has looked.
 
-    Another one takes the place of the one that waits. After a lapse the rights come back once it is accepted, not
-    before. Raises `BadScan` or `NotInThisState`.
+    Another one takes the place of the one that waits; the same one sent twice is there once. After a lapse the rights
+    come back once it is accepted, not before. Raises `BadScan` or `NotInThisState`.
     """
-    content_type = _type_of(content)
+    content_type, sha256 = _type_of(content), hashlib.sha256(content).hexdigest()
     order = locked(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED):
         raise NotInThisState("Cette commande n'attend pas de bon de commande signé.")
+    known = order.scans.filter(state=ScanState.WAITING, sha256=sha256).first()
+    if known is not None:
+        return known
+    lapse(order, at=at)
     order.scans.filter(state=ScanState.WAITING).update(
         state=ScanState.REFUSED, reason="Remplacé par un nouvel envoi.", decided_at=at, decided_by=by
     )
@@ -52,7 +57,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
         filename=filename.replace("\\", "/").rpartition("/")[2][-_NAME_LENGTH:] or "bon-de-commande",
         content_type=content_type,
         content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         received_at=at,
         received_from=by,
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django_tenants.utils import get_public_schema_name, schema_context
+from django.db.models import Q
+from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
 
+from collectivities.models import Member, Role
 from mailing.operations import enqueue
 
 if TYPE_CHECKING:
     import datetime
 
+    from accounts.models import User
     from licensing.orders.models import Order
 
 #: What the messages about an order give as their topic; `topic_id` is the order's number.
@@ -28,17 +31,31 @@ PROLONGED = "order.prolonged"
 
 
 def tell_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: object) -> None:
-    """Queue a letter of this kind to the buyer; nobody where the order has none, or the account has ended."""
-    buyer = order.placed_by
-    if buyer is None or not buyer.is_active:
-        return
+    """Queue a letter of this kind to whoever bought, or, at a collectivity that he has left, to its other buyers.
+
+    Nobody is written to where there is nobody any more.
+    """
+    readers = _readers(order)
     with schema_context(get_public_schema_name()):
-        enqueue(
-            kind=kind,
-            recipient=buyer.email,
-            at=at,
-            topic=TOPIC,
-            topic_id=order.pk,
-            about=str(order),
-            context={"user": buyer.pk, "order": order.pk, **context},
-        )
+        for reader in readers:
+            enqueue(
+                kind=kind,
+                recipient=reader.email,
+                at=at,
+                topic=TOPIC,
+                topic_id=order.pk,
+                about=str(order),
+                context={"user": reader.pk, "order": order.pk, **context},
+            )
+
+
+def _readers(order: Order) -> list[User]:
+    buyer = order.placed_by
+    if order.collectivity is None:
+        return [buyer] if buyer is not None and buyer.is_active else []
+    with tenant_context(order.collectivity):
+        # Those who may open the order's page.
+        members = Member.objects.active().filter(user__is_active=True).select_related("user").order_by("pk")
+        may_read = Q(roles__contains=[Role.BUYER.value]) | Q(roles__contains=[Role.MANAGER.value])
+        own = list(members.filter(may_read, user=buyer))
+        return [one.user for one in own or members.filter(roles__contains=[Role.BUYER.value])]

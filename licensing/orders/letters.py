@@ -1,0 +1,148 @@
+"""What the letters about orders share: the order as it is when one leaves, and how its parts are worded.
+
+No letter carries a document: it leads to the order's page, where papers and invoices are. Answers reach the seller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Profile, User
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import card, preflight
+from licensing.orders.models import Order, OrderKind, OrderState, Seller
+from mailing.kinds import NoLongerDue, Rendered
+from mailing.letters import hello, letter
+from tenants.addresses import office_url, portal_url
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from licensing.subscriptions.models import Source
+    from mailing.models import Message
+
+CHANGED = "La commande a changé d'état avant l'envoi."
+
+
+def order_of(message: Message, *states: OrderState) -> Order:
+    """Return the order; where it must be in one of these states and no longer is, the letter is not due any more."""
+    order = Order.objects.select_related("placed_by", "school", "collectivity").get(pk=message.context["order"])
+    if states and order.state not in states:
+        raise NoLongerDue(CHANGED)
+    return order
+
+
+def awaited(message: Message) -> tuple[Order, datetime.date]:
+    """Return the order whose purchase order is still awaited, and the last day of its provisional rights."""
+    order = order_of(message, OrderState.PLACED)
+    until = source_of(order).provisional_until
+    if until is None:
+        raise NoLongerDue("Un bon de commande a été déposé avant l'envoi : il est à vérifier.")
+    return order, until
+
+
+def source_of(order: Order) -> Source:
+    return order.lines.select_related("source").get().source
+
+
+def what(order: Order) -> str:
+    """Return what was ordered and what it costs, on one line."""
+    line = order.lines.get()
+    many = f"{typography.number(line.billed_quantity)} × " if line.billed_quantity > 1 else ""
+    return f"{many}{line.description}, {typography.euros(order.total_ttc)} TTC"
+
+
+def reference(order: Order) -> str:
+    """Return which order it is, for letters that do not begin with it."""
+    return f"{order} du {day_of(order.placed_at or order.created_at)} : {what(order)}."
+
+
+def where(order: Order) -> str:
+    """Return where the licences are that the order opened."""
+    line = order.lines.select_related("school_year").get()
+    if order.kind == OrderKind.PURCHASE:
+        return (
+            f"Le lot « Achat {line.school_year} (commande n° {order.pk}) » est ouvert dans votre bureau : vous pouvez "
+            f"en attribuer les {typography.plural(line.quantity, 'licence')}."
+        )
+    if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
+        return "Votre licence est active : vous la retrouvez dans « Mon compte », avec votre classe."
+    if line.quantity == 1:
+        return "Votre licence est dans « Mon compte » : attribuez-la à un enseignant."
+    return (
+        f"Vos {typography.plural(line.quantity, 'licence')} sont dans « Mon compte » : attribuez-les à vos enseignants."
+    )
+
+
+def how_to_send(order: Order) -> str:
+    seller = Seller.objects.first()
+    post = (
+        f"par courrier à {seller.name}, {seller.address}, {seller.postal_code} {seller.city}"
+        if seller
+        else "par courrier"
+    )
+    card = " Vous pouvez aussi régler par carte, depuis la même page." if by_card(order) else ""
+    return (
+        "Téléchargez le bon de commande, faites-le compléter, signer et tamponner par qui paie, puis renvoyez-le "
+        f"{post}, ou déposez le document numérisé sur la page de la commande.{card}"
+    )
+
+
+def by_card(order: Order) -> bool:
+    return order.kind == OrderKind.SHOP and card.available()
+
+
+def lacking(order: Order) -> list[str]:
+    """Return what the invoice still lacks, where it does."""
+    missing = preflight.of_order(order).missing
+    if not missing:
+        return []
+    return [
+        "Pour établir la facture, il nous manque encore une information ; complétez-la sur la page de la commande. "
+        + " ".join(one.sentence for one in missing)
+    ]
+
+
+def letter_about(
+    message: Message, order: Order, *, subject: str, paragraphs: Sequence[str], button: str, notes: Sequence[str] = ()
+) -> Rendered:
+    reader = User.objects.filter(pk=message.context["user"], is_active=True).first()
+    if reader is None:
+        raise NoLongerDue("Le compte a été fermé avant l'envoi.")
+    written = letter(
+        greeting=hello(reader.first_name),
+        subject=_spaced(subject),
+        paragraphs=[_spaced(paragraph) for paragraph in paragraphs],
+        button=button,
+        address=_address(order),
+        notes=[_spaced(note) for note in notes],
+    )
+    return dataclasses.replace(written, reply_to=reply_to())
+
+
+def _address(order: Order) -> str:
+    if order.collectivity is not None:
+        return office_url(order.collectivity, f"/achats/{order.pk}/")
+    return portal_url(f"boutique/commandes/{order.pk}/")
+
+
+def reply_to() -> str:
+    return Seller.objects.values_list("email", flat=True).first() or settings.CONTACT_EMAIL
+
+
+def _spaced(sentence: str) -> str:
+    return typography.spaced(sentence).replace("n° ", f"n°{typography.NO_BREAK_SPACE}")
+
+
+def day_of(at: datetime.datetime) -> str:
+    return typography.day(day_in_france(at))
+
+
+def today() -> datetime.date:
+    return day_in_france(timezone.now())

@@ -1,0 +1,140 @@
+"""What a buyer is written about invoices and money. Rendered when it is sent, from the rows of that moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.orders import preflight
+from licensing.orders.letters import letter_about, order_of, reference, reply_to, source_of, what, where
+from licensing.orders.models import Invoice, InvoiceKind, Method, Order, OrderState, Payment, PaymentMethod
+from licensing.orders.operations import telling
+from licensing.orders.operations.paying import balance, received
+from licensing.subscriptions.wording import on_day
+from mailing import kinds
+from mailing.kinds import NoLongerDue, Rendered
+from web import typography
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+#: How money goes back, as its receiver reads it.
+_BACK_BY = {
+    PaymentMethod.CARD: "sur la carte qui avait payé ; votre banque l'affiche d'ordinaire sous quelques jours",
+    PaymentMethod.CHEQUE: "en retour de votre chèque",
+    PaymentMethod.TRANSFER: "par virement, au compte qui avait payé",
+}
+
+
+def invoiced(message: Message) -> Rendered:
+    """Send the buyer to the invoice, and say who pays it, how, and until when rights run meanwhile."""
+    order = order_of(message, OrderState.CONFIRMED, OrderState.PAID)
+    invoice = Invoice.objects.get(pk=message.context["invoice"])
+    if Invoice.objects.filter(corrects=invoice).exists():
+        raise NoLongerDue("La facture a été annulée par un avoir avant l'envoi.")
+    before = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=False).select_related("credit").last()
+    return letter_about(
+        message,
+        order,
+        subject=f"{order} : facture {invoice.number}",
+        paragraphs=[
+            f"Votre bon de commande nous est parvenu. La facture {invoice.number} est établie : {what(order)}."
+            if before is None
+            else f"La facture {invoice.number} remplace la facture {before.number}, annulée par l'avoir "
+            f"{before.credit.number} : {what(order)}.",
+            *(["Vos licences, qui étaient en pause, ont repris où elles en étaient."] if order.lapsed_at else []),
+            *_to_be_paid(order, invoice),
+        ],
+        button="Télécharger la facture",
+    )
+
+
+def paid(message: Message) -> Rendered:
+    """Tell the buyer that all is paid, and the rights firm."""
+    order = order_of(message, OrderState.PAID)
+    last_day = on_day(source_of(order).last_day)
+    invoice = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
+    return letter_about(
+        message,
+        order,
+        subject=f"{order} : bien réglée, vos droits sont définitifs jusqu'au {last_day}",
+        paragraphs=[
+            f"Votre règlement nous est parvenu : {what(order)}.",
+            (f"{where(order)} " if order.method == Method.CARD else "")
+            + f"Vos droits sont définitifs, jusqu'au {last_day} inclus."
+            + (" Ce qui était en pause a repris où il en était." if order.lapsed_at else ""),
+            *([f"La facture {invoice.number} se télécharge sur la page de la commande."] if invoice else []),
+        ],
+        button="Ouvrir la commande",
+    )
+
+
+def cancelled(message: Message) -> Rendered:
+    """Tell the buyer that the order is cancelled, and why; by which credit note, and what goes back."""
+    order = order_of(message, OrderState.CANCELLED)
+    credit = order.invoices.filter(kind=InvoiceKind.CREDIT_NOTE).select_related("corrects").last()
+    back = received(order)
+    return letter_about(
+        message,
+        order,
+        subject=f"{order} : annulée",
+        paragraphs=[
+            f"Votre commande est annulée. Motif : {order.cancelled_because}",
+            "Les licences qu'elle avait ouvertes ne donnent plus de droits.",
+            *([f"L'avoir {credit.number} annule la facture {credit.corrects}."] if credit else []),
+            f"Les {typography.euros(back)} que nous avons reçus vous seront remboursés."
+            if back > 0
+            else "Vous n'avez rien à payer.",
+            f"Ce n'est pas ce que vous attendiez ? Écrivez-nous à {reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[reference(order)],
+    )
+
+
+def refunded(message: Message) -> Rendered:
+    """Tell the buyer that money went back, how, and for which order."""
+    order = order_of(message)
+    back = Payment.objects.get(pk=message.context["payment"])
+    return letter_about(
+        message,
+        order,
+        subject=f"{order} : {typography.euros(-back.amount)} remboursés",
+        paragraphs=[
+            f"Nous vous remboursons {typography.euros(-back.amount)}, {_BACK_BY[PaymentMethod(back.method)]}.",
+            "La commande est annulée."
+            if order.state == OrderState.CANCELLED
+            else "C'était plus que le prix de la commande : elle reste réglée, et vos droits définitifs.",
+            *([f"Référence : {back.reference}."] if back.reference else []),
+        ],
+        button="Ouvrir la commande",
+        notes=[reference(order)],
+    )
+
+
+def _to_be_paid(order: Order, invoice: Invoice) -> list[str]:
+    """Return who pays an invoice and how; nothing is left to do where it is paid."""
+    if order.state == OrderState.PAID:
+        return ["Elle est déjà réglée : vous n'avez rien à payer, et vos droits ne changent pas."]
+    due, source = typography.euros(balance(order)), source_of(order)
+    until = f"jusqu'au {on_day(source.last_day)} inclus"
+    body = preflight.of_order(order).body
+    way = (
+        f"Nous la déposons sur Chorus Pro, au nom de « {order.bill_name} »."
+        if order.siret and preflight.is_public(payer=order.payer, school=order.school, body=body)
+        else f"Transmettez-la à « {order.bill_name} », qui la règle : elle porte nos coordonnées bancaires."
+    )
+    return [
+        f"{way} {due} sont à régler au plus tard le {on_day(invoice.due_on)}.",
+        (
+            f"Dans l'attente du règlement, vos droits temporaires courent jusqu'au {on_day(source.unpaid_until)} "
+            f"inclus ; ils deviennent définitifs, {until}, dès qu'il nous parvient."
+        )
+        if source.unpaid_until and source.suspended_at is None
+        else f"Vos droits deviennent définitifs, {until}, dès que le règlement nous parvient.",
+    ]
+
+
+kinds.register(telling.INVOICED, label="Facture établie", render=invoiced)
+kinds.register(telling.PAID, label="Commande réglée", render=paid)
+kinds.register(telling.CANCELLED, label="Commande annulée", render=cancelled)
+kinds.register(telling.REFUNDED, label="Remboursement", render=refunded)

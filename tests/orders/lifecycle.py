@@ -1,0 +1,230 @@
+"""Orders brought to each of their states by the operations alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from decimal import Decimal
+
+from django.db import connection
+from django_tenants.utils import schema_context
+
+from collectivities.models import Role
+from licensing.catalogue import terms
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import operations, preflight
+from licensing.orders.models import CardPayment, PaymentMethod
+from licensing.orders.operations import Billing
+from licensing.subscriptions.models import Source
+from mailing.models import Message
+from pages.invariants.books import BOOKS
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.factories.schools import AffiliationFactory
+from tests.factories.shop import on_sale, seller
+
+DAY = datetime.timedelta(days=1)
+PLACED_ON = TERM.date()
+#: The last day of the provisional rights of an order placed at TERM, and of the school year.
+UNTIL = datetime.date(2027, 1, 8)
+YEAR_ENDS = datetime.date(2027, 8, 31)
+SCAN = b"%PDF-1.7 bon pour accord"
+
+MAIRIE = Billing(
+    payer="town_hall",
+    name="Mairie de Nîmes",
+    address="Place de l'Hôtel de Ville",
+    postal_code="30000",
+    city="Nîmes",
+    email="compta@nimes.example",
+    siret="213 001 894 00012",
+)
+COOPERATIVE = Billing(
+    payer="cooperative", name="OCCE 30", address="1 rue Haute", postal_code="30000", city="Nîmes", email="o@x.example"
+)
+DEPARTEMENT = Billing(
+    payer="collectivity",
+    name="Département du Gard",
+    address="3 rue Guillemette",
+    postal_code="30044",
+    city="Nîmes",
+    email="finances@gard.example",
+    siret=preflight.head_office("223000019"),
+)
+
+
+def without(billing, *fields):
+    return dataclasses.replace(billing, **dict.fromkeys(fields, ""))
+
+
+def on(day: int, hour: int = 10) -> datetime.datetime:
+    """Return a moment so many days after TERM, at that hour in Paris."""
+    return (TERM + day * DAY).replace(hour=hour)
+
+
+def draft(*, classes=5, at=TERM, affiliation=None, **_):
+    """Return what a principal has begun to order for his school."""
+    on_sale()
+    seller()
+    affiliation = affiliation or AffiliationFactory(user=PrincipalFactory())
+    return operations.draft_for_school(classes=classes, affiliation=affiliation, by=affiliation.user, at=at)
+
+
+def collectivity_draft(collectivity, *, units=2000, at=TERM):
+    """Return what a buyer of the collectivity, whose schema is entered, has begun to order."""
+    on_sale()
+    seller()
+    buyer = MemberFactory(roles=[Role.BUYER]).user
+    return operations.draft_for_collectivity(collectivity=collectivity, units=units, by=buyer, at=at)
+
+
+def put(order, *, at=TERM, billing=None):
+    """Place the order by mandat administratif."""
+    billing = billing or (DEPARTEMENT if order.collectivity_id else MAIRIE)
+    return operations.place(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, by=order.placed_by, at=at)
+
+
+def choose(order, *, at=TERM, billing=MAIRIE):
+    """Make the draft ready to be paid by card."""
+    return operations.choose_card(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, at=at)
+
+
+def by_card(**given):
+    return choose(draft(**given), at=given.get("at", TERM))
+
+
+def placed(**given):
+    return put(draft(**given), at=given.get("at", TERM))
+
+
+def scanned(**given):
+    order = placed(**given)
+    upload(order, at=given.get("at", TERM))
+    return order
+
+
+def lapsed(**given):
+    order = placed(**given)
+    operations.remind_and_lapse(given.get("at", TERM) + 46 * DAY)
+    order.refresh_from_db()
+    return order
+
+
+def lapsed_scanned(**given):
+    order = lapsed(**given)
+    upload(order, at=on(47))
+    return order
+
+
+def waited(days):
+    """Return an order that was placed so many days ago."""
+    order = placed()
+    operations.remind_and_lapse(on(days))
+    return order
+
+
+def scan_refused():
+    order = placed()
+    operations.refuse_scan(scan_id=upload(order).pk, reason="La signature manque.", by=operator(), at=TERM)
+    return order
+
+
+def prolonged():
+    order = placed()
+    return operations.prolong(order_id=order.pk, until=on(60).date(), by=operator(), at=TERM)
+
+
+def confirm(order, *, at=TERM):
+    """Confirm the purchase order and return the invoice."""
+    invoice = operations.confirm(order_id=order.pk, by=operator(), at=at)
+    order.refresh_from_db()
+    return invoice
+
+
+def confirmed(**given):
+    order = placed(**given)
+    confirm(order, at=given.get("at", TERM))
+    return order
+
+
+def paid(**given):
+    order = confirmed(**given)
+    pay(order, at=given.get("at", TERM))
+    order.refresh_from_db()
+    return order
+
+
+def cancel(order, *, at=TERM):
+    return operations.cancel(order_id=order.pk, reason="Doublon.", by=operator(), at=at)
+
+
+def cancelled(**given):
+    return cancel(paid(**given), at=given.get("at", TERM))
+
+
+STATES = {
+    make.__name__: make
+    for make in (draft, by_card, placed, scanned, lapsed, lapsed_scanned, confirmed, paid, cancelled)
+}  # fmt: skip
+
+
+def operator():
+    return UserFactory(is_staff=True)
+
+
+def upload(order, *, content=SCAN, at=TERM):
+    return operations.receive_scan(order_id=order.pk, filename="bon.pdf", content=content, by=order.placed_by, at=at)
+
+
+def pay(order, *, amount=None, reference="VIR 1", at=TERM, by=None):
+    return operations.record_payment(
+        order_id=order.pk,
+        method=PaymentMethod.TRANSFER,
+        amount=order.total_ttc if amount is None else Decimal(amount),
+        received_on=at.date(),
+        reference=reference,
+        by=by or operator(),
+        at=at,
+    )
+
+
+def charged(order):
+    """Return a payment by card that its provider says is done, and that the books do not know yet."""
+    return CardPayment.objects.create(
+        order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc,
+        token=f"{order.pk}-{CardPayment.objects.count()}",
+    )  # fmt: skip
+
+
+def source_of(order):
+    return Source.objects.get(order_line__order=order)
+
+
+def dates(order):
+    """Return the last day of the provisional rights, the one the payment is awaited by, and whether all is stopped."""
+    source = source_of(order)
+    return source.provisional_until, source.unpaid_until, source.suspended_at is not None
+
+
+def usable(order, at):
+    source = Source.objects.filter(order_line__order=order).first()
+    return source is not None and source.suspended_at is None and source.open_until >= day_in_france(at)
+
+
+def told(order):
+    """Return the kinds of letters queued about the order, in order."""
+    with schema_context("public"):
+        return [kind.removeprefix("order.") for kind in messages(order).values_list("kind", flat=True)]
+
+
+def messages(order):
+    return Message.objects.filter(topic="order", topic_id=order.pk).order_by("pk")
+
+
+def breaches():
+    """Return the codes of the rules of the books that are broken."""
+    asked = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in BOOKS)
+    with schema_context("public"), connection.cursor() as cursor:
+        cursor.execute(asked)
+        return {code for (code,) in cursor.fetchall()}
