@@ -7,7 +7,7 @@ is asked anew and its whole answer taken: what was told twice, late or out of or
 """
 
 from licensing.orders.card.providers import available
-from licensing.orders.card.settling import refund
+from licensing.orders.card.settling import looked_at, refund, send_again
 from licensing.orders.card.starting import start
 
-__all__ = ["available", "refund", "start"]
+__all__ = ["available", "looked_at", "refund", "send_again", "start"]

@@ -43,6 +43,8 @@ class Outcome:
     # The last refund, and why it failed if it did.
     refund: str = ""
     refund_failure: str = ""
+    # The card's owner has asked his bank for the money.
+    disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,8 +41,7 @@ def learn(*, payment_id: int, outcome: Outcome, at: datetime.datetime, event: Ev
     `event`: what made us ask. One that was there before changes nothing. A paid sum that the order does not, or no
     longer, ask for is given back.
     """
-    order = locked(CardPayment.objects.values_list("order_id", flat=True).get(pk=payment_id))
-    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    order, payment = _locked(payment_id)
     if event is not None and not _new(event, payment, at):
         return payment
     if outcome.stage == Stage.OVER and payment.status in LIVE:
@@ -52,6 +51,11 @@ def learn(*, payment_id: int, outcome: Outcome, at: datetime.datetime, event: Ev
         _paid(order, payment, outcome, at=at)
     if outcome.refunded or outcome.refund_failure:
         _given_back(order, payment, outcome, at=at)
+    if outcome.disputed:
+        payment.message = (
+            "Le porteur de la carte conteste ce paiement auprès de sa banque : répondez-y chez le prestataire."
+        )
+        payment.save(update_fields=["message", "modified"])
     return payment
 
 
@@ -67,6 +71,41 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime) -> Paymen
     back = paying.refund(payment_id=payment_id, by=by, at=at, reference=payment.reference)
     _send_back(payment.card)
     return back
+
+
+@transaction.atomic
+def send_again(*, card_payment_id: int, by: User, at: datetime.datetime) -> CardPayment:
+    """Have the provider try once more to send back money that it could not; return the payment by card.
+
+    Raises `NotToPay` where nothing of it is to go back, or it has gone.
+    """
+    order, payment = _locked(card_payment_id)
+    money = Payment.objects.filter(card=payment, refunds__isnull=True).first()
+    owed = money is None or Payment.objects.filter(refunds=money).exists()
+    if payment.status != PaymentStatus.CONFIRMED or not owed:
+        raise NotToPay("Ce paiement n'est pas à rendre : remboursez-le d'abord, depuis son règlement.")
+    payment.message = ""
+    payment.save(update_fields=["message", "modified"])
+    journal.record(order, "card_sent_again", "remboursement redemandé au prestataire de paiement.", by=by, at=at)
+    _send_back(payment)
+    return payment
+
+
+@transaction.atomic
+def looked_at(*, card_payment_id: int, by: User, at: datetime.datetime) -> CardPayment:
+    """Take note that the operator has seen to what a payment by card said; return it. Twice is the same as once."""
+    order, payment = _locked(card_payment_id)
+    if payment.message:
+        journal.record(order, "card_looked_at", f"vu : {payment.message}", by=by, at=at)
+        payment.message = ""
+        payment.save(update_fields=["message", "modified"])
+    return payment
+
+
+def _locked(payment_id: int) -> tuple[Order, CardPayment]:
+    """Lock an attempt's order, then the attempt."""
+    order = locked(CardPayment.objects.values_list("order_id", flat=True).get(pk=payment_id))
+    return order, CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
 
 
 def _new(event: Event, payment: CardPayment, at: datetime.datetime) -> bool:

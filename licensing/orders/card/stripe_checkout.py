@@ -37,6 +37,8 @@ KINDS = frozenset(
         "charge.refund.updated",
         "refund.updated",
         "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.closed",
     }
 )
 _TOKEN = "payment"  # noqa: S105 - the name under which Stripe keeps our token
@@ -141,6 +143,7 @@ class StripeCheckout(StripeProviderV3):
             refunded=sum(refund.amount for refund in refunds if refund.status not in _CAME_TO_NOTHING),
             refund=latest.id if latest else "",
             refund_failure=_failure(latest) if latest and latest.status in _CAME_TO_NOTHING else "",
+            disputed=bool(charge and charge.disputed),
         )
 
     def give_back(self, payment: CardPayment) -> None:
@@ -148,6 +151,8 @@ class StripeCheckout(StripeProviderV3):
         outcome = self.look(payment)
         if outcome.refunded >= outcome.amount:
             return
+        # One that failed is tried again under a name of its own; two that try at once have the same.
+        key = f"refund-{payment.token}-{outcome.refund}"
         self._ask(
             self.client.v1.refunds.create,
             {
@@ -156,7 +161,7 @@ class StripeCheckout(StripeProviderV3):
                 "amount": outcome.amount - outcome.refunded,
                 "metadata": {_TOKEN: payment.token, "order": str(payment.order_id)},
             },
-            {"idempotency_key": f"refund-{payment.token}-{outcome.refunded}"},
+            {"idempotency_key": key},
         )
 
     def close(self, payment: CardPayment) -> None:

@@ -42,7 +42,7 @@ _ENDED = (PaymentStatus.REJECTED, PaymentStatus.CANCELLED)
 def pay(request: HttpRequest, token: str) -> HttpResponse:
     """Show what is to be paid; then lead to the provider. An attempt that ended without money is begun anew."""
     payment = _own(request, token)
-    answers = None
+    content: dict[str, object] = {"payment": payment}
     try:
         if payment.status not in starting.LIVE:
             if request.method == "GET" or payment.status not in _ENDED:
@@ -51,12 +51,12 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
             return redirect("card_pay", token=again.token)
         provider = provider_of(payment)
         answers = provider.answers(request.POST if request.method == "POST" else None)
+        content |= {"form": answers, "real": provider.real}
         if answers.is_valid():
             # To the provider's own page, at another host: `_page` lets the form lead there.
             return HttpResponseRedirect(asking.proceed(payment, answers))
     except Refused as refusal:
-        return _page(request, "orders/card/pay.html", {"payment": payment, "refusal": refusal}, status=409)
-    content = {"payment": payment, "form": answers, "real": provider.real}
+        return _page(request, "orders/card/pay.html", content | {"refusal": refusal}, status=409)
     return _page(request, "orders/card/pay.html", content, status=422 if answers.errors else 200)
 
 

@@ -85,6 +85,7 @@ class StandIn:
                 "metadata": held["_intent_metadata"],
                 "paid": True,
                 "refunded": False,
+                "disputed": False,
             }
             self.intents[intent] = {
                 "id": intent,
@@ -117,6 +118,13 @@ class StandIn:
         refund = self.refunds[-1]
         refund.update(status="failed", failure_reason=reason)
         return self.event("refund.failed", refund)
+
+    def dispute(self, session: str) -> dict:
+        """The card's owner asks his bank for the money; return the event that tells of it."""
+        charge = self._charge_of(session)
+        charge["disputed"] = True
+        dispute = {"id": self._number("du"), "object": "dispute", "charge": charge["id"], "metadata": {}}
+        return self.event("charge.dispute.created", dispute | {"payment_intent": charge["payment_intent"]})
 
     def event(self, kind: str, about: dict) -> dict:
         """Return a new event about something as it is now."""

@@ -187,6 +187,28 @@ def test_a_refund_that_fails_waits_for_a_hand(stripe, opened, tell):
     payment.refresh_from_db()
     assert payment.message == "Le remboursement a échoué (carte expirée ou annulée) : faites-le par virement."
     assert payment.captured_amount == PRICE
+    # Asked again, another is made.
+    card.send_again(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM)
+    assert work() == ["give_back"]
+    payment.refresh_from_db()
+    assert (payment.status, payment.message, len(stripe.refunds)) == (PaymentStatus.REFUNDED, "", 2)
+
+
+def test_money_that_is_owed_to_nobody_is_not_sent_back(stripe, opened, tell):
+    payment, session = opened
+    tell(stripe.pay(session))
+    with pytest.raises(NotToPay):
+        card.send_again(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM)
+
+
+def test_a_payment_that_its_bank_is_asked_for_is_told_until_the_operator_has_seen_it(stripe, opened, tell):
+    payment, session = opened
+    tell(stripe.pay(session))
+    tell(stripe.dispute(session))
+    payment.refresh_from_db()
+    assert payment.message.startswith("Le porteur de la carte conteste ce paiement")
+    assert effects(payment.order) == SETTLED
+    assert card.looked_at(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM).message == ""
 
 
 def test_a_refund_of_a_part_is_told_and_decides_nothing(stripe, opened, tell):
