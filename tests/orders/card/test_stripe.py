@@ -64,7 +64,7 @@ def test_a_purchase_from_the_button_to_the_counter(stripe, portal):
     assert payment.extra_data == '{"charge": "pi_00000002"}'
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_each_event_five_times_out_of_order_has_the_effect_of_one(stripe, opened, tell, seed):
     payment, session = opened
     paid = stripe.pay(session)
@@ -76,7 +76,7 @@ def test_each_event_five_times_out_of_order_has_the_effect_of_one(stripe, opened
     assert ProviderEvent.objects.count() == 3
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_refund_at_stripe_s_own_desk_is_noticed_whatever_is_told_first(stripe, opened, tell, seed):
     payment, session = opened
     paid = stripe.pay(session)
