@@ -1,0 +1,129 @@
+"""The shop in a real browser: five classes by card, then by cheque, from the price to the last document."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+
+import pypdf
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from licensing.orders import operations
+from licensing.orders.models import Order, OrderState, PaymentMethod, ScanState
+from licensing.subscriptions.models import Subscription
+from tests.conftest import PASSWORD
+from tests.e2e.looks import faults, faults_at_both_widths
+from tests.e2e.test_my_account import session
+from tests.factories.accounts import UserFactory
+from tests.orders.shopping import Buyer
+
+
+@pytest.fixture
+def buyer(committing):
+    return Buyer()
+
+
+def saved(page, name):
+    """Click on a link to a PDF; return what it says, once poppler has drawn its first page in black on white."""
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile(name)).first.click()
+    path = download.value.path()
+    content = path.read_bytes()
+    if shutil.which("pdftoppm"):
+        drawn = subprocess.run(["pdftoppm", "-r", "20", "-gray", "-l", "1", path], capture_output=True, check=True)  # noqa: S603, S607 - a file of ours
+        assert min(drawn.stdout[-20_000:]) < 128 < max(drawn.stdout[-20_000:])
+    text = " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
+    return " ".join(text.replace("\xa0", " ").replace("’", "'").split())
+
+
+def test_a_principal_buys_five_classes_by_card_and_has_them_at_once(buyer, site, can_sign_in):
+    can_sign_in(buyer.user)
+    visit = site.person()
+    page = visit.open("/boutique/")
+    # The tier follows the typing; what was chosen is found again after signing in.
+    page.get_by_label("Combien de classes ?").press_sequentially("3")
+    expect(page.get_by_role("heading", name="Licence globale TOUS NIVEAUX (5 classes - 150 élèves)")).to_be_visible()
+    assert faults_at_both_widths(visit) == []
+    page.get_by_role("link", name="Commander", exact=True).click()
+    main = page.locator("main")
+    main.get_by_label("Identifiant").fill(buyer.user.username)
+    main.get_by_label("Mot de passe", exact=False).first.fill(PASSWORD)
+    main.get_by_role("button", name="Connexion").click()
+    expect(page).to_have_url(re.compile(r"/boutique/\?classes=3$"))
+    page.get_by_role("button", name="Commander").click()
+    # « Qui paie ? » changes the address in place, and keeps what was ticked.
+    page.get_by_label("Je reconnais avoir pris connaissance").check()
+    page.get_by_label("La coopérative scolaire").check()
+    expect(page.get_by_label("Nom*")).to_have_value("Coopérative scolaire, Collège Belin")
+    expect(page.get_by_label("La coopérative scolaire")).to_be_focused()
+    page.get_by_label("Payer par carte bancaire").check()
+    assert faults_at_both_widths(visit) == []
+    page.get_by_role("button", name="Payer", exact=True).click()
+    expect(page.get_by_role("heading", name="Paiement par carte")).to_be_visible()
+    assert not Subscription.objects.exists()
+    page.get_by_role("button", name=re.compile("^Payer 199,00")).click()
+    expect(main).to_contain_text("0/5")
+    assert Order.objects.get().state == OrderState.PAID
+    page.get_by_role("link", name="Attribuer les clés").click()
+    expect(page.locator("#licences")).to_contain_text("0/5")
+    page.get_by_role("link", name="Voir la commande").click()
+    assert faults_at_both_widths(visit) == []
+    assert "199,00 €" in saved(page, "Télécharger la facture")
+
+
+def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
+    visit = site.person(scripts=False, session=session(site, buyer.user))
+    page = visit.open("/boutique/")
+    page.get_by_role("link", name="2 à 5 classes").click()
+    page.get_by_role("button", name="Commander").click()
+    page.get_by_role("button", name="Payer", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("Rien n’est encore commandé")
+    page.get_by_label("Payer par chèque ou mandat administratif").check()
+    page.get_by_label("Je reconnais avoir pris connaissance").check()
+    page.get_by_role("button", name="Payer", exact=True).click()
+    expect(page.locator("main")).to_contain_text("Droits temporaires jusqu'au")
+    order = Order.objects.get()
+    text = saved(page, "Télécharger le bon de commande")
+    for said in ("BON DE COMMANDE", "Collège Belin", "5 classes - 150 élèves", "199,00 €", "Signature et tampon"):
+        assert said in text
+    assert not order.invoices.exists()
+    page.goto(site.url("/mon-compte/"))
+    expect(page.locator("#licences")).to_contain_text("0/5")
+    expect(page.locator("#licences")).to_contain_text("Droits temporaires jusqu'au")
+    page.goto(site.url(f"/boutique/commandes/{order.pk}/"))
+    signed = tmp_path / "bon signé.pdf"
+    signed.write_bytes(b"%PDF-1.7 signed")
+    page.get_by_label("Bon de commande signé (PDF ou photo)").set_input_files(signed)
+    page.get_by_role("button", name="Déposer").click()
+    expect(page.locator("main")).to_contain_text("Nous le vérifions")
+    assert order.scans.get().state == ScanState.WAITING
+    operator, now = UserFactory(), timezone.now()
+    invoice = operations.confirm(order_id=order.pk, by=operator, at=now)
+    page.reload()
+    text = saved(page, "Télécharger la facture")
+    for said in (invoice.number, "165,83 €", "33,17 €", "199,00 €"):
+        assert said in text
+    operations.record_payment(
+        order_id=order.pk, method=PaymentMethod.CHEQUE, amount=order.total_ttc, received_on=timezone.localdate(now),
+        reference="12", by=operator, at=now,
+    )  # fmt: skip
+    page.reload()
+    expect(page.locator("main")).to_contain_text("Commande réglée")
+    expect(page.locator("main")).to_contain_text(f"jusqu'au 31 août {buyer.year.ends_on.year} inclus")
+    expect(page.locator("main")).not_to_contain_text("Droits temporaires jusqu'au")
+
+
+def test_nothing_is_wrong_with_the_pages_of_an_order_awaited(buyer, site):
+    order = buyer.ordered()
+    visit = site.person(session=session(site, buyer.user))
+    for path in (f"/boutique/commandes/{order.pk}/", "/boutique/commandes/"):
+        visit.open(path)
+        assert faults_at_both_widths(visit) == []
+    visit.open(f"/boutique/commandes/{order.pk}/")
+    visit.page.get_by_role("button", name="Déposer").click()
+    expect(visit.page.locator("main")).to_contain_text("Choisissez le fichier")
+    assert faults(visit) == []
