@@ -155,8 +155,8 @@ def _rights(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime)
     sentences = []
     if until is not None and until < day_in_france(at):
         sentences.append(
-            f"Les droits temporaires ont pris fin le {typography.day(until)}. Ils reprennent dès que ce bon nous "
-            "parvient signé ; rien n’a été effacé."
+            f"Les droits temporaires ont pris fin le {typography.day(until)}. Ils reprennent dès que ce bon, "
+            "signé, est reçu et vérifié ; rien n’a été effacé."
         )
     elif until is not None:
         sentences.append(
