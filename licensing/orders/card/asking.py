@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from payments import PaymentStatus
 
 from licensing.exceptions import Refused
@@ -86,9 +87,11 @@ def catch_up(*, at: datetime.datetime, after: datetime.timedelta) -> int:
     Webhooks get lost, and buyers close the window before they are led back.
     """
     waiting = CardPayment.objects.filter(
-        status=PaymentStatus.INPUT, modified__lt=at - after, transaction_id__gt=""
+        variant=settings.CARD_VARIANT, status=PaymentStatus.INPUT, modified__lt=at - after, transaction_id__gt=""
     ).order_by("modified")[:100]
     for payment in waiting:
+        # Its turn comes again after the others', whatever is heard.
+        CardPayment.objects.filter(pk=payment.pk).update(modified=at)
         try:
             look_again(payment, at=at)
         except Exception:  # one that fails must not keep the others waiting; it is tried again the next time

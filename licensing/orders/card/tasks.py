@@ -31,4 +31,4 @@ def close(*, payment_id: int) -> None:
 @duty(every=datetime.timedelta(minutes=5))
 def catch_up() -> None:
     """Ask about payments of which nothing was heard."""
-    asking.catch_up(at=timezone.now(), after=datetime.timedelta(minutes=10))
+    asking.catch_up(at=timezone.now(), after=datetime.timedelta(minutes=15))

@@ -40,15 +40,20 @@ _ENDED = (PaymentStatus.REJECTED, PaymentStatus.CANCELLED)
 @require_http_methods(["GET", "POST"])
 @never_cache
 def pay(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what is to be paid; then lead to the provider. An attempt that ended without money is begun anew."""
+    """Show what is to be paid; then lead to the provider.
+
+    An attempt that ended without money, or is for a sum that the order no longer comes to, is begun anew.
+    """
     payment = _own(request, token)
+    if payment.status not in starting.LIVE and (request.method == "GET" or payment.status not in _ENDED):
+        return redirect("card_back", token=token)
     content: dict[str, object] = {"payment": payment}
     try:
-        if payment.status not in starting.LIVE:
-            if request.method == "GET" or payment.status not in _ENDED:
-                return redirect("card_back", token=token)
-            again = starting.start(order_id=payment.order_id, by=_buyer(request), at=timezone.now())
-            return redirect("card_pay", token=again.token)
+        if request.method == "POST":
+            # Nobody is sent to pay for what was paid, cancelled or changed in another window.
+            current = starting.start(order_id=payment.order_id, by=_buyer(request), at=timezone.now())
+            if current != payment:
+                return redirect("card_pay", token=current.token)
         provider = provider_of(payment)
         answers = provider.answers(request.POST if request.method == "POST" else None)
         content |= {"form": answers, "real": provider.real}

@@ -299,6 +299,14 @@ def test_an_attempt_for_another_sum_is_given_up_here_and_there(stripe, opened):
     assert (second.total, work(), stripe.sessions[session]["status"]) == (PRICE, ["close"], "expired")
 
 
+def test_nobody_is_sent_to_pay_for_what_was_cancelled_in_another_window(stripe, portal):
+    payment = begun()
+    cancel(order_id=payment.order_id, reason="Abandonnée.", by=UserFactory(is_superuser=True), at=TERM)
+    portal.force_login(payment.order.placed_by)
+    assert portal.post(payment.get_process_url()).status_code == 409
+    assert stripe.sessions == {}
+
+
 def test_a_payment_is_its_buyer_s_alone(stripe, opened, portal):
     payment, _ = opened
     portal.force_login(PrincipalFactory())
