@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from licensing.orders import operations
-from licensing.orders.models import CardPayment, Order, OrderState, ScanState
+from licensing.orders.models import CardPayment, Order, OrderState, ScanState, Seller
 from licensing.subscriptions.models import Subscription
 from schools.models import Verification
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
@@ -124,6 +124,13 @@ def test_a_quote_is_a_document_and_the_order_may_be_taken_up_later(buyer):
     page = words(buyer.browser.get("/boutique/commandes/"))
     assert "reprendre" in page
     assert "valable jusqu'au" in page
+
+
+def test_a_paper_that_cannot_be_made_out_yet_says_why(buyer):
+    order = buyer.ordered()
+    Seller.objects.all().delete()
+    page = words(buyer.browser.get(f"/boutique/commandes/{order.pk}/bon-de-commande/", follow=True))
+    assert "le vendeur n'est pas renseigné" in page
 
 
 def test_given_up_it_is_gone(buyer):

@@ -204,7 +204,8 @@ class Sheet(pdf.Document):
 
 def described(line: OrderLine) -> str:
     """Return what the buyer reads of a line, as in the guide: « … – expiration au 31/08/2027 »."""
-    return f"{line.description} –{typography.NO_BREAK_SPACE}expiration au {typography.short_day(line.school_year.ends_on)}"
+    until = f"–{typography.NO_BREAK_SPACE}expiration au {typography.short_day(line.school_year.ends_on)}"
+    return f"{line.description} {until}"
 
 
 def address_of(seller: Seller) -> list[str]:

@@ -17,9 +17,12 @@ from licensing.orders.shop_queries import orders_of
 from web.access import signed_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest, HttpResponse
 
     from accounts.models import User
+    from licensing.orders.models import Document, Order
 
 
 @signed_in
@@ -37,7 +40,7 @@ def quote(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("orders_quote", pk=pk)
     if not order.quote_number:
         raise Http404
-    return papers.download(papers.quote_document(order, at=timezone.now()))
+    return _handed(request, order, papers.quote_document)
 
 
 @signed_in
@@ -47,7 +50,7 @@ def purchase_order(request: HttpRequest, pk: int) -> HttpResponse:
     order = get_object_or_404(
         orders_of(cast("User", request.user)).exclude(state=OrderState.DRAFT), pk=pk, method=Method.MANDATE
     )
-    return papers.download(papers.purchase_order_document(order, at=timezone.now()))
+    return _handed(request, order, papers.purchase_order_document)
 
 
 @signed_in
@@ -57,3 +60,12 @@ def invoice(request: HttpRequest, pk: int, number: str) -> HttpResponse:
     order = get_object_or_404(orders_of(cast("User", request.user)), pk=pk)
     found = get_object_or_404(order.invoices, number=number)
     return papers.download(invoicing.document_of(found, at=timezone.now()))
+
+
+def _handed(request: HttpRequest, order: Order, make: Callable[..., Document]) -> HttpResponse:
+    """Return the paper; where it cannot be made out yet, say why on the order's page."""
+    try:
+        return papers.download(make(order, at=timezone.now()))
+    except Refused as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("shop_order" if order.state == OrderState.DRAFT else "orders_detail", pk=order.pk)
