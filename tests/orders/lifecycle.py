@@ -54,8 +54,8 @@ DEPARTEMENT = Billing(
 )
 
 
-def without(billing, *fields):
-    return dataclasses.replace(billing, **dict.fromkeys(fields, ""))
+def but(billing, **fields):
+    return dataclasses.replace(billing, **fields)
 
 
 def on(day: int, hour: int = 10) -> datetime.datetime:

@@ -104,7 +104,7 @@ def test_a_cooperative_is_handed_its_invoice_and_a_teacher_told_of_his_own_licen
 
 def test_a_collectivity_is_written_to_at_its_office_and_told_what_its_invoice_lacks(clock, nimes):
     order = lifecycle.collectivity_draft(nimes)
-    lifecycle.put(order, billing=lifecycle.without(lifecycle.DEPARTEMENT, "siret"))
+    lifecycle.put(order, billing=lifecycle.but(lifecycle.DEPARTEMENT, siret=""))
     assert_said(
         order, "placed", "Le lot « Achat 2026-2027 (commande n° ", "2 000 × Licences", "//nimes.",
         f"/achats/{order.pk}/", "il nous manque encore une information", "Indiquez le SIRET de votre collectivité",

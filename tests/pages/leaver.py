@@ -13,6 +13,7 @@ from accounts.models import Profile, User
 from collectivities import audit
 from collectivities.models import Invitation, Member, Role
 from licensing.classes.models import ClassInvitation, Classroom, DeletionCertificate, EntryTicket, PupilAccount
+from licensing.orders.models import Order, OrderKind, OrderState
 from licensing.subscriptions import operations
 from mailing.models import MessageState
 from mailing.operations import enqueue
@@ -76,6 +77,10 @@ def with_everything(jaures, nimes):
     ClassInvitation.objects.create(
         classroom=Classroom.objects.get(seat=seat), teacher=jaures.principal, by=user, made_at=TERM
     )
+    Order.objects.create(
+        kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=user, created_at=TERM, bill_name=str(user),
+        bill_email=user.email,
+    )  # fmt: skip
     EntryTicket.objects.create(token_hash="ticket", user=user, made_at=TERM)
     HeadEvent.objects.create(school=jaures.school, kind=HeadEvent.Kind.ASKED, user=user, by=user, at=TERM)
     HeadRequest.objects.create(

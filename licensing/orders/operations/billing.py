@@ -64,6 +64,8 @@ _COLUMNS = {
     "service_code": "service_code",
     "engagement_number": "engagement_number",
 }
+#: What an order says of whoever is billed.
+BILLED = tuple(_COLUMNS.values())
 _REQUIRED = {
     "payer": "Dites qui paie : la facture sera établie à son nom.",
     "name": "Indiquez le nom à qui la facture est adressée.",

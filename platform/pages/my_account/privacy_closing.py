@@ -11,10 +11,12 @@ from django.db import transaction
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts import personal as accounts
+from accounts.models import Profile
 from collectivities import personal as offices
 from jobs.tasks import defer
 from licensing.classes import personal as classes
 from licensing.exceptions import Refused
+from licensing.orders import personal as orders
 from licensing.subscriptions import personal as subscriptions
 from mailing.operations import enqueue
 from pages.my_account.privacy_emails import FAREWELL
@@ -23,6 +25,7 @@ from schools import personal as schools
 if TYPE_CHECKING:
     from accounts.models import User
     from licensing.classes.models import Classroom
+    from licensing.orders.models import Order
     from licensing.subscriptions.models import Seat, Subscription
 
 #: After this, whatever was being written to the account at the moment of its end has been, and ends with it.
@@ -45,6 +48,10 @@ class Consequences:
     subscriptions: list[Subscription]
     #: Classes that the person shares, on either side.
     shared: list[Classroom]
+    #: Orders of the shop that are neither paid nor cancelled: they go on without him.
+    orders: list[Order]
+    #: Whether invoices name what he ordered.
+    invoiced: bool
     offices: list[str]
     #: The offices, of now and of before, whose journals keep the name.
     journals: list[str]
@@ -55,8 +62,12 @@ class Consequences:
 
     @property
     def left_to_nobody(self) -> list[Subscription]:
-        """Those of a school typed by hand: no other principal can be shown to lead it."""
-        return [one for one in self.subscriptions if one.school_id is None]
+        """Those of a school typed by hand: no other principal can be shown to lead it.
+
+        What a teacher bought for himself nobody else administered.
+        """
+        typed = [one for one in self.subscriptions if one.school_id is None]
+        return [one for one in typed if one.principal.profile != Profile.TEACHER]
 
 
 def consequences(user: User) -> Consequences:
@@ -69,6 +80,8 @@ def consequences(user: User) -> Consequences:
         seats=subscriptions.held(user),
         subscriptions=subscriptions.credited(user),
         shared=classes.shared(user),
+        orders=orders.under_way(user),
+        invoiced=orders.invoiced(user),
         offices=[one.collectivity.name for one in memberships if one.left_at is None],
         journals=[one.collectivity.name for one in memberships],
     )
@@ -99,6 +112,7 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     was_shared = classes.shared(user)
     subscriptions.release_all(user, at=at)
     classes.leave_all(user, was_shared=was_shared, at=at)
+    orders.end_drafts(user, addresses=addresses, at=at)
     schools.leave_all(user, at=at)
     accounts.erase(user, at=at)
     if not again:

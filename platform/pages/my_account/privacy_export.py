@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import personal as accounts
 from collectivities import personal as offices
 from licensing.classes import personal as classes
+from licensing.orders import personal as orders
 from licensing.subscriptions import personal as subscriptions
 from mailing import personal as outbox
 from schools import personal as schools
@@ -39,6 +40,7 @@ def gathered(user: User, *, at: datetime.datetime) -> dict[str, Any]:
         **schools.gathered(user),
         **subscriptions.gathered(user),
         **classes.gathered(user),
+        **orders.gathered(user),
         "bureaux de collectivités": offices.gathered(user),
         "e-mails qui vous ont été écrits": outbox.gathered(user.pk),
     }

@@ -1,0 +1,92 @@
+"""What orders say of a person: handed to him when he asks for it, and let go of when he leaves.
+
+What was ordered is in the books, which are kept ten years with the names on the invoices; what never was is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from licensing.orders.models import CardPayment, Order, OrderKind, OrderState, PurchaseOrderScan
+from licensing.orders.operations import journal
+from licensing.orders.operations.billing import BILLED
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from accounts.models import User
+
+#: States in which somebody is expected to send a purchase order or to pay.
+_UNDER_WAY = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+
+
+def end_drafts(user: User, *, addresses: Collection[str], at: datetime.datetime) -> None:
+    """Put aside what the person had begun to order and never did, and forget whom it would have been billed to.
+
+    A collectivity's drafts are its own, and stay without his `addresses`. Money for a draft that comes in by card all
+    the same is given back.
+    """
+    never_placed = Order.objects.filter(placed_by=user, placed_at__isnull=True)
+    begun = never_placed.filter(kind=OrderKind.SHOP, state=OrderState.DRAFT)
+    for order in begun.locked():
+        order.state, order.cancelled_at, order.cancelled_because = OrderState.CANCELLED, at, "Compte supprimé."
+        order.save(update_fields=["state", "cancelled_at", "cancelled_because"])
+        journal.record(order, "discarded", "abandonnée avec le compte qui l'avait commencée.", by=user, at=at)
+    never_placed.filter(kind=OrderKind.SHOP).update(**dict.fromkeys(BILLED, ""))
+    never_placed.filter(kind=OrderKind.PURCHASE, bill_email__in=addresses).update(bill_email="")
+    # The provider's page was given it to fill in a field.
+    CardPayment.objects.filter(order__placed_by=user).update(billing_email="")
+
+
+def under_way(user: User) -> list[Order]:
+    """Return the orders of the shop that the person placed and that are not paid. One query."""
+    orders = Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, state__in=_UNDER_WAY)
+    return list(orders.order_by("pk"))
+
+
+def invoiced(user: User) -> bool:
+    """Return whether invoices name what the person ordered in the shop. One query."""
+    return Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, invoices__isnull=False).exists()
+
+
+def gathered(user: User) -> dict[str, Any]:
+    """Return what the person ordered, for himself, a school or a collectivity. Three queries."""
+    orders = (
+        Order.objects.sales()
+        .filter(placed_by=user)
+        .select_related("collectivity", "school")
+        .prefetch_related("lines")
+        .order_by("pk")
+    )
+    scans = PurchaseOrderScan.objects.filter(received_from=user).order_by("pk")
+    return {
+        "commandes": [
+            {
+                "commande n°": order.pk,
+                "pour": str(order.collectivity or order.school or ""),
+                "licences": [{"désignation": line.description, "nombre": line.quantity} for line in order.lines.all()],
+                "montant TTC": order.total_ttc,
+                "état": order.get_state_display(),
+                "commencée le": order.created_at,
+                "passée le": order.placed_at,
+                "réglée le": order.paid_at,
+                "conditions générales acceptées le": order.terms_accepted_at,
+                "facturation": {
+                    "qui paie": order.get_payer_display(),
+                    "nom": order.bill_name,
+                    "adresse": order.bill_address,
+                    "adresse suite": order.bill_address_extra,
+                    "code postal": order.bill_postal_code,
+                    "ville": order.bill_city,
+                    "pays": order.bill_country,
+                    "adresse e-mail": order.bill_email,
+                },
+            }
+            for order in orders
+        ],
+        "bons de commande signés déposés": [
+            {"commande n°": scan.order_id, "fichier": scan.filename, "déposé le": scan.received_at}
+            for scan in scans.defer("content")
+        ],
+    }
