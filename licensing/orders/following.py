@@ -79,6 +79,11 @@ class Followed:
         return next(live, None)
 
     @property
+    def credit(self) -> Invoice | None:
+        """The last credit note."""
+        return next((one for one in reversed(self.invoices) if one.kind == InvoiceKind.CREDIT_NOTE), None)
+
+    @property
     def missing(self) -> list[Missing]:
         """What the invoice still lacks."""
         return preflight.of_order(self.order).missing if self.awaits_purchase_order else []
