@@ -117,13 +117,22 @@ def test_a_teacher_buys_for_himself_and_holds_his_licence_at_once(db):
     assert buyer.user.seats.get().subscription.school is None
 
 
-def test_a_quote_is_a_document_and_the_order_may_be_taken_up_later(buyer):
+def test_a_quote_is_made_out_to_whoever_will_pay_and_commits_nobody(buyer):
     order = buyer.draft()
-    answer = buyer.browser.post(f"/boutique/commandes/{order.pk}/devis/", follow=True)
-    assert answer["Content-Type"] == "application/pdf"
+    quoting = {"faire": "devis", "method": "", "terms": ""}
+    path = f"/boutique/commandes/{order.pk}/preparer/"
+    first = buyer.browser.post(path, buyer.fields(**quoting), follow=True)
+    assert first["Content-Disposition"] == f'attachment; filename="devis-dv{timezone.localdate().year}-{order.pk}.pdf"'
+    again = buyer.browser.post(path, buyer.fields(**quoting), follow=True)
+    assert again.content == first.content
+    until = Order.objects.get().quote_until
+    other = buyer.browser.post(path, buyer.fields(**quoting, name="Coopérative Belin"), follow=True)
+    assert other["Content-Disposition"].endswith(f'{order.pk}-2.pdf"')
     page = words(buyer.browser.get("/boutique/commandes/"))
     assert "reprendre" in page
     assert "valable jusqu'au" in page
+    order.refresh_from_db()
+    assert (order.state, order.quote_until, order.terms_version) == (OrderState.DRAFT, until, "")
 
 
 def test_a_paper_that_cannot_be_made_out_yet_says_why(buyer):
@@ -190,7 +199,7 @@ def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):
     for user in (colleague, stranger):
         for path in ("", "devis/", "bon-de-commande/", "factures/P2026-000001/", "preparer/"):
             assert browser_of(user).get(base + path).status_code == 404
-        for path in ("bon-signe/", "facturation/", "carte/", "abandonner/", "devis/", "preparer/"):
+        for path in ("bon-signe/", "facturation/", "carte/", "abandonner/", "preparer/"):
             assert browser_of(user).post(base + path, scan()).status_code == 404
     affiliation.verified_at, affiliation.verified_by = timezone.now(), Verification.OPERATOR
     affiliation.save()

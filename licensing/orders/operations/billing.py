@@ -128,6 +128,13 @@ def write(order: Order, billing: Billing) -> None:
     _write_codes(order, siret=billing.siret)
 
 
+def rewrite(order: Order, billing: Billing) -> bool:
+    """Write the details as `write` does; return whether that changed what the order says. Raises `BadBilling`."""
+    before = [getattr(order, column) for column in _COLUMNS.values()]
+    write(order, billing)
+    return before != [getattr(order, column) for column in _COLUMNS.values()]
+
+
 @transaction.atomic
 def complete(
     *, order_id: int, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime

@@ -13,6 +13,7 @@ from licensing.catalogue import pricing
 from licensing.catalogue.operations import day_in_france
 from licensing.orders.exceptions import NotABuyer, NotADraft, PriceChanged
 from licensing.orders.models import CardPayment, Order, OrderKind, OrderLine, OrderState
+from licensing.orders.operations import billing as bills
 from licensing.orders.operations import journal
 from licensing.orders.operations.locking import locked
 from web import typography
@@ -20,6 +21,7 @@ from web import typography
 if TYPE_CHECKING:
     from accounts.models import User
     from licensing.catalogue.pricing import Priced
+    from licensing.orders.operations.billing import Billing
     from schools.models import Affiliation
     from tenants.models import Collectivity
 
@@ -62,27 +64,31 @@ def draft_for_collectivity(*, collectivity: Collectivity, units: int, by: User, 
 
 
 @transaction.atomic
-def quote(*, order_id: int, by: User, at: datetime.datetime) -> Order:
+def quote(*, order_id: int, by: User, at: datetime.datetime, billing: Billing | None = None) -> Order:
     """Establish a quote that holds the price of a draft for `QUOTE_DAYS`; return the order.
 
-    Asked again while it is valid, it stays as it is; once it has run out, a new one is made at today's price. Raises
-    `NotADraft`, `NotOnSale`.
+    `billing`: whom it is made out to, where the buyer has said. Asked again while it is valid, it stays as it is;
+    addressed to somebody else, it has another number and holds the same price until the same day; once it has run out,
+    a new one is made at today's price. Raises `NotADraft`, `NotOnSale` or `BadBilling`.
     """
     order = locked(order_id)
     if order.state != OrderState.DRAFT:
         raise NotADraft("Cette commande est déjà passée : son devis ne change plus.")
     day = day_in_france(at)
-    if order.quote_until is not None and day <= order.quote_until:
+    valid = order.quote_until is not None and day <= order.quote_until
+    readdressed = billing is not None and bills.rewrite(order, billing)
+    if valid and not readdressed:
         return order
     again = order.quote_number
-    line = order.lines.get()
-    _priced(order, _today(order, line, day))
+    if not valid:
+        _priced(order, _today(order, order.lines.get(), day))
+        # Never longer than what it prices.
+        last_day = order.lines.select_related("school_year").get().school_year.ends_on
+        order.quote_until = min(day + datetime.timedelta(days=QUOTE_DAYS - 1), last_day)
     order.quote_number = _next_number(order, again, day.year)
     order.quoted_at = at
-    # Never longer than what it prices.
-    last_day = order.lines.select_related("school_year").get().school_year.ends_on
-    order.quote_until = min(day + datetime.timedelta(days=QUOTE_DAYS - 1), last_day)
-    order.save(update_fields=["quote_number", "quoted_at", "quote_until"])
+    order.save()
+    assert order.quote_until is not None  # noqa: S101 - set above, or valid
     journal.record(
         order,
         "quoted",

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: The button that proposes the address of whoever was said to pay, and orders nothing.
-ADDRESS = "adresse"
+#: The buttons that order nothing: one proposes the address of whoever was said to pay, one makes a quote out to him.
+ADDRESS, QUOTE = "adresse", "devis"
 
 
 @signed_in
@@ -39,12 +39,25 @@ def basket(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("orders_detail", pk=pk)
     if request.method != "POST":
         return _page(request, order, _unbound(order))
-    form = CheckoutForm(request.POST, order=order, cards=card.available())
-    if request.POST.get("faire") == ADDRESS:
+    asked = request.POST.get("faire")
+    form = CheckoutForm(request.POST, order=order, cards=card.available(), for_quote=asked == QUOTE)
+    if asked == ADDRESS:
         return _page(request, order, _with_address(form, order))
     if not form.is_valid():
         return _page(request, order, form, status=422)
-    return _paid(request, order, form, user)
+    return (_quoted if asked == QUOTE else _paid)(request, order, form, user)
+
+
+def _quoted(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+    """Make a quote out to whoever was said to pay; it comes as a file, and the page stays."""
+    try:
+        operations.quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
+    except BadBilling as refusal:
+        form.add_error(refusal.field, refusal.sentence)
+        return _page(request, order, form, status=422)
+    except Refused as refusal:
+        return _page(request, order, form, status=409, refusal=refusal)
+    return redirect("orders_quote", pk=order.pk)
 
 
 def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:

@@ -96,16 +96,19 @@ class CheckoutForm(PublicPayerFields):
 
     field_order = ("payer", *_FIELDS, *PUBLIC_FIELDS, "method", "terms", "terms_version")
 
-    def __init__(self, *args: Any, order: AnOrder, cards: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, order: AnOrder, cards: bool, for_quote: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.order = order
+        # A quote commits nobody: it says neither how it will be paid nor that the terms are accepted.
+        self.for_quote = for_quote
+        self.fields["method"].required = not for_quote
         if not cards:
             self.fields["method"].choices = [one for one in METHODS if one[0] != Method.CARD]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Say at once what the invoice would be refused for; what is only absent can wait for the invoice."""
         data = super().clean() or self.cleaned_data
-        if not data.get("terms"):
+        if not data.get("terms") and not self.for_quote:
             self.add_error("terms", "Cochez cette case pour accepter les conditions générales de vente.")
         if {"payer", *PUBLIC_FIELDS} <= data.keys():
             for one in self.judged.wrong:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from django.contrib import messages
-from django.http import Http404
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from licensing.exceptions import Refused
-from licensing.orders import invoicing, operations, papers
+from licensing.orders import invoicing, papers
 from licensing.orders.models import Method, OrderState
 from licensing.orders.shop_queries import orders_of
 from web.access import signed_in
@@ -26,20 +23,10 @@ if TYPE_CHECKING:
 
 
 @signed_in
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe
 def quote(request: HttpRequest, pk: int) -> HttpResponse:
-    """Establish the quote of an order in preparation, or show the one that there is."""
-    user = cast("User", request.user)
-    order = get_object_or_404(orders_of(user), pk=pk)
-    if request.method == "POST":
-        try:
-            operations.quote(order_id=order.pk, by=user, at=timezone.now())
-        except Refused as refusal:
-            messages.error(request, refusal.sentence)
-            return redirect("shop_order", pk=pk)
-        return redirect("orders_quote", pk=pk)
-    if not order.quote_number:
-        raise Http404
+    """Show the order's quote."""
+    order = get_object_or_404(orders_of(cast("User", request.user)).exclude(quote_number=""), pk=pk)
     return _handed(request, order, papers.quote_document)
 
 
