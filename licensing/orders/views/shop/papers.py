@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from django.shortcuts import get_object_or_404
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from licensing.exceptions import Refused
 from licensing.orders import invoicing, papers
 from licensing.orders.models import Method, OrderState
 from licensing.orders.shop_queries import orders_of
