@@ -29,7 +29,7 @@ LARGEST = 256 * 1024
 # strangers send.
 _PLACES = {
     "docProps/custom.xml": re.compile(
-        rb"""name=["']peps-import["'][^>]*>\s*<(?:[a-z]+:)?lpwstr>([A-Za-z0-9:._-]{1,200})<"""
+        rb"""name=["']peps-import["'][^>]*>\s*<(?:[a-z]+:)?lpwstr[^>]*>([A-Za-z0-9:._-]{1,200})<"""
     ),
     "meta.xml": re.compile(rb"""meta:name=["']peps-import["'][^>]*>([A-Za-z0-9:._-]{1,200})<"""),
 }
