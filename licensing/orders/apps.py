@@ -4,7 +4,7 @@ from django.apps import AppConfig
 class OrdersConfig(AppConfig):
     name = "licensing.orders"
     label = "orders"
-    verbose_name = "Commandes"
+    verbose_name = "Ventes"
 
     def ready(self) -> None:
         """Tell the outbox how each of our letters is written."""

@@ -14,6 +14,7 @@ from collectivities.models import Role
 from licensing.classes import operations as classes
 from licensing.classes import tokens
 from licensing.orders import operations as orders
+from licensing.orders.models import PublicBody
 from licensing.subscriptions import operations as subscriptions
 from tests.conftest import HostClient
 from tests.e2e.looks import axe_at_both_widths, faults, faults_at_both_widths
@@ -21,6 +22,7 @@ from tests.e2e.test_every_page import PORTAL, assert_nothing_wrong
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.orders import sales
 from tests.pools.arranging import give, redeem
 
 if TYPE_CHECKING:
@@ -100,8 +102,14 @@ def test_every_list_and_card_of_the_admin_reads_well(committing, site):
         seat = subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
         classes.open_class(seat_id=seat.pk, by=principal, name="CE1 B", at=timezone.now())
         tokens.make(name="Application", by=None, at=timezone.now())
+        sales.upload(sales.placed())
+        sales.paid_by_card()
+        sold = sales.confirmed()
+        PublicBody.objects.create(siret=sales.SIRET, name="Ville de Nîmes", changed_at=timezone.now())
         operator = UserFactory(is_staff=True, is_superuser=True)
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
+        paths.append(reverse("admin:orders_invoice_batch", urlconf=PORTAL))
+        paths.append(reverse("admin:orders_order_deed", args=[sold.pk, "reglement"], urlconf=PORTAL))
         # From the registry, so that a new list cannot be forgotten.
         for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
             base = f"admin:{model._meta.app_label}_{model._meta.model_name}"  # noqa: SLF001 - documented
@@ -116,3 +124,25 @@ def test_every_list_and_card_of_the_admin_reads_well(committing, site):
         found[path] = [*axe_at_both_widths(visit.page), *visit.complaints]
         visit.complaints.clear()
     assert_nothing_wrong(found)
+
+
+def test_the_operator_takes_a_purchase_order_in_and_its_payment(committing, site):
+    with schema_context("public"):
+        order = sales.placed()
+        sales.upload(order)
+        operator = UserFactory(is_staff=True, is_superuser=True)
+    visit = signed_in(site, "peps.localhost", operator)
+    page = visit.open("/admin/")
+    page.get_by_role("link", name="1 bon de commande signé à vérifier").click()
+    # Its number is on the list; the card says what to do.
+    page.get_by_role("link", name=str(order.pk), exact=True).click()
+    page.get_by_text("refuser le document le fait reprendre").wait_for()
+    page.get_by_role("link", name="Confirmer le bon de commande et facturer").click()
+    page.get_by_text("sous le numéro suivant").wait_for()
+    page.get_by_role("button", name="Confirmer le bon de commande et facturer").click()
+    page.get_by_text("Facturée, 199,00 € à régler").wait_for()
+    page.get_by_role("link", name="Enregistrer un règlement").click()
+    page.get_by_label("Référence").fill("Chèque 0012")
+    page.get_by_role("button", name="Enregistrer un règlement").click()
+    page.get_by_text("Droits fermes jusqu'au").wait_for()
+    assert_nothing_wrong({"desk": visit.complaints})

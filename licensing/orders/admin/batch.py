@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Batches(ModelAdmin):
     """The list's own action on invoices."""
 
-    actions_list = ("batch",)
+    actions_list = ("open_batch",)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the batch before the model's own pages."""
@@ -42,8 +42,8 @@ class Batches(ModelAdmin):
             *own,
         ]
 
-    @action(description="À déposer", url_path="batch")
-    def batch(self, request: HttpRequest) -> HttpResponse:
+    @action(description="À déposer", url_path="open-batch")
+    def open_batch(self, request: HttpRequest) -> HttpResponse:
         """Lead to the page."""
         return redirect("admin:orders_invoice_batch")
 

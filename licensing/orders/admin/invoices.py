@@ -15,7 +15,7 @@ from licensing.orders.admin import files
 from licensing.orders.admin.batch import Batches
 from licensing.orders.admin.deeds import Desk
 from licensing.orders.admin.invoice_deeds import DEEDS, is_turned_down, last_status
-from licensing.orders.models import Invoice, PlatformStatus
+from licensing.orders.models import Invoice, InvoiceKind, PlatformStatus
 from web import typography
 from web.read_only import ReadOnly
 
@@ -41,6 +41,7 @@ class TurnedDownFilter(admin.SimpleListFilter):
 class StatusInline(ReadOnly, TabularInline):
     model = PlatformStatus
     extra = 0
+    show_title = False
     fields = ("at", "state", "reason", "by")
     ordering = ("-at", "-pk")
 
@@ -55,10 +56,14 @@ class InvoiceAdmin(Batches, Desk[Invoice]):
     search_fields = ("number__iexact", "order__id__exact", "order__bill_name", "order__siret__startswith")
     search_help_text = "Numéro de facture ou de commande, nom ou SIRET du payeur"
     ordering = ("-year", "-sequence")
-    fields = ("kind", "number", "order", "corrects", "issued_on", "due_on", "ht", "vat", "money")
     readonly_fields = ("ht", "vat", "money")
     inlines = (StatusInline,)
     deeds = DEEDS
+
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[str, ...]:
+        """Return what it says; a credit note says which invoice it cancels, and is not due."""
+        note = obj is not None and obj.kind == InvoiceKind.CREDIT_NOTE
+        return ("kind", "number", "order", "corrects" if note else "due_on", "issued_on", "ht", "vat", "money")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """Return the invoices with where they are on their platform; their long texts stay where they are."""

@@ -27,6 +27,11 @@ _BEFORE_PAYMENT = (*_AWAITED, OrderState.CONFIRMED)
 _A_MONTH = datetime.timedelta(days=30)
 _PAUSED = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
 
+_UNKNOWN = (
+    "Ce payeur n'est pas parmi nos organismes publics : voyez sur son bon de commande s'il porte un code service ou un "
+    "numéro d'engagement."
+)
+
 
 def _confirmation(order: Order, at: datetime.datetime) -> list[str]:
     until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
@@ -48,7 +53,7 @@ def _confirmation(order: Order, at: datetime.datetime) -> list[str]:
             + " ".join(one.sentence for one in judged.missing)
         )
     if judged.note:
-        told.append(judged.note)
+        told.append(_UNKNOWN)
     return [*told, "L'acheteur reçoit un e-mail."]
 
 
@@ -154,7 +159,7 @@ def _complete(
 def _lacking(order: Order, _at: datetime.datetime) -> list[str]:
     judged = preflight.of_order(order)
     told = [one.sentence for one in judged.missing] or ["Rien ne manque, d'après ce que nous savons de ce payeur."]
-    return [*told, judged.note] if judged.note else told
+    return [*told, _UNKNOWN] if judged.note else told
 
 
 def _suspend(order: Order, *, by: User, at: datetime.datetime) -> str:

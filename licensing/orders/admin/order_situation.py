@@ -66,6 +66,11 @@ def _rights(order: Order, today: datetime.date) -> list[str]:
             told.append(f"Droits suspendus le {day(day_in_france(source.suspended_at))} : rien ne sert.")
         elif source.provisional_until is not None:
             told.append(_countdown(source.provisional_until, today))
+        elif source.unpaid_until is not None and order.state == OrderState.PLACED:
+            told.append(
+                "Le compte à rebours est arrêté le temps que vous regardiez ; refuser le document le fait reprendre "
+                f"jusqu'au {day(source.unpaid_until)}."
+            )
         elif source.unpaid_until is not None:
             told.append(_awaiting(source.unpaid_until, today))
         else:

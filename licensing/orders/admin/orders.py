@@ -44,9 +44,15 @@ class WaitingFilter(admin.SimpleListFilter):
         return desk.waiting(name, day_in_france(timezone.now()), among=queryset)
 
 
-class LineInline(ReadOnly, TabularInline):
-    model = OrderLine
+class _Inline(ReadOnly, TabularInline):
+    """Rows under their columns alone: what they are called stands in one of these."""
+
     extra = 0
+    show_title = False
+
+
+class LineInline(_Inline):
+    model = OrderLine
     fields = ("product", "school_year", "quantity", "description", "billed_quantity", "unit", "rate", "sum")
     readonly_fields = ("unit", "rate", "sum")
 
@@ -66,9 +72,8 @@ class LineInline(ReadOnly, TabularInline):
         return typography.euros(line.total_ttc)
 
 
-class PaymentInline(ReadOnly, TabularInline):
+class PaymentInline(_Inline):
     model = Payment
-    extra = 0
     fields = ("received_on", "method", "money", "reference", "recorded_by")
     readonly_fields = ("money",)
     ordering = ("pk",)
@@ -79,20 +84,38 @@ class PaymentInline(ReadOnly, TabularInline):
         return typography.euros(payment.amount)
 
 
-class EventInline(ReadOnly, TabularInline):
+class EventInline(_Inline):
     """The order's whole story."""
 
     model = OrderEvent
-    extra = 0
+    verbose_name_plural = "Ce qui s'est passé"
     fields = ("at", "summary", "by")
     ordering = ("-at", "-pk")
+
+
+_FIELDS = {
+    "Commande": ("state", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
+    "Facturation": (
+        "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
+        "bill_email", "siret", "service_code", "engagement_number",
+    ),
+    "Dates": (
+        "created_at", "quote_number", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",
+        "confirmed_at", "paid_at", "lapsed_at", "cancelled_at", "cancelled_because",
+    ),
+}  # fmt: skip
+
+
+def _says(order: Order | None, name: str) -> bool:
+    """Whether the order says anything under that name."""
+    return order is None or name == "money" or getattr(order, name) not in (None, "")
 
 
 @admin.register(Order)
 class OrderAdmin(Grants, Desk[Order]):
     """The seller's books, and the operator's grants."""
 
-    list_display = ("__str__", "buyer", "state", "licences", "money", "method", "placed_at", "until")
+    list_display = ("number", "buyer", "state", "licences", "money", "method", "placed_at", "until")
     list_select_related = ("collectivity", "school", "placed_by")
     list_filter = (WaitingFilter, "state", "kind", "method", "placed_at")
     search_fields = (
@@ -123,30 +146,14 @@ class OrderAdmin(Grants, Desk[Order]):
         return orders.prefetch_related("lines__source")
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[str, dict[str, object]]]:
-        """Return what the order says; a grant has a reason, and neither price nor payer."""
-        if obj is not None and obj.kind == OrderKind.GRANT:
-            return [("Dotation", {"fields": ("state", "collectivity", "reason", "placed_at", "placed_by")})]
-        return [
-            ("Commande", {"fields": ("state", "kind", "method", "collectivity", "school", "placed_by", "money")}),
-            (
-                "Facturation",
-                {
-                    "fields": (
-                        "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city",
-                        "bill_country", "bill_email", "siret", "service_code", "engagement_number",
-                    )
-                },
-            ),
-            (
-                "Dates",
-                {
-                    "fields": (
-                        "created_at", "quoted_at", "quote_until", "placed_at", "terms_version", "received_at",
-                        "confirmed_at", "paid_at", "lapsed_at", "cancelled_at", "cancelled_because",
-                    )
-                },
-            ),
-        ]  # fmt: skip
+        """Return what the order says, and only that: most of its dates are still to come."""
+        said = {title: [name for name in names if _says(obj, name)] for title, names in _FIELDS.items()}
+        return [(title, {"fields": names}) for title, names in said.items() if names]
+
+    @admin.display(description="n°", ordering="pk")
+    def number(self, order: Order) -> str:
+        """Return the number alone: the column is narrow."""
+        return typography.number(order.pk)
 
     @admin.display(description="acheteur")
     def buyer(self, order: Order) -> str:

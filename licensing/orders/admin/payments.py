@@ -83,7 +83,7 @@ class WayFilter(admin.SimpleListFilter):
 class PaymentAdmin(Desk[Payment]):
     """Each sum, with what it settled."""
 
-    list_display = ("__str__", "order", "method", "money", "received_on", "reference", "recorded_by")
+    list_display = ("money", "order", "method", "received_on", "reference", "recorded_by")
     list_filter = (WayFilter, "method", "received_on")
     list_select_related = ("order", "recorded_by")
     search_fields = ("order__id__exact", "reference", "order__invoices__number__iexact", "amount__exact")

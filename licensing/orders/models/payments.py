@@ -11,6 +11,7 @@ from django.urls import reverse
 from payments import PurchasedItem
 from payments.models import BasePayment
 
+from web import typography
 from web.addresses import portal_url
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} € ({self.get_method_display()})"
+        return f"{typography.euros(self.amount)} ({self.get_method_display().lower()})"
 
 
 class ProviderEvent(models.Model):
