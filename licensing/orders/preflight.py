@@ -190,9 +190,12 @@ def _services_of(body: PublicBody) -> str:
     return f" Ses services sont : {', '.join(told)}."
 
 
-def note(*, payer: str, siret: str, school: School | None, body: PublicBody | None) -> str:
-    """Return what we cannot judge: whether a body that we do not know asks for more than its SIRET."""
-    if body is not None or not siret or not is_public(payer=payer, school=school, body=None):
+def note(*, payer: str, siret: str, complete: bool, school: School | None, body: PublicBody | None) -> str:
+    """Return what we cannot judge: whether a body that we do not know asks for more than its SIRET.
+
+    `complete`: it was given all that any body asks for, and there is nothing left to say.
+    """
+    if complete or body is not None or not siret or not is_public(payer=payer, school=school, body=None):
         return ""
     return (
         "Nous ne savons pas si cet organisme demande un code service ou un numéro d'engagement : "
@@ -217,7 +220,13 @@ def of(*, payer: str, siret: str, service_code: str, engagement_number: str, sch
             body=body,
         ),
         body=body,
-        note=note(payer=payer, siret=siret, school=school, body=body),
+        note=note(
+            payer=payer,
+            siret=siret,
+            complete=bool(service_code.strip() and engagement_number.strip()),
+            school=school,
+            body=body,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django import template
+from stdnum.iban import format as spelled_iban
 
 from licensing.subscriptions.wording import in_figures, on_day
 from schools.wording import school_name
@@ -46,3 +47,9 @@ def named(school: School) -> str:
 def figures(number: int) -> str:
     """Return « 2 000 »."""
     return typography.number(number)
+
+
+@register.filter
+def iban(value: str) -> str:
+    """Return « FR76 3000 6000 … », in the groups of four that people check one by one."""
+    return spelled_iban(value)

@@ -62,7 +62,12 @@ def new(request: OfficeRequest) -> HttpResponse:
             form.add_error("licences", str(refusal))
             status = 409
     bands = pricing.bands_on(day_in_france(now))
-    context |= {"form": form, "bands": bands, "year": bands[0].school_year if bands else None}
+    context |= {
+        "form": form,
+        "htmx": bool(request.htmx),
+        "bands": bands,
+        "year": bands[0].school_year if bands else None,
+    }
     if request.htmx:
         template = "orders/office/_price.html"
     else:

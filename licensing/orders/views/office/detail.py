@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from licensing.catalogue.operations import day_in_france
-from licensing.orders import preflight
+from licensing.orders import operations, preflight
 from licensing.orders.models import Invoice, InvoiceKind, Order, OrderState, ScanState, Seller
+from licensing.orders.operations.depositing import TURNED_DOWN
 from licensing.orders.views.office import READERS, buys, purchase
 from licensing.orders.views.office.forms import ScanForm
 from licensing.orders.views.office.tables import badge
@@ -55,6 +56,8 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
     invoices = list(order.invoices.select_related("corrects", "credit").order_by("pk"))
     live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
     awaited = order.state in COMPLETABLE
+    status_there = live.statuses.order_by("pk").last() if live else None
+    turned_down = status_there if status_there and status_there.state in TURNED_DOWN else None
     context: dict[str, Any] = {
         "order": order,
         "badge": badge(order, scanned=waiting is not None),
@@ -63,6 +66,8 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
         "steps": _steps(order, received=waiting is not None, invoice=live),
         "buys": buys(request),
         "awaited": awaited,
+        "turned_down": turned_down,
+        "completable": awaited or turned_down is not None,
         "quote_valid": order.quote_until is not None and today <= order.quote_until,
         "preflight": preflight.of_order(order) if awaited else None,
         "waiting": waiting,
@@ -72,6 +77,7 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
         "invoices": invoices,
         "invoice": live,
         "overdue": live is not None and order.state == OrderState.CONFIRMED and live.due_on < today,
+        "to_pay": operations.balance(order) if live else None,
         "payments": order.payments.order_by("pk"),
         "seller": Seller.objects.first(),
         "siret": preflight.spelled(order.siret) if order.siret else "",
@@ -86,15 +92,15 @@ def _steps(order: Order, *, received: bool, invoice: Invoice | None) -> list[Ste
         return []
     reached = {
         OrderState.DRAFT: 1,
-        OrderState.PLACED: 3 if received else 2,
-        OrderState.LAPSED: 3 if received else 2,
+        OrderState.PLACED: 2,
+        OrderState.LAPSED: 2,
         OrderState.CONFIRMED: 4,
         OrderState.PAID: 5,
     }[OrderState(order.state)]
     told = [
         ("Volume et prix", typography.euros(order.total_ttc) + " TTC"),
         ("Commande", _on(order.placed_at)),
-        ("Bon de commande signé", _on(order.received_at) if order.confirmed_at else ""),
+        ("Bon de commande signé", "en cours de vérification" if received else _on(order.received_at)),
         ("Facture", f"{invoice.number}, {wording.on_day(invoice.issued_on)}" if invoice else ""),
         ("Règlement", _on(order.paid_at)),
     ]

@@ -41,8 +41,10 @@ def badge(order: Order, *, scanned: bool) -> SafeString:
     """Return the order's state as words in a coloured badge; `scanned`: its signed purchase order is being checked."""
     state = OrderState(order.state)
     colour, words = COLOURS[state], WORDS[state]
-    if state == OrderState.PLACED and scanned:
+    if scanned and state == OrderState.PLACED:
         colour, words = "blue", "Bon de commande reçu, en cours de vérification"
+    elif scanned and state == OrderState.LAPSED:
+        words = "Suspendue, bon de commande en cours de vérification"
     return format_html('<span class="badge bg-{}-lt">{}</span>', colour, words)
 
 

@@ -1,0 +1,183 @@
+"""A département buys 2,000 licences by mandat, gives some the same day; day 46 suspends, its payment restores."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from collectivities.models import Role
+from licensing.orders import operations
+from licensing.orders.models import Document, Order, OrderState, PaymentMethod
+from licensing.pools.queries import positions
+from licensing.subscriptions.models import Source
+from tenants.models import Collectivity
+from tests.conftest import HostClient
+from tests.e2e.looks import faults_at_both_widths
+from tests.e2e.test_every_page import assert_nothing_wrong
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.factories.schools import SchoolFactory
+from tests.factories.shop import on_sale, seller
+from tests.orders.purchases import PDF
+from web import typography
+
+#: Its check digits are right; no establishment has it.
+SIRET = "22300001900016"
+DETAILS = {
+    "address": "3 rue Guillemette",
+    "postal_code": "30000",
+    "city": "Nîmes",
+    "email": "comptabilite@gard.example",
+}
+
+
+@pytest.fixture
+def gard(committing, site):
+    """The département, entered, in a test whose commits are real."""
+    collectivity = Collectivity.objects.get(slug="gard")
+    with tenant_context(collectivity):
+        yield collectivity
+
+
+@pytest.fixture
+def visit(gard, site):
+    """The browser of somebody who buys and gives."""
+    client = HostClient("gard.peps.localhost")
+    client.force_login(MemberFactory(user=UserFactory(first_name="Camille"), roles=[Role.BUYER, Role.MANAGER]).user)
+    session = client.session
+    session["opened_at"] = f"{client.host}:{site.port}"
+    session.save()
+    return site.person(session=session.session_key, slug="gard")
+
+
+class Album:
+    """What is wrong with each page that was looked at; its picture too, where a folder is named for them."""
+
+    def __init__(self, visit):
+        self.visit, self.found = visit, {}
+
+    def look(self, name):
+        self.found[name] = faults_at_both_widths(self.visit)
+        self.visit.complaints.clear()
+        if folder := os.environ.get("SCREENSHOTS"):
+            for width, size in {"wide": (1280, 900), "phone": (390, 844)}.items():
+                self.visit.page.set_viewport_size({"width": size[0], "height": size[1]})
+                self.visit.page.screenshot(
+                    path=Path(folder) / f"achats_{len(self.found)}_{name}_{width}.png", full_page=True
+                )
+            self.visit.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def give(visit, school, units):
+    page = visit.open(f"/attributions/attribuer/?ecole={school.uai}", slug="gard")
+    if page.get_by_label("Nombre de licences").count() == 0:
+        return page.locator("main").inner_text()
+    page.get_by_label("Nombre de licences").fill(str(units))
+    page.get_by_role("button", name="Attribuer").click()
+    return page.locator("main").inner_text()
+
+
+def as_if_it_had_been_placed(days, bought):
+    """Move the order so many days back: the clock is the server's."""
+    back = datetime.timedelta(days=days)
+    Order.objects.filter(pk=bought.pk).update(placed_at=bought.placed_at - back)
+    source = Source.objects.get(order_line__order=bought)
+    Source.objects.filter(pk=source.pk).update(provisional_until=source.provisional_until - back)
+
+
+def prepare_and_quote(page, album):
+    page.get_by_role("link", name="Acheter des licences").click()
+    page.get_by_label("Combien de licences").fill("2 000")
+    page.get_by_text("TOTAL TTC").wait_for()
+    assert typography.euros(Decimal(48000)) in page.locator("#prix").inner_text()
+    assert "votre volume" in page.locator("#tarifs").inner_text()
+    album.look("prix")
+    page.get_by_role("button", name="Préparer la commande").click()
+    page.get_by_role("button", name="Établir un devis").click()
+    with page.expect_download() as quoted:
+        page.get_by_role("link", name="(PDF)").click()
+    assert Path(quoted.value.path()).read_bytes().startswith(b"%PDF-")
+
+
+def order(page, album):
+    page.get_by_role("link", name="Commander").click()
+    for field, typed in DETAILS.items():
+        page.locator(f"#id_{field}").fill(typed)
+    page.locator("#id_siret").fill("223 000 019 00017")
+    page.get_by_text("faute de frappe").wait_for()
+    album.look("commander")
+    page.locator("#id_siret").fill(SIRET)
+    page.get_by_text("faute de frappe").wait_for(state="detached")
+    page.get_by_label("conditions générales de vente").check()
+    page.get_by_role("button", name="Commander, pour").click()
+    page.get_by_text("sont utilisables tout de suite").wait_for()
+    album.look("commandee")
+    with page.expect_download() as to_sign:
+        page.get_by_role("link", name="Télécharger le bon de commande").click()
+    assert Path(to_sign.value.path()).read_bytes() == bytes(Document.objects.get(kind="purchase_order").content)
+    return Order.objects.get()
+
+
+def send_signed(page, file):
+    file.write_bytes(PDF)
+    page.get_by_label("Bon de commande signé").set_input_files(file)
+    page.get_by_role("button", name="Déposer").click()
+    page.get_by_text("en cours de vérification").first.wait_for()
+
+
+def pay(bought, by):
+    return operations.record_payment(
+        order_id=bought.pk,
+        method=PaymentMethod.TRANSFER,
+        amount=bought.total_ttc,
+        received_on=timezone.localdate(),
+        reference="Mandat 1184",
+        by=by,
+        at=timezone.now(),
+    )
+
+
+def test_a_departement_buys_by_mandat_gives_at_once_is_suspended_on_day_46_and_restored_by_its_payment(
+    gard, visit, tmp_path
+):
+    today = timezone.localdate()
+    year = today.year + (today.month >= 9)
+    on_sale(ends_on=datetime.date(year, 8, 31), sold_from=datetime.date(year - 1, 6, 1))
+    seller()
+    operator, album = UserFactory(is_superuser=True, is_staff=True), Album(visit)
+    schools = [SchoolFactory(name=f"École Jean Jaurès {number}") for number in range(2)]
+
+    page = visit.open("/lots/", slug="gard")
+    prepare_and_quote(page, album)
+    bought = order(page, album)
+    assert "3\xa0licences attribuées" in give(visit, schools[0], 3)
+
+    as_if_it_had_been_placed(46, bought)
+    operations.remind_and_lapse(timezone.now())
+    visit.open(f"/achats/{bought.pk}/", slug="gard")
+    assert "Suspendue" in page.locator("main").inner_text()
+    album.look("suspendue")
+    assert "Aucun lot n'a de licence libre" in give(visit, schools[1], 3)
+
+    visit.open(f"/achats/{bought.pk}/", slug="gard")
+    send_signed(page, tmp_path / "bon signé.pdf")
+    album.look("deposee")
+    invoice = operations.confirm(order_id=bought.pk, by=operator, at=timezone.now())
+    page.reload()
+    assert invoice.number in page.locator("main").inner_text()
+    album.look("facturee")
+    pay(bought, operator)
+    visit.open("/achats/", slug="gard")
+    album.look("liste")
+
+    bought.refresh_from_db()
+    assert bought.state == OrderState.PAID
+    assert "3\xa0licences attribuées" in give(visit, schools[1], 3)
+    assert [(position.bought, position.free, position.issued) for position in positions()] == [(2000, 1994, 6)]
+    assert_nothing_wrong(album.found)
