@@ -32,7 +32,7 @@ def to_activation(answer):
 
 
 def test_a_manager_without_one_opens_no_page_of_the_office(office, asked):
-    browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER]).user)
+    browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER, Role.BUYER]).user)
     opened = []
     for door in OFFICE_DOORS:
         path = address(door, dict.fromkeys(door.wants, 1))

@@ -38,7 +38,7 @@ def shop(db):
 
 def draft(by=None, classes=5):
     head = by or PrincipalFactory()
-    school = SchoolFactory(name="École Jean Jaurès", postal_code="30000", commune="Nîmes")
+    school = SchoolFactory(name="Ecole Jean Jaurès", postal_code="30000", commune="Nîmes")
     affiliation = AffiliationFactory(user=head, school=school)
     return operations.draft_for_school(classes=classes, affiliation=affiliation, by=head, at=AT)
 

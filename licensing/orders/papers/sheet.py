@@ -11,6 +11,7 @@ from fpdf.enums import Align, XPos, YPos
 
 from licensing.catalogue import amounts
 from licensing.orders import preflight
+from schools.wording import school_name
 from web import pdf, typography
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class Sheet(pdf.Document):
         """Write whom the licences are for, where the address does not say it."""
         school, body = order.school, order.collectivity
         if school is not None:
-            self.body(f"Pour : {school.name}, {school.postal_code} {school.commune}, UAI {school.uai}.", WIDTH, after=2)
+            name = school_name(school.name)
+            self.body(f"Pour : {name}, {school.postal_code} {school.commune}, UAI {school.uai}.", WIDTH, after=2)
         elif body is not None and order.bill_name and body.name != order.bill_name:
             self.body(f"Pour : {body.name}.", WIDTH, after=2)
         self.set_x(MARGIN)
