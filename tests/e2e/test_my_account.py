@@ -37,6 +37,9 @@ def shown(code):
 def test_nothing_is_wrong_with_a_full_page(jaures, site):
     code, subscription = jaures.subscription(units=5)
     _, _ = jaures.subscription()
+    # What is provisional says most: both days, the countdown, and in the choice of a key.
+    jaures.source.provisional_until = jaures.source.last_day
+    jaures.source.save()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     for _ in range(2):
