@@ -1,0 +1,220 @@
+"""The countdown of an order whose purchase order is awaited: by days of Paris, without anybody's hand."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.db import connection
+
+from licensing.orders import operations
+from licensing.orders.exceptions import BadDate, LapsedBefore
+from licensing.orders.models import OrderReminder, OrderState
+from licensing.orders.operations import lapsing, telling
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory
+from tests.factories.shop import on_sale
+from tests.orders import lifecycle
+from tests.orders.lifecycle import UNTIL, YEAR_ENDS, dates, on
+from tests.pages.leaver import Asked
+
+pytestmark = pytest.mark.django_db
+UTC = datetime.UTC
+clock = operations.remind_and_lapse
+
+
+def rung(days, *, hour=10, of=TERM):
+    """Return what the clock did on which of these days."""
+    done = {day: clock((of + datetime.timedelta(days=day)).replace(hour=hour)) for day in days}
+    return {day: what for day, what in done.items() if what != (0, 0)}
+
+
+def state(order):
+    order.refresh_from_db()
+    return order.state
+
+
+def test_reminders_on_days_30_40_and_44_then_the_lapse_on_day_46_each_once():
+    order = lifecycle.placed()
+    assert dates(order) == (UNTIL, None, False)
+    assert rung(range(48)) == {30: (1, 0), 40: (1, 0), 44: (1, 0), 46: (0, 1)}
+    assert lifecycle.told(order) == ["placed", "reminder", "reminder", "reminder", "lapsed"]
+    assert [event.action for event in order.events.order_by("pk")] == ["placed", *["reminded"] * 3, "lapsed"]
+    # Nothing was deleted or changed: the date had stopped all of it.
+    assert (state(order), dates(order)) == (OrderState.LAPSED, (UNTIL, None, False))
+
+
+def test_an_hourly_clock_does_nothing_twice():
+    lifecycle.placed()
+    assert [clock(on(30, hour)) for hour in (0, 1, 2)] == [(1, 0), (0, 0), (0, 0)]
+    assert [clock(on(46, hour)) for hour in (0, 1, 2)] == [(0, 1), (0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("placed", "last_moment"),
+    [
+        # Half past midnight in Paris is the day after, wherever London still is; winter time.
+        (datetime.datetime(2026, 11, 23, 22, 59, tzinfo=UTC), datetime.datetime(2027, 1, 7, 22, 59, tzinfo=UTC)),
+        (datetime.datetime(2026, 11, 23, 23, 0, tzinfo=UTC), datetime.datetime(2027, 1, 8, 22, 59, tzinfo=UTC)),
+        # Across the change of hour: days are days.
+        (datetime.datetime(2026, 9, 14, 22, 0, tzinfo=UTC), datetime.datetime(2026, 10, 30, 22, 59, tzinfo=UTC)),
+    ],
+)
+def test_days_begin_and_end_at_midnight_in_paris(placed, last_moment):
+    order = lifecycle.placed(at=placed)
+    assert clock(last_moment)[1] == 0
+    assert lifecycle.usable(order, last_moment)
+    midnight = last_moment + datetime.timedelta(minutes=1)
+    # By its date, before any clock has come by.
+    assert not lifecycle.usable(order, midnight)
+    assert clock(midnight)[1] == 1
+
+
+def test_a_clock_that_stood_still_sends_the_latest_reminder_alone():
+    order = lifecycle.placed()
+    assert rung((29, 41, 42, 43)) == {41: (1, 0)}
+    assert list(OrderReminder.objects.order_by("day").values_list("day", flat=True)) == [30, 40]
+    assert lifecycle.messages(order).last().context["day"] == 40
+    assert rung(range(42, 48)) == {44: (1, 0), 46: (0, 1)}
+
+
+def test_rights_that_the_school_year_cuts_short_are_not_recalled_within_the_hour():
+    summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
+    order = lifecycle.placed(at=summer)
+    assert dates(order) == (YEAR_ENDS, None, False)
+    # As many days before the end as days 40 and 44 are; day 30's was said by the letter of the order.
+    assert rung(range(14), of=summer) == {6: (1, 0), 10: (1, 0), 12: (0, 1)}
+
+
+def test_a_scan_stops_the_clock_until_the_operator_refuses_it():
+    order = lifecycle.placed()
+    scan = lifecycle.upload(order, at=on(43))
+    assert dates(order) == (None, UNTIL, False)
+    assert rung(range(43, 60)) == {}
+    assert lifecycle.usable(order, on(59))
+    operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=lifecycle.operator(), at=on(60))
+    assert (state(order), dates(order)) == (OrderState.PLACED, (UNTIL, None, False))
+    assert not lifecycle.usable(order, on(60))
+    assert rung((60, 61)) == {60: (0, 1)}
+
+
+def test_a_refused_scan_does_not_have_the_same_day_told_again():
+    order = lifecycle.placed()
+    scan = lifecycle.upload(order, at=on(29))
+    operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=lifecycle.operator(), at=on(41))
+    assert rung(range(41, 47)) == {44: (1, 0), 46: (0, 1)}
+
+
+def test_a_scan_sent_after_midnight_finds_the_order_lapsed_whether_or_not_the_clock_came_by():
+    order = lifecycle.placed()
+    lifecycle.upload(order, at=on(46, 0))
+    assert (state(order), lifecycle.usable(order, on(46))) == (OrderState.LAPSED, False)
+    assert lifecycle.told(order) == ["placed", "lapsed"]
+    assert clock(on(46)) == (0, 0)
+    lifecycle.confirm(order, at=on(50))
+    assert lifecycle.usable(order, on(50))
+
+
+def test_prolonged_rights_count_down_anew():
+    order = lifecycle.lapsed()
+    by = lifecycle.operator()
+    operations.prolong(order_id=order.pk, until=on(67).date(), by=by, at=on(47))
+    assert (state(order), order.lapsed_at) == (OrderState.PLACED, None)
+    assert dates(order)[0] == on(67).date()
+    assert rung(range(47, 70)) == {52: (1, 0), 62: (1, 0), 66: (1, 0), 68: (0, 1)}
+    # By two days alone: what was due before them the letter has just said.
+    operations.prolong(order_id=order.pk, until=on(72).date(), by=by, at=on(70))
+    assert rung(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
+
+
+def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
+    order = lifecycle.lapsed_scanned()
+    operations.prolong(order_id=order.pk, until=on(60).date(), by=lifecycle.operator(), at=on(48))
+    assert (state(order), dates(order)) == (OrderState.PLACED, (None, on(60).date(), False))
+    assert rung(range(48, 70)) == {}
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        (on(-1).date(), "est passé"),
+        (YEAR_ENDS + datetime.timedelta(days=1), "s'arrêtent le 31"),
+        (UNTIL, "courent déjà"),
+    ],
+)
+def test_to_prolong_is_to_a_later_day_of_the_year(until, words):
+    order = lifecycle.placed()
+    with pytest.raises(BadDate, match=words):
+        operations.prolong(order_id=order.pk, until=until, by=lifecycle.operator(), at=TERM)
+    assert dates(order) == (UNTIL, None, False)
+
+
+def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens_it():
+    order = lifecycle.confirmed()
+    assert dates(order) == (None, UNTIL, False)
+    assert rung(range(0, 280, 7)) == {}
+    assert lifecycle.usable(order, on(279))
+    by = lifecycle.operator()
+    operations.prolong(order_id=order.pk, until=on(200).date(), by=by, at=on(50))
+    again = operations.reinvoice(invoice_id=order.invoices.get().pk, reason="Rejetée.", by=by, at=on(60))
+    assert dates(order) == (None, on(200).date(), False)
+    operations.reinvoice(invoice_id=again.pk, reason="Rejetée.", by=by, at=on(190))
+    assert dates(order) == (None, on(235).date(), False)
+
+
+def test_the_operator_s_suspension_holds_until_he_restores_or_money_comes():
+    order = lifecycle.placed()
+    by = lifecycle.operator()
+    operations.suspend(order_id=order.pk, by=by, at=TERM)
+    lifecycle.upload(order, at=on(1))
+    lifecycle.confirm(order, at=on(2))
+    operations.prolong(order_id=order.pk, until=on(90).date(), by=by, at=on(3))
+    assert not lifecycle.usable(order, on(3))
+    lifecycle.pay(order, amount="100", reference="VIR 1", at=on(4))
+    assert not lifecycle.usable(order, on(4))
+    lifecycle.pay(order, amount="99", reference="VIR 2", at=on(5))
+    assert (state(order), dates(order)) == (OrderState.PAID, (None, None, False))
+
+
+def test_no_second_period_for_nothing_in_the_same_year_for_the_same_people(nimes):
+    order = lifecycle.placed()
+    affiliation = order.placed_by.affiliations.get()
+    colleague = AffiliationFactory(user=PrincipalFactory(), school=order.school)
+    # From midnight on, whether or not the clock came by.
+    for day, who in ((46, affiliation), (46, colleague), (47, affiliation)):
+        with pytest.raises(LapsedBefore, match=f"Commande n° {order.pk} est restée"):
+            lifecycle.put(lifecycle.draft(affiliation=who, at=on(day)), at=on(day))
+        clock(on(day, 23))
+    elsewhere = lifecycle.draft(at=on(47))
+    lifecycle.put(elsewhere, at=on(47))
+    lifecycle.choose(lifecycle.draft(affiliation=affiliation, at=on(47)), at=on(47))
+    next_year = on_sale(ends_on=YEAR_ENDS.replace(year=2028), sold_from=on(48).date())
+    of_next = lifecycle.put(lifecycle.draft(affiliation=colleague, at=on(48)), at=on(48))
+    assert of_next.lines.get().school_year == next_year
+
+
+def test_an_order_that_cannot_go_on_does_not_hold_back_the_others(monkeypatch):
+    stuck, goes_on = lifecycle.placed(), lifecycle.placed()
+    tell = telling.tell_buyer
+
+    def fails(order, kind, **given):
+        if order.pk == stuck.pk:
+            raise RuntimeError("the office's schema is gone")
+        tell(order, kind, **given)
+
+    monkeypatch.setattr(lapsing.telling, "tell_buyer", fails)
+    with pytest.raises(ExceptionGroup) as failed:
+        clock(on(46))
+    assert [str(one) for one in failed.value.exceptions] == ["the office's schema is gone"]
+    assert (state(stuck), state(goes_on)) == (OrderState.PLACED, OrderState.LAPSED)
+    assert not lifecycle.usable(stuck, on(46))
+
+
+def test_the_hourly_look_asks_two_questions_whatever_there_is_to_look_at():
+    for _ in range(3):
+        lifecycle.placed()
+    clock(on(30))
+    with connection.execute_wrapper(asked := Asked()):
+        assert clock(on(30, 11)) == (0, 0)
+    assert asked.times == 2
