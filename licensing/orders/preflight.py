@@ -84,7 +84,7 @@ def is_public_primary(school: School | None) -> bool:
 
 
 def head_office(siret: str) -> str:
-    """Return the SIRET of the head office of the body that an establishment belongs to."""
+    """Return the SIRET of the head office of a body: of its SIREN, or of the SIRET of any of its establishments."""
     start = siret[:_SIREN_LENGTH] + _HEAD_OFFICE
     return start + str(luhn.calc_check_digit(start))
 
@@ -252,8 +252,12 @@ def proposed_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) -> st
         return school.siret if payer == Payer.SCHOOL else ""
     if payer != Payer.TOWN_HALL or not school.siret.startswith(_LOCAL_AUTHORITY):
         return ""
-    first = head_office(school.siret)
-    siren = school.siret[:_SIREN_LENGTH]
+    return siret_of(school.siret[:_SIREN_LENGTH])
+
+
+def siret_of(siren: str) -> str:
+    """Return the SIRET to propose for a public body: its head office's, as Chorus Pro's directory has it."""
+    first = head_office(siren)
     known = list(PublicBody.objects.filter(pk__startswith=siren).order_by("pk").values_list("pk", flat=True)[:50])
-    # Its head office may have moved since, and have another number: Chorus Pro's directory then knows better.
+    # A head office that has moved has another number.
     return first if first in known or not known else known[0]

@@ -9,13 +9,15 @@ from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
 from imports.models import AnnotatedFile, Import, ImportFile, ImportRow
 from licensing.orders import operations
+from licensing.orders.models import Document, OrderKind, OrderState
 from licensing.pools.models import Allocation
 from mailing.models import Message
 from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
-from tests.factories.licensing import KeyFactory, PoolFactory
+from tests.factories.licensing import KeyFactory, OrderFactory, OrderLineFactory, PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.orders.purchases import a_placed_purchase, a_quoted_draft, upload_scan
+from tests.orders.purchases import a_placed_purchase, upload_scan
 
 #: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
 _numbers = itertools.count(900_000_001)
@@ -92,8 +94,20 @@ def allocation():
 
 
 def purchase():
-    """A draft of the collectivity that is entered, with its quote."""
-    return {"pk": a_quoted_draft().pk}
+    """A draft of the collectivity that is entered, written as it stands: a price list for each door would be long."""
+    order = OrderFactory(
+        kind=OrderKind.PURCHASE,
+        state=OrderState.DRAFT,
+        reason="",
+        placed_at=None,
+        placed_by=UserFactory(),
+        quote_number=f"DV2026-{next(_numbers)}",
+        quoted_at=TERM,
+        quote_until=TERM.date(),
+    )
+    OrderLineFactory(order=order)
+    Document.objects.create(kind="quote", order=order, number=order.quote_number, content=b"%PDF-", made_at=TERM)
+    return {"pk": order.pk}
 
 
 def placed_purchase():

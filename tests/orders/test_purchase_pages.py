@@ -241,3 +241,31 @@ def test_papers_that_are_not_there_are_not_found(buyer):
 
     for name in ("quote_pdf", "purchase_order_pdf"):
         assert buyer.get(at(name, order.pk)).status_code == 404
+
+
+def test_the_home_and_the_lots_lead_to_the_order_and_to_the_shop_those_who_may_open_them(office, nimes, buyer):
+    order = a_placed_purchase()
+    viewer = office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
+
+    for page in ("/", "/lots/"):
+        assert at("detail", order.pk) in text(buyer.get(page))
+        assert "/achats/" not in text(viewer.get(page))
+    assert at("new") in text(buyer.get("/lots/"))
+
+
+def test_an_invoice_that_its_platform_turned_down_is_told_and_its_codes_corrected(buyer):
+    order = a_placed_purchase()
+    by = order.placed_by
+    invoice = operations.confirm(order_id=order.pk, by=by, at=TERM)
+    assert at("complete", order.pk) not in text(buyer.get(at("detail", order.pk)))
+    for state, reason in (("deposited", ""), ("rejected", "Code service inconnu.")):
+        operations.record_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=TERM)
+
+    page = text(buyer.get(at("detail", order.pk)))
+    answer = buyer.post(at("complete", order.pk), {"siret": SIRET, "service_code": "EDUC", "engagement_number": ""})
+
+    assert "Code service inconnu." in page
+    assert at("complete", order.pk) in page
+    assert answer.status_code == 302
+    order.refresh_from_db()
+    assert order.service_code == "EDUC"

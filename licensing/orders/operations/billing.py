@@ -99,7 +99,7 @@ def prefilled(order: Order, *, payer: str | None = None) -> Billing:
             postal_code="",
             city="",
             email=buyer_email,
-            siret=preflight.head_office(body.siren),
+            siret=preflight.siret_of(body.siren),
         )
     return _of_shop(order, buyer_email, payer)
 
