@@ -20,9 +20,11 @@ from licensing.orders import card, operations
 from licensing.orders.models import Document, DocumentKind, Order, OrderState, Seller
 from licensing.orders.operations import Billing
 from licensing.orders.papers import purchase_order_document, quote_document
+from licensing.orders.operations.telling import TOPIC
 from licensing.pools import operations as pools
 from licensing.pools.models import Pool
 from licensing.subscriptions.models import Source, Subscription
+from mailing.models import Message, MessageState
 from schools.models import School
 from web.typography import day, euros
 
@@ -147,6 +149,11 @@ class Shop:
         source.refresh_from_db()
         self.expect(source.temporary_until is None, "le règlement rend les droits fermes")
         self.say(f"   Mandat reçu, {euros(order.total_ttc)} : droits fermes jusqu'au {day(source.last_day)}.")
+        letters = Message.objects.filter(topic=TOPIC, topic_id=order.pk)
+        self.wait(
+            lambda: not letters.exclude(state=MessageState.SENT).exists(), "les lettres de la commande sont parties"
+        )
+        self.say(f"   {letters.count()} e-mails à l'acheteur, de la commande au règlement.")
 
     def _give_on_the_day(self, office: Collectivity, source: Source, manager: User, now: datetime.datetime) -> None:
         schools, units = GIVEN_ON_THE_DAY

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import invoicing, operations
-from licensing.orders.models import Invoice, Order, OrderState, Payment
+from licensing.orders.models import CardPayment, Invoice, Order, OrderState, Payment
 from licensing.subscriptions.models import Source
 from tests.factories.accounts import UserFactory
 from tests.orders import sales
@@ -229,5 +229,11 @@ def test_money_of_a_card_goes_back_by_the_provider(operator):
     assert operator.get(deed(payment, "rembourser")).status_code == 302
     assert "demandé au prestataire" in do(operator, payment, "rembourser-la-carte")
     assert Payment.objects.get(refunds=payment).amount == -payment.amount
-    shown = text(operator.get(f"/admin/orders/cardpayment/{payment.card_id}/change/"))
-    assert payment.card.token not in shown
+    attempt = payment.card
+    assert attempt.token not in text(operator.get(f"/admin/orders/cardpayment/{attempt.pk}/change/"))
+    CardPayment.objects.filter(pk=attempt.pk).update(message="Le prestataire n'a pas pu rendre l'argent.")
+    assert "attend=cartes" in text(operator.get("/admin/"))
+    assert "n'a pas pu rendre" in text(operator.get(deed(attempt, "rendre-encore")))
+    assert "n'attend plus" in do(operator, attempt, "vu")
+    assert "attend=cartes" not in text(operator.get("/admin/"))
+    assert operator.get(deed(attempt, "vu")).status_code == 302

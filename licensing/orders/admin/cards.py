@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
+from payments import PaymentStatus
 from unfold.admin import ModelAdmin
 
-from licensing.orders.models import CardPayment, ProviderEvent
+from licensing.orders import card
+from licensing.orders.admin.deeds import Deed, Desk
+from licensing.orders.models import CardPayment, Payment, ProviderEvent
 from web import typography
 from web.read_only import ReadOnly
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.http import HttpRequest
+
+    from accounts.models import User
 
 
 #: The library's states, as the operator reads them.
@@ -44,8 +49,49 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() in STATES else queryset
 
 
+def _send_again(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
+    card.send_again(card_payment_id=payment.pk, by=by, at=at)
+    return "Remboursement redemandé au prestataire."
+
+
+def _looked_at(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
+    card.looked_at(card_payment_id=payment.pk, by=by, at=at)
+    return "Noté : ce paiement n'attend plus."
+
+
+def _goes_back(payment: CardPayment) -> bool:
+    """Whether the provider was asked for the money back, and could not send it."""
+    given_back = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
+    unasked = not Payment.objects.filter(card=payment).exists()
+    return bool(payment.message) and payment.status == PaymentStatus.CONFIRMED and (given_back or unasked)
+
+
+DEEDS: tuple[Deed[CardPayment], ...] = (
+    Deed(
+        path="rendre-encore",
+        label="Redemander le remboursement",
+        possible=_goes_back,
+        says=lambda payment, _at: [
+            str(payment.message),
+            f"{typography.euros(payment.total)} sont redemandés au prestataire, pour la carte qui a payé.",
+        ],
+        do=_send_again,
+    ),
+    Deed(
+        path="vu",
+        label="C'est réglé autrement",
+        possible=lambda payment: bool(payment.message),
+        says=lambda payment, _at: [
+            str(payment.message),
+            "Dites-le une fois l'argent rendu par virement, la contestation close ou le reste décidé.",
+        ],
+        do=_looked_at,
+    ),
+)
+
+
 @admin.register(CardPayment)
-class CardPaymentAdmin(ReadOnly, ModelAdmin):
+class CardPaymentAdmin(Desk[CardPayment]):
     """Attempts to pay by card: most come to their end by themselves."""
 
     list_display = ("__str__", "order", "state", "amount", "reference", "began", "changed")
@@ -55,6 +101,11 @@ class CardPaymentAdmin(ReadOnly, ModelAdmin):
     search_help_text = "Numéro de commande, ou référence entière du prestataire"
     ordering = ("-pk",)
     fields = ("order", "state", "amount", "provider", "reference", "said", "began", "changed")
+    deeds = DEEDS
+
+    def situation(self, row: CardPayment) -> list[str]:
+        """Return what the provider reported, where somebody must see to it."""
+        return [str(row.message)] if row.message else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CardPayment]:
         """Leave the token, and what the provider answered, where they are."""

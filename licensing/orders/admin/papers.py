@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders.admin import files
-from licensing.orders.models import Document
+from licensing.orders.models import CardPayment, Document
 from web.typography import day, euros, spaced
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 def links(order: Order) -> list[tuple[str, str]]:
     """Return (label, address) of each: the signed purchase orders first, as they are to be looked at."""
-    return [(spaced(label), address) for label, address in [*_scans(order), *_invoices(order), *_papers(order)]]
+    return [
+        (spaced(label), address)
+        for label, address in [*_scans(order), *_invoices(order), *_papers(order), *_cards(order)]
+    ]
 
 
 def _scans(order: Order) -> Iterator[tuple[str, str]]:
@@ -40,6 +43,11 @@ def _invoices(order: Order) -> Iterator[tuple[str, str]]:
             f"{invoice.get_kind_display()} {invoice.number}, {euros(invoice.total_ttc)}",
             reverse("admin:orders_invoice_change", args=[invoice.pk]),
         )
+
+
+def _cards(order: Order) -> Iterator[tuple[str, str]]:
+    for payment in CardPayment.objects.filter(order=order).order_by("-pk"):
+        yield f"{payment}", reverse("admin:orders_cardpayment_change", args=[payment.pk])
 
 
 def _papers(order: Order) -> Iterator[tuple[str, str]]:
