@@ -19,14 +19,14 @@ from licensing.catalogue.operations import current_school_year, day_in_france, l
 from licensing.orders import card, operations
 from licensing.orders.models import Document, DocumentKind, Order, OrderState, Seller
 from licensing.orders.operations import Billing
-from licensing.orders.papers import purchase_order_document, quote_document
 from licensing.orders.operations.telling import TOPIC
+from licensing.orders.papers import purchase_order_document, quote_document
 from licensing.pools import operations as pools
 from licensing.pools.models import Pool
 from licensing.subscriptions.models import Source, Subscription
 from mailing.models import Message, MessageState
 from schools.models import School
-from web.typography import day, euros
+from web.typography import day, euros, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ class Shop:
         order = operations.quote(order_id=order.pk, by=buyer, at=now)
         quote_document(order, at=now)
         self.expect(order.total_ttc == Decimal("48000.00"), "2 000 licences à 20,00 € font 48 000,00 € TTC")
-        self.say(f"   {office.name}, devis {order.quote_number} : {UNITS} licences, {self._sum(order)}.")
+        self.say(f"   {office.name}, devis {order.quote_number} : {number(UNITS)} licences, {self._sum(order)}.")
         order = operations.place(
             order_id=order.pk, billing=self._billing(office, buyer), terms_version=terms.CURRENT, by=buyer, at=now
         )

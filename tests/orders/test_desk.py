@@ -180,7 +180,13 @@ def test_the_list_of_orders_costs_the_same_whatever_its_length(operator, django_
         operator.get("/admin/orders/order/")
 
 
-@pytest.mark.parametrize("page", ["order/1/faire/confirmer/", "purchaseorderscan/1/fichier/", "order/papiers/1/"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "order/1/faire/confirmer/", "order/papiers/1/", "purchaseorderscan/1/fichier/", "invoice/1/document/",
+        "invoice/a-deposer/", "invoice/a-deposer/fichier/",
+    ],
+)  # fmt: skip
 def test_nobody_else_comes_to_the_desk(portal, page):
     portal.force_login(sales.placed().placed_by)
     assert portal.get(f"/admin/orders/{page}").status_code in (302, 403)
