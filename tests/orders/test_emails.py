@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context
 
@@ -46,6 +47,11 @@ def read(order, kind):
 def assert_said(order, kind, *parts):
     text = read(order, kind)
     assert [part for part in parts if part not in text] == []
+
+
+def test_letters_lead_to_the_pages_of_orders():
+    assert reverse("orders_detail", urlconf="config.urls_public", args=[7]) == "/boutique/commandes/7/"
+    assert reverse("purchases:detail", urlconf="config.urls_tenant", args=[7]) == "/achats/7/"
 
 
 def test_every_letter_that_an_operation_queues_can_be_written():

@@ -11,7 +11,7 @@ from accounts.models import Profile
 from collectivities.models import AuditEntry
 from licensing.catalogue.models import PriceBand, SchoolTier
 from licensing.exceptions import Refused
-from licensing.orders import operations
+from licensing.orders import card, operations
 from licensing.orders.exceptions import BadBilling, BadScan, IncompleteForInvoice, PriceChanged, TermsNotAccepted
 from licensing.orders.models import Invoice, Order, OrderEvent, OrderState, Payment, PlatformState, ScanState
 from tests.conftest import TERM
@@ -147,6 +147,31 @@ def test_one_basket_a_person_but_neither_the_quoted_one_nor_the_one_being_paid()
     lifecycle.charged(lifecycle.choose(second))
     third = lifecycle.draft(classes=5, affiliation=of)
     assert len({first.pk, second.pk, third.pk}) == 3
+
+
+def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first():
+    first = AffiliationFactory(user=PrincipalFactory())
+    lifecycle.choose(lifecycle.draft(affiliation=first))
+    kept = lifecycle.draft(affiliation=first, classes=1)
+    assert (kept.siret, kept.school) == (COMMUNE, first.school)
+    elsewhere = AffiliationFactory(user=first.user, school__commune="Alès")
+    moved = lifecycle.draft(affiliation=elsewhere)
+    assert (moved.pk, moved.school, moved.bill_name, moved.siret, moved.payer) == (
+        kept.pk,
+        elsewhere.school,
+        "",
+        "",
+        "",
+    )
+    assert operations.prefilled(moved).city == "Alès"
+
+
+def test_licences_of_a_year_that_is_over_are_not_sold_by_card_but_a_debt_is_paid():
+    over = datetime.datetime(2027, 9, 1, 10, tzinfo=TERM.tzinfo)
+    order = lifecycle.lapsed()
+    refused("not_to_pay", card.start, order_id=order.pk, by=order.placed_by, at=over)
+    owed = lifecycle.confirmed()
+    assert card.start(order_id=owed.pk, by=owed.placed_by, at=over).total == owed.total_ttc
 
 
 def test_a_price_that_changed_is_said_and_a_valid_quote_holds_it(nimes):

@@ -10,6 +10,7 @@ from django_tenants.utils import get_public_schema_name
 from payments import PaymentStatus
 
 from jobs.tasks import defer
+from licensing.catalogue.operations import day_in_france
 from licensing.orders.card import providers
 from licensing.orders.card.exceptions import CardsClosed, NotToPay
 from licensing.orders.card.outcomes import EURO, Opened
@@ -42,6 +43,8 @@ def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
     if order.placed_by_id != by.pk or order.kind != OrderKind.SHOP:
         raise NotToPay("Cette commande n'est pas la vôtre.")
     _check_unpaid(order)
+    if order.state != OrderState.CONFIRMED and order.lines.filter(school_year__ends_on__lt=day_in_france(at)).exists():
+        raise NotToPay("L'année scolaire de ces licences est terminée : elles ne s'ouvriraient plus.")
     current: CardPayment | None = None
     live = CardPayment.objects.filter(order=order, status__in=LIVE)
     for payment in live.select_for_update(of=("self",), no_key=True).order_by("pk"):

@@ -104,6 +104,12 @@ def prefilled(order: Order, *, payer: str | None = None) -> Billing:
     return _of_shop(order, buyer_email, payer)
 
 
+def forget(order: Order) -> None:
+    """Empty what was typed of whoever is billed; the caller saves the order."""
+    for column in BILLED:
+        setattr(order, column, "")
+
+
 def write(order: Order, billing: Billing) -> None:
     """Check the details and write them into the order, which the caller has locked and saves. Raises `BadBilling`."""
     for field, sentence in _REQUIRED.items():

@@ -49,7 +49,11 @@ def draft_for_school(*, classes: int, affiliation: Affiliation | None, by: User,
     priced = pricing.for_classes(classes, day_in_france(at))
     order = _begun(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
     # A teacher's licence is his own: nobody of his school administers it.
-    order.school = affiliation.school if affiliation is not None and by.profile == Profile.PRINCIPAL else None
+    school = affiliation.school if affiliation is not None and by.profile == Profile.PRINCIPAL else None
+    if order.school != school:
+        # Whoever pays for one school does not for another.
+        bills.forget(order)
+    order.school = school
     return _priced(order, priced)
 
 
