@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from licensing.catalogue import pricing
 from licensing.catalogue.pricing import PUPILS_A_CLASS
+from licensing.orders.models import Seller
 
 if TYPE_CHECKING:
     import datetime
@@ -40,14 +41,17 @@ class Offer:
 
 
 def offers(day: datetime.date) -> list[Offer]:
-    """Return the tiers on sale that day, the smallest first; none where nothing is on sale."""
+    """Return the tiers on sale that day, the smallest first; none where nothing is, or nobody is said to sell."""
+    tiers = pricing.tiers_on(day)
+    if not (tiers and Seller.objects.exists()):
+        return []
     return [
         Offer(
             tier=tier,
             least=pricing.of_tier(tier, tier.from_classes),
             shown=pricing.of_tier(tier, tier.to_classes or 1),
         )
-        for tier in pricing.tiers_on(day)
+        for tier in tiers
     ]
 
 

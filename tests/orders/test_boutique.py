@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import Profile
+from licensing.orders.models import Order, Seller
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory
-from tests.factories.shop import on_sale
 from tests.guide.conftest import browser_of, words
+from tests.orders.shopping import open_shop
 
 
 @pytest.fixture
 def year(db):
     """Return the year on sale today, whenever that is."""
-    today = timezone.localdate()
-    return on_sale(ends_on=datetime.date(today.year + 1, 8, 31), sold_from=today)
+    return open_shop()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +45,11 @@ def test_what_is_no_number_of_classes_is_refused_in_words(portal, year, typed):
     assert "Votre choix" not in page
 
 
+def test_nothing_is_sold_before_the_operator_has_said_who_sells(portal, year):
+    Seller.objects.all().delete()
+    assert "€" not in words(portal.get("/boutique/", {"classes": "3"}))
+
+
 def test_nothing_is_priced_before_the_operator_has_published_it(portal):
     page = words(portal.get("/boutique/", {"classes": "3"}))
     assert "€" not in page
@@ -70,10 +73,17 @@ def test_a_visitor_signs_in_and_comes_back_to_his_choice(portal, year, can_sign_
 def test_whoever_leads_several_schools_says_which_one(year):
     principal = PrincipalFactory()
     one, other = AffiliationFactory(user=principal), AffiliationFactory(user=principal)
-    answer = browser_of(principal).get("/boutique/", {"classes": "3"})
+    browser = browser_of(principal)
+    answer = browser.get("/boutique/", {"classes": "3"})
     assert "Pour quel établissement ?" in words(answer)
     for affiliation in (one, other):
         assert f'<option value="{affiliation.pk}">' in answer.content.decode()
+    for nobody_s in ("", "x", AffiliationFactory().pk):
+        page = words(browser.post("/boutique/commander/", {"classes": "3", "etablissement": nobody_s}, follow=True))
+        assert "Choisissez l'établissement pour lequel vous commandez." in page
+    assert not Order.objects.exists()
+    browser.post("/boutique/commander/", {"classes": "3", "etablissement": other.pk})
+    assert Order.objects.get().school == other.school
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,16 @@ def test_another_payer_changes_the_address_and_keeps_the_rest(db):
     assert Order.objects.get().state == OrderState.DRAFT
 
 
+@pytest.mark.parametrize("method", ["mandate", "card"])
+def test_nothing_is_ordered_nor_charged_where_nobody_is_said_to_sell(buyer, method):
+    order = buyer.draft()
+    Seller.objects.all().delete()
+    answer = buyer.pays(order, method=method)
+    assert "La vente n'est pas encore ouverte" in words(answer)
+    assert not CardPayment.objects.exists()
+    assert Order.objects.get().state == OrderState.DRAFT
+
+
 def test_a_pressed_twice_button_orders_once(buyer):
     order = buyer.ordered()
     assert buyer.pays(order)["Location"] == f"/boutique/commandes/{order.pk}/"
@@ -170,6 +180,7 @@ def test_a_signed_scan_stops_the_countdown_until_it_is_looked_at(buyer):
         ({}, "Choisissez le fichier"),
         (scan(b""), "Ce fichier est vide"),
         (scan(b"MZ", "bon.pdf"), "Ce fichier n'est ni un PDF ni une photo"),
+        (scan(PDF + b" " * 4 * 1024 * 1024), "Ce fichier dépasse 4 Mo"),
     ],
 )
 def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):

@@ -9,10 +9,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from licensing.catalogue import terms
+from licensing.catalogue.exceptions import NotOnSale
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import rights
 from licensing.orders.exceptions import LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
-from licensing.orders.models import CardPayment, Method, Order, OrderKind, OrderState
+from licensing.orders.models import CardPayment, Method, Order, OrderKind, OrderState, Seller
 from licensing.orders.operations import billing as bills
 from licensing.orders.operations import journal, telling
 from licensing.orders.operations.drafting import check_price
@@ -81,6 +82,9 @@ def _accept(order: Order, method: Method, billing: Billing, terms_version: str, 
             if not terms_version
             else "Les conditions générales de vente viennent de changer : lisez-les, acceptez-les, puis recommencez."
         )
+    if not Seller.objects.exists():
+        # A card would be charged, and no invoice could be made out: the money would open nothing.
+        raise NotOnSale("La vente n'est pas encore ouverte : le vendeur n'est pas renseigné. Rien n'a été commandé.")
     check_price(order, at=at)
     bills.write(order, billing)
     order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at

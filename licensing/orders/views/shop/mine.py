@@ -8,13 +8,14 @@ from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from licensing.catalogue import terms
 from licensing.exceptions import Refused
 from licensing.orders import card, operations
 from licensing.orders.exceptions import BadBilling
 from licensing.orders.following import follow, follow_all
+from licensing.orders.operations.receiving import LARGEST_SCAN
 from licensing.orders.shop_queries import orders_of
 from licensing.orders.views.shop.forms import PublicPayerFields, ScanForm
 from web.access import signed_in
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @signed_in
-@require_GET
+@require_safe
 @never_cache
 def my_orders(request: HttpRequest) -> HttpResponse:
     """List the orders of whoever is signed in and of the schools that he leads, the latest first."""
@@ -36,7 +37,7 @@ def my_orders(request: HttpRequest) -> HttpResponse:
 
 
 @signed_in
-@require_GET
+@require_safe
 @never_cache
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show where an order is, what is to be done and until when."""
@@ -59,7 +60,8 @@ def send_scan(request: HttpRequest, pk: int) -> HttpResponse:
         operations.receive_scan(
             order_id=order.pk,
             filename=file.name,
-            content=file.read(),
+            # One byte more than is taken tells a file that is too large; no more of it is read.
+            content=file.read(LARGEST_SCAN + 1),
             by=cast("User", request.user),
             at=timezone.now(),
         )
