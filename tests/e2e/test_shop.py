@@ -47,6 +47,7 @@ def test_a_principal_buys_five_classes_by_card_and_has_them_at_once(buyer, site,
     # The tier follows the typing; what was chosen is found again after signing in.
     page.get_by_label("Combien de classes ?").press_sequentially("3")
     expect(page.get_by_role("heading", name="Licence globale TOUS NIVEAUX (5 classes - 150 élèves)")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("199,00 € TTC")
     assert faults_at_both_widths(visit) == []
     page.get_by_role("link", name="Commander", exact=True).click()
     main = page.locator("main")
