@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
-from licensing.orders.models import InvoiceKind, Method, OrderLine, OrderState, PurchaseOrderScan, ScanState
+from licensing.orders.models import (
+    InvoiceKind,
+    Method,
+    OrderLine,
+    OrderState,
+    PurchaseOrderScan,
+    ScanState,
+)
+from licensing.orders.operations.depositing import TURNED_DOWN
 from licensing.subscriptions.wording import on_day, standing
 
 if TYPE_CHECKING:
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from licensing.orders.models import Invoice, Order, OrderEvent
+    from licensing.orders.models import Invoice, Order, OrderEvent, PlatformStatus
     from licensing.orders.preflight import Missing
     from licensing.subscriptions.models import Source
 
@@ -84,9 +92,21 @@ class Followed:
         return next((one for one in reversed(self.invoices) if one.kind == InvoiceKind.CREDIT_NOTE), None)
 
     @property
+    def rejected(self) -> PlatformStatus | None:
+        """Why the invoice that stands was sent back, where that is the last that was heard of it."""
+        last = self.to_pay.statuses.order_by("pk").last() if self.to_pay is not None else None
+        return last if last is not None and last.state in TURNED_DOWN else None
+
+    @property
     def missing(self) -> list[Missing]:
-        """What the invoice still lacks."""
-        return preflight.of_order(self.order).missing if self.awaits_purchase_order else []
+        """What the invoice, or the one in its place, lacks."""
+        return preflight.of_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
+
+    @property
+    def by_card(self) -> bool:
+        """Whether a card may still settle it: without an invoice, only while the licences would open."""
+        over = self.source is not None and self.source.over_on(self.day)
+        return self.awaits_money and not (self.awaits_purchase_order and over)
 
     @property
     def temporary(self) -> datetime.date | None:

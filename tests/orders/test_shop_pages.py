@@ -200,6 +200,21 @@ def test_what_the_invoice_lacks_is_listed_and_completed(db):
     assert Order.objects.get().siret == "12345678200010"
 
 
+def test_a_rejected_invoice_says_why_and_what_it_lacks_can_be_completed(db):
+    buyer = Buyer(sector="Public")
+    order = buyer.ordered(siret="12345678200010")
+    invoice = operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    path = f"/boutique/commandes/{order.pk}/"
+    assert buyer.browser.post(f"{path}facturation/", {"siret": "12345678200010"}).status_code == 409
+    for state in ("deposited", "rejected"):
+        operations.record_status(
+            invoice_id=invoice.pk, state=state, reason="Code service absent.", by=UserFactory(), at=timezone.now()
+        )
+    assert "Code service absent." in words(buyer.browser.get(path))
+    buyer.browser.post(f"{path}facturation/", {"siret": "12345678200010", "service_code": "ACHATS"})
+    assert Order.objects.get().service_code == "ACHATS"
+
+
 def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):
     order = buyer.ordered()
     colleague = PrincipalFactory()

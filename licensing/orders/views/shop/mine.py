@@ -123,7 +123,7 @@ def _page(request: HttpRequest, order: Order, *, status: int = 200, **changed: A
                 "engagement_number": order.engagement_number,
             }
         ),
-        "by_card": followed.awaits_money and order.placed_by_id == request.user.pk and card.available(),
+        "by_card": followed.by_card and order.placed_by_id == request.user.pk and card.available(),
         **changed,
     }
     return render(request, "orders/shop/detail.html", content, status=status)
