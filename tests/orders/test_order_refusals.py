@@ -13,7 +13,7 @@ from licensing.catalogue.models import PriceBand, SchoolTier
 from licensing.exceptions import Refused
 from licensing.orders import card, operations
 from licensing.orders.exceptions import BadBilling, BadScan, IncompleteForInvoice, PriceChanged, TermsNotAccepted
-from licensing.orders.models import Invoice, Order, OrderEvent, OrderState, Payment, PlatformState, ScanState
+from licensing.orders.models import Invoice, Order, OrderEvent, OrderState, Payment, PlatformState, ScanState, Seller
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -198,6 +198,15 @@ def test_a_price_of_the_shop_that_changed_before_the_card_is_said():
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
     with pytest.raises(PriceChanged):
         lifecycle.choose(order)
+
+
+def test_nothing_is_ordered_nor_charged_before_the_seller_is_known():
+    order = lifecycle.draft()
+    Seller.objects.all().delete()
+    for step in (lifecycle.put, lifecycle.choose):
+        refused("not_on_sale", step, order)
+    order.refresh_from_db()
+    assert (order.state, order.method) == (OrderState.DRAFT, "")
 
 
 def test_a_quote_holds_nothing_beyond_the_year_that_it_prices():

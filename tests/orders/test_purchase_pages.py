@@ -61,6 +61,7 @@ def details(**fields):
 @pytest.mark.parametrize("htmx", [False, True])
 def test_a_volume_shows_its_price_with_and_without_scripts(buyer, htmx):
     on_sale()
+    seller()
 
     page = text(buyer.get(at("new"), {"licences": "2 000"}, headers={"HX-Request": "true"} if htmx else {}))
 
@@ -73,6 +74,7 @@ def test_a_volume_shows_its_price_with_and_without_scripts(buyer, htmx):
 @pytest.mark.parametrize(("typed", "status"), [("deux mille", 422), ("", 422), ("0", 409), ("9999999", 409)])
 def test_what_is_no_volume_is_told_beside_the_field(buyer, typed, status):
     on_sale()
+    seller()
 
     for ask in (buyer.get, buyer.post):
         answer = ask(at("new"), {"licences": typed})
@@ -83,13 +85,17 @@ def test_what_is_no_volume_is_told_beside_the_field(buyer, typed, status):
 
 def test_a_larger_volume_that_costs_less_is_told(buyer):
     on_sale()
+    seller()
 
     # 480 at 30 € come to more than 500 at 25 €; 100 at 30 € do not.
     assert "500 licences reviendraient moins cher" in text(buyer.get(at("new"), {"licences": "480"}))
     assert "moins cher" not in text(buyer.get(at("new"), {"licences": "100"}))
 
 
-def test_without_published_prices_one_is_told_to_write(buyer):
+@pytest.mark.parametrize("known", [on_sale, seller])
+def test_without_prices_or_without_a_seller_one_is_told_to_write(buyer, known):
+    known()
+
     assert "pas encore publiés" in text(buyer.get(at("new")))
 
 

@@ -16,6 +16,7 @@ from licensing.catalogue import pricing
 from licensing.catalogue.operations import day_in_france
 from licensing.exceptions import Refused
 from licensing.orders import operations
+from licensing.orders.models import Seller
 from licensing.orders.views.office import BUYERS, own
 from licensing.orders.views.office.forms import VolumeForm
 from web.access import opened
@@ -61,7 +62,8 @@ def new(request: OfficeRequest) -> HttpResponse:
         except Refused as refusal:
             form.add_error("licences", str(refusal))
             status = 409
-    bands = pricing.bands_on(day_in_france(now))
+    # Until the operator has said who sells, nothing can be ordered: no price is shown that leads nowhere.
+    bands = pricing.bands_on(day_in_france(now)) if Seller.objects.exists() else []
     context |= {
         "form": form,
         "htmx": bool(request.htmx),

@@ -38,10 +38,8 @@ def listing(request: OfficeRequest) -> HttpResponse:
     )
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
-    shown = [row.record for row in table.page.object_list] if table.page else []
+    shown = {row.record.pk: row.record for row in table.page.object_list}
     today = day_in_france(timezone.now())
     for source in Source.objects.filter(order_line__order__in=shown).select_related("order_line"):
-        for order in shown:
-            if order.pk == source.order_line.order_id:
-                order.standing = wording.standing(source, today)
+        shown[source.order_line.order_id].standing = wording.standing(source, today)
     return render(request, "orders/office/list.html", {"table": table, "buys": buys(request)})
