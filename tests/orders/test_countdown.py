@@ -6,8 +6,10 @@ import datetime
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from licensing.orders import operations
+from jobs.upkeep import duties
+from licensing.orders import operations, tasks
 from licensing.orders.exceptions import BadDate, LapsedBefore
 from licensing.orders.models import OrderReminder, OrderState
 from licensing.orders.operations import lapsing, telling
@@ -43,6 +45,15 @@ def test_reminders_on_days_30_40_and_44_then_the_lapse_on_day_46_each_once():
     assert [event.action for event in order.events.order_by("pk")] == ["placed", *["reminded"] * 3, "lapsed"]
     # Nothing was deleted or changed: the date had stopped all of it.
     assert (state(order), dates(order)) == (OrderState.LAPSED, (UNTIL, None, False))
+
+
+def test_every_worker_rings_it_by_the_hour(monkeypatch):
+    [duty] = [one for one in duties if one.perform is tasks.remind_and_lapse]
+    assert duty.every == datetime.timedelta(hours=1)
+    order = lifecycle.placed()
+    monkeypatch.setattr(timezone, "now", lambda: on(46))
+    duty.perform()
+    assert state(order) == OrderState.LAPSED
 
 
 def test_an_hourly_clock_does_nothing_twice():

@@ -193,6 +193,10 @@ def test_a_price_that_changed_is_said_and_a_valid_quote_holds_it(nimes):
     assert (placed.state, placed.total_ht) == (OrderState.PLACED, Decimal("198000.00"))
 
 
+def test_a_collectivity_pays_by_no_card(nimes):
+    refused("not_in_this_state", lifecycle.choose, lifecycle.collectivity_draft(nimes), billing=lifecycle.DEPARTEMENT)
+
+
 def test_a_price_of_the_shop_that_changed_before_the_card_is_said():
     order = lifecycle.draft()
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
@@ -310,6 +314,15 @@ def test_a_card_charged_for_another_sum_is_not_taken_for_the_order_s():
     card.save()
     refused("bad_amount", operations.settle_by_card, card_payment_id=card.pk, at=TERM)
     assert (Payment.objects.count(), Invoice.objects.count(), lifecycle.usable(order, TERM)) == (0, 0, False)
+
+
+def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
+    order = lifecycle.confirmed()
+    card_payment = lifecycle.charged(order)
+    lifecycle.pay(order, amount="100")
+    refused("bad_amount", operations.settle_by_card, card_payment_id=card_payment.pk, at=TERM)
+    order.refresh_from_db()
+    assert (order.state, operations.received(order)) == (OrderState.CONFIRMED, Decimal("100.00"))
 
 
 # --- Ends -----------------------------------------------------------------------------------------------------------

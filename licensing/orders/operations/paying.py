@@ -44,10 +44,13 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     card = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=card_payment_id)
     if Payment.objects.filter(card=card, refunds__isnull=True).exists():
         return order
-    if card.total != order.total_ttc:
-        raise BadAmount(f"{order} : {card.total} reçu par carte pour {order.total_ttc}.")
+    ended = order.state in (OrderState.PAID, OrderState.CANCELLED)
+    # A cheque for a part of it may have come in since the card was begun.
+    asked = order.total_ttc if ended else balance(order)
+    if card.total != asked:
+        raise BadAmount(f"{order} : {card.total} reçu par carte pour {asked}.")
     _record(order, PaymentMethod.CARD, card.total, day_in_france(at), card.transaction_id, card=card, by=None, at=at)
-    if order.state in (OrderState.PAID, OrderState.CANCELLED):
+    if ended:
         journal.record(order, "paid_in_excess", "réglée par carte alors qu'elle ne l'attendait plus.", by=None, at=at)
         return order
     if not order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).exists():
