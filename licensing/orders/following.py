@@ -104,9 +104,9 @@ class Followed:
 
     @property
     def by_card(self) -> bool:
-        """Whether a card may still settle it: without an invoice, only while the licences would open."""
+        """Whether a card may settle it: its invoice need not be made out anew, and the licences would still open."""
         over = self.source is not None and self.source.over_on(self.day)
-        return self.awaits_money and not (self.awaits_purchase_order and over)
+        return self.awaits_money and self.rejected is None and not (self.awaits_purchase_order and over)
 
     @property
     def temporary(self) -> datetime.date | None:
