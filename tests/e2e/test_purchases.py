@@ -111,6 +111,8 @@ def order(page, album):
         page.locator(f"#id_{field}").fill(typed)
     page.locator("#id_siret").fill("223 000 019 00017")
     page.get_by_text("faute de frappe").wait_for()
+    page.get_by_role("button", name="Commander, pour").click()
+    page.get_by_text("Cochez cette case").wait_for()
     album.look("commander")
     page.locator("#id_siret").fill(SIRET)
     page.get_by_text("faute de frappe").wait_for(state="detached")

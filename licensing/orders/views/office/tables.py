@@ -68,7 +68,7 @@ class PurchaseTable(tables.Table):
     caption = "Achats de la collectivité"
 
     def render_number(self, value: int) -> SafeString:
-        return format_html('<a href="{}">Commande n° {}</a>', reverse("purchases:detail", args=[value]), value)
+        return format_html('<a href="{}">Commande n°\xa0{}</a>', reverse("purchases:detail", args=[value]), value)
 
     def render_licences(self, value: int) -> str:
         return typography.number(value)
@@ -78,7 +78,7 @@ class PurchaseTable(tables.Table):
 
     def render_state(self, record: Order) -> SafeString:
         """Return the badge, and under it the countdown."""
-        standing: str = vars(record).get("standing", "")
+        standing: str = vars(record).get("standing", "") if record.state != OrderState.CANCELLED else ""
         shown = badge(record, scanned=vars(record)["scanned"])
         return format_html('{}<br><span class="text-secondary">{}</span>', shown, standing) if standing else shown
 
