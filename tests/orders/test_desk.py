@@ -7,14 +7,18 @@ import io
 import zipfile
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
+from django_tenants.utils import schema_context
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import invoicing, operations
 from licensing.orders.models import CardPayment, Invoice, Order, OrderState, Payment
 from licensing.subscriptions.models import Source
+from tests.conftest import HostClient
 from tests.factories.accounts import UserFactory
 from tests.orders import sales
+from tests.races import at_once
 
 
 @pytest.fixture
@@ -243,3 +247,25 @@ def test_money_of_a_card_goes_back_by_the_provider(operator):
     assert "n'attend plus" in do(operator, attempt, "vu")
     assert "attend=cartes" not in text(operator.get("/admin/"))
     assert operator.get(deed(attempt, "vu")).status_code == 302
+
+
+def test_two_clicks_at_the_same_moment_record_one_payment(committing):
+    with schema_context("public"):
+        order = sales.confirmed()
+        user = UserFactory(is_staff=True, is_superuser=True)
+    browsers = [HostClient(settings.BASE_DOMAIN) for _ in range(4)]
+    for browser in browsers:
+        browser.force_login(user)
+    page = deed(order, "reglement")
+    typed = {
+        "method": "cheque",
+        "amount": "50,00",
+        "received_on": day_in_france(timezone.now()).isoformat(),
+        "seen": browsers[0].get(page).context["seen"],
+    }
+    clicks = [
+        lambda browser=browser, reference=str(number): browser.post(page, typed | {"reference": reference}).status_code
+        for number, browser in enumerate(browsers)
+    ]
+    assert sorted(at_once("public", clicks, refusals=())) == [302, 422, 422, 422]
+    assert Payment.objects.count() == 1

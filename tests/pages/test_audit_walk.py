@@ -1,0 +1,126 @@
+"""Whatever buyers, the operator and the clock do to orders, in whatever order: the books and the rights agree."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections import Counter
+
+from django.utils import timezone
+
+from licensing.catalogue import terms
+from licensing.exceptions import Refused
+from licensing.orders import card, operations
+from licensing.orders.models import CardPayment, Order, PlatformState
+from pages.invariants import check_all
+from tests.factories.accounts import UserFactory
+from tests.orders import sales
+
+STEPS = 60
+
+
+class Walk:
+    """A hundred days of sales, drawn from a seed: each step is one operation, on any order, at any state of it."""
+
+    def __init__(self, seed, collectivity):
+        self.draw = random.Random(seed)  # noqa: S311 - to be drawn again, not guessed
+        self.collectivity = collectivity
+        self.operator = UserFactory()
+        self.at = timezone.now() - datetime.timedelta(days=200)
+        self.done = Counter()
+        sales.open_shop(self.at)
+
+    def step(self):
+        self.at += datetime.timedelta(hours=self.draw.randrange(96))
+        orders = list(Order.objects.exclude(state__in=["cancelled", "paid"]).order_by("pk"))
+        settled = list(Order.objects.filter(state="paid").order_by("pk"))
+        step = self.draw.choice(self.BEGIN + self.GO_ON if orders else self.BEGIN)
+        try:
+            # Mostly one that is under way: what is settled refuses almost everything.
+            step(self, self.draw.choice(orders * 3 + settled)) if step in self.GO_ON else step(self)
+        except Refused:
+            return
+        self.done[step.__name__] += 1
+
+    def draft(self):
+        sales.a_draft(at=self.at)
+
+    def place(self):
+        sales.placed(at=self.at)
+
+    def purchase(self):
+        sales.purchased(self.collectivity, at=self.at)
+
+    def clock(self):
+        operations.remind_and_lapse(self.at)
+
+    def by(self):
+        return {"by": self.operator, "at": self.at}
+
+    def confirm(self, order):
+        operations.confirm(order_id=order.pk, **self.by())
+
+    def upload(self, order):
+        sales.upload(order, at=self.at)
+
+    def refuse(self, order):
+        waiting = order.scans.filter(state="waiting").first()
+        operations.refuse_scan(scan_id=waiting.pk if waiting else 0, reason="Illisible.", **self.by())
+
+    def pay(self, order):
+        due = operations.balance(order)
+        amount = self.draw.choice([due, due - 1])
+        day, reference = self.at.date() - datetime.timedelta(days=1), f"VIR {self.draw.randrange(10**9)}"
+        operations.record_payment(
+            order_id=order.pk, method="transfer", amount=amount, received_on=day, reference=reference, **self.by()
+        )
+
+    def pay_by_card(self, order):
+        if order.state == "draft":
+            operations.choose_card(order_id=order.pk, billing=sales.billing(), terms_version=terms.CURRENT, at=self.at)
+        attempt = card.start(order_id=order.pk, by=order.placed_by, at=self.at)
+        CardPayment.objects.filter(pk=attempt.pk).update(status="confirmed", transaction_id=f"pi_{attempt.pk}")
+        operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)
+
+    def cancel(self, order):
+        operations.cancel(order_id=order.pk, reason="Double.", **self.by())
+
+    def prolong(self, order):
+        until = self.at.date() + datetime.timedelta(days=self.draw.randrange(90))
+        operations.prolong(order_id=order.pk, until=until, **self.by())
+
+    def suspend(self, order):
+        operations.suspend(order_id=order.pk, **self.by())
+
+    def restore(self, order):
+        operations.restore(order_id=order.pk, **self.by())
+
+    def refund(self, order):
+        for payment in order.payments.filter(refunds__isnull=True, card__isnull=True):
+            operations.refund(payment_id=payment.pk, **self.by())
+
+    def follow(self, order):
+        for invoice in order.invoices.all():
+            operations.record_status(
+                invoice_id=invoice.pk, state=self.draw.choice(PlatformState.values), reason="Rejet.", **self.by()
+            )
+
+    def reinvoice(self, order):
+        for invoice in order.invoices.all():
+            operations.reinvoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
+
+    BEGIN = (draft, place, purchase, clock)
+    GO_ON = (
+        confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund, follow,
+        reinvoice,
+    )  # fmt: skip
+
+
+def test_a_hundred_days_of_sales_leave_every_rule_whole(nimes):
+    walk = Walk(17, nimes)
+    for number in range(STEPS):
+        walk.step()
+        broken = {found.code: found.examples for found in check_all() if found.broken}
+        assert not broken, f"after {number + 1} steps: {broken}"
+    # It went somewhere: most steps were taken, and not refused alone.
+    assert len(walk.done) > 10
