@@ -1,7 +1,8 @@
 """The public bodies of Chorus Pro's directory, loaded from a file: what an invoice to each must name.
 
 Columns are found by their names: the short ones below, and those of Chorus Pro's own interface. A row that cannot be
-read is told and left out; a body that the file does not hold stays as it was.
+read is told and left out. A body that the file does not hold stays as it was, and so does what it has no column for:
+the operator may have typed it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from schools.folding import fold
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterator, Mapping
+    from _csv import Reader
+    from collections.abc import Mapping
 
 #: Field → the headers that hold it, folded and without punctuation.
 _HEADERS = {
@@ -56,23 +58,28 @@ def load(*, content: bytes, at: datetime.datetime) -> Loaded:
     """
     report = Loaded()
     bodies: dict[str, PublicBody] = {}
-    for line, row in _rows(content):
+    reader, places = _opened(content)
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
         fault = _add(bodies, row, at)
         if fault:
-            report.refused.append((line, fault))
+            report.refused.append((reader.line_num, fault))
+    told = [name for name in _FLAGS if name in places] + (["services"] if "service_code" in places else [])
     PublicBody.objects.bulk_create(
         bodies.values(),
         batch_size=_BATCH,
         update_conflicts=True,
         unique_fields=["siret"],
-        update_fields=["name", *_FLAGS, "services", "changed_at"],
+        update_fields=["name", *told, "changed_at"],
     )
     report.bodies = len(bodies)
     return report
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yield the line and the cells of each row, by our names."""
+def _opened(content: bytes) -> tuple[Reader, dict[str, int]]:
+    """Return the rows under the header, and where each of our columns is; those that are absent are left out."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -80,19 +87,11 @@ def _rows(content: bytes) -> Iterator[tuple[int, Mapping[str, str]]]:
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=first.count))
     header = ["".join(filter(str.isalnum, fold(cell))) for cell in next(reader, [])]
-    places = {name: _place(header, known) for name, known in _HEADERS.items()}
-    absent = [name for name in ("siret", "name") if places[name] is None]
-    if absent:
+    found = {name: _place(header, known) for name, known in _HEADERS.items()}
+    places = {name: place for name, place in found.items() if place is not None}
+    if not {"siret", "name"} <= places.keys():
         raise UnreadableList("Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield (
-                reader.line_num,
-                {
-                    name: cells[place].strip() if place is not None and place < len(cells) else ""
-                    for name, place in places.items()
-                },
-            )
+    return reader, places
 
 
 def _place(header: list[str], known: tuple[str, ...]) -> int | None:
@@ -105,15 +104,15 @@ def _add(bodies: dict[str, PublicBody], row: Mapping[str, str], at: datetime.dat
     fault = fault_of(siret)
     if fault or not row["name"]:
         return fault or "L'organisme n'a pas de nom."
-    flags = {name: _flag(row[name]) for name in _FLAGS}
+    flags = {name: _flag(row.get(name, "")) for name in _FLAGS}
     if None in flags.values():
         return "Une obligation se dit « oui » ou « non »."
     body = bodies.setdefault(siret, PublicBody(siret=siret, name=row["name"][:_LONGEST_NAME], services=[]))
     for name, value in flags.items():
         # A row of one of its services may leave them empty.
         setattr(body, name, bool(value) or getattr(body, name))
-    if row["service_code"]:
-        body.services.append({"code": row["service_code"], "name": row["service_name"]})
+    if row.get("service_code"):
+        body.services.append({"code": row["service_code"], "name": row.get("service_name", "")})
     body.changed_at = at
     return ""
 

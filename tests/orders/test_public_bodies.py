@@ -47,6 +47,8 @@ def test_the_columns_of_chorus_pros_own_interface_are_read_and_other_bodies_stay
 
     town = PublicBody.objects.get(pk="21940022300018")
     assert (town.name, town.service_or_engagement_required, town.service_required) == ("Commune d'Été", True, False)
+    # What this file has no column for stays.
+    assert [one["code"] for one in town.services] == ["EDUC", "CULT"]
     assert PublicBody.objects.count() == 2
 
 
