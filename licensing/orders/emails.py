@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from licensing.orders.letters import (
     CHANGED,
+    STOPPED,
     awaited,
     by_card,
     day_of,
@@ -22,6 +23,8 @@ from licensing.orders.letters import (
 )
 from licensing.orders.models import OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.operations import telling
+from licensing.orders.operations.receiving import live_invoice
+from licensing.subscriptions import wording
 from licensing.subscriptions.wording import on_day
 from mailing import kinds
 from mailing.kinds import NoLongerDue, Rendered
@@ -91,9 +94,8 @@ def lapsed(message: Message) -> Rendered:
             + (f" le {on_day(ended)}" if ended else "")
             + (" : nous n'avons pas reçu le bon de commande signé." if waiting is None else "."),
             (
-                "Vos licences ne peuvent plus être ni attribuées, ni utilisées en classe. Rien n'est supprimé : "
-                "classes, comptes des élèves et attributions sont conservés, et tout reprend dès que le bon de "
-                f"commande nous parvient{' ou que vous réglez par carte' if by_card(order) else ''}."
+                f"{STOPPED}, et tout reprend dès que le bon de commande nous "
+                f"parvient{' ou que vous réglez par carte' if by_card(order) else ''}."
             ),
             how_to_send(order)
             if waiting is None
@@ -161,8 +163,53 @@ def prolonged(message: Message) -> Rendered:
     )
 
 
+def suspended(message: Message) -> Rendered:
+    """Tell the buyer that the operator stopped the licences, and what brings them back."""
+    order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+    source = source_of(order)
+    if source.suspended_at is None:
+        raise NoLongerDue("Les licences ont été rétablies avant l'envoi.")
+    owed = order.state == OrderState.CONFIRMED
+    late = owed and source.unpaid_until is not None and source.unpaid_until < today()
+    return letter_about(
+        message,
+        order,
+        subject=f"{order} : vos licences sont suspendues",
+        paragraphs=[
+            (
+                f"La facture {live_invoice(order)} n'est pas réglée, et les droits temporaires de votre commande "
+                f"couraient jusqu'au {on_day(source.unpaid_until)} : nous les avons suspendus."
+            )
+            if late and source.unpaid_until
+            else "Nous avons suspendu les licences de votre commande.",
+            f"{STOPPED}{', et tout reprend dès que le règlement nous parvient' if owed else ''}.",
+            f"Une question, un règlement en cours ? Écrivez-nous à {reply_to()}.",
+        ],
+        button="Ouvrir la commande",
+        notes=[reference(order)],
+    )
+
+
+def restored(message: Message) -> Rendered:
+    """Tell the buyer that the operator gave the licences back, and until when they run."""
+    order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+    source = source_of(order)
+    if source.suspended_at is not None or not source.usable_on(today()):
+        raise NoLongerDue(CHANGED)
+    return letter_about(
+        message,
+        order,
+        subject=f"{order} : vos licences sont rétablies",
+        paragraphs=[f"Tout reprend où il en était, {wording.until(source, today())}."],
+        button="Ouvrir la commande",
+        notes=[reference(order)],
+    )
+
+
 kinds.register(telling.PLACED, label="Commande enregistrée", render=placed)
 kinds.register(telling.REMINDER, label="Rappel de bon de commande", render=reminder)
 kinds.register(telling.LAPSED, label="Droits temporaires échus", render=lapsed)
 kinds.register(telling.SCAN_REFUSED, label="Bon de commande refusé", render=scan_refused)
 kinds.register(telling.PROLONGED, label="Droits temporaires prolongés", render=prolonged)
+kinds.register(telling.SUSPENDED, label="Licences suspendues", render=suspended)
+kinds.register(telling.RESTORED, label="Licences rétablies", render=restored)

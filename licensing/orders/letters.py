@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from licensing.subscriptions.models import Source
     from mailing.models import Message
 
+#: What a pause is, whatever caused it.
+STOPPED = (
+    "Vos licences ne peuvent plus être ni attribuées, ni utilisées en classe. Rien n'est supprimé : classes, comptes "
+    "des élèves et attributions sont conservés"
+)
 CHANGED = "La commande a changé d'état avant l'envoi."
 
 

@@ -55,7 +55,7 @@ def test_letters_lead_to_the_pages_of_orders():
 
 
 def test_every_letter_that_an_operation_queues_can_be_written():
-    assert len(ALL) == 9
+    assert len(ALL) == 11
     assert [kind for kind in ALL if not kinds.is_known(kind)] == []
 
 
@@ -94,6 +94,24 @@ def test_a_principal_reads_his_order_from_its_first_day_to_its_refund(clock):
     assert_said(order, "cancelled", "L'école ferme.", f"annule la facture {again.number}", "199,00 € que nous avons")
     operations.refund(payment_id=payment.pk, by=by, at=on(62))
     assert_said(order, "refunded", "199,00 €, par virement", "La commande est annulée.", "du 24 novembre 2026")
+
+
+def test_who_is_suspended_for_want_of_a_payment_is_told_and_what_brings_the_licences_back(clock):
+    order = lifecycle.confirmed()
+    by = lifecycle.operator()
+    clock(50)
+    operations.suspend(order_id=order.pk, by=by, at=on(50))
+    assert_said(
+        order, "suspended", "La facture P2026-000001 n'est pas réglée", "couraient jusqu'au 8 janvier 2027",
+        "Rien n'est supprimé", "dès que le règlement nous parvient",
+    )  # fmt: skip
+    operations.restore(order_id=order.pk, by=by, at=on(51))
+    assert_said(order, "restored", "jusqu'au 31 août 2027 inclus, sous réserve du règlement")
+    with pytest.raises(NoLongerDue):
+        read(order, "suspended")
+    early = lifecycle.placed()
+    operations.suspend(order_id=early.pk, by=by, at=on(50))
+    assert_said(early, "suspended", "Nous avons suspendu les licences de votre commande.")
 
 
 def test_a_cooperative_is_handed_its_invoice_and_a_teacher_told_of_his_own_licence(clock):

@@ -16,7 +16,7 @@ from licensing.catalogue.operations import current_school_year, day_in_france, l
 from licensing.catalogue.pricing import MOST_UNITS
 from licensing.orders.exceptions import NameTooLong, NoReason, NotInThisState, UnknownCollectivity
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
-from licensing.orders.operations import journal
+from licensing.orders.operations import journal, telling
 from licensing.orders.operations.locking import locked
 from licensing.pools.models import Pool
 from licensing.subscriptions.models import Source
@@ -100,8 +100,8 @@ def grant(
 def suspend(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
     """Suspend what an order opened: nothing is given from it, its keys are not redeemed, its licences rest.
 
-    One row a line, however many keys. Returns how many lots that changed; suspending twice is the same as once.
-    Raises `NotInThisState` for an order that is cancelled.
+    One row a line, however many keys. Whoever bought it is told. Returns how many lots that changed; suspending twice
+    is the same as once. Raises `NotInThisState` for an order that is cancelled.
     """
     return _suspend(order_id, by=by, at=at, suspended_at=at)
 
@@ -130,6 +130,8 @@ def _suspend(order_id: int, *, by: User | None, at: datetime.datetime, suspended
         )
     else:
         journal.record(order, "restored", "rétablie : tout reprend où il en était.", by=by, at=at)
+    if order.kind != OrderKind.GRANT:
+        telling.tell_buyer(order, telling.SUSPENDED if suspended_at else telling.RESTORED, at=at)
     if order.collectivity is not None:
         _tell_lots(order.collectivity, numbers, suspended=suspended_at is not None, by=by, at=at)
     return len(numbers)

@@ -28,6 +28,8 @@ PAID = "order.paid"
 CANCELLED = "order.cancelled"
 REFUNDED = "order.refunded"
 PROLONGED = "order.prolonged"
+SUSPENDED = "order.suspended"
+RESTORED = "order.restored"
 
 
 def tell_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: object) -> None:
