@@ -150,6 +150,16 @@ def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
     assert operator.get(deed(payment, "rembourser")).status_code == 302
 
 
+def test_one_refusal_holds_up_no_other_order_of_a_choice(operator):
+    kept, cancelled = sales.confirmed(), sales.placed()
+    operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
+    chosen = {"action": "suspend", "_selected_action": [kept.pk, cancelled.pk]}
+    assert str(kept.school) in text(operator.post("/admin/orders/order/", chosen))
+    told = text(operator.post("/admin/orders/order/", chosen | {"confirmed": "1"}, follow=True))
+    assert "1 lot suspendu" in told
+    assert "est annulée" in told
+
+
 def test_the_first_page_says_what_waits(operator):
     page = text(operator.get("/admin/"))
     assert "Le vendeur n'est pas décrit" in page

@@ -21,6 +21,8 @@ from licensing.orders.models import Order
 from web import typography
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.db.models import QuerySet
     from django.urls import URLPattern
 
@@ -58,7 +60,7 @@ class Grants(ModelAdmin):
                 "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
                 "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt.",
             )
-        done = sum(operations.suspend(order_id=order.pk, by=operator(request), at=timezone.now()) for order in orders)
+        done = self._to_each(request, orders, operations.suspend)
         messages.success(request, f"{typography.plural(done, 'lot suspendu', 'lots suspendus')}.")
         return None
 
@@ -69,9 +71,19 @@ class Grants(ModelAdmin):
             return self._confirm(
                 request, orders, "restore", "Rétablir", "Les lots suspendus de ces commandes reprennent où ils étaient."
             )
-        done = sum(operations.restore(order_id=order.pk, by=operator(request), at=timezone.now()) for order in orders)
+        done = self._to_each(request, orders, operations.restore)
         messages.success(request, f"{typography.plural(done, 'lot rétabli', 'lots rétablis')}.")
         return None
+
+    def _to_each(self, request: HttpRequest, orders: QuerySet[Order], operation: Callable[..., int]) -> int:
+        """Return how many lots that changed. What is refused of one order is told, and holds up no other."""
+        done = 0
+        for order in orders:
+            try:
+                done += operation(order_id=order.pk, by=operator(request), at=timezone.now())
+            except Refused as refusal:
+                messages.warning(request, refusal.sentence)
+        return done
 
     def _confirm(
         self, request: HttpRequest, orders: QuerySet[Order], name: str, title: str, warning: str
@@ -80,7 +92,7 @@ class Grants(ModelAdmin):
             **self.admin_site.each_context(request),
             "title": title,
             "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
-            "orders": orders,
+            "orders": orders.select_related("collectivity", "school", "placed_by"),
             "action": name,
             "warning": typography.spaced(warning),
         }

@@ -10,7 +10,7 @@ from licensing.orders import operations, preflight
 from licensing.orders.admin.deeds import Deed
 from licensing.orders.admin.forms import PaymentForm, ReasonForm, ReferencesForm, UntilForm
 from licensing.orders.admin.order_situation import sources_of, waiting_scan
-from licensing.orders.models import Order, OrderState
+from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.orders.operations.billing import was_rejected
 from licensing.orders.operations.placing import PROVISIONAL_DAYS
 from licensing.subscriptions.models import Seat
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _AWAITED = (OrderState.PLACED, OrderState.LAPSED)
 _BEFORE_PAYMENT = (*_AWAITED, OrderState.CONFIRMED)
+#: Who pays by mandat, most likely; a cheque comes from the others.
+_BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
 #: What is proposed when rights are prolonged.
 _A_MONTH = datetime.timedelta(days=30)
 _PAUSED = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
@@ -194,7 +196,11 @@ DEEDS: tuple[Deed[Order], ...] = (
         says=_payment,
         do=_record_payment,
         form=PaymentForm,
-        initial=lambda order, at: {"amount": operations.balance(order), "received_on": day_in_france(at)},
+        initial=lambda order, at: {
+            "amount": operations.balance(order),
+            "received_on": day_in_france(at),
+            "method": PaymentMethod.TRANSFER if order.payer in _BY_MANDATE else PaymentMethod.CHEQUE,
+        },
     ),
     Deed(
         path="refuser-le-bon",
