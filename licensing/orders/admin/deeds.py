@@ -56,6 +56,8 @@ class Deed[Row: Model]:
     do: Callable[..., str]
     form: type[forms.Form] = NothingToAsk
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
+    #: Whether it may be the card's filled button: what takes something away never is.
+    main: bool = True
 
 
 def operator(request: HttpRequest) -> User:
@@ -113,7 +115,9 @@ class Desk[Row: Model](ReadOnly, ModelAdmin):
         return {
             "situation": [spaced(sentence) for sentence in self.situation(row)],
             "deeds": [
-                (deed.label, self.address("deed", row.pk, deed.path)) for deed in self.deeds if deed.possible(row)
+                (deed.label, self.address("deed", row.pk, deed.path), deed.main)
+                for deed in self.deeds
+                if deed.possible(row)
             ],
             "links": self.links(row),
         }

@@ -248,6 +248,7 @@ DEEDS: tuple[Deed[Order], ...] = (
         possible=lambda order: _in_use(order, suspended=False),
         says=lambda _order, _at: [_PAUSED, "« Rétablir » rend tout, aussitôt ; un règlement aussi."],
         do=_suspend,
+        main=False,
     ),
     Deed(
         path="annuler",
@@ -256,5 +257,6 @@ DEEDS: tuple[Deed[Order], ...] = (
         says=_cancelling,
         do=_cancel,
         form=ReasonForm,
+        main=False,
     ),
 )

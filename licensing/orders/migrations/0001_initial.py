@@ -615,7 +615,7 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("waiting", "À vérifier"), ("accepted", "Acceptée"), ("refused", "Refusée")],
+                        choices=[("waiting", "À vérifier"), ("accepted", "Accepté"), ("refused", "Refusé")],
                         default="waiting",
                         max_length=10,
                         verbose_name="état",

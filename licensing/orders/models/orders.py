@@ -198,8 +198,8 @@ class OrderLine(models.Model):
 
 class ScanState(models.TextChoices):
     WAITING = "waiting", "À vérifier"
-    ACCEPTED = "accepted", "Acceptée"
-    REFUSED = "refused", "Refusée"
+    ACCEPTED = "accepted", "Accepté"
+    REFUSED = "refused", "Refusé"
 
 
 class PurchaseOrderScan(models.Model):
