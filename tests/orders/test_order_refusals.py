@@ -12,8 +12,23 @@ from collectivities.models import AuditEntry
 from licensing.catalogue.models import PriceBand, SchoolTier
 from licensing.exceptions import Refused
 from licensing.orders import card, operations
+from licensing.orders.card import settling, starting
+from licensing.orders.card.outcomes import Opened, Outcome, Stage, cents
 from licensing.orders.exceptions import BadBilling, BadScan, IncompleteForInvoice, PriceChanged, TermsNotAccepted
-from licensing.orders.models import Invoice, Order, OrderEvent, OrderState, Payment, PlatformState, ScanState, Seller
+from licensing.orders.models import (
+    CardPayment,
+    Invoice,
+    Order,
+    OrderEvent,
+    OrderState,
+    Payment,
+    PlatformState,
+    ScanState,
+    Seller,
+)
+from licensing.orders.operations.placing import MOST_AWAITED
+from licensing.orders.operations.receiving import MOST_SCANS
+from schools.models import Verification
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
@@ -257,6 +272,14 @@ def test_one_scan_waits_the_same_sent_twice_is_one_and_what_is_decided_stays():
     assert [*order.scans.order_by("pk").values_list("state", flat=True)] == [ScanState.REFUSED, ScanState.ACCEPTED]
 
 
+def test_nobody_fills_the_disks_with_scans():
+    order = lifecycle.placed()
+    for number in range(MOST_SCANS):
+        lifecycle.upload(order, content=SCAN + bytes([number]))
+    assert "écrivez-nous" in refused("bad_scan", lifecycle.upload, order, content=SCAN + b" encore")
+    lifecycle.confirm(order)
+
+
 def test_a_card_that_pays_leaves_no_scan_to_check():
     order = lifecycle.scanned()
     operations.settle_by_card(card_payment_id=lifecycle.charged(order).pk, at=TERM)
@@ -281,8 +304,10 @@ def test_money_is_recorded_to_the_cent_once_and_makes_the_rights_firm_when_all_o
         received_on=on(1).date(), reference="1", by=by, at=TERM,
     )  # fmt: skip
     assert not Payment.objects.exists()
-    first = lifecycle.pay(order, amount="150", reference="CHQ  1")
-    assert lifecycle.pay(order, amount="150", reference="CHQ 1") == first
+    first = lifecycle.pay(order, amount="75", reference="CHQ  1")
+    assert lifecycle.pay(order, amount="75", reference="CHQ 1") == first
+    # The second instalment of a town hall that words its transfers alike.
+    assert lifecycle.pay(order, amount="75", reference="CHQ 1", at=on(9)) != first
     assert "49,00 € à régler" in refused("bad_amount", lifecycle.pay, order, amount="49.01").replace("\u202f", " ")
     assert lifecycle.dates(order)[1] is not None
     lifecycle.pay(order, amount="49", reference="CHQ 2")
@@ -323,6 +348,68 @@ def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
     refused("bad_amount", operations.settle_by_card, card_payment_id=card_payment.pk, at=TERM)
     order.refresh_from_db()
     assert (order.state, operations.received(order)) == (OrderState.CONFIRMED, Decimal("100.00"))
+
+
+def told_by_the_provider(order, *, at=TERM):
+    """Take note that an attempt, which is opened now, was paid at that moment."""
+    attempt = card.start(order_id=order.pk, by=order.placed_by, at=TERM)
+    attempt = starting.remember(payment_id=attempt.pk, opened=Opened(reference=f"cs-{attempt.pk}", address=""))
+
+    def pay():
+        outcome = Outcome(
+            reference=attempt.transaction_id, token=attempt.token, stage=Stage.PAID, amount=cents(attempt.total),
+            currency="EUR",
+        )  # fmt: skip
+        settling.learn(payment_id=attempt.pk, outcome=outcome, at=at)
+        order.refresh_from_db()
+
+    return pay
+
+
+def test_a_card_that_pays_for_a_year_that_ended_at_midnight_opens_nothing_and_is_given_back():
+    order = lifecycle.by_card()
+    told_by_the_provider(order, at=datetime.datetime(2027, 8, 31, 22, 5, tzinfo=datetime.UTC))()
+    assert (order.state, order.payments.count(), order.invoices.count()) == (OrderState.DRAFT, 0, 0)
+    assert "remboursement demandé" in CardPayment.objects.get().message
+
+
+def test_an_attempt_that_came_to_nothing_holds_neither_price_nor_terms(monkeypatch):
+    order = lifecycle.by_card()
+    card.start(order_id=order.pk, by=order.placed_by, at=TERM)
+    with monkeypatch.context() as later:
+        later.setattr(lifecycle.terms, "CURRENT", "2099-01")
+        refused("not_to_pay", card.start, order_id=order.pk, by=order.placed_by, at=on(90))
+    SchoolTier.objects.update(price_ttc=Decimal("299.00"))
+    refused("price_changed", card.start, order_id=order.pk, by=order.placed_by, at=on(90))
+
+
+# --- Rights for nothing ---------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_s_order_does_not_keep_the_head_of_the_school_from_buying():
+    school = SchoolFactory()
+    stranger = AffiliationFactory(user=PrincipalFactory(), school=school)
+    heads = [
+        AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by=Verification.MAILBOX)
+        for _ in range(2)
+    ]
+    for whose in (stranger, heads[0]):
+        lifecycle.placed(affiliation=whose)
+    operations.remind_and_lapse(on(46))
+    refused("lapsed_before", lifecycle.put, lifecycle.draft(affiliation=heads[1], at=on(47)), at=on(47))
+    Order.objects.filter(placed_by=heads[0].user).update(state=OrderState.CANCELLED, cancelled_at=on(47))
+    assert lifecycle.put(lifecycle.draft(affiliation=heads[1], at=on(47)), at=on(47)).state == OrderState.PLACED
+    another = AffiliationFactory(user=PrincipalFactory(), school=school)
+    refused("lapsed_before", lifecycle.put, lifecycle.draft(affiliation=another, at=on(47)), at=on(47))
+
+
+def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
+    whose = AffiliationFactory(user=PrincipalFactory())
+    for _ in range(MOST_AWAITED):
+        order = lifecycle.placed(affiliation=whose)
+    refused("lapsed_before", lifecycle.placed, affiliation=whose)
+    lifecycle.confirm(order)
+    assert lifecycle.placed(affiliation=whose).state == OrderState.PLACED
 
 
 # --- Ends -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from jobs.tasks import defer
 from licensing.orders.card.exceptions import NotToPay
 from licensing.orders.card.outcomes import Stage, cents, in_euros
 from licensing.orders.card.starting import LIVE
-from licensing.orders.exceptions import BadAmount
+from licensing.orders.exceptions import BadAmount, BadDate
 from licensing.orders.models import CardPayment, OrderState, Payment, ProviderEvent
 from licensing.orders.operations import amending, journal, paying
 from licensing.orders.operations.locking import locked
@@ -131,6 +131,9 @@ def _paid(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.
         paying.settle_by_card(card_payment_id=payment.pk, at=at)
     except BadAmount:
         _unasked(order, payment, "la commande a changé entre-temps", at=at)
+        return
+    except BadDate:
+        _unasked(order, payment, "l'année scolaire de ces licences est terminée", at=at)
         return
     order.refresh_from_db()
     money = Payment.objects.get(card=payment, refunds__isnull=True)

@@ -10,14 +10,15 @@ from django_tenants.utils import get_public_schema_name
 from payments import PaymentStatus
 
 from jobs.tasks import defer
-from licensing.catalogue.operations import day_in_france
+from licensing.catalogue import terms
 from licensing.orders.card import providers
 from licensing.orders.card.exceptions import CardsClosed, NotToPay
 from licensing.orders.card.outcomes import EURO, Opened
 from licensing.orders.models import CardPayment, Method, OrderKind, OrderState
 from licensing.orders.operations import journal
+from licensing.orders.operations.drafting import check_price
 from licensing.orders.operations.locking import locked
-from licensing.orders.operations.paying import balance
+from licensing.orders.operations.paying import balance, year_is_over
 
 if TYPE_CHECKING:
     import datetime
@@ -35,7 +36,7 @@ _UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
     """Return an attempt to pay the order by card: the one that is under way, or a new one.
 
-    One under way for another sum is given up. Raises `CardsClosed` or `NotToPay`.
+    One under way for another sum is given up. Raises `CardsClosed`, `NotToPay` or `PriceChanged`.
     """
     if not providers.available():
         raise CardsClosed("Le paiement par carte n'est pas ouvert sur ce site : choisissez le chèque ou le mandat.")
@@ -43,8 +44,11 @@ def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
     if order.placed_by_id != by.pk or order.kind != OrderKind.SHOP:
         raise NotToPay("Cette commande n'est pas la vôtre.")
     _check_unpaid(order)
-    if order.state != OrderState.CONFIRMED and order.lines.filter(school_year__ends_on__lt=day_in_france(at)).exists():
+    if year_is_over(order, at=at):
         raise NotToPay("L'année scolaire de ces licences est terminée : elles ne s'ouvriraient plus.")
+    if order.state == OrderState.DRAFT:
+        # An attempt that came to nothing holds neither the price nor the terms of its day.
+        check_price(order, at=at)
     current: CardPayment | None = None
     live = CardPayment.objects.filter(order=order, status__in=LIVE)
     for payment in live.select_for_update(of=("self",), no_key=True).order_by("pk"):
@@ -73,6 +77,8 @@ def _check_unpaid(order: Order) -> None:
     if order.state == OrderState.DRAFT:
         if order.method != Method.CARD or order.terms_accepted_at is None:
             raise NotToPay("Choisissez d'abord le paiement par carte et acceptez les conditions générales de vente.")
+        if order.terms_version != terms.CURRENT:
+            raise NotToPay("Les conditions générales de vente ont changé : revoyez la commande et acceptez-les.")
     elif order.state not in _UNPAID:
         raise NotToPay(f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
     if not 0 < order.total_ttc == balance(order):

@@ -37,13 +37,15 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     """Take note that a payment by card came in: payment, invoice and rights, all or nothing; return the order.
 
     Told twice, it changes nothing more. Money for an order that is cancelled, or paid already, is kept in the books
-    and waits for the operator to send it back.
+    and waits for the operator to send it back. Raises `BadAmount` or `BadDate` where it is not what is sold.
     """
     order_id = CardPayment.objects.values_list("order_id", flat=True).get(pk=card_payment_id)
     order = locked(order_id)
     card = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=card_payment_id)
     if Payment.objects.filter(card=card, refunds__isnull=True).exists():
         return order
+    if year_is_over(order, at=at):
+        raise BadDate(f"{order} : payée par carte une fois l'année scolaire de ses licences terminée.")
     ended = order.state in (OrderState.PAID, OrderState.CANCELLED)
     # A cheque for a part of it may have come in since the card was begun.
     asked = order.total_ttc if ended else balance(order)
@@ -75,8 +77,8 @@ def record_payment(
 ) -> Payment:
     """Record a cheque or a transfer for an order that is invoiced; once all of it is there, its rights are firm.
 
-    The same amount under the same reference is the same payment: recorded twice, it is there once. Raises
-    `NotInThisState`, `BadAmount`, `BadReference` or `BadDate`.
+    The same amount of the same day under the same reference is the same payment: recorded twice, it is there once.
+    Raises `NotInThisState`, `BadAmount`, `BadReference` or `BadDate`.
     """
     reference = " ".join(reference.split())
     if not reference:
@@ -84,7 +86,8 @@ def record_payment(
     if received_on > day_in_france(at):
         raise BadDate(f"Le {typography.day(received_on)} n'est pas encore venu.")
     order = locked(order_id)
-    known = order.payments.filter(reference=reference, amount=amount, refunds__isnull=True).first()
+    same = order.payments.filter(reference=reference, amount=amount, received_on=received_on)
+    known = same.filter(refunds__isnull=True).first()
     if known is not None:
         return known
     if order.state != OrderState.CONFIRMED:
@@ -135,6 +138,13 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference
     journal.record(order, "refunded", f"{typography.euros(payment.amount)} remboursés.", by=by, at=at)
     telling.tell_buyer(order, telling.REFUNDED, at=at, payment=back.pk)
     return back
+
+
+def year_is_over(order: Order, *, at: datetime.datetime) -> bool:
+    """Whether what a payment would open has ended; an invoice is paid all the same."""
+    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED):
+        return False
+    return OrderLine.objects.filter(order=order, school_year__ends_on__lt=day_in_france(at)).exists()
 
 
 def received(order: Order) -> Decimal:
