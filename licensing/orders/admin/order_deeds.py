@@ -136,6 +136,11 @@ def _cancelling(order: Order, _at: datetime.datetime) -> list[str]:
     received = operations.received(order)
     if received > 0:
         told.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
+    if order.lapsed_at is not None:
+        told.append(
+            "Elle a eu ses droits temporaires sans bon de commande : une fois annulée, elle n'empêche plus l'acheteur "
+            "d'en ouvrir d'autres."
+        )
     return [*told, "Une commande annulée ne se rétablit pas."]
 
 

@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
@@ -18,6 +18,7 @@ from licensing.orders.operations import billing as bills
 from licensing.orders.operations import journal, telling
 from licensing.orders.operations.drafting import check_price
 from licensing.orders.operations.locking import locked
+from schools.models import Affiliation
 from web import typography
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Days of use, free, from the purchase order on: the guide's.
 PROVISIONAL_DAYS = 45
+#: Orders of one buyer of the shop that may await their purchase order at the same moment: nobody leads more schools.
+MOST_AWAITED = 5
 
 
 @transaction.atomic
@@ -40,6 +43,7 @@ def place(*, order_id: int, billing: Billing, terms_version: str, by: User, at: 
         return order
     _accept(order, Method.MANDATE, billing, terms_version, at=at)
     _refuse_after_a_lapse(order, day_in_france(at))
+    _refuse_too_many(order)
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
     until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
@@ -96,7 +100,7 @@ def _refuse_after_a_lapse(order: Order, day: datetime.date) -> None:
     ran_out = Q(state=OrderState.LAPSED) | Q(state=OrderState.PLACED, lines__source__provisional_until__lt=day)
     same = Q(collectivity=order.collectivity_id) if order.collectivity_id else Q(placed_by=order.placed_by_id)
     if order.school_id:
-        same |= Q(school=order.school_id)
+        same |= _of_the_school(order)
     earlier = (
         Order.objects.filter(
             same & ran_out,
@@ -108,9 +112,33 @@ def _refuse_after_a_lapse(order: Order, day: datetime.date) -> None:
     )
     if earlier is not None:
         raise LapsedBefore(
-            f"{earlier} est restée sans bon de commande signé. Envoyez-le nous, ou réglez par carte : une nouvelle "
+            f"{earlier} est restée sans bon de commande signé. Envoyez-le-nous, ou réglez par carte : une nouvelle "
             "période de droits temporaires ne peut pas s'ouvrir avant."
             if order.kind == OrderKind.SHOP
             else f"{earlier} est restée sans bon de commande signé. Déposez-le d'abord : une nouvelle période de "
             "droits temporaires ne peut pas s'ouvrir avant."
+        )
+
+
+def _of_the_school(order: Order) -> Q:
+    """Return which orders for the school count as the buyer's own.
+
+    Anybody may say that he leads a school: a stranger's order must not keep its verified head from buying.
+    """
+    heads = Affiliation.objects.filter(school=order.school_id, verified_at__isnull=False)
+    every = Q(school=order.school_id)
+    if not heads.filter(user=order.placed_by_id).exists():
+        return every
+    return every & Q(Exists(heads.filter(user=OuterRef("placed_by"))))
+
+
+def _refuse_too_many(order: Order) -> None:
+    """Refuse ever more rights that nobody pays for."""
+    if order.kind != OrderKind.SHOP:
+        return
+    mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state=OrderState.PLACED)
+    if mine.count() >= MOST_AWAITED:
+        raise LapsedBefore(
+            f"{MOST_AWAITED} de vos commandes attendent déjà leur bon de commande signé. Envoyez-les-nous d'abord, ou "
+            "réglez celle-ci par carte."
         )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A scanned page of good quality weighs a tenth of it. In bytes.
 LARGEST_SCAN = 4 * 1024 * 1024
+#: Uploads kept of one order: whoever sends more has not understood something, or fills our disks.
+MOST_SCANS = 10
 #: How the kinds of files that are taken begin, whatever their name says.
 _BEGINNINGS = ((b"%PDF-", "application/pdf"), (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 _NAME_LENGTH = PurchaseOrderScan._meta.get_field("filename").max_length or 0  # noqa: SLF001 - documented access
@@ -48,6 +50,11 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     known = order.scans.filter(state=ScanState.WAITING, sha256=sha256).first()
     if known is not None:
         return known
+    if order.scans.count() >= MOST_SCANS:
+        raise BadScan(
+            f"Vous avez déjà déposé {MOST_SCANS} documents pour cette commande : écrivez-nous, ou envoyez le bon de "
+            "commande par courrier."
+        )
     lapse(order, at=at)
     order.scans.filter(state=ScanState.WAITING).update(
         state=ScanState.REFUSED, reason="Remplacé par un nouvel envoi.", decided_at=at, decided_by=by

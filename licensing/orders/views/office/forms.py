@@ -80,9 +80,7 @@ class OrderForm(CodesForm):
         label="Code postal", max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"})
     )
     city = forms.CharField(label="Ville", max_length=120)
-    email = forms.EmailField(
-        label="Adresse e-mail de la comptabilité", help_text="Nous y écrivons au sujet de la facture."
-    )
+    email = forms.EmailField(label="Adresse e-mail de la comptabilité", help_text="Elle figure sur la facture.")
     terms_version = forms.CharField(required=False, widget=forms.HiddenInput)
     accepted = forms.BooleanField(
         required=True,

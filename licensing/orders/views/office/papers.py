@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from licensing.exceptions import Refused
 from licensing.orders import operations
 from licensing.orders.invoicing import document_of
+from licensing.orders.operations.receiving import LARGEST_SCAN
 from licensing.orders.papers import keeping
 from licensing.orders.papers.purchase_order import purchase_order_document
 from licensing.orders.papers.quote import quote_document
@@ -77,7 +78,12 @@ def upload(request: OfficeRequest, pk: int) -> HttpResponse:
     file = form.cleaned_data["scan"]
     try:
         operations.receive_scan(
-            order_id=order.pk, filename=file.name, content=file.read(), by=request.member.user, at=timezone.now()
+            order_id=order.pk,
+            filename=file.name,
+            # One byte more than is taken tells a file that is too large; no more of it is read.
+            content=file.read(LARGEST_SCAN + 1),
+            by=request.member.user,
+            at=timezone.now(),
         )
     except Refused as refusal:
         form.add_error("scan", str(refusal))

@@ -80,7 +80,7 @@ class CheckoutForm(PublicPayerFields):
     country = forms.CharField(label="Pays", max_length=_longest("bill_country"))
     email = forms.EmailField(
         label="Adresse e-mail pour la facture",
-        help_text="La facture y est annoncée.",
+        help_text="Elle figure sur la facture, pour la comptabilité ou la plateforme de qui paie.",
         widget=forms.EmailInput({"autocomplete": "email"}),
     )
     method = forms.ChoiceField(
