@@ -160,6 +160,12 @@ def test_one_refusal_holds_up_no_other_order_of_a_choice(operator):
     assert "est annulée" in told
 
 
+def test_an_order_is_found_by_its_school_its_buyer_and_whoever_treats_its_invoice(operator):
+    order = sales.placed()
+    for sought in (order.school_id, order.placed_by.email, "Compta@Nimes.example"):
+        assert f'href="{card(order)}"' in text(operator.post("/admin/rechercher/", {"sought": sought})), sought
+
+
 def test_the_first_page_says_what_waits(operator):
     page = text(operator.get("/admin/"))
     assert "Le vendeur n'est pas décrit" in page

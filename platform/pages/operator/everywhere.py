@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Q
 
 from accounts.models import User
+from licensing.orders.models import Order
 from licensing.subscriptions.keys import Typo
 from licensing.subscriptions.models import ActivationKey
 from licensing.subscriptions.queries import find_key
@@ -69,12 +70,13 @@ class Found:
     schools: list[School] = field(default_factory=list)
     people: list[User] = field(default_factory=list)
     keys: list[ActivationKey] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
     @property
     def nothing(self) -> bool:
         """Whether nothing at all was found."""
-        return not (self.problem or self.schools or self.people or self.keys or self.lines)
+        return not (self.problem or self.schools or self.people or self.keys or self.orders or self.lines)
 
 
 def find(text: str) -> Found:
@@ -97,6 +99,7 @@ def _by_uai(code: str) -> Found:
         schools=list(School.objects.filter(pk=code)),
         people=list(User.objects.filter(pk__in=leads).order_by("profile", "last_name", "pk")),
         keys=list(_keys(Q(school_id=code))),
+        orders=list(_orders(Q(school=code))),
         lines=_lines(_SCHOOL, [code, code]),
     )
 
@@ -108,6 +111,7 @@ def _by_address(address: str) -> Found:
         schools=list(School.objects.filter(email__iexact=address)),
         people=people,
         keys=list(_keys(Q(redeemed_by__in=people))) if people else [],
+        orders=list(_orders(Q(placed_by__in=people) | Q(bill_email__iexact=address))),
         lines=_lines(_ADDRESS, [[one.pk for one in people], *[address] * 4]),
     )
 
@@ -125,6 +129,7 @@ def _by_key(text: str) -> Found:
         schools=[found.school] if found.school else [],
         people=[found.redeemed_by] if found.redeemed_by else [],
         keys=[found],
+        orders=list(_orders(Q(lines__source=found.source_id))),
         lines=_lines(_KEY, [found.pk]),
     )
 
@@ -136,6 +141,10 @@ def _keys(condition: Q) -> QuerySet[ActivationKey]:
         .annotate(held=Count("subscription__seats", filter=Q(subscription__seats__holder__isnull=False)))
         .order_by("-pk")[:MOST_KEYS]
     )
+
+
+def _orders(condition: Q) -> QuerySet[Order]:
+    return Order.objects.filter(condition).select_related("collectivity", "school").order_by("-pk")[:MOST_KEYS]
 
 
 def _lines(question: str, params: Sequence[Any]) -> list[Line]:
