@@ -58,12 +58,14 @@ class Demonstration(DummyProvider):
             stage=stages.get(answer, Stage.OPEN),
             amount=cents(payment.total),
             currency=EURO,
-            refunded=json.loads(payment.extra_data or "{}").get("given_back", 0),
+            refunded=payment.kept.get("given_back", 0),
         )
 
     def give_back(self, payment: CardPayment) -> None:
         """Note that the money is given back: there is nobody else to note it."""
-        type(payment).objects.filter(pk=payment.pk).update(extra_data=json.dumps({"given_back": cents(payment.total)}))
+        type(payment).objects.filter(pk=payment.pk).update(
+            extra_data=json.dumps(payment.kept | {"given_back": cents(payment.total)})
+        )
 
     def close(self, payment: CardPayment) -> None:
         """Do nothing: nobody waits anywhere."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The one currency that anything is sold in, as ISO 4217 writes it.
 EURO = "EUR"
+#: Under this name a payment keeps how many times its refund was asked for again, by the operator.
+ASKED_AGAIN = "asked_again"
 
 
 class Stage(enum.StrEnum):

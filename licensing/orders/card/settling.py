@@ -15,7 +15,7 @@ from payments import PaymentStatus
 
 from jobs.tasks import defer
 from licensing.orders.card.exceptions import NotToPay
-from licensing.orders.card.outcomes import Stage, cents, in_euros
+from licensing.orders.card.outcomes import ASKED_AGAIN, Stage, cents, in_euros
 from licensing.orders.card.starting import LIVE
 from licensing.orders.exceptions import BadAmount, BadDate
 from licensing.orders.models import CardPayment, OrderState, Payment, ProviderEvent
@@ -53,7 +53,8 @@ def learn(*, payment_id: int, outcome: Outcome, at: datetime.datetime, event: Ev
         _given_back(order, payment, outcome, at=at)
     if outcome.disputed:
         payment.message = (
-            "Le porteur de la carte conteste ce paiement auprès de sa banque : répondez-y chez le prestataire."
+            "Le porteur de la carte a contesté ce paiement auprès de sa banque : voyez chez le prestataire s'il y a à "
+            "répondre, ou ce qui est décidé."
         )
         payment.save(update_fields=["message", "modified"])
     return payment
@@ -85,7 +86,8 @@ def send_again(*, card_payment_id: int, by: User, at: datetime.datetime) -> Card
     if payment.status != PaymentStatus.CONFIRMED or not owed:
         raise NotToPay("Ce paiement n'est pas à rendre : remboursez-le d'abord, depuis son règlement.")
     payment.message = ""
-    payment.save(update_fields=["message", "modified"])
+    payment.extra_data = json.dumps(payment.kept | {ASKED_AGAIN: payment.kept.get(ASKED_AGAIN, 0) + 1})
+    payment.save(update_fields=["message", "extra_data", "modified"])
     journal.record(order, "card_sent_again", "remboursement redemandé au prestataire de paiement.", by=by, at=at)
     _send_back(payment)
     return payment
@@ -120,7 +122,7 @@ def _paid(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.
     payment.status = PaymentStatus.CONFIRMED
     payment.transaction_id = payment.transaction_id or outcome.reference
     payment.captured_amount = in_euros(outcome.amount)
-    payment.extra_data = json.dumps(_kept(payment) | {"charge": outcome.charge})
+    payment.extra_data = json.dumps(payment.kept | {"charge": outcome.charge})
     payment.message = ""
     payment.save()
     asked = (payment.transaction_id, payment.token, cents(payment.total), payment.currency)
@@ -186,9 +188,3 @@ def _given_back(order: Order, payment: CardPayment, outcome: Outcome, *, at: dat
     if paying.received(order) - money.amount < order.total_ttc:
         amending.cancel(order_id=order.pk, reason="Paiement remboursé.", by=None, at=at)
     paying.refund(payment_id=money.pk, by=None, at=at, reference=outcome.refund)
-
-
-def _kept(payment: CardPayment) -> dict[str, object]:
-    """Return the little that is kept of what the provider said."""
-    kept: dict[str, object] = json.loads(payment.extra_data or "{}")
-    return kept

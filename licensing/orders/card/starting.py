@@ -86,6 +86,19 @@ def _check_unpaid(order: Order) -> None:
 
 
 @transaction.atomic
+def give_up(*, payment_id: int) -> CardPayment:
+    """Let go of an attempt that the provider will not open: the next try is another one. Twice is the same as once.
+
+    Returns the attempt. Should it be paid all the same, it is heard.
+    """
+    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    if payment.status in LIVE:
+        payment.status = PaymentStatus.CANCELLED
+        payment.save(update_fields=["status", "modified"])
+    return payment
+
+
+@transaction.atomic
 def remember(*, payment_id: int, opened: Opened) -> CardPayment:
     """Keep the provider's name of an attempt that was opened there; return the attempt. Twice is the same as once."""
     payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)

@@ -7,6 +7,7 @@ whole process. Every call bears a key of ours, so that asked twice is once.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import stripe
@@ -15,7 +16,7 @@ from django.conf import settings
 from payments.stripe import StripeProviderV3
 
 from licensing.orders.card.exceptions import ProviderRefuses, ProviderSilent, UnsignedEvent
-from licensing.orders.card.outcomes import Event, Opened, Outcome, Stage, cents
+from licensing.orders.card.outcomes import ASKED_AGAIN, Event, Opened, Outcome, Stage, cents
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from licensing.orders.models import CardPayment
 
+logger = logging.getLogger(__name__)
 #: Seconds that one question to Stripe may take; a person waits for the answer.
 PATIENCE = 10
 #: What the webhook is subscribed to at Stripe's; whatever else comes is acknowledged and left alone.
@@ -44,6 +46,9 @@ KINDS = frozenset(
 _TOKEN = "payment"  # noqa: S105 - the name under which Stripe keeps our token
 _WHOLE = ["payment_intent.latest_charge.refunds"]
 _CAME_TO_NOTHING = ("failed", "canceled")
+#: What a PaymentIntent is again, or for good, once its payment has failed.
+_UNPAID = ("requires_payment_method", "canceled")
+_SILENT = "Le service de paiement ne répond pas pour l'instant. Réessayez dans quelques minutes."
 #: Why a refund fails, in Stripe's words and in ours; the others are shown as Stripe says them.
 _FAILURES = {
     "lost_or_stolen_card": "carte perdue ou volée",
@@ -131,11 +136,10 @@ class StripeCheckout(StripeProviderV3):
         charge = intent.latest_charge if intent else None
         refunds = list(charge.refunds.data) if charge and charge.refunds else []
         latest = max(refunds, key=lambda refund: refund.created, default=None)
-        stage = Stage.OVER if session.status == "expired" else Stage.OPEN
         return Outcome(
             reference=session.id,
             token=session.client_reference_id or "",
-            stage=Stage.PAID if session.payment_status == "paid" else stage,
+            stage=_stage(session),
             amount=session.amount_total or 0,
             currency=(session.currency or "").upper(),
             charge=intent.id if intent else "",
@@ -151,8 +155,9 @@ class StripeCheckout(StripeProviderV3):
         outcome = self.look(payment)
         if outcome.refunded >= outcome.amount:
             return
-        # One that failed is tried again under a name of its own; two that try at once have the same.
-        key = f"refund-{payment.token}-{outcome.refund}"
+        # Stripe keeps its answer with the key, a refusal too. One that failed, or is asked for again by hand, has a key
+        # of its own; two that try at once have the same.
+        key = f"refund-{payment.token}-{outcome.refund}-{payment.kept.get(ASKED_AGAIN, 0)}"
         self._ask(
             self.client.v1.refunds.create,
             {
@@ -174,6 +179,9 @@ class StripeCheckout(StripeProviderV3):
 
     def heard(self, body: bytes, signature: str) -> Event:
         """Return the event that Stripe signed. Raises `UnsignedEvent`: not Stripe, or too long ago."""
+        if not signature.isascii():
+            # Stripe's library fails to compare such a one.
+            raise UnsignedEvent("The signature is no ASCII.")
         try:
             told: Any = self.client.construct_event(body, signature, self.endpoint_secret)
         except (ValueError, stripe.SignatureVerificationError) as refused:
@@ -196,23 +204,36 @@ class StripeCheckout(StripeProviderV3):
         return token
 
     def _ask(self, what: Any, *arguments: Any) -> Any:
-        """Put a question to Stripe. Raises `ProviderSilent` or `ProviderRefuses`, which say nothing secret."""
+        """Put a question to Stripe. Raises `ProviderSilent` or `ProviderRefuses`, which say nothing secret.
+
+        Not chained: in its own words Stripe repeats sessions and addresses, which a log would keep.
+        """
         try:
             return what(*arguments)
-        except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as failed:
-            raise ProviderSilent(
-                "Le service de paiement ne répond pas pour l'instant. Réessayez dans quelques minutes."
-            ) from failed
+        except (stripe.AuthenticationError, stripe.PermissionError) as failed:
+            # Nothing is known of what was asked, and it will be answered once the key is put right.
+            logger.error("Stripe does not accept our key, or not for this: %s", type(failed).__name__)  # noqa: TRY400
+            raise ProviderSilent(_SILENT) from None
+        except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError):
+            raise ProviderSilent(_SILENT) from None
         except stripe.StripeError as failed:
-            raise ProviderRefuses(
-                f"Le service de paiement a refusé la demande ({failed.code or type(failed).__name__})."
-            ) from failed
+            said = failed.code or type(failed).__name__
+            raise ProviderRefuses(f"Le service de paiement a refusé la demande ({said}).") from None
 
     def _not_ours(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse django-payments' own ways, which write the status outside any lock: `settling` alone does."""
         raise NotImplementedError
 
     get_form = refund = status = process_data = get_token_from_request = return_event_payload = cancel = _not_ours
+
+
+def _stage(session: stripe.checkout.Session) -> Stage:
+    """Return how far the buyer has come. A payment that takes days may fail once the session is complete."""
+    if session.payment_status == "paid":
+        return Stage.PAID
+    intent: Any = session.payment_intent
+    failed = session.status == "complete" and intent is not None and intent.status in _UNPAID
+    return Stage.OVER if failed or session.status == "expired" else Stage.OPEN
 
 
 def _marked(about: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -38,6 +39,12 @@ class CardPayment(BasePayment):
     def __str__(self) -> str:
         # Never the token, by which the provider and its page know the attempt.
         return f"Paiement par carte n° {self.pk}"
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The little that is kept of what the provider said, and was asked."""
+        kept: dict[str, Any] = json.loads(self.extra_data or "{}")
+        return kept
 
     def get_purchased_items(self) -> Iterator[PurchasedItem]:
         """Return what is paid for, as the invoice will say it. Prices include VAT."""

@@ -7,6 +7,7 @@ from payments import core
 from stripe import HTTPClient
 
 from tests.orders.card import stand_in
+from tests.orders.card.ordering import at_stripe, begun
 
 PROVIDER = "licensing.orders.card.stripe_checkout.StripeCheckout"
 
@@ -26,6 +27,13 @@ def stripe(settings, monkeypatch):
         monkeypatch.setattr(HTTPClient, "INITIAL_DELAY", 0)
         monkeypatch.setattr(HTTPClient, "MAX_DELAY", 0)
         yield server
+
+
+@pytest.fixture
+def opened(stripe, portal):
+    """An attempt whose buyer is at Stripe's page, and its session there."""
+    payment = begun()
+    return payment, at_stripe(payment, portal)
 
 
 @pytest.fixture

@@ -45,6 +45,15 @@ def begun(**fields):
     return card.start(order_id=order.pk, by=order.placed_by, at=TERM)
 
 
+def at_stripe(payment, portal):
+    """Let the buyer go to Stripe's page; return the session that was opened for it."""
+    portal.force_login(payment.order.placed_by)
+    answer = portal.post(payment.get_process_url())
+    assert answer.status_code == 302
+    payment.refresh_from_db()
+    return payment.transaction_id
+
+
 def effects(order):
     """Return what payment by card makes: payments, invoices and credit notes, subscriptions with their sizes."""
     return {

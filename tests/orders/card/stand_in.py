@@ -59,10 +59,12 @@ class StandIn:
     asked: list[tuple[str, str, dict]] = field(default_factory=list)
     #: True: every request is answered as when Stripe is down.
     down: bool = False
+    #: Why it refuses refunds; empty: it makes them.
+    refuses_refunds: str = ""
     #: Where its page tells of what happens by itself: « http://127.0.0.1:8000/webhooks/stripe/ », and the host there.
     webhook: str = ""
     host: str = ""
-    _answers: dict[str, tuple[str, dict]] = field(default_factory=dict)
+    _answers: dict[str, tuple[str, dict | Refusal]] = field(default_factory=dict)
     _numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     url: str = ""
@@ -119,12 +121,22 @@ class StandIn:
         refund.update(status="failed", failure_reason=reason)
         return self.event("refund.failed", refund)
 
-    def dispute(self, session: str) -> dict:
-        """The card's owner asks his bank for the money; return the event that tells of it."""
+    def dispute(self, session: str, step: str = "created") -> dict:
+        """The card's owner asks his bank for the money, or has it; return the event that tells of it."""
         charge = self._charge_of(session)
+        # It stays so, whoever is right in the end.
         charge["disputed"] = True
         dispute = {"id": self._number("du"), "object": "dispute", "charge": charge["id"], "metadata": {}}
-        return self.event("charge.dispute.created", dispute | {"payment_intent": charge["payment_intent"]})
+        return self.event(f"charge.dispute.{step}", dispute | {"payment_intent": charge["payment_intent"]})
+
+    def fail_later(self, session: str) -> dict:
+        """A payment that took days comes to nothing; return the event that tells of it."""
+        with self._lock:
+            self.pay(session)
+            held = self.sessions[session]
+            held.update(payment_status="unpaid")
+            self.intents[held["payment_intent"]]["status"] = "requires_payment_method"
+            return self.event("checkout.session.async_payment_failed", self._shown(held))
 
     def event(self, kind: str, about: dict) -> dict:
         """Return a new event about something as it is now."""
@@ -156,10 +168,19 @@ class StandIn:
                 before, answer = self._answers[key]
                 if before != same:
                     raise Refusal(400, "idempotency_error", "idempotency_key_in_use", "Other parameters before.")
-                return answer
-            answer = self._answer(method, path, parameters)
-            if key:
-                self._answers[key] = (same, json.loads(json.dumps(answer)))
+            else:
+                # What was answered first is kept, be it a refusal.
+                try:
+                    answer = self._answer(method, path, parameters)
+                except Refusal as refusal:
+                    answer = refusal
+                if key:
+                    self._answers[key] = (
+                        same,
+                        answer if isinstance(answer, Refusal) else json.loads(json.dumps(answer)),
+                    )
+            if isinstance(answer, Refusal):
+                raise answer
             return answer
 
     def _answer(self, method: str, path: str, parameters: dict) -> dict:
@@ -170,7 +191,7 @@ class StandIn:
         if found := re.fullmatch(r"/v1/checkout/sessions/(\w+)(/expire)?", path):
             held = self.sessions.get(found[1])
             if held is None:
-                raise Refusal(404, "invalid_request_error", "resource_missing", "No such checkout.session.")
+                raise Refusal(404, "invalid_request_error", "resource_missing", f"No such checkout.session: {found[1]}")
             if found[2] and method == "POST":
                 if held["status"] != "open":
                     raise _bad("resource_not_open", "Only Checkout Sessions with a status in [open] can be expired.")
@@ -185,6 +206,8 @@ class StandIn:
             raise _bad("payment_method_types_no_longer_supported", "Since 2026-09-30.endive.")
         if unknown := set(parameters) - _SESSION_PARAMETERS:
             raise _bad("parameter_unknown", f"Received unknown parameter: {unknown}.")
+        if not parameters.get("customer_email", "a@b").isascii():
+            raise _bad("email_invalid", f"Invalid email address: {parameters['customer_email']}")
         if parameters["mode"] != "payment" or not parameters["success_url"].startswith("http"):
             raise _bad("url_invalid", "Not a valid URL.")
         total = 0
@@ -218,6 +241,10 @@ class StandIn:
         charge = self.charges[self.intents[parameters["payment_intent"]]["latest_charge"]]
         left = charge["amount"] - self._given_back(charge)
         amount = int(parameters.get("amount", left))
+        if self.refuses_refunds:
+            raise _bad(self.refuses_refunds, "The charge cannot be refunded now.")
+        if charge["disputed"]:
+            raise _bad("charge_disputed", "The charge has been disputed.")
         if left == 0:
             raise _bad("charge_already_refunded", "Charge has already been refunded.")
         if not 0 < amount <= left:

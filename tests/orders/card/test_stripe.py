@@ -19,25 +19,9 @@ from tests.conftest import TERM, HostClient
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.shop import seller
 from tests.orders.card import stand_in
-from tests.orders.card.ordering import NOTHING, PRICE, SETTLED, begun, effects, ready, work
+from tests.orders.card.ordering import NOTHING, PRICE, SETTLED, at_stripe, begun, effects, ready, work
 
 WEBHOOK = "/webhooks/stripe/"
-
-
-def at_stripe(payment, portal):
-    """Let the buyer go to Stripe's page; return the session that was opened for it."""
-    portal.force_login(payment.order.placed_by)
-    answer = portal.post(payment.get_process_url())
-    assert answer.status_code == 302
-    payment.refresh_from_db()
-    return payment.transaction_id
-
-
-@pytest.fixture
-def opened(stripe, portal):
-    """An attempt whose buyer is at Stripe's page, and its session there."""
-    payment = begun()
-    return payment, at_stripe(payment, portal)
 
 
 def shuffled(events, seed):
@@ -108,6 +92,9 @@ def test_only_what_stripe_signed_is_listened_to(stripe, opened, tell, caplog):
     assert tell(paid, secret="whsec_of_another").status_code == 400
     assert tell(paid, at=TERM.timestamp()).status_code == 400
     assert post(body) == 400
+    for nonsense in ("é", "t=,v1=", "v1", "t=1,v1=é", f"t={'9' * 5000},v1=0", signature.replace("v1", "v0")):
+        assert post(body, Stripe_Signature=nonsense) == 400
+    assert post(b"\xff", Stripe_Signature=signature) == 400
     assert post(body.replace(b"19900", b"1"), Stripe_Signature=signature) == 400
     assert (len(stripe.asked), effects(payment.order)) == (asked, NOTHING)
     assert post(body, Stripe_Signature=signature) == 200
@@ -206,7 +193,7 @@ def test_a_payment_that_its_bank_is_asked_for_is_told_until_the_operator_has_see
     tell(stripe.pay(session))
     tell(stripe.dispute(session))
     payment.refresh_from_db()
-    assert payment.message.startswith("Le porteur de la carte conteste ce paiement")
+    assert payment.message.startswith("Le porteur de la carte a contesté ce paiement")
     assert effects(payment.order) == SETTLED
     assert card.looked_at(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM).message == ""
 
