@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 LARGEST_SCAN = 4 * 1024 * 1024
 #: Uploads kept of one order: whoever sends more has not understood something, or fills our disks.
 MOST_SCANS = 10
-#: How the kinds of files that are taken begin, whatever their name says.
-_BEGINNINGS = ((b"%PDF-", "application/pdf"), (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
+#: How the kinds of files that are taken begin, whatever their name says; and how that name may end.
+_KINDS = (
+    (b"%PDF-", "application/pdf", (".pdf",)),
+    (b"\xff\xd8\xff", "image/jpeg", (".jpg", ".jpeg")),
+    (b"\x89PNG\r\n\x1a\n", "image/png", (".png",)),
+)
 _NAME_LENGTH = PurchaseOrderScan._meta.get_field("filename").max_length or 0  # noqa: SLF001 - documented access
 
 
@@ -43,7 +47,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     Another one takes the place of the one that waits; the same one sent twice is there once. After a lapse the rights
     come back once it is accepted, not before. Raises `BadScan` or `NotInThisState`.
     """
-    content_type, sha256 = _type_of(content), hashlib.sha256(content).hexdigest()
+    (content_type, endings), sha256 = _kind_of(content), hashlib.sha256(content).hexdigest()
     order = locked(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED):
         raise NotInThisState("Cette commande n'attend pas de bon de commande signé.")
@@ -61,7 +65,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     )
     scan = PurchaseOrderScan.objects.create(
         order=order,
-        filename=filename.replace("\\", "/").rpartition("/")[2][-_NAME_LENGTH:] or "bon-de-commande",
+        filename=_named(filename, endings),
         content_type=content_type,
         content=content,
         sha256=sha256,
@@ -152,12 +156,21 @@ def _countdown_end(order: Order) -> datetime.date:
     return day_in_france(order.placed_at) + datetime.timedelta(days=PROVISIONAL_DAYS)
 
 
-def _type_of(content: bytes) -> str:
+def _kind_of(content: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the type of what was uploaded, and how the name of such a file ends. Raises `BadScan`."""
     if len(content) > LARGEST_SCAN:
         raise BadScan(
             f"Ce fichier dépasse {LARGEST_SCAN // 1024 // 1024} Mo : numérisez-le en moins fin, ou en noir et blanc."
         )
-    for beginning, content_type in _BEGINNINGS:
+    for beginning, content_type, endings in _KINDS:
         if content.startswith(beginning):
-            return content_type
+            return content_type, endings
     raise BadScan("Ce fichier n'est ni un PDF ni une photo (JPEG ou PNG) : numérisez le bon de commande signé.")
+
+
+def _named(filename: str, endings: tuple[str, ...]) -> str:
+    """Return the file's own name, which ends as its kind does: whoever saves it opens it by that name."""
+    name = filename.replace("\\", "/").rpartition("/")[2] or "bon-de-commande"
+    if name.lower().endswith(endings):
+        return name[-_NAME_LENGTH:]
+    return name[len(endings[0]) - _NAME_LENGTH :] + endings[0]
