@@ -18,6 +18,6 @@ urlpatterns = [
     path("boutique/commandes/<int:pk>/bon-de-commande/", papers.purchase_order, name="orders_purchase_order"),
     path("boutique/commandes/<int:pk>/bon-signe/", mine.send_scan, name="orders_scan"),
     path("boutique/commandes/<int:pk>/facturation/", mine.complete, name="orders_complete"),
-    path("boutique/commandes/<int:pk>/factures/<str:number>/", papers.invoice, name="orders_invoice"),
+    path("boutique/commandes/<int:pk>/factures/<slug:number>/", papers.invoice, name="orders_invoice"),
     path("", include("licensing.orders.card.urls")),
 ]

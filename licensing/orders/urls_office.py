@@ -19,5 +19,5 @@ urlpatterns = [
     path("achats/<int:pk>/bon-de-commande.pdf", papers.purchase_order_pdf, name="purchase_order_pdf"),
     path("achats/<int:pk>/bon-de-commande-signe/", papers.upload, name="upload"),
     path("achats/<int:pk>/bon-de-commande-signe/<int:number>/", papers.scan, name="scan"),
-    path("achats/<int:pk>/factures/<str:number>.pdf", papers.invoice_pdf, name="invoice_pdf"),
+    path("achats/<int:pk>/factures/<slug:number>.pdf", papers.invoice_pdf, name="invoice_pdf"),
 ]

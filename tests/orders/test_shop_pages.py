@@ -190,6 +190,24 @@ def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):
     assert not order.scans.exists()
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (scan(PDF, "bon.PDF"), "bon.PDF"),
+        (scan(PDF, "bon signé"), "bon signé.pdf"),
+        (scan(PDF, "bon.html"), "bon.html.pdf"),
+        (scan(b"\xff\xd8\xff page", "bon.jpeg"), "bon.jpeg"),
+        (scan(b"\xff\xd8\xff page", "bon.pdf"), "bon.pdf.jpg"),
+        (scan(PDF, "x" * 300 + ".hta"), "x" * 192 + ".hta.pdf"),
+    ],
+)
+def test_a_scan_is_named_for_what_it_is_wherever_it_is_opened(buyer, sent, kept):
+    """Who saves it opens it by its name: a « PDF » called .html would run in a browser of ours or of the buyer's."""
+    order = buyer.ordered()
+    buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
+    assert order.scans.get().filename == kept
+
+
 def test_what_the_invoice_lacks_is_listed_and_completed(db):
     buyer = Buyer(sector="Public")
     order = buyer.ordered()
@@ -232,6 +250,16 @@ def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):
     assert browser_of(colleague).get(base).status_code == 200
     assert f"N° {order.pk}" in words(browser_of(colleague).get("/boutique/commandes/"))
     assert browser_of(colleague).get(f"{base}bon-de-commande/")["Content-Type"] == "application/pdf"
+
+
+def test_an_order_shows_its_own_invoices_and_no_other_s(buyer):
+    order, other = buyer.ordered(), Buyer().ordered()
+    for one in (order, other):
+        operations.confirm(order_id=one.pk, by=UserFactory(), at=timezone.now())
+    base = f"/boutique/commandes/{order.pk}/factures/"
+    assert buyer.browser.get(f"{base}{order.invoices.get().number}/").status_code == 200
+    for number in (other.invoices.get().number, "%00", "x" * 500):
+        assert buyer.browser.get(f"{base}{number}/").status_code == 404
 
 
 def test_the_list_asks_a_fixed_number_of_questions(buyer, django_assert_num_queries):
