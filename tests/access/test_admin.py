@@ -7,7 +7,7 @@ import logging
 import pytest
 from django.contrib import admin
 from django.core.management import call_command
-from django.urls import reverse
+from django.urls import URLResolver, reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
@@ -65,6 +65,38 @@ def test_every_page_is_the_operators_alone(page, portal):
     assert answer.status_code == 200
     assert "'unsafe-eval'" in answer["Content-Security-Policy"]
     assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
+def doors(patterns):
+    """Return the address of every page of the admin, of one thing where it asks for one; its sign-in and out apart."""
+    known = {"app_label": "orders", "named": "confirmer"}
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from doors(pattern.url_patterns)
+        elif pattern.name and pattern.name not in ("login", "logout"):
+            kwargs = {name: known.get(name, 1) for name in pattern.pattern.regex.groupindex}
+            yield reverse(f"admin:{pattern.name}", urlconf="config.urls_public", kwargs=kwargs)
+
+
+DOORS = sorted(set(doors(admin.site.urls[0])))
+
+
+def test_every_door_of_the_admin_is_the_operators_alone(portal):
+    """Files, batches and deeds as well: whatever is added to it, for one thing or for all."""
+    assert len(DOORS) > 150
+    assert "/admin/orders/order/1/faire/confirmer/" in DOORS
+    passed = []
+    for user in (None, PrincipalFactory(), UserFactory(is_staff=True)):
+        if user is not None:
+            portal.force_login(user)
+        for door in DOORS:
+            for method in (portal.get, portal.post):
+                answer = method(door)
+                refused = answer.status_code == 403 or "connexion" in answer.get("Location", "")
+                to_sign_in = answer.get("Location", "").startswith("/admin/login/")
+                if not (refused or to_sign_in):
+                    passed.append((user, door, answer.status_code))
+    assert passed == []
 
 
 def test_the_operator_signs_in_by_the_portals_page(portal):
