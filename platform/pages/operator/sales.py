@@ -45,7 +45,7 @@ def _prices(day: datetime.date) -> Iterator[Task]:
 def _orders(day: datetime.date) -> Iterator[Task]:
     page = reverse("admin:orders_order_changelist")
     for name, kind in desk.ORDERS.items():
-        count = desk.waiting(name, day).distinct().count()
+        count = desk.waiting(name, day).values("pk").distinct().count()
         if count:
             sentence = f"{number(count)}\u00a0{kind.singular if count == 1 else kind.plural}"
             yield Task(sentence, f"{page}?attend={name}", urgent=kind.urgent)

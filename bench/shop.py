@@ -1,0 +1,205 @@
+"""The shop after some years: sixty thousand orders, and what is asked of them all each time somebody looks.
+
+Orders are left as the operations leave them: made one after another, they would take longer than all that is measured.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+from payments import PaymentStatus
+
+from accounts.models import Profile, User
+from bench.copying import copy_new
+from bench.measure import Contender, Measure, Measures, medians_in_turn, peak_of_code
+from bench.plans import Plans
+from bench.registry import measure
+from licensing.catalogue.operations import current_school_year, licence
+from licensing.orders.models import CardPayment, Invoice, Order, OrderLine, OrderState, Payment
+from licensing.subscriptions.models import Source
+from schools.models import Affiliation, School, Verification
+from schools.uai import check_letter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: How many orders are where: most are paid, by card every other one.
+STATES = {
+    OrderState.PAID: 50_000,
+    OrderState.CANCELLED: 4_000,
+    OrderState.CONFIRMED: 2_000,
+    OrderState.LAPSED: 1_500,
+    OrderState.PLACED: 1_500,
+    OrderState.DRAFT: 1_000,
+}
+BUYERS = 6_000
+OPERATOR = "exploitation"
+HT, VAT, TTC = Decimal("165.83"), Decimal("33.17"), Decimal("199.00")
+_SUMS = {"total_ht": HT, "total_vat": VAT, "total_ttc": TTC}
+#: A handful of rows here: the planner reads them whole, and would not where there are many.
+SMALL = frozenset(
+    {
+        "orders_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
+        "tenants_collectivity", "tenants_domain", "accounts_session", "orders_purchaseorderscan",
+        "orders_platformstatus", "orders_publicbody",
+    }
+)  # fmt: skip
+
+
+@measure("shop")
+def shop() -> Measures:
+    """The operator's first page counts what waits; a buyer of ten orders looks at them."""
+    _arrange()
+    return Measures(
+        "shop",
+        (
+            # It counts over all the books; how long that takes is what is measured.
+            _page("what_waits", OPERATOR, "/admin/", "facturées ne sont pas réglées", may_read_whole=True),
+            _page("my_orders", "direction0", "/boutique/commandes/", "Réglée"),
+        ),
+    )
+
+
+def look_once(username: str, path: str) -> None:
+    """Open a page once, as a process of its own does."""
+    _browser(username).get(path)
+
+
+def _browser(username: str) -> Client:
+    browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
+    browser.force_login(User.objects.get(username=username))
+    session = browser.session
+    session["opened_at"] = settings.BASE_DOMAIN
+    session.save()
+    return browser
+
+
+def _page(name: str, username: str, path: str, told: str, *, may_read_whole: bool = False) -> Measure:
+    browser = _browser(username)
+
+    def look() -> None:
+        if told not in browser.get(path).content.decode():
+            raise RuntimeError(f"The page {path} does not tell « {told} ».")
+
+    look()
+    plans = Plans(small=SMALL)
+    with plans.watch():
+        look()
+    times = medians_in_turn({"ours": Contender(look), "floor": Contender(lambda: _again(plans.asked))}, rounds=9)
+    return Measure(
+        name=name,
+        ours_s=times["ours"],
+        floor_s=times["floor"],
+        peer_s=None,
+        peak_mb=peak_of_code(f"from bench.shop import look_once; look_once({username!r}, {path!r})"),
+        floor="the page's own questions alone, their answers fetched and thrown away",
+        peer="none",
+        plans=tuple(plans.texts()),
+        whole_reads=() if may_read_whole else tuple(plans.whole_reads()),
+    )
+
+
+def _again(asked: Sequence[tuple[str, Any]]) -> None:
+    with connection.cursor() as cursor:
+        for sql, params in asked:
+            cursor.execute(sql, params)
+            cursor.fetchall()
+
+
+@transaction.atomic
+def _arrange() -> None:
+    now = timezone.now()
+    people = (
+        {"username": f"direction{number}", "password": "!", "profile": Profile.PRINCIPAL.value}
+        for number in range(BUYERS)
+    )
+    copy_new(User, people)
+    User.objects.create_superuser(OPERATOR, "exploitation@exemple.example", "un mot de passe sûr")
+    heads = list(User.objects.filter(profile=Profile.PRINCIPAL).order_by("pk").values_list("pk", flat=True))
+    School.objects.bulk_create(
+        School(uai=_uai(number), name=f"École n° {number}", changed_at=now) for number in range(BUYERS)
+    )
+    led = {"since": now, "verified_at": now, "verified_by": Verification.OPERATOR.value}
+    copy_new(Affiliation, ({**led, "user_id": head, "school_id": _uai(number)} for number, head in enumerate(heads)))
+    buyers = itertools.cycle((head, _uai(number)) for number, head in enumerate(heads))
+    copy_new(
+        Order, (_order(state, number, *next(buyers), now) for state, count in STATES.items() for number in range(count))
+    )
+    orders = list(Order.objects.order_by("pk").values_list("pk", "state", "method"))
+    year, product = current_school_year(now.date()), licence()
+    line = {"product_id": product.pk, "school_year_id": year.pk, "quantity": 5, "unit_ht": HT, "vat_rate": 20, **_SUMS}
+    copy_new(OrderLine, ({**line, "order_id": pk, "description": "Licence globale"} for pk, _, _ in orders))
+    lines = dict(OrderLine.objects.values_list("order_id", "pk"))
+    open_ = [(pk, state) for pk, state, _ in orders if state not in (OrderState.DRAFT, OrderState.CANCELLED)]
+    source = {"product_id": product.pk, "last_day": year.ends_on}
+    copy_new(Source, ({**source, "order_line_id": lines[pk], **_rights(state, now)} for pk, state in open_))
+    invoiced = [pk for pk, state, _ in orders if state in (OrderState.PAID, OrderState.CONFIRMED)]
+    copy_new(Invoice, (_invoice(pk, rank, now) for rank, pk in enumerate(invoiced, start=1)))
+    cards = [pk for pk, state, method in orders if (state, method) == (OrderState.PAID, "card")]
+    attempt = {
+        "variant": "stripe",
+        "status": PaymentStatus.CONFIRMED,
+        "currency": "EUR",
+        "total": TTC,
+        "created": now,
+        "modified": now,
+    }
+    copy_new(
+        CardPayment, ({**attempt, "order_id": pk, "token": f"t{pk}", "transaction_id": f"cs_{pk}"} for pk in cards)
+    )
+    by_card = dict(CardPayment.objects.values_list("order_id", "pk"))
+    money = {"amount": TTC, "received_on": now.date(), "recorded_at": now}
+    copy_new(
+        Payment,
+        (
+            {**money, "order_id": pk, "card_id": by_card.get(pk), "method": "card" if pk in by_card else "cheque"}
+            for pk, state, _ in orders
+            if state == OrderState.PAID
+        ),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _uai(number: int) -> str:
+    digits = f"0{300_000 + number:06d}"
+    return digits + check_letter(digits)
+
+
+def _order(state: OrderState, number: int, buyer: int, school: str, now: datetime.datetime) -> dict[str, Any]:
+    reached = {
+        OrderState.PAID: "paid_at", OrderState.CONFIRMED: "confirmed_at", OrderState.LAPSED: "lapsed_at",
+        OrderState.CANCELLED: "cancelled_at",
+    }  # fmt: skip
+    placed = {"placed_at": now, "terms_accepted_at": now} if state != OrderState.DRAFT else {}
+    by_card = state == OrderState.PAID and number % 2
+    return {
+        "kind": "shop", "state": state.value, "method": "card" if by_card else "mandate",
+        "placed_by_id": buyer, "school_id": school, "created_at": now,
+        **placed, **({reached[state]: now} if state in reached else {}), **_SUMS,
+    }  # fmt: skip
+
+
+def _rights(state: str, now: datetime.datetime) -> dict[str, Any]:
+    if state == OrderState.PLACED:
+        return {"provisional_until": now.date() + datetime.timedelta(days=20)}
+    if state == OrderState.LAPSED:
+        return {"provisional_until": now.date() - datetime.timedelta(days=1)}
+    if state == OrderState.CONFIRMED:
+        return {"unpaid_until": now.date() - datetime.timedelta(days=1)}
+    return {}
+
+
+def _invoice(order: int, rank: int, now: datetime.datetime) -> dict[str, Any]:
+    day = now.date()
+    return {
+        "kind": "invoice", "year": day.year, "sequence": rank, "number": f"P{day.year}-{rank:06}", "order_id": order,
+        "issued_at": now, "issued_on": day, "due_on": day, "facts": "{}", "xml": "<a/>" * 1000, **_SUMS,
+    }  # fmt: skip
