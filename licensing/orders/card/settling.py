@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 #: Money has come in, at one time or another.
 _TAKEN = (PaymentStatus.CONFIRMED, PaymentStatus.REFUNDED)
+#: Under this name a payment keeps the refund that failed.
+_FAILED = "failed_refund"
 
 
 @transaction.atomic
@@ -163,6 +165,9 @@ def _send_back(payment: CardPayment) -> None:
 
 def _given_back(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.datetime) -> None:
     """Take note of what went back, by our hand or at the provider's own desk; the books follow."""
+    if outcome.refund == payment.kept.get(_FAILED) and not outcome.refund_failure:
+        # Heard before it failed, and written after: what has failed stays so.
+        return
     before = payment.captured_amount
     payment.captured_amount = in_euros(outcome.amount - outcome.refunded)
     payment.message = ""
@@ -170,6 +175,7 @@ def _given_back(order: Order, payment: CardPayment, outcome: Outcome, *, at: dat
     in_books = money is not None and Payment.objects.filter(refunds=money).exists()
     if outcome.refund_failure:
         payment.status = PaymentStatus.CONFIRMED
+        payment.extra_data = json.dumps(payment.kept | {_FAILED: outcome.refund})
         payment.message = f"Le remboursement a échoué ({outcome.refund_failure}) : faites-le par virement."
     elif outcome.refunded >= outcome.amount:
         payment.status = PaymentStatus.REFUNDED

@@ -10,7 +10,7 @@ from django.db import connection
 from payments import PaymentStatus
 
 from licensing.orders import card
-from licensing.orders.card import asking
+from licensing.orders.card import asking, settling
 from licensing.orders.card.exceptions import ProviderSilent
 from licensing.orders.card.stripe_checkout import KINDS, StripeCheckout
 from licensing.orders.models import CardPayment
@@ -114,6 +114,18 @@ def test_a_refund_that_has_not_left_says_so_until_it_has(stripe, owed):
     stripe.down = False
     asking.give_back(payment, at=TERM)
     assert state(payment) == (PaymentStatus.REFUNDED, "")
+
+
+def test_what_was_heard_before_a_refund_failed_and_is_written_after_changes_nothing(stripe, owed):
+    payment, _ = owed
+    work()
+    payment.refresh_from_db()
+    late = asking.provider_of(payment).look(payment)
+    stripe.fail_refund()
+    failed = state(asking.look_again(payment, at=TERM))
+    assert failed[1].startswith("Le remboursement a échoué")
+    settling.learn(payment_id=payment.pk, outcome=late, at=TERM)
+    assert state(payment) == failed
 
 
 def test_where_our_key_is_not_accepted_the_refund_waits_for_the_right_one(stripe, owed, monkeypatch, tell, caplog):
