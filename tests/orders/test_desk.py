@@ -152,6 +152,13 @@ def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
     assert operator.get(deed(payment, "rembourser")).status_code == 302
 
 
+@pytest.mark.parametrize(("key", "told"), [("sk_test_1", True), ("rk_test_1", True), ("sk_live_1", False), ("", False)])
+def test_whoever_leaves_stripe_in_its_test_mode_is_told_so(operator, settings, key, told):
+    """Its test cards are known to everybody: they would buy for nothing."""
+    settings.STRIPE_SECRET_KEY = key
+    assert ("Stripe est en mode test" in text(operator.get("/admin/"))) == told
+
+
 def test_one_refusal_holds_up_no_other_order_of_a_choice(operator):
     kept, cancelled = sales.confirmed(), sales.placed()
     operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())

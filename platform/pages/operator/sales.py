@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.urls import reverse
 
 from licensing.catalogue.operations import day_in_france
@@ -23,6 +24,7 @@ def tasks(now: datetime.datetime) -> Iterator[Task]:
     """Return what waits."""
     day = day_in_france(now)
     yield from _seller()
+    yield from _test_mode()
     yield from _prices(day)
     yield from _orders(day)
     yield from _invoices()
@@ -32,6 +34,15 @@ def _seller() -> Iterator[Task]:
     if not Seller.objects.exists():
         url = reverse("admin:orders_seller_add")
         yield Task("Le vendeur n'est pas décrit : rien ne peut être facturé", url, urgent=True)
+
+
+def _test_mode() -> Iterator[Task]:
+    # Told as Stripe's keys tell it: sk_test_…, rk_test_….
+    if "_test_" in settings.STRIPE_SECRET_KEY:
+        sentence = (
+            "Stripe est en mode test : aucune carte n'est débitée, et qui connaît ses cartes d'essai achète pour rien"
+        )
+        yield Task(sentence, reverse("admin:orders_cardpayment_changelist"), urgent=True)
 
 
 def _prices(day: datetime.date) -> Iterator[Task]:
