@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from payments import PaymentStatus
 
 from licensing.orders.models import (
+    TURNED_DOWN,
     CardPayment,
     Invoice,
     InvoiceKind,
@@ -24,7 +25,6 @@ from licensing.orders.models import (
     ScanState,
 )
 from licensing.orders.models.orders import ZERO
-from licensing.orders.operations.depositing import TURNED_DOWN
 
 if TYPE_CHECKING:
     import datetime

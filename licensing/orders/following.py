@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
 from licensing.orders.models import (
+    TURNED_DOWN,
     InvoiceKind,
     Method,
     OrderLine,
@@ -15,7 +16,6 @@ from licensing.orders.models import (
     PurchaseOrderScan,
     ScanState,
 )
-from licensing.orders.operations.depositing import TURNED_DOWN
 from licensing.subscriptions.wording import on_day, standing
 
 if TYPE_CHECKING:

@@ -52,6 +52,22 @@ def test_a_batch_holds_what_was_not_deposited_yet():
     assert not invoicing.to_deposit().exists()
 
 
+@pytest.mark.parametrize("state", [PlatformState.REJECTED, PlatformState.REFUSED])
+def test_the_credit_note_of_an_invoice_that_was_turned_down_is_not_deposited(state):
+    """No accounts office has booked that invoice: only the one in its place goes there."""
+    operator, order = UserFactory(), invoiced.five_classes()
+    rejected = invoicing.issue(order, at=TERM)
+    operations.record_status(invoice_id=rejected.pk, state=PlatformState.DEPOSITED, by=operator, at=TERM)
+    operations.record_status(invoice_id=rejected.pk, state=state, reason="Engagement inconnu", by=operator, at=TERM)
+    invoicing.credit(rejected, at=TERM, reason="Engagement inconnu")
+    again = invoicing.issue(order, at=TERM)
+    assert list(invoicing.to_deposit()) == [again]
+    # One that an accounts office has booked is taken back there.
+    operations.record_status(invoice_id=again.pk, state=PlatformState.APPROVED, by=operator, at=TERM)
+    taken_back = invoicing.credit(again, at=TERM, reason="Commande annulée")
+    assert list(invoicing.to_deposit()) == [taken_back]
+
+
 def test_a_status_says_why_comes_in_order_and_stays():
     operator = UserFactory()
     invoice = invoicing.issue(invoiced.five_classes(), at=TERM)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from licensing.orders import operations, preflight
 from licensing.orders.admin.deeds import Deed
 from licensing.orders.admin.forms import ReasonForm, StatusForm
-from licensing.orders.models import Invoice, InvoiceKind, PlatformStatus
-from licensing.orders.operations.depositing import TURNED_DOWN, follows
+from licensing.orders.models import TURNED_DOWN, Invoice, InvoiceKind, PlatformStatus
+from licensing.orders.operations.depositing import follows
 
 if TYPE_CHECKING:
     import datetime

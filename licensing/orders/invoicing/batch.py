@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from licensing.catalogue.operations import PARIS
 from licensing.orders.invoicing.documents import document_of
-from licensing.orders.models import Invoice
+from licensing.orders.models import TURNED_DOWN, Invoice
 from web import typography
 
 if TYPE_CHECKING:
@@ -50,9 +50,11 @@ _FORMULA = ("=", "+", "-", "@")
 def to_deposit() -> QuerySet[Invoice]:
     """Return the invoices and credit notes that nothing was recorded of on a platform, the oldest first.
 
-    Those to payers with a SIRET alone: to a private person nothing is deposited.
+    Those to payers with a SIRET alone: to a private person nothing is deposited. Nor is the credit note of an invoice
+    that was turned down, which no accounts office has booked: it would take away what is not there.
     """
     waiting = Invoice.objects.filter(statuses__isnull=True).exclude(facts__buyer__siret="")
+    waiting = waiting.exclude(corrects__statuses__state__in=TURNED_DOWN)
     return waiting.order_by("year", "sequence")
 
 

@@ -4,6 +4,7 @@ Public, one gapless series of invoice numbers a year; a collectivity sees its ow
 """
 
 from licensing.orders.models.books import (
+    TURNED_DOWN,
     Document,
     DocumentKind,
     Invoice,
@@ -29,6 +30,7 @@ from licensing.orders.models.payers import PublicBody
 from licensing.orders.models.payments import CardPayment, Payment, PaymentMethod, ProviderEvent
 
 __all__ = [
+    "TURNED_DOWN",
     "CardPayment",
     "Document",
     "DocumentKind",

@@ -145,6 +145,10 @@ class PlatformState(models.TextChoices):
     IN_PAYMENT = "in_payment", "Mise en paiement"
 
 
+#: A platform or the buyer said no, and must say why. Nothing follows but a new invoice.
+TURNED_DOWN = frozenset({PlatformState.REJECTED, PlatformState.REFUSED})
+
+
 class PlatformStatus(models.Model):
     """A status of an invoice on its platform: appended, never changed."""
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from licensing.orders.exceptions import NoReason
 from licensing.orders.invoicing.exceptions import BadStatus
-from licensing.orders.models import Invoice, PlatformState, PlatformStatus
+from licensing.orders.models import TURNED_DOWN, Invoice, PlatformState, PlatformStatus
 from licensing.orders.operations import journal
 from licensing.orders.operations.locking import locked
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from accounts.models import User
-
-#: A platform or the buyer said no, and must say why.
-TURNED_DOWN = frozenset({PlatformState.REJECTED, PlatformState.REFUSED})
 
 # What may come after what: a step may be left out, none is taken back. Nothing follows a refusal but a new invoice.
 _AFTER: dict[str, frozenset[PlatformState]] = {

@@ -72,4 +72,4 @@ def _invoices() -> Iterator[Task]:
     if waiting:
         told = plural(waiting, "facture ou avoir", "factures ou avoirs")
         url = reverse("admin:orders_invoice_batch")
-        yield Task(f"{told} à déposer sur Chorus Pro ou sur la plateforme agréée du payeur", url, urgent=False)
+        yield Task(f"{told} à déposer sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)

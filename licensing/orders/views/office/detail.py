@@ -10,8 +10,7 @@ from django.views.decorators.http import require_safe
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import operations, preflight
-from licensing.orders.models import Invoice, InvoiceKind, Order, OrderState, ScanState, Seller
-from licensing.orders.operations.depositing import TURNED_DOWN
+from licensing.orders.models import TURNED_DOWN, Invoice, InvoiceKind, Order, OrderState, ScanState, Seller
 from licensing.orders.views.office import READERS, buys, purchase
 from licensing.orders.views.office.forms import ScanForm
 from licensing.orders.views.office.tables import badge
