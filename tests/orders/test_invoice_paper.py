@@ -11,8 +11,11 @@ from pypdf import PdfReader
 
 from licensing.orders import invoicing
 from licensing.orders.models import Seller
+from licensing.orders.papers import purchase_order_document
 from tests.conftest import TERM
-from tests.orders import invoiced
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.orders import invoiced, lifecycle
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +69,24 @@ def test_a_professional_a_private_person_and_a_credit_note_read_what_concerns_th
     assert "Motif : Rejetée : engagement inconnu" in note
     assert "Net à votre crédit 199,00 €" in note
     assert "IBAN" not in note
+
+
+def test_an_accounts_office_finds_the_school_and_the_purchase_order_as_they_were_signed():
+    school = SchoolFactory(name="Ecole Jean Jaurès")
+    order = lifecycle.placed(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
+    signed = purchase_order_document(order, at=TERM)
+    said = text_of(lifecycle.confirm(order))
+    assert f"Bon de commande {signed.number}" in said
+    assert "Pour École Jean Jaurès" in said
+    assert "Bon de commande" not in text_of(invoicing.issue(invoiced.by_card(), at=TERM, paid_by_card=True))
+
+
+def test_the_option_for_vat_on_debits_is_said_in_the_words_of_the_law():
+    order = invoiced.five_classes()
+    Seller.objects.update(vat_on_debits=True)
+    said = text_of(invoicing.issue(order, at=TERM))
+    assert "Option pour le paiement de la taxe d'après les débits" in said
+    assert "encaissements" not in said
 
 
 def test_archives_can_keep_it_and_machines_read_it():

@@ -29,13 +29,14 @@ def value(xml: str, path: str) -> list[str]:
     return [node.text for node in etree.fromstring(xml.encode()).xpath(f"//{steps}")]
 
 
-def received(order, amount: str, method: str = PaymentMethod.TRANSFER) -> None:
-    Payment.objects.create(
+def received(order, amount: str, method: str = PaymentMethod.TRANSFER, refunds: Payment | None = None) -> Payment:
+    return Payment.objects.create(
         order=order,
         method=method,
         amount=Decimal(amount),
         received_on=datetime.date(2026, 11, 20),
         reference=f"VIR {amount}",
+        refunds=refunds,
         recorded_at=TERM,
     )
 
@@ -85,6 +86,36 @@ def test_paid_in_part_and_made_out_anew_once_it_is_paid(method):
     assert broken(second.xml) == []
     assert value(second.xml, "DuePayableAmount") == ["0.00"]
     assert f"Réglée par {PaymentMethod(method).label.lower()}" in second.facts["terms"]
+
+
+def test_money_that_went_back_is_not_what_paid_it():
+    order = invoiced.five_classes()
+    first = invoicing.issue(order, at=TERM)
+    received(order, "199.00", PaymentMethod.CHEQUE)
+    twice = received(order, "199.00", PaymentMethod.CARD)
+    received(order, "-199.00", PaymentMethod.CARD, refunds=twice)
+    invoicing.credit(first, at=TERM, reason="SIRET corrigé")
+    assert "Réglée par chèque" in invoicing.issue(order, at=TERM).facts["terms"]
+
+
+#: Who pays, where neither a service nor an engagement is asked for.
+PAYERS = {
+    "a private school": {"payer": Payer.SCHOOL, "siret": "78430177200017"},
+    "a cooperative": {"payer": Payer.COOPERATIVE, "siret": ""},
+    "a private person": {"payer": Payer.OTHER, "siret": "", "bill_country": ""},
+    "a town hall of whom no code is known": {"payer": Payer.TOWN_HALL, "bill_country": "Mayotte"},
+}
+
+
+@pytest.mark.parametrize("paid", [None, *PaymentMethod])
+@pytest.mark.parametrize("payer", PAYERS)
+def test_whoever_pays_and_however_the_invoice_and_its_credit_note_break_no_rule(payer, paid):
+    order = invoiced.five_classes(service_code="", engagement_number="", **PAYERS[payer])
+    if paid:
+        received(order, "199.00", paid)
+    invoice = invoicing.issue(order, at=TERM)
+    assert broken(invoice.xml) == []
+    assert broken(invoicing.credit(invoice, at=TERM, reason="Doublon").xml) == []
 
 
 def test_several_lines_names_with_signs_and_the_other_choice_for_vat():

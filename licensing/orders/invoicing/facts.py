@@ -16,7 +16,8 @@ from licensing.orders import preflight
 from licensing.orders.invoicing import mentions
 from licensing.orders.invoicing.countries import code_of
 from licensing.orders.invoicing.exceptions import NoSeller, NotInvoiceable
-from licensing.orders.models import InvoiceKind, OrderKind, PublicBody, Seller
+from licensing.orders.models import DocumentKind, InvoiceKind, OrderKind, PublicBody, Seller
+from schools.wording import school_name
 from web import typography
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Facts(TypedDict):
     order: str
     ordered_on: str
     quote: str
+    #: Number of the paper to be signed, without its later ranks; empty where none was made out.
+    purchase_order: str
     #: What had come in when it was issued; `paid_by` and `paid_on` where that was all of it.
     received: str
     paid_by: str
@@ -147,6 +150,7 @@ def of_order(order: Order, *, settled: Settled, at: datetime.datetime) -> Facts:
         order=str(order.pk),
         ordered_on=ordered_on.isoformat(),
         quote=order.quote_number,
+        purchase_order=_purchase_order(order),
         received=_money(settled.received),
         paid_by=settled.by,
         paid_on=settled.on.isoformat() if settled.on else "",
@@ -196,6 +200,12 @@ def numbered(said: Facts, taken: Taken) -> Facts:
     finished["number"], finished["issued_on"] = taken.number, taken.issued_on.isoformat()
     finished["due_on"], finished["terms"] = due_on.isoformat(), terms
     return finished
+
+
+def _purchase_order(order: Order) -> str:
+    """Return the number of the purchase order, by which an accounts office files what it commits; empty without one."""
+    made = order.documents.filter(kind=DocumentKind.PURCHASE_ORDER).order_by("pk")
+    return made.values_list("number", flat=True).first() or ""
 
 
 def _seller() -> Seller:
@@ -264,7 +274,7 @@ def _beneficiary(order: Order) -> str:
     if order.school is not None:
         school = order.school
         uai = f"UAI{typography.NO_BREAK_SPACE}{school.uai}"
-        return _plain(f"Pour {school.name}, {school.postal_code} {school.commune} ({uai})")
+        return _plain(f"Pour {school_name(school.name)}, {school.postal_code} {school.commune} ({uai})")
     if order.kind != OrderKind.SHOP or order.placed_by is None:
         return ""
     typed = order.placed_by.affiliations.filter(school__isnull=True).order_by("since", "pk").first()

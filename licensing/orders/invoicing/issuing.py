@@ -58,7 +58,7 @@ def credit(invoice: Invoice, *, at: datetime.datetime, reason: str) -> Invoice:
 
 def _settled(order: Order, day: datetime.date, *, paid_by_card: bool) -> facts.Settled:
     received = order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
-    last = order.payments.filter(refunds__isnull=True).order_by("received_on", "pk").last()
+    last = order.payments.filter(refunds__isnull=True, refund__isnull=True).order_by("received_on", "pk").last()
     if last is not None and received >= order.total_ttc:
         return facts.Settled(order.total_ttc, by=last.method, on=last.received_on)
     return facts.Settled(order.total_ttc, by=PaymentMethod.CARD, on=day) if paid_by_card else facts.Settled(received)

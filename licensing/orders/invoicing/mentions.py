@@ -56,7 +56,8 @@ def of_payer(*, public: bool, vat_on_debits: bool) -> Mentions:
         penalties=penalties,
         indemnity=indemnity.replace(" €", f"{typography.NO_BREAK_SPACE}€"),
         discount="Pas d'escompte pour paiement anticipé.",
-        vat="Option pour le paiement de la TVA d'après les débits." if vat_on_debits else "TVA sur les encaissements.",
+        # Word for word that of CGI, annexe II, article 242 nonies A.
+        vat="Option pour le paiement de la taxe d'après les débits." if vat_on_debits else "TVA sur les encaissements.",
         vat_on_debits=vat_on_debits,
         operation="Nature de l'opération : prestation de services.",
     )

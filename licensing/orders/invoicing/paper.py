@@ -25,6 +25,8 @@ TITLES = {InvoiceKind.INVOICE: "Facture", InvoiceKind.CREDIT_NOTE: "Avoir"}
 # Where the window of a French envelope shows whom it goes to.
 _WINDOW_X, _WINDOW_Y, _WINDOW_WIDTH = 108, 46, pdf.A4_WIDTH - 108 - MARGIN
 _NORMAL, _SMALL = 10, 8.5
+#: Width of the name of a reference, in millimetres.
+_LABEL = 33
 #: Widths of the columns of lines, in millimetres.
 _COLUMNS = (84, 18, 31, 15, 26)
 
@@ -131,6 +133,7 @@ class _Paper(pdf.Document):
             ("Échéance", "" if corrects or facts["paid_on"] else _short(facts["due_on"])),
             ("Commande", f"n° {facts['order']} du {_short(facts['ordered_on'])}"),
             ("Devis", facts["quote"]),
+            ("Bon de commande", facts["purchase_order"]),
             ("SIRET du client", preflight.spelled(buyer["siret"]) if buyer["siret"] else ""),
             ("Code service", buyer["service_code"]),
             ("N° d'engagement", buyer["engagement_number"]),
@@ -144,10 +147,10 @@ class _Paper(pdf.Document):
                 self.set_x(left)
                 self.set_text_color(*SOFT)
                 self.write_in(_NORMAL)
-                self.cell(30, 5, name)
+                self.cell(_LABEL, 5, name)
                 self.set_text_color(*INK)
                 self.write_in(_NORMAL, bold=True)
-                self.multi_cell(_WINDOW_WIDTH - 30, 5, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+                self.multi_cell(_WINDOW_WIDTH - _LABEL, 5, value, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
             lowest = max(lowest, self.get_y())
         self.set_y(lowest)
         self.write_in(_NORMAL)
