@@ -139,6 +139,14 @@ def test_prolonged_rights_count_down_anew():
     assert rung(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
 
 
+def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
+    by = lifecycle.operator()
+    order = lifecycle.placed()
+    operations.prolong(order_id=order.pk, until=on(100).date(), by=by, at=on(3))
+    operations.confirm(order_id=order.pk, by=by, at=on(4))
+    assert lifecycle.dates(order) == (None, on(100).date(), False)
+
+
 def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
     order = lifecycle.lapsed_scanned()
     operations.prolong(order_id=order.pk, until=on(60).date(), by=lifecycle.operator(), at=on(48))

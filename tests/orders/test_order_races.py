@@ -14,7 +14,7 @@ from licensing.orders.models import InvoiceKind, Order, OrderState, Payment
 from licensing.subscriptions.models import Source
 from tests import races
 from tests.conftest import TERM
-from tests.orders import invoiced, lifecycle
+from tests.orders import lifecycle
 from tests.orders.lifecycle import DEPARTEMENT, MAIRIE, YEAR_ENDS, on
 
 
@@ -34,12 +34,12 @@ def public(committing):
 
 
 def test_a_hundred_confirmations_at_once_make_a_hundred_invoices_with_consecutive_numbers(public):
-    first = invoiced.five_classes(school=None)
-    orders = [first.pk, *(invoiced.again(first).pk for _ in range(99))]
+    orders = [lifecycle.placed().pk for _ in range(100)]
     by = lifecycle.operator()
     given = at_once(*(lambda pk=pk: operations.confirm(order_id=pk, by=by, at=TERM).number for pk in orders))
     assert sorted(given) == [f"P2026-{rank:06}" for rank in range(1, 101)]
     assert set(Order.objects.values_list("state", flat=True)) == {OrderState.CONFIRMED}
+    assert lifecycle.breaches() == set()
 
 
 def test_the_same_click_six_times_at_once_is_one(committing):

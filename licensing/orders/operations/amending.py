@@ -107,9 +107,7 @@ def reinvoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) 
     by_card = order.state == OrderState.PAID and order.method == Method.CARD
     issued = invoicing.issue(order, at=at, paid_by_card=by_card)
     if order.state == OrderState.CONFIRMED:
-        # What the operator prolonged stays so.
-        until = order.lines.select_related("source").get().source.temporary_until
-        rights.await_payment(order, until=max(until or issued.issued_on, rights_after(issued)), at=at)
+        rights.await_payment(order, until=rights_after(order, issued), at=at)
     journal.record(
         order,
         "reinvoiced",

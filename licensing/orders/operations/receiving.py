@@ -125,7 +125,7 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
     order.received_at = order.received_at or at
     order.save(update_fields=["state", "confirmed_at", "received_at"])
     invoice = invoicing.issue(order, at=at)
-    rights.await_payment(order, until=rights_after(invoice), at=at)
+    rights.await_payment(order, until=rights_after(order, invoice), at=at)
     journal.record(
         order,
         "confirmed",
@@ -142,9 +142,13 @@ def live_invoice(order: Order) -> Invoice:
     return order.invoices.get(kind=InvoiceKind.INVOICE, credit__isnull=True)
 
 
-def rights_after(invoice: Invoice) -> datetime.date:
-    """Return the day up to which rights run for an invoice that is not paid; past it the operator is asked."""
-    return invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS)
+def rights_after(order: Order, invoice: Invoice) -> datetime.date:
+    """Return the day up to which rights run for an invoice that is not paid; past it the operator is asked.
+
+    What the operator prolonged, and told the buyer, is never cut short.
+    """
+    until = order.lines.select_related("source").get().source.temporary_until
+    return max(until or invoice.issued_on, invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS))
 
 
 def _countdown_end(order: Order) -> datetime.date:
