@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Profile, User
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import card, preflight
-from licensing.orders.models import Order, OrderKind, OrderState, Seller
+from licensing.orders.models import Order, OrderKind, OrderState, Payer, Seller
 from mailing.kinds import NoLongerDue, Rendered
 from mailing.letters import hello, letter
 from tenants.addresses import office_url, portal_url
@@ -72,9 +72,10 @@ def where(order: Order) -> str:
     """Return where the licences are that the order opened."""
     line = order.lines.select_related("school_year").get()
     if order.kind == OrderKind.PURCHASE:
+        many = f"les {typography.plural(line.quantity, 'licence')}" if line.quantity > 1 else "la licence"
         return (
             f"Le lot « Achat {line.school_year} (commande n° {order.pk}) » est ouvert dans votre bureau : vous pouvez "
-            f"en attribuer les {typography.plural(line.quantity, 'licence')}."
+            f"en attribuer {many}."
         )
     if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
         return "Votre licence est active : vous la retrouvez dans « Mon compte », avec votre classe."
@@ -85,6 +86,12 @@ def where(order: Order) -> str:
     )
 
 
+def pays_himself(order: Order) -> bool:
+    """Return whether who ordered is who pays: nobody else signs or is handed anything."""
+    buyer = order.placed_by
+    return order.payer == Payer.OTHER and buyer is not None and buyer.get_full_name() == order.bill_name
+
+
 def how_to_send(order: Order) -> str:
     seller = Seller.objects.first()
     post = (
@@ -93,9 +100,14 @@ def how_to_send(order: Order) -> str:
         else "par courrier"
     )
     card = " Vous pouvez aussi régler par carte, depuis la même page." if by_card(order) else ""
+    signed = (
+        "complétez-le s'il le faut, signez-le"
+        if pays_himself(order)
+        else "faites-le compléter, signer et tamponner par qui paie"
+    )
     return (
-        "Téléchargez le bon de commande, faites-le compléter, signer et tamponner par qui paie, puis renvoyez-le "
-        f"{post}, ou déposez le document numérisé sur la page de la commande.{card}"
+        f"Téléchargez le bon de commande, {signed}, puis renvoyez-le {post}, ou déposez le document numérisé sur la "
+        f"page de la commande.{card}"
     )
 
 
@@ -108,8 +120,9 @@ def lacking(order: Order) -> list[str]:
     missing = preflight.of_order(order).missing
     if not missing:
         return []
+    what_of_it = "une information ; complétez-la" if len(missing) == 1 else "des informations ; complétez-les"
     return [
-        "Pour établir la facture, il nous manque encore une information ; complétez-la sur la page de la commande. "
+        f"Pour établir la facture, il nous manque encore {what_of_it} sur la page de la commande. "
         + " ".join(one.sentence for one in missing)
     ]
 

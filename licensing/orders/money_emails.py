@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from licensing.orders import preflight
-from licensing.orders.letters import letter_about, order_of, reference, reply_to, source_of, what, where
+from licensing.orders.letters import letter_about, order_of, pays_himself, reference, reply_to, source_of, what, where
 from licensing.orders.models import Invoice, InvoiceKind, Method, Order, OrderState, Payment, PaymentMethod
 from licensing.orders.operations import telling
 from licensing.orders.operations.paying import balance, received
@@ -41,8 +41,12 @@ def invoiced(message: Message) -> Rendered:
             if before is None
             else f"La facture {invoice.number} remplace la facture {before.number}, annulée par l'avoir "
             f"{before.credit.number} : {what(order)}.",
-            *(["Vos licences, qui étaient en pause, ont repris où elles en étaient."] if order.lapsed_at else []),
             *_to_be_paid(order, invoice),
+            *(
+                ["Vos licences, qui étaient en pause, ont repris où elles en étaient."]
+                if order.lapsed_at and before is None and source_of(order).suspended_at is None
+                else []
+            ),
         ],
         button="Télécharger la facture",
     )
@@ -61,7 +65,7 @@ def paid(message: Message) -> Rendered:
             f"Votre règlement nous est parvenu : {what(order)}.",
             (f"{where(order)} " if order.method == Method.CARD else "")
             + f"Vos droits sont définitifs, jusqu'au {last_day} inclus."
-            + (" Ce qui était en pause a repris où il en était." if order.lapsed_at else ""),
+            + (" Ce qui était en pause a repris où il en était." if _stood_still(order) else ""),
             *([f"La facture {invoice.number} se télécharge sur la page de la commande."] if invoice else []),
         ],
         button="Ouvrir la commande",
@@ -111,6 +115,14 @@ def refunded(message: Message) -> Rendered:
     )
 
 
+def _stood_still(order: Order) -> bool:
+    """Return whether the licences of a paid order had stopped until then, by themselves or by the operator's hand."""
+    if order.lapsed_at is not None and order.confirmed_at is None:
+        return True
+    stops = order.events.filter(action__in=("suspended", "restored"), at__lte=order.paid_at).order_by("at", "pk")
+    return stops.values_list("action", flat=True).last() == "suspended"
+
+
 def _to_be_paid(order: Order, invoice: Invoice) -> list[str]:
     """Return who pays an invoice and how; nothing is left to do where it is paid."""
     if order.state == OrderState.PAID:
@@ -121,6 +133,8 @@ def _to_be_paid(order: Order, invoice: Invoice) -> list[str]:
     way = (
         f"Nous la déposons sur Chorus Pro, au nom de « {order.bill_name} »."
         if order.siret and preflight.is_public(payer=order.payer, school=order.school, body=body)
+        else "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
+        if pays_himself(order)
         else f"Transmettez-la à « {order.bill_name} », qui la règle : elle porte nos coordonnées bancaires."
     )
     return [

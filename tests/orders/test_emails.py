@@ -9,7 +9,7 @@ from django_tenants.utils import schema_context
 
 from collectivities.models import Member, Role
 from licensing.orders import operations
-from licensing.orders.models import Seller
+from licensing.orders.models import PublicBody, Seller
 from licensing.orders.operations import telling
 from mailing import kinds
 from mailing.kinds import NoLongerDue
@@ -124,6 +124,52 @@ def test_a_cooperative_is_handed_its_invoice_and_a_teacher_told_of_his_own_licen
     operations.settle_by_card(card_payment_id=lifecycle.charged(own).pk, at=TERM)
     assert lifecycle.told(own) == ["paid"]
     assert_said(own, "paid", "Votre licence est active", "49,00 € TTC")
+
+
+def test_who_pays_for_himself_is_not_asked_to_hand_his_invoice_to_himself(clock):
+    order = lifecycle.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
+    own = lifecycle.but(COOPERATIVE, payer="other", name=order.placed_by.get_full_name())
+    lifecycle.put(order, billing=own)
+    assert_said(order, "placed", "complétez-le s'il le faut, signez-le, puis renvoyez-le par courrier")
+    operations.confirm(order_id=order.pk, by=lifecycle.operator(), at=TERM)
+    assert_said(order, "invoiced", "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires.")
+    assert "Transmettez" not in read(order, "invoiced")
+
+
+def test_that_licences_go_on_is_said_by_the_letter_of_what_brought_them_back_and_by_no_other(clock):
+    by = lifecycle.operator()
+    lapsed = lifecycle.lapsed()
+    first = operations.confirm(order_id=lapsed.pk, by=by, at=on(47))
+    assert_said(lapsed, "invoiced", "Vos licences, qui étaient en pause, ont repris")
+    operations.reinvoice(invoice_id=first.pk, reason="Rejetée.", by=by, at=on(48))
+    assert "en pause" not in read(lapsed, "invoiced")
+    lifecycle.pay(lapsed, at=on(60))
+    assert "en pause" not in read(lapsed, "paid")
+    by_card = lifecycle.lapsed()
+    operations.settle_by_card(card_payment_id=lifecycle.charged(by_card).pk, at=on(47))
+    assert_said(by_card, "paid", "Ce qui était en pause a repris où il en était.")
+    suspended = lifecycle.confirmed()
+    operations.suspend(order_id=suspended.pk, by=by, at=on(50))
+    lifecycle.pay(suspended, at=on(60))
+    assert_said(suspended, "paid", "Ce qui était en pause a repris où il en était.")
+    restored = lifecycle.confirmed()
+    operations.suspend(order_id=restored.pk, by=by, at=on(50))
+    operations.restore(order_id=restored.pk, by=by, at=on(51))
+    lifecycle.pay(restored, at=on(60))
+    assert "en pause" not in read(restored, "paid")
+
+
+def test_a_collectivity_of_one_licence_and_two_lacks_reads_them_counted(clock, nimes):
+    siret = lifecycle.DEPARTEMENT.siret
+    PublicBody.objects.create(
+        siret=siret, name="Département du Gard", service_required=True, engagement_required=True, changed_at=TERM
+    )
+    order = lifecycle.collectivity_draft(nimes, units=1)
+    lifecycle.put(order)
+    assert_said(
+        order, "placed", "vous pouvez en attribuer la licence.",
+        "il nous manque encore des informations ; complétez-les",
+    )  # fmt: skip
 
 
 def test_a_collectivity_is_written_to_at_its_office_and_told_what_its_invoice_lacks(clock, nimes):
