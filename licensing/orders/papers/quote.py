@@ -10,6 +10,7 @@ from licensing.catalogue import terms
 from licensing.catalogue.operations import day_in_france
 from licensing.catalogue.pricing import PUPILS_A_CLASS
 from licensing.orders import preflight
+from licensing.orders.invoicing.mentions import DAYS_TO_PAY
 from licensing.orders.models import Document, DocumentKind, Order, OrderKind
 from licensing.orders.operations.billing import prefilled
 from licensing.orders.operations.placing import PROVISIONAL_DAYS
@@ -89,8 +90,9 @@ def _conditions(sheet: Sheet, order: Order, line: OrderLine, until: str) -> None
         f"{typography.plural(PROVISIONAL_DAYS, 'jour')}, le temps du bon de commande."
     )
     paying = (
-        "À réception du bon de commande signé, la facture est émise. Elle se règle à 30 jours, par mandat "
-        "administratif, virement ou chèque. Pas d’escompte pour paiement anticipé."
+        "À réception du bon de commande signé, la facture est émise. Elle se règle à "
+        f"{typography.plural(DAYS_TO_PAY, 'jour')}, par mandat administratif, virement ou chèque. Pas d’escompte pour "
+        "paiement anticipé."
     )
     if order.kind == OrderKind.SHOP:
         paying = f"Par carte bancaire à la commande ; ou bien : {paying[0].lower()}{paying[1:]}"
