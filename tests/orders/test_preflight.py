@@ -2,10 +2,13 @@
 
 import pytest
 
-from licensing.orders import preflight
+from licensing.orders import card, operations, preflight
+from licensing.orders.card.exceptions import NotToPay
+from licensing.orders.exceptions import BadBilling
 from licensing.orders.models import Payer, PublicBody
 from schools.models import School
 from tests.conftest import TERM
+from tests.orders import lifecycle
 
 COMMUNE = "21940022300018"
 OF_THE_SCHOOL = "21940022300083"
@@ -133,3 +136,24 @@ def test_a_head_office_that_has_moved_is_proposed_as_chorus_pro_knows_it():
     PublicBody.objects.create(siret="21940022300034", name="COMMUNE D'ESSAI", changed_at=TERM)
 
     assert preflight.proposed_siret(ecole()) == "21940022300034"
+
+
+@pytest.mark.django_db
+def test_a_card_pays_nothing_before_its_invoice_which_follows_at_once_lacks_nothing():
+    no_siret, no_engagement = (lifecycle.but(lifecycle.MAIRIE, siret=siret) for siret in ("", COMMUNE))
+    order = lifecycle.draft()
+    with pytest.raises(BadBilling, match="Indiquez le SIRET de la commune") as refusal:
+        lifecycle.choose(order, billing=no_siret)
+    assert refusal.value.field == "siret"
+    body(engagement_required=True).save()
+    with pytest.raises(BadBilling, match="demande un numéro d'engagement") as refusal:
+        lifecycle.choose(order, billing=no_engagement)
+    assert refusal.value.field == "engagement_number"
+    # By mandat administratif it can wait; not if a card pays in its place.
+    placed = lifecycle.put(order, billing=no_engagement)
+    with pytest.raises(NotToPay, match="demande un numéro d'engagement"):
+        card.start(order_id=placed.pk, by=placed.placed_by, at=TERM)
+    operations.complete(
+        order_id=placed.pk, siret=COMMUNE, service_code="", engagement_number="E 1", by=placed.placed_by, at=TERM
+    )
+    assert card.start(order_id=placed.pk, by=placed.placed_by, at=TERM).total == placed.total_ttc

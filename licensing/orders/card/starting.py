@@ -11,6 +11,7 @@ from payments import PaymentStatus
 
 from jobs.tasks import defer
 from licensing.catalogue import terms
+from licensing.orders import preflight
 from licensing.orders.card import providers
 from licensing.orders.card.exceptions import CardsClosed, NotToPay
 from licensing.orders.card.outcomes import EURO, Opened
@@ -83,6 +84,12 @@ def _check_unpaid(order: Order) -> None:
         raise NotToPay(f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
     if not 0 < order.total_ttc == balance(order):
         raise NotToPay("Une partie de cette commande est déjà réglée : le reste ne peut pas l'être par carte.")
+    lacking = preflight.of_order(order).missing if order.state != OrderState.CONFIRMED else []
+    if lacking:
+        raise NotToPay(
+            "La facture suit aussitôt un paiement par carte : complétez d'abord ce qu'elle doit porter. "
+            + " ".join(one.sentence for one in lacking)
+        )
 
 
 @transaction.atomic

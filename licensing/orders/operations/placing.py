@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
 from licensing.catalogue.operations import day_in_france
-from licensing.orders import rights
-from licensing.orders.exceptions import LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
+from licensing.orders import preflight, rights
+from licensing.orders.exceptions import BadBilling, LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
 from licensing.orders.models import CardPayment, Method, Order, OrderKind, OrderState, Seller
 from licensing.orders.operations import billing as bills
 from licensing.orders.operations import journal, telling
@@ -64,12 +64,15 @@ def place(*, order_id: int, billing: Billing, terms_version: str, by: User, at: 
 def choose_card(*, order_id: int, billing: Billing, terms_version: str, at: datetime.datetime) -> Order:
     """Make a draft ready to be paid by card; return it. Nothing opens before the money is there.
 
+    Its invoice follows the payment at once: it cannot wait, as a purchase order's can, for what a public payer's names.
     Raises `NotADraft`, `PriceChanged`, `BadBilling` or `TermsNotAccepted`.
     """
     order = locked(order_id)
     if order.kind != OrderKind.SHOP:
         raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
     _accept(order, Method.CARD, billing, terms_version, at=at)
+    for lacking in preflight.of_order(order).missing:
+        raise BadBilling(lacking.sentence, lacking.field)
     order.save()
     return order
 
