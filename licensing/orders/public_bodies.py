@@ -22,7 +22,7 @@ from schools.folding import fold
 if TYPE_CHECKING:
     import datetime
     from _csv import Reader
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 #: Field → the headers that hold it, folded and without punctuation.
 _HEADERS = {
@@ -59,7 +59,7 @@ def load(*, content: bytes, at: datetime.datetime) -> Loaded:
     report = Loaded()
     bodies: dict[str, PublicBody] = {}
     reader, places = _opened(content)
-    for cells in reader:
+    for cells in _rows(reader):
         if not any(cell.strip() for cell in cells):
             continue
         row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
@@ -85,13 +85,24 @@ def _opened(content: bytes) -> tuple[Reader, dict[str, int]]:
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
     first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=first.count))
-    header = ["".join(filter(str.isalnum, fold(cell))) for cell in next(reader, [])]
+    # Strict: a quotation mark that is never closed would swallow the rest of the file.
+    reader = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=first.count), strict=True)
+    header = ["".join(filter(str.isalnum, fold(cell))) for cell in next(_rows(reader), [])]
     found = {name: _place(header, known) for name, known in _HEADERS.items()}
     places = {name: place for name, place in found.items() if place is not None}
     if not {"siret", "name"} <= places.keys():
         raise UnreadableList("Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
     return reader, places
+
+
+def _rows(reader: Reader) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error:
+        raise UnreadableList(
+            f"La ligne {reader.line_num} ne se lit pas, sans doute pour un guillemet jamais fermé : rien n'a été "
+            "changé."
+        ) from None
 
 
 def _place(header: list[str], known: tuple[str, ...]) -> int | None:

@@ -55,3 +55,11 @@ def test_the_columns_of_chorus_pros_own_interface_are_read_and_other_bodies_stay
 def test_a_file_that_is_no_such_list_changes_nothing(tmp_path, capsys):
     with pytest.raises(CommandError, match="rien n'a été changé"):
         load(tmp_path, b"a;b\n1;2\n", capsys)
+
+
+@pytest.mark.parametrize("rows", [1, 8000])
+def test_a_quotation_mark_that_is_never_closed_is_said_and_changes_nothing(rows, tmp_path, capsys):
+    swallowed = "siret;nom\n21940022300018;\"Commune d'Été\n" + "21940022300018;Commune\n" * rows
+    with pytest.raises(CommandError, match="guillemet"):
+        load(tmp_path, swallowed.encode(), capsys)
+    assert not PublicBody.objects.exists()
