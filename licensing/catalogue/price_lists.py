@@ -14,7 +14,7 @@ from django.db import transaction
 from licensing.catalogue.exceptions import NothingToRenew, PricesThere
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import current_school_year
-from licensing.catalogue.pricing import year_on_sale
+from licensing.catalogue.pricing import MOST_CLASSES, year_on_sale
 from web import typography
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def fault_of_tiers(spans: Sequence[Span]) -> str:
         fault = _fault_between(before, after)
         if fault:
             return fault
+    if any(max(span.first, span.last or 0) > MOST_CLASSES for span in ordered):
+        return f"La boutique vend {MOST_CLASSES} classes au plus à la fois : aucun palier ne va au-delà."
     if ordered and ordered[-1].last is not None:
         return "Laissez vide la limite haute du dernier palier : il vaut pour toutes les écoles plus grandes."
     return ""

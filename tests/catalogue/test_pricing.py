@@ -80,6 +80,9 @@ def test_the_rate_is_the_product_s(db):
         ([Span(1, None), Span(2, None)], "Un seul palier reste sans limite"),
         ([Span(1, 3), Span(3, None)], "se chevauchent"),
         ([Span(1, 1), Span(3, None)], "une école de 2\u00a0classes"),
+        # It would credit more than can be ordered: nobody could pay for it.
+        ([Span(1, 100), Span(101, 300), Span(301, None)], "200 classes au plus"),
+        ([Span(1, 200), Span(201, None)], "200 classes au plus"),
     ],
 )
 def test_tiers_leave_no_number_of_classes_without_one_price(spans, said):
