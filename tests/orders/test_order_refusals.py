@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import Profile
 from collectivities.models import AuditEntry
-from licensing.catalogue.models import PriceBand, SchoolTier
+from licensing.catalogue.models import PriceBand, Product, SchoolTier
 from licensing.exceptions import Refused
 from licensing.orders import card, operations
 from licensing.orders.card import settling, starting
@@ -210,6 +210,25 @@ def test_a_price_that_changed_is_said_and_a_valid_quote_holds_it(nimes):
 
 def test_a_collectivity_pays_by_no_card(nimes):
     refused("not_in_this_state", lifecycle.choose, lifecycle.collectivity_draft(nimes), billing=lifecycle.DEPARTEMENT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: Product.objects.update(vat_rate=Decimal("10.00")),
+        lambda: (
+            SchoolTier.objects.filter(from_classes=6).update(from_classes=7),
+            SchoolTier.objects.filter(from_classes=2).update(to_classes=6),
+        ),
+    ],
+    ids=["another VAT", "another number of classes"],
+)
+def test_what_changed_under_the_same_price_is_said_before_anything_is_ordered(change):
+    order = lifecycle.draft()
+    change()
+    for step in (lifecycle.put, lifecycle.choose):
+        with pytest.raises(PriceChanged):
+            step(order)
 
 
 def test_a_price_of_the_shop_that_changed_before_the_card_is_said():

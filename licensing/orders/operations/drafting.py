@@ -128,7 +128,9 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
         return
     line = order.lines.get()
     today = _today(order, line, day)
-    if (today.amounts.ttc, today.school_year.pk) != (line.total_ttc, line.school_year_id):
+    # The rate of VAT and what a tier credits may change under the same price.
+    costs = (line.total_ht, line.total_vat, line.total_ttc)
+    if (today.amounts, today.quantity, today.school_year.pk) != (costs, line.quantity, line.school_year_id):
         raise PriceChanged(
             "Les tarifs ont changé depuis que vous avez préparé cette commande. Reprenez-la depuis le début : rien "
             "n'a été commandé."
