@@ -59,7 +59,10 @@ def _scans(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:
 
 
 def _overdue(orders: QuerySet[Order], day: datetime.date) -> QuerySet[Order]:
-    return orders.filter(state=OrderState.CONFIRMED, lines__source__unpaid_until__lt=day)
+    """Keep those whose day has passed and whose rights still run: to suspend them was one of the two answers."""
+    return orders.filter(
+        state=OrderState.CONFIRMED, lines__source__unpaid_until__lt=day, lines__source__suspended_at__isnull=True
+    )
 
 
 def _to_give_back(orders: QuerySet[Order], _day: datetime.date) -> QuerySet[Order]:

@@ -159,6 +159,34 @@ def test_whoever_leaves_stripe_in_its_test_mode_is_told_so(operator, settings, k
     assert ("Stripe est en mode test" in text(operator.get("/admin/"))) == told
 
 
+def test_the_card_says_why_the_rights_stopped_and_what_brings_them_back(operator):
+    cancelled = sales.placed()
+    operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
+    page = text(operator.get(card(cancelled)))
+    assert "Annulée. Double." in page
+    assert "L'année scolaire est finie" not in page
+    lapsed = sales.placed(at=timezone.now() - datetime.timedelta(days=60))
+    assert "tant que le bon de commande signé, ou le règlement, n'est pas venu" in text(operator.get(card(lapsed)))
+
+
+def test_to_cancel_what_was_invoiced_says_nothing_of_a_purchase_order_that_came_late(operator):
+    order = sales.placed(at=timezone.now() - datetime.timedelta(days=60))
+    operations.remind_and_lapse(timezone.now())
+    assert "sans bon de commande" in text(operator.get(deed(order, "annuler")))
+    operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    assert "sans bon de commande" not in text(operator.get(deed(order, "annuler")))
+
+
+def test_whoever_has_answered_is_asked_no_more(operator):
+    late = sales.confirmed(at=timezone.now() - datetime.timedelta(days=60))
+    for answer, asked in (("suspendre", False), ("retablir", True)):
+        do(operator, late, answer)
+        assert ("attend=echues" in text(operator.get("/admin/"))) is asked
+    until = day_in_france(timezone.now()) + datetime.timedelta(days=1)
+    do(operator, late, "prolonger", until=until.isoformat())
+    assert "attend=echues" not in text(operator.get("/admin/"))
+
+
 def test_one_refusal_holds_up_no_other_order_of_a_choice(operator):
     kept, cancelled = sales.confirmed(), sales.placed()
     operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())

@@ -136,7 +136,7 @@ def _cancelling(order: Order, _at: datetime.datetime) -> list[str]:
     received = operations.received(order)
     if received > 0:
         told.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
-    if order.lapsed_at is not None:
+    if order.state == OrderState.LAPSED:
         told.append(
             "Elle a eu ses droits temporaires sans bon de commande : une fois annulée, elle n'empêche plus l'acheteur "
             "d'en ouvrir d'autres."

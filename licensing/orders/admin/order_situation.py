@@ -60,6 +60,9 @@ def _step(order: Order) -> str:
 def _rights(order: Order, today: datetime.date) -> list[str]:
     told = []
     for source in sources_of(order):
+        if source.cancelled_at is not None:
+            # The step has said it.
+            continue
         if source.over_on(today):
             told.append(f"L'année scolaire est finie : les licences allaient jusqu'au {day(source.last_day)}.")
         elif source.suspended_at is not None:
@@ -80,7 +83,10 @@ def _rights(order: Order, today: datetime.date) -> list[str]:
 
 def _countdown(until: datetime.date, today: datetime.date) -> str:
     if until < today:
-        return f"Les droits temporaires ont pris fin le {day(until)} : rien ne sert jusqu'au règlement."
+        return (
+            f"Les droits temporaires ont pris fin le {day(until)} : rien ne sert tant que le bon de commande signé, ou "
+            "le règlement, n'est pas venu."
+        )
     left = (until - today).days
     return (
         f"Droits temporaires jusqu'au {day(until)} inclus "
