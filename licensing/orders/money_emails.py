@@ -44,7 +44,7 @@ def invoiced(message: Message) -> Rendered:
             *_to_be_paid(order, invoice),
             *(
                 ["Vos licences, qui étaient en pause, ont repris où elles en étaient."]
-                if order.lapsed_at and before is None and source_of(order).suspended_at is None
+                if message.context.get("resumed")
                 else []
             ),
         ],
@@ -65,7 +65,7 @@ def paid(message: Message) -> Rendered:
             f"Votre règlement nous est parvenu : {what(order)}.",
             (f"{where(order)} " if order.method == Method.CARD else "")
             + f"Vos droits sont définitifs, jusqu'au {last_day} inclus."
-            + (" Ce qui était en pause a repris où il en était." if _stood_still(order) else ""),
+            + (" Ce qui était en pause a repris où il en était." if message.context.get("resumed") else ""),
             *([f"La facture {invoice.number} se télécharge sur la page de la commande."] if invoice else []),
         ],
         button="Ouvrir la commande",
@@ -113,14 +113,6 @@ def refunded(message: Message) -> Rendered:
         button="Ouvrir la commande",
         notes=[reference(order)],
     )
-
-
-def _stood_still(order: Order) -> bool:
-    """Return whether the licences of a paid order had stopped until then, by themselves or by the operator's hand."""
-    if order.lapsed_at is not None and order.confirmed_at is None:
-        return True
-    stops = order.events.filter(action__in=("suspended", "restored"), at__lte=order.paid_at).order_by("at", "pk")
-    return stops.values_list("action", flat=True).last() == "suspended"
 
 
 def _to_be_paid(order: Order, invoice: Invoice) -> list[str]:

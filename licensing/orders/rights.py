@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Least
 from django_tenants.utils import tenant_context
 
 from collectivities import audit
+from licensing.catalogue.operations import day_in_france
 from licensing.pools.models import Pool
 from licensing.subscriptions.crediting import credit
 from licensing.subscriptions.models import Source
@@ -65,6 +66,11 @@ def count_down(order: Order, *, until: datetime.date, at: datetime.datetime) -> 
 def make_firm(order: Order, *, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
     """Give back at once whatever was waiting or had stopped: the order is paid."""
     _sources(order).update(provisional_until=None, unpaid_until=None, suspended_at=None)
+
+
+def stood_still(order: Order, *, at: datetime.datetime) -> bool:
+    """Return whether what the order opened cannot be used at that moment, and could be again."""
+    return any(source.suspended_on(day_in_france(at)) for source in _sources(order))
 
 
 def withdraw(order: Order, *, at: datetime.datetime) -> None:

@@ -114,6 +114,26 @@ def test_who_is_suspended_for_want_of_a_payment_is_told_and_what_brings_the_lice
     assert_said(early, "suspended", "Nous avons suspendu les licences de votre commande.")
 
 
+def test_that_licences_resumed_is_said_once_and_where_they_did(clock):
+    by = lifecycle.operator()
+    late = lifecycle.lapsed()
+    clock(47)
+    invoice = lifecycle.confirm(late, at=on(47))
+    assert_said(late, "invoiced", "en pause, ont repris où elles en étaient")
+    operations.reinvoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=on(47))
+    assert "en pause" not in read(late, "invoiced")
+    lifecycle.pay(late, at=on(47))
+    assert "en pause" not in read(late, "paid")
+    held = lifecycle.confirmed()
+    operations.suspend(order_id=held.pk, by=by, at=on(47))
+    lifecycle.pay(held, at=on(47))
+    assert_said(held, "paid", "Ce qui était en pause a repris où il en était.")
+    still = lifecycle.lapsed()
+    operations.suspend(order_id=still.pk, by=by, at=on(47))
+    lifecycle.confirm(still, at=on(47))
+    assert "ont repris" not in read(still, "invoiced")
+
+
 def test_a_cooperative_is_handed_its_invoice_and_a_teacher_told_of_his_own_licence(clock):
     order = lifecycle.draft()
     lifecycle.put(order, billing=COOPERATIVE)

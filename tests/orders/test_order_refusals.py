@@ -291,6 +291,13 @@ def test_one_scan_waits_the_same_sent_twice_is_one_and_what_is_decided_stays():
     assert [*order.scans.order_by("pk").values_list("state", flat=True)] == [ScanState.REFUSED, ScanState.ACCEPTED]
 
 
+def test_a_purchase_order_came_in_on_the_day_it_was_uploaded_or_else_confirmed():
+    uploaded, posted = lifecycle.scanned(), lifecycle.placed()
+    for order in (uploaded, posted):
+        lifecycle.confirm(order, at=on(3))
+    assert (uploaded.received_at, posted.received_at) == (TERM, on(3))
+
+
 def test_nobody_fills_the_disks_with_scans():
     order = lifecycle.placed()
     for number in range(MOST_SCANS):

@@ -190,10 +190,11 @@ def _settled(order: Order, *, by: User | None, at: datetime.datetime, opened: bo
     order.scans.filter(state=ScanState.WAITING).update(
         state=ScanState.REFUSED, reason="Commande réglée par carte.", decided_at=at, decided_by=by
     )
+    resumed = opened and rights.stood_still(order, at=at)
     if opened:
         rights.make_firm(order, at=at)
     else:
         assert order.placed_by is not None  # noqa: S101 - the database holds it for what is sold
         rights.open_(order, until=None, by=order.placed_by, at=at)
     journal.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
-    telling.tell_buyer(order, telling.PAID, at=at)
+    telling.tell_buyer(order, telling.PAID, at=at, resumed=resumed)

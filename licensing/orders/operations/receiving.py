@@ -120,12 +120,16 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
         raise IncompleteForInvoice(
             f"La facture ne peut pas encore être émise. {' '.join(one.sentence for one in missing)}"
         )
+    scan = order.scans.defer("content").filter(state=ScanState.WAITING).first()
     order.scans.filter(state=ScanState.WAITING).update(state=ScanState.ACCEPTED, decided_at=at, decided_by=by)
     order.state, order.confirmed_at = OrderState.CONFIRMED, at
-    order.received_at = order.received_at or at
+    order.received_at = at if scan is None else scan.received_at
     order.save(update_fields=["state", "confirmed_at", "received_at"])
     invoice = invoicing.issue(order, at=at)
+    stopped = rights.stood_still(order, at=at)
     rights.await_payment(order, until=rights_after(order, invoice), at=at)
+    # What the operator suspended stays so.
+    resumed = stopped and not rights.stood_still(order, at=at)
     journal.record(
         order,
         "confirmed",
@@ -133,7 +137,7 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
         by=by,
         at=at,
     )
-    telling.tell_buyer(order, telling.INVOICED, at=at, invoice=invoice.pk)
+    telling.tell_buyer(order, telling.INVOICED, at=at, invoice=invoice.pk, resumed=resumed)
     return invoice
 
 
