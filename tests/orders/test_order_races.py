@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
+from threading import Event
 
 import pytest
+from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from licensing.catalogue import terms
 from licensing.exceptions import Refused
-from licensing.orders import operations
+from licensing.orders import card, operations
 from licensing.orders.models import InvoiceKind, Order, OrderState, Payment
 from licensing.subscriptions.models import Source
 from tests import races
@@ -73,6 +76,33 @@ def test_the_same_click_six_times_at_once_is_one(committing):
         assert lifecycle.told(order) == ["placed", "invoiced", "paid", "invoiced", "cancelled", "refunded"]
         assert lifecycle.told(card_order) == ["paid"]
         assert (Source.objects.count(), lifecycle.breaches()) == (2, set())
+
+
+def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
+    order = lifecycle.by_card()
+    of = order.placed_by.affiliations.get()
+    begun = Event()
+
+    def pay():
+        with transaction.atomic():
+            card.start(order_id=order.pk, by=of.user, at=TERM)
+            begun.set()
+            # Until the other one waits for the order.
+            waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            with connection.cursor() as cursor:
+                for _ in range(100):
+                    cursor.execute(waits)
+                    if cursor.fetchone() is not None:
+                        break
+                    time.sleep(0.05)
+
+    def choose_again():
+        begun.wait(timeout=30)
+        return lifecycle.draft(classes=1, affiliation=of)
+
+    _, another = at_once(pay, choose_again)
+    assert another != order
+    assert order.lines.get().quantity == 5
 
 
 def test_the_clocks_of_four_workers_do_each_thing_once(public):

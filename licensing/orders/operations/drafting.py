@@ -140,10 +140,17 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
 def _begun(by: User) -> Order | None:
     """Return the shop order that the buyer has begun, unless it is being paid by card."""
     paying = CardPayment.objects.filter(order=OuterRef("pk"))
-    begun = Order.objects.filter(
-        ~Exists(paying), kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, quote_number=""
+    begun = (
+        Order.objects.filter(
+            ~Exists(paying), kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, quote_number=""
+        )
+        .locked()
+        .last()
     )
-    return begun.locked().last()
+    # Asked again: a payment that began while we waited for the lock has changed nothing in the order's own row.
+    if begun is not None and CardPayment.objects.filter(order=begun).exists():
+        return None
+    return begun
 
 
 def _today(order: Order, line: OrderLine, day: datetime.date) -> Priced:
