@@ -24,8 +24,12 @@ def test_the_operator_opens_a_pool(operator):
     assert "Ouvrir le lot" in operator.get(FORM).content.decode()
     nimes = Collectivity.objects.get(slug="nimes")
     asked = {"collectivity": nimes.pk, "licences": 12, "reason": "Expérimentation", "name": ""}
+    asked["seen"] = operator.get(FORM).context["seen"]
     answer = operator.post(FORM, asked, follow=True)
     assert "12\u00a0licences" in answer.content.decode()
+    # The second of two clicks.
+    again = operator.post(FORM, asked)
+    assert "depuis que cette page est affichée" in again.content.decode()
     assert Order.objects.get().placed_by == User.objects.get()
     with schema_context(nimes.schema_name):
         assert Pool.objects.get().capacity == 12

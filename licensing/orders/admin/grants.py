@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -15,9 +17,10 @@ from unfold.decorators import action
 
 from licensing.exceptions import Refused
 from licensing.orders import operations
-from licensing.orders.admin.deeds import operator
+from licensing.orders.admin.deeds import ChangedMeanwhile, operator
 from licensing.orders.admin.forms import GrantForm
-from licensing.orders.models import Order
+from licensing.orders.models import Order, OrderKind
+from tenants.models import Collectivity
 from web import typography
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.urls import URLPattern
+
+    from accounts.models import User
+    from licensing.pools.models import Pool
 
 
 class Grants(ModelAdmin):
@@ -105,7 +111,7 @@ class Grants(ModelAdmin):
         form = GrantForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                pool = operations.grant(**form.cleaned_data, by=operator(request), at=timezone.now())
+                pool = _granted(form, seen=request.POST.get("seen", ""), by=operator(request))
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
@@ -119,5 +125,22 @@ class Grants(ModelAdmin):
             "title": "Ouvrir un lot de licences",
             "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
             "form": form,
+            "seen": _last_grant(),
         }
         return TemplateResponse(request, "orders/admin/grant.html", context)
+
+
+def _granted(form: GrantForm, *, seen: str, by: User) -> Pool:
+    """Open the pool, unless another was opened since the page was shown: mostly the first of two clicks."""
+    with transaction.atomic():
+        Collectivity.objects.select_for_update(no_key=True).get(pk=form.cleaned_data["collectivity"].pk)
+        if _last_grant() != seen:
+            raise ChangedMeanwhile(
+                "Un lot a été ouvert depuis que cette page est affichée, peut-être par un premier clic : voyez la "
+                "liste des commandes. Si celui-ci est à ouvrir aussi, validez de nouveau."
+            )
+        return operations.grant(**form.cleaned_data, by=by, at=timezone.now())
+
+
+def _last_grant() -> str:
+    return str(Order.objects.filter(kind=OrderKind.GRANT).aggregate(last=Max("pk"))["last"] or 0)
