@@ -124,7 +124,22 @@ class Followed:
             return ""
         if self.source.over_on(self.day):
             return f"Ces licences ont pris fin le {on_day(self.source.last_day)}."
-        return standing(self.source, self.day) or f"Licences valables jusqu'au {on_day(self.source.last_day)} inclus."
+        told = rights_in_words(self.source, self.day, checked=self.waiting_scan is not None)
+        return told or f"Licences valables jusqu'au {on_day(self.source.last_day)} inclus."
+
+
+def rights_in_words(source: Source, day: datetime.date, *, checked: bool) -> str:
+    """Return what an order's licences wait for, as its buyer reads it; empty where they are firm.
+
+    `checked`: its signed purchase order is being looked at, and nothing counts meanwhile.
+    """
+    if checked and source.unpaid_until is not None and source.usable_on(day):
+        return (
+            f"Droits temporaires : le compte à rebours, qui allait jusqu'au {on_day(source.unpaid_until)}, est arrêté "
+            f"le temps que nous vérifiions votre bon de commande. Puis jusqu'au {on_day(source.last_day)} inclus dès "
+            "règlement."
+        )
+    return standing(source, day)
 
 
 def follow(order: Order, *, at: datetime.datetime) -> Followed:

@@ -183,6 +183,9 @@ def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
     kept = buyer.get(at("scan", order.pk, scan.pk))
 
     assert "en cours de vérification" in received
+    for page in (received, text(buyer.get(at("list")))):
+        assert "est arrêté le temps que nous vérifiions votre bon de commande" in page
+        assert "dans l'attente du règlement" not in page
     assert (kept.content, kept["X-Content-Type-Options"]) == (PDF, "nosniff")
     assert kept["Content-Disposition"].startswith("attachment")
     send(PDF + b" again", "le bon.pdf")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import operations, preflight
+from licensing.orders.following import rights_in_words
 from licensing.orders.models import TURNED_DOWN, Invoice, InvoiceKind, Order, OrderState, ScanState, Seller
 from licensing.orders.views.office import READERS, buys, purchase
 from licensing.orders.views.office.forms import ScanForm
@@ -61,7 +62,7 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
         "order": order,
         "badge": badge(order, scanned=waiting is not None),
         "lines": order.lines.select_related("school_year").order_by("pk"),
-        "standing": wording.standing(source, today) if source else "",
+        "standing": rights_in_words(source, today, checked=waiting is not None) if source else "",
         "steps": _steps(order, received=waiting is not None, invoice=live),
         "buys": buys(request),
         "awaited": awaited,

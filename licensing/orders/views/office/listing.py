@@ -11,10 +11,10 @@ from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from licensing.catalogue.operations import day_in_france
+from licensing.orders.following import rights_in_words
 from licensing.orders.models import PurchaseOrderScan, ScanState
 from licensing.orders.views.office import READERS, buys, purchases
 from licensing.orders.views.office.tables import PurchaseTable
-from licensing.subscriptions import wording
 from licensing.subscriptions.models import Source
 from web.access import opened
 
@@ -41,5 +41,6 @@ def listing(request: OfficeRequest) -> HttpResponse:
     shown = {row.record.pk: row.record for row in table.page.object_list}
     today = day_in_france(timezone.now())
     for source in Source.objects.filter(order_line__order__in=shown).select_related("order_line"):
-        shown[source.order_line.order_id].standing = wording.standing(source, today)
+        order = shown[source.order_line.order_id]
+        order.standing = rights_in_words(source, today, checked=order.scanned)
     return render(request, "orders/office/list.html", {"table": table, "buys": buys(request)})
