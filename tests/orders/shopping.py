@@ -52,7 +52,15 @@ class Buyer:
 
     def pays(self, order, **changed):
         """Press « Payer »."""
-        return self.browser.post(f"/boutique/commandes/{order.pk}/preparer/", self.fields(**changed))
+        return self.browser.post(self.basket(order), self.fields(**{"panier": self.shown(order)} | changed))
+
+    def basket(self, order) -> str:
+        return f"/boutique/commandes/{order.pk}/preparer/"
+
+    def shown(self, order) -> str:
+        """Return by what « Commande en cours » knows again what it showed; nothing where the order is placed."""
+        page = self.browser.get(self.basket(order))
+        return page.context["shown"] if page.context else ""
 
     def ordered(self, **changed) -> Order:
         """Return an order by cheque or mandat administratif, placed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -11,7 +13,7 @@ from licensing.orders.models import CardPayment, Order, OrderState, ScanState, S
 from licensing.subscriptions.models import Subscription
 from schools.models import Verification
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
-from tests.factories.schools import AffiliationFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.guide.conftest import browser_of, words
 from tests.orders.shopping import Buyer
 
@@ -66,6 +68,23 @@ def test_what_does_not_do_is_said_where_it_stands_and_nothing_is_ordered(buyer, 
     assert said in words(answer)
     assert Order.objects.get().state == OrderState.DRAFT
     assert not Subscription.objects.exists()
+
+
+def test_payer_pays_for_what_the_page_showed_and_not_for_what_another_window_put_there(buyer):
+    order = buyer.draft(1)
+    seen = buyer.shown(order)
+    buyer.draft(5)
+    for method in ("mandate", "card"):
+        answer = buyer.pays(order, panier=seen, method=method)
+        assert answer.status_code == 409
+        assert "Votre panier a changé" in words(answer)
+        assert "« Payer » vous engage : 199,00 € TTC." in words(answer)
+    assert (Order.objects.get().state, Subscription.objects.exists()) == (OrderState.DRAFT, False)
+    # For another school, at the same price.
+    seen = buyer.shown(order)
+    Order.objects.update(school=SchoolFactory(type="Collège", sector="Privé"))
+    assert buyer.pays(order, panier=seen).status_code == 409
+    assert buyer.pays(order).status_code == 302
 
 
 def test_a_public_ecole_proposes_its_commune_and_never_pays_itself(db):
@@ -172,6 +191,22 @@ def test_a_signed_scan_stops_the_countdown_until_it_is_looked_at(buyer):
     page = words(buyer.browser.get(path))
     assert "Il manque le tampon." in page
     assert "encore 45 jours" in page
+
+
+def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buyer, monkeypatch):
+    order = buyer.ordered()
+    buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", scan())
+    page = words(buyer.browser.get(f"/boutique/commandes/{order.pk}/"))
+    assert "est arrêté le temps que nous vérifiions votre bon de commande" in page
+    for counted in ("encore 45 jours", "dans l'attente du règlement"):
+        assert counted not in page
+    later = timezone.now() + datetime.timedelta(days=50)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    buyer.browser = browser_of(buyer.user)
+    for path in (f"/boutique/commandes/{order.pk}/", "/boutique/commandes/"):
+        page = words(buyer.browser.get(path))
+        assert "le compte à rebours" in page
+        assert "Le règlement était attendu" not in page
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import messages
+from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from licensing.catalogue import terms
 from licensing.exceptions import Refused
 from licensing.orders import card, operations
-from licensing.orders.exceptions import BadBilling
+from licensing.orders.exceptions import BadBilling, PriceChanged
 from licensing.orders.models import Method, Order, OrderKind, OrderState
 from licensing.orders.views.shop.forms import PAYERS, CheckoutForm
 from web.access import signed_in
@@ -68,11 +69,16 @@ def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) ->
         "terms_version": form.cleaned_data["terms_version"],
         "at": timezone.now(),
     }
+    by_mandate = form.cleaned_data["method"] == Method.MANDATE
     try:
-        if form.cleaned_data["method"] == Method.MANDATE:
-            operations.place(**asked, by=user)
+        with transaction.atomic():
+            _refuse_unseen(order, request.POST.get("panier", ""))
+            if by_mandate:
+                operations.place(**asked, by=user)
+            else:
+                operations.choose_card(**asked)
+        if by_mandate:
             return redirect("orders_detail", pk=order.pk)
-        operations.choose_card(**asked)
         payment = card.start(order_id=order.pk, by=user, at=asked["at"])
     except BadBilling as refusal:
         form.add_error(refusal.field, refusal.sentence)
@@ -80,6 +86,21 @@ def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) ->
     except Refused as refusal:
         return _page(request, order, form, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
+
+
+def _shown(order: Order) -> str:
+    """Return what tells the basket that a page shows from what another window may put in it: for whom, and what."""
+    line = order.lines.get()
+    return f"{order.school_id or ''} {line.school_year_id} {line.quantity} {line.total_ttc}"
+
+
+def _refuse_unseen(order: Order, seen: str) -> None:
+    """Lock the order, and raise `PriceChanged` where its basket is no longer the one that the page showed."""
+    if _shown(Order.objects.locked().get(pk=order.pk)) != seen:
+        raise PriceChanged(
+            "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
+            "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
+        )
 
 
 @signed_in
@@ -121,6 +142,7 @@ def _page(
         "order": order,
         "line": line,
         "form": form,
+        "shown": _shown(order),
         "refusal": refusal,
         "terms_address": terms.address(terms.CURRENT),
     }
