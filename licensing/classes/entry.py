@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TEACHER = """
-SELECT person.is_active, person.profile, seat.id, source.last_day, source.provisional_until, source.suspended_at,
-       source.cancelled_at, classroom.id, classroom.code, classroom.name
+SELECT person.is_active, person.profile, seat.id, source.last_day, source.provisional_until, source.unpaid_until,
+       source.suspended_at, source.cancelled_at, classroom.id, classroom.code, classroom.name
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
     SELECT held.id FROM subscriptions_seat AS held WHERE held.holder_id = person.id
@@ -44,7 +44,7 @@ WHERE person.id = %s
 """
 _PUPIL = """
 SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
-       seat.id, source.last_day, source.provisional_until, source.suspended_at,
+       seat.id, source.last_day, source.provisional_until, source.unpaid_until, source.suspended_at,
        source.cancelled_at, classroom.id, classroom.code, classroom.name
 FROM classes_pupilaccount AS pupil
 JOIN classes_classroom AS classroom ON classroom.id = pupil.classroom_id
@@ -115,6 +115,7 @@ class _Licence(NamedTuple):
     seat: int
     last_day: datetime.date
     provisional_until: datetime.date | None
+    unpaid_until: datetime.date | None
     suspended_at: datetime.datetime | None
     cancelled_at: datetime.datetime | None
     classroom: int | None
@@ -127,6 +128,7 @@ class _Licence(NamedTuple):
         return Source(
             last_day=self.last_day,
             provisional_until=self.provisional_until,
+            unpaid_until=self.unpaid_until,
             suspended_at=self.suspended_at,
             cancelled_at=self.cancelled_at,
         )
@@ -220,6 +222,11 @@ def _why(licence: _Licence, refusal: str) -> str:
         return (
             f"Votre licence était valable jusqu'au {on_day(licence.last_day)} inclus. Demandez à votre chef "
             "d'établissement une licence de la nouvelle année scolaire."
+        )
+    if refusal == "licence_suspended" and licence.source.temporary_until is None:
+        return (
+            "Votre licence est suspendue. Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès "
+            "qu'elle sera rétablie."
         )
     kept = "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu'il sera reçu."
     if refusal == "licence_suspended":

@@ -47,6 +47,11 @@ def _sentence(source: Source, reason: str) -> str:
             f"La licence de cette classe était valable jusqu'au {on_day(source.last_day)} inclus. Demandez à votre "
             "chef d'établissement une clé de la nouvelle année scolaire : elle ouvre une nouvelle classe."
         )
+    if reason == "licence_suspended" and source.temporary_until is None:
+        return (
+            "La licence de cette classe est suspendue, et reprendra d'elle-même dès qu'elle sera rétablie. La classe "
+            "et ses élèves sont conservés."
+        )
     if reason == "licence_suspended":
         return (
             "La commande de cette licence attend son règlement : la licence est suspendue, et reprendra d'elle-même "

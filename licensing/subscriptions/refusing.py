@@ -62,6 +62,13 @@ def if_over(source: Source, by: User, at: datetime.datetime) -> None:
             "de commande signé : ses licences sont suspendues, et reprendront d'elles-mêmes dès qu'il sera reçu ou la "
             "commande réglée. Rien n'est perdu, il n'y a rien à ressaisir."
         )
+    if source.temporary_until is None:
+        # Given, or paid for: no payment is awaited.
+        whose = f"Les licences {giver}" if source.collectivity else "Ces licences"
+        raise KeySuspended(
+            f"{whose} sont suspendues, et reprendront d'elles-mêmes dès qu'elles seront rétablies. Rien n'est perdu, "
+            "il n'y a rien à ressaisir."
+        )
     raise KeySuspended(
         f"La commande {giver} attend son règlement : ses licences sont suspendues, et reprendront d'elles-mêmes dès "
         "qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir."

@@ -91,6 +91,9 @@ def standing(source: Source, day: datetime.date) -> str:
         Standing.SUSPENDED: (
             "La commande attend son règlement : les licences reprendront d'elles-mêmes dès qu'il sera reçu. Rien "
             "n'est perdu."
+            if temporary
+            else "Ces licences sont suspendues : elles reprendront où elles en étaient dès qu'elles seront rétablies. "
+            "Rien n'est perdu."
         ),
         Standing.CANCELLED: f"{CANCELLED}.",
     }.get(source.standing_on(day), "")

@@ -65,7 +65,7 @@ def test_a_pupil_arrives_with_a_ticket_of_his_own(portal, classroom):
 def test_whoever_may_not_enter_is_told_why_and_given_no_ticket(portal, classroom):
     Source.objects.update(suspended_at=timezone.now())
     for who, said in (
-        (classroom.seat.holder, "attend son règlement"),
+        (classroom.seat.holder, "Votre licence est suspendue."),
         (TeacherFactory(), "Aucune licence ne vous est attribuée"),
         (PrincipalFactory(), "attribuez-vous une licence"),
     ):
@@ -73,6 +73,9 @@ def test_whoever_may_not_enter_is_told_why_and_given_no_ticket(portal, classroom
         page = portal.get(URL)
         assert page.status_code == 200
         assert said in page.content.decode()
+    Source.objects.update(unpaid_until=timezone.now().date())
+    portal.force_login(classroom.seat.holder)
+    assert "attend son règlement" in portal.get(URL).content.decode()
     assert not EntryTicket.objects.exists()
 
 

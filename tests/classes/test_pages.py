@@ -84,7 +84,7 @@ def test_a_class_without_a_name_is_not_opened(nimes, portal):
 def test_a_licence_that_is_suspended_opens_no_class(nimes, portal):
     school = School()
     seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
-    Source.objects.update(suspended_at=TERM)
+    Source.objects.update(suspended_at=TERM, unpaid_until=TERM.date())
     portal.force_login(teacher)
     answer = portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "CP"})
     assert answer.status_code == 409
@@ -265,7 +265,7 @@ def test_a_locked_pupil_and_a_locked_class_are_shown_and_opened_again(taught, te
 
 def test_a_suspended_licence_is_read_and_not_added_to(taught, teacher):
     shown = state(teacher.get(taught.url()))
-    Source.objects.update(suspended_at=TERM)
+    Source.objects.update(suspended_at=TERM, unpaid_until=TERM.date())
     page = read(teacher.get(taught.url()))
     assert "règlement" in page
     assert "Créer les comptes" not in page

@@ -287,7 +287,7 @@ def test_no_slip_is_printed_that_would_be_refused(jaures, as_):
     assert (answer.status_code, "Un bon ne servirait à personne" in words(answer)) == (409, True)
     jaures.source.suspended_at = TERM
     jaures.source.save()
-    assert "attend son règlement" in words(slips(browser, subscription))
+    assert "Les licences de Ville de Nîmes sont suspendues" in words(slips(browser, subscription))
 
 
 # --- A page that keeps itself true ----------------------------------------------------------------------------------

@@ -64,10 +64,10 @@ def from_the_shop(arrange):
     return without_collectivity
 
 
-def suspended(arrange):
+def suspended(arrange, *, owed=True):
     def suspend(jaures):
         typed = arrange(jaures)
-        jaures.source.suspended_at = TERM
+        jaures.source.suspended_at, jaures.source.unpaid_until = TERM, TERM.date() if owed else None
         jaures.source.save()
         return typed
 
@@ -157,6 +157,14 @@ PRINCIPAL = {
     "suspended": Case(
         suspended(of_key(principal)), "key_suspended", "La commande de Ville de Nîmes attend son règlement",
         "reprendront d'elles-mêmes",
+    ),
+    "suspended, given or paid for": Case(
+        suspended(of_key(principal), owed=False), "key_suspended", "Les licences de Ville de Nîmes sont suspendues",
+        "dès qu'elles seront rétablies",
+    ),
+    "suspended, paid for in the shop": Case(
+        from_the_shop(suspended(of_key(principal), owed=False)), "key_suspended", "Ces licences sont suspendues",
+        "dès qu'elles seront rétablies",
     ),
     "provisional rights over": Case(
         ran_out(of_key(principal)), "key_suspended", "Ville de Nîmes ont pris fin le 23",

@@ -37,7 +37,11 @@ STANDINGS = {
         "23/11/2026 (droits temporaires), puis 31/08/2027 dès règlement",
         "ont pris fin le 23 novembre 2026, faute de bon de commande signé",
     ),
-    Standing.SUSPENDED: ({"suspended_at": TERM}, "31/08/2027", "La commande attend son règlement"),
+    Standing.SUSPENDED: (
+        {"suspended_at": TERM, "unpaid_until": PAST},
+        "23/11/2026 (droits temporaires), puis 31/08/2027 dès règlement",
+        "La commande attend son règlement",
+    ),
     Standing.CANCELLED: ({"suspended_at": TERM, "cancelled_at": TERM}, "31/08/2027", "a été annulée"),
     Standing.ENDED: ({"last_day": PAST, "provisional_until": PAST}, "23/11/2026", ""),
 }
@@ -56,6 +60,13 @@ def test_each_standing_has_its_words(expected):
     assert wording.validity(it, TODAY) == validity
     assert sentence in said
     assert bool(said) == bool(sentence)
+
+
+def test_what_is_paid_for_or_given_awaits_no_payment_where_it_is_suspended():
+    it = source(suspended_at=TERM)
+    assert "règlement" not in wording.standing(it, TODAY)
+    assert "dès qu'elles seront rétablies" in wording.standing(it, TODAY)
+    assert wording.validity(it, TODAY) == "31/08/2027"
 
 
 @pytest.mark.parametrize(
