@@ -16,10 +16,13 @@ from licensing.orders.models import (
     PurchaseOrderScan,
     ScanState,
 )
+from licensing.orders.models.orders import ZERO
+from licensing.orders.operations.paying import received
 from licensing.subscriptions.wording import on_day, standing
 
 if TYPE_CHECKING:
     import datetime
+    from decimal import Decimal
 
     from django.db.models import QuerySet
 
@@ -47,6 +50,8 @@ class Followed:
     line: OrderLine
     day: datetime.date
     source: Source | None
+    #: What came in for it, less what went back, in euros.
+    received: Decimal = ZERO
     scans: list[PurchaseOrderScan] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     events: list[OrderEvent] = field(default_factory=list)
@@ -104,9 +109,15 @@ class Followed:
 
     @property
     def by_card(self) -> bool:
-        """Whether a card may settle it: its invoice need not be made out anew, and the licences would still open."""
+        """Whether a card may settle it, all of it: its invoice stands, and the licences would still open."""
         over = self.source is not None and self.source.over_on(self.day)
-        return self.awaits_money and self.rejected is None and not (self.awaits_purchase_order and over)
+        whole = self.awaits_money and not self.received
+        return whole and self.rejected is None and not (self.awaits_purchase_order and over)
+
+    @property
+    def left(self) -> Decimal:
+        """What remains to be paid, in euros."""
+        return self.order.total_ttc - self.received
 
     @property
     def temporary(self) -> datetime.date | None:
@@ -150,6 +161,7 @@ def follow(order: Order, *, at: datetime.datetime) -> Followed:
         line=line,
         day=day_in_france(at),
         source=getattr(line, "source", None),
+        received=received(order),
         scans=list(order.scans.defer("content").order_by("pk")),
         invoices=list(order.invoices.defer("xml", "facts").order_by("pk")),
         events=list(order.events.order_by("at", "pk")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -207,6 +208,20 @@ def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buye
         page = words(buyer.browser.get(path))
         assert "le compte à rebours" in page
         assert "Le règlement était attendu" not in page
+
+
+def test_what_came_in_already_is_said_and_the_rest_not_offered_to_a_card(buyer):
+    order = buyer.ordered()
+    operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    path = f"/boutique/commandes/{order.pk}/"
+    assert "Ou régler par carte" in words(buyer.browser.get(path))
+    operations.record_payment(
+        order_id=order.pk, method="cheque", amount=Decimal(100), received_on=timezone.localdate(), reference="12",
+        by=UserFactory(), at=timezone.now(),
+    )  # fmt: skip
+    page = words(buyer.browser.get(path))
+    assert "Nous avons déjà reçu 100,00 € : il reste 99,00 € à régler." in page
+    assert "Ou régler par carte" not in page
 
 
 @pytest.mark.parametrize(
