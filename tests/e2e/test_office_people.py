@@ -136,7 +136,7 @@ def test_the_operator_takes_a_purchase_order_in_and_its_payment(committing, site
     page.get_by_role("link", name="1 bon de commande signé à vérifier").click()
     # Its number is on the list; the card says what to do.
     page.get_by_role("link", name=str(order.pk), exact=True).click()
-    page.get_by_text("refuser le document le fait reprendre").wait_for()
+    page.get_by_text("Refuser le document fait reprendre").wait_for()
     page.get_by_role("link", name="Confirmer le bon de commande et facturer").click()
     page.get_by_text("sous le numéro suivant").wait_for()
     page.get_by_role("button", name="Confirmer le bon de commande et facturer").click()

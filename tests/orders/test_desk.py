@@ -177,6 +177,20 @@ def test_to_cancel_what_was_invoiced_says_nothing_of_a_purchase_order_that_came_
     assert "sans bon de commande" not in text(operator.get(deed(order, "annuler")))
 
 
+def test_to_refuse_a_document_past_the_last_day_says_that_everything_stops_and_how_it_need_not(operator):
+    long_ago = timezone.now() - datetime.timedelta(days=60)
+    fresh, late = sales.placed(), sales.placed(at=long_ago)
+    sales.upload(fresh)
+    sales.upload(late, at=long_ago)
+    assert "fait reprendre le compte à rebours, jusqu'au" in text(operator.get(deed(fresh, "refuser-le-bon")))
+    for page in (card(late), deed(late, "refuser-le-bon")):
+        assert "arrête les droits aussitôt" in text(operator.get(page))
+    until = day_in_france(timezone.now()) + datetime.timedelta(days=8)
+    do(operator, late, "prolonger", until=until.isoformat())
+    do(operator, late, "refuser-le-bon", reason="La signature manque.")
+    assert Source.objects.get(order_line__order=late).usable_on(until)
+
+
 def test_whoever_has_answered_is_asked_no_more(operator):
     late = sales.confirmed(at=timezone.now() - datetime.timedelta(days=60))
     for answer, asked in (("suspendre", False), ("retablir", True)):

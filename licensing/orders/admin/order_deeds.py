@@ -9,7 +9,7 @@ from licensing.catalogue.operations import day_in_france
 from licensing.orders import operations, preflight
 from licensing.orders.admin.deeds import Deed
 from licensing.orders.admin.forms import PaymentForm, ReasonForm, ReferencesForm, UntilForm
-from licensing.orders.admin.order_situation import sources_of, waiting_scan
+from licensing.orders.admin.order_situation import if_refused, sources_of, waiting_scan
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.orders.operations.billing import was_rejected
 from licensing.orders.operations.placing import PROVISIONAL_DAYS
@@ -69,11 +69,19 @@ def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
     return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {day(invoice.due_on)}."
 
 
+def _refusing(order: Order, at: datetime.datetime) -> list[str]:
+    told = ["L'acheteur reçoit votre motif par e-mail, et peut déposer un autre document."]
+    if order.state == OrderState.PLACED:
+        days = [source.unpaid_until for source in sources_of(order) if source.unpaid_until is not None]
+        told += [if_refused(until, day_in_france(at)) for until in days]
+    return told
+
+
 def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
     scan = waiting_scan(order)
     # Gone meanwhile: the operation says so.
     operations.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
-    return "Document refusé ; l'acheteur en reçoit le motif, et le compte à rebours continue."
+    return "Document refusé ; l'acheteur en reçoit le motif."
 
 
 def _record_payment(
@@ -211,10 +219,7 @@ DEEDS: tuple[Deed[Order], ...] = (
         path="refuser-le-bon",
         label="Refuser le document déposé",
         possible=lambda order: order.state in _AWAITED and waiting_scan(order) is not None,
-        says=lambda _order, _at: [
-            "L'acheteur reçoit votre motif par e-mail, et peut déposer un autre document.",
-            "Le compte à rebours reprend où il était.",
-        ],
+        says=_refusing,
         do=_refuse_scan,
         form=ReasonForm,
     ),

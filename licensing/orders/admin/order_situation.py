@@ -71,8 +71,7 @@ def _rights(order: Order, today: datetime.date) -> list[str]:
             told.append(_countdown(source.provisional_until, today))
         elif source.unpaid_until is not None and order.state == OrderState.PLACED:
             told.append(
-                "Le compte à rebours est arrêté le temps que vous regardiez ; refuser le document le fait reprendre "
-                f"jusqu'au {day(source.unpaid_until)}."
+                f"Le compte à rebours est arrêté le temps que vous regardiez. {if_refused(source.unpaid_until, today)}"
             )
         elif source.unpaid_until is not None:
             told.append(_awaiting(source.unpaid_until, today))
@@ -91,6 +90,16 @@ def _countdown(until: datetime.date, today: datetime.date) -> str:
     return (
         f"Droits temporaires jusqu'au {day(until)} inclus "
         f"({f'plus que {plural(left, "jour")}' if left else 'dernier jour'}) ; ils s'arrêtent d'eux-mêmes."
+    )
+
+
+def if_refused(until: datetime.date, today: datetime.date) -> str:
+    """Return what becomes of rights that ran until then where the document that is being looked at is refused."""
+    if until >= today:
+        return f"Refuser le document fait reprendre le compte à rebours, jusqu'au {day(until)}."
+    return (
+        f"Refuser le document arrête les droits aussitôt : ils allaient jusqu'au {day(until)}. Pour laisser le temps "
+        "d'un autre envoi, prolongez-les d'abord."
     )
 
 
