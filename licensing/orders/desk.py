@@ -177,6 +177,11 @@ def last_status() -> Subquery:
     return Subquery(PlatformStatus.objects.filter(invoice=OuterRef("pk")).order_by("-at", "-pk").values("state")[:1])
 
 
+def with_invoice_turned_down() -> Exists:
+    """Tell of each order whether its invoice is one of those."""
+    return Exists(turned_down().filter(order=OuterRef("pk")))
+
+
 def turned_down(invoices: QuerySet[Invoice] | None = None) -> QuerySet[Invoice]:
     """Return the invoices that a platform or the buyer turned down and that no credit note cancels yet."""
     every = Invoice.objects.all() if invoices is None else invoices

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from licensing.catalogue.operations import day_in_france
-from licensing.orders import preflight
+from licensing.orders import desk, preflight
 from licensing.orders.models import (
     TURNED_DOWN,
     InvoiceKind,
@@ -40,6 +40,7 @@ _BADGES = {
     OrderState.CANCELLED: ("secondary", "Annulée"),
 }
 _CHECKED = ("blue", "Bon de commande à l’étude")
+_TO_REDO = ("red", "Facture à refaire")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +56,13 @@ class Followed:
     scans: list[PurchaseOrderScan] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     events: list[OrderEvent] = field(default_factory=list)
+    #: Whether its invoice was turned down, and is to be made out anew.
+    turned_down: bool = False
 
     @property
     def badge(self) -> tuple[str, str]:
+        if self.turned_down and self.order.state == OrderState.CONFIRMED:
+            return _TO_REDO
         return _CHECKED if self.waiting_scan else _BADGES[OrderState(self.order.state)]
 
     @property
@@ -165,12 +170,13 @@ def follow(order: Order, *, at: datetime.datetime) -> Followed:
         scans=list(order.scans.defer("content").order_by("pk")),
         invoices=list(order.invoices.defer("xml", "facts").order_by("pk")),
         events=list(order.events.order_by("at", "pk")),
+        turned_down=desk.turned_down(order.invoices.all()).exists(),
     )
 
 
 def follow_all(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Followed]:
     """Return the orders of a list, read in a fixed number of queries."""
-    found = list(orders)
+    found = list(orders.annotate(turned_down=desk.with_invoice_turned_down()))
     lines = {
         line.order_id: line
         for line in OrderLine.objects.filter(order__in=found).select_related("school_year", "source")
@@ -184,6 +190,7 @@ def follow_all(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Follow
             day=day_in_france(at),
             source=getattr(lines[order.pk], "source", None),
             scans=scans.get(order.pk, []),
+            turned_down=vars(order)["turned_down"],
         )
         for order in found
     ]

@@ -16,6 +16,8 @@ from imports.enums import ImportState
 from imports.models import Import
 from imports.operations.awaited import arrived
 from licensing.catalogue.operations import day_in_france
+from licensing.orders import desk
+from licensing.orders.models import Order, OrderState
 from licensing.pools.filters import DORMANT, DORMANT_DAYS, LOST
 from licensing.pools.models import BY_LIST, Allocation
 from licensing.pools.queries import Position, allocations, not_redeemed_since, positions, with_lost_email
@@ -60,6 +62,7 @@ def office_home(request: OfficeRequest) -> HttpResponse:
             *_schools_arrived(),
             *_lots_nearly_empty(running, today),
         ],
+        "buys": Role.BUYER in request.member.roles,
         "lots": running,
         "ended": len(lots) - len(running),
         "territory": _territory(),
@@ -108,13 +111,27 @@ def _schools_arrived() -> list[ToDo]:
 def _orders_to_settle(running: list[Position], today: datetime.date, *, sees_prices: bool) -> list[ToDo]:
     """Orders that are not paid yet, with their countdown, and those whose licences stand still."""
     to_do = []
+    unpaid = [position.order_id for position in running if position.source.temporary_until is not None]
+    orders = Order.objects.filter(pk__in=unpaid).annotate(turned_down=desk.with_invoice_turned_down()) if unpaid else []
+    ordered = {order.pk: order for order in orders}
     for position in sorted(running, key=lambda one: one.source.temporary_until or one.last_day):
         source = position.source
         if source.suspended_on(today):
             settled = "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"
         elif source.temporary_until is not None:
-            left = countdown(source.temporary_until, today)
-            settled = f"commande à régler ({left or 'échéance dépassée'})"
+            order = ordered[position.order_id]
+            if vars(order)["turned_down"]:
+                # Nobody is asked to pay an invoice that another will replace.
+                settled = "facture non acceptée, ses références sont à corriger"
+            elif source.provisional_until is not None:
+                # Nor what no invoice asks for yet.
+                settled = f"bon de commande signé à nous adresser ({countdown(source.provisional_until, today)})"
+            elif order.state == OrderState.PLACED:
+                # Its signed purchase order is being looked at: it waits for us.
+                continue
+            else:
+                left = countdown(source.temporary_until, today)
+                settled = f"commande à régler ({left or 'échéance dépassée'})"
         else:
             continue
         words = typography.spaced(f"Lot « {position.name} » : {settled}.")
@@ -135,7 +152,8 @@ def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[To
                 if position.free
                 else "est épuisé"
             )
-            to_do.append(ToDo(f"Le lot « {position.name} » {left}.", reverse("pools:lots"), "Voir le lot"))
+            words = typography.spaced(f"Le lot « {position.name} » {left}.")
+            to_do.append(ToDo(words, reverse("pools:lots"), "Voir le lot"))
     return to_do
 
 

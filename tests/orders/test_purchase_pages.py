@@ -71,7 +71,19 @@ def test_a_volume_shows_its_price_with_and_without_scripts(buyer, htmx):
     assert not Order.objects.exists()
 
 
-@pytest.mark.parametrize(("typed", "status"), [("deux mille", 422), ("", 422), ("0", 409), ("9999999", 409)])
+@pytest.mark.parametrize(
+    ("typed", "status"),
+    [
+        ("deux mille", 422),
+        ("", 422),
+        ("1.5", 422),
+        ("1,5", 422),
+        ("-1", 422),
+        ("0", 409),
+        ("9999999", 409),
+        ("1" * 13, 409),
+    ],
+)
 def test_what_is_no_volume_is_told_beside_the_field(buyer, typed, status):
     on_sale()
     seller()
@@ -147,6 +159,8 @@ def test_what_cannot_be_ordered_is_told_and_nothing_is(buyer, changed, status, s
     order.refresh_from_db()
     assert (answer.status_code, order.state) == (status, OrderState.DRAFT)
     assert said in text(answer)
+    # At the head of a long form too: the field may be far below.
+    assert 'role="alert"' in text(answer)
     assert not Pool.objects.exists()
 
 
@@ -271,9 +285,19 @@ def test_an_invoice_that_its_platform_turned_down_is_told_and_its_codes_correcte
         operations.record_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=TERM)
 
     page = text(buyer.get(at("detail", order.pk)))
+    listed = text(buyer.get(at("list")))
     answer = buyer.post(at("complete", order.pk), {"siret": SIRET, "service_code": "EDUC", "engagement_number": ""})
 
     assert "Code service inconnu." in page
+    assert "ne la réglez pas" in page
+    # Nobody is asked to pay what will be cancelled, neither by a sum nor by a state.
+    for one in (page, listed):
+        assert "Facture non acceptée, à refaire" in one
+        assert "à régler" not in one
+    assert "IBAN" not in page
+    home = text(buyer.get("/"))
+    assert "facture non acceptée, ses références sont à corriger" in home
+    assert "à régler" not in home
     assert at("complete", order.pk) in page
     assert answer.status_code == 302
     order.refresh_from_db()

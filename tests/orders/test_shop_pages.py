@@ -210,54 +210,6 @@ def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buye
         assert "Le règlement était attendu" not in page
 
 
-def test_what_came_in_already_is_said_and_the_rest_not_offered_to_a_card(buyer):
-    order = buyer.ordered()
-    operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
-    path = f"/boutique/commandes/{order.pk}/"
-    assert "Ou régler par carte" in words(buyer.browser.get(path))
-    operations.record_payment(
-        order_id=order.pk, method="cheque", amount=Decimal(100), received_on=timezone.localdate(), reference="12",
-        by=UserFactory(), at=timezone.now(),
-    )  # fmt: skip
-    page = words(buyer.browser.get(path))
-    assert "Nous avons déjà reçu 100,00 € : il reste 99,00 € à régler." in page
-    assert "Ou régler par carte" not in page
-
-
-@pytest.mark.parametrize(
-    ("sent", "said"),
-    [
-        ({}, "Choisissez le fichier"),
-        (scan(b""), "Ce fichier est vide"),
-        (scan(b"MZ", "bon.pdf"), "Ce fichier n'est ni un PDF ni une photo"),
-        (scan(PDF + b" " * 4 * 1024 * 1024), "Ce fichier dépasse 4 Mo"),
-    ],
-)
-def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):
-    order = buyer.ordered()
-    answer = buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
-    assert said in words(answer)
-    assert not order.scans.exists()
-
-
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [
-        (scan(PDF, "bon.PDF"), "bon.PDF"),
-        (scan(PDF, "bon signé"), "bon signé.pdf"),
-        (scan(PDF, "bon.html"), "bon.html.pdf"),
-        (scan(b"\xff\xd8\xff page", "bon.jpeg"), "bon.jpeg"),
-        (scan(b"\xff\xd8\xff page", "bon.pdf"), "bon.pdf.jpg"),
-        (scan(PDF, "x" * 300 + ".hta"), "x" * 192 + ".hta.pdf"),
-    ],
-)
-def test_a_scan_is_named_for_what_it_is_wherever_it_is_opened(buyer, sent, kept):
-    """Who saves it opens it by its name: a « PDF » called .html would run in a browser of ours or of the buyer's."""
-    order = buyer.ordered()
-    buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
-    assert order.scans.get().filename == kept
-
-
 def test_what_the_invoice_lacks_is_listed_and_completed(db):
     buyer = Buyer(sector="Public")
     order = buyer.ordered()
@@ -279,8 +231,36 @@ def test_a_rejected_invoice_says_why_and_what_it_lacks_can_be_completed(db):
             invoice_id=invoice.pk, state=state, reason="Code service absent.", by=UserFactory(), at=timezone.now()
         )
     assert "Code service absent." in words(buyer.browser.get(path))
+    for page in (path, "/boutique/commandes/"):
+        assert "Facture à refaire" in words(buyer.browser.get(page))
+        assert "À régler" not in words(buyer.browser.get(page))
     buyer.browser.post(f"{path}facturation/", {"siret": "12345678200010", "service_code": "ACHATS"})
     assert Order.objects.get().service_code == "ACHATS"
+
+
+def test_what_is_left_of_an_order_paid_in_part_is_told_and_no_card_is_offered_that_would_be_refused(buyer):
+    order = buyer.ordered()
+    path = f"/boutique/commandes/{order.pk}/"
+    by, now = UserFactory(), timezone.now()
+    operations.confirm(order_id=order.pk, by=by, at=now)
+    assert "Payer 199,00 € par carte" in words(buyer.browser.get(path))
+    operations.record_payment(
+        order_id=order.pk, method="cheque", amount=Decimal("99.00"), received_on=timezone.localdate(now),
+        reference="0012", by=by, at=now,
+    )  # fmt: skip
+    page = words(buyer.browser.get(path))
+    assert "sur 199,00 € TTC, nous avons reçu 99,00 € ; il reste 100,00 € à régler" in page
+    assert "par carte bancaire" not in page
+
+
+def test_whoever_sent_it_signed_is_told_to_wait_and_not_to_print_it_again(buyer):
+    order = buyer.ordered()
+    path = f"/boutique/commandes/{order.pk}/"
+    assert "imprimez le bon de commande" in words(buyer.browser.get(path))
+    page = words(buyer.browser.post(f"{path}bon-signe/", scan(), follow=True))
+    assert "vous n'avez rien à faire" in page
+    assert "vos licences ne s'arrêteront pas entre-temps" in page
+    assert "imprimez le bon de commande" not in page
 
 
 def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):

@@ -44,6 +44,11 @@ def page(client, path="/"):
 
 def test_an_office_without_a_lot_says_what_comes(nimes, viewer):
     assert "Aucun lot de licences n'est ouvert" in page(viewer)
+    assert "Un acheteur de votre collectivité peut en commander un" in page(viewer)
+
+
+def test_a_buyer_of_an_office_without_a_lot_is_led_to_the_prices(nimes, office):
+    assert 'href="/achats/nouveau/"' in page(office("nimes", MemberFactory(roles=["buyer"]).user))
 
 
 def test_the_four_parts_add_up_to_what_was_bought(pool, viewer):
@@ -66,7 +71,7 @@ def test_what_asks_for_a_hand_comes_first(pool, viewer):
     shown = page(viewer)
     assert "1\u00a0clé n&#x27;est pas activée depuis 15 jours." in shown
     assert "1\u00a0e-mail n&#x27;est pas arrivé à son école." in shown
-    assert "Le lot « Lot A » n&#x27;a plus que 1\u00a0licence libre." in shown
+    assert "Le lot «\u00a0Lot A\u00a0» n&#x27;a plus que 1\u00a0licence libre." in shown
     assert shown.index("À faire") < shown.index("position-bar")
 
 

@@ -74,7 +74,7 @@ def test_all_who_ask_whether_licences_may_be_used_are_answered_alike(pool, stand
 @pytest.mark.parametrize(
     ("standing", "badge", "to_do"),
     [
-        (Standing.PROVISIONAL, "Provisoire", "commande à régler (plus que 12 jours)"),
+        (Standing.PROVISIONAL, "Provisoire", "bon de commande signé à nous adresser (plus que 12 jours)"),
         (Standing.UNPAID, "Provisoire", "commande à régler (plus que 12 jours)"),
         (Standing.OVERDUE, "À régler", "commande à régler (échéance dépassée)"),
         (Standing.LAPSED, "Suspendu", "suspendu, rien ne peut en être attribué"),

@@ -60,10 +60,10 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
     turned_down = status_there if status_there and status_there.state in TURNED_DOWN else None
     context: dict[str, Any] = {
         "order": order,
-        "badge": badge(order, scanned=waiting is not None),
+        "badge": badge(order, scanned=waiting is not None, turned_down=turned_down is not None),
         "lines": order.lines.select_related("school_year").order_by("pk"),
         "standing": rights_in_words(source, today, checked=waiting is not None) if source else "",
-        "steps": _steps(order, received=waiting is not None, invoice=live),
+        "steps": _steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
         "buys": buys(request),
         "awaited": awaited,
         "turned_down": turned_down,
@@ -86,7 +86,7 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
     return render(request, "orders/office/detail.html", context, status=status)
 
 
-def _steps(order: Order, *, received: bool, invoice: Invoice | None) -> list[Step]:
+def _steps(order: Order, *, received: bool, invoice: Invoice | None, redone: bool) -> list[Step]:
     """Return the five steps of a purchase, with what is done and what comes next; none once it is cancelled."""
     if order.state == OrderState.CANCELLED:
         return []
@@ -94,7 +94,8 @@ def _steps(order: Order, *, received: bool, invoice: Invoice | None) -> list[Ste
         OrderState.DRAFT: 1,
         OrderState.PLACED: 2,
         OrderState.LAPSED: 2,
-        OrderState.CONFIRMED: 4,
+        # An invoice that was turned down is still to come.
+        OrderState.CONFIRMED: 3 if redone else 4,
         OrderState.PAID: 5,
     }[OrderState(order.state)]
     told = [

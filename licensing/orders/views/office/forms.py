@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: What a platform asks of a public buyer's invoice; the names are the order's and `preflight`'s.
 CODES = ("siret", "service_code", "engagement_number")
+#: A point parts thousands, or is a decimal one: « 2.000 » is a number of licences, « 1.5 » is none.
+_WHOLE = re.compile(r"[0-9]+|[0-9]{1,3}(\.[0-9]{3})+")
 
 
 class VolumeForm(forms.Form):
@@ -30,10 +33,10 @@ class VolumeForm(forms.Form):
 
     def clean_licences(self) -> int:
         """Return the whole number that was written, whatever parts its thousands."""
-        text = "".join(self.cleaned_data["licences"].split()).replace(".", "")
-        if not (text.isascii() and text.isdigit()):
+        text = "".join(self.cleaned_data["licences"].split())
+        if not _WHOLE.fullmatch(text):
             raise forms.ValidationError("Indiquez un nombre entier de licences : une par classe.")
-        return min(int(text), MOST_UNITS + 1)
+        return min(int(text.replace(".", "")), MOST_UNITS + 1)
 
 
 class CodesForm(forms.Form):

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from django_tables2 import RequestConfig
 
 from licensing.catalogue.operations import day_in_france
+from licensing.orders import desk
 from licensing.orders.following import rights_in_words
 from licensing.orders.models import PurchaseOrderScan, ScanState
 from licensing.orders.views.office import READERS, buys, purchases
@@ -34,7 +35,7 @@ def listing(request: OfficeRequest) -> HttpResponse:
     orders = (
         purchases()
         .exclude(state="cancelled", placed_at=None)
-        .annotate(licences=Sum("lines__quantity"), scanned=Exists(waiting))
+        .annotate(licences=Sum("lines__quantity"), scanned=Exists(waiting), turned_down=desk.with_invoice_turned_down())
     )
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)

@@ -138,7 +138,7 @@ def _checked(request: OfficeRequest, form: CodesForm) -> HttpResponse:
 def _told(form: CodesForm, refusal: Refused) -> None:
     """Say the refusal beside the field that it is about, where there is one."""
     about = refusal.field if isinstance(refusal, BadBilling) and refusal.field in form.fields else None
-    form.add_error(about, str(refusal))
+    form.add_error(about, typography.spaced(str(refusal)))
 
 
 def _what_now(placed: Order) -> str:

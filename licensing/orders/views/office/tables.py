@@ -37,14 +37,19 @@ WORDS = {
 }
 
 
-def badge(order: Order, *, scanned: bool) -> SafeString:
-    """Return the order's state as words in a coloured badge; `scanned`: its signed purchase order is being checked."""
+def badge(order: Order, *, scanned: bool, turned_down: bool) -> SafeString:
+    """Return the order's state as words in a coloured badge.
+
+    `scanned`: its signed purchase order is being checked; `turned_down`: its invoice is to be made out anew.
+    """
     state = OrderState(order.state)
     colour, words = COLOURS[state], WORDS[state]
     if scanned and state == OrderState.PLACED:
         colour, words = "blue", "Bon de commande reçu, en cours de vérification"
     elif scanned and state == OrderState.LAPSED:
         words = "Suspendue, bon de commande en cours de vérification"
+    elif turned_down and state == OrderState.CONFIRMED:
+        colour, words = "red", "Facture non acceptée, à refaire"
     return format_html('<span class="badge bg-{}-lt">{}</span>', colour, words)
 
 
@@ -79,7 +84,7 @@ class PurchaseTable(tables.Table):
     def render_state(self, record: Order) -> SafeString:
         """Return the badge, and under it the countdown."""
         standing: str = vars(record).get("standing", "") if record.state != OrderState.CANCELLED else ""
-        shown = badge(record, scanned=vars(record)["scanned"])
+        shown = badge(record, scanned=vars(record)["scanned"], turned_down=vars(record)["turned_down"])
         return format_html('{}<br><span class="text-secondary">{}</span>', shown, standing) if standing else shown
 
     def render_day(self, record: Order) -> str:
