@@ -124,6 +124,34 @@ def test_what_the_invoice_lacks_is_said_and_completed_at_the_desk(operator):
     assert Invoice.objects.exists()
 
 
+def first_deed(operator, order):
+    """Return what the card's filled button says."""
+    return operator.get(card(order)).context["deeds"][0][0]
+
+
+def test_what_must_be_done_first_is_the_filled_button(operator):
+    assert first_deed(operator, sales.placed()).startswith("Confirmer")
+    assert first_deed(operator, sales.placed(siret="")) == "Compléter les références du payeur"
+    order = sales.confirmed()
+    assert first_deed(operator, order) == "Enregistrer un règlement"
+    invoice = operations.live_invoice(order)
+    operations.record_status(
+        invoice_id=invoice.pk, state="rejected", reason="Service inconnu.", by=UserFactory(), at=timezone.now()
+    )
+    assert first_deed(operator, order) == "Compléter les références du payeur"
+    page = text(operator.get(card(order)))
+    assert f"La facture {invoice.number} a été rejetée ou refusée" in page
+    assert "199,00 € à régler" not in page
+
+
+def test_the_card_of_a_cancelled_order_does_not_say_that_the_year_is_over(operator):
+    order = sales.paid()
+    operations.cancel(order_id=order.pk, reason="Doublon.", by=UserFactory(), at=timezone.now())
+    page = text(operator.get(card(order)))
+    assert "Droits arrêtés" in page
+    assert "L'année scolaire est finie" not in page
+
+
 def test_rights_are_suspended_restored_and_prolonged(operator):
     order = sales.confirmed()
     do(operator, order, "suspendre")

@@ -58,6 +58,8 @@ class Deed[Row: Model]:
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
     #: Whether it may be the card's filled button: what takes something away never is.
     main: bool = True
+    #: Whether it stands before the others: they wait for it.
+    first: Callable[[Row], bool] = field(default=lambda _row: False)
 
 
 def operator(request: HttpRequest) -> User:
@@ -116,7 +118,7 @@ class Desk[Row: Model](ReadOnly, ModelAdmin):
             "situation": [spaced(sentence) for sentence in self.situation(row)],
             "deeds": [
                 (deed.label, self.address("deed", row.pk, deed.path), deed.main)
-                for deed in self.deeds
+                for deed in sorted(self.deeds, key=lambda deed: not deed.first(row))
                 if deed.possible(row)
             ],
             "links": self.links(row),

@@ -38,6 +38,13 @@ _UNKNOWN = (
 def _confirmation(order: Order, at: datetime.datetime) -> list[str]:
     until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
     scan, judged = waiting_scan(order), preflight.of_order(order)
+    if judged.missing:
+        # Nothing else is true until then.
+        return [
+            "Il manque encore de quoi établir la facture, qui serait refusée. "
+            + " ".join(one.sentence for one in judged.missing),
+            "Revenez sans rien faire, complétez les références du payeur, puis confirmez.",
+        ]
     told = [f"Le bon de commande signé « {scan.filename} » est accepté : l'avez-vous regardé ?"] if scan else []
     told.append(
         f"La facture de {euros(order.total_ttc)} est émise au nom de « {order.bill_name} » "
@@ -49,11 +56,6 @@ def _confirmation(order: Order, at: datetime.datetime) -> list[str]:
         f"Les droits courent dans l'attente du règlement. S'il n'est pas venu le {day(until)}, rien ne s'arrête de "
         "soi-même : la décision vous revient."
     )
-    if judged.missing:
-        told.append(
-            "Il manque encore de quoi établir la facture, qui serait refusée. "
-            + " ".join(one.sentence for one in judged.missing)
-        )
     if judged.note:
         told.append(_UNKNOWN)
     return [*told, "L'acheteur reçoit un e-mail."]
@@ -227,6 +229,7 @@ DEEDS: tuple[Deed[Order], ...] = (
         path="completer",
         label="Compléter les références du payeur",
         possible=lambda order: order.state in _AWAITED or was_rejected(order),
+        first=lambda order: bool(preflight.of_order(order).missing) or was_rejected(order),
         says=_lacking,
         do=_complete,
         form=ReferencesForm,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from licensing.catalogue.operations import day_in_france
-from licensing.orders import operations
+from licensing.orders import desk, operations
 from licensing.orders.models import Order, OrderState, PurchaseOrderScan, ScanState
 from licensing.subscriptions.models import Source
 from web.typography import day, euros, plural
@@ -48,11 +48,18 @@ def _step(order: Order) -> str:
     if order.state in _STEPS:
         return _STEPS[OrderState(order.state)]
     came = operations.received(order)
+    turned_down = desk.turned_down(order.invoices.all()).first()
+    redo = (
+        f"La facture {turned_down} a été rejetée ou refusée : complétez les références si le motif les met en cause, "
+        "puis refaites-la sous un nouveau numéro, depuis sa fiche."
+    )
     if order.state == OrderState.CONFIRMED:
+        if turned_down is not None:
+            return redo
         left = f" ; {euros(came)} reçus, {euros(order.total_ttc - came)} restent à régler" if came else ""
         return f"Facturée, {euros(order.total_ttc)} à régler{left}."
     if order.state == OrderState.PAID:
-        return f"Réglée : {euros(came)} reçus."
+        return f"Réglée : {euros(came)} reçus.{f' {redo}' if turned_down is not None else ''}"
     owed = f" {euros(came)} reçus restent à rembourser." if came > 0 else ""
     return f"Annulée. {order.cancelled_because}{owed}".strip()
 
@@ -61,9 +68,8 @@ def _rights(order: Order, today: datetime.date) -> list[str]:
     told = []
     for source in sources_of(order):
         if source.cancelled_at is not None:
-            # The step has said it.
-            continue
-        if source.over_on(today):
+            told.append("Droits arrêtés : les licences ne servent plus.")
+        elif source.over_on(today):
             told.append(f"L'année scolaire est finie : les licences allaient jusqu'au {day(source.last_day)}.")
         elif source.suspended_at is not None:
             told.append(f"Droits suspendus le {day(day_in_france(source.suspended_at))} : rien ne sert.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.urls import path
 from django.utils import timezone
+from django.utils.text import capfirst
 from unfold.admin import TabularInline
 
 from licensing.catalogue.operations import day_in_france
@@ -89,8 +90,14 @@ class EventInline(_Inline):
 
     model = OrderEvent
     verbose_name_plural = "Ce qui s'est passé"
-    fields = ("at", "summary", "by")
+    fields = ("at", "told", "by")
+    readonly_fields = ("told",)
     ordering = ("-at", "-pk")
+
+    @admin.display(description="en clair")
+    def told(self, event: OrderEvent) -> str:
+        """Return the sentence as it stands alone."""
+        return capfirst(event.summary)
 
 
 _FIELDS = {
@@ -176,7 +183,11 @@ class OrderAdmin(Grants, Desk[Order]):
     def until(self, order: Order) -> str:
         """Return the day that the buyer is shown while it is not paid."""
         sources = [line.source for line in order.lines.all() if hasattr(line, "source")]
-        days = [source.temporary_until for source in sources if source.temporary_until is not None]
+        days = [
+            source.temporary_until
+            for source in sources
+            if source.temporary_until is not None and source.cancelled_at is None
+        ]
         return typography.day(min(days)) if days else "–"
 
     def situation(self, row: Order) -> list[str]:
