@@ -89,11 +89,11 @@ def standing(source: Source, day: datetime.date) -> str:
             "de soi-même, sans rien ressaisir, dès qu'il sera reçu ou la commande réglée."
         ),
         Standing.SUSPENDED: (
-            "La commande attend son règlement : les licences reprendront d'elles-mêmes dès qu'il sera reçu. Rien "
-            "n'est perdu."
+            "Licences suspendues : leur commande attend son règlement. Elles reprendront d'elles-mêmes dès qu'il sera "
+            "reçu ; rien n'est perdu."
             if temporary
-            else "Ces licences sont suspendues : elles reprendront où elles en étaient dès qu'elles seront rétablies. "
-            "Rien n'est perdu."
+            else "Licences suspendues : elles reprendront où elles en étaient dès qu'elles seront rétablies ; rien "
+            "n'est perdu."
         ),
         Standing.CANCELLED: f"{CANCELLED}.",
     }.get(source.standing_on(day), "")

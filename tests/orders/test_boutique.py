@@ -38,6 +38,17 @@ def test_a_number_of_classes_finds_its_tier(portal, year, classes, description, 
     assert answer.content.decode().count('aria-current="true"') == 1
 
 
+@pytest.mark.parametrize(
+    ("profile", "said"), [(Profile.PRINCIPAL, "à attribuer à un enseignant"), (Profile.TEACHER, "pour votre classe")]
+)
+def test_one_licence_is_told_in_the_singular(year, profile, said):
+    buyer = UserFactory(profile=profile)
+    AffiliationFactory(user=buyer)
+    page = words(browser_of(buyer).get("/boutique/", {"classes": "1"}))
+    assert "Licence valable jusqu'au" in page
+    assert said in page
+
+
 @pytest.mark.parametrize("typed", ["0", "-3", "trois", "2,5", "201", "9" * 12, "<b>", "٣"])
 def test_what_is_no_number_of_classes_is_refused_in_words(portal, year, typed):
     page = words(portal.get("/boutique/", {"classes": typed}))

@@ -40,7 +40,7 @@ STANDINGS = {
     Standing.SUSPENDED: (
         {"suspended_at": TERM, "unpaid_until": PAST},
         "23/11/2026 (droits temporaires), puis 31/08/2027 dès règlement",
-        "La commande attend son règlement",
+        "Licences suspendues : leur commande attend son règlement",
     ),
     Standing.CANCELLED: ({"suspended_at": TERM, "cancelled_at": TERM}, "31/08/2027", "a été annulée"),
     Standing.ENDED: ({"last_day": PAST, "provisional_until": PAST}, "23/11/2026", ""),
