@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Layout, Submit
+from crispy_forms.layout import HTML, Div, Layout, Submit
 from django import forms
 
 from licensing.pools.wording import lot_in_words
@@ -48,8 +48,13 @@ class AllocateForm(forms.Form):
             "units",
             "recipient",
             "send_on",
-            Submit("allocate", "Attribuer et envoyer la clé"),
-            HTML('<a class="btn btn-outline-secondary" href="{% url "pools:allocate" %}">Choisir une autre école</a>'),
+            Div(
+                Submit("allocate", "Attribuer et envoyer la clé"),
+                HTML(
+                    '<a class="btn btn-outline-secondary" href="{% url "pools:allocate" %}">Choisir une autre école</a>'
+                ),
+                css_class="d-flex flex-wrap gap-2",
+            ),
         )
 
 

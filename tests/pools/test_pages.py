@@ -130,7 +130,7 @@ def test_bulk_over_the_whole_list(pool, manager, now):
         give(pool, SchoolFactory(), units=1, at=now)
     sent()
     asked = manager.post("/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"})
-    assert "Relancer : 3 attributions" in text(asked)
+    assert "Relancer\u00a0: 3 attributions" in text(asked)
     done = manager.post(
         "/attributions/actions/",
         {"action": "relancer", "scope": "filter", "query": "state=issued", "confirmed": "1"},

@@ -19,6 +19,7 @@ from licensing.orders.exceptions import BadBilling, PriceChanged
 from licensing.orders.models import Method, Order, OrderKind, OrderState
 from licensing.orders.views.shop.forms import PAYERS, CheckoutForm
 from web.access import signed_in
+from web.typography import spaced
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -54,7 +55,7 @@ def _quoted(request: HttpRequest, order: Order, form: CheckoutForm, user: User) 
     try:
         operations.quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
     except BadBilling as refusal:
-        form.add_error(refusal.field, refusal.sentence)
+        form.add_error(refusal.field, spaced(refusal.sentence))
         return _page(request, order, form, status=422)
     except Refused as refusal:
         return _page(request, order, form, status=409, refusal=refusal)
@@ -81,7 +82,7 @@ def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) ->
             return redirect("orders_detail", pk=order.pk)
         payment = card.start(order_id=order.pk, by=user, at=asked["at"])
     except BadBilling as refusal:
-        form.add_error(refusal.field, refusal.sentence)
+        form.add_error(refusal.field, spaced(refusal.sentence))
         return _page(request, order, form, status=422)
     except Refused as refusal:
         return _page(request, order, form, status=409, refusal=refusal)

@@ -9,6 +9,7 @@ from django import forms
 from licensing.orders import preflight
 from licensing.orders.models import Method, Order, Payer
 from licensing.orders.operations.billing import Billing
+from web.typography import spaced
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order as AnOrder
@@ -112,7 +113,7 @@ class CheckoutForm(PublicPayerFields):
             self.add_error("terms", "Cochez cette case pour accepter les conditions générales de vente.")
         if {"payer", *PUBLIC_FIELDS} <= data.keys():
             for one in self.judged.wrong:
-                self.add_error(one.field, one.sentence)
+                self.add_error(one.field, spaced(one.sentence))
         return data
 
     @property

@@ -19,6 +19,7 @@ from licensing.orders.operations.receiving import LARGEST_SCAN
 from licensing.orders.shop_queries import orders_of
 from licensing.orders.views.shop.forms import PublicPayerFields, ScanForm
 from web.access import signed_in
+from web.typography import spaced
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -66,7 +67,7 @@ def send_scan(request: HttpRequest, pk: int) -> HttpResponse:
             at=timezone.now(),
         )
     except Refused as refusal:
-        form.add_error("file", refusal.sentence)
+        form.add_error("file", spaced(refusal.sentence))
         return _page(request, order, status=409, scan_form=form)
     messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
     return redirect("orders_detail", pk=pk)
@@ -83,7 +84,7 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         operations.complete(order_id=order.pk, **form.cleaned_data, by=cast("User", request.user), at=timezone.now())
     except BadBilling as refusal:
-        form.add_error(refusal.field, refusal.sentence)
+        form.add_error(refusal.field, spaced(refusal.sentence))
         return _page(request, order, status=422, public_form=form)
     except Refused as refusal:
         return _page(request, order, status=409, refusal=refusal)
