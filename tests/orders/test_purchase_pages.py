@@ -189,6 +189,8 @@ def test_the_signed_purchase_order_is_uploaded_found_again_and_replaced(buyer):
 
     refused, missing = send(b"GIF89a"), buyer.post(at("upload", order.pk))
     assert (refused.status_code, missing.status_code) == (409, 422)
+    for answer in (refused, missing):
+        assert "Rien n’a été déposé" in text(answer)
     assert "ni un PDF ni une photo" in text(refused)
     assert not order.scans.exists()
 

@@ -210,11 +210,48 @@ def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buye
         assert "Le règlement était attendu" not in page
 
 
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({}, "Choisissez le fichier"),
+        (scan(b""), "Ce fichier est vide"),
+        (scan(b"MZ", "bon.pdf"), "Ce fichier n'est ni un PDF ni une photo"),
+        (scan(PDF + b" " * 4 * 1024 * 1024), "Ce fichier dépasse 4 Mo"),
+    ],
+)
+def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):
+    order = buyer.ordered()
+    answer = buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
+    assert said in words(answer)
+    # The field is far down the page: its head says that nothing was sent.
+    assert "Rien n'a été déposé" in words(answer)
+    assert not order.scans.exists()
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (scan(PDF, "bon.PDF"), "bon.PDF"),
+        (scan(PDF, "bon signé"), "bon signé.pdf"),
+        (scan(PDF, "bon.html"), "bon.html.pdf"),
+        (scan(b"\xff\xd8\xff page", "bon.jpeg"), "bon.jpeg"),
+        (scan(b"\xff\xd8\xff page", "bon.pdf"), "bon.pdf.jpg"),
+        (scan(PDF, "x" * 300 + ".hta"), "x" * 192 + ".hta.pdf"),
+    ],
+)
+def test_a_scan_is_named_for_what_it_is_wherever_it_is_opened(buyer, sent, kept):
+    """Who saves it opens it by its name: a « PDF » called .html would run in a browser of ours or of the buyer's."""
+    order = buyer.ordered()
+    buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
+    assert order.scans.get().filename == kept
+
+
 def test_what_the_invoice_lacks_is_listed_and_completed(db):
     buyer = Buyer(sector="Public")
     order = buyer.ordered()
     path = f"/boutique/commandes/{order.pk}/"
     assert "Indiquez le SIRET" in words(buyer.browser.get(path))
+    assert "Rien n'a été enregistré" in words(buyer.browser.post(f"{path}facturation/", {"siret": "1"}))
     page = words(buyer.browser.post(f"{path}facturation/", {"siret": "123 456 782 00010"}, follow=True))
     assert "Rien ne manque à la facture" in page
     assert Order.objects.get().siret == "12345678200010"
