@@ -177,11 +177,6 @@ def last_status() -> Subquery:
     return Subquery(PlatformStatus.objects.filter(invoice=OuterRef("pk")).order_by("-at", "-pk").values("state")[:1])
 
 
-def with_invoice_turned_down() -> Exists:
-    """Tell of each order whether its invoice is one of those."""
-    return Exists(turned_down().filter(order=OuterRef("pk")))
-
-
 def turned_down(invoices: QuerySet[Invoice] | None = None) -> QuerySet[Invoice]:
     """Return the invoices that a platform or the buyer turned down and that no credit note cancels yet."""
     every = Invoice.objects.all() if invoices is None else invoices
@@ -190,3 +185,8 @@ def turned_down(invoices: QuerySet[Invoice] | None = None) -> QuerySet[Invoice]:
     return every.alias(turned=last_status()).filter(
         pk__in=once.values("invoice"), kind=InvoiceKind.INVOICE, credit__isnull=True, turned__in=TURNED_DOWN
     )
+
+
+def with_invoice_turned_down() -> Exists:
+    """Tell of each order whether its invoice is one of these."""
+    return Exists(turned_down().filter(order=OuterRef("pk")))

@@ -275,7 +275,7 @@ def test_every_list_costs_the_same_whatever_its_length(operator, page, django_as
         sales.upload(sales.placed())
         sales.paid()
         card_payment = sales.paid_by_card().payments.get().card
-        CardPayment.objects.filter(pk=card_payment.pk).update(transaction_id=f"pi_{card_payment.pk}")
+        CardPayment.objects.filter(pk=card_payment.pk).update(transaction_id=f"pi_of_{card_payment.pk}")
         ProviderEvent.objects.create(
             variant="stripe", event_id=f"evt_{card_payment.pk}", kind="refund.failed", received_at=timezone.now()
         )
