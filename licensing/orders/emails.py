@@ -99,7 +99,7 @@ def lapsed(message: Message) -> Rendered:
             ),
             how_to_send(order)
             if waiting is None
-            else f"Vous avez déposé un document le {day_of(waiting.received_at)} : nous le vérifions.",
+            else f"Nous avons reçu votre document le {day_of(waiting.received_at)} : nous le vérifions.",
             f"Vous ne voulez plus de ces licences ? Écrivez-nous à {reply_to()} : nous annulerons la commande.",
         ],
         button="Ouvrir la commande",

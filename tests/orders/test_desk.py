@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -122,6 +123,28 @@ def test_what_the_invoice_lacks_is_said_and_completed_at_the_desk(operator):
     assert (order.siret, order.engagement_number) == (sales.SIRET, "EJ 42")
     do(operator, order, "confirmer")
     assert Invoice.objects.exists()
+
+
+def test_a_purchase_order_that_came_by_post_without_what_its_invoice_needs_stops_the_countdown(operator):
+    order = sales.placed(siret="")
+    assert "n'est ni un PDF ni une photo" in do(operator, order, "recevoir", scan=SimpleUploadedFile("bon.pdf", b"MZ"))
+    assert "Choisissez le fichier" in do(operator, order, "recevoir")
+    assert not order.scans.exists()
+    paper = SimpleUploadedFile("bon.pdf", b"%PDF-1.7 signed")
+    assert "le compte à rebours est arrêté" in do(operator, order, "recevoir", scan=paper)
+    source = order.lines.get().source
+    assert (source.provisional_until, source.unpaid_until is None) == (None, False)
+    assert operator.get(deed(order, "recevoir")).status_code == 302
+    operations.remind_and_lapse(timezone.now() + datetime.timedelta(days=60))
+    order.refresh_from_db()
+    assert order.state == OrderState.PLACED
+    do(operator, order, "completer", siret=sales.SIRET)
+    do(operator, order, "confirmer")
+    assert order.scans.get().state == "accepted"
+
+
+def test_what_can_be_confirmed_is_not_asked_for_on_paper(operator):
+    assert operator.get(deed(sales.placed(), "recevoir")).status_code == 302
 
 
 def first_deed(operator, order):

@@ -76,7 +76,7 @@ def test_a_principal_reads_his_order_from_its_first_day_to_its_refund(clock):
     clock(46)
     assert_said(order, "lapsed", "ont pris fin le 8 janvier 2027 : nous n'avons pas reçu", "Rien n'est supprimé")
     scan = lifecycle.upload(order, at=on(47))
-    assert_said(order, "lapsed", "Vous avez déposé un document le 10 janvier 2027 : nous le vérifions.")
+    assert_said(order, "lapsed", "Nous avons reçu votre document le 10 janvier 2027 : nous le vérifions.")
     operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=on(48))
     assert_said(order, "scan_refused", "ont pris fin : vos licences sont en pause")
     operations.prolong(order_id=order.pk, until=on(60).date(), by=by, at=on(48))

@@ -135,7 +135,7 @@ class Desk[Row: Model](ReadOnly, ModelAdmin):
             # Mostly the second of two clicks: what it asked for has been done.
             messages.info(request, spaced(f"Rien de plus n'a été fait : « {deed.label} » n'est plus à faire."))
             return redirect(self.address("change", row.pk))
-        form = deed.form(request.POST or None, initial=deed.initial(row, at))
+        form = deed.form(request.POST or None, request.FILES or None, initial=deed.initial(row, at))
         if request.method == "POST" and form.is_valid():
             try:
                 told = self._do(deed, row, seen=request.POST.get("seen", ""), by=operator(request), at=at, form=form)

@@ -102,6 +102,17 @@ class UntilForm(forms.Form):
     until = forms.DateField(label="Jusqu'au (inclus)", widget=DayInput)
 
 
+class PostedForm(forms.Form):
+    """A signed purchase order that came in an envelope."""
+
+    scan = forms.FileField(
+        label="Bon de commande numérisé",
+        help_text="PDF, JPEG ou PNG, 4 Mo au plus. Il est gardé avec la commande.",
+        error_messages={"required": "Choisissez le fichier du bon de commande numérisé."},
+        widget=forms.FileInput(attrs={"accept": "application/pdf,image/jpeg,image/png"}),
+    )
+
+
 class ReferencesForm(forms.Form):
     """What a public payer's invoice must name, mostly written on the purchase order that came in."""
 

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import operations, preflight
 from licensing.orders.admin.deeds import Deed
-from licensing.orders.admin.forms import PaymentForm, ReasonForm, ReferencesForm, UntilForm
+from licensing.orders.admin.forms import PaymentForm, PostedForm, ReasonForm, ReferencesForm, UntilForm
 from licensing.orders.admin.order_situation import if_refused, sources_of, waiting_scan
 from licensing.orders.models import Order, OrderState, Payer, PaymentMethod
 from licensing.orders.operations.billing import was_rejected
 from licensing.orders.operations.placing import PROVISIONAL_DAYS
+from licensing.orders.operations.receiving import LARGEST_SCAN
 from licensing.subscriptions.models import Seat
 from web.typography import day, euros, plural
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from django.core.files.uploadedfile import UploadedFile
 
     from accounts.models import User
 
@@ -69,6 +72,23 @@ def _references(order: Order) -> list[str]:
 def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
     invoice = operations.confirm(order_id=order.pk, by=by, at=at)
     return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {day(invoice.due_on)}."
+
+
+def _posted(order: Order, _at: datetime.datetime) -> list[str]:
+    return [
+        "Le bon signé est là, mais sa facture ne peut pas encore être émise.",
+        "Gardez-le ici, et complétez ses références quand vous les aurez.",
+        "Les droits, qui ont pris fin, reprendront une fois la commande confirmée."
+        if order.state == OrderState.LAPSED
+        else "Le compte à rebours s'arrête aussitôt : rien n'est plus coupé faute de bon de commande.",
+    ]
+
+
+def _receive(order: Order, *, scan: UploadedFile[bytes], by: User, at: datetime.datetime) -> str:
+    # One byte more than is taken tells a file that is too large; no more of it is read.
+    content = scan.read(LARGEST_SCAN + 1)
+    operations.receive_scan(order_id=order.pk, filename=scan.name or "", content=content, by=by, at=at)
+    return "Bon de commande signé enregistré : le compte à rebours est arrêté."
 
 
 def _refusing(order: Order, at: datetime.datetime) -> list[str]:
@@ -238,6 +258,17 @@ DEEDS: tuple[Deed[Order], ...] = (
             "service_code": order.service_code,
             "engagement_number": order.engagement_number,
         },
+    ),
+    Deed(
+        path="recevoir",
+        label="Enregistrer le bon reçu par courrier",
+        # Once its invoice lacks nothing it is confirmed at once.
+        possible=lambda order: (
+            order.state in _AWAITED and waiting_scan(order) is None and bool(preflight.of_order(order).missing)
+        ),
+        says=_posted,
+        do=_receive,
+        form=PostedForm,
     ),
     Deed(
         path="retablir",
