@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 import zipfile
 
 import pytest
@@ -20,6 +21,7 @@ from licensing.orders.models import CardPayment, Invoice, Order, OrderState, Pay
 from licensing.subscriptions.models import Source
 from tests.conftest import HostClient
 from tests.factories.accounts import UserFactory
+from tests.factories.licensing import OrderFactory, OrderLineFactory
 from tests.orders import sales
 from tests.races import at_once
 
@@ -266,6 +268,12 @@ def test_an_order_is_found_by_its_school_its_buyer_and_whoever_treats_its_invoic
     order = sales.placed()
     for sought in (order.school_id, order.placed_by.email, "Compta@Nimes.example"):
         assert f'href="{card(order)}"' in text(operator.post("/admin/rechercher/", {"sought": sought})), sought
+
+
+def test_an_order_s_number_is_written_as_on_its_papers(operator, gard):
+    order = OrderFactory(pk=1_035_000, collectivity=gard)
+    OrderLineFactory(order=order)
+    assert re.search(r">\s*1035000\s*</a>", text(operator.get("/admin/orders/order/")))
 
 
 def test_the_first_page_says_what_waits(operator):

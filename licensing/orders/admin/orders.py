@@ -159,8 +159,8 @@ class OrderAdmin(Grants, Desk[Order]):
 
     @admin.display(description="n°", ordering="pk")
     def number(self, order: Order) -> str:
-        """Return the number alone: the column is narrow."""
-        return typography.number(order.pk)
+        """Return the number alone, as papers and letters write it: it is a name and counts nothing."""
+        return str(order.pk)
 
     @admin.display(description="acheteur")
     def buyer(self, order: Order) -> str:
