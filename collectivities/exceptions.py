@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from web import refused
 
 
-class Refused(Exception):
-    """A rule says no; nothing was changed."""
-
-    code: ClassVar[str] = "refused"
+class Refused(refused.Refused):
+    """A rule of the office says no."""
 
 
 class InvalidAddress(Refused):

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from web import refused
 
 
-class Refused(Exception):
-    """A rule says no; nothing was changed.
+class Refused(refused.Refused):
+    """A rule of licensing says no.
 
-    `code` is stable, for programs and tests; the sentence is French, complete, and shown to people as it stands.
     Each refusal is a subclass with its own code: `raise NoSeatLeft("Les 5 clés de cet abonnement…")`.
     """
-
-    code: ClassVar[str] = "refused"
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
