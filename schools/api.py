@@ -1,29 +1,34 @@
-"""The directory in the API: schools listed, searched and fetched by UAI. Read only: the synchronisation writes.
-
-The package knows no collectivity: who may ask is said where the endpoint is opened, in `collectivities.api`.
-"""
+"""The directory in the API: schools listed, searched and fetched by UAI. Read only: the synchronisation writes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import django_filters
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
-from rest_framework.permissions import IsAuthenticated
-from rest_framework.viewsets import ReadOnlyModelViewSet
+from rest_framework.response import Response
 
-from schools import uai
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import Moment
+from api.scopes import Scope
 from schools.models import School, SchoolState
 from schools.queries import search
+from schools.uai import is_valid, normalise
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+TAGS = ["Établissements"]
 
 
 class SchoolSerializer(serializers.ModelSerializer[School]):
-    """A school as the national directory describes it."""
+    """Un établissement, tel que l'annuaire national le décrit."""
+
+    closed_at = Moment(allow_null=True, help_text="Depuis quand l'annuaire le dit fermé.")
+    changed_at = Moment(help_text="Le dernier changement que l'annuaire en a dit.")
 
     class Meta:
         model = School
@@ -81,30 +86,33 @@ class SchoolFilter(django_filters.FilterSet):
         return search(value, among=schools)
 
 
-class ByUai(CursorPagination):
-    """Pages that neither skip nor repeat a school while the directory changes under the reader."""
+class Schools(ListEndpoint):
+    """`/schools`."""
 
-    ordering = "uai"
-    page_size = 100
-    page_size_query_param = "page_size"
-    max_page_size = 1000
-
-
-class SchoolViewSet(ReadOnlyModelViewSet[School]):
-    """The schools of the national directory."""
-
+    scopes = {"GET": Scope.READ}
     queryset = School.objects.all()
     serializer_class = SchoolSerializer
-    permission_classes = (IsAuthenticated,)
     filterset_class = SchoolFilter
-    pagination_class = ByUai
-    lookup_field = "uai"
-    lookup_value_regex = "[^/]+"
+    cursor_field = "uai"
 
-    def get_object(self) -> School:
-        """Fetch by UAI, in whatever case and without its zero if need be."""
-        code = uai.normalise(self.kwargs["uai"])
-        if not uai.is_valid(code):
-            raise NotFound
-        self.kwargs["uai"] = code
-        return super().get_object()
+    @extend_schema(operation_id="listSchools", summary="Chercher des établissements", tags=TAGS)
+    def get(self, request: Request) -> Response:
+        """Les établissements de l'annuaire national, dans l'ordre de leur UAI."""
+        return self.listed()
+
+
+class OneSchool(Endpoint):
+    """`/schools/{uai}`."""
+
+    scopes = {"GET": Scope.READ}
+
+    @extend_schema(
+        operation_id="getSchool", summary="Lire un établissement", tags=TAGS, responses={200: SchoolSerializer}
+    )
+    def get(self, request: Request, uai: str) -> Response:
+        """L'établissement qui porte cet UAI, écrit en minuscules ou sans son zéro s'il le faut."""
+        code = normalise(uai)
+        school = School.objects.filter(pk=code).first() if is_valid(code) else None
+        if school is None:
+            raise Http404
+        return Response(SchoolSerializer(school).data)

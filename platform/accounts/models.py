@@ -21,6 +21,8 @@ class Profile(models.TextChoices):
     TEACHER = "teacher", "Enseignant"
     # A collectivity's staff, who come by invitation, and the operator; not offered at sign-up.
     AGENT = "agent", "Agent"
+    # A token of a collectivity's API: the name under which the journal knows what it does. Nobody signs in with it.
+    PROGRAM = "program", "Programme"
 
 
 class User(AbstractUser):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 from django.utils.crypto import salted_hmac
@@ -65,6 +65,26 @@ def network(address: str) -> str:
 
 def count(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> None:
     """Count one try for each subject. Raises `Throttled` where one of them is over its limit; the try counts too."""
+    waits = [tried.reopens_in for tried in tally(subjects, at=at) if tried.is_over]
+    if waits:
+        raise Throttled(max(waits))
+
+
+class Tried(NamedTuple):
+    """How often one subject has tried in its window, this try included, and for how long the window still lasts."""
+
+    limit: Limit
+    tries: int
+    reopens_in: datetime.timedelta
+
+    @property
+    def is_over(self) -> bool:
+        """Whether that is more than is allowed."""
+        return self.tries > self.limit.tries
+
+
+def tally(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> list[Tried]:
+    """Count one try for each subject, and return where each stands."""
     rows = _rows(subjects)
     values = ", ".join(["(%s, %s, %s, 1)"] * len(rows))
     # A window that has passed is opened anew. Parameters are named by position: their order is the text's.
@@ -91,14 +111,11 @@ def count(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> No
             ],
         )
         counted = {scope: (tries, opened_at) for scope, tries, opened_at in cursor.fetchall()}
-    waits = [
-        opened_at + limit.window - at
+    return [
+        Tried(limit, tries, opened_at + limit.window - at)
         for limit, _ in rows
         for tries, opened_at in [counted[limit.scope]]
-        if tries > limit.tries
     ]
-    if waits:
-        raise Throttled(max(waits))
 
 
 def give_back(subjects: Sequence[tuple[Limit, str]]) -> None:

@@ -1,19 +1,18 @@
-"""The addresses of an office's API, under `/api/v1/`. A new resource is one more line to the router."""
+"""The addresses of an office's API, under `/api/v1/`; none ends in a slash."""
 
 from __future__ import annotations
 
-from django.urls import include, path, re_path
-from rest_framework.routers import SimpleRouter
+from django.urls import path, re_path
 
-from collectivities.api import OfficeSchema, OfficeSchools, nothing_here
+from api.description import Description
+from api.endpoint import Nowhere
+from schools import api as schools
 
 app_name = "api"
 
-router = SimpleRouter()
-router.register("schools", OfficeSchools, basename="school")
-
 urlpatterns = [
-    path("schema/", OfficeSchema.as_view(), name="schema"),
-    path("", include(router.urls)),
-    re_path("^(?P<rest>.*)$", nothing_here, name="nothing"),
+    path("openapi.json", Description.as_view(), name="description"),
+    path("schools", schools.Schools.as_view(), name="schools"),
+    path("schools/<str:uai>", schools.OneSchool.as_view(), name="school"),
+    re_path("^(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
 ]

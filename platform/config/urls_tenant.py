@@ -16,3 +16,5 @@ urlpatterns = [
     path("", include("imports.urls")),
     path("", include("pages.urls_tenant")),
 ]
+
+handler500 = "api.breakdown.server_error"

@@ -125,17 +125,11 @@ def purchase_invoice():
     return {"pk": order.pk, "number": invoice.number}
 
 
-def nothing():
-    return {"rest": "nulle-part/"}
-
-
 #: Addresses whose thing is everybody's (the national directory) or none: no other collectivity can own it.
-NOBODYS = {"api:school-detail", "api:nothing", "imports:template", "school"}
+NOBODYS = {"imports:template", "school"}
 
 #: The address's name → what makes its thing. An address that wants something and is not here fails the test.
 SAMPLES = {
-    "api:school-detail": school,
-    "api:nothing": nothing,
     "imports:template": purpose,
     "imports:corrected": table,
     "imports:report": table,

@@ -115,10 +115,7 @@ SEES_PRICES = "office: buyer, manager"
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
     "school_search": ANY_MEMBER,
-    "api:schema": ANY_MEMBER,
-    "api:school-list": ANY_MEMBER,
-    "api:school-detail": ANY_MEMBER,
-    "api:nothing": ANY_MEMBER,
+    "api:description": "public",
     "journal": ANY_MEMBER,
     "journal_export": ANY_MEMBER,
     "invitation": "public",

@@ -43,8 +43,9 @@ def sample(door):
     ("urlconf", "expected"), [(doors.PORTAL, table.PORTAL), (doors.OFFICE, table.OFFICE)], ids=["portal", "office"]
 )
 def test_every_view_carries_the_policy_that_the_table_gives_it(urlconf, expected):
-    carried = dict(doors.by_name(urlconf))
-    assert {name: door.label for name, door in carried.items()} == expected
+    # What is opened to tokens has a table of its own, in tests.api.test_doors.
+    carried = {name: door.label for name, door in doors.by_name(urlconf) if door.label != "api: token"}
+    assert carried == expected
 
 
 def test_every_address_that_names_a_thing_has_a_sample():
@@ -101,7 +102,7 @@ def test_each_role_passes_where_the_table_says_and_nowhere_else(door, role, offi
     browser = office("nimes", MemberFactory(roles=[role]).user)
     answer = browser.get(address(door, sample(door)))
     if not door.roles or role in door.roles:
-        assert answer.status_code not in ((401, 403) if door.name == "api:nothing" else (401, 403, 404))
+        assert answer.status_code not in (401, 403, 404)
         assert answer.status_code < 500
         assert not answer.headers.get("Location", "").startswith("/connexion/")
     else:

@@ -36,9 +36,7 @@ def test_a_manager_without_one_opens_no_page_of_the_office(office, asked):
     opened = []
     for door in OFFICE_DOORS:
         path = address(door, dict.fromkeys(door.wants, 1))
-        if not door.name.startswith("api:") and not (
-            to_activation(browser.get(path)) and to_activation(browser.post(path))
-        ):
+        if not (to_activation(browser.get(path)) and to_activation(browser.post(path))):
             opened.append(door.name)
     assert len(OFFICE_DOORS) > 40
     assert opened == []
@@ -48,11 +46,6 @@ def test_nothing_is_done_on_the_way(office, asked):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
     browser.post("/membres/inviter/", {"email": "awa@nimes.example", "roles": ["viewer"]})
     assert not Invitation.objects.exists()
-
-
-def test_a_program_of_his_is_told_by_a_code(office, asked):
-    answer = office("nimes", MemberFactory(roles=[Role.MANAGER]).user).get("/api/v1/schools/")
-    assert (answer.status_code, answer.json()["code"]) == (403, "second_factor_required")
 
 
 def test_a_part_of_a_page_leads_the_whole_page_there(office, asked):

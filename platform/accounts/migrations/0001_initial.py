@@ -60,7 +60,12 @@ class Migration(migrations.Migration):
                 (
                     "profile",
                     models.CharField(
-                        choices=[("principal", "Chef d'établissement"), ("teacher", "Enseignant"), ("agent", "Agent")],
+                        choices=[
+                            ("principal", "Chef d'établissement"),
+                            ("teacher", "Enseignant"),
+                            ("agent", "Agent"),
+                            ("program", "Programme"),
+                        ],
                         default="agent",
                         max_length=10,
                         verbose_name="profil",

@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class ApiConfig(AppConfig):
+    name = "api"
+    verbose_name = "API"
+
+    def ready(self) -> None:
+        """Register the duty, and how the description tells of tokens."""
+        from api import authentication, remembering  # noqa: F401, PLC0415 - need the models

@@ -1,0 +1,23 @@
+"""What an office answers when nobody foresaw what happened: a page to people, a problem to programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.views.defaults import server_error as page
+
+from api.problems import answer
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Say that it is our fault, and that the same request may be sent again under its « Idempotency-Key »."""
+    if not request.path.startswith("/api/"):
+        return page(request)
+    detail = (
+        "Une panne de notre fait a empêché cette requête : rien n'a été fait. Renvoyez-la avec la même "
+        "« Idempotency-Key » ; si cela dure, prévenez-nous."
+    )
+    return answer("breakdown", detail, 500)

@@ -1,0 +1,173 @@
+"""Every refusal of the API as RFC 9457 has it: `application/problem+json`, a stable `code`, a sentence in French.
+
+`errors` tells the field, and the row of a list, that each fault stands in. What the rules of an app refuse is a 409
+unless the endpoint says otherwise.
+"""
+
+from __future__ import annotations
+
+import http
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from web.refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+CONTENT_TYPE = "application/problem+json"
+#: Where each code is told: a page of the API's own host.
+TYPE = "/api/v1/documentation/erreurs/#{}"
+_NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
+
+#: The sentences that are the same wherever they are said.
+NOT_FOUND = "Il n'y a rien à cette adresse, ou rien que votre collectivité puisse lire."
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong in what was sent. `row`: its place in the list that was sent, from 0."""
+
+    code: str
+    detail: str
+    field: str | None = None
+    row: int | None = None
+
+
+class Problem(exceptions.APIException):
+    """A refusal with all that it says."""
+
+    status_code: int = status.HTTP_409_CONFLICT
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        status_code: int | None = None,
+        faults: Sequence[Fault] = (),
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail, code)
+        self.code = code
+        self.faults = tuple(faults)
+        self.retry_after = retry_after
+        if status_code is not None:
+            self.status_code = status_code
+
+
+class Invalid(Problem):
+    """What was sent is not what the description says."""
+
+    status_code = 400
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        shown = faults[0].detail if len(faults) == 1 else f"{len(faults)} erreurs dans la requête : voyez « errors »."
+        super().__init__("invalid_request", shown, faults=faults)
+
+
+def body(code: str, detail: str, status_code: int, faults: Sequence[Fault] = ()) -> dict[str, Any]:
+    """Return the problem's members."""
+    return {
+        "type": TYPE.format(code),
+        "title": http.HTTPStatus(status_code).phrase,
+        "status": status_code,
+        "code": code,
+        "detail": detail,
+        "errors": [{name: value for name, value in asdict(fault).items() if value is not None} for fault in faults],
+    }
+
+
+def answer(code: str, detail: str, status_code: int, **headers: str) -> JsonResponse:
+    """Return a problem where no endpoint answers: an address that is none, a door."""
+    return JsonResponse(
+        body(code, detail, status_code),
+        status=status_code,
+        content_type=CONTENT_TYPE,
+        headers={"Cache-Control": "no-store"} | headers,
+        json_dumps_params={"ensure_ascii": False},
+    )
+
+
+def told(error: Exception, statuses: Mapping[str, int]) -> Response | None:
+    """Return the answer to whatever an endpoint raised; None for what nobody foresaw.
+
+    `statuses`: by the code of a rule's refusal, where it is not 409.
+    """
+    problem = _problem(error, statuses)
+    if problem is None:
+        return None
+    response = Response(
+        body(problem.code, str(problem.detail), problem.status_code, problem.faults),
+        status=problem.status_code,
+        content_type=CONTENT_TYPE,
+    )
+    if (asked := getattr(error, "auth_header", None)) is not None:
+        response["WWW-Authenticate"] = asked
+    if problem.retry_after is not None:
+        response["Retry-After"] = str(problem.retry_after)
+    return response
+
+
+#: What the framework itself refuses: the code, the sentence (None: the exception's own), the status.
+_FRAMEWORK: tuple[tuple[type[Exception], str, str | None, int], ...] = (
+    (Http404, "not_found", NOT_FOUND, 404),
+    (exceptions.NotFound, "not_found", NOT_FOUND, 404),
+    (PermissionDenied, "permission_denied", "Ce jeton ne le permet pas.", 403),
+    (
+        exceptions.MethodNotAllowed,
+        "method_not_allowed",
+        "Cette adresse ne répond pas à cette méthode : voyez l'en-tête « Allow ».",
+        405,
+    ),
+    (
+        exceptions.UnsupportedMediaType,
+        "unsupported_media_type",
+        "Ce type de contenu n'est pas lu à cette adresse : voyez sa description.",
+        415,
+    ),
+    (
+        exceptions.NotAcceptable,
+        "not_acceptable",
+        "L'API répond en JSON : acceptez « application/json ».",
+        406,
+    ),
+    (exceptions.ParseError, "parse_error", None, 400),
+)
+
+
+def _problem(error: Exception, statuses: Mapping[str, int]) -> Problem | None:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Refused):
+        return Problem(error.code, str(error), status_code=statuses.get(error.code))
+    if isinstance(error, exceptions.ValidationError):
+        return Invalid(list(faults_of(error.detail)))
+    for kind, code, sentence, status_code in _FRAMEWORK:
+        if isinstance(error, kind):
+            return Problem(code, sentence or str(error), status_code=status_code)
+    return None
+
+
+def faults_of(detail: Any, path: tuple[str, ...] = (), row: int | None = None) -> Iterator[Fault]:
+    """Walk what a serializer says, and yield each fault with its field and row."""
+    if isinstance(detail, dict):
+        for key, inner in detail.items():
+            if isinstance(key, int) or (isinstance(key, str) and key.isdecimal()):
+                yield from faults_of(inner, path, int(key))
+            else:
+                yield from faults_of(inner, path if key == _NON_FIELD else (*path, str(key)), row)
+    elif isinstance(detail, list) and any(isinstance(inner, dict | list) for inner in detail):
+        for place, inner in enumerate(detail):
+            yield from faults_of(inner, path, place)
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from faults_of(inner, path, row)
+    else:
+        yield Fault(getattr(detail, "code", "invalid"), str(detail), ".".join(path) or None, row)

@@ -1,0 +1,153 @@
+"""How the API describes itself: OpenAPI 3.1, complete with what every address has in common.
+
+An endpoint says its own with `extend_schema`; refusals, limits, idempotency and conditional reads are added here, once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.problems import CONTENT_TYPE
+from api.remembering import HEADER, REPLAYED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drf_spectacular.plumbing import ComponentRegistry
+
+
+class FaultSerializer(serializers.Serializer[Any]):
+    """Une erreur précise de la requête."""
+
+    code = serializers.CharField(help_text="Stable, pour les programmes.")
+    detail = serializers.CharField(help_text="La phrase, en français.")
+    field = serializers.CharField(required=False, help_text="Le champ ou le paramètre, s'il y en a un.")
+    row = serializers.IntegerField(required=False, help_text="Sa place dans la liste envoyée, à partir de 0.")
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Un refus, dans la forme de la RFC 9457 : rien n'a été fait."""
+
+    type = serializers.CharField(help_text="L'adresse de la page qui explique le code.")
+    title = serializers.CharField(help_text="Le nom du statut HTTP.")
+    status = serializers.IntegerField(help_text="Le statut HTTP.")
+    code = serializers.CharField(help_text="Stable, pour les programmes.")
+    detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
+    errors = FaultSerializer(  # type: ignore[assignment]  # the metaclass takes the field away
+        many=True, help_text="Chaque erreur, avec son champ et sa ligne."
+    )
+
+
+_HEADERS = {
+    "RateLimit-Policy": {
+        "description": 'Le nombre de requêtes par fenêtre : `"minute";q=600;w=60`.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'Ce qu\'il en reste, et dans combien de secondes la fenêtre se rouvre : `"minute";r=598;t=41`.',
+        "schema": {"type": "string"},
+    },
+}
+_RETRY = {
+    "Retry-After": {"description": "Secondes à attendre avant de recommencer.", "schema": {"type": "integer"}},
+}
+_ETAG = {"ETag": {"description": "À renvoyer dans « If-None-Match ».", "schema": {"type": "string"}}}
+_REPLAYED = {
+    REPLAYED: {
+        "description": "« true » : la requête avait déjà été faite, ceci en est la première réponse.",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+}
+
+_REFUSALS = {
+    "400": "La requête n'est pas comprise : « errors » dit pourquoi.",
+    "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
+    "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
+    "404": "Rien de tel dans votre collectivité : `not_found`.",
+    "409": "Une règle s'y oppose, rien n'a été fait : « code » dit laquelle. Sous une « Idempotency-Key », "
+    "`request_in_progress` : la même requête est en cours.",
+    "413": "La requête est trop grande : `body_too_large`.",
+    "415": "Ce type de contenu n'est pas lu ici : `unsupported_media_type`.",
+    "422": "L'« Idempotency-Key » a servi à une autre requête : `idempotency_key_reused`.",
+    "429": "Trop de requêtes dans la minute : `too_many_requests`.",
+}
+
+
+class Described(AutoSchema):
+    """Adds to each operation what all have in common."""
+
+    view: Any
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
+    ) -> dict[str, Any] | None:
+        """Return the operation as the description tells it; None where it is left out."""
+        operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
+        if operation is None or not isinstance(self.view, Endpoint):
+            return operation
+        scope = self.view.scope_of(self.method)
+        if scope is not None:
+            operation["x-scope"] = scope.value
+            said = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
+            operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{said}".strip()
+        operation.setdefault("parameters", []).extend(self._own_parameters())
+        problem = self.resolve_serializer(ProblemSerializer, "response").ref
+        responses = operation["responses"]
+        for response in responses.values():
+            response.setdefault("headers", {}).update(_HEADERS)
+        for status, says in self._refusals():
+            refused = responses.setdefault(status, {"description": says})
+            refused.setdefault("description", says)
+            refused["content"] = {CONTENT_TYPE: {"schema": problem}}
+            refused["headers"] = _HEADERS if status not in ("409", "429") else _HEADERS | _RETRY
+        if self.method == "GET":
+            responses["200"]["headers"] = responses["200"]["headers"] | _ETAG
+            responses["304"] = {"description": "Rien n'a changé depuis l'« ETag » montré.", "headers": _HEADERS | _ETAG}
+        if self._is_repeatable():
+            for status, response in responses.items():
+                if status not in ("401", "403", "413", "415", "429"):
+                    response["headers"] = response["headers"] | _REPLAYED
+        operation["responses"] = dict(sorted(responses.items()))
+        return operation
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.method == "GET" and isinstance(self.view, ListEndpoint)
+
+    def _is_repeatable(self) -> bool:
+        return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
+
+    def _own_parameters(self) -> Iterator[dict[str, Any]]:
+        if self._is_repeatable():
+            yield {
+                "name": HEADER,
+                "in": "header",
+                "required": False,
+                "description": "Une valeur neuve par opération (un UUID) : envoyée de nouveau avec la même requête, "
+                "elle rend la même réponse pendant 7 jours au moins, et rien n'est fait deux fois.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            }
+        if self.method == "GET":
+            yield {
+                "name": "If-None-Match",
+                "in": "header",
+                "required": False,
+                "description": "L'« ETag » d'une réponse précédente : rien n'est renvoyé tant qu'elle vaut encore.",
+                "schema": {"type": "string"},
+            }
+
+    def _refusals(self) -> Iterator[tuple[str, str]]:
+        """Yield each refusal that any address of this kind may give."""
+        writes = self.method in ("POST", "PUT", "PATCH")
+        for status, says in _REFUSALS.items():
+            if (
+                (status == "404" and "{" not in self.path)
+                or (status == "409" and self.method == "GET")
+                or (status in ("413", "415") and not writes)
+                or (status == "422" and not self._is_repeatable())
+            ):
+                continue
+            yield status, says

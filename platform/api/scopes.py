@@ -1,0 +1,23 @@
+"""What a token may do. Each endpoint names one scope for each of its methods; none includes another."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Scope(models.TextChoices):
+    READ = "read", "Lire"
+    REMIT = "remit", "Modifier le périmètre"
+    ALLOCATE = "allocate", "Attribuer, reprendre, renvoyer"
+    IMPORT = "import", "Déposer et appliquer des tableaux"
+    WEBHOOKS = "webhooks", "Régler les webhooks"
+
+
+#: What each scope opens, as the page that makes tokens says it.
+MEANING = {
+    Scope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, événements",
+    Scope.REMIT: "ajouter des écoles, changer leur contact, en retirer",
+    Scope.ALLOCATE: "attribuer des licences, les reprendre, renvoyer une clé, relancer",
+    Scope.IMPORT: "déposer un tableau, l'appliquer, le défaire",
+    Scope.WEBHOOKS: "dire à quelle adresse les événements sont envoyés, rejouer un envoi",
+}

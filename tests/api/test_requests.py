@@ -1,0 +1,125 @@
+"""What every address of the API has in common: what it reads, how it refuses, lists, and says that nothing changed."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.api.program import refused
+from tests.factories.schools import SchoolFactory
+
+
+@pytest.mark.parametrize("path", ["/", "/rien", "/schools/", "/schools/0301001A", "/schools/%00", "/schools/a/b"])
+def test_an_address_that_is_none_is_told_in_json(api, path):
+    refused(api.get(path), 404, "not_found")
+
+
+def test_what_an_address_does_not_answer(api):
+    answer = api.post("/schools")
+    refused(answer, 405, "method_not_allowed")
+    assert answer["Allow"] == "GET, HEAD"
+    for method in ("OPTIONS", "DELETE", "TRACE", "PATCH"):
+        refused(api.ask(method, "/schools"), 405, "method_not_allowed")
+
+
+def test_the_portal_has_no_api(portal):
+    assert portal.get("/api/v1/schools").status_code == 404
+
+
+def test_pages_follow_each_other_while_schools_come(api):
+    uais = sorted(SchoolFactory().uai for _ in range(7))
+    first = api.get("/schools?limit=3").json()
+    assert [school["uai"] for school in first["data"]] == uais[:3]
+    came = SchoolFactory().uai
+    seen, address = [*uais[:3]], first["next"]
+    while address is not None:
+        page = api.get(address.partition("/api/v1")[2]).json()
+        seen += [school["uai"] for school in page["data"]]
+        address = page["next"]
+    assert seen == sorted({*uais, *([came] if came > uais[2] else [])})
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "1e2", "", "x", "99999999999999999999", "٣"])
+def test_a_page_has_1_to_500_rows(api, limit):
+    said = refused(api.get(f"/schools?limit={limit}"), 400, "invalid_request")
+    assert said["errors"] == [
+        {"code": "invalid_limit", "detail": "« limit » est un nombre de 1 à 500.", "field": "limit"}
+    ]
+
+
+def _written(text):
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "é", "a" * 300, _written("a" * 40), _written("a\x00"), "MDAwMDAwMUE=", "%2B%2F%2F%2F"]
+)
+def test_a_cursor_that_is_none_is_refused(api, cursor):
+    said = refused(api.get(f"/schools?cursor={cursor}"), 400, "invalid_request")
+    assert said["errors"][0]["code"] == "invalid_cursor"
+
+
+def test_a_parameter_that_is_unknown_or_wrong_is_refused_with_its_name(api):
+    said = refused(api.get("/schools?sate=open&has_nursery=x&state=gone"), 400, "invalid_request")
+    assert {fault["field"] for fault in said["errors"]} >= {"sate", "state"}
+    assert refused(api.get("/schools/0301001A?x=1"), 400, "invalid_request")["errors"][0]["field"] == "x"
+
+
+def test_a_read_that_did_not_change_is_a_304(api):
+    school = SchoolFactory()
+    first = api.get("/schools")
+    tag = first["ETag"]
+    for shown in (tag, f"W/{tag}", f'"autre", {tag}', "*"):
+        again = api.get("/schools", If_None_Match=shown)
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
+        assert again["RateLimit"]
+    assert api.get("/schools", If_None_Match='"autre"').status_code == 200
+    school.name = "École rebaptisée"
+    school.save()
+    changed = api.get("/schools", If_None_Match=tag)
+    assert (changed.status_code, changed["ETag"] != tag) == (200, True)
+    assert changed["Cache-Control"] == "private, no-cache"
+
+
+def test_the_head_of_an_answer_has_its_tag(api):
+    SchoolFactory()
+    head = api.ask("HEAD", "/schools")
+    assert (head.status_code, head.content, head["ETag"]) == (200, b"", api.get("/schools")["ETag"])
+
+
+def test_only_json_is_answered(api):
+    refused(api.get("/schools", Accept="text/html"), 406, "not_acceptable")
+    assert api.get("/schools", Accept="*/*").status_code == 200
+
+
+def test_moments_are_said_in_utc(api):
+    SchoolFactory()
+    [school] = api.get("/schools").json()["data"]
+    assert school["changed_at"].endswith("Z")
+
+
+def test_a_page_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
+    api.get("/schools")
+    for _ in range(2):
+        SchoolFactory.create_batch(5)
+        # The host, the token, its limit, its last use, the page; and the schema that is entered.
+        with django_assert_num_queries(6):
+            api.get("/schools")
+
+
+def test_the_description_is_open_to_everybody(office):
+    answer = office("nimes").get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    assert answer.json()["openapi"].startswith("3.1")
+
+
+def test_a_breakdown_is_told_in_json(api, monkeypatch, office):
+    monkeypatch.setattr("schools.api.Schools.listed", lambda _: 1 / 0)
+    api.client.raise_request_exception = False
+    said = refused(api.get("/schools"), 500, "breakdown")
+    assert "rien n'a été fait" in said["detail"]
+    browser = office("nimes")
+    browser.raise_request_exception = False
+    monkeypatch.setattr("web.access.Public.__call__", lambda *_: 1 / 0)
+    assert "<h1" in browser.get("/connexion/").content.decode()
