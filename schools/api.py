@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from api.endpoint import Endpoint, ListEndpoint
 from api.fields import Moment
+from api.filters import Flag, Since
 from api.scopes import Scope
 from schools.models import School, SchoolState
 from schools.queries import search
@@ -73,13 +74,15 @@ class SchoolFilter(django_filters.FilterSet):
     )
     commune = django_filters.CharFilter(field_name="commune_code", help_text="Code INSEE de la commune.")
     state = django_filters.MultipleChoiceFilter(choices=SchoolState.choices)
-    changed_since = django_filters.IsoDateTimeFilter(
+    changed_since = Since(
         field_name="changed_at", lookup_expr="gte", help_text="Ce que l'annuaire a changé depuis cette date."
     )
+    has_nursery = Flag(help_text="A des classes de maternelle.")
+    has_elementary = Flag(help_text="A des classes du CP au CM2.")
 
     class Meta:
         model = School
-        fields = ("postal_code", "type", "sector", "has_nursery", "has_elementary")
+        fields = ("postal_code", "type", "sector")
 
     def narrow_to_search(self, schools: QuerySet[School], name: str, value: str) -> QuerySet[School]:
         """Keep the schools that the search finds among those that the other filters kept."""

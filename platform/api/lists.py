@@ -11,11 +11,12 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django_filters import CharFilter, MultipleChoiceFilter
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 
-from api.problems import Fault, Invalid
+from api.problems import Fault, Invalid, Problem
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -34,7 +35,7 @@ class ByCursor(BasePagination):
     def paginate_queryset(  # type: ignore[override]  # lists of the API are queries
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any]:
-        """Return the page's rows. Raises `Invalid` where the cursor or the limit is none."""
+        """Return the page's rows. Raises a `Problem` where the cursor or the limit is none."""
         written: str = getattr(view, "cursor_field", "-pk")
         self.field = written.removeprefix("-")
         self.request = request
@@ -108,8 +109,9 @@ def _cursor(value: object) -> str:
 
 
 def _after(cursor: str, field: Any) -> Any:
-    """Return the value that a cursor holds. Raises `Invalid`."""
-    wrong = Invalid([Fault("invalid_cursor", "Ce « cursor » n'est pas un de ceux que « next » donne.", _CURSOR)])
+    """Return the value that a cursor holds. Raises `Problem`."""
+    # No page is there: nobody can tell a wrong cursor from a right one by what the description says.
+    wrong = Problem("invalid_cursor", "Ce « cursor » n'est pas un de ceux que « next » donne.", status_code=404)
     if len(cursor) > _LONGEST or not cursor.isascii():
         raise wrong
     try:
@@ -135,6 +137,12 @@ class KnownFilters(DjangoFilterBackend):
             for name in request.query_params
             if name not in known
         ]
+        for name, values in request.query_params.lists():
+            asked = filterset.filters.get(name) if filterset is not None else None
+            if len(values) > 1 and not isinstance(asked, MultipleChoiceFilter):
+                faults.append(Fault("given_twice", "Ce paramètre ne se donne qu'une fois.", name))
+            if "" in values and asked is not None and type(asked) is not CharFilter:
+                faults.append(Fault("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name))
         if filterset is not None and not filterset.is_valid():
             faults += [
                 Fault(error["code"] or "invalid", error["message"], name)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from api.endpoint import Endpoint, ListEndpoint
+from api.fields import Text
 from api.problems import CONTENT_TYPE
 from api.remembering import HEADER, REPLAYED
 
@@ -52,6 +54,8 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
 }
+#: What a database's text cannot hold.
+_TEXT = r"^[^\x00]*$"
 _RETRY = {
     "Retry-After": {"description": "Secondes à attendre avant de recommencer.", "schema": {"type": "integer"}},
 }
@@ -67,7 +71,7 @@ _REFUSALS = {
     "400": "La requête n'est pas comprise : « errors » dit pourquoi.",
     "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
     "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
-    "404": "Rien de tel dans votre collectivité : `not_found`.",
+    "404": "Rien de tel dans votre collectivité : `not_found` ; ou pas de page à ce curseur : `invalid_cursor`.",
     "409": "Une règle s'y oppose, rien n'a été fait : « code » dit laquelle. Sous une « Idempotency-Key », "
     "`request_in_progress` : la même requête est en cours.",
     "413": "La requête est trop grande : `body_too_large`.",
@@ -95,8 +99,15 @@ class Described(AutoSchema):
             said = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
             operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{said}".strip()
         operation.setdefault("parameters", []).extend(self._own_parameters())
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "query" and parameter["schema"].keys() <= {"type", "maxLength"}:
+                _without_nul(parameter["schema"])
+        operation["responses"] = self._completed(operation["responses"])
+        return operation
+
+    def _completed(self, responses: dict[str, Any]) -> dict[str, Any]:
+        """Return the answers with what all have in common: headers, refusals, the read that did not change."""
         problem = self.resolve_serializer(ProblemSerializer, "response").ref
-        responses = operation["responses"]
         for response in responses.values():
             response.setdefault("headers", {}).update(_HEADERS)
         for status, says in self._refusals():
@@ -111,8 +122,7 @@ class Described(AutoSchema):
             for status, response in responses.items():
                 if status not in ("401", "403", "413", "415", "429"):
                     response["headers"] = response["headers"] | _REPLAYED
-        operation["responses"] = dict(sorted(responses.items()))
-        return operation
+        return dict(sorted(responses.items()))
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self.method == "GET" and isinstance(self.view, ListEndpoint)
@@ -144,10 +154,29 @@ class Described(AutoSchema):
         writes = self.method in ("POST", "PUT", "PATCH")
         for status, says in _REFUSALS.items():
             if (
-                (status == "404" and "{" not in self.path)
+                (status == "404" and "{" not in self.path and not self._is_list_view())
                 or (status == "409" and self.method == "GET")
                 or (status in ("413", "415") and not writes)
                 or (status == "422" and not self._is_repeatable())
             ):
                 continue
             yield status, says
+
+
+def _without_nul(schema: dict[str, Any]) -> None:
+    if schema.get("type") == "string":
+        schema["pattern"] = _TEXT
+
+
+class TextInDescription(OpenApiSerializerFieldExtension):
+    """A text holds no NUL."""
+
+    target_class = Text
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
+        """Return how the description tells the field."""
+        schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as the library's own extensions do
+        if "pattern" not in schema and "format" not in schema:
+            _without_nul(schema)
+        return schema

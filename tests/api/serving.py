@@ -1,0 +1,29 @@
+"""A server that really listens, at a collectivity's host, for programs that are not Django's test client."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+
+@contextmanager
+def at_office(live_server, slug="nimes"):
+    """Have whatever asks the live server ask this office, whose name no DNS knows.
+
+    Yields the server's address. The name that a program gives the server is changed on the way in, as a proxy would.
+    """
+    host = f"{slug}.{settings.BASE_DOMAIN}"
+    handler = live_server.thread.httpd.get_app()
+    port = urlsplit(live_server.url).port
+
+    def office(environ, start_response):
+        environ["HTTP_HOST"] = f"{host}:{port}"
+        return handler(environ, start_response)
+
+    live_server.thread.httpd.set_app(office)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        live_server.thread.httpd.set_app(handler)
