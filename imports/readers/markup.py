@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: Called with an element's name, its prefix included, and its attributes.
 type Start = Callable[[str, dict[str, str]], None]
 
+#: What Expat raises: a `LookupError` is of an encoding that nobody knows.
+_NO_DOCUMENT = (expat.ExpatError, ValueError, LookupError)
+
 
 def parser(start: Start) -> expat.XMLParserType:
     """Return a parser that tells where elements start, and refuses documents that define what others mean by theirs."""
@@ -28,7 +31,7 @@ def parse(made: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
             made.Parse(piece, False)
         made.Parse(b"", True)
-    except (expat.ExpatError, ValueError) as error:
+    except _NO_DOCUMENT as error:
         raise damaged() from error
 
 
@@ -36,7 +39,7 @@ def begin(made: expat.XMLParserType, head: bytes) -> None:
     """Let the beginning of a document go by. Raises `Unreadable` where it is none."""
     try:
         made.Parse(head, False)
-    except (expat.ExpatError, ValueError) as error:
+    except _NO_DOCUMENT as error:
         raise damaged() from error
 
 

@@ -126,6 +126,7 @@ REFUSED = [
     ("too_many_sheets", xls(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("too_many_sheets", ods(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("damaged", container_with("Autre")),
+    ("damaged", zipped(members_of(ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
 ]  # fmt: skip
 
 
