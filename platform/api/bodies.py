@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from django.conf import settings
@@ -13,6 +14,10 @@ from api.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+#: What may be half of a character, written « \\ud83d », that neither an answer nor the database could hold.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class TooLarge(Problem):
@@ -26,7 +31,7 @@ class TooLarge(Problem):
 
 
 class PlainJson(JSONParser):
-    """JSON as RFC 8259 has it: UTF-8, no name twice, no NaN; not nested deeper than Python reads."""
+    """JSON as RFC 8259 has it: UTF-8, no name twice, no NaN, no half of a character; not nested too deep."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -37,9 +42,12 @@ class PlainJson(JSONParser):
         if len(raw) > most:
             raise TooLarge
         try:
-            return json.loads(raw.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_constant)
+            read = json.loads(raw.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_constant)
+            if _HALF.search(raw):
+                json.dumps(read, ensure_ascii=False).encode()  # raises
         except (ValueError, RecursionError):
             raise ParseError("Le corps de la requête n'est pas du JSON lisible, en UTF-8.") from None
+        return read
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

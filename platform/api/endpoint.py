@@ -85,7 +85,8 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let the request in. Raises a `Problem`."""
         super().initial(request, *args, **kwargs)
-        if "GET" not in self.scopes or not isinstance(self, ListEndpoint):
+        lists = isinstance(self, ListEndpoint) and request.method in ("GET", "HEAD")
+        if not lists and request.method in self.allowed_methods:
             _check_parameters(request)
 
     def actor(self) -> User:

@@ -53,6 +53,9 @@ class Whole(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
+        if isinstance(data, float) and data.is_integer():
+            # 8.0 is a whole number as JSON and its schemas have it.
+            data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return super().to_internal_value(data)

@@ -10,6 +10,7 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.utils import extend_schema_field
 
 from api.fields import MOST
 
@@ -50,6 +51,7 @@ class _WholeField(forms.CharField):
         """Accept what `to_python` returned: the validators of a text do not concern a number."""
 
 
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MOST})
 class Number(django_filters.NumberFilter):
     """A whole number, such as a row's."""
 

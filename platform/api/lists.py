@@ -85,10 +85,11 @@ class ByCursor(BasePagination):
             "type": "object",
             "required": ["data", "next"],
             "properties": {
-                "data": {"type": "array", "items": schema.get("items", schema)},
+                "data": schema,
                 "next": {
                     "type": ["string", "null"],
                     "format": "uri",
+                    "example": None,
                     "description": "L'adresse de la page suivante ; null à la dernière.",
                 },
             },

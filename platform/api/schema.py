@@ -12,7 +12,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Text
+from api.fields import Strict, Text
 from api.problems import CONTENT_TYPE
 from api.remembering import HEADER, REPLAYED
 
@@ -60,6 +60,9 @@ _RETRY = {
     "Retry-After": {"description": "Secondes à attendre avant de recommencer.", "schema": {"type": "integer"}},
 }
 _ETAG = {"ETag": {"description": "À renvoyer dans « If-None-Match ».", "schema": {"type": "string"}}}
+_LOCATION = {
+    "Location": {"description": "L'adresse de ce qui a été créé.", "schema": {"type": "string", "format": "uri"}}
+}
 _REPLAYED = {
     REPLAYED: {
         "description": "« true » : la requête avait déjà été faite, ceci en est la première réponse.",
@@ -115,6 +118,8 @@ class Described(AutoSchema):
             refused.setdefault("description", says)
             refused["content"] = {CONTENT_TYPE: {"schema": problem}}
             refused["headers"] = _HEADERS if status not in ("409", "429") else _HEADERS | _RETRY
+        if "201" in responses:
+            responses["201"]["headers"] |= _LOCATION
         if self.method == "GET":
             responses["200"]["headers"] = responses["200"]["headers"] | _ETAG
             responses["304"] = {"description": "Rien n'a changé depuis l'« ETag » montré.", "headers": _HEADERS | _ETAG}
@@ -123,6 +128,28 @@ class Described(AutoSchema):
                 if status not in ("401", "403", "413", "415", "429"):
                     response["headers"] = response["headers"] | _REPLAYED
         return dict(sorted(responses.items()))
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        if isinstance(serializer, Strict):
+            schema["additionalProperties"] = False
+        return schema
+
+    def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002 - the library's own
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, serializers.ListField | serializers.ListSerializer) and schema.get("type") == "array":
+            # How many it takes, which the library tells of some lists only.
+            if not field.allow_empty:
+                schema["minItems"] = 1
+            if (most := getattr(field, "max_length", None)) is not None:
+                schema["maxItems"] = most
+        return schema
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        super()._insert_field_validators(field, schema)
+        if "oneOf" in schema and schema["oneOf"][0].get("pattern") == _TEXT:
+            # A text that may be empty is written in two ways, of which an empty one would be both.
+            schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return self.method == "GET" and isinstance(self.view, ListEndpoint)
@@ -177,6 +204,9 @@ class TextInDescription(OpenApiSerializerFieldExtension):
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
         """Return how the description tells the field."""
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as the library's own extensions do
+        if isinstance(schema["type"], list):
+            # Whether it may be null is added to what is returned here.
+            schema["type"] = "string"
         if "pattern" not in schema and "format" not in schema:
             _without_nul(schema)
         return schema
