@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 from web import refused
+from web.typography import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Refused(refused.Refused):
@@ -55,6 +61,33 @@ class NotInRemit(Refused):
 
 class InvalidContact(Refused):
     code = "invalid_contact"
+
+
+class UnknownSchool(Refused):
+    code = "unknown_school"
+
+
+class RowFault(NamedTuple):
+    """What is wrong with one row of a list: its place there, from 0, the field, a stable code, the French sentence."""
+
+    row: int
+    field: str
+    code: str
+    sentence: str
+
+
+class WrongRows(Refused):
+    """Rows of a list cannot be written, and so none is: `faults` names every one of them."""
+
+    code = "wrong_rows"
+
+    def __init__(self, faults: Sequence[RowFault]) -> None:
+        rows = len({fault.row for fault in faults})
+        super().__init__(
+            f"{plural(rows, 'ligne est refusée', 'lignes sont refusées')} : rien n'a été fait. Corrigez la liste, puis "
+            "renvoyez-la."
+        )
+        self.faults = faults
 
 
 class AlreadyDecided(Refused):

@@ -16,7 +16,7 @@ from schools.wording import school_name
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from accounts.models import User
 
@@ -77,6 +77,17 @@ def remove_from_remit(*, uais: Collection[str], by: User, at: datetime.datetime)
     return len(rows)
 
 
+def problems_of(contact_email: str, classes: int | None) -> Iterator[tuple[str, str]]:
+    """Yield the field and the French sentence of each thing that the remit does not take."""
+    if classes is not None and not 0 <= classes <= MOST_CLASSES:
+        yield "classes", f"Indiquez un nombre de classes de 0 à {MOST_CLASSES}."
+    try:
+        if contact_email:
+            validate_email(contact_email)
+    except ValidationError:
+        yield "contact_email", f"« {contact_email} » n'est pas une adresse e-mail."
+
+
 @transaction.atomic
 def set_contact(
     *,
@@ -100,14 +111,9 @@ def set_contact(
     )
     if row is None:
         raise NotInRemit("Cet établissement n'est plus dans votre périmètre.")
-    if classes is not None and not 0 <= classes <= MOST_CLASSES:
-        raise InvalidContact(f"Indiquez un nombre de classes de 0 à {MOST_CLASSES}.")
     contact_email = contact_email.strip()
-    try:
-        if contact_email:
-            validate_email(contact_email)
-    except ValidationError:
-        raise InvalidContact(f"« {contact_email} » n'est pas une adresse e-mail.") from None
+    for _, sentence in problems_of(contact_email, classes):
+        raise InvalidContact(sentence)
     wanted = {
         "contact_name": " ".join(contact_name.split()),
         "contact_email": contact_email,

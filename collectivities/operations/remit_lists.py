@@ -58,6 +58,17 @@ class Contact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says of a school: the fields that he does not name stay, those he names are written, empty too."""
+
+    fields: Mapping[str, Any]
+
+    def over(self, there: Contact) -> Contact:
+        """Return what stands there once this is written over it."""
+        return there._replace(**self.fields)
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a list did to the remit: the schools added, and what stood there of those that were in it already."""
 
@@ -68,17 +79,21 @@ class Written:
 
 
 @transaction.atomic
-def write_remit(*, entries: Mapping[str, Contact], by: User | None, at: datetime.datetime) -> Written:
+def write_remit(
+    *, entries: Mapping[str, Contact | Said], by: User | None, at: datetime.datetime, one_by_one: bool = False
+) -> Written:
     """Write schools and contacts, by UAI, into the remit; return what was added, updated, and stood there before.
 
-    What an entry leaves empty stays as it is. Every school must be in the directory, and every value be checked
-    before: an unknown school is an `IntegrityError`.
+    What a `Contact` leaves empty stays as it is, and so does what is not `Said`. Every school must be in the directory,
+    and every value be checked before: an unknown school is an `IntegrityError`. `one_by_one`: the journal tells each
+    school as an event of its own, and not as its share of a list.
     """
     if not entries:
         return Written()
+    nothing = Contact()
     with connection.cursor() as cursor:
         # In the order of the schools: two lists at the same moment wait for each other, and do not deadlock.
-        cursor.execute(_INSERT, [at, *_columns(entries)])
+        cursor.execute(_INSERT, [at, *_columns({uai: entry.over(nothing) for uai, entry in entries.items()})])
         added = [uai for (uai,) in cursor.fetchall()]
     new = set(added)
     there = contacts_now([uai for uai in entries if uai not in new])
@@ -86,18 +101,18 @@ def write_remit(*, entries: Mapping[str, Contact], by: User | None, at: datetime
     updated = [uai for uai, contact in after.items() if contact != there[uai]]
     _write({uai: after[uai] for uai in updated})
     names = _names([*added, *updated])
-    told = [audit.Entry(REMIT_ADDED_BY_LIST, f"Ajout au périmètre : {names[uai]} ({uai}).", uai) for uai in added]
-    told += [
-        audit.Entry(REMIT_UPDATED_BY_LIST, f"Contact de {names[uai]} ({uai}) : {_told(after[uai])}.", uai)
-        for uai in updated
-    ]
+    adding, updating = (
+        ("remit.added", "remit.contact_set") if one_by_one else (REMIT_ADDED_BY_LIST, REMIT_UPDATED_BY_LIST)
+    )
+    told = [audit.Entry(adding, f"Ajout au périmètre : {names[uai]} ({uai}).", uai) for uai in added]
+    told += [audit.Entry(updating, f"Contact de {names[uai]} ({uai}) : {_told(after[uai])}.", uai) for uai in updated]
     audit.record_many(told, by=by, at=at)
     return Written(added, there, updated)
 
 
 @transaction.atomic
-def take_back_from_remit(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> int:
-    """Take schools that a list added out of the remit again; return how many were in it."""
+def take_back_from_remit(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> list[str]:
+    """Take the schools of a list out of the remit; return those that were in it."""
     there = contacts_now(uais)
     SchoolInRemit.objects.filter(arrays.text_in("school_id", there)).delete()
     names = _names(there)
@@ -106,7 +121,7 @@ def take_back_from_remit(*, uais: Collection[str], by: User | None, at: datetime
         by=by,
         at=at,
     )
-    return len(there)
+    return list(there)
 
 
 @transaction.atomic

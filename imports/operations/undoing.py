@@ -119,7 +119,7 @@ def _take_back(table: Import, plan: UndoPlan, *, by: User | None, at: datetime.d
 
 
 def _restore_remit(plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
-    removed = take_back_from_remit(uais=[one.uai for one in plan.removed], by=by, at=at)
+    removed = len(take_back_from_remit(uais=[one.uai for one in plan.removed], by=by, at=at))
     restored = restore_contacts(contacts={one.uai: one.contact for one in plan.restored}, by=by, at=at)
     figures = {"removed": removed, "restored": restored, "left": [one._asdict() for one in plan.left]}
     words = (

@@ -350,6 +350,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Fields of one name with other words in each.
+    "ENUM_NAME_OVERRIDES": {
+        "MessageState": "mailing.models.MessageState",
+        "SchoolState": "schools.models.SchoolState",
+    },
 }
 
 # --- The operator's admin -------------------------------------------------------------------------------------------

@@ -132,6 +132,11 @@ class Message(models.Model):
         return self.reason.partition(SERVER_SAID)[2]
 
     @property
+    def next_attempt_at(self) -> datetime.datetime | None:
+        """Before when it will not leave, for the first time or once more; None where nothing is planned."""
+        return self.due_at if self.state in (MessageState.QUEUED, MessageState.DEFERRED) else None
+
+    @property
     def is_pending(self) -> bool:
         return self.state in PENDING
 

@@ -1,0 +1,78 @@
+"""The members in the API: who may do what in the office, for whoever reviews the rights of a collectivity's staff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_filters
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+
+from api.endpoint import ListEndpoint
+from api.fields import Moment
+from api.scopes import Scope
+from collectivities.models import Member, Role
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+    from rest_framework.response import Response
+
+_A_MEMBER = {
+    "id": 12,
+    "first_name": "Camille",
+    "last_name": "Roussel",
+    "email": "c.roussel@ville.example",
+    "roles": ["manager"],
+    "since": "2026-09-01T08:00:00Z",
+}
+
+
+class MemberSerializer(serializers.ModelSerializer[Member]):
+    """Un membre du bureau : un agent de votre collectivité, tel que votre annuaire le reconnaît."""
+
+    first_name = serializers.CharField(source="user.first_name")
+    last_name = serializers.CharField(source="user.last_name")
+    # What a directory knows its staff by: without it, nobody could be told from a namesake, or from one who left.
+    email = serializers.CharField(source="user.email")
+    roles: Any = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
+    since = Moment(source="joined_at", help_text="Depuis quand il est membre.")
+
+    class Meta:
+        model = Member
+        fields = tuple(_A_MEMBER)
+        read_only_fields = fields
+
+
+class MemberFilter(django_filters.FilterSet):
+    """By role."""
+
+    role = django_filters.ChoiceFilter(choices=Role.choices, method="by_role", help_text="Un rôle qu'il a.")
+
+    class Meta:
+        model = Member
+        fields: tuple[str, ...] = ()
+
+    def by_role(self, members: QuerySet[Member], name: str, role: str) -> QuerySet[Member]:
+        """Keep those who have the role, among others or alone."""
+        return members.filter(roles__contains=[role])
+
+
+class Members(ListEndpoint):
+    """`/members`."""
+
+    scopes = {"GET": Scope.READ}
+    queryset = Member.objects.active().select_related("user")
+    serializer_class = MemberSerializer
+    filterset_class = MemberFilter
+    cursor_field = "pk"
+
+    @extend_schema(
+        operation_id="listMembers",
+        summary="Lire les membres du bureau",
+        tags=["Membres"],
+        examples=[OpenApiExample("Une gestionnaire", value=_A_MEMBER, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Qui travaille au bureau, avec quels rôles, depuis quand. Qui l'a quitté n'y est pas."""
+        return self.listed()

@@ -1,0 +1,298 @@
+"""The remit in the API: read by everybody, kept by programs that know it better than a list typed by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_filters
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.problems import Fault, Invalid, Problem, faults_of
+from api.remembering import repeatable
+from api.scopes import Scope
+from collectivities import operations
+from collectivities.api.remit_shapes import (
+    A_SCHOOL,
+    MOST,
+    ContactBody,
+    RemitListBody,
+    RemitSchoolSerializer,
+    RemovalBody,
+    RemovedListSerializer,
+    WrittenListSerializer,
+)
+from collectivities.exceptions import RowFault, WrongRows
+from collectivities.models import SchoolInRemit
+from collectivities.operations import Result
+from collectivities.remit import RemitFilter
+from schools.uai import is_valid, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+TAGS = ["Périmètre"]
+_LONGEST = 100
+
+
+class ApiRemitFilter(RemitFilter):
+    """What a list of the remit can be narrowed to."""
+
+    text = django_filters.CharFilter(
+        method="by_text",
+        max_length=_LONGEST,
+        help_text="Des mots du nom, de la commune, du code postal ou de l'UAI, sans égard à la casse ni aux accents.",
+    )
+    commune = django_filters.CharFilter(
+        field_name="school__commune_code", max_length=_LONGEST, help_text="Code INSEE de la commune."
+    )
+    contact = django_filters.ChoiceFilter(
+        choices=[("with", "avec"), ("without", "sans"), ("nowhere", "aucune adresse, même à l'annuaire")],
+        method="by_contact",
+        help_text="« with » : une adresse de contact est connue ; « without » : aucune ; « nowhere » : l'annuaire n'en "
+        "donne pas non plus.",
+    )
+    school = django_filters.CharFilter(method="by_school", max_length=_LONGEST, help_text="L'UAI d'une école.")
+
+    def by_school(self, rows: QuerySet[SchoolInRemit], name: str, written: str) -> QuerySet[SchoolInRemit]:
+        """Keep the school of this UAI."""
+        code = normalise(written)
+        return rows.filter(school_id=code) if is_valid(code) else rows.none()
+
+
+class Remit(ListEndpoint):
+    """`/remit`."""
+
+    scopes = {"GET": Scope.READ}
+    queryset = SchoolInRemit.objects.select_related("school")
+    serializer_class = RemitSchoolSerializer
+    filterset_class = ApiRemitFilter
+    cursor_field = "school_id"
+
+    @extend_schema(
+        operation_id="listRemit",
+        summary="Lire le périmètre",
+        tags=TAGS,
+        examples=[OpenApiExample("Une école", value=A_SCHOOL, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Les écoles dont votre collectivité répond, dans l'ordre de leur UAI."""
+        return self.listed()
+
+
+_UAI = OpenApiParameter(
+    "uai", str, OpenApiParameter.PATH, description="L'UAI, écrit en minuscules ou sans son zéro s'il le faut."
+)
+
+
+class RemitSchool(Endpoint):
+    """`/remit/{uai}`."""
+
+    scopes = {"GET": Scope.READ, "PUT": Scope.REMIT, "DELETE": Scope.REMIT}
+    statuses = {"unknown_school": 404}
+
+    @extend_schema(
+        operation_id="getRemitSchool",
+        summary="Lire une école du périmètre",
+        tags=TAGS,
+        parameters=[_UAI],
+        responses={200: RemitSchoolSerializer},
+        examples=[OpenApiExample("Une école", value=A_SCHOOL, response_only=True)],
+    )
+    def get(self, request: Request, uai: str) -> Response:
+        """Une école du périmètre."""
+        return Response(_shown(uai))
+
+    @extend_schema(
+        operation_id="putRemitSchool",
+        summary="Mettre une école dans le périmètre, ou changer ce qu'il en dit",
+        tags=TAGS,
+        parameters=[_UAI],
+        request=ContactBody,
+        responses={
+            200: OpenApiResponse(RemitSchoolSerializer, "L'école était dans le périmètre ; la voici."),
+            201: OpenApiResponse(RemitSchoolSerializer, "L'école a été ajoutée."),
+        },
+        examples=[
+            OpenApiExample(
+                "Une adresse et huit classes",
+                value={"contact_email": "c.fontaine@ecole.example", "classes": 8},
+                request_only=True,
+            ),
+            OpenApiExample("Sans contact", value={"contact_name": None, "contact_email": None}, request_only=True),
+            OpenApiExample("L'école", value=A_SCHOOL, response_only=True),
+        ],
+    )
+    def put(self, request: Request, uai: str) -> Response:
+        """Ajoute l'école si elle n'y est pas, puis écrit ce que vous en dites.
+
+        Un champ absent reste comme il est ; null ou vide l'efface. Une école que l'annuaire ne connaît pas est refusée
+        (404, `unknown_school`). Recommencer la même requête ne change rien de plus.
+        """
+        asked = ContactBody(data=request.data)
+        asked.is_valid(raise_exception=True)
+        result = operations.put_in_remit(uai=uai, fields=asked.validated_data, by=self.actor(), at=timezone.now())
+        shown = _shown(uai)
+        if result != Result.ADDED:
+            return Response(shown)
+        address = reverse("api:remit_school", kwargs={"uai": shown["uai"]}, request=request)
+        return Response(shown, status=201, headers={"Location": address})
+
+    @extend_schema(
+        operation_id="removeRemitSchool",
+        summary="Retirer une école du périmètre",
+        tags=TAGS,
+        parameters=[_UAI],
+        request=None,
+        responses={204: OpenApiResponse(description="Elle n'y est plus.")},
+    )
+    def delete(self, request: Request, uai: str) -> Response:
+        """Ce qui lui a été attribué ne change pas. Une école qui n'y est pas, ou plus, est un 404."""
+        if not operations.remove_from_remit(uais=[_code(uai)], by=self.actor(), at=timezone.now()):
+            raise Http404
+        return Response(status=204)
+
+
+class RemitList(Endpoint):
+    """`/remit/bulk`."""
+
+    scopes = {"POST": Scope.REMIT}
+
+    @repeatable
+    @extend_schema(
+        operation_id="writeRemit",
+        summary="Écrire une liste d'écoles dans le périmètre",
+        tags=TAGS,
+        request=RemitListBody,
+        responses={200: WrittenListSerializer},
+        examples=[
+            OpenApiExample(
+                "Deux écoles",
+                value={
+                    "schools": [
+                        {"uai": "0301234D", "contact_email": "c.fontaine@ecole.example", "classes": 8},
+                        {"uai": "0301235E", "contact_email": None},
+                    ]
+                },
+                request_only=True,
+            ),
+            OpenApiExample(
+                "Une ajoutée, une inchangée",
+                value={
+                    "added": 1,
+                    "updated": 0,
+                    "unchanged": 1,
+                    "schools": [
+                        {"uai": "0301234D", "result": "added"},
+                        {"uai": "0301235E", "result": "unchanged"},
+                    ],
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Ajoute les écoles qui n'y sont pas, écrit ce que vous dites des autres : tout, ou rien.
+
+        10 000 écoles au plus. Les écoles du périmètre qui ne sont pas dans la liste y restent. De chacune, un champ
+        absent reste comme il est ; null ou vide l'efface. Si une ligne est fausse, rien n'est écrit, et « errors »
+        nomme chaque ligne à corriger : `unknown_school` (l'annuaire ne la connaît pas), `twice` (elle figure deux
+        fois), une adresse ou un nombre de classes qui n'en est pas un. Le refus est un 400 si une ligne n'est pas de la
+        forme décrite ici, sinon un 409, `wrong_rows`.
+        """
+        asked = RemitListBody(data=request.data)
+        if not asked.is_valid():
+            raise Invalid([*faults_of(asked.errors), *_faults(operations.faults_of_schools(_readable(request.data)))])
+        rows = [
+            (row["uai"], {name: row[name] for name in row if name != "uai"}) for row in asked.validated_data["schools"]
+        ]
+        try:
+            written = operations.write_list(rows=rows, by=self.actor(), at=timezone.now())
+        except WrongRows as refusal:
+            raise Problem(refusal.code, str(refusal), faults=list(_faults(refusal.faults))) from None
+        results = [result for _, result in written]
+        return Response(
+            {result.value: results.count(result) for result in Result}
+            | {"schools": [{"uai": uai, "result": result.value} for uai, result in written]}
+        )
+
+
+class RemitRemoval(Endpoint):
+    """`/remit/remove`."""
+
+    scopes = {"POST": Scope.REMIT}
+
+    @repeatable
+    @extend_schema(
+        operation_id="removeFromRemit",
+        summary="Retirer une liste d'écoles du périmètre",
+        tags=TAGS,
+        request=RemovalBody,
+        responses={200: RemovedListSerializer},
+        examples=[
+            OpenApiExample("Deux écoles", value={"schools": ["0301234D", "0301235E"]}, request_only=True),
+            OpenApiExample(
+                "L'une n'y était pas",
+                value={
+                    "removed": 1,
+                    "absent": 1,
+                    "schools": [
+                        {"uai": "0301234D", "result": "removed"},
+                        {"uai": "0301235E", "result": "absent"},
+                    ],
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Ce qui leur a été attribué ne change pas. 10 000 écoles au plus ; une école qui n'y est pas n'arrête rien."""
+        asked = RemovalBody(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = operations.remove_list(uais=asked.validated_data["schools"], by=self.actor(), at=timezone.now())
+        removed = sum(was_there for _, was_there in told)
+        return Response(
+            {
+                "removed": removed,
+                "absent": len(told) - removed,
+                "schools": [{"uai": uai, "result": "removed" if was_there else "absent"} for uai, was_there in told],
+            }
+        )
+
+
+def _code(uai: str) -> str:
+    """Return the UAI that an address names. Raises `Http404` where it is none."""
+    code = normalise(uai)
+    if not is_valid(code):
+        raise Http404
+    return code
+
+
+def _shown(uai: str) -> dict[str, Any]:
+    row = SchoolInRemit.objects.select_related("school").filter(school_id=_code(uai)).first()
+    if row is None:
+        raise Http404
+    return dict(RemitSchoolSerializer(row).data)
+
+
+def _readable(data: Any) -> list[tuple[int, str]]:
+    """Return the place and the UAI of those rows of a refused list that have one: all that is wrong is said at once."""
+    rows = data.get("schools") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or len(rows) > MOST:
+        return []
+    return [
+        (place, normalise(row["uai"]))
+        for place, row in enumerate(rows)
+        if isinstance(row, dict) and isinstance(row.get("uai"), str) and len(row["uai"]) <= _LONGEST
+    ]
+
+
+def _faults(found: Iterable[RowFault]) -> Iterable[Fault]:
+    return (Fault(one.code, one.sentence, f"schools.{one.field}", one.row) for one in found)

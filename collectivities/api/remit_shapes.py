@@ -1,0 +1,132 @@
+"""What the API says of the remit, and what it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api.fields import Email, Moment, Strict, Text, Whole
+from collectivities.models import SchoolInRemit
+from collectivities.operations import Result
+from collectivities.operations.remit import MOST_CLASSES
+from schools.models import SchoolState
+
+#: Schools of one list.
+MOST = 10_000
+
+A_SCHOOL = {
+    "uai": "0301234D",
+    "name": "École élémentaire Jean Jaurès",
+    "commune": "Nîmes",
+    "commune_code": "30189",
+    "state": "open",
+    "contact_name": "Claire Fontaine",
+    "contact_email": "c.fontaine@ecole.example",
+    "contact_phone": "04 66 00 00 00",
+    "classes": 8,
+    "added_at": "2026-11-25T09:00:00Z",
+}
+
+
+@extend_schema_field(
+    {
+        "anyOf": [
+            {"type": "string", "format": "email", "maxLength": 254},
+            {"type": "string", "maxLength": 0},
+        ],
+        "description": "Où partent les clés de cette école ; null ou vide : à l'adresse de l'annuaire.",
+    }
+)
+class OptionalEmail(Email):
+    """An address, or that there is none."""
+
+
+class RemitSchoolSerializer(serializers.ModelSerializer[SchoolInRemit]):
+    """Une école de votre périmètre, et à qui vous y écrivez."""
+
+    uai = serializers.CharField(source="school_id", help_text="Son UAI.")
+    name = serializers.CharField(source="school.name", help_text="Son nom, d'après l'annuaire.")
+    commune = serializers.CharField(source="school.commune")
+    commune_code = serializers.CharField(source="school.commune_code", help_text="Code INSEE de la commune.")
+    state = serializers.ChoiceField(
+        source="school.state", choices=SchoolState.choices, help_text="Ouverte, à ouvrir ou fermée, d'après l'annuaire."
+    )
+    contact_email = serializers.CharField(help_text="Où partent les clés ; vide : à l'adresse de l'annuaire.")
+    added_at = Moment(help_text="Depuis quand elle est dans le périmètre.")
+
+    class Meta:
+        model = SchoolInRemit
+        fields = tuple(A_SCHOOL)
+        read_only_fields = fields
+
+
+class ContactBody(Strict):
+    """Ce qu'il faut écrire d'une école : un champ absent reste comme il est, null ou vide l'efface."""
+
+    contact_name = Text(required=False, allow_null=True, allow_blank=True, max_length=150)
+    contact_email = OptionalEmail(required=False, allow_null=True, allow_blank=True, max_length=254)
+    contact_phone = Text(required=False, allow_null=True, allow_blank=True, max_length=30)
+    classes = Whole(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MOST_CLASSES,
+        help_text="Nombre de classes du CP au CM2.",
+    )
+
+
+class RemitRowBody(ContactBody):
+    """Une école de la liste : un champ absent reste comme il est, null ou vide l'efface."""
+
+    uai = Text(
+        max_length=20, trim_whitespace=False, help_text="L'UAI, écrit en minuscules ou sans son zéro s'il le faut."
+    )
+
+
+class RemitListBody(Strict):
+    """Une liste à écrire, toute ou pas du tout."""
+
+    schools = RemitRowBody(many=True, allow_empty=False, max_length=MOST)  # type: ignore[call-arg]  # of the list
+
+
+class RemovalBody(Strict):
+    """Une liste à retirer."""
+
+    schools = serializers.ListField(
+        child=Text(max_length=20, trim_whitespace=False), allow_empty=False, max_length=MOST, help_text="Des UAI."
+    )
+
+
+class WrittenRowSerializer(serializers.Serializer[Any]):
+    """Ce qu'est devenue une école de la liste."""
+
+    uai = serializers.CharField()
+    result = serializers.ChoiceField(choices=Result.choices)
+
+
+class WrittenListSerializer(serializers.Serializer[Any]):
+    """Ce que la liste a fait, dans son ordre."""
+
+    added = serializers.IntegerField(help_text="Écoles ajoutées au périmètre.")
+    updated = serializers.IntegerField(help_text="Écoles dont le contact ou le nombre de classes a changé.")
+    unchanged = serializers.IntegerField()
+    schools = WrittenRowSerializer(many=True)
+
+
+class RemovedRowSerializer(serializers.Serializer[Any]):
+    """Ce qu'est devenue une école de la liste."""
+
+    uai = serializers.CharField()
+    result = serializers.ChoiceField(
+        choices=["removed", "absent"], help_text="« absent » : elle n'y était pas, ou plus."
+    )
+
+
+class RemovedListSerializer(serializers.Serializer[Any]):
+    """Ce que la liste a retiré, dans son ordre."""
+
+    removed = serializers.IntegerField()
+    absent = serializers.IntegerField()
+    schools = RemovedRowSerializer(many=True)

@@ -1,0 +1,115 @@
+"""What became of the office's e-mails: states and reasons, never what they say."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from licensing.pools.operations import allocate
+from licensing.subscriptions import queries
+from mailing import answers
+from mailing.models import Message, MessageState
+from tests.api.program import refused
+from tests.conftest import TERM
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+
+LATER = TERM + datetime.timedelta(hours=1)
+
+
+def message(**given):
+    fields = {"kind": "key", "recipient": "a@exemple.example", "created_at": TERM, "due_at": TERM}
+    return Message.objects.create(**(fields | given))
+
+
+def ids(answer):
+    return [one["id"] for one in answer.json()["data"]]
+
+
+def test_a_message_is_told_without_what_it_says(api):
+    school = SchoolFactory(name="École Jean Jaurès")
+    allocation = allocate(pool_id=PoolFactory().pk, uai=school.uai, units=2, recipient=school.email, by=None, at=TERM)
+    sent = Message.objects.get()
+    answer = api.get(f"/messages/{sent.pk}")
+    assert answer.json() == {
+        "id": sent.pk,
+        "kind": "key",
+        "kind_label": "Clé d'activation",
+        "recipient": school.email,
+        "about": sent.about,
+        "allocation": allocation.pk,
+        "state": "queued",
+        "reason": "",
+        "server_answer": "",
+        "attempts": 0,
+        "next_attempt_at": "2026-11-24T09:00:00Z",
+        "created_at": "2026-11-24T09:00:00Z",
+        "sent_at": None,
+    }
+    assert queries.key_display(allocation.key) not in answer.content.decode()
+    assert ids(api.get(f"/messages?allocation={allocation.pk}")) == [sent.pk]
+
+
+def test_why_a_message_did_not_arrive_is_said_in_french(api):
+    said = answers.explain(answers.Answer(550, "5.1.1 User unknown"))
+    lost = message(state=MessageState.BOUNCED, reason=said, attempts=1)
+    told = api.get(f"/messages/{lost.pk}").json()
+    assert told["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
+    assert told["server_answer"] == "550 5.1.1 User unknown"
+    assert (told["attempts"], told["next_attempt_at"], told["allocation"]) == (1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "waits"), [(state, state in (MessageState.QUEUED, MessageState.DEFERRED)) for state in MessageState]
+)
+def test_every_state_is_told_and_so_is_whether_it_leaves(api, state, waits):
+    sending = {"lease_until": LATER} if state == MessageState.SENDING else {}
+    one = message(state=state, sent_at=TERM, due_at=LATER, **sending)
+    told = api.get(f"/messages/{one.pk}").json()
+    assert (told["state"], told["next_attempt_at"] is not None) == (state.value, waits)
+
+
+def test_messages_are_narrowed_and_listed_from_the_last(api):
+    first = message()
+    second = message(
+        kind="invitation", state=MessageState.FAILED, recipient="B@exemple.example", topic="allocation", topic_id=7,
+        created_at=LATER,
+    )  # fmt: skip
+    other = message(topic="order", topic_id=7, created_at=LATER)
+    for query, found in {
+        "": [other, second, first],
+        "state=failed&state=bounced": [second],
+        "kind=invitation": [second],
+        "kind=x": [],
+        "allocation=7": [second],
+        "recipient=b@exemple.example": [second],
+        "created_after=2026-11-24T10:00:00Z": [other, second],
+        "created_before=2026-11-24T10:00:00Z": [first],
+    }.items():
+        assert ids(api.get(f"/messages?{query}")) == [one.pk for one in found], query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=gone", "allocation=x", "allocation=-1", "allocation=1e3", f"allocation={10**30}", "created_after=hier",
+        "created_before=2026-11-24", "texte=x",
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_is_refused(api, query):
+    refused(api.get(f"/messages?{query}"), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", str(10**12), str(10**30), "x"])
+def test_a_message_that_is_none(api, number):
+    refused(api.get(f"/messages/{number}"), 404, "not_found")
+
+
+def test_messages_cost_as_many_queries_whatever_their_number(api, django_assert_num_queries):
+    api.get("/messages")
+    for _ in range(2):
+        for _ in range(4):
+            message(topic="allocation", topic_id=7)
+        with django_assert_num_queries(6):
+            api.get("/messages")

@@ -1,0 +1,275 @@
+"""The remit, as a collectivity's own information system keeps it."""
+
+from __future__ import annotations
+
+import pytest
+
+from collectivities.models import AuditEntry, SchoolInRemit
+from schools.models import SchoolState
+from tests.api.program import program, refused
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.schools import SchoolFactory, next_uai
+
+
+def uais(answer):
+    return [row["uai"] for row in answer.json()["data"]]
+
+
+def contact(school):
+    row = SchoolInRemit.objects.get(school=school)
+    return (row.contact_name, row.contact_email, row.contact_phone, row.classes)
+
+
+def test_a_school_of_the_remit_is_read(api):
+    school = SchoolFactory(name="École Jean Jaurès", state=SchoolState.CLOSED, closed_at="2026-08-31T00:00:00Z")
+    SchoolInRemitFactory(school=school, contact_name="Claire", contact_email="c@ville.example", classes=8)
+    said = api.get(f"/remit/{school.uai.lower()}").json()
+    added_at = said.pop("added_at")
+    assert added_at.endswith("Z")
+    assert said == {
+        "uai": school.uai,
+        "name": "École Jean Jaurès",
+        "commune": "Nîmes",
+        "commune_code": "30189",
+        "state": "closed",
+        "contact_name": "Claire",
+        "contact_email": "c@ville.example",
+        "contact_phone": "",
+        "classes": 8,
+    }
+    refused(api.get(f"/remit/{SchoolFactory().uai}"), 404, "not_found")
+    refused(api.get("/remit/x"), 404, "not_found")
+
+
+def test_the_remit_is_narrowed_by_words_commune_contact_and_school(api):
+    jaures = SchoolFactory(name="École Jean Jaurès")
+    ales = SchoolFactory(name="École Marie Curie", commune="Alès", commune_code="30007", email="")
+    SchoolInRemitFactory(school=jaures, contact_email="c@ville.example")
+    SchoolInRemitFactory(school=ales)
+    SchoolFactory(name="École Jean Moulin")
+    everything = [jaures.uai, ales.uai]
+    for query, found in {
+        "": everything,
+        "text=JAURES nimes": [jaures.uai],
+        "text=ecole": everything,
+        "commune=30007": [ales.uai],
+        "contact=with": [jaures.uai],
+        "contact=without": [ales.uai],
+        "contact=nowhere": [ales.uai],
+        f"school={ales.uai.lower()}": [ales.uai],
+        "school=x": [],
+    }.items():
+        assert uais(api.get(f"/remit?{query.replace(' ', '%20')}")) == found, query
+    for wrong in ("contact=maybe", "contact=", "classes=3"):
+        refused(api.get(f"/remit?{wrong}"), 400, "invalid_request")
+
+
+def test_a_page_of_the_remit_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
+    api.get("/remit")
+    for _ in range(2):
+        SchoolInRemitFactory.create_batch(4)
+        with django_assert_num_queries(6):
+            api.get("/remit?limit=3")
+
+
+def test_pages_of_the_remit_follow_each_other_by_uai(api):
+    expected = sorted(SchoolInRemitFactory().school_id for _ in range(5))
+    first = api.get("/remit?limit=3").json()
+    second = api.get(first["next"].partition("/api/v1")[2]).json()
+    assert [row["uai"] for row in [*first["data"], *second["data"]]] == expected
+    assert second["next"] is None
+
+
+def test_a_school_is_put_there_and_is_there(api):
+    school = SchoolFactory()
+    first = api.ask("PUT", f"/remit/{school.uai}", {"contact_email": " c@ville.example ", "classes": 8})
+    assert (first.status_code, first.json()["contact_email"]) == (201, "c@ville.example")
+    assert first["Location"].endswith(f"/api/v1/remit/{school.uai}")
+    again = api.ask("PUT", f"/remit/{school.uai}", {"contact_email": "c@ville.example", "classes": 8})
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert "Location" not in again
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor_name, entry.school_id) == ("remit.added", "Jeton « SI de la ville »", school.uai)
+
+
+def test_what_is_absent_stays_and_what_is_null_or_empty_goes(api):
+    school = SchoolFactory()
+    SchoolInRemitFactory(
+        school=school, contact_name="Claire", contact_email="c@ville.example", contact_phone="04 66", classes=8
+    )
+    api.ask("PUT", f"/remit/{school.uai}", {})
+    assert contact(school) == ("Claire", "c@ville.example", "04 66", 8)
+    assert not AuditEntry.objects.exists()
+    api.ask("PUT", f"/remit/{school.uai}", {"contact_name": "  Paul   Roy ", "classes": None})
+    assert contact(school) == ("Paul Roy", "c@ville.example", "04 66", None)
+    api.ask("PUT", f"/remit/{school.uai}", {"contact_name": None, "contact_email": "", "contact_phone": ""})
+    assert contact(school) == ("", "", "", None)
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"remit.contact_set"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"contact_email": "pas une adresse"}, "contact_email"),
+        ({"classes": 101}, "classes"),
+        ({"classes": -1}, "classes"),
+        ({"classes": "8"}, "classes"),
+        ({"classes": True}, "classes"),
+        ({"contact_name": "n" * 151}, "contact_name"),
+        ({"contact_phone": "0\x00"}, "contact_phone"),
+        ({"email": "a@b.example"}, "email"),
+    ],
+)
+def test_what_is_not_taken_of_a_school_is_named(api, body, field):
+    school = SchoolFactory()
+    said = refused(api.ask("PUT", f"/remit/{school.uai}", body), 400, "invalid_request")
+    assert [fault["field"] for fault in said["errors"]] == [field]
+    assert not SchoolInRemit.objects.exists()
+
+
+@pytest.mark.parametrize("uai", ["x", "0300000A", "%00", "1e9"])
+def test_a_school_that_the_directory_does_not_know_is_not_put_there(api, uai):
+    refused(api.ask("PUT", f"/remit/{uai}", {}), 404, "unknown_school")
+
+
+def test_a_school_is_taken_out_once(api):
+    school = SchoolInRemitFactory().school
+    answer = api.ask("DELETE", f"/remit/{school.uai}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    refused(api.ask("DELETE", f"/remit/{school.uai}"), 404, "not_found")
+    refused(api.ask("DELETE", "/remit/x"), 404, "not_found")
+    assert AuditEntry.objects.get().action == "remit.removed"
+
+
+def test_a_list_is_written_with_a_result_for_each_school(api):
+    new, there, same = SchoolFactory(), SchoolFactory(), SchoolFactory()
+    SchoolInRemitFactory(school=there, contact_name="Claire", classes=3)
+    SchoolInRemitFactory(school=same, classes=5)
+    outside = SchoolInRemitFactory().school
+    rows = [
+        {"uai": same.uai.lower(), "classes": 5},
+        {"uai": new.uai, "contact_email": "n@ville.example"},
+        {"uai": there.uai, "contact_name": None, "classes": 4},
+    ]
+    assert api.post("/remit/bulk", {"schools": rows}).json() == {
+        "added": 1,
+        "updated": 1,
+        "unchanged": 1,
+        "schools": [
+            {"uai": same.uai, "result": "unchanged"},
+            {"uai": new.uai, "result": "added"},
+            {"uai": there.uai, "result": "updated"},
+        ],
+    }
+    assert contact(new) == ("", "n@ville.example", "", None)
+    assert contact(there) == ("", "", "", 4)
+    assert SchoolInRemit.objects.filter(school=outside).exists()
+    # The list once, for the home of the office; each school's share on the school's page.
+    actions = AuditEntry.objects.order_by("pk").values_list("action", "school_id")
+    assert list(actions) == [
+        ("remit.added_by_list", new.uai),
+        ("remit.contact_set_by_list", there.uai),
+        ("remit.list_written", ""),
+    ]
+
+
+def test_one_wrong_row_and_nothing_is_written_and_every_wrong_row_is_named(api):
+    right, twice = SchoolFactory(), SchoolFactory()
+    unknown = next_uai()
+    rows = [{"uai": right.uai}, {"uai": twice.uai}, {"uai": unknown}, {"uai": f" {twice.uai}"}, {"uai": "\x01"}]
+    said = refused(api.post("/remit/bulk", {"schools": rows}), 409, "wrong_rows")
+    found = [(fault["row"], fault["field"], fault["code"]) for fault in said["errors"]]
+    assert found == [
+        (2, "schools.uai", "unknown_school"),
+        (3, "schools.uai", "twice"),
+        (4, "schools.uai", "unknown_school"),
+    ]
+    rows += [{"uai": right.uai, "contact_email": "non"}, {"uai": next_uai(), "classes": 101}, "x", {"classes": 3}]
+    said = refused(api.post("/remit/bulk", {"schools": rows}), 400, "invalid_request")
+    assert {(fault["row"], fault["field"]) for fault in said["errors"]} == {
+        (2, "schools.uai"),
+        (3, "schools.uai"),
+        (4, "schools.uai"),
+        (5, "schools.uai"),
+        (5, "schools.contact_email"),
+        (6, "schools.uai"),
+        (6, "schools.classes"),
+        (7, "schools"),
+        (8, "schools.uai"),
+    }
+    assert not SchoolInRemit.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body", [[], {}, {"schools": []}, {"schools": {}}, {"schools": None}, {"schools": [[]]}, {"schools": "0301234D"}]
+)
+@pytest.mark.parametrize("path", ["/remit/bulk", "/remit/remove"])
+def test_what_is_no_list_is_refused(api, path, body):
+    refused(api.post(path, body), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("path", ["/remit/bulk", "/remit/remove"])
+def test_a_list_has_ten_thousand_schools_at_most(api, path):
+    row = "0301234D" if path == "/remit/remove" else {"uai": "0301234D"}
+    said = refused(api.post(path, {"schools": [row] * 10_001}), 400, "invalid_request")
+    assert [fault["field"] for fault in said["errors"]] == ["schools"]
+
+
+def test_a_list_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
+    api.get("/remit")
+    for size in (2, 20):
+        there = SchoolInRemitFactory.create_batch(size)
+        rows = [{"uai": one.school_id, "classes": 3} for one in there]
+        rows += [{"uai": SchoolFactory().uai} for _ in range(size)]
+        # The host, the schema, the token, its limit; the directory; a savepoint; the rows added, locked and changed;
+        # the names; the journal.
+        with django_assert_num_queries(16):
+            api.post("/remit/bulk", {"schools": rows})
+        with django_assert_num_queries(15):
+            api.post("/remit/remove", {"schools": [row["uai"] for row in rows]})
+
+
+def test_a_list_is_taken_out_with_a_result_for_each_school(api):
+    there = SchoolInRemitFactory().school
+    stays = SchoolInRemitFactory().school
+    absent = SchoolFactory()
+    answer = api.post("/remit/remove", {"schools": [there.uai.lower(), absent.uai, there.uai, "x\x01"]})
+    assert answer.json() == {
+        "removed": 1,
+        "absent": 3,
+        "schools": [
+            {"uai": there.uai, "result": "removed"},
+            {"uai": absent.uai, "result": "absent"},
+            {"uai": there.uai, "result": "absent"},
+            {"uai": "X\x01", "result": "absent"},
+        ],
+    }
+    assert list(SchoolInRemit.objects.values_list("school_id", flat=True)) == [stays.uai]
+    actions = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
+    assert list(actions) == ["remit.removed_by_list", "remit.list_removed"]
+
+
+def test_a_list_sent_twice_under_one_key_is_written_once(api):
+    rows = {"schools": [{"uai": SchoolFactory().uai}]}
+    first, again = (api.post("/remit/bulk", rows, key="cle-1") for _ in range(2))
+    assert first.json() == again.json()
+    assert (again["Idempotent-Replayed"], again.json()["added"]) == ("true", 1)
+    assert api.post("/remit/bulk", rows).json()["unchanged"] == 1
+
+
+def test_a_remit_is_a_collectivity_s_own(api, gard):
+    school = SchoolInRemitFactory().school
+    theirs = program("gard")
+    refused(theirs.get(f"/remit/{school.uai}"), 404, "not_found")
+    refused(theirs.ask("DELETE", f"/remit/{school.uai}"), 404, "not_found")
+    assert theirs.ask("PUT", f"/remit/{school.uai}", {"classes": 9}).status_code == 201
+    assert api.get(f"/remit/{school.uai}").json()["classes"] is None
+
+
+def test_the_home_tells_a_list_once(api, office, nimes):
+    api.post("/remit/bulk", {"schools": [{"uai": SchoolFactory().uai} for _ in range(3)]})
+    page = office("nimes", MemberFactory().user).get("/").content.decode()
+    assert page.count("Liste de 3") == 1
+    assert "Jeton « SI de la ville »" in page
+    assert "Ajout au périmètre" not in page
