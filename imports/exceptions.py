@@ -37,6 +37,40 @@ class Outdated(Refused):
     code = "outdated"
 
 
+class PoolMissing(Refused):
+    """Licences are drawn from a lot: an attribution without one gives none."""
+
+    code = "pool_missing"
+
+
+class PoolNotOpen(Refused):
+    """The lot is none of the collectivity's, has ended, or has nothing left."""
+
+    code = "pool_not_open"
+
+
+class WrongVolume(Refused):
+    """What says how many licences, and the one number for all, do not go together."""
+
+    code = "wrong_volume"
+
+
+class RemitGivesNothing(Refused):
+    """A table for the remit draws from no lot, gives no licence and writes to nobody."""
+
+    code = "remit_gives_nothing"
+
+
+class EmptyFile(Refused):
+    code = "empty_file"
+
+
+class NotCorrectable(Refused):
+    """The column is none of those that are corrected in such a table."""
+
+    code = "not_correctable"
+
+
 class UnknownRow(Refused):
     code = "unknown_row"
 

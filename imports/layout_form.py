@@ -14,6 +14,8 @@ from imports.reading.columns import letters
 from imports.reading.preview import MOST_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.forms import BoundField
 
     from imports.models import Import
@@ -46,6 +48,19 @@ class Column(NamedTuple):
     field: BoundField
 
 
+def columns_asked(layout: Mapping[str, Any]) -> list[int]:
+    """Return the columns that are asked about: a sheet may have thousands, of which nobody means those far right."""
+    shown = range(min(len(layout.get("titles", [])), MOST_COLUMNS))
+    return sorted({*shown, *layout.get("columns", {}).values()})
+
+
+def examples(layout: Mapping[str, Any], index: int) -> list[str]:
+    """Return the first cells below the title of a column."""
+    header_row = layout.get("header_row") or 0
+    below = [row["cells"] for row in layout.get("preview", []) if row["number"] > header_row]
+    return [row[index] for row in below if index < len(row) and row[index]][:EXAMPLES]
+
+
 class LayoutForm(forms.Form):
     """The sheets, the row of titles, one question a column, and what says how many licences."""
 
@@ -54,8 +69,7 @@ class LayoutForm(forms.Form):
         self.layout, self.gives = table.layout, table.purpose == Purpose.ATTRIBUTION
         self.titles: list[str] = self.layout.get("titles", [])
         meanings = {index: meaning for meaning, index in self.layout.get("columns", {}).items()}
-        #: The columns that are asked about: a sheet may have thousands, of which nobody means those far to the right.
-        self.asked = sorted({*range(min(len(self.titles), MOST_COLUMNS)), *meanings})
+        self.asked = columns_asked(self.layout)
         sheets = self.layout.get("sheets", [])
         if len(sheets) > 1:
             self.fields["sheets"] = forms.MultipleChoiceField(
@@ -131,13 +145,10 @@ class LayoutForm(forms.Form):
 
     def columns(self) -> tuple[list[Column], list[Column]]:
         """Return the columns of the file: those that mean something or that are asked about, then the others."""
-        preview = self.layout.get("preview", [])
-        header_row = self.layout.get("header_row") or 0
-        below = [row["cells"] for row in preview if row["number"] > header_row]
         settled: list[Column] = []
         others: list[Column] = []
         for index in self.asked:
-            cells = [row[index] for row in below if index < len(row) and row[index]]
-            column = Column(letters(index), self.titles[index], cells[:EXAMPLES], self[f"column_{index}"])
+            shown = examples(self.layout, index)
+            column = Column(letters(index), self.titles[index], shown, self[f"column_{index}"])
             (settled if column.field.value() else others).append(column)
         return settled, others

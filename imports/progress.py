@@ -77,6 +77,7 @@ class Stopped(Exception):
 class Progress(NamedTuple):
     """How far the worker is, as a page shows it."""
 
+    step: str
     label: str
     done: int
     total: int
@@ -164,6 +165,7 @@ def seen(import_id: int, *, at: datetime.datetime) -> Progress | None:
         elapsed = max(0.0, (at - row.started_at).total_seconds())
         left = max(1, round(elapsed * (row.total - row.done) / row.done))
     return Progress(
+        step=row.step or "waiting",
         label=LABELS.get(row.step, LABELS["waiting"]),
         done=row.done,
         total=row.total,

@@ -8,6 +8,7 @@ from imports.operations.amending import amend, tick_all
 from imports.operations.applying import apply, confirm, hand_back
 from imports.operations.bulk import accept_proposals, add_all_to_remit, await_all, put_all_aside
 from imports.operations.cancelling import cancel, cancel_stopped, look_after_abandoned
+from imports.operations.depositing import deposit
 from imports.operations.locking import APPLY_TASK, OPEN, READ_TASK, UNDO_TASK
 from imports.operations.reading import choices_of, choose, keep_reading, known, reject, remember_layout, upload
 from imports.operations.undoing import ask_undo, undo, undo_plan
@@ -28,6 +29,7 @@ __all__ = [
     "choices_of",
     "choose",
     "confirm",
+    "deposit",
     "hand_back",
     "keep_reading",
     "known",

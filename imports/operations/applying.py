@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from accounts.models import Profile
 from collectivities import audit
 from collectivities.operations import Contact, write_remit
 from imports import facts, queries, storing
 from imports.brake import brake_of
 from imports.enums import ImportState, Purpose, Settlement
-from imports.exceptions import Braked, NothingToApply, Outdated, RowsInError, TooMuch, WrongMoment
+from imports.exceptions import Braked, NothingToApply, Outdated, RemitGivesNothing, RowsInError, TooMuch, WrongMoment
 from imports.models import Import
 from imports.operations.amending import check_again
 from imports.operations.awaited import keep_aside
@@ -19,6 +20,7 @@ from imports.operations.locking import APPLY_TASK, locked, queue
 from imports.operations.reading import remember_layout
 from imports.stories import APPLIED
 from imports.verdicts import judge
+from licensing.pools.checks import due
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import (
     Demand,
@@ -63,7 +65,7 @@ def confirm(
     `only_valid`: the rows in error are left as they are, and the others applied. `typed`: the number that the brake
     asks for. Raises `Outdated` where a row was changed since, `NothingToApply` where none is ticked, `RowsInError`
     where some are left and nobody said to go on without them, `TooMuch` where the lot lacks licences, `Braked` where
-    the brake's number was not typed.
+    the brake's number was not typed, `BadDate` where the e-mails cannot leave that day.
     """
     table = Import.objects.locked().filter(pk=import_id).first()
     if table is not None and table.state in (ImportState.APPLYING, ImportState.APPLIED):
@@ -90,14 +92,23 @@ def confirm(
     brake = brake_of(table, tally)
     if brake is not None and typed != brake.number:
         raise Braked(brake.why)
+    _check_day(table, send_on, at)
     table.state, table.confirmed_digest, table.send_on, table.refusal = ImportState.APPLYING, digest, send_on, ""
     table.applied_by_id = by.pk if by else None
     table.save(update_fields=["state", "confirmed_digest", "send_on", "refusal", "applied_by_id"])
-    if by is not None:
-        # A person saw what the columns were read as, and goes on with it.
+    if by is not None and by.profile != Profile.PROGRAM:
+        # A person saw what the columns were read as, and goes on with it. A program says so by `choose`, or not at all.
         remember_layout(table, by=by, at=at)
     queue(APPLY_TASK, table, confirmed_at=at.isoformat())
     return table
+
+
+def _check_day(table: Import, send_on: datetime.date | None, at: datetime.datetime) -> None:
+    if send_on is None:
+        return
+    if table.pool is None:
+        raise RemitGivesNothing("Un tableau du périmètre n'écrit à personne : il n'a pas de date d'envoi.")
+    due(send_on, source=table.pool.source, at=at)
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from imports import operations
+from imports.corrections import FIELDS, LONGEST
 from imports.enums import ImportState, Purpose, Settlement
 from imports.meanings import LABELS, Meaning
 from imports.models import Import, ImportRow
@@ -27,14 +28,8 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-#: What can be corrected in a row, by what the table is for. The school is chosen apart, by its name.
-FIELDS = {
-    Purpose.ATTRIBUTION: (Meaning.UAI, Meaning.UNITS, Meaning.EMAIL),
-    Purpose.REMIT: (Meaning.UAI, Meaning.CLASSES, Meaning.CONTACT_NAME, Meaning.EMAIL, Meaning.PHONE),
-}
 #: Fields in which a telephone shows figures first.
 NUMBERS = (Meaning.UNITS, Meaning.CLASSES)
-LONGEST = 300
 #: Schools offered for a row; more are narrowed down by another word.
 MOST_FOUND = 10
 

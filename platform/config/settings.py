@@ -352,6 +352,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Fields of one name with other words in each.
     "ENUM_NAME_OVERRIDES": {
+        "ImportState": "imports.enums.ImportState",
         "MessageState": "mailing.models.MessageState",
         "SchoolState": "schools.models.SchoolState",
     },

@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from api.description import Description
 from api.endpoint import Nowhere
 from collectivities.api import members, remit
+from imports.api import rows, steps, tables
 from pages.messages import api as messages
 from schools import api as schools
 
@@ -23,5 +24,13 @@ urlpatterns = [
     path("members", members.Members.as_view(), name="members"),
     path("messages", messages.Messages.as_view(), name="messages"),
     path("messages/<int:pk>", messages.OneMessage.as_view(), name="message"),
+    path("imports", tables.Imports.as_view(), name="imports"),
+    path("imports/<int:pk>", tables.OneImport.as_view(), name="import"),
+    path("imports/<int:pk>/choose", steps.ChooseLayout.as_view(), name="import_choose"),
+    path("imports/<int:pk>/rows", rows.Rows.as_view(), name="import_rows"),
+    path("imports/<int:pk>/rows/<int:row>", rows.OneRow.as_view(), name="import_row"),
+    path("imports/<int:pk>/apply", steps.ApplyImport.as_view(), name="import_apply"),
+    path("imports/<int:pk>/cancel", steps.CancelImport.as_view(), name="import_cancel"),
+    path("imports/<int:pk>/undo", steps.UndoImport.as_view(), name="import_undo"),
     re_path("^(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
 ]

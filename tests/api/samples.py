@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from imports.models import ImportRow
 from mailing.models import Message
 from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import apply, listing, uploaded
 
 
 def school():
@@ -23,6 +26,19 @@ def message():
     return {"pk": row.pk}
 
 
+def table():
+    return {"pk": uploaded(PoolFactory(), listing((SchoolFactory(), 1))).pk}
+
+
+def row():
+    number = table()["pk"]
+    return {"pk": number, "row": ImportRow.objects.get(import_id=number).pk}
+
+
+def applied_table():
+    return {"pk": apply(uploaded(PoolFactory(), listing((SchoolFactory(), 1)))).pk}
+
+
 #: Addresses whose thing is everybody's: no other collectivity can own it. With a verb: that verb alone makes it one's
 #: own.
 NOBODYS = {"api:school", "PUT api:remit_school"}
@@ -32,4 +48,11 @@ SAMPLES = {
     "api:school": school,
     "api:remit_school": remit_school,
     "api:message": message,
+    "api:import": table,
+    "api:import_choose": table,
+    "api:import_rows": table,
+    "api:import_row": row,
+    "api:import_apply": table,
+    "api:import_cancel": table,
+    "api:import_undo": applied_table,
 }

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from tests.api.program import refused
+from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.schools import SchoolFactory
 
 
@@ -25,6 +26,43 @@ def test_what_an_address_does_not_answer(api):
 
 def test_the_portal_has_no_api(portal):
     assert portal.get("/api/v1/schools").status_code == 404
+
+
+def test_a_parameter_of_a_list_is_none_of_what_is_written_at_its_address(api):
+    said = refused(api.upload("/imports?purpose=perimetre", {}), 400, "invalid_request")
+    assert [fault["field"] for fault in said["errors"]] == ["purpose"]
+    refused(api.ask("TRACE", "/imports?purpose=perimetre"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "body", [r'{"\ud800": 1}', r'{"contact_name": "\uDFFF"}', r'{"contact_name": "\ude00\ud83d"}', r'["\ud83d"]']
+)
+def test_half_a_character_is_no_text(api, body):
+    school = SchoolInRemitFactory().school
+    refused(api.ask("PUT", f"/remit/{school.uai}", body.encode()), 400, "parse_error")
+    whole = api.ask("PUT", f"/remit/{school.uai}", rb'{"contact_name": "\ud83d\ude00 \u00e9"}')
+    assert whole.json()["contact_name"] == "\U0001f600 é"
+
+
+def test_the_description_says_what_is_taken(office):
+    description = office("nimes").get("/api/v1/openapi.json").json()
+    created = description["paths"]["/api/v1/imports"]["post"]["responses"]["201"]
+    assert {"Location", "RateLimit", "Idempotent-Replayed"} <= set(created["headers"])
+    schemas = description["components"]["schemas"]
+    schools = schemas["RemitListBodyRequest"]["properties"]["schools"]
+    assert (schools["minItems"], schools["maxItems"]) == (1, 10_000)
+    contact = schemas["ContactBodyRequest"]
+    assert contact["additionalProperties"] is False
+    name = contact["properties"]["contact_name"]
+    assert name == {"type": ["string", "null"], "pattern": r"^[^\x00]*$", "maxLength": 150}
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [("8.0", 200), ("8.5", 400), ("1e999", 400), ("1e30", 400), ("8e0", 200)]
+)
+def test_a_whole_number_may_be_written_as_json_has_it(api, number, status):
+    school = SchoolInRemitFactory().school
+    assert api.ask("PUT", f"/remit/{school.uai}", f'{{"classes": {number}}}'.encode()).status_code == status
 
 
 def test_pages_follow_each_other_while_schools_come(api):

@@ -1,0 +1,275 @@
+"""What the API says of a spreadsheet.
+
+A field may have the name of an attribute of serializers: the metaclass takes fields away from their class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from api.fields import Moment
+from imports.enums import Done, How, ImportState, Purpose, Settlement, Verdict, Volume
+from imports.meanings import Meaning
+from imports.models import Import, ImportRow
+
+_MEANINGS = [meaning.value for meaning in Meaning]
+
+
+def _number(says: str) -> serializers.IntegerField:
+    return serializers.IntegerField(help_text=says)
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    """Lignes par verdict."""
+
+    new = _number("Écoles qui n'ont rien encore.")
+    changed = _number("Écoles pour lesquelles quelque chose change.")
+    unchanged = _number("Écoles qui ont déjà ce que le tableau dit.")
+    conflict = _number("Écoles qui ont plus que le tableau ne dit : réglez-les.")
+    error = _number("Lignes à corriger ou à mettre de côté.")
+    ignored = _number("Lignes laissées de côté : totaux, notes, doubles, celles que vous écartez.")
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """Où en est le travail sur ce tableau."""
+
+    step = serializers.CharField(help_text="L'étape, stable.")
+    label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # taken away
+    done = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="0 tant que rien ne peut en être dit.")
+    percent = serializers.IntegerField(allow_null=True)
+    seconds_left = serializers.IntegerField(allow_null=True, help_text="À ce rythme.")
+    stopping = serializers.BooleanField(help_text="Une annulation est demandée.")
+
+
+class ReadSheetSerializer(serializers.Serializer[Any]):
+    """Une feuille qui est lue."""
+
+    sheet = serializers.CharField(help_text="Son nom.")
+    index = serializers.IntegerField(help_text="Sa place parmi les feuilles du classeur, à partir de 0.")
+    header_row = serializers.IntegerField(allow_null=True, help_text="La ligne des titres, à partir de 1.")
+
+
+class ColumnSerializer(serializers.Serializer[Any]):
+    """Une colonne du tableau."""
+
+    index = serializers.IntegerField(help_text="Sa place, à partir de 0.")
+    letters = serializers.CharField(help_text="Ce que le tableur écrit au-dessus d'elle.")
+    title = serializers.CharField(allow_blank=True)
+    examples = serializers.ListField(child=serializers.CharField(), help_text="Ses premières cellules.")
+    meaning = serializers.ChoiceField(choices=_MEANINGS, allow_null=True, help_text="Ce qui y est lu ; null : rien.")
+
+
+class QuestionSerializer(serializers.Serializer[Any]):
+    """Une question à laquelle répondre avant que le tableau puisse être vérifié."""
+
+    column = serializers.CharField(help_text="Le sens dont la colonne est cherchée, « sheets », ou vide.")
+    code = serializers.CharField(help_text="Stable, pour les programmes.")
+    message = serializers.CharField(help_text="La question, en français.")
+
+
+class LayoutSerializer(serializers.Serializer[Any]):
+    """Ce qui a été trouvé dans le fichier."""
+
+    kind = serializers.CharField(help_text="xlsx, xls, ods, csv…")
+    sheets = serializers.ListField(child=serializers.CharField(), help_text="Les feuilles du classeur.")
+    read = ReadSheetSerializer(many=True, help_text="Celles qui sont lues.")
+    columns = ColumnSerializer(many=True)
+    volume = serializers.ChoiceField(
+        choices=Volume.choices, allow_null=True, help_text="D'où vient le nombre de licences ; null : ce n'est pas dit."
+    )
+    remembered = serializers.BooleanField(help_text="Ces titres étaient connus d'un tableau précédent.")
+    rows = serializers.IntegerField(help_text="Lignes lues.")
+    remarks = serializers.ListField(child=serializers.CharField())
+    questions = QuestionSerializer(many=True, help_text="Répondez-y par « choose ».")
+
+
+class BrakeSerializer(serializers.Serializer[Any]):
+    """Ce que le tableau fait est hors de proportion : le nombre est à renvoyer dans « typed »."""
+
+    number = serializers.IntegerField()
+    why = serializers.CharField()
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """Ce qu'appliquer ferait maintenant."""
+
+    digest = serializers.CharField(help_text="À renvoyer à « apply » : il dit ce que vous avez vu.")
+    rows = serializers.IntegerField(help_text="Lignes cochées, qui seraient appliquées.")
+    created = _number("Attributions nouvelles.")
+    grown = _number("Attributions augmentées.")
+    reduced = _number("Attributions réduites.")
+    revoked = _number("Clés reprises.")
+    added = _number("Écoles ajoutées au périmètre.")
+    updated = _number("Contacts mis à jour.")
+    units = _number("Licences prises au lot ; négatif s'il en reçoit.")
+    free = serializers.IntegerField(allow_null=True, help_text="Licences libres du lot ; null pour le périmètre.")
+    missing = _number("Licences qui manquent au lot.")
+    errors = _number("Lignes en erreur, que « only_valid » laisserait.")  # type: ignore[assignment]  # taken away
+    conflicts = _number("Conflits que personne n'a réglés, et qui seraient laissés.")
+    brake = BrakeSerializer(allow_null=True, help_text="Null : rien n'est à taper.")
+
+
+class UndoneSerializer(serializers.Serializer[Any]):
+    """Ce que défaire a fait."""
+
+    revoked = serializers.IntegerField(required=False)
+    reduced = serializers.IntegerField(required=False)
+    units = serializers.IntegerField(required=False, help_text="Licences revenues au lot.")
+    messages = serializers.IntegerField(required=False)
+    removed = serializers.IntegerField(required=False, help_text="Écoles retirées du périmètre.")
+    restored = serializers.IntegerField(required=False, help_text="Contacts rétablis.")
+    left = serializers.IntegerField(help_text="Lignes laissées telles quelles : « undo » dit lesquelles.")
+
+
+class OutcomeSerializer(serializers.Serializer[Any]):
+    """Ce qui a été fait ; d'une attribution ou du périmètre."""
+
+    allocations = serializers.IntegerField(required=False, help_text="Attributions nouvelles.")
+    grown = serializers.IntegerField(required=False)
+    reduced = serializers.IntegerField(required=False)
+    revoked = serializers.IntegerField(required=False)
+    units = serializers.IntegerField(required=False, help_text="Licences données.")
+    returned = serializers.IntegerField(required=False, help_text="Licences reprises.")
+    messages = serializers.IntegerField(required=False, help_text="E-mails préparés.")
+    added = serializers.IntegerField(required=False, help_text="Écoles ajoutées au périmètre.")
+    updated = serializers.IntegerField(required=False, help_text="Contacts mis à jour.")
+    undone = UndoneSerializer(required=False)
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    """Pourquoi le fichier, ou sa dernière application, a été refusé."""
+
+    code = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField()
+
+
+class ImportSummarySerializer(serializers.ModelSerializer[Import]):
+    """Un tableau déposé, en bref."""
+
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    pool = serializers.IntegerField(source="pool_id", allow_null=True, help_text="Le lot d'une attribution.")
+    state = serializers.ChoiceField(choices=ImportState.choices)
+    corrects = serializers.IntegerField(source="corrects_id", allow_null=True, help_text="Le tableau qu'il corrige.")
+    counts = CountsSerializer()
+    created_at = Moment()
+    created_by = serializers.CharField(allow_null=True, help_text="Qui l'a déposé : une personne, ou un jeton.")
+    applied_at = Moment(allow_null=True)
+    applied_by = serializers.CharField(allow_null=True, help_text="Qui l'a confirmé.")
+    undone_at = Moment(allow_null=True)
+
+    class Meta:
+        model = Import
+        fields = (
+            "id", "purpose", "pool", "filename", "size", "sha256", "state", "corrects", "counts", "created_at",
+            "created_by", "applied_at", "applied_by", "undone_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ImportSerializer(ImportSummarySerializer):
+    """Un tableau déposé, à l'étape où il en est."""
+
+    volume = serializers.ChoiceField(
+        choices=Volume.choices, allow_null=True, help_text="Ce que vous avez dit du nombre de licences."
+    )
+    send_on = serializers.DateField(allow_null=True, help_text="Les e-mails ne partent pas avant ; null : aussitôt.")
+    progress = ProgressSerializer(allow_null=True, help_text="Tant qu'un travail est en cours.")
+    layout = LayoutSerializer(allow_null=True, help_text="Une fois le fichier lu.")
+    plan = PlanSerializer(allow_null=True, help_text="Tant que le tableau attend d'être appliqué (« checked »).")
+    outcome = OutcomeSerializer(allow_null=True, help_text="Une fois le tableau appliqué.")
+    refusal = RefusalSerializer(allow_null=True)
+
+    class Meta:
+        model = Import
+        fields = (
+            *ImportSummarySerializer.Meta.fields,
+            "volume", "units_for_all", "send_on", "progress", "layout", "plan", "outcome", "refusal",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class RowProblemSerializer(serializers.Serializer[Any]):
+    """Ce qui ne va pas dans la ligne, ou mérite d'être dit."""
+
+    column = serializers.CharField(allow_blank=True, help_text="Le sens de la colonne ; vide : toute la ligne.")
+    code = serializers.CharField()
+    message = serializers.CharField()
+    blocking = serializers.BooleanField(help_text="La ligne ne peut pas être appliquée telle quelle.")
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    """Une école dont il peut s'agir."""
+
+    uai = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # taken away
+    score = serializers.FloatField(help_text="De 0 à 1.")
+
+
+class ContactBeforeSerializer(serializers.Serializer[Any]):
+    """Ce que le périmètre disait de l'école."""
+
+    contact_name = serializers.CharField(allow_blank=True)
+    contact_email = serializers.CharField(allow_blank=True)
+    contact_phone = serializers.CharField(allow_blank=True)
+    classes = serializers.IntegerField(allow_null=True)
+
+
+class RowSerializer(serializers.ModelSerializer[ImportRow]):
+    """Une ligne du tableau et ce que nous en faisons."""
+
+    sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
+    number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
+    cells = serializers.DictField(child=serializers.CharField(), help_text="Ses cellules, par le sens de leur colonne.")
+    edits = serializers.DictField(child=serializers.CharField(), help_text="Ce qui y a été corrigé.")
+    how = serializers.ChoiceField(choices=How.choices, allow_blank=True, help_text="Comment l'école a été trouvée.")
+    confidence = serializers.FloatField(allow_null=True, help_text="De 0 à 1 ; null si aucune école n'est trouvée.")
+    proposals = ProposalSerializer(many=True, help_text="Les écoles dont il peut s'agir, la plus probable d'abord.")
+    units = serializers.IntegerField(allow_null=True, help_text="Ce que l'école doit avoir en tout du lot.")
+    units_before = serializers.IntegerField(help_text="Ce qu'elle avait à la vérification.")
+    verdict = serializers.ChoiceField(choices=Verdict.choices)
+    problems = RowProblemSerializer(many=True)
+    settlement = serializers.ChoiceField(
+        choices=Settlement.choices, allow_blank=True, help_text="Comment un conflit a été réglé."
+    )
+    before = ContactBeforeSerializer(allow_null=True, help_text="Null si l'école n'est pas du périmètre.")
+    done = serializers.ChoiceField(
+        choices=Done.choices, allow_blank=True, help_text="Ce qu'appliquer la ligne fait, ou a fait ; vide : rien."
+    )
+
+    class Meta:
+        model = ImportRow
+        fields = (
+            "id", "sheet", "number", "cells", "edits", "uai", "how", "confidence", "label", "proposals", "email",
+            "recipient", "units", "units_before", "classes", "contact_name", "phone", "before", "verdict", "problems",
+            "settlement", "passed_over", "set_aside", "awaited", "ticked", "done",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class LeftSerializer(serializers.Serializer[Any]):
+    """Une ligne laissée telle quelle, et pourquoi."""
+
+    sheet = serializers.IntegerField()
+    number = serializers.IntegerField()
+    uai = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # taken away
+    units = serializers.IntegerField(help_text="Ce que l'école garde.")
+    code = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class UndoSerializer(serializers.Serializer[Any]):
+    """Ce que défaire ferait maintenant, ou a fait."""
+
+    is_done = serializers.BooleanField(help_text="Le tableau est défait : voici ce qui a été fait.")
+    revoked = _number("Attributions reprises.")
+    reduced = _number("Attributions ramenées à ce qu'elles étaient.")
+    units = _number("Licences qui reviennent au lot.")
+    removed = _number("Écoles retirées du périmètre.")
+    restored = _number("Contacts rétablis.")
+    messages = _number("Écoles à qui il est écrit.")
+    left_count = _number("Lignes laissées telles quelles.")
+    left = LeftSerializer(many=True, help_text="Les 500 premières d'entre elles.")

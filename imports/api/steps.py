@@ -1,0 +1,289 @@
+"""`/imports/{pk}/…`: read otherwise, applied, given up, taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoint import Endpoint
+from api.fields import Choice, Day, Strict, Text, Truth, Whole
+from api.problems import CONTENT_TYPE, Fault, Problem
+from api.remembering import repeatable
+from api.schema import ProblemSerializer
+from api.scopes import Scope
+from imports import operations
+from imports.api import examples
+from imports.api.shapes import ImportSerializer, UndoSerializer
+from imports.api.tables import TAGS, existing
+from imports.api.telling import told, undo_told
+from imports.enums import ImportState, Purpose, Volume
+from imports.exceptions import RemitGivesNothing
+from imports.forms import MOST_UNITS
+from imports.layout_form import LayoutForm
+from imports.meanings import LABELS, Meaning
+from imports.operations.locking import locked
+from imports.readers import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rest_framework.request import Request
+
+    from imports.models import Import
+
+_LONGEST_NAME = 255
+
+
+def _column(meaning: Meaning) -> Whole:
+    return Whole(required=False, allow_null=True, min_value=0, help_text=f"{LABELS[meaning]} ; null : aucune colonne.")
+
+
+#: By meaning; the names of the class's body are the fields' names.
+ColumnsBody = type(
+    "ColumnsBody",
+    (Strict,),
+    {
+        "__doc__": "La colonne de chaque sens, par sa place à partir de 0 ; un sens absent reste comme il fut trouvé.",
+        "__module__": __name__,
+        **{meaning.value: _column(meaning) for meaning in Meaning},
+    },
+)
+
+
+class ChooseBody(Strict):
+    """Comment lire le fichier ; ce qui est absent reste comme il a été trouvé."""
+
+    sheets = serializers.ListField(
+        child=Text(max_length=_LONGEST_NAME, trim_whitespace=False),
+        required=False,
+        allow_empty=False,
+        max_length=limits.MAX_SHEETS,
+        help_text="Les feuilles à lire, par leur nom. Celles de mêmes colonnes sont lues ensemble.",
+    )
+    header_row = Whole(
+        required=False, min_value=0, max_value=limits.MAX_ROWS, help_text="La ligne des titres ; 0 s'il n'y en a pas."
+    )
+    columns = ColumnsBody(required=False)
+    volume = Choice(required=False, choices=Volume.choices, help_text="Ce qui dit combien de licences.")
+    units_for_all = Whole(required=False, min_value=1, max_value=MOST_UNITS, help_text="Avec « all », et lui seul.")
+
+
+class ApplyBody(Strict):
+    """Ce que vous avez vu et confirmez."""
+
+    digest = Text(
+        max_length=64,
+        trim_whitespace=False,
+        help_text="Le « digest » de « plan » : si le tableau a changé depuis, rien n'est fait.",
+    )
+    only_valid = Truth(
+        required=False, default=False, help_text="Appliquer les lignes valables, et laisser celles qui sont en erreur."
+    )
+    send_on = Day(required=False, allow_null=True, help_text="Ne pas envoyer les e-mails avant ce jour, à 8 h.")
+    typed = Whole(
+        required=False, allow_null=True, min_value=0, help_text="Le nombre que « brake » demande, s'il en demande un."
+    )
+
+
+class ChooseLayout(Endpoint):
+    """`/imports/{pk}/choose`."""
+
+    scopes = {"POST": Scope.IMPORT}
+
+    @repeatable
+    @extend_schema(
+        operation_id="chooseLayout",
+        summary="Dire comment lire un tableau",
+        tags=TAGS,
+        request=ChooseBody,
+        responses={202: OpenApiResponse(ImportSerializer, "Le fichier sera relu ainsi.")},
+        examples=[
+            examples.request("La colonne des licences est la troisième", {"columns": {"units": 2}}),
+            examples.request("Dix licences à chaque école", {"volume": "all", "units_for_all": 10}),
+            examples.answer("Le tableau attend d'être relu", examples.UPLOADED, status_codes=["202"]),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Répond aux questions de « layout », ou change ce qui a été trouvé : le fichier est relu.
+
+        Ce que vous ne dites pas reste comme il a été trouvé. Les lignes sont lues de nouveau : ce qui y avait été
+        corrigé ou coché est perdu. Changer la feuille ou la ligne des titres fait reconnaître les colonnes de nouveau :
+        dites-les alors par une seconde requête. Ce qui ne va pas ensemble est refusé (409, `wrong_layout`).
+        """
+        existing(pk)
+        asked = ChooseBody(data=request.data)
+        asked.is_valid(raise_exception=True)
+        now = timezone.now()
+        with transaction.atomic():
+            table = locked(pk, ImportState.READ, ImportState.CHECKED)
+            decided = _decided(table, asked.validated_data)
+            table = operations.choose(import_id=pk, **decided, by=self.actor(), at=now)
+        return Response(told(table, at=now), status=202)
+
+
+class ApplyImport(Endpoint):
+    """`/imports/{pk}/apply`."""
+
+    scopes = {"POST": Scope.IMPORT}
+
+    @repeatable
+    @extend_schema(
+        operation_id="applyImport",
+        summary="Appliquer un tableau",
+        tags=TAGS,
+        request=ApplyBody,
+        responses={202: OpenApiResponse(ImportSerializer, "L'application attend son tour, ou a déjà eu lieu.")},
+        examples=[
+            examples.request("Ce que j'ai vu, à la rentrée", {"digest": "2-8214563219987", "send_on": "2027-09-01"}),
+            examples.answer("En cours d'application", examples.APPLYING, status_codes=["202"]),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Applique les lignes cochées : tout, ou rien. Suivez ensuite le tableau jusqu'à « applied ».
+
+        Refusé (409) : `outdated`, le tableau n'est plus ce que dit « digest » ; `nothing_to_apply` ; `rows_in_error`,
+        des lignes en erreur restent et « only_valid » n'est pas dit ; `too_much`, le lot n'a pas assez ; `brake`, le
+        nombre que le frein demande n'est pas « typed » ; `bad_date`. Si la situation change avant que le travail ne
+        commence, le tableau redevient « checked » et « refusal » dit pourquoi. Confirmer deux fois le même « digest »
+        est comme une.
+        """
+        existing(pk)
+        asked = ApplyBody(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said, now = asked.validated_data, timezone.now()
+        table = operations.confirm(
+            import_id=pk,
+            digest=said["digest"],
+            send_on=said.get("send_on"),
+            only_valid=said["only_valid"],
+            typed=said.get("typed"),
+            by=self.actor(),
+            at=now,
+        )
+        return Response(told(table, at=now), status=202)
+
+
+class CancelImport(Endpoint):
+    """`/imports/{pk}/cancel`."""
+
+    scopes = {"POST": Scope.IMPORT}
+
+    @repeatable
+    @extend_schema(
+        operation_id="cancelImport",
+        summary="Annuler un tableau",
+        tags=TAGS,
+        request=None,
+        responses={200: ImportSerializer},
+        examples=[examples.answer("Annulé", examples.CANCELLED)],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """À tout moment avant que son application n'ait eu lieu ; deux fois est comme une.
+
+        Si un travail est en cours, il s'arrête dès qu'il le peut : « progress.stopping » est vrai, puis le tableau
+        devient « cancelled ». Ce qui est appliqué se défait (« undo »).
+        """
+        existing(pk)
+        now = timezone.now()
+        return Response(told(operations.cancel(import_id=pk, by=self.actor(), at=now), at=now))
+
+
+class UndoImport(Endpoint):
+    """`/imports/{pk}/undo`."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.IMPORT}
+
+    @extend_schema(
+        operation_id="planUndo",
+        summary="Lire ce que défaire un tableau ferait",
+        tags=TAGS,
+        responses={
+            200: UndoSerializer,
+            (409, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, "Le tableau n'est pas appliqué : `wrong_moment`."),
+        },
+        examples=[examples.answer("Une école garde sa clé", examples.UNDO, status_codes=["200"])],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Ce qui serait repris et ce qui resterait, sans rien faire ; d'un tableau défait, ce qui l'a été."""
+        return Response(undo_told(existing(pk)))
+
+    @repeatable
+    @extend_schema(
+        operation_id="undoImport",
+        summary="Défaire un tableau",
+        tags=TAGS,
+        request=None,
+        responses={202: OpenApiResponse(ImportSerializer, "Le travail attend son tour, ou a déjà eu lieu.")},
+        examples=[examples.answer("En cours", examples.APPLIED, status_codes=["202"])],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Reprend ce que le tableau a fait, sauf ce qui a été activé ou changé depuis. Suivez-le jusqu'à « undone ».
+
+        Deux fois est comme une.
+        """
+        existing(pk)
+        now = timezone.now()
+        return Response(told(operations.ask_undo(import_id=pk, by=self.actor(), at=now), at=now), status=202)
+
+
+def _decided(table: Import, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `operations.choose` takes, by the rules of the page that asks. Raises `Problem`."""
+    gives = table.purpose == Purpose.ATTRIBUTION
+    if not gives and ("volume" in said or "units_for_all" in said):
+        raise RemitGivesNothing("Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")
+    blank = LayoutForm(table=table)
+    data = {name: blank.get_initial_for_field(field, name) for name, field in blank.fields.items()}
+    faults = list(_put_columns(data, said.get("columns", {}), blank.asked))
+    data |= {name: said[name] for name in ("header_row", "units_for_all") if name in said}
+    if "sheets" in said:
+        if "sheets" not in blank.fields and set(said["sheets"]) != set(table.layout["sheets"]):
+            faults.append(Fault("invalid_choice", "Ce classeur n'a pas de feuille de ce nom.", "sheets"))
+        data["sheets"] = list(dict.fromkeys(said["sheets"]))
+    if "volume" in said:
+        data["volume"] = "" if said["volume"] == Volume.COLUMN else said["volume"]
+    if gives and ("units_for_all" in said) != (said.get("volume") == Volume.ALL):
+        faults.append(
+            Fault(
+                "wrong_volume",
+                "« volume » vaut « all » si « units_for_all » dit combien, et seulement alors.",
+                "volume",
+            )
+        )
+    form = LayoutForm(data, table=table)
+    if not form.is_valid():
+        faults += [
+            Fault(error["code"] or "invalid", error["message"], "columns" if name == "__all__" else name)
+            for name, errors in form.errors.get_json_data().items()
+            for error in errors
+        ]
+    elif "columns" in said and not form.decided()["columns"]:
+        sentence = "La feuille ou la ligne des titres change aussi : les colonnes sont d'abord reconnues de nouveau."
+        faults.append(Fault("columns_elsewhere", sentence, "columns"))
+    if faults:
+        shown = faults[0].detail if len(faults) == 1 else "Ces réponses ne vont pas ensemble : voyez « errors »."
+        raise Problem("wrong_layout", shown, faults=faults)
+    return form.decided()
+
+
+def _put_columns(data: dict[str, Any], columns: Mapping[str, int | None], asked: list[int]) -> Iterator[Fault]:
+    """Write into a form's data which column holds what; yield what cannot be."""
+    for field in [f"column_{index}" for index in asked]:
+        if data[field] in columns:
+            data[field] = ""
+    taken: dict[int, str] = {}
+    for meaning, index in columns.items():
+        if index is None:
+            continue
+        if index not in asked:
+            yield Fault("no_such_column", f"Le tableau n'a pas de colonne n° {index}.", f"columns.{meaning}")
+        elif index in taken:
+            sentence = f"La colonne n° {index} ne peut pas être aussi « {LABELS[Meaning(taken[index])]} »."
+            yield Fault("one_column_twice", sentence, f"columns.{meaning}")
+        else:
+            taken[index] = meaning
+            data[f"column_{index}"] = meaning

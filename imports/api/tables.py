@@ -1,0 +1,167 @@
+"""`/imports`: the spreadsheets of an office, and a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_filters
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import MOST as LARGEST
+from api.fields import Choice, Strict
+from api.remembering import repeatable
+from api.scopes import Scope
+from api.uploads import BoundedForm
+from imports import operations
+from imports.api import examples
+from imports.api.shapes import ImportSerializer, ImportSummarySerializer
+from imports.api.telling import completed, told
+from imports.enums import ImportState, Purpose, Volume
+from imports.forms import MOST_UNITS
+from imports.models import Import
+from imports.readers import limits
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+TAGS = ["Tableaux"]
+
+
+class UploadBody(Strict):
+    """Un tableau, et ce qu'il faut en faire."""
+
+    file = serializers.FileField(
+        allow_empty_file=True,
+        help_text="Le tableau : xlsx, xlsm, xls, ods, csv ou tsv, de 20 Mo au plus. Son contenu décide, non son nom.",
+    )
+    purpose = Choice(
+        choices=Purpose.choices,
+        help_text="« attribution » : donner des licences aux écoles du tableau ; « perimetre » : mettre à jour les "
+        "écoles, leurs contacts et leur nombre de classes.",
+    )
+    pool = serializers.IntegerField(
+        required=False, min_value=0, max_value=LARGEST, help_text="Le lot d'une attribution, et d'elle seule."
+    )
+    volume = Choice(
+        required=False,
+        choices=Volume.choices,
+        help_text="Ce qui dit combien de licences chaque école doit avoir : une colonne de licences (« column », ou "
+        "rien), une licence par classe d'après le tableau (« classes ») ou d'après votre périmètre (« remit »), un "
+        "même nombre pour toutes (« all »).",
+    )
+    units_for_all = serializers.IntegerField(
+        required=False, min_value=1, max_value=MOST_UNITS, help_text="Ce même nombre, avec « all » et lui seul."
+    )
+
+
+class UploadForm(BoundedForm):
+    """What is read of an upload."""
+
+    most = limits.MAX_BYTES
+    too_big = "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
+
+
+class ApiImportFilter(django_filters.FilterSet):
+    """What the list can be narrowed to."""
+
+    state = django_filters.MultipleChoiceFilter(choices=ImportState.choices, help_text="Un état, ou plusieurs.")
+    purpose = django_filters.ChoiceFilter(choices=Purpose.choices, help_text="Ce que le tableau change.")
+
+    class Meta:
+        model = Import
+        fields: tuple[str, ...] = ()
+
+
+class Imports(ListEndpoint):
+    """`/imports`."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.IMPORT}
+    parser_classes = (UploadForm,)  # type: ignore[assignment]  # a form, not JSON
+    queryset = Import.objects.all()
+    serializer_class = ImportSummarySerializer
+    filterset_class = ApiImportFilter
+
+    @extend_schema(
+        operation_id="listImports", summary="Lire les tableaux déposés", tags=TAGS, examples=[examples.LISTED]
+    )
+    def get(self, request: Request) -> Response:
+        """Les tableaux du bureau, les derniers d'abord, ceux des pages comme ceux des programmes."""
+        return self.listed()
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        """Return the page's imports, each with its counts and the names of those who acted."""
+        return completed(super().paginate_queryset(queryset) or [])
+
+    @repeatable
+    @extend_schema(
+        operation_id="uploadImport",
+        summary="Déposer un tableau",
+        tags=TAGS,
+        request={"multipart/form-data": UploadBody},
+        responses={201: OpenApiResponse(ImportSerializer, "Le tableau est déposé ; sa lecture attend son tour.")},
+        examples=[
+            examples.answer("Le tableau déposé", examples.UPLOADED, status_codes=["201"]),
+            examples.request(
+                "Attribuer ce que dit la colonne « Licences »",
+                {"file": "ecoles-2026.xlsx", "purpose": "attribution", "pool": 3},
+                media_type="multipart/form-data",
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Le fichier est lu ensuite : suivez son adresse (« Location ») jusqu'à ce qu'il ne soit plus « uploaded ».
+
+        Il est alors « checked » (chaque ligne a son verdict), « read » (une question reste : « choose »), ou
+        « rejected » (« refusal » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la même
+        « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
+        """
+        asked = UploadBody(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said = asked.validated_data
+        now = timezone.now()
+        table = operations.deposit(
+            purpose=Purpose(said["purpose"]),
+            pool_id=said.get("pool"),
+            volume=said.get("volume", ""),
+            units_for_all=said.get("units_for_all"),
+            filename=said["file"].name,
+            content=said["file"].read(),
+            by=self.actor(),
+            at=now,
+        )
+        address = reverse("api:import", kwargs={"pk": table.pk}, request=request)
+        return Response(told(table, at=now), status=201, headers={"Location": address})
+
+
+class OneImport(Endpoint):
+    """`/imports/{pk}`."""
+
+    scopes = {"GET": Scope.READ}
+
+    @extend_schema(
+        operation_id="getImport",
+        summary="Suivre un tableau",
+        tags=TAGS,
+        responses={200: ImportSerializer},
+        examples=[
+            examples.answer("À vérifier", examples.CHECKED),
+            examples.answer("Appliqué", examples.APPLIED),
+        ],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Ce qui y a été trouvé, les questions qui restent, les verdicts, ce qu'appliquer ferait ou a fait.
+
+        Avec « If-None-Match », une réponse inchangée n'est pas renvoyée : demandez-la chaque seconde s'il le faut.
+        """
+        return Response(told(existing(pk), at=timezone.now()))
+
+
+def existing(pk: int) -> Import:
+    """Return an import. Raises `Http404`."""
+    return get_object_or_404(Import.objects.select_related("pool"), pk=pk)

@@ -1,0 +1,145 @@
+"""Where the table is and what its columns mean, said by program: the questions of the page, and its refusals."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.models import Import, RememberedLayout
+from tests.api import tables
+from tests.api.program import refused
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import listing
+from tests.imports.files import csv, xlsx
+
+
+@pytest.fixture
+def pool(nimes):
+    return PoolFactory(capacity=100)
+
+
+def test_what_was_found_is_told(api, pool):
+    school = SchoolFactory()
+    table = tables.checked(api, listing((school, 3, "a@ville.example")), purpose="attribution", pool=pool.pk)
+    assert table["layout"] == {
+        "kind": "csv",
+        "sheets": table["layout"]["sheets"],
+        "read": [{"sheet": table["layout"]["sheets"][0], "index": 0, "header_row": 1}],
+        "columns": [
+            {"index": 0, "letters": "A", "title": "UAI", "examples": [school.uai], "meaning": "uai"},
+            {"index": 1, "letters": "B", "title": "Licences", "examples": ["3"], "meaning": "units"},
+            {"index": 2, "letters": "C", "title": "E-mail", "examples": ["a@ville.example"], "meaning": "email"},
+        ],
+        "volume": "column",
+        "remembered": False,
+        "rows": 1,
+        "remarks": [],
+        "questions": [],
+    }
+
+
+def test_a_question_is_answered_and_the_file_is_read_again(api, pool):
+    content = csv([["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]])
+    table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
+    assert (table["state"], table["plan"]) == ("read", None)
+    assert [question["code"] for question in table["layout"]["questions"]] == ["no_units"]
+    answer = api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 1}})
+    assert (answer.status_code, answer.json()["state"]) == (202, "uploaded")
+    table = tables.read(api, table["id"])
+    assert (table["state"], table["plan"]["units"]) == ("checked", 12)
+    answer = api.post(
+        f"/imports/{table['id']}/choose", {"volume": "all", "units_for_all": 2, "columns": {"units": None}}
+    )
+    table = tables.read(api, table["id"])
+    assert (table["volume"], table["units_for_all"], table["plan"]["units"]) == ("all", 2, 6)
+    api.post(f"/imports/{table['id']}/choose", {"volume": "column", "columns": {"units": 1}})
+    assert tables.read(api, table["id"])["plan"]["units"] == 12
+
+
+def test_a_program_teaches_what_it_said_and_not_what_was_guessed(api, pool):
+    tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    assert not RememberedLayout.objects.exists()
+    lines = [["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]]
+    table = tables.checked(api, csv(lines), purpose="attribution", pool=pool.pk)
+    api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 1}})
+    next_year = tables.checked(api, csv(lines), purpose="attribution", pool=pool.pk)
+    assert (next_year["state"], next_year["layout"]["remembered"]) == ("checked", True)
+
+
+def test_columns_change_places(api, pool):
+    content = csv([["UAI", "Licences", "Licences bis"], *[[SchoolFactory().uai, 4, 5] for _ in range(3)]])
+    table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
+    api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 2, "email": None}})
+    table = tables.read(api, table["id"])
+    assert {one["meaning"]: one["index"] for one in table["layout"]["columns"] if one["meaning"]} == {
+        "uai": 0, "units": 2,
+    }  # fmt: skip
+
+
+def test_a_sheet_and_a_row_of_titles_are_chosen(api, pool):
+    titles = ["UAI", "Licences"]
+    content = xlsx(
+        [titles, [SchoolFactory().uai, 1]], sheet="2025", more={"2026": [["Liste"], titles, [SchoolFactory().uai, 7]]}
+    )
+    table = tables.checked(api, content, purpose="attribution", pool=pool.pk, name="écoles.xlsx")
+    api.post(f"/imports/{table['id']}/choose", {"sheets": ["2026"]})
+    table = tables.read(api, table["id"])
+    assert (table["layout"]["read"], table["plan"]["units"]) == ([{"sheet": "2026", "index": 1, "header_row": 2}], 7)
+    path = f"/imports/{table['id']}/choose"
+    said = refused(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "wrong_layout")
+    assert said["errors"][0]["code"] == "columns_elsewhere"
+    refused(api.post(path, {"header_row": 1, "columns": {"units": 1}}), 409, "wrong_layout")
+    assert api.post(path, {"header_row": 1}).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({"columns": {"units": 0}}, "columns", None),
+        ({"columns": {"units": 2, "classes": 2}}, "columns.classes", "one_column_twice"),
+        ({"columns": {"units": 9}}, "columns.units", "no_such_column"),
+        ({"columns": {"units": 2_147_483_647}}, "columns.units", "no_such_column"),
+        ({"sheets": ["Autre"]}, "sheets", "invalid_choice"),
+        ({"volume": "all"}, "volume", "wrong_volume"),
+        ({"units_for_all": 3}, "volume", "wrong_volume"),
+    ],
+)
+def test_answers_that_do_not_go_together_are_refused_and_the_table_stays(api, pool, body, field, code):
+    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    answer = api.post(f"/imports/{table['id']}/choose", body)
+    if code is None:
+        # The column of the UAI is now one of numbers: what it was read as before gives way.
+        assert answer.status_code == 202
+        return
+    said = refused(answer, 409, "wrong_layout")
+    assert (field, code) in {(fault["field"], fault["code"]) for fault in said["errors"]}
+    assert Import.objects.get().state == "checked"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"columns": {"uai": -1}}, "columns.uai"),
+        ({"columns": {"uai": "A"}}, "columns.uai"),
+        ({"columns": {"licences": 1}}, "columns.licences"),
+        ({"columns": []}, "columns"),
+        ({"sheets": []}, "sheets"),
+        ({"sheets": "Feuil1"}, "sheets"),
+        ({"header_row": 100_001}, "header_row"),
+        ({"volume": "tout"}, "volume"),
+        ({"units_for_all": 0}, "units_for_all"),
+        ({"colonnes": {}}, "colonnes"),
+    ],
+)
+def test_a_wrong_answer_is_named(api, pool, body, field):
+    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    said = refused(api.post(f"/imports/{table['id']}/choose", body), 400, "invalid_request")
+    assert [fault["field"] for fault in said["errors"]] == [field]
+
+
+def test_the_remit_asks_for_no_number(api):
+    table = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
+    for body in ({"volume": "classes"}, {"units_for_all": 3}):
+        refused(api.post(f"/imports/{table['id']}/choose", body), 409, "remit_gives_nothing")
+    assert api.post(f"/imports/{table['id']}/choose", {"columns": {"classes": None}}).status_code == 202
+    assert tables.read(api, table["id"])["counts"]["new"] == 1

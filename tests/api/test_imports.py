@@ -1,0 +1,359 @@
+"""A spreadsheet from its upload to its undoing, by program: the same engine as the pages'."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from collectivities.models import AuditEntry, SchoolInRemit
+from imports import tasks
+from imports.models import Import, ImportProgress
+from licensing.pools.models import Allocation
+from licensing.pools.operations import allocate
+from mailing.models import Message
+from tests.api import tables
+from tests.api.program import program, refused
+from tests.conftest import TERM
+from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import listing
+from tests.imports.files import xlsx
+
+
+@pytest.fixture
+def pool(nimes):
+    return PoolFactory(capacity=100)
+
+
+def test_a_file_becomes_licences_and_is_taken_back(api, pool):
+    one, two = SchoolFactory.create_batch(2)
+    answer = tables.upload(api, listing((one, 3), (two, 2)), purpose="attribution", pool=pool.pk)
+    table = answer.json()
+    assert (answer.status_code, table["state"], table["plan"], table["layout"]) == (201, "uploaded", None, None)
+    assert answer["Location"].endswith(f"/api/v1/imports/{table['id']}")
+    assert (table["created_by"], table["pool"], table["filename"]) == (
+        "Jeton « SI de la ville »", pool.pk, "écoles.csv",
+    )  # fmt: skip
+    table = tables.read(api, table["id"])
+    assert (table["state"], table["counts"]["new"]) == ("checked", 2)
+    plan = {"rows": 2, "created": 2, "units": 5, "free": 100, "missing": 0, "errors": 0, "conflicts": 0, "brake": None}
+    assert plan.items() <= table["plan"].items()
+    assert not Allocation.objects.exists()
+
+    answer = tables.confirm(api, table)
+    assert (answer.status_code, answer.json()["state"]) == (202, "applying")
+    again = tables.confirm(api, table)
+    assert (again.status_code, again.json()["state"]) == (202, "applying")
+    tasks.apply(import_id=table["id"], confirmed_at=timezone.now().isoformat())
+    table = tables.seen(api, table["id"])
+    assert (table["state"], table["applied_by"]) == ("applied", "Jeton « SI de la ville »")
+    assert table["outcome"] == {
+        "allocations": 2, "grown": 0, "reduced": 0, "revoked": 0, "units": 5, "returned": 0, "messages": 2,
+    }  # fmt: skip
+    assert Allocation.objects.active().count() == 2
+    assert AuditEntry.objects.get(action="import.applied").actor_name == "Jeton « SI de la ville »"
+
+    planned = api.get(f"/imports/{table['id']}/undo").json()
+    assert planned == {
+        "is_done": False, "revoked": 2, "reduced": 0, "units": 5, "removed": 0, "restored": 0, "messages": 0,
+        "left_count": 0, "left": [],
+    }  # fmt: skip
+    table = tables.undone(api, table["id"])
+    assert (table["state"], table["outcome"]["undone"]["units"]) == ("undone", 5)
+    assert api.get(f"/imports/{table['id']}/undo").json() == planned | {"is_done": True}
+    assert api.post(f"/imports/{table['id']}/undo").json()["state"] == "undone"
+    assert not Allocation.objects.active().exists()
+
+
+def test_a_file_keeps_the_remit(api):
+    one, there = SchoolFactory(), SchoolInRemitFactory(classes=3).school
+    content = listing((one, 4, "a@ville.example"), (there, 5, ""), titles=("UAI", "Classes", "E-mail"))
+    table = tables.applied(api, content, purpose="perimetre")
+    assert (table["pool"], table["outcome"]) == (None, {"added": 1, "updated": 1})
+    assert SchoolInRemit.objects.get(school=there).classes == 5
+    planned = api.get(f"/imports/{table['id']}/undo").json()
+    assert (planned["removed"], planned["restored"]) == (1, 1)
+    assert tables.undone(api, table["id"])["outcome"]["undone"] == {"removed": 1, "restored": 1, "left": 0}
+
+
+def test_what_undoing_leaves_is_named(api, pool):
+    school = SchoolFactory()
+    table = tables.applied(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
+    Allocation.objects.update(units=4)
+    planned = api.get(f"/imports/{table['id']}/undo").json()
+    assert (planned["revoked"], planned["left_count"]) == (0, 1)
+    assert (planned["left"][0]["uai"], planned["left"][0]["code"]) == (school.uai, "changed")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"purpose": "attribution"}, "pool_missing"),
+        ({"purpose": "attribution", "pool": 0}, "pool_not_open"),
+        ({"purpose": "attribution", "pool": 2_147_483_647}, "pool_not_open"),
+        ({"purpose": "attribution", "pool": "own", "volume": "all"}, "wrong_volume"),
+        ({"purpose": "attribution", "pool": "own", "units_for_all": 3}, "wrong_volume"),
+        ({"purpose": "attribution", "pool": "own", "volume": "classes", "units_for_all": 3}, "wrong_volume"),
+        ({"purpose": "perimetre", "pool": "own"}, "remit_gives_nothing"),
+        ({"purpose": "perimetre", "volume": "classes"}, "remit_gives_nothing"),
+    ],
+)
+def test_what_is_said_of_a_file_goes_together(api, pool, fields, code):
+    given = {name: pool.pk if value == "own" else value for name, value in fields.items()}
+    refused(tables.upload(api, b"UAI", **given), 409, code)
+    assert not Import.objects.exists()
+
+
+def test_a_lot_of_another_collectivity_an_empty_one_and_an_empty_file(api, gard):
+    with tenant_context(gard):
+        theirs = PoolFactory()
+    for lot in (theirs, PoolFactory(capacity=1, allocated=1)):
+        refused(tables.upload(api, b"UAI", purpose="attribution", pool=lot.pk + 1000), 409, "pool_not_open")
+    refused(tables.upload(api, b"", purpose="perimetre"), 409, "empty_file")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"purpose": "autre"}, "purpose"),
+        ({}, "purpose"),
+        ({"purpose": "perimetre", "pool": "x"}, "pool"),
+        ({"purpose": "perimetre", "pool": "-1"}, "pool"),
+        ({"purpose": "perimetre", "pool": str(10**12)}, "pool"),
+        ({"purpose": "perimetre", "pool": str(10**30)}, "pool"),
+        ({"purpose": "perimetre", "volume": "tout"}, "volume"),
+        ({"purpose": "attribution", "units_for_all": "0"}, "units_for_all"),
+        ({"purpose": "perimetre", "lot": "1"}, "lot"),
+    ],
+)
+def test_a_wrong_field_of_the_form_is_named(api, fields, field):
+    said = refused(tables.upload(api, b"UAI", **fields), 400, "invalid_request")
+    assert [fault["field"] for fault in said["errors"]] == [field]
+
+
+def test_a_form_without_a_file_and_a_file_that_is_a_text(api):
+    for sent in ({"purpose": "perimetre"}, {"purpose": "perimetre", "file": "UAI"}):
+        said = refused(api.upload("/imports", sent), 400, "invalid_request")
+        assert [fault["field"] for fault in said["errors"]] == ["file"]
+
+
+def test_what_is_no_form_is_refused(api):
+    refused(api.post("/imports", {"purpose": "perimetre"}), 415, "unsupported_media_type")
+    headers = {"Authorization": f"Bearer {api.secret}"}
+    for content_type in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        answer = api.client.post("/api/v1/imports", b"rien", content_type=content_type, headers=headers)
+        assert answer.status_code == 400
+        assert answer["Content-Type"] == "application/problem+json"
+    twice = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{value}\r\n'
+        for value in ("perimetre", "attribution")
+    )
+    answer = api.client.post(
+        "/api/v1/imports", f"{twice}--x--\r\n".encode(), content_type="multipart/form-data; boundary=x", headers=headers
+    )
+    assert "plusieurs fois" in refused(answer, 400, "parse_error")["detail"]
+    many = {f"champ{number}": "x" for number in range(1001)}
+    refused(api.upload("/imports", many), 400, "parse_error")
+    refused(tables.upload(api, b"UAI", purpose="perimetre" * 1_000_000), 400, "parse_error")
+
+
+def test_a_file_above_twenty_megabytes_is_not_kept(api):
+    for size in (20 * 1024 * 1024 + 1, 21 * 1024 * 1024):
+        said = refused(tables.upload(api, b"x" * size, purpose="perimetre"), 413, "body_too_large")
+        assert "20 Mo" in said["detail"]
+    assert not Import.objects.exists()
+
+
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(api):
+    table = tables.checked(api, b"PK\x03\x04 rien", purpose="perimetre")
+    assert table["state"] == "rejected"
+    assert table["refusal"]["code"]
+    assert table["refusal"]["detail"]
+    refused(tables.confirm(api, {"id": table["id"], "plan": {"brake": None, "digest": "0-0"}}), 409, "wrong_moment")
+
+
+def form(boundary, content, pool):
+    parts = [
+        b'Content-Disposition: form-data; name="purpose"\r\n\r\nattribution\r\n',
+        f'Content-Disposition: form-data; name="pool"\r\n\r\n{pool.pk}\r\n'.encode(),
+        b'Content-Disposition: form-data; name="file"; filename="ecoles.csv"\r\n\r\n' + content + b"\r\n",
+    ]
+    mark = f"--{boundary}\r\n".encode()
+    return b"".join(mark + part for part in parts) + f"--{boundary}--\r\n".encode()
+
+
+def test_an_upload_sent_again_parted_otherwise_is_the_same_request(api, pool):
+    content = listing((SchoolFactory(), 3))
+    client = Client(HTTP_HOST=f"nimes.{settings.BASE_DOMAIN}")
+    headers = {"Authorization": f"Bearer {api.secret}", "Idempotency-Key": str(uuid.uuid4())}
+
+    def send(boundary, sent):
+        return client.post(
+            "/api/v1/imports",
+            form(boundary, sent, pool),
+            content_type=f"multipart/form-data; boundary={boundary}",
+            headers=headers,
+        )
+
+    first, again = send("un", content), send("deux", content)
+    assert (first.status_code, again.status_code, again["Idempotent-Replayed"]) == (201, 201, "true")
+    assert (again.json(), again["Location"]) == (first.json(), first["Location"])
+    assert Import.objects.count() == 1
+    refused(send("un", content + b"\r\n"), 422, "idempotency_key_reused")
+    assert bytes(Import.objects.get().file.content) == content
+
+
+def test_the_brake_asks_for_its_number(api):
+    pool = PoolFactory(capacity=10)
+    table = tables.checked(api, listing((SchoolFactory(), 9)), purpose="attribution", pool=pool.pk)
+    assert table["plan"]["brake"]["number"] == 9
+    path, digest = f"/imports/{table['id']}/apply", table["plan"]["digest"]
+    said = refused(api.post(path, {"digest": digest}), 409, "brake")
+    assert said["detail"] == table["plan"]["brake"]["why"]
+    refused(api.post(path, {"digest": digest, "typed": 8}), 409, "brake")
+    assert api.post(path, {"digest": digest, "typed": 9}).status_code == 202
+
+
+def test_what_was_shown_is_what_is_applied(api, pool):
+    school = SchoolFactory()
+    table = tables.checked(api, listing((school, 3), ("x", 1)), purpose="attribution", pool=pool.pk)
+    refused(tables.confirm(api, table), 409, "rows_in_error")
+    [row] = tables.rows(api, table["id"], "?verdict=new")
+    api.ask("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"edits": {"units": "4"}})
+    refused(tables.confirm(api, table, only_valid=True), 409, "outdated")
+    assert tables.confirm(api, tables.seen(api, table["id"]), only_valid=True).status_code == 202
+
+
+def test_a_lot_that_is_too_small_and_nothing_to_apply(api):
+    pool = PoolFactory(capacity=2)
+    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    assert table["plan"]["missing"] == 1
+    refused(tables.confirm(api, table), 409, "too_much")
+    [row] = tables.rows(api, table["id"])
+    api.ask("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"ticked": False})
+    refused(tables.confirm(api, tables.seen(api, table["id"])), 409, "nothing_to_apply")
+
+
+def test_the_day_of_the_emails_lies_ahead_and_within_the_year(api, pool):
+    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    today = timezone.localdate()
+    for day in (today - datetime.timedelta(days=1), pool.source.last_day + datetime.timedelta(days=1)):
+        refused(tables.confirm(api, table, send_on=day.isoformat()), 409, "bad_date")
+    refused(tables.confirm(api, table, send_on="demain"), 400, "invalid_request")
+    day = today + datetime.timedelta(days=1)
+    assert tables.confirm(api, table, send_on=day.isoformat()).json()["send_on"] == day.isoformat()
+    remit = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
+    refused(tables.confirm(api, remit, send_on=day.isoformat()), 409, "remit_gives_nothing")
+
+
+def test_an_application_that_a_rule_refuses_is_handed_back_with_the_reason(api):
+    pool = PoolFactory(capacity=10)
+    school = SchoolFactory()
+    table = tables.checked(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
+    assert tables.confirm(api, table).status_code == 202
+    allocate(pool_id=pool.pk, uai=school.uai, units=1, recipient=school.email, by=None, at=TERM)
+    tasks.apply(import_id=table["id"], confirmed_at=timezone.now().isoformat())
+    table = tables.seen(api, table["id"])
+    assert (table["state"], table["refusal"]["code"], table["applied_by"]) == ("checked", "outdated", None)
+    assert table["counts"]["changed"] == 1
+
+
+def test_an_import_is_given_up_once(api, pool):
+    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    for _ in range(2):
+        answer = api.post(f"/imports/{table['id']}/cancel")
+        assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert AuditEntry.objects.filter(action="import.cancelled").count() == 1
+    for step, body in (("apply", {"digest": "x"}), ("choose", {}), ("undo", {})):
+        refused(api.post(f"/imports/{table['id']}/{step}", body), 409, "wrong_moment")
+    refused(api.get(f"/imports/{table['id']}/undo"), 409, "wrong_moment")
+    done = tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    refused(api.post(f"/imports/{done['id']}/cancel"), 409, "wrong_moment")
+
+
+def test_how_far_the_work_is(api, pool):
+    number = tables.upload(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk).json()["id"]
+    ImportProgress.objects.create(
+        pk=number, step="resolving", done=20, total=60, started_at=timezone.now() - datetime.timedelta(seconds=10)
+    )
+    progress = tables.seen(api, number)["progress"]
+    assert 15 <= progress.pop("seconds_left") <= 25
+    assert progress == {
+        "step": "resolving", "label": "Recherche des écoles dans l'annuaire", "done": 20, "total": 60, "percent": 33,
+        "stopping": False,
+    }  # fmt: skip
+
+
+def test_imports_are_listed_from_the_last(api, pool):
+    done = tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    remit = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
+    listed = api.get("/imports").json()["data"]
+    assert [one["id"] for one in listed] == [remit["id"], done["id"]]
+    assert listed[1] == {name: done[name] for name in listed[1]}
+    for query, found in {"state=applied": done, "purpose=perimetre": remit, "state=checked&state=read": remit}.items():
+        assert [one["id"] for one in api.get(f"/imports?{query}").json()["data"]] == [found["id"]]
+    refused(api.get("/imports?state=fini"), 400, "invalid_request")
+    refused(tables.upload(program(scopes=["read"]), b"UAI", purpose="perimetre"), 403, "scope_missing")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", str(10**12), str(10**30), "x"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ""), ("POST", "/choose"), ("GET", "/rows"), ("GET", "/rows/1"), ("PATCH", "/rows/1"),
+        ("POST", "/apply"), ("POST", "/cancel"), ("POST", "/undo"), ("GET", "/undo"),
+    ],
+)  # fmt: skip
+def test_an_import_that_is_none(api, method, path, number):
+    refused(api.ask(method, f"/imports/{number}{path}", None if method == "GET" else {}), 404, "not_found")
+
+
+def test_an_import_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
+    pool = PoolFactory(capacity=1000)
+    for size in (2, 12):
+        content = listing(*[(SchoolFactory(), 2) for _ in range(size)])
+        table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
+        # The host, the schema, the token, its limit; the import; counts, people, digest, lot, brake, what is planned.
+        with django_assert_num_queries(13):
+            api.get(f"/imports/{table['id']}")
+        with django_assert_num_queries(8):
+            api.get("/imports")
+        with django_assert_num_queries(7):
+            api.get(f"/imports/{table['id']}/rows")
+
+
+def test_the_office_tells_of_what_a_token_did_and_nobody_writes_to_it(api, pool, office):
+    school = SchoolFactory()
+    table = tables.applied(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
+    manager = office("nimes", MemberFactory().user)
+    for path in ("/", "/imports/", f"/imports/{table['id']}/", "/journal/"):
+        page = manager.get(path)
+        assert page.status_code == 200, path
+        assert "Jeton « SI de la ville »" in page.content.decode(), path
+    account = Import.objects.get().created_by_id
+    assert manager.get(f"/imports/?who={account}").content.decode().count("écoles.csv") >= 1
+    tables.undone(api, table["id"])
+    assert "Jeton « SI de la ville »" in manager.get(f"/imports/{table['id']}/").content.decode()
+    assert not Message.objects.exclude(recipient=school.email).exists()
+
+
+def test_a_sheet_s_rows_are_of_their_sheet(api, pool):
+    schools = SchoolFactory.create_batch(2)
+    titles = ["UAI", "Licences"]
+    content = xlsx([titles, [schools[0].uai, 1]], sheet="Nord", more={"Sud": [titles, [schools[1].uai, 2]]})
+    table = tables.checked(api, content, purpose="attribution", pool=pool.pk, name="écoles.xlsx")
+    assert [(one["sheet"], one["index"], one["header_row"]) for one in table["layout"]["read"]] == [
+        ("Nord", 0, 1), ("Sud", 1, 1),
+    ]  # fmt: skip
+    found = tables.rows(api, table["id"])
+    assert [(row["sheet"], row["number"], row["uai"]) for row in found] == [
+        (0, 2, schools[0].uai), (1, 2, schools[1].uai),
+    ]  # fmt: skip
+    assert [row["uai"] for row in tables.rows(api, table["id"], "?sheet=1")] == [schools[1].uai]
