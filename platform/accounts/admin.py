@@ -12,10 +12,30 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from accounts import second_factor
-from accounts.models import User
+from accounts.models import Profile, User
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
+
+
+#: Of people. What stands for a token is no person, and its office's page keeps it.
+PEOPLE = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]
+
+
+class ProfileFilter(admin.SimpleListFilter):
+    """By what people are."""
+
+    title = "profil"
+    parameter_name = "profile"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the profiles of people."""
+        return PEOPLE
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        """Keep the accounts of the profile that was chosen."""
+        return queryset.filter(profile=self.value()) if self.value() else queryset
 
 
 @admin.register(User)
@@ -23,7 +43,7 @@ class UserAdmin(ModelAdmin):
     """People: read mostly; an account can be closed, and its contact details corrected."""
 
     list_display = ("username", "last_name", "first_name", "email", "profile", "is_active", "last_login")
-    list_filter = ("profile", "is_active", "is_staff")
+    list_filter = (ProfileFilter, "is_active", "is_staff")
     search_fields = ("username__istartswith", "email__istartswith", "last_name__istartswith", "first_name__istartswith")
     ordering = ("last_name", "first_name", "pk")
     fields = (
@@ -40,6 +60,11 @@ class UserAdmin(ModelAdmin):
     )
     readonly_fields = ("username", "profile", "email", "date_joined", "last_login", "erased_at")
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the accounts of people: nobody looks for a program here, opens it or writes to it."""
+        accounts: QuerySet[User] = super().get_queryset(request)
+        return accounts.exclude(profile=Profile.PROGRAM)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: people sign up, or are invited."""
@@ -58,7 +83,7 @@ class UserAdmin(ModelAdmin):
     @action(description="Retirer la double authentification", url_path="double-authentification")
     def remove_second_factor(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Say what it means, then remove it: for whoever has lost telephone and recovery codes. Written in the log."""
-        user = get_object_or_404(User, pk=object_id)
+        user = get_object_or_404(self.get_queryset(request), pk=object_id)
         if request.method == "POST":
             if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
                 self.log_change(request, user, "Double authentification retirée.")

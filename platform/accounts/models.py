@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
@@ -48,6 +49,18 @@ class User(AbstractUser):
                 condition=Q(erased_at__isnull=True)
                 | Q(is_active=False, first_name="", last_name="", email="", phone="", last_login__isnull=True),
                 violation_error_message="Ce compte a été supprimé par son titulaire : il ne se rouvre ni ne se nomme.",
+            ),
+            models.CheckConstraint(
+                name="user_program_signs_in_nowhere",
+                condition=~Q(profile=Profile.PROGRAM)
+                | Q(
+                    is_active=False,
+                    is_staff=False,
+                    is_superuser=False,
+                    email="",
+                    password__startswith=UNUSABLE_PASSWORD_PREFIX,
+                ),
+                violation_error_message="Ce compte est celui d'un jeton : personne ne se connecte avec lui.",
             ),
         ]
 

@@ -12,6 +12,7 @@ from django.db import connection
 from licensing.orders import operations as orders
 from licensing.subscriptions import sealing
 from licensing.subscriptions.models import ActivationKey, Seat
+from tests.api.program import token
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.classes import ClassroomFactory, PupilFactory
@@ -30,6 +31,7 @@ def sound(nimes):
     Seat.objects.filter(pk=seat.pk).update(holder=holder, held_since=TERM, mode="manual")
     classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_let_in_by=holder)
     PupilFactory.create_batch(2, classroom=classroom)
+    token()
     return pool
 
 
@@ -51,7 +53,7 @@ def test_all_hold(sound, capsys):
 def test_each_invariant_is_printed(sound, capsys):
     call_command("audit")
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 26
+    assert len(lines) == 27
     assert all(line.startswith("OK") for line in lines)
 
 
@@ -79,6 +81,7 @@ BREACHES = {
     "capacity": "UPDATE pools_pool SET capacity = capacity + 1",
     "imports_applied_once": "UPDATE pools_allocation SET import_id = 1234567",
     "references": "UPDATE collectivities_auditentry SET actor_id = 987654321",
+    "tokens_accounts": "UPDATE api_token SET account_id = (SELECT max(holder_id) FROM public.subscriptions_seat)",
     "position": "UPDATE pools_pool SET allocated = allocated - 1",
     "codes": "UPDATE public.subscriptions_activationkey SET sealed_under = 99",
 }

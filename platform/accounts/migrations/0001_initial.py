@@ -173,6 +173,24 @@ class Migration(migrations.Migration):
                 violation_error_message="Ce compte a été supprimé par son titulaire\xa0: il ne se rouvre ni ne se nomme.",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("profile", "program"), _negated=True),
+                    models.Q(
+                        ("email", ""),
+                        ("is_active", False),
+                        ("is_staff", False),
+                        ("is_superuser", False),
+                        ("password__startswith", "!"),
+                    ),
+                    _connector="OR",
+                ),
+                name="user_program_signs_in_nowhere",
+                violation_error_message="Ce compte est celui d'un jeton\xa0: personne ne se connecte avec lui.",
+            ),
+        ),
         migrations.AddIndex(
             model_name="session",
             index=models.Index(

@@ -226,4 +226,17 @@ TENANT = (
           AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = entry.actor_id)
         """,
     ),
+    Invariant(
+        "tokens_accounts",
+        "13. Un jeton de l'API agit sous un compte à lui, avec lequel personne ne se connecte",
+        """
+        SELECT format('jeton n° %%s : compte n° %%s, %%s jetons, %%s', min(token.id), token.account_id, count(*),
+                      CASE WHEN account.id IS NULL THEN 'absent' WHEN account.is_active THEN 'actif'
+                           ELSE 'profil ' || account.profile END)
+        FROM api_token AS token
+        LEFT JOIN public.accounts_user AS account ON account.id = token.account_id
+        GROUP BY token.account_id, account.id
+        HAVING count(*) > 1 OR account.id IS NULL OR account.is_active OR account.profile <> 'program'
+        """,
+    ),
 )
