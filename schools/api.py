@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import django_filters
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -23,6 +23,60 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 TAGS = ["Établissements"]
+_SAYS = {
+    "uai": "Le code de l'établissement, sept chiffres et une lettre : c'est lui qui le nomme partout dans l'API.",
+    "name": "Son nom.",
+    "type": "Ce qu'il est, tel que l'annuaire l'écrit : « Ecole », « Collège », « Lycée »…",
+    "nature": "Sa nature, en toutes lettres : « ECOLE MATERNELLE », « ECOLE DE NIVEAU ELEMENTAIRE »…",
+    "sector": "« Public » ou « Privé ».",
+    "address": "Numéro et voie.",
+    "address_extra": "Lieu-dit ou boîte postale.",
+    "postal_code": "Cinq chiffres.",
+    "commune": "Le nom de la commune.",
+    "commune_code": "Le code INSEE de la commune, sur cinq caractères.",
+    "departement": "Le nom du département.",
+    "departement_code": "Le code du département, sur trois caractères : 030, 02A, 974.",
+    "academie": "L'académie.",
+    "region": "La région.",
+    "has_nursery": "S'il a des classes maternelles ; null où l'annuaire ne le dit pas.",
+    "has_elementary": "S'il a des classes élémentaires ; null où l'annuaire ne le dit pas.",
+    "phone": "Le numéro de téléphone, tel que l'annuaire l'écrit.",
+    "email": "L'adresse e-mail officielle ; vide où l'annuaire n'en donne pas.",
+    "siret": "Quatorze chiffres ; vide où l'annuaire n'en donne pas.",
+    "latitude": "En degrés (WGS 84).",
+    "longitude": "En degrés (WGS 84).",
+    "state": "Ouvert (`open`), à ouvrir (`opening`), à fermer (`closing`) ou fermé (`closed`).",
+}
+_EXAMPLE = OpenApiExample(
+    "Une école",
+    response_only=True,
+    value={
+        "uai": "0300123W",
+        "name": "École primaire publique Jean Jaurès",
+        "type": "Ecole",
+        "nature": "ECOLE DE NIVEAU ELEMENTAIRE",
+        "sector": "Public",
+        "address": "12 rue des Tilleuls",
+        "address_extra": "",
+        "postal_code": "30000",
+        "commune": "Nîmes",
+        "commune_code": "30189",
+        "departement": "Gard",
+        "departement_code": "030",
+        "academie": "Montpellier",
+        "region": "Occitanie",
+        "has_nursery": False,
+        "has_elementary": True,
+        "phone": "0400000000",
+        "email": "ecole-jean-jaures@exemple.example",
+        "siret": "",
+        "latitude": 43.83,
+        "longitude": 4.36,
+        "state": "open",
+        "closed_at": None,
+        "changed_at": "2026-09-01T04:00:12.125000Z",
+    },
+)
 
 
 class SchoolSerializer(serializers.ModelSerializer[School]):
@@ -60,6 +114,7 @@ class SchoolSerializer(serializers.ModelSerializer[School]):
             "changed_at",
         )
         read_only_fields = fields
+        extra_kwargs = {name: {"help_text": says} for name, says in _SAYS.items()}
 
 
 class SchoolFilter(django_filters.FilterSet):
@@ -73,16 +128,22 @@ class SchoolFilter(django_filters.FilterSet):
         field_name="departement_code", help_text="Code sur trois caractères : 030, 02A, 974."
     )
     commune = django_filters.CharFilter(field_name="commune_code", help_text="Code INSEE de la commune.")
-    state = django_filters.MultipleChoiceFilter(choices=SchoolState.choices)
+    state = django_filters.MultipleChoiceFilter(
+        choices=SchoolState.choices,
+        help_text="L'état, tel que l'annuaire le dit ; plusieurs fois pour plusieurs états.",
+    )
     changed_since = Since(
         field_name="changed_at", lookup_expr="gte", help_text="Ce que l'annuaire a changé depuis cette date."
     )
-    has_nursery = Flag(help_text="A des classes de maternelle.")
-    has_elementary = Flag(help_text="A des classes du CP au CM2.")
+    postal_code = django_filters.CharFilter(help_text="Le code postal, en entier.")
+    type = django_filters.CharFilter(help_text="Le type, tel que l'annuaire l'écrit : « Ecole », « Collège »…")
+    sector = django_filters.CharFilter(help_text="Le secteur : « Public » ou « Privé ».")
+    has_nursery = Flag(help_text="Ceux qui ont des classes maternelles, ou ceux qui n'en ont pas.")
+    has_elementary = Flag(help_text="Ceux qui ont des classes du CP au CM2, ou ceux qui n'en ont pas.")
 
     class Meta:
         model = School
-        fields = ("postal_code", "type", "sector")
+        fields = ()
 
     def narrow_to_search(self, schools: QuerySet[School], name: str, value: str) -> QuerySet[School]:
         """Keep the schools that the search finds among those that the other filters kept."""
@@ -98,7 +159,12 @@ class Schools(ListEndpoint):
     filterset_class = SchoolFilter
     cursor_field = "uai"
 
-    @extend_schema(operation_id="listSchools", summary="Chercher des établissements", tags=TAGS)
+    @extend_schema(
+        operation_id="listSchools",
+        summary="Chercher des établissements",
+        tags=TAGS,
+        examples=[_EXAMPLE],
+    )
     def get(self, request: Request) -> Response:
         """Les établissements de l'annuaire national, dans l'ordre de leur UAI."""
         return self.listed()
@@ -110,7 +176,12 @@ class OneSchool(Endpoint):
     scopes = {"GET": Scope.READ}
 
     @extend_schema(
-        operation_id="getSchool", summary="Lire un établissement", tags=TAGS, responses={200: SchoolSerializer}
+        operation_id="getSchool",
+        summary="Lire un établissement",
+        tags=TAGS,
+        parameters=[OpenApiParameter("uai", str, "path", description="L'UAI de l'établissement.")],
+        responses={200: OpenApiResponse(SchoolSerializer, "L'établissement.")},
+        examples=[_EXAMPLE],
     )
     def get(self, request: Request, uai: str) -> Response:
         """L'établissement qui porte cet UAI, écrit en minuscules ou sans son zéro s'il le faut."""

@@ -45,6 +45,11 @@ SCHEMA = {
     "DESCRIPTION": "What the learning application asks the portal. docs/application.md tells it with examples.",
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/application/v1",
+    # What is said of offices' API is not said of this one.
+    "CONTACT": {},
+    "EXTERNAL_DOCS": {},
+    "SERVERS": [],
+    "TAGS": [],
 }
 
 

@@ -81,16 +81,18 @@ class ByCursor(BasePagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return how the description tells a page."""
+        # For examples, drf-spectacular lays a placeholder in, and looks for it in what it is given back.
+        rows = schema | {"description": "Les lignes de la page."} if isinstance(schema, dict) else schema
         return {
             "type": "object",
             "required": ["data", "next"],
             "properties": {
-                "data": schema,
+                "data": rows,
                 "next": {
                     "type": ["string", "null"],
                     "format": "uri",
-                    "example": None,
                     "description": "L'adresse de la page suivante ; null à la dernière.",
+                    "example": None,
                 },
             },
         }

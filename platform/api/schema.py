@@ -84,6 +84,15 @@ _REFUSALS = {
 }
 
 
+#: What an operation that says no more answers when all is well.
+_DONE = {
+    "200": "Ce qui était demandé.",
+    "201": "Fait.",
+    "202": "Reçu : la suite se fait.",
+    "204": "Fait.",
+}
+
+
 class Described(AutoSchema):
     """Adds to each operation what all have in common."""
 
@@ -111,8 +120,9 @@ class Described(AutoSchema):
     def _completed(self, responses: dict[str, Any]) -> dict[str, Any]:
         """Return the answers with what all have in common: headers, refusals, the read that did not change."""
         problem = self.resolve_serializer(ProblemSerializer, "response").ref
-        for response in responses.values():
+        for status, response in responses.items():
             response.setdefault("headers", {}).update(_HEADERS)
+            response["description"] = response.get("description") or _DONE.get(status, "")
         for status, says in self._refusals():
             refused = responses.setdefault(status, {"description": says})
             refused.setdefault("description", says)

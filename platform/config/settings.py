@@ -9,6 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
+from api.tags import TAGS
 from config import database, env
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -343,8 +344,20 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pep's : l'API d'un bureau",
-    "DESCRIPTION": "Ce qu'une collectivité lit et fait par programme, à l'adresse de son bureau.",
+    "DESCRIPTION": "Ce qu'une collectivité lit et fait par programme, à l'adresse de son bureau. Jetons, erreurs, "
+    "reprises et limites sont expliqués sous `/api/v1/documentation/`.",
     "VERSION": "1",
+    "CONTACT": {"name": "Pep's", "url": f"https://{BASE_DOMAIN}/contact/"},
+    "EXTERNAL_DOCS": {"url": "/api/v1/documentation/", "description": "La documentation, en français."},
+    # What an office serves names itself in its place.
+    "SERVERS": [
+        {
+            "url": f"https://{{bureau}}.{BASE_DOMAIN}",
+            "description": "Le bureau d'une collectivité.",
+            "variables": {"bureau": {"default": "nimes", "description": "Le nom du bureau, dans son adresse."}},
+        }
+    ],
+    "TAGS": TAGS,
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from api.description import Description
+from api import documentation
+from api.description import openapi
 from api.endpoint import Nowhere
 from collectivities.api import members, remit
 from imports.api import rows, steps, tables
@@ -14,7 +15,11 @@ from schools import api as schools
 app_name = "api"
 
 urlpatterns = [
-    path("openapi.json", Description.as_view(), name="description"),
+    path("openapi.json", openapi, name="description"),
+    path("documentation/", documentation.index, name="documentation"),
+    path("documentation/prise-en-main/", documentation.getting_started, name="getting_started"),
+    path("documentation/erreurs/", documentation.errors, name="errors"),
+    path("documentation/<slug:slug>/", documentation.resource, name="resource"),
     path("schools", schools.Schools.as_view(), name="schools"),
     path("schools/<str:uai>", schools.OneSchool.as_view(), name="school"),
     path("remit", remit.Remit.as_view(), name="remit"),

@@ -1,0 +1,20 @@
+"""The resources of the API, as its description and its pages present them, in the order in which they are read."""
+
+from __future__ import annotations
+
+_WORDS = {
+    "Établissements": "L'annuaire national des écoles, collèges et lycées. Il se lit et se cherche ; chaque "
+    "établissement s'y retrouve par son UAI.",
+    "Périmètre": "Les écoles dont votre collectivité répond, avec le contact à qui écrire. Tenez-en la liste d'après "
+    "la vôtre, par UAI.",
+    "Lots": "Les licences que votre collectivité a achetées, lot par lot, et où est chacune : libre, envoyée, "
+    "activée, tenue par un enseignant.",
+    "Attributions": "Ce que chaque école a reçu. Une attribution fait une clé, envoyée par e-mail ; jusqu'à 10 000 "
+    "attributions se font en une requête.",
+    "Tableaux": "Donner d'après un tableau : déposé, lu, vérifié, appliqué, défait, comme au bureau.",
+    "Messages": "Les e-mails envoyés aux écoles, et leur état.",
+    "Membres": "Qui travaille dans le bureau, et avec quels rôles.",
+    "Événements": "Ce qui s'est passé, dans l'ordre : ce que les webhooks envoient se relit ici.",
+    "Webhooks": "Les adresses auxquelles les événements sont envoyés, et chacun des envois.",
+}
+TAGS = [{"name": name, "description": says} for name, says in _WORDS.items()]

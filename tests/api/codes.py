@@ -1,0 +1,117 @@
+"""Every code that the API can refuse with, gathered from the source: rules, the machinery, fields and parameters."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.urls import get_resolver
+
+from api import endpoint, problems
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import Strict
+from web.refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What is called with a code as its first argument, and with one by name.
+_FIRST = {"Problem", "Unauthorised", "Throttled", "Fault", "answer", "__init__"}
+_NAMED = {"ErrorDetail", "ValidationError", "Problem", "Fault"}
+_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+
+#: Refusals of the apps that have an API which pages alone can meet.
+OF_PAGES = {
+    "already_decided",
+    "invalid_address",
+    "invalid_logo",
+    "invalid_roles",
+    "invalid_token_settings",
+    "invitation_gone",
+    "last_manager",
+    "not_a_member",
+    "nothing_arrived",
+    "second_factor_first",
+    "token_already_made",
+    "unknown_row",
+    "unknown_token",
+}
+
+
+def endpoints() -> set[type[Endpoint]]:
+    """Return the classes of the API's addresses."""
+    patterns = get_resolver("config.urls_api").url_patterns
+    return {pattern.callback.cls for pattern in patterns if hasattr(pattern.callback, "cls")}
+
+
+def apps() -> set[str]:
+    """Return the packages that answer the API: an endpoint's module is an app's `api`, or lies in it."""
+    return {re.split(r"\.api\b", one.__module__)[0] for one in endpoints()} | {"api"}
+
+
+def rules() -> set[str]:
+    """Return the codes of the refusals of those apps' rules."""
+    theirs = tuple(f"{app}." for app in apps())
+    return {one.code for one in _subclasses(Refused) if one.__module__.startswith(theirs)} - {Refused.code}
+
+
+def all_rules() -> set[str]:
+    """Return the codes of all refusals."""
+    return {one.code for one in _subclasses(Refused)}
+
+
+def machinery() -> set[str]:
+    """Return the codes that stand in the source of the API itself and of its endpoints."""
+    modules = {one.__module__ for one in endpoints()}
+    files = {*Path(endpoint.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
+    found = {code for file in files for code in _in_source(ast.parse(file.read_text(encoding="utf-8")))}
+    return found | {code for _, code, _, _ in problems._FRAMEWORK}  # noqa: SLF001 - a table
+
+
+def faults() -> set[str]:
+    """Return the codes of what is wrong with a field that is sent or a parameter."""
+    fields = [field for one in _subclasses(Strict) for field in _fields(one())]
+    for one in endpoints():
+        if issubclass(one, ListEndpoint) and getattr(one, "filterset_class", None) is not None:
+            fields += one.filterset_class().form.fields.values()
+    return {code for field in fields for code in _of_field(field)}
+
+
+def _subclasses[T](cls: type[T]) -> Iterator[type[T]]:
+    for one in cls.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _fields(serializer) -> Iterator[object]:
+    for field in serializer.fields.values():
+        yield field
+        for inner in (field, getattr(field, "child", None)):
+            if inner is not field and inner is not None:
+                yield inner
+            if hasattr(inner, "fields"):
+                yield from _fields(inner)
+
+
+def _of_field(field) -> Iterator[str]:
+    yield from field.error_messages
+    for validator in field.validators:
+        code = getattr(validator, "code", None)
+        # Of functions that check, the source says which code they raise with.
+        yield from [code] if code else _in_source(ast.parse(inspect.getsource(type(validator))))
+
+
+def _in_source(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        given = [word.value for word in node.keywords if word.arg == "code"] if called in _NAMED else []
+        given += node.args[:1] if called in _FIRST else []
+        for one in given:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and _CODE.fullmatch(one.value):
+                yield one.value

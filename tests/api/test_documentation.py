@@ -1,0 +1,236 @@
+"""The API's documentation: the description is valid and complete, the pages tell all of it, every code is explained."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+from api import prose
+from api.description import description
+from api.errors import ERRORS, FIELDS
+from api.problems import TYPE
+from api.reference import resources
+from api.scopes import Scope
+from tests.access import doors
+from tests.api import codes
+from tests.api.program import refused
+
+SERVER = "https://nimes.peps.example"
+VERBS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture
+def visitor(nimes, office):
+    return office("nimes")
+
+
+def address(name, **kwargs):
+    return reverse(f"api:{name}", urlconf=doors.OFFICE, kwargs=kwargs or None)
+
+
+def page(browser, name, **kwargs):
+    answer = browser.get(address(name, **kwargs))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def operations():
+    for path, item in description()["paths"].items():
+        for verb in VERBS:
+            if verb in item:
+                yield f"{verb.upper()} {path}", item[verb]
+
+
+OPERATIONS = dict(operations())
+every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
+
+
+# --- The description --------------------------------------------------------------------------------------------------
+
+
+def test_the_description_is_valid():
+    validate(description(), cls=OpenAPIV31SpecValidator)
+
+
+def test_the_description_says_what_it_is_and_where():
+    told = description()
+    assert told["openapi"].startswith("3.1")
+    assert told["info"]["title"]
+    assert told["info"]["description"]
+    assert told["externalDocs"]["url"] == "/api/v1/documentation/"
+    assert [server["url"] for server in told["servers"]] == [f"https://{{bureau}}.{settings.BASE_DOMAIN}"]
+
+
+@every_operation
+def test_an_operation_says_what_it_does_and_shows_it(operation):
+    assert operation["summary"]
+    assert operation["description"].partition("**Droit**")[0].strip()
+    assert operation["x-scope"] in Scope.values
+    assert len(operation["tags"]) == 1
+    answered = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    assert answered
+    for answer in answered:
+        assert answer["description"]
+        for content in answer.get("content", {}).values():
+            assert content.get("examples"), "an example of what is answered"
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        assert kind.startswith("multipart/") or content.get("examples"), "an example of what is sent"
+
+
+@every_operation
+def test_each_parameter_and_each_answer_is_described(operation):
+    assert not [one["name"] for one in operation.get("parameters", ()) if not one.get("description")]
+    assert not [status for status, answer in operation["responses"].items() if not answer.get("description")]
+
+
+def test_each_name_of_an_operation_is_one_operation_s():
+    names = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(names) == len(set(names))
+
+
+def test_each_resource_is_described():
+    described = {tag["name"] for tag in description()["tags"] if tag["description"]}
+    assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} <= described
+
+
+def test_each_field_is_described():
+    schemas = description()["components"]["schemas"]
+
+    def says(told):
+        reference = told.get("$ref") or next((part["$ref"] for part in told.get("allOf", ()) if "$ref" in part), "")
+        return told.get("description") or schemas.get(reference.rpartition("/")[2], {}).get("description")
+
+    silent = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, told in schema.get("properties", {}).items()
+        if not says(told)
+    ]
+    assert silent == []
+
+
+def test_the_description_is_served_with_the_office_s_own_address(visitor, office, gard):
+    answer = visitor.get(address("description"))
+    assert answer["Content-Type"] == "application/vnd.oai.openapi+json"
+    assert answer.json() == description() | {
+        "servers": [{"url": f"http://nimes.{settings.BASE_DOMAIN}", "description": "Ce bureau."}]
+    }
+    assert office("gard").get(address("description")).json()["servers"][0]["url"].startswith("http://gard.")
+    assert visitor.get(address("description"), headers={"If-None-Match": answer["ETag"]}).status_code == 304
+    assert visitor.post(address("description")).status_code == 405
+
+
+# --- The pages --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["documentation", "getting_started", "errors"])
+def test_the_pages_are_everybody_s_and_have_no_scripts(visitor, name):
+    told = page(visitor, name)
+    assert "<script" not in told
+    assert "style=" not in told
+    headings = [int(level) for level in re.findall(r"<h([1-6])", told.partition("<main")[2].partition("</main>")[0])]
+    assert headings[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(headings))
+
+
+def test_a_page_s_contents_lead_to_what_is_there(visitor):
+    for name in ("documentation", "getting_started", "errors"):
+        told = page(visitor, name)
+        anchors = re.findall(r'href="#([^"]+)"', told)
+        assert set(anchors) - set(re.findall(r'id="([^"]+)"', told)) == set()
+
+
+def test_each_resource_s_page_tells_the_whole_of_each_operation(visitor):
+    found = resources(description(), SERVER)
+    assert sum(len(resource.operations) for resource in found) == len(OPERATIONS)
+    for resource in found:
+        told = page(visitor, "resource", slug=resource.slug)
+        assert "<script" not in told
+        for operation in resource.operations:
+            assert f'<h2 id="{operation.anchor}">' in told
+            assert operation.path in told
+            for line in operation.parameters:
+                assert f"<code>{line.name}</code>" in told
+            for body in (*operation.bodies, *(body for answer in operation.good for body in answer.bodies)):
+                for line in body.fields:
+                    assert f"<code>{line.name}</code>" in told
+                    assert line.says
+
+
+def test_a_resource_that_is_none_is_no_page(visitor):
+    assert visitor.get(address("resource", slug="rien")).status_code == 404
+
+
+def test_the_first_page_says_each_right_and_the_limits(visitor):
+    told = page(visitor, "documentation")
+    for scope in Scope:
+        assert f"<code>{scope.value}</code>" in told
+    assert f"{settings.API_REQUESTS_A_MINUTE} requêtes par minute" in told
+    assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1" in told
+
+
+def test_how_to_begin_is_told_with_the_office_s_own_address(visitor):
+    told = page(visitor, "getting_started")
+    assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1/schools" in told
+    assert SERVER not in told
+
+
+# --- The errors -------------------------------------------------------------------------------------------------------
+
+
+def explained():
+    return [error.code for family in ERRORS for error in family.errors]
+
+
+def test_every_code_that_the_source_can_raise_is_explained():
+    can = codes.rules() | codes.machinery() | codes.faults()
+    assert can - codes.OF_PAGES - set(explained()) == set()
+
+
+def test_no_code_is_explained_that_nothing_raises():
+    assert len(explained()) == len(set(explained()))
+    # Those of fields are the frameworks' own, and come with the fields that have them.
+    of_fields = {error.code for error in FIELDS.errors}
+    assert set(explained()) - of_fields - codes.all_rules() - codes.machinery() == set()
+    assert codes.OF_PAGES - codes.all_rules() == set()
+    assert codes.OF_PAGES & set(explained()) == set()
+
+
+def test_a_refusal_leads_to_its_explanation(api, visitor):
+    said = refused(api.get("/schools?limit=0"), 400, "invalid_request")
+    path, _, anchor = said["type"].partition("#")
+    assert path == address("errors") == TYPE.partition("#")[0]
+    told = page(visitor, "errors")
+    for code in (anchor, *(fault["code"] for fault in said["errors"])):
+        assert f'id="{code}"' in told
+
+
+# --- Texts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Un\nparagraphe.\n\nDeux.", "<p>Un paragraphe.</p>\n<p>Deux.</p>"),
+        ("## Le début", '<h2 id="le-debut">Le début</h2>'),
+        ("### Plus bas", '<h3 id="plus-bas">Plus bas</h3>'),
+        ("- un\n  et demi\n- deux", "<ul><li>un et demi</li><li>deux</li></ul>"),
+        ("Soit :\n1. un\n2. deux", "<p>Soit\u00a0:</p>\n<ol><li>un</li><li>deux</li></ol>"),
+        ("```python\na < b\n    ## non\n```", '<pre class="sample"><code>a &lt; b\n    ## non</code></pre>'),
+        ("« a » : `b : c` **d !**", "<p>«\u00a0a\u00a0»\u00a0: <code>b : c</code> <strong>d\u00a0!</strong></p>"),
+        ("[ici](/la) <b>&", '<p><a href="/la">ici</a> &lt;b&gt;&amp;</p>'),
+        ('[x](" onclick=1)', "<p>[x](&quot; onclick=1)</p>"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_texts_are_shown_as_they_are_written(written, shown):
+    assert prose.html(written) == shown
+
+
+def test_the_contents_of_a_text_are_its_headings():
+    assert prose.headings("# T\n## Un\n```\n## non\n```\n### non plus\n## Deux") == [("un", "Un"), ("deux", "Deux")]

@@ -1,0 +1,156 @@
+"""« Prise en main » is true: each of its examples is run, in order, against a server, and prints what the page says.
+
+A block that is told to print is followed by a block `text`, in which « … » stands for whatever comes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connections
+from django.urls import resolve
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from api.documentation import GETTING_STARTED
+from licensing.orders import operations as orders
+from tests.api.program import token
+from tests.e2e.conftest import environment
+from tests.factories.schools import SchoolFactory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ITS_OFFICE = "https://nimes.peps.example"
+SCHOOLS = {
+    "0300123W": "École élémentaire Jean Jaurès",
+    "0300124X": "École élémentaire Marie Curie",
+    "0300125Y": "École maternelle Les Tilleuls",
+}
+_FENCED = re.compile(r"^```(bash|python)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+_ADDRESS = re.compile(r"(?:/api/v1|[\"'])(/(?:schools|pools|allocations|imports|webhooks)[\w/{}.\[\]']*)")
+
+#: Executes the blocks of Python that it reads, one after another, as one program would; no DNS knows its office.
+INTERPRETER = """
+import json, socket, sys, traceback
+ask = socket.getaddrinfo
+here = lambda host: "127.0.0.1" if host.endswith(".localhost") else host
+socket.getaddrinfo = lambda host, *more, **named: ask(here(host), *more, **named)
+names = {"__name__": "__main__"}
+for line in sys.stdin:
+    try:
+        exec(compile(json.loads(line), "docs/api.md", "exec"), names)
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+    print("\\x04", flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """An example, and what it prints."""
+
+    language: str
+    code: str
+    printed: str
+
+    @property
+    def addresses(self) -> set[str]:
+        """Return the addresses of the API that it asks."""
+        return {re.sub(r"\{[^}]*\}", "1", found) for found in _ADDRESS.findall(self.code)}
+
+
+def blocks() -> list[Block]:
+    """Return the examples of the page, in order."""
+    text = GETTING_STARTED.read_text(encoding="utf-8")
+    return [Block(language, code, printed) for language, code, printed in _FENCED.findall(text)]
+
+
+def as_printed(expected: str) -> re.Pattern[str]:
+    """Return what an output must be, where « … » is anything."""
+    return re.compile(".*?".join(map(re.escape, expected.strip().split("…"))), re.DOTALL)
+
+
+@contextmanager
+def interpreter(surroundings, folder) -> Iterator[subprocess.Popen[str]]:
+    """Give a Python that keeps its names from one block to the next."""
+    command = [sys.executable, "-u", "-c", INTERPRETER]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, env=surroundings, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def run_python(process, code) -> str:
+    process.stdin.write(json.dumps(code) + "\n")
+    process.stdin.flush()
+    return "".join(iter(process.stdout.readline, "\x04\n"))
+
+
+def run_bash(code, surroundings, folder) -> str:
+    command = ["bash", "-euo", "pipefail", "-c", code]
+    done = subprocess.run(  # noqa: S603 - the page's own words
+        command, env=surroundings, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_page_has_examples_in_both_languages():
+    assert {block.language for block in blocks()} == {"bash", "python"}
+    assert {address for block in blocks() for address in block.addresses} >= {"/schools", "/allocations/bulk"}
+
+
+def is_answered(address: str) -> bool:
+    """Whether the API has that address."""
+    return resolve(f"/api/v1{address}", urlconf="config.urls_tenant").url_name != "nowhere"
+
+
+@pytest.mark.parametrize("address", sorted({address for block in blocks() for address in block.addresses}))
+def test_what_the_page_asks_is_an_address_of_the_api(address):
+    if not is_answered(address):
+        pytest.skip("not an address of the API yet")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent: apt-get install curl")
+def test_each_example_does_what_the_page_says(committing, live_server, settings, monkeypatch, tmp_path):
+    # The server's threads keep no connection once they have answered.
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    port = live_server.thread.port
+    settings.PUBLIC_PORT = str(port)
+    with tenant_context(committing):
+        for uai, name in SCHOOLS.items():
+            SchoolFactory(uai=uai, name=name)
+        pool = orders.grant(
+            collectivity=committing, licences=100, reason="Essai", name="Achat 2026-2027", by=None, at=timezone.now()
+        )
+    told = {"PEPS_JETON": token().secret, "PEPS_LOT": str(pool.pk)}
+    bare = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    here = f"http://nimes.{settings.BASE_DOMAIN}:{port}"
+    worker = [sys.executable, "manage.py", "worker"]
+    with (
+        interpreter(bare | told, tmp_path) as python,
+        subprocess.Popen(worker, env=environment(PUBLIC_PORT=str(port))) as works,  # noqa: S603 - our own command
+    ):
+        try:
+            for block in blocks():
+                if not all(map(is_answered, block.addresses)):
+                    continue
+                code = block.code.replace(ITS_OFFICE, here)
+                if block.language == "python":
+                    printed = run_python(python, code)
+                else:
+                    printed = run_bash(code, bare | told, tmp_path)
+                assert as_printed(block.printed).fullmatch(printed.strip()), f"{block.code}\n→ {printed}"
+        finally:
+            works.terminate()
