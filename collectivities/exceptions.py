@@ -90,5 +90,9 @@ class WrongRows(Refused):
         self.faults = faults
 
 
+class UnknownToken(Refused):
+    code = "unknown_token"
+
+
 class AlreadyDecided(Refused):
     code = "already_decided"

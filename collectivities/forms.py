@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
+import uuid
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.models import User
+from api.scopes import MEANING, Scope
+from api.tokens import LONGEST_NAME
 from collectivities.models import OfficeSettings, Role, SchoolInRemit
 from schools import uai
 from tenants import naming
@@ -91,6 +96,56 @@ class NewAccountForm(forms.Form):
             except ValidationError as error:
                 self.add_error("password", error)
         return data
+
+
+def _a_year_hence() -> datetime.date:
+    return timezone.localdate() + datetime.timedelta(days=365)
+
+
+class TokenForm(forms.Form):
+    """A new token of the API. `form` is its own number: sent twice, it makes one token."""
+
+    name = forms.CharField(
+        label="Nom du jeton",
+        max_length=LONGEST_NAME,
+        help_text="Celui du logiciel qui s'en servira : le journal l'écrit devant tout ce qu'il fait.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        label="Droits",
+        choices=[(scope.value, f"{scope.label} – {MEANING[scope]}") for scope in Scope],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Cochez ce dont le logiciel a besoin, et rien de plus. Aucun droit n'en comprend un autre.",
+        error_messages={"required": "Cochez au moins un droit."},
+    )
+    last_day = forms.DateField(
+        label="Dernier jour d'usage",
+        initial=_a_year_hence,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Deux ans au plus. Trente jours avant, l'accueil du bureau demande de le remplacer.",
+    )
+    networks = forms.CharField(
+        label="Réseaux autorisés",
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="Un par ligne : 203.0.113.7 ou 203.0.113.0/24. Vide : le jeton sert depuis n'importe où.",
+    )
+    form = forms.UUIDField(
+        initial=uuid.uuid4,
+        widget=forms.HiddenInput,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Say where it can be read that the form's own number is missing."""
+        data = super().clean() or {}
+        if "form" in self.errors:
+            self.add_error(None, "Rechargez la page avant de créer un jeton.")
+        return data
+
+    def clean_networks(self) -> list[str]:
+        """Return the networks, one a line that says something; whether each is one is the operation's to say."""
+        return [line.strip() for line in self.cleaned_data["networks"].splitlines() if line.strip()]
 
 
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time

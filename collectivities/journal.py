@@ -26,6 +26,7 @@ SUBJECTS = {
     "keys": "Clés",
     "import": "Imports",
     "messages": "Messages",
+    "api": "API",
 }
 
 #: What finds the entries about a school that do not bear its UAI: a list of many is one entry. Filled by apps above.

@@ -29,6 +29,7 @@ from collectivities.operations.remit_programs import (
 )
 from collectivities.operations.requests import accept_request, ask_for_office, decline_request
 from collectivities.operations.security import ask_second_factor
+from collectivities.operations.tokens import make_token, revoke_token
 
 __all__ = [
     "Contact",
@@ -46,12 +47,14 @@ __all__ = [
     "faults_of_schools",
     "invite",
     "join_with_new_account",
+    "make_token",
     "open_office",
     "put_in_remit",
     "remove_from_remit",
     "remove_list",
     "remove_member",
     "restore_contacts",
+    "revoke_token",
     "set_contact",
     "set_presentation",
     "take_back_from_remit",

@@ -14,6 +14,7 @@ from collectivities.access import office
 from collectivities.exceptions import Refused
 from collectivities.forms import InvitationForm, RolesForm
 from collectivities.models import Invitation, Member, Role
+from collectivities.tokens import living_made_by
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -92,7 +93,8 @@ def remove(request: OfficeRequest, pk: int) -> HttpResponse:
     """Say what removing a member means, then do it."""
     member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
     if request.method == "GET":
-        return render(request, "collectivities/remove.html", {"person": member.user})
+        made = living_made_by(member.user, timezone.now())
+        return render(request, "collectivities/remove.html", {"person": member.user, "tokens": made})
     try:
         operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
     except Refused as refusal:

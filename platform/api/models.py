@@ -32,6 +32,8 @@ class Token(models.Model):
     """A program that acts for the collectivity, until it expires or is revoked."""
 
     name = models.CharField("nom", max_length=80)
+    # Of the form that asked for it: sent a second time, it makes no second token.
+    form = models.UUIDField(null=True, unique=True, editable=False)
     token_hash = models.CharField(max_length=64, unique=True)
     # The beginning of the secret, by which people tell it from others.
     hint = models.CharField("début du jeton", max_length=20)

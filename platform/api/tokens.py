@@ -12,7 +12,7 @@ import ipaddress
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name, schema_context
 
@@ -22,11 +22,13 @@ from api.scopes import Scope
 from web.refused import Refused
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Collection
 
 #: By which people, and programs that look for leaked secrets, tell what it is.
 PREFIX = "peps_api_"
 _HINT = len(PREFIX) + 6
+LONGEST_NAME = 80
 #: A token that nobody renews ends by itself.
 LONGEST = datetime.timedelta(days=731)
 #: « Dernier usage » to the minute: a write a request would be one too many.
@@ -41,6 +43,12 @@ class InvalidToken(Refused):
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
         self.field = field
+
+
+class AlreadyMade(Refused):
+    """The same form was sent a second time: the secret was in the first answer, and nowhere else."""
+
+    code = "token_already_made"
 
 
 class Made(NamedTuple):
@@ -58,35 +66,53 @@ def make(
     scopes: Collection[str],
     expires_at: datetime.datetime,
     networks: Collection[str] = (),
+    form: uuid.UUID | None = None,
     by: User | None,
     at: datetime.datetime,
 ) -> Made:
     """Make a token and return it with its secret, which nobody can be shown again.
 
-    Raises `InvalidToken`: no name, no scope, an end that has passed or is more than two years away, a network that is
-    none.
+    `form`: the form that asks for it, which makes one token however often it is sent. Raises `AlreadyMade`, and
+    `InvalidToken`: no name, no scope, an end that has passed or is more than two years away, a network that is none.
     """
+    _refuse_twice(form)
     name = " ".join(name.split())
-    if not name:
-        raise InvalidToken("name", "Donnez un nom au jeton : celui du logiciel qui s'en servira.")
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise InvalidToken("name", "Donnez un nom au jeton, de 80 caractères au plus : celui de son logiciel.")
     chosen = [scope for scope in Scope.values if scope in set(scopes)]
     if not chosen or len(chosen) != len(set(scopes)):
         raise InvalidToken("scopes", "Cochez au moins un droit.")
     if not at < expires_at <= at + LONGEST:
         raise InvalidToken("expires_at", "Choisissez un dernier jour à venir, dans deux ans au plus.")
     secret = PREFIX + secrets.token_urlsafe(32)
-    token = Token.objects.create(
+    token = Token(
         name=name,
+        form=form,
         token_hash=_hash(secret),
         hint=secret[:_HINT],
         scopes=chosen,
-        networks=[_network(written) for written in networks],
+        networks=list(dict.fromkeys(_network(written) for written in networks)),
         account=_account(name, at),
         created_at=at,
         created_by_id=by.pk if by else None,
         expires_at=expires_at,
     )
+    try:
+        with transaction.atomic():
+            token.save()
+    except IntegrityError:
+        # Sent twice at the same moment: the second waited for the first.
+        _refuse_twice(form)
+        raise
     return Made(token, secret)
+
+
+def _refuse_twice(form: uuid.UUID | None) -> None:
+    if form is not None and Token.objects.filter(form=form).exists():
+        raise AlreadyMade(
+            "Ce formulaire a déjà créé un jeton, montré une seule fois. Si vous ne l'avez pas copié, révoquez-le et "
+            "créez-en un autre."
+        )
 
 
 def _account(name: str, at: datetime.datetime) -> User:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
+from collectivities import tokens
 from collectivities.access import office
 from collectivities.models import REMIT_BY_LIST, AuditEntry, Role, SchoolInRemit
 from imports.enums import ImportState
@@ -61,6 +62,7 @@ def office_home(request: OfficeRequest) -> HttpResponse:
             *_imports_to_check(),
             *_schools_arrived(),
             *_lots_nearly_empty(running, today),
+            *(_tokens_to_replace(now) if Role.MANAGER in request.member.roles else ()),
         ],
         "buys": Role.BUYER in request.member.roles,
         "lots": running,
@@ -155,6 +157,21 @@ def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[To
             words = typography.spaced(f"Le lot « {position.name} » {left}.")
             to_do.append(ToDo(words, reverse("pools:lots"), "Voir le lot"))
     return to_do
+
+
+def _tokens_to_replace(now: datetime.datetime) -> list[ToDo]:
+    """Tokens of the API that end soon: the programs that use them would stop."""
+    return [
+        ToDo(
+            typography.spaced(
+                f"Jeton « {token.name} » de l'API : il expire le {typography.day(tokens.last_day(token))} "
+                f"({tokens.left(token, now)}), et le programme qui s'en sert s'arrêtera."
+            ),
+            reverse("tokens:list"),
+            "Le remplacer",
+        )
+        for token in tokens.near_their_end(now)
+    ]
 
 
 def _territory() -> object:

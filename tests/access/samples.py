@@ -5,6 +5,11 @@ from __future__ import annotations
 import datetime
 import itertools
 
+from django.utils import timezone
+
+from api import tokens
+from api.models import Token
+from api.scopes import Scope
 from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
 from imports.models import AnnotatedFile, Import, ImportFile, ImportRow
@@ -38,6 +43,15 @@ def invitation():
         created_at=TERM,
         expires_at=TERM + datetime.timedelta(days=14),
     )
+    return {"pk": pk}
+
+
+def token():
+    pk = next(_numbers)
+    now = timezone.now()
+    ends = now + datetime.timedelta(days=9)
+    made = tokens.make(name="SI", scopes=[Scope.READ], expires_at=ends, by=None, at=now).token
+    Token.objects.filter(pk=made.pk).update(id=pk)
     return {"pk": pk}
 
 
@@ -145,6 +159,7 @@ SAMPLES = {
     "imports:confirm": table,
     "imports:cancel": table,
     "imports:undo": table,
+    "tokens:revoke": token,
     "members:withdraw": invitation,
     "members:roles": member,
     "members:remove": member,

@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=80, verbose_name="nom")),
+                ("form", models.UUIDField(editable=False, null=True, unique=True)),
                 ("token_hash", models.CharField(max_length=64, unique=True)),
                 ("hint", models.CharField(max_length=20, verbose_name="début du jeton")),
                 (

@@ -30,12 +30,13 @@ OFFICE = (
     ("members:list", "Membres"),
     ("office_settings", "Réglages"),
     ("journal", "Journal"),
+    ("tokens:list", "API"),
 )
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu; `current`: the page that is open lies under it."""
+    """One line of the menu; `current`: the page that is open lies under it, and under no other more closely."""
 
     url: str
     label: str
@@ -63,11 +64,10 @@ def office_menu(request: HttpRequest) -> list[Entry]:
     if member is None:
         return []
     held = set(member.roles)
-    return [
-        Entry(url, label, current=request.path == url or (url != "/" and request.path.startswith(url)))
-        for url, label, roles in _doors()
-        if not roles or roles & held
-    ]
+    shown = [(url, label) for url, label, roles in _doors() if not roles or roles & held]
+    above = (url for url, _ in shown if request.path == url or (url != "/" and request.path.startswith(url)))
+    current = max(above, key=len, default=None)
+    return [Entry(url, label, current=url == current) for url, label in shown]
 
 
 @register.filter

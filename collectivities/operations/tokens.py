@@ -1,0 +1,75 @@
+"""The tokens that let programs into the office's API: made and revoked by managers, each time in the journal.
+
+The journal names a token by its name and its beginning. Its secret is returned, once, and written nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from api import tokens
+from api.models import Token
+from api.scopes import Scope
+from collectivities import audit
+from collectivities.exceptions import UnknownToken
+from collectivities.tokens import last_day
+from web import typography
+
+if TYPE_CHECKING:
+    import datetime
+    import uuid
+    from collections.abc import Collection
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def make_token(
+    *,
+    name: str,
+    scopes: Collection[str],
+    expires_at: datetime.datetime,
+    networks: Collection[str],
+    form: uuid.UUID | None,
+    by: User,
+    at: datetime.datetime,
+) -> tokens.Made:
+    """Make a token and return it with its secret, which is shown to whoever asked and never again.
+
+    Raises `api.tokens.InvalidToken`, which names the field, and `api.tokens.AlreadyMade` for a form that is sent twice.
+    """
+    made = tokens.make(name=name, scopes=scopes, expires_at=expires_at, networks=networks, form=form, by=by, at=at)
+    token = made.token
+    granted = ", ".join(Scope(scope).label.lower() for scope in token.scopes)
+    where = f", depuis {typography.enumeration(token.networks)}" if token.networks else ""
+    audit.record(
+        action="api.token_made",
+        by=by,
+        at=at,
+        summary=f"Jeton « {token.name} » ({token.hint}…) créé, valable jusqu'au "
+        f"{typography.day(last_day(token))}{where}. Droits : {granted}.",
+        object_type="token",
+        object_id=token.pk,
+    )
+    return made
+
+
+@transaction.atomic
+def revoke_token(*, token_id: int, by: User, at: datetime.datetime) -> Token:
+    """Have nobody answered any more who shows it. Revoking twice is the same as once. Raises `UnknownToken`."""
+    token = Token.objects.locked().filter(pk=token_id).first()
+    if token is None:
+        raise UnknownToken("Ce jeton n'existe pas dans ce bureau : rechargez la page.")
+    if token.revoked_at is not None:
+        return token
+    audit.record(
+        action="api.token_revoked",
+        by=by,
+        at=at,
+        summary=f"Jeton « {token.name} » ({token.hint}…) révoqué.",
+        object_type="token",
+        object_id=token.pk,
+    )
+    return tokens.revoke(token_id=token_id, by=by, at=at) or token

@@ -1,0 +1,93 @@
+"""The tokens of the office's API: listed, made, revoked; by managers alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods
+
+from api.models import Token
+from api.tokens import AlreadyMade, InvalidToken
+from collectivities import operations
+from collectivities.access import office
+from collectivities.exceptions import UnknownToken
+from collectivities.forms import TokenForm
+from collectivities.models import Role
+from collectivities.tokens import end_of_day, ended, last_day, living
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeRequest
+
+#: The form's name of what the operation calls otherwise.
+_FIELDS = {"expires_at": "last_day"}
+
+
+@office(Role.MANAGER)
+@require_GET
+def tokens_list(request: OfficeRequest) -> HttpResponse:
+    """Show the tokens that are answered, then those that are no more."""
+    now = timezone.now()
+    return render(request, "collectivities/tokens.html", {"living": living(now), "ended": ended(now)})
+
+
+@office(Role.MANAGER)
+@never_cache
+@require_http_methods(["GET", "POST"])
+@sensitive_variables("made")
+def new(request: OfficeRequest) -> HttpResponse:
+    """Ask what the token is for; then make it and show it once, in the answer itself, which nothing keeps.
+
+    The form bears a number of its own: sent again, by a second click or by loading the answer anew, it makes no second
+    token and shows the first no more.
+    """
+    form = TokenForm(request.POST or None)
+    if request.method == "GET" or not form.is_valid():
+        return render(request, "collectivities/token_new.html", {"form": form})
+    data = form.cleaned_data
+    try:
+        made = operations.make_token(
+            name=data["name"],
+            scopes=data["scopes"],
+            expires_at=end_of_day(data["last_day"]),
+            networks=data["networks"],
+            form=data["form"],
+            by=request.member.user,
+            at=timezone.now(),
+        )
+    except AlreadyMade as refusal:
+        messages.warning(request, str(refusal))
+        return redirect("tokens:list")
+    except InvalidToken as refusal:
+        form.add_error(_FIELDS.get(refusal.field, refusal.field), str(refusal))
+        return render(request, "collectivities/token_new.html", {"form": form})
+    content = {"token": made.token, "secret": made.secret, "last_day": last_day(made.token)}
+    return render(request, "collectivities/token_made.html", content)
+
+
+@office(Role.MANAGER)
+@require_http_methods(["GET", "POST"])
+def revoke(request: OfficeRequest, pk: int) -> HttpResponse:
+    """Say what revoking a token means, then do it."""
+    token = Token.objects.filter(pk=pk).first()
+    if token is None:
+        raise Http404("No such token in this office.")
+    if token.revoked_at is not None:
+        messages.info(request, f"Le jeton « {token.name} » est déjà révoqué.")
+        return redirect("tokens:list")
+    if request.method == "GET":
+        return render(request, "collectivities/token_revoke.html", {"token": token, "last_day": last_day(token)})
+    try:
+        operations.revoke_token(token_id=pk, by=request.member.user, at=timezone.now())
+    except UnknownToken as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"le jeton « {token.name} » est révoqué : plus aucun programme n'entre avec lui.")
+    return redirect("tokens:list")

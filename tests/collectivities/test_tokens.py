@@ -1,0 +1,347 @@
+"""The office's page « API »: tokens made, shown once, told in words, revoked; each time in the journal."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import re
+import uuid
+
+import pytest
+from django.contrib.messages import get_messages
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from accounts.models import Profile, User
+from api.models import Token
+from api.scopes import MEANING, Scope
+from api.tokens import AlreadyMade, InvalidToken
+from collectivities import operations, tokens
+from collectivities.exceptions import UnknownToken
+from collectivities.models import AuditEntry, OfficeSettings, Role
+from tests.api.program import Program, program, refused, token
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory
+from tests.races import at_once
+
+LIST, NEW = "/reglages/api/", "/reglages/api/creer/"
+SECRET = re.compile(r"peps_api_[\w-]{43}")
+
+
+@pytest.fixture
+def manager(nimes):
+    return MemberFactory(roles=[Role.MANAGER], user__first_name="Awa", user__last_name="Diop").user
+
+
+@pytest.fixture
+def browser(manager, office):
+    return office("nimes", manager)
+
+
+def filled(**other):
+    """Return what the form sends, with a number of its own."""
+    last_day = timezone.localdate() + datetime.timedelta(days=90)
+    return {
+        "name": "SI de la ville",
+        "scopes": ["read", "allocate"],
+        "last_day": last_day.isoformat(),
+        "networks": "",
+        "form": str(uuid.uuid4()),
+    } | other
+
+
+def made_by(browser, **other):
+    """Make a token by the page and return the secret that it shows."""
+    answer = browser.post(NEW, filled(**other))
+    assert answer.status_code == 200
+    return SECRET.search(answer.content.decode()).group()
+
+
+def shown(browser, path=LIST):
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+# --- Made, and shown once ---------------------------------------------------------------------------------------------
+
+
+def test_a_token_that_is_made_opens_the_api_with_its_rights_and_no_others(browser):
+    secret = made_by(browser, scopes=["read"])
+    assert Program(secret).get("/schools").status_code == 200
+    assert Token.objects.get().scopes == ["read"]
+
+
+def test_the_form_says_what_each_right_opens(browser):
+    page = shown(browser, NEW)
+    for scope in Scope:
+        assert scope.label in page
+        assert MEANING[scope].replace("'", "&#x27;") in page
+
+
+def test_the_secret_stands_in_the_answer_alone(browser, caplog):
+    with caplog.at_level(logging.DEBUG):
+        answer = browser.post(NEW, filled())
+    secret = SECRET.search(answer.content.decode()).group()
+    assert "no-store" in answer["Cache-Control"]
+    assert "ne sera plus jamais affiché" in answer.content.decode()
+    kept = [*map(str, get_messages(answer.wsgi_request)), *browser.session.values(), caplog.text, *browser.cookies]
+    kept += [str(row) for row in (*Token.objects.values(), *AuditEntry.objects.values())]
+    kept.append(shown(browser))
+    # What is told of it is its beginning.
+    assert not [text for text in kept if secret[15:] in str(text)]
+    assert secret[:15] in shown(browser)
+
+
+def test_a_form_that_is_sent_twice_makes_one_token_and_shows_it_no_more(browser):
+    sent = filled()
+    first = browser.post(NEW, sent)
+    again = browser.post(NEW, sent, follow=True)
+    assert Token.objects.count() == AuditEntry.objects.filter(action="api.token_made").count() == 1
+    assert again.redirect_chain == [(LIST, 302)]
+    assert "Ce formulaire a déjà créé un jeton" in again.content.decode()
+    assert SECRET.search(first.content.decode())
+    assert not SECRET.search(again.content.decode())
+
+
+def test_each_form_is_another(browser):
+    numbers = {re.search(r'name="form" value="([^"]+)"', shown(browser, NEW)).group(1) for _ in range(2)}
+    assert len(numbers) == 2
+    page = browser.post(NEW, filled(form="x")).content.decode()
+    assert "Rechargez la page" in page
+    assert not Token.objects.exists()
+
+
+def test_forms_that_arrive_together_make_one_token(committing):
+    by = MemberFactory(roles=[Role.MANAGER]).user
+    number = uuid.uuid4()
+
+    def make():
+        return operations.make_token(
+            name="SI", scopes=["read"], expires_at=TERM + datetime.timedelta(days=9), networks=[], form=number, by=by,
+            at=TERM,
+        )  # fmt: skip
+
+    outcomes = at_once(committing.schema_name, [make] * 4, refusals=AlreadyMade)
+    assert sum(isinstance(outcome, AlreadyMade) for outcome in outcomes) == 3
+    assert Token.objects.count() == 1
+    with schema_context("public"):
+        # Nor does an account stay of those that were refused.
+        assert User.objects.filter(profile=Profile.PROGRAM).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "sentence"),
+    [
+        ({"name": " "}, "name", "obligatoire"),
+        ({"name": "a" * 81}, "name", "80"),
+        ({"scopes": []}, "scopes", "Cochez au moins un droit."),
+        ({"scopes": ["tout"]}, "scopes", "Sélectionnez un choix valide"),
+        ({"last_day": "2020-01-01"}, "last_day", "Choisissez un dernier jour à venir, dans deux ans au plus."),
+        ({"last_day": "2999-01-01"}, "last_day", "Choisissez un dernier jour à venir, dans deux ans au plus."),
+        ({"last_day": "demain"}, "last_day", "date valide"),
+        ({"networks": "203.0.113.7\nbureau"}, "networks", "« bureau » n'est ni une adresse IP ni un réseau"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field_and_nothing_is_made(browser, wrong, field, sentence):
+    answer = browser.post(NEW, filled(**wrong))
+    assert sentence in " ".join(answer.context["form"].errors[field])
+    assert not Token.objects.exists()
+    with schema_context("public"):
+        assert not User.objects.filter(profile=Profile.PROGRAM).exists()
+
+
+def test_a_form_that_was_wrong_may_be_corrected_under_its_number(browser):
+    sent = filled(networks="x")
+    browser.post(NEW, sent)
+    assert SECRET.search(browser.post(NEW, sent | {"networks": ""}).content.decode())
+
+
+def test_the_last_day_is_included(browser):
+    today = timezone.localdate()
+    made_by(browser, last_day=today.isoformat())
+    made = Token.objects.get()
+    assert tokens.last_day(made) == today
+    ends = timezone.localtime(made.expires_at)
+    assert (ends.date(), ends.time()) == (today + datetime.timedelta(days=1), datetime.time.min)
+
+
+def test_networks_are_written_one_a_line(browser):
+    made_by(browser, networks="203.0.113.7\n\n  2001:db8::/32 \n203.0.113.7")
+    assert Token.objects.get().networks == ["203.0.113.7/32", "2001:db8::/32"]
+
+
+# --- The list ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_office_without_a_token_says_what_one_is_for(browser):
+    page = shown(browser)
+    assert "Aucun programme n’entre dans ce bureau" in page
+    assert "créez un jeton" in page
+
+
+def test_the_list_tells_each_token_in_words(browser, manager):
+    secret = made_by(browser, networks="127.0.0.1")
+    page = shown(browser)
+    assert "Attribuer, reprendre, renvoyer" in page
+    assert "127.0.0.1/32" in page
+    assert "Awa Diop" in page
+    assert "jamais" in page
+    Program(secret).get("/schools")
+    assert "depuis 127.0.0.1" in shown(browser)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"), [(31, ""), (30, "plus que 29\u00a0jours"), (2, "plus que 1\u00a0jour"), (1, "à ce soir")]
+)
+def test_a_token_that_ends_within_thirty_days_says_so(browser, days, said):
+    midnight = tokens.end_of_day(timezone.localdate() - datetime.timedelta(days=1))
+    token(expires_at=midnight + datetime.timedelta(days=days))
+    page = shown(browser)
+    assert ("À remplacer" in page) == bool(said)
+    assert said in page
+
+
+def test_tokens_that_ended_say_how(browser, manager):
+    revoked, expired = token(name="Ancien"), token(name="Oublié")
+    operations.revoke_token(token_id=revoked.token.pk, by=manager, at=timezone.now())
+    Token.objects.filter(pk=expired.token.pk).update(created_at=TERM, expires_at=TERM + datetime.timedelta(seconds=1))
+    page = shown(browser)
+    assert "révoqué le" in page
+    assert "par Awa Diop" in page
+    assert "expiré depuis le 24\u00a0novembre 2026" in page
+    assert "Aucun programme n’entre dans ce bureau" in page
+
+
+def test_the_list_costs_as_many_queries_whatever_its_length(browser, manager, django_assert_num_queries):
+    def some():
+        for made in (token(), token()):
+            Token.objects.filter(pk=made.token.pk).update(created_by_id=UserFactory().pk)
+        operations.revoke_token(token_id=made.token.pk, by=UserFactory(), at=timezone.now())
+
+    some()
+    browser.get(LIST)
+    for _ in range(2):
+        some()
+        # The host, its schema, the session, the account, the member; twice: the tokens, and who made and revoked them.
+        with django_assert_num_queries(10):
+            browser.get(LIST)
+
+
+def test_the_menu_leads_to_it_and_marks_one_page(browser):
+    page = shown(browser)
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">([^<]+)</a>', page) == [(LIST, "API")] * 2
+
+
+# --- Revoked ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_revoked_at_once_after_a_page_that_says_what_happens(browser):
+    secret = made_by(browser)
+    path = f"{LIST}{Token.objects.get().pk}/revoquer/"
+    assert "n’obtient plus de réponse, dès maintenant" in shown(browser, path)
+    assert Program(secret).get("/schools").status_code == 200
+    assert "est révoqué" in browser.post(path, follow=True).content.decode()
+    refused(Program(secret).get("/schools"), 401, "token_revoked")
+    assert "est déjà révoqué" in browser.post(path, follow=True).content.decode()
+    assert AuditEntry.objects.filter(action="api.token_revoked").count() == 1
+
+
+def test_a_token_of_nobody_is_not_revoked(browser, manager):
+    assert browser.get(f"{LIST}12345678/revoquer/").status_code == 404
+    with pytest.raises(UnknownToken):
+        operations.revoke_token(token_id=12345678, by=manager, at=TERM)
+
+
+# --- The journal ------------------------------------------------------------------------------------------------------
+
+
+def test_the_journal_says_who_made_and_revoked_which(browser, manager):
+    last_day = datetime.date(2027, 8, 31)
+    secret = made_by(browser, networks="203.0.113.0/24", last_day=last_day.isoformat())
+    made = Token.objects.get()
+    browser.post(f"{LIST}{made.pk}/revoquer/")
+    lines = AuditEntry.objects.filter(action__startswith="api.").order_by("pk")
+    named = f"Jeton « SI de la ville » ({secret[:15]}…)"
+    made_line = (
+        f"{named} créé, valable jusqu'au 31\u00a0août 2027, depuis 203.0.113.0/24. "
+        "Droits : lire, attribuer, reprendre, renvoyer."
+    )
+    assert [line.summary for line in lines] == [made_line, f"{named} révoqué."]
+    assert {(line.actor_name, line.object_id) for line in lines} == {("Awa Diop", made.pk)}
+    assert '<option value="api">API</option>' in shown(browser, "/journal/")
+
+
+def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
+    by = token(name="SI de la ville").token.account
+    operations.set_presentation(sender_name="Ville", reply_to="", signature="", by=by, at=timezone.now())
+    assert "Jeton « SI de la ville »" in shown(browser, "/journal/?text=SI+de+la+ville")
+
+
+# --- Those who made them ----------------------------------------------------------------------------------------------
+
+
+def test_a_member_who_leaves_is_told_with_the_tokens_he_may_know(browser, office, nimes):
+    member = MemberFactory(roles=[Role.MANAGER])
+    path = f"/membres/{member.pk}/retirer/"
+    assert "jeton" not in shown(browser, path)
+    for _ in range(2):
+        made_by(office("nimes", member.user))
+    assert "a créé 2 jetons de l’API qui servent encore" in shown(browser, path)
+    operations.revoke_token(token_id=Token.objects.first().pk, by=member.user, at=timezone.now())
+    assert "a créé 1 jeton de l’API qui sert encore" in shown(browser, path)
+
+
+def test_the_home_names_a_token_that_ends_soon_to_managers(browser, office):
+    token(name="SI", expires_at=timezone.now() + datetime.timedelta(days=40))
+    assert "Jeton «" not in shown(browser, "/")
+    Token.objects.update(expires_at=timezone.now() + datetime.timedelta(days=12))
+    page = shown(browser, "/")
+    assert "Jeton «\u00a0SI\u00a0» de l&#x27;API" in page
+    assert "le programme qui s&#x27;en sert s&#x27;arrêtera" in page
+    assert "Jeton «" not in shown(office("nimes", MemberFactory(roles=[Role.VIEWER]).user), "/")
+    Token.objects.update(revoked_at=timezone.now())
+    assert "Jeton «" not in shown(browser, "/")
+
+
+def test_a_second_factor_asked_of_managers_is_asked_here(browser, nimes):
+    OfficeSettings.objects.create(managers_need_second_factor=True)
+    assert browser.post(NEW, filled())["Location"].startswith("/securite/activer/")
+    assert not Token.objects.exists()
+
+
+# --- The accounts that stand for tokens -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change", [{"is_active": True}, {"is_staff": True}, {"is_superuser": True}, {"email": "a@b.fr"}, {"password": "x"}]
+)
+def test_nothing_makes_a_person_of_a_token(nimes, change):
+    account = token().token.account
+    with schema_context("public"), pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.filter(pk=account.pk).update(**change)
+
+
+def test_the_operator_sees_people_among_accounts_and_no_programs(nimes, portal):
+    account = token(name="SI de la ville").token.account
+    with schema_context("public"):
+        portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    page = shown(portal, "/admin/accounts/user/?q=jeton")
+    assert account.username not in page
+    assert "?profile=program" not in page
+    assert portal.get(f"/admin/accounts/user/{account.pk}/change/").status_code == 302
+    assert portal.get(f"/admin/accounts/user/{account.pk}/double-authentification/").status_code == 404
+
+
+def test_a_wrong_setting_is_refused_before_anything_is_written(nimes, manager):
+    with pytest.raises(InvalidToken):
+        operations.make_token(name="", scopes=["read"], expires_at=TERM + datetime.timedelta(days=1), networks=[],
+                              form=None, by=manager, at=TERM)  # fmt: skip
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_program_is_not_asked_whether_it_is_a_member(nimes):
+    """The account of a token is no member: its rights are its own."""
+    assert program(scopes=["read"]).get("/schools").status_code == 200

@@ -1,0 +1,83 @@
+"""The office's page « API », from the empty list to a revoked token; and the documentation, which needs no scripts."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import urllib.request
+
+from django.urls import reverse
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from api.description import description
+from api.reference import resources
+from collectivities import operations
+from collectivities.models import Role
+from tests.api.program import token
+from tests.e2e.looks import faults_at_both_widths
+from tests.e2e.test_every_page import OFFICE, assert_nothing_wrong
+from tests.e2e.test_office_people import signed_in
+from tests.factories.collectivities import MemberFactory
+from tests.factories.schools import SchoolFactory
+
+HOST = "nimes.peps.localhost"
+
+
+def asked(site, secret):
+    """Return what the API answers to whoever shows the secret."""
+    address = f"http://127.0.0.1:{site.port}/api/v1/schools?limit=1"
+    headers = {"Host": f"{HOST}:{site.port}", "Authorization": f"Bearer {secret}"}
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers)) as answer:
+        return json.load(answer)
+
+
+def test_a_manager_makes_a_token_and_revokes_it(committing, site):
+    with tenant_context(committing):
+        manager = MemberFactory(roles=[Role.MANAGER]).user
+        school = SchoolFactory()
+    visit = signed_in(site, HOST, manager, slug="nimes")
+    page = visit.open("/reglages/api/", slug="nimes")
+    found = {"empty": faults_at_both_widths(visit)}
+    page.get_by_role("link", name="Créer un jeton").first.click()
+    found["form"] = faults_at_both_widths(visit)
+    page.get_by_role("button", name="Créer le jeton").click()
+    page.get_by_text("Cochez au moins un droit.").wait_for()
+    found["refused"] = faults_at_both_widths(visit)
+    page.get_by_label("Nom du jeton").fill("SI de la ville")
+    page.get_by_label("Lire – établissements").check()
+    page.get_by_label("Réseaux autorisés").fill("127.0.0.0/8")
+    page.get_by_role("button", name="Créer le jeton").click()
+    secret = page.locator(".the-token code").inner_text()
+    found["made"] = faults_at_both_widths(visit)
+    assert asked(site, secret)["data"][0]["uai"] == school.uai
+    page.reload()
+    page.get_by_text("Ce formulaire a déjà créé un jeton").wait_for()
+    assert secret not in page.content()
+    with tenant_context(committing):
+        now = timezone.now()
+        token(name="Ancien", expires_at=now + datetime.timedelta(days=12), networks=["2001:db8:1234:5678::/64"])
+        old = token(name="Un logiciel au nom bien long, comme en ont les grandes collectivités")
+        operations.revoke_token(token_id=old.token.pk, by=manager, at=now)
+    visit.open("/reglages/api/", slug="nimes")
+    found["list"] = faults_at_both_widths(visit)
+    page.get_by_role("link", name="Révoquer le jeton « SI de la ville »").click()
+    found["revoke"] = faults_at_both_widths(visit)
+    page.get_by_role("button", name="Révoquer ce jeton").click()
+    page.get_by_text("est révoqué : plus aucun programme").wait_for()
+    found["home"] = faults_at_both_widths(visit)
+    assert_nothing_wrong(found)
+
+
+def test_the_documentation_reads_well_without_scripts(committing, site):
+    visit = site.person(scripts=True, slug="nimes")
+    names = ["documentation", "getting_started", "errors"]
+    paths = [reverse(f"api:{name}", urlconf=OFFICE) for name in names]
+    paths += [reverse("api:resource", args=[one.slug], urlconf=OFFICE) for one in resources(description(), "")]
+    found = {}
+    for path in paths:
+        page = visit.open(path, slug="nimes")
+        assert page.locator("script").count() == 0
+        found[path] = faults_at_both_widths(visit)
+        visit.complaints.clear()
+    assert_nothing_wrong(found)
