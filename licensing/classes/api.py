@@ -50,6 +50,8 @@ SCHEMA = {
     "EXTERNAL_DOCS": {},
     "SERVERS": [],
     "TAGS": [],
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": True,
 }
 
 
