@@ -184,8 +184,9 @@ class Reader:
         for body in bodies[:1]:
             if body.content_type.startswith("multipart/"):
                 lines += [f"-F {one.name}={'@tableau.xlsx' if one.type == 'fichier' else '…'}" for one in body.fields]
-            elif body.examples:
-                lines += ['-H "Content-Type: application/json"', f"-d {shlex.quote(body.examples[0].text)}"]
+            elif body.examples or not body.fields:
+                sent = body.examples[0].text if body.examples else "{}"
+                lines += ['-H "Content-Type: application/json"', f"-d {shlex.quote(sent)}"]
         return " \\\n  ".join(lines)
 
     def _followed(self, schema: Schema) -> dict[str, Any]:

@@ -93,6 +93,25 @@ _DONE = {
 }
 
 
+#: What an address names, where its endpoint says no more.
+_NAMED = "Le numéro de ce que l'adresse nomme."
+
+
+def each_type_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say « null » once of whatever may be null: drf-spectacular says it twice of some texts, which is not valid."""
+    parts: list[Any] = [result]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            kinds = part.get("type")
+            if isinstance(kinds, list):
+                part["type"] = list(dict.fromkeys(kinds))
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return result
+
+
 class Described(AutoSchema):
     """Adds to each operation what all have in common."""
 
@@ -112,6 +131,8 @@ class Described(AutoSchema):
             operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{said}".strip()
         operation.setdefault("parameters", []).extend(self._own_parameters())
         for parameter in operation["parameters"]:
+            if parameter["in"] == "path":
+                parameter["description"] = parameter.get("description") or _NAMED
             if parameter["in"] == "query" and parameter["schema"].keys() <= {"type", "maxLength"}:
                 _without_nul(parameter["schema"])
         operation["responses"] = self._completed(operation["responses"])

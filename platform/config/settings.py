@@ -369,6 +369,7 @@ SPECTACULAR_SETTINGS = {
         "MessageState": "mailing.models.MessageState",
         "SchoolState": "schools.models.SchoolState",
     },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.each_type_once"],
 }
 
 # --- The operator's admin -------------------------------------------------------------------------------------------
