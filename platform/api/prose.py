@@ -23,6 +23,9 @@ _HEADING = re.compile(r"^(#{2,3}) (.+)$")
 _ITEM = re.compile(r"^(?:- |\d+\. )(.*)$")
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\[(?P<words>[^\]]+)\]\((?P<address>[^)\s]+)\)")
 
+#: What an example prints stands apart from it, in words as well.
+_PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche :</figcaption>{}</figure>'
+
 
 def inline(text: str) -> SafeString:
     """Return one paragraph's text with its marks; spaces that do not break where French wants them, but in code."""
@@ -76,7 +79,8 @@ def _blocks(text: str) -> Iterator[SafeString]:
             gathered = []
         if fence:
             content = "\n".join(iter(lambda: next(lines, "```"), "```"))
-            yield format_html('<pre class="sample"><code>{}</code></pre>', content)
+            shown = format_html('<pre class="sample"><code>{}</code></pre>', content)
+            yield format_html(_PRINTED, shown) if fence[1] == "text" else shown
         elif heading:
             tag = f"h{len(heading[1])}"
             yield format_html(

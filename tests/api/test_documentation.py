@@ -215,6 +215,9 @@ def test_a_refusal_leads_to_its_explanation(api, visitor):
         assert f'id="{code}"' in told
 
 
+PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcaption>'
+
+
 # --- Texts ------------------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +230,10 @@ def test_a_refusal_leads_to_its_explanation(api, visitor):
         ("- un\n  et demi\n- deux", "<ul><li>un et demi</li><li>deux</li></ul>"),
         ("Soit :\n1. un\n2. deux", "<p>Soit\u00a0:</p>\n<ol><li>un</li><li>deux</li></ol>"),
         ("```python\na < b\n    ## non\n```", '<pre class="sample"><code>a &lt; b\n    ## non</code></pre>'),
+        (
+            "```text\nc'est dit\n```",
+            f'{PRINTED}<pre class="sample"><code>c&#x27;est dit</code></pre></figure>',
+        ),
         ("« a » : `b : c` **d !**", "<p>«\u00a0a\u00a0»\u00a0: <code>b : c</code> <strong>d\u00a0!</strong></p>"),
         ("[ici](/la) <b>&", '<p><a href="/la">ici</a> &lt;b&gt;&amp;</p>'),
         ('[x](" onclick=1)', "<p>[x](&quot; onclick=1)</p>"),
