@@ -83,7 +83,6 @@ def _server(request: HttpRequest) -> str:
     return f"{request.scheme}://{request.get_host()}"
 
 
-@functools.lru_cache(maxsize=16)
 def _resources(server: str) -> list[Resource]:
     return resources(description(), server)
 
