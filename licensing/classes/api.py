@@ -46,7 +46,6 @@ SCHEMA = {
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/application/v1",
     # What is said of offices' API is not said of this one.
-    "CONTACT": {},
     "EXTERNAL_DOCS": {},
     "SERVERS": [],
     "TAGS": [],

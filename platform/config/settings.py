@@ -347,15 +347,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Ce qu'une collectivité lit et fait par programme, à l'adresse de son bureau. Jetons, erreurs, "
     "reprises et limites sont expliqués sous `/api/v1/documentation/`.",
     "VERSION": "1",
-    "CONTACT": {"name": "Pep's", "url": f"https://{BASE_DOMAIN}/contact/"},
     "EXTERNAL_DOCS": {"url": "/api/v1/documentation/", "description": "La documentation, en français."},
     # What an office serves names itself in its place.
     "SERVERS": [
-        {
-            "url": f"https://{{bureau}}.{BASE_DOMAIN}",
-            "description": "Le bureau d'une collectivité.",
-            "variables": {"bureau": {"default": "nimes", "description": "Le nom du bureau, dans son adresse."}},
-        }
+        {"url": f"https://{{bureau}}.{BASE_DOMAIN}", "variables": {"bureau": {"default": "nimes"}}},
     ],
     "TAGS": TAGS,
     "OAS_VERSION": "3.1.0",

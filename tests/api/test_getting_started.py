@@ -145,7 +145,7 @@ def test_each_example_does_what_the_page_says(committing, live_server, settings,
         try:
             for block in blocks():
                 if not all(map(is_answered, block.addresses)):
-                    continue
+                    break  # each goes on from those before it
                 code = block.code.replace(ITS_OFFICE, here)
                 if block.language == "python":
                     printed = run_python(python, code)
