@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from licensing.exceptions import Refused
+from web import typography
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class UnknownPool(Refused):
@@ -37,6 +43,10 @@ class BadAddress(Refused):
     code = "bad_address"
 
 
+class NoAddress(Refused):
+    code = "no_address"
+
+
 class BadUnits(Refused):
     code = "bad_units"
 
@@ -67,3 +77,14 @@ class NotYetSent(Refused):
 
 class RemindedToday(Refused):
     code = "reminded_today"
+
+
+class RowsRefused(Refused):
+    """Of a list that is carried out whole or not at all, these are refused: by their place in it, from 0."""
+
+    code = "rows_refused"
+
+    def __init__(self, refusals: Mapping[int, Refused]) -> None:
+        rows = typography.plural(len(refusals), "ligne est refusée", "lignes sont refusées")
+        super().__init__(f"Rien n'a été attribué : {rows}.")
+        self.refusals = refusals

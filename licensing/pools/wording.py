@@ -70,6 +70,15 @@ def grown_in_words(added: int, total: int, name: str, pool_name: str, recipient:
     )
 
 
+def given_together(units: int, schools: int, pool_name: str) -> str:
+    """Return what the journal says of a list that was given from at once."""
+    agreed = "attribuée" if units == 1 else "attribuées"
+    return (
+        f"{_licences(units)} {agreed} à {typography.plural(schools, 'établissement')} "
+        f"sur le lot «\u00a0{pool_name}\u00a0»."
+    )
+
+
 def lot_in_words(name: str, free: int, source: Source) -> str:
     """Return « Achat 2026-2027 – 120 licences libres », and whether its rights are provisional, for whoever chooses."""
     provisional = ", droits temporaires" if source.temporary_until else ""

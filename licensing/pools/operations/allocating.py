@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F
 
 from licensing.pools import checks
-from licensing.pools.exceptions import (
-    BadAddress,
-    BadUnits,
-    PoolExhausted,
-    SchoolClosed,
-    SchoolTwice,
-    UnknownSchool,
-    WouldShrink,
-)
-from licensing.pools.models import Allocation, Pool
-from licensing.pools.operations.giving import Held, Step, Target, create, grow
-from licensing.pools.operations.telling import tell_given
+from licensing.pools.models import Allocation
+from licensing.pools.operations.carrying import Outcome, carry_out
+from licensing.pools.operations.giving import Demand, Step, Target
+from licensing.pools.operations.judging import exhausted, held_of, judged, refusal_of, targets
 from licensing.pools.operations.watching import Stage, unwatched
-from licensing.subscriptions.models import ActivationKey
-from schools.models import School, SchoolState
-from web import arrays, typography
 
 if TYPE_CHECKING:
     import datetime
@@ -32,30 +19,6 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.operations.watching import Watch
-
-#: How many schools a refusal names before it only counts the others.
-NAMED = 5
-
-
-class Demand(NamedTuple):
-    """What one school is to receive. With `total`, `units` is what it must have in the end, not what is added."""
-
-    uai: str
-    units: int
-    recipient: str
-    total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was done: the allocation of each school, and how many licences left the pool."""
-
-    #: The allocation's number by UAI, also of the schools that had their total already.
-    allocations: dict[str, int]
-    units: int
-    created: int
-    grown: int
-    unchanged: int
 
 
 def allocate(
@@ -109,103 +72,16 @@ def allocate_many(
     pool = checks.locked_pool(pool_id)
     checks.check_open(pool.source, at)
     due_at = checks.due(send_on, source=pool.source, at=at)
-    _check_written(demands)
-    schools = _schools(demands, known)
-    steps = _steps(pool, demands, schools)
-    _check_keys_still_grow(steps)
-    moving = [step for step in steps if step.added]
-    units = sum(step.added for step in moving)
-    _take(pool, units)
-    created = [step for step in moving if step.held is None]
-    grown = [step for step in moving if step.held is not None]
-    numbers = {step.demand.uai: step.held.allocation_id for step in steps if step.held is not None}
-    numbers |= create(pool, created, by=by, at=at, import_id=import_id, watch=watch)
-    grow(grown, at=at)
-    if moving:
-        tell_given(pool, moving, numbers, by=by, at=at, due_at=due_at, import_id=import_id, watch=watch)
-    watch(Stage.COMMITTING, len(steps), len(steps))
-    return Outcome(
-        allocations=numbers,
-        units=units,
-        created=len(created),
-        grown=len(grown),
-        unchanged=len(steps) - len(moving),
-    )
-
-
-def _list(uais: Sequence[str]) -> str:
-    rest = len(uais) - NAMED
-    return ", ".join(uais[:NAMED]) + (f" et {typography.number(rest)} de plus" if rest > 0 else "")
-
-
-def _check_written(demands: Sequence[Demand]) -> None:
-    """Check what can be seen without the database."""
-    seen: set[str] = set()
-    twice: list[str] = []
-    for demand in demands:
-        if demand.uai in seen:
-            twice.append(demand.uai)
-        seen.add(demand.uai)
-        if demand.units < 1:
-            raise BadUnits(f"{demand.uai} : indiquez un nombre entier de licences, au moins 1.")
-        if demand.recipient != checks.address(demand.recipient):
-            raise BadAddress(f"« {demand.recipient} » : retirez les espaces qui entourent l'adresse.")
-    if twice:
-        raise SchoolTwice(f"Un établissement n'est servi qu'une fois d'un même geste : {_list(twice)}.")
-
-
-def _schools(demands: Sequence[Demand], known: Sequence[Target]) -> dict[str, Target]:
     uais = [demand.uai for demand in demands]
-    found = {school.uai: school for school in known}
-    if unread := [uai for uai in uais if uai not in found]:
-        read = School.objects.filter(arrays.text_in("uai", unread)).values_list("uai", "name", "email", "state")
-        found |= {row[0]: Target(*row) for row in read}
-    if unknown := [uai for uai in uais if uai not in found]:
-        raise UnknownSchool(f"Aucun établissement de l'annuaire ne porte cet UAI : {_list(unknown)}.")
-    if closed := [uai for uai in uais if found[uai].state == SchoolState.CLOSED]:
-        names = _list([f"{found[uai].name} ({uai})" for uai in closed])
-        raise SchoolClosed(f"Fermé d'après l'annuaire, donc rien n'y est attribué : {names}.")
-    return found
-
-
-def _steps(pool: Pool, demands: Sequence[Demand], schools: dict[str, Target]) -> list[Step]:
-    """Lock what the schools already have from the pool, and return what each demand adds to it."""
-    locked = (
-        Allocation.objects.active()
-        .locked()
-        .filter(arrays.text_in("school_id", (demand.uai for demand in demands)), pool=pool)
-    )
-    held = {uai: Held(*rest) for uai, *rest in locked.values_list("school_id", "pk", "key_id", "units")}
-    steps, shrinking = [], []
-    for demand in demands:
-        existing = held.get(demand.uai)
-        had = existing.units if existing is not None else 0
-        added = demand.units - had if demand.total else demand.units
-        if added < 0:
-            shrinking.append(f"{demand.uai} (en a {had})")
-        steps.append(Step(demand, schools[demand.uai], added, existing))
-    if shrinking:
-        raise WouldShrink(
-            f"Une attribution ne se réduit pas de cette manière, il faut la réduire ou la reprendre d'abord : "
-            f"{_list(shrinking)}."
-        )
-    return steps
-
-
-def _check_keys_still_grow(steps: Sequence[Step]) -> None:
-    """Lock the keys that will grow: a principal who redeems one at this moment waits, and gets the whole volume."""
-    key_ids = [step.held.key_id for step in steps if step.held is not None and step.added]
-    if key_ids:
-        list(ActivationKey.objects.locked().filter(arrays.number_in("pk", key_ids)).values_list("pk", flat=True))
-
-
-def _take(pool: Pool, units: int) -> None:
-    """Take the units out of the pool. Raises `PoolExhausted`, which says what is left."""
+    steps, wrong = [], []
+    for judgement in judged(demands, targets(uais, known), held_of(pool, uais)):
+        if isinstance(judgement, Step):
+            steps.append(judgement)
+        else:
+            wrong.append(judgement)
+    if wrong:
+        raise refusal_of(wrong)
+    units = sum(step.added for step in steps)
     if units > pool.free:
-        free = typography.plural(pool.free, "licence libre", "licences libres") if pool.free else "plus aucune licence"
-        raise PoolExhausted(
-            f"Le lot « {pool.name} » n'a {'plus que ' if pool.free else ''}{free} ; "
-            f"il en faudrait {typography.number(units)}. Rien n'a été attribué."
-        )
-    # F() and not +=: were the lock ever forgotten, the database's own CHECK would still refuse.
-    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") + units)
+        raise exhausted(pool, pool.free, units, "Rien n'a été attribué.")
+    return carry_out(pool, steps, by=by, at=at, due_at=due_at, import_id=import_id, watch=watch)

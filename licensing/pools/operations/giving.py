@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.pools.models import Pool
-    from licensing.pools.operations.allocating import Demand
     from licensing.pools.operations.watching import Watch
+
+
+class Demand(NamedTuple):
+    """What one school is to receive. With `total`, `units` is what it must have in the end, not what is added."""
+
+    uai: str
+    units: int
+    recipient: str
+    total: bool = False
 
 
 class Target(NamedTuple):

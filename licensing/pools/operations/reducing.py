@@ -13,7 +13,7 @@ from licensing.pools import checks
 from licensing.pools.emails import about
 from licensing.pools.exceptions import BadUnits, UnknownAllocation
 from licensing.pools.models import REDUCED_BY_LIST, TOPIC, Allocation, MessageKind, Pool
-from licensing.pools.operations.results import locked, redeemed
+from licensing.pools.operations.results import locked, redeemed, revoked
 from licensing.pools.queries import reached
 from licensing.subscriptions.growing import shrink_many
 from mailing import operations as mailing
@@ -65,6 +65,21 @@ def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.
     [done] = reduce_many(pool_id=pool_id, reductions=[Reduction(uai, units)], by=by, at=at)
     done.or_raise()
     return Allocation.objects.active().get(pool_id=pool_id, school_id=uai)
+
+
+@transaction.atomic
+def reduce_one(*, allocation_id: int, units: int, by: User | None, at: datetime.datetime) -> Allocation:
+    """Lower this allocation to `units`, and return it. Raises what `reduce` raises, and `AlreadyRevoked`."""
+    asked = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", "school_id").first()
+    if asked is None:
+        raise UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
+    pool_id, uai = asked
+    # The pool first: whoever takes this allocation back, or gives to the school anew, holds it too.
+    checks.locked_pool(pool_id)
+    allocation = Allocation.objects.locked().get(pk=allocation_id)
+    if allocation.revoked_at is not None:
+        raise revoked(allocation.revoked_at)
+    return reduce(pool_id=pool_id, uai=uai, units=units, by=by, at=at)
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from licensing.catalogue.operations import day_in_france
-from licensing.pools.exceptions import AlreadyRedeemed, UnknownAllocation
+from licensing.pools.exceptions import AlreadyRedeemed, AlreadyRevoked, UnknownAllocation
 from licensing.pools.models import Allocation
 from licensing.subscriptions.models import ActivationKey
 from web import arrays, typography
@@ -34,6 +34,13 @@ class Result(NamedTuple):
 def redeemed(at: datetime.datetime, so: str) -> AlreadyRedeemed:
     """Return the refusal for a key that was redeemed; `so` says what therefore cannot be done."""
     return AlreadyRedeemed(f"La clé a été activée le {typography.day(day_in_france(at))} : {so}.")
+
+
+def revoked(at: datetime.datetime) -> AlreadyRevoked:
+    """Return the refusal for an allocation that was taken back."""
+    return AlreadyRevoked(
+        f"Cette attribution a été reprise le {typography.day(day_in_france(at))} : sa clé ne vaut plus rien."
+    )
 
 
 def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list[Result]]:

@@ -12,9 +12,9 @@ from licensing.catalogue.operations import PARIS, day_in_france
 from licensing.exceptions import Refused
 from licensing.pools import checks
 from licensing.pools.emails import about
-from licensing.pools.exceptions import AlreadyRedeemed, AlreadyRevoked, NotYetSent, RemindedToday
+from licensing.pools.exceptions import AlreadyRedeemed, NotYetSent, RemindedToday
 from licensing.pools.models import TOPIC, Allocation, MessageKind
-from licensing.pools.operations.results import Result, locked
+from licensing.pools.operations.results import Result, locked, revoked
 from licensing.pools.queries import reached, reminded_since
 from licensing.pools.wording import named
 from licensing.subscriptions.models import ActivationKey
@@ -102,7 +102,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
         result.or_raise()
     allocation = allocations[allocation_id]
     if allocation.revoked_at is not None:
-        raise _revoked(allocation)
+        raise revoked(allocation.revoked_at)
     ActivationKey.objects.filter(pk=allocation.key_id, exposed_at=None).update(exposed_at=at)
     audit.record(
         action="keys.revealed",
@@ -141,7 +141,7 @@ def _resend(
 def _refusal(allocation: Allocation, at: datetime.datetime) -> Refused | None:
     """Return why nothing more can be written about this key, if so."""
     if allocation.revoked_at is not None:
-        return _revoked(allocation)
+        return revoked(allocation.revoked_at)
     if allocation.key.redeemed_at is not None:
         day = typography.day(day_in_france(allocation.key.redeemed_at))
         return AlreadyRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
@@ -150,11 +150,6 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> Refused | None:
     except Refused as refusal:
         return refusal
     return None
-
-
-def _revoked(allocation: Allocation) -> AlreadyRevoked:
-    day = f" le {typography.day(day_in_france(allocation.revoked_at))}" if allocation.revoked_at else ""
-    return AlreadyRevoked(f"Cette attribution a été reprise{day} : sa clé ne vaut plus rien.")
 
 
 def _write(
