@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django_filters
+from django.core.validators import RegexValidator
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Moment
+from api.fields import Moment, Text
 from api.filters import Flag, Since
 from api.scopes import Scope
 from schools.models import School, SchoolState
 from schools.queries import search
-from schools.uai import is_valid, normalise
+from schools.uai import LETTERS, is_valid, normalise
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -77,6 +78,16 @@ _EXAMPLE = OpenApiExample(
         "changed_at": "2026-09-01T04:00:12.125000Z",
     },
 )
+
+
+class Uai(Text):
+    """The school that a request names: programs write its UAI in full."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        written = RegexValidator(
+            rf"^[0-9]{{7}}[{LETTERS}]\Z", "Un UAI est attendu : sept chiffres et une lettre.", "invalid_uai"
+        )
+        super().__init__(trim_whitespace=False, validators=[written], **kwargs)
 
 
 class SchoolSerializer(serializers.ModelSerializer[School]):

@@ -9,6 +9,7 @@ from api.description import openapi
 from api.endpoint import Nowhere
 from collectivities.api import members, remit
 from imports.api import rows, steps, tables
+from licensing.pools.api import acting, giving, pools
 from pages.messages import api as messages
 from schools import api as schools
 
@@ -37,5 +38,17 @@ urlpatterns = [
     path("imports/<int:pk>/apply", steps.ApplyImport.as_view(), name="import_apply"),
     path("imports/<int:pk>/cancel", steps.CancelImport.as_view(), name="import_cancel"),
     path("imports/<int:pk>/undo", steps.UndoImport.as_view(), name="import_undo"),
+    path("pools", pools.Pools.as_view(), name="pools"),
+    path("pools/<int:pk>", pools.OnePool.as_view(), name="pool"),
+    path("allocations", giving.Allocations.as_view(), name="allocations"),
+    path("allocations/bulk", giving.ManyAllocations.as_view(), name="allocations_bulk"),
+    path("allocations/revoke", acting.RevokeMany.as_view(), name="allocations_revoke"),
+    path("allocations/resend", acting.ResendMany.as_view(), name="allocations_resend"),
+    path("allocations/remind", acting.RemindMany.as_view(), name="allocations_remind"),
+    path("allocations/<int:pk>", acting.OneAllocation.as_view(), name="allocation"),
+    path("allocations/<int:pk>/revoke", acting.Revoke.as_view(), name="allocation_revoke"),
+    path("allocations/<int:pk>/resend", acting.Resend.as_view(), name="allocation_resend"),
+    path("allocations/<int:pk>/remind", acting.Remind.as_view(), name="allocation_remind"),
+    path("allocations/<int:pk>/reduce", acting.Reduce.as_view(), name="allocation_reduce"),
     re_path("^(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
 ]

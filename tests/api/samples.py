@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.utils import timezone
 
 from imports.models import ImportRow
+from licensing.orders import operations as orders
+from licensing.pools import operations as pools
 from mailing.models import Message
 from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.licensing import PoolFactory
@@ -39,6 +42,20 @@ def applied_table():
     return {"pk": apply(uploaded(PoolFactory(), listing((SchoolFactory(), 1)))).pk}
 
 
+def opened_pool():
+    return orders.grant(collectivity=connection.tenant, licences=10, reason="Essai", by=None, at=timezone.now())
+
+
+def pool():
+    return {"pk": opened_pool().pk}
+
+
+def allocation():
+    school = SchoolFactory()
+    given = {"uai": school.uai, "units": 2, "recipient": school.email}
+    return {"pk": pools.allocate(pool_id=opened_pool().pk, **given, by=None, at=timezone.now()).pk}
+
+
 #: Addresses whose thing is everybody's: no other collectivity can own it. With a verb: that verb alone makes it one's
 #: own.
 NOBODYS = {"api:school", "PUT api:remit_school"}
@@ -55,4 +72,10 @@ SAMPLES = {
     "api:import_apply": table,
     "api:import_cancel": table,
     "api:import_undo": applied_table,
+    "api:pool": pool,
+    "api:allocation": allocation,
+    "api:allocation_revoke": allocation,
+    "api:allocation_resend": allocation,
+    "api:allocation_remind": allocation,
+    "api:allocation_reduce": allocation,
 }

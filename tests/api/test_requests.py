@@ -21,7 +21,8 @@ def test_what_an_address_does_not_answer(api):
     refused(answer, 405, "method_not_allowed")
     assert answer["Allow"] == "GET, HEAD"
     for method in ("OPTIONS", "DELETE", "TRACE", "PATCH"):
-        refused(api.ask(method, "/schools"), 405, "method_not_allowed")
+        for path in ("/schools", "/schools?x=1", "/schools/0301001A?x=1"):
+            refused(api.ask(method, path), 405, "method_not_allowed")
 
 
 def test_the_portal_has_no_api(portal):

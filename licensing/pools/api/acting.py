@@ -1,0 +1,306 @@
+"""What is done with allocations that exist: taken back, written again, reminded, lowered; one, or ten thousand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoint import Endpoint
+from api.fields import Strict, Text, Whole
+from api.remembering import repeatable
+from api.rows import Numbers
+from api.scopes import Scope
+from licensing.pools import operations
+from licensing.pools.api import TAGS, reading
+from licensing.pools.exceptions import UnknownAllocation
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rest_framework.request import Request
+
+    from accounts.models import User
+
+    class Many(Protocol):
+        """One of the operations on many allocations."""
+
+        def __call__(
+            self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+        ) -> list[operations.Result]: ...
+
+
+class NothingSerializer(Strict):
+    """Rien : l'adresse dit tout."""
+
+
+class ResendSerializer(Strict):
+    """À qui renvoyer la clé."""
+
+    recipient = Text(
+        required=False,
+        allow_null=True,
+        max_length=254,
+        trim_whitespace=False,
+        help_text="L'adresse corrigée, qui remplace celle de l'attribution. Sans elle : la même.",
+    )
+
+
+class ReduceSerializer(Strict):
+    """Ce qu'il doit rester."""
+
+    units = Whole(min_value=1, help_text="Le nombre de licences que l'établissement garde.")
+
+
+class ChosenSerializer(Strict):
+    """Des attributions."""
+
+    allocations = Numbers(help_text="Les numéros des attributions.")
+
+
+class DoneSerializer(serializers.Serializer[Any]):
+    """Ce qu'est devenue une ligne."""
+
+    row = serializers.IntegerField(help_text="Sa place dans la liste envoyée, à partir de 0.")
+    allocation = serializers.IntegerField(help_text="Le numéro de l'attribution.")
+    result = serializers.ChoiceField(
+        choices=["done", "refused"],
+        help_text="`done` : c'est fait. `refused` : « code » et « detail » disent pourquoi.",
+    )
+    code = serializers.CharField(allow_null=True, help_text="Le code du refus, pour les programmes.")
+    detail = serializers.CharField(allow_null=True, help_text="Le refus, en français.")
+
+
+class AllDoneSerializer(serializers.Serializer[Any]):
+    """Ce qui a été fait."""
+
+    done = serializers.IntegerField(help_text="Lignes faites.")
+    refused = serializers.IntegerField(help_text="Lignes refusées.")
+    results = DoneSerializer(many=True, help_text="Une ligne pour chaque ligne envoyée, dans le même ordre.")
+
+
+class OneAllocation(Endpoint):
+    """`/allocations/{pk}`."""
+
+    scopes = {"GET": Scope.READ}
+
+    @extend_schema(
+        operation_id="getAllocation",
+        summary="Lire une attribution",
+        tags=TAGS,
+        responses={200: reading.AllocationSerializer},
+        examples=[reading.EXAMPLE],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Une attribution, et ce qu'elle est devenue. Des nombres et des états : jamais une clé."""
+        return Response(reading.one(pk))
+
+
+class _Act(Endpoint):
+    """Something that is done with one allocation."""
+
+    scopes = {"POST": Scope.ALLOCATE}
+
+    def done(self, pk: int, act: Callable[..., object], asked: type[Strict]) -> Response:
+        """Do it with what was sent, and return the allocation as it is then."""
+        if not reading.exists(pk):
+            raise Http404
+        sent = asked(data=self.request.data)
+        sent.is_valid(raise_exception=True)
+        try:
+            act(allocation_id=pk, by=self.actor(), at=timezone.now(), **sent.validated_data)
+        except UnknownAllocation:
+            raise Http404 from None
+        return Response(reading.one(pk))
+
+
+class Revoke(_Act):
+    """`/allocations/{pk}/revoke`."""
+
+    @repeatable
+    @extend_schema(
+        operation_id="revokeAllocation",
+        summary="Reprendre une attribution",
+        tags=TAGS,
+        request=NothingSerializer,
+        responses={200: reading.AllocationSerializer},
+        examples=[reading.EXAMPLE],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Reprend une attribution dont la clé n'est pas activée : la clé ne vaut plus rien, ses licences vont au lot.
+
+        L'e-mail qui n'est pas parti ne part pas ; l'école qui avait reçu sa clé est prévenue. Reprise deux fois, elle
+        l'est une. Refus (409) : `already_redeemed`.
+        """
+        return self.done(pk, operations.revoke, NothingSerializer)
+
+
+class Resend(_Act):
+    """`/allocations/{pk}/resend`."""
+
+    @repeatable
+    @extend_schema(
+        operation_id="resendAllocation",
+        summary="Renvoyer une clé",
+        tags=TAGS,
+        request=ResendSerializer,
+        responses={200: reading.AllocationSerializer},
+        examples=[
+            OpenApiExample("Une adresse corrigée", request_only=True, value={"recipient": "direction@ecole.example"}),
+            reading.EXAMPLE,
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Écrit la même clé une fois de plus, à l'adresse de l'attribution ou à celle-ci, qui la remplace.
+
+        Refus (409) : `already_redeemed`, `already_revoked`, `pool_suspended`, `pool_closed`, `bad_address`.
+        """
+        return self.done(pk, operations.resend, ResendSerializer)
+
+
+class Remind(_Act):
+    """`/allocations/{pk}/remind`."""
+
+    @repeatable
+    @extend_schema(
+        operation_id="remindAllocation",
+        summary="Relancer un établissement",
+        tags=TAGS,
+        request=NothingSerializer,
+        responses={200: reading.AllocationSerializer},
+        examples=[reading.EXAMPLE],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Rappelle sa clé à un établissement qui l'a reçue et ne l'a pas activée ; une fois par jour au plus.
+
+        Refus (409) : `already_redeemed`, `already_revoked`, `not_yet_sent`, `reminded_today`, `pool_suspended`,
+        `pool_closed`.
+        """
+        return self.done(pk, operations.remind, NothingSerializer)
+
+
+class Reduce(_Act):
+    """`/allocations/{pk}/reduce`."""
+
+    @repeatable
+    @extend_schema(
+        operation_id="reduceAllocation",
+        summary="Réduire une attribution",
+        tags=TAGS,
+        request=ReduceSerializer,
+        responses={200: reading.AllocationSerializer},
+        examples=[
+            OpenApiExample("N'en laisser que quatre", request_only=True, value={"units": 4}),
+            reading.EXAMPLE,
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Laisse moins de licences à un établissement qui n'a pas activé sa clé : la même clé, les autres au lot.
+
+        L'école qui avait reçu l'ancien nombre est prévenue. Refus (409) : `already_redeemed`, `already_revoked`,
+        `bad_units` (plus que ce que l'établissement a).
+        """
+        return self.done(pk, operations.reduce_one, ReduceSerializer)
+
+
+class _ActOnMany(Endpoint):
+    """Something that is done with many allocations at once, as far as each allows it."""
+
+    scopes = {"POST": Scope.ALLOCATE}
+
+    def all_done(self, act: Many) -> Response:
+        """Do it with each that was sent, and return what became of it."""
+        sent = ChosenSerializer(data=self.request.data)
+        sent.is_valid(raise_exception=True)
+        chosen: list[int] = sent.validated_data["allocations"]
+        found = {
+            result.allocation_id: result
+            for result in act(allocation_ids=list(dict.fromkeys(chosen)), by=self.actor(), at=timezone.now())
+        }
+        results = [_result(place, found[number]) for place, number in enumerate(chosen)]
+        refused = sum(result["code"] is not None for result in results)
+        return Response({"done": len(results) - refused, "refused": refused, "results": results})
+
+
+_CHOSEN = OpenApiExample("Deux attributions", request_only=True, value={"allocations": [1207, 1208]})
+_ALL_DONE = OpenApiExample(
+    "L'une faite, l'autre activée",
+    response_only=True,
+    value={
+        "done": 1,
+        "refused": 1,
+        "results": [
+            {"row": 0, "allocation": 1207, "result": "done", "code": None, "detail": None},
+            {
+                "row": 1,
+                "allocation": 1208,
+                "result": "refused",
+                "code": "already_redeemed",
+                "detail": "La clé a été activée le 8 septembre 2026 : elle ne peut plus être reprise.",
+            },
+        ],
+    },
+)
+_MANY: Mapping[str, Any] = {
+    "tags": TAGS,
+    "request": ChosenSerializer,
+    "responses": {200: AllDoneSerializer},
+    "examples": [_CHOSEN, _ALL_DONE],
+}
+
+
+class RevokeMany(_ActOnMany):
+    """`/allocations/revoke`."""
+
+    @repeatable
+    @extend_schema(operation_id="revokeAllocations", summary="Reprendre des attributions", **_MANY)
+    def post(self, request: Request) -> Response:
+        """Reprend 1 à 10 000 attributions, chacune si sa clé n'est pas activée, et dit ce qu'il en est de chacune.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`.
+        """
+        return self.all_done(operations.revoke_many)
+
+
+class ResendMany(_ActOnMany):
+    """`/allocations/resend`."""
+
+    @repeatable
+    @extend_schema(operation_id="resendAllocations", summary="Renvoyer des clés", **_MANY)
+    def post(self, request: Request) -> Response:
+        """Écrit une fois de plus 1 à 10 000 clés, chacune à l'adresse de son attribution.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `pool_suspended`,
+        `pool_closed`.
+        """
+        return self.all_done(operations.resend_many)
+
+
+class RemindMany(_ActOnMany):
+    """`/allocations/remind`."""
+
+    @repeatable
+    @extend_schema(operation_id="remindAllocations", summary="Relancer des établissements", **_MANY)
+    def post(self, request: Request) -> Response:
+        """Rappelle leur clé à 1 à 10 000 établissements qui l'ont reçue et ne l'ont pas activée.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `not_yet_sent`,
+        `reminded_today`, `pool_suspended`, `pool_closed`.
+        """
+        return self.all_done(operations.remind_many)
+
+
+def _result(place: int, result: operations.Result) -> dict[str, Any]:
+    refusal = result.refusal
+    return {
+        "row": place,
+        "allocation": result.allocation_id,
+        "result": "done" if refusal is None else "refused",
+        "code": None if refusal is None else refusal.code,
+        "detail": None if refusal is None else str(refusal),
+    }

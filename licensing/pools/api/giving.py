@@ -1,0 +1,341 @@
+"""Giving licences: to one school, and to ten thousand by one request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import MOST, Choice, Day, Strict, Text, Truth, Whole
+from api.problems import Fault, Problem
+from api.remembering import repeatable
+from api.rows import Rows
+from api.scopes import Scope
+from licensing.pools import operations
+from licensing.pools.api import TAGS, reading
+from licensing.pools.exceptions import RowsRefused
+from licensing.pools.models import Allocation
+from licensing.pools.operations import Asked, Became
+from schools.api import Uai
+from schools.uai import WELL_FORMED
+from web.mailboxes import is_ordinary
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+    from licensing.exceptions import Refused
+    from licensing.pools.operations import Given, Verdict
+
+_LONGEST_ADDRESS = 254
+_RECIPIENT = (
+    "L'adresse à laquelle écrire la clé. Sans elle : le contact de votre périmètre, sinon l'adresse officielle de "
+    "l'annuaire."
+)
+_TOTAL = "`true` : l'établissement doit avoir `units` licences en tout. Sinon elles s'ajoutent à ce qu'il a."
+#: The field of a row that each refusal is about.
+_FIELDS = {
+    "unknown_school": "school",
+    "school_closed": "school",
+    "school_twice": "school",
+    "bad_address": "recipient",
+    "no_address": "recipient",
+}
+_ALL_OR_NOTHING, _BEST_EFFORT = "all_or_nothing", "best_effort"
+
+
+class RowSerializer(Strict):
+    """Ce qu'un établissement doit recevoir."""
+
+    school = Uai(help_text="L'UAI de l'établissement : `0300123K`.")
+    units = Whole(min_value=1, help_text="Nombre de licences.")
+    recipient = Text(
+        required=False, allow_null=True, max_length=_LONGEST_ADDRESS, trim_whitespace=False, help_text=_RECIPIENT
+    )
+    total = Truth(required=False, help_text=_TOTAL)
+
+    def is_plain(self, row: Any) -> bool:
+        """Whether nothing needs to be said of a row, nor changed in it: nearly all are so."""
+        if type(row) is not dict or not _ROW.issuperset(row):
+            return False
+        school, units, recipient = row.get("school"), row.get("units"), row.get("recipient")
+        return (
+            type(school) is str
+            and WELL_FORMED.fullmatch(school) is not None
+            and type(units) is int
+            and 1 <= units <= MOST
+            and (recipient is None or (type(recipient) is str and is_ordinary(recipient)))
+            and type(row.get("total", False)) is bool
+        )
+
+
+_ROW = frozenset(RowSerializer().fields)
+
+
+class GiftSerializer(RowSerializer):
+    """Une attribution à faire."""
+
+    pool = Whole(min_value=1, help_text="Le numéro du lot.")
+    send_on = Day(
+        required=False,
+        allow_null=True,
+        help_text="Le jour où l'e-mail part, à 8 heures en France. Sans lui : tout de suite.",
+    )
+
+
+class GiftsSerializer(Strict):
+    """Des attributions à faire sur un lot."""
+
+    pool = Whole(min_value=1, help_text="Le numéro du lot.")
+    mode = Choice(
+        choices=[(_ALL_OR_NOTHING, "tout ou rien"), (_BEST_EFFORT, "au mieux")],
+        help_text="`all_or_nothing` : tout est attribué, ou rien ne l'est et « errors » nomme chaque ligne refusée. "
+        "`best_effort` : chaque ligne a son résultat, dans l'ordre ; celle qui demande plus que ce qu'il reste au lot "
+        "ne reçoit rien, les suivantes sont servies tant qu'elles y tiennent.",
+    )
+    send_on = Day(
+        required=False,
+        allow_null=True,
+        help_text="Le jour où les e-mails partent, à 8 heures en France. Sans lui : tout de suite.",
+    )
+    allocations = Rows(child=RowSerializer(), help_text="Un établissement n'y figure qu'une fois.")
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    """Ce qu'est devenue une ligne."""
+
+    row = serializers.IntegerField(help_text="Sa place dans la liste envoyée, à partir de 0.")
+    school = serializers.CharField(help_text="L'UAI de l'établissement.")
+    result = serializers.ChoiceField(
+        choices=[became.value for became in Became],
+        help_text="`created` : une nouvelle attribution. `grown` : celle de l'établissement a grandi, sous la même "
+        "clé. `unchanged` : il avait déjà ce total. `refused` : « code » et « detail » disent pourquoi.",
+    )
+    allocation = serializers.IntegerField(allow_null=True, help_text="Le numéro de l'attribution.")
+    units = serializers.IntegerField(allow_null=True, help_text="Ses licences, désormais.")
+    code = serializers.CharField(allow_null=True, help_text="Le code du refus, pour les programmes.")
+    detail = serializers.CharField(allow_null=True, help_text="Le refus, en français.")
+
+
+class GivenSerializer(serializers.Serializer[Any]):
+    """Ce qui a été attribué."""
+
+    pool = serializers.IntegerField(help_text="Le numéro du lot.")
+    units = serializers.IntegerField(help_text="Licences sorties du lot.")
+    created = serializers.IntegerField(help_text="Nouvelles attributions.")
+    grown = serializers.IntegerField(help_text="Attributions qui ont grandi.")
+    unchanged = serializers.IntegerField(help_text="Établissements qui avaient déjà leur total.")
+    refused = serializers.IntegerField(help_text="Lignes refusées ; aucune en `all_or_nothing`.")
+    results = ResultSerializer(many=True, help_text="Une ligne pour chaque ligne envoyée, dans le même ordre.")
+
+
+class Allocations(ListEndpoint):
+    """`/allocations`."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.ALLOCATE}
+    queryset = Allocation.objects.all()
+    serializer_class = reading.AllocationSerializer
+    filterset_class = reading.AllocationFilter
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the allocations with what is told of them."""
+        return reading.told()
+
+    @extend_schema(
+        operation_id="listAllocations", summary="Lire les attributions", tags=TAGS, examples=[reading.EXAMPLE]
+    )
+    def get(self, request: Request) -> Response:
+        """Les attributions, la dernière d'abord, reprises comprises. Des nombres et des états : jamais une clé."""
+        return self.listed()
+
+    @repeatable
+    @extend_schema(
+        operation_id="createAllocation",
+        summary="Attribuer à un établissement",
+        tags=TAGS,
+        request=GiftSerializer,
+        parameters=[
+            OpenApiParameter(
+                "Location",
+                str,
+                OpenApiParameter.HEADER,
+                description="L'adresse de l'attribution.",
+                response=[201],
+            )
+        ],
+        responses={
+            201: OpenApiResponse(reading.AllocationSerializer, "Attribuée ; l'e-mail part."),
+            200: OpenApiResponse(
+                reading.AllocationSerializer,
+                "L'établissement avait une attribution de ce lot : elle a grandi, sous "
+                "la même clé, ou avait déjà ce total.",
+            ),
+        },
+        examples=[
+            OpenApiExample(
+                "Six licences",
+                request_only=True,
+                value={"pool": 3, "school": "0300123K", "units": 6, "send_on": "2026-09-07"},
+            ),
+            reading.EXAMPLE,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Donne des licences d'un lot à un établissement, et lui écrit sa clé.
+
+        Refus (409) : `unknown_pool`, `pool_exhausted`, `pool_suspended`, `pool_closed`, `unknown_school`,
+        `school_closed`, `bad_address`, `no_address` (ni contact ni adresse officielle), `would_shrink` (l'établissement
+        a plus que ce total), `bad_date`.
+        """
+        asked = GiftSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        gift = asked.validated_data
+        try:
+            given = operations.allocate_rows(
+                pool_id=gift["pool"],
+                rows=[_asked(gift)],
+                whole=True,
+                by=self.actor(),
+                at=timezone.now(),
+                send_on=gift.get("send_on"),
+            )
+        except RowsRefused as refused:
+            [refusal] = refused.refusals.values()
+            fault = Fault(refusal.code, str(refusal), _FIELDS.get(refusal.code, "units"))
+            raise Problem(refusal.code, str(refusal), faults=[fault]) from None
+        [verdict] = given.verdicts
+        number = verdict.allocation_id or 0
+        answer = Response(reading.one(number))
+        if verdict.result is Became.CREATED:
+            answer.status_code = 201
+            answer["Location"] = reverse("api:allocation", kwargs={"pk": number})
+        return answer
+
+
+class ManyAllocations(Endpoint):
+    """`/allocations/bulk`."""
+
+    scopes = {"POST": Scope.ALLOCATE}
+
+    @repeatable
+    @extend_schema(
+        operation_id="createAllocations",
+        summary="Attribuer à des milliers d'établissements",
+        tags=TAGS,
+        request=GiftsSerializer,
+        responses={200: GivenSerializer},
+        examples=[
+            OpenApiExample(
+                "Deux établissements, au mieux",
+                request_only=True,
+                value={
+                    "pool": 3,
+                    "mode": _BEST_EFFORT,
+                    "allocations": [
+                        {"school": "0300123K", "units": 6},
+                        {"school": "0300124L", "units": 4, "recipient": "direction@ecole.example", "total": True},
+                    ],
+                },
+            ),
+            OpenApiExample(
+                "L'un servi, l'autre fermé",
+                response_only=True,
+                value={
+                    "pool": 3,
+                    "units": 6,
+                    "created": 1,
+                    "grown": 0,
+                    "unchanged": 0,
+                    "refused": 1,
+                    "results": [
+                        {
+                            "row": 0,
+                            "school": "0300123K",
+                            "result": "created",
+                            "allocation": 1207,
+                            "units": 6,
+                            "code": None,
+                            "detail": None,
+                        },
+                        {
+                            "row": 1,
+                            "school": "0300124L",
+                            "result": "refused",
+                            "allocation": None,
+                            "units": None,
+                            "code": "school_closed",
+                            "detail": "Fermé d'après l'annuaire, donc rien n'y est attribué : École Jean Moulin "
+                            "(0300124L).",
+                        },
+                    ],
+                },
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Donne des licences d'un lot à 1 à 10 000 établissements, et leur écrit leurs clés, d'un seul geste.
+
+        Le lot est tenu pendant ce temps : ce qui est attribué l'est une fois. Ce que la description ne permet pas
+        (un UAI mal écrit, un nombre qui n'en est pas un) est refusé avant tout, dans les deux modes : « errors » nomme
+        chaque ligne (400). Un établissement nommé deux fois n'est servi que la première (`school_twice`).
+
+        En `all_or_nothing`, `rows_refused` (409) nomme dans « errors » chaque ligne refusée, avec son champ et son
+        code ; `pool_exhausted`, quand le lot n'a pas assez pour toutes. Refus de l'ensemble, dans les deux modes :
+        `unknown_pool`, `pool_suspended`, `pool_closed`, `bad_date`.
+        """
+        asked = GiftsSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        gifts = asked.validated_data
+        try:
+            given = operations.allocate_rows(
+                pool_id=gifts["pool"],
+                rows=[_asked(row) for row in gifts["allocations"]],
+                whole=gifts["mode"] == _ALL_OR_NOTHING,
+                by=self.actor(),
+                at=timezone.now(),
+                send_on=gifts.get("send_on"),
+            )
+        except RowsRefused as refused:
+            faults = [_fault(place, refusal) for place, refusal in refused.refusals.items()]
+            raise Problem(refused.code, str(refused), faults=faults) from None
+        return Response(_told(gifts["pool"], given))
+
+
+def _asked(row: dict[str, Any]) -> Asked:
+    return Asked(row["school"], row["units"], row.get("recipient"), row.get("total", False))
+
+
+def _fault(place: int, refusal: Refused) -> Fault:
+    return Fault(refusal.code, str(refusal), f"allocations.{_FIELDS.get(refusal.code, 'units')}", place)
+
+
+def _told(pool: int, given: Given) -> dict[str, Any]:
+    """Return what `GivenSerializer` describes: ten thousand rows are not passed through it."""
+    outcome = given.outcome
+    return {
+        "pool": pool,
+        "units": outcome.units,
+        "created": outcome.created,
+        "grown": outcome.grown,
+        "unchanged": outcome.unchanged,
+        "refused": len(given.verdicts) - outcome.created - outcome.grown - outcome.unchanged,
+        "results": [_result(place, verdict) for place, verdict in enumerate(given.verdicts)],
+    }
+
+
+def _result(place: int, verdict: Verdict) -> dict[str, Any]:
+    refusal = verdict.refusal
+    return {
+        "row": place,
+        "school": verdict.uai,
+        "result": verdict.result.value,
+        "allocation": verdict.allocation_id,
+        "units": verdict.units,
+        "code": None if refusal is None else refusal.code,
+        "detail": None if refusal is None else str(refusal),
+    }

@@ -1,0 +1,117 @@
+"""`/pools`: where every licence of each pool is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import Moment
+from api.scopes import Scope
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.models import Pool
+from licensing.pools.queries import positions
+from licensing.subscriptions.models import Standing
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+TAGS = ["Lots"]
+
+
+class PoolSerializer(serializers.Serializer[Any]):
+    """Un lot, et où en est chaque licence achetée : `bought` = `free` + `issued` + `redeemed_free` + `held`."""
+
+    id = serializers.IntegerField(source="pool_id")
+    name = serializers.CharField()
+    bought = serializers.IntegerField(help_text="Licences achetées.")
+    free = serializers.IntegerField(help_text="Pas encore attribuées.")
+    issued = serializers.IntegerField(help_text="Attribuées, par une clé que l'établissement n'a pas activée.")
+    redeemed_free = serializers.IntegerField(help_text="D'une clé activée, et qu'aucun enseignant n'utilise.")
+    held = serializers.IntegerField(help_text="Utilisées par un enseignant.")
+    schools = serializers.IntegerField(help_text="Établissements qui ont une attribution de ce lot.")
+    redeemed_schools = serializers.IntegerField(help_text="Ceux d'entre eux qui ont activé leur clé.")
+    standing = serializers.ChoiceField(
+        choices=[standing.value for standing in Standing],
+        help_text="`firm`, `provisional`, `unpaid` ou `overdue` : on peut attribuer. `lapsed` ou `suspended` : tout "
+        "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
+    )
+    opened_at = Moment()
+    last_day = serializers.DateField(help_text="Le dernier jour des licences, inclus.")
+    provisional_until = serializers.DateField(
+        allow_null=True, help_text="Le dernier jour des droits temporaires, tant que le bon de commande est attendu."
+    )
+    unpaid_until = serializers.DateField(allow_null=True, help_text="Le jour avant lequel le paiement est attendu.")
+
+
+EXAMPLE = OpenApiExample(
+    "Un lot",
+    response_only=True,
+    value={
+        "id": 3,
+        "name": "Achat 2026-2027",
+        "bought": 2000,
+        "free": 812,
+        "issued": 655,
+        "redeemed_free": 102,
+        "held": 431,
+        "schools": 214,
+        "redeemed_schools": 96,
+        "standing": "provisional",
+        "opened_at": "2026-09-03T08:12:45.318204Z",
+        "last_day": "2027-08-31",
+        "provisional_until": "2026-10-18",
+        "unpaid_until": None,
+    },
+)
+
+
+class Pools(ListEndpoint):
+    """`/pools`."""
+
+    scopes = {"GET": Scope.READ}
+    queryset = Pool.objects.all()
+    serializer_class = PoolSerializer
+
+    @extend_schema(operation_id="listPools", summary="Lire les lots", tags=TAGS, examples=[EXAMPLE])
+    def get(self, request: Request) -> Response:
+        """Les lots de licences de la collectivité, le dernier ouvert d'abord, et où en sont leurs licences."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        told = _told()
+        return self.get_paginated_response([told[pool.pk] for pool in page or ()])
+
+
+class OnePool(Endpoint):
+    """`/pools/{pk}`."""
+
+    scopes = {"GET": Scope.READ}
+
+    @extend_schema(
+        operation_id="getPool",
+        summary="Lire un lot",
+        tags=TAGS,
+        responses={200: PoolSerializer},
+        examples=[EXAMPLE],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Un lot, et où en sont ses licences à cet instant."""
+        told = _told().get(pk)
+        if told is None:
+            raise Http404
+        return Response(told)
+
+
+def _told() -> dict[int, dict[str, Any]]:
+    """Return all pools as they are told, by number: a collectivity has a handful."""
+    today = day_in_france(timezone.now())
+    return {
+        position.pool_id: PoolSerializer(
+            position._asdict() | {"standing": position.source.standing_on(today).value}
+        ).data
+        for position in positions()
+    }

@@ -1,0 +1,181 @@
+"""What is done with allocations that exist: one by its address, or up to ten thousand with a result a row."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from licensing.orders import operations as orders
+from licensing.pools import operations
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.operations import Demand
+from licensing.subscriptions.models import ActivationKey
+from mailing.models import Message
+from tests.api.program import refused
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem, sent
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def allocation(pool, now):
+    return give(pool, SchoolFactory(), units=5, at=now)
+
+
+def waiting():
+    return list(Message.objects.filter(state="queued").order_by("pk").values_list("kind", "recipient"))
+
+
+def test_revoking_gives_the_licences_back_and_twice_is_once(api, pool, allocation):
+    for _ in range(2):
+        answer = api.post(f"/allocations/{allocation.pk}/revoke")
+        assert (answer.status_code, answer.json()["state"]) == (200, "revoked")
+        assert answer.json() == api.get(f"/allocations/{allocation.pk}").json()
+    assert Pool.objects.get(pk=pool.pk).allocated == 0
+    assert ActivationKey.objects.get().revoked_at is not None
+    assert waiting() == []
+
+
+@pytest.mark.parametrize("act", ["revoke", "resend", "remind", "reduce"])
+def test_what_a_principal_has_redeemed_is_left_to_him(api, pool, allocation, act):
+    redeem(allocation, PrincipalFactory())
+    body = {"units": 2} if act == "reduce" else {}
+    refused(api.post(f"/allocations/{allocation.pk}/{act}", body), 409, "already_redeemed")
+    assert Pool.objects.get(pk=pool.pk).allocated == 5
+
+
+@pytest.mark.parametrize("act", ["resend", "remind", "reduce"])
+def test_nothing_is_done_with_what_was_taken_back(api, allocation, act, now):
+    operations.revoke(allocation_id=allocation.pk, by=None, at=now)
+    body = {"units": 2} if act == "reduce" else {}
+    refused(api.post(f"/allocations/{allocation.pk}/{act}", body), 409, "already_revoked")
+
+
+def test_resending_writes_the_same_key_again(api, allocation):
+    answer = api.post(f"/allocations/{allocation.pk}/resend")
+    assert (answer.status_code, answer.json()["message_state"]) == (200, "queued")
+    assert waiting() == [("key", allocation.recipient)]
+    assert Message.objects.count() == 2
+
+
+def test_resending_to_a_corrected_address_keeps_it(api, allocation):
+    answer = api.post(f"/allocations/{allocation.pk}/resend", {"recipient": "direction@ecole.example"})
+    assert answer.json()["recipient"] == "direction@ecole.example"
+    assert waiting() == [("key", "direction@ecole.example")]
+    refused(api.post(f"/allocations/{allocation.pk}/resend", {"recipient": "rien"}), 409, "bad_address")
+    refused(api.post(f"/allocations/{allocation.pk}/resend", {"recipient": 3}), 400, "invalid_request")
+
+
+def test_reminding_needs_an_email_that_arrived_and_is_done_once_a_day(api, allocation):
+    refused(api.post(f"/allocations/{allocation.pk}/remind"), 409, "not_yet_sent")
+    sent()
+    assert api.post(f"/allocations/{allocation.pk}/remind").status_code == 200
+    assert waiting() == [("key_reminder", allocation.recipient)]
+    refused(api.post(f"/allocations/{allocation.pk}/remind"), 409, "reminded_today")
+
+
+def test_reducing_leaves_less_on_the_same_key(api, pool, allocation):
+    answer = api.post(f"/allocations/{allocation.pk}/reduce", {"units": 2})
+    assert (answer.status_code, answer.json()["units"]) == (200, 2)
+    assert ActivationKey.objects.get().units == 2
+    assert Pool.objects.get(pk=pool.pk).allocated == 2
+    refused(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 3}), 409, "bad_units")
+    refused(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 0}), 400, "invalid_request")
+    refused(api.post(f"/allocations/{allocation.pk}/reduce"), 400, "invalid_request")
+
+
+def test_reducing_an_old_allocation_leaves_the_school_s_new_one_alone(api, pool, allocation, now):
+    operations.revoke(allocation_id=allocation.pk, by=None, at=now)
+    anew = give(pool, allocation.school, units=5, at=now)
+    refused(api.post(f"/allocations/{allocation.pk}/reduce", {"units": 1}), 409, "already_revoked")
+    assert Allocation.objects.get(pk=anew.pk).units == 5
+
+
+@pytest.mark.parametrize("act", ["revoke", "resend", "remind", "reduce"])
+@pytest.mark.parametrize("number", [1, 2**31, 2**63, 10**30])
+def test_nothing_is_done_with_what_does_not_exist(api, pool, act, number):
+    refused(api.post(f"/allocations/{number}/{act}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("act", ["revoke", "remind"])
+def test_what_needs_no_word_takes_none(api, allocation, act):
+    said = refused(api.post(f"/allocations/{allocation.pk}/{act}", {"why": "x"}), 400, "invalid_request")
+    assert [fault["code"] for fault in said["errors"]] == ["unknown_field"]
+    assert api.ask("POST", f"/allocations/{allocation.pk}/revoke").status_code == 200
+
+
+def test_many_are_revoked_with_a_result_a_row(api, pool, now):
+    free, redeemed, other = (give(pool, SchoolFactory(), units=5, at=now) for _ in range(3))
+    redeem(redeemed, PrincipalFactory())
+    asked = [redeemed.pk, free.pk, 2_000_000_000, free.pk]
+    answer = api.post("/allocations/revoke", {"allocations": asked})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["done"], told["refused"]) == (2, 2)
+    assert [(r["row"], r["allocation"], r["result"], r["code"]) for r in told["results"]] == [
+        (0, redeemed.pk, "refused", "already_redeemed"),
+        (1, free.pk, "done", None),
+        (2, 2_000_000_000, "refused", "unknown_allocation"),
+        (3, free.pk, "done", None),
+    ]
+    assert [result["detail"] is None for result in told["results"]] == [False, True, False, True]
+    assert Pool.objects.get(pk=pool.pk).allocated == 10
+    assert Allocation.objects.get(pk=other.pk).revoked_at is None
+
+
+def test_many_are_resent_and_reminded(api, pool, now):
+    given = [give(pool, SchoolFactory(), at=now) for _ in range(3)]
+    numbers = [allocation.pk for allocation in given]
+    assert api.post("/allocations/resend", {"allocations": numbers}).json()["done"] == 3
+    assert waiting() == [("key", allocation.recipient) for allocation in given]
+    told = api.post("/allocations/remind", {"allocations": numbers}).json()
+    assert {result["code"] for result in told["results"]} == {"not_yet_sent"}
+    sent()
+    assert api.post("/allocations/remind", {"allocations": numbers}).json()["done"] == 3
+    assert waiting() == [("key_reminder", allocation.recipient) for allocation in given]
+
+
+def test_another_collectivity_s_allocations_are_unknown(api, pool, gard, now):
+    assert api.post("/allocations/revoke", {"allocations": [1]}).json()["results"][0]["code"] == "unknown_allocation"
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ({}, ("allocations", None)),
+        ({"allocations": []}, ("allocations", None)),
+        ({"allocations": 3}, ("allocations", None)),
+        ({"allocations": [1, "2"]}, ("allocations", 1)),
+        ({"allocations": [1, 0]}, ("allocations", 1)),
+        ({"allocations": [2**31]}, ("allocations", 0)),
+        ({"allocations": [1] * 10_001}, ("allocations", None)),
+        ({"allocations": [1], "recipient": "a@b.example"}, ("recipient", None)),
+    ],
+)
+@pytest.mark.parametrize("act", ["revoke", "resend", "remind"])
+def test_what_is_no_list_of_allocations_is_refused(api, pool, act, asked, fault):
+    said = refused(api.post(f"/allocations/{act}", asked), 400, "invalid_request")
+    assert [(told["field"], told.get("row")) for told in said["errors"]] == [fault]
+
+
+@pytest.mark.parametrize("act", ["resend", "remind", "revoke"])
+def test_ten_and_five_hundred_cost_as_many_queries(api, nimes, now, act):
+    pool = orders.grant(collectivity=nimes, licences=5000, reason="Essai", by=None, at=now)
+    api.get("/pools")
+    asked = []
+    for count in (10, 500):
+        demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(count)]
+        given = operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=now)
+        sent()
+        with CaptureQueriesContext(connection) as queries:
+            told = api.post(f"/allocations/{act}", {"allocations": list(given.allocations.values())}).json()
+        assert told["done"] == count
+        asked.append(len(queries))
+    assert asked[0] == asked[1] <= 30

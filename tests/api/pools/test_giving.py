@@ -1,0 +1,165 @@
+"""`POST /allocations`: one school, its recipient looked up where none is named."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from collectivities.models import AuditEntry
+from licensing.pools.models import Allocation, Pool
+from licensing.subscriptions.models import ActivationKey, Source
+from mailing.models import Message
+from schools.models import SchoolState
+from tests.api.program import refused
+from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.schools import SchoolFactory
+
+
+def asked(api, pool, school, /, **changes):
+    return api.post("/allocations", {"pool": pool.pk, "school": school.uai, "units": 3} | changes)
+
+
+def test_a_gift_is_a_201_with_its_address(api, pool):
+    school = SchoolFactory()
+    answer = asked(api, pool, school)
+    assert answer.status_code == 201
+    allocation = Allocation.objects.get()
+    assert answer["Location"] == f"/api/v1/allocations/{allocation.pk}"
+    told = answer.json()
+    assert told == api.get(f"/allocations/{allocation.pk}").json()
+    assert (told["school"], told["units"], told["recipient"], told["state"]) == (school.uai, 3, school.email, "issued")
+    assert told["message_state"] == "queued"
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.actor_name, entry.object_id) == (
+        "pools.allocated", "Jeton « SI de la ville »", allocation.pk
+    )  # fmt: skip
+
+
+def test_a_second_gift_grows_the_first_and_is_a_200(api, pool):
+    school = SchoolFactory()
+    first = asked(api, pool, school).json()
+    second = asked(api, pool, school)
+    assert (second.status_code, second.headers.get("Location")) == (200, None)
+    assert (second.json()["id"], second.json()["units"]) == (first["id"], 6)
+
+
+def test_a_total_that_the_school_has_is_left_as_it_is(api, pool):
+    school = SchoolFactory()
+    asked(api, pool, school)
+    again = asked(api, pool, school, total=True)
+    assert (again.status_code, again.json()["units"]) == (200, 3)
+    assert Message.objects.count() == 1
+    assert asked(api, pool, school, total=True, units=5).json()["units"] == 5
+    refused(asked(api, pool, school, total=True, units=4), 409, "would_shrink")
+
+
+def test_without_a_recipient_the_contact_of_the_remit_then_the_official_mailbox(api, pool):
+    with_contact, without, unknown = SchoolFactory(), SchoolFactory(), SchoolFactory()
+    SchoolInRemitFactory(school=with_contact, contact_email="direction@ecole.example")
+    SchoolInRemitFactory(school=without, contact_email="")
+    assert asked(api, pool, with_contact).json()["recipient"] == "direction@ecole.example"
+    assert asked(api, pool, without, recipient=None).json()["recipient"] == without.email
+    assert asked(api, pool, unknown).json()["recipient"] == unknown.email
+    assert asked(api, pool, SchoolFactory(), recipient="a@b.example").json()["recipient"] == "a@b.example"
+
+
+def test_a_key_written_to_the_contact_is_not_the_official_mailbox_s_alone(api, pool):
+    school = SchoolFactory()
+    SchoolInRemitFactory(school=school, contact_email="direction@ecole.example")
+    asked(api, pool, school)
+    assert ActivationKey.objects.get().exposed_at is not None
+
+
+def test_a_school_of_which_nobody_knows_an_address_is_refused(api, pool):
+    said = refused(asked(api, pool, SchoolFactory(email="")), 409, "no_address")
+    assert [fault["field"] for fault in said["errors"]] == ["recipient"]
+    assert_nothing_was_given(pool)
+
+
+def assert_nothing_was_given(pool):
+    assert not Allocation.objects.exists()
+    assert not ActivationKey.objects.exists()
+    assert not Message.objects.exists()
+    assert not AuditEntry.objects.filter(action__startswith="pools.allocated").exists()
+    assert Pool.objects.get(pk=pool.pk).allocated == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "field", "changes"),
+    [
+        ("unknown_pool", None, {"pool": 2_000_000_000}),
+        ("pool_exhausted", None, {"units": 101}),
+        ("pool_exhausted", None, {"units": 2_147_483_647}),
+        ("unknown_school", "school", {"school": "0399999A"}),
+        ("bad_address", "recipient", {"recipient": "pas une adresse"}),
+        ("bad_address", "recipient", {"recipient": "   "}),
+        ("bad_address", "recipient", {"recipient": " a@b.example"}),
+        ("bad_date", None, {"send_on": "2026-01-01"}),
+        ("bad_date", None, {"send_on": "9999-12-31"}),
+    ],
+)
+def test_what_a_rule_refuses_gives_nothing(api, pool, code, field, changes):
+    said = refused(asked(api, pool, SchoolFactory(), **changes), 409, code)
+    assert [fault["field"] for fault in said["errors"]] == ([] if field is None else [field])
+    assert_nothing_was_given(pool)
+
+
+def test_a_closed_school_and_a_suspended_pool_are_refused(api, pool):
+    closed = SchoolFactory(state=SchoolState.CLOSED, closed_at=timezone.now())
+    refused(asked(api, pool, closed), 409, "school_closed")
+    Source.objects.filter(pk=pool.source_id).update(suspended_at=timezone.now())
+    refused(asked(api, pool, SchoolFactory()), 409, "pool_suspended")
+    assert_nothing_was_given(pool)
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "wrong"),
+    [
+        ("units", "invalid", "3"),
+        ("units", "invalid", True),
+        ("units", "invalid", 3.5),
+        ("units", "min_value", 0),
+        ("units", "max_value", 2**31),
+        ("units", "null", None),
+        ("pool", "invalid", "1"),
+        ("pool", "max_value", 10**40),
+        ("school", "invalid_uai", "0300123k"),
+        ("school", "invalid_uai", "0300123K\n"),
+        ("school", "invalid", 3),
+        ("recipient", "max_length", "a" * 250 + "@b.example"),
+        ("recipient", "blank", ""),
+        ("recipient", "surrogate_characters_not_allowed", "\ud800"),
+        ("recipient", "null_characters_not_allowed", "\x00"),
+        ("total", "invalid", 1),
+        ("send_on", "invalid", "demain"),
+        ("send_on", "invalid", "2026-02-30"),
+        ("unites", "unknown_field", 3),
+    ],
+)
+def test_what_is_no_gift_is_refused_by_field(api, pool, field, code, wrong):
+    said = refused(asked(api, pool, SchoolFactory(), **{field: wrong}), 400, "invalid_request")
+    assert {(fault["field"], fault["code"]) for fault in said["errors"]} == {(field, code)}
+    assert_nothing_was_given(pool)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"3", b'"x"', b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_object_is_refused(api, pool, body):
+    answer = api.ask("POST", "/allocations", body, key=True)
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_gift_takes_no_parameter(api, pool):
+    refused(api.post("/allocations?pool=1"), 400, "invalid_request")
+
+
+def test_three_point_zero_is_a_whole_number(api, pool):
+    assert asked(api, pool, SchoolFactory(), units=3.0).json()["units"] == 3
+
+
+def test_an_email_may_leave_on_a_chosen_day(api, pool):
+    day = timezone.localdate() + datetime.timedelta(days=3)
+    assert asked(api, pool, SchoolFactory(), send_on=day.isoformat()).status_code == 201
+    assert timezone.localtime(Message.objects.get().due_at).date() == day

@@ -1,0 +1,76 @@
+"""`/pools`: where every licence is."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from licensing.orders import operations as orders
+from licensing.subscriptions.models import SeatMode, Source
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem
+
+
+def test_every_licence_of_a_pool_is_somewhere(api, pool):
+    now = timezone.now()
+    give(pool, SchoolFactory(), units=7, at=now)
+    redeemed = redeem(give(pool, SchoolFactory(), units=5, at=now), PrincipalFactory())
+    for seat in redeemed.seats.filter(number__lte=2):
+        seat.holder, seat.held_since, seat.mode = UserFactory(), now, SeatMode.AUTOMATIC
+        seat.save()
+    [told] = api.get("/pools").json()["data"]
+    assert told == api.get(f"/pools/{pool.pk}").json()
+    assert (told["bought"], told["free"], told["issued"], told["redeemed_free"], told["held"]) == (100, 88, 7, 3, 2)
+    assert told["bought"] == told["free"] + told["issued"] + told["redeemed_free"] + told["held"]
+    assert (told["id"], told["name"], told["schools"], told["redeemed_schools"]) == (pool.pk, "Lot A", 2, 1)
+    assert told["opened_at"].endswith("Z")
+    assert told["last_day"] == pool.source.last_day.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("standing", "provisional_in", "unpaid_in"),
+    [
+        ("firm", None, None),
+        ("provisional", 3, None),
+        ("lapsed", -1, None),
+        ("unpaid", None, 3),
+        ("overdue", None, -1),
+    ],
+)
+def test_a_pool_says_where_its_rights_are(api, pool, standing, provisional_in, unpaid_in):
+    def day(shift):
+        return None if shift is None else timezone.localdate() + datetime.timedelta(days=shift)
+
+    Source.objects.filter(pk=pool.source_id).update(provisional_until=day(provisional_in), unpaid_until=day(unpaid_in))
+    told = api.get(f"/pools/{pool.pk}").json()
+    assert told["standing"] == standing
+    assert told["provisional_until"] == (day(provisional_in) and day(provisional_in).isoformat())
+    assert told["unpaid_until"] == (day(unpaid_in) and day(unpaid_in).isoformat())
+
+
+def test_a_pool_that_was_suspended_says_so(api, pool):
+    Source.objects.filter(pk=pool.source_id).update(suspended_at=timezone.now())
+    assert api.get(f"/pools/{pool.pk}").json()["standing"] == "suspended"
+
+
+def test_pools_follow_each_other_by_cursor(api, nimes):
+    now = timezone.now()
+    opened = [orders.grant(collectivity=nimes, licences=5, reason="Essai", by=None, at=now).pk for _ in range(3)]
+    first = api.get("/pools?limit=2").json()
+    second = api.get(first["next"].partition("/api/v1")[2]).json()
+    assert [pool["id"] for pool in first["data"] + second["data"]] == opened[::-1]
+    assert second["next"] is None
+
+
+def test_reading_pools_costs_as_many_queries_whatever_their_number(api, nimes, django_assert_num_queries):
+    now = timezone.now()
+    api.get("/pools")
+    for _ in range(2):
+        for _ in range(2):
+            orders.grant(collectivity=nimes, licences=5, reason="Essai", by=None, at=now)
+        # The host, the schema, the token, its limit and its last use; the page, its positions.
+        with django_assert_num_queries(7):
+            api.get("/pools")

@@ -1,0 +1,117 @@
+"""Programs that ask for more than a pool holds, at the same moment, with real threads and real commits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation, Pool
+from licensing.pools.queries import positions
+from licensing.subscriptions.models import ActivationKey
+from mailing.models import Message
+from tests.api.program import Program, program, refused
+from tests.factories.schools import SchoolFactory
+from tests.races import at_once
+
+ASKING = 60
+
+
+@pytest.fixture
+def opened(committing):
+    """Opens a pool of so many licences."""
+
+    def open_pool(licences):
+        return orders.grant(collectivity=committing, licences=licences, reason="Course", by=None, at=timezone.now())
+
+    return open_pool
+
+
+def assert_sound(pool, given):
+    assert Pool.objects.get(pk=pool.pk).allocated == given
+    assert sum(Allocation.objects.values_list("units", flat=True)) == given
+    assert sum(ActivationKey.objects.values_list("units", flat=True)) == given
+    assert Message.objects.count() == Allocation.objects.count()
+    assert all(position.adds_up for position in positions())
+
+
+def test_sixty_that_ask_for_twice_what_the_pool_holds_are_given_what_it_holds(committing, opened):
+    pool, asking = opened(ASKING), program()
+    asked = [
+        partial(
+            Program(asking.secret).post, "/allocations", {"pool": pool.pk, "school": school.uai, "units": 2}, key=True
+        )
+        for school in SchoolFactory.create_batch(ASKING)
+    ]
+    answers = at_once(committing.schema_name, asked, refusals=())
+    assert Counter(answer.status_code for answer in answers) == {201: ASKING // 2, 409: ASKING // 2}
+    for answer in answers:
+        if answer.status_code == 409:
+            refused(answer, 409, "pool_exhausted")
+    assert_sound(pool, ASKING)
+
+
+def test_lists_that_ask_for_twice_what_the_pool_holds_are_given_what_it_holds(committing, opened):
+    """Ten lists of six rows each, over the same schools in other orders: none meets a deadlock."""
+    pool, asking = opened(60), program()
+    schools = SchoolFactory.create_batch(6)
+    asked = [
+        partial(
+            Program(asking.secret).post,
+            "/allocations/bulk",
+            {
+                "pool": pool.pk,
+                "mode": "best_effort",
+                "allocations": [{"school": schools[(place + turn) % 6].uai, "units": 2} for place in range(6)],
+            },
+            key=True,
+        )
+        for turn in range(10)
+    ]
+    answers = at_once(committing.schema_name, asked, refusals=())
+    assert Counter(answer.status_code for answer in answers) == {200: 10}
+    assert sum(answer.json()["units"] for answer in answers) == 60
+    codes = Counter(result["code"] for answer in answers for result in answer.json()["results"])
+    assert codes == {None: 30, "pool_exhausted": 30}
+    assert Pool.objects.get(pk=pool.pk).allocated == sum(Allocation.objects.values_list("units", flat=True)) == 60
+    assert all(position.adds_up for position in positions())
+
+
+def test_whole_lists_over_the_last_licences_are_given_whole_or_not(committing, opened):
+    pool, asking = opened(25), program()
+    lists = [[{"school": school.uai, "units": 1} for school in SchoolFactory.create_batch(10)] for _ in range(5)]
+    asked = [
+        partial(
+            Program(asking.secret).post,
+            "/allocations/bulk",
+            {"pool": pool.pk, "mode": "all_or_nothing", "allocations": rows},
+        )
+        for rows in lists
+    ]
+    answers = at_once(committing.schema_name, asked, refusals=())
+    assert Counter(answer.status_code for answer in answers) == {200: 2, 409: 3}
+    assert_sound(pool, 20)
+
+
+def test_revoking_growing_reducing_and_resending_the_same_allocation_at_once(committing, opened):
+    pool, asking, school = opened(50), program(), SchoolFactory()
+    body = {"pool": pool.pk, "school": school.uai, "units": 2}
+    number = asking.post("/allocations", body).json()["id"]
+    acts = [
+        ("/allocations", body),
+        (f"/allocations/{number}/revoke", {}),
+        (f"/allocations/{number}/reduce", {"units": 1}),
+        (f"/allocations/{number}/resend", {}),
+        ("/allocations/revoke", {"allocations": [number]}),
+    ] * 4
+    asked = [partial(Program(asking.secret).post, path, sent, key=True) for path, sent in acts]
+    answers = at_once(committing.schema_name, asked, refusals=())
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    active = Allocation.objects.active()
+    assert Pool.objects.get(pk=pool.pk).allocated == sum(active.values_list("units", flat=True))
+    for allocation in Allocation.objects.select_related("key"):
+        assert (allocation.revoked_at is None) == (allocation.key.revoked_at is None)
+        assert allocation.units == allocation.key.units

@@ -1,0 +1,156 @@
+"""`GET /allocations`: what was given, and what became of it; narrowed, page after page."""
+
+from __future__ import annotations
+
+import datetime
+from urllib.parse import urlencode
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from licensing.orders import operations as orders
+from licensing.pools import operations
+from licensing.subscriptions.models import ActivationKey, SeatMode, Source
+from licensing.subscriptions.queries import key_display
+from tests.api.program import refused
+from tests.factories.accounts import PrincipalFactory, UserFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.arranging import give, redeem, sent
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+def listed(api, **narrowed):
+    answer = api.get(f"/allocations?{urlencode(narrowed, doseq=True)}")
+    assert answer.status_code == 200, answer.content.decode()
+    return [allocation["id"] for allocation in answer.json()["data"]]
+
+
+def test_an_allocation_tells_what_became_of_it_and_never_its_key(api, pool, now):
+    school = SchoolFactory()
+    allocation = give(pool, school, units=4, at=now)
+    sent()
+    seats = redeem(allocation, PrincipalFactory(last_name="Principale")).seats
+    seats.filter(number=1).update(holder=UserFactory(last_name="Enseignante"), held_since=now, mode=SeatMode.AUTOMATIC)
+    answer = api.get(f"/allocations/{allocation.pk}")
+    told = answer.json()
+    assert told == {
+        "id": allocation.pk,
+        "pool": pool.pk,
+        "school": school.uai,
+        "units": 4,
+        "recipient": school.email,
+        "state": "redeemed",
+        "held": 1,
+        "message_state": "sent",
+        "created_at": now.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
+        "redeemed_at": told["redeemed_at"],
+        "revoked_at": None,
+        "import": None,
+    }
+    assert told["redeemed_at"].endswith("Z")
+    [listed_one] = api.get("/allocations").json()["data"]
+    assert listed_one == told
+    key = key_display(ActivationKey.objects.get())
+    for secret in (key, key[-6:], "Principale", "Enseignante"):
+        assert secret not in answer.content.decode()
+
+
+def test_an_allocation_that_is_none_is_not_there(api, pool):
+    for number in ("1", "0", str(2**31), str(2**63), "9" * 40, "9" * 5000, "-1", "x"):
+        refused(api.get(f"/allocations/{number}"), 404, "not_found")
+
+
+def test_allocations_in_a_state(api, pool, now):
+    issued, redeemed, revoked = (give(pool, SchoolFactory(), at=now) for _ in range(3))
+    redeem(redeemed, PrincipalFactory())
+    operations.revoke(allocation_id=revoked.pk, by=None, at=now)
+    assert listed(api) == [revoked.pk, redeemed.pk, issued.pk]
+    assert listed(api, state="issued") == [issued.pk]
+    assert listed(api, state="revoked") == [revoked.pk]
+    assert listed(api, state=["redeemed", "revoked"]) == [revoked.pk, redeemed.pk]
+    Source.objects.update(suspended_at=now)
+    assert listed(api, state="suspended") == [redeemed.pk, issued.pk]
+    assert listed(api, state=["expired", "cancelled"]) == []
+
+
+def test_allocations_of_a_school_a_pool_an_import(api, nimes, pool, now):
+    other = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=now)
+    school = SchoolFactory()
+    here, there = give(pool, school, at=now), give(other, school, at=now, import_id=7)
+    elsewhere = give(pool, SchoolFactory(), at=now)
+    assert listed(api, school=school.uai) == [there.pk, here.pk]
+    assert listed(api, school=school.uai.lower()) == [there.pk, here.pk]
+    assert listed(api, pool=pool.pk) == [elsewhere.pk, here.pk]
+    assert listed(api, **{"import": 7}) == [there.pk]
+    assert listed(api, **{"import": 8}) == listed(api, pool=other.pk + 9) == listed(api, school="rien") == []
+    [told] = api.get("/allocations?import=7").json()["data"]
+    assert told["import"] == 7
+
+
+def test_allocations_made_between_two_moments(api, pool, now):
+    moments = [now - datetime.timedelta(hours=hours) for hours in (3, 2, 1)]
+    first, second, third = (give(pool, SchoolFactory(), at=moment) for moment in moments)
+    after, before = moments[1].isoformat(), moments[2].isoformat()
+    assert listed(api, created_after=after) == [third.pk, second.pk]
+    assert listed(api, created_before=before) == [second.pk, first.pk]
+    assert listed(api, created_after=after, created_before=before) == [second.pk]
+    # An offset that the database would not read.
+    assert listed(api, created_before="1290-09-24T08:12:04+16:15") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("state", "gone"),
+        ("pool", "x"),
+        ("pool", "9" * 30),
+        ("import", "1.5"),
+        ("import", "9" * 5000),
+        ("created_after", "hier"),
+        ("created_after", "2026-11-25T09:00:00"),
+        ("created_after", "0001-01-01T00:00:00+14:00"),
+        ("created_before", "2026-13-01T00:00:00Z"),
+        ("school", "\x00"),
+        ("schol", "0300123K"),
+        ("state", ""),
+        ("pool", ""),
+    ],
+)
+def test_a_filter_that_is_wrong_is_refused_by_name(api, pool, name, wrong):
+    said = refused(api.get(f"/allocations?{urlencode({name: wrong})}"), 400, "invalid_request")
+    assert {fault["field"] for fault in said["errors"]} == {name}
+
+
+def test_pages_follow_each_other_while_allocations_come(api, pool, now):
+    given = [give(pool, SchoolFactory(), at=now).pk for _ in range(5)]
+    first = api.get("/allocations?limit=2&state=issued").json()
+    give(pool, SchoolFactory(), at=now)
+    seen, address = [allocation["id"] for allocation in first["data"]], first["next"]
+    while address is not None:
+        page = api.get(address.partition("/api/v1")[2]).json()
+        seen += [allocation["id"] for allocation in page["data"]]
+        address = page["next"]
+    assert seen == given[::-1]
+
+
+def test_reading_allocations_costs_as_many_queries_whatever_their_number(api, pool, now, django_assert_num_queries):
+    api.get("/allocations")
+    for _ in range(2):
+        for _ in range(3):
+            redeem(give(pool, SchoolFactory(), at=now), PrincipalFactory())
+        # The host, the schema, the token, its limit and its last use; the page.
+        with django_assert_num_queries(6):
+            assert api.get("/allocations?state=redeemed&limit=500").status_code == 200
+
+
+def test_a_page_reads_no_sealed_code(api, pool, now):
+    give(pool, SchoolFactory(), at=now)
+    with CaptureQueriesContext(connection) as asked:
+        api.get("/allocations")
+    assert not [query for query in asked.captured_queries if "sealed_code" in query["sql"]]

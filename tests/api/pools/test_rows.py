@@ -1,0 +1,77 @@
+"""Rows that are plainly right are taken as they stand: exactly those that the serializer would return so."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rest_framework import serializers
+
+from api.fields import Whole
+from api.rows import Numbers, Rows
+from licensing.pools.api.giving import RowSerializer
+from tests.factories.schools import next_uai
+
+UAI = next_uai()
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 3),
+    st.just(2**31),
+    st.just(2**31 - 1),
+    st.floats(allow_nan=False),
+    st.text(max_size=4),
+    st.lists(st.integers(), max_size=1),
+)
+rows = st.one_of(
+    odd,
+    st.fixed_dictionaries(
+        {
+            "school": st.sampled_from([UAI, UAI.lower(), f"{UAI} ", f"{UAI}\n", "0300123I"]) | odd,
+            "units": st.integers(1, 5) | odd,
+        },
+        optional={
+            "recipient": st.sampled_from(["a@b.example", " a@b.example", "é@b.example", "", "a" * 300]) | odd,
+            "total": st.booleans() | odd,
+            "autre": odd,
+        },
+    ),
+    st.dictionaries(st.sampled_from(["school", "units", "recipient"]), odd),
+)
+
+
+def judged(serializer, row):
+    try:
+        return serializer.run_validation(row)
+    except serializers.ValidationError as error:
+        return error.get_full_details()
+
+
+@given(row=rows)
+def test_a_row_that_is_taken_as_it_stands_is_what_the_serializer_returns(row):
+    serializer = RowSerializer()
+    if serializer.is_plain(row):
+        assert serializer.run_validation(row) == row
+
+
+@given(sent=st.lists(rows, min_size=1, max_size=4))
+def test_the_faults_of_rows_are_those_of_the_serializer(sent):
+    one_by_one = [judged(RowSerializer(), row) for row in sent]
+    try:
+        found = Rows(child=RowSerializer()).run_validation(sent)
+    except serializers.ValidationError as error:
+        faults = error.get_full_details()
+        assert faults == {place: said for place, said in enumerate(one_by_one) if place in faults}
+        assert all(judged(RowSerializer(), row) == row for place, row in enumerate(sent) if place not in faults)
+    else:
+        assert found == one_by_one
+
+
+@given(sent=st.lists(st.integers(-1, 3) | odd, min_size=1, max_size=4))
+def test_the_faults_of_numbers_are_those_of_their_field(sent):
+    plainly = serializers.ListField(child=Whole(min_value=1))
+    assert judged(Numbers(), sent) == judged(plainly, sent)
+
+
+def test_a_usual_row_needs_no_looking_through():
+    assert RowSerializer().is_plain({"school": UAI, "units": 3})
+    assert RowSerializer().is_plain({"school": UAI, "units": 3, "recipient": "ce.0300123k@ac-x.fr", "total": True})
