@@ -1,0 +1,86 @@
+"""A process that is killed while it gives leaves neither gift nor answer, or both; asked again, it is done once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from api.models import RememberedAnswer
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation, Pool
+from licensing.subscriptions.models import ActivationKey
+from mailing.models import Message
+from tests.api.program import Program, token
+from tests.factories.schools import SchoolFactory
+from tests.workers import ROOT, database_url
+
+#: One of each so many statements is tried, whichever the seed has.
+STEP = 8
+
+
+@pytest.fixture
+def asking(committing):
+    """Asks for three licences for a school in a process that is killed at a point; returns what became of it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.api.killed"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", "DATABASE_URL": database_url()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def ask(secret, body, key, point):
+            process.stdin.write(json.dumps([secret, "/allocations", body, key, point]) + "\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield ask
+        process.stdin.close()
+
+
+def done():
+    """Return all that a gift leaves: what the pool gave, allocations, keys, e-mails, answers."""
+    counted = [model.objects.count() for model in (Allocation, ActivationKey, Message, RememberedAnswer)]
+    return (Pool.objects.get().allocated, *counted)
+
+
+def test_a_process_killed_on_the_way_leaves_nothing_and_the_retry_is_done_once(committing, asking):
+    pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
+    secret = token().secret
+    # The first use in a minute is noted: a statement more.
+    Program(secret).get("/pools")
+
+    def gift():
+        return {"pool": pool.pk, "school": SchoolFactory().uai, "units": 3}, str(uuid.uuid4())
+
+    statements = asking(secret, *gift(), None)
+    assert statements > 20
+    assert done() == (3, 1, 1, 1, 1)
+    body, key = gift()
+    for point in [*range(random.randint(1, STEP), statements, STEP), statements, "commit"]:  # noqa: S311 - a point, no secret
+        assert asking(secret, body, key, point) == -signal.SIGKILL
+        assert done() == (3, 1, 1, 1, 1), point
+    retried = Program(secret).post("/allocations", body, key=key)
+    assert (retried.status_code, "Idempotent-Replayed" in retried) == (201, False)
+    assert done() == (6, 2, 2, 2, 2)
+
+
+def test_a_process_killed_before_its_answer_left_has_done_it_and_the_retry_is_told_so(committing, asking):
+    pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
+    secret, key = token().secret, str(uuid.uuid4())
+    body = {"pool": pool.pk, "school": SchoolFactory().uai, "units": 3}
+    assert asking(secret, body, key, "committed") == -signal.SIGKILL
+    assert done() == (3, 1, 1, 1, 1)
+    retried = Program(secret).post("/allocations", body, key=key)
+    assert (retried.status_code, retried["Idempotent-Replayed"]) == (201, "true")
+    assert retried["Location"] == f"/api/v1/allocations/{retried.json()['id']}"
+    assert done() == (3, 1, 1, 1, 1)

@@ -1,0 +1,242 @@
+"""`Idempotency-Key`: what is asked several times under one key is done once, and answered the same."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections import Counter
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from api import remembering
+from api.models import RememberedAnswer
+from jobs import upkeep
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation, Pool
+from licensing.subscriptions.models import ActivationKey
+from licensing.subscriptions.queries import key_display
+from mailing.models import Message
+from tests.api.program import Program, program, refused, token
+from tests.factories.schools import SchoolFactory
+from tests.races import at_once
+
+KEY = "0d6f3b1e-2f8d-4b3c-9b55-3f5f2f0d6a01"
+
+
+def open_pool(collectivity, licences=100):
+    return orders.grant(collectivity=collectivity, licences=licences, reason="Essai", by=None, at=timezone.now())
+
+
+@pytest.fixture
+def body(nimes):
+    """A gift of three licences."""
+    return {"pool": open_pool(nimes).pk, "school": SchoolFactory().uai, "units": 3}
+
+
+def assert_replayed(answer, first):
+    """Assert that the answer is the first one, byte for byte, and says that it is."""
+    assert (answer.status_code, answer.content) == (first.status_code, first.content)
+    assert answer["Content-Type"] == first["Content-Type"]
+    assert answer.headers.get("Location") == first.headers.get("Location")
+    assert answer["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first
+
+
+def test_the_same_request_under_the_same_key_is_answered_again_and_done_once(api, body):
+    first = api.post("/allocations", body, key=KEY)
+    assert (first.status_code, "Location" in first) == (201, True)
+    for _ in range(2):
+        assert_replayed(api.post("/allocations", body, key=KEY), first)
+    # The same request written otherwise: names in another order, other spaces.
+    reordered = b'{ "units":3,\n"school": "%s", "pool":%d }' % (body["school"].encode(), body["pool"])
+    assert_replayed(api.ask("POST", "/allocations", reordered, key=KEY), first)
+    assert (Allocation.objects.get().units, Message.objects.count()) == (3, 1)
+
+
+def test_another_token_of_the_same_office_is_answered_the_same(api, body):
+    first = api.post("/allocations", body, key=KEY)
+    assert_replayed(program(name="Autre").post("/allocations", body, key=KEY), first)
+
+
+def test_without_a_key_nothing_is_remembered(api, body):
+    assert [api.post("/allocations", body).status_code for _ in range(2)] == [201, 200]
+    assert not RememberedAnswer.objects.exists()
+
+
+def test_another_request_under_the_same_key_is_refused(api, body):
+    first = api.post("/allocations", body, key=KEY)
+    refused(api.post("/allocations", body | {"units": 4}, key=KEY), 422, "idempotency_key_reused")
+    refused(api.post(f"/allocations/{first.json()['id']}/revoke", key=KEY), 422, "idempotency_key_reused")
+    refused(api.post("/allocations", {}, key=KEY), 422, "idempotency_key_reused")
+    assert Allocation.objects.get().units == 3
+    # Refused, it did not take the place of the first.
+    assert_replayed(api.post("/allocations", body, key=KEY), first)
+
+
+def test_true_and_one_are_not_the_same_request(api, body):
+    refused(api.post("/allocations", body | {"total": 1}, key=KEY), 400, "invalid_request")
+    refused(api.post("/allocations", body | {"total": True}, key=KEY), 422, "idempotency_key_reused")
+
+
+def test_what_a_rule_refused_is_refused_again_though_it_would_be_allowed_now(api, body):
+    asked = body | {"units": 101}
+    first = api.post("/allocations", asked, key=KEY)
+    refused(first, 409, "pool_exhausted")
+    Pool.objects.filter(pk=body["pool"]).update(capacity=1000)
+    assert_replayed(api.post("/allocations", asked, key=KEY), first)
+    assert not Allocation.objects.exists()
+    assert api.post("/allocations", asked, key=True).status_code == 201
+
+
+def test_what_was_not_understood_is_answered_again(api, body):
+    first = api.post("/allocations", body | {"units": 0}, key=KEY)
+    refused(first, 400, "invalid_request")
+    assert_replayed(api.post("/allocations", body | {"units": 0}, key=KEY), first)
+
+
+def test_a_whole_list_is_answered_again(api, nimes):
+    rows = [{"school": school.uai, "units": 1} for school in SchoolFactory.create_batch(50)]
+    asked = {"pool": open_pool(nimes).pk, "mode": "best_effort", "allocations": [*rows, rows[0]]}
+    first = api.post("/allocations/bulk", asked, key=KEY)
+    assert first.json()["created"] == 50
+    assert_replayed(api.post("/allocations/bulk", asked, key=KEY), first)
+    assert Message.objects.count() == 50
+
+
+def test_who_may_not_is_not_remembered(api, body):
+    reader = program(scopes=["read"])
+    refused(reader.post("/allocations", body, key=KEY), 403, "scope_missing")
+    refused(Program("peps_api_faux").post("/allocations", body, key=KEY), 401, "invalid_token")
+    refused(api.post("/allocations/999/revoke", key=KEY), 404, "not_found")
+    assert not RememberedAnswer.objects.exists()
+    assert api.post("/allocations", body, key=KEY).status_code == 201
+    # What was done is told to nobody who might not have asked for it.
+    refused(reader.post("/allocations", body, key=KEY), 403, "scope_missing")
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "é", "a" * 256])
+def test_a_key_that_is_none_is_refused(api, body, key):
+    refused(api.post("/allocations", body, key=key), 400, "invalid_idempotency_key")
+    assert not Allocation.objects.exists()
+
+
+def test_another_collectivity_s_same_key_is_another_key(api, gard, body):
+    first = api.post("/allocations", body, key=KEY)
+    with tenant_context(gard):
+        theirs = body | {"pool": open_pool(gard).pk}
+    answer = program("gard").post("/allocations", theirs, key=KEY)
+    assert (answer.status_code, "Idempotent-Replayed" in answer) == (201, False)
+    assert_replayed(api.post("/allocations", body, key=KEY), first)
+    with tenant_context(gard):
+        assert Allocation.objects.get().school_id == body["school"]
+
+
+def test_what_is_stored_can_be_read_by_nobody(nimes, body):
+    made = token()
+    asked = body | {"recipient": "direction.jaures@ecole.example"}
+    Program(made.secret).post("/allocations", asked, key="commande-de-septembre")
+    key = key_display(ActivationKey.objects.get())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(answer)::text, sealed_body FROM api_rememberedanswer AS answer")
+        [(row, sealed)] = cursor.fetchall()
+    stored = row.encode() + bytes.fromhex(row.partition('sealed_body":"\\\\x')[2].partition('"')[0]) + bytes(sealed)
+    for secret in (
+        "commande-de-septembre", made.secret, made.secret[9:], key, key.replace("-", "")[-12:], "direction.jaures",
+        "ecole.example", body["school"], '"units"', "recipient",
+    ):  # fmt: skip
+        assert secret.encode() not in stored
+
+
+def test_answers_are_remembered_seven_days_and_forgotten_after(api, body, monkeypatch):
+    first = api.post("/allocations", body, key=KEY)
+    days = datetime.timedelta(days=7)
+    later(monkeypatch, days)
+    upkeep_of("forget")()
+    assert_replayed(api.post("/allocations", body, key=KEY), first)
+    later(monkeypatch, days + datetime.timedelta(days=2))
+    upkeep_of("forget")()
+    assert not RememberedAnswer.objects.exists()
+    # Forgotten, the key is a new one: the school's allocation grows.
+    again = api.post("/allocations", body, key=KEY)
+    assert (again.status_code, "Idempotent-Replayed" in again, again.json()["units"]) == (200, False, 6)
+
+
+def later(monkeypatch, shift):
+    moment = timezone.now() + shift
+    monkeypatch.setattr(remembering.timezone, "now", lambda: moment)
+
+
+def upkeep_of(name):
+    """Return the duty, which the workers run every hour."""
+    assert getattr(remembering, name) in [known.perform for known in upkeep.duties]
+    return getattr(remembering, name)
+
+
+def test_a_breakdown_is_not_remembered_and_the_retry_is_done_once(api, body, monkeypatch):
+    api.client.raise_request_exception = False
+    with monkeypatch.context() as broken:
+        broken.setattr("licensing.pools.api.reading.one", lambda _: 1 / 0)
+        refused(api.post("/allocations", body, key=KEY), 500, "breakdown")
+    assert not Allocation.objects.exists()
+    assert not RememberedAnswer.objects.exists()
+    assert api.post("/allocations", body, key=KEY).status_code == 201
+
+
+# --- Real connections and commits -----------------------------------------------------------------------------------
+
+
+def test_while_the_first_runs_the_second_is_told_to_wait(committing, monkeypatch):
+    """The second asks, on a connection of its own, at the moment at which the first has given and not yet committed."""
+    asking, school = program(), SchoolFactory()
+    body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 3}
+    meanwhile = []
+
+    keep = remembering._keep  # noqa: SLF001 - the last step before the commit
+
+    def keep_and_ask(hashed, asked, answer):
+        if not meanwhile:
+            second = Program(asking.secret)
+            meanwhile.extend(
+                at_once(committing.schema_name, [lambda: second.post("/allocations", body, key=KEY)], refusals=())
+            )
+        keep(hashed, asked, answer)
+
+    monkeypatch.setattr(remembering, "_keep", keep_and_ask)
+    first = asking.post("/allocations", body, key=KEY)
+    [second] = meanwhile
+    refused(second, 409, "request_in_progress")
+    assert int(second["Retry-After"]) >= 1
+    assert "Idempotent-Replayed" not in second
+    assert first.status_code == 201
+    assert_replayed(asking.post("/allocations", body, key=KEY), first)
+    assert Allocation.objects.get().units == 3
+
+
+def test_fifty_with_one_key_create_once(committing):
+    asking, school = program(), SchoolFactory()
+    body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 3}
+    asked = [lambda: Program(asking.secret).post("/allocations", body, key=KEY)] * 50
+    answers = at_once(committing.schema_name, asked, refusals=())
+    codes = Counter(answer.status_code for answer in answers)
+    assert set(codes) <= {201, 409}
+    created = [answer for answer in answers if answer.status_code == 201]
+    assert len([answer for answer in created if "Idempotent-Replayed" not in answer]) == 1
+    assert {answer.content for answer in created} == {created[0].content}
+    for answer in answers:
+        if answer.status_code == 409:
+            refused(answer, 409, "request_in_progress")
+    assert (Allocation.objects.get().units, Message.objects.count(), ActivationKey.objects.count()) == (3, 1, 1)
+    assert Pool.objects.get().allocated == 3
+
+
+def test_fifty_with_keys_of_their_own_are_all_done(committing):
+    """The lock is a key's and not the office's: nobody is told to wait for a stranger's request."""
+    asking, school = program(), SchoolFactory()
+    body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 1}
+    asked = [lambda: Program(asking.secret).post("/allocations", body, key=str(uuid.uuid4()))] * 50
+    answers = at_once(committing.schema_name, asked, refusals=())
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 200: 49}
+    assert Allocation.objects.get().units == 50
