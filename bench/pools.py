@@ -51,7 +51,8 @@ def give_all(asked: Sequence[Demand] | None = None) -> None:
         )
 
 
-def _arrange() -> None:
+def arrange() -> None:
+    """Open an office with ten licences for each of ten thousand schools."""
     now = timezone.now()
     digits = [f"0{300_000 + number:06d}" for number in range(SCHOOLS)]
     School.objects.bulk_create(
@@ -77,7 +78,8 @@ def _arrange() -> None:
     orders.grant(collectivity=office, licences=10 * SCHOOLS, reason="Mesure", by=None, at=now)
 
 
-def _empty() -> None:
+def empty() -> None:
+    """Leave the office as if nothing had been given."""
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(WRITTEN)}, public.procrastinate_jobs CASCADE")
         cursor.execute("UPDATE pools_pool SET allocated = 0")
@@ -99,20 +101,20 @@ def _singly(asked: Sequence[Demand]) -> None:
 @measure("allocate")
 def allocate() -> Measure:
     """Ten thousand schools served at once, against the bare COPY of what that writes and against one after another."""
-    _arrange()
+    arrange()
     asked = demands()
     with tenant_context(Collectivity.objects.get()):
         give_all(asked)
         rows = rows_of(WRITTEN)
         times = medians_in_turn(
             {
-                "ours": Contender(lambda: give_all(asked), before=_empty),
-                "floor": Contender(lambda: copy_rows(rows), before=_empty),
-                "peer": Contender(lambda: _singly(asked[:SINGLY]), before=_empty),
+                "ours": Contender(lambda: give_all(asked), before=empty),
+                "floor": Contender(lambda: copy_rows(rows), before=empty),
+                "peer": Contender(lambda: _singly(asked[:SINGLY]), before=empty),
             },
             rounds=3,
         )
-        _empty()
+        empty()
     peak = peak_of_code("from bench.pools import give_all; give_all()")
     return Measure(
         name="allocate",

@@ -1,0 +1,214 @@
+"""The API under load, through the server as it is deployed: ten thousand gifts by one request, and two hundred at once.
+
+A measure fails where a bound of issue 6 is missed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from threading import Barrier
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from api import tokens
+from api.scopes import Scope
+from bench import pools
+from bench.copying import copy_rows, rows_of
+from bench.measure import Contender, Measure, medians_in_turn, percentile
+from bench.registry import measure
+from bench.serving import serving
+from licensing.orders import operations as orders
+from licensing.pools.models import Allocation, Pool
+from schools.models import School
+from tenants.models import Collectivity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.serving import Server
+
+#: What is asked of ten thousand allocations by one request.
+MOST_SECONDS, MOST_MEGABYTES, MOST_QUERIES = 3.0, 300.0, 40
+#: One at a time is slow: so many are asked for that way, and their time is scaled to ten thousand.
+SINGLY = 200
+#: So many ask at the same moment, each for two of as many licences; and nobody waits longer.
+AT_ONCE, LONGEST_WAIT = 200, 10.0
+_SLUG = "nimes"
+
+
+@dataclass(frozen=True)
+class Bulk(Measure):
+    """The figures of one large request, and how many questions it asks of the database."""
+
+    queries: int
+
+    def line(self) -> str:
+        """Return the figures, with the questions first."""
+        return super().line().replace("  ", f"  queries={self.queries}  ", 1)
+
+    def failures(self) -> list[str]:
+        """Return each bound that was missed."""
+        return [
+            f"{what}: {value:.4g}, {most:g} at most"
+            for what, value, most in (
+                ("seconds", self.ours_s, MOST_SECONDS),
+                ("MB of a server process", self.peak_mb, MOST_MEGABYTES),
+                ("queries", self.queries, MOST_QUERIES),
+            )
+            if value > most
+        ]
+
+
+@measure("api_allocations")
+def api_allocations() -> Bulk:
+    """Ten thousand schools served by one request, against as many requests and against the bare COPY of the rows."""
+    pools.arrange()
+    token, pool = _office()
+    rows = [{"school": uai, "units": 3} for uai in School.objects.order_by("pk").values_list("uai", flat=True)]
+    whole = json.dumps({"pool": pool, "mode": "all_or_nothing", "allocations": rows}).encode()
+    with tenant_context(Collectivity.objects.get()), serving(_SLUG, token) as server:
+        queries = _queries(token, whole)
+        written = rows_of(pools.WRITTEN)
+        times = medians_in_turn(
+            {
+                "ours": Contender(lambda: _bulk(server, whole), before=pools.empty),
+                "floor": Contender(lambda: copy_rows(written), before=pools.empty),
+                "peer": Contender(lambda: _singly(server, pool, rows[:SINGLY]), before=pools.empty),
+            },
+            rounds=5,
+        )
+        peak = server.peak()
+    return Bulk(
+        name="api_allocations",
+        ours_s=times["ours"],
+        floor_s=times["floor"],
+        peer_s=times["peer"] * len(rows) / SINGLY,
+        peak_mb=peak,
+        floor="COPY of the same rows (keys, allocations, journal, outbox) into the same constrained tables",
+        peer=f"an allocation a request, one after another, {SINGLY} of them, their time scaled to {len(rows)}",
+        queries=queries,
+    )
+
+
+def _office() -> tuple[str, int]:
+    """Return a token of the office there is, and its pool."""
+    now = timezone.now()
+    with tenant_context(Collectivity.objects.get()):
+        made = tokens.make(
+            name="Mesure",
+            scopes=Scope.values,
+            expires_at=now + datetime.timedelta(days=1),
+            by=None,
+            at=now,
+        )
+        return made.secret, Pool.objects.latest("pk").pk
+
+
+def _queries(token: str, body: bytes) -> int:
+    """Ask once in this process, and return how many questions the database was asked."""
+    program = Client(HTTP_HOST=f"{_SLUG}.{settings.BASE_DOMAIN}", headers={"Authorization": f"Bearer {token}"})
+    with CaptureQueriesContext(connection) as asked:
+        answer = program.post(
+            "/api/v1/allocations/bulk",
+            body,
+            content_type="application/json",
+            headers={"Idempotency-Key": str(uuid.uuid4())},
+        )
+    _check(answer.status_code, 200, answer.content)
+    return len(asked)
+
+
+def _bulk(server: Server, body: bytes) -> None:
+    answer = server.post("/allocations/bulk", body, key=str(uuid.uuid4()))
+    _check(answer.status, 200, answer.content)
+
+
+def _singly(server: Server, pool: int, rows: Sequence[dict[str, Any]]) -> None:
+    for row in rows:
+        answer = server.post("/allocations", json.dumps({"pool": pool} | row).encode(), key=str(uuid.uuid4()))
+        _check(answer.status, 201, answer.content)
+
+
+def _check(status: int, expected: int, content: bytes) -> None:
+    if status != expected:
+        raise RuntimeError(f"{status}: {content[:500]!r}")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What became of many requests at once, and how long they waited."""
+
+    name: str
+    asked: int
+    held: int
+    given: int
+    statuses: dict[int, int]
+    median_s: float
+    p95_s: float
+    longest_s: float
+    bound_s: float = LONGEST_WAIT
+
+    def figures(self) -> dict[str, Any]:
+        """Return everything."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """Return the figures in one line."""
+        return "  ".join(f"{name}={value}" for name, value in self.figures().items())
+
+    def failures(self) -> list[str]:
+        """Return what was given beside what the pool held, what broke down, and who waited too long."""
+        found = [] if self.given == self.held else [f"{self.given} licences given of {self.held}"]
+        found += [f"{count} answers of status {status}" for status, count in self.statuses.items() if status >= 500]  # noqa: PLR2004 - HTTP's own division
+        if self.longest_s > self.bound_s:
+            found.append(f"the longest wait took {self.longest_s} s, {self.bound_s:g} at most")
+        return found
+
+
+@measure("api_crowd")
+def api_crowd() -> Crowd:
+    """Two hundred requests at the same moment, that together ask for twice what the pool holds."""
+    pools.arrange()
+    office = Collectivity.objects.get()
+    orders.grant(collectivity=office, licences=AT_ONCE, reason="Mesure", by=None, at=timezone.now())
+    token, pool = _office()
+    schools = School.objects.order_by("pk").values_list("uai", flat=True)[:AT_ONCE]
+    bodies = [json.dumps({"pool": pool, "school": uai, "units": 2}).encode() for uai in schools]
+    start = Barrier(AT_ONCE)
+    with serving(_SLUG, token) as server, ThreadPoolExecutor(AT_ONCE) as threads:
+
+        def ask(body: bytes) -> tuple[int, float]:
+            start.wait()
+            begun = perf_counter()
+            answer = server.post("/allocations", body, key=str(uuid.uuid4()))
+            return answer.status, perf_counter() - begun
+
+        answers = list(threads.map(ask, bodies))
+    waits = [wait for _, wait in answers]
+    with tenant_context(office):
+        given = Pool.objects.get(pk=pool).allocated
+        stored = sum(Allocation.objects.filter(pool=pool).values_list("units", flat=True))
+    if given != stored:
+        raise RuntimeError(f"The pool says {given}, its allocations {stored}.")
+    return Crowd(
+        name="api_crowd",
+        asked=2 * AT_ONCE,
+        held=AT_ONCE,
+        given=given,
+        statuses=dict(Counter(status for status, _ in answers)),
+        median_s=round(percentile(waits, 0.5), 3),
+        p95_s=round(percentile(waits, 0.95), 3),
+        longest_s=round(max(waits), 3),
+    )
