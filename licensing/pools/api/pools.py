@@ -27,8 +27,8 @@ TAGS = ["Lots"]
 class PoolSerializer(serializers.Serializer[Any]):
     """Un lot, et où en est chaque licence achetée : `bought` = `free` + `issued` + `redeemed_free` + `held`."""
 
-    id = serializers.IntegerField(source="pool_id")
-    name = serializers.CharField()
+    id = serializers.IntegerField(source="pool_id", help_text="Son numéro.")
+    name = serializers.CharField(help_text="Son nom, tel que le bureau l'affiche.")
     bought = serializers.IntegerField(help_text="Licences achetées.")
     free = serializers.IntegerField(help_text="Pas encore attribuées.")
     issued = serializers.IntegerField(help_text="Attribuées, par une clé que l'établissement n'a pas activée.")
@@ -41,7 +41,7 @@ class PoolSerializer(serializers.Serializer[Any]):
         help_text="`firm`, `provisional`, `unpaid` ou `overdue` : on peut attribuer. `lapsed` ou `suspended` : tout "
         "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
     )
-    opened_at = Moment()
+    opened_at = Moment(help_text="Quand il a été ouvert.")
     last_day = serializers.DateField(help_text="Le dernier jour des licences, inclus.")
     provisional_until = serializers.DateField(
         allow_null=True, help_text="Le dernier jour des droits temporaires, tant que le bon de commande est attendu."

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class AllocationSerializer(serializers.Serializer["Told"]):
     """Une attribution : des licences d'un lot, données à un établissement par une clé. La clé n'est jamais montrée."""
 
-    id = serializers.IntegerField(source="pk")
+    id = serializers.IntegerField(source="pk", help_text="Son numéro.")
     pool = serializers.IntegerField(source="pool_id", help_text="Le numéro du lot.")
     school = serializers.CharField(source="school_id", help_text="L'UAI de l'établissement.")
     units = serializers.IntegerField(help_text="Licences attribuées.")
@@ -42,7 +42,7 @@ class AllocationSerializer(serializers.Serializer["Told"]):
     message_state = serializers.ChoiceField(
         choices=MessageState.choices, allow_null=True, help_text="Où en est le dernier e-mail ; null : il n'y en a pas."
     )
-    created_at = Moment()
+    created_at = Moment(help_text="Quand les licences ont été attribuées.")
     redeemed_at = Moment(allow_null=True, help_text="Quand la clé a été activée.")
     revoked_at = Moment(allow_null=True, help_text="Quand l'attribution a été reprise.")
 
