@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -238,6 +239,8 @@ class TextInDescription(OpenApiSerializerFieldExtension):
         if isinstance(schema["type"], list):
             # Whether it may be null is added to what is returned here.
             schema["type"] = "string"
-        if "pattern" not in schema and "format" not in schema:
+        # A pattern of its own is added from its validator, where none stands yet.
+        own = any(isinstance(validator, RegexValidator) for validator in self.target.validators)
+        if not own and "pattern" not in schema and "format" not in schema:
             _without_nul(schema)
         return schema
