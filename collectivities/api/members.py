@@ -31,23 +31,32 @@ _A_MEMBER = {
 class MemberSerializer(serializers.ModelSerializer[Member]):
     """Un membre du bureau : un agent de votre collectivité, tel que votre annuaire le reconnaît."""
 
-    first_name = serializers.CharField(source="user.first_name")
-    last_name = serializers.CharField(source="user.last_name")
+    first_name = serializers.CharField(source="user.first_name", help_text="Son prénom.")
+    last_name = serializers.CharField(source="user.last_name", help_text="Son nom de famille.")
     # What a directory knows its staff by: without it, nobody could be told from a namesake, or from one who left.
-    email = serializers.CharField(source="user.email")
-    roles: Any = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
+    email = serializers.CharField(
+        source="user.email", help_text="Son adresse e-mail au bureau : celle à laquelle votre annuaire le reconnaît."
+    )
+    roles: Any = serializers.ListField(
+        child=serializers.ChoiceField(choices=Role.choices),
+        help_text="Ce qu'il est au bureau, au moins un : acheteur (`buyer`), gestionnaire (`manager`), référent "
+        "données (`data_officer`), lecteur (`viewer`).",
+    )
     since = Moment(source="joined_at", help_text="Depuis quand il est membre.")
 
     class Meta:
         model = Member
         fields = tuple(_A_MEMBER)
         read_only_fields = fields
+        extra_kwargs = {"id": {"help_text": "Le numéro du membre : il ne change pas."}}
 
 
 class MemberFilter(django_filters.FilterSet):
     """By role."""
 
-    role = django_filters.ChoiceFilter(choices=Role.choices, method="by_role", help_text="Un rôle qu'il a.")
+    role = django_filters.ChoiceFilter(
+        choices=Role.choices, method="by_role", help_text="Ceux qui ont ce rôle, seul ou avec d'autres."
+    )
 
     class Meta:
         model = Member

@@ -29,6 +29,12 @@ A_SCHOOL = {
     "added_at": "2026-11-25T09:00:00Z",
 }
 
+_SAYS = {
+    "contact_name": "À qui vous y écrivez ; vide : vous n'avez nommé personne.",
+    "contact_phone": "Le numéro de téléphone de cette personne, tel que vous l'avez écrit ; vide : aucun.",
+    "classes": "Nombre de classes du CP au CM2, tel que vous l'avez dit ; null : vous ne l'avez pas dit.",
+}
+
 
 @extend_schema_field(
     {
@@ -48,10 +54,13 @@ class RemitSchoolSerializer(serializers.ModelSerializer[SchoolInRemit]):
 
     uai = serializers.CharField(source="school_id", help_text="Son UAI.")
     name = serializers.CharField(source="school.name", help_text="Son nom, d'après l'annuaire.")
-    commune = serializers.CharField(source="school.commune")
+    commune = serializers.CharField(source="school.commune", help_text="Le nom de la commune, d'après l'annuaire.")
     commune_code = serializers.CharField(source="school.commune_code", help_text="Code INSEE de la commune.")
     state = serializers.ChoiceField(
-        source="school.state", choices=SchoolState.choices, help_text="Ouverte, à ouvrir ou fermée, d'après l'annuaire."
+        source="school.state",
+        choices=SchoolState.choices,
+        help_text="D'après l'annuaire : ouverte (`open`), à ouvrir (`opening`), à fermer (`closing`) ou fermée "
+        "(`closed`).",
     )
     contact_email = serializers.CharField(help_text="Où partent les clés ; vide : à l'adresse de l'annuaire.")
     added_at = Moment(help_text="Depuis quand elle est dans le périmètre.")
@@ -60,20 +69,33 @@ class RemitSchoolSerializer(serializers.ModelSerializer[SchoolInRemit]):
         model = SchoolInRemit
         fields = tuple(A_SCHOOL)
         read_only_fields = fields
+        extra_kwargs = {name: {"help_text": says} for name, says in _SAYS.items()}
 
 
 class ContactBody(Strict):
     """Ce qu'il faut écrire d'une école : un champ absent reste comme il est, null ou vide l'efface."""
 
-    contact_name = Text(required=False, allow_null=True, allow_blank=True, max_length=150)
+    contact_name = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=150,
+        help_text="À qui vous y écrivez, par exemple le nom de la directrice ; null ou vide : personne en particulier.",
+    )
     contact_email = OptionalEmail(required=False, allow_null=True, allow_blank=True, max_length=254)
-    contact_phone = Text(required=False, allow_null=True, allow_blank=True, max_length=30)
+    contact_phone = Text(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=30,
+        help_text="Le numéro de téléphone de cette personne, écrit comme vous voulez ; null ou vide : aucun.",
+    )
     classes = Whole(
         required=False,
         allow_null=True,
         min_value=0,
         max_value=MOST_CLASSES,
-        help_text="Nombre de classes du CP au CM2.",
+        help_text="Nombre de classes du CP au CM2 ; null : il n'est pas connu.",
     )
 
 
@@ -88,22 +110,34 @@ class RemitRowBody(ContactBody):
 class RemitListBody(Strict):
     """Une liste à écrire, toute ou pas du tout."""
 
-    schools = RemitRowBody(many=True, allow_empty=False, max_length=MOST)  # type: ignore[call-arg]  # of the list
+    schools = RemitRowBody(
+        many=True,
+        allow_empty=False,
+        max_length=MOST,  # type: ignore[call-arg]  # of the list
+        help_text="Les écoles à ajouter ou à modifier, chacune une fois.",
+    )
 
 
 class RemovalBody(Strict):
     """Une liste à retirer."""
 
     schools = serializers.ListField(
-        child=Text(max_length=20, trim_whitespace=False), allow_empty=False, max_length=MOST, help_text="Des UAI."
+        child=Text(max_length=20, trim_whitespace=False),
+        allow_empty=False,
+        max_length=MOST,
+        help_text="Les UAI des écoles à retirer.",
     )
 
 
 class WrittenRowSerializer(serializers.Serializer[Any]):
     """Ce qu'est devenue une école de la liste."""
 
-    uai = serializers.CharField()
-    result = serializers.ChoiceField(choices=Result.choices)
+    uai = serializers.CharField(help_text="L'UAI de l'école, remis en forme : en majuscules, avec son zéro.")
+    result = serializers.ChoiceField(
+        choices=Result.choices,
+        help_text="`added` : ajoutée au périmètre ; `updated` : elle y était, ce que vous en dites a été écrit ; "
+        "`unchanged` : tout y était déjà.",
+    )
 
 
 class WrittenListSerializer(serializers.Serializer[Any]):
@@ -111,22 +145,23 @@ class WrittenListSerializer(serializers.Serializer[Any]):
 
     added = serializers.IntegerField(help_text="Écoles ajoutées au périmètre.")
     updated = serializers.IntegerField(help_text="Écoles dont le contact ou le nombre de classes a changé.")
-    unchanged = serializers.IntegerField()
-    schools = WrittenRowSerializer(many=True)
+    unchanged = serializers.IntegerField(help_text="Écoles pour lesquelles il n'y avait rien à changer.")
+    schools = WrittenRowSerializer(many=True, help_text="Chaque école de la liste, à sa place.")
 
 
 class RemovedRowSerializer(serializers.Serializer[Any]):
     """Ce qu'est devenue une école de la liste."""
 
-    uai = serializers.CharField()
+    uai = serializers.CharField(help_text="L'UAI de l'école, remis en forme : en majuscules, avec son zéro.")
     result = serializers.ChoiceField(
-        choices=["removed", "absent"], help_text="« absent » : elle n'y était pas, ou plus."
+        choices=["removed", "absent"],
+        help_text="`removed` : retirée du périmètre ; `absent` : elle n'y était pas, ou plus.",
     )
 
 
 class RemovedListSerializer(serializers.Serializer[Any]):
     """Ce que la liste a retiré, dans son ordre."""
 
-    removed = serializers.IntegerField()
-    absent = serializers.IntegerField()
-    schools = RemovedRowSerializer(many=True)
+    removed = serializers.IntegerField(help_text="Écoles retirées du périmètre.")
+    absent = serializers.IntegerField(help_text="Écoles qui n'y étaient pas, ou plus.")
+    schools = RemovedRowSerializer(many=True, help_text="Chaque école de la liste, à sa place.")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import django_filters
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework.response import Response
 
 from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Choice, Strict, Text, Truth
+from api.fields import MOST, Choice, Strict, Text, Truth
 from api.filters import Flag, Number
 from api.scopes import Scope
 from imports import operations
@@ -35,11 +35,18 @@ if TYPE_CHECKING:
 class ApiRowFilter(django_filters.FilterSet):
     """What the rows can be narrowed to."""
 
-    verdict = django_filters.ChoiceFilter(choices=Verdict.choices, help_text="Le verdict.")
+    verdict = django_filters.ChoiceFilter(choices=Verdict.choices, help_text="Celles que nous jugeons ainsi.")
     code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
     uai = django_filters.CharFilter(method="of_school", max_length=20, help_text="L'UAI de l'école trouvée.")
     ticked = Flag(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
-    sheet = Number(help_text="La place d'une feuille dans le classeur, à partir de 0.")
+    sheet = extend_schema_field(
+        {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MOST,
+            "description": "Celles de cette feuille : sa place dans le classeur, à partir de 0.",
+        }
+    )(Number())
 
     class Meta:
         model = ImportRow
@@ -61,7 +68,12 @@ class EditsBody(Strict):
         required=False, allow_blank=True, max_length=LONGEST, help_text="L'école, seule : celle que vous choisissez."
     )
     units = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Licences, d'une attribution.")
-    email = Text(required=False, allow_blank=True, max_length=LONGEST)
+    email = Text(
+        required=False,
+        allow_blank=True,
+        max_length=LONGEST,
+        help_text="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
+    )
     classes = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Classes, du périmètre.")
     contact_name = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Contact, du périmètre.")
     phone = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Téléphone, du périmètre.")

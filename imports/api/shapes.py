@@ -5,7 +5,7 @@ A field may have the name of an attribute of serializers: the metaclass takes fi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rest_framework import serializers
 
@@ -14,11 +14,40 @@ from imports.enums import Done, How, ImportState, Purpose, Settlement, Verdict, 
 from imports.meanings import Meaning
 from imports.models import Import, ImportRow
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _MEANINGS = [meaning.value for meaning in Meaning]
+_OF_IMPORT = {
+    "id": "Le numéro du tableau : c'est celui de son adresse.",
+    "filename": "Le nom du fichier déposé.",
+    "size": "La taille du fichier, en octets.",
+    "sha256": "L'empreinte SHA-256 du fichier, en hexadécimal : c'est bien le vôtre si elle est la même.",
+    "units_for_all": "Licences que chaque école doit avoir, où « volume » vaut « all » ; null sinon.",
+}
+_OF_ROW = {
+    "id": "Le numéro de la ligne dans l'API, qui la nomme dans son adresse ; « number » est celui du tableur.",
+    "uai": "L'UAI de l'école trouvée ; vide : aucune ne l'est.",
+    "label": "Le nom de l'école et sa commune, d'après l'annuaire ; si elle n'est pas trouvée, d'après le tableau.",
+    "email": "L'adresse que la ligne donne ; vide : elle n'en donne pas.",
+    "recipient": "L'adresse à laquelle il sera écrit : celle de la ligne, sinon celle du contact de votre périmètre, "
+    "sinon celle de l'annuaire ; vide : aucune n'est connue.",
+    "classes": "Nombre de classes que la ligne donne ; null : elle n'en donne pas.",
+    "contact_name": "À qui écrire, d'après la ligne ; vide : elle ne le dit pas.",
+    "phone": "Le numéro de téléphone que la ligne donne ; vide : elle n'en donne pas.",
+    "passed_over": "Ce qui la met hors du tableau, en français : un total, une note… ; vide : elle en est.",
+    "set_aside": "Si elle a été mise de côté : elle ne sera pas appliquée.",
+    "awaited": "Si elle est gardée de côté jusqu'à ce que l'annuaire connaisse son école.",
+    "ticked": "Si elle est cochée : appliquer le tableau l'applique.",
+}
 
 
 def _number(says: str) -> serializers.IntegerField:
     return serializers.IntegerField(help_text=says)
+
+
+def _extra(says: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"help_text": told} for name, told in says.items()}
 
 
 class CountsSerializer(serializers.Serializer[Any]):
@@ -37,10 +66,14 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
     step = serializers.CharField(help_text="L'étape, stable.")
     label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # taken away
-    done = serializers.IntegerField()
-    total = serializers.IntegerField(help_text="0 tant que rien ne peut en être dit.")
-    percent = serializers.IntegerField(allow_null=True)
-    seconds_left = serializers.IntegerField(allow_null=True, help_text="À ce rythme.")
+    done = serializers.IntegerField(help_text="Ce qui est fait du travail entier, à rapporter à « total ».")
+    total = serializers.IntegerField(help_text="Le travail entier ; 0 tant que rien ne peut en être dit.")
+    percent = serializers.IntegerField(
+        allow_null=True, help_text="Ce qui est fait, de 0 à 99 ; null tant que rien ne peut en être dit."
+    )
+    seconds_left = serializers.IntegerField(
+        allow_null=True, help_text="Secondes qui restent, à ce rythme ; null tant que rien ne peut en être dit."
+    )
     stopping = serializers.BooleanField(help_text="Une annulation est demandée.")
 
 
@@ -57,7 +90,9 @@ class ColumnSerializer(serializers.Serializer[Any]):
 
     index = serializers.IntegerField(help_text="Sa place, à partir de 0.")
     letters = serializers.CharField(help_text="Ce que le tableur écrit au-dessus d'elle.")
-    title = serializers.CharField(allow_blank=True)
+    title = serializers.CharField(
+        allow_blank=True, help_text="Ce que dit sa cellule dans la ligne des titres ; vide : elle n'en a pas."
+    )
     examples = serializers.ListField(child=serializers.CharField(), help_text="Ses premières cellules.")
     meaning = serializers.ChoiceField(choices=_MEANINGS, allow_null=True, help_text="Ce qui y est lu ; null : rien.")
 
@@ -76,21 +111,24 @@ class LayoutSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField(help_text="xlsx, xls, ods, csv…")
     sheets = serializers.ListField(child=serializers.CharField(), help_text="Les feuilles du classeur.")
     read = ReadSheetSerializer(many=True, help_text="Celles qui sont lues.")
-    columns = ColumnSerializer(many=True)
+    columns = ColumnSerializer(many=True, help_text="Les colonnes du tableau, de gauche à droite.")
     volume = serializers.ChoiceField(
         choices=Volume.choices, allow_null=True, help_text="D'où vient le nombre de licences ; null : ce n'est pas dit."
     )
     remembered = serializers.BooleanField(help_text="Ces titres étaient connus d'un tableau précédent.")
     rows = serializers.IntegerField(help_text="Lignes lues.")
-    remarks = serializers.ListField(child=serializers.CharField())
+    remarks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Des phrases à montrer à une personne : ce qui n'est pas lu, ce qui a été complété.",
+    )
     questions = QuestionSerializer(many=True, help_text="Répondez-y par « choose ».")
 
 
 class BrakeSerializer(serializers.Serializer[Any]):
     """Ce que le tableau fait est hors de proportion : le nombre est à renvoyer dans « typed »."""
 
-    number = serializers.IntegerField()
-    why = serializers.CharField()
+    number = serializers.IntegerField(help_text="Licences, ou écoles : « why » dit lesquelles.")
+    why = serializers.CharField(help_text="La phrase à montrer à une personne : ce qui surprend, ce qui est compté.")
 
 
 class PlanSerializer(serializers.Serializer[Any]):
@@ -115,10 +153,10 @@ class PlanSerializer(serializers.Serializer[Any]):
 class UndoneSerializer(serializers.Serializer[Any]):
     """Ce que défaire a fait."""
 
-    revoked = serializers.IntegerField(required=False)
-    reduced = serializers.IntegerField(required=False)
+    revoked = serializers.IntegerField(required=False, help_text="Attributions reprises.")
+    reduced = serializers.IntegerField(required=False, help_text="Attributions ramenées à ce qu'elles étaient.")
     units = serializers.IntegerField(required=False, help_text="Licences revenues au lot.")
-    messages = serializers.IntegerField(required=False)
+    messages = serializers.IntegerField(required=False, help_text="Écoles à qui il a été écrit.")
     removed = serializers.IntegerField(required=False, help_text="Écoles retirées du périmètre.")
     restored = serializers.IntegerField(required=False, help_text="Contacts rétablis.")
     left = serializers.IntegerField(help_text="Lignes laissées telles quelles : « undo » dit lesquelles.")
@@ -128,9 +166,9 @@ class OutcomeSerializer(serializers.Serializer[Any]):
     """Ce qui a été fait ; d'une attribution ou du périmètre."""
 
     allocations = serializers.IntegerField(required=False, help_text="Attributions nouvelles.")
-    grown = serializers.IntegerField(required=False)
-    reduced = serializers.IntegerField(required=False)
-    revoked = serializers.IntegerField(required=False)
+    grown = serializers.IntegerField(required=False, help_text="Attributions augmentées.")
+    reduced = serializers.IntegerField(required=False, help_text="Attributions réduites.")
+    revoked = serializers.IntegerField(required=False, help_text="Clés reprises.")
     units = serializers.IntegerField(required=False, help_text="Licences données.")
     returned = serializers.IntegerField(required=False, help_text="Licences reprises.")
     messages = serializers.IntegerField(required=False, help_text="E-mails préparés.")
@@ -142,23 +180,38 @@ class OutcomeSerializer(serializers.Serializer[Any]):
 class RefusalSerializer(serializers.Serializer[Any]):
     """Pourquoi le fichier, ou sa dernière application, a été refusé."""
 
-    code = serializers.CharField(allow_blank=True)
-    detail = serializers.CharField()
+    code = serializers.CharField(
+        allow_blank=True, help_text="Stable, pour les programmes ; vide : seule la phrase dit pourquoi."
+    )
+    detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
 
 
 class ImportSummarySerializer(serializers.ModelSerializer[Import]):
     """Un tableau déposé, en bref."""
 
-    purpose = serializers.ChoiceField(choices=Purpose.choices)
-    pool = serializers.IntegerField(source="pool_id", allow_null=True, help_text="Le lot d'une attribution.")
-    state = serializers.ChoiceField(choices=ImportState.choices)
-    corrects = serializers.IntegerField(source="corrects_id", allow_null=True, help_text="Le tableau qu'il corrige.")
+    purpose = serializers.ChoiceField(
+        choices=Purpose.choices,
+        help_text="`attribution` : il donne des licences aux écoles ; `perimetre` : il met à jour les écoles du "
+        "périmètre, leurs contacts et leur nombre de classes.",
+    )
+    pool = serializers.IntegerField(
+        source="pool_id", allow_null=True, help_text="Le lot d'une attribution ; null pour le périmètre."
+    )
+    state = serializers.ChoiceField(
+        choices=ImportState.choices,
+        help_text="`uploaded` : il attend d'être lu ; `read` : répondez aux questions de « layout » par « choose » ; "
+        "`checked` : il attend d'être appliqué ; `applying` : il va l'être ; `applied` : il l'est ; `undone` : il l'a "
+        "été, puis a été défait ; `rejected` : « refusal » dit pourquoi ; `cancelled` : annulé avant d'être appliqué.",
+    )
+    corrects = serializers.IntegerField(
+        source="corrects_id", allow_null=True, help_text="Le tableau qu'il corrige, s'il en corrige un."
+    )
     counts = CountsSerializer()
-    created_at = Moment()
+    created_at = Moment(help_text="Quand il a été déposé.")
     created_by = serializers.CharField(allow_null=True, help_text="Qui l'a déposé : une personne, ou un jeton.")
-    applied_at = Moment(allow_null=True)
-    applied_by = serializers.CharField(allow_null=True, help_text="Qui l'a confirmé.")
-    undone_at = Moment(allow_null=True)
+    applied_at = Moment(allow_null=True, help_text="Quand il a été appliqué ; null s'il ne l'a pas été.")
+    applied_by = serializers.CharField(allow_null=True, help_text="Qui a demandé de l'appliquer ; null : personne.")
+    undone_at = Moment(allow_null=True, help_text="Quand il a été défait ; null s'il ne l'a pas été.")
 
     class Meta:
         model = Import
@@ -167,6 +220,7 @@ class ImportSummarySerializer(serializers.ModelSerializer[Import]):
             "created_by", "applied_at", "applied_by", "undone_at",
         )  # fmt: skip
         read_only_fields = fields
+        extra_kwargs = _extra(_OF_IMPORT)
 
 
 class ImportSerializer(ImportSummarySerializer):
@@ -180,7 +234,10 @@ class ImportSerializer(ImportSummarySerializer):
     layout = LayoutSerializer(allow_null=True, help_text="Une fois le fichier lu.")
     plan = PlanSerializer(allow_null=True, help_text="Tant que le tableau attend d'être appliqué (« checked »).")
     outcome = OutcomeSerializer(allow_null=True, help_text="Une fois le tableau appliqué.")
-    refusal = RefusalSerializer(allow_null=True)
+    refusal = RefusalSerializer(
+        allow_null=True,
+        help_text="Pourquoi le fichier, ou sa dernière application, a été refusé ; null : rien ne l'a été.",
+    )
 
     class Meta:
         model = Import
@@ -189,32 +246,39 @@ class ImportSerializer(ImportSummarySerializer):
             "volume", "units_for_all", "send_on", "progress", "layout", "plan", "outcome", "refusal",
         )  # fmt: skip
         read_only_fields = fields
+        extra_kwargs = _extra(_OF_IMPORT)
 
 
 class RowProblemSerializer(serializers.Serializer[Any]):
     """Ce qui ne va pas dans la ligne, ou mérite d'être dit."""
 
     column = serializers.CharField(allow_blank=True, help_text="Le sens de la colonne ; vide : toute la ligne.")
-    code = serializers.CharField()
-    message = serializers.CharField()
+    code = serializers.CharField(help_text="Stable, pour les programmes.")
+    message = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
     blocking = serializers.BooleanField(help_text="La ligne ne peut pas être appliquée telle quelle.")
 
 
 class ProposalSerializer(serializers.Serializer[Any]):
     """Une école dont il peut s'agir."""
 
-    uai = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]  # taken away
-    score = serializers.FloatField(help_text="De 0 à 1.")
+    uai = serializers.CharField(help_text="À renvoyer dans « edits.uai » si c'est bien elle.")
+    label = serializers.CharField(  # type: ignore[assignment]  # taken away
+        help_text="Son nom et sa commune, d'après l'annuaire."
+    )
+    score = serializers.FloatField(help_text="De 0 à 1 : plus le nombre est grand, plus elle est probable.")
 
 
 class ContactBeforeSerializer(serializers.Serializer[Any]):
     """Ce que le périmètre disait de l'école."""
 
-    contact_name = serializers.CharField(allow_blank=True)
-    contact_email = serializers.CharField(allow_blank=True)
-    contact_phone = serializers.CharField(allow_blank=True)
-    classes = serializers.IntegerField(allow_null=True)
+    contact_name = serializers.CharField(
+        allow_blank=True, help_text="À qui vous écriviez ; vide : à personne de nommé."
+    )
+    contact_email = serializers.CharField(
+        allow_blank=True, help_text="Où vous écriviez ; vide : à l'adresse de l'annuaire."
+    )
+    contact_phone = serializers.CharField(allow_blank=True, help_text="Son numéro de téléphone ; vide : aucun.")
+    classes = serializers.IntegerField(allow_null=True, help_text="Nombre de classes ; null : il n'était pas dit.")
 
 
 class RowSerializer(serializers.ModelSerializer[ImportRow]):
@@ -229,8 +293,15 @@ class RowSerializer(serializers.ModelSerializer[ImportRow]):
     proposals = ProposalSerializer(many=True, help_text="Les écoles dont il peut s'agir, la plus probable d'abord.")
     units = serializers.IntegerField(allow_null=True, help_text="Ce que l'école doit avoir en tout du lot.")
     units_before = serializers.IntegerField(help_text="Ce qu'elle avait à la vérification.")
-    verdict = serializers.ChoiceField(choices=Verdict.choices)
-    problems = RowProblemSerializer(many=True)
+    verdict = serializers.ChoiceField(
+        choices=Verdict.choices,
+        help_text="`new` : l'école n'a rien encore ; `changed` : quelque chose change pour elle ; `unchanged` : elle a "
+        "déjà ce que la ligne dit ; `conflict` : elle a davantage, réglez-le par « settlement » ; `error` : à corriger "
+        "ou à mettre de côté ; `ignored` : laissée de côté.",
+    )
+    problems = RowProblemSerializer(
+        many=True, help_text="Ce qui ne va pas, ou mérite d'être dit ; une liste vide : rien."
+    )
     settlement = serializers.ChoiceField(
         choices=Settlement.choices, allow_blank=True, help_text="Comment un conflit a été réglé."
     )
@@ -247,18 +318,24 @@ class RowSerializer(serializers.ModelSerializer[ImportRow]):
             "settlement", "passed_over", "set_aside", "awaited", "ticked", "done",
         )  # fmt: skip
         read_only_fields = fields
+        extra_kwargs = _extra(_OF_ROW)
 
 
 class LeftSerializer(serializers.Serializer[Any]):
     """Une ligne laissée telle quelle, et pourquoi."""
 
-    sheet = serializers.IntegerField()
-    number = serializers.IntegerField()
-    uai = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]  # taken away
-    units = serializers.IntegerField(help_text="Ce que l'école garde.")
-    code = serializers.CharField()
-    reason = serializers.CharField()
+    sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
+    number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
+    uai = serializers.CharField(help_text="L'UAI de son école.")
+    label = serializers.CharField(  # type: ignore[assignment]  # taken away
+        help_text="Le nom de l'école et sa commune, d'après l'annuaire."
+    )
+    units = serializers.IntegerField(help_text="Licences que l'école garde ; 0 pour le périmètre.")
+    code = serializers.CharField(
+        help_text="Stable, pour les programmes : `already_redeemed` si la clé est activée, `changed` si ce que la "
+        "ligne avait fait a changé depuis…"
+    )
+    reason = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
 
 
 class UndoSerializer(serializers.Serializer[Any]):

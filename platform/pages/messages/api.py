@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import django_filters
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Moment
+from api.fields import MOST, Moment
 from api.filters import Number, Since
 from api.scopes import Scope
 from licensing.pools.models import TOPIC
@@ -43,23 +43,48 @@ _A_MESSAGE = {
 class MessageSerializer(serializers.ModelSerializer[Message]):
     """Un e-mail du bureau et ce qu'il est devenu, sans son contenu."""
 
-    kind = serializers.CharField(help_text="La sorte de message, stable.")
+    kind = serializers.CharField(
+        help_text="La sorte de message, stable : `key` pour une clé, `key_reminder` pour un rappel, `key_reduced` et "
+        "`key_revoked` pour une attribution réduite ou reprise, `invitation` pour un futur membre…"
+    )
     kind_label = serializers.CharField(source="label", help_text="La sorte, en français.")
-    allocation = serializers.SerializerMethodField(help_text="L'attribution dont il parle, s'il parle d'une.")
-    state = serializers.ChoiceField(choices=MessageState.choices)
+    # Empty where its account was deleted, and so described as a text.
+    recipient = serializers.CharField(
+        help_text="L'adresse à laquelle il est écrit ; vide si le compte de cette personne a été supprimé depuis."
+    )
+    allocation = serializers.SerializerMethodField(
+        help_text="Le numéro de l'attribution dont il parle ; null s'il parle d'autre chose."
+    )
+    state = serializers.ChoiceField(
+        choices=MessageState.choices,
+        help_text="En attente (`queued`), en cours d'envoi (`sending`), accepté par le serveur d'envoi (`sent`), remis "
+        "au destinataire (`delivered`), à réessayer (`deferred`), rejeté par le serveur du destinataire (`bounced`), "
+        "impossible à envoyer (`failed`), annulé avant son départ (`cancelled`). Après `bounced` et `failed`, rien ne "
+        "repart de soi-même.",
+    )
     reason = serializers.CharField(
         source="explanation", help_text="Pourquoi il attend ou n'est pas parti ; vide sinon."
     )
-    server_answer = serializers.CharField(help_text="Ce que le serveur du destinataire a répondu, mot pour mot.")
-    attempts = serializers.IntegerField(help_text="Combien de fois un serveur a répondu.")
+    server_answer = serializers.CharField(
+        help_text="Ce qu'un serveur a répondu en le refusant, mot pour mot ; vide sinon."
+    )
+    attempts = serializers.IntegerField(
+        help_text="Combien de fois un serveur a répondu à son sujet, qu'il l'ait accepté ou non."
+    )
     next_attempt_at = Moment(allow_null=True, help_text="Pas avant ; null si aucun envoi n'est prévu.")
-    created_at = Moment()
-    sent_at = Moment(allow_null=True)
+    created_at = Moment(help_text="Quand il a été préparé ; il peut partir bien plus tard.")
+    sent_at = Moment(allow_null=True, help_text="Quand le serveur d'envoi l'a accepté ; null : pas encore, ou jamais.")
 
     class Meta:
         model = Message
         fields = tuple(_A_MESSAGE)
         read_only_fields = fields
+        extra_kwargs = {
+            "id": {"help_text": "Le numéro du message : c'est celui de son adresse."},
+            "about": {
+                "help_text": "De quoi il parle, en clair : l'école et son UAI, par exemple ; vide : rien de tel."
+            },
+        }
 
     def get_allocation(self, message: Message) -> int | None:
         """Return the number of the allocation that it is about."""
@@ -71,7 +96,9 @@ class ApiMessageFilter(django_filters.FilterSet):
 
     state = django_filters.MultipleChoiceFilter(choices=MessageState.choices, help_text="Un état, ou plusieurs.")
     kind = django_filters.CharFilter(max_length=40, help_text="La sorte de message.")
-    allocation = Number(method="about_allocation", help_text="Le numéro d'une attribution.")
+    allocation = extend_schema_field(
+        {"type": "integer", "minimum": 0, "maximum": MOST, "description": "Ceux qui parlent de cette attribution."}
+    )(Number(method="about_allocation"))
     recipient = django_filters.CharFilter(
         lookup_expr="iexact", max_length=254, help_text="L'adresse du destinataire, entière."
     )
