@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: What is called with a code as its first argument, and with one by name.
 _FIRST = {"Problem", "Unauthorised", "Throttled", "Fault", "answer", "__init__"}
+_THIRD = {"RowFault"}
 _NAMED = {"ErrorDetail", "ValidationError", "Problem", "Fault"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
@@ -67,6 +68,8 @@ def all_rules() -> set[str]:
 def machinery() -> set[str]:
     """Return the codes that stand in the source of the API itself and of its endpoints."""
     modules = {one.__module__ for one in endpoints()}
+    # What a row of a list is refused for is said by the operation.
+    modules |= {name for name in sys.modules if ".operations." in name and name.startswith(tuple(apps()))}
     files = {*Path(endpoint.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
     found = {code for file in files for code in _in_source(ast.parse(file.read_text(encoding="utf-8")))}
     return found | {code for _, code, _, _ in problems._FRAMEWORK}  # noqa: SLF001 - a table
@@ -111,7 +114,7 @@ def _in_source(tree: ast.AST) -> Iterator[str]:
             continue
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
         given = [word.value for word in node.keywords if word.arg == "code"] if called in _NAMED else []
-        given += node.args[:1] if called in _FIRST else []
+        given += node.args[:1] if called in _FIRST else node.args[2:3] if called in _THIRD else []
         for one in given:
             if isinstance(one, ast.Constant) and isinstance(one.value, str) and _CODE.fullmatch(one.value):
                 yield one.value
