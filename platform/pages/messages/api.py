@@ -63,7 +63,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         "repart de soi-même.",
     )
     reason = serializers.CharField(
-        source="explanation", help_text="Pourquoi il attend ou n'est pas parti ; vide sinon."
+        source="explanation", help_text="Pourquoi il attend, n'est pas parti ou n'a plus d'adresse ; vide sinon."
     )
     server_answer = serializers.CharField(
         help_text="Ce qu'un serveur a répondu en le refusant, mot pour mot ; vide sinon."
