@@ -18,7 +18,7 @@ from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
-from licensing.numbering import next_numbers
+from web.numbering import next_numbers
 from licensing.subscriptions.queries import today
 from mailing.operations import Outgoing, enqueue_many
 from schools.models import Affiliation

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from collectivities import audit
 from jobs.tasks import task
-from licensing.pools import operations
+from licensing.pools import events, operations
 from licensing.pools.models import Allocation
 from schools.wording import school_name
 from web import typography
+from webhooks import operations as webhooks
 
 _SAID = {
     "redeemed": "{school} : clé activée, {count}.",
@@ -27,20 +28,26 @@ _SAID = {
 @task(name="pools.note_key_event")
 @transaction.atomic
 def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) -> None:
-    """Write in the journal what happened to the key of an allocation: `held` of its `size` seats were then taken."""
-    allocation = Allocation.objects.select_related("school").filter(key_id=key_id).first()
+    """Write in the journal what happened to the key of an allocation, and tell it to programs.
+
+    `held` of its `size` seats were then taken. What happened to one key is told in order: its jobs share a lock.
+    """
+    allocation = Allocation.objects.locked().select_related("school").filter(key_id=key_id).first()
     if allocation is None:
         return  # not a key of this collectivity's pools: nothing it may know
     count = f"{typography.number(held)}/{typography.number(size)} attribuée{'s' if held > 1 else ''}"
+    happened_at = datetime.datetime.fromisoformat(at)
     audit.record(
         action=f"keys.{event}",
         by=None,
-        at=datetime.datetime.fromisoformat(at),
+        at=happened_at,
         summary=_SAID[event].format(school=school_name(allocation.school.name), count=count),
         school_id=allocation.school_id,
         object_type="allocation",
         object_id=allocation.pk,
     )
+    told = events.of_key(allocation, event, held=held, size=size)
+    webhooks.emit(events=told, at=happened_at, told_at=timezone.now())
 
 
 @task(name="pools.look_for_lost_keys")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg.errors
 from django.db import connection, transaction
 
-from licensing.numbering import next_numbers
+from web.numbering import next_numbers
 from licensing.subscriptions import keys, sealing
 
 if TYPE_CHECKING:

@@ -42,7 +42,8 @@ def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> 
         return
     counts = Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
     # The task's own `at` is when it happened; `jobs.tasks.defer` has one too, which is when to run.
-    app.configure_task("pools.note_key_event", allow_unknown=False).defer(
+    # The lock: what happens to one key is told in the order in which it happens.
+    app.configure_task("pools.note_key_event", allow_unknown=False, lock=f"pools.key:{key.pk}").defer(
         schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat(), **counts
     )
 

@@ -6,5 +6,5 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        """Register the duty, and how the description tells of tokens."""
-        from api import authentication, remembering  # noqa: F401, PLC0415 - need the models
+        """Register the duty, who reads events, and how the description tells of tokens."""
+        from api import authentication, polling, remembering  # noqa: F401, PLC0415 - need the models

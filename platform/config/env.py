@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 
 from django.core.exceptions import ImproperlyConfigured
@@ -34,3 +35,13 @@ def number(name: str, default: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return the variable cut at its commas, without empty parts."""
     return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return the variable as networks, with commas between. Raises `ImproperlyConfigured` where one is none."""
+    try:
+        return [ipaddress.ip_network(word) for word in words(name)]
+    except ValueError as wrong:
+        raise ImproperlyConfigured(
+            f"{name} must be networks such as 10.0.0.0/8, with commas between: {wrong}."
+        ) from None

@@ -88,6 +88,7 @@ SHARED_APPS = [
 ]
 TENANT_APPS = [
     "mailing",
+    "webhooks",
     "api",
     "collectivities",
     "licensing.pools",
@@ -366,6 +367,16 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.each_type_once"],
 }
+
+# --- Webhooks -------------------------------------------------------------------------------------------------------
+# In the clear only where no server of the internet is meant.
+WEBHOOKS_ALLOW_HTTP = env.flag("WEBHOOKS_ALLOW_HTTP", default=not PRODUCTION)
+# Networks that webhooks may lead to besides the internet: none of ours unless they are named here.
+WEBHOOKS_PRIVATE_NETWORKS = env.networks("WEBHOOKS_PRIVATE_NETWORKS")
+# Seconds for which a worker holds what it is sending: several times the ten that a receiver has to answer.
+WEBHOOKS_LEASE = env.number("WEBHOOKS_LEASE", 60)
+# How many threads of a worker may wait for receivers at the same time.
+WEBHOOKS_THREADS = env.number("WEBHOOKS_THREADS", 2)
 
 # --- The operator's admin -------------------------------------------------------------------------------------------
 UNFOLD = {

@@ -20,6 +20,8 @@ from django.db.models import F
 from django.db.models.functions import Least
 
 from mailing.models import Message, MessageState
+from webhooks import operations as webhooks
+from webhooks.operations import EventType, Happening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,9 +108,22 @@ def deferred(message: Message, *, until: datetime.datetime, reason: str) -> bool
     )
 
 
-def failed(message: Message, *, reason: str) -> bool:
-    """Write that the message will not arrive, and why."""
-    return _conclude(message, MessageState.FAILED, reason=reason, attempts=F("attempts") + 1)
+@transaction.atomic
+def failed(message: Message, *, reason: str, at: datetime.datetime) -> bool:
+    """Write that the message will not arrive, and why; whoever listens to the collectivity is told."""
+    was_ours = _conclude(message, MessageState.FAILED, reason=reason, attempts=F("attempts") + 1)
+    if was_ours:
+        message.reason = reason
+        webhooks.emit(events=[_bounced(message)], at=at)
+    return was_ours
+
+
+def _bounced(message: Message) -> Happening:
+    """Return what programs are told: our own sentence, without the server's words, which hold addresses."""
+    about = {"topic": message.topic, "topic_id": message.topic_id} if message.topic else {}
+    subject = f"{message.topic}:{message.topic_id}" if message.topic else f"message:{message.pk}"
+    said = {"message": message.pk, "kind": message.kind, "reason": message.explanation}
+    return Happening(EventType.MESSAGE_BOUNCED, subject, said | about)
 
 
 def withdrawn(message: Message, *, reason: str) -> bool:

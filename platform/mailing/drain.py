@@ -87,7 +87,7 @@ class _Claimed:
             if not self._hold():
                 continue
             message = self._left[0]
-            rendered = _rendered(message, render)
+            rendered = _rendered(message, render, self._clock())
             if rendered is not None:
                 self._hand_over(message, rendered)
             if not self.is_line_down:
@@ -114,7 +114,7 @@ class _Claimed:
         except Interrupted as broken:
             claims.deferred(message, until=at + answers.AWAY, reason=str(broken))
         except ValueError:
-            claims.failed(message, reason=answers.BAD_ADDRESS)
+            claims.failed(message, reason=answers.BAD_ADDRESS, at=at)
         except Exception:
             # A mailer of another kind than SMTP failed: this message waits, the others go on.
             logger.exception("Message %s could not be handed over", message.pk)
@@ -142,9 +142,10 @@ class _Claimed:
         if wait is not None:
             claims.deferred(message, until=self._clock() + wait, reason=reason)
         elif answer.is_final:
-            claims.failed(message, reason=reason)
+            claims.failed(message, reason=reason, at=self._clock())
         else:
-            claims.failed(message, reason=f"{answers.GAVE_UP.format(attempts=attempts)} {reason}")
+            why = f"{answers.GAVE_UP.format(attempts=attempts)} {reason}"
+            claims.failed(message, reason=why, at=self._clock())
 
 
 def _renderer(messages: list[Message]) -> Callable[[Message], Rendered]:
@@ -163,7 +164,7 @@ def _renderer(messages: list[Message]) -> Callable[[Message], Rendered]:
     return render
 
 
-def _rendered(message: Message, render: Callable[[Message], Rendered]) -> Rendered | None:
+def _rendered(message: Message, render: Callable[[Message], Rendered], at: datetime.datetime) -> Rendered | None:
     """Return the message's text, or None once it is settled that it has none."""
     try:
         return render(message)
@@ -172,5 +173,5 @@ def _rendered(message: Message, render: Callable[[Message], Rendered]) -> Render
     except Exception:
         # Whatever the owner's renderer raised, the other messages of the batch must leave.
         logger.exception("Message %s (%s) could not be rendered", message.pk, message.kind)
-        claims.failed(message, reason=answers.NOT_COMPOSED)
+        claims.failed(message, reason=answers.NOT_COMPOSED, at=at)
     return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Sum
+from django_tenants.utils import tenant_context
 
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import invoicing, rights
@@ -25,6 +26,8 @@ from licensing.orders.models import (
 from licensing.orders.operations import journal, telling
 from licensing.orders.operations.locking import locked
 from web import typography
+from webhooks import operations as webhooks
+from webhooks.operations import EventType, Happening
 
 if TYPE_CHECKING:
     import datetime
@@ -198,3 +201,7 @@ def _settled(order: Order, *, by: User | None, at: datetime.datetime, opened: bo
         rights.open_(order, until=None, by=order.placed_by, at=at)
     journal.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
     telling.tell_buyer(order, telling.PAID, at=at, resumed=resumed)
+    if order.collectivity is not None:
+        paid = {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}
+        with tenant_context(order.collectivity):
+            webhooks.emit(events=[Happening(EventType.ORDER_PAID, f"order:{order.pk}", paid)], at=at)

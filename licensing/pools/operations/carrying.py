@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F
 
+from licensing.pools import events
 from licensing.pools.models import Pool
 from licensing.pools.operations.giving import create, grow
 from licensing.pools.operations.telling import tell_given
 from licensing.pools.operations.watching import Stage, unwatched
 from licensing.subscriptions.models import ActivationKey
 from web import arrays
+from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
     import datetime
@@ -61,6 +63,7 @@ def carry_out(
     grow(grown, at=at)
     if moving:
         tell_given(pool, moving, numbers, by=by, at=at, due_at=due_at, import_id=import_id, watch=watch)
+        webhooks.emit(events=events.given(pool, moving, numbers, units=units, import_id=import_id), at=at)
     watch(Stage.COMMITTING, len(steps), len(steps))
     return Outcome(
         allocations=numbers,

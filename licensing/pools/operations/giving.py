@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
-from licensing.numbering import next_numbers
+from web.numbering import next_numbers
 from licensing.pools import checks
 from licensing.pools.models import TOPIC, Allocation
 from licensing.pools.operations.watching import Stage

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from collectivities import audit
-from licensing.pools import checks
+from licensing.pools import checks, events
 from licensing.pools.emails import about
 from licensing.pools.exceptions import BadUnits, UnknownAllocation
 from licensing.pools.models import REDUCED_BY_LIST, TOPIC, Allocation, MessageKind, Pool
@@ -19,6 +19,7 @@ from licensing.subscriptions.growing import shrink_many
 from mailing import operations as mailing
 from schools.wording import school_name
 from web import arrays, typography
+from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
     import datetime
@@ -109,6 +110,7 @@ def reduce_many(
         return results
     action = "pools.reduced" if import_id is None else REDUCED_BY_LIST
     told = _lower(pool, list(moving.values()), by=by, at=at, action=action)
+    webhooks.emit(events=events.reduced(list(moving.values()), import_id=import_id), at=at)
     return [replace(done, told=True) if done.allocation_id in told else done for done in results]
 
 

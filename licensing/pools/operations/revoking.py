@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from collectivities import audit
+from licensing.pools import events
 from licensing.pools.emails import about
 from licensing.pools.models import REVOKED_BY_LIST, TOPIC, Allocation, MessageKind, Pool
 from licensing.pools.operations.results import Result, locked, redeemed
@@ -17,6 +18,7 @@ from licensing.subscriptions.models import ActivationKey
 from mailing import operations as mailing
 from schools.wording import school_name
 from web import arrays, typography
+from webhooks import operations as webhooks
 
 if TYPE_CHECKING:
     import datetime
@@ -105,4 +107,5 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
         by=by,
         at=at,
     )
+    webhooks.emit(events=events.revoked(taken), at=at)
     return told

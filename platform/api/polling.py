@@ -1,0 +1,22 @@
+"""Who reads events: whoever has a token for it. Where there is no such token and no webhook, no event is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api.models import Token
+from api.scopes import Scope
+from webhooks import listening
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models import QuerySet
+
+
+def readers(at: datetime.datetime) -> QuerySet[Token]:
+    """Return the tokens that let somebody read events, or what was sent of them."""
+    return Token.objects.valid_at(at).filter(scopes__overlap=[Scope.READ, Scope.WEBHOOKS])
+
+
+listening.register(readers)

@@ -1,0 +1,33 @@
+"""What others ask of events and deliveries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q
+
+from webhooks.models import Delivery, DeliveryState, Endpoint, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+
+def last_type(subject: str, *, among: Collection[str]) -> str | None:
+    """Return the type of the last event of a subject among these types; None where there is none. One query."""
+    events = Event.objects.filter(subject=subject, type__in=among).order_by("-pk")
+    return events.values_list("type", flat=True).first()
+
+
+def endpoints_with_counts() -> QuerySet[Endpoint]:
+    """Return the endpoints that nobody deleted, each with how many deliveries are `waiting` and `given_up`."""
+    return Endpoint.objects.kept().annotate(
+        waiting=Count("deliveries", filter=Q(deliveries__state=DeliveryState.PENDING)),
+        given_up=Count("deliveries", filter=Q(deliveries__state=DeliveryState.FAILED)),
+    )
+
+
+def deliveries_of(endpoint_id: int) -> QuerySet[Delivery]:
+    """Return what was, is or is to be sent to an endpoint that nobody deleted, with the events."""
+    return Delivery.objects.select_related("event").filter(endpoint_id=endpoint_id, endpoint__deleted_at=None)

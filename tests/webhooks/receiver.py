@@ -1,0 +1,190 @@
+"""A collectivity's own server, as it is on its bad days: a real HTTP server in threads, that answers, fails, hangs or lies.
+
+How it answers is chosen by request, so that one event may fare badly while others pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.server
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    type Behaviour = Callable[["Handler"], None]
+
+#: Twenty thousand bytes that become twenty millions.
+BOMB = gzip.compress(b"\0" * 20_000_000)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+
+class Receiver:
+    """Listens on this machine. `behaviour` answers each request; change it at any time."""
+
+    def __init__(self, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or answers(200)
+        self.received: list[Received] = []
+        self.connections = 0
+        #: Set in the end, so that nobody hangs for longer than the test.
+        self.over = threading.Event()
+        self._changed = threading.Condition()
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server.receiver = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/crochet"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def note(self, received: Received) -> None:
+        with self._changed:
+            self.received.append(received)
+            self._changed.notify_all()
+
+    def wait_for(self, count: int, timeout: float = 60.0) -> bool:
+        """Wait until so many requests have come; return whether they did."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.received) >= count, timeout)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What was received, in order."""
+        return [one.content for one in self.received]
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    receiver: Receiver
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that hang up are what is tested."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.receiver.connections += 1
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        behaviour = self.server.receiver.behaviour
+        self.server.receiver.note(self.received)
+        behaviour(self)
+
+    do_GET = do_POST
+
+    def say(self, status: int, content: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def raw(self, content: bytes) -> None:
+        """Write bytes as they stand, and hang up afterwards."""
+        self.close_connection = True
+        self.wfile.write(content)
+
+    def trickle(self, piece: bytes, every: float) -> None:
+        """Write again and again, for as long as the other side bears it."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while not self.server.receiver.over.wait(every):
+                self.wfile.write(piece)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def answers(status: int, content: bytes = b"ok", **headers: str) -> Behaviour:
+    return lambda handler: handler.say(status, content, **headers)
+
+
+def hangs(handler: Handler) -> None:
+    handler.close_connection = True
+    handler.server.receiver.over.wait()
+
+
+def hangs_up(handler: Handler) -> None:
+    handler.close_connection = True
+
+
+def says_no_http(handler: Handler) -> None:
+    handler.raw(b"\x16\x03\x01 bonjour\r\n\r\n")
+
+
+def drips_headers(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    handler.trickle(b"X-Goutte: 1\r\n", 0.05)
+
+
+def continues_for_ever(handler: Handler) -> None:
+    handler.trickle(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01)
+
+
+def promises_more_than_it_says(handler: Handler) -> None:
+    handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\ncourt")
+
+
+def says_more_than_it_promised(handler: Handler) -> None:
+    handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + b"long" * 1000)
+
+
+def never_ends(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    handler.trickle(b"10000\r\n" + b"x" * 0x10000 + b"\r\n", 0.0)
+
+
+def drips_content(handler: Handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    handler.trickle(b"x", 0.05)
+
+
+def sends_a_bomb(handler: Handler) -> None:
+    handler.say(200, BOMB, Content_Encoding="gzip")
+
+
+def waits(seconds: float) -> Behaviour:
+    def behaviour(handler: Handler) -> None:
+        time.sleep(seconds)
+        handler.say(200)
+
+    return behaviour

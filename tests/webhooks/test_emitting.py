@@ -1,0 +1,141 @@
+"""What happened is written where somebody listens, by sets, in the transaction of what happened; elsewhere not at all."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from api import tokens
+from api.models import Token
+from jobs.queue import waiting
+from tests.api.program import token
+from tests.webhooks.happenings import happen, issued
+from webhooks import endpoints
+from webhooks.models import Delivery, Endpoint, Event
+from webhooks.operations import EventType, Happening, emit
+
+NOW = timezone.now()
+
+
+def add(types=()):
+    return endpoints.add(url="https://si.exemple.fr/", types=types, by_id=None, at=NOW).endpoint
+
+
+def test_where_nobody_listens_one_query_is_asked_and_nothing_is_even_made(nimes, django_assert_num_queries):
+    assert emit(events=[], at=NOW) == 0  # the first query in a schema is preceded by the change of search_path
+    with django_assert_num_queries(1):
+        assert emit(events=(1 / 0 for _ in range(60_000)), at=NOW) == 0
+    assert not waiting("webhooks.drain")
+
+
+def test_in_the_public_schema_nothing_is_asked(db, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert emit(events=[issued(1)], at=NOW) == 0
+
+
+def test_sixty_thousand_events_are_as_many_statements_as_two_and_a_job_an_endpoint(nimes, django_assert_num_queries):
+    first, second = add(), add()
+    # Who listens, a savepoint, their numbers, two COPYs, a job for each endpoint, the savepoint's end.
+    with django_assert_num_queries(8):
+        assert happen(issued(1), issued(2)) == 2
+    with django_assert_num_queries(8):
+        assert happen(*(issued(number) for number in range(10_000))) == 10_000
+    assert Delivery.objects.filter(endpoint=first).count() == Delivery.objects.filter(endpoint=second).count() == 10_002
+    assert len(waiting("webhooks.drain", endpoint_id=first.pk)) == 2
+    event = Event.objects.get(subject="allocation:9999")
+    assert (event.type, event.data) == ("allocation.issued", {"allocation": 9999, "units": 1})
+
+
+def test_an_endpoint_is_told_what_it_asks_for(nimes):
+    some = add([EventType.POOL_LOW])
+    assert happen(issued(1)) == 0
+    assert not Event.objects.exists()
+    assert happen(issued(1), Happening(EventType.POOL_LOW, "pool:1", {})) == 1
+    assert Delivery.objects.get().endpoint == some
+    every = add()
+    assert happen(issued(1)) == 1
+    assert Delivery.objects.latest("pk").endpoint == every
+
+
+def test_an_endpoint_that_is_off_or_deleted_is_told_nothing(nimes):
+    off, deleted = add(), add()
+    endpoints.change(endpoint_id=off.pk, is_enabled=False)
+    endpoints.remove(endpoint_id=deleted.pk, at=NOW)
+    assert happen(issued(1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("scopes", "is_read"), [(["read"], True), (["webhooks"], True), (["remit", "allocate", "import"], False)]
+)
+def test_a_token_that_lets_events_be_read_is_somebody_who_listens(nimes, scopes, is_read):
+    token(scopes=scopes)
+    assert happen(issued(1)) == int(is_read)
+    assert not Delivery.objects.exists()
+
+
+def test_a_token_that_is_over_listens_no_more(nimes):
+    revoked, expired = token(), token()
+    tokens.revoke(token_id=revoked.token.pk, by=None, at=timezone.now())
+    long_ago = timezone.now() - datetime.timedelta(days=2)
+    Token.objects.filter(pk=expired.token.pk).update(
+        created_at=long_ago, expires_at=long_ago + datetime.timedelta(days=1)
+    )
+    assert happen(issued(1)) == 0
+
+
+def test_another_collectivity_hears_nothing(nimes, gard):
+    add()
+    with tenant_context(gard):
+        assert happen(issued(1)) == 0
+        assert not Event.objects.exists()
+        assert not Endpoint.objects.exists()
+
+
+def test_what_is_undone_was_never_told(nimes):
+    add()
+    with transaction.atomic():
+        happen(issued(1))
+        transaction.set_rollback(True)  # noqa: FBT003 - Django's own
+    assert not Event.objects.exists()
+    assert not waiting("webhooks.drain")
+
+
+def test_a_text_that_copy_could_misread_is_stored_as_it_was(nimes):
+    add()
+    name = 'Lot « \\N » \t"\n\\'
+    happen(Happening(EventType.POOL_LOW, "pool:1", {"name": name}))
+    assert Event.objects.get().data == {"name": name}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"types": ["inconnu"]},
+        {"types": ["webhook.test"]},
+        {"is_enabled": False},
+        {"off_because": "manual"},
+        {"deleted_at": NOW},
+        {"previous_until": NOW},
+    ],
+)
+def test_the_database_refuses_an_endpoint_that_cannot_be(nimes, wrong):
+    endpoint = add()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Endpoint.objects.filter(pk=endpoint.pk).update(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"state": "delivered"}, {"settled_at": NOW}])
+def test_the_database_refuses_a_delivery_that_cannot_be(nimes, wrong):
+    add()
+    happen(issued(1))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Delivery.objects.update(**wrong)
+
+
+def test_the_tables_stand_in_each_collectivity_and_not_in_the_portal(nimes):
+    with schema_context("public"):
+        assert "webhooks_event" not in connection.introspection.table_names()

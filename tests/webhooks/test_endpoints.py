@@ -1,0 +1,132 @@
+"""What is done with endpoints and deliveries."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from jobs.queue import waiting
+from tests.webhooks import receiver as behaviours
+from tests.webhooks.happenings import Clock, happen, issued, told
+from webhooks import endpoints, sweep
+from webhooks.models import Attempt, Delivery, Endpoint, Event
+from webhooks.operations import emit
+
+
+def test_a_test_goes_to_one_endpoint_whatever_it_asks_for(nimes, endpoint, receiver):
+    other = endpoints.add(url=receiver.url, types=["order.paid"], by_id=None, at=timezone.now()).endpoint
+    sent = endpoints.test(endpoint_id=other.pk, at=timezone.now())
+    assert (sent.endpoint_id, sent.event.type) == (other.pk, "webhook.test")
+    assert Delivery.objects.count() == 1
+    assert told(other) == 1
+    assert receiver.told[0]["data"] == {"webhook": other.pk}
+
+
+def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
+    happen(issued(1))
+    told(endpoint)
+    delivery = Delivery.objects.get()
+    endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=timezone.now())
+    with pytest.raises(endpoints.StillPending):
+        endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=timezone.now())
+    assert told(endpoint) == 1
+    assert receiver.received[0].id == receiver.received[1].id
+    assert Attempt.objects.count() == 2
+
+
+def test_what_was_given_up_can_be_replayed_and_an_endpoint_at_rest_wakes(endpoint, receiver):
+    receiver.behaviour = behaviours.answers(503)
+    clock = Clock()
+    happen(issued(1))
+    for _ in range(400):
+        told(endpoint, clock)
+        clock.pass_(minutes=15)
+    delivery = Delivery.objects.get()
+    assert delivery.state == "failed"
+    receiver.behaviour = behaviours.answers(200)
+    endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=clock())
+    clock.pass_(seconds=1)
+    assert told(endpoint, clock) == 1
+
+
+def test_an_endpoint_that_is_off_keeps_what_waits_and_is_told_it_when_it_is_on_again(endpoint, receiver):
+    happen(issued(1))
+    endpoints.change(endpoint_id=endpoint.pk, is_enabled=False)
+    assert told(endpoint) == 0
+    for refused in (
+        lambda: endpoints.test(endpoint_id=endpoint.pk, at=timezone.now()),
+        lambda: endpoints.replay(endpoint_id=endpoint.pk, delivery_id=1, at=timezone.now()),
+    ):
+        with pytest.raises(endpoints.EndpointOff):
+            refused()
+    before = len(waiting("webhooks.drain"))
+    endpoints.change(endpoint_id=endpoint.pk, is_enabled=True)
+    assert len(waiting("webhooks.drain")) == before + 1
+    assert told(endpoint) == 1
+
+
+def test_a_deleted_endpoint_is_told_nothing_and_what_it_was_told_is_kept(endpoint, receiver):
+    happen(issued(1))
+    told(endpoint)
+    happen(issued(2))
+    endpoints.remove(endpoint_id=endpoint.pk, at=timezone.now())
+    assert told(endpoint) == 0
+    assert list(Delivery.objects.order_by("pk").values_list("state", flat=True)) == ["delivered", "failed"]
+    with pytest.raises(endpoints.UnknownEndpoint):
+        endpoints.change(endpoint_id=endpoint.pk, is_enabled=True)
+
+
+def test_another_collectivitys_endpoint_is_none(endpoint, gard):
+    with tenant_context(gard):
+        for act in (endpoints.rotate, endpoints.remove, endpoints.test):
+            with pytest.raises(endpoints.UnknownEndpoint):
+                act(endpoint_id=endpoint.pk, at=timezone.now())
+
+
+def test_an_office_has_twenty_endpoints_at_most(nimes, reachable):
+    for _ in range(endpoints.MOST):
+        last = endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+    with pytest.raises(endpoints.TooMany):
+        endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+    endpoints.remove(endpoint_id=last.endpoint.pk, at=timezone.now())
+    endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+
+
+def test_what_has_no_job_is_found_and_what_waits_is_left_alone(nimes, endpoint, receiver):
+    now = timezone.now()
+    assert sweep.sweep() == []
+    happen(issued(1), at=now - datetime.timedelta(minutes=5))
+    assert sweep.sweep() == [(nimes.schema_name, endpoint.pk)]
+    assert sweep.sweep() == [(nimes.schema_name, endpoint.pk)]
+    Endpoint.objects.update(paused_until=now + datetime.timedelta(minutes=5), failing_since=now)
+    assert sweep.sweep() == []
+    Endpoint.objects.update(paused_until=None)
+    Delivery.objects.update(next_at=now + datetime.timedelta(hours=1))
+    happen(issued(1), at=now - datetime.timedelta(minutes=5))
+    # The second waits for the first, whose next try is an hour away.
+    assert sweep.sweep() == []
+
+
+def test_after_thirty_days_all_is_forgotten(endpoint, receiver):
+    now = timezone.now()
+    for number, days in ((1, 31), (2, 29)):
+        emit(events=[issued(number)], at=now - datetime.timedelta(days=days), told_at=now)
+        told(endpoint)
+    endpoints.remove(endpoint_id=endpoint.pk, at=now)
+    assert sweep.forget() == 1
+    assert Event.objects.get().subject == "allocation:2"
+    assert Delivery.objects.count() == Attempt.objects.count() == 1
+    sweep.forget(at=now + datetime.timedelta(days=40))
+    assert not Endpoint.objects.exists()
+
+
+def test_what_waits_for_an_endpoint_that_is_off_is_given_up_as_well(endpoint):
+    now = timezone.now()
+    happen(issued(1), at=now - datetime.timedelta(days=4))
+    endpoints.change(endpoint_id=endpoint.pk, is_enabled=False)
+    sweep.forget()
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.reason) == ("failed", "Abandonné au bout de trois jours sans succès.")

@@ -1,0 +1,173 @@
+"""Whatever a receiver does: nothing is lost or held up, everything is tried again, and each try is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.webhooks import receiver as behaviours
+from tests.webhooks.happenings import Clock, happen, issued, told
+from webhooks import answers, sending
+from webhooks.models import Attempt, Delivery, DeliveryState, Endpoint
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Half a second for a try, in place of ten."""
+    monkeypatch.setattr(sending, "DEADLINE", 0.5)
+    monkeypatch.setattr(sending, "CONTENT_DEADLINE", 0.2)
+
+
+def test_what_is_due_is_told_and_what_was_answered_is_kept(endpoint, receiver):
+    receiver.behaviour = behaviours.answers(201, "reçu\n\x00 <b>".encode())
+    happen(issued(1, units=3))
+    assert told(endpoint) == 1
+    [one] = receiver.received
+    assert (one.path, one.content["type"], one.content["data"]) == (
+        "/crochet", "allocation.issued", {"allocation": 1, "units": 3}
+    )  # fmt: skip
+    assert one.headers["content-type"] == "application/json"
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempts, delivery.reason) == ("delivered", 1, "")
+    attempt = Attempt.objects.get()
+    assert (attempt.status, attempt.reason, attempt.answer) == (201, "", "reçu <b>")
+    assert told(endpoint) == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "reason"),
+    [
+        (behaviours.answers(500), 500, "Le serveur du destinataire est en panne (réponse 500)."),
+        (behaviours.answers(400), 400, "Le destinataire n'a pas compris l'envoi (réponse 400)."),
+        (behaviours.answers(418), 418, "Le destinataire a refusé l'envoi (réponse 418)."),
+        (behaviours.answers(302, Location="/ailleurs"), 302, answers.explain(302)),
+        (behaviours.hangs, None, "Aucune réponse en 0 secondes."),
+        (behaviours.drips_headers, None, "Aucune réponse en 0 secondes."),
+        (behaviours.continues_for_ever, None, "Aucune réponse en 0 secondes."),
+        (behaviours.hangs_up, None, answers.BROKEN),
+        (behaviours.says_no_http, None, answers.NOT_HTTP),
+        # Its yes cannot be told from the rest: better told twice than not at all.
+        (behaviours.says_more_than_it_promised, None, answers.NOT_HTTP),
+    ],
+)
+def test_what_was_not_taken_waits_with_its_reason(endpoint, receiver, hasty, behaviour, status, reason):
+    receiver.behaviour = behaviour
+    happen(issued(1))
+    assert told(endpoint) == 0
+    delivery, attempt = Delivery.objects.get(), Attempt.objects.get()
+    assert (delivery.state, delivery.attempts, delivery.reason) == ("pending", 1, reason)
+    assert (attempt.status, attempt.reason) == (status, reason)
+    assert delivery.next_at > attempt.at
+    assert len(receiver.received) == 1
+    clock = Clock()
+    clock.pass_(seconds=6)
+    receiver.behaviour = behaviours.answers(200)
+    assert told(endpoint, clock) == 1
+    assert receiver.received[0].id == receiver.received[1].id
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        behaviours.promises_more_than_it_says,
+        behaviours.never_ends,
+        behaviours.drips_content,
+        behaviours.sends_a_bomb,
+    ],
+)
+def test_a_receiver_that_said_yes_may_say_what_it_will_afterwards(endpoint, receiver, hasty, behaviour):
+    receiver.behaviour = behaviour
+    happen(issued(1), issued(2))
+    assert told(endpoint) == 2
+    assert len(receiver.received) == 2
+    assert all(len(attempt.answer) <= answers.KEPT for attempt in Attempt.objects.all())
+    # What lied about its length has spoilt its own connection, and nobody else's answer.
+    receiver.behaviour = behaviours.answers(200)
+    happen(issued(3))
+    assert told(endpoint) == 1
+
+
+def test_nobody_there_and_no_such_name_are_told(endpoint, receiver, monkeypatch):
+    Endpoint.objects.update(url="http://127.0.0.1:1/")
+    happen(issued(1))
+    assert told(endpoint) == 0
+    assert Delivery.objects.get().reason == answers.NO_SERVER
+    Endpoint.objects.update(url="http://nulle-part.invalid/", failing_since=None)
+    happen(issued(2))
+    assert told(endpoint) == 0
+    assert Delivery.objects.get(subject="allocation:2").reason == answers.NO_NAME
+
+
+def test_connections_serve_again(endpoint, receiver):
+    happen(*(issued(number) for number in range(100)))
+    assert told(endpoint) == 100
+    assert receiver.connections <= sending.AT_ONCE
+
+
+def test_events_of_one_subject_arrive_in_order_and_the_others_pass_them(endpoint, receiver):
+    clock = Clock()
+    receiver.behaviour = lambda handler: handler.say(
+        500 if handler.received.content["data"]["allocation"] == 1 else 200
+    )
+    happen(issued(1, 1), issued(2, 1), issued(1, 2), issued(2, 2), issued(1, 3), issued(2, 3))
+    assert told(endpoint, clock) == 3
+    assert [one["data"]["units"] for one in receiver.told if one["data"]["allocation"] == 2] == [1, 2, 3]
+    assert [one["data"]["units"] for one in receiver.told if one["data"]["allocation"] == 1] == [1]
+    receiver.behaviour = behaviours.answers(200)
+    clock.pass_(seconds=6)
+    assert told(endpoint, clock) == 3
+    assert [one["data"]["units"] for one in receiver.told if one["data"]["allocation"] == 1] == [1, 1, 2, 3]
+
+
+def test_what_fails_is_tried_for_three_days_then_given_up(endpoint, receiver):
+    receiver.behaviour = behaviours.answers(500)
+    clock = Clock()
+    happen(issued(1), issued(1))
+    while Delivery.objects.order_by("pk").first().state == DeliveryState.PENDING:
+        told(endpoint, clock)
+        clock.pass_(minutes=15)
+    assert 70 < clock.ahead.total_seconds() / 3600 < 74
+    first, second = Delivery.objects.order_by("pk")
+    assert first.state == DeliveryState.FAILED
+    assert first.reason == "Abandonné au bout de trois jours sans succès. " + answers.explain(500)
+    assert first.attempts == first.tries.count() >= 15
+    assert second.state == DeliveryState.PENDING or second.attempts == 0
+
+
+def test_an_endpoint_that_fails_is_asked_one_thing_then_left_alone(endpoint, receiver, hasty):
+    receiver.behaviour = behaviours.hangs
+    clock = Clock()
+    happen(*(issued(number) for number in range(60)))
+    for _ in range(50):
+        told(endpoint, clock)
+    # One round of several, one of a single request, and then it rests.
+    assert len(receiver.received) == sending.AT_ONCE + 1
+    endpoint.refresh_from_db()
+    assert endpoint.paused_until > clock()
+    assert endpoint.failing_since is not None
+    receiver.behaviour = behaviours.answers(200)
+    clock.pass_(minutes=2)
+    assert told(endpoint, clock) == 60
+    endpoint.refresh_from_db()
+    assert (endpoint.failures, endpoint.failing_since, endpoint.paused_until) == (0, None, None)
+
+
+def test_a_receiver_that_is_gone_is_asked_no_more(endpoint, receiver):
+    receiver.behaviour = behaviours.answers(410)
+    happen(issued(1))
+    assert told(endpoint) == 0
+    endpoint.refresh_from_db()
+    assert (endpoint.is_enabled, endpoint.off_because) == (False, "gone")
+    clock = Clock()
+    clock.pass_(hours=1)
+    assert told(endpoint, clock) == 0
+    assert len(receiver.received) == 1
+
+
+def test_a_drain_that_has_used_its_time_lets_others_go_first_and_comes_back(endpoint, receiver):
+    from jobs.queue import waiting
+
+    happen(*(issued(number) for number in range(40)))
+    before = len(waiting("webhooks.drain"))
+    assert told(endpoint, budget=0.0) == 0
+    assert len(waiting("webhooks.drain")) == before + 1
+    assert told(endpoint) == 40
