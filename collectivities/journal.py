@@ -27,6 +27,7 @@ SUBJECTS = {
     "import": "Imports",
     "messages": "Messages",
     "api": "API",
+    "webhooks": "Webhooks",
 }
 
 #: What finds the entries about a school that do not bear its UAI: a list of many is one entry. Filled by apps above.

@@ -18,10 +18,10 @@ from django.utils import timezone
 from django_tenants.utils import get_public_schema_name, schema_context
 
 from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
-from web.numbering import next_numbers
 from licensing.subscriptions.queries import today
 from mailing.operations import Outgoing, enqueue_many
 from schools.models import Affiliation
+from web.numbering import next_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

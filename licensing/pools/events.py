@@ -66,7 +66,7 @@ def revoked(taken: Sequence[Allocation]) -> Iterator[Happening]:
 
 
 def of_key(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[Happening]:
-    """Yield what happened to an allocation's key, and that its last unit is held where that is so: once, until one is free.
+    """Yield what happened to an allocation's key, and that its last unit is held: once, until one is free again.
 
     `held`, `size`: as they were then. Of two teachers who take the last two units at the same moment, neither saw the
     other's: so what is held by now counts as well.

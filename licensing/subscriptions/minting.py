@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import psycopg.errors
 from django.db import connection, transaction
 
-from web.numbering import next_numbers
 from licensing.subscriptions import keys, sealing
+from web.numbering import next_numbers
 
 if TYPE_CHECKING:
     import datetime

@@ -361,6 +361,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Fields of one name with other words in each.
     "ENUM_NAME_OVERRIDES": {
+        "DeliveryState": "webhooks.models.DeliveryState",
+        "EventType": "webhooks.models.EventType",
         "ImportState": "imports.enums.ImportState",
         "MessageState": "mailing.models.MessageState",
         "SchoolState": "schools.models.SchoolState",

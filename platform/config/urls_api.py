@@ -7,7 +7,7 @@ from django.urls import path, re_path
 from api import documentation
 from api.description import openapi
 from api.endpoint import Nowhere
-from collectivities.api import members, remit
+from collectivities.api import events, members, remit, webhooks
 from imports.api import rows, steps, tables
 from licensing.pools.api import acting, giving, pools
 from pages.messages import api as messages
@@ -50,5 +50,14 @@ urlpatterns = [
     path("allocations/<int:pk>/resend", acting.Resend.as_view(), name="allocation_resend"),
     path("allocations/<int:pk>/remind", acting.Remind.as_view(), name="allocation_remind"),
     path("allocations/<int:pk>/reduce", acting.Reduce.as_view(), name="allocation_reduce"),
+    path("events", events.Events.as_view(), name="events"),
+    path("events/<str:id>", events.OneEvent.as_view(), name="event"),
+    path("webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
+    path("webhooks/<int:pk>", webhooks.OneWebhook.as_view(), name="webhook"),
+    path("webhooks/<int:pk>/rotate", webhooks.Rotation.as_view(), name="webhook_rotate"),
+    path("webhooks/<int:pk>/test", webhooks.Trial.as_view(), name="webhook_test"),
+    path("webhooks/<int:pk>/deliveries", webhooks.Deliveries.as_view(), name="deliveries"),
+    path("webhooks/<int:pk>/deliveries/<int:number>", webhooks.OneDelivery.as_view(), name="delivery"),
+    path("webhooks/<int:pk>/deliveries/<int:number>/replay", webhooks.Replay.as_view(), name="delivery_replay"),
     re_path("^(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
 ]

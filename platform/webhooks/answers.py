@@ -9,7 +9,7 @@ GONE = 410
 #: Letters of an answer that are kept.
 KEPT = 500
 
-TIMED_OUT = "Aucune réponse en {seconds} secondes."
+TIMED_OUT = "Aucune réponse en dix secondes."
 NO_NAME = "Le nom de ce serveur n'existe pas, ou ne se trouve pas en ce moment (DNS)."
 NO_ADDRESS = "Cette adresse n'en est pas une : modifiez-la."
 NO_SERVER = "Aucun serveur n'accepte la connexion à cette adresse."
@@ -17,7 +17,7 @@ BAD_CERTIFICATE = "Le certificat du serveur n'est pas valable pour cette adresse
 NO_TLS = "La connexion chiffrée (TLS) n'a pas pu s'établir."
 BROKEN = "La connexion s'est interrompue avant la réponse."
 NOT_HTTP = "La réponse n'est pas du HTTP lisible."
-NO_SECRET = "Le secret de signature ne peut plus être relu : renouvelez-le, puis rejouez l'envoi."
+UNSIGNED = "Le secret de signature ne peut plus être relu : renouvelez-le, puis rejouez l'envoi."
 PLAIN = "L'adresse n'est pas en https : l'exploitant du site ne permet plus d'envoi en clair. Modifiez-la."
 GAVE_UP = "Abandonné au bout de trois jours sans succès."
 REMOVED = "Le webhook a été supprimé."

@@ -1,8 +1,9 @@
 """Who is sending a delivery, and what became of it.
 
 A claim takes the first pending delivery of each subject, so that events about one thing arrive in order, and commits
-before anything is sent. It is a lease: what a killed worker held is due again when its lease ends, and may then arrive a
-second time, under the same `webhook-id`. Outcomes are written under the lease's name: who slept through it writes none.
+before anything is sent. It is a lease: what a killed worker held is due again when its lease ends, and may then arrive
+a second time, under the same `webhook-id`. Outcomes are written under the lease's name: who slept through it writes
+none.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Telling one endpoint what is due: claim, commit, send several at once, write down what became of them, and again.
 
-One drain an endpoint at a time, by an advisory lock that ends with its connection. A job that finds the lock taken ends
-at once: what it was queued for was committed before it began, and the drain that holds the lock looks for more **after**
-giving it back. (A lock of the queue's own would have the jobs of thousands of commits wait for one another, and one that
-is planned for later hold up those that are due.)
+One drain an endpoint at a time, by an advisory lock that ends with its connection. A job that finds the lock taken
+ends at once: what it was queued for was committed before it began, and the drain that holds the lock looks for more
+**after** giving it back. (A lock of the queue's own would have the jobs of thousands of commits wait for one another,
+and one that is planned for later hold up those that are due.)
 
 A drain has little time: one whose receiver is slow queues itself again behind the others. An endpoint that fails is
 asked one thing at a time, then left alone for a while, so that what waits for it costs nobody anything.
@@ -73,7 +73,7 @@ def _send(endpoint: Endpoint, claimed: Sequence[Delivery], sender: Sender, at: d
     try:
         secrets = signing.secrets_of(endpoint, at)
     except Unsealable:
-        return [Outcome(None, answers.NO_SECRET, "", 0)] * len(claimed)
+        return [Outcome(None, answers.UNSIGNED, "", 0)] * len(claimed)
     requests = []
     for delivery in claimed:
         body = signing.body_of(delivery.event)

@@ -26,14 +26,14 @@ MOST = 20
 
 
 class UnknownEndpoint(Refused):
-    code = "unknown_webhook"
+    code = "not_found"
 
     def __init__(self) -> None:
         super().__init__("Ce webhook n'existe pas, ou a été supprimé.")
 
 
 class UnknownDelivery(Refused):
-    code = "unknown_delivery"
+    code = "not_found"
 
     def __init__(self) -> None:
         super().__init__("Cet envoi n'existe pas, ou a été oublié au bout de trente jours.")
@@ -130,7 +130,7 @@ def remove(*, endpoint_id: int, at: datetime.datetime) -> Endpoint:
     endpoint = locked(endpoint_id)
     endpoint.is_enabled, endpoint.off_because, endpoint.deleted_at = False, Off.DELETED, at
     endpoint.save(update_fields=["is_enabled", "off_because", "deleted_at"])
-    endpoint.deliveries.pending().update(  # type: ignore[attr-defined]  # the manager is the queryset's
+    endpoint.deliveries.pending().update(
         state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=answers.REMOVED
     )
     return endpoint

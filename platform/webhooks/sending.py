@@ -1,4 +1,4 @@
-"""Requests to receivers, several at once, none of which can hold a worker: whatever they do, ten seconds later it is over.
+"""Requests to receivers, several at once. None can hold a worker: whatever it does, ten seconds later it is over.
 
 Redirections are not followed, nor proxies, cookies or compression; of an answer some bytes are read, and the status
 decides. A receiver that answers and then drips, lies about lengths or never ends has answered all the same.
@@ -31,6 +31,17 @@ DEADLINE = 10.0
 #: Seconds for the beginning of its content, once the status has been told.
 CONTENT_DEADLINE = 2.0
 _READ = 2048
+
+#: The first that fits.
+_MEANINGS: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, answers.TIMED_OUT),
+    (aiohttp.ClientConnectorCertificateError, answers.BAD_CERTIFICATE),
+    (aiohttp.ClientConnectorDNSError, answers.NO_NAME),
+    (aiohttp.ClientConnectorSSLError, answers.NO_TLS),
+    (aiohttp.ClientConnectorError, answers.NO_SERVER),
+    (aiohttp.InvalidURL, answers.NO_ADDRESS),
+    (aiohttp.ClientResponseError, answers.NOT_HTTP),
+)
 
 #: Names are looked up by the system, which nobody can interrupt: in threads that no task waits for.
 _lookups = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhooks-names")
@@ -125,21 +136,9 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 
 def _told(failure: Exception) -> str:
     """Return why nothing was answered."""
-    if isinstance(failure, TimeoutError):
-        return answers.TIMED_OUT.format(seconds=int(DEADLINE))
-    if isinstance(failure, aiohttp.ClientConnectorCertificateError):
-        return answers.BAD_CERTIFICATE
-    if isinstance(failure, aiohttp.ClientConnectorDNSError):
-        return answers.NO_NAME
-    if isinstance(failure, aiohttp.ClientConnectorSSLError):
-        return answers.NO_TLS
-    if isinstance(failure, aiohttp.ClientConnectorError):
-        return addresses.PRIVATE if isinstance(failure.os_error, addresses.NotAllowed) else answers.NO_SERVER
-    if isinstance(failure, aiohttp.InvalidURL):
-        return answers.NO_ADDRESS
-    if isinstance(failure, aiohttp.ClientResponseError):
-        return answers.NOT_HTTP
-    return answers.BROKEN
+    if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, addresses.NotAllowed):
+        return addresses.PRIVATE
+    return next((said for kind, said in _MEANINGS if isinstance(failure, kind)), answers.BROKEN)
 
 
 class _Names(AbstractResolver):

@@ -1,7 +1,7 @@
 """The net under the deliveries, and what forgets them.
 
-A drain plans its successor, so on ordinary days nothing is found. What a job left that was deleted, that failed for good,
-or that was queued in a database restored from a copy, is found within minutes.
+A drain plans its successor, so on ordinary days nothing is found. What a job left that was deleted, that failed for
+good, or that was queued in a database restored from a copy, is found within minutes.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import apply, listing, uploaded
+from webhooks import endpoints
+from webhooks.models import Event
 
 
 def school():
@@ -56,6 +58,21 @@ def allocation():
     return {"pk": pools.allocate(pool_id=opened_pool().pk, **given, by=None, at=timezone.now()).pk}
 
 
+def webhook():
+    made = endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+    return {"pk": made.endpoint.pk}
+
+
+def delivery():
+    named = webhook()
+    return named | {"number": endpoints.test(endpoint_id=named["pk"], at=timezone.now()).pk}
+
+
+def event():
+    delivery()
+    return {"id": Event.objects.latest("pk").public_id}
+
+
 #: Addresses whose thing is everybody's: no other collectivity can own it. With a verb: that verb alone makes it one's
 #: own.
 NOBODYS = {"api:school", "PUT api:remit_school"}
@@ -78,4 +95,11 @@ SAMPLES = {
     "api:allocation_resend": allocation,
     "api:allocation_remind": allocation,
     "api:allocation_reduce": allocation,
+    "api:event": event,
+    "api:webhook": webhook,
+    "api:webhook_rotate": webhook,
+    "api:webhook_test": webhook,
+    "api:deliveries": webhook,
+    "api:delivery": delivery,
+    "api:delivery_replay": delivery,
 }

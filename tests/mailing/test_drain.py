@@ -278,7 +278,7 @@ def test_a_worker_that_lost_its_claim_writes_nothing(nimes, sink, queue, setting
     [asleep] = claims.claim(limit=1, at=timezone.now())
     settings.MAIL_LEASE = lease
     assert drain() == 1
-    assert not claims.failed(asleep, reason="trop tard")
+    assert not claims.failed(asleep, reason="trop tard", at=timezone.now())
     assert claims.renew([asleep], at=timezone.now()) == []
     claims.release([asleep])
     assert states() == [MessageState.SENT]

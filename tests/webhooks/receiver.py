@@ -1,4 +1,4 @@
-"""A collectivity's own server, as it is on its bad days: a real HTTP server in threads, that answers, fails, hangs or lies.
+"""A collectivity's own server on its bad days: a real HTTP server in threads, that answers, fails, hangs or lies.
 
 How it answers is chosen by request, so that one event may fare badly while others pass.
 """
@@ -107,8 +107,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         behaviour = self.server.receiver.behaviour
         self.server.receiver.note(self.received)
         behaviour(self)
-
-    do_GET = do_POST
 
     def say(self, status: int, content: bytes = b"", **headers: str) -> None:
         self.send_response(status)

@@ -1,4 +1,4 @@
-"""A webhook leads to the internet by https, and into no network of ours: however it is written, whatever its name says."""
+"""A webhook leads to the internet by https, and into no network of ours, however it is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def strict(settings):
 
 
 PRIVATE = [
-    "127.0.0.1", "127.255.255.254", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+    "127.0.0.1", "127.255.255.254", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",  # noqa: S104 - asked about, not bound to
     "192.0.2.1", "198.18.0.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "192.88.99.1",
     "::", "::1", "::10.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "fe80::1", "fc00::1", "fd12::1", "fec0::1",
     "ff02::1", "2001:db8::1", "2001::1", "2002:a00:1::", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1",

@@ -1,4 +1,4 @@
-"""What happened is written where somebody listens, by sets, in the transaction of what happened; elsewhere not at all."""
+"""What happened is written where somebody listens, by sets, in the transaction of what happened; else not at all."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_what_is_undone_was_never_told(nimes):
     add()
     with transaction.atomic():
         happen(issued(1))
-        transaction.set_rollback(True)  # noqa: FBT003 - Django's own
+        transaction.set_rollback(True)
     assert not Event.objects.exists()
     assert not waiting("webhooks.drain")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.queue import waiting
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.happenings import Clock, happen, issued, told
 from webhooks import answers, sending
@@ -34,23 +35,23 @@ def test_what_is_due_is_told_and_what_was_answered_is_kept(endpoint, receiver):
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status", "reason"),
+    "case",
     [
         (behaviours.answers(500), 500, "Le serveur du destinataire est en panne (réponse 500)."),
         (behaviours.answers(400), 400, "Le destinataire n'a pas compris l'envoi (réponse 400)."),
         (behaviours.answers(418), 418, "Le destinataire a refusé l'envoi (réponse 418)."),
         (behaviours.answers(302, Location="/ailleurs"), 302, answers.explain(302)),
-        (behaviours.hangs, None, "Aucune réponse en 0 secondes."),
-        (behaviours.drips_headers, None, "Aucune réponse en 0 secondes."),
-        (behaviours.continues_for_ever, None, "Aucune réponse en 0 secondes."),
+        (behaviours.hangs, None, answers.TIMED_OUT),
+        (behaviours.drips_headers, None, answers.TIMED_OUT),
+        (behaviours.continues_for_ever, None, answers.TIMED_OUT),
         (behaviours.hangs_up, None, answers.BROKEN),
         (behaviours.says_no_http, None, answers.NOT_HTTP),
         # Its yes cannot be told from the rest: better told twice than not at all.
         (behaviours.says_more_than_it_promised, None, answers.NOT_HTTP),
     ],
 )
-def test_what_was_not_taken_waits_with_its_reason(endpoint, receiver, hasty, behaviour, status, reason):
-    receiver.behaviour = behaviour
+def test_what_was_not_taken_waits_with_its_reason(endpoint, receiver, hasty, case):
+    receiver.behaviour, status, reason = case
     happen(issued(1))
     assert told(endpoint) == 0
     delivery, attempt = Delivery.objects.get(), Attempt.objects.get()
@@ -164,8 +165,6 @@ def test_a_receiver_that_is_gone_is_asked_no_more(endpoint, receiver):
 
 
 def test_a_drain_that_has_used_its_time_lets_others_go_first_and_comes_back(endpoint, receiver):
-    from jobs.queue import waiting
-
     happen(*(issued(number) for number in range(40)))
     before = len(waiting("webhooks.drain"))
     assert told(endpoint, budget=0.0) == 0

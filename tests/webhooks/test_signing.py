@@ -66,7 +66,7 @@ def test_a_secret_that_cannot_be_read_again_loses_nothing(made, receiver):
     Endpoint.objects.update(sealed_secret=b"perdu")
     happen(issued(1))
     assert told(made.endpoint) == 0
-    assert Delivery.objects.get().reason == answers.NO_SECRET
+    assert Delivery.objects.get().reason == answers.UNSIGNED
     new = endpoints.rotate(endpoint_id=made.endpoint.pk, at=timezone.now())
     Endpoint.objects.update(sealed_previous=None, previous_until=None)
     clock = Clock()

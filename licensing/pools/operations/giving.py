@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
-from web.numbering import next_numbers
 from licensing.pools import checks
 from licensing.pools.models import TOPIC, Allocation
 from licensing.pools.operations.watching import Stage
@@ -18,6 +17,7 @@ from licensing.subscriptions.minting import mint
 from licensing.subscriptions.models import ActivationKey
 from mailing import operations as mailing
 from web import arrays
+from web.numbering import next_numbers
 
 if TYPE_CHECKING:
     import datetime

@@ -1,0 +1,112 @@
+"""Events in the API: what happened in the collectivity, for programs that ask rather than be told."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import django_filters
+from django.http import Http404
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import Moment
+from api.filters import Since
+from api.scopes import Scope
+from webhooks.models import Event, EventType
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+TAGS = ["Événements"]
+_ID = re.compile(r"evt_[0-9a-f]{28}")
+
+AN_EVENT = {
+    "id": "evt_0123456789abcdef0123456789ab",
+    "type": "allocation.issued",
+    "subject": "allocation:12",
+    "at": "2026-11-25T09:00:00.123456Z",
+    "data": {"allocation": 12, "pool": 3, "uai": "0301234D", "units": 8, "added": 8, "import": None},
+}
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """Ce qui s'est passé."""
+
+    id = serializers.CharField(
+        source="public_id", help_text="Le même dans `webhook-id` ; à reconnaître si l'envoi revient."
+    )
+    type = serializers.ChoiceField(choices=EventType.choices)
+    subject = serializers.CharField(
+        help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
+    )
+    at = Moment(help_text="Quand cela s'est passé.")
+    data = serializers.DictField(help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom.")
+
+    class Meta:
+        model = Event
+        fields = tuple(AN_EVENT)
+        read_only_fields = fields
+
+
+class EventFilter(django_filters.FilterSet):
+    """What a list of events can be narrowed to."""
+
+    type = django_filters.MultipleChoiceFilter(choices=EventType.choices, help_text="Un ou plusieurs types.")
+    subject = django_filters.CharFilter(max_length=60, help_text="Un sujet : `allocation:12`.")
+    after = Since(field_name="at", lookup_expr="gte", help_text="À partir de cet instant, compris.")
+    before = Since(field_name="at", lookup_expr="lt", help_text="Avant cet instant.")
+
+    class Meta:
+        model = Event
+        fields: tuple[str, ...] = ()
+
+
+class Events(ListEndpoint):
+    """`/events`."""
+
+    scopes = {"GET": Scope.READ}
+    queryset = Event.objects.all()
+    serializer_class = EventSerializer
+    filterset_class = EventFilter
+    cursor_field = "pk"
+
+    @extend_schema(
+        operation_id="listEvents",
+        summary="Lire ce qui s'est passé",
+        tags=TAGS,
+        examples=[OpenApiExample("Une attribution", value=AN_EVENT, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Les événements des trente derniers jours, dans l'ordre où ils ont été écrits.
+
+        Ils le sont tant qu'un webhook les attend, ou qu'un jeton a le droit de les lire. `at` est l'instant du fait ;
+        un grand tableau n'est visible qu'une fois appliqué en entier : reprenez avec `after` quelques minutes avant
+        le dernier lu, et reconnaissez à leur `id` ceux que vous avez déjà.
+        """
+        return self.listed()
+
+
+class OneEvent(Endpoint):
+    """`/events/{id}`."""
+
+    scopes = {"GET": Scope.READ}
+
+    @extend_schema(
+        operation_id="getEvent",
+        summary="Lire un événement",
+        tags=TAGS,
+        parameters=[
+            OpenApiParameter("id", str, OpenApiParameter.PATH, description="Son `id`, ou le `webhook-id` reçu.")
+        ],
+        responses={200: EventSerializer},
+        examples=[OpenApiExample("Une attribution", value=AN_EVENT, response_only=True)],
+    )
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
+        """Un événement des trente derniers jours."""
+        event = Event.objects.filter(public_id=id).first() if _ID.fullmatch(id) else None
+        if event is None:
+            raise Http404
+        return Response(EventSerializer(event).data)

@@ -1,0 +1,466 @@
+"""Webhooks in the API: where events are sent, what became of each envoi, and sending it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_filters
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from api.endpoint import Endpoint, ListEndpoint
+from api.fields import Choice, Moment, Strict, Text, Truth
+from api.remembering import repeatable
+from api.scopes import Scope
+from collectivities.api.events import AN_EVENT, EventSerializer
+from collectivities.operations import webhooks as operations
+from webhooks import endpoints as rules
+from webhooks.addresses import WRITTEN
+from webhooks.models import SUBSCRIBABLE, Attempt, Delivery, DeliveryState, EventType, Off
+from webhooks.models import Endpoint as Webhook
+from webhooks.queries import deliveries_of
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+TAGS = ["Webhooks"]
+_TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
+
+_A_WEBHOOK = {
+    "id": 4,
+    "url": "https://si.ville.example/peps",
+    "types": ["allocation.redeemed", "allocation.exhausted"],
+    "enabled": True,
+    "disabled_because": None,
+    "failing_since": None,
+    "paused_until": None,
+    "previous_secret_until": None,
+    "created_at": "2026-11-25T09:00:00.123456Z",
+}
+_WITH_SECRET = _A_WEBHOOK | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}
+_A_DELIVERY = {
+    "number": 1201,
+    "event": {name: AN_EVENT[name] for name in ("id", "type", "subject", "at")},
+    "state": "pending",
+    "attempts": 1,
+    "next_at": "2026-11-25T09:00:35.000000Z",
+    "gives_up_at": "2026-11-28T09:00:00.123456Z",
+    "settled_at": None,
+    "reason": "Le serveur du destinataire est en panne (réponse 500).",
+}
+_WITH_TRIES = _A_DELIVERY | {
+    "event": AN_EVENT,
+    "tries": [
+        {
+            "at": "2026-11-25T09:00:05.000000Z",
+            "duration": 84,
+            "status": 500,
+            "reason": "Le serveur du destinataire est en panne (réponse 500).",
+            "answer": "Internal Server Error",
+        }
+    ],
+}
+
+
+class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+    """Une adresse à laquelle les événements sont envoyés."""
+
+    types = serializers.ListField(
+        child=serializers.ChoiceField(choices=_TYPES),
+        help_text="Les types envoyés ; aucun : tous, ceux à venir compris.",
+    )
+    enabled = serializers.BooleanField(source="is_enabled")
+    disabled_because = serializers.ChoiceField(
+        source="off_because",
+        choices=[(Off.MANUAL.value, Off.MANUAL.label), (Off.GONE.value, Off.GONE.label)],
+        allow_null=True,
+        help_text="`manual` : un gestionnaire ou un programme l'a désactivé ; `gone` : le destinataire a répondu 410 ; "
+        "null : il est activé.",
+    )
+    failing_since = Moment(allow_null=True, help_text="Depuis quand aucun envoi ne réussit.")
+    paused_until = Moment(allow_null=True, help_text="En échec, il est laissé au repos jusque-là.")
+    previous_secret_until = Moment(
+        source="previous_until", allow_null=True, help_text="Jusqu'à quand le secret précédent signe aussi."
+    )
+    created_at = Moment()
+
+    class Meta:
+        model = Webhook
+        fields = tuple(_A_WEBHOOK)
+        read_only_fields = fields
+
+    def to_representation(self, instance: Webhook) -> dict[str, Any]:
+        """Return it; nothing keeps one that is enabled from being told."""
+        shown = super().to_representation(instance)
+        return shown | {"disabled_because": shown["disabled_because"] or None}
+
+
+class WebhookWithSecretSerializer(WebhookSerializer):
+    """Un webhook, et son secret, montré cette seule fois."""
+
+    secret = serializers.CharField(
+        help_text="À donner à la bibliothèque qui vérifie les signatures. Montré cette seule fois."
+    )
+
+    class Meta(WebhookSerializer.Meta):
+        fields = tuple(_WITH_SECRET)
+        read_only_fields = fields
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "maxLength": Webhook.LONGEST,
+        "pattern": f"^{WRITTEN.pattern}$",
+        "description": "En https, vers l'internet, sans identifiant ni « # ».",
+    }
+)
+class Address(Text):
+    """An address as it is written: whether it may be told anything is the operation's to say."""
+
+    default_error_messages = {"address": "Une adresse complète est attendue, sans espace ni accent."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=Webhook.LONGEST, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the address."""
+        written = super().to_internal_value(data)
+        if not WRITTEN.fullmatch(written):
+            self.fail("address")
+        return written
+
+
+def _types_to_send() -> serializers.ListField:
+    return serializers.ListField(
+        child=Choice(choices=_TYPES),
+        required=False,
+        max_length=100,
+        help_text="Les types à envoyer ; aucun : tous, ceux à venir compris.",
+    )
+
+
+class WebhookChange(Strict):
+    """Ce qu'il faut changer d'un webhook : un champ absent reste comme il est."""
+
+    url = Address(required=False)
+    types = _types_to_send()
+    enabled = Truth(required=False)
+
+
+class NewWebhook(Strict):
+    """Un webhook à ajouter."""
+
+    url = Address()
+    types = _types_to_send()
+
+
+class Nothing(Strict):
+    """Un objet vide : il n'y a rien à dire de plus."""
+
+
+class ToldEventSerializer(EventSerializer):
+    """Un événement, sans ce qu'il contient."""
+
+    class Meta(EventSerializer.Meta):
+        fields = ("id", "type", "subject", "at")
+        read_only_fields = fields
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """L'envoi d'un événement à un webhook."""
+
+    number = serializers.IntegerField(source="pk")
+    event = ToldEventSerializer()
+    state = serializers.ChoiceField(choices=DeliveryState.choices)
+    attempts = serializers.IntegerField(help_text="Essais, depuis l'événement ou depuis qu'il a été rejoué.")
+    next_at = Moment(allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus.")
+    gives_up_at = Moment(help_text="Quand il sera abandonné, à défaut de succès.")
+    settled_at = Moment(allow_null=True, help_text="Quand il a été remis ou abandonné.")
+    reason = serializers.CharField(help_text="Pourquoi le dernier essai a échoué ; vide s'il a réussi.")
+
+    class Meta:
+        model = Delivery
+        fields = tuple(_A_DELIVERY)
+        read_only_fields = fields
+
+    def to_representation(self, instance: Delivery) -> dict[str, Any]:
+        """Return it; what is settled has no next attempt."""
+        shown = super().to_representation(instance)
+        return shown if instance.state == DeliveryState.PENDING else shown | {"next_at": None}
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    """Un essai."""
+
+    at = Moment()
+    duration = serializers.IntegerField(help_text="En millisecondes.")
+    status = serializers.IntegerField(allow_null=True, help_text="Le statut HTTP ; null : rien n'a été répondu.")
+    reason = serializers.CharField(help_text="Pourquoi il a échoué ; vide s'il a réussi.")
+    answer = serializers.CharField(help_text="Le début de ce qui a été répondu.")
+
+    class Meta:
+        model = Attempt
+        fields = ("at", "duration", "status", "reason", "answer")
+        read_only_fields = fields
+
+
+class DeliveryWithTriesSerializer(DeliverySerializer):
+    """Un envoi, l'événement entier, et chacun des essais."""
+
+    event = EventSerializer()
+    tries = AttemptSerializer(many=True)
+
+    class Meta(DeliverySerializer.Meta):
+        fields = tuple(_WITH_TRIES)
+        read_only_fields = fields
+
+
+class DeliveryFilter(django_filters.FilterSet):
+    """What a list of deliveries can be narrowed to."""
+
+    state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices)
+    type = django_filters.MultipleChoiceFilter(
+        field_name="event__type", choices=EventType.choices, help_text="Un ou plusieurs types d'événements."
+    )
+
+    class Meta:
+        model = Delivery
+        fields: tuple[str, ...] = ()
+
+
+def _webhook(pk: int) -> Webhook:
+    webhook = Webhook.objects.kept().filter(pk=pk).first()
+    if webhook is None:
+        raise Http404
+    return webhook
+
+
+def _with_secret(made: rules.Made) -> dict[str, Any]:
+    return WebhookSerializer(made.endpoint).data | {"secret": made.secret}
+
+
+class Webhooks(ListEndpoint):
+    """`/webhooks`."""
+
+    scopes = {"GET": Scope.WEBHOOKS, "POST": Scope.WEBHOOKS}
+    queryset = Webhook.objects.kept()
+    serializer_class = WebhookSerializer
+
+    @extend_schema(
+        operation_id="listWebhooks",
+        summary="Lire les webhooks",
+        tags=TAGS,
+        examples=[OpenApiExample("Un webhook", value=_A_WEBHOOK, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Les webhooks du bureau, le dernier ajouté d'abord."""
+        return self.listed()
+
+    @repeatable
+    @extend_schema(
+        operation_id="addWebhook",
+        summary="Ajouter un webhook",
+        tags=TAGS,
+        request=NewWebhook,
+        responses={
+            201: OpenApiResponse(WebhookWithSecretSerializer, "Le webhook, et son secret, montré cette seule fois.")
+        },
+        examples=[
+            OpenApiExample(
+                "Les clés activées et épuisées",
+                value={"url": _A_WEBHOOK["url"], "types": _A_WEBHOOK["types"]},
+                request_only=True,
+            ),
+            OpenApiExample("Le webhook", value=_WITH_SECRET, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Les événements qui suivent sont envoyés à cette adresse, signés selon Standard Webhooks.
+
+        Refus : `address_refused` (l'adresse n'est pas en https, ou mène à un réseau privé), `too_many_webhooks`.
+        """
+        asked = NewWebhook(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        made = operations.add_webhook(
+            url=given["url"], types=given.get("types", []), by=self.actor(), at=timezone.now()
+        )
+        address = reverse("api:webhook", kwargs={"pk": made.endpoint.pk}, request=request)
+        return Response(_with_secret(made), status=201, headers={"Location": address})
+
+
+class OneWebhook(Endpoint):
+    """`/webhooks/{pk}`."""
+
+    scopes = {"GET": Scope.WEBHOOKS, "PATCH": Scope.WEBHOOKS, "DELETE": Scope.WEBHOOKS}
+    statuses = {rules.UnknownEndpoint.code: 404}
+
+    @extend_schema(
+        operation_id="getWebhook",
+        summary="Lire un webhook",
+        tags=TAGS,
+        responses={200: WebhookSerializer},
+        examples=[OpenApiExample("Un webhook", value=_A_WEBHOOK, response_only=True)],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Le webhook, sans son secret : il n'est montré qu'une fois."""
+        return Response(WebhookSerializer(_webhook(pk)).data)
+
+    @extend_schema(
+        operation_id="changeWebhook",
+        summary="Changer un webhook",
+        tags=TAGS,
+        request=WebhookChange,
+        responses={200: WebhookSerializer},
+        examples=[
+            OpenApiExample("Tous les événements", value={"types": []}, request_only=True),
+            OpenApiExample("Ne plus rien envoyer", value={"enabled": False}, request_only=True),
+            OpenApiExample("Le webhook", value=_A_WEBHOOK, response_only=True),
+        ],
+    )
+    def patch(self, request: Request, pk: int) -> Response:
+        """Désactivé, il garde ce qui attend ; activé de nouveau, ou conduit ailleurs, il le reçoit aussitôt."""
+        asked = WebhookChange(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        webhook = operations.change_webhook(
+            webhook_id=pk,
+            url=given.get("url"),
+            types=given.get("types"),
+            is_enabled=given.get("enabled"),
+            by=self.actor(),
+            at=timezone.now(),
+        )
+        return Response(WebhookSerializer(webhook).data)
+
+    @extend_schema(
+        operation_id="removeWebhook",
+        summary="Supprimer un webhook",
+        tags=TAGS,
+        request=None,
+        responses={204: OpenApiResponse(description="Plus rien ne lui est envoyé.")},
+    )
+    def delete(self, request: Request, pk: int) -> Response:
+        """Plus rien ne lui est envoyé, ce qui attendait non plus. Un webhook supprimé n'est plus montré."""
+        operations.remove_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
+        return Response(status=204)
+
+
+class Rotation(Endpoint):
+    """`/webhooks/{pk}/rotate`."""
+
+    scopes = {"POST": Scope.WEBHOOKS}
+    statuses = {rules.UnknownEndpoint.code: 404}
+
+    @repeatable
+    @extend_schema(
+        operation_id="rotateWebhookSecret",
+        summary="Renouveler le secret d'un webhook",
+        tags=TAGS,
+        request=Nothing,
+        responses={200: WebhookWithSecretSerializer},
+        examples=[OpenApiExample("Le nouveau secret", value=_WITH_SECRET, response_only=True)],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Le nouveau secret signe aussitôt ; le précédent signe aussi pendant 24 heures, le temps d'en changer."""
+        Nothing(data=request.data).is_valid(raise_exception=True)
+        return Response(
+            _with_secret(operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now()))
+        )
+
+
+class Trial(Endpoint):
+    """`/webhooks/{pk}/test`."""
+
+    scopes = {"POST": Scope.WEBHOOKS}
+    statuses = {rules.UnknownEndpoint.code: 404}
+
+    @repeatable
+    @extend_schema(
+        operation_id="testWebhook",
+        summary="Essayer un webhook",
+        tags=TAGS,
+        request=Nothing,
+        responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
+        examples=[OpenApiExample("L'envoi", value=_A_DELIVERY, response_only=True)],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""
+        Nothing(data=request.data).is_valid(raise_exception=True)
+        delivery = operations.test_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
+        return Response(DeliverySerializer(delivery).data, status=202)
+
+
+class Deliveries(ListEndpoint):
+    """`/webhooks/{pk}/deliveries`."""
+
+    scopes = {"GET": Scope.WEBHOOKS}
+    queryset = Delivery.objects.select_related("event")
+    serializer_class = DeliverySerializer
+    filterset_class = DeliveryFilter
+
+    @extend_schema(
+        operation_id="listDeliveries",
+        summary="Lire les envois d'un webhook",
+        tags=TAGS,
+        examples=[OpenApiExample("Un envoi", value=_A_DELIVERY, response_only=True)],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Les envois des trente derniers jours, le dernier d'abord."""
+        _webhook(pk)
+        return self.listed()
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        """Return those of the webhook that the address names."""
+        return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
+
+
+class OneDelivery(Endpoint):
+    """`/webhooks/{pk}/deliveries/{number}`."""
+
+    scopes = {"GET": Scope.WEBHOOKS}
+
+    @extend_schema(
+        operation_id="getDelivery",
+        summary="Lire un envoi et ses essais",
+        tags=TAGS,
+        responses={200: DeliveryWithTriesSerializer},
+        examples=[OpenApiExample("Un envoi", value=_WITH_TRIES, response_only=True)],
+    )
+    def get(self, request: Request, pk: int, number: int) -> Response:
+        """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
+        delivery = deliveries_of(pk).filter(pk=number).first()
+        if delivery is None:
+            raise Http404
+        return Response(DeliveryWithTriesSerializer(delivery).data)
+
+
+class Replay(Endpoint):
+    """`/webhooks/{pk}/deliveries/{number}/replay`."""
+
+    scopes = {"POST": Scope.WEBHOOKS}
+    statuses = {rules.UnknownEndpoint.code: 404}
+
+    @repeatable
+    @extend_schema(
+        operation_id="replayDelivery",
+        summary="Rejouer un envoi",
+        tags=TAGS,
+        request=Nothing,
+        responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
+        examples=[OpenApiExample("L'envoi", value=_A_DELIVERY | {"attempts": 0, "reason": ""}, response_only=True)],
+    )
+    def post(self, request: Request, pk: int, number: int) -> Response:
+        """Envoie de nouveau ce qui a été remis ou abandonné, sous le même `webhook-id`, pour trois jours.
+
+        Refus : `webhook_disabled`, `delivery_pending`.
+        """
+        Nothing(data=request.data).is_valid(raise_exception=True)
+        delivery = operations.replay_delivery(webhook_id=pk, delivery_id=number, by=self.actor(), at=timezone.now())
+        return Response(DeliverySerializer(delivery).data, status=202)

@@ -1,0 +1,193 @@
+"""Webhooks and events in the API."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from collectivities.models import AuditEntry
+from tests.api.program import program, refused
+from tests.webhooks import receiver as behaviours
+from tests.webhooks.conftest import reachable, receiver  # noqa: F401 - fixtures
+from tests.webhooks.happenings import happen, issued, told
+from webhooks.models import Delivery, Endpoint
+
+URL = "https://si.ville.example/peps?cle=s3cret"
+
+
+def add(api, **body):
+    answer = api.post("/webhooks", {"url": URL} | body)
+    assert answer.status_code == 201, answer.content.decode()
+    return answer.json()
+
+
+def test_a_webhook_is_added_read_changed_and_deleted(api):
+    answer = api.post("/webhooks", {"url": URL, "types": ["pool.low", "order.paid", "pool.low"]})
+    made = answer.json()
+    assert made["secret"].startswith("whsec_")
+    assert answer["Location"].endswith(f"/api/v1/webhooks/{made['id']}")
+    assert made["types"] == ["pool.low", "order.paid"]
+    read = api.get(f"/webhooks/{made['id']}").json()
+    assert read == {name: value for name, value in made.items() if name != "secret"}
+    assert api.get("/webhooks").json() == {"data": [read], "next": None}
+    changed = api.ask("PATCH", f"/webhooks/{made['id']}", {"types": [], "enabled": False}).json()
+    assert (changed["types"], changed["enabled"], changed["disabled_because"]) == ([], False, "manual")
+    refused(api.post(f"/webhooks/{made['id']}/test"), 409, "webhook_disabled")
+    assert api.ask("PATCH", f"/webhooks/{made['id']}", {"enabled": True}).json()["disabled_because"] is None
+    gone = api.ask("DELETE", f"/webhooks/{made['id']}")
+    assert (gone.status_code, gone.content) == (204, b"")
+    for way in (api.get, api.post):
+        way_path = f"/webhooks/{made['id']}" + ("/rotate" if way == api.post else "")
+        refused(way(way_path), 404, "not_found")
+    refused(api.ask("DELETE", f"/webhooks/{made['id']}"), 404, "not_found")
+    refused(api.get(f"/webhooks/{made['id']}/deliveries"), 404, "not_found")
+    assert api.get("/webhooks").json()["data"] == []
+
+
+def test_the_journal_says_who_did_it_and_holds_no_secret(api):
+    made = add(api)
+    api.post(f"/webhooks/{made['id']}/rotate")
+    api.ask("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
+    api.ask("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
+    api.ask("DELETE", f"/webhooks/{made['id']}")
+    said = list(AuditEntry.objects.filter(action__startswith="webhooks.").order_by("pk"))
+    assert [entry.summary for entry in said] == [
+        "Webhook vers si.ville.example : ajouté.",
+        "Webhook vers si.ville.example : secret renouvelé.",
+        "Webhook vers si.ville.example : conduit désormais vers autre.example.",
+        "Webhook vers autre.example : supprimé.",
+    ]
+    assert {entry.actor_name for entry in said} == {"Jeton « SI de la ville »"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "url"),
+        ({"url": 4}, "url"),
+        ({"url": "ftp://si.example/"}, "url"),
+        ({"url": "https://si.example/é"}, "url"),
+        ({"url": f"https://si.example/{'a' * 500}"}, "url"),
+        ({"url": URL, "types": ["webhook.test"]}, "types"),
+        ({"url": URL, "types": "pool.low"}, "types"),
+        ({"url": URL, "types": [1]}, "types"),
+        ({"url": URL, "enabled": True}, "enabled"),
+        ({"url": URL, "secret": "whsec_"}, "secret"),
+    ],
+)
+def test_what_is_not_as_described_is_refused_with_its_field(api, body, field):
+    said = refused(api.post("/webhooks", body), 400, "invalid_request")
+    assert {fault["field"] for fault in said["errors"]} == {field}
+    assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://10.0.0.1/", "https://[::1]/", "https://localhost/", "https://moi:secret@si.example/", "https://a:99999/"],
+)
+def test_an_address_that_leads_where_it_may_not_is_refused(api, url):
+    refused(api.post("/webhooks", {"url": url}), 409, "address_refused")
+    made = add(api)
+    refused(api.ask("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "address_refused")
+
+
+def test_a_webhook_that_is_added_twice_under_one_key_is_one_with_one_secret(api):
+    first, again = (api.post("/webhooks", {"url": URL}, key="une-fois") for _ in range(2))
+    assert first.json() == again.json()
+    assert Endpoint.objects.count() == 1
+
+
+def test_a_test_its_delivery_and_its_tries(api, receiver):  # noqa: F811 - the fixture
+    receiver.behaviour = behaviours.answers(503, b"<b>plus tard</b>")
+    made = add(api, url=receiver.url, types=["order.paid"])
+    sent = api.post(f"/webhooks/{made['id']}/test")
+    assert sent.status_code == 202
+    number = sent.json()["number"]
+    assert sent.json()["event"]["type"] == "webhook.test"
+    told(Endpoint.objects.get())
+    read = api.get(f"/webhooks/{made['id']}/deliveries/{number}").json()
+    assert (read["state"], read["attempts"], read["event"]["data"]) == ("pending", 1, {"webhook": made["id"]})
+    assert read["next_at"] is not None
+    [one] = read["tries"]
+    assert (one["status"], one["answer"]) == (503, "<b>plus tard</b>")
+    assert one["reason"] == read["reason"]
+    refused(api.post(f"/webhooks/{made['id']}/deliveries/{number}/replay"), 409, "delivery_pending")
+    assert api.get(f"/webhooks/{made['id']}").json()["failing_since"] is not None
+
+
+def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
+    made = add(api, url=receiver.url)
+    happen(issued(1))
+    told(Endpoint.objects.get())
+    [delivered] = api.get(f"/webhooks/{made['id']}/deliveries").json()["data"]
+    assert (delivered["state"], delivered["next_at"]) == ("delivered", None)
+    again = api.post(f"/webhooks/{made['id']}/deliveries/{delivered['number']}/replay")
+    assert (again.status_code, again.json()["state"]) == (202, "pending")
+    told(Endpoint.objects.get())
+    assert receiver.received[0].id == receiver.received[1].id == delivered["event"]["id"]
+    refused(api.post(f"/webhooks/{made['id']}/deliveries/999/replay"), 404, "not_found")
+
+
+def test_deliveries_are_narrowed_and_are_those_of_one_webhook(api, receiver):  # noqa: F811 - the fixture
+    first, second = add(api, url=receiver.url), add(api, url=receiver.url)
+    happen(issued(1))
+    api.post(f"/webhooks/{first['id']}/test")
+    Delivery.objects.filter(event__type="webhook.test").update(state="failed", settled_at=timezone.now())
+    path = f"/webhooks/{first['id']}/deliveries"
+
+    def types(query):
+        return [one["event"]["type"] for one in api.get(path + query).json()["data"]]
+
+    assert types("") == ["webhook.test", "allocation.issued"]
+    assert types("?state=failed") == ["webhook.test"]
+    assert types("?type=allocation.issued&type=order.paid") == ["allocation.issued"]
+    assert types("?limit=1") == ["webhook.test"]
+    refused(api.get(path + "?state=perdu"), 400, "invalid_request")
+    number = api.get(path).json()["data"][0]["number"]
+    refused(api.get(f"/webhooks/{second['id']}/deliveries/{number}"), 404, "not_found")
+
+
+def test_events_are_read_in_order_and_narrowed(api):
+    now = timezone.now()
+    happen(issued(1), at=now - datetime.timedelta(hours=2))
+    happen(issued(2), issued(1), at=now)
+
+    def subjects(query=""):
+        return [one["subject"] for one in api.get(f"/events{query}").json()["data"]]
+
+    assert subjects() == ["allocation:1", "allocation:2", "allocation:1"]
+    assert subjects("?subject=allocation:1") == ["allocation:1", "allocation:1"]
+    assert subjects("?type=pool.low") == []
+    hour_ago = (now - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert subjects(f"?after={hour_ago}") == ["allocation:2", "allocation:1"]
+    assert subjects(f"?before={hour_ago}") == ["allocation:1"]
+    first = api.get("/events?limit=2").json()
+    rest = api.get(first["next"].partition("/api/v1")[2]).json()
+    assert [one["subject"] for one in rest["data"]] == ["allocation:1"]
+    one = rest["data"][0]
+    assert api.get(f"/events/{one['id']}").json() == one
+
+
+@pytest.mark.parametrize("name", ["evt_0", "%00", "evt_%C3%A9", "evt_" + "0" * 28, "x" * 300])
+def test_an_event_that_is_none_is_not_there(api, name):
+    refused(api.get(f"/events/{name}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/events", "/webhooks", "/webhooks/{}/deliveries"])
+def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_assert_num_queries):
+    made = add(api)
+    path = path.format(made["id"])
+    happen(issued(1))
+    api.get(path)
+    add(api)
+    happen(issued(2), issued(3))
+    # The host, the token, its limit, the page; and, for deliveries, the webhook.
+    with django_assert_num_queries(6 + path.endswith("deliveries")):
+        api.get(path)
+
+
+def test_reading_events_asks_for_the_scope_of_reading(api):
+    refused(program(scopes=["webhooks"]).get("/events"), 403, "scope_missing")
+    refused(program(scopes=["read"]).get("/webhooks"), 403, "scope_missing")

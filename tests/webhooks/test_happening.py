@@ -1,0 +1,240 @@
+"""Each operation tells programs what it did, in counts and states; where nobody listens it asks that, and no more."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from jobs.queue import waiting
+from licensing.orders import operations as orders
+from licensing.pools import operations as pools
+from licensing.pools.exceptions import PoolExhausted
+from licensing.pools.operations import Demand, Reduction
+from licensing.pools.tasks import note_key_event
+from licensing.subscriptions import operations as subscriptions
+from licensing.subscriptions.models import Seat
+from licensing.subscriptions.queries import key_display
+from mailing import operations as mailing
+from mailing.drain import drain as send_mail
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.orders import lifecycle
+from tests.pools.arranging import give
+from webhooks import endpoints
+from webhooks import operations as emitting
+from webhooks.models import Delivery, Event
+
+
+@pytest.fixture
+def listening(nimes):
+    return endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=TERM).endpoint
+
+
+@pytest.fixture
+def pool(nimes):
+    return orders.grant(collectivity=nimes, licences=20, reason="Essai", by=None, at=TERM)
+
+
+def told():
+    """Return what was told since the last call: type, subject and data."""
+    events = list(Event.objects.order_by("pk"))
+    Event.objects.all().delete()
+    return [(event.type, event.subject, event.data) for event in events]
+
+
+def noted():
+    """Do what the portal queued for the collectivity, in order."""
+    for job in waiting("pools.note_key_event"):
+        arguments = dict(job["args"])
+        arguments.pop("schema")
+        note_key_event(**arguments)
+    ProcrastinateJob.objects.filter(task_name="pools.note_key_event").delete()
+
+
+def test_a_gift_a_second_one_a_reduction_and_a_revocation(listening, pool):
+    school = SchoolFactory()
+    allocation = give(pool, school, units=3)
+    same = {"allocation": allocation.pk, "pool": pool.pk, "uai": school.uai}
+    subject = f"allocation:{allocation.pk}"
+    assert told() == [("allocation.issued", subject, same | {"units": 3, "added": 3, "import": None})]
+    give(pool, school, units=2)
+    assert told() == [("allocation.issued", subject, same | {"units": 5, "added": 2, "import": None})]
+    pools.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
+    assert told() == [("allocation.issued", subject, same | {"units": 1, "added": -4, "import": None})]
+    pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    assert told() == [("allocation.revoked", subject, same | {"units": 1})]
+    pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    assert told() == []
+
+
+def test_what_is_refused_is_not_told(listening, pool):
+    with pytest.raises(PoolExhausted):
+        give(pool, SchoolFactory(), units=21)
+    assert told() == []
+
+
+def test_a_pool_is_low_once_when_a_tenth_is_left(listening, pool):
+    first = SchoolFactory()
+    give(pool, first, units=17)
+    assert "pool.low" not in [kind for kind, *_ in told()]
+    give(pool, SchoolFactory(), units=1)
+    assert told()[-1] == (
+        "pool.low", f"pool:{pool.pk}", {"pool": pool.pk, "name": pool.name, "capacity": 20, "free": 2}
+    )  # fmt: skip
+    give(pool, SchoolFactory(), units=1)
+    assert "pool.low" not in [kind for kind, *_ in told()]
+    pools.reduce(pool_id=pool.pk, uai=first.uai, units=1, by=None, at=TERM)
+    give(pool, first, units=17)
+    assert told()[-1][0] == "pool.low"
+
+
+def test_a_key_is_redeemed_its_licences_used_freed_and_all_used(listening, pool):
+    school = SchoolFactory()
+    allocation = give(pool, school, units=2)
+    told()
+    with schema_context("public"):
+        principal = PrincipalFactory()
+        AffiliationFactory(user=principal, school=school)
+        code = key_display(allocation.key)
+    teachers = iter(TeacherFactory.create_batch(3))
+
+    def on_the_portal(act):
+        with schema_context("public"):
+            done = act()
+        noted()
+        return done
+
+    on_the_portal(lambda: subscriptions.redeem(code=code, by=principal, at=TERM))
+    first = on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
+    on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
+    on_the_portal(lambda: subscriptions.release(seat_id=first.pk, by=principal, at=TERM))
+    on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
+    assert [(kind, data.get("held"), data["units"]) for kind, _, data in told()] == [
+        ("allocation.redeemed", 0, 2),
+        ("seat.held", 1, 2),
+        ("seat.held", 2, 2),
+        ("allocation.exhausted", 2, 2),
+        ("seat.released", 1, 2),
+        ("seat.held", 2, 2),
+        ("allocation.exhausted", 2, 2),
+    ]
+
+
+def test_two_who_take_the_last_two_units_at_once_use_them_up_once(listening, pool):
+    """Neither saw the other's unit: each of their jobs says that one of two is held."""
+    school = SchoolFactory()
+    allocation = give(pool, school, units=2)
+    with schema_context("public"):
+        principal = PrincipalFactory()
+        AffiliationFactory(user=principal, school=school)
+        subscription = subscriptions.redeem(code=key_display(allocation.key), by=principal, at=TERM)
+        for seat in subscription.seats.all():
+            Seat.objects.filter(pk=seat.pk).update(holder=TeacherFactory(), held_since=TERM, mode="manual")
+    told()
+    for _ in range(2):
+        note_key_event(key_id=allocation.key_id, event="held", at=TERM.isoformat(), held=1, size=2)
+    assert [kind for kind, *_ in told()] == ["seat.held", "allocation.exhausted", "seat.held"]
+
+
+def test_the_jobs_of_one_key_are_done_in_order(pool):
+    school = SchoolFactory()
+    allocation = give(pool, school, units=2)
+    with schema_context("public"):
+        principal = PrincipalFactory()
+        AffiliationFactory(user=principal, school=school)
+        subscriptions.redeem(code=key_display(allocation.key), by=principal, at=TERM)
+    assert ProcrastinateJob.objects.get(task_name="pools.note_key_event").lock == f"pools.key:{allocation.key_id}"
+
+
+def test_what_happened_long_ago_is_told_for_three_days_from_now(listening, pool):
+    allocation = give(pool, SchoolFactory(), units=2)
+    before = timezone.now()
+    long_ago = before - datetime.timedelta(days=5)
+    note_key_event(key_id=allocation.key_id, event="redeemed", at=long_ago.isoformat(), held=0, size=2)
+    delivery = Delivery.objects.latest("pk")
+    assert delivery.event.at == long_ago
+    assert delivery.next_at >= before
+    assert delivery.gives_up_at > before
+
+
+def test_a_message_that_will_not_arrive_is_told_without_its_address(listening, pool, sink):
+    school = SchoolFactory()
+    allocation = give(pool, school, at=timezone.now() - datetime.timedelta(seconds=1))
+    sink.temper.recipients[school.email] = f"550 5.1.1 <{school.email}>: User unknown"
+    told()
+    send_mail()
+    [(kind, subject, data)] = told()
+    assert (kind, subject) == ("message.bounced", f"allocation:{allocation.pk}")
+    assert (data["kind"], data["topic"], data["topic_id"]) == ("key", "allocation", allocation.pk)
+    assert data["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
+    assert school.email not in str(data)
+
+
+def test_the_portals_own_messages_are_nobodys(listening, sink):
+    with schema_context("public"):
+        mailing.enqueue(kind="inconnu", recipient="a@exemple.example", at=TERM)
+        send_mail()
+    assert told() == []
+
+
+def test_an_order_that_is_paid_is_told_to_whom_it_belongs(listening, nimes, gard):
+    order = lifecycle.put(lifecycle.collectivity_draft(nimes))
+    lifecycle.confirm(order)
+    assert "order.paid" not in [kind for kind, *_ in told()]
+    lifecycle.pay(order)
+    [(_, subject, data)] = [one for one in told() if one[0] == "order.paid"]
+    assert subject == f"order:{order.pk}"
+    assert data == {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}
+    with tenant_context(gard):
+        assert not Event.objects.exists()
+
+
+def test_no_event_holds_a_key_or_a_name(listening, pool):
+    school = SchoolFactory()
+    allocation = give(pool, school, units=1)
+    with schema_context("public"):
+        principal, teacher = PrincipalFactory(), TeacherFactory(last_name="Introuvable")
+        AffiliationFactory(user=principal, school=school)
+        code = key_display(allocation.key)
+        subscriptions.redeem(code=code, by=principal, at=TERM)
+        subscriptions.claim(code=code, by=teacher, at=TERM)
+    noted()
+    said = str(told())
+    assert "allocation.exhausted" in said
+    for secret in (code, code[-6:], "Introuvable", teacher.email, principal.email, principal.last_name):
+        assert secret not in said
+
+
+def _statements(act):
+    with CaptureQueriesContext(connection) as asked:
+        act()
+    return len(asked)
+
+
+def test_many_are_told_by_as_many_statements_as_one(listening, pool):
+    def give_to(count):
+        demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(count)]
+        return lambda: pools.allocate_many(pool_id=pool.pk, demands=demands, by=UserFactory(), at=TERM)
+
+    assert _statements(give_to(3)) == _statements(give_to(8))
+    assert Event.objects.filter(type="allocation.issued").count() == 11
+
+
+def test_where_nobody_listens_one_question_is_asked(pool, monkeypatch):
+    asked = []
+    listeners = emitting.listeners
+    monkeypatch.setattr(emitting, "listeners", lambda at: asked.append(at) or listeners(at))
+    school = SchoolFactory()
+    allocation = give(pool, school, units=3)
+    pools.reduce_many(pool_id=pool.pk, reductions=[Reduction(school.uai, 1)], by=None, at=TERM)
+    pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
+    assert len(asked) == 3
+    assert not Event.objects.exists()
+    assert not waiting("webhooks.drain")

@@ -1,0 +1,123 @@
+"""One receiver's troubles are nobody else's; a worker that is killed loses nothing. Real processes, real commits."""
+
+from __future__ import annotations
+
+import collections
+import signal
+import threading
+
+import pytest
+from django.utils import timezone
+
+from mailing import operations as mailing
+from tests.races import at_once
+from tests.webhooks import receiver as behaviours
+from tests.webhooks.happenings import happen, issued, told
+from tests.webhooks.receiver import Receiver
+from tests.workers import eventually, worker
+from webhooks import claims, endpoints, tasks
+from webhooks.answers import Outcome
+from webhooks.models import Attempt, Delivery, DeliveryState
+
+
+@pytest.fixture
+def environment(reachable):
+    """What a worker process needs to reach this machine's receivers; its leases are short."""
+    return {
+        "WEBHOOKS_ALLOW_HTTP": "True",
+        "WEBHOOKS_PRIVATE_NETWORKS": "127.0.0.0/8",
+        "WEBHOOKS_LEASE": "3",
+    }
+
+
+def add(receiver):
+    return endpoints.add(url=receiver.url, types=[], by_id=None, at=timezone.now()).endpoint
+
+
+def test_a_killed_worker_loses_nothing_and_keeps_the_order(committing, environment):
+    with Receiver(behaviours.waits(0.02)) as receiver:
+        add(receiver)
+        happen(*(issued(number, units) for units in range(1, 5) for number in range(30)), at=timezone.now())
+        with worker(**environment) as first:
+            assert receiver.wait_for(40)
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+        assert len(receiver.received) < 120
+        with worker(**environment):
+            # Nobody queues anything: the stalled job is rescued, the lease of what the dead one held ends.
+            assert eventually(lambda: not Delivery.objects.pending().exists(), timeout=60)
+        assert Delivery.objects.filter(state=DeliveryState.DELIVERED).count() == 120
+        assert len({one.id for one in receiver.received}) == 120
+        heard = collections.defaultdict(list)
+        for content in receiver.told:
+            heard[content["data"]["allocation"]].append(content["data"]["units"])
+        # At least once, in order: what was on its way when the worker died may have come twice.
+        assert all(units == sorted(units) and set(units) == {1, 2, 3, 4} for units in heard.values())
+
+
+def test_a_receiver_that_hangs_holds_up_neither_others_nor_letters(committing, environment, sink):
+    """A worker of two threads: while the one hangs, everything for the other arrives, and so do the letters."""
+    letters = {"SMTP_HOST": sink.host, "SMTP_PORT": str(sink.port)}
+    with Receiver(behaviours.hangs) as hanging, Receiver() as sound:
+        add(hanging)
+        add(sound)
+        happen(*(issued(number) for number in range(200)), at=timezone.now())
+        batch = [mailing.Outgoing(kind="note", recipient=f"e{n}@exemple.example") for n in range(50)]
+        mailing.enqueue_many(batch, at=timezone.now())
+        with worker("--concurrency", "2", **environment, **letters):
+            assert sound.wait_for(200)
+            assert sink.wait_for(50)
+        # Nobody waited for a hanging receiver: it was still being waited for, on its first round.
+        assert len(hanging.received) <= 2 * 16
+        assert not Delivery.objects.filter(endpoint__url=hanging.url, state=DeliveryState.DELIVERED).exists()
+        # Nothing of it is lost.
+        assert Delivery.objects.pending().filter(endpoint__url=hanging.url).count() == 200
+
+
+def test_two_drains_of_one_endpoint_tell_nothing_twice(committing, environment):
+    with Receiver(behaviours.waits(0.01)) as receiver:
+        endpoint = add(receiver)
+        happen(*(issued(number) for number in range(100)))
+        done = at_once(committing.schema_name, [lambda: told(endpoint)] * 4, refusals=())
+        assert sorted(done, key=str) == [100, None, None, None]
+        assert len(receiver.received) == 100
+
+
+def test_a_worker_that_slept_through_its_lease_writes_nothing(committing, environment, settings):
+    settings.WEBHOOKS_LEASE = 0
+    with Receiver() as receiver:
+        endpoint = add(receiver)
+        happen(issued(1))
+        let_go = threading.Event()
+
+        def sleeps(handler):
+            receiver.behaviour = behaviours.answers(200)
+            let_go.wait(30)
+            handler.say(500)
+
+        receiver.behaviour = sleeps
+
+        def awake():
+            receiver.wait_for(1)
+            # The first drain's advisory lock is held: what a second worker would do after the lease is done by hand.
+            claimed = claims.claim(endpoint_id=endpoint.pk, limit=1, at=timezone.now())
+            claims.conclude(
+                endpoint_id=endpoint.pk, claimed=claimed, outcomes=[Outcome(200, "", "", 1)], at=timezone.now()
+            )
+            let_go.set()
+
+        at_once(committing.schema_name, [lambda: told(endpoint), awake], refusals=())
+        delivery = Delivery.objects.get()
+        assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
+        assert Attempt.objects.get().status == 200
+
+
+def test_a_process_lends_few_threads_to_receivers(nimes, endpoint, receiver, monkeypatch):
+    places = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(tasks, "_places", places)
+    happen(issued(1))
+    places.acquire()
+    assert tasks.drain(endpoint_id=endpoint.pk) is None
+    assert not receiver.received
+    places.release()
+    assert tasks.drain(endpoint_id=endpoint.pk) == 1
