@@ -283,7 +283,8 @@ class Webhooks(ListEndpoint):
     def post(self, request: Request) -> Response:
         """Les événements qui suivent sont envoyés à cette adresse, signés selon Standard Webhooks.
 
-        Refus : `address_refused` (l'adresse n'est pas en https, ou mène à un réseau privé), `too_many_webhooks`.
+        Refus : `address_refused` (l'adresse n'est pas en https, ou mène à un réseau privé), `address_taken` (un webhook
+        y conduit déjà), `too_many_webhooks`.
         """
         asked = NewWebhook(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -325,7 +326,10 @@ class OneWebhook(Endpoint):
         ],
     )
     def patch(self, request: Request, pk: int) -> Response:
-        """Désactivé, il garde ce qui attend ; activé de nouveau, ou conduit ailleurs, il le reçoit aussitôt."""
+        """Désactivé, il garde ce qui attend ; activé de nouveau, ou conduit ailleurs, il le reçoit aussitôt.
+
+        Refus : `address_refused`, `address_taken`.
+        """
         asked = WebhookChange(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data

@@ -36,7 +36,7 @@ __all__ = [
 def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> Made:
     """Have an address told of these types of events (none: all), and return the webhook with its secret.
 
-    Raises `AddressRefused`, `UnknownType`, `TooMany`.
+    Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
     """
     made = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
     _record("added", made.endpoint, "ajouté", by=by, at=at)
@@ -55,7 +55,7 @@ def change_webhook(
 ) -> Endpoint:
     """Change what is given of a webhook, and return it. What is so already is no change.
 
-    Raises `UnknownEndpoint`, `AddressRefused`, `UnknownType`.
+    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownType`.
     """
     before = endpoints.locked(webhook_id)
     after = endpoints.change(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)
@@ -74,9 +74,12 @@ def change_webhook(
 
 
 @transaction.atomic
-def rotate_webhook_secret(*, webhook_id: int, by: User | None, at: datetime.datetime) -> Made:
-    """Give a webhook a new secret, and return both; the old one signs as well for a day. Raises `UnknownEndpoint`."""
-    made = endpoints.rotate(endpoint_id=webhook_id, at=at)
+def rotate_webhook_secret(*, webhook_id: int, by: User | None, at: datetime.datetime, seen: str | None = None) -> Made:
+    """Give a webhook a new secret, and return both; the old one signs as well for a day.
+
+    `seen`: its `rotation` as whoever asks saw it. Raises `UnknownEndpoint`, `AlreadyRotated`.
+    """
+    made = endpoints.rotate(endpoint_id=webhook_id, at=at, seen=seen)
     _record("rotated", made.endpoint, "secret renouvelé", by=by, at=at)
     return made
 

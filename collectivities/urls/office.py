@@ -10,6 +10,7 @@ urlpatterns = [
     path("invitation/<str:token>/", invitations.accept, name="invitation"),
     path("reglages/", presentation.settings, name="office_settings"),
     path("reglages/api/", include("collectivities.urls.tokens")),
+    path("reglages/webhooks/", include("collectivities.urls.webhooks")),
     path("reglages/securite/", presentation.second_factor, name="office_second_factor"),
     path("logo.png", presentation.logo, name="logo"),
     path("journal/", journal.journal, name="journal"),

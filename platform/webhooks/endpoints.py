@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from web.refused import Refused
 from webhooks import addresses, answers, signing
@@ -46,6 +46,22 @@ class TooMany(Refused):
         super().__init__(f"Un bureau a {MOST} webhooks au plus : supprimez-en un qui ne sert plus.")
 
 
+class AddressTaken(Refused):
+    """The database holds it as well."""
+
+    code = "address_taken"
+
+    def __init__(self) -> None:
+        super().__init__("Un webhook conduit déjà à cette adresse : modifiez celui-là.")
+
+
+class AlreadyRotated(Refused):
+    code = "already_rotated"
+
+    def __init__(self) -> None:
+        super().__init__("Le secret vient d'être renouvelé : le précédent signe encore, rien de plus n'a changé.")
+
+
 class UnknownType(Refused):
     code = "unknown_event_type"
 
@@ -75,16 +91,17 @@ class Made(NamedTuple):
 def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.datetime) -> Made:
     """Have an address told of these types of events (none: all of them), and return it with its secret.
 
-    Raises `AddressRefused`, `UnknownType`, `TooMany`.
+    Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
     """
     addresses.check(url)
     chosen = _types(types)
     if Endpoint.objects.kept().count() >= MOST:
         raise TooMany
     secret = signing.new_secret()
-    endpoint = Endpoint.objects.create(
+    endpoint = Endpoint(
         url=url, types=chosen, sealed_secret=signing.sealing.seal(secret), created_at=at, created_by_id=by_id
     )
+    _save(endpoint)
     return Made(endpoint, signing.shown(secret))
 
 
@@ -94,7 +111,7 @@ def change(
 ) -> Endpoint:
     """Change what is given of an endpoint, and return it. Switched on or led elsewhere, it is told at once what waits.
 
-    Raises `UnknownEndpoint`, `AddressRefused`, `UnknownType`.
+    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownType`.
     """
     endpoint = locked(endpoint_id)
     wakes = False
@@ -109,14 +126,20 @@ def change(
     if wakes:
         _forgive(endpoint)
         queue_drain(endpoint.pk)
-    endpoint.save()
+    _save(endpoint)
     return endpoint
 
 
 @transaction.atomic
-def rotate(*, endpoint_id: int, at: datetime.datetime) -> Made:
-    """Give an endpoint a new secret, and return both; the old one signs as well for a day. Raises `UnknownEndpoint`."""
+def rotate(*, endpoint_id: int, at: datetime.datetime, seen: str | None = None) -> Made:
+    """Give an endpoint a new secret, and return both; the old one signs as well for a day.
+
+    `seen`: its `rotation` as whoever asks saw it. Raises `UnknownEndpoint`, and `AlreadyRotated` where it is another by
+    now: asked twice, the secret that receivers know would sign no more.
+    """
     endpoint = locked(endpoint_id)
+    if seen is not None and seen != endpoint.rotation:
+        raise AlreadyRotated
     secret = signing.new_secret()
     endpoint.sealed_previous, endpoint.previous_until = endpoint.sealed_secret, at + OVERLAP
     endpoint.sealed_secret = signing.sealing.seal(secret)
@@ -187,6 +210,16 @@ def _enabled(endpoint_id: int) -> Endpoint:
 def _forgive(endpoint: Endpoint) -> None:
     """Hold nothing against the endpoint any more: it is told at once what is due."""
     endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
+
+
+def _save(endpoint: Endpoint) -> None:
+    try:
+        with transaction.atomic():
+            endpoint.save()
+    except IntegrityError as broken:
+        if "endpoint_once_an_address" not in str(broken):
+            raise
+        raise AddressTaken from None
 
 
 def _types(types: Collection[str]) -> list[str]:

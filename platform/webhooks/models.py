@@ -83,6 +83,10 @@ class Endpoint(models.Model):
     class Meta:
         verbose_name = "webhook"
         constraints: ClassVar = [
+            # Twice the same address would be told everything twice.
+            models.UniqueConstraint(
+                name="endpoint_once_an_address", fields=["url"], condition=Q(deleted_at__isnull=True)
+            ),
             models.CheckConstraint(
                 name="endpoint_asks_for_known_types",
                 condition=Q(types__contained_by=[str(one) for one in SUBSCRIBABLE]),
@@ -104,6 +108,11 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    @property
+    def rotation(self) -> str:
+        """What tells the last rotation of its secret from those before."""
+        return self.previous_until.isoformat() if self.previous_until else ""
 
 
 class Event(models.Model):

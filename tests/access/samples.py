@@ -23,6 +23,8 @@ from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
 from tests.factories.licensing import KeyFactory, OrderFactory, OrderLineFactory, PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.orders.purchases import a_placed_purchase, upload_scan
+from webhooks import endpoints
+from webhooks.models import Endpoint
 
 #: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
 _numbers = itertools.count(900_000_001)
@@ -139,6 +141,18 @@ def purchase_invoice():
     return {"pk": order.pk, "number": invoice.number}
 
 
+def webhook():
+    pk = next(_numbers)
+    made = endpoints.add(url=f"https://si.exemple.fr/{pk}", types=[], by_id=None, at=TERM).endpoint
+    Endpoint.objects.filter(pk=made.pk).update(id=pk)
+    return {"pk": pk}
+
+
+def webhook_delivery():
+    named = webhook()
+    return named | {"number": endpoints.test(endpoint_id=named["pk"], at=TERM).pk}
+
+
 #: Addresses whose thing is everybody's (the national directory) or none: no other collectivity can own it.
 NOBODYS = {"imports:template", "school"}
 
@@ -177,6 +191,13 @@ SAMPLES = {
     "purchases:scan": purchase_scan,
     "purchases:invoice_pdf": purchase_invoice,
     "remit:edit": school_in_remit,
+    "webhooks:detail": webhook,
+    "webhooks:edit": webhook,
+    "webhooks:rotate": webhook,
+    "webhooks:test": webhook,
+    "webhooks:remove": webhook,
+    "webhooks:delivery": webhook_delivery,
+    "webhooks:replay": webhook_delivery,
     "school": school,
     "messages:detail": message,
     "messages:preview": message,

@@ -14,7 +14,7 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import apply, listing, uploaded
 from webhooks import endpoints
-from webhooks.models import Event
+from webhooks.models import Endpoint, Event
 
 
 def school():
@@ -59,7 +59,8 @@ def allocation():
 
 
 def webhook():
-    made = endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+    url = f"https://si.exemple.fr/{Endpoint.objects.count()}"
+    made = endpoints.add(url=url, types=[], by_id=None, at=timezone.now())
     return {"pk": made.endpoint.pk}
 
 

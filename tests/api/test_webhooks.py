@@ -93,6 +93,11 @@ def test_an_address_that_leads_where_it_may_not_is_refused(api, url):
     refused(api.ask("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "address_refused")
 
 
+def test_an_address_is_told_once(api):
+    add(api)
+    refused(api.post("/webhooks", {"url": URL}), 409, "address_taken")
+
+
 def test_a_webhook_that_is_added_twice_under_one_key_is_one_with_one_secret(api):
     first, again = (api.post("/webhooks", {"url": URL}, key="une-fois") for _ in range(2))
     assert first.json() == again.json()
@@ -131,7 +136,7 @@ def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
 
 
 def test_deliveries_are_narrowed_and_are_those_of_one_webhook(api, receiver):  # noqa: F811 - the fixture
-    first, second = add(api, url=receiver.url), add(api, url=receiver.url)
+    first, second = add(api, url=receiver.url), add(api, url=f"{receiver.url}/autre")
     happen(issued(1))
     api.post(f"/webhooks/{first['id']}/test")
     Delivery.objects.filter(event__type="webhook.test").update(state="failed", settled_at=timezone.now())
@@ -181,7 +186,7 @@ def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_asse
     path = path.format(made["id"])
     happen(issued(1))
     api.get(path)
-    add(api)
+    add(api, url="https://autre.example/")
     happen(issued(2), issued(3))
     # The host, the token, its limit, the page; and, for deliveries, the webhook.
     with django_assert_num_queries(6 + path.endswith("deliveries")):

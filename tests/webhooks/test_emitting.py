@@ -22,7 +22,8 @@ NOW = timezone.now()
 
 
 def add(types=()):
-    return endpoints.add(url="https://si.exemple.fr/", types=types, by_id=None, at=NOW).endpoint
+    url = f"https://si.exemple.fr/{Endpoint.objects.count()}"
+    return endpoints.add(url=url, types=types, by_id=None, at=NOW).endpoint
 
 
 def test_where_nobody_listens_one_query_is_asked_and_nothing_is_even_made(nimes, django_assert_num_queries):

@@ -17,7 +17,7 @@ from webhooks.operations import emit
 
 
 def test_a_test_goes_to_one_endpoint_whatever_it_asks_for(nimes, endpoint, receiver):
-    other = endpoints.add(url=receiver.url, types=["order.paid"], by_id=None, at=timezone.now()).endpoint
+    other = endpoints.add(url=f"{receiver.url}/autre", types=["order.paid"], by_id=None, at=timezone.now()).endpoint
     sent = endpoints.test(endpoint_id=other.pk, at=timezone.now())
     assert (sent.endpoint_id, sent.event.type) == (other.pk, "webhook.test")
     assert Delivery.objects.count() == 1
@@ -86,13 +86,34 @@ def test_another_collectivitys_endpoint_is_none(endpoint, gard):
                 act(endpoint_id=endpoint.pk, at=timezone.now())
 
 
-def test_an_office_has_twenty_endpoints_at_most(nimes, reachable):
-    for _ in range(endpoints.MOST):
-        last = endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+def add(url):
+    return endpoints.add(url=url, types=[], by_id=None, at=timezone.now()).endpoint
+
+
+def test_an_office_has_twenty_endpoints_at_most(nimes):
+    for number in range(endpoints.MOST):
+        last = add(f"https://si.exemple.fr/{number}")
     with pytest.raises(endpoints.TooMany):
-        endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
-    endpoints.remove(endpoint_id=last.endpoint.pk, at=timezone.now())
-    endpoints.add(url="https://si.exemple.fr/", types=[], by_id=None, at=timezone.now())
+        add("https://si.exemple.fr/un-de-trop")
+    endpoints.remove(endpoint_id=last.pk, at=timezone.now())
+    add("https://si.exemple.fr/une-place")
+
+
+def test_an_address_is_told_once(nimes):
+    first, second = add("https://si.exemple.fr/1"), add("https://si.exemple.fr/2")
+    with pytest.raises(endpoints.AddressTaken):
+        add(first.url)
+    with pytest.raises(endpoints.AddressTaken):
+        endpoints.change(endpoint_id=second.pk, url=first.url)
+    endpoints.remove(endpoint_id=first.pk, at=timezone.now())
+    assert endpoints.change(endpoint_id=second.pk, url=first.url).url == first.url
+
+
+def test_a_secret_is_not_renewed_twice_by_one_who_asked_twice(endpoint):
+    seen = endpoint.rotation
+    endpoints.rotate(endpoint_id=endpoint.pk, at=timezone.now(), seen=seen)
+    with pytest.raises(endpoints.AlreadyRotated):
+        endpoints.rotate(endpoint_id=endpoint.pk, at=timezone.now(), seen=seen)
 
 
 def test_what_has_no_job_is_found_and_what_waits_is_left_alone(nimes, endpoint, receiver):
