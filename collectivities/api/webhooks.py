@@ -213,7 +213,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 class DeliveryWithTriesSerializer(DeliverySerializer):
     """Un envoi, l'événement entier, et chacun des essais."""
 
-    event = EventSerializer()
+    event = EventSerializer()  # type: ignore[assignment]  # with what it holds
     tries = AttemptSerializer(many=True)
 
     class Meta(DeliverySerializer.Meta):

@@ -192,6 +192,21 @@ def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Deli
     return delivery
 
 
+@transaction.atomic
+def reseal() -> int:
+    """Seal this collectivity's secrets under the current key, and return of how many endpoints.
+
+    Raises `web.sealing.Unsealable`, having changed nothing, where the settings lack a key.
+    """
+    kept = list(Endpoint.objects.kept().locked())
+    for endpoint in kept:
+        endpoint.sealed_secret = signing.sealing.resealed(bytes(endpoint.sealed_secret))
+        if endpoint.sealed_previous is not None:
+            endpoint.sealed_previous = signing.sealing.resealed(bytes(endpoint.sealed_previous))
+    Endpoint.objects.bulk_update(kept, ["sealed_secret", "sealed_previous"])
+    return len(kept)
+
+
 def locked(endpoint_id: int) -> Endpoint:
     """Lock an endpoint that nobody deleted, and return it. Raises `UnknownEndpoint`."""
     endpoint = Endpoint.objects.kept().locked().filter(pk=endpoint_id).first()

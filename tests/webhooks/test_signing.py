@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -60,6 +62,20 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(made, receiver):
     told(made.endpoint)
     assert accepts(made.secret, receiver.received[1]) is None
     assert accepts(new.secret, receiver.received[1])
+
+
+def test_secrets_are_sealed_anew_so_that_an_old_sealing_key_may_go(made, receiver, settings):
+    endpoints.rotate(endpoint_id=made.endpoint.pk, at=timezone.now())
+    new = "2:" + base64.b64encode(bytes(range(64))).decode()
+    old, settings.SEALING_KEYS = settings.SEALING_KEYS, [new, *settings.SEALING_KEYS]
+    call_command("reseal_keys", verbosity=0)
+    settings.SEALING_KEYS = [new]
+    happen(issued(1))
+    told(made.endpoint)
+    assert accepts(made.secret, receiver.received[0])
+    settings.SEALING_KEYS = old
+    with pytest.raises(CommandError, match="webhooks de Ville de Nîmes"):
+        call_command("reseal_keys", verbosity=0)
 
 
 def test_a_secret_that_cannot_be_read_again_loses_nothing(made, receiver):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django_tenants.utils import tenant_context
 
 from accounts import second_factor
 from accounts.sealing import Unsealable
 from licensing.subscriptions import resealing, sealing
+from tenants.models import Collectivity
+from webhooks import endpoints
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -18,8 +21,8 @@ class Command(BaseCommand):
     """Batch after batch; may be stopped and started again at any moment, while the site serves."""
 
     help = (
-        "Rescelle les clés d'activation, les doubles authentifications et les mots de passe des élèves sous la "
-        "première clé de SEALING_KEYS."
+        "Rescelle les clés d'activation, les doubles authentifications, les mots de passe des élèves et les secrets "
+        "des webhooks sous la première clé de SEALING_KEYS."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,12 +44,28 @@ class Command(BaseCommand):
                 f"encore scellées. Remettez-la à la suite de la nouvelle. {done} clés rescellées, rien n'est perdu."
             ) from None
         factors = self._second_factors(batch)
+        hooks = self._webhooks()
         self.stdout.write(
             f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''}, "
-            f"{others} mot{'s' if others > 1 else ''} de passe d'élève "
-            f"et {factors} secret{'s' if factors > 1 else ''} de double authentification sous la clé de scellement "
+            f"{others} mot{'s' if others > 1 else ''} de passe d'élève, "
+            f"{factors} secret{'s' if factors > 1 else ''} de double authentification "
+            f"et {hooks} secret{'s' if hooks > 1 else ''} de webhooks sous la clé de scellement "
             f"n° {sealing.current()} ; les plus anciennes peuvent être retirées de SEALING_KEYS."
         )
+
+    def _webhooks(self) -> int:
+        """Reseal the secrets of every collectivity's webhooks; return of how many webhooks."""
+        done = 0
+        for collectivity in Collectivity.objects.order_by("pk"):
+            try:
+                with tenant_context(collectivity):
+                    done += endpoints.reseal()
+            except Unsealable:
+                raise CommandError(
+                    f"SEALING_KEYS ne contient plus la clé sous laquelle des secrets de webhooks de {collectivity} "
+                    "sont encore scellés. Remettez-la à la suite de la nouvelle : rien n'est perdu."
+                ) from None
+        return done
 
     def _second_factors(self, batch: int) -> int:
         """Reseal the secrets of the accounts' second factors; return how many there are."""
