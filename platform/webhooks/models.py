@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 
 if TYPE_CHECKING:
     import datetime
@@ -149,13 +149,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def heads(self) -> Self:
         """Return the first that is pending of each subject and endpoint: the others wait for it."""
-        before = Delivery.objects.filter(
-            endpoint_id=OuterRef("endpoint_id"),
-            subject=OuterRef("subject"),
-            state=DeliveryState.PENDING,
-            pk__lt=OuterRef("pk"),
+        # Looked up by `delivery_in_order` for each row that is come upon: as NOT EXISTS, the planner would compare all
+        # that is pending with all that is pending to find sixteen.
+        first = Delivery.objects.filter(
+            endpoint_id=OuterRef("endpoint_id"), subject=OuterRef("subject"), state=DeliveryState.PENDING
         )
-        return self.pending().filter(~Exists(before))
+        return self.pending().filter(pk=Subquery(first.order_by("pk").values("pk")[:1]))
 
     def overdue_at(self, moment: datetime.datetime, *, since: datetime.timedelta) -> Self:
         """Return the pending ones whose days have been over for so long, and that nobody is sending."""
