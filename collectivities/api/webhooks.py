@@ -1,11 +1,9 @@
-"""Webhooks in the API: where events are sent, what became of each envoi, and sending it again."""
+"""Webhooks in the API: where events are sent, and which."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import django_filters
-from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -16,19 +14,16 @@ from api.endpoint import Endpoint, ListEndpoint
 from api.fields import Choice, Moment, Strict, Text, Truth
 from api.remembering import repeatable
 from api.scopes import Scope
-from collectivities.api.events import AN_EVENT, EventSerializer
+from collectivities.api.deliveries import A_DELIVERY, TAGS, DeliverySerializer, Nothing, webhook_of
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.addresses import WRITTEN
-from webhooks.models import SUBSCRIBABLE, Attempt, Delivery, DeliveryState, EventType, Off
+from webhooks.models import SUBSCRIBABLE, Off
 from webhooks.models import Endpoint as Webhook
-from webhooks.queries import deliveries_of
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
     from rest_framework.request import Request
 
-TAGS = ["Webhooks"]
 _TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
 
 _A_WEBHOOK = {
@@ -43,28 +38,6 @@ _A_WEBHOOK = {
     "created_at": "2026-11-25T09:00:00.123456Z",
 }
 _WITH_SECRET = _A_WEBHOOK | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}
-_A_DELIVERY = {
-    "number": 1201,
-    "event": {name: AN_EVENT[name] for name in ("id", "type", "subject", "at")},
-    "state": "pending",
-    "attempts": 1,
-    "next_at": "2026-11-25T09:00:35.000000Z",
-    "gives_up_at": "2026-11-28T09:00:00.123456Z",
-    "settled_at": None,
-    "reason": "Le serveur du destinataire est en panne (réponse 500).",
-}
-_WITH_TRIES = _A_DELIVERY | {
-    "event": AN_EVENT,
-    "tries": [
-        {
-            "at": "2026-11-25T09:00:05.000000Z",
-            "duration": 84,
-            "status": 500,
-            "reason": "Le serveur du destinataire est en panne (réponse 500).",
-            "answer": "Internal Server Error",
-        }
-    ],
-}
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
@@ -160,87 +133,6 @@ class NewWebhook(Strict):
     types = _types_to_send()
 
 
-class Nothing(Strict):
-    """Un objet vide : il n'y a rien à dire de plus."""
-
-
-class ToldEventSerializer(EventSerializer):
-    """Un événement, sans ce qu'il contient."""
-
-    class Meta(EventSerializer.Meta):
-        fields = ("id", "type", "subject", "at")
-        read_only_fields = fields
-
-
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
-    """L'envoi d'un événement à un webhook."""
-
-    number = serializers.IntegerField(source="pk")
-    event = ToldEventSerializer()
-    state = serializers.ChoiceField(choices=DeliveryState.choices)
-    attempts = serializers.IntegerField(help_text="Essais, depuis l'événement ou depuis qu'il a été rejoué.")
-    next_at = Moment(allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus.")
-    gives_up_at = Moment(help_text="Quand il sera abandonné, à défaut de succès.")
-    settled_at = Moment(allow_null=True, help_text="Quand il a été remis ou abandonné.")
-    reason = serializers.CharField(help_text="Pourquoi le dernier essai a échoué ; vide s'il a réussi.")
-
-    class Meta:
-        model = Delivery
-        fields = tuple(_A_DELIVERY)
-        read_only_fields = fields
-
-    def to_representation(self, instance: Delivery) -> dict[str, Any]:
-        """Return it; what is settled has no next attempt."""
-        shown = super().to_representation(instance)
-        return shown if instance.state == DeliveryState.PENDING else shown | {"next_at": None}
-
-
-class AttemptSerializer(serializers.ModelSerializer[Attempt]):
-    """Un essai."""
-
-    at = Moment()
-    duration = serializers.IntegerField(help_text="En millisecondes.")
-    status = serializers.IntegerField(allow_null=True, help_text="Le statut HTTP ; null : rien n'a été répondu.")
-    reason = serializers.CharField(help_text="Pourquoi il a échoué ; vide s'il a réussi.")
-    answer = serializers.CharField(help_text="Le début de ce qui a été répondu.")
-
-    class Meta:
-        model = Attempt
-        fields = ("at", "duration", "status", "reason", "answer")
-        read_only_fields = fields
-
-
-class DeliveryWithTriesSerializer(DeliverySerializer):
-    """Un envoi, l'événement entier, et chacun des essais."""
-
-    event = EventSerializer()  # type: ignore[assignment]  # with what it holds
-    tries = AttemptSerializer(many=True)
-
-    class Meta(DeliverySerializer.Meta):
-        fields = tuple(_WITH_TRIES)
-        read_only_fields = fields
-
-
-class DeliveryFilter(django_filters.FilterSet):
-    """What a list of deliveries can be narrowed to."""
-
-    state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices)
-    type = django_filters.MultipleChoiceFilter(
-        field_name="event__type", choices=EventType.choices, help_text="Un ou plusieurs types d'événements."
-    )
-
-    class Meta:
-        model = Delivery
-        fields: tuple[str, ...] = ()
-
-
-def _webhook(pk: int) -> Webhook:
-    webhook = Webhook.objects.kept().filter(pk=pk).first()
-    if webhook is None:
-        raise Http404
-    return webhook
-
-
 def _with_secret(made: rules.Made) -> dict[str, Any]:
     return WebhookSerializer(made.endpoint).data | {"secret": made.secret}
 
@@ -311,7 +203,7 @@ class OneWebhook(Endpoint):
     )
     def get(self, request: Request, pk: int) -> Response:
         """Le webhook, sans son secret : il n'est montré qu'une fois."""
-        return Response(WebhookSerializer(_webhook(pk)).data)
+        return Response(WebhookSerializer(webhook_of(pk)).data)
 
     @extend_schema(
         operation_id="changeWebhook",
@@ -392,79 +284,10 @@ class Trial(Endpoint):
         tags=TAGS,
         request=Nothing,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
-        examples=[OpenApiExample("L'envoi", value=_A_DELIVERY, response_only=True)],
+        examples=[OpenApiExample("L'envoi", value=A_DELIVERY, response_only=True)],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""
         Nothing(data=request.data).is_valid(raise_exception=True)
         delivery = operations.test_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
-        return Response(DeliverySerializer(delivery).data, status=202)
-
-
-class Deliveries(ListEndpoint):
-    """`/webhooks/{pk}/deliveries`."""
-
-    scopes = {"GET": Scope.WEBHOOKS}
-    queryset = Delivery.objects.select_related("event")
-    serializer_class = DeliverySerializer
-    filterset_class = DeliveryFilter
-
-    @extend_schema(
-        operation_id="listDeliveries",
-        summary="Lire les envois d'un webhook",
-        tags=TAGS,
-        examples=[OpenApiExample("Un envoi", value=_A_DELIVERY, response_only=True)],
-    )
-    def get(self, request: Request, pk: int) -> Response:
-        """Les envois des trente derniers jours, le dernier d'abord."""
-        _webhook(pk)
-        return self.listed()
-
-    def get_queryset(self) -> QuerySet[Delivery]:
-        """Return those of the webhook that the address names."""
-        return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
-
-
-class OneDelivery(Endpoint):
-    """`/webhooks/{pk}/deliveries/{number}`."""
-
-    scopes = {"GET": Scope.WEBHOOKS}
-
-    @extend_schema(
-        operation_id="getDelivery",
-        summary="Lire un envoi et ses essais",
-        tags=TAGS,
-        responses={200: DeliveryWithTriesSerializer},
-        examples=[OpenApiExample("Un envoi", value=_WITH_TRIES, response_only=True)],
-    )
-    def get(self, request: Request, pk: int, number: int) -> Response:
-        """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
-        delivery = deliveries_of(pk).filter(pk=number).first()
-        if delivery is None:
-            raise Http404
-        return Response(DeliveryWithTriesSerializer(delivery).data)
-
-
-class Replay(Endpoint):
-    """`/webhooks/{pk}/deliveries/{number}/replay`."""
-
-    scopes = {"POST": Scope.WEBHOOKS}
-    statuses = {rules.UnknownEndpoint.code: 404}
-
-    @repeatable
-    @extend_schema(
-        operation_id="replayDelivery",
-        summary="Rejouer un envoi",
-        tags=TAGS,
-        request=Nothing,
-        responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
-        examples=[OpenApiExample("L'envoi", value=_A_DELIVERY | {"attempts": 0, "reason": ""}, response_only=True)],
-    )
-    def post(self, request: Request, pk: int, number: int) -> Response:
-        """Envoie de nouveau ce qui a été remis ou abandonné, sous le même `webhook-id`, pour trois jours.
-
-        Refus : `webhook_disabled`, `delivery_pending`.
-        """
-        Nothing(data=request.data).is_valid(raise_exception=True)
-        delivery = operations.replay_delivery(webhook_id=pk, delivery_id=number, by=self.actor(), at=timezone.now())
         return Response(DeliverySerializer(delivery).data, status=202)

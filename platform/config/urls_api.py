@@ -7,7 +7,7 @@ from django.urls import path, re_path
 from api import documentation
 from api.description import openapi
 from api.endpoint import Nowhere
-from collectivities.api import events, members, remit, webhooks
+from collectivities.api import deliveries, events, members, remit, webhooks
 from imports.api import rows, steps, tables
 from licensing.pools.api import acting, giving, pools
 from pages.messages import api as messages
@@ -56,8 +56,8 @@ urlpatterns = [
     path("webhooks/<int:pk>", webhooks.OneWebhook.as_view(), name="webhook"),
     path("webhooks/<int:pk>/rotate", webhooks.Rotation.as_view(), name="webhook_rotate"),
     path("webhooks/<int:pk>/test", webhooks.Trial.as_view(), name="webhook_test"),
-    path("webhooks/<int:pk>/deliveries", webhooks.Deliveries.as_view(), name="deliveries"),
-    path("webhooks/<int:pk>/deliveries/<int:number>", webhooks.OneDelivery.as_view(), name="delivery"),
-    path("webhooks/<int:pk>/deliveries/<int:number>/replay", webhooks.Replay.as_view(), name="delivery_replay"),
+    path("webhooks/<int:pk>/deliveries", deliveries.Deliveries.as_view(), name="deliveries"),
+    path("webhooks/<int:pk>/deliveries/<int:number>", deliveries.OneDelivery.as_view(), name="delivery"),
+    path("webhooks/<int:pk>/deliveries/<int:number>/replay", deliveries.Replay.as_view(), name="delivery_replay"),
     re_path("^(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
 ]
