@@ -122,7 +122,7 @@ class DeliveryFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class Nothing(Strict):
+class EmptyBody(Strict):
     """Un objet vide : il n'y a rien à dire de plus."""
 
 
@@ -189,7 +189,7 @@ class Replay(Endpoint):
         operation_id="replayDelivery",
         summary="Rejouer un envoi",
         tags=TAGS,
-        request=Nothing,
+        request=EmptyBody,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
         examples=[OpenApiExample("L'envoi", value=A_DELIVERY | {"attempts": 0, "reason": ""}, response_only=True)],
     )
@@ -198,6 +198,6 @@ class Replay(Endpoint):
 
         Refus : `webhook_disabled`, `delivery_pending`.
         """
-        Nothing(data=request.data).is_valid(raise_exception=True)
+        EmptyBody(data=request.data).is_valid(raise_exception=True)
         delivery = operations.replay_delivery(webhook_id=pk, delivery_id=number, by=self.actor(), at=timezone.now())
         return Response(DeliverySerializer(delivery).data, status=202)

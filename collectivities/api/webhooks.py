@@ -14,7 +14,7 @@ from api.endpoint import Endpoint, ListEndpoint
 from api.fields import Choice, Moment, Strict, Text, Truth
 from api.remembering import repeatable
 from api.scopes import Scope
-from collectivities.api.deliveries import A_DELIVERY, TAGS, DeliverySerializer, Nothing, webhook_of
+from collectivities.api.deliveries import A_DELIVERY, TAGS, DeliverySerializer, EmptyBody, webhook_of
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.addresses import WRITTEN
@@ -259,13 +259,13 @@ class Rotation(Endpoint):
         operation_id="rotateWebhookSecret",
         summary="Renouveler le secret d'un webhook",
         tags=TAGS,
-        request=Nothing,
+        request=EmptyBody,
         responses={200: WebhookWithSecretSerializer},
         examples=[OpenApiExample("Le nouveau secret", value=_WITH_SECRET, response_only=True)],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Le nouveau secret signe aussitôt ; le précédent signe aussi pendant 24 heures, le temps d'en changer."""
-        Nothing(data=request.data).is_valid(raise_exception=True)
+        EmptyBody(data=request.data).is_valid(raise_exception=True)
         return Response(
             _with_secret(operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now()))
         )
@@ -282,12 +282,12 @@ class Trial(Endpoint):
         operation_id="testWebhook",
         summary="Essayer un webhook",
         tags=TAGS,
-        request=Nothing,
+        request=EmptyBody,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
         examples=[OpenApiExample("L'envoi", value=A_DELIVERY, response_only=True)],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""
-        Nothing(data=request.data).is_valid(raise_exception=True)
+        EmptyBody(data=request.data).is_valid(raise_exception=True)
         delivery = operations.test_webhook(webhook_id=pk, by=self.actor(), at=timezone.now())
         return Response(DeliverySerializer(delivery).data, status=202)

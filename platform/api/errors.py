@@ -228,4 +228,20 @@ IMPORTS = Family(
     ),
 )  # fmt: skip
 
-ERRORS = (TOKENS, REQUESTS, REPEATING, FIELDS, LICENCES, REMIT, IMPORTS)
+WEBHOOKS = Family(
+    "Webhooks",
+    _RULE,
+    (
+        Error("address_refused", "", "L'adresse n'est pas en https, ou ne mène pas à l'internet.",
+              "Donnez une adresse publique en https, sans identifiant ni « # »."),
+        Error("address_taken", "", "Un webhook conduit déjà à cette adresse.", "Modifiez celui-là."),
+        Error("too_many_webhooks", "", "Le bureau a autant de webhooks qu'il en peut avoir.",
+              "Supprimez-en un qui ne sert plus."),
+        Error("unknown_event_type", "", "Ce type d'événement n'existe pas.", _READ_THE_OPERATION),
+        Error("webhook_disabled", "", "Le webhook est désactivé.", "Activez-le d'abord : `enabled` à `true`."),
+        Error("delivery_pending", "", "L'envoi attend déjà son prochain essai.", "Il n'y a rien à faire."),
+        Error("already_rotated", "", "Le secret vient d'être renouvelé.", "Relisez le webhook avant de recommencer."),
+    ),
+)  # fmt: skip
+
+ERRORS = (TOKENS, REQUESTS, REPEATING, FIELDS, LICENCES, REMIT, IMPORTS, WEBHOOKS)

@@ -331,6 +331,10 @@ PAYMENT_VARIANTS = {CARD_VARIANT: _providers[CARD_VARIANT]} if CARD_VARIANT else
 # --- API ------------------------------------------------------------------------------------------------------------
 #: What a token may ask in a minute.
 API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 600)
+# Webhooks: in the clear only where nobody's server is meant; into networks of ours only where they are named.
+WEBHOOKS_ALLOW_HTTP = env.flag("WEBHOOKS_ALLOW_HTTP", default=not PRODUCTION)
+WEBHOOKS_PRIVATE_NETWORKS = env.networks("WEBHOOKS_PRIVATE_NETWORKS")
+WEBHOOKS_LEASE, WEBHOOKS_THREADS = env.number("WEBHOOKS_LEASE", 60), env.number("WEBHOOKS_THREADS", 2)
 #: Bytes of JSON that are read of one request: ten thousand allocations are some two million.
 API_LARGEST_BODY = 8 * 1024 * 1024
 REST_FRAMEWORK = {
@@ -361,24 +365,17 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # Fields of one name with other words in each.
     "ENUM_NAME_OVERRIDES": {
-        "DeliveryState": "webhooks.models.DeliveryState",
-        "EventType": "webhooks.models.EventType",
-        "ImportState": "imports.enums.ImportState",
-        "MessageState": "mailing.models.MessageState",
-        "SchoolState": "schools.models.SchoolState",
-    },
+        path.rpartition(".")[2]: path
+        for path in (
+            "imports.enums.ImportState",
+            "mailing.models.MessageState",
+            "schools.models.SchoolState",
+            "webhooks.models.DeliveryState",
+            "webhooks.models.EventType",
+        )
+    },  # fmt: skip
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.each_type_once"],
 }
-
-# --- Webhooks -------------------------------------------------------------------------------------------------------
-# In the clear only where no server of the internet is meant.
-WEBHOOKS_ALLOW_HTTP = env.flag("WEBHOOKS_ALLOW_HTTP", default=not PRODUCTION)
-# Networks that webhooks may lead to besides the internet: none of ours unless they are named here.
-WEBHOOKS_PRIVATE_NETWORKS = env.networks("WEBHOOKS_PRIVATE_NETWORKS")
-# Seconds for which a worker holds what it is sending: several times the ten that a receiver has to answer.
-WEBHOOKS_LEASE = env.number("WEBHOOKS_LEASE", 60)
-# How many threads of a worker may wait for receivers at the same time.
-WEBHOOKS_THREADS = env.number("WEBHOOKS_THREADS", 2)
 
 # --- The operator's admin -------------------------------------------------------------------------------------------
 UNFOLD = {
