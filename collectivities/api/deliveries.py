@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import django_filters
+from django.db.models import Prefetch
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -63,9 +64,11 @@ class ToldEventSerializer(EventSerializer):
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """L'envoi d'un événement à un webhook."""
 
-    number = serializers.IntegerField(source="pk")
-    event = ToldEventSerializer()
-    state = serializers.ChoiceField(choices=DeliveryState.choices)
+    number = serializers.IntegerField(source="pk", help_text="Son numéro.")
+    event = ToldEventSerializer(help_text="Ce qui est envoyé.")
+    state = serializers.ChoiceField(
+        choices=DeliveryState.choices, help_text="En attente, remis, ou abandonné au bout de trois jours."
+    )
     attempts = serializers.IntegerField(help_text="Essais, depuis l'événement ou depuis qu'il a été rejoué.")
     next_at = Moment(allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus.")
     gives_up_at = Moment(help_text="Quand il sera abandonné, à défaut de succès.")
@@ -86,7 +89,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     """Un essai."""
 
-    at = Moment()
+    at = Moment(help_text="Quand il s'est terminé.")
     duration = serializers.IntegerField(help_text="En millisecondes.")
     status = serializers.IntegerField(allow_null=True, help_text="Le statut HTTP ; null : rien n'a été répondu.")
     reason = serializers.CharField(help_text="Pourquoi il a échoué ; vide s'il a réussi.")
@@ -101,8 +104,8 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 class DeliveryWithTriesSerializer(DeliverySerializer):
     """Un envoi, l'événement entier, et chacun des essais."""
 
-    event = EventSerializer()  # type: ignore[assignment]  # with what it holds
-    tries = AttemptSerializer(many=True)
+    event = EventSerializer(help_text="Ce qui est envoyé.")  # type: ignore[assignment]  # with what it holds
+    tries = AttemptSerializer(many=True, help_text="Chaque essai, le premier d'abord.")
 
     class Meta(DeliverySerializer.Meta):
         fields = tuple(_WITH_TRIES)
@@ -112,7 +115,7 @@ class DeliveryWithTriesSerializer(DeliverySerializer):
 class DeliveryFilter(django_filters.FilterSet):
     """What a list of deliveries can be narrowed to."""
 
-    state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices)
+    state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices, help_text="Un ou plusieurs états.")
     type = django_filters.MultipleChoiceFilter(
         field_name="event__type", choices=EventType.choices, help_text="Un ou plusieurs types d'événements."
     )
@@ -172,7 +175,12 @@ class OneDelivery(Endpoint):
     )
     def get(self, request: Request, pk: int, number: int) -> Response:
         """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
-        delivery = deliveries_of(pk).filter(pk=number).first()
+        delivery = (
+            deliveries_of(pk)
+            .prefetch_related(Prefetch("tries", Attempt.objects.order_by("pk")))
+            .filter(pk=number)
+            .first()
+        )
         if delivery is None:
             raise Http404
         return Response(DeliveryWithTriesSerializer(delivery).data)
@@ -191,7 +199,11 @@ class Replay(Endpoint):
         tags=TAGS,
         request=EmptyBody,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
-        examples=[OpenApiExample("L'envoi", value=A_DELIVERY | {"attempts": 0, "reason": ""}, response_only=True)],
+        examples=[
+            OpenApiExample(
+                "L'envoi", value=A_DELIVERY | {"attempts": 0, "reason": ""}, response_only=True, status_codes=["202"]
+            )
+        ],
     )
     def post(self, request: Request, pk: int, number: int) -> Response:
         """Envoie de nouveau ce qui a été remis ou abandonné, sous le même `webhook-id`, pour trois jours.

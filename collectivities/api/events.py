@@ -38,7 +38,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     id = serializers.CharField(
         source="public_id", help_text="Le même dans `webhook-id` ; à reconnaître si l'envoi revient."
     )
-    type = serializers.ChoiceField(choices=EventType.choices)
+    type = serializers.ChoiceField(choices=EventType.choices, help_text="Ce qui s'est passé, en un mot stable.")
     subject = serializers.CharField(
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )

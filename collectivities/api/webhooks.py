@@ -47,7 +47,9 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
         child=serializers.ChoiceField(choices=_TYPES),
         help_text="Les types envoyés ; aucun : tous, ceux à venir compris.",
     )
-    enabled = serializers.BooleanField(source="is_enabled")
+    id = serializers.IntegerField(help_text="Son numéro.")
+    url = serializers.CharField(help_text="Où les événements sont envoyés.")
+    enabled = serializers.BooleanField(source="is_enabled", help_text="Faux : rien n'est envoyé.")
     disabled_because = serializers.ChoiceField(
         source="off_because",
         choices=[(Off.MANUAL.value, Off.MANUAL.label), (Off.GONE.value, Off.GONE.label)],
@@ -60,7 +62,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     previous_secret_until = Moment(
         source="previous_until", allow_null=True, help_text="Jusqu'à quand le secret précédent signe aussi."
     )
-    created_at = Moment()
+    created_at = Moment(help_text="Quand il a été ajouté.")
 
     class Meta:
         model = Webhook
@@ -96,7 +98,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
 class Address(Text):
     """An address as it is written: whether it may be told anything is the operation's to say."""
 
-    default_error_messages = {"address": "Une adresse complète est attendue, sans espace ni accent."}
+    default_error_messages = {"invalid": "Une adresse complète est attendue, sans espace ni accent."}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=Webhook.LONGEST, trim_whitespace=False, **kwargs)
@@ -105,7 +107,7 @@ class Address(Text):
         """Return the address."""
         written = super().to_internal_value(data)
         if not WRITTEN.fullmatch(written):
-            self.fail("address")
+            self.fail("invalid")
         return written
 
 
@@ -123,7 +125,7 @@ class WebhookChange(Strict):
 
     url = Address(required=False)
     types = _types_to_send()
-    enabled = Truth(required=False)
+    enabled = Truth(required=False, help_text="Faux : ne plus rien envoyer, et garder ce qui attend.")
 
 
 class NewWebhook(Strict):
@@ -284,7 +286,7 @@ class Trial(Endpoint):
         tags=TAGS,
         request=EmptyBody,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
-        examples=[OpenApiExample("L'envoi", value=A_DELIVERY, response_only=True)],
+        examples=[OpenApiExample("L'envoi", value=A_DELIVERY, response_only=True, status_codes=["202"])],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""

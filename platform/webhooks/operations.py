@@ -59,7 +59,7 @@ def emit(*, events: Iterable[Happening], at: datetime.datetime, told_at: datetim
     return len(write(events=events, who=who, at=at, told_at=told_at)) if who else 0
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def write(
     *, events: Iterable[Happening], who: Listeners, at: datetime.datetime, told_at: datetime.datetime | None = None
 ) -> list[int]:
