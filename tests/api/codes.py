@@ -25,6 +25,9 @@ _THIRD = {"RowFault"}
 _NAMED = {"ErrorDetail", "ValidationError", "Problem", "Fault"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
+#: Packages whose rules the endpoints of other apps ask.
+ASKED_BY_OTHERS = ("webhooks",)
+
 #: Refusals of the apps that have an API which pages alone can meet.
 OF_PAGES = {
     "already_decided",
@@ -51,7 +54,7 @@ def endpoints() -> set[type[Endpoint]]:
 
 def apps() -> set[str]:
     """Return the packages that answer the API: an endpoint's module is an app's `api`, or lies in it."""
-    return {re.split(r"\.api\b", one.__module__)[0] for one in endpoints()} | {"api"}
+    return {re.split(r"\.api\b", one.__module__)[0] for one in endpoints()} | {"api", *ASKED_BY_OTHERS}
 
 
 def rules() -> set[str]:
