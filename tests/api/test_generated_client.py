@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.utils import timezone
 
+from licensing.orders.operations import grant
 from tests.api.program import token
 from tests.api.serving import at_office
 from tests.factories.schools import SchoolFactory
+from tests.workers import eventually, worker
 
 PACKAGE = "client_of_pep_s"
 
@@ -44,16 +48,81 @@ def _call(package, name, client):
 
     def call(*args, **kwargs):
         answer = module.sync_detailed(*args, client=client, **kwargs)
-        assert answer.parsed is not None, (answer.status_code, answer.content)
+        assert type(answer.parsed).__name__ not in ("NoneType", "Problem"), (answer.status_code, answer.content)
         return answer.parsed
 
     return call
 
 
-def test_the_whole_thread(generated):
+def models():
+    return importlib.import_module(f"{PACKAGE}.models")
+
+
+def test_pages_follow_each_other(generated):
     uais = sorted(SchoolFactory().uai for _ in range(3))
     first = generated("list_schools")(limit=2)
     cursor = parse_qs(urlsplit(first.next_).query)["cursor"][0]
     rest = generated("list_schools")(limit=2, cursor=cursor)
     assert [school.uai for school in [*first.data, *rest.data]] == uais
     assert generated("get_school")(uais[0]).uai == uais[0]
+
+
+def test_the_whole_thread(generated, committing):
+    """From the remit to the last licence: by hand, by the thousand, by the list; taken back, undone, and told."""
+    first, second, third = (SchoolFactory(name=f"École {name}").uai for name in ("Curie", "Hugo", "Zola"))
+    grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
+    ask, told = generated, models()
+
+    hook = ask("add_webhook")(body=told.NewWebhookRequest(url="https://si.ville.example/peps"))
+    assert hook.secret.startswith("whsec_")
+    contacts = [told.RemitRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
+    assert ask("write_remit")(body=told.RemitListBodyRequest(schools=contacts)).added == 2
+    assert [one.uai for one in ask("list_remit")().data] == sorted([first, second])
+
+    [pool] = ask("list_pools")().data
+    gift = told.GiftRequest(pool=pool.id, school=first, units=3)
+    given, again = (ask("create_allocation")(body=gift, idempotency_key="une-fois") for _ in range(2))
+    assert given == again
+    rows = [told.RowRequest(school=uai, units=4) for uai in (second, third)]
+    together = ask("create_allocations")(
+        body=told.GiftsRequest(pool=pool.id, mode=told.ModeEnum("all_or_nothing"), allocations=rows)
+    )
+    assert (together.created, together.units) == (2, 8)
+    resent = ask("resend_allocation")(given.id, body=told.ResendRequest(recipient="direction@ecole.example"))
+    assert resent.recipient == "direction@ecole.example"
+    taken = ask("revoke_allocations")(body=told.ChosenRequest(allocations=[given.id]))
+    assert (taken.done, ask("get_allocation")(given.id).state.value) == (1, "revoked")
+
+    with worker():
+        list_ = importlib.import_module(f"{PACKAGE}.types").File(
+            BytesIO(f"UAI;Licences\n{first};2\n{second};6\n".encode()), "ecoles.csv", "text/csv"
+        )
+        table = ask("upload_import")(
+            body=told.UploadBodyRequest(file=list_, purpose=told.PurposeEnum("attribution"), pool=pool.id)
+        )
+        read = _once(ask, table.id, "checked")
+        assert (read.plan.created, read.plan.grown, read.plan.units) == (1, 1, 4)
+        assert [row.uai for row in ask("list_import_rows")(table.id).data] == [first, second]
+        ask("apply_import")(table.id, body=told.ApplyBodyRequest(digest=read.plan.digest))
+        assert _once(ask, table.id, "applied").outcome.units == 4
+        assert ask("get_pool")(pool.id).free == 88
+        ask("undo_import")(table.id)
+        _once(ask, table.id, "undone")
+    assert ask("get_pool")(pool.id).free == 92
+
+    assert {one.type_.value for one in ask("list_events")().data} >= {"allocation.issued", "allocation.revoked"}
+    assert ask("list_deliveries")(hook.id).data
+    assert all(one.recipient for one in ask("list_messages")().data)
+    assert ask("list_members")().data == []
+
+
+def _once(ask, number, state):
+    """Wait until the spreadsheet is in that state, and return it."""
+    found = {}
+
+    def reached():
+        found["table"] = ask("get_import")(number)
+        return found["table"].state.value == state
+
+    assert eventually(reached), found["table"]
+    return found["table"]
