@@ -5,7 +5,7 @@ export PYTHONPATH := .:platform
 UV := .tools/bin/uv
 BIN := .venv/bin
 
-.PHONY: setup demo test check lint types imports-contracts migrations bench requirements clean
+.PHONY: setup demo test fuzz check lint types imports-contracts migrations bench requirements clean
 
 setup: .venv/ready node_modules/ready
 
@@ -39,6 +39,10 @@ test: setup
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 		|| echo "Chromium is absent: the browser tests are skipped (apt-get install chromium)."
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+# Thousands of requests that chance makes, against the live API, each answer held to the description: some minutes.
+fuzz: setup
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-25} $(BIN)/pytest tests/api/test_fuzzed.py -n 0 -s
 
 check: lint types imports-contracts migrations test
 

@@ -1,11 +1,12 @@
 """Schemathesis asks the live API thousands of questions and holds each answer to the description.
 
-All of its checks and all of its phases: the description's examples, what lies at its borders, what chance makes of it,
-and requests that follow from earlier answers.
+All of its checks, and its phases: the description's examples, what lies at its borders, what chance makes of it, and
+requests that follow from earlier answers.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from tests.api.serving import at_office
 from tests.factories.schools import SchoolFactory
 from tests.pools.arranging import give
 
-#: Cases that chance makes for each operation, in each phase that asks chance.
-EXAMPLES = 25
+#: Cases that chance makes for each operation, in each phase that asks chance; few in the suite. `make fuzz` asks for
+#: many, and for what lies at each border as well: thousands of cases, some minutes.
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "2")
+PHASES = "examples,coverage,fuzzing,stateful" if "FUZZ_EXAMPLES" in os.environ else "examples,fuzzing,stateful"
 #: What is right in itself may be refused all the same: here, by its « Idempotency-Key », which chance draws twice.
 ALLOWED = """[checks]
 positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "422", "429", "5xx"]
@@ -43,7 +46,8 @@ def test_whatever_is_asked_is_answered_as_described(secret, live_server, tmp_pat
     with at_office(live_server) as address:
         command = [
             str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/api/v1/openapi.json",
-            "--header", f"Authorization: Bearer {secret}", "--checks", "all", "--max-examples", str(EXAMPLES),
+            "--header", f"Authorization: Bearer {secret}", "--checks", "all",
+            "--phases", PHASES, "--max-examples", EXAMPLES,
             "--continue-on-failure", "--no-color", "--generation-database", "none",
             # A slow machine is no fault of the API's.
             "--wait-for-schema", "60", "--request-timeout", "60",
@@ -51,3 +55,5 @@ def test_whatever_is_asked_is_answered_as_described(secret, live_server, tmp_pat
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     assert re.search(r"\d+ generated", run.stdout)
+    # With `-s`: how many cases it was.
+    sys.stdout.write(run.stdout[-1_500:])
