@@ -59,6 +59,11 @@ KEPT = {
     # Ended, and kept for the journal, which names the member as it did.
     "collectivities.Member.user",
     # Numbers without a foreign key.
+    "api.Token.created_by_id",
+    "api.Token.revoked_by_id",
+    # The token's own account: a program's, which names nobody.
+    "api.Token.account",
+    "webhooks.Endpoint.created_by_id",
     "collectivities.Invitation.invited_by_id",
     "collectivities.AuditEntry.actor_id",
     "imports.Import.created_by_id",
