@@ -16,8 +16,8 @@ from api.fields import Moment, Text
 from api.filters import Flag, Since
 from api.scopes import Scope
 from schools.models import School, SchoolState
-from schools.queries import search
-from schools.uai import LETTERS, is_valid, normalise
+from schools.queries import by_uai, search
+from schools.uai import LETTERS
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -196,8 +196,7 @@ class OneSchool(Endpoint):
     )
     def get(self, request: Request, uai: str) -> Response:
         """L'établissement qui porte cet UAI, écrit en minuscules ou sans son zéro s'il le faut."""
-        code = normalise(uai)
-        school = School.objects.filter(pk=code).first() if is_valid(code) else None
+        school = by_uai(uai)
         if school is None:
             raise Http404
         return Response(SchoolSerializer(school).data)

@@ -65,6 +65,12 @@ FROM unnest(%s::text[]) AS sought(word), LATERAL (
 """
 
 
+def by_uai(written: str) -> School | None:
+    """Return the school of a UAI, in whatever case and without its zero if need be; None where it is nobody's."""
+    code = uai.normalise(written)
+    return School.objects.filter(pk=code).first() if uai.is_valid(code) else None
+
+
 def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[School]:
     """Return the schools that `text` means, in their order; `among` those, or among all.
 

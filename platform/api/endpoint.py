@@ -19,6 +19,7 @@ from api.authentication import BearerToken, rate_headers
 from api.bodies import PlainJson
 from api.lists import ByCursor, KnownFilters
 from api.problems import Fault, Invalid, Problem
+from web.middleware import names_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +86,8 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let the request in. Raises a `Problem`."""
         super().initial(request, *args, **kwargs)
+        if names_nothing(kwargs):
+            raise Http404
         lists = isinstance(self, ListEndpoint) and request.method in ("GET", "HEAD")
         if not lists and request.method in self.allowed_methods:
             _check_parameters(request)

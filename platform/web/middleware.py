@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404
 
 from web.access import policy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from django.http import HttpRequest, HttpResponse
 
@@ -39,6 +40,11 @@ class SessionOfOneHost:
         return response
 
 
+def names_nothing(named: Mapping[str, object]) -> bool:
+    """Whether a part of an address cannot be the name of anything."""
+    return any("\x00" in part for part in named.values() if isinstance(part, str))
+
+
 class ClosedUnlessOpened:
     """Asks the view's policy before it runs; refuses views that carry none.
 
@@ -55,7 +61,13 @@ class ClosedUnlessOpened:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """Return None to let the view run, else the answer to give in its place."""
+        """Return None to let the view run, else the answer to give in its place.
+
+        What an address names stands in the database, whose texts hold no NUL: with one in it, it names nothing. The
+        API says so itself, in JSON.
+        """
+        if not request.path.startswith("/api/") and names_nothing(kwargs):
+            raise Http404("An address holds no NUL.")
         if request.resolver_match is not None and request.resolver_match.app_names == ["admin"]:
             return None
         policy = policy_of(view)

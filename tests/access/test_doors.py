@@ -132,3 +132,9 @@ def test_a_schools_page_tells_nothing_of_what_another_collectivity_wrote(office,
 
 def test_somebody_without_any_office_is_a_stranger_too(office, nimes):
     assert office("nimes", UserFactory()).get("/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/ecoles/%00/", "/ecoles/%00/contact/", "/attributions/attribuer/?ecole=%00"])
+def test_an_address_with_a_nul_names_nothing(path, office, nimes):
+    """PostgreSQL's texts hold none: asked for one it breaks down, and so did we."""
+    assert office("nimes", MemberFactory(roles=list(Role.values)).user).get(path).status_code == 404

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from collectivities.access import office
@@ -17,8 +18,7 @@ from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
 from licensing.pools.queries import allocations, positions
 from licensing.pools.wording import named
-from schools.models import School
-from schools.queries import search
+from schools.queries import by_uai, search
 from schools.wording import school_name
 from web import typography
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from collectivities.access import OfficeRequest
+    from schools.models import School
 
 MOST_FOUND = 20
 
@@ -36,7 +37,9 @@ def allocate(request: OfficeRequest) -> HttpResponse:
     chosen = request.GET.get("ecole")
     if chosen is None:
         return _find(request)
-    school = get_object_or_404(School, pk=chosen.upper())
+    school = by_uai(chosen)
+    if school is None:
+        raise Http404("No such school.")
     today = day_in_france(timezone.now())
     lots = [p for p in positions() if p.free and p.source.usable_on(today)]
     initial = {"recipient": contacts_for([school.uai]).get(school.uai) or school.email, "pool": request.GET.get("lot")}

@@ -8,6 +8,7 @@ from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.db import transaction
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
@@ -22,7 +23,7 @@ from pages.my_account.keys import enter_key
 from pages.my_account.views import SCHOOL, page
 from pages.school_fields import SchoolFields, asked_to_search
 from schools import affiliations
-from schools.models import School
+from schools.queries import by_uai
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ def choose_school(request: HttpRequest) -> HttpResponse:
 def join_school(request: HttpRequest) -> HttpResponse:
     """Join the directory's school in the place of the one typed by hand, in one click; then activate its key."""
     user = cast("User", request.user)
-    school = get_object_or_404(School, pk=request.POST.get("uai", ""))
+    school = by_uai(request.POST.get("uai", ""))
+    if school is None:
+        raise Http404("No such school.")
     if user.profile == Profile.TEACHER:
         moving.move(teacher=user, school=school, typed=None, at=timezone.now())
     else:
