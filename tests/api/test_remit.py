@@ -127,7 +127,11 @@ def test_what_is_not_taken_of_a_school_is_named(api, body, field):
     assert not SchoolInRemit.objects.exists()
 
 
-@pytest.mark.parametrize("uai", ["x", "0300000A", "%00", "1e9"])
+def test_an_address_with_a_nul_names_nothing(api):
+    refused(api.ask("PUT", "/remit/%00", {}), 404, "not_found")
+
+
+@pytest.mark.parametrize("uai", ["x", "0300000A", "1e9"])
 def test_a_school_that_the_directory_does_not_know_is_not_put_there(api, uai):
     refused(api.ask("PUT", f"/remit/{uai}", {}), 404, "unknown_school")
 

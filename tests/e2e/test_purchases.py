@@ -93,6 +93,8 @@ def as_if_it_had_been_placed(days, bought):
 
 def prepare_and_quote(page, album):
     page.get_by_role("link", name="Acheter des licences").click()
+    # What is typed before the script has come is shown by the button alone.
+    page.wait_for_load_state()
     page.get_by_label("Combien de licences").fill("2 000")
     page.get_by_text("TOTAL TTC").wait_for()
     assert typography.euros(Decimal(48000)) in page.locator("#prix").inner_text()
