@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.validators import RegexValidator
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -225,6 +226,25 @@ class Described(AutoSchema):
 def _without_nul(schema: dict[str, Any]) -> None:
     if schema.get("type") == "string":
         schema["pattern"] = _TEXT
+
+
+class FiltersInDescription(DjangoFilterExtension):
+    """How long a parameter may be, which the library does not tell."""
+
+    target_class = "api.lists.KnownFilters"
+    priority = 1
+
+    def resolve_filter_field(
+        self, auto_schema: AutoSchema, model: Any, filterset_class: Any, field_name: str, filter_field: Any
+    ) -> list[dict[str, Any]]:
+        """Return how the description tells the parameter."""
+        parameters: list[dict[str, Any]] = super().resolve_filter_field(
+            auto_schema, model, filterset_class, field_name, filter_field
+        )
+        if (longest := filter_field.extra.get("max_length")) is not None:
+            for parameter in parameters:
+                parameter["schema"]["maxLength"] = longest
+        return parameters
 
 
 class TextInDescription(OpenApiSerializerFieldExtension):

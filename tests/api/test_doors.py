@@ -6,57 +6,20 @@ A new endpoint is in this table by standing there; one that names a thing needs 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 
 import pytest
-from django.urls import get_resolver, reverse
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from api import tokens
-from api.endpoint import Endpoint, Nowhere
 from api.models import Token
 from api.scopes import Scope
 from tests.access import doors
 from tests.api.program import Program, refused, token
 from tests.api.samples import NOBODYS, SAMPLES
+from tests.api.ways import WAYS
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-
-
-@dataclass(frozen=True)
-class Way:
-    """One method of one address."""
-
-    name: str
-    method: str
-    scope: Scope
-    wants: frozenset[str]
-    view: type[Endpoint]
-
-    def __str__(self):
-        return f"{self.method} {self.name}"
-
-    def path(self, kwargs=None):
-        """Return the address under `/api/v1`; of anything at all where no thing is given."""
-        given = kwargs or {name: 1 if name in ("pk", "number", "row") else "0300001A" for name in self.wants}
-        return reverse(self.name, urlconf=doors.OFFICE, kwargs=given).removeprefix("/api/v1")
-
-
-def _ways():
-    classes = {
-        f"api:{pattern.name}": pattern.callback.cls
-        for pattern in get_resolver("config.urls_api").url_patterns
-        if hasattr(pattern.callback, "cls")
-    }
-    for name, door in doors.by_name(doors.OFFICE):
-        view = classes.get(name)
-        if view is not None and issubclass(view, Endpoint) and view is not Nowhere:
-            for method, scope in view.scopes.items():
-                yield Way(name, method, scope, door.wants, view)
-
-
-WAYS = list(_ways())
 WITH_A_THING = [way for way in WAYS if way.wants and not NOBODYS & {way.name, str(way)}]
 every_way = pytest.mark.parametrize("way", WAYS, ids=str)
 

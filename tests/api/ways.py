@@ -1,0 +1,49 @@
+"""Every way into the API, a method of an address each, read off the URL configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.urls import get_resolver, reverse
+
+from api.endpoint import Endpoint, Nowhere
+from tests.access import doors
+
+if TYPE_CHECKING:
+    from api.scopes import Scope
+
+
+@dataclass(frozen=True)
+class Way:
+    """One method of one address."""
+
+    name: str
+    method: str
+    scope: Scope
+    wants: frozenset[str]
+    view: type[Endpoint]
+
+    def __str__(self):
+        return f"{self.method} {self.name}"
+
+    def path(self, kwargs=None):
+        """Return the address under `/api/v1`; of anything at all where no thing is given."""
+        given = kwargs or {name: 1 if name in ("pk", "number", "row") else "0300001A" for name in self.wants}
+        return reverse(self.name, urlconf=doors.OFFICE, kwargs=given).removeprefix("/api/v1")
+
+
+def _ways():
+    classes = {
+        f"api:{pattern.name}": pattern.callback.cls
+        for pattern in get_resolver("config.urls_api").url_patterns
+        if hasattr(pattern.callback, "cls")
+    }
+    for name, door in doors.by_name(doors.OFFICE):
+        view = classes.get(name)
+        if view is not None and issubclass(view, Endpoint) and view is not Nowhere:
+            for method, scope in view.scopes.items():
+                yield Way(name, method, scope, door.wants, view)
+
+
+WAYS = list(_ways())
