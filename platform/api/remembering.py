@@ -43,7 +43,7 @@ REPLAYED = "Idempotent-Replayed"
 KEPT = datetime.timedelta(days=8)
 _WRITTEN = re.compile(r"[\x21-\x7e]{1,255}")
 #: Neither what was asked nor whoever asks: the same request may be answered otherwise.
-_NOT_KEPT = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
+NOT_KEPT = frozenset({401, 403, 404, 405, 406, 408, 413, 415, 429})
 _sealing = Sealing("api.answers")
 
 
@@ -71,7 +71,7 @@ def repeatable[View: Endpoint, **P](
             if earlier is not None:
                 return _again(earlier, asked)
             answer = _done(view, request, act, *args, **kwargs)
-            if answer.status_code < 500 and answer.status_code not in _NOT_KEPT:  # noqa: PLR2004 - HTTP's own division
+            if answer.status_code < 500 and answer.status_code not in NOT_KEPT:  # noqa: PLR2004 - HTTP's own division
                 _keep(hashed, asked, answer)
             return answer
 

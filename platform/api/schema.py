@@ -16,7 +16,7 @@ from rest_framework import serializers
 from api.endpoint import Endpoint, ListEndpoint
 from api.fields import Strict, Text
 from api.problems import CONTENT_TYPE
-from api.remembering import HEADER, REPLAYED
+from api.remembering import HEADER, NOT_KEPT, REPLAYED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,10 @@ _RETRY = {
 }
 _ETAG = {"ETag": {"description": "À renvoyer dans « If-None-Match ».", "schema": {"type": "string"}}}
 _LOCATION = {
-    "Location": {"description": "L'adresse de ce qui a été créé.", "schema": {"type": "string", "format": "uri"}}
+    "Location": {
+        "description": "L'adresse de ce qui a été créé, sans l'hôte.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    }
 }
 _REPLAYED = {
     REPLAYED: {
@@ -77,6 +80,7 @@ _REFUSALS = {
     "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
     "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
     "404": "Rien de tel dans votre collectivité : `not_found` ; ou pas de page à ce curseur : `invalid_cursor`.",
+    "406": "L'en-tête « Accept » exclut le JSON, seul format des réponses : `not_acceptable`.",
     "409": "Une règle s'y oppose, rien n'a été fait : « code » dit laquelle. Sous une « Idempotency-Key », "
     "`request_in_progress` : la même requête est en cours.",
     "413": "La requête est trop grande : `body_too_large`.",
@@ -158,7 +162,7 @@ class Described(AutoSchema):
             responses["304"] = {"description": "Rien n'a changé depuis l'« ETag » montré.", "headers": _HEADERS | _ETAG}
         if self._is_repeatable():
             for status, response in responses.items():
-                if status not in ("401", "403", "413", "415", "429"):
+                if int(status) not in NOT_KEPT:
                     response["headers"] = response["headers"] | _REPLAYED
         return dict(sorted(responses.items()))
 

@@ -14,6 +14,7 @@ from django_tenants.utils import schema_context, tenant_context
 from api import tokens
 from api.scopes import Scope
 from tenants.models import Collectivity
+from tests.api import described
 
 
 def token(slug="nimes", *, scopes=Scope.values, name="SI de la ville", **given):
@@ -47,7 +48,7 @@ class Program:
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         sent = {} if body is None else {"data": content, "content_type": "application/json"}
-        return self.client.generic(method, f"/api/v1{path}", headers=given, **sent)
+        return self._held(method, path, self.client.generic(method, f"/api/v1{path}", headers=given, **sent))
 
     def get(self, path, **headers):
         return self.ask("GET", path, **headers)
@@ -58,7 +59,11 @@ class Program:
     def upload(self, path, fields, *, key=None):
         """Send a form with a file."""
         headers = {"Authorization": f"Bearer {self.secret}"} | ({"Idempotency-Key": key} if key else {})
-        return self.client.post(f"/api/v1{path}", fields, headers=headers)
+        return self._held("POST", path, self.client.post(f"/api/v1{path}", fields, headers=headers))
+
+    def _held(self, method, path, answer):
+        described.hold(method, f"/api/v1{path}", answer)
+        return answer
 
 
 def program(slug="nimes", **given):

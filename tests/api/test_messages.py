@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from api.description import description
 from licensing.pools.operations import allocate
 from licensing.subscriptions import queries
 from mailing import answers, personal
@@ -62,14 +60,11 @@ def test_why_a_message_did_not_arrive_is_said_in_french(api):
     assert (told["attempts"], told["next_attempt_at"], told["allocation"]) == (1, None, None)
 
 
-def test_a_message_to_an_account_that_was_deleted_is_as_described(api):
+def test_a_message_to_an_account_that_was_deleted_names_nobody(api):
     sent = message(state=MessageState.SENT, sent_at=TERM, topic="invitation", topic_id=1)
     personal.forget(personal.of_topic("invitation", [1]))
     told = api.get(f"/messages/{sent.pk}").json()
     assert (told["recipient"], told["about"], told["reason"]) == ("", "", personal.ERASED)
-    described = {"$ref": "#/components/schemas/Message", "components": description()["components"]}
-    checker = Draft202012Validator.FORMAT_CHECKER
-    assert list(Draft202012Validator(described, format_checker=checker).iter_errors(told)) == []
 
 
 @pytest.mark.parametrize(
