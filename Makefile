@@ -2,6 +2,9 @@
 # The machine's first python3 may be older than ours (3.12): it only fetches uv, which finds or asks for a fitting one.
 PYTHON ?= python3
 export PYTHONPATH := .:platform
+# Where compiled modules may not be kept, each process compiles all it imports anew and starts three times as slowly:
+# the tests start dozens.
+unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
@@ -36,8 +39,9 @@ demo: setup
 	PEPS_DATA=.data/demo $(BIN)/python manage.py demo $(ARGS)
 
 test: setup
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-		|| echo "Chromium is absent: the browser tests are skipped (apt-get install chromium)."
+	@for browser in chromium-headless-shell chromium chromium-browser google-chrome; do \
+		command -v $$browser >/dev/null && exit; done; \
+		echo "Chromium is absent: the browser tests are skipped (apt-get install chromium-headless-shell)."
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 # Thousands of requests that chance makes, against the live API, each answer held to the description: some minutes.

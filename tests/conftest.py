@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from mailing.sink import Sink
 from tenants import provisioning, recording
@@ -31,6 +33,21 @@ TENANTS = {
 # Django's own way of hashing, with one round instead of a million and a half: half a second a password, which tells
 # the tests nothing. What a server does is in the settings, which are not touched: `tests.test_house` reads them.
 PBKDF2PasswordHasher.iterations = 1
+
+
+_look_for_static_files = WhiteNoiseMiddleware.add_files_from_finders
+_static_files = {}
+
+
+def _static_files_once(self) -> None:
+    """Look for the static files once a run: each of the tests' thousands of clients would look for all of them."""
+    if not _static_files:
+        _look_for_static_files(self)
+        _static_files.update(self.files)
+    self.files.update(_static_files)
+
+
+WhiteNoiseMiddleware.add_files_from_finders = _static_files_once
 
 
 def open_tenant(**fields) -> Collectivity:
@@ -101,6 +118,12 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "committing" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("races"))
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: the garbage collector need not walk through it at each of its turns."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+from django.core.wsgi import get_wsgi_application
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+#: The shell that has no window to draw first: the same engine, a quarter less work.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = [
     "--headless=new",
     "--no-sandbox",
@@ -54,7 +57,7 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.e2e)
         item.add_marker(pytest.mark.xdist_group("e2e"))
         if CHROMIUM is None and os.environ.get("REQUIRE_BROWSER") != "1":
-            item.add_marker(pytest.mark.skip(reason="Chromium is absent: apt-get install chromium"))
+            item.add_marker(pytest.mark.skip(reason="Chromium is absent: apt-get install chromium-headless-shell"))
 
 
 @pytest.fixture
@@ -135,9 +138,15 @@ def site(live_server, browser, settings, monkeypatch) -> Iterator[Site]:
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     settings.PUBLIC_PORT = str(live_server.thread.port)
     site = Site(live_server.thread.port, browser)
+    # As a server serves it, whose style sheets a browser may keep: Django's own handler, which stands before it here,
+    # lets nothing be kept, and looks each file up anew.
+    server = live_server.thread.httpd
+    before = server.get_app()
+    server.set_app(get_wsgi_application())
     yield site
     for context in site.contexts:
         context.close()
+    server.set_app(before)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -106,7 +106,7 @@ def test_a_large_file_is_walked_through(committing, walker, tmp_path):
     """On a telephone, where it is hardest; each page is looked at as a desk shows it as well."""
     pool = PoolFactory(capacity=24, name="Lot 2026-2027")
     file = tmp_path / "écoles de la ville.xlsx"
-    file.write_bytes(workbook(pool, 5_000))
+    file.write_bytes(workbook(pool, 1_000))
     visit = walker("phone")
     hand_over(visit, file)
     settle(visit)

@@ -14,10 +14,10 @@ from collectivities.models import Role
 from licensing.classes import operations as classes
 from licensing.classes import tokens
 from licensing.orders import operations as orders
-from licensing.orders.models import PublicBody
+from licensing.orders.models import Order, PublicBody
 from licensing.subscriptions import operations as subscriptions
 from tests.conftest import HostClient
-from tests.e2e.looks import axe_at_both_widths, faults, faults_at_both_widths
+from tests.e2e.looks import axe, axe_at_both_widths, faults, faults_at_both_widths
 from tests.e2e.test_every_page import PORTAL, assert_nothing_wrong
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
@@ -110,6 +110,7 @@ def test_every_list_and_card_of_the_admin_reads_well(committing, site):
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
         paths.append(reverse("admin:orders_invoice_batch", urlconf=PORTAL))
         paths.append(reverse("admin:orders_order_deed", args=[sold.pk, "reglement"], urlconf=PORTAL))
+        order_card = reverse("admin:orders_order_change", args=[Order.objects.first().pk], urlconf=PORTAL)
         # From the registry, so that a new list cannot be forgotten.
         for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
             base = f"admin:{model._meta.app_label}_{model._meta.model_name}"  # noqa: SLF001 - documented
@@ -117,11 +118,14 @@ def test_every_list_and_card_of_the_admin_reads_well(committing, site):
             if (first := model.objects.first()) is not None:
                 paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
     visit = signed_in(site, "peps.localhost", operator)
+    # The operator works at a desk; on a telephone it is the theme that lays pages out, the same way each kind of them.
+    on_a_telephone = {*paths[:4], reverse("admin:orders_order_changelist", urlconf=PORTAL), order_card}
     found = {}
     for path in paths:
         visit.open(path)
         # Lists scroll sideways within their own frame, and the menu waits beside the page: axe and the policy decide.
-        found[path] = [*axe_at_both_widths(visit.page), *visit.complaints]
+        look = axe_at_both_widths if path in on_a_telephone else axe
+        found[path] = [*look(visit.page), *visit.complaints]
         visit.complaints.clear()
     assert_nothing_wrong(found)
 
