@@ -63,10 +63,7 @@ _RETRY = {
 }
 _ETAG = {"ETag": {"description": "À renvoyer dans « If-None-Match ».", "schema": {"type": "string"}}}
 _LOCATION = {
-    "Location": {
-        "description": "L'adresse de ce qui a été créé, sans l'hôte.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    }
+    "Location": {"description": "L'adresse de ce qui a été créé.", "schema": {"type": "string", "format": "uri"}}
 }
 _REPLAYED = {
     REPLAYED: {

@@ -82,5 +82,5 @@ def test_a_process_killed_before_its_answer_left_has_done_it_and_the_retry_is_to
     assert done() == (3, 1, 1, 1, 1)
     retried = Program(secret).post("/allocations", body, key=key)
     assert (retried.status_code, retried["Idempotent-Replayed"]) == (201, "true")
-    assert retried["Location"] == f"/api/v1/allocations/{retried.json()['id']}"
+    assert retried["Location"].endswith(f"/api/v1/allocations/{retried.json()['id']}")
     assert done() == (3, 1, 1, 1, 1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 
 from api.endpoint import Endpoint, ListEndpoint
 from api.fields import MOST, Choice, Day, Strict, Text, Truth, Whole
@@ -159,15 +159,6 @@ class Allocations(ListEndpoint):
         summary="Attribuer à un établissement",
         tags=TAGS,
         request=GiftSerializer,
-        parameters=[
-            OpenApiParameter(
-                "Location",
-                str,
-                OpenApiParameter.HEADER,
-                description="L'adresse de l'attribution.",
-                response=[201],
-            )
-        ],
         responses={
             201: OpenApiResponse(reading.AllocationSerializer, "Attribuée ; l'e-mail part."),
             200: OpenApiResponse(
@@ -213,7 +204,7 @@ class Allocations(ListEndpoint):
         answer = Response(reading.one(number))
         if verdict.result is Became.CREATED:
             answer.status_code = 201
-            answer["Location"] = reverse("api:allocation", kwargs={"pk": number})
+            answer["Location"] = reverse("api:allocation", kwargs={"pk": number}, request=request)
         return answer
 
 

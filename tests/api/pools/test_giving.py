@@ -26,7 +26,7 @@ def test_a_gift_is_a_201_with_its_address(api, pool):
     answer = asked(api, pool, school)
     assert answer.status_code == 201
     allocation = Allocation.objects.get()
-    assert answer["Location"] == f"/api/v1/allocations/{allocation.pk}"
+    assert answer["Location"] == f"http://nimes.peps.localhost/api/v1/allocations/{allocation.pk}"
     told = answer.json()
     assert told == api.get(f"/allocations/{allocation.pk}").json()
     assert (told["school"], told["units"], told["recipient"], told["state"]) == (school.uai, 3, school.email, "issued")
