@@ -21,11 +21,11 @@ def _addresses():
 
 
 def operation(method, path):
-    """Return the name of what is asked and its answers as described, or None where no such thing is described."""
+    """Return the name of what is asked and its description, or None where no such thing is described."""
     for pattern, name, operations in _addresses():
         if pattern.fullmatch(path.partition("?")[0]):
             said = operations.get(method.lower())
-            return None if said is None else (f"{method} {name}", said["responses"])
+            return None if said is None else (f"{method} {name}", said)
     return None
 
 
@@ -48,7 +48,7 @@ def hold(method, path, answer):
     found = operation(method, path)
     if found is None or answer.status_code == 405 or answer.status_code >= 500:
         return
-    name, responses = found
+    name, responses = found[0], found[1]["responses"]
     status = str(answer.status_code)
     assert status in responses, f"{name} answered {status}, which its description does not tell."
     for header in responses[status].get("headers", {}):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from api.description import description
+from tests.api.described import operation
 from tests.api.program import refused
 from tests.api.samples import SAMPLES
 from tests.api.ways import WAYS
@@ -19,19 +17,11 @@ def _texts():
     for way in WAYS:
         if way.method != "GET":
             continue
-        for parameter in _described(way).get("parameters", ()):
+        _, described = operation("GET", f"/api/v1{way.path()}")
+        for parameter in described.get("parameters", ()):
             said = parameter["schema"]
             if parameter["in"] == "query" and said.get("type") == "string" and not said.keys() & {"enum", "format"}:
                 yield pytest.param(way, parameter["name"], said.get("maxLength"), id=f"{way}?{parameter['name']}")
-
-
-def _described(way):
-    """Return the way's own operation; its address names things by numbers, the description by « {id} »."""
-    return next(
-        item["get"]
-        for path, item in description()["paths"].items()
-        if "get" in item and re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), f"/api/v1{way.path()}")
-    )
 
 
 @pytest.mark.parametrize(("way", "name", "longest"), list(_texts()))
