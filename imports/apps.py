@@ -6,7 +6,7 @@ class ImportsConfig(AppConfig):
     verbose_name = "Tableaux"
 
     def ready(self) -> None:
-        """Let the journal be searched for what imports gave to a school."""
+        """Register the filter that finds audit entries of imports by school."""
         from collectivities import journal  # noqa: PLC0415 - once the models are loaded
         from imports import stories  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What is asked of a corrected file: itself alone. What it is for, the import that it corrects says."""
+"""Form for uploading a corrected file: purpose and pool come from the import it corrects."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class CorrectedForm(forms.Form):
-    """The file."""
+    """Upload form with the file alone."""
 
     file = forms.FileField(
         label="Tableau corrigé", error_messages={"required": "Choisissez un fichier.", "empty": "Ce fichier est vide."}
     )
 
     def clean_file(self) -> UploadedFile[Any]:
-        """Refuse a file that is too big before it is stored."""
+        """Reject a file above `limits.MAX_BYTES` before it is stored."""
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if (file.size or 0) > limits.MAX_BYTES:
             raise forms.ValidationError("Ce fichier dépasse 20 Mo : il n'a pas été déposé.", code="too_big")

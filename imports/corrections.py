@@ -1,11 +1,11 @@
-"""What can be corrected in a row, on the pages and by programs."""
+"""Editable fields of a row, on the pages and in the API."""
 
 from __future__ import annotations
 
 from imports.enums import Purpose
 from imports.meanings import Meaning
 
-#: By what the table is for. The school is chosen apart, by its name or UAI.
+#: By purpose. On the pages the school can also be picked from search results.
 FIELDS = {
     Purpose.ATTRIBUTION: (Meaning.UAI, Meaning.UNITS, Meaning.EMAIL),
     Purpose.REMIT: (Meaning.UAI, Meaning.CLASSES, Meaning.CONTACT_NAME, Meaning.EMAIL, Meaning.PHONE),

@@ -1,4 +1,4 @@
-"""What a spreadsheet is for, its states, and what becomes of each of its rows."""
+"""Purposes and states of an import, and verdicts of its rows."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ class Purpose(models.TextChoices):
 class ImportState(models.TextChoices):
     #: Waiting for the worker to read it.
     UPLOADED = "uploaded", "En lecture"
-    #: Read, with a question left (which column, how many licences).
+    #: Parsed, with a question left (which column, how many licences).
     READ = "read", "À préciser"
     CHECKED = "checked", "À vérifier"
     #: Confirmed by a manager, waiting for the worker to apply it.
     APPLYING = "applying", "En cours d'application"
     APPLIED = "applied", "Appliqué"
-    #: Applied, then taken back.
+    #: Applied, then reverted.
     UNDONE = "undone", "Défait"
     REJECTED = "rejected", "Refusé"
     CANCELLED = "cancelled", "Annulé"
 
 
 class Volume(models.TextChoices):
-    """What says how many licences a school must have."""
+    """Where the number of licences for a school comes from."""
 
     COLUMN = "column", "La colonne du nombre de licences"
     CLASSES = "classes", "La colonne du nombre de classes"
@@ -43,19 +43,19 @@ class Verdict(models.TextChoices):
     IGNORED = "ignored", "Ignorée"
 
 
-#: What can be applied as it is.
+#: Verdicts that need no decision before they are applied.
 APPLICABLE = (Verdict.NEW, Verdict.CHANGED)
 
 
 class Settlement(models.TextChoices):
-    """How a member settles a conflict: the school has more than the file says."""
+    """How a member resolves a conflict: the school has more licences than the file states."""
 
     REDUCE = "reduce", "Réduire à ce nombre"
     REVOKE = "revoke", "Reprendre la clé"
 
 
 class How(models.TextChoices):
-    """How a row's school was found."""
+    """How the school of a row was matched."""
 
     UAI = "uai", "par son UAI"
     REPAIRED = "repaired", "par son UAI rétabli"
@@ -64,7 +64,7 @@ class How(models.TextChoices):
 
 
 class Done(models.TextChoices):
-    """What the application did with a row."""
+    """Effect of applying a row."""
 
     CREATED = "created", "Attribuée"
     GROWN = "grown", "Augmentée"

@@ -1,4 +1,4 @@
-"""What imports refuse. Each says what happened and what can be done."""
+"""Errors raised by imports. Each French sentence says what happened and what can be done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class UnknownImport(Refused):
 
 
 class WrongMoment(Refused):
-    """The import is not in a state that allows this: another member was faster, or it is done."""
+    """The state of the import does not allow this: another member acted first, or it is finished."""
 
     code = "wrong_moment"
 
@@ -20,43 +20,43 @@ class NothingToApply(Refused):
 
 
 class RowsInError(Refused):
-    """Rows that cannot be applied are left, and nobody said to apply the others without them."""
+    """Some rows are in error, and `only_valid` was not set."""
 
     code = "rows_in_error"
 
 
 class Braked(Refused):
-    """What would be done is out of proportion, and the number that says that it is meant was not typed."""
+    """The confirmation guard is set, and its number was not typed."""
 
     code = "brake"
 
 
 class Outdated(Refused):
-    """What would be done is no longer what was shown."""
+    """The rows or their schools changed since they were shown."""
 
     code = "outdated"
 
 
 class PoolMissing(Refused):
-    """Licences are drawn from a lot: an attribution without one gives none."""
+    """An allocation import needs a pool."""
 
     code = "pool_missing"
 
 
 class PoolNotOpen(Refused):
-    """The lot is none of the collectivity's, has ended, or has nothing left."""
+    """The pool belongs to another collectivity, has ended, or has no licence left."""
 
     code = "pool_not_open"
 
 
 class WrongVolume(Refused):
-    """What says how many licences, and the one number for all, do not go together."""
+    """`volume` and `units_for_all` contradict each other."""
 
     code = "wrong_volume"
 
 
 class RemitGivesNothing(Refused):
-    """A table for the remit draws from no lot, gives no licence and writes to nobody."""
+    """A portfolio import takes no pool, no number of licences and no send date."""
 
     code = "remit_gives_nothing"
 
@@ -66,7 +66,7 @@ class EmptyFile(Refused):
 
 
 class NotCorrectable(Refused):
-    """The column is none of those that are corrected in such a table."""
+    """The column is not editable for this purpose."""
 
     code = "not_correctable"
 
@@ -80,30 +80,30 @@ class RowCannotBeTicked(Refused):
 
 
 class TooMuch(Refused):
-    """The ticked rows ask for more than the lot has."""
+    """The ticked rows need more licences than the pool has."""
 
     code = "too_much"
 
 
 class NothingArrived(Refused):
-    """No school that the import waits for is in the directory, or another member was faster."""
+    """No awaited school of the import is in the directory yet, or another member acted first."""
 
     code = "nothing_arrived"
 
 
 class LotEnded(Refused):
-    """The lot gives nothing any more: another one is to be chosen."""
+    """The pool is closed: another one must be chosen."""
 
     code = "lot_ended"
 
 
 class CannotAwait(Refused):
-    """The row's school is known, or there is no UAI to wait for."""
+    """The school of the row is known, or the row has no UAI to wait for."""
 
     code = "cannot_await"
 
 
 class CannotSettle(Refused):
-    """The row is in no conflict, or this does not settle it."""
+    """The row has no conflict, or this does not resolve it."""
 
     code = "cannot_settle"

@@ -1,4 +1,4 @@
-"""What the database knows about the schools of a spreadsheet: a few queries, whatever their number."""
+"""Load the data that rows are checked against, by a constant number of queries."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from imports.models import Import
     from schools.recognition import Glance
 
-# One text as parameter: sixty thousand placeholders, or an array of as many, would cost more than the answer. What most
-# schools do not have is asked for apart, and not for each of them.
-_REMIT = """
+# One text parameter: 60,000 placeholders, or an array of as many, would cost more than the query itself. Portfolio and
+# allocations are queried apart, as most schools have neither.
+_PORTFOLIO_SQL = """
 SELECT school_id, contact_name, contact_email, contact_phone, classes
-FROM unnest(string_to_array(%(uais)s, ' ')) AS asked (uai)
-JOIN collectivities_schoolinremit ON school_id = asked.uai
+FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
+JOIN collectivities_schoolinremit ON school_id = requested.uai
 """
-_HELD = """
+_ALLOCATIONS_SQL = """
 SELECT allocation.school_id, allocation.units, key.redeemed_at
-FROM unnest(string_to_array(%(uais)s, ' ')) AS asked (uai)
+FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
 JOIN pools_allocation AS allocation
-    ON allocation.pool_id = %(pool)s AND allocation.school_id = asked.uai AND allocation.revoked_at IS NULL
+    ON allocation.pool_id = %(pool)s AND allocation.school_id = requested.uai AND allocation.revoked_at IS NULL
 JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
 """
-# A school that merged or moved into new walls keeps its place, and mostly its name: the open one of the same commune
-# whose name is the same, or which stands at the same address, where there is one such alone.
-_SUCCESSORS = """
+# Successor of a school that merged or moved: the open school of the same type and commune with the same name or
+# address, provided there is exactly one.
+_SUCCESSORS_SQL = """
 SELECT closed.uai, min(open.uai), min(open.name), min(open.commune)
-FROM unnest(%(uais)s::text[]) AS asked (uai)
-JOIN public.schools_school AS closed ON closed.uai = asked.uai
+FROM unnest(%(uais)s::text[]) AS requested (uai)
+JOIN public.schools_school AS closed ON closed.uai = requested.uai
 JOIN public.schools_school AS open
     ON open.postal_code = closed.postal_code AND open.commune_folded = closed.commune_folded
     AND open.state <> %(closed)s AND open.type = closed.type
@@ -48,21 +48,27 @@ JOIN public.schools_school AS open
 GROUP BY closed.uai HAVING count(*) = 1
 """
 
-_NOTHING = (0, None)
+_NO_ALLOCATION = (0, None)
 
 
-def situation_of(table: Import, uais: Collection[str], seen: Mapping[str, Glance] | None = None) -> Situation:
-    """Return what is known of these schools, and what they have from the import's lot. `seen`: what was just read."""
-    pool = Pool.objects.select_related("source__product").get(pk=table.pool_id) if table.pool_id else None
-    wanted = set(uais)
-    asked = {"uais": " ".join(wanted), "pool": table.pool_id}
+def situation_of(
+    spreadsheet_import: Import, uais: Collection[str], glances_by_uai: Mapping[str, Glance] | None = None
+) -> Situation:
+    """Return the check context of these schools. `glances_by_uai`: directory data already read."""
+    pool = (
+        Pool.objects.select_related("source__product").get(pk=spreadsheet_import.pool_id)
+        if spreadsheet_import.pool_id
+        else None
+    )
+    requested = set(uais)
+    parameters = {"uais": " ".join(requested), "pool": spreadsheet_import.pool_id}
     with connection.cursor() as cursor:
-        cursor.execute(_REMIT, asked)
-        remit = {uai: RemitFacts(*contact) for uai, *contact in cursor.fetchall()}
-        cursor.execute(_HELD, asked)
+        cursor.execute(_PORTFOLIO_SQL, parameters)
+        portfolio = {uai: RemitFacts(*contact) for uai, *contact in cursor.fetchall()}
+        cursor.execute(_ALLOCATIONS_SQL, parameters)
         held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
-    found = seen or {}
-    if unseen := wanted.difference(found):
+    found = glances_by_uai or {}
+    if unseen := requested.difference(found):
         found = {**found, **glances(unseen)}
     schools = {
         uai: SchoolFacts(
@@ -70,34 +76,36 @@ def situation_of(table: Import, uais: Collection[str], seen: Mapping[str, Glance
             closed,
             elementary,
             mailbox,
-            remit.get(uai),
-            *held.get(uai, _NOTHING),
+            portfolio.get(uai),
+            *held.get(uai, _NO_ALLOCATION),
         )
-        for uai, name, commune, _, _, _, closed, elementary, mailbox in (found[uai] for uai in wanted if uai in found)
+        for uai, name, commune, _, _, _, closed, elementary, mailbox in (
+            found[uai] for uai in requested if uai in found
+        )
     }
     return Situation(
-        purpose=Purpose(table.purpose),
+        purpose=Purpose(spreadsheet_import.purpose),
         schools=schools,
         has_remit=SchoolInRemit.objects.exists(),
         for_elementary=pool.source.product.for_elementary if pool else False,
-        volume=Volume(table.layout["volume"]) if table.layout.get("volume") else None,
-        units_for_all=table.units_for_all,
+        volume=Volume(spreadsheet_import.layout["volume"]) if spreadsheet_import.layout.get("volume") else None,
+        units_for_all=spreadsheet_import.units_for_all,
         successors=_successors([uai for uai, facts in schools.items() if facts.closed]),
-        sheets=table.layout.get("sheets", ()),
+        sheets=spreadsheet_import.layout.get("sheets", ()),
     )
 
 
 def _successors(closed: list[str]) -> dict[str, Proposal]:
-    """Return for each closed school the open one in its place, where the directory shows one."""
+    """Return the open successor of each closed school, where the directory has exactly one."""
     if not closed:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_SUCCESSORS, {"uais": closed, "closed": SchoolState.CLOSED})
+        cursor.execute(_SUCCESSORS_SQL, {"uais": closed, "closed": SchoolState.CLOSED})
         return {
             uai: Proposal(successor, f"{school_name(name)} – {commune}", SUCCESSOR_SCORE)
             for uai, successor, name, commune in cursor.fetchall()
         }
 
 
-#: A likely school, and never one that is taken without a member's look at it.
+#: Likely, but below the threshold at which a proposal is accepted without review.
 SUCCESSOR_SCORE = 0.8

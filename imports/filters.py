@@ -1,4 +1,4 @@
-"""Narrowing: the rows of one table by verdict, problem, sheet and words; the list of tables by what, who and when."""
+"""Filters for the rows of an import, and for the list of imports."""
 
 from __future__ import annotations
 
@@ -25,58 +25,58 @@ if TYPE_CHECKING:
     from imports.queries import RowFilters
 
 LONGEST_SEARCH = 100
-#: The tabs that are no verdict: all rows, and those that wait for the member.
+#: Tabs that are no verdict: all rows, and those that need a decision.
 ALL_ROWS, TO_SETTLE = "toutes", "a-regler"
 
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows of a table a page shows, and what acts on « toutes les lignes affichées » acts on."""
+    """Filter of the rows shown, which is also the scope of bulk actions."""
 
-    #: A verdict, `TO_SETTLE`, or `ALL_ROWS`; "" leaves it to the page.
+    #: A verdict, `TO_SETTLE`, or `ALL_ROWS`; "" for the default tab of the page.
     tab: str = ""
     code: str = ""
     text: str = ""
-    #: Index among the workbook's sheets; None for all.
+    #: Index of the sheet in the workbook; None for all.
     sheet: int | None = None
-    #: Of a corrected file: only the rows that differ from what they were.
+    #: Only rows of a corrected file that differ from the file it corrects.
     altered: bool = False
 
     @classmethod
-    def of(cls, asked: Mapping[str, str]) -> Self:
-        """Return what a query or a form asks for; what means nothing is left out."""
-        tab, sheet = asked.get("onglet", ""), asked.get("feuille", "")
+    def of(cls, parameters: Mapping[str, str]) -> Self:
+        """Parse the filter from query or form parameters; invalid values are ignored."""
+        tab, sheet = parameters.get("onglet", ""), parameters.get("feuille", "")
         return cls(
             tab=tab if tab in (*Verdict.values, ALL_ROWS, TO_SETTLE) else "",
-            code=asked.get("probleme", "")[:40],
-            text=asked.get("q", "").strip()[:LONGEST_SEARCH],
+            code=parameters.get("probleme", "")[:40],
+            text=parameters.get("q", "").strip()[:LONGEST_SEARCH],
             sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
-            altered=asked.get("modifiees") == "1",
+            altered=parameters.get("modifiees") == "1",
         )
 
     def words(self) -> dict[str, str]:
-        """Return the filter as a query or the hidden fields of a form hold it."""
-        said = {
+        """Return the filter as query parameters or hidden form fields."""
+        values = {
             "onglet": self.tab,
             "probleme": self.code,
             "q": self.text,
             "feuille": "" if self.sheet is None else str(self.sheet),
             "modifiees": "1" if self.altered else "",
         }
-        return {name: word for name, word in said.items() if word}
+        return {name: word for name, word in values.items() if word}
 
     def query(self, **changes: Any) -> str:
-        """Return the query of an address that shows these rows, with some of it changed; "" for all rows."""
+        """Return the query string of this filter with `changes` applied; "" for all rows."""
         words = replace(self, **changes).words()
         return f"?{urlencode(words)}" if words else ""
 
     @property
     def narrows(self) -> bool:
-        """Whether more than a tab was asked for."""
+        """Whether anything but the tab is filtered."""
         return bool(self.code or self.text or self.altered or self.sheet is not None)
 
     def asked(self) -> RowFilters:
-        """Return what `queries.rows` and the operations on many rows take."""
+        """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""
         return {
             "verdict": self.tab if self.tab in Verdict.values else "",
             "to_settle": self.tab == TO_SETTLE,
@@ -87,7 +87,7 @@ class RowFilter:
         }
 
 
-def _lots() -> QuerySet[Pool]:
+def _pools() -> QuerySet[Pool]:
     return Pool.objects.filter(imports__isnull=False).distinct().order_by("-opened_at", "-pk")
 
 
@@ -97,35 +97,39 @@ def _people() -> list[tuple[int, str]]:
     return [(person.pk, str(person)) for person in people]
 
 
-def _select() -> forms.Select:
+def _select_widget() -> forms.Select:
     return forms.Select(attrs={"class": "form-select"})
 
 
-def _day() -> forms.DateInput:
+def _date_widget() -> forms.DateInput:
     return forms.DateInput(attrs={"type": "date", "class": "form-control"}, format="%Y-%m-%d")
 
 
 class ImportFilter(django_filters.FilterSet):
-    """The list of tables, by what they are for, what became of them, lot, who, when, and the file's name."""
+    """Filter the list of imports by purpose, state, pool, author, date and file name."""
 
     q = django_filters.CharFilter(
         label="Nom du fichier",
         method="with_words",
         widget=forms.TextInput(attrs={"type": "search", "class": "form-control"}),
     )
-    purpose = django_filters.ChoiceFilter(label="But", choices=Purpose, empty_label="Tous", widget=_select())
-    state = django_filters.ChoiceFilter(label="État", choices=ImportState, empty_label="Tous", widget=_select())
+    purpose = django_filters.ChoiceFilter(label="But", choices=Purpose, empty_label="Tous", widget=_select_widget())
+    state = django_filters.ChoiceFilter(label="État", choices=ImportState, empty_label="Tous", widget=_select_widget())
     pool = django_filters.ModelChoiceFilter(
-        label="Lot", queryset=lambda _request: _lots(), empty_label="Tous", widget=_select()
+        label="Lot", queryset=lambda _request: _pools(), empty_label="Tous", widget=_select_widget()
     )
     who = django_filters.ChoiceFilter(
-        label="Déposé par", field_name="created_by_id", choices=_people, empty_label="Tout le monde", widget=_select()
+        label="Déposé par",
+        field_name="created_by_id",
+        choices=_people,
+        empty_label="Tout le monde",
+        widget=_select_widget(),
     )
     since = django_filters.DateFilter(
-        label="Déposé à partir du", field_name="created_at", lookup_expr="date__gte", widget=_day()
+        label="Déposé à partir du", field_name="created_at", lookup_expr="date__gte", widget=_date_widget()
     )
     until = django_filters.DateFilter(
-        label="Déposé jusqu'au", field_name="created_at", lookup_expr="date__lte", widget=_day()
+        label="Déposé jusqu'au", field_name="created_at", lookup_expr="date__lte", widget=_date_widget()
     )
 
     class Meta:
@@ -133,7 +137,7 @@ class ImportFilter(django_filters.FilterSet):
         fields: ClassVar = ["q", "purpose", "state", "pool", "who", "since", "until"]
 
     def with_words(self, queryset: QuerySet[Import], name: str, value: str) -> QuerySet[Import]:
-        """Keep the files whose name has all the words, whatever the case."""
+        """Keep imports whose file name contains all words, case- and accent-insensitively."""
         condition = Q()
         for word in fold(value).split():
             condition &= Q(folded__contains=word)

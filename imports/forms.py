@@ -1,4 +1,4 @@
-"""What a member is asked when a spreadsheet comes in and when it is applied."""
+"""Forms for uploading a spreadsheet and for confirming its application."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from imports.brake import Brake
 
 MOST_UNITS = 999_999
-#: What the file chooser of a browser offers; the content decides, whatever the name says.
+#: Offered by the browser's file chooser; the format is detected from the content, not from the name.
 ACCEPTED = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"
 
 
 class PoolChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """A lot, with what is left in it."""
+    """Pool choice labelled with its free licences."""
 
     def label_from_instance(self, obj: Any) -> str:
         """Return « Lot 2026 – 120 licences libres »."""
@@ -47,7 +47,7 @@ def units_field() -> forms.IntegerField:
 
 
 def volume_field(first: str) -> forms.ChoiceField:
-    """Return the question « how many licences »; `first` words the answer that leaves it to the file."""
+    """Return the field « how many licences »; `first`: label of the choice that leaves it to the file."""
     return forms.ChoiceField(
         label="Combien de licences pour chaque école ?",
         required=False,
@@ -62,7 +62,7 @@ def volume_field(first: str) -> forms.ChoiceField:
 
 
 def check_volume(form: forms.Form, data: dict[str, Any]) -> None:
-    """Ask for the one number where it is what says how many, and forget it where it is not."""
+    """Require `units_for_all` when the volume is ALL, and clear it otherwise."""
     if data.get("volume") != Volume.ALL:
         data["units_for_all"] = None
         form.errors.pop("units_for_all", None)
@@ -71,7 +71,7 @@ def check_volume(form: forms.Form, data: dict[str, Any]) -> None:
 
 
 class UploadForm(forms.Form):
-    """What the table is for, the lot it draws from, what says how many licences, and the file."""
+    """Upload form: purpose, pool, volume and file."""
 
     purpose = forms.ChoiceField(
         label="Que voulez-vous faire de ce tableau ?",
@@ -104,7 +104,7 @@ class UploadForm(forms.Form):
             self.initial["purpose"] = Purpose.REMIT
 
     def clean_file(self) -> UploadedFile[Any]:
-        """Refuse a file that is too big before it is stored."""
+        """Reject a file above `limits.MAX_BYTES` before it is stored."""
         file: UploadedFile[Any] = self.cleaned_data["file"]
         if (file.size or 0) > limits.MAX_BYTES:
             raise forms.ValidationError(
@@ -113,7 +113,7 @@ class UploadForm(forms.Form):
         return file
 
     def clean(self) -> dict[str, Any]:
-        """An attribution draws from a lot; the remit gives nothing, and so asks for no number."""
+        """Require a pool for allocations; drop pool and volume for the portfolio."""
         data = super().clean() or self.cleaned_data
         if data.get("purpose") == Purpose.REMIT:
             for name in ("pool", "volume", "units_for_all"):
@@ -131,7 +131,7 @@ class UploadForm(forms.Form):
 
 
 class ConfirmForm(forms.Form):
-    """What is confirmed, when the e-mails leave, and the number to type where a lot is at stake."""
+    """Confirmation form: digest, send date of the e-mails, and the number the confirmation guard requires."""
 
     NOW, LATER = "now", "later"
     ALL, VALID = "", "1"
@@ -177,7 +177,7 @@ class ConfirmForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.today, self.last_day, self.brake = today, last_day, brake
         if last_day is None:
-            # The remit writes to nobody.
+            # A portfolio import sends no e-mail.
             del self.fields["when"], self.fields["send_on"]
         if brake is None:
             del self.fields["typed"]
@@ -185,7 +185,7 @@ class ConfirmForm(forms.Form):
             del self.fields["only_valid"]
 
     def clean_typed(self) -> int | None:
-        """Return the number that was typed; spaces do not count. Raises `ValidationError` where it is another."""
+        """Return the number entered, ignoring spaces. Raises `ValidationError` unless it is the guard's."""
         typed = re.sub(r"\s", "", self.cleaned_data["typed"])
         if self.brake is None or typed == str(self.brake.number):
             return self.brake.number if self.brake else None
@@ -197,7 +197,7 @@ class ConfirmForm(forms.Form):
         )
 
     def clean(self) -> dict[str, Any]:
-        """Ask for a date that lies ahead and within the licences' year."""
+        """Require a future send date within the validity of the licences."""
         data = super().clean() or self.cleaned_data
         data["only_valid"] = data.get("only_valid") == self.VALID
         data.setdefault("typed", None)

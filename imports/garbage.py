@@ -1,4 +1,4 @@
-"""The search for cyclic garbage, put off while a table is worked on."""
+"""Disable the cyclic garbage collector while an import is processed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def put_off() -> Iterator[None]:
-    """Search for no cyclic garbage meanwhile.
+    """Disable the garbage collector for the duration of the block.
 
-    Hundreds of thousands of cells and rows make none, and every search goes through all of them: half the time of a
-    large table went there. What is not cyclic is freed at once, as ever.
+    Hundreds of thousands of cells and rows make no cycles, yet every collection traverses all of them: half the time of
+    a large import. Reference counting still frees everything else.
     """
     if not gc.isenabled():
         yield

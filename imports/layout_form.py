@@ -1,4 +1,4 @@
-"""Where the table is and what its columns mean, filled in with what was found: the page that asks, and « Changer… »."""
+"""Form for the layout of a spreadsheet, prefilled with what was detected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from imports.models import Import
 
-#: What a column may hold, in the groups in which a person looks for it.
+#: Meanings of columns, in the option groups of the select.
 GROUPS = {
     "L'école": (
         Meaning.UAI,
@@ -35,12 +35,12 @@ GROUPS = {
     "Ce qu'elle doit avoir": (Meaning.UNITS, Meaning.CLASSES),
     "À qui écrire": (Meaning.EMAIL, Meaning.CONTACT_NAME, Meaning.PHONE),
 }
-#: Cells of a column that are shown to know it by.
+#: Number of sample cells shown per column.
 EXAMPLES = 3
 
 
 class Column(NamedTuple):
-    """One column of the file, as the page shows it."""
+    """A column of the file, as the page shows it."""
 
     letters: str
     title: str
@@ -49,20 +49,20 @@ class Column(NamedTuple):
 
 
 def columns_asked(layout: Mapping[str, Any]) -> list[int]:
-    """Return the columns that are asked about: a sheet may have thousands, of which nobody means those far right."""
+    """Return the indexes of the editable columns: the first `MOST_COLUMNS`, and those with a meaning."""
     shown = range(min(len(layout.get("titles", [])), MOST_COLUMNS))
     return sorted({*shown, *layout.get("columns", {}).values()})
 
 
 def examples(layout: Mapping[str, Any], index: int) -> list[str]:
-    """Return the first cells below the title of a column."""
+    """Return the first non-empty cells of a column below the header row."""
     header_row = layout.get("header_row") or 0
-    below = [row["cells"] for row in layout.get("preview", []) if row["number"] > header_row]
-    return [row[index] for row in below if index < len(row) and row[index]][:EXAMPLES]
+    body_rows = [row["cells"] for row in layout.get("preview", []) if row["number"] > header_row]
+    return [row[index] for row in body_rows if index < len(row) and row[index]][:EXAMPLES]
 
 
 class LayoutForm(forms.Form):
-    """The sheets, the row of titles, one question a column, and what says how many licences."""
+    """Form with the sheets, the header row, the meaning of each column, and the volume."""
 
     def __init__(self, *args: Any, table: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -75,7 +75,7 @@ class LayoutForm(forms.Form):
             self.fields["sheets"] = forms.MultipleChoiceField(
                 label="Feuilles à lire",
                 choices=[(name, name) for name in sheets],
-                initial=self._read(),
+                initial=self._read_sheet_names(),
                 widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
                 help_text="Les feuilles qui ont les mêmes colonnes sont lues ensemble.",
                 error_messages={"required": "Cochez au moins une feuille."},
@@ -107,11 +107,11 @@ class LayoutForm(forms.Form):
             self.fields["units_for_all"] = units_field()
             self.fields["units_for_all"].initial = table.units_for_all
 
-    def _read(self) -> list[str]:
+    def _read_sheet_names(self) -> list[str]:
         return [self.layout["sheets"][region["sheet"]] for region in self.layout.get("read", [])]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse two columns for one meaning: which of them counts, only the member can say."""
+        """Reject two columns with the same meaning."""
         data = super().clean() or self.cleaned_data
         columns: dict[str, list[str]] = {}
         for index in self.asked:
@@ -129,10 +129,13 @@ class LayoutForm(forms.Form):
         return data
 
     def decided(self) -> dict[str, Any]:
-        """Return what `operations.choose` takes. Columns of another sheet or header mean nothing: they are found."""
+        """Return the keyword arguments of `operations.choose_layout`.
+
+        With another sheet or header row there are no columns: they are detected again.
+        """
         data = self.cleaned_data
-        sheets, header_row = data.get("sheets") or self._read(), data["header_row"]
-        same_sheets = sheets == self._read()
+        sheets, header_row = data.get("sheets") or self._read_sheet_names(), data["header_row"]
+        same_sheets = sheets == self._read_sheet_names()
         moved = not same_sheets or header_row != (self.layout.get("header_row") or 0)
         chosen = {data[f"column_{index}"]: index for index in self.asked if data[f"column_{index}"]}
         return {
@@ -144,7 +147,7 @@ class LayoutForm(forms.Form):
         }
 
     def columns(self) -> tuple[list[Column], list[Column]]:
-        """Return the columns of the file: those that mean something or that are asked about, then the others."""
+        """Return the columns of the file: those with a meaning, then the others."""
         settled: list[Column] = []
         others: list[Column] = []
         for index in self.asked:

@@ -1,4 +1,4 @@
-"""What a column may mean. By which titles it is known, `vocabulary` says."""
+"""Meanings of columns. `vocabulary` holds the titles by which they are recognised."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from schools.folding import fold
 
 
 class Meaning(StrEnum):
-    """What a column holds."""
+    """Meaning of a column."""
 
     UAI = "uai"
     EMAIL = "email"
     UNITS = "units"
     CLASSES = "classes"
-    #: What follows helps to find the school, and to tell that a UAI is another's.
+    #: The following help to match the school, and to detect a UAI of another school.
     NAME = "name"
     COMMUNE = "commune"
     POSTAL_CODE = "postal_code"
     DEPARTEMENT = "departement"
     ADDRESS = "address"
     KIND = "kind"
-    #: What follows goes into the remit.
+    #: The following are stored in the portfolio.
     CONTACT_NAME = "contact_name"
     PHONE = "phone"
-    #: The school that the officer chose in a column of our own, in an annotated workbook.
+    #: The school chosen in the column added to an annotated workbook.
     CHOICE = "choice"
 
 
-#: The hidden sheet of our own workbooks that holds the lists to choose from: never a table.
+#: Hidden sheet of generated workbooks that holds the choice lists: never parsed as data.
 OWN_SHEET = "Pep_listes"
 
-#: The titles of the columns that an annotated workbook has besides its own: what is wrong, the schools that may be
-#: meant, and the one that the officer chooses. Only the last is ever read.
+#: Titles of the columns added to an annotated workbook: problems, proposed schools, chosen school. Only the last is
+#: parsed.
 ADDED_TITLES = ("Ce qui ne va pas", "Propositions", "Votre choix (UAI)")
 
 LABELS = {
@@ -55,5 +55,5 @@ _ADDED = frozenset(map(fold, ADDED_TITLES))
 
 
 def is_added(title: str) -> bool:
-    """Tell whether a column is one of those that we add to an annotated workbook."""
+    """Return whether a column is one of those added to an annotated workbook."""
     return fold(title) in _ADDED

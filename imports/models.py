@@ -1,7 +1,6 @@
-"""Spreadsheets: the file as it came, each of its rows with its verdict, and what was done with them.
+"""Spreadsheet imports: the original file, its rows with their verdicts, and the outcome.
 
-Rows are COPYed once with their verdict and hold no foreign key: deferred checks are where the time of a large import
-would go.
+Rows are written by COPY and have no foreign key: deferred constraint checks would dominate the time of a large import.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ from imports.enums import Done, How, ImportState, Purpose, Settlement, Verdict, 
 
 class ImportQuerySet(models.QuerySet["Import"]):
     def locked(self) -> Self:
-        """Lock the imports, and only them, until the transaction ends. Imports come before pools in every operation."""
+        """Lock the imports alone until the transaction ends. Lock order: import, then pool."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def standing(self) -> Self:
-        """Imports that were neither refused nor cancelled."""
+        """Imports that were neither rejected nor cancelled."""
         return self.exclude(state__in=[ImportState.REJECTED, ImportState.CANCELLED])
 
 
 class Import(models.Model):
-    """One spreadsheet, from its upload to its application. Applied at most once."""
+    """One spreadsheet import, from upload to application. Applied at most once."""
 
     purpose = models.CharField("but", max_length=12, choices=Purpose, default=Purpose.ATTRIBUTION)
-    # The lot that an attribution draws from; None for the remit.
+    # The pool of an allocation import; None for the portfolio.
     pool = models.ForeignKey(
         "pools.Pool", verbose_name="lot", on_delete=models.PROTECT, related_name="imports", null=True, blank=True
     )
@@ -37,25 +36,25 @@ class Import(models.Model):
     size = models.PositiveIntegerField("taille")
     sha256 = models.CharField(max_length=64)
     state = models.CharField("état", max_length=10, choices=ImportState, default=ImportState.UPLOADED)
-    # The import whose annotated workbook, corrected, this file is. Its decisions are kept for the rows that stayed.
+    # The import that this file corrects. Decisions about unchanged rows are carried over from it.
     corrects_id = models.BigIntegerField(null=True)
-    # What the member decided about the reading; what is absent is found: {"sheets", "header_row", "columns"}.
+    # Layout choices of the member: {"sheets", "header_row", "columns"}; what is absent is detected.
     choices = models.JSONField(default=dict)
-    # What says how many licences; "" as long as it is found.
+    # Where the number of licences comes from; "" if it is to be detected.
     volume = models.CharField("volume", max_length=10, choices=Volume, blank=True)
     units_for_all = models.PositiveIntegerField("licences par école", null=True, blank=True)
-    # Where the table was found: {"kind", "sheets": all names, "read": [{"sheet": index, "header_row"}], "sheet" and
-    # "header_row" of the first, "titles", "preview": its first rows [{"number", "cells"}], "columns": {meaning: index},
-    # "volume", "shape", "remembered", "remarks", "questions", "rows": how many}; "refused": the code of a refusal.
+    # The detected layout: {"kind", "sheets": all names, "read": [{"sheet": index, "header_row"}], "sheet" and
+    # "header_row" of the first, "titles", "preview": first rows [{"number", "cells"}], "columns": {meaning: index},
+    # "volume", "shape", "remembered", "remarks", "questions", "rows": count}; "refused": the error code.
     layout = models.JSONField(default=dict)
-    # Not before this day are the e-mails sent; None: at once.
+    # Earliest day on which the e-mails are sent; None: immediately.
     send_on = models.DateField("envoyer les e-mails le", null=True, blank=True)
-    # Why the file was refused, or why its last application was.
+    # Why the file was rejected, or why its last application failed.
     refusal = models.TextField("motif du refus", blank=True)
-    # What the manager was shown when confirming: an application that would do anything else is refused.
+    # Digest of the rows shown when confirming: an application that would do anything else fails.
     confirmed_digest = models.CharField(max_length=64, blank=True)
-    # What was done: {"allocations", "grown", "reduced", "revoked", "units", "messages", "added", "updated"}, and what
-    # was undone under "undone".
+    # Figures of the application: {"allocations", "grown", "reduced", "revoked", "units", "messages", "added",
+    # "updated"}; those of undoing it under "undone".
     outcome = models.JSONField(default=dict)
     created_at = models.DateTimeField("déposé le")
     created_by_id = models.BigIntegerField(null=True)
@@ -95,7 +94,7 @@ class Import(models.Model):
 
 
 class ImportFile(models.Model):
-    """The file's bytes: in the tenant's schema, out of other hosts' reach, and apart, so that no list loads them."""
+    """Content of the file. A table of its own, so that lists of imports never load it."""
 
     of = models.OneToOneField(Import, primary_key=True, on_delete=models.CASCADE, related_name="file")
     content = models.BinaryField()
@@ -105,18 +104,18 @@ class ImportFile(models.Model):
 
 
 class AnnotatedFile(models.Model):
-    """The workbook given back with its faulty cells marked: made by the worker, as it takes its time."""
+    """The annotated workbook, built by a worker."""
 
     of = models.OneToOneField(Import, primary_key=True, on_delete=models.CASCADE, related_name="annotated")
     asked_at = models.DateTimeField()
-    # None while it is being made.
+    # None while it is being built.
     made_at = models.DateTimeField(null=True)
-    # Of what the rows' faults were: another one now means that the workbook is out of date.
+    # Digest of the rows' problems: the workbook is outdated once this differs.
     digest = models.CharField(max_length=64, blank=True)
-    # « .xlsx », or « .xlsm » where it has macros; and whether it was rebuilt from the values read, unformatted.
+    # « .xlsm » if it has macros; `rebuilt`: made from the parsed values, without formatting.
     suffix = models.CharField(max_length=5, default=".xlsx")
     rebuilt = models.BooleanField(default=False)
-    # Why it could not be made.
+    # Why it could not be built.
     failure = models.TextField(blank=True)
     content = models.BinaryField(default=b"")
 
@@ -125,14 +124,14 @@ class AnnotatedFile(models.Model):
 
 
 class ImportProgress(models.Model):
-    """How far the worker is. Written through a connection of its own, and so seen before the work commits."""
+    """Progress of the worker, written through a separate connection and so visible before commit."""
 
     import_id = models.BigIntegerField(primary_key=True)
     step = models.CharField(max_length=20)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField()
-    # A member cancelled; the worker sees it between two stages and rolls back.
+    # Set when a member cancels; the worker checks it between two steps and rolls back.
     stop_requested = models.BooleanField(default=False)
 
     def __str__(self) -> str:
@@ -140,7 +139,7 @@ class ImportProgress(models.Model):
 
 
 class RememberedLayout(models.Model):
-    """What the columns of a header meant the last time: next year's file needs one confirmation."""
+    """Meanings of the columns of a header row, remembered from an earlier import."""
 
     purpose = models.CharField(max_length=12, choices=Purpose)
     # A digest of the folded titles.
@@ -159,52 +158,52 @@ class RememberedLayout(models.Model):
 
 
 class ImportRow(models.Model):
-    """One row of the file and what we make of it."""
+    """A row of the file with its verdict."""
 
     id = models.BigAutoField(primary_key=True)
     import_id = models.BigIntegerField()
-    # Which of the layout's sheets, and the row as numbered there, from 1.
+    # Index of the sheet in the layout, and row number in it, from 1.
     sheet = models.PositiveSmallIntegerField("feuille", default=0)
     number = models.PositiveIntegerField("ligne")
-    # The cells of the columns that mean something, as they came, and what the member corrected: {meaning: text}.
+    # Original cells of the columns with a meaning, and corrections by the member: {meaning: text}.
     cells = models.JSONField(default=dict)
     edits = models.JSONField(default=dict)
     uai = models.CharField("UAI", max_length=8, blank=True)
     how = models.CharField("trouvée", max_length=10, choices=How, blank=True)
-    # From 0 to 1; None where no school was found.
+    # From 0 to 1; None if no school was matched.
     confidence = models.FloatField(null=True)
-    # The schools that may be meant, at most three, the likeliest first: [{"uai", "label", "score"}].
+    # Proposed schools, at most three, the likeliest first: [{"uai", "label", "score"}].
     proposals = models.JSONField(default=list)
-    # The school as the directory names it; where it is not found, as the file does.
+    # School name from the directory, or from the file if no school was matched.
     label = models.CharField("établissement", max_length=400, blank=True)
-    # The address the row gives, and the one that will be written to (else the remit's contact, else the directory's).
+    # Address in the row, and address of the recipient (fallbacks: portfolio contact, then directory).
     email = models.CharField(max_length=254, blank=True)
     recipient = models.CharField("adresse e-mail", max_length=254, blank=True)
-    # What the school must have from the lot, and what it had when the row was checked.
+    # Licences the school must have from the pool, and those it had when the row was checked.
     units = models.PositiveIntegerField("licences", null=True)
     units_before = models.PositiveIntegerField(default=0)
-    # What the row says of the school, for the remit.
+    # Contact data in the row, for the portfolio.
     classes = models.PositiveIntegerField("classes", null=True)
     contact_name = models.CharField("contact", max_length=150, blank=True)
     phone = models.CharField("téléphone", max_length=30, blank=True)
-    # Of the remit: what stood there when the row was checked, None where the school was not in it.
+    # Portfolio entry when the row was checked, None if the school was not in the portfolio.
     before = models.JSONField(null=True)
     verdict = models.CharField("verdict", max_length=10, choices=Verdict)
-    # [{"column", "code", "message", "blocking"}], in French; and the codes alone, to filter by.
+    # [{"column", "code", "message", "blocking"}], messages in French; the codes again, for filtering.
     problems = models.JSONField(default=list)
     codes = ArrayField(models.CharField(max_length=40), default=list)
-    # How a member settled a conflict.
+    # How a member resolved a conflict.
     settlement = models.CharField("règlement", max_length=10, choices=Settlement, blank=True)
-    # Why it is none of the table's (a total, a note), and whether the member put it aside.
+    # Why the parser ignored the row (a total, a note); whether the member set it aside.
     passed_over = models.CharField(max_length=100, blank=True)
     set_aside = models.BooleanField("mise de côté", default=False)
-    # Kept until the directory knows the school.
+    # Set aside until the directory knows the school.
     awaited = models.BooleanField("en attente de l'annuaire", default=False)
-    # In a corrected file: whether the row differs from what it was.
+    # In a corrected file: whether the row differs from the file it corrects.
     altered = models.BooleanField("modifiée", default=False)
     ticked = models.BooleanField("à appliquer", default=False)
-    # What applying the row does, and did where the import was applied: its rows are not touched any more from then on.
-    # Computed when the row is written: setting it while applying would write sixty thousand rows a second time.
+    # Effect of applying the row. Rows of an applied import never change, so it also tells what was done.
+    # Generated when the row is written: setting it while applying would write 60,000 rows a second time.
     done = models.GeneratedField(
         verbose_name="fait",
         expression=Case(
@@ -223,7 +222,7 @@ class ImportRow(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(name="import_row_once", fields=["import_id", "sheet", "number"]),
-            # However often a school stands in the file, one of its rows at most is applied.
+            # At most one row per school is applied.
             models.UniqueConstraint(
                 name="import_row_ticked_once_a_school", fields=["import_id", "uai"], condition=Q(ticked=True)
             ),
@@ -233,18 +232,18 @@ class ImportRow(models.Model):
                 | (
                     (Q(verdict__in=["new", "changed"]) | (Q(verdict="conflict") & ~Q(settlement="")))
                     & ~Q(uai="")
-                    # Licences are written about to somebody; the remit may know nobody yet.
+                    # An allocation needs a recipient; a portfolio entry may have no contact.
                     & (Q(units__isnull=True) | ~Q(recipient=""))
                 ),
             ),
         ]
-        # Tabs and searches walk the rows of one import in the order of `import_row_once`: an index more for each row of
-        # a large file costs more than it saves.
+        # Tabs and searches scan the rows of one import in the order of `import_row_once`: another index entry per row
+        # costs more than it saves.
         indexes: ClassVar = [
             models.Index(name="import_row_awaited", fields=["uai"], condition=Q(awaited=True)),
         ]
 
-    #: Set by a correction: whether other rows changed with this one.
+    #: Set by `amend_row`: whether other rows changed with this one.
     others_changed = False
 
     def __str__(self) -> str:
@@ -252,13 +251,13 @@ class ImportRow(models.Model):
 
     @property
     def typed(self) -> dict[str, str]:
-        """What stands in the fields of the row's correction: what was corrected, else what the file says."""
+        """Initial values of the correction form: the edits, else the cells of the file."""
         found: dict[str, str] = {"uai": "", "email": "", "units": ""} | self.cells | self.edits
-        # One number for all, where there is one, stands in the place of the file's.
+        # `units_for_all`, if set, replaces the number in the file.
         return found | ({"units": str(self.units)} if self.units else {})
 
     @property
     def units_added(self) -> int:
-        """Licences the row takes from the lot; negative where it gives some back."""
+        """Licences the row takes from the pool; negative if it returns some."""
         wanted = 0 if self.settlement == Settlement.REVOKE else self.units or 0
         return wanted - self.units_before

@@ -1,7 +1,7 @@
-"""How far the worker is with an import, seen from outside its transaction; and how it learns that it should stop.
+"""Progress of an import, visible outside its transaction, and requests to stop it.
 
-The worker writes `ImportProgress` through a connection of its own: what it writes there is seen at once, while the
-work itself is seen when it commits, whole. A page that cannot be told how far the work is does not make the work fail.
+The worker writes `ImportProgress` through a separate connection, so that it is visible before the work commits. A
+failure to write progress does not fail the import.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: What the steps are called, and their share of the time of what they belong to, as measured on 60,000 rows.
+#: Labels of the steps; below, their share of the total time, as measured on 60,000 rows.
 LABELS = {
     "waiting": "Le fichier attend son tour",
     "reading": "Lecture du fichier",
@@ -54,9 +54,9 @@ APPLYING = {
 REMIT = {Stage.CHECKING.value: 0.4, "remit": 0.4, Stage.COMMITTING.value: 0.2}
 UNDOING = {Stage.CHECKING.value: 0.4, Stage.TAKING_BACK.value: 0.5, Stage.COMMITTING.value: 0.1}
 
-#: What a worker wrote this long ago, and no job is at any more, is forgotten.
+#: Age after which progress without a job is deleted.
 FORGOTTEN_AFTER = datetime.timedelta(minutes=5)
-#: Not oftener than this within one step: pages ask once a second.
+#: Minimum seconds between two writes within one step: pages poll once a second.
 EVERY = 0.25
 
 _BEGIN = """
@@ -64,43 +64,43 @@ INSERT INTO imports_importprogress (import_id, step, done, total, started_at, st
 VALUES (%s, '', 0, 0, %s, false)
 ON CONFLICT (import_id) DO UPDATE SET step = '', done = 0, total = 0, started_at = excluded.started_at
 """
-_TELL = (
+_UPDATE = (
     "UPDATE imports_importprogress SET step = %s, done = %s, total = %s WHERE import_id = %s RETURNING stop_requested"
 )
 _END = "DELETE FROM imports_importprogress WHERE import_id = %s"
 
 
 class Stopped(Exception):
-    """A member cancelled: the work is given up, and its transaction with it."""
+    """A member cancelled: the worker must roll back."""
 
 
 class Progress(NamedTuple):
-    """How far the worker is, as a page shows it."""
+    """Progress of the worker, as shown on a page."""
 
     step: str
     label: str
     done: int
     total: int
-    #: From 0 to 100; None as long as nothing can be said.
+    #: From 0 to 100; None while unknown.
     percent: int | None
-    #: Seconds left at this pace; None as long as nothing can be said.
+    #: Estimated seconds left; None while unknown.
     left: int | None
     stopping: bool
 
 
 class Report:
-    """Tells how far an import is. Called with a step, what is done of it and of how many; raises `Stopped`."""
+    """Progress callback of an import. Called with a step, items done and total; raises `ImportStopped`."""
 
     def __init__(self, import_id: int, shares: Mapping[str, float], own: BaseDatabaseWrapper | None) -> None:
-        self._import_id, self._shares, self._own = import_id, shares, own
-        self._step, self._told_at = "", 0.0
+        self._import_id, self._shares, self._connection = import_id, shares, own
+        self._step, self._written_at = "", 0.0
 
     def __call__(self, step: str, done: int, total: int, /) -> None:
-        """Write it down, unless the same step was a moment ago. Raises `Stopped` where a member cancelled."""
+        """Write the progress, throttled within a step. Raises `ImportStopped` if a member cancelled."""
         now = time.monotonic()
-        if self._own is None or (step == self._step and now - self._told_at < EVERY):
+        if self._connection is None or (step == self._step and now - self._written_at < EVERY):
             return
-        self._step, self._told_at = str(step), now
+        self._step, self._written_at = str(step), now
         before = 0.0
         for name, share in self._shares.items():
             if name == step:
@@ -108,8 +108,8 @@ class Report:
                 break
             before += share
         try:
-            with self._own.cursor() as cursor:
-                cursor.execute(_TELL, [self._step, round(before * total), total, self._import_id])
+            with self._connection.cursor() as cursor:
+                cursor.execute(_UPDATE, [self._step, round(before * total), total, self._import_id])
                 answer = cursor.fetchone()
         except Error:
             logger.warning("The progress of import %s could not be written", self._import_id, exc_info=True)
@@ -120,16 +120,16 @@ class Report:
 
 @contextmanager
 def reporting(import_id: int, shares: Mapping[str, float]) -> Iterator[Report]:
-    """Open a report on an import, in the schema that is entered, and close it whatever happens.
+    """Yield the progress callback of an import in the current schema, and clear its progress at the end.
 
-    `shares`: the steps in order, and what share of the time each takes. A stop that was asked for before stays asked.
+    `shares`: the steps in order, with their share of the total time. An earlier request to stop is kept.
     """
     own: BaseDatabaseWrapper | None = connection.copy()
     try:
         own.set_schema(connection.schema_name)  # type: ignore[union-attr, attr-defined]
         with own.cursor() as cursor:  # type: ignore[union-attr]
-            # A page that waits for a lock may wait; the work does not. Nor does it wait for the disk, which would first
-            # have to write down all that the work itself has written so far.
+            # The work must not wait for a lock held by a page, nor for a WAL flush, which would include all that the
+            # work itself has written so far.
             cursor.execute("SET lock_timeout = '1s'; SET synchronous_commit = off")
             cursor.execute(_BEGIN, [import_id, timezone.now()])
     except Error:
@@ -150,12 +150,12 @@ def reporting(import_id: int, shares: Mapping[str, float]) -> Iterator[Report]:
 
 
 def ask_to_stop(import_id: int) -> bool:
-    """Ask the worker that is at an import to stop; return whether one is. It stops between two of its steps."""
+    """Ask the worker of an import to stop between two steps; return whether there is one."""
     return bool(ImportProgress.objects.filter(pk=import_id).update(stop_requested=True))
 
 
 def seen(import_id: int, *, at: datetime.datetime) -> Progress | None:
-    """Return how far the worker is with an import; None where none is at it."""
+    """Return the progress of an import, None if no worker is on it."""
     row = ImportProgress.objects.filter(pk=import_id).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""What the pages and the command ask of imports, without changing them."""
+"""Read-only queries on imports and their rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from schools.folding import fold
 if TYPE_CHECKING:
     import datetime
 
-# What is done with a row, in whatever order: the sum of sixty thousand hashes costs a third of one long text.
+# Order-independent hash of a row's effect: summing 60,000 hashes costs a third of hashing one long text.
 _HASH = Func(
     Func(
         "sheet", "number", "uai", "units", "units_before", "recipient", "verdict", "settlement", "classes",
@@ -45,7 +45,7 @@ _HASH = Func(
     function="hash_record_extended",
     output_field=DecimalField(max_digits=30, decimal_places=0),
 )  # fmt: skip
-#: Licences that a ticked row takes from the lot; negative where it gives some back.
+#: Licences that a ticked row takes from the pool; negative if it returns some.
 _TAKEN = Case(When(settlement=Settlement.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()) - F(
     "units_before"
 )
@@ -53,56 +53,56 @@ _TICKED = Q(ticked=True)
 
 
 class Narrowing(TypedDict, total=False):
-    """What a list of rows may be narrowed to; what is absent, empty or None narrows nothing."""
+    """Row filters; absent, empty or None means no filter."""
 
     verdict: str
     #: The code of a problem.
     code: str
-    #: Words, sought in school, UAI, address and number, accent- and case-blind.
+    #: Words searched in school, UAI, address and number, ignoring accents and case.
     text: str
-    #: Of a corrected file: only the rows that differ from what they were.
+    #: Only rows of a corrected file that differ from the file it corrects.
     altered: bool
-    #: Index among the workbook's sheets.
+    #: Index of the sheet in the workbook.
     sheet: int | None
-    #: Only the rows with something that waits for a member: an error, a conflict, a doubt.
+    #: Only rows that need a decision: an error, an open conflict, a warning.
     to_settle: bool
 
 
 class RowFilters(Narrowing, total=False):
-    """The same, and whether the rows are ticked."""
+    """The same, with a filter on ticked rows."""
 
     ticked: bool | None
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What would be done if the ticked rows were applied, beside what the lot has."""
+    """Totals of the ticked rows, compared with the free licences of the pool."""
 
     schools: int
     units: int
     free: int
-    #: The first ticked row that the lot is too small for, by its sheet and number, and how many there are of them.
+    #: Sheet and number of the first ticked row that exceeds the pool, and the count of such rows.
     beyond: tuple[int, int] | None = None
     rows_beyond: int = 0
 
     @property
     def missing(self) -> int:
-        """Licences that the lot lacks."""
+        """Licences missing from the pool."""
         return max(self.units - self.free, 0)
 
     @property
     def left(self) -> int:
-        """Licences that would remain."""
+        """Licences left in the pool afterwards."""
         return max(self.free - self.units, 0)
 
 
 def imports_list() -> QuerySet[Import]:
-    """Return all imports, the latest first, each with its counts of rows."""
+    """Return all imports with their pools, the latest first."""
     return Import.objects.select_related("pool").order_by("-created_at", "-pk")
 
 
 def open_pools(day: datetime.date) -> QuerySet[Pool]:
-    """Return the lots that licences can still be given from."""
+    """Return the pools that are valid on this day and have free licences."""
     return (
         Pool.objects.filter(usable_on(day), allocated__lt=F("capacity"))
         .select_related("source")
@@ -123,10 +123,10 @@ def counts_of(import_ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
-def codes_of(table: Import) -> dict[str, int]:
-    """Return how many rows carry each code, the most frequent first."""
+def codes_of(spreadsheet_import: Import) -> dict[str, int]:
+    """Return the number of rows by problem code, the most frequent first."""
     codes = (
-        ImportRow.objects.filter(import_id=table.pk)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
         .values(code=Func(F("codes"), function="unnest", output_field=TextField()))
         .annotate(n=Count("pk"))
         .order_by("-n", "code")
@@ -135,7 +135,7 @@ def codes_of(table: Import) -> dict[str, int]:
 
 
 class Confirmable(NamedTuple):
-    """What is asked before an import is confirmed, by one look at its rows."""
+    """Aggregates needed to confirm an import, from one query."""
 
     digest: str
     ticked: int
@@ -143,9 +143,9 @@ class Confirmable(NamedTuple):
     errors: int
 
 
-def confirmable(table: Import) -> Confirmable:
-    """Return the digest of the ticked rows, their number and licences, and how many rows are in error."""
-    found = ImportRow.objects.filter(import_id=table.pk).aggregate(
+def confirmable(spreadsheet_import: Import) -> Confirmable:
+    """Return digest, number and licences of the ticked rows, and the number of rows in error."""
+    found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).aggregate(
         count=Count("pk", filter=_TICKED),
         hashed=Sum(_HASH, filter=_TICKED),
         taken=Sum(_TAKEN, filter=_TICKED, default=0),
@@ -154,73 +154,77 @@ def confirmable(table: Import) -> Confirmable:
     return Confirmable(f"{found['count']}-{found['hashed']}", found["count"], found["taken"], found["in_error"])
 
 
-def tally(table: Import) -> Tally:
-    """Return what the ticked rows come to."""
-    taken = ImportRow.objects.filter(import_id=table.pk, ticked=True).aggregate(
+def tally(spreadsheet_import: Import) -> Tally:
+    """Return the tally of the ticked rows."""
+    taken = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).aggregate(
         schools=Count("pk"), units=Sum(_TAKEN, default=0)
     )
-    return tally_of(table, taken["schools"], taken["units"])
+    return tally_of(spreadsheet_import, taken["schools"], taken["units"])
 
 
-def tally_of(table: Import, schools: int, units: int) -> Tally:
-    """Return what so many ticked rows and licences come to beside what the lot has."""
-    if table.pool_id is None:
+def tally_of(spreadsheet_import: Import, schools: int, units: int) -> Tally:
+    """Return the tally for these totals and the pool of the import."""
+    if spreadsheet_import.pool_id is None:
         return Tally(schools=schools, units=0, free=0)
-    free = _free(table)
+    free = _free_units(spreadsheet_import)
     if units <= free:
         return Tally(schools, units, free)
-    places = list(rows_beyond(table).values_list("sheet", "number"))
+    places = list(rows_beyond(spreadsheet_import).values_list("sheet", "number"))
     return Tally(schools, units, free, places[0], len(places))
 
 
-def _free(table: Import) -> int:
-    free: int = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(pk=table.pool_id or 0)
+def _free_units(spreadsheet_import: Import) -> int:
+    free: int = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(
+        pk=spreadsheet_import.pool_id or 0
+    )
     return free
 
 
-def rows_beyond(table: Import) -> QuerySet[ImportRow]:
-    """Return the ticked rows that the lot is too small for, in the order of the file.
+def rows_beyond(spreadsheet_import: Import) -> QuerySet[ImportRow]:
+    """Return the ticked rows that exceed the pool, in file order.
 
-    What settled conflicts give back counts first; then the rows take their licences one after the other.
+    Licences returned by resolved conflicts count first; then rows take theirs one after the other.
     """
-    if table.pool_id is None:
+    if spreadsheet_import.pool_id is None:
         return ImportRow.objects.none()
     running = Window(
         Sum(_TAKEN), order_by=[Case(When(settlement="", then=1), default=0).asc(), F("sheet").asc(), F("number").asc()]
     )
     return (
-        ImportRow.objects.filter(import_id=table.pk, ticked=True)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True)
         .annotate(running=running)
-        .filter(running__gt=_free(table))
+        .filter(running__gt=_free_units(spreadsheet_import))
         .order_by("sheet", "number")
     )
 
 
-def planned(table: Import) -> dict[str, int]:
-    """Return how many of the ticked rows would do each thing, by `Done`."""
+def planned(spreadsheet_import: Import) -> dict[str, int]:
+    """Return the number of ticked rows by `RowEffect`."""
     counts = dict.fromkeys(Done.values, 0)
-    ticked = ImportRow.objects.filter(import_id=table.pk, ticked=True).order_by()
+    ticked = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by()
     return counts | dict(ticked.values_list("done").annotate(n=Count("pk")))
 
 
-def left_out(table: Import) -> int:
-    """Return how many rows would be left as they are if only the valid ones were applied: errors, open conflicts."""
+def left_out(spreadsheet_import: Import) -> int:
+    """Return the number of rows that cannot be applied: errors and open conflicts."""
     return (
-        ImportRow.objects.filter(import_id=table.pk)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
         .filter(Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, settlement=""))
         .count()
     )
 
 
-def digest(table: Import) -> str:
-    """Return the digest of what would be done if the ticked rows were applied now: what a manager confirms."""
-    found = ImportRow.objects.filter(_TICKED, import_id=table.pk).aggregate(count=Count("pk"), hashed=Sum(_HASH))
+def digest(spreadsheet_import: Import) -> str:
+    """Return the digest of the effects of the ticked rows, which a manager confirms."""
+    found = ImportRow.objects.filter(_TICKED, import_id=spreadsheet_import.pk).aggregate(
+        count=Count("pk"), hashed=Sum(_HASH)
+    )
     return f"{found['count']}-{found['hashed']}"
 
 
-def rows(table: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
-    """Return the rows in the order of the file."""
-    found = ImportRow.objects.filter(import_id=table.pk).order_by("sheet", "number")
+def rows(spreadsheet_import: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
+    """Return the rows of an import that match the filters, in file order."""
+    found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("sheet", "number")
     verdict, code, ticked, sheet = (
         filters.get("verdict"),
         filters.get("code"),
@@ -228,7 +232,7 @@ def rows(table: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
         filters.get("sheet"),
     )
     if verdict:
-        # What is no verdict, or no code, finds nothing: an action on « all these rows » must not fall on all rows.
+        # An invalid verdict or code matches no row: a bulk action must not fall back to all rows.
         found = found.filter(verdict=verdict.replace("\0", ""))
     if code:
         found = found.filter(codes__contains=[code.replace("\0", "")])
@@ -244,10 +248,10 @@ def rows(table: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
             | Q(verdict=Verdict.CONFLICT, settlement="")
             | Q(codes__overlap=sorted(UNTICKING), ticked=False, verdict__in=APPLICABLE)
         )
-    return _holding(found, filters.get("text", ""))
+    return _containing_words(found, filters.get("text", ""))
 
 
-def _holding(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportRow]:
+def _containing_words(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportRow]:
     words = fold(text).split()
     if not words:
         return found
@@ -260,10 +264,12 @@ def _holding(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportRow]:
     return found
 
 
-def likely(table: Import, least: float, ahead: float, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
-    """Return the rows without a school whose first proposal has this score at least and is so far ahead of the next."""
+def likely(
+    spreadsheet_import: Import, least: float, ahead: float, **filters: Unpack[RowFilters]
+) -> QuerySet[ImportRow]:
+    """Return unmatched rows whose first proposal scores `least` or more, and `ahead` more than the second."""
     return (
-        rows(table, **filters)
+        rows(spreadsheet_import, **filters)
         .filter(verdict=Verdict.ERROR, how="", uai="")
         .annotate(
             first=Cast(KT("proposals__0__score"), FloatField()),
@@ -278,6 +284,12 @@ def tickable() -> Q:
     return Q(verdict__in=APPLICABLE) | (Q(verdict=Verdict.CONFLICT) & ~Q(settlement=""))
 
 
-def same_file(table: Import) -> Import | None:
-    """Return the latest other import of the very same file, unless it was refused or cancelled."""
-    return Import.objects.standing().filter(sha256=table.sha256).exclude(pk=table.pk).order_by("-created_at").first()
+def same_file(spreadsheet_import: Import) -> Import | None:
+    """Return the latest other import of the same file that was neither rejected nor cancelled."""
+    return (
+        Import.objects.standing()
+        .filter(sha256=spreadsheet_import.sha256)
+        .exclude(pk=spreadsheet_import.pk)
+        .order_by("-created_at")
+        .first()
+    )

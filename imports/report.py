@@ -1,4 +1,4 @@
-"""What the command says in JSON about an import: one object, whose shape programs rely on."""
+"""JSON report of the command `import_spreadsheet`. Its structure is a public contract."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from imports.verdicts.finding import DOUBTS
 if TYPE_CHECKING:
     from imports.models import Import
 
-#: Problems that the row's proposals answer.
-_ANSWERED_BY_PROPOSALS = frozenset({*DOUBTS, "closed_school"})
-#: How a row's school was found, in the command's words. A school chosen in a column of ours is named by its UAI.
-_HOW: dict[str, str] = {How.UAI: "uai", How.REPAIRED: "repaired", How.NAME: "name", How.CHOSEN: "uai"}
+#: Codes of problems that are reported with the row's proposals.
+_PROPOSAL_CODES = frozenset({*DOUBTS, "closed_school"})
+#: Values of « how » in the report. A school chosen in the added column is identified by its UAI.
+_MATCH_METHODS: dict[str, str] = {How.UAI: "uai", How.REPAIRED: "repaired", How.NAME: "name", How.CHOSEN: "uai"}
 
 
 def blank() -> dict[str, Any]:
-    """Return the object of a file that was not read."""
+    """Return the report of a file that was not parsed."""
     return {
         "sheet": "",
         "sheets": [],
@@ -39,21 +39,21 @@ def blank() -> dict[str, Any]:
 
 
 def refused(code: str, sentence: str) -> dict[str, Any]:
-    """Return the object of a file that was refused before it was looked at."""
+    """Return the report of a file that was rejected before parsing."""
     return blank() | {"refusal": sentence, "code": code}
 
 
-def report(table: Import) -> dict[str, Any]:
-    """Return the sheet, the columns, each row whose school was found, each problem, and what was applied."""
-    layout = table.layout
+def report(spreadsheet_import: Import) -> dict[str, Any]:
+    """Return the report of an import: layout, matched schools, problems, and what was applied."""
+    layout = spreadsheet_import.layout
     titles = layout.get("titles", [])
     names = layout.get("sheets", [])
-    of_remit = table.purpose == Purpose.REMIT
+    is_portfolio = spreadsheet_import.purpose == Purpose.REMIT
     verdicts = dict.fromkeys(Verdict.values, 0)
     resolved: list[dict[str, Any]] = []
     problems = [_problem(layout.get("sheet", ""), None, question, []) for question in layout.get("questions", [])]
     rows = (
-        ImportRow.objects.filter(import_id=table.pk)
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
         .order_by("sheet", "number")
         .values_list(
             "sheet",
@@ -69,7 +69,7 @@ def report(table: Import) -> dict[str, Any]:
             "classes",
         )
     )
-    for sheet, number, verdict, uai, how, confidence, units, codes, told, proposals, classes in rows:
+    for sheet, number, verdict, uai, how, confidence, units, codes, row_problems, proposals, classes in rows:
         verdicts[verdict] += 1
         if how and "unknown_school" not in codes:
             resolved.append(
@@ -77,14 +77,14 @@ def report(table: Import) -> dict[str, Any]:
                     "sheet": names[sheet],
                     "row": number,
                     "uai": uai,
-                    "how": _HOW[how],
+                    "how": _MATCH_METHODS[how],
                     "confidence": confidence,
-                    "quantity": classes if of_remit else units,
+                    "quantity": classes if is_portfolio else units,
                 }
             )
-        problems += [_problem(names[sheet], number, problem, proposals) for problem in told]
-    outcome = table.outcome
-    done = ("allocations", "grown", "reduced", "revoked", "added", "updated")
+        problems += [_problem(names[sheet], number, problem, proposals) for problem in row_problems]
+    outcome = spreadsheet_import.outcome
+    effects = ("allocations", "grown", "reduced", "revoked", "added", "updated")
     return blank() | {
         "sheet": layout.get("sheet", ""),
         "sheets": [names[region["sheet"]] for region in layout.get("read", [])],
@@ -94,13 +94,13 @@ def report(table: Import) -> dict[str, Any]:
         "verdicts": verdicts,
         "resolved": resolved,
         "problems": problems,
-        "applied": sum(outcome.get(what, 0) for what in done),
+        "applied": sum(outcome.get(effect, 0) for effect in effects),
         "licences": outcome.get("units", 0),
         "messages": outcome.get("messages", 0),
-        "import": table.pk,
-        "state": table.state,
-        "refusal": table.refusal if table.state != ImportState.APPLIED else "",
-        "code": layout.get("refused", "") if table.state != ImportState.APPLIED else "",
+        "import": spreadsheet_import.pk,
+        "state": spreadsheet_import.state,
+        "refusal": spreadsheet_import.refusal if spreadsheet_import.state != ImportState.APPLIED else "",
+        "code": layout.get("refused", "") if spreadsheet_import.state != ImportState.APPLIED else "",
     }
 
 
@@ -111,5 +111,5 @@ def _problem(sheet: str, row: int | None, problem: dict[str, Any], proposals: li
         "column": problem["column"],
         "code": problem["code"],
         "message": problem["message"],
-        "proposals": proposals if problem["code"] in _ANSWERED_BY_PROPOSALS else [],
+        "proposals": proposals if problem["code"] in _PROPOSAL_CODES else [],
     }

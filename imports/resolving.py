@@ -1,4 +1,4 @@
-"""Which school each row names: the directory is asked once for all of them, and what an officer chose stands."""
+"""Resolve the school of each row, by one search of the directory; a school chosen by a member is kept."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Resolved(NamedTuple):
-    """The school of a row, "" where none is certain; then the likeliest, and why in `doubt`.
+    """The school of a row, "" if none is certain, with the proposals and the reason in `doubt`.
 
-    A right UAI that the directory does not know (`unknown_school`) stands in `uai` with nothing in `how`: the rows that
-    wait for the directory are found again by it.
+    A valid UAI that the directory does not know (`unknown_school`) is kept in `uai`, with an empty match method:
+    awaited rows are looked up by it.
     """
 
     uai: str
@@ -30,7 +30,7 @@ class Resolved(NamedTuple):
     confidence: float | None
     proposals: tuple[Proposal, ...]
     doubt: str
-    #: The right UAI that the cell holds, where that is not proof enough.
+    #: A valid UAI in the cell that is not sufficient evidence.
     read: str = ""
 
 
@@ -38,11 +38,11 @@ NONE = Resolved("", "", None, (), "")
 
 
 def resolve_all(
-    rows: Iterable[tuple[CheckedRow, Mapping[str, str]]], seen: dict[str, Glance] | None = None
+    rows: Iterable[tuple[CheckedRow, Mapping[str, str]]], glances_by_uai: dict[str, Glance] | None = None
 ) -> list[Resolved]:
-    """Return the school of each row, given with the officer's corrections, in the order of the rows.
+    """Return the school of each row, in order. `rows`: rows with their edits.
 
-    `seen` receives what was read of the schools on the way.
+    `glances_by_uai` is filled with the directory data read on the way.
     """
     rows = list(rows)
     resolved: list[Resolved] = [NONE] * len(rows)
@@ -54,7 +54,7 @@ def resolve_all(
         if Meaning.CHOICE in cells or edits.get(Meaning.UAI):
             chosen = uai.normalise(edits.get(Meaning.UAI) or cells[Meaning.CHOICE].split(" ")[0])
             if uai.is_valid(chosen):
-                # A person said so: nothing is compared. Whether the directory knows it, the verdict says.
+                # Chosen by a person: not compared with other cells. The directory is checked later.
                 resolved[key] = Resolved(chosen, How.CHOSEN.value, 1.0, (), "")
                 continue
         text = cells.get
@@ -70,35 +70,35 @@ def resolve_all(
                 text("kind", ""),
             )
         )
-    for key, found in recognise(named, scope(), seen).items():
+    for key, found in recognise(named, scope(), glances_by_uai).items():
         resolved[key] = (
             Resolved(found.uai, found.how.value if found.how else "", found.confidence, found.proposals, "")
             if found.uai
-            else _doubtful(found, rows[key])
+            else _unresolved(found, rows[key])
         )
     return resolved
 
 
-def _doubtful(found: Recognised, asked: tuple[CheckedRow, Mapping[str, str]]) -> Resolved:
-    row, edits = asked
+def _unresolved(found: Recognised, row_and_edits: tuple[CheckedRow, Mapping[str, str]]) -> Resolved:
+    row, edits = row_and_edits
     read = uai_in({**row.cells, **edits})
     known_as = read if found.doubt == "unknown_school" else ""
     return Resolved(known_as, "", None, found.proposals, found.doubt, read)
 
 
 def uai_in(cells: Mapping[str, str]) -> str:
-    """Return the right UAI that a row's cell holds, "" where it holds none."""
+    """Return the valid UAI in these cells, "" if there is none."""
     read = uai.normalise(cells.get(Meaning.UAI, ""))
     return read if uai.is_valid(read) else ""
 
 
 def uais_of(schools: Iterable[Resolved]) -> set[str]:
-    """Return the UAI of all schools that these rows mean or speak of."""
+    """Return the UAIs that these rows were resolved to or mention."""
     return {found.uai or found.read for found in schools} - {""}
 
 
 def scope() -> Scope:
-    """Return where rows with a name alone are searched: the remit, and its départements."""
+    """Return the search scope for rows without UAI: the portfolio and its départements."""
     uais = frozenset(SchoolInRemit.objects.values_list("school_id", flat=True))
     departements = School.objects.filter(pk__in=SchoolInRemit.objects.values("school_id")).values_list(
         "departement_code", flat=True

@@ -1,4 +1,4 @@
-"""What a workbook to start from is filled in with: the schools of the remit, and what each has."""
+"""Blank workbook prefilled with the schools of the portfolio and their licences."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 
 def workbook_to_start_from(purpose: Purpose, pool: Pool | None) -> bytes:
-    """Return the workbook to fill in for this purpose; `pool`: the lot whose licences are already written."""
+    """Return the prefilled workbook for this purpose; `pool`: the pool whose licences are shown."""
     count = SchoolInRemit.objects.count()
     schools = _schools(pool) if count <= MOST_SCHOOLS else []
     return template(purpose, schools, lot=pool.name if pool else "", left_out=count if count > MOST_SCHOOLS else 0)
 
 
 def _schools(pool: Pool | None) -> list[KnownSchool]:
-    held = Allocation.objects.active().filter(pool_id=pool.pk if pool else 0, school_id=OuterRef("school_id"))
+    active_allocations = Allocation.objects.active().filter(
+        pool_id=pool.pk if pool else 0, school_id=OuterRef("school_id")
+    )
     rows = (
-        SchoolInRemit.objects.annotate(units=Subquery(held.values("units")[:1]))
+        SchoolInRemit.objects.annotate(units=Subquery(active_allocations.values("units")[:1]))
         .order_by("school__commune_folded", "school__name_folded", "school_id")
         .values_list(
             "school_id",

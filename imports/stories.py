@@ -1,4 +1,4 @@
-"""What imports gave to one school: told from their rows, which the journal does not repeat."""
+"""Timeline of allocations to a school by imports, whose audit log has one entry per import."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-#: The journal's line of an applied import: who applied it, and when.
+#: Action of the audit entry of an applied import.
 APPLIED = "import.applied"
-# What is reduced, taken back or changed in the remit has lines of its own.
-_TOLD_HERE = (Done.CREATED, Done.GROWN)
+# Reductions, revocations and portfolio changes have their own audit entries.
+_REPORTED_EFFECTS = (Done.CREATED, Done.GROWN)
 
 
 class Gift(NamedTuple):
-    """What one import gave to a school."""
+    """Licences that one import allocated to a school."""
 
     at: datetime.datetime
     who: str
@@ -31,15 +31,15 @@ class Gift(NamedTuple):
 
 
 def gifts_to(uai: str, name: str) -> list[Gift]:
-    """Return what imports gave to the school of this UAI and name, by a constant number of queries."""
-    imports = _applied()
+    """Return what imports allocated to this school, by a constant number of queries."""
+    imports = _pool_names()
     if not imports:
         return []
     rows = _rows(uai, list(imports)).values_list("import_id", "done", "units", "units_before", "recipient")
-    told = {row[0]: row for row in rows}
+    rows_by_import = {row[0]: row for row in rows}
     gifts = []
-    for entry in AuditEntry.objects.filter(action=APPLIED, object_type="import", object_id__in=told):
-        number, done, units, before, recipient = told[entry.object_id or 0]
+    for entry in AuditEntry.objects.filter(action=APPLIED, object_type="import", object_id__in=rows_by_import):
+        number, done, units, before, recipient = rows_by_import[entry.object_id or 0]
         lot, units = imports[number], units or 0
         words = (
             given_in_words(units, name, lot, recipient)
@@ -51,17 +51,17 @@ def gifts_to(uai: str, name: str) -> list[Gift]:
 
 
 def speaking_of(uai: str) -> Q:
-    """Return the condition on entries of the journal that are about imports which gave to the school of this UAI."""
-    found = _rows(uai, list(_applied())).values_list("import_id", flat=True)
+    """Return the condition on audit entries of imports that allocated licences to this school."""
+    found = _rows(uai, list(_pool_names())).values_list("import_id", flat=True)
     return Q(action=APPLIED, object_type="import", object_id__in=list(found))
 
 
-def _applied() -> dict[int, str]:
-    """Return the name of the lot of each applied import that drew from one."""
+def _pool_names() -> dict[int, str]:
+    """Return the pool name of each applied allocation import, by import id."""
     applied = Import.objects.filter(purpose=Purpose.ATTRIBUTION, applied_at__isnull=False)
     return dict(applied.values_list("pk", "pool__name"))
 
 
 def _rows(uai: str, imports: list[int]) -> QuerySet[ImportRow]:
-    # By the imports' numbers and not by a query of them: the index of ticked rows begins with the import.
-    return ImportRow.objects.filter(import_id__in=imports, uai=uai, ticked=True, done__in=_TOLD_HERE)
+    # By ids and not by a subquery: the index of ticked rows begins with the import.
+    return ImportRow.objects.filter(import_id__in=imports, uai=uai, ticked=True, done__in=_REPORTED_EFFECTS)

@@ -1,4 +1,4 @@
-"""Rows to and from the database: COPYed once with their verdict, and read back to be judged again."""
+"""Row store: insert checked rows by COPY, and read them back to check them again."""
 
 from __future__ import annotations
 
@@ -32,20 +32,19 @@ _COLUMNS = (
 )
 
 
-def store(import_id: int, judged: Iterable[JudgedRow]) -> None:
-    """Write the rows of an import, in place of those that a reading before may have left."""
+def store(import_id: int, outcomes: Iterable[JudgedRow]) -> None:
+    """Insert the rows of an import, replacing those of an earlier parse."""
     with connection.cursor() as cursor:
-        # The ORM would load the rows first.
+        # Raw SQL: the ORM would load the rows first.
         cursor.execute("DELETE FROM imports_importrow WHERE import_id = %s", [import_id])
         with cursor.copy(f"COPY imports_importrow ({_COLUMNS}) FROM STDIN") as copy:
-            write_lines(copy, (_line(import_id, done) for done in judged))
+            write_lines(copy, (_copy_line(import_id, outcome) for outcome in outcomes))
 
 
 def replace(rows: Collection[ImportRow]) -> None:
-    """Write changed rows in place of themselves, by two statements whatever their number.
+    """Replace changed rows, by two statements whatever their number.
 
-    Of the rows of one school, the database lets one at most be ticked at any moment: none is in the way of another
-    when all of them go first.
+    All are deleted first: the database allows one ticked row per school at any moment.
     """
     if not rows:
         return
@@ -87,38 +86,38 @@ def replace(rows: Collection[ImportRow]) -> None:
                 )
 
 
-def _line(import_id: int, done: JudgedRow) -> str:
-    """Return a row as COPY reads it."""
-    asked, label, recipient, units, units_before, before, verdict, problems, ticked = done
-    row, school, set_aside, awaited, settlement, _ = asked
+def _copy_line(import_id: int, outcome: JudgedRow) -> str:
+    """Return a row as a line of COPY input."""
+    request, label, recipient, units, units_before, before, verdict, problems, ticked = outcome
+    row, school, set_aside, awaited, settlement, _ = request
     sheet, number, cells, email, _, classes, contact_name, phone, _, ignored = row
     uai, how, confidence, proposals, _, _ = school
     texts: tuple[str, ...] = (label, email, recipient, contact_name, phone, ignored[:100])
-    # All at once, as nearly no row has anything to escape: field by field takes five times as long.
-    together = "".join(texts)
-    if ESCAPE in together or not together.isprintable():
+    # Check all texts at once, as almost none needs escaping: field by field takes five times as long.
+    joined = "".join(texts)
+    if ESCAPE in joined or not joined.isprintable():
         texts = tuple(map(field, texts))
     label, email, recipient, contact_name, phone, ignored = texts
     return (
-        f"{import_id}\t{sheet}\t{number}\t{_object(cells)}\t{{}}\t"
+        f"{import_id}\t{sheet}\t{number}\t{_json_object(cells)}\t{{}}\t"
         f"{uai}\t{how}\t{NULL if confidence is None else confidence}\t"
         f"{field(_json(_proposals(proposals))) if proposals else '[]'}\t{label}\t"
         f"{email}\t{recipient}\t"
         f"{NULL if units is None else units}\t{units_before}\t"
         f"{NULL if classes is None else classes}\t{contact_name}\t{phone}\t"
         f"{NULL if before is None else field(_json(before))}\t{verdict.value}\t"
-        f"{_problems(done) if problems else _NO_PROBLEMS}\t"
+        f"{_problem_columns(outcome) if problems else _NO_PROBLEMS}\t"
         f"{settlement}\t{ignored}\t{set_aside}\t{awaited}\tFalse\t{ticked}\n"
     )
 
 
-def _object(cells: Mapping[str, str]) -> str:
-    """Return cells as the text of a JSON object, as it stands in a line of COPY's."""
+def _json_object(cells: Mapping[str, str]) -> str:
+    """Return cells as a JSON object, escaped for COPY."""
     if not cells:
         return "{}"
     inner = '", "'.join([f'{meaning}": "{text}' for meaning, text in cells.items()])
     if inner.count('"') == 4 * len(cells) - 2 and ESCAPE not in inner and inner.isprintable():
-        # Nothing in them that JSON writes otherwise: most cells of most rows.
+        # Nothing to escape, as in most cells of most rows.
         return f'{{"{inner}"}}'
     return field(_json(cells))
 
@@ -129,10 +128,10 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 _NO_PROBLEMS = "[]\t{}"
 
 
-def _problems(done: JudgedRow) -> str:
-    """Return the problems and their codes, two columns."""
-    told = field(_json([problem.as_json() for problem in done.problems]))
-    return f"{told}\t{{{','.join(done.codes)}}}"
+def _problem_columns(outcome: JudgedRow) -> str:
+    """Return the columns `problems` and `codes`."""
+    encoded = field(_json([problem.as_json() for problem in outcome.problems]))
+    return f"{encoded}\t{{{','.join(outcome.codes)}}}"
 
 
 def _proposals(proposals: Iterable[Proposal]) -> list[dict[str, Any]]:
@@ -140,7 +139,7 @@ def _proposals(proposals: Iterable[Proposal]) -> list[dict[str, Any]]:
 
 
 class ShownRow(NamedTuple):
-    """A ticked row as it was shown: what it asks for, the verdict it had; and its school as the directory has it."""
+    """A ticked row as it was confirmed: request, verdict, and current directory data of its school."""
 
     sheet: int
     number: int
@@ -157,7 +156,7 @@ class ShownRow(NamedTuple):
     units_before: int
     recipient: str
     before: dict[str, Any] | None
-    #: Whether it may no longer be what was shown.
+    #: Whether it must be checked again, as its school may have changed since.
     doubtful: bool
     name: str | None
     mailbox: str | None
@@ -165,7 +164,7 @@ class ShownRow(NamedTuple):
 
     @property
     def asked(self) -> Asked:
-        """The row as it is to be judged again. Its cells are not needed: they were checked."""
+        """The check request of this row. Its cells are not needed: they were checked before."""
         return Asked(
             CheckedRow(
                 self.sheet, self.number, {}, self.email, self.units, self.classes, self.contact_name, self.phone, [], ""
@@ -176,8 +175,8 @@ class ShownRow(NamedTuple):
         )
 
 
-# A row of which everything stands as it was shown gets the same verdict again. Whatever is not plainly so is looked at.
-_TICKED = """
+# A row whose data are unchanged keeps its verdict; any other is marked as doubtful and checked again.
+_TICKED_SQL = """
 SELECT row.sheet, row.number, row.uai, row.how, row.confidence, row.email, row.units, row.classes,
     row.contact_name, row.phone, row.settlement, row.verdict, row.units_before, row.recipient, row.before,
     %(pool)s IS NULL
@@ -196,29 +195,32 @@ WHERE row.import_id = %(table)s AND row.ticked
 """
 
 
-#: So many rows are a good part of their table.
-_MANY = 5_000
+#: Number of rows from which the planner is steered away from nested loops.
+_LARGE_IMPORT = 5_000
 
 
-def ticked_rows(table: Import) -> list[ShownRow]:
-    """Return what is to be applied, in the order of the file. Of the remit's, every row is doubtful."""
+def ticked_rows(spreadsheet_import: Import) -> list[ShownRow]:
+    """Return the rows to apply, in file order. Every row of a portfolio import is doubtful."""
     with connection.cursor() as cursor:
-        if many := table.layout.get("rows", 0) >= _MANY:
-            # Until a vacuum comes by, the planner takes the rows of a new import for a few, and would look up each.
+        if many := spreadsheet_import.layout.get("rows", 0) >= _LARGE_IMPORT:
+            # Before a vacuum, the planner underestimates the rows of a new import and would choose nested loops.
             cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(_TICKED, {"table": table.pk, "pool": table.pool_id, "closed": SchoolState.CLOSED})
+        cursor.execute(
+            _TICKED_SQL,
+            {"table": spreadsheet_import.pk, "pool": spreadsheet_import.pool_id, "closed": SchoolState.CLOSED},
+        )
         found = cursor.fetchall()
         if many:
             cursor.execute("RESET enable_nestloop")
     at = ShownRow._fields.index("before")
-    if table.purpose == Purpose.REMIT:
+    if spreadsheet_import.purpose == Purpose.REMIT:
         found = [(*row[:at], row[at] and json.loads(row[at]), *row[at + 1 :]) for row in found]
-    # They mostly stand in that order already, which the database would not notice.
+    # Sorted here: the rows are mostly in order already, which Python's sort exploits and PostgreSQL's does not.
     return sorted(map(ShownRow._make, found), key=attrgetter("sheet", "number"))
 
 
-def checked(row: ImportRow, table: Import) -> CheckedRow:
-    """Check a stored row anew, with what the member corrected in it."""
+def checked(row: ImportRow, spreadsheet_import: Import) -> CheckedRow:
+    """Parse the cells of a stored row again, with its edits applied."""
     cells = {Meaning(meaning): text for meaning, text in {**row.cells, **row.edits}.items()}
     return check_cells(
         row.sheet,
@@ -226,13 +228,15 @@ def checked(row: ImportRow, table: Import) -> CheckedRow:
         cells,
         {**row.cells, **row.edits},
         ignored=row.passed_over,
-        # A number that the member typed counts whatever says the others'.
-        volume=Meaning.UNITS if Meaning.UNITS.value in row.edits else volume_column(table.layout.get("volume")),
+        # A number typed for this row takes precedence over the volume of the import.
+        volume=Meaning.UNITS
+        if Meaning.UNITS.value in row.edits
+        else volume_column(spreadsheet_import.layout.get("volume")),
     )
 
 
 def asked(row: ImportRow, checked_row: CheckedRow, school: Resolved) -> Asked:
-    """Return the row as it is to be judged, with what the member decided about it."""
+    """Return the check request of a stored row, with the decisions of the member."""
     return Asked(
         checked_row,
         school,
@@ -244,7 +248,7 @@ def asked(row: ImportRow, checked_row: CheckedRow, school: Resolved) -> Asked:
 
 
 def found_before(row: ImportRow) -> Resolved:
-    """Return which school a stored row was found to name, or why it names none."""
+    """Return the stored school resolution of a row."""
     doubt = "" if row.how else next((said["code"] for said in row.problems if said["code"] in DOUBTS), "")
     return Resolved(
         row.uai,
@@ -256,25 +260,25 @@ def found_before(row: ImportRow) -> Resolved:
     )
 
 
-def rewrite(row: ImportRow, done: JudgedRow, *, ticked: bool) -> None:
-    """Put a new verdict into a stored row; `replace` saves it."""
-    school, checked_row = done.asked.school, done.asked.row
+def rewrite(row: ImportRow, outcome: JudgedRow, *, ticked: bool) -> None:
+    """Copy a new outcome into a stored row; `replace_rows` saves it."""
+    school, checked_row = outcome.asked.school, outcome.asked.row
     row.uai, row.how, row.confidence = school.uai, school.how, school.confidence
     row.proposals = _proposals(school.proposals)
-    row.label = done.label
-    row.email, row.recipient = checked_row.email, done.recipient
-    row.units, row.units_before = done.units, done.units_before
+    row.label = outcome.label
+    row.email, row.recipient = checked_row.email, outcome.recipient
+    row.units, row.units_before = outcome.units, outcome.units_before
     row.classes, row.contact_name, row.phone = checked_row.classes, checked_row.contact_name, checked_row.phone
-    row.before = done.before
-    row.verdict = done.verdict.value
-    row.problems = [problem.as_json() for problem in done.problems]
-    row.codes = done.codes
-    row.settlement = done.asked.settlement
+    row.before = outcome.before
+    row.verdict = outcome.verdict.value
+    row.problems = [problem.as_json() for problem in outcome.problems]
+    row.codes = outcome.codes
+    row.settlement = outcome.asked.settlement
     row.ticked = ticked
 
 
 class StoredLine(NamedTuple):
-    """What of a stored row matters to the others, and what was said of it because of them."""
+    """A stored row as needed for cross-row checks, and their previous findings about it."""
 
     pk: int
     line: Line
@@ -282,7 +286,7 @@ class StoredLine(NamedTuple):
     huge: bool
 
 
-_LINES = """
+_COMPARABLE_ROWS_SQL = """
 SELECT id, sheet, number, uai, lower(email), units, contact_name, phone, classes,
        coalesce(edits ->> 'commune', cells ->> 'commune', ''), passed_over = '' AND NOT set_aside,
        'looks_like_sum' = ANY(codes), 'huge' = ANY(codes)
@@ -290,17 +294,17 @@ FROM imports_importrow WHERE import_id = %s ORDER BY sheet, number
 """
 
 
-def lines(table: Import) -> list[StoredLine]:
-    """Return what of each row of an import matters to the others, in the order of the file."""
-    of_remit = table.purpose == Purpose.REMIT
+def lines(spreadsheet_import: Import) -> list[StoredLine]:
+    """Return the rows of an import as needed for cross-row checks, in file order."""
+    is_portfolio = spreadsheet_import.purpose == Purpose.REMIT
     with connection.cursor() as cursor:
-        cursor.execute(_LINES, [table.pk])
+        cursor.execute(_COMPARABLE_ROWS_SQL, [spreadsheet_import.pk])
         return [
             StoredLine(
                 pk,
                 Line(
-                    sheet, number, uai, email, units, (contact, email, phone, classes) if of_remit else units, commune,
-                    counted,
+                    sheet, number, uai, email, units,
+                    (contact, email, phone, classes) if is_portfolio else units, commune, counted,
                 ),
                 summed,
                 huge,

@@ -1,4 +1,4 @@
-"""The list of spreadsheets, as a table."""
+"""Table of the list of imports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: The colour of each state's badge; its words say the same.
+#: Badge colour of each state, redundant with its label.
 COLOURS = {
     ImportState.UPLOADED: "secondary",
     ImportState.READ: "yellow",
@@ -33,22 +33,22 @@ COLOURS = {
 }
 
 
-def result(table: Import, counts: Mapping[str, int]) -> str:
-    """Return what became of a table, in a few words."""
-    state = ImportState(table.state)
+def result(spreadsheet_import: Import, counts: Mapping[str, int]) -> str:
+    """Return a short French summary of the result of an import."""
+    state = ImportState(spreadsheet_import.state)
     if state is ImportState.CHECKED:
         ready = sum(counts.get(verdict, 0) for verdict in APPLICABLE)
         return typography.plural(ready, "ligne à appliquer", "lignes à appliquer")
     if state is ImportState.APPLIED:
-        return _applied(table)
+        return _applied(spreadsheet_import)
     if state is ImportState.UNDONE:
-        return _undone(table)
-    return table.refusal if state is ImportState.REJECTED else "–"
+        return _undone(spreadsheet_import)
+    return spreadsheet_import.refusal if state is ImportState.REJECTED else "–"
 
 
-def _applied(table: Import) -> str:
-    outcome = table.outcome
-    if table.purpose == Purpose.REMIT:
+def _applied(spreadsheet_import: Import) -> str:
+    outcome = spreadsheet_import.outcome
+    if spreadsheet_import.purpose == Purpose.REMIT:
         added, updated = outcome.get("added", 0), outcome.get("updated", 0)
         return (
             f"{typography.plural(added, 'école ajoutée', 'écoles ajoutées')}, "
@@ -58,15 +58,15 @@ def _applied(table: Import) -> str:
     return f"{typography.plural(units, 'licence')}, {typography.plural(mails, 'e-mail')}"
 
 
-def _undone(table: Import) -> str:
-    done = table.outcome.get("undone", {})
-    if table.purpose == Purpose.REMIT:
+def _undone(spreadsheet_import: Import) -> str:
+    done = spreadsheet_import.outcome.get("undone", {})
+    if spreadsheet_import.purpose == Purpose.REMIT:
         return typography.plural(done.get("removed", 0), "école retirée", "écoles retirées")
     return typography.plural(done.get("units", 0), "licence revenue au lot", "licences revenues au lot")
 
 
 class ImportTable(tables.Table):
-    """A line a spreadsheet. Only preparers open them."""
+    """One line per import. Only preparers get links."""
 
     filename = tables.Column(verbose_name="Fichier", order_by=("filename", "pk"))
     purpose = tables.Column(verbose_name="But", order_by=("purpose", "pk"))
@@ -88,7 +88,7 @@ class ImportTable(tables.Table):
     def __init__(self, *args: Any, prepares: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prepares = prepares
-        #: Set by the view for the page that is shown: the counts by verdict, and the people by their id.
+        #: Set by the view for the current page: counts by verdict, and users by id.
         self.counts: dict[int, dict[str, int]] = {}
         self.people: dict[int, User] = {}
 
@@ -108,11 +108,13 @@ class ImportTable(tables.Table):
 
     def render_rows(self, record: Import) -> SafeString | str:
         counts = self.counts.get(record.pk, {})
-        told = typography.number(sum(counts.values()))
+        total = typography.number(sum(counts.values()))
         wrong = counts.get(Verdict.ERROR, 0)
         if not wrong:
-            return told
-        return format_html('{} <span class="text-secondary">(dont {} en erreur)</span>', told, typography.number(wrong))
+            return total
+        return format_html(
+            '{} <span class="text-secondary">(dont {} en erreur)</span>', total, typography.number(wrong)
+        )
 
     def render_result(self, record: Import) -> str:
         return result(record, self.counts.get(record.pk, {}))

@@ -1,4 +1,4 @@
-"""What the worker does with spreadsheets. Each task may run twice: the second time finds its work done."""
+"""Tasks of the import worker. All are idempotent."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ logger = logging.getLogger(__name__)
 
 @task(name=operations.READ_TASK, queue="imports", retry=3)
 def read(import_id: int) -> None:
-    """Read an uploaded file and check its rows, or refuse it with the sentence that says why."""
-    table = Import.objects.get(pk=import_id)
-    if table.state != ImportState.UPLOADED:
+    """Parse an uploaded file and check its rows, or reject it with the reason."""
+    spreadsheet_import = Import.objects.get(pk=import_id)
+    if spreadsheet_import.state != ImportState.UPLOADED:
         return
     with garbage.put_off(), progress.reporting(import_id, progress.READING) as report:
         try:
             report("reading", 0, 0)
             content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=import_id))
             found: Table = read_table(
-                content, operations.choices_of(table), partial(report, "reading"), known=operations.known(table)
+                content,
+                operations.choices_of(spreadsheet_import),
+                partial(report, "reading"),
+                known=operations.known(spreadsheet_import),
             )
             operations.keep_reading(import_id=import_id, read=found, watch=report)
         except progress.Stopped:
@@ -50,11 +53,11 @@ def read(import_id: int) -> None:
 
 @task(name=operations.APPLY_TASK, queue="imports", retry=3)
 def apply(import_id: int, confirmed_at: str = "") -> None:
-    """Apply a confirmed import; where a rule refuses, give it back to its members with the reason."""
-    table = Import.objects.get(pk=import_id)
+    """Apply a confirmed import; on a domain error, return it to review with the reason."""
+    spreadsheet_import = Import.objects.get(pk=import_id)
     at = datetime.datetime.fromisoformat(confirmed_at) if confirmed_at else timezone.now()
-    by = User.objects.filter(pk=table.applied_by_id).first() if table.applied_by_id else None
-    shares = progress.REMIT if table.purpose == Purpose.REMIT else progress.APPLYING
+    by = User.objects.filter(pk=spreadsheet_import.applied_by_id).first() if spreadsheet_import.applied_by_id else None
+    shares = progress.REMIT if spreadsheet_import.purpose == Purpose.REMIT else progress.APPLYING
     with garbage.put_off(), progress.reporting(import_id, shares) as report:
         try:
             operations.apply(import_id=import_id, by=by, at=at, watch=report)
@@ -66,7 +69,7 @@ def apply(import_id: int, confirmed_at: str = "") -> None:
 
 @task(name=operations.UNDO_TASK, queue="imports", retry=3)
 def undo(import_id: int, asked_at: str, by_id: int | None = None) -> None:
-    """Undo an applied import; stopped by a member, it stays applied."""
+    """Undo an applied import; if a member stops it, it stays applied."""
     by = User.objects.filter(pk=by_id).first() if by_id else None
     with progress.reporting(import_id, progress.UNDOING) as report, contextlib.suppress(progress.Stopped):
         operations.undo(import_id=import_id, by=by, at=datetime.datetime.fromisoformat(asked_at), watch=report)
@@ -74,18 +77,18 @@ def undo(import_id: int, asked_at: str, by_id: int | None = None) -> None:
 
 @duty(every=datetime.timedelta(minutes=1))
 def look_after_abandoned() -> int:
-    """See to it that no import stays « en cours » for ever; return how many were given back."""
+    """Recover imports whose job is gone; return how many."""
     return operations.look_after_abandoned(at=timezone.now())
 
 
 @task(name=ANNOTATE_TASK, queue="imports")
 def annotate(import_id: int) -> None:
-    """Make the workbook that is given back with its faults marked; where that fails, say so to whoever waits."""
-    table = Import.objects.get(pk=import_id)
+    """Build the annotated workbook, or record that it failed."""
+    spreadsheet_import = Import.objects.get(pk=import_id)
     try:
-        made, digest = annotating.make_annotated(table)
+        made, digest = annotating.make_annotated(spreadsheet_import)
     except Exception:
-        logger.exception("No annotated workbook could be made.")
+        logger.exception("The annotated workbook could not be built.")
         annotating.annotation_failed(import_id=import_id)
         return
     annotating.keep_annotated(import_id=import_id, made=made, digest=digest, at=timezone.now())

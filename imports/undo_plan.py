@@ -1,4 +1,4 @@
-"""What undoing an import would do, row by row: what is taken back, and what is left and why. Changes nothing."""
+"""Plan of undoing an import: what would be reverted, and what would be kept and why. Read-only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Planned(NamedTuple):
-    """An allocation that would be revoked (`units_after` 0) or lowered, and the row that made or raised it."""
+    """An allocation that would be revoked (`units_after` 0) or reduced, with its row."""
 
     sheet: int
     number: int
@@ -34,7 +34,7 @@ class Planned(NamedTuple):
 
 
 class PlannedContact(NamedTuple):
-    """A school that would be taken out of the remit, or whose contact would be put back to `contact`."""
+    """A school that would be removed from the portfolio, or whose contact would be restored to `contact`."""
 
     sheet: int
     number: int
@@ -44,7 +44,7 @@ class PlannedContact(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A row that would be left as it is: a stable code, and the reason in French."""
+    """A row whose effect would be kept: stable code, reason in French."""
 
     sheet: int
     number: int
@@ -56,30 +56,30 @@ class Left(NamedTuple):
 
     @classmethod
     def of(cls, one: Planned, code: str, reason: str) -> Left:
-        """Return a planned row that stays after all."""
+        """Return a planned allocation as one that is kept."""
         return cls(one.sheet, one.number, one.uai, one.label, one.units, code, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What undoing would do."""
+    """Effects of undoing an import."""
 
     revoked: list[Planned]
     reduced: list[Planned]
     removed: list[PlannedContact]
     restored: list[PlannedContact]
     left: list[Left]
-    #: How many schools would be written to: those that had been.
+    #: Schools that would be notified: those that had received an e-mail.
     messages: int
 
     @property
     def units(self) -> int:
-        """Licences that would return to the lot."""
+        """Licences that would return to the pool."""
         return sum(one.units - one.units_after for one in (*self.revoked, *self.reduced))
 
 
-class _Row(NamedTuple):
-    """A row that was applied, beside what its school has from the lot now."""
+class _AppliedRow(NamedTuple):
+    """An applied row, with the current allocation of its school from the pool."""
 
     sheet: int
     number: int
@@ -95,41 +95,45 @@ class _Row(NamedTuple):
     redeemed_at: datetime.datetime | None = None
 
 
-def plan_of(table: Import) -> UndoPlan:
-    """Return what undoing an applied import would do now. In a transaction; its schools in the remit are locked."""
-    return _plan_of_remit(table) if table.purpose == Purpose.REMIT else _plan_of_licences(table)
+def plan_of(spreadsheet_import: Import) -> UndoPlan:
+    """Return the plan of undoing an applied import now. Locks its portfolio entries."""
+    return (
+        _plan_portfolio(spreadsheet_import)
+        if spreadsheet_import.purpose == Purpose.REMIT
+        else _plan_licences(spreadsheet_import)
+    )
 
 
-def _plan_of_licences(table: Import) -> UndoPlan:
+def _plan_licences(spreadsheet_import: Import) -> UndoPlan:
     revoked: list[Planned] = []
     reduced: list[Planned] = []
     left = []
-    for row in _rows(table):
-        if reason := _why_left(row, table):
+    for row in _applied_rows(spreadsheet_import):
+        if reason := _reason_to_keep(row, spreadsheet_import):
             left.append(Left(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
             continue
         after = row.units_before if row.done == Done.GROWN else 0
         (reduced if after else revoked).append(
             Planned(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
         )
-    told = reached([one.allocation_id for one in (*revoked, *reduced)])
-    return UndoPlan(revoked, reduced, [], [], left, messages=len(told))
+    notified = reached([one.allocation_id for one in (*revoked, *reduced)])
+    return UndoPlan(revoked, reduced, [], [], left, messages=len(notified))
 
 
-def _rows(table: Import) -> Iterator[_Row]:
-    """Yield the rows that were applied, each beside what its school has now.
+def _applied_rows(spreadsheet_import: Import) -> Iterator[_AppliedRow]:
+    """Yield the applied rows, each with the current allocation of its school.
 
-    Three questions, and not one that joins: right after a large import the database knows nothing yet of how many rows
-    these tables hold, and would compare each with each.
+    Three queries instead of a join: before the tables are analysed after a large import, the planner would choose
+    nested loops.
     """
-    applied = ImportRow.objects.filter(import_id=table.pk, ticked=True).order_by("sheet", "number")
+    applied = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number")
     rows = list(applied.values_list("sheet", "number", "uai", "label", "done", "units", "units_before"))
     active = Allocation.objects.active().filter(arrays.text_in("school_id", (row[2] for row in rows)))
-    held = {one.school_id: one for one in active.filter(pool_id=table.pool_id or 0)}
+    held = {one.school_id: one for one in active.filter(pool_id=spreadsheet_import.pool_id or 0)}
     keys = ActivationKey.objects.filter(arrays.number_in("pk", (one.key_id for one in held.values())))
     redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
     for sheet, number, uai, label, done, units, units_before in rows:
-        row = _Row(sheet, number, uai, label, done, units or 0, units_before)
+        row = _AppliedRow(sheet, number, uai, label, done, units or 0, units_before)
         one = held.get(uai)
         yield (
             row
@@ -144,17 +148,21 @@ def _rows(table: Import) -> Iterator[_Row]:
         )
 
 
-def _why_left(row: _Row, table: Import) -> tuple[str, str] | None:
-    """Return the code and the reason for which a row is left, None where it can be taken back."""
+def _reason_to_keep(row: _AppliedRow, spreadsheet_import: Import) -> tuple[str, str] | None:
+    """Return the code and reason for which a row is kept, None if it can be reverted."""
     if row.done in (Done.REDUCED, Done.REVOKED):
-        return _why_not_given_again(row)
+        return _reason_not_restored(row)
     if row.redeemed_at is not None:
         day = typography.day(day_in_france(row.redeemed_at))
         return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
     if row.allocation_id is None:
         return "already_revoked", "L'attribution a déjà été reprise depuis."
-    made_here = row.import_id == table.pk
-    stood_before = row.created_at is not None and table.applied_at is not None and row.created_at <= table.applied_at
+    made_here = row.import_id == spreadsheet_import.pk
+    stood_before = (
+        row.created_at is not None
+        and spreadsheet_import.applied_at is not None
+        and row.created_at <= spreadsheet_import.applied_at
+    )
     if not (made_here if row.done == Done.CREATED else stood_before):
         return "replaced", "L'attribution a été reprise depuis, et l'école en a reçu une autre."
     if row.units_now != row.units:
@@ -164,7 +172,7 @@ def _why_left(row: _Row, table: Import) -> tuple[str, str] | None:
     return None
 
 
-def _why_not_given_again(row: _Row) -> tuple[str, str]:
+def _reason_not_restored(row: _AppliedRow) -> tuple[str, str]:
     if row.done == Done.REDUCED:
         return "was_reduced", (
             f"Ce tableau avait réduit l'attribution de {row.units_before} à {row.units} : attribuez de nouveau ce qui "
@@ -175,8 +183,8 @@ def _why_not_given_again(row: _Row) -> tuple[str, str]:
     )
 
 
-def _plan_of_remit(table: Import) -> UndoPlan:
-    rows = list(ImportRow.objects.filter(import_id=table.pk, ticked=True).order_by("sheet", "number"))
+def _plan_portfolio(spreadsheet_import: Import) -> UndoPlan:
+    rows = list(ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number"))
     uais = [row.uai for row in rows]
     now = contacts_now(uais)
     served = set(
@@ -185,7 +193,7 @@ def _plan_of_remit(table: Import) -> UndoPlan:
     removed, restored, left = [], [], []
     for row in rows:
         before = Contact(**row.before) if row.before is not None else None
-        reason = _why_contact_left(row, before, now.get(row.uai), served=row.uai in served)
+        reason = _reason_to_keep_contact(row, before, now.get(row.uai), served=row.uai in served)
         if reason is not None:
             left.append(Left(row.sheet, row.number, row.uai, row.label, 0, *reason))
         elif before is None:
@@ -195,7 +203,7 @@ def _plan_of_remit(table: Import) -> UndoPlan:
     return UndoPlan([], [], removed, restored, left, messages=0)
 
 
-def _why_contact_left(
+def _reason_to_keep_contact(
     row: ImportRow, before: Contact | None, now: Contact | None, *, served: bool
 ) -> tuple[str, str] | None:
     if now is None:

@@ -1,4 +1,4 @@
-"""The addresses of « Imports »."""
+"""URLs of the import pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""French for what imports do: the problems by name, how a school was found, how far the work is. Pure."""
+"""French wording of rows: match method, portfolio changes, time left. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from web import typography
 if TYPE_CHECKING:
     from imports.models import ImportRow
 
-#: The tabs of « Vérification » by verdict, in the order in which they want a hand.
+#: Tabs of « Vérification » by verdict, in display order.
 TABS = {
     Verdict.NEW: "Nouvelles",
     Verdict.CHANGED: "Modifiées",
@@ -20,13 +20,13 @@ TABS = {
     Verdict.UNCHANGED: "Inchangées",
     Verdict.IGNORED: "Ignorées",
 }
-#: Remarks that have a place of their own in the row: what changes in the remit, how the school was found.
+#: Codes shown elsewhere in the row: portfolio changes and match method.
 TOLD_APART = frozenset({"changes", "by_name", "repaired"})
 _SURE, _NEARLY_SURE = 0.995, 0.97
 
 
 def how_found(row: ImportRow) -> str:
-    """Return how a row's school was found and how surely, "" where its UAI stood in the file."""
+    """Return the match method and confidence of a row in words, "" if matched by its UAI."""
     if not row.uai or row.how in ("", How.UAI):
         return ""
     if row.how == How.CHOSEN:
@@ -42,7 +42,7 @@ def how_found(row: ImportRow) -> str:
 
 
 def as_in_file(row: ImportRow) -> str:
-    """Return what the file calls the school of a row that was found otherwise than by its UAI; "" elsewhere."""
+    """Return the school as written in the file, "" if it was matched by its UAI."""
     if not row.uai or row.how in ("", How.UAI):
         return ""
     names = [row.cells[meaning] for meaning in (Meaning.NAME, Meaning.COMMUNE) if row.cells.get(meaning)]
@@ -51,7 +51,7 @@ def as_in_file(row: ImportRow) -> str:
 
 
 def time_left(seconds: int) -> str:
-    """Return « encore 20 secondes environ », rounded as people say it."""
+    """Return the rounded time left, as « encore 20 secondes environ »."""
     if seconds < 5:  # noqa: PLR2004
         return "c'est presque fini"
     if seconds < 55:  # noqa: PLR2004
@@ -61,7 +61,7 @@ def time_left(seconds: int) -> str:
 
 
 class Change(NamedTuple):
-    """One thing that the remit will say differently; `before` "" where it said nothing."""
+    """One portfolio field that changes; `before` is "" if it was empty."""
 
     label: str
     before: str
@@ -69,18 +69,18 @@ class Change(NamedTuple):
 
 
 def changes(row: ImportRow) -> list[Change]:
-    """Return what a row changes in the remit. What the file does not say stays, and is not told."""
+    """Return the portfolio fields that a row changes. Empty cells change nothing."""
     before = row.before or {}
-    said = (
+    stated = (
         ("Contact", "contact_name", row.contact_name),
         ("E-mail", "contact_email", row.email),
         ("Téléphone", "contact_phone", row.phone),
         ("Classes", "classes", "" if row.classes is None else str(row.classes)),
     )
-    told = []
-    for label, field, after in said:
-        stood = before.get(field)
-        was = "" if stood is None else str(stood)
-        if after and after != was:
-            told.append(Change(label, was, after))
-    return told
+    changed = []
+    for label, field, after in stated:
+        stored = before.get(field)
+        previous = "" if stored is None else str(stored)
+        if after and after != previous:
+            changed.append(Change(label, previous, after))
+    return changed

@@ -1,1 +1,1 @@
-"""Spreadsheets in the API: uploaded, followed, corrected, applied, undone, by the very operations of the pages."""
+"""API of imports: the same operations as on the pages."""

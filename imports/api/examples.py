@@ -1,4 +1,4 @@
-"""One spreadsheet at its steps, as the description shows it."""
+"""OpenAPI examples of an import at its steps."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ UNDO = {
 
 
 def answer(name: str, value: object, **given: object) -> OpenApiExample:
-    """Return an example of an answer."""
+    """Return an example of a response."""
     return OpenApiExample(name, value=value, response_only=True, **given)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""`/imports/{pk}/rows`: each row with its verdict, corrected as on the page."""
+"""`/imports/{pk}/rows`: list and edit rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class ApiRowFilter(django_filters.FilterSet):
-    """What the rows can be narrowed to."""
+    """Filters of the rows."""
 
     verdict = django_filters.ChoiceFilter(choices=Verdict.choices, help_text="Celles que nous jugeons ainsi.")
     code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
@@ -53,7 +53,7 @@ class ApiRowFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def with_code(self, rows: QuerySet[ImportRow], name: str, code: str) -> QuerySet[ImportRow]:
-        """Keep the rows that have this problem, among others or alone."""
+        """Keep the rows that have this problem code."""
         return rows.filter(codes__contains=[code])
 
     def of_school(self, rows: QuerySet[ImportRow], name: str, written: str) -> QuerySet[ImportRow]:
@@ -104,7 +104,7 @@ class Rows(ListEndpoint):
     cursor_field = "pk"
 
     def get_queryset(self) -> QuerySet[ImportRow]:
-        """Return the rows of the import that the address names."""
+        """Return the rows of the import in the URL."""
         return super().get_queryset().filter(import_id=self.kwargs.get("pk", 0))
 
     @extend_schema(
@@ -133,7 +133,7 @@ class OneRow(Endpoint):
     )
     def get(self, request: Request, pk: int, row: int) -> Response:
         """La ligne de cet « id » : plusieurs feuilles peuvent avoir une ligne de même numéro."""
-        return Response(RowSerializer(_existing(pk, row)).data)
+        return Response(RowSerializer(_get_row_or_404(pk, row)).data)
 
     @extend_schema(
         operation_id="amendImportRow",
@@ -155,24 +155,24 @@ class OneRow(Endpoint):
         qui se corrigent dans un tel tableau. Une attribution corrige uai, units et email ; le périmètre uai, classes,
         contact_name, email et phone.
         """
-        table, found = existing(pk), _existing(pk, row)
-        asked = RowBody(data=request.data)
-        asked.is_valid(raise_exception=True)
-        said: dict[str, Any] = dict(asked.validated_data)
-        _check_edits(Purpose(table.purpose), said.get("edits", {}))
+        spreadsheet_import, found = existing(pk), _get_row_or_404(pk, row)
+        body = RowBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        data: dict[str, Any] = dict(body.validated_data)
+        _check_editable(Purpose(spreadsheet_import.purpose), data.get("edits", {}))
         changed = operations.amend(
-            import_id=pk, sheet=found.sheet, number=found.number, **said, by=self.actor(), at=timezone.now()
+            import_id=pk, sheet=found.sheet, number=found.number, **data, by=self.actor(), at=timezone.now()
         )
         return Response(RowSerializer(changed).data)
 
 
-def _existing(pk: int, row: int) -> ImportRow:
-    """Return the row of an import. Raises `Http404`; no row of another import is found under this one's number."""
+def _get_row_or_404(pk: int, row: int) -> ImportRow:
+    """Return a row of this import. Raises `Http404`, also for a row of another import."""
     return get_object_or_404(ImportRow, import_id=existing(pk).pk, pk=row)
 
 
-def _check_edits(purpose: Purpose, edits: Mapping[str, str]) -> None:
-    """Refuse what the page has no field for. Raises `NotCorrectable`."""
+def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
+    """Raise `NotEditable` for a column that cannot be edited for this purpose."""
     for meaning in edits:
         if meaning not in FIELDS[purpose]:
             named = ", ".join(f"« {LABELS[one]} »" for one in FIELDS[purpose])

@@ -1,6 +1,6 @@
-"""What the API says of a spreadsheet.
+"""Serializers of imports and their rows.
 
-A field may have the name of an attribute of serializers: the metaclass takes fields away from their class.
+A field may have the name of a serializer attribute: the metaclass removes declared fields from the class.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MEANINGS = [meaning.value for meaning in Meaning]
-_OF_IMPORT = {
+_IMPORT_HELP = {
     "id": "Le numéro du tableau : c'est celui de son adresse.",
     "filename": "Le nom du fichier déposé.",
     "size": "La taille du fichier, en octets.",
     "sha256": "L'empreinte SHA-256 du fichier, en hexadécimal : c'est bien le vôtre si elle est la même.",
     "units_for_all": "Licences que chaque école doit avoir, où « volume » vaut « all » ; null sinon.",
 }
-_OF_ROW = {
+_ROW_HELP = {
     "id": "Le numéro de la ligne dans l'API, qui la nomme dans son adresse ; « number » est celui du tableur.",
     "uai": "L'UAI de l'école trouvée ; vide : aucune ne l'est.",
     "label": "Le nom de l'école et sa commune, d'après l'annuaire ; si elle n'est pas trouvée, d'après le tableau.",
@@ -42,12 +42,12 @@ _OF_ROW = {
 }
 
 
-def _number(says: str) -> serializers.IntegerField:
-    return serializers.IntegerField(help_text=says)
+def _number(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(help_text=help_text)
 
 
-def _extra(says: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    return {name: {"help_text": told} for name, told in says.items()}
+def _help_texts(help_text: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"help_text": text} for name, text in help_text.items()}
 
 
 class CountsSerializer(serializers.Serializer[Any]):
@@ -65,7 +65,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
     """Où en est le travail sur ce tableau."""
 
     step = serializers.CharField(help_text="L'étape, stable.")
-    label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # taken away
+    label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # removed by the metaclass
     done = serializers.IntegerField(help_text="Ce qui est fait du travail entier, à rapporter à « total ».")
     total = serializers.IntegerField(help_text="Le travail entier ; 0 tant que rien ne peut en être dit.")
     percent = serializers.IntegerField(
@@ -145,7 +145,7 @@ class PlanSerializer(serializers.Serializer[Any]):
     units = _number("Licences prises au lot ; négatif s'il en reçoit.")
     free = serializers.IntegerField(allow_null=True, help_text="Licences libres du lot ; null pour le périmètre.")
     missing = _number("Licences qui manquent au lot.")
-    errors = _number("Lignes en erreur, que « only_valid » laisserait.")  # type: ignore[assignment]  # taken away
+    errors = _number("Lignes en erreur, que « only_valid » laisserait.")  # type: ignore[assignment]  # removed by the metaclass
     conflicts = _number("Conflits que personne n'a réglés, et qui seraient laissés.")
     brake = BrakeSerializer(allow_null=True, help_text="Null : rien n'est à taper.")
 
@@ -220,7 +220,7 @@ class ImportSummarySerializer(serializers.ModelSerializer[Import]):
             "created_by", "applied_at", "applied_by", "undone_at",
         )  # fmt: skip
         read_only_fields = fields
-        extra_kwargs = _extra(_OF_IMPORT)
+        extra_kwargs = _help_texts(_IMPORT_HELP)
 
 
 class ImportSerializer(ImportSummarySerializer):
@@ -246,7 +246,7 @@ class ImportSerializer(ImportSummarySerializer):
             "volume", "units_for_all", "send_on", "progress", "layout", "plan", "outcome", "refusal",
         )  # fmt: skip
         read_only_fields = fields
-        extra_kwargs = _extra(_OF_IMPORT)
+        extra_kwargs = _help_texts(_IMPORT_HELP)
 
 
 class RowProblemSerializer(serializers.Serializer[Any]):
@@ -262,7 +262,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
     """Une école dont il peut s'agir."""
 
     uai = serializers.CharField(help_text="À renvoyer dans « edits.uai » si c'est bien elle.")
-    label = serializers.CharField(  # type: ignore[assignment]  # taken away
+    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
         help_text="Son nom et sa commune, d'après l'annuaire."
     )
     score = serializers.FloatField(help_text="De 0 à 1 : plus le nombre est grand, plus elle est probable.")
@@ -318,7 +318,7 @@ class RowSerializer(serializers.ModelSerializer[ImportRow]):
             "settlement", "passed_over", "set_aside", "awaited", "ticked", "done",
         )  # fmt: skip
         read_only_fields = fields
-        extra_kwargs = _extra(_OF_ROW)
+        extra_kwargs = _help_texts(_ROW_HELP)
 
 
 class LeftSerializer(serializers.Serializer[Any]):
@@ -327,7 +327,7 @@ class LeftSerializer(serializers.Serializer[Any]):
     sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
     number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
     uai = serializers.CharField(help_text="L'UAI de son école.")
-    label = serializers.CharField(  # type: ignore[assignment]  # taken away
+    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
         help_text="Le nom de l'école et sa commune, d'après l'annuaire."
     )
     units = serializers.IntegerField(help_text="Licences que l'école garde ; 0 pour le périmètre.")

@@ -1,4 +1,4 @@
-"""`/imports/{pk}/…`: read otherwise, applied, given up, taken back."""
+"""`/imports/{pk}/…`: choose the layout, apply, cancel, undo."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 
     from imports.models import Import
 
-_LONGEST_NAME = 255
+_MAX_NAME_LENGTH = 255
 
 
 def _column(meaning: Meaning) -> Whole:
     return Whole(required=False, allow_null=True, min_value=0, help_text=f"{LABELS[meaning]} ; null : aucune colonne.")
 
 
-#: By meaning; the names of the class's body are the fields' names.
+#: One field per meaning.
 ColumnsBody = type(
     "ColumnsBody",
     (Strict,),
@@ -59,7 +59,7 @@ class ChooseBody(Strict):
     """Comment lire le fichier ; ce qui est absent reste comme il a été trouvé."""
 
     sheets = serializers.ListField(
-        child=Text(max_length=_LONGEST_NAME, trim_whitespace=False),
+        child=Text(max_length=_MAX_NAME_LENGTH, trim_whitespace=False),
         required=False,
         allow_empty=False,
         max_length=limits.MAX_SHEETS,
@@ -116,14 +116,14 @@ class ChooseLayout(Endpoint):
         dites-les alors par une seconde requête. Ce qui ne va pas ensemble est refusé (409, `wrong_layout`).
         """
         existing(pk)
-        asked = ChooseBody(data=request.data)
-        asked.is_valid(raise_exception=True)
+        body = ChooseBody(data=request.data)
+        body.is_valid(raise_exception=True)
         now = timezone.now()
         with transaction.atomic():
-            table = locked(pk, ImportState.READ, ImportState.CHECKED)
-            decided = _decided(table, asked.validated_data)
-            table = operations.choose(import_id=pk, **decided, by=self.actor(), at=now)
-        return Response(told(table, at=now), status=202)
+            spreadsheet_import = locked(pk, ImportState.READ, ImportState.CHECKED)
+            decided = _layout_choices(spreadsheet_import, body.validated_data)
+            spreadsheet_import = operations.choose(import_id=pk, **decided, by=self.actor(), at=now)
+        return Response(told(spreadsheet_import, at=now), status=202)
 
 
 class ApplyImport(Endpoint):
@@ -153,19 +153,19 @@ class ApplyImport(Endpoint):
         est comme une.
         """
         existing(pk)
-        asked = ApplyBody(data=request.data)
-        asked.is_valid(raise_exception=True)
-        said, now = asked.validated_data, timezone.now()
-        table = operations.confirm(
+        body = ApplyBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        data, now = body.validated_data, timezone.now()
+        spreadsheet_import = operations.confirm(
             import_id=pk,
-            digest=said["digest"],
-            send_on=said.get("send_on"),
-            only_valid=said["only_valid"],
-            typed=said.get("typed"),
+            digest=data["digest"],
+            send_on=data.get("send_on"),
+            only_valid=data["only_valid"],
+            typed=data.get("typed"),
             by=self.actor(),
             at=now,
         )
-        return Response(told(table, at=now), status=202)
+        return Response(told(spreadsheet_import, at=now), status=202)
 
 
 class CancelImport(Endpoint):
@@ -231,22 +231,22 @@ class UndoImport(Endpoint):
         return Response(told(operations.ask_undo(import_id=pk, by=self.actor(), at=now), at=now), status=202)
 
 
-def _decided(table: Import, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `operations.choose` takes, by the rules of the page that asks. Raises `Problem`."""
-    gives = table.purpose == Purpose.ATTRIBUTION
-    if not gives and ("volume" in said or "units_for_all" in said):
+def _layout_choices(spreadsheet_import: Import, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `Problem`."""
+    gives = spreadsheet_import.purpose == Purpose.ATTRIBUTION
+    if not gives and ("volume" in answers or "units_for_all" in answers):
         raise RemitGivesNothing("Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")
-    blank = LayoutForm(table=table)
+    blank = LayoutForm(table=spreadsheet_import)
     data = {name: blank.get_initial_for_field(field, name) for name, field in blank.fields.items()}
-    faults = list(_put_columns(data, said.get("columns", {}), blank.asked))
-    data |= {name: said[name] for name in ("header_row", "units_for_all") if name in said}
-    if "sheets" in said:
-        if "sheets" not in blank.fields and set(said["sheets"]) != set(table.layout["sheets"]):
+    faults = list(_assign_columns(data, answers.get("columns", {}), blank.asked))
+    data |= {name: answers[name] for name in ("header_row", "units_for_all") if name in answers}
+    if "sheets" in answers:
+        if "sheets" not in blank.fields and set(answers["sheets"]) != set(spreadsheet_import.layout["sheets"]):
             faults.append(Fault("invalid_choice", "Ce classeur n'a pas de feuille de ce nom.", "sheets"))
-        data["sheets"] = list(dict.fromkeys(said["sheets"]))
-    if "volume" in said:
-        data["volume"] = "" if said["volume"] == Volume.COLUMN else said["volume"]
-    if gives and ("units_for_all" in said) != (said.get("volume") == Volume.ALL):
+        data["sheets"] = list(dict.fromkeys(answers["sheets"]))
+    if "volume" in answers:
+        data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
+    if gives and ("units_for_all" in answers) != (answers.get("volume") == Volume.ALL):
         faults.append(
             Fault(
                 "wrong_volume",
@@ -254,14 +254,14 @@ def _decided(table: Import, said: Mapping[str, Any]) -> dict[str, Any]:
                 "volume",
             )
         )
-    form = LayoutForm(data, table=table)
+    form = LayoutForm(data, table=spreadsheet_import)
     if not form.is_valid():
         faults += [
             Fault(error["code"] or "invalid", error["message"], "columns" if name == "__all__" else name)
             for name, errors in form.errors.get_json_data().items()
             for error in errors
         ]
-    elif "columns" in said and not form.decided()["columns"]:
+    elif "columns" in answers and not form.decided()["columns"]:
         sentence = "La feuille ou la ligne des titres change aussi : les colonnes sont d'abord reconnues de nouveau."
         faults.append(Fault("columns_elsewhere", sentence, "columns"))
     if faults:
@@ -270,8 +270,8 @@ def _decided(table: Import, said: Mapping[str, Any]) -> dict[str, Any]:
     return form.decided()
 
 
-def _put_columns(data: dict[str, Any], columns: Mapping[str, int | None], asked: list[int]) -> Iterator[Fault]:
-    """Write into a form's data which column holds what; yield what cannot be."""
+def _assign_columns(data: dict[str, Any], columns: Mapping[str, int | None], asked: list[int]) -> Iterator[Fault]:
+    """Set the meanings of columns in the form data; yield errors."""
     for field in [f"column_{index}" for index in asked]:
         if data[field] in columns:
             data[field] = ""

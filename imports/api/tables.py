@@ -1,4 +1,4 @@
-"""`/imports`: the spreadsheets of an office, and a new one."""
+"""`/imports`: list and upload."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class UploadBody(Strict):
 
 
 class UploadForm(BoundedForm):
-    """What is read of an upload."""
+    """Multipart parser of uploads, bounded in size."""
 
     most = limits.MAX_BYTES
     too_big = "Ce fichier dépasse 20 Mo. Gardez les colonnes utiles, ou partagez-le en deux."
 
 
 class ApiImportFilter(django_filters.FilterSet):
-    """What the list can be narrowed to."""
+    """Filters of the list."""
 
     state = django_filters.MultipleChoiceFilter(choices=ImportState.choices, help_text="Un état, ou plusieurs.")
     purpose = django_filters.ChoiceFilter(choices=Purpose.choices, help_text="Ce que le tableau change.")
@@ -95,7 +95,7 @@ class Imports(ListEndpoint):
         return self.listed()
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        """Return the page's imports, each with its counts and the names of those who acted."""
+        """Return the imports of the page with their counts and actors."""
         return completed(super().paginate_queryset(queryset) or [])
 
     @repeatable
@@ -121,22 +121,22 @@ class Imports(ListEndpoint):
         « rejected » (« refusal » dit pourquoi). Rien n'est appliqué avant « apply ». Le même dépôt renvoyé sous la même
         « Idempotency-Key » est le même, que le formulaire soit découpé autrement ou non.
         """
-        asked = UploadBody(data=request.data)
-        asked.is_valid(raise_exception=True)
-        said = asked.validated_data
+        body = UploadBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
         now = timezone.now()
-        table = operations.deposit(
-            purpose=Purpose(said["purpose"]),
-            pool_id=said.get("pool"),
-            volume=said.get("volume", ""),
-            units_for_all=said.get("units_for_all"),
-            filename=said["file"].name,
-            content=said["file"].read(),
+        spreadsheet_import = operations.deposit(
+            purpose=Purpose(data["purpose"]),
+            pool_id=data.get("pool"),
+            volume=data.get("volume", ""),
+            units_for_all=data.get("units_for_all"),
+            filename=data["file"].name,
+            content=data["file"].read(),
             by=self.actor(),
             at=now,
         )
-        address = reverse("api:import", kwargs={"pk": table.pk}, request=request)
-        return Response(told(table, at=now), status=201, headers={"Location": address})
+        address = reverse("api:import", kwargs={"pk": spreadsheet_import.pk}, request=request)
+        return Response(told(spreadsheet_import, at=now), status=201, headers={"Location": address})
 
 
 class OneImport(Endpoint):

@@ -1,4 +1,4 @@
-"""What the API tells of imports: by as many queries for a large one as for a small one."""
+"""Serialize imports, by a constant number of queries."""
 
 from __future__ import annotations
 
@@ -19,55 +19,64 @@ if TYPE_CHECKING:
 
     from imports.models import Import
 
-#: Rows that undoing names.
+#: Maximum number of kept rows listed for undoing.
 MOST_NAMED = 500
-#: States in which a worker may be at the import: at its reading, its application, its undoing.
-_WATCHED = (ImportState.UPLOADED, ImportState.APPLYING, ImportState.APPLIED)
+#: States in which a worker may parse, apply or undo the import.
+_STATES_WITH_PROGRESS = (ImportState.UPLOADED, ImportState.APPLYING, ImportState.APPLIED)
 
 
-def completed(tables: Iterable[Import]) -> list[Import]:
-    """Give each import what stands in other tables: its counts, and the names of those who acted."""
-    found = list(tables)
-    counts = queries.counts_of([table.pk for table in found])
-    ids = {pk for table in found for pk in (table.created_by_id, table.applied_by_id) if pk is not None}
+def completed(spreadsheet_imports: Iterable[Import]) -> list[Import]:
+    """Set the counts and the names of the actors on each import; return them as a list."""
+    found = list(spreadsheet_imports)
+    counts = queries.counts_of([spreadsheet_import.pk for spreadsheet_import in found])
+    ids = {
+        pk
+        for spreadsheet_import in found
+        for pk in (spreadsheet_import.created_by_id, spreadsheet_import.applied_by_id)
+        if pk is not None
+    }
     people = User.objects.in_bulk(ids)
-    for table in found:
-        table.counts = dict.fromkeys(Verdict.values, 0) | counts[table.pk]  # type: ignore[attr-defined]
+    for spreadsheet_import in found:
+        spreadsheet_import.counts = dict.fromkeys(Verdict.values, 0) | counts[spreadsheet_import.pk]  # type: ignore[attr-defined]
         for name in ("created_by", "applied_by"):
-            person = people.get(getattr(table, f"{name}_id") or 0)
-            setattr(table, name, str(person) if person else None)
+            person = people.get(getattr(spreadsheet_import, f"{name}_id") or 0)
+            setattr(spreadsheet_import, name, str(person) if person else None)
     return found
 
 
-def told(table: Import, *, at: datetime.datetime) -> dict[str, Any]:
-    """Return all that is said of one import."""
-    completed([table])
-    return dict(ImportSerializer(cast("Import", _Whole(table, at))).data)
+def told(spreadsheet_import: Import, *, at: datetime.datetime) -> dict[str, Any]:
+    """Return the full representation of an import."""
+    completed([spreadsheet_import])
+    return dict(ImportSerializer(cast("Import", _ImportDetail(spreadsheet_import, at))).data)
 
 
-class _Whole:
-    """An import with what is worked out of it, as the serializer reads it."""
+class _ImportDetail:
+    """An import with computed attributes, as input of the serializer."""
 
-    def __init__(self, table: Import, at: datetime.datetime) -> None:
-        self._table = table
-        self.volume = table.volume or None
-        self.progress = _progress(table, at)
-        self.layout = _layout(table)
-        self.plan = _plan(table) if table.state == ImportState.CHECKED else None
-        self.outcome = _outcome(table)
-        self.refusal = {"code": table.layout.get("refused", ""), "detail": table.refusal} if table.refusal else None
+    def __init__(self, spreadsheet_import: Import, at: datetime.datetime) -> None:
+        self._spreadsheet_import = spreadsheet_import
+        self.volume = spreadsheet_import.volume or None
+        self.progress = _progress(spreadsheet_import, at)
+        self.layout = _layout(spreadsheet_import)
+        self.plan = _plan(spreadsheet_import) if spreadsheet_import.state == ImportState.CHECKED else None
+        self.outcome = _outcome(spreadsheet_import)
+        self.refusal = (
+            {"code": spreadsheet_import.layout.get("refused", ""), "detail": spreadsheet_import.refusal}
+            if spreadsheet_import.refusal
+            else None
+        )
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._table, name)
+        return getattr(self._spreadsheet_import, name)
 
 
-def _progress(table: Import, at: datetime.datetime) -> dict[str, Any] | None:
-    progress = seen(table.pk, at=at) if table.state in _WATCHED else None
+def _progress(spreadsheet_import: Import, at: datetime.datetime) -> dict[str, Any] | None:
+    progress = seen(spreadsheet_import.pk, at=at) if spreadsheet_import.state in _STATES_WITH_PROGRESS else None
     return progress._asdict() | {"seconds_left": progress.left} if progress else None
 
 
-def _layout(table: Import) -> dict[str, Any] | None:
-    layout = table.layout
+def _layout(spreadsheet_import: Import) -> dict[str, Any] | None:
+    layout = spreadsheet_import.layout
     if "read" not in layout:
         return None
     meanings = {index: meaning for meaning, index in layout["columns"].items()}
@@ -96,46 +105,46 @@ def _layout(table: Import) -> dict[str, Any] | None:
     }
 
 
-def _plan(table: Import) -> dict[str, Any]:
-    seen_now = queries.confirmable(table)
-    tally = queries.tally_of(table, seen_now.ticked, seen_now.units)
-    brake = brake_of(table, tally)
-    planned = queries.planned(table)
+def _plan(spreadsheet_import: Import) -> dict[str, Any]:
+    summary = queries.confirmable(spreadsheet_import)
+    tally = queries.tally_of(spreadsheet_import, summary.ticked, summary.units)
+    brake = brake_of(spreadsheet_import, tally)
+    planned = queries.planned(spreadsheet_import)
     return {
-        "digest": seen_now.digest,
-        "rows": seen_now.ticked,
+        "digest": summary.digest,
+        "rows": summary.ticked,
         **{done.value: planned[done.value] for done in Done},
         "units": tally.units,
-        "free": None if table.pool_id is None else tally.free,
+        "free": None if spreadsheet_import.pool_id is None else tally.free,
         "missing": tally.missing,
-        "errors": seen_now.errors,
-        "conflicts": queries.left_out(table) - seen_now.errors,
+        "errors": summary.errors,
+        "conflicts": queries.left_out(spreadsheet_import) - summary.errors,
         "brake": brake._asdict() if brake else None,
     }
 
 
-def _outcome(table: Import) -> dict[str, Any] | None:
-    if not table.outcome:
+def _outcome(spreadsheet_import: Import) -> dict[str, Any] | None:
+    if not spreadsheet_import.outcome:
         return None
-    outcome: dict[str, Any] = table.outcome
+    outcome: dict[str, Any] = spreadsheet_import.outcome
     undone = outcome.get("undone")
     return outcome | ({"undone": undone | {"left": len(undone["left"])}} if undone else {})
 
 
-def undo_told(table: Import) -> dict[str, Any]:
-    """Return what undoing the import would do, or did. Raises as `operations.undo_plan` does."""
+def undo_told(spreadsheet_import: Import) -> dict[str, Any]:
+    """Return what undoing the import would do, or did. Raises like `operations.undo_plan`."""
     figures = dict.fromkeys(("revoked", "reduced", "units", "removed", "restored", "messages"), 0)
-    if table.state == ImportState.UNDONE:
-        done = table.outcome["undone"]
+    if spreadsheet_import.state == ImportState.UNDONE:
+        done = spreadsheet_import.outcome["undone"]
         figures |= {name: done.get(name, 0) for name in figures}
         left = done["left"]
     else:
-        plan = operations.undo_plan(table.pk)
+        plan = operations.undo_plan(spreadsheet_import.pk)
         figures |= {name: len(getattr(plan, name)) for name in ("revoked", "reduced", "removed", "restored")}
         figures |= {"units": plan.units, "messages": plan.messages}
         left = [one._asdict() for one in plan.left]
     return {
-        "is_done": table.state == ImportState.UNDONE,
+        "is_done": spreadsheet_import.state == ImportState.UNDONE,
         **figures,
         "left_count": len(left),
         "left": left[:MOST_NAMED],

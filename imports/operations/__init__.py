@@ -1,7 +1,7 @@
-"""What is done with spreadsheets: uploaded, read, corrected, applied once, undone, or cancelled.
+"""Operations on imports: upload, parse, edit rows, apply once, undo, cancel.
 
-Lock order: import → pool → what pools lock. The reading and the application run in a worker, each queued in the
-transaction that asks for it; both may be run again without harm.
+Lock order: import → pool → what pools lock. Parsing and application run in a worker, queued in the transaction that
+requests them; both are idempotent.
 """
 
 from imports.operations.amending import amend, tick_all

@@ -1,4 +1,4 @@
-"""Rows corrected, put aside, settled, ticked; and judged again with what changed."""
+"""Edit, set aside, resolve and tick rows, and check them again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imports.models import Import
     from imports.queries import Narrowing
 
-#: Judge every row anew: what an import handed back needs.
+#: Check every row again, when an import is returned to review.
 check_again = check_all
 
 
@@ -40,28 +40,28 @@ def amend(
     awaited: bool | None = None,
     settlement: str | None = None,
     ticked: bool | None = None,
-    by: User | None,  # noqa: ARG001 - the application is what the journal tells
+    by: User | None,  # noqa: ARG001 - only the application is audited
     at: datetime.datetime,  # noqa: ARG001
 ) -> ImportRow:
-    """Correct a row in place, put it aside or take it back, tick or untick it; return it with its new verdict.
+    """Edit, set aside, resolve or tick a row; return it with its new verdict.
 
-    `edits`: what its cells should say, by meaning; the UAI alone is a school that the member chose, and stands whatever
-    the row's name says. `awaited`: keep it aside until the directory knows its school. `settlement`: how a conflict is
-    settled, "" to leave it open again. All rows that this touches are judged again with it, and the row returned says
-    whether any of them changed. Raises `RowCannotBeTicked`, `CannotAwait`, `CannotSettle` and the states' refusals,
+    `edits`: new cell texts by meaning; a UAI alone is a school chosen by the member, whatever the other cells say.
+    `awaited`: set aside until the directory knows the school. `settlement`: resolution of the conflict, "" to reopen
+    it. All affected rows are checked again; `others_changed` of the row returned tells whether any changed. Raises
+    `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`, `WrongImportState`,
     having changed nothing.
     """
-    table = locked(import_id, ImportState.CHECKED)
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
     row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
     if row is None:
         raise UnknownRow(f"La ligne {number} n'est pas dans ce tableau.")
     if awaited:
-        _check_unknown(row)
+        _check_awaitable(row)
     if settlement:
-        _check_settles(row, settlement)
+        _check_resolution(row, settlement)
 
     def alter(row: ImportRow) -> None:
-        row.edits = _corrected(row, edits, table) if edits else row.edits
+        row.edits = _merge_edits(row, edits, spreadsheet_import) if edits else row.edits
         row.settlement = row.settlement if settlement is None else settlement
         if awaited is not None:
             row.awaited = row.set_aside = awaited
@@ -71,10 +71,10 @@ def amend(
             row.passed_over = row.passed_over if set_aside else ""
 
     if edits or any(decided is not None for decided in (set_aside, awaited, settlement)):
-        row.others_changed = change(table, [row], alter)
+        row.others_changed = change(spreadsheet_import, [row], alter)
     if ticked is not None and ticked != row.ticked:
         _tick(row, ticked=ticked)
-    row.refresh_from_db()  # what the database makes of it stands in a generated column
+    row.refresh_from_db()  # reads the generated column
     return row
 
 
@@ -85,40 +85,44 @@ def _tick(row: ImportRow, *, ticked: bool) -> None:
     row.save(update_fields=["ticked"])
 
 
-def _check_unknown(row: ImportRow) -> None:
+def _check_awaitable(row: ImportRow) -> None:
     if row.how or not row.uai:
         raise CannotAwait(
             f"La ligne {row.number} n'a pas d'UAI que l'annuaire ignore : il n'y a rien à attendre. Mettez-la de côté."
         )
 
 
-def _check_settles(row: ImportRow, settlement: str) -> None:
+def _check_resolution(row: ImportRow, settlement: str) -> None:
     if "lower_redeemed" in row.codes:
         raise CannotSettle(
             f"La clé de la ligne {row.number} est déjà activée : rien ne peut en être repris. Mettez-la de côté."
         )
-    possible = [way for code in row.codes for way in SETTLED_BY.get(code, ())]
-    if row.verdict != Verdict.CONFLICT or not possible:
+    allowed = [resolution for code in row.codes for resolution in SETTLED_BY.get(code, ())]
+    if row.verdict != Verdict.CONFLICT or not allowed:
         raise CannotSettle(f"La ligne {row.number} n'est pas en conflit : il n'y a rien à régler.")
-    if settlement not in possible:
+    if settlement not in allowed:
         raise CannotSettle(f"La ligne {row.number} demande 0 licence : la clé se reprend, elle ne se réduit pas.")
 
 
-def _corrected(row: ImportRow, edits: Mapping[str, str], table: Import) -> dict[str, str]:
-    """Return what differs from what the row says without any correction."""
-    said = row.cells | ({Meaning.UNITS.value: str(table.units_for_all)} if table.units_for_all is not None else {})
+def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: Import) -> dict[str, str]:
+    """Return the edits that differ from the original cells."""
+    written = row.cells | (
+        {Meaning.UNITS.value: str(spreadsheet_import.units_for_all)}
+        if spreadsheet_import.units_for_all is not None
+        else {}
+    )
     wanted = row.edits | {Meaning(meaning).value: text_of(text) for meaning, text in edits.items()}
-    corrected = {meaning: text for meaning, text in wanted.items() if text != said.get(meaning, "")}
+    corrected = {meaning: text for meaning, text in wanted.items() if text != written.get(meaning, "")}
     chosen = uai.normalise(wanted.get(Meaning.UAI, ""))
     if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.how != How.UAI:
-        # The row's own UAI, which nothing confirmed, was looked at and meant.
+        # The unconfirmed UAI of the row was confirmed by a member.
         corrected[Meaning.UAI.value] = chosen
     return corrected
 
 
 @transaction.atomic
 def tick_all(*, import_id: int, ticked: bool, **filters: Unpack[Narrowing]) -> int:
-    """Tick or untick all rows of a filter that can be; return how many changed."""
-    table = locked(import_id, ImportState.CHECKED)
-    found = queries.rows(table, **filters).filter(queries.tickable()).exclude(ticked=ticked)
+    """Tick or untick all tickable rows of a filter; return how many changed."""
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
+    found = queries.rows(spreadsheet_import, **filters).filter(queries.tickable()).exclude(ticked=ticked)
     return ImportRow.objects.filter(pk__in=found.values("pk")).update(ticked=ticked)

@@ -1,4 +1,4 @@
-"""The workbook given back with its faults marked: asked for by a member, made by the worker."""
+"""Annotated workbook: requested by a member, built by the worker."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from imports.models import Import
     from imports.workbooks.marks import Mark
 
-#: Whatever its size, a workbook is made within this time, or something went wrong with the worker.
+#: Time after which building the workbook counts as failed, whatever its size.
 LONGEST = datetime.timedelta(minutes=15)
-_DIGEST = """
+_DIGEST_SQL = """
 SELECT encode(sha256(convert_to(coalesce(string_agg(
            concat_ws('|', sheet, number, verdict, problems, proposals), E'\\n' ORDER BY sheet, number), ''), 'UTF8')),
        'hex')
@@ -34,73 +34,73 @@ WHERE import_id = %s AND verdict <> 'ignored' AND problems <> '[]' AND settlemen
 
 
 class Stage(StrEnum):
-    """How far an annotated workbook is."""
+    """State of an annotated workbook."""
 
     ABSENT = "absent"
     MAKING = "making"
     READY = "ready"
-    #: Rows were corrected since it was made.
+    #: Rows changed since it was built.
     OUT_OF_DATE = "out_of_date"
     FAILED = "failed"
 
 
-def stage_of(table: Import, at: datetime.datetime) -> Stage:
-    """Return how far the annotated workbook of an import is."""
-    file = AnnotatedFile.objects.defer("content").filter(pk=table.pk).first()
+def stage_of(spreadsheet_import: Import, at: datetime.datetime) -> Stage:
+    """Return the state of the annotated workbook of an import."""
+    file = AnnotatedFile.objects.defer("content").filter(pk=spreadsheet_import.pk).first()
     if file is None:
         return Stage.ABSENT
     if file.failure:
         return Stage.FAILED
     if file.made_at is None:
         return Stage.MAKING if at - file.asked_at < LONGEST else Stage.FAILED
-    return Stage.READY if file.digest == digest_of_faults(table) else Stage.OUT_OF_DATE
+    return Stage.READY if file.digest == digest_of_faults(spreadsheet_import) else Stage.OUT_OF_DATE
 
 
-def digest_of_faults(table: Import) -> str:
-    """Return the digest of what an annotated workbook would say now."""
+def digest_of_faults(spreadsheet_import: Import) -> str:
+    """Return the digest of the current problems of the rows."""
     with connection.cursor() as cursor:
-        cursor.execute(_DIGEST, [table.pk])
+        cursor.execute(_DIGEST_SQL, [spreadsheet_import.pk])
         value: str = cursor.fetchone()[0]
     return value
 
 
 @transaction.atomic
 def ask(*, import_id: int, at: datetime.datetime) -> Stage:
-    """Have the annotated workbook made, unless it is being made or is up to date; return how far it is.
+    """Queue the annotated workbook unless it is being built or up to date; return its state.
 
-    Raises the states' refusals: only a table that is being verified has faults to correct.
+    Raises `UnknownImport`, `WrongImportState` unless the import is in review.
     """
-    table = locked(import_id, ImportState.CHECKED)
-    stage = stage_of(table, at)
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
+    stage = stage_of(spreadsheet_import, at)
     if stage in (Stage.MAKING, Stage.READY):
         return stage
     AnnotatedFile.objects.update_or_create(
-        of=table, defaults={"asked_at": at, "made_at": None, "digest": "", "failure": "", "content": b""}
+        of=spreadsheet_import, defaults={"asked_at": at, "made_at": None, "digest": "", "failure": "", "content": b""}
     )
-    queue(ANNOTATE_TASK, table)
+    queue(ANNOTATE_TASK, spreadsheet_import)
     return Stage.MAKING
 
 
-def make_annotated(table: Import) -> tuple[Made, str]:
-    """Return the annotated workbook, and the digest of what it says. Writes nothing, holds no lock: it takes a while.
+def make_annotated(spreadsheet_import: Import) -> tuple[Made, str]:
+    """Build the annotated workbook; return it with its digest. Slow, hence without writes or locks.
 
-    Raises `Unreadable` where the file cannot be read any more.
+    Raises `UnreadableFile` if the file can no longer be parsed.
     """
-    digest = digest_of_faults(table)
-    content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=table.pk))
+    digest = digest_of_faults(spreadsheet_import)
+    content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=spreadsheet_import.pk))
     schema: str = connection.schema_name  # type: ignore[attr-defined]
 
     def sign(book: Workbook, choice: int) -> None:
-        provenance.put(book, provenance.signed(provenance.Provenance(table.pk, choice), schema))
+        provenance.put(book, provenance.signed(provenance.Provenance(spreadsheet_import.pk, choice), schema))
 
-    return make(content, Place.of(table.layout), marks_of(table), sign), digest
+    return make(content, Place.of(spreadsheet_import.layout), marks_of(spreadsheet_import), sign), digest
 
 
-def marks_of(table: Import) -> list[Mark]:
-    """Return what is to be said of the rows, in their order."""
-    columns, volume = table.layout.get("columns", {}), table.layout.get("volume")
+def marks_of(spreadsheet_import: Import) -> list[Mark]:
+    """Return the marks of the rows with problems, in order."""
+    columns, volume = spreadsheet_import.layout.get("columns", {}), spreadsheet_import.layout.get("volume")
     faulty = (
-        ImportRow.objects.filter(import_id=table.pk, settlement="")
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk, settlement="")
         .exclude(Q(verdict=Verdict.IGNORED) | Q(problems=[]))
         .order_by("sheet", "number")
         .values_list("sheet", "number", "verdict", "problems", "proposals")
@@ -122,7 +122,7 @@ def marks_of(table: Import) -> list[Mark]:
 
 @transaction.atomic
 def keep_annotated(*, import_id: int, made: Made, digest: str, at: datetime.datetime) -> None:
-    """Store what was made; nobody may have asked for it any more."""
+    """Store the annotated workbook, unless its import was deleted meanwhile."""
     AnnotatedFile.objects.filter(pk=import_id).update(
         made_at=at, digest=digest, suffix=made.suffix, rebuilt=made.rebuilt, failure="", content=made.content
     )
@@ -130,7 +130,7 @@ def keep_annotated(*, import_id: int, made: Made, digest: str, at: datetime.date
 
 @transaction.atomic
 def annotation_failed(*, import_id: int) -> None:
-    """Say that the workbook could not be made, so that nobody waits for it."""
+    """Record that the workbook could not be built."""
     AnnotatedFile.objects.filter(pk=import_id).update(
         failure="Le classeur annoté n'a pas pu être préparé. Corrigez les lignes sur la page, ou redemandez-le ; si "
         "cela se reproduit, écrivez-nous : le fichier d'origine nous suffira."

@@ -1,4 +1,4 @@
-"""A checked import is confirmed, applied once, or handed back with the reason."""
+"""Confirm a checked import, apply it once, or return it to review."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from licensing.exceptions import Refused
     from licensing.pools.operations import Watch
 
-_CHANGED = (
+_OUTDATED_MESSAGE = (
     "La situation a changé depuis la vérification (des licences ont été attribuées ou reprises, le périmètre ou "
     "l'annuaire ont été mis à jour). Rien n'a été appliqué : vérifiez le tableau de nouveau, puis confirmez."
 )
@@ -60,107 +60,112 @@ def confirm(
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
-    """Queue the application of what was shown. `digest` says what that was; confirming twice is the same as once.
+    """Queue the application of the rows identified by `digest`. Idempotent for the same digest.
 
-    `only_valid`: the rows in error are left as they are, and the others applied. `typed`: the number that the brake
-    asks for. Raises `Outdated` where a row was changed since, `NothingToApply` where none is ticked, `RowsInError`
-    where some are left and nobody said to go on without them, `TooMuch` where the lot lacks licences, `Braked` where
-    the brake's number was not typed, `BadDate` where the e-mails cannot leave that day.
+    `only_valid`: skip the rows in error. `typed`: the number required by the confirmation guard. Raises
+    `WrongImportState`, `NothingToApply` if no row is ticked, `Outdated` if a row changed since, `RowsInError` if some
+    are in error without `only_valid`, `NotEnoughLicences`, `ConfirmationRequired` if that number is missing,
+    `BadDate` if the e-mails cannot be sent on that day.
     """
-    table = Import.objects.locked().filter(pk=import_id).first()
-    if table is not None and table.state in (ImportState.APPLYING, ImportState.APPLIED):
-        if table.confirmed_digest == digest:
-            return table
+    spreadsheet_import = Import.objects.locked().filter(pk=import_id).first()
+    if spreadsheet_import is not None and spreadsheet_import.state in (ImportState.APPLYING, ImportState.APPLIED):
+        if spreadsheet_import.confirmed_digest == digest:
+            return spreadsheet_import
         raise WrongMoment("Ce tableau a déjà été confirmé par un autre membre : rien de plus n'a été appliqué.")
-    table = locked(import_id, ImportState.CHECKED)
-    seen = queries.confirmable(table)
-    if not seen.ticked:
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
+    summary = queries.confirmable(spreadsheet_import)
+    if not summary.ticked:
         raise NothingToApply("Aucune ligne n'est cochée : il n'y a rien à appliquer.")
-    if seen.digest != digest:
+    if summary.digest != digest:
         raise Outdated("Ce tableau a été modifié pendant que vous le confirmiez. Vérifiez-le de nouveau.")
-    if not only_valid and seen.errors:
-        words = typography.plural(seen.errors, "ligne est en erreur", "lignes sont en erreur")
+    if not only_valid and summary.errors:
+        words = typography.plural(summary.errors, "ligne est en erreur", "lignes sont en erreur")
         raise RowsInError(
             f"{words} : corrigez-les ou mettez-les de côté, ou choisissez de n'appliquer que les lignes valides. "
             "Rien n'a été appliqué."
         )
-    tally = queries.tally_of(table, seen.ticked, seen.units)
+    tally = queries.tally_of(spreadsheet_import, summary.ticked, summary.units)
     if missing := tally.missing:
         raise TooMuch(
             f"Il manque {typography.plural(missing, 'licence')} au lot : décochez des lignes, ou réduisez des nombres."
         )
-    brake = brake_of(table, tally)
+    brake = brake_of(spreadsheet_import, tally)
     if brake is not None and typed != brake.number:
         raise Braked(brake.why)
-    _check_day(table, send_on, at)
-    table.state, table.confirmed_digest, table.send_on, table.refusal = ImportState.APPLYING, digest, send_on, ""
-    table.applied_by_id = by.pk if by else None
-    table.save(update_fields=["state", "confirmed_digest", "send_on", "refusal", "applied_by_id"])
+    _check_send_date(spreadsheet_import, send_on, at)
+    (
+        spreadsheet_import.state,
+        spreadsheet_import.confirmed_digest,
+        spreadsheet_import.send_on,
+        spreadsheet_import.refusal,
+    ) = ImportState.APPLYING, digest, send_on, ""
+    spreadsheet_import.applied_by_id = by.pk if by else None
+    spreadsheet_import.save(update_fields=["state", "confirmed_digest", "send_on", "refusal", "applied_by_id"])
     if by is not None and by.profile != Profile.PROGRAM:
-        # A person saw what the columns were read as, and goes on with it. A program says so by `choose`, or not at all.
-        remember_layout(table, by=by, at=at)
-    queue(APPLY_TASK, table, confirmed_at=at.isoformat())
-    return table
+        # A person saw the detected layout and confirmed it. A program confirms it by `choose_layout` only.
+        remember_layout(spreadsheet_import, by=by, at=at)
+    queue(APPLY_TASK, spreadsheet_import, confirmed_at=at.isoformat())
+    return spreadsheet_import
 
 
-def _check_day(table: Import, send_on: datetime.date | None, at: datetime.datetime) -> None:
+def _check_send_date(spreadsheet_import: Import, send_on: datetime.date | None, at: datetime.datetime) -> None:
     if send_on is None:
         return
-    if table.pool is None:
+    if spreadsheet_import.pool is None:
         raise RemitGivesNothing("Un tableau du périmètre n'écrit à personne : il n'a pas de date d'envoi.")
-    due(send_on, source=table.pool.source, at=at)
+    due(send_on, source=spreadsheet_import.pool.source, at=at)
 
 
 @transaction.atomic
 def apply(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watch = unwatched) -> Import:
-    """Carry out a confirmed import, all or nothing, once: licences, keys and e-mails, or the remit.
+    """Apply a confirmed import, all or nothing, once: licences, keys and e-mails, or the portfolio.
 
-    The verdicts are made again under the pool's lock. Raises `Outdated` where one differs from what was shown, and
-    what the pools' operations raise; `hand_back` then returns the import to its members. `watch` is told of each
-    stage before it begins; what it raises undoes everything.
+    Doubtful rows are checked again under the pool's lock. Raises `Outdated` if one differs from what was confirmed, and
+    errors of the pool operations; `return_to_review` then handles the import. `watch`: called before each stage; an
+    exception rolls everything back.
     """
-    table = Import.objects.locked().get(pk=import_id)
-    if table.state != ImportState.APPLYING:
-        return table  # applied by a run before, or cancelled
-    list(Pool.objects.locked().filter(pk=table.pool_id or 0))
-    rows = storing.ticked_rows(table)
+    spreadsheet_import = Import.objects.locked().get(pk=import_id)
+    if spreadsheet_import.state != ImportState.APPLYING:
+        return spreadsheet_import  # applied by an earlier run, or cancelled
+    list(Pool.objects.locked().filter(pk=spreadsheet_import.pool_id or 0))
+    rows = storing.ticked_rows(spreadsheet_import)
     watch(Stage.CHECKING, 0, len(rows))
-    _check_unchanged(table, rows)
-    if table.purpose == Purpose.REMIT:
-        table.outcome, summary = _write_remit(rows, by=by, at=at, watch=watch)
+    _check_unchanged(spreadsheet_import, rows)
+    if spreadsheet_import.purpose == Purpose.REMIT:
+        spreadsheet_import.outcome, summary = _update_portfolio(rows, by=by, at=at, on_progress=watch)
     else:
-        table.outcome, summary = _give(table, rows, by=by, at=at, watch=watch)
-    table.state, table.applied_at = ImportState.APPLIED, at
-    table.save(update_fields=["state", "applied_at", "outcome"])
-    keep_aside(table)
+        spreadsheet_import.outcome, summary = _allocate(spreadsheet_import, rows, by=by, at=at, on_progress=watch)
+    spreadsheet_import.state, spreadsheet_import.applied_at = ImportState.APPLIED, at
+    spreadsheet_import.save(update_fields=["state", "applied_at", "outcome"])
+    keep_aside(spreadsheet_import)
     audit.record(
         action=APPLIED,
         by=by,
         at=at,
-        summary=f"Tableau « {table.filename} » appliqué : {summary}.",
+        summary=f"Tableau « {spreadsheet_import.filename} » appliqué : {summary}.",
         object_type="import",
-        object_id=table.pk,
+        object_id=spreadsheet_import.pk,
     )
-    return table
+    return spreadsheet_import
 
 
-def _check_unchanged(table: Import, rows: Sequence[ShownRow]) -> None:
+def _check_unchanged(spreadsheet_import: Import, rows: Sequence[ShownRow]) -> None:
     doubtful = [shown for shown in rows if shown.doubtful]
-    situation = facts.situation_of(table, [shown.uai for shown in doubtful])
-    if queries.digest(table) != table.confirmed_digest or any(
+    context = facts.situation_of(spreadsheet_import, [shown.uai for shown in doubtful])
+    if queries.digest(spreadsheet_import) != spreadsheet_import.confirmed_digest or any(
         (now.verdict, now.units_before, now.recipient, now.before)
         != (shown.verdict, shown.units_before, shown.recipient, shown.before)
         for shown in doubtful
-        for now in (judge(shown.asked, situation),)
+        for now in (judge(shown.asked, context),)
     ):
-        raise Outdated(_CHANGED)
+        raise Outdated(_OUTDATED_MESSAGE)
 
 
-def _give(
-    table: Import, rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, watch: Watch
+def _allocate(
+    spreadsheet_import: Import, rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, on_progress: Watch
 ) -> tuple[dict[str, Any], str]:
-    """Take back what the settled conflicts say, then give; return what was done, in figures and in words."""
-    pool_id = table.pool_id or 0
+    """Apply the conflict resolutions, then allocate; return the figures, and a French summary."""
+    pool_id = spreadsheet_import.pool_id or 0
     revoked = [shown for shown in rows if shown.settlement == Settlement.REVOKE]
     reduced = [shown for shown in rows if shown.settlement == Settlement.REDUCE]
     given = [shown for shown in rows if not shown.settlement]
@@ -168,18 +173,18 @@ def _give(
     returned += sum(shown.units_before - (shown.units or 0) for shown in reduced)
     corrected = 0
     if revoked or reduced:
-        # First: what comes back may be given in the same breath.
-        watch(Stage.TAKING_BACK, 0, len(rows))
-        corrected = _take_back(pool_id, revoked, reduced, by=by, at=at, import_id=table.pk)
+        # First, so that returned licences can be allocated in the same import.
+        on_progress(Stage.TAKING_BACK, 0, len(rows))
+        corrected = _take_back(pool_id, revoked, reduced, by=by, at=at, import_id=spreadsheet_import.pk)
     outcome = allocate_many(
         pool_id=pool_id,
         demands=[Demand(shown.uai, shown.units or 0, shown.recipient, total=True) for shown in given],
         by=by,
         at=at,
-        send_on=table.send_on,
-        import_id=table.pk,
+        send_on=spreadsheet_import.send_on,
+        import_id=spreadsheet_import.pk,
         known=[Target(row.uai, row.name, row.mailbox or "", row.state or "") for row in given if row.name is not None],
-        watch=watch,
+        watch=on_progress,
     )
     figures = {
         "allocations": outcome.created,
@@ -208,7 +213,7 @@ def _take_back(
     at: datetime.datetime,
     import_id: int,
 ) -> int:
-    """Revoke and reduce as the conflicts were settled; return how many schools are told. One refusal refuses all."""
+    """Revoke and reduce as resolved; return the number of schools notified. Raises `Outdated`."""
     held = dict(
         Allocation.objects.active()
         .filter(arrays.text_in("school_id", (shown.uai for shown in revoked)), pool_id=pool_id)
@@ -230,17 +235,17 @@ def _take_back(
     return sum(done.told for done in taken) + sum(done.told for done in lowered)
 
 
-def _write_remit(
-    rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, watch: Watch
+def _update_portfolio(
+    rows: Sequence[ShownRow], *, by: User | None, at: datetime.datetime, on_progress: Watch
 ) -> tuple[dict[str, Any], str]:
-    watch("remit", 0, len(rows))
+    on_progress("remit", 0, len(rows))
     entries = {shown.uai: Contact(shown.contact_name, shown.email, shown.phone, shown.classes) for shown in rows}
     written = write_remit(entries=entries, by=by, at=at)
-    # The rows were locked only now: what stood there must be what was shown, and what undoing would put back.
+    # The rows are locked only now: they must equal what was shown, as undoing restores that.
     shown_before = {shown.uai: shown.before for shown in rows if shown.before is not None}
     if {uai: contact._asdict() for uai, contact in written.before.items()} != shown_before:
-        raise Outdated(_CHANGED)
-    watch(Stage.COMMITTING, len(rows), len(rows))
+        raise Outdated(_OUTDATED_MESSAGE)
+    on_progress(Stage.COMMITTING, len(rows), len(rows))
     figures = {"added": len(written.added), "updated": len(written.updated)}
     words = (
         f"{typography.plural(len(written.added), 'école ajoutée', 'écoles ajoutées')} au périmètre, "
@@ -251,13 +256,17 @@ def _write_remit(
 
 @transaction.atomic
 def hand_back(*, import_id: int, sentence: str, code: str = "") -> Import:
-    """Return an import whose application was refused to its members, with the reason and with fresh verdicts."""
-    table = Import.objects.locked().get(pk=import_id)
-    if table.state != ImportState.APPLYING:
-        return table
-    table.state, table.refusal, table.confirmed_digest = ImportState.CHECKED, sentence, ""
-    table.applied_by_id = None
-    table.layout["refused"] = code
-    table.save(update_fields=["state", "refusal", "confirmed_digest", "applied_by_id", "layout"])
-    check_again(table)
-    return table
+    """Return an import whose application failed to review, with the reason and new verdicts."""
+    spreadsheet_import = Import.objects.locked().get(pk=import_id)
+    if spreadsheet_import.state != ImportState.APPLYING:
+        return spreadsheet_import
+    spreadsheet_import.state, spreadsheet_import.refusal, spreadsheet_import.confirmed_digest = (
+        ImportState.CHECKED,
+        sentence,
+        "",
+    )
+    spreadsheet_import.applied_by_id = None
+    spreadsheet_import.layout["refused"] = code
+    spreadsheet_import.save(update_fields=["state", "refusal", "confirmed_digest", "applied_by_id", "layout"])
+    check_again(spreadsheet_import)
+    return spreadsheet_import

@@ -1,4 +1,4 @@
-"""Rows kept aside until the directory knows their school, and taken up again once it does."""
+"""Rows set aside until the directory knows their school, and resumed once it does."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: Where rows may still be waited for: of an import that was given up or taken back, nothing is.
-_WAITING = (ImportState.CHECKED, ImportState.APPLIED)
+#: States of imports with awaited rows: not those of a cancelled or undone import.
+_STATES = (ImportState.CHECKED, ImportState.APPLIED)
 _COLUMNS = (
     Meaning.UAI, Meaning.NAME, Meaning.COMMUNE, Meaning.UNITS, Meaning.EMAIL, Meaning.CLASSES, Meaning.CONTACT_NAME,
     Meaning.PHONE,
@@ -39,15 +39,17 @@ _SHEET = "Écoles"
 
 
 class Arrival(NamedTuple):
-    """An import, and how many of the schools that it waits for the directory now knows."""
+    """An import, and the number of its awaited schools that are now in the directory."""
 
     table: Import
     schools: int
 
 
-def keep_aside(table: Import) -> int:
-    """Keep the rows of an applied import whose school the directory does not know yet; return how many."""
-    left_out = ImportRow.objects.filter(import_id=table.pk, verdict=Verdict.ERROR, codes__contains=["unknown_school"])
+def keep_aside(spreadsheet_import: Import) -> int:
+    """Mark the rows with a UAI unknown to the directory as awaited; return how many."""
+    left_out = ImportRow.objects.filter(
+        import_id=spreadsheet_import.pk, verdict=Verdict.ERROR, codes__contains=["unknown_school"]
+    )
     return left_out.exclude(uai="").update(awaited=True)
 
 
@@ -57,35 +59,37 @@ def _arrived_rows() -> QuerySet[ImportRow]:
 
 
 def arrived() -> list[Arrival]:
-    """Return the imports some of whose awaited schools are now in the directory and open, the latest first."""
+    """Return imports with awaited schools that are now in the directory and open, the latest first."""
     counts = dict(_arrived_rows().values_list("import_id").annotate(n=Count("pk")).order_by())
     if not counts:
         return []
-    tables = Import.objects.filter(pk__in=list(counts), state__in=_WAITING).select_related("pool").order_by("-pk")
-    return [Arrival(table, counts[table.pk]) for table in tables]
+    spreadsheet_imports = (
+        Import.objects.filter(pk__in=list(counts), state__in=_STATES).select_related("pool").order_by("-pk")
+    )
+    return [Arrival(spreadsheet_import, counts[spreadsheet_import.pk]) for spreadsheet_import in spreadsheet_imports]
 
 
 @transaction.atomic
 def take_up(*, import_id: int, pool_id: int | None = None, by: User | None, at: datetime.datetime) -> Import:
-    """Offer the schools that arrived for verification: in the import itself, else in one that follows it; return it.
+    """Resume the arrived schools, in the import itself or, once applied, in a follow-up; return it.
 
-    `pool_id`: another lot, where the first one gives nothing any more. Raises `NothingArrived`, `LotEnded`.
+    `pool_id`: another pool, if the original one has ended. Raises `NothingArrived`, `PoolEnded`.
     """
-    table = locked(import_id, *_WAITING)
-    rows = list(_arrived_rows().filter(import_id=table.pk).order_by("sheet", "number"))
+    spreadsheet_import = locked(import_id, *_STATES)
+    rows = list(_arrived_rows().filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
     if not rows:
         raise NothingArrived("Aucune école attendue par ce tableau n'est à reprendre : un autre membre l'a déjà fait.")
-    if table.state == ImportState.CHECKED:
-        change(table, rows, _take_back, look_up=True)
-        follow_up = table
+    if spreadsheet_import.state == ImportState.CHECKED:
+        change(spreadsheet_import, rows, _restore, look_up=True)
+        follow_up = spreadsheet_import
     else:
         follow_up = upload(
-            purpose=Purpose(table.purpose),
-            pool_id=_pool_id(table, pool_id, at),
-            filename=f"Écoles arrivées – {PurePath(table.filename).stem[:200]}.xlsx",
-            content=_content(rows, table),
+            purpose=Purpose(spreadsheet_import.purpose),
+            pool_id=_open_pool_id(spreadsheet_import, pool_id, at),
+            filename=f"Écoles arrivées – {PurePath(spreadsheet_import.filename).stem[:200]}.xlsx",
+            content=_build_workbook(rows, spreadsheet_import),
             units_for_all=None,
-            volume=Volume.COLUMN if table.purpose == Purpose.ATTRIBUTION else "",
+            volume=Volume.COLUMN if spreadsheet_import.purpose == Purpose.ATTRIBUTION else "",
             choices={
                 "sheets": [_SHEET],
                 "header_row": 1,
@@ -100,7 +104,8 @@ def take_up(*, import_id: int, pool_id: int | None = None, by: User | None, at: 
         by=by,
         at=at,
         summary=(
-            f"Tableau « {table.filename} » : {typography.plural(len(rows), 'école')} maintenant dans l'annuaire, "
+            f"Tableau « {spreadsheet_import.filename} » : {typography.plural(len(rows), 'école')} maintenant dans "
+            "l'annuaire, "
             f"{'reprise' if len(rows) == 1 else 'reprises'} pour vérification."
         ),
         object_type="import",
@@ -109,30 +114,30 @@ def take_up(*, import_id: int, pool_id: int | None = None, by: User | None, at: 
     return follow_up
 
 
-def _take_back(row: ImportRow) -> None:
+def _restore(row: ImportRow) -> None:
     row.awaited = row.set_aside = False
 
 
 def lot_is_open(pool: Pool | None, at: datetime.datetime) -> bool:
-    """Tell whether licences can still be given from a lot."""
+    """Return whether licences can still be allocated from a pool."""
     return pool is not None and pool.source.usable_on(day_in_france(at))
 
 
-def _pool_id(table: Import, chosen: int | None, at: datetime.datetime) -> int | None:
-    if table.purpose != Purpose.ATTRIBUTION:
+def _open_pool_id(spreadsheet_import: Import, chosen: int | None, at: datetime.datetime) -> int | None:
+    if spreadsheet_import.purpose != Purpose.ATTRIBUTION:
         return None
-    pool = Pool.objects.select_related("source").filter(pk=chosen or table.pool_id or 0).first()
+    pool = Pool.objects.select_related("source").filter(pk=chosen or spreadsheet_import.pool_id or 0).first()
     if pool is None or not lot_is_open(pool, at):
         name = f"« {pool.name} » " if pool else ""
         raise LotEnded(f"Le lot {name}ne donne plus de licences : choisissez-en un autre pour ces écoles.")
     return pool.pk
 
 
-def _content(rows: list[ImportRow], table: Import) -> bytes:
-    """Return a table of these rows, with what was corrected in them; and where they come from."""
-    lines = []
+def _build_workbook(rows: list[ImportRow], spreadsheet_import: Import) -> bytes:
+    """Return a workbook of these rows with their edits, and a sheet that names the original import."""
+    rows_of_cells = []
     for row in rows:
-        said = {
+        values = {
             **row.cells,
             **row.edits,
             Meaning.UAI: row.uai,
@@ -140,10 +145,12 @@ def _content(rows: list[ImportRow], table: Import) -> bytes:
             Meaning.EMAIL: row.email,
             Meaning.CLASSES: row.classes,
         }
-        lines.append([said.get(meaning, "") for meaning in _COLUMNS])
-    day = typography.day(day_in_france(table.created_at))
-    origin = f"Tableau « {table.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
+        rows_of_cells.append([values.get(meaning, "") for meaning in _COLUMNS])
+    day = typography.day(day_in_france(spreadsheet_import.created_at))
+    provenance_note = (
+        f"Tableau « {spreadsheet_import.filename} » du {day} : ces écoles n'étaient pas encore dans l'annuaire."
+    )
     return workbook(
-        Page(_SHEET, [LABELS[meaning] for meaning in _COLUMNS], (12, 40, 24, 12, 36, 12, 24, 18), lines),
-        Page("Origine", [origin], (100,), ()),
+        Page(_SHEET, [LABELS[meaning] for meaning in _COLUMNS], (12, 40, 24, 12, 36, 12, 24, 18), rows_of_cells),
+        Page("Origine", [provenance_note], (100,), ()),
     )

@@ -1,4 +1,4 @@
-"""What an officer does to many rows by one click: each a correction of each row, and judged again in one go."""
+"""Bulk edits of filtered rows, checked again together."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ if TYPE_CHECKING:
     from imports.models import ImportRow
     from imports.queries import RowFilters
 
-#: The first proposal is taken for all rows at once only from this score on, and so far ahead of the second; the others
-#: are looked at one by one.
+#: Thresholds for accepting the first proposal in bulk: minimum score, and minimum lead over the second.
 LIKELY = 0.8
 AHEAD = 0.1
 
 
 @transaction.atomic
 def add_all_to_remit(*, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowFilters]) -> int:
-    """Add the schools of all rows that are outside the remit to it; return how many were added."""
-    table = locked(import_id, ImportState.CHECKED)
-    rows = list(queries.rows(table, **filters).filter(codes__contains=["outside_remit"]))
+    """Add the schools outside the portfolio to it; return how many were added."""
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
+    rows = list(queries.rows(spreadsheet_import, **filters).filter(codes__contains=["outside_remit"]))
     added = add_schools(uais=[row.uai for row in rows], by=by, at=at).added
     if rows:
-        change(table, rows)
+        change(spreadsheet_import, rows)
     return len(added)
 
 
@@ -42,22 +41,22 @@ def add_all_to_remit(*, import_id: int, by: User | None, at: datetime.datetime, 
 def accept_proposals(
     *,
     import_id: int,
-    by: User | None,  # noqa: ARG001 - the application is what the journal tells
+    by: User | None,  # noqa: ARG001 - only the application is audited
     at: datetime.datetime,  # noqa: ARG001
     **filters: Unpack[RowFilters],
 ) -> int:
-    """Choose the first proposal for all rows without a school whose first proposal is likely; return how many.
+    """Choose the first proposal for all unmatched rows where it is likely; return how many.
 
-    `queries.likely` says beforehand which these are. Each row then has its school as if it had been chosen one by one.
+    `queries.list_likely_matches` returns these rows. Same effect as choosing the school row by row.
     """
-    table = locked(import_id, ImportState.CHECKED)
-    rows = list(queries.likely(table, LIKELY, AHEAD, **filters))
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
+    rows = list(queries.likely(spreadsheet_import, LIKELY, AHEAD, **filters))
 
     def choose(row: ImportRow) -> None:
         row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
 
     if rows:
-        change(table, rows, choose)
+        change(spreadsheet_import, rows, choose)
     return len(rows)
 
 
@@ -65,19 +64,19 @@ def accept_proposals(
 def put_all_aside(
     *,
     import_id: int,
-    by: User | None,  # noqa: ARG001 - the application is what the journal tells
+    by: User | None,  # noqa: ARG001 - only the application is audited
     at: datetime.datetime,  # noqa: ARG001
     **filters: Unpack[RowFilters],
 ) -> int:
-    """Put all rows of a filter aside; return how many were not."""
-    table = locked(import_id, ImportState.CHECKED)
-    rows = list(queries.rows(table, **filters).filter(set_aside=False, passed_over=""))
+    """Set all rows of a filter aside; return how many changed."""
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
+    rows = list(queries.rows(spreadsheet_import, **filters).filter(set_aside=False, passed_over=""))
 
     def put_aside(row: ImportRow) -> None:
         row.set_aside = True
 
     if rows:
-        change(table, rows, put_aside)
+        change(spreadsheet_import, rows, put_aside)
     return len(rows)
 
 
@@ -85,18 +84,18 @@ def put_all_aside(
 def await_all(
     *,
     import_id: int,
-    by: User | None,  # noqa: ARG001 - the application is what the journal tells
+    by: User | None,  # noqa: ARG001 - only the application is audited
     at: datetime.datetime,  # noqa: ARG001
     **filters: Unpack[RowFilters],
 ) -> int:
-    """Keep all rows of a filter whose school the directory does not know aside until it does; return how many."""
-    table = locked(import_id, ImportState.CHECKED)
+    """Set aside all rows with an unknown school until the directory knows it; return how many."""
+    spreadsheet_import = locked(import_id, ImportState.CHECKED)
     waiting = Q(codes__contains=["unknown_school"], verdict=Verdict.ERROR) & ~Q(uai="")
-    rows = list(queries.rows(table, **filters).filter(waiting))
+    rows = list(queries.rows(spreadsheet_import, **filters).filter(waiting))
 
     def wait(row: ImportRow) -> None:
         row.set_aside = row.awaited = True
 
     if rows:
-        change(table, rows, wait)
+        change(spreadsheet_import, rows, wait)
     return len(rows)

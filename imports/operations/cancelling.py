@@ -1,4 +1,4 @@
-"""An import given up before anything was done, by a member or because its worker is gone."""
+"""Cancel an import before it is applied, by request of a member or because its job is gone."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tenants.across import ask_all
 if TYPE_CHECKING:
     import datetime
 
-#: States in which a worker has work with the import.
+#: States in which a job works on the import.
 BUSY = (ImportState.UPLOADED, ImportState.APPLYING)
 STOP_ASKED = "import.stop_asked"
 
-_ABANDONED = """
+_ABANDONED_SQL = """
 SELECT import.id, import.state
 FROM {schema}.imports_import AS import
 WHERE import.state IN ('uploaded', 'applying') AND NOT EXISTS (
@@ -34,7 +34,7 @@ WHERE import.state IN ('uploaded', 'applying') AND NOT EXISTS (
       AND job.lock = 'import:' || btrim('{schema}', '"') || ':' || import.id
 )
 """
-_NOBODY_AT = """
+_STALE_PROGRESS_SQL = """
 SELECT progress.import_id
 FROM {schema}.imports_importprogress AS progress
 WHERE NOT EXISTS (
@@ -47,44 +47,48 @@ WHERE NOT EXISTS (
 
 @transaction.atomic
 def cancel(*, import_id: int, by: User | None, at: datetime.datetime) -> Import:
-    """Give an import up, at any moment before its application commits. Cancelling twice is the same as once.
+    """Cancel an import, at any moment before its application commits. Idempotent.
 
-    A worker that is at the import at this moment holds it: it is asked to stop, does so between two of its stages, and
-    the import returned is still in its hands. Nobody waits for it.
+    If a worker holds the lock, it is asked to stop, which it does between two steps: the import is returned in its
+    current state, without waiting.
     """
-    table = Import.objects.filter(pk=import_id).first()
-    if table is not None and table.state == ImportState.CANCELLED:
-        return table
-    busy = table is not None and table.state in BUSY and not _is_free(import_id)
-    if table is not None and busy and progress.ask_to_stop(import_id):
-        _record(STOP_ASKED, table, "arrêt demandé", by=by, at=at)
-        return table
-    table = locked(import_id, *OPEN, ImportState.CANCELLED)
-    if table.state == ImportState.CANCELLED:
-        return table
-    _give_up(table, by=by, at=at)
-    # A worker that is reading the file looks here now and then.
+    spreadsheet_import = Import.objects.filter(pk=import_id).first()
+    if spreadsheet_import is not None and spreadsheet_import.state == ImportState.CANCELLED:
+        return spreadsheet_import
+    busy = spreadsheet_import is not None and spreadsheet_import.state in BUSY and not _try_lock(import_id)
+    if spreadsheet_import is not None and busy and progress.ask_to_stop(import_id):
+        _record(STOP_ASKED, spreadsheet_import, "arrêt demandé", by=by, at=at)
+        return spreadsheet_import
+    spreadsheet_import = locked(import_id, *OPEN, ImportState.CANCELLED)
+    if spreadsheet_import.state == ImportState.CANCELLED:
+        return spreadsheet_import
+    _cancel_locked(spreadsheet_import, by=by, at=at)
+    # A worker that is parsing the file holds no lock, but polls this.
     progress.ask_to_stop(import_id)
-    return table
+    return spreadsheet_import
 
 
 @transaction.atomic
 def cancel_stopped(*, import_id: int, at: datetime.datetime) -> Import:
-    """Cancel an import whose reading or application a member stopped: in the name of who asked for it."""
-    table = Import.objects.locked().get(pk=import_id)
-    if table.state in BUSY:
-        asked = AuditEntry.objects.filter(action=STOP_ASKED, object_type="import", object_id=import_id).order_by("-pk")
-        _give_up(table, by=User.objects.filter(pk__in=asked.values("actor_id")[:1]).first(), at=at)
-    return table
+    """Cancel an import that its worker stopped on request, on behalf of the requesting member."""
+    spreadsheet_import = Import.objects.locked().get(pk=import_id)
+    if spreadsheet_import.state in BUSY:
+        stop_requests = AuditEntry.objects.filter(
+            action=STOP_ASKED, object_type="import", object_id=import_id
+        ).order_by("-pk")
+        _cancel_locked(
+            spreadsheet_import, by=User.objects.filter(pk__in=stop_requests.values("actor_id")[:1]).first(), at=at
+        )
+    return spreadsheet_import
 
 
 def look_after_abandoned(*, at: datetime.datetime) -> int:
-    """Give back the imports, in every collectivity, that no job will ever go on with; return how many.
+    """Recover imports of all collectivities whose job failed for good or was deleted; return how many.
 
-    A job that failed for good, or was deleted, leaves an import « en cours » for ever: an application is handed back
-    to its members, with nothing done; a file is refused. The reason says that it is ours.
+    An application is returned to review, a file is rejected, in both cases with a technical reason. Also deletes stale
+    progress.
     """
-    found = [(row.collectivity, *row.values) for row in ask_all(_ABANDONED)]
+    found = [(row.collectivity, *row.values) for row in ask_all(_ABANDONED_SQL)]
     for collectivity, import_id, state in found:
         with tenant_context(collectivity):
             if state == ImportState.APPLYING:
@@ -99,29 +103,33 @@ def look_after_abandoned(*, at: datetime.datetime) -> int:
                     sentence="La lecture de ce fichier s'est interrompue pour une raison technique, plusieurs fois de "
                     "suite : déposez-le de nouveau, et prévenez l'assistance si cela se répète.",
                 )
-    for row in ask_all(_NOBODY_AT, [at - progress.FORGOTTEN_AFTER]):
+    for row in ask_all(_STALE_PROGRESS_SQL, [at - progress.FORGOTTEN_AFTER]):
         with tenant_context(row.collectivity):
             ImportProgress.objects.filter(pk=row.values[0]).delete()
     return len(found)
 
 
-def _is_free(import_id: int) -> bool:
-    """Lock the import if nobody holds it; return whether that was so."""
+def _try_lock(import_id: int) -> bool:
+    """Lock the import without waiting; return whether that succeeded."""
     return bool(Import.objects.filter(pk=import_id).select_for_update(no_key=True, skip_locked=True))
 
 
-def _give_up(table: Import, *, by: User | None, at: datetime.datetime) -> None:
-    table.state, table.confirmed_digest, table.applied_by_id = ImportState.CANCELLED, "", None
-    table.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
-    _record("import.cancelled", table, "annulé, rien n'en a été appliqué", by=by, at=at)
+def _cancel_locked(spreadsheet_import: Import, *, by: User | None, at: datetime.datetime) -> None:
+    spreadsheet_import.state, spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = (
+        ImportState.CANCELLED,
+        "",
+        None,
+    )
+    spreadsheet_import.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
+    _record("import.cancelled", spreadsheet_import, "annulé, rien n'en a été appliqué", by=by, at=at)
 
 
-def _record(action: str, table: Import, what: str, *, by: User | None, at: datetime.datetime) -> None:
+def _record(action: str, spreadsheet_import: Import, what: str, *, by: User | None, at: datetime.datetime) -> None:
     audit.record(
         action=action,
         by=by,
         at=at,
-        summary=f"Tableau « {table.filename} » : {what}.",
+        summary=f"Tableau « {spreadsheet_import.filename} » : {what}.",
         object_type="import",
-        object_id=table.pk,
+        object_id=spreadsheet_import.pk,
     )

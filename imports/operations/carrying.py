@@ -1,6 +1,6 @@
-"""What was decided about the rows of a file is carried over to its corrected one; the file before is given up for it.
+"""Carry decisions about rows over to the corrected file, and cancel the import that it replaces.
 
-Rows are known again by their sheet and what their cells say, not by their number: some may have been added or deleted.
+Rows are matched by sheet and cells, not by number, as rows may have been added or deleted.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from imports.operations.rejudging import change
 from imports.workbooks.writing import sheet_name
 from web import arrays
 
-#: States in which an import that a corrected file replaces is given up for it.
-_REPLACED = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)
-# Each row of the corrected file with the row of the file before that says the same, the choice apart; of several that
-# do, the first with the first. Where there is none, NULL; and whether the choice is another.
-_PAIRS = """
+#: States in which an import is cancelled when a corrected file replaces it.
+_REPLACEABLE_STATES = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED)
+# Each row of the corrected file with the earlier row that has the same cells, apart from the choice; duplicates are
+# paired in order; NULL if there is none. Then whether the choice differs.
+_PAIRS_SQL = """
 WITH sheets AS (SELECT * FROM unnest(%(now)s::int[], %(was)s::int[]) AS one (now, was)),
 later AS (
     SELECT id, sheet, cells, cells - 'choice' AS said,
@@ -38,14 +38,14 @@ earlier AS (
 SELECT later.id, earlier.id, later.cells -> 'choice' IS DISTINCT FROM earlier.cells -> 'choice'
 FROM later LEFT JOIN earlier USING (sheet, said, nth)
 """
-# A tick that a member gave or took away stays where the verdict did. Untick first: of the rows of a school the database
-# lets one at most be ticked.
-_UNTICK = """
+# A tick set or removed by a member is kept if the verdict is the same. Untick first: the database allows one ticked row
+# per school.
+_UNTICK_SQL = """
 UPDATE imports_importrow AS now SET ticked = false
 FROM unnest(%(now)s::bigint[], %(was)s::bigint[]) AS pair (now, was), imports_importrow AS was
 WHERE now.id = pair.now AND was.id = pair.was AND now.verdict = was.verdict AND now.ticked AND NOT was.ticked
 """
-_TICK = """
+_TICK_SQL = """
 UPDATE imports_importrow AS now SET ticked = true
 FROM unnest(%(now)s::bigint[], %(was)s::bigint[]) AS pair (now, was), imports_importrow AS was
 WHERE now.id = pair.now AND was.id = pair.was AND now.verdict = was.verdict AND was.ticked AND NOT now.ticked
@@ -57,38 +57,38 @@ WHERE now.id = pair.now AND was.id = pair.was AND now.verdict = was.verdict AND 
 """
 
 
-def carry_over(table: Import) -> None:
-    """Keep for the rows that stayed what was decided about them, mark the others, and give the earlier import up."""
-    if table.corrects_id is None:
+def carry_over(spreadsheet_import: Import) -> None:
+    """Copy decisions to the unchanged rows, mark the others as altered, and cancel the earlier import."""
+    if spreadsheet_import.corrects_id is None:
         return
-    earlier = Import.objects.get(pk=table.corrects_id)
-    pairs = _pairs(table, earlier)
+    earlier = Import.objects.get(pk=spreadsheet_import.corrects_id)
+    pairs = _pair_rows(spreadsheet_import, earlier)
     altered = [now for now, was, other_choice in pairs if was is None or other_choice]
     ImportRow.objects.extra(where=["id = ANY(%s)"], params=[altered]).update(altered=True)
     kept = {now: was for now, was, _ in pairs if was is not None}
-    _carry_decisions(table, kept, set(altered))
+    _carry_decisions(spreadsheet_import, kept, set(altered))
     ids: dict[str, list[Any]] = {
         "now": list(kept),
         "was": list(kept.values()),
         "applicable": list(map(str, APPLICABLE)),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_UNTICK, ids)
-        cursor.execute(_TICK, ids)
-    _replace(earlier, table)
+        cursor.execute(_UNTICK_SQL, ids)
+        cursor.execute(_TICK_SQL, ids)
+    _cancel_replaced(earlier, spreadsheet_import)
 
 
-def _pairs(table: Import, earlier: Import) -> list[tuple[int, int | None, bool]]:
+def _pair_rows(spreadsheet_import: Import, earlier: Import) -> list[tuple[int, int | None, bool]]:
     before = {sheet_name(name, n): n - 1 for n, name in enumerate(earlier.layout.get("sheets", []), start=1)}
-    names = [sheet_name(name, number) for number, name in enumerate(table.layout["sheets"], start=1)]
+    names = [sheet_name(name, number) for number, name in enumerate(spreadsheet_import.layout["sheets"], start=1)]
     sheets = [(now, before[name]) for now, name in enumerate(names) if name in before]
     with connection.cursor() as cursor:
         cursor.execute(
-            _PAIRS,
+            _PAIRS_SQL,
             {
                 "now": [now for now, _ in sheets],
                 "was": [was for _, was in sheets],
-                "later": table.pk,
+                "later": spreadsheet_import.pk,
                 "earlier": earlier.pk,
             },
         )
@@ -96,18 +96,20 @@ def _pairs(table: Import, earlier: Import) -> list[tuple[int, int | None, bool]]
     return pairs
 
 
-def _carry_decisions(table: Import, kept: dict[int, int], altered: set[int]) -> None:
-    """Copy what was corrected, put aside and settled onto the rows that stayed, and judge these with it."""
+def _carry_decisions(spreadsheet_import: Import, kept: dict[int, int], altered: set[int]) -> None:
+    """Copy edits, set-aside flags and conflict resolutions to the unchanged rows, and check them again."""
     decided = {
         row.pk: row
-        for row in ImportRow.objects.filter(import_id=table.corrects_id or 0).filter(
+        for row in ImportRow.objects.filter(import_id=spreadsheet_import.corrects_id or 0).filter(
             ~Q(edits={}) | Q(set_aside=True) | ~Q(settlement="")
         )
     }
-    # What the reading passes over, and a member took back.
-    passed_over = ImportRow.objects.filter(import_id=table.pk).exclude(passed_over="").values_list("pk", flat=True)
-    asked = [kept[pk] for pk in passed_over if pk in kept]
-    for row in ImportRow.objects.filter(arrays.number_in("pk", asked), passed_over=""):
+    # Rows ignored by the parser that a member restored.
+    passed_over = (
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk).exclude(passed_over="").values_list("pk", flat=True)
+    )
+    restored_ids = [kept[pk] for pk in passed_over if pk in kept]
+    for row in ImportRow.objects.filter(arrays.number_in("pk", restored_ids), passed_over=""):
         decided[row.pk] = row
     rows = [now for now, was in kept.items() if was in decided]
     changed = list(ImportRow.objects.filter(arrays.number_in("pk", rows)))
@@ -119,23 +121,26 @@ def _carry_decisions(table: Import, kept: dict[int, int], altered: set[int]) -> 
         row.edits, row.settlement = was.edits, was.settlement
         row.set_aside, row.awaited, row.passed_over = was.set_aside, was.awaited, was.passed_over
         if row.pk in altered:
-            # A school chosen in the workbook is the later word: it is not left aside either.
+            # A school chosen in the workbook is more recent than the decision, and restores the row.
             row.set_aside = row.awaited = False
             row.edits = {meaning: text for meaning, text in was.edits.items() if meaning != Meaning.UAI}
 
-    change(table, changed, decide)
+    change(spreadsheet_import, changed, decide)
 
 
-def _replace(earlier: Import, table: Import) -> None:
-    if earlier.state not in _REPLACED:
+def _cancel_replaced(earlier: Import, spreadsheet_import: Import) -> None:
+    if earlier.state not in _REPLACEABLE_STATES:
         return
     earlier.state = ImportState.CANCELLED
     earlier.save(update_fields=["state"])
     audit.record(
         action="import.replaced",
-        by=User.objects.filter(pk=table.created_by_id).first() if table.created_by_id else None,
-        at=table.created_at,
-        summary=f"Tableau « {earlier.filename} » remplacé par « {table.filename} » : rien n'en a été appliqué.",
+        by=User.objects.filter(pk=spreadsheet_import.created_by_id).first()
+        if spreadsheet_import.created_by_id
+        else None,
+        at=spreadsheet_import.created_at,
+        summary=f"Tableau « {earlier.filename} » remplacé par « {spreadsheet_import.filename} » : rien n'en a été "
+        "appliqué.",
         object_type="import",
         object_id=earlier.pk,
     )

@@ -1,6 +1,6 @@
-"""A corrected file comes back: it is read as it was the first time, without anything being asked again.
+"""Corrected files: parsed with the layout of the import they correct.
 
-What was decided about its rows is carried over by `carrying`.
+Decisions about rows are carried over by `carried_decisions`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def earlier_of(content: bytes, *, purpose: str, pool_id: int | None) -> tuple[Import | None, int | None]:
-    """Return the import that a file corrects, as the file itself says, and the column (from 0) of the choices.
+    """Return the import that a file corrects according to its provenance, and the choice column (from 0).
 
-    None where it says nothing, or comes from another lot: then it is a file like any other.
+    None if it has no provenance, or one of another pool or purpose.
     """
     found = provenance.read(content, connection.schema_name)  # type: ignore[attr-defined]
     if found is None:
@@ -37,52 +37,54 @@ def earlier_of(content: bytes, *, purpose: str, pool_id: int | None) -> tuple[Im
 
 
 def choices_from(earlier: Import, choice: int | None) -> dict[str, Any]:
-    """Return how the corrected file of an import is to be read: as that one was."""
+    """Return layout choices that reproduce the layout of an earlier import."""
     layout = earlier.layout
     regions = layout.get("read", [])
     names = [sheet_name(name, number) for number, name in enumerate(layout.get("sheets", []), start=1)]
     columns: dict[str, int | None] = {meaning.value: layout["columns"].get(meaning.value) for meaning in Meaning}
     if choice is None:
-        # Found by its title.
+        # Detected by its title.
         del columns[Meaning.CHOICE]
     else:
         columns[Meaning.CHOICE] = choice
     return {
         "sheets": [names[region["sheet"]] for region in regions] or None,
-        # Sheets that are read together each have their own.
+        # Several sheets may have different header rows.
         "header_row": (regions[0]["header_row"] or 0) if len(regions) == 1 else earlier.choices.get("header_row"),
         "columns": columns,
         "carried": True,
     }
 
 
-def take_over(table: Import, earlier: Import, choice: int | None = None) -> None:
-    """Let an import correct another, read as that one was; saving it is the caller's."""
-    table.corrects_id = earlier.pk
+def take_over(spreadsheet_import: Import, earlier: Import, choice: int | None = None) -> None:
+    """Make an import correct an earlier one, with its layout and volume. Does not save."""
+    spreadsheet_import.corrects_id = earlier.pk
     if earlier.layout.get("columns"):
-        table.choices = choices_from(earlier, choice)
-    table.volume = table.volume or earlier.volume or earlier.layout.get("volume") or ""
-    if table.units_for_all is None:
-        table.units_for_all = earlier.units_for_all
+        spreadsheet_import.choices = choices_from(earlier, choice)
+    spreadsheet_import.volume = spreadsheet_import.volume or earlier.volume or earlier.layout.get("volume") or ""
+    if spreadsheet_import.units_for_all is None:
+        spreadsheet_import.units_for_all = earlier.units_for_all
 
 
 def lock_with_earlier(import_id: int) -> Import:
-    """Lock an import, and the one that it corrects: in the order of their numbers, as everybody does."""
-    table = Import.objects.get(pk=import_id)
-    earlier = _latest(table)
+    """Lock an import and the one it corrects, in the order of their ids."""
+    spreadsheet_import = Import.objects.get(pk=import_id)
+    earlier = _latest_correction(spreadsheet_import)
     found = {one.pk: one for one in Import.objects.locked().filter(pk__in=[import_id, earlier.pk if earlier else 0])}
-    table = found[import_id]
-    if earlier is not None and table.state == ImportState.UPLOADED:
-        table.corrects_id = earlier.pk
-    return table
+    spreadsheet_import = found[import_id]
+    if earlier is not None and spreadsheet_import.state == ImportState.UPLOADED:
+        spreadsheet_import.corrects_id = earlier.pk
+    return spreadsheet_import
 
 
-def _latest(table: Import) -> Import | None:
-    """Return the last of the files that corrected one another, before this one."""
-    earlier = Import.objects.filter(pk=table.corrects_id).first() if table.corrects_id else None
+def _latest_correction(spreadsheet_import: Import) -> Import | None:
+    """Return the latest import in the chain of corrections before this one."""
+    earlier = (
+        Import.objects.filter(pk=spreadsheet_import.corrects_id).first() if spreadsheet_import.corrects_id else None
+    )
     while earlier is not None:
         later = (
-            Import.objects.filter(corrects_id=earlier.pk, pk__lt=table.pk)
+            Import.objects.filter(corrects_id=earlier.pk, pk__lt=spreadsheet_import.pk)
             .exclude(state__in=[ImportState.UPLOADED, ImportState.REJECTED])
             .order_by("pk")
             .last()
@@ -93,69 +95,71 @@ def _latest(table: Import) -> Import | None:
     return None
 
 
-def read_otherwise(table: Import, read: Table) -> bool:
-    """Have a corrected file read once more where its columns moved, or where only its titles say what it corrects.
+def read_otherwise(spreadsheet_import: Import, parsed_sheet: Table) -> bool:
+    """Queue a corrected file again if its columns moved, or if it is recognised by its titles only.
 
-    Returns whether it will be: then nothing of this reading is kept.
+    Return whether it was queued: then this parse must be discarded.
     """
-    if table.corrects_id is None:
-        earlier = _by_titles(table, read)
+    if spreadsheet_import.corrects_id is None:
+        earlier = _find_by_titles(spreadsheet_import, parsed_sheet)
         if earlier is None:
             return False
-        take_over(table, earlier)
-    elif table.choices.get("carried"):
-        earlier = Import.objects.get(pk=table.corrects_id)
-        if _own(read.titles) == _own(earlier.layout.get("titles", [])):
+        take_over(spreadsheet_import, earlier)
+    elif spreadsheet_import.choices.get("carried"):
+        earlier = Import.objects.get(pk=spreadsheet_import.corrects_id)
+        if _own_titles(parsed_sheet.titles) == _own_titles(earlier.layout.get("titles", [])):
             return False
-        table.choices = _moved(earlier, read)
+        spreadsheet_import.choices = _remapped_choices(earlier, parsed_sheet)
     else:
         return False
-    table.save(update_fields=["corrects_id", "choices", "volume", "units_for_all"])
-    queue(READ_TASK, table)
+    spreadsheet_import.save(update_fields=["corrects_id", "choices", "volume", "units_for_all"])
+    queue(READ_TASK, spreadsheet_import)
     return True
 
 
-def read_afresh(table: Import) -> bool:
-    """Have a corrected file read without what was taken over, where it cannot be read with it; return whether."""
-    if not table.choices.get("carried"):
+def read_afresh(spreadsheet_import: Import) -> bool:
+    """Queue a corrected file again without inherited choices; return False if it had none."""
+    if not spreadsheet_import.choices.get("carried"):
         return False
-    table.choices = {}
-    table.save(update_fields=["choices"])
-    queue(READ_TASK, table)
+    spreadsheet_import.choices = {}
+    spreadsheet_import.save(update_fields=["choices"])
+    queue(READ_TASK, spreadsheet_import)
     return True
 
 
-def _by_titles(table: Import, read: Table) -> Import | None:
-    """Return the import whose annotated workbook this is, where the mark was lost and our titles are there."""
-    if {fold(title) for title in ADDED_TITLES} - {fold(title) for title in read.titles} or not read.shape:
+def _find_by_titles(spreadsheet_import: Import, parsed_sheet: Table) -> Import | None:
+    """Return the import that this annotated workbook corrects, by its titles, as its provenance was lost."""
+    if {fold(title) for title in ADDED_TITLES} - {
+        fold(title) for title in parsed_sheet.titles
+    } or not parsed_sheet.shape:
         return None
     return (
         Import.objects.filter(
-            Q(pool_id=table.pool_id),
-            purpose=table.purpose,
-            layout__shape=read.shape,
+            Q(pool_id=spreadsheet_import.pool_id),
+            purpose=spreadsheet_import.purpose,
+            layout__shape=parsed_sheet.shape,
             annotated__made_at__isnull=False,
         )
-        .exclude(pk__gte=table.pk)
+        .exclude(pk__gte=spreadsheet_import.pk)
         .order_by("pk")
         .last()
     )
 
 
-def _own(titles: Sequence[str]) -> list[str]:
+def _own_titles(titles: Sequence[str]) -> list[str]:
     own = [fold(title) for title in titles if not is_added(title)]
     while own and not own[-1]:
         own.pop()
     return own
 
 
-def _moved(earlier: Import, read: Table) -> dict[str, Any]:
-    """Return choices for a file whose columns moved: each where its title now stands; none where that is unsure."""
+def _remapped_choices(earlier: Import, parsed_sheet: Table) -> dict[str, Any]:
+    """Return choices with the columns relocated by title, {} if that is ambiguous."""
     before = earlier.layout.get("titles", [])
     columns: dict[str, int] = {}
     for meaning, index in earlier.layout["columns"].items():
         title = fold(before[index]) if index < len(before) else ""
-        places = [place for place, now in enumerate(read.titles) if title and fold(now) == title]
+        places = [place for place, now in enumerate(parsed_sheet.titles) if title and fold(now) == title]
         if meaning != Meaning.CHOICE and len(places) != 1:
             return {}
         if places:

@@ -1,4 +1,4 @@
-"""A file that comes from a program: what the upload page asks of a member, refused where it makes no sense."""
+"""Upload by a program: validates what the upload form validates for members."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def deposit(
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
-    """Store a file and queue its reading, as `upload` does, once what is said of it goes together.
+    """Validate the arguments, then store the file and queue its parsing, as `upload` does.
 
-    Raises `EmptyFile`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an attribution; `RemitGivesNothing` where a lot
-    or a number is said of a table for the remit. What a program says is never left aside in silence.
+    Raises `EmptyFile`; `PoolMissing`, `PoolNotOpen`, `WrongVolume` for an allocation; `PortfolioHasNoUnits` if a pool
+    or a volume is passed for the portfolio. No argument is silently ignored.
     """
     if not content:
         raise EmptyFile("Ce fichier est vide.")
@@ -41,13 +41,13 @@ def deposit(
                 "Un tableau du périmètre ne donne pas de licence : n'indiquez ni lot, ni nombre de licences."
             )
     else:
-        _check_attribution(pool_id, volume, units_for_all, day_in_france(at))
+        _check_allocation(pool_id, volume, units_for_all, day_in_france(at))
     return upload(
         purpose=purpose,
         pool_id=pool_id,
         filename=filename,
         content=content,
-        # « A column says it » is what is looked for anyway.
+        # A column is the default.
         volume="" if volume == Volume.COLUMN else volume,
         units_for_all=units_for_all,
         by=by,
@@ -55,7 +55,7 @@ def deposit(
     )
 
 
-def _check_attribution(pool_id: int | None, volume: str, units_for_all: int | None, day: datetime.date) -> None:
+def _check_allocation(pool_id: int | None, volume: str, units_for_all: int | None, day: datetime.date) -> None:
     if pool_id is None:
         raise PoolMissing("Indiquez le lot dans lequel prendre les licences.")
     if not queries.open_pools(day).filter(pk=pool_id).exists():

@@ -1,4 +1,4 @@
-"""What every operation on imports begins with: the import's lock; and what some end with: a job for the worker."""
+"""Lock an import and check its state; queue tasks of the import worker."""
 
 from __future__ import annotations
 
@@ -15,23 +15,31 @@ READ_TASK = "imports.read"
 APPLY_TASK = "imports.apply"
 UNDO_TASK = "imports.undo"
 ANNOTATE_TASK = "imports.annotate"
-#: States in which a member still prepares the import.
+#: States before an import is applied, rejected or cancelled.
 OPEN = (ImportState.UPLOADED, ImportState.READ, ImportState.CHECKED, ImportState.APPLYING)
 
 
 def locked(import_id: int, *states: ImportState) -> Import:
-    """Lock an import and return it. Raises `UnknownImport`, or `WrongMoment` where it is in none of `states`."""
-    table = Import.objects.locked().filter(pk=import_id).first()
-    if table is None:
+    """Lock an import in one of `states` and return it. Raises `UnknownImport`, `WrongImportState`."""
+    spreadsheet_import = Import.objects.locked().filter(pk=import_id).first()
+    if spreadsheet_import is None:
         raise UnknownImport("Ce tableau n'existe pas dans votre collectivité.")
-    if table.state not in states:
-        now = ImportState(table.state).label.lower()
-        raise WrongMoment(f"Ce tableau est maintenant dans l'état « {now} » : cette action n'est plus possible.")
-    return table
+    if spreadsheet_import.state not in states:
+        state_label = ImportState(spreadsheet_import.state).label.lower()
+        raise WrongMoment(
+            f"Ce tableau est maintenant dans l'état « {state_label} » : cette action n'est plus possible."
+        )
+    return spreadsheet_import
 
 
-def queue(task: str, table: Import, **arguments: Any) -> None:
-    """Queue work on an import, to begin when this transaction commits."""
+def queue(task: str, spreadsheet_import: Import, **arguments: Any) -> None:
+    """Queue a task on an import, to start when this transaction commits."""
     schema = connection.schema_name  # type: ignore[attr-defined]
-    # One lock an import: its reading and its application never run beside each other.
-    defer(task, schema=schema, lock=f"import:{schema}:{table.pk}", import_id=table.pk, **arguments)
+    # One queue lock per import: its tasks never run concurrently.
+    defer(
+        task,
+        schema=schema,
+        lock=f"import:{schema}:{spreadsheet_import.pk}",
+        import_id=spreadsheet_import.pk,
+        **arguments,
+    )

@@ -1,4 +1,4 @@
-"""A file comes in, is read, and is read again as the member says."""
+"""Upload a file, choose its layout, and store the parsed rows."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def upload(
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
-    """Store a file as it came and queue its reading. `choices`: what is known of its layout beforehand.
+    """Store a file and queue its parsing. `choices`: layout choices known beforehand.
 
-    `corrects`: the import whose corrected file this is; where it is not said, the file may say it itself.
+    `corrects`: the import that this file corrects; by default detected from the file's provenance.
     """
     pool = Pool.objects.get(pk=pool_id or 0) if purpose == Purpose.ATTRIBUTION else None
-    table = Import(
+    spreadsheet_import = Import(
         purpose=purpose,
         pool=pool,
         filename=filename[-255:],
@@ -66,20 +66,20 @@ def upload(
     if corrects is not None and earlier != corrects:
         earlier, choice = corrects, None
     if earlier is not None:
-        correcting.take_over(table, earlier, choice)
-    table.save()
-    ImportFile.objects.create(of=table, content=content)
-    aim = f"le lot « {pool.name} »" if pool else "le périmètre"
+        correcting.take_over(spreadsheet_import, earlier, choice)
+    spreadsheet_import.save()
+    ImportFile.objects.create(of=spreadsheet_import, content=content)
+    target = f"le lot « {pool.name} »" if pool else "le périmètre"
     audit.record(
         action="import.uploaded",
         by=by,
         at=at,
-        summary=f"Tableau « {table.filename} » déposé pour {aim}.",
+        summary=f"Tableau « {spreadsheet_import.filename} » déposé pour {target}.",
         object_type="import",
-        object_id=table.pk,
+        object_id=spreadsheet_import.pk,
     )
-    queue(READ_TASK, table)
-    return table
+    queue(READ_TASK, spreadsheet_import)
+    return spreadsheet_import
 
 
 @transaction.atomic
@@ -94,71 +94,78 @@ def choose(
     by: User | None,
     at: datetime.datetime,
 ) -> Import:
-    """Have the file read again, as the member says.
+    """Store layout choices and queue the file to be parsed again.
 
-    Rows of another sheet or column are other rows: nothing that was corrected, settled, put aside or ticked is kept.
-
-    What the columns mean is remembered for the next file with the same titles.
+    Edits, conflict resolutions, set-aside flags and ticks are lost. The meanings of the columns are remembered for the
+    next file with the same titles.
     """
-    table = locked(import_id, ImportState.READ, ImportState.CHECKED)
-    table.choices = {"sheets": list(sheets) if sheets else None, "header_row": header_row, "columns": dict(columns)}
-    table.volume, table.units_for_all = volume, units_for_all
-    table.state = ImportState.UPLOADED
-    table.refusal = ""
-    table.save(update_fields=["choices", "volume", "units_for_all", "state", "refusal"])
+    spreadsheet_import = locked(import_id, ImportState.READ, ImportState.CHECKED)
+    spreadsheet_import.choices = {
+        "sheets": list(sheets) if sheets else None,
+        "header_row": header_row,
+        "columns": dict(columns),
+    }
+    spreadsheet_import.volume, spreadsheet_import.units_for_all = volume, units_for_all
+    spreadsheet_import.state = ImportState.UPLOADED
+    spreadsheet_import.refusal = ""
+    spreadsheet_import.save(update_fields=["choices", "volume", "units_for_all", "state", "refusal"])
     if columns:
-        remember(table, columns, by=by, at=at)
-    queue(READ_TASK, table)
-    return table
+        remember(spreadsheet_import, columns, by=by, at=at)
+    queue(READ_TASK, spreadsheet_import)
+    return spreadsheet_import
 
 
-def remember(table: Import, columns: Mapping[str, int | None], *, by: User | None, at: datetime.datetime) -> None:
-    """Keep what the columns of this header mean, for the next file that has it. A table without titles has none."""
-    if not table.layout.get("shape"):
+def remember(
+    spreadsheet_import: Import, columns: Mapping[str, int | None], *, by: User | None, at: datetime.datetime
+) -> None:
+    """Remember the meanings of these columns by header row; no-op without header row."""
+    if not spreadsheet_import.layout.get("shape"):
         return
     RememberedLayout.objects.update_or_create(
-        purpose=table.purpose,
-        shape=table.layout["shape"],
+        purpose=spreadsheet_import.purpose,
+        shape=spreadsheet_import.layout["shape"],
         defaults={
-            "titles": table.layout["titles"],
-            # A column of our own in an annotated workbook is no part of the table.
+            "titles": spreadsheet_import.layout["titles"],
+            # The column added to an annotated workbook is not part of the data.
             "columns": {meaning: index for meaning, index in columns.items() if meaning != Meaning.CHOICE},
-            "volume": table.volume or table.layout.get("volume") or "",
+            "volume": spreadsheet_import.volume or spreadsheet_import.layout.get("volume") or "",
             "confirmed_at": at,
             "confirmed_by_id": by.pk if by else None,
         },
     )
 
 
-def remember_layout(table: Import, *, by: User | None, at: datetime.datetime) -> None:
-    """Keep the layout that was found and, by whoever goes on with it, confirmed: next year it is not asked about.
+def remember_layout(spreadsheet_import: Import, *, by: User | None, at: datetime.datetime) -> None:
+    """Remember the detected layout, which the member confirmed by applying the import.
 
-    A meaning that no column was found for is left open; one that the member took away stays away.
+    A meaning without a column stays open, unless the member removed it.
     """
-    taken_away = {meaning: index for meaning, index in table.choices.get("columns", {}).items() if index is None}
-    remember(table, taken_away | table.layout.get("columns", {}), by=by, at=at)
+    taken_away = {
+        meaning: index for meaning, index in spreadsheet_import.choices.get("columns", {}).items() if index is None
+    }
+    remember(spreadsheet_import, taken_away | spreadsheet_import.layout.get("columns", {}), by=by, at=at)
 
 
-def choices_of(table: Import) -> Choices:
-    """Return what was decided about the reading of an import."""
-    columns = {Meaning(meaning): index for meaning, index in table.choices.get("columns", {}).items()}
+def choices_of(spreadsheet_import: Import) -> Choices:
+    """Return the layout choices of an import."""
+    columns = {Meaning(meaning): index for meaning, index in spreadsheet_import.choices.get("columns", {}).items()}
     return Choices(
-        purpose=Purpose(table.purpose),
-        sheets=table.choices.get("sheets"),
-        header_row=table.choices.get("header_row"),
+        purpose=Purpose(spreadsheet_import.purpose),
+        sheets=spreadsheet_import.choices.get("sheets"),
+        header_row=spreadsheet_import.choices.get("header_row"),
         columns=columns,
-        volume=Volume(table.volume) if table.volume else None,
-        units_for_all=table.units_for_all,
+        volume=Volume(spreadsheet_import.volume) if spreadsheet_import.volume else None,
+        units_for_all=spreadsheet_import.units_for_all,
     )
 
 
-def known(table: Import) -> Known:
-    """Return what the collectivity and the directory know that helps to read the file."""
+def known(spreadsheet_import: Import) -> Known:
+    """Return parsing hints: remembered layouts and names of communes."""
     remembered = {
         shape: Remembered(
             {Meaning(meaning): index for meaning, index in columns.items()}, Volume(volume) if volume else None
         )
-        for shape, columns, volume in RememberedLayout.objects.filter(purpose=table.purpose).values_list(
+        for shape, columns, volume in RememberedLayout.objects.filter(purpose=spreadsheet_import.purpose).values_list(
             "shape", "columns", "volume"
         )
     }
@@ -167,15 +174,15 @@ def known(table: Import) -> Known:
 
 @transaction.atomic
 def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Import:
-    """Store what was read, each row with its verdict. Does nothing where the import was cancelled meanwhile.
+    """Store the parsed rows with their verdicts. No-op if the import was cancelled meanwhile.
 
-    `watch` is told of each step before it begins; what it raises undoes everything.
+    `watch`: called before each step; an exception rolls everything back.
     """
-    table = correcting.lock_with_earlier(import_id)
-    if table.state != ImportState.UPLOADED or correcting.read_otherwise(table, read):
-        return table
+    spreadsheet_import = correcting.lock_with_earlier(import_id)
+    if spreadsheet_import.state != ImportState.UPLOADED or correcting.read_otherwise(spreadsheet_import, read):
+        return spreadsheet_import
     first = read.regions[0] if read.regions else None
-    table.layout = {
+    spreadsheet_import.layout = {
         "kind": read.kind,
         "sheets": read.sheets,
         "read": [region._asdict() for region in read.regions],
@@ -192,25 +199,25 @@ def keep_reading(*, import_id: int, read: Table, watch: Watch = unwatched) -> Im
         "rows": len(read.rows),
     }
     watch("resolving", 0, len(read.rows))
-    seen: dict[str, Glance] = {}
-    schools = resolve_all(((row, {}) for row in read.rows), seen)
+    glances_by_uai: dict[str, Glance] = {}
+    schools = resolve_all(((row, {}) for row in read.rows), glances_by_uai)
     watch("judging", 0, len(read.rows))
-    situation = facts.situation_of(table, uais_of(schools), seen)
-    asked = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
+    context = facts.situation_of(spreadsheet_import, uais_of(schools), glances_by_uai)
+    requests = [Asked(row, school) for row, school in zip(read.rows, schools, strict=True)]
     watch("storing", 0, len(read.rows))
-    storing.store(table.pk, judge_each(asked, situation))
-    table.state = ImportState.READ if read.questions else ImportState.CHECKED
-    table.save(update_fields=["layout", "state", "corrects_id"])
-    carrying.carry_over(table)
-    return table
+    storing.store(spreadsheet_import.pk, judge_each(requests, context))
+    spreadsheet_import.state = ImportState.READ if read.questions else ImportState.CHECKED
+    spreadsheet_import.save(update_fields=["layout", "state", "corrects_id"])
+    carrying.carry_over(spreadsheet_import)
+    return spreadsheet_import
 
 
 @transaction.atomic
 def reject(*, import_id: int, sentence: str, code: str = "") -> Import:
-    """Refuse the file; the sentence stays with it, and its code for programs."""
-    table = Import.objects.locked().get(pk=import_id)
-    if table.state == ImportState.UPLOADED and not correcting.read_afresh(table):
-        table.state, table.refusal = ImportState.REJECTED, sentence
-        table.layout = {"refused": code}
-        table.save(update_fields=["state", "refusal", "layout"])
-    return table
+    """Reject the file, with a French reason and a code for programs."""
+    spreadsheet_import = Import.objects.locked().get(pk=import_id)
+    if spreadsheet_import.state == ImportState.UPLOADED and not correcting.read_afresh(spreadsheet_import):
+        spreadsheet_import.state, spreadsheet_import.refusal = ImportState.REJECTED, sentence
+        spreadsheet_import.layout = {"refused": code}
+        spreadsheet_import.save(update_fields=["state", "refusal", "layout"])
+    return spreadsheet_import

@@ -1,4 +1,4 @@
-"""Rows judged again: those that were changed, and all others of their file that this touches."""
+"""Check changed rows again, and all rows of the file that the change affects."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from imports.storing import StoredLine
     from imports.verdicts import Situation, Together
 
-#: What a school is found by: a row is looked up anew only where one of these was corrected.
-_NAMING = (
+#: Columns used to resolve the school: it is resolved again only if one of these was edited.
+_SCHOOL_COLUMNS = (
     Meaning.UAI,
     Meaning.NAME,
     Meaning.COMMUNE,
@@ -32,8 +32,8 @@ _NAMING = (
 )
 
 
-class _Before(NamedTuple):
-    """What a row was before it was changed."""
+class _RowSnapshot(NamedTuple):
+    """Relevant values of a row before it was changed."""
 
     uai: str
     email: str
@@ -42,132 +42,142 @@ class _Before(NamedTuple):
 
 
 def change(
-    table: Import, rows: Sequence[ImportRow], alter: Callable[[ImportRow], None] | None = None, *, look_up: bool = False
+    spreadsheet_import: Import,
+    rows: Sequence[ImportRow],
+    alter: Callable[[ImportRow], None] | None = None,
+    *,
+    look_up: bool = False,
 ) -> bool:
-    """Alter these rows, judge them and all rows that this touches anew, and store what differs.
+    """Alter these rows, check them and all affected rows again, and store the differences.
 
-    Without `alter`, it is what is known of their schools that has changed. Touched are the rows of the same schools, of
-    the same addresses, and those whose number is a sum, or far beyond the others, or no longer. A row keeps the tick
-    that a member gave or took away, as long as nothing else about it says otherwise than before.
+    Without `alter`, the data of their schools changed. Affected are rows of the same schools or addresses, and rows
+    that became or ceased to be a sum or an outlier. A tick set or removed by a member is kept unless the default tick
+    changes.
 
-    `look_up`: seek their schools anew; else only where what names a school was corrected. Returns whether others than
-    these rows changed.
+    `look_up`: resolve the schools again in any case. Return whether other rows changed.
     """
-    before = [_of(row) for row in rows]
-    usual = {row.pk: ticked_by_itself(row) for row in rows}
+    before = [_snapshot(row) for row in rows]
+    default_ticks = {row.pk: ticked_by_itself(row) for row in rows}
     if alter is not None:
         for row in rows:
             alter(row)
-    asked = _asked(table, rows, before, look_up=look_up)
-    situation = facts.situation_of(table, uais_of(one.school for one in asked))
-    stored = storing.lines(table)
-    altered = {row.pk: line_of(one, situation) for row, one in zip(rows, asked, strict=True)}
-    together = gather([altered.get(line.pk, line.line) for line in stored])
-    uais = {was.uai for was in before} | {one.school.uai for one in asked}
+    requests = _build_requests(spreadsheet_import, rows, before, look_up=look_up)
+    context = facts.situation_of(spreadsheet_import, uais_of(one.school for one in requests))
+    stored = storing.lines(spreadsheet_import)
+    altered = {row.pk: line_of(one, context) for row, one in zip(rows, requests, strict=True)}
+    findings = gather([altered.get(line.pk, line.line) for line in stored])
+    uais = {was.uai for was in before} | {one.school.uai for one in requests}
     emails = {was.email for was in before} | {line.email for line in altered.values()}
-    # What is said of an address of many schools stays as it is, as long as they were many before and are now.
-    emails -= {email for email in emails if _schools_of(email, together) - len(rows) > addresses.MANY}
-    touched = list(
+    # The message about an address of many schools does not depend on their number.
+    emails -= {email for email in emails if _count_schools(email, findings) - len(rows) > addresses.MANY}
+    affected = list(
         ImportRow.objects.filter(
-            arrays.number_in("pk", _touched(stored, together, uais - {""}, emails - {""}) - set(altered))
+            arrays.number_in("pk", _affected_ids(stored, findings, uais - {""}, emails - {""}) - set(altered))
         )
     )
-    usual |= {row.pk: ticked_by_itself(row) for row in touched}
-    _rejudge(rows, asked, usual, situation, together, always=True)
+    default_ticks |= {row.pk: ticked_by_itself(row) for row in affected}
+    _apply_outcomes(rows, requests, default_ticks, context, findings, always=True)
     others: list[ImportRow] = []
-    if touched:
-        asked = [storing.asked(row, storing.checked(row, table), storing.found_before(row)) for row in touched]
-        situation = facts.situation_of(table, uais_of(one.school for one in asked))
-        others = _rejudge(touched, asked, usual, situation, together)
+    if affected:
+        requests = [
+            storing.asked(row, storing.checked(row, spreadsheet_import), storing.found_before(row)) for row in affected
+        ]
+        context = facts.situation_of(spreadsheet_import, uais_of(one.school for one in requests))
+        others = _apply_outcomes(affected, requests, default_ticks, context, findings)
     storing.replace([*rows, *others])
     return bool(others)
 
 
-def check_all(table: Import) -> None:
-    """Judge every row of an import anew, as the first time; what was corrected and decided is kept."""
-    rows = list(ImportRow.objects.filter(import_id=table.pk).order_by("sheet", "number"))
-    usual = {row.pk: ticked_by_itself(row) for row in rows}
-    checked = [storing.checked(row, table) for row in rows]
+def check_all(spreadsheet_import: Import) -> None:
+    """Check every row of an import again, keeping edits and decisions."""
+    rows = list(ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("sheet", "number"))
+    default_ticks = {row.pk: ticked_by_itself(row) for row in rows}
+    checked = [storing.checked(row, spreadsheet_import) for row in rows]
     schools = resolve_all((one, row.edits) for one, row in zip(checked, rows, strict=True))
-    asked = [storing.asked(row, one, school) for row, one, school in zip(rows, checked, schools, strict=True)]
-    situation = facts.situation_of(table, uais_of(schools))
-    together = gather([line_of(one, situation) for one in asked])
-    storing.replace(_rejudge(rows, asked, usual, situation, together))
+    requests = [storing.asked(row, one, school) for row, one, school in zip(rows, checked, schools, strict=True)]
+    context = facts.situation_of(spreadsheet_import, uais_of(schools))
+    findings = gather([line_of(one, context) for one in requests])
+    storing.replace(_apply_outcomes(rows, requests, default_ticks, context, findings))
 
 
 def can_be_ticked(verdict: str, settlement: str) -> bool:
-    """Whether a row of this verdict can be applied: a conflict once a member settled it."""
+    """Return whether a row with this verdict can be applied: a conflict only once resolved."""
     return verdict in APPLICABLE or (verdict == Verdict.CONFLICT and settlement != "")
 
 
 def ticked_by_itself(row: ImportRow) -> bool:
-    """Whether the judge ticked a row: where the member did otherwise, the tick is the member's."""
+    """Return whether a row is ticked by default, without a decision of a member."""
     return can_be_ticked(row.verdict, row.settlement) and (
         row.settlement != "" or not UNTICKING.intersection(row.codes)
     )
 
 
-def _of(row: ImportRow) -> _Before:
-    return _Before(row.uai, row.email.lower(), tuple(row.edits.get(meaning) for meaning in _NAMING), row.passed_over)
+def _snapshot(row: ImportRow) -> _RowSnapshot:
+    return _RowSnapshot(
+        row.uai, row.email.lower(), tuple(row.edits.get(meaning) for meaning in _SCHOOL_COLUMNS), row.passed_over
+    )
 
 
-def _asked(table: Import, rows: Sequence[ImportRow], before: Iterable[_Before], *, look_up: bool) -> list[Asked]:
-    """Return the changed rows as they are to be judged; those whose school may be another now are looked up."""
-    checked = [storing.checked(row, table) for row in rows]
+def _build_requests(
+    spreadsheet_import: Import, rows: Sequence[ImportRow], before: Iterable[_RowSnapshot], *, look_up: bool
+) -> list[Asked]:
+    """Return the check requests of changed rows; resolve the schools that may have changed."""
+    checked = [storing.checked(row, spreadsheet_import) for row in rows]
     schools = [storing.found_before(row) for row in rows]
-    anew = [
+    to_resolve = [
         index
         for index, (row, was) in enumerate(zip(rows, before, strict=True))
-        if look_up or (was.naming, was.passed_over) != (_of(row).naming, row.passed_over)
+        if look_up or (was.naming, was.passed_over) != (_snapshot(row).naming, row.passed_over)
     ]
-    if anew:
-        for index, school in zip(anew, resolve_all((checked[i], rows[i].edits) for i in anew), strict=True):
+    if to_resolve:
+        for index, school in zip(to_resolve, resolve_all((checked[i], rows[i].edits) for i in to_resolve), strict=True):
             schools[index] = school
     return [storing.asked(row, one, school) for row, one, school in zip(rows, checked, schools, strict=True)]
 
 
-def _schools_of(email: str, together: Together) -> int:
-    return len(together.shared[email].schools) if email in together.shared else 0
+def _count_schools(email: str, findings: Together) -> int:
+    return len(findings.shared[email].schools) if email in findings.shared else 0
 
 
-def _touched(
-    stored: Iterable[StoredLine], together: Together, uais: Collection[str], emails: Collection[str]
+def _affected_ids(
+    stored: Iterable[StoredLine], findings: Together, uais: Collection[str], emails: Collection[str]
 ) -> set[int]:
     return {
         pk
         for pk, line, summed, huge in stored
         if line.uai in uais
         or line.email in emails
-        or (line.place in together.sums) != summed
-        or (bool(line.units) and line.counted and not summed and together.is_huge(line.units or 0) != huge)
+        or (line.place in findings.sums) != summed
+        or (bool(line.units) and line.counted and not summed and findings.is_huge(line.units or 0) != huge)
     }
 
 
-def _rejudge(
+def _apply_outcomes(
     rows: Iterable[ImportRow],
-    asked: Iterable[Asked],
-    usual: dict[int, bool],
-    situation: Situation,
-    together: Together,
+    requests: Iterable[Asked],
+    default_ticks: dict[int, bool],
+    context: Situation,
+    findings: Together,
     *,
     always: bool = False,
 ) -> list[ImportRow]:
-    """Write the new verdicts into the rows and return those that differ, or all of them."""
+    """Copy new outcomes into the rows; return those that differ, or all if `always`."""
     differing = []
-    for row, one in zip(rows, asked, strict=True):
-        done = judge(one, situation, together)
-        if always or _differs(row, done):
-            ticked = row.ticked if done.ticked == usual[row.pk] else done.ticked
-            storing.rewrite(row, done, ticked=ticked and can_be_ticked(done.verdict, done.asked.settlement))
+    for row, one in zip(rows, requests, strict=True):
+        outcome = judge(one, context, findings)
+        if always or _differs(row, outcome):
+            ticked = row.ticked if outcome.ticked == default_ticks[row.pk] else outcome.ticked
+            storing.rewrite(row, outcome, ticked=ticked and can_be_ticked(outcome.verdict, outcome.asked.settlement))
             differing.append(row)
     return differing
 
 
-def _differs(row: ImportRow, done: JudgedRow) -> bool:
+def _differs(row: ImportRow, outcome: JudgedRow) -> bool:
     return (
         row.uai, row.how, row.verdict, row.settlement, row.units, row.units_before, row.recipient, row.label,
         row.before, row.problems,
     ) != (
-        done.asked.school.uai, done.asked.school.how, done.verdict, done.asked.settlement, done.units,
-        done.units_before, done.recipient, done.label, done.before, [problem.as_json() for problem in done.problems],
+        outcome.asked.school.uai, outcome.asked.school.how, outcome.verdict, outcome.asked.settlement, outcome.units,
+        outcome.units_before, outcome.recipient, outcome.label, outcome.before,
+        [problem.as_json() for problem in outcome.problems],
     )  # fmt: skip

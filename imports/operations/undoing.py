@@ -1,4 +1,4 @@
-"""A whole import is taken back: what nobody has redeemed and nobody has changed since; the rest is listed and left."""
+"""Undo an applied import: revert what was neither redeemed nor changed since, and list the rest."""
 
 from __future__ import annotations
 
@@ -25,75 +25,78 @@ if TYPE_CHECKING:
 
 
 def undo_plan(import_id: int) -> UndoPlan:
-    """Return what undoing the import would do now, having changed nothing. Raises as `undo` does."""
+    """Return the plan of undoing the import now. Raises like `undo`."""
     with transaction.atomic():
         return plan_of(locked(import_id, ImportState.APPLIED))
 
 
 @transaction.atomic
 def ask_undo(*, import_id: int, by: User | None, at: datetime.datetime) -> Import:
-    """Have the worker undo an applied import; a page follows it as it follows an application.
-
-    Asking twice, or for one that is undone, is the same as once. Raises `UnknownImport`, `WrongMoment`.
-    """
-    table = locked(import_id, ImportState.APPLIED, ImportState.UNDONE)
-    if table.state == ImportState.APPLIED:
+    """Queue the undoing of an applied import. Idempotent. Raises `UnknownImport`, `WrongImportState`."""
+    spreadsheet_import = locked(import_id, ImportState.APPLIED, ImportState.UNDONE)
+    if spreadsheet_import.state == ImportState.APPLIED:
         _, is_first = ImportProgress.objects.get_or_create(
             import_id=import_id, defaults={"step": "waiting", "started_at": timezone.now()}
         )
         if is_first:
-            queue(UNDO_TASK, table, asked_at=at.isoformat(), by_id=by.pk if by else None)
-    return table
+            queue(UNDO_TASK, spreadsheet_import, asked_at=at.isoformat(), by_id=by.pk if by else None)
+    return spreadsheet_import
 
 
 @transaction.atomic
 def undo(*, import_id: int, by: User | None, at: datetime.datetime, watch: Watch = unwatched) -> Import:
-    """Take back what an applied import did, as far as nobody has redeemed or changed it since; undoing twice is once.
+    """Revert an applied import, except what was redeemed or changed since. Idempotent.
 
-    Allocations that it made are revoked, those it raised are lowered again, schools that it added to the remit are
-    taken out, contacts put back. Schools that had been written to are written to. `outcome["undone"]` says what was
-    done and lists what was left, with the reason. Raises `UnknownImport`, `WrongMoment`.
+    Revokes allocations it created, reduces those it raised, removes schools it added to the portfolio, restores
+    contacts. Notifies schools that had received an e-mail. `outcome["undone"]` holds the figures, and the rows kept
+    with the reason. Raises `UnknownImport`, `WrongImportState`.
     """
-    table = locked(import_id, ImportState.APPLIED, ImportState.UNDONE)
-    if table.state == ImportState.UNDONE:
-        return table
-    list(Pool.objects.locked().filter(pk=table.pool_id or 0))
+    spreadsheet_import = locked(import_id, ImportState.APPLIED, ImportState.UNDONE)
+    if spreadsheet_import.state == ImportState.UNDONE:
+        return spreadsheet_import
+    list(Pool.objects.locked().filter(pk=spreadsheet_import.pool_id or 0))
     watch(Stage.CHECKING, 0, 0)
-    plan = plan_of(table)
+    plan = plan_of(spreadsheet_import)
     size = len(plan.revoked) + len(plan.reduced) + len(plan.removed) + len(plan.restored)
     watch(Stage.TAKING_BACK, 0, size)
-    if table.purpose == Purpose.REMIT:
-        done, summary = _restore_remit(plan, by=by, at=at)
+    if spreadsheet_import.purpose == Purpose.REMIT:
+        done, summary = _restore_portfolio(plan, by=by, at=at)
     else:
-        done, summary = _take_back(table, plan, by=by, at=at)
+        done, summary = _take_back(spreadsheet_import, plan, by=by, at=at)
     watch(Stage.COMMITTING, size, size)
     if left := len(done["left"]):
         summary += " ; " + typography.plural(left, "ligne laissée telle quelle", "lignes laissées telles quelles")
-    table.state, table.undone_at, table.undone_by_id = ImportState.UNDONE, at, by.pk if by else None
-    table.outcome = table.outcome | {"undone": done}
-    table.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
+    spreadsheet_import.state, spreadsheet_import.undone_at, spreadsheet_import.undone_by_id = (
+        ImportState.UNDONE,
+        at,
+        by.pk if by else None,
+    )
+    spreadsheet_import.outcome = spreadsheet_import.outcome | {"undone": done}
+    spreadsheet_import.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
     audit.record(
         action="import.undone",
         by=by,
         at=at,
-        summary=f"Tableau « {table.filename} » défait : {summary}.",
+        summary=f"Tableau « {spreadsheet_import.filename} » défait : {summary}.",
         object_type="import",
-        object_id=table.pk,
+        object_id=spreadsheet_import.pk,
     )
-    return table
+    return spreadsheet_import
 
 
-def _take_back(table: Import, plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
-    """Revoke and reduce; whom a principal was faster than is left with the others that stay."""
+def _take_back(
+    spreadsheet_import: Import, plan: UndoPlan, *, by: User | None, at: datetime.datetime
+) -> tuple[dict[str, Any], str]:
+    """Revoke and reduce allocations; those redeemed meanwhile are added to the rows kept."""
     to_revoke = {one.allocation_id: one for one in plan.revoked}
     to_reduce = {one.uai: one for one in plan.reduced}
-    revoked = revoke_many(allocation_ids=list(to_revoke), by=by, at=at, import_id=table.pk)
+    revoked = revoke_many(allocation_ids=list(to_revoke), by=by, at=at, import_id=spreadsheet_import.pk)
     reduced = reduce_many(
-        pool_id=table.pool_id or 0,
+        pool_id=spreadsheet_import.pool_id or 0,
         reductions=[Reduction(one.uai, one.units_after) for one in plan.reduced],
         by=by,
         at=at,
-        import_id=table.pk,
+        import_id=spreadsheet_import.pk,
     )
     left = list(plan.left)
     left += [
@@ -118,7 +121,7 @@ def _take_back(table: Import, plan: UndoPlan, *, by: User | None, at: datetime.d
     return figures, words
 
 
-def _restore_remit(plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
+def _restore_portfolio(plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
     removed = len(take_back_from_remit(uais=[one.uai for one in plan.removed], by=by, at=at))
     restored = restore_contacts(contacts={one.uai: one.contact for one in plan.restored}, by=by, at=at)
     figures = {"removed": removed, "restored": restored, "left": [one._asdict() for one in plan.left]}

@@ -1,4 +1,4 @@
-"""Files as they come, turned into sheets of cells. Pure: no Django, no database, nothing kept.
+"""Read uploaded files into sheets of cells. Pure: no Django, no database, no state.
 
-`opening.open_workbook` is the way in. A format of its own is one more module here, and one more line there.
+Entry point: `detection.open_workbook`. A new format is one module here and one line there.
 """

@@ -1,9 +1,8 @@
-"""A workbook is a zip archive: whether it can be unpacked without harm, asked before anybody unpacks it.
+"""Check the zip archive of a workbook before it is unpacked, and rebuild it.
 
-The archive's directory says what each member weighs, and it may lie; there may be two directories, of which one
-program believes the first and another the last. So each member that is wanted is unpacked here once, a piece at a time
-and never further than the directory says; and what has been checked goes on in an archive of our own making, with a
-directory that we wrote.
+The sizes in the archive's directory cannot be trusted; there may be two directories, of which one program reads the
+first and another the last. So each wanted member is decompressed here once, in chunks and never beyond its declared
+size; the checked members are passed on in a new archive with a new directory.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 PIECE = 256 * 1024
-_PORTION = 64 * 1024
+_READ_SIZE = 64 * 1024
 SIGNATURE = b"PK\x03\x04"
 _LOCAL_HEADER = 30
 _DIRECTORY_HEADER, _DIRECTORY_END = b"PK\x01\x02", b"PK\x05\x06"
-#: The oldest version of the format, and no flags; the first day it knows.
-_PLAIN = struct.Struct("<HHHHHIIIHH")
-_FIRST_DAY = 33
+#: The fields that a local header and a directory entry share; the first day of the format.
+_COMMON_HEADER = struct.Struct("<HHHHHIIIHH")
+_DOS_EPOCH = 33
 
 
 def directory(content: bytes) -> list[zipfile.ZipInfo]:
-    """Return the archive's members. Raises `Unreadable` where there is no sound directory, or it claims too much."""
+    """Return the archive's members. Raises `UnreadableFile` where they are damaged or declare too many bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -43,43 +42,43 @@ def directory(content: bytes) -> list[zipfile.ZipInfo]:
             "Ce classeur, une fois décompressé, dépasse 300 Mo : il n'a pas été ouvert. Copiez le tableau seul dans "
             "un nouveau classeur, puis déposez celui-ci.",
         )
-    # Whoever reads it looks names up without regard to case.
+    # Readers look names up case-insensitively.
     if len({member.filename.lower() for member in members}) != len(members):
         raise damaged()
     return members
 
 
 def inflate(content: bytes, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Give a member's bytes a piece at a time. Raises `Unreadable` as soon as there are more than it claims."""
-    packed = _packed(content, member)
+    """Yield a member's bytes in chunks. Raises `UnreadableFile` as soon as they exceed its declared size."""
+    compressed = _compressed_bytes(content, member)
     if member.compress_type == zipfile.ZIP_STORED:
         if member.compress_size != member.file_size:
             raise damaged()
-        yield from (bytes(packed[at : at + PIECE]) for at in range(0, len(packed), PIECE))
+        yield from (bytes(compressed[at : at + PIECE]) for at in range(0, len(compressed), PIECE))
         return
-    yield from _inflated(packed, member.file_size)
+    yield from _decompress(compressed, member.file_size)
 
 
-def repacked(content: bytes, members: Iterable[zipfile.ZipInfo], more: Mapping[str, bytes] | None = None) -> bytes:
-    """Return an archive of these members, as they are packed, and of some more; its directory is true."""
+def repacked(content: bytes, members: Iterable[zipfile.ZipInfo], added: Mapping[str, bytes] | None = None) -> bytes:
+    """Return a new archive of these members, as they are compressed, and of `added` ones (name → bytes)."""
     bodies: list[bytes] = []
     entries: list[bytes] = []
     at = 0
-    stored = {name: (zipfile.ZIP_STORED, zlib.crc32(text), len(text), text) for name, text in (more or {}).items()}
-    kept = {m.filename: (m.compress_type, m.CRC, m.file_size, bytes(_packed(content, m))) for m in members}
+    stored = {name: (zipfile.ZIP_STORED, zlib.crc32(text), len(text), text) for name, text in (added or {}).items()}
+    kept = {m.filename: (m.compress_type, m.CRC, m.file_size, bytes(_compressed_bytes(content, m))) for m in members}
     for name, (method, checksum, size, body) in {**stored, **kept}.items():
         raw = name.encode()
-        # That names are UTF-8, and then what any reader asks first.
-        plain = _PLAIN.pack(20, 0x800, method, 0, _FIRST_DAY, checksum, len(body), size, len(raw), 0)
-        entries.append(_DIRECTORY_HEADER + struct.pack("<H", 20) + plain + struct.pack("<HHHII", 0, 0, 0, 0, at) + raw)
-        bodies += [SIGNATURE + plain + raw, body]
+        # 0x800: names are UTF-8.
+        common = _COMMON_HEADER.pack(20, 0x800, method, 0, _DOS_EPOCH, checksum, len(body), size, len(raw), 0)
+        entries.append(_DIRECTORY_HEADER + struct.pack("<H", 20) + common + struct.pack("<HHHII", 0, 0, 0, 0, at) + raw)
+        bodies += [SIGNATURE + common + raw, body]
         at += _LOCAL_HEADER + len(raw) + len(body)
-    listed = b"".join(entries)
-    end = struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries), len(listed), at, 0)
-    return b"".join([*bodies, listed, _DIRECTORY_END, end])
+    directory_bytes = b"".join(entries)
+    end = struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries), len(directory_bytes), at, 0)
+    return b"".join([*bodies, directory_bytes, _DIRECTORY_END, end])
 
 
-def _packed(content: bytes, member: zipfile.ZipInfo) -> memoryview:
+def _compressed_bytes(content: bytes, member: zipfile.ZipInfo) -> memoryview:
     header = content[member.header_offset : member.header_offset + _LOCAL_HEADER]
     if len(header) < _LOCAL_HEADER or not header.startswith(SIGNATURE):
         raise damaged()
@@ -89,26 +88,26 @@ def _packed(content: bytes, member: zipfile.ZipInfo) -> memoryview:
         raise damaged()
     name, extra = struct.unpack("<HH", header[26:30])
     start = member.header_offset + _LOCAL_HEADER + name + extra
-    packed = memoryview(content)[start : start + member.compress_size]
-    if len(packed) < member.compress_size:
+    compressed = memoryview(content)[start : start + member.compress_size]
+    if len(compressed) < member.compress_size:
         raise damaged()
-    return packed
+    return compressed
 
 
-def _inflated(packed: memoryview, claimed: int) -> Iterator[bytes]:
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
-    left = claimed
+def _decompress(compressed: memoryview, declared_size: int) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
+    remaining = declared_size
     try:
-        # In portions, for what is left over of one is copied each time.
-        for at in range(0, len(packed) + 1, _PORTION):
-            pending = bytes(packed[at : at + _PORTION])
-            while not engine.eof and (piece := engine.decompress(pending, PIECE)):
-                pending = engine.unconsumed_tail
-                left -= len(piece)
-                if left < 0:
+        # In slices: `unconsumed_tail` copies the rest of its input each time.
+        for at in range(0, len(compressed) + 1, _READ_SIZE):
+            pending = bytes(compressed[at : at + _READ_SIZE])
+            while not decompressor.eof and (piece := decompressor.decompress(pending, PIECE)):
+                pending = decompressor.unconsumed_tail
+                remaining -= len(piece)
+                if remaining < 0:
                     raise damaged()
                 yield piece
     except zlib.error as error:
         raise damaged() from error
-    if left or not engine.eof:
+    if remaining or not decompressor.eof:
         raise damaged()

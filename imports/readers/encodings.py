@@ -1,7 +1,7 @@
-"""From bytes to text: nobody who exports a list knows how its letters are written.
+"""Detect the encoding of a text file, and repair mojibake.
 
-What can be proven comes first: a mark at the beginning, the zeros of UTF-16, UTF-8, which hardly any other text happens
-to be. What is left is one of the three old ways of writing French, told by the letters within words.
+In order: a byte order mark, the zero bytes of UTF-16, valid UTF-8. Else one of the three legacy encodings of French,
+chosen by the accented letters found within words.
 """
 
 from __future__ import annotations
@@ -12,79 +12,81 @@ from typing import NamedTuple
 
 from imports.readers.refusals import Unreadable
 
-_SAMPLE = 4096
-#: Of UTF-16 in Latin letters, nearly every second byte is zero, and hardly any other is.
-_MANY, _FEW = 0.4, 0.1
-#: How Windows, the Macintosh and DOS wrote French. The first one wins where nothing speaks for another.
-_OLD = ("cp1252", "mac_roman", "cp850")
-_LETTERS = "éèêëàâçîïôùûü"
-_WITHIN_WORDS = {
+_SAMPLE_BYTES = 4096
+#: In UTF-16 of Latin letters nearly every second byte is zero, and hardly any other.
+_MIN_ZERO_SHARE, _MAX_ZERO_SHARE = 0.4, 0.1
+#: French on Windows, the Macintosh and DOS. The first is the default.
+_LEGACY_ENCODINGS = ("cp1252", "mac_roman", "cp850")
+_ACCENTED = "éèêëàâçîïôùûü"
+_ACCENTS_IN_WORDS = {
     name: re.compile(
-        b"[a-z][" + re.escape(_LETTERS.encode(name)) + b"](?=[a-z])|" + re.escape("É".encode(name)) + b"(?=[A-Za-z])"
+        b"[a-z][" + re.escape(_ACCENTED.encode(name)) + b"](?=[a-z])|" + re.escape("É".encode(name)) + b"(?=[A-Za-z])"
     )
-    for name in _OLD
+    for name in _LEGACY_ENCODINGS
 }
-#: How each byte from 80 on looks to whoever takes UTF-8 for Windows-1252; five of them are nothing there.
-_LOOKS = {bytes((byte,)).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
-_FOLLOWING = "".join(re.escape(look) for look, byte in _LOOKS.items() if byte < 0xC0)  # noqa: PLR2004
-_DOUBLE = re.compile(f"Ã[{_FOLLOWING}]|Å[“’¸¡½¾]|Â[{_FOLLOWING}]|â€[{_FOLLOWING}]|â‚¬|â„¢|Æ’|Ë[†œ]")
-#: What no language that we know of writes.
-_UNMISTAKABLE = re.compile("Ã[©¨ªª«§´®¯»‰ˆ€‡Ž”‹™]|Ã\xa0|â€[™˜œ“”¦]|â‚¬")
+#: The byte (from 0x80) behind each character when UTF-8 is decoded as Windows-1252, which leaves five undefined.
+_BYTE_OF_CHARACTER = {bytes((byte,)).decode("cp1252", "ignore") or chr(byte): byte for byte in range(0x80, 0x100)}
+_CONTINUATION = "".join(re.escape(character) for character, byte in _BYTE_OF_CHARACTER.items() if byte < 0xC0)  # noqa: PLR2004
+_MOJIBAKE = re.compile(f"Ã[{_CONTINUATION}]|Å[“’¸¡½¾]|Â[{_CONTINUATION}]|â€[{_CONTINUATION}]|â‚¬|â„¢|Æ’|Ë[†œ]")
+#: Sequences that occur in no language.
+_CERTAIN_MOJIBAKE = re.compile("Ã[©¨ªª«§´®¯»‰ˆ€‡Ž”‹™]|Ã\xa0|â€[™˜œ“”¦]|â‚¬")
 MENDED = "Les accents de ce fichier étaient abîmés (« Ã© » au lieu de « é ») : ils ont été rétablis."
 
 
-class Decoded(NamedTuple):
-    """A file's text, and what was put right in it, in sentences for its owner."""
+class DecodedText(NamedTuple):
+    """The text of a file, and the repairs made to it, in French sentences for the member."""
 
     text: str
     remarks: list[str]
 
 
-def decode(content: bytes) -> Decoded:
-    """Return the text of the bytes. Raises `Unreadable` where they are no text."""
-    text = _decoded(content)
+def decode(content: bytes) -> DecodedText:
+    """Decode a file. Raises `UnreadableFile` where it is not text."""
+    text = _detect_and_decode(content)
     if "\0" in text:
-        raise _no_text()
-    mended = mend(text)
-    return Decoded(mended, [] if mended is text else [MENDED])
+        raise _not_text()
+    repaired = mend(text)
+    return DecodedText(repaired, [] if repaired is text else [MENDED])
 
 
 def mend(text: str) -> str:
-    """Return a text whose accents were written in UTF-8 and read in Windows-1252 as it was; others as they are."""
-    for _ in range(2):  # it happens twice
+    """Undo the decoding of UTF-8 as Windows-1252; return any other text unchanged."""
+    for _ in range(2):  # some files were damaged twice
         if not is_broken(text):
             break
-        text = _DOUBLE.sub(_once_less, text)
+        text = _MOJIBAKE.sub(_undo_once, text)
     return text
 
 
 def is_broken(text: str) -> bool:
-    """Tell whether there are accents that were written in UTF-8 and read in Windows-1252, beyond doubt."""
-    return _UNMISTAKABLE.search(text) is not None
+    """Whether a text certainly is UTF-8 decoded as Windows-1252."""
+    return _CERTAIN_MOJIBAKE.search(text) is not None
 
 
-def _once_less(match: re.Match[str]) -> str:
+def _undo_once(match: re.Match[str]) -> str:
     try:
-        return bytes(_LOOKS[letter] for letter in match[0]).decode()
+        return bytes(_BYTE_OF_CHARACTER[letter] for letter in match[0]).decode()
     except UnicodeDecodeError:
         return match[0]
 
 
-def _decoded(content: bytes) -> str:
+def _detect_and_decode(content: bytes) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _strictly(content, "utf-16")
-    if b"\0" in content[:_SAMPLE]:
-        return _strictly(content, _order_of(content[:_SAMPLE]))
+        return _decode_strictly(content, "utf-16")
+    if b"\0" in content[:_SAMPLE_BYTES]:
+        return _decode_strictly(content, _detect_utf16(content[:_SAMPLE_BYTES]))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # A file that was cut off within its last letter is UTF-8 all the same.
+        # A file truncated within its last character is still UTF-8.
         if error.reason == "unexpected end of data" and error.start >= len(content) - 3:
             return content.decode("utf-8-sig", "ignore")
-    return _strictly(content, max(_OLD, key=lambda name: len(_WITHIN_WORDS[name].findall(content))))
+    return _decode_strictly(
+        content, max(_LEGACY_ENCODINGS, key=lambda name: len(_ACCENTS_IN_WORDS[name].findall(content)))
+    )
 
 
-def _strictly(content: bytes, encoding: str) -> str:
+def _decode_strictly(content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -95,18 +97,18 @@ def _strictly(content: bytes, encoding: str) -> str:
         ) from error
 
 
-def _order_of(sample: bytes) -> str:
-    """Return which UTF-16 it is that has no mark. Raises `Unreadable` where it is none."""
+def _detect_utf16(sample: bytes) -> str:
+    """Return the byte order of UTF-16 without a mark. Raises `UnreadableFile` where it is not UTF-16."""
     pairs = len(sample) // 2
     first, second = sample[0 : 2 * pairs : 2].count(0), sample[1 : 2 * pairs : 2].count(0)
-    if second >= _MANY * pairs and first <= _FEW * pairs:
+    if second >= _MIN_ZERO_SHARE * pairs and first <= _MAX_ZERO_SHARE * pairs:
         return "utf-16-le"
-    if first >= _MANY * pairs and second <= _FEW * pairs:
+    if first >= _MIN_ZERO_SHARE * pairs and second <= _MAX_ZERO_SHARE * pairs:
         return "utf-16-be"
-    raise _no_text()
+    raise _not_text()
 
 
-def _no_text() -> Unreadable:
+def _not_text() -> Unreadable:
     return Unreadable(
         "not_text",
         "Ce fichier contient des caractères nuls : ce n'est pas un tableau. Enregistrez-le en .xlsx ou en .csv depuis "

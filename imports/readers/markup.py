@@ -1,4 +1,4 @@
-"""XML that strangers wrote, gone through with Expat: nothing is kept, and no entity is unfolded."""
+"""Stream untrusted XML through Expat: no tree is built, and no entity is expanded."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from imports.readers.refusals import damaged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-#: Called with an element's name, its prefix included, and its attributes.
-type Start = Callable[[str, dict[str, str]], None]
+#: Called with an element's name, prefix included, and its attributes.
+type StartHandler = Callable[[str, dict[str, str]], None]
 
-#: What Expat raises: a `LookupError` is of an encoding that nobody knows.
-_NO_DOCUMENT = (expat.ExpatError, ValueError, LookupError)
-
-
-def parser(start: Start) -> expat.XMLParserType:
-    """Return a parser that tells where elements start, and refuses documents that define what others mean by theirs."""
-    made = expat.ParserCreate()
-    made.StartElementHandler = start
-    made.StartDoctypeDeclHandler = _refuse
-    return made
+#: What Expat raises; `LookupError` for an unknown encoding.
+_PARSE_ERRORS = (expat.ExpatError, ValueError, LookupError)
 
 
-def parse(made: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
-    """Let a whole document go by. Raises `Unreadable` where it is none."""
+def parser(start: StartHandler) -> expat.XMLParserType:
+    """Return a parser that calls `start` for each element and rejects document type declarations."""
+    expat_parser = expat.ParserCreate()
+    expat_parser.StartElementHandler = start
+    expat_parser.StartDoctypeDeclHandler = _reject_doctype
+    return expat_parser
+
+
+def parse(expat_parser: expat.XMLParserType, pieces: Iterable[bytes]) -> None:
+    """Parse a document. Raises `UnreadableFile` where it is not well-formed."""
     try:
         for piece in pieces:
-            made.Parse(piece, False)
-        made.Parse(b"", True)
-    except _NO_DOCUMENT as error:
+            expat_parser.Parse(piece, False)
+        expat_parser.Parse(b"", True)
+    except _PARSE_ERRORS as error:
         raise damaged() from error
 
 
-def begin(made: expat.XMLParserType, head: bytes) -> None:
-    """Let the beginning of a document go by. Raises `Unreadable` where it is none."""
+def begin(expat_parser: expat.XMLParserType, head: bytes) -> None:
+    """Parse the beginning of a document. Raises `UnreadableFile` where it is not well-formed."""
     try:
-        made.Parse(head, False)
-    except _NO_DOCUMENT as error:
+        expat_parser.Parse(head, False)
+    except _PARSE_ERRORS as error:
         raise damaged() from error
 
 
 def local(name: str) -> str:
-    """Return a name without its prefix: « row » of « x:row »."""
+    """Return a name without its prefix: « row » for « x:row »."""
     return name.rpartition(":")[2]
 
 
-def _refuse(*_: object) -> None:
+def _reject_doctype(*_: object) -> None:
     raise damaged()

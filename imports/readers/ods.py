@@ -1,8 +1,8 @@
-"""What an .ods would become, counted before anything is read from it.
+"""Measure an .ods before calamine reads it.
 
-A cell may stand for millions (`number-columns-repeated`), and a row for a million rows; LibreOffice writes so at the
-end of nearly every sheet, where it is harmless, and a bomb writes so before the last cell that holds something. The
-file is gone through once with Expat, which keeps nothing, and what it says is added up.
+One element may stand for millions of cells (`number-columns-repeated`) or a million rows. LibreOffice writes such
+elements at the end of nearly every sheet, where they are harmless; a bomb has them before the last filled cell. Expat
+streams the document once, and the counts are added up.
 """
 
 from __future__ import annotations
@@ -19,92 +19,92 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from zipfile import ZipInfo
 
-#: Names of members in lower case, as they are looked up.
+#: Member names in lower case, as they are looked up.
 CONTENT, MANIFEST = "content.xml", "meta-inf/manifest.xml"
 MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
-#: What LibreOffice puts a whole encrypted document into.
-WRAPPED = "encrypted-package"
+#: The member into which LibreOffice puts an encrypted document.
+ENCRYPTED_PACKAGE = "encrypted-package"
 _BARE_MANIFEST = b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
 _ENCRYPTED = re.compile(rb"[:<]encryption-data[\s>/]")
-#: Between cells, where some programs break lines and the reader allows nothing.
+#: Whitespace between cells, which some programs write and calamine rejects.
 _INDENTED = re.compile(rb">\s++(</?table:)")
 _CELLS = {"table:table-cell", "table:covered-table-cell"}
 _VALUES = ("office:value", "office:string-value", "office:date-value", "office:time-value", "office:boolean-value")
-#: Elements of the whole document: a real one of 300 MB has fewer.
-MOST_ELEMENTS = 20_000_000
+#: Elements of the document: a real one of 300 MB has fewer.
+MAX_ELEMENTS = 20_000_000
 
 
 def is_spreadsheet(content: bytes, members: Mapping[str, ZipInfo]) -> bool:
-    """Tell a spreadsheet from a text document, a presentation or a drawing, which are made alike."""
+    """Whether the archive is a spreadsheet rather than a text document, a presentation or a drawing."""
     if "mimetype" not in members:
         return True
     return next(archive.inflate(content, members["mimetype"]), b"").startswith(MIMETYPE)
 
 
 def verified(content: bytes, members: Mapping[str, ZipInfo]) -> tuple[bytes, list[Seen]]:
-    """Return an archive with the sheets alone, and what was seen of each in its order. Raises `Unreadable`."""
-    if WRAPPED in members:
+    """Return an archive of the sheets only, and the metadata of each in order. Raises `UnreadableFile`."""
+    if ENCRYPTED_PACKAGE in members:
         raise encrypted()
     if MANIFEST in members and any(map(_ENCRYPTED.search, archive.inflate(content, members[MANIFEST]))):
         raise encrypted()
-    counted = _Count().go(archive.inflate(content, members[CONTENT]))
+    sheets = _SheetCounter().parse(archive.inflate(content, members[CONTENT]))
     bare = {"mimetype": MIMETYPE, "META-INF/manifest.xml": _BARE_MANIFEST}
     if any(map(_INDENTED.search, archive.inflate(content, members[CONTENT]))):
         text = b"".join(archive.inflate(content, members[CONTENT]))
-        return archive.repacked(content, [], {**bare, "content.xml": _INDENTED.sub(rb">\1", text)}), counted
-    return archive.repacked(content, [members[CONTENT]], bare), counted
+        return archive.repacked(content, [], {**bare, "content.xml": _INDENTED.sub(rb">\1", text)}), sheets
+    return archive.repacked(content, [members[CONTENT]], bare), sheets
 
 
-class _Row:
-    """One row as the file writes it, which may stand for many."""
+class _RepeatedRow:
+    """One row element, which may stand for many rows."""
 
-    def __init__(self, repeats: int, begins: int) -> None:
+    def __init__(self, repeats: int, start_offset: int) -> None:
         self.repeats = repeats
-        self.begins = begins
-        #: Columns so far, and up to the last one that holds something.
+        self.start_offset = start_offset
+        #: Columns so far, and up to the last filled one.
         self.columns = self.width = 0
-        self.most_repeated = 0
+        self.max_repeats = 0
         self.spaces = 0
         #: Columns of formulas without a result, and of errors.
         self.uncomputed: list[int] = []
         self.errors: list[int] = []
 
 
-class _Count:
-    """Adds up the rows, columns and texts of each sheet while the document goes by."""
+class _SheetCounter:
+    """Adds up the rows, columns and texts of each sheet while the document is parsed."""
 
     def __init__(self) -> None:
         self._parser = markup.parser(self._start)
         self._parser.EndElementHandler = self._end
         self._sheets = self._depth = self._elements = self._cells = self._text = 0
-        self._rows = self._height = self._width = self._noted = 0
-        self._row: _Row | None = None
+        self._rows = self._height = self._width = self._formula_count = 0
+        self._row: _RepeatedRow | None = None
         self._merged: list[list[Area]] = []
         self._uncomputed: list[set[tuple[int, int]]] = []
         self._errors: list[set[tuple[int, int]]] = []
 
-    def go(self, pieces: Iterable[bytes]) -> list[Seen]:
+    def parse(self, pieces: Iterable[bytes]) -> list[Seen]:
         markup.parse(self._parser, pieces)
-        found = zip(self._merged, self._uncomputed, self._errors, strict=True)
-        return [Seen(merged, frozenset(uncomputed), frozenset(errors)) for merged, uncomputed, errors in found]
+        per_sheet = zip(self._merged, self._uncomputed, self._errors, strict=True)
+        return [Seen(merged, frozenset(uncomputed), frozenset(errors)) for merged, uncomputed, errors in per_sheet]
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
-        if self._elements > MOST_ELEMENTS:
+        if self._elements > MAX_ELEMENTS:
             raise too_many_cells()
         if name in _CELLS:
-            self._open(name)
+            self._enter(name)
             self._cell(attributes)
         elif name == "table:table-row":
-            self._open(name)
-            repeats = _count(attributes, "table:number-rows-repeated")
-            self._row = _Row(repeats, self._parser.CurrentByteIndex)
+            self._enter(name)
+            repeats = _parse_count(attributes, "table:number-rows-repeated")
+            self._row = _RepeatedRow(repeats, self._parser.CurrentByteIndex)
         elif name == "text:s" and self._row is not None:
-            self._row.spaces += _count(attributes, "text:c")
+            self._row.spaces += _parse_count(attributes, "text:c")
             if self._row.spaces > limits.MAX_TEXT:
                 raise too_many_cells()
         elif name == "table:table":
-            self._open(name)
+            self._enter(name)
             self._sheets += 1
             if self._sheets > limits.MAX_SHEETS:
                 raise too_many_sheets(self._sheets, limits.MAX_SHEETS)
@@ -113,38 +113,38 @@ class _Count:
             self._uncomputed.append(set())
             self._errors.append(set())
 
-    def _open(self, name: str) -> None:
-        """Enter a sheet, a row or a cell. No sheet stands within another: whoever writes so wants to be misread."""
+    def _enter(self, name: str) -> None:
+        """Enter a sheet, a row or a cell. Raises `UnreadableFile` for nested ones, which are ambiguous."""
         inside = {"table:table": 0, "table:table-row": 1}.get(name, 2)
         if self._depth > inside:
             raise damaged()
-        # A row or cell outside of any sheet is nobody's.
+        # A row or cell outside of any sheet is ignored.
         self._depth += self._depth == inside
 
     def _cell(self, attributes: dict[str, str]) -> None:
         row = self._row
         if row is None or not self._merged:
             return
-        repeats = _count(attributes, "table:number-columns-repeated")
+        repeats = _parse_count(attributes, "table:number-columns-repeated")
         left = row.columns
         row.columns += repeats
         spanned = attributes.get("table:number-columns-spanned"), attributes.get("table:number-rows-spanned")
         if spanned != (None, None):
-            right = left + _count(attributes, "table:number-columns-spanned") - 1
-            bottom = self._rows + _count(attributes, "table:number-rows-spanned")
+            right = left + _parse_count(attributes, "table:number-columns-spanned") - 1
+            bottom = self._rows + _parse_count(attributes, "table:number-rows-spanned")
             self._merged[-1].append(Area(self._rows + 1, left, bottom, right))
         kind = attributes.get("office:value-type")
         formula = "table:formula" in attributes
         if not (formula or kind == "string" or any(value in attributes for value in _VALUES)):
             return
         row.width = row.columns
-        row.most_repeated = max(row.most_repeated, repeats)
-        wrong = attributes.get("calcext:value-type") == "error"
-        if (formula and kind is None) or wrong:
-            self._noted += repeats * row.repeats
-            if self._noted > limits.MAX_NOTED:
+        row.max_repeats = max(row.max_repeats, repeats)
+        is_error = attributes.get("calcext:value-type") == "error"
+        if (formula and kind is None) or is_error:
+            self._formula_count += repeats * row.repeats
+            if self._formula_count > limits.MAX_NOTED:
                 raise too_many_formulas()
-            (row.errors if wrong else row.uncomputed).extend(range(left, left + repeats))
+            (row.errors if is_error else row.uncomputed).extend(range(left, left + repeats))
 
     def _end(self, name: str) -> None:
         row = self._row
@@ -161,8 +161,8 @@ class _Count:
             self._row = None
             if row.width:
                 self._height, self._width = self._rows, max(self._width, row.width)
-                weight = self._parser.CurrentByteIndex - row.begins + row.spaces
-                self._text += weight * row.repeats * row.most_repeated
+                weight = self._parser.CurrentByteIndex - row.start_offset + row.spaces
+                self._text += weight * row.repeats * row.max_repeats
                 if self._text > 2 * limits.MAX_TEXT or self._height * self._width > limits.MAX_CELLS_ODS:
                     raise too_many_cells()
                 if row.uncomputed or row.errors:
@@ -171,8 +171,8 @@ class _Count:
                     self._errors[-1].update(product(lines, row.errors))
 
 
-def _count(attributes: dict[str, str], name: str) -> int:
-    """Return how often something is repeated. Raises `Unreadable` where that is no number, or none that could be."""
+def _parse_count(attributes: dict[str, str], name: str) -> int:
+    """Return a repeat count, 1 where absent. Raises `UnreadableFile` where it is no number or impossibly large."""
     text = attributes.get(name)
     if text is None:
         return 1

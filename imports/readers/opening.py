@@ -1,4 +1,4 @@
-"""Opening a file by what its bytes are; its name decides nothing."""
+"""Detect a file's format from its bytes, never from its name, and open it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_workbook(content: bytes) -> Workbook:
-    """Open a file. Raises `Unreadable`, with a sentence that says what is wrong with it and what to do."""
+    """Open a file. Raises `UnreadableFile`, whose message says what is wrong with the file and what to do."""
     if not content.strip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n"):
         raise Unreadable("empty", f"Ce fichier est vide. {HOW}")
     if len(content) > limits.MAX_BYTES:
@@ -29,6 +29,6 @@ def open_workbook(content: bytes) -> Workbook:
 
 
 def check_height(height: int) -> None:
-    """Refuse a sheet that is too long, once it is known which one is meant."""
+    """Raise `UnreadableFile` when the selected sheets have too many rows."""
     if height > limits.MAX_ROWS + 100:
         raise too_many_rows(height)

@@ -1,10 +1,10 @@
-"""Why a file is not read at all."""
+"""Why a file cannot be read."""
 
 from __future__ import annotations
 
 
 class Unreadable(Exception):
-    """The file is refused whole. `code` is stable; the sentence is French and says what to do next."""
+    """The file cannot be read. `code` is stable; `sentence` is French and says what to do next."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -13,7 +13,7 @@ class Unreadable(Exception):
 
 
 def damaged() -> Unreadable:
-    """Return the refusal of a workbook that does not hold together."""
+    """Return the error for a damaged or incomplete workbook."""
     return Unreadable(
         "damaged",
         "Ce classeur est abîmé ou incomplet. Ouvrez-le dans votre tableur, enregistrez-le de nouveau en .xlsx, "
@@ -22,7 +22,7 @@ def damaged() -> Unreadable:
 
 
 def encrypted() -> Unreadable:
-    """Return the refusal of a workbook that a password protects."""
+    """Return the error for a password-protected workbook."""
     return Unreadable(
         "encrypted",
         "Ce classeur est protégé par un mot de passe. Retirez la protection dans votre tableur (dans Excel : Fichier, "
@@ -31,7 +31,7 @@ def encrypted() -> Unreadable:
 
 
 def too_many_cells() -> Unreadable:
-    """Return the refusal of a workbook with an immense sheet."""
+    """Return the error for a workbook with a sheet that is too large."""
     return Unreadable(
         "too_many_cells",
         "Ce classeur contient une feuille démesurée : trop de lignes et de colonnes, ou des textes trop longs. Copiez "
@@ -40,7 +40,7 @@ def too_many_cells() -> Unreadable:
 
 
 def too_many_sheets(sheets: int, most: int) -> Unreadable:
-    """Return the refusal of a workbook of too many sheets."""
+    """Return the error for a workbook with too many sheets."""
     return Unreadable(
         "too_many_sheets",
         f"Ce classeur a {sheets} feuilles ; {most} au plus sont lues. Gardez celle qui porte la liste des écoles.",
@@ -48,7 +48,7 @@ def too_many_sheets(sheets: int, most: int) -> Unreadable:
 
 
 def too_many_formulas() -> Unreadable:
-    """Return the refusal of a workbook whose formulas have no results or wrong ones, by the million."""
+    """Return the error for a workbook with too many formulas that have no result or an error."""
     return Unreadable(
         "too_many_formulas",
         "Ce classeur contient plus d'un million de formules sans résultat ou en erreur. Ouvrez-le dans votre tableur, "
@@ -57,5 +57,5 @@ def too_many_formulas() -> Unreadable:
 
 
 def empty() -> Unreadable:
-    """Return the refusal of a workbook in which nothing stands."""
+    """Return the error for an empty workbook."""
     return Unreadable("empty", "Ce classeur ne contient aucune ligne.")

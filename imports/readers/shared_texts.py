@@ -1,4 +1,4 @@
-"""The texts that cells of an .xlsx share: how much memory they take once each cell has its own."""
+"""Bound the memory that the shared strings of an .xlsx take once each cell has its own copy."""
 
 from __future__ import annotations
 
@@ -11,87 +11,87 @@ from imports.readers.refusals import damaged, too_many_cells
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_END = b"</si>"
-_ANY_END = re.compile(rb"</(?:[\w.-]+:)?si\s*>")
+_ITEM_END = b"</si>"
+_ANY_ITEM_END = re.compile(rb"</(?:[\w.-]+:)?si\s*>")
 _ROOT = re.compile(rb"[<:]sst[\s/>]")
 _REFERENCE = re.compile(rb' t="s"[^>]*+><v>([0-9]{1,9})</v></c>')
-#: A mark, a text of one letter, and the mark's end.
-_LEAST_CELL = 16
+#: A tag, a text of one letter, and the closing tag.
+_MIN_CELL_BYTES = 16
 
 
 def check(texts: Callable[[], Iterable[bytes]], cells: Callable[[], Iterable[bytes]], size_of_cells: int) -> None:
-    """Refuse a workbook whose cells would unfold into too much text.
+    """Raise `UnreadableFile` where the text of all cells would exceed `limits.MAX_TEXT`.
 
-    `texts`, `cells`: give the XML of the shared texts and of all sheets, anew each time; their pieces cut no mark and
-    no cell in two. What is cheap is asked first: whether the longest text in each cell would be too much.
+    `texts`, `cells`: return the XML of the shared strings and of all sheets, from the start each time; their pieces
+    split no tag and no cell. Checks the cheap upper bound first: the longest text in every cell.
     """
-    _check_promise(next(iter(texts()), b""))
-    longest = _longest(texts())
-    if longest * (size_of_cells // _LEAST_CELL) <= limits.MAX_TEXT:
+    _check_declared_count(next(iter(texts()), b""))
+    max_length = _max_length(texts())
+    if max_length * (size_of_cells // _MIN_CELL_BYTES) <= limits.MAX_TEXT:
         return
-    if longest * sum(_references(piece) for piece in cells()) <= limits.MAX_TEXT:
+    if max_length * sum(_count_references(piece) for piece in cells()) <= limits.MAX_TEXT:
         return
     lengths = _lengths(texts())
     total = 0
     for piece in cells():
-        found = [int(number) for number in _REFERENCE.findall(piece)]
-        total += sum(lengths[number] for number in found if number < len(lengths))
-        # Written in some other way: they may be any.
-        total += (_references(piece) - len(found)) * longest
+        indexes = [int(number) for number in _REFERENCE.findall(piece)]
+        total += sum(lengths[number] for number in indexes if number < len(lengths))
+        # References in another notation may be to any text.
+        total += (_count_references(piece) - len(indexes)) * max_length
         if total > limits.MAX_TEXT:
             raise too_many_cells()
 
 
-def _check_promise(head: bytes) -> None:
-    """Refuse a number of texts that is none: their reader sets memory aside for so many, and dies of it."""
+def _check_declared_count(head: bytes) -> None:
+    """Raise `UnreadableFile` where the declared count is invalid or huge: calamine allocates that much memory."""
     roots: list[dict[str, str]] = []
     reader = markup.parser(lambda _, attributes: None if roots else roots.append(attributes))
     markup.begin(reader, head)
     for attributes in roots:
-        promised = attributes.get("uniqueCount", "0")
-        if not (promised.isascii() and promised.isdigit() and len(promised) < len(str(limits.MAX_CELLS))):
+        declared = attributes.get("uniqueCount", "0")
+        if not (declared.isascii() and declared.isdigit() and len(declared) < len(str(limits.MAX_CELLS))):
             raise damaged()
     if not roots or len(_ROOT.findall(head)) != 1:
         raise damaged()
 
 
-def _references(piece: bytes) -> int:
+def _count_references(piece: bytes) -> int:
     return piece.count(b'"s"') + piece.count(b"'s'")
 
 
-def _longest(pieces: Iterable[bytes]) -> int:
-    """Return a size in bytes that no text exceeds, marks included. Refuses texts that are too many to be kept."""
-    longest = open_so_far = count = size = 0
+def _max_length(pieces: Iterable[bytes]) -> int:
+    """Return an upper bound of the texts' sizes in bytes, tags included. Raises `UnreadableFile` for too many texts."""
+    max_length = unfinished = count = size = 0
     literal = False
     for piece in pieces:
         if size and _ROOT.search(piece):
             raise damaged()
         size += len(piece)
         literal = literal or b"<![CDATA[" in piece
-        parts = piece.split(_END) if _END in piece else _ANY_END.split(piece)
+        parts = piece.split(_ITEM_END) if _ITEM_END in piece else _ANY_ITEM_END.split(piece)
         lengths = [len(part) for part in parts]
-        lengths[0] += open_so_far
-        longest = max(longest, *lengths)
-        open_so_far = lengths[-1]
+        lengths[0] += unfinished
+        max_length = max(max_length, *lengths)
+        unfinished = lengths[-1]
         count += max(len(parts) - 1, piece.count(b"/>"))
         if count > limits.MAX_CELLS:
             raise too_many_cells()
-    return size if literal else longest
+    return size if literal else max_length
 
 
 def _lengths(pieces: Iterable[bytes]) -> list[int]:
-    """Return the size of each text in bytes, marks included."""
+    """Return the size of each text in bytes, tags included."""
     lengths: list[int] = []
-    begins = 0
+    start_offset = 0
 
     def start(name: str, _: dict[str, str]) -> None:
-        nonlocal begins
+        nonlocal start_offset
         if markup.local(name) == "si":
-            begins = reader.CurrentByteIndex
+            start_offset = reader.CurrentByteIndex
 
     def end(name: str) -> None:
         if markup.local(name) == "si":
-            lengths.append(reader.CurrentByteIndex - begins)
+            lengths.append(reader.CurrentByteIndex - start_offset)
 
     reader = markup.parser(start)
     reader.EndElementHandler = end

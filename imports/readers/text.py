@@ -1,4 +1,4 @@
-"""Text files of rows: the separator is found from the text, for nobody who exports a list knows it."""
+"""Read delimited text files, whose separator is detected."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from imports.readers.sheets import Area, Places, Row, Sheet
 
 SEPARATORS = ";,\t|"
-SAMPLE = 100
-#: Excel's own hint, the first row of a file that it writes or is to read.
+SAMPLE_ROWS = 100
+#: Excel's separator hint, in the first row of a file.
 _HINT = re.compile(r'"?sep=([;,\t|])"?\r?\n?', re.IGNORECASE)
-#: « 43,83 » in a row that something else separates.
-_DECIMAL = re.compile(r"(?<=[0-9]),(?=[0-9])")
-#: As many rows as that have to agree before a separator is believed against decimal commas.
-_MOST_ROWS = 0.8
+#: « 43,83 » in a row with another separator.
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+#: Share of rows with the same number of cells for a separator to be preferred to decimal commas.
+_MIN_ROW_SHARE = 0.8
 
 
 class TextSheet:
-    """The one sheet of a text file. Rows are numbered as Excel would show them: a quoted line break makes no row."""
+    """The only sheet of a text file. Rows are numbered as in Excel: a quoted line break starts no row."""
 
     def __init__(self, text: str, separator: str, name: str = "") -> None:
         self.name = name
@@ -40,22 +40,22 @@ class TextSheet:
         self.errors: Places = frozenset()
         self._text = text
         self._separator = separator
-        self.height = self._measured()
+        self.height = self._measure_height()
 
     def rows(self) -> Iterator[Row]:
-        """Go through all rows; cells are text as it stands."""
+        """Iterate over all rows; cells are unchanged text."""
         yield from islice(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator), self.height)
 
-    def _measured(self) -> int:
-        """Return the number of the last row that holds something. Raises `Unreadable` where they are no table.
+    def _measure_height(self) -> int:
+        """Return the number of the last row that is not empty. Raises `UnreadableFile` where the text is no table.
 
-        A spreadsheet whose cells are formatted to its last row is saved with a million rows of separators.
+        A spreadsheet formatted down to its last row is saved with a million rows of separators.
         """
         lines = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
-        height = filled = width = begins = ended = 0
+        height = filled = width = row_start = row_end = 0
         try:
             for row in lines:
-                begins, ended = ended, lines.line_num
+                row_start, row_end = row_end, lines.line_num
                 height += 1
                 width = max(width, len(row))
                 if any(row):
@@ -67,11 +67,11 @@ class TextSheet:
                         "tableau. Enregistrez-le de nouveau depuis votre tableur, puis déposez-le.",
                     )
         except csv.Error as error:
-            raise _open_quote(height + 1) from error
-        if ended - begins > 1:
-            last = "".join(islice(io.StringIO(self._text, newline=""), begins, None))
+            raise _unclosed_quote(height + 1) from error
+        if row_end - row_start > 1:
+            last = "".join(islice(io.StringIO(self._text, newline=""), row_start, None))
             if last.count('"') % 2:
-                raise _open_quote(height)
+                raise _unclosed_quote(height)
         return filled
 
 
@@ -84,16 +84,16 @@ class TextWorkbook:
         text, self.remarks = decode(content)
         if not text.strip():
             raise Unreadable("empty", f"Ce fichier est vide. {HOW}")
-        # The hint stays a row, so that the numbers are those that Excel shows.
+        # The hint remains a row, so that row numbers are those that Excel shows.
         hint = _HINT.match(text)
         sheet = TextSheet(text, hint[1] if hint else find_separator(text))
-        if sheet.height > limits.MAX_ROWS + SAMPLE:
+        if sheet.height > limits.MAX_ROWS + SAMPLE_ROWS:
             raise too_many_rows(sheet.height)
         self.sheets: list[Sheet] = [sheet]
 
 
 def too_many_rows(height: int) -> Unreadable:
-    """Return the refusal of a table that is too long."""
+    """Return the error for a table with too many rows."""
     return Unreadable(
         "too_many_rows",
         f"Ce tableau a {height} lignes ; {limits.MAX_ROWS} au plus sont lues. Partagez-le en plusieurs fichiers.",
@@ -101,33 +101,33 @@ def too_many_rows(height: int) -> Unreadable:
 
 
 def find_separator(text: str) -> str:
-    """Return the separator under which most rows have the same number of cells, and the most of them.
+    """Return the separator by which most rows have the same number of cells, and the most cells.
 
-    Commas between digits are counted only where nothing else could separate.
+    Commas between digits count only where no other separator fits.
     """
-    others = {separator: _merit(text, separator) for separator in SEPARATORS if separator != ","}
-    separated = any(share >= _MOST_ROWS and width > 1 for share, width in others.values())
-    head = "".join(islice(io.StringIO(text, newline=""), SAMPLE)) if separated else text
-    merits = others | {",": _merit(_DECIMAL.sub(".", head) if separated else head, ",")}
-    best = max(SEPARATORS, key=merits.__getitem__)
-    return best if merits[best][1] > 1 else ";"
+    other_scores = {separator: _score_separator(text, separator) for separator in SEPARATORS if separator != ","}
+    has_other_separator = any(share >= _MIN_ROW_SHARE and width > 1 for share, width in other_scores.values())
+    head = "".join(islice(io.StringIO(text, newline=""), SAMPLE_ROWS)) if has_other_separator else text
+    scores = other_scores | {",": _score_separator(_DECIMAL_COMMA.sub(".", head) if has_other_separator else head, ",")}
+    best = max(SEPARATORS, key=scores.__getitem__)
+    return best if scores[best][1] > 1 else ";"
 
 
-def _merit(text: str, separator: str) -> tuple[float, int]:
-    """Return the share of the first rows that have the same number of cells, and that number."""
+def _score_separator(text: str, separator: str) -> tuple[float, int]:
+    """Return the share of the first rows with the most common number of cells, and that number."""
     try:
-        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), SAMPLE))
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), SAMPLE_ROWS))
     except csv.Error:
         return (0.0, 0)
     widths = Counter(len(row) for row in rows if len(row) > 1)
     if not widths:
         return (0.0, 0)
-    width, rows_of_it = max(widths.items(), key=lambda item: (item[1], item[0]))
+    width, matching_rows = max(widths.items(), key=lambda item: (item[1], item[0]))
     filled = sum(1 for row in rows if any(row))
-    return (round(rows_of_it / max(filled, 1), 1), width)
+    return (round(matching_rows / max(filled, 1), 1), width)
 
 
-def _open_quote(row: int) -> Unreadable:
+def _unclosed_quote(row: int) -> Unreadable:
     return Unreadable(
         "damaged",
         f"Un guillemet ouvert à la ligne {row} n'est jamais refermé : la suite du fichier ne peut pas être lue. "

@@ -1,4 +1,4 @@
-"""From a file's bytes to its checked rows: which sheets, which titles, which columns, what each cell says.
+"""Parse a file into rows: select the sheets, find the header row, map the columns, parse the cells.
 
-Pure: nothing here asks the database. `table.read_table` is the way in; `imports.readers` opens the file for it.
+Pure: no database query. Entry point: `spreadsheet.parse_spreadsheet`, which opens the file with `imports.formats`.
 """

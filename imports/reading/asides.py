@@ -1,6 +1,6 @@
-"""Rows of a sheet that are none of the table's: totals, titles of groups, notes, titles repeated. Pure.
+"""Detect rows to ignore: totals, group headings, notes, repeated headers. Pure.
 
-A row that names a school, by a UAI or by a name and a place, is never one of them.
+A row that names a school, by a UAI or by a name and a place, is never ignored.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from imports.readers.sheets import Cell, Row
 
-#: Seven digits of which two zeros were lost, and the letter with them.
-SHORTEST_UAI = 5
-#: A total says so in one of its first texts.
-MOST_LABELS = 4
-LONGEST_LABEL = 80
-#: Digits as a UAI has them, and not as a telephone number has.
+#: A UAI without its letter and two leading zeros.
+MIN_CODE_LENGTH = 5
+#: The label of a total is among the first texts of its row.
+MAX_LABELS = 4
+MAX_LABEL_LENGTH = 80
+#: Digits as in a UAI, and not as in a telephone number.
 _CODE_LIKE = re.compile(r"(?<![0-9])(?<![0-9][ .-])(?:[0-9OoIl][ .'-]?){5,8}[A-Za-z]?(?![ .-]?[0-9])")
-#: A text that begins so is a total's, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
+#: A text with this beginning labels a total, whatever follows: « Sous-total Nîmes », « S/T Alès », « TOTAL 12 écoles ».
 _TOTAL = re.compile(r"(sous |ss |s )?(total|totaux)\b.*|sst( .*)?")
 _SHORT_TOTAL = re.compile(r"\s*(s\s*/\s*t|s\.\s*t\.)", re.IGNORECASE)
-#: These begin names too (« Ensemble scolaire Saint-Joseph »; the Somme is a département): only these endings.
+#: Names begin with these words too (« Ensemble scolaire Saint-Joseph », the Somme): so only with these endings.
 _SUM = re.compile(
     r"(ensemble|somme|cumul|moyenne|effectif total|grand total|recapitulatif|report|a reporter)"
     r"( (general|generale|des|du|de la|par|commune|ecoles?|licences?|classes?|territoire|departement)\b.*)?"
@@ -54,15 +54,15 @@ _COMMUNE_OF = re.compile(r"(communes?|villes?|mairie)( (de la|de l|du|des|de|d))
 _KIND_HEADING = re.compile(
     r"(ecoles?|classes?)? ?(maternelles?|elementaires?|primaires?|publiques?|privees?|colleges?|lycees?)"
 )
-_KIND_WITHIN = re.compile(r"\b(maternelle|elementaire|primaire|prive|privee|public|publique)s?\b")
+_KIND_WORD = re.compile(r"\b(maternelle|elementaire|primaire|prive|privee|public|publique)s?\b")
 _COUNTED = re.compile(
     r"\s*[(\[:–-]?\s*[0-9]+\s*(écoles?|ecoles?|établissements?|sites?|licences?)?\s*[)\]]?\s*$", re.IGNORECASE
 )
 _DIGIT_START = re.compile(r"[0-9]{5} ")
 
 
-#: How every label of a total begins: most names are told from them without more ado.
-_MAY_BE_LABEL = re.compile(
+#: How every label of a total begins: a fast first test.
+_POSSIBLE_LABEL = re.compile(
     r"\W*(s[\s./-]*[st]\b|s+[\s./-]*total|sous|total|totaux|ensemble|somme|cumul|moyenne|effectif|grand|r[ée]cap|"
     r"(à\s|a\s)?report|nombre|nbr?e?\b|soit\b)",
     re.IGNORECASE,
@@ -70,19 +70,19 @@ _MAY_BE_LABEL = re.compile(
 
 
 class Aside(NamedTuple):
-    """Why a row is none of the table's, and what it says of the rows below it."""
+    """Why a row is ignored, and what it implies for the rows below."""
 
     reason: str
-    #: The commune whose group begins here, as it is written; "" where none does.
+    #: The commune whose group begins here, as written; "" where none does.
     commune: str = ""
-    #: Whether a group ends here: what was written for it goes no further.
+    #: Whether a group ends here, so that its values are filled down no further.
     ends_group: bool = False
 
 
 TOTAL = Aside("Ligne de total.", ends_group=True)
-#: A sum within a group (« Sous-total maternelles »): the group goes on.
-PART = Aside("Ligne de total.")
-REPEATED = Aside("En-tête répété.")
+#: A sum within a group (« Sous-total maternelles »), which continues.
+SUBTOTAL = Aside("Ligne de total.")
+REPEATED_HEADER = Aside("En-tête répété.")
 NUMBERING = Aside("Ligne qui numérote les colonnes ou en dit l'unité.")
 GROUP = Aside("Titre d'un groupe d'écoles.", ends_group=True)
 NOTE = Aside("Ligne sans école : une note ou un titre.")
@@ -91,7 +91,7 @@ SUMMED = Aside("Ligne sans école, dont le nombre est la somme de celles du dess
 
 
 class Asides:
-    """Tells the rows of one table that are none of it."""
+    """Detects the rows of one sheet to ignore."""
 
     def __init__(
         self,
@@ -107,66 +107,66 @@ class Asides:
         self._uai = columns.get(Meaning.UAI)
         self._name = columns.get(Meaning.NAME)
         names = [cells.text_of(self._at(row, self._name)) for row in sample if sum(1 for cell in row if cell != "") > 1]
-        #: In the country schools are called as their communes are.
-        self._named_as_places = sum(bool(place_of(name, communes)) for name in names) * 2 > len(names)
+        #: Rural schools often bear the name of their commune.
+        self._named_after_communes = sum(bool(place_of(name, communes)) for name in names) * 2 > len(names)
         self._places = [columns[m] for m in (Meaning.COMMUNE, Meaning.POSTAL_CODE) if m in columns]
 
     def is_plainly_school(self, row: Row) -> bool:
-        """Tell, quickly, whether a row names a school by name and place: most rows of a list without UAI do."""
+        """Whether a row names a school by name and place: a fast test, true of most rows in a list without UAI."""
         name = self._at(row, self._name)
-        if type(name) is not str or not name or _MAY_BE_LABEL.match(name) or name.strip().casefold() in self._titles:
+        if type(name) is not str or not name or _POSSIBLE_LABEL.match(name) or name.strip().casefold() in self._titles:
             return False
-        # « (2) » below a title names nobody.
+        # « (2) » below a title is no name.
         return name.upper() != name.lower() and any(str(self._at(row, place)).strip() for place in self._places)
 
     def names_none(self, row: Row) -> bool:
-        """Tell whether a row has neither a UAI nor a name of its own."""
+        """Whether a row has neither a UAI nor a name."""
         return not any(str(self._at(row, index)).strip() for index in (self._uai, self._name))
 
     def find(self, row: Row, *, first: bool) -> Aside | None:
-        """Return why a row is none of the table's, None where it is one. `first`: it follows the titles at once.
+        """Return why to ignore a row, None where it is data. `first`: it is the row below the header.
 
-        Asked of rows whose UAI cell holds no valid UAI.
+        For rows without a valid UAI in the UAI column.
         """
-        coded = cells.text_of(self._at(row, self._uai))
-        if len(coded) >= SHORTEST_UAI and _CODE_LIKE.search(coded):
+        code = cells.text_of(self._at(row, self._uai))
+        if len(code) >= MIN_CODE_LENGTH and _CODE_LIKE.search(code):
             return None
         filled = [index for index, cell in enumerate(row) if cell != "" and str(cell).strip()]
         texts = {index: cells.text_of(row[index]) for index in filled if isinstance(row[index], str)}
         labels = {index: text for index, text in texts.items() if any(map(str.isalpha, text))}
         found = self._total(labels, filled)
         if found is None and self._is_header(texts, filled):
-            found = REPEATED
+            found = REPEATED_HEADER
         if found is None and first and is_numbering(row):
             found = NUMBERING
-        # An error of the spreadsheet where a UAI should be is a fault of the row.
-        return found if found is not None or coded.startswith("#") else self._poor(row, labels, filled)
+        # A spreadsheet error in the UAI column is a problem of a data row.
+        return found if found is not None or code.startswith("#") else self._classify_sparse(row, labels, filled)
 
-    def _poor(self, row: Row, labels: Mapping[int, str], filled: list[int]) -> Aside | None:
-        """Judge a row by how little it holds."""
+    def _classify_sparse(self, row: Row, labels: Mapping[int, str], filled: list[int]) -> Aside | None:
+        """Classify a row by how few cells are filled."""
         if not labels:
-            # A school may be named by its number, where a column is there for it.
+            # The name column may hold a school number.
             return None if isinstance(self._at(row, self._name), str) and self._at(row, self._name).strip() else UNNAMED
         if len(filled) == 1:
-            return self._alone(filled[0], labels[filled[0]])
+            return self._classify_single_text(filled[0], labels[filled[0]])
         if len(labels) == len(filled) <= 3 and _NOTE.match(next(iter(labels.values()))):  # noqa: PLR2004
-            return NOTE  # « Fait à Nîmes, le 12 mars », and who signs
+            return NOTE  # « Fait à Nîmes, le 12 mars », and a signature
         return None
 
     def _at(self, row: Row, index: int | None) -> Cell:
         return row[index] if index is not None and index < len(row) else ""
 
     def _total(self, labels: Mapping[int, str], filled: list[int]) -> Aside | None:
-        for index in list(labels)[:MOST_LABELS]:
-            said = _label(labels[index])
-            if said == "total":
-                return PART if _KIND_WITHIN.search(fold(labels[index])) else TOTAL
-            if said == "sum" and not self._may_be_school(index, labels, filled):
+        for index in list(labels)[:MAX_LABELS]:
+            kind = _label_kind(labels[index])
+            if kind == "total":
+                return SUBTOTAL if _KIND_WORD.search(fold(labels[index])) else TOTAL
+            if kind == "sum" and not self._may_be_school(index, labels, filled):
                 return TOTAL
         return None
 
     def _may_be_school(self, index: int, labels: Mapping[int, str], filled: list[int]) -> bool:
-        """Tell whether « Somme » is a département, or « Ensemble » stands beside the name of a school."""
+        """Whether « Somme » is the département, or « Ensemble » is beside a school's name."""
         if index in (self._columns.get(Meaning.DEPARTEMENT), self._columns.get(Meaning.COMMUNE)):
             return True
         return self._name in labels and self._name != index and any(place in filled for place in self._places)
@@ -178,44 +178,44 @@ class Asides:
         if len(folded) == 1:
             return folded[0] in self._titles and (self._uai is None or self._uai in texts)
         known = [text in self._titles for text in folded]
-        said = sum(had or bool(says_plainly(text)) for had, text in zip(known, folded, strict=True))
-        return any(known) and said * 5 >= 4 * len(folded)
+        titles = sum(is_known or bool(says_plainly(text)) for is_known, text in zip(known, folded, strict=True))
+        return any(known) and titles * 5 >= 4 * len(folded)
 
-    def _alone(self, index: int, text: str) -> Aside | None:
-        """Judge a row in which one text stands alone."""
+    def _classify_single_text(self, index: int, text: str) -> Aside | None:
+        """Classify a row with a single text."""
         if _NOTE.match(text):
             return NOTE
-        # Where schools have no code, a name alone is a school.
-        own = index == self._name and self._uai is None
-        commune, folded, look = self._group(text), _folded(text), look_of(text)
-        if commune and not (own and self._named_as_places):
+        # Without a UAI column, a name alone is a school.
+        is_name_column = index == self._name and self._uai is None
+        commune, folded, types = self._group_commune(text), _folded(text), look_of(text)
+        if commune and not (is_name_column and self._named_after_communes):
             return Aside(GROUP.reason, commune=commune, ends_group=True)
-        # « ÉCOLES MATERNELLES » is a title; « École maternelle » is what a village calls its school.
-        heading = _KIND_HEADING.fullmatch(folded) is not None and not (own and not folded.endswith("s"))
-        group = not look & Look.SCHOOL and _GROUP.fullmatch(folded) is not None
+        # « ÉCOLES MATERNELLES » is a heading; « École maternelle » is a village school.
+        heading = _KIND_HEADING.fullmatch(folded) is not None and not (is_name_column and not folded.endswith("s"))
+        group = not types & Look.SCHOOL and _GROUP.fullmatch(folded) is not None
         if heading or group:
             return GROUP if group else NOTE
-        named = own or (bool(look & Look.SCHOOL) and not look & Look.KIND and self._takes_names(index))
+        named = is_name_column or (bool(types & Look.SCHOOL) and not types & Look.KIND and self._takes_names(index))
         return None if named else NOTE
 
     def _takes_names(self, index: int) -> bool:
         return index == self._name or (self._name is None and self._uai is None)
 
-    def _group(self, text: str) -> str:
-        """Return the commune whose group a title begins, "" where it names none."""
+    def _group_commune(self, text: str) -> str:
+        """Return the commune in a group heading, "" where there is none."""
         bare = _DIGIT_START.sub("", _COUNTED.sub("", text)).strip(" :-–")
         folded = fold(bare)
-        said = _COMMUNE_OF.fullmatch(folded)
-        place = place_of(bare, self._communes) or (place_of(said[4], self._communes) if said else "")
+        match = _COMMUNE_OF.fullmatch(folded)
+        place = place_of(bare, self._communes) or (place_of(match[4], self._communes) if match else "")
         if not place:
-            # « Commune de X » says so by itself, whether X is known or not.
-            return _after(bare, said[4]) if said and not self._communes else ""
-        return _after(bare, said[4]) if said and place_of(said[4], self._communes) else bare
+            # « Commune de X » is explicit: without a list of communes, X is accepted.
+            return _text_after_prefix(bare, match[4]) if match and not self._communes else ""
+        return _text_after_prefix(bare, match[4]) if match and place_of(match[4], self._communes) else bare
 
 
 @lru_cache(maxsize=8192)
-def _label(text: str) -> str:
-    if len(text) > LONGEST_LABEL or not _MAY_BE_LABEL.match(text):
+def _label_kind(text: str) -> str:
+    if len(text) > MAX_LABEL_LENGTH or not _POSSIBLE_LABEL.match(text):
         return ""
     folded = fold(text)
     if _TOTAL.fullmatch(folded) or _SHORT_TOTAL.match(text):
@@ -228,8 +228,8 @@ def _folded(text: str) -> str:
     return fold(text)
 
 
-def _after(text: str, folded_rest: str) -> str:
-    """Return the end of a text that folds to this, as it is written."""
+def _text_after_prefix(text: str, folded_rest: str) -> str:
+    """Return the end of `text` that folds to `folded_rest`, as written."""
     words = text.split()
     for start in range(len(words)):
         rest = " ".join(words[start:])

@@ -1,4 +1,4 @@
-"""The rows below the titles of one sheet, checked, and completed with what stands once for a group. Pure."""
+"""Parse the rows below the header of one sheet, and fill in values written once per group. Pure."""
 
 from __future__ import annotations
 
@@ -18,117 +18,121 @@ if TYPE_CHECKING:
     from imports.reading.asides import Aside
     from imports.reading.layout import Place
 
-#: How often the progress is told, in rows.
-EVERY = 5_000
-#: A sum of fewer rows is a number like any other.
-FEWEST_SUMMED = 2
-_CODE = re.compile(r" ?[0-9]{5,7} ?[A-Za-z] ?")
-#: In place of an error of the spreadsheet, of which the file says only where it stands.
-ERROR = "#ERREUR"
+#: Rows between two progress reports.
+PROGRESS_INTERVAL = 5_000
+#: Fewer rows are equal to their sum by chance.
+MIN_SUMMED_ROWS = 2
+_UAI_LIKE = re.compile(r" ?[0-9]{5,7} ?[A-Za-z] ?")
+#: Stands for a spreadsheet error, of which only the position is known.
+ERROR_TEXT = "#ERREUR"
 
 
 class Body(NamedTuple):
-    """The checked rows of a sheet, and on how many of them something was carried, by meaning."""
+    """The parsed rows of a sheet, and in how many of them a value was filled in, by meaning."""
 
     rows: list[CheckedRow]
     carried: dict[Meaning, int]
 
 
 def read_body(
-    place: Place,
+    detected: Place,
     columns: Mapping[Meaning, int],
     *,
     volume: Meaning | None,
     communes: frozenset[str],
     progress: Callable[[int], None] | None = None,
 ) -> Body:
-    """Return the rows of a sheet that are not blank. `progress` is told the rows gone through, now and then."""
-    first = place.header_row or 0
-    reading = _Reading(place, columns, volume, communes)
-    for number, row in enumerate(place.sheet.rows(), start=1):
-        if progress is not None and number % EVERY == 0:
+    """Return the rows of a sheet that are not blank. `progress` is called now and then with the row number."""
+    first = detected.header_row or 0
+    parser = _BodyParser(detected, columns, volume, communes)
+    for number, row in enumerate(detected.sheet.rows(), start=1):
+        if progress is not None and number % PROGRESS_INTERVAL == 0:
             progress(number)
         if number > first:
-            reading.take(number, row)
-    _part_places(reading.rows, columns)
-    return Body(reading.rows, fill_down.carry(reading.rows, reading.asides, columns, _merged(place, columns)))
+            parser.add(number, row)
+    _split_postal_communes(parser.rows, columns)
+    return Body(parser.rows, fill_down.carry(parser.rows, parser.ignored_rows, columns, _merged(detected, columns)))
 
 
-class _Reading:
-    """The rows of one sheet while they are gone through."""
+class _BodyParser:
+    """Collects the rows of one sheet."""
 
     def __init__(
-        self, place: Place, columns: Mapping[Meaning, int], volume: Meaning | None, communes: frozenset[str]
+        self, detected: Place, columns: Mapping[Meaning, int], volume: Meaning | None, communes: frozenset[str]
     ) -> None:
         self.rows: list[CheckedRow] = []
-        #: Those that are none of the table's, by their number.
-        self.asides: dict[int, Aside] = {}
-        self._sheet = place.index
+        #: By row number.
+        self.ignored_rows: dict[int, Aside] = {}
+        self._sheet = detected.index
         self._columns = columns_in_order(columns)
-        self._coded = columns.get(Meaning.UAI, -1)
-        self._naming = [columns[meaning] for meaning in (Meaning.UAI, Meaning.NAME) if meaning in columns]
+        self._uai_column = columns.get(Meaning.UAI, -1)
+        self._naming_columns = [columns[meaning] for meaning in (Meaning.UAI, Meaning.NAME) if meaning in columns]
         self._volume = volume
-        self._uncomputed = place.sheet.uncomputed
+        self._uncomputed = detected.sheet.uncomputed
         self._errors: dict[int, list[int]] = {}
-        for number, column in place.sheet.errors:
+        for number, column in detected.sheet.errors:
             self._errors.setdefault(number, []).append(column)
-        self._finding = Asides(columns, _parts(place), communes, place.sample)
-        # Licences since the last total, and in all; each with the rows that made it.
-        self._group, self._group_rows, self._whole, self._whole_rows = 0, 0, 0, 0
+        self._detector = Asides(columns, _title_texts(detected), communes, detected.sample)
+        # Licences since the last total, and in all; each with its number of rows.
+        self._group, self._group_rows, self._total, self._total_rows = 0, 0, 0, 0
 
-    def take(self, number: int, row: Row) -> None:
-        """Check a row, or tell why it is none of the table's."""
+    def add(self, number: int, row: Row) -> None:
+        """Parse a row, or record why it is ignored."""
         if number in self._errors:
-            row = [ERROR if index in self._errors[number] else cell for index, cell in enumerate(row)]
-        cell = row[self._coded] if 0 <= self._coded < len(row) else ""
-        # What has the form of a UAI, or lost a zero of it, stands in a row that names a school.
-        if not (type(cell) is str and _CODE.fullmatch(cell)) and not self._finding.is_plainly_school(row):
-            unsaid = bool(self._uncomputed) and any((number, index) in self._uncomputed for index in self._naming)
-            if is_blank(row) and not unsaid:
+            row = [ERROR_TEXT if index in self._errors[number] else cell for index, cell in enumerate(row)]
+        cell = row[self._uai_column] if 0 <= self._uai_column < len(row) else ""
+        # A text in the form of a UAI, or of one without its zero, names a school.
+        if not (type(cell) is str and _UAI_LIKE.fullmatch(cell)) and not self._detector.is_plainly_school(row):
+            may_be_named = bool(self._uncomputed) and any(
+                (number, index) in self._uncomputed for index in self._naming_columns
+            )
+            if is_blank(row) and not may_be_named:
                 return
-            # A school may well be named, by a formula whose result is not in the file.
-            aside = None if unsaid else self._finding.find(row, first=not self.rows) or self._sum(number, row)
-            if aside is not None:
-                self.asides[number] = aside
-                self.rows.append(check(self._sheet, number, row, self._columns, ignored=aside.reason))
+            # A formula whose result is not in the file may name a school.
+            ignored_row = (
+                None if may_be_named else self._detector.find(row, first=not self.rows) or self._sum(number, row)
+            )
+            if ignored_row is not None:
+                self.ignored_rows[number] = ignored_row
+                self.rows.append(check(self._sheet, number, row, self._columns, ignored=ignored_row.reason))
                 self._group, self._group_rows = 0, 0
                 return
         checked = check(self._sheet, number, row, self._columns, volume=self._volume, uncomputed=self._uncomputed)
         self.rows.append(checked)
         if checked.units:
             self._group, self._group_rows = self._group + checked.units, self._group_rows + 1
-            self._whole, self._whole_rows = self._whole + checked.units, self._whole_rows + 1
+            self._total, self._total_rows = self._total + checked.units, self._total_rows + 1
 
     def _sum(self, number: int, row: Row) -> Aside | None:
-        """Tell whether a row that names no school holds the sum of those above."""
-        if self._volume is None or not self._finding.names_none(row):
+        """Return `UNLABELLED_SUM` for a row that names no school and has the sum of those above."""
+        if self._volume is None or not self._detector.names_none(row):
             return None
-        asked = check(self._sheet, number, row, self._columns, volume=self._volume).units
-        sums = ((self._group, self._group_rows), (self._whole, self._whole_rows))
-        return SUMMED if asked and any(asked == total and count >= FEWEST_SUMMED for total, count in sums) else None
+        units = check(self._sheet, number, row, self._columns, volume=self._volume).units
+        sums = ((self._group, self._group_rows), (self._total, self._total_rows))
+        return SUMMED if units and any(units == total and count >= MIN_SUMMED_ROWS for total, count in sums) else None
 
 
-def _parts(place: Place) -> set[str]:
-    """Return all texts of the titles: what a header that comes again is made of."""
-    return {text for title in place.titles for text in (title.text, title.parent, title.child)} - {""}
+def _title_texts(detected: Place) -> set[str]:
+    """Return all texts of the header, to recognise a repeated one."""
+    return {text for title in detected.titles for text in (title.text, title.parent, title.child)} - {""}
 
 
-def _merged(place: Place, columns: Mapping[Meaning, int]) -> dict[Meaning, dict[int, int]]:
-    """Return, for each column, the rows that a merged cell covers, each with the row that holds its value."""
+def _merged(detected: Place, columns: Mapping[Meaning, int]) -> dict[Meaning, dict[int, int]]:
+    """Return, by meaning, the rows covered by a merged cell, each with the row of its value."""
     meanings = {index: meaning for meaning, index in columns.items()}
     covered: dict[Meaning, dict[int, int]] = {}
-    for area in place.sheet.merged:
+    for area in detected.sheet.merged:
         if area.left == area.right and area.bottom > area.top and area.left in meanings:
             rows = dict.fromkeys(range(area.top + 1, area.bottom + 1), area.top)
             covered.setdefault(meanings[area.left], {}).update(rows)
     return covered
 
 
-def _part_places(rows: list[CheckedRow], columns: Mapping[Meaning, int]) -> None:
-    """Part « 30000 Nîmes » into its code and its commune, where they stand in one cell."""
+def _split_postal_communes(rows: list[CheckedRow], columns: Mapping[Meaning, int]) -> None:
+    """Split cells such as « 30000 Nîmes » into postal code and commune."""
     if Meaning.COMMUNE not in columns:
         return
-    shared = columns.get(Meaning.POSTAL_CODE, columns[Meaning.COMMUNE]) == columns[Meaning.COMMUNE]
+    one_column = columns.get(Meaning.POSTAL_CODE, columns[Meaning.COMMUNE]) == columns[Meaning.COMMUNE]
     for row in rows:
         text = row.cells.get("commune", "")
         if (
@@ -137,8 +141,8 @@ def _part_places(rows: list[CheckedRow], columns: Mapping[Meaning, int]) -> None
             or not (text[0].isdecimal() or text[-1].isdecimal() or text[-1] == ")" or text[0] == "F")
         ):
             continue
-        both = POSTAL_TOWN.fullmatch(text)
-        if both is not None:
-            row.cells["commune"] = both[2] or both[3]
-            if shared or "postal_code" not in row.cells:
-                row.cells["postal_code"] = both[1] or both[4]
+        match = POSTAL_TOWN.fullmatch(text)
+        if match is not None:
+            row.cells["commune"] = match[2] or match[3]
+            if one_column or "postal_code" not in row.cells:
+                row.cells["postal_code"] = match[1] or match[4]

@@ -1,4 +1,4 @@
-"""One cell as text, the way a person reads it. Pure."""
+"""Format one cell as text. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SPACES = re.compile(r"\s+")
 
 
 def text_of(cell: Cell) -> str:
-    """Return a cell as a person reads it: whole numbers without « .0 », dates the French way, single spaces."""
+    """Return a cell as text: integers without « .0 », dates in French form, whitespace collapsed."""
     if isinstance(cell, str):
         text = cell
-        # Most cells are as they should be; the check is ten times cheaper than the substitution below.
+        # Most cells are clean; this test is ten times cheaper than the substitution below.
         if len(text) <= limits.MAX_CELL and text.isprintable() and "  " not in text:
             return text.strip()
     elif isinstance(cell, bool):

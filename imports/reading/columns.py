@@ -1,8 +1,7 @@
-"""Which column means what: by its title, and by what it holds.
+"""Map columns to meanings, by title and by content.
 
-A column of UAI is a column of UAI whatever its title, and so is a column of addresses. Two columns that could both
-be one meaning that is acted upon are never chosen between in silence: the question goes to the member. What only helps
-to find the school is taken from the surer one.
+UAI and e-mail columns are recognised by content whatever their title. Where two columns fit one of `CRITICAL_MEANINGS`,
+the member is asked. For meanings that only help to find the school, the more certain column is taken.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ if TYPE_CHECKING:
     from imports.reading.contents import Column
     from imports.reading.titles import Title
 
-#: What is acted upon: between two such columns a person chooses.
-ACTED_UPON = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
-#: A title of one of these tiers leaves no doubt, whatever stands below it.
-_SURE = {Meaning.UAI: 0, Meaning.EMAIL: 0, Meaning.UNITS: 1, Meaning.CLASSES: 1}
-#: The last tier of titles that make a column of UAI which holds few or none of them: « Code établissement ».
-_CODES = 1
-#: From this tier on a title says « nom » and not of what.
-_PLAIN_NAME = 3
-#: The last tier of titles that name licences.
-_COUNTING = 2
-#: Without titles, numbers above it are pupils rather than licences.
-LARGEST_VOLUME = 60
+#: Meanings with consequences: between two candidate columns the member chooses.
+CRITICAL_MEANINGS = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
+#: Up to this tier (0 is the most certain) a title is believed whatever the cells below it.
+_CERTAIN_TIERS = {Meaning.UAI: 0, Meaning.EMAIL: 0, Meaning.UNITS: 1, Meaning.CLASSES: 1}
+#: The last tier of titles believed for a UAI column with few or no UAI: « Code établissement ».
+_LAST_CODE_TIER = 1
+#: From this tier on a title is a bare « nom ».
+_GENERIC_NAME_TIER = 3
+#: The last tier of titles that mention licences.
+_LAST_UNITS_TIER = 2
+#: In a column without a title, larger numbers count pupils rather than licences.
+MAX_UNTITLED_UNITS = 60
 
-#: What the cells under a title must look like, if there are any, for it to be believed, and how many of them.
-_BELIEVED: dict[Meaning, tuple[tuple[int, ...], float]] = {
+#: For a title to be believed: the types of its filled cells, and their minimum share.
+_EXPECTED_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
     Meaning.NAME: ((Look.TEXT, Look.SCHOOL), SOME),
     Meaning.COMMUNE: ((Look.TEXT, Look.COMMUNE), 0.5),
     Meaning.POSTAL_CODE: ((Look.POSTAL_CODE, Look.POSTAL_TOWN), 0.5),
@@ -44,7 +43,7 @@ _BELIEVED: dict[Meaning, tuple[tuple[int, ...], float]] = {
     Meaning.CONTACT_NAME: ((Look.TEXT,), 0.5),
     Meaning.KIND: ((Look.TEXT, Look.SCHOOL), SOME),
 }
-#: What makes a column by its cells alone, and from which share on; in this order.
+#: Types that identify a column without a title, and their minimum share; in this order.
 _BY_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
     Meaning.PHONE: ((Look.PHONE,), 0.8),
     Meaning.POSTAL_CODE: ((Look.POSTAL_CODE,), 0.9),
@@ -56,7 +55,7 @@ _BY_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
 
 
 class Recognition(NamedTuple):
-    """The column of each meaning that was found, by its index, and the questions that only the member can answer."""
+    """The index of the column of each meaning, and the questions for the member."""
 
     columns: dict[Meaning, int]
     questions: list[Problem]
@@ -72,20 +71,20 @@ def recognise(
 ) -> Recognition:
     """Return the mapping for these titles and the rows below them.
 
-    `chosen`: what the member decided; None for a meaning that no column has. `communes`: the folded names that are
-    known. `titled`: whether the table has titles at all.
+    `chosen`: the member's choices; None for a meaning without a column. `communes`: folded names of known communes.
+    `titled`: whether the sheet has a header row.
     """
     chosen = chosen or {}
     columns = {m: i for m, i in chosen.items() if i is not None and 0 <= i < len(titles)}
-    left = [meaning for meaning in Meaning if meaning not in chosen]
-    choosing = _Choosing(titles, columns_of(sample, len(titles), communes), columns)
-    for meaning in left:
-        choosing.by_title(meaning)
-    for meaning in left:
-        choosing.by_content(meaning, titled=titled)
-    asked = {question.column for question in choosing.questions}
-    if Meaning.UAI not in columns and Meaning.NAME not in columns and Meaning.UAI not in asked:
-        choosing.questions.append(
+    undecided = [meaning for meaning in Meaning if meaning not in chosen]
+    mapper = _ColumnMapper(titles, columns_of(sample, len(titles), communes), columns)
+    for meaning in undecided:
+        mapper.by_title(meaning)
+    for meaning in undecided:
+        mapper.by_content(meaning, titled=titled)
+    questioned = {question.column for question in mapper.questions}
+    if Meaning.UAI not in columns and Meaning.NAME not in columns and Meaning.UAI not in questioned:
+        mapper.questions.append(
             Problem(
                 Meaning.UAI,
                 "no_uai_column",
@@ -93,13 +92,13 @@ def recognise(
                 "feuille, la bonne ligne de titres ou la bonne colonne.",
             )
         )
-    return Recognition(columns, choosing.questions)
+    return Recognition(columns, mapper.questions)
 
 
 def unfit(columns: Mapping[Meaning, int | None], titles: Sequence[Title], sample: Sequence[Row]) -> list[Meaning]:
-    """Return the meanings whose remembered column no longer holds what it held: it must not be believed blindly."""
-    held = columns_of(sample, len(titles), frozenset())
-    wanted = {
+    """Return the meanings whose remembered column no longer has the expected content."""
+    samples = columns_of(sample, len(titles), frozenset())
+    expected = {
         Meaning.UAI: (Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI),
         Meaning.EMAIL: (Look.EMAIL,),
         Meaning.UNITS: (Look.QUANTITY,),
@@ -111,85 +110,94 @@ def unfit(columns: Mapping[Meaning, int | None], titles: Sequence[Title], sample
         meaning
         for meaning, index in columns.items()
         if index is not None
-        and meaning in wanted
-        and (index >= len(held) or (not held[index].empty and held[index].share(*wanted[meaning]) < SOME))
+        and meaning in expected
+        and (index >= len(samples) or (not samples[index].empty and samples[index].share(*expected[meaning]) < SOME))
     ]
 
 
-class _Choosing:
-    """The columns of a table while they are given their meanings."""
+class _ColumnMapper:
+    """Assigns meanings to the columns of a sheet."""
 
-    def __init__(self, titles: Sequence[Title], columns: list[Column], found: dict[Meaning, int]) -> None:
+    def __init__(self, titles: Sequence[Title], columns: list[Column], mapping: dict[Meaning, int]) -> None:
         self.titles = titles
         self.columns = columns
-        self.found = found
+        self.mapping = mapping
         self.questions: list[Problem] = []
-        self.foreign = {index for index, title in enumerate(titles) if is_foreign(title)}
-        self.first_names = any("prenom" in fold(title.text).split() for title in titles)
-        # What we wrote ourselves into an annotated workbook is no data, whatever it looks like.
-        self.added = {index for index, title in enumerate(titles) if is_added(title.text)}
+        self.unrelated = {index for index, title in enumerate(titles) if is_foreign(title)}
+        self.has_first_names = any("prenom" in fold(title.text).split() for title in titles)
+        # Columns that annotating a workbook added are not data.
+        self.added_columns = {index for index, title in enumerate(titles) if is_added(title.text)}
 
     def by_title(self, meaning: Meaning) -> None:
-        """Give the meaning to the column whose title says it best, as far as its cells allow."""
+        """Assign the meaning to the column whose title matches best and whose cells agree."""
         tiers = {
-            index: found[meaning]
-            for index in self._free(meaning)
-            if self.titles[index].text and meaning in (found := meanings_of(self.titles[index]))
+            index: tiers_of_title[meaning]
+            for index in self._unassigned(meaning)
+            if self.titles[index].text and meaning in (tiers_of_title := meanings_of(self.titles[index]))
         }
-        if meaning is Meaning.NAME and self.first_names:
-            # « Nom » beside « Prénom » is a person's.
-            tiers = {i: n for i, n in tiers.items() if n < _PLAIN_NAME or self.columns[i].share(Look.SCHOOL) >= SOME}
-        if meaning is Meaning.CONTACT_NAME and self.first_names and not tiers:
-            tiers = {i: 0 for i in self._free(meaning) if Meaning.NAME in meanings_of(self.titles[i])}
+        if meaning is Meaning.NAME and self.has_first_names:
+            # « Nom » beside « Prénom » is a person's name.
+            tiers = {
+                i: n for i, n in tiers.items() if n < _GENERIC_NAME_TIER or self.columns[i].share(Look.SCHOOL) >= SOME
+            }
+        if meaning is Meaning.CONTACT_NAME and self.has_first_names and not tiers:
+            tiers = {i: 0 for i in self._unassigned(meaning) if Meaning.NAME in meanings_of(self.titles[i])}
         if meaning is Meaning.UAI:
-            self._settle(meaning, self._coded(tiers))
+            self._assign(meaning, self._uai_candidates(tiers))
         elif meaning is Meaning.EMAIL:
-            self._settle(meaning, self._addresses(tiers))
+            self._assign(meaning, self._email_candidates(tiers))
         elif meaning in (Meaning.UNITS, Meaning.CLASSES):
             if meaning is Meaning.UNITS:
-                # « Licences déjà attribuées » and « Licences à attribuer »: both count licences, neither is the surer.
-                tiers = {index: 1 if number <= _COUNTING else number for index, number in tiers.items()}
-            self._settle(meaning, self._numbers(tiers, _SURE[meaning]))
+                # « Licences déjà attribuées » and « Licences à attribuer » are equally likely.
+                tiers = {index: 1 if number <= _LAST_UNITS_TIER else number for index, number in tiers.items()}
+            self._assign(meaning, self._number_candidates(tiers, _CERTAIN_TIERS[meaning]))
         else:
-            self._settle(meaning, self._told(meaning, tiers))
+            self._assign(meaning, self._best_titled(meaning, tiers))
 
     def by_content(self, meaning: Meaning, *, titled: bool) -> None:
-        """Give a meaning that no title says to the column that holds nothing else."""
-        if meaning in self.found:
+        """Assign a meaning that no title matches to the column whose cells match."""
+        if meaning in self.mapping:
             return
         if meaning is Meaning.UNITS:
             if not titled:
-                self._settle(meaning, self._volumes())
-        elif meaning is Meaning.COMMUNE and self._holds_both(self.found.get(Meaning.POSTAL_CODE)):
-            self.found[meaning] = self.found[Meaning.POSTAL_CODE]
+                self._assign(meaning, self._untitled_units())
+        elif meaning is Meaning.COMMUNE and self._holds_postal_communes(self.mapping.get(Meaning.POSTAL_CODE)):
+            self.mapping[meaning] = self.mapping[Meaning.POSTAL_CODE]
         elif meaning in _BY_CONTENT:
-            looks, least = _BY_CONTENT[meaning]
+            types, min_share = _BY_CONTENT[meaning]
             shares = {
-                index: self.columns[index].share(*looks)
-                for index in self._free(meaning)
-                if index not in self.foreign and not self._says_another(index, meaning)
+                index: self.columns[index].share(*types)
+                for index in self._unassigned(meaning)
+                if index not in self.unrelated and not self._has_other_title(index, meaning)
             }
-            fit = [i for i, share in shares.items() if share >= least and self._plausible(meaning, self.columns[i])]
-            if not fit and meaning is Meaning.NAME and Meaning.UAI not in self.found and not titled:
-                fit = self._bare_names()
-            self._settle(meaning, sorted(fit, key=lambda index: -shares.get(index, 0))[:1])
+            matching = [
+                i for i, share in shares.items() if share >= min_share and self._is_plausible(meaning, self.columns[i])
+            ]
+            if not matching and meaning is Meaning.NAME and Meaning.UAI not in self.mapping and not titled:
+                matching = self._untitled_names()
+            self._assign(meaning, sorted(matching, key=lambda index: -shares.get(index, 0))[:1])
 
-    def _free(self, meaning: Meaning) -> list[int]:
+    def _unassigned(self, meaning: Meaning) -> list[int]:
         if meaning is Meaning.CHOICE:
-            return sorted(index for index in self.added if index < len(self.columns))
-        taken = set(self.found.values()) | self.added
+            return sorted(index for index in self.added_columns if index < len(self.columns))
+        taken = set(self.mapping.values()) | self.added_columns
         return [index for index in range(len(self.columns)) if index not in taken]
 
-    def _says_another(self, index: int, meaning: Meaning) -> bool:
-        said = meanings_of(self.titles[index]) if self.titles[index].text else {}
-        return bool(said) and meaning not in said and min(said.values()) == 0 and meaning is not Meaning.KIND
+    def _has_other_title(self, index: int, meaning: Meaning) -> bool:
+        title_meanings = meanings_of(self.titles[index]) if self.titles[index].text else {}
+        return (
+            bool(title_meanings)
+            and meaning not in title_meanings
+            and min(title_meanings.values()) == 0
+            and meaning is not Meaning.KIND
+        )
 
-    def _settle(self, meaning: Meaning, candidates: Sequence[int]) -> None:
-        if len(candidates) > 1 and meaning in ACTED_UPON:
+    def _assign(self, meaning: Meaning, candidates: Sequence[int]) -> None:
+        if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
             first = self.columns[candidates[0]]
-            # The same column twice is no question.
+            # A duplicate of the same column needs no question.
             candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
-        if len(candidates) > 1 and meaning in ACTED_UPON:
+        if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
             names = " et ".join(f"« {self.titles[i].text.strip() or letters(i)} » ({letters(i)})" for i in candidates)
             self.questions.append(
                 Problem(
@@ -199,99 +207,112 @@ class _Choosing:
                 )
             )
         elif candidates:
-            self.found[meaning] = candidates[0]
+            self.mapping[meaning] = candidates[0]
 
-    def _coded(self, tiers: Mapping[int, int]) -> list[int]:
-        """Return the columns that may hold the UAI, all as good as each other."""
-        for looks in ((Look.UAI,), (Look.UAI, Look.DAMAGED_UAI), (Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI)):
-            shares = {i: self.columns[i].share(*looks) for i in self._free(Meaning.UAI)}
-            fit = [index for index, share in shares.items() if share >= MOST]
-            if Look.BARE_UAI in looks:
-                fit = [i for i in fit if i in tiers or (shares[i] == 1 and self.columns[i].distinct == 1)]
-            fit = [index for index in fit if index not in self.foreign] or fit
-            if fit:
-                return _surest({i: tiers[i] for i in fit if i in tiers}) or fit
-        partly = {
+    def _uai_candidates(self, tiers: Mapping[int, int]) -> list[int]:
+        """Return the columns that may hold the UAI, equally likely."""
+        for types in ((Look.UAI,), (Look.UAI, Look.DAMAGED_UAI), (Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI)):
+            shares = {i: self.columns[i].share(*types) for i in self._unassigned(Meaning.UAI)}
+            matching = [index for index, share in shares.items() if share >= MOST]
+            if Look.BARE_UAI in types:
+                matching = [i for i in matching if i in tiers or (shares[i] == 1 and self.columns[i].distinct == 1)]
+            matching = [index for index in matching if index not in self.unrelated] or matching
+            if matching:
+                return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
+        partial = {
             index: number
             for index, number in tiers.items()
             if self.columns[index].share(Look.UAI, Look.DAMAGED_UAI, Look.BARE_UAI) >= SOME
         }
-        # A title that leaves no doubt, over cells that are all wrong: the faults are told row by row.
-        sure = {i: number for i, number in tiers.items() if number == _SURE[Meaning.UAI] or self._is_blank_code(i)}
-        return _surest(partly) or _surest(sure)
+        # A certain title over invalid cells: the problems are reported row by row.
+        certain = {
+            i: number
+            for i, number in tiers.items()
+            if number == _CERTAIN_TIERS[Meaning.UAI] or self._is_blank_uai_column(i)
+        }
+        return _lowest_tier(partial) or _lowest_tier(certain)
 
-    def _is_blank_code(self, index: int) -> bool:
-        return self.columns[index].empty and meanings_of(self.titles[index])[Meaning.UAI] > _CODES
+    def _is_blank_uai_column(self, index: int) -> bool:
+        return self.columns[index].empty and meanings_of(self.titles[index])[Meaning.UAI] > _LAST_CODE_TIER
 
-    def _addresses(self, tiers: Mapping[int, int]) -> list[int]:
-        free = [index for index in self._free(Meaning.EMAIL) if index not in self.foreign]
-        fit = [index for index in free if self.columns[index].share(Look.EMAIL) >= MOST]
-        if fit:
-            return _surest({i: tiers[i] for i in fit if i in tiers}) or fit
-        partly = {index: n for index, n in tiers.items() if self.columns[index].share(Look.EMAIL) >= SOME}
-        return _surest(partly) or _surest({i: number for i, number in tiers.items() if number == _SURE[Meaning.EMAIL]})
+    def _email_candidates(self, tiers: Mapping[int, int]) -> list[int]:
+        free = [index for index in self._unassigned(Meaning.EMAIL) if index not in self.unrelated]
+        matching = [index for index in free if self.columns[index].share(Look.EMAIL) >= MOST]
+        if matching:
+            return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
+        partial = {index: n for index, n in tiers.items() if self.columns[index].share(Look.EMAIL) >= SOME}
+        return _lowest_tier(partial) or _lowest_tier(
+            {i: number for i, number in tiers.items() if number == _CERTAIN_TIERS[Meaning.EMAIL]}
+        )
 
-    def _numbers(self, tiers: Mapping[int, int], sure: int) -> list[int]:
-        """Return the columns of numbers of which the title says what they count; any other may hold such numbers."""
-        fit = {
+    def _number_candidates(self, tiers: Mapping[int, int], certain: int) -> list[int]:
+        """Return the columns of numbers whose title says what they count."""
+        matching = {
             index: number
             for index, number in tiers.items()
             if self.columns[index].share(Look.QUANTITY) >= SOME
-            and (number <= sure or not (self.columns[index].counts_up or self._are_years(index)))
+            and (number <= certain or not (self.columns[index].counts_up or self._are_years(index)))
         }
         blank = {index: number for index, number in tiers.items() if self.columns[index].empty}
-        return _surest(fit) or _surest(blank) or _surest({i: number for i, number in tiers.items() if number <= sure})
+        return (
+            _lowest_tier(matching)
+            or _lowest_tier(blank)
+            or _lowest_tier({i: number for i, number in tiers.items() if number <= certain})
+        )
 
-    def _volumes(self) -> list[int]:
-        """Return the only column of small whole numbers of a table without titles."""
-        fit = [
+    def _untitled_units(self) -> list[int]:
+        """Return the only column of small integers in a sheet without a header row."""
+        matching = [
             index
-            for index in self._free(Meaning.UNITS)
+            for index in self._unassigned(Meaning.UNITS)
             if (column := self.columns[index]).share(Look.QUANTITY) >= 0.9  # noqa: PLR2004
             and not column.counts_up
-            and all(len(text) <= 3 and not (text.isdecimal() and int(text) > LARGEST_VOLUME) for text in column.texts)  # noqa: PLR2004
+            and all(
+                len(text) <= 3 and not (text.isdecimal() and int(text) > MAX_UNTITLED_UNITS)  # noqa: PLR2004
+                for text in column.texts
+            )
         ]
-        return fit if len(fit) == 1 else []
+        return matching if len(matching) == 1 else []
 
-    def _told(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
-        """Return the column with the surest title, and the likeliest cells among equals."""
-        if meaning in _BELIEVED:
-            looks, least = _BELIEVED[meaning]
+    def _best_titled(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
+        """Return the column with the most certain title; among equals, the one whose cells match best."""
+        if meaning in _EXPECTED_CONTENT:
+            types, min_share = _EXPECTED_CONTENT[meaning]
             tiers = {
                 index: number
                 for index, number in tiers.items()
-                if self.columns[index].empty or self.columns[index].share(*looks) >= least
+                if self.columns[index].empty or self.columns[index].share(*types) >= min_share
             }
         if meaning is Meaning.NAME:
-            # « École » over « élémentaire » and « maternelle » is a kind.
+            # « École » above « élémentaire » and « maternelle » is a kind.
             names = {i: n for i, n in tiers.items() if self.columns[i].share(Look.KIND) < 0.8}  # noqa: PLR2004
             tiers = names or tiers
         filled = {index: number for index, number in tiers.items() if not self.columns[index].empty}
-        by = {Meaning.NAME: Look.SCHOOL, Meaning.COMMUNE: Look.COMMUNE}.get(meaning, Look.TEXT)
-        return sorted(_surest(filled or tiers), key=lambda index: -self.columns[index].share(by))[:1]
+        preferred = {Meaning.NAME: Look.SCHOOL, Meaning.COMMUNE: Look.COMMUNE}.get(meaning, Look.TEXT)
+        return sorted(_lowest_tier(filled or tiers), key=lambda index: -self.columns[index].share(preferred))[:1]
 
     def _are_years(self, index: int) -> bool:
         return self.columns[index].share(Look.YEAR) >= MOST
 
-    def _holds_both(self, index: int | None) -> bool:
+    def _holds_postal_communes(self, index: int | None) -> bool:
         return index is not None and self.columns[index].share(Look.POSTAL_TOWN) >= MOST
 
-    def _plausible(self, meaning: Meaning, column: Column) -> bool:
+    def _is_plausible(self, meaning: Meaning, column: Column) -> bool:
         if meaning is Meaning.POSTAL_CODE:
-            # Codes of INSEE look the same; most postal codes end with a zero, and they have five digits.
+            # INSEE codes have five digits too, but most postal codes end with a zero.
             return column.share(Look.ROUND) >= MOST and column.share(Look.YEAR) < SOME
         return True
 
-    def _bare_names(self) -> list[int]:
-        """Return the first column of texts that mostly differ: names without the word « école »."""
+    def _untitled_names(self) -> list[int]:
+        """Return the columns of mostly distinct texts: names without the word « école »."""
         return [
             index
-            for index in self._free(Meaning.NAME)
+            for index in self._unassigned(Meaning.NAME)
             if (column := self.columns[index]).share(Look.TEXT) >= 0.9 and column.distinct >= 0.5  # noqa: PLR2004
         ]
 
 
-def _surest(tiers: Mapping[int, int]) -> list[int]:
+def _lowest_tier(tiers: Mapping[int, int]) -> list[int]:
     best = min(tiers.values(), default=None)
     return [index for index, number in tiers.items() if number == best]
 
@@ -305,10 +326,10 @@ def _lowered(texts: Iterable[str]) -> list[str]:
 
 
 def letters(index: int) -> str:
-    """Return a column's name as a spreadsheet shows it: 0 is A, 26 is AA."""
+    """Return the letters of a column, by index from 0: A for 0, AA for 26."""
     name = ""
     index += 1
     while index:
-        index, rest = divmod(index - 1, 26)
-        name = chr(65 + rest) + name
+        index, remainder = divmod(index - 1, 26)
+        name = chr(65 + remainder) + name
     return name

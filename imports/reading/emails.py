@@ -1,4 +1,4 @@
-"""An e-mail address, taken out of what people write around it. Pure; a fault comes back as a `Problem`."""
+"""Parse an e-mail address from a cell. Pure; errors are returned as a `Problem`."""
 
 from __future__ import annotations
 
@@ -18,65 +18,69 @@ _ADDRESS = re.compile(
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
+_DISPLAY_NAME = re.compile(r"[^<>]*<\s*([^<>]+?)\s*>")
 _PREFIX = re.compile(r"mailto\s*:", re.IGNORECASE)
-_PARTING = re.compile(r"[\s,;/|]+(?:et\s+|ou\s+)?")
-LONGEST_ADDRESS = 254
-LONGEST_LOCAL_PART = 64
+_SEPARATORS = re.compile(r"[\s,;/|]+(?:et\s+|ou\s+)?")
+MAX_ADDRESS_LENGTH = 254
+MAX_LOCAL_PART_LENGTH = 64
 
 
 def read_email(cell: Cell) -> str | Problem:
-    """Return the address a cell holds, "" where it is empty."""
+    """Return the address in a cell, "" where it is empty."""
     text = text_of(cell)
     if not text or is_address(text):
         return text
-    parts = [_bare(part) for part in re.split(r"[;,]", text) if part.strip()]
+    parts = [_strip_address(part) for part in re.split(r"[;,]", text) if part.strip()]
     if not parts:
         return ""
     if len(parts) == 1 and not is_address(parts[0]) and parts[0].count("@") > 1:
-        parts = [_bare(part) for part in _PARTING.split(text) if "@" in part]
+        parts = [_strip_address(part) for part in _SEPARATORS.split(text) if "@" in part]
     if parts and all(map(is_address, parts)):
         if len({part.lower() for part in parts}) == 1:
             return parts[0]
         return Problem(
             "email", "email_twice", f"Cette case contient plusieurs adresses ({', '.join(parts[:3])}) : gardez-en une."
         )
-    return Problem("email", "email_invalid", f"« {text[:80]} » n'est pas une adresse e-mail : {_fault(cell, parts[0])}")
-
-
-def is_address(text: str) -> bool:
-    """Tell whether a text is an address that can be written to."""
-    return is_ordinary(text) or (
-        len(text) <= LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None and text.index("@") <= LONGEST_LOCAL_PART
+    return Problem(
+        "email", "email_invalid", f"« {text[:80]} » n'est pas une adresse e-mail : {_describe_error(cell, parts[0])}"
     )
 
 
-def _bare(text: str) -> str:
-    named = _NAMED.fullmatch(text.strip())
-    return _PREFIX.sub("", named[1] if named else text).strip(" ;,.\u00a0<>\"'")
+def is_address(text: str) -> bool:
+    """Whether a text is a valid e-mail address."""
+    return is_ordinary(text) or (
+        len(text) <= MAX_ADDRESS_LENGTH
+        and _ADDRESS.fullmatch(text) is not None
+        and text.index("@") <= MAX_LOCAL_PART_LENGTH
+    )
 
 
-def _fault(cell: Cell, text: str) -> str:
+def _strip_address(text: str) -> str:
+    match = _DISPLAY_NAME.fullmatch(text.strip())
+    return _PREFIX.sub("", match[1] if match else text).strip(" ;,.\u00a0<>\"'")
+
+
+def _describe_error(cell: Cell, text: str) -> str:
     local, at, domain = text.rpartition("@")
     if is_excel_error(cell):
-        fault = "c'est une erreur de votre tableur."
+        error = "c'est une erreur de votre tableur."
     elif not at:
-        fault = "il y manque le signe @."
+        error = "il y manque le signe @."
     elif "@" in local:
-        fault = "elle contient plusieurs signes @."
+        error = "elle contient plusieurs signes @."
     elif any(character.isspace() for character in text):
-        fault = "elle contient une espace."
+        error = "elle contient une espace."
     elif not text.isascii():
-        strange = next(character for character in text if not character.isascii())
-        fault = f"le caractère « {strange} » n'y est pas permis."
+        invalid = next(character for character in text if not character.isascii())
+        error = f"le caractère « {invalid} » n'y est pas permis."
     elif ".." in text or local.endswith(".") or local.startswith("."):
-        fault = "un point y est mal placé."
+        error = "un point y est mal placé."
     elif not local:
-        fault = "il y manque ce qui précède le signe @."
+        error = "il y manque ce qui précède le signe @."
     elif "." not in domain:
-        fault = "il manque la fin de son domaine (.fr, .org…)."
-    elif len(text) > LONGEST_ADDRESS or len(local) > LONGEST_LOCAL_PART:
-        fault = "elle est trop longue."
+        error = "il manque la fin de son domaine (.fr, .org…)."
+    elif len(text) > MAX_ADDRESS_LENGTH or len(local) > MAX_LOCAL_PART_LENGTH:
+        error = "elle est trop longue."
     else:
-        fault = "un caractère n'y est pas permis."
-    return fault
+        error = "un caractère n'y est pas permis."
+    return error

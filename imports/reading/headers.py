@@ -1,4 +1,4 @@
-"""Where the titles of a sheet stand: below banners and notes, in one line or two. Pure."""
+"""Find the header row of a sheet, or the two header rows, below banners and notes. Pure."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ if TYPE_CHECKING:
 
     from imports.readers.sheets import Area, Row
 
-#: Titles are looked for among so many rows.
-REACH = 80
-#: What a title that says « UAI » counts, against one for any other.
-WEIGHT_OF_UAI = 3
+#: Rows searched for the header.
+MAX_HEADER_ROWS = 80
+#: Score of a UAI title; any other scores 1.
+UAI_WEIGHT = 3
 _YEAR = re.compile(r"(19|20)[0-9]{2}([ /-]+(19|20)?[0-9]{2})?")
-#: Words of what stands above a table, and is no title of its columns.
-_BANNER = frozenset(
+#: Words of a banner above the header.
+_BANNER_WORDS = frozenset(
     ("liste", "tableau", "document", "etat", "recapitulatif", "repartition", "recensement", "edition", "page", "mise")
 )
-_NUMBERING = re.compile(r"[(\[]?([0-9]{1,2}|[a-z]|[ivx]{1,4})[)\].]?", re.IGNORECASE)
+_COLUMN_NUMBER = re.compile(r"[(\[]?([0-9]{1,2}|[a-z]|[ivx]{1,4})[)\].]?", re.IGNORECASE)
 _UNIT = re.compile(r"\(.{1,30}\)|\[.{1,30}\]|(en )?(nombre|nb|texte|euros?|€)|facultatif|obligatoire", re.IGNORECASE)
 
 
 class Header(NamedTuple):
-    """The titles of a table and the index of their (last) row, None where there are none."""
+    """The titles of a sheet and the index of their (last) row, None where there are none."""
 
     row: int | None
     titles: list[Title]
 
 
 def find_header(rows: Sequence[Row], merged: Sequence[Area] = ()) -> Header:
-    """Return the titles of the table whose first rows these are."""
-    lines = [_Line(row) for row in rows[:REACH]]
-    first = next((index for index, line in enumerate(lines) if line.holds_uai), None)
-    above = lines[: len(lines) if first is None else first]
-    # Among equals with schools below, the nearest to them: what stands further up is a banner. Else the first: what
-    # comes again further down is the same header once more.
+    """Return the header among the first rows of a sheet."""
+    candidates = [_CandidateRow(row) for row in rows[:MAX_HEADER_ROWS]]
+    first = next((index for index, line in enumerate(candidates) if line.holds_uai), None)
+    above = candidates[: len(candidates) if first is None else first]
+    # Among equals with schools below, the nearest to them: those further up are banners. Else the first: those further
+    # down are repetitions.
     nearest = 1 if first is not None else -1
-    best = max(range(len(above)), key=lambda index: (above[index].points, nearest * index), default=None)
-    if best is not None and above[best].points:
-        return _around(lines, best, merged)
+    best = max(range(len(above)), key=lambda index: (above[index].score, nearest * index), default=None)
+    if best is not None and above[best].score:
+        return _complete_header(candidates, best, merged)
     if first is not None:
-        # Titles that say nothing stand just above the first school, if they are titles at all.
-        index = next((i for i in range(first - 1, -1, -1) if lines[i].filled), None)
-        if index is not None and lines[index].may_be_titles(width=len(lines[first].filled)):
-            return Header(index, lines[index].titles())
+        # Titles without a known meaning are just above the first school.
+        index = next((i for i in range(first - 1, -1, -1) if candidates[i].filled), None)
+        if index is not None and candidates[index].may_be_titles(width=len(candidates[first].filled)):
+            return Header(index, candidates[index].titles())
     return Header(None, [])
 
 
 def header_at(rows: Sequence[Row], index: int, merged: Sequence[Area] = ()) -> Header:
-    """Return the titles of the row that a member chose, with those of the line above where it takes two."""
-    lines = [_Line(row) for row in rows[max(0, index - 1) : index + 1]]
-    if index and (titles := _two_lines(lines[0], lines[1], index, merged)):
+    """Return the header at the row that a member chose, joined with the row above where there are two header rows."""
+    candidates = [_CandidateRow(row) for row in rows[max(0, index - 1) : index + 1]]
+    if index and (titles := _join_rows(candidates[0], candidates[1], index, merged)):
         return Header(index, titles)
-    return Header(index, lines[-1].titles())
+    return Header(index, candidates[-1].titles())
 
 
 def is_numbering(row: Row) -> bool:
-    """Tell whether a row below the titles numbers the columns, « (1) (2) (3) », or says their units, « (nombre) »."""
+    """Whether a row below the header numbers the columns, « (1) (2) (3) », or has their units, « (nombre) »."""
     texts = [text for cell in row if (text := cells.text_of(cell))]
     if len(texts) < 2:  # noqa: PLR2004
         return False
     if all(_UNIT.fullmatch(text) for text in texts):
         return True
-    numbers = [match[1].lower() for text in texts if (match := _NUMBERING.fullmatch(text))]
+    numbers = [match[1].lower() for text in texts if (match := _COLUMN_NUMBER.fullmatch(text))]
     if len(numbers) < len(texts):
         return False
     if all(number.isdecimal() for number in numbers):
@@ -80,18 +80,18 @@ def is_numbering(row: Row) -> bool:
     return len(numbers) > 2 and numbers == sorted(set(numbers))  # noqa: PLR2004
 
 
-def _around(lines: Sequence[_Line], best: int, merged: Sequence[Area]) -> Header:
-    """Return the header of which one line was found: with the other one, above or below, where there are two."""
-    if best and (titles := _two_lines(lines[best - 1], lines[best], best, merged)):
+def _complete_header(candidates: Sequence[_CandidateRow], best: int, merged: Sequence[Area]) -> Header:
+    """Return the header of which one row was found, joined with a second row above or below it."""
+    if best and (titles := _join_rows(candidates[best - 1], candidates[best], best, merged)):
         return Header(best, titles)
-    if best + 1 < len(lines) and lines[best + 1].points_as_child(lines[best]):
-        titles = _two_lines(lines[best], lines[best + 1], best + 1, merged)
+    if best + 1 < len(candidates) and candidates[best + 1].may_be_lower_row(candidates[best]):
+        titles = _join_rows(candidates[best], candidates[best + 1], best + 1, merged)
         if titles:
             return Header(best + 1, titles)
-    return Header(best, lines[best].titles())
+    return Header(best, candidates[best].titles())
 
 
-class _Line:
+class _CandidateRow:
     """One of the first rows of a sheet."""
 
     def __init__(self, row: Row) -> None:
@@ -99,65 +99,73 @@ class _Line:
         row = row[:MOST_COLUMNS]
         self.texts = [cells.text_of(cell) for cell in row]
         self.filled = [index for index, text in enumerate(self.texts) if text]
-        looks = [look_of(row[index]) for index in self.filled]
-        whole = [look for look, index in zip(looks, self.filled, strict=True) if len(self.texts[index]) <= 40]  # noqa: PLR2004
-        #: A UAI within a sentence alone in its row is an example in a note.
-        self.holds_uai = any(look & Look.UAI for look in whole) and (
+        cell_types = [look_of(row[index]) for index in self.filled]
+        short_types = [
+            cell_type
+            for cell_type, index in zip(cell_types, self.filled, strict=True)
+            if len(self.texts[index]) <= 40  # noqa: PLR2004
+        ]
+        #: A UAI within a sentence, alone in its row, is an example in a note.
+        self.holds_uai = any(cell_type & Look.UAI for cell_type in short_types) and (
             len(self.filled) > 1 or len(self.texts[self.filled[0]]) <= 12  # noqa: PLR2004
         )
         self.numbers = sum(
             isinstance(row[index], int | float) and not _YEAR.fullmatch(self.texts[index]) for index in self.filled
         )
-        self.data = self.holds_uai or any(look & (Look.EMAIL | Look.PHONE | Look.DAMAGED_UAI) for look in looks)
-        self.points = self._points()
+        self.has_data = self.holds_uai or any(
+            cell_type & (Look.EMAIL | Look.PHONE | Look.DAMAGED_UAI) for cell_type in cell_types
+        )
+        self.score = self._score()
 
-    def _points(self) -> int:
-        """Return how much the row looks like titles: one point a title, three for the UAI's.
+    def _score(self) -> int:
+        """Return how likely the row is a header: 1 per title, 3 for the UAI's.
 
-        « Liste des écoles (RNE) » alone in its row is a banner, unless the table has one column.
+        « Liste des écoles (RNE) » alone in its row is a banner, unless the sheet has one column.
         """
-        if self.data or not self.filled or self.numbers * 2 > len(self.filled):
+        if self.has_data or not self.filled or self.numbers * 2 > len(self.filled):
             return 0
-        points = 0
+        score = 0
         for index in self.filled:
             text = self.texts[index]
             if says_plainly(text):
-                points += WEIGHT_OF_UAI if Meaning.UAI in meanings_of(Title(text)) else 1
+                score += UAI_WEIGHT if Meaning.UAI in meanings_of(Title(text)) else 1
         alone = len(self.filled) == 1
-        if alone and (points < WEIGHT_OF_UAI or len(self.texts[self.filled[0]].split()) > 3):  # noqa: PLR2004
-            # A single word that says « École » may be the title of the only column.
-            return points if len(self.texts) == 1 and points else 0
-        return points
+        if alone and (score < UAI_WEIGHT or len(self.texts[self.filled[0]].split()) > 3):  # noqa: PLR2004
+            # A single title may be that of the only column.
+            return score if len(self.texts) == 1 and score else 0
+        return score
 
     def titles(self) -> list[Title]:
-        """Return the row's cells as titles, those of a very wide table included."""
+        """Return all cells as titles, including those beyond `MAX_SAMPLED_COLUMNS`."""
         return [Title(text) for text in self.texts] + [Title(cells.text_of(cell)) for cell in self._beyond]
 
     def may_be_titles(self, width: int) -> bool:
-        """Tell whether the row may be titles that say nothing to us, over rows of so many filled cells."""
-        if self.data or self.numbers:
+        """Whether the row may be unknown titles above rows of `width` filled cells."""
+        if self.has_data or self.numbers:
             return False
-        postal = any(look_of(self.texts[index]) & (Look.POSTAL_CODE | Look.SCHOOL) for index in self.filled)
-        return not postal and (len(self.filled) > 1 or width == 1)
+        looks_like_data = any(look_of(self.texts[index]) & (Look.POSTAL_CODE | Look.SCHOOL) for index in self.filled)
+        return not looks_like_data and (len(self.filled) > 1 or width == 1)
 
-    def points_as_child(self, parent: _Line) -> bool:
-        """Tell whether the row may be the lower line of titles: short texts, not below every upper one."""
-        if self.data or not self.filled or self.numbers:
+    def may_be_lower_row(self, parent: _CandidateRow) -> bool:
+        """Whether the row may be the second header row: short texts, not below every upper title."""
+        if self.has_data or not self.filled or self.numbers:
             return False
         texts = [self.texts[index] for index in self.filled]
         if any(len(text) > LONGEST_TITLE for text in texts) or all(map(_UNIT.fullmatch, texts)):
             return False
         below, above = set(self.filled), set(parent.filled)
-        said = sum(is_title_like(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index])) for index in below)
-        return bool(above - below or below - above) and said * 2 > len(below)
+        title_like = sum(
+            is_title_like(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index])) for index in below
+        )
+        return bool(above - below or below - above) and title_like * 2 > len(below)
 
 
-def _two_lines(upper: _Line, lower: _Line, row: int, merged: Sequence[Area]) -> list[Title] | None:
-    """Return the titles of two lines, None where the upper one is a banner, a note or another table's.
+def _join_rows(upper: _CandidateRow, lower: _CandidateRow, row: int, merged: Sequence[Area]) -> list[Title] | None:
+    """Return the titles of two header rows, None where the upper one is a banner, a note or of another table.
 
-    `row`: index of the lower line, from 0; areas are numbered from 1.
+    `row`: index of the lower row, from 0; merged ranges count from 1.
     """
-    if not upper.filled or not lower.filled or upper.data or upper.numbers or lower.data:
+    if not upper.filled or not lower.filled or upper.has_data or upper.numbers or lower.has_data:
         return None
     if any(len(upper.texts[index]) > LONGEST_TITLE for index in upper.filled):
         return None
@@ -166,36 +174,36 @@ def _two_lines(upper: _Line, lower: _Line, row: int, merged: Sequence[Area]) -> 
     below = lower.texts + [""] * (width - len(lower.texts))
     spans = {area.left: area.right for area in merged if area.top <= row <= area.bottom and area.right > area.left}
     if any(right - left + 1 >= len(lower.filled) for left, right in spans.items() if len(upper.filled) == 1):
-        return None  # one title over the whole table is its banner
+        return None  # one title over all columns is a banner
     known = [bool(meanings_of(Title(above[i])) or is_foreign(Title(above[i])) or is_title_like(above[i]))
              for i in upper.filled]  # fmt: skip
     vertical = any(not below[index] and known[n] for n, index in enumerate(upper.filled))
-    if {word for index in upper.filled for word in fold(above[index]).split()} & _BANNER and not vertical:
+    if {word for index in upper.filled for word in fold(above[index]).split()} & _BANNER_WORDS and not vertical:
         return None
-    parents = _parents(above, upper.filled, spans)
+    parents = _parent_titles(above, upper.filled, spans)
     titles = [joined(parent, child) if child else Title(upper_text)
               for parent, child, upper_text in zip(parents, below, above, strict=True)]  # fmt: skip
     inside = upper.filled[0] > lower.filled[0]
     spread = len(upper.filled) > 1 and any(not above[index] for index in lower.filled)
-    # A line above that gives no title of its own and makes none clearer is none of the header's.
-    gains = _said(titles) > _said([Title(child) for child in below])
-    if vertical or gains or (any(known) and (spans or inside or spread)):
+    # An upper row that adds no title and clarifies none is not part of the header.
+    adds_meaning = _count_meanings(titles) > _count_meanings([Title(child) for child in below])
+    if vertical or adds_meaning or (any(known) and (spans or inside or spread)):
         return titles
     return None
 
 
-def _parents(above: Sequence[str], filled: Sequence[int], spans: dict[int, int]) -> list[str]:
-    """Return the upper title over each column: as far as its cell was merged, else as far as the next one."""
+def _parent_titles(above: Sequence[str], filled: Sequence[int], spans: dict[int, int]) -> list[str]:
+    """Return the upper title of each column: across its merged cells, else up to the next title."""
     parents = list(above)
-    for place, index in enumerate(filled):
+    for position, index in enumerate(filled):
         end = spans.get(index)
         if end is None:
-            following = filled[place + 1] - 1 if place + 1 < len(filled) else len(above) - 1
+            following = filled[position + 1] - 1 if position + 1 < len(filled) else len(above) - 1
             end = index if spans else following
         for column in range(index, min(end, len(above) - 1) + 1):
             parents[column] = above[index]
     return parents
 
 
-def _said(titles: Sequence[Title]) -> int:
+def _count_meanings(titles: Sequence[Title]) -> int:
     return len({meaning for title in titles if title.text for meaning in meanings_of(title)})

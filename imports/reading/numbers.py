@@ -1,4 +1,4 @@
-"""A number of licences or classes, as people leave it in a cell. Pure; a fault comes back as a `Problem`."""
+"""Parse a number of licences or classes from a cell. Pure; errors are returned as a `Problem`."""
 
 from __future__ import annotations
 
@@ -12,70 +12,72 @@ from imports.problems import Problem
 if TYPE_CHECKING:
     from imports.readers.sheets import Cell
 
-# Excel gives thirty as 30, as 30.0 or, from a text column, as "30". float() would also let "nan" and "1e400" in.
+# Excel stores thirty as 30, 30.0 or, in a text column, "30". float() would also accept "nan" and "1e400".
 WHOLE_NUMBER = re.compile(r"([0-9]{1,6})([.,]0+)?")
-#: What may stand behind a number without changing it: « 30 classes », « 12 lic. ».
+#: Units after a number: « 30 classes », « 12 lic. ».
 _UNIT = re.compile(
     r"\s*\(?(?:licences?|licenses?|lic|classes?|cl|clés?|cles?|abonnements?|abo|unités?|u)\.?\)?\s*$", re.IGNORECASE
 )
-#: As French tables write thousands: with a space, a narrow one, or one that does not break.
+#: Thousands separators in French: a space, a narrow space or a no-break space.
 _THOUSANDS = re.compile(r"(?<=[0-9])[ \u00a0\u202f\u2009](?=[0-9]{3}(?:[^0-9]|$))")
-_POINT = re.compile(r"[0-9]{1,3}([.,][0-9]{3})+")
+_AMBIGUOUS_NUMBER = re.compile(r"[0-9]{1,3}([.,][0-9]{3})+")
 _ERRORS = re.compile(
     r"#(N/A|REF|VALUE|VALEUR|NAME|NOM|DIV/0|NULL|NUL|NUM|NOMBRE|CALC|SPILL|N/D|ERREUR)[!?]?", re.IGNORECASE
 )
-_MOST_DIGITS = 6
+_MAX_DIGITS = 6
 
 
 def is_excel_error(cell: Cell) -> bool:
-    """Tell whether a cell holds an error of the spreadsheet: « #N/A », « #REF! »."""
+    """Whether a cell holds a spreadsheet error: « #N/A », « #REF! »."""
     return isinstance(cell, str) and cell.startswith("#") and _ERRORS.fullmatch(cell.strip()) is not None
 
 
 def read_quantity(cell: Cell, what: str = "licences") -> int | Problem:
-    """Return the number a cell asks for, zero included. `what`: « licences » or « classes », for the sentence."""
-    if type(cell) is int and 0 <= cell < 10**_MOST_DIGITS:
+    """Return the integer in a cell, from 0. `what`: « licences » or « classes », for the message."""
+    if type(cell) is int and 0 <= cell < 10**_MAX_DIGITS:
         return cell
-    found = (
-        None if isinstance(cell, bool | datetime.date | datetime.time | datetime.timedelta) else _number_in(str(cell))
+    number = (
+        None
+        if isinstance(cell, bool | datetime.date | datetime.time | datetime.timedelta)
+        else _parse_number(str(cell))
     )
-    if found is not None:
-        return found
+    if number is not None:
+        return number
     if not str(cell).strip():
         return Problem("units", "units_missing", f"Le nombre de {what} manque.")
-    return Problem("units", "units_invalid", f"{_fault(cell)} Indiquez un nombre entier de {what}.")
+    return Problem("units", "units_invalid", f"{_describe_error(cell)} Indiquez un nombre entier de {what}.")
 
 
 def read_classes(cell: Cell) -> int | Problem | None:
-    """Return the number of classes a cell tells, None where it is empty."""
-    found = read_quantity(cell, "classes")
-    if isinstance(found, int):
-        return found
-    if found.code == "units_missing":
+    """Return the number of classes in a cell, None where it is empty."""
+    number = read_quantity(cell, "classes")
+    if isinstance(number, int):
+        return number
+    if number.code == "units_missing":
         return None
-    return Problem("classes", "classes_invalid", found.message, blocking=False)
+    return Problem("classes", "classes_invalid", number.message, blocking=False)
 
 
 def is_quantity(text: str) -> bool:
-    """Tell whether a text is a number that may count licences."""
-    return _number_in(text) is not None
+    """Whether a text is a non-negative integer."""
+    return _parse_number(text) is not None
 
 
 @lru_cache(maxsize=8192)
-def _number_in(written: str) -> int | None:
-    text = written.strip()
+def _parse_number(raw: str) -> int | None:
+    text = raw.strip()
     if not text[:1].isascii():
         return None
     match = WHOLE_NUMBER.fullmatch(text)
     if match is None:
         text = _UNIT.sub("", text)
         match = WHOLE_NUMBER.fullmatch(text) or WHOLE_NUMBER.fullmatch(_THOUSANDS.sub("", text))
-    # « 1.000 » is one for some and a thousand for others: a person says which.
-    return int(match[1]) if match is not None and not _POINT.fullmatch(text) else None
+    # « 1.000 » may be one or a thousand: the member must decide.
+    return int(match[1]) if match is not None and not _AMBIGUOUS_NUMBER.fullmatch(text) else None
 
 
-def _fault(cell: Cell) -> str:
-    """Say in French what is wrong with a cell that is no whole number."""
+def _describe_error(cell: Cell) -> str:
+    """Return the French sentence about a cell that is no integer."""
     if isinstance(cell, bool):
         return f"« {'VRAI' if cell else 'FAUX'} » n'est pas un nombre."
     if isinstance(cell, datetime.date):
@@ -83,17 +85,17 @@ def _fault(cell: Cell) -> str:
     text = str(cell).strip()
     shown = f"« {text[:40]} »"
     if is_excel_error(cell):
-        fault = f"Cette case contient l'erreur {shown} de votre tableur."
-    elif _POINT.fullmatch(text):
-        fault = f"{shown} peut se lire de deux façons : écrivez le nombre sans point ni virgule."
+        error = f"Cette case contient l'erreur {shown} de votre tableur."
+    elif _AMBIGUOUS_NUMBER.fullmatch(text):
+        error = f"{shown} peut se lire de deux façons : écrivez le nombre sans point ni virgule."
     elif re.fullmatch(r"[-−–]\s*[0-9]+([.,][0-9]+)?", text):
-        fault = f"{shown} est un nombre négatif."
+        error = f"{shown} est un nombre négatif."
     elif re.fullmatch(r"[0-9]+[.,][0-9]+", text):
-        fault = f"{shown} n'est pas un nombre entier."
+        error = f"{shown} n'est pas un nombre entier."
     elif re.fullmatch(r"[0-9]{7,}([.,]0+)?|[0-9.]+e\+?[0-9]+", text, re.IGNORECASE):
-        fault = f"{shown} est un nombre démesuré."
+        error = f"{shown} est un nombre démesuré."
     elif len(re.findall(r"[0-9]+", text)) > 1:
-        fault = f"{shown} contient plusieurs nombres."
+        error = f"{shown} contient plusieurs nombres."
     else:
-        fault = f"{shown} n'est pas un nombre."
-    return fault
+        error = f"{shown} n'est pas un nombre."
+    return error

@@ -1,4 +1,4 @@
-"""Telephone numbers, as spreadsheets leave them: without their zero, as numbers, with a country's code. Pure."""
+"""Normalise telephone numbers from cells: lost leading zero, numeric cells, country code. Pure."""
 
 from __future__ import annotations
 
@@ -10,33 +10,37 @@ from imports.reading.cells import text_of
 if TYPE_CHECKING:
     from imports.readers.sheets import Cell
 
-#: What the database keeps of them.
-LONGEST = 30
+#: Characters of the database column.
+MAX_LENGTH = 30
 _INTERNATIONAL = re.compile(r"(?:\+|00)33(?:0|\(0\))?")
 _SEPARATORS = re.compile(r"[\s.\-_]+")
 _SEVERAL = re.compile(r"\s*(?:[/;,|]|\bou\b|\bet\b|\n)\s*")
 
 
 def read_phone(cell: Cell) -> str:
-    """Return the telephone numbers of a cell as they are written in France; what is none stays as it stands."""
+    """Return the telephone numbers of a cell in French form; any other text unchanged."""
     text = text_of(cell)
     if not text or (len(text) == 14 and text[2::3] == "    " and text.replace(" ", "").isdecimal()):  # noqa: PLR2004
         return text
     if text.isdecimal() and text.isascii():
-        return _written(text) or text[:LONGEST]
+        return _format_number(text) or text[:MAX_LENGTH]
     parts = [part for part in _SEVERAL.split(text) if part]
-    written = ", ".join(dict.fromkeys(_written(part) or part for part in parts)) if all(map(_written, parts)) else ""
-    if written:
-        return written if len(written) <= LONGEST else written.split(", ")[0]
-    return _written(text) or text[:LONGEST]
+    formatted = (
+        ", ".join(dict.fromkeys(_format_number(part) or part for part in parts))
+        if all(map(_format_number, parts))
+        else ""
+    )
+    if formatted:
+        return formatted if len(formatted) <= MAX_LENGTH else formatted.split(", ")[0]
+    return _format_number(text) or text[:MAX_LENGTH]
 
 
-def _written(text: str) -> str:
-    """Return « 04 66 12 34 56 », "" where the text is no French number."""
+def _format_number(text: str) -> str:
+    """Format a number as « 04 66 12 34 56 », "" where it is no French number."""
     digits = text
     if not digits.isdecimal() or digits.startswith("00"):
         digits = _INTERNATIONAL.sub("0", _SEPARATORS.sub("", text.replace("(0)", "").replace("/", "")), count=1)
-    # A column of numbers has eaten the zero.
+    # Numeric cells lose the leading zero.
     if len(digits) == 9 and digits.isdecimal() and digits[0] != "0":  # noqa: PLR2004 - French numbers have ten digits
         digits = f"0{digits}"
     if len(digits) != 10 or not (digits.isascii() and digits.isdecimal()) or digits[0] != "0":  # noqa: PLR2004

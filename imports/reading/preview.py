@@ -1,4 +1,4 @@
-"""The first rows of a table as they stand in the file, for the page that asks what its columns mean. Pure."""
+"""The first rows of a sheet, for the page where the member maps the columns. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
     from imports.readers.sheets import Row
 
-#: Rows shown above the titles, and from them on.
-ABOVE = 3
-BELOW = 5
-#: What is shown of a row: enough to know a column by, small beside the file.
+#: Rows shown above the header, and from the header on.
+ROWS_ABOVE = 3
+ROWS_BELOW = 5
+#: Enough of a row to recognise its columns.
 MOST_COLUMNS = 100
-LONGEST = 60
+MAX_TEXT_LENGTH = 60
 
 
 def preview(rows: Iterable[Row], header_row: int | None) -> list[dict[str, Any]]:
-    """Return the rows around the titles, or the first ones where there are none: `{"number", "cells"}`, as texts."""
-    first = max((header_row or 1) - ABOVE, 1)
-    last = (header_row or 0) + BELOW
+    """Return the rows around the header, or the first ones without one: `{"number", "cells"}`, cells as text."""
+    first = max((header_row or 1) - ROWS_ABOVE, 1)
+    last = (header_row or 0) + ROWS_BELOW
     return [
-        {"number": number, "cells": [_shown(cells.text_of(cell)) for cell in row[:MOST_COLUMNS]]}
+        {"number": number, "cells": [_truncate(cells.text_of(cell)) for cell in row[:MOST_COLUMNS]]}
         for number, row in enumerate(islice(rows, first - 1, last), start=first)
     ]
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"

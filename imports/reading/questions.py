@@ -1,4 +1,4 @@
-"""What only the member can answer before a table is read, and what is worth saying about how it was. Pure."""
+"""Questions for the member before rows can be parsed, and remarks about how they were parsed. Pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from imports.reading.layout import Layout, Place
     from imports.reading.rows import CheckedRow
 
-#: Two sheets that share fewer schools share them by chance.
-FEWEST_COMMON = 2
+#: Sheets with fewer common schools are not versions of the same list.
+MIN_COMMON_SCHOOLS = 2
 
 
 def matters(column: str, purpose: Purpose, volume: Volume | None) -> bool:
-    """Tell whether which column it is must be known: a question is asked of what is acted upon alone."""
+    """Whether a question about a column matters for this purpose and volume."""
     if column == Meaning.UNITS:
         return purpose is Purpose.ATTRIBUTION and volume is Volume.COLUMN
     if column == Meaning.CLASSES:
@@ -33,7 +33,7 @@ def matters(column: str, purpose: Purpose, volume: Volume | None) -> bool:
 
 
 def about_memory(forgotten: Sequence[Meaning], columns: Mapping[Meaning, int], titles: Sequence[str]) -> list[Problem]:
-    """Ask about the meanings whose column of last time no longer holds what it held."""
+    """Return questions about meanings whose remembered column no longer has the expected content."""
     questions = []
     for meaning in forgotten:
         index = columns.get(meaning)
@@ -56,9 +56,9 @@ def about_volume(
     columns: Mapping[Meaning, int],
     questions: Sequence[Problem],
 ) -> list[Problem]:
-    """Ask how many licences where nothing says it, or where the column that must say it is not there.
+    """Return a question where no column gives the number of licences, or the chosen one is absent.
 
-    `column`: what the volume is read from; None where no column says it.
+    `column`: the column of the volume; None where no column gives it.
     """
     missing = volume is None or (column is not None and column not in columns)
     if purpose is not Purpose.ATTRIBUTION or not missing:
@@ -76,14 +76,14 @@ def about_volume(
 
 
 def about_sheets(layout: Layout) -> list[str]:
-    """Say which sheets are read together, and which others hold schools and are not read."""
-    read = [f"« {place.sheet.name} »" for place in layout.places]
+    """Return remarks about the sheets read together, and the others that list schools."""
+    read_names = [f"« {detected.sheet.name} »" for detected in layout.places]
     remarks = []
-    if len(read) > 1:
-        remarks.append(f"{len(read)} feuilles de mêmes colonnes sont lues ensemble : {', '.join(read)}.")
+    if len(read_names) > 1:
+        remarks.append(f"{len(read_names)} feuilles de mêmes colonnes sont lues ensemble : {', '.join(read_names)}.")
     others = ", ".join(f"« {name} »" for name in layout.others)
-    if layout.others and len(read) == 1:
-        remarks.append(f"Seule la feuille {read[0]} est lue ; contiennent aussi des écoles : {others}.")
+    if layout.others and len(read_names) == 1:
+        remarks.append(f"Seule la feuille {read_names[0]} est lue ; contiennent aussi des écoles : {others}.")
     elif layout.others:
         remarks.append(f"D'autres colonnes que celles-ci, ne sont pas lues : {others}.")
     if layout.hidden:
@@ -93,7 +93,7 @@ def about_sheets(layout: Layout) -> list[str]:
 
 
 def about_carrying(bodies: Sequence[Body]) -> list[str]:
-    """Say what was written once for a group of rows, and carried."""
+    """Return remarks about values written once per group and filled down."""
     counts = Counter[Meaning]()
     for body in bodies:
         counts.update(body.carried)
@@ -101,19 +101,19 @@ def about_carrying(bodies: Sequence[Body]) -> list[str]:
 
 
 def about_versions(places: Sequence[Place], bodies: Sequence[Body]) -> list[Problem]:
-    """Ask which sheet to read where several list the same schools: last year's and this year's are not added up."""
+    """Return a question where several sheets list the same schools, such as last year's and this year's."""
     if len(places) == 1:
         return []
     schools = [{key for row in body.rows if not row.ignored and (key := _school_key(row))} for body in bodies]
-    same: set[int] = set()
+    overlapping: set[int] = set()
     for one in range(len(places)):
         for other in range(one + 1, len(places)):
             common = len(schools[one] & schools[other])
-            if common >= FEWEST_COMMON and common * 2 >= min(len(schools[one]), len(schools[other])):
-                same |= {one, other}
-    if not same:
+            if common >= MIN_COMMON_SCHOOLS and common * 2 >= min(len(schools[one]), len(schools[other])):
+                overlapping |= {one, other}
+    if not overlapping:
         return []
-    *others, last = [f"« {places[index].sheet.name} »" for index in sorted(same)]
+    *others, last = [f"« {places[index].sheet.name} »" for index in sorted(overlapping)]
     names = f"{', '.join(others)} et {last}"
     return [
         Problem(

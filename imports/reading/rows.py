@@ -1,6 +1,6 @@
-"""One row at a time: what it asks for, and everything that is wrong with it at once. Pure.
+"""Parse one row: its values and all of its problems. Pure.
 
-Which school it names is not decided here: `imports.resolving` asks the directory for all rows at once.
+The school is not resolved here: `imports.resolving` queries the directory for all rows at once.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
     from imports.readers.sheets import Cell, Row
 
-#: What the database keeps of a contact's name.
-LONGEST_NAME = 150
-#: Far below the longest text that is kept of a cell.
-_SHORT = 500
-#: Numbers as nearly all are, as a person reads them.
-_COUNTS = {float(number): str(number) for number in range(1_000)}
+#: Characters of a contact's name in the database.
+MAX_NAME_LENGTH = 150
+#: Far below `limits.MAX_CELL_LENGTH`.
+_SHORT_TEXT_LENGTH = 500
+#: The text of most numbers, precomputed.
+_COMMON_NUMBERS = {float(number): str(number) for number in range(1_000)}
 
 
 class CheckedRow(NamedTuple):
-    """What a row asks for. `ignored` says why it is none of the table's (a total, a note); else it is ""."""
+    """The values of a row. `ignored`: why the row is no data (a total, a note); else ""."""
 
-    #: Index of its sheet among the workbook's, and its number there, from 1.
+    #: Index of the sheet in the workbook, and row number, from 1.
     sheet: int
     number: int
-    #: The cells of the columns that mean something, as a person reads them.
+    #: Text of the mapped columns' cells, by meaning.
     cells: dict[str, str]
     email: str
-    #: None where it cannot be read, or where the file is not what says it.
+    #: None where it is invalid, or does not come from the file.
     units: int | None
     classes: int | None
     contact_name: str
@@ -45,17 +45,17 @@ class CheckedRow(NamedTuple):
     ignored: str
 
 
-#: A column that means something: its meaning, the meaning's name in the row's cells, its index.
-Column = tuple[Meaning, str, int]
+#: A mapped column: its meaning, its key in the row's cells, its index.
+MappedColumn = tuple[Meaning, str, int]
 
 
-def columns_in_order(columns: Mapping[Meaning, int]) -> list[Column]:
-    """Return the columns as `check` takes them, made once for all rows."""
+def columns_in_order(columns: Mapping[Meaning, int]) -> list[MappedColumn]:
+    """Return the columns as `parse_row` takes them, built once for all rows."""
     return [(meaning, meaning.value, index) for meaning, index in columns.items()]
 
 
 def is_blank(row: Row) -> bool:
-    """Tell whether nothing stands in a row."""
+    """Whether all cells of a row are empty."""
     return not any(row) or not any(str(cell).strip() for cell in row)
 
 
@@ -63,16 +63,16 @@ def check(
     sheet: int,
     number: int,
     row: Row,
-    columns: Sequence[Column],
+    columns: Sequence[MappedColumn],
     *,
     volume: Meaning | None = None,
     ignored: str = "",
     uncomputed: Collection[tuple[int, int]] = (),
 ) -> CheckedRow:
-    """Return what the row asks for, with every one of its faults.
+    """Return the row's values and all of its problems.
 
-    `volume`: the column that says how many licences; None where none does. `ignored`: why the row is none of the
-    table's. `uncomputed`: the formulas, by row and column, whose result the file does not hold.
+    `volume`: the meaning that gives the number of licences; None where none does. `ignored`: why the row is no data.
+    `uncomputed`: positions (row, column) of formulas whose result is not in the file.
     """
     width = len(row)
     raw: dict[Meaning, Cell] = {}
@@ -80,19 +80,19 @@ def check(
     for meaning, name, index in columns:
         if index < width and (cell := row[index]) != "":
             raw[meaning] = cell
-            # Most texts need no more than this, which `text_of` would do after a call that costs more.
-            if type(cell) is str and len(cell) < _SHORT and cell.isprintable() and "  " not in cell:
+            # Inlined from `cell_to_text`: most texts need no more, and the call costs more than the work.
+            if type(cell) is str and len(cell) < _SHORT_TEXT_LENGTH and cell.isprintable() and "  " not in cell:
                 text = cell.strip()
-            elif type(cell) is float and cell in _COUNTS:
-                text = _COUNTS[cell]
+            elif type(cell) is float and cell in _COMMON_NUMBERS:
+                text = _COMMON_NUMBERS[cell]
             else:
                 text = cells.text_of(cell)
             if text:
                 shown[name] = text
-    found = check_cells(sheet, number, raw, shown, ignored=ignored, volume=volume)
+    parsed = check_cells(sheet, number, raw, shown, ignored=ignored, volume=volume)
     if uncomputed and not ignored:
-        return _not_computed(found, [m for m, _, index in columns if (number, index) in uncomputed], volume)
-    return found
+        return _add_formula_problems(parsed, [m for m, _, index in columns if (number, index) in uncomputed], volume)
+    return parsed
 
 
 def check_cells(
@@ -104,17 +104,17 @@ def check_cells(
     ignored: str = "",
     volume: Meaning | None = None,
 ) -> CheckedRow:
-    """Return what the cells of the recognised columns ask for."""
+    """Return the row of these cells. `raw`: values by meaning; `shown`: texts by key."""
     if ignored:
         return CheckedRow(sheet, number, shown, "", None, None, "", "", [], ignored)
     problems: list[Problem] = []
     units = None
     if volume is not None:
-        asked = read_quantity(raw.get(volume, ""), "classes" if volume is Meaning.CLASSES else "licences")
-        if isinstance(asked, int):
-            units = asked
+        quantity = read_quantity(raw.get(volume, ""), "classes" if volume is Meaning.CLASSES else "licences")
+        if isinstance(quantity, int):
+            units = quantity
         else:
-            problems.append(asked)
+            problems.append(quantity)
     email = shown.get("email", "")
     if email and not is_address(email):
         address = read_email(email)
@@ -123,39 +123,39 @@ def check_cells(
             problems.append(address)
     classes = None
     if Meaning.CLASSES in raw:
-        told = read_classes(raw[Meaning.CLASSES])
-        if not isinstance(told, Problem):
-            classes = told
+        class_count = read_classes(raw[Meaning.CLASSES])
+        if not isinstance(class_count, Problem):
+            classes = class_count
         elif volume is not Meaning.CLASSES:
-            problems.append(told)
+            problems.append(class_count)
     if is_excel_error(shown.get("uai", "")):
-        problems.append(_ERROR_FOR_UAI)
-    contact = shown.get("contact_name", "")[:LONGEST_NAME]
+        problems.append(_UAI_ERROR)
+    contact = shown.get("contact_name", "")[:MAX_NAME_LENGTH]
     phone = read_phone(raw[Meaning.PHONE]) if Meaning.PHONE in raw else ""
     return CheckedRow(sheet, number, shown, email, units, classes, contact, phone, problems, "")
 
 
-_ERROR_FOR_UAI = Problem(
+_UAI_ERROR = Problem(
     "uai",
     "excel_error",
     "La case de l'UAI contient une erreur de votre tableur : l'école est cherchée par son nom.",
     blocking=False,
 )
-_FORMULA = (
+_FORMULA_MESSAGE = (
     "Cette case contient une formule dont le résultat n'est pas dans le fichier. Ouvrez le fichier dans votre tableur, "
     "enregistrez-le et déposez-le de nouveau, ou indiquez la valeur ici."
 )
 
 
-def _not_computed(row: CheckedRow, missing: Sequence[Meaning], volume: Meaning | None) -> CheckedRow:
-    """Return the row with what is said of its formulas, in place of what is said of empty cells."""
+def _add_formula_problems(row: CheckedRow, missing: Sequence[Meaning], volume: Meaning | None) -> CheckedRow:
+    """Return the row with problems about its uncomputed formulas, in place of those about empty cells."""
     problems = row.problems
     for meaning in missing:
         if meaning is volume:
             problems = [problem for problem in problems if problem.code != "units_missing"]
-            problems.append(Problem("units", "not_computed", _FORMULA))
+            problems.append(Problem("units", "not_computed", _FORMULA_MESSAGE))
         elif meaning is Meaning.EMAIL:
-            problems.append(Problem("email", "not_computed", _FORMULA))
+            problems.append(Problem("email", "not_computed", _FORMULA_MESSAGE))
         elif meaning in (Meaning.UAI, Meaning.NAME, Meaning.CLASSES):
-            problems.append(Problem(meaning.value, "not_computed", _FORMULA, blocking=False))
+            problems.append(Problem(meaning.value, "not_computed", _FORMULA_MESSAGE, blocking=False))
     return row._replace(problems=problems)

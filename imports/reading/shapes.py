@@ -1,4 +1,4 @@
-"""What two headers of the same titles have in common. Pure."""
+"""The digest by which headers with the same titles are recognised. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def shape_of(titles: Sequence[str]) -> str:
-    """Return what two headers of the same titles have in common, "" where there are none.
+    """Return a digest of the titles, "" where there are none.
 
-    The columns that we add to an annotated workbook count for nothing: corrected, it is of the shape that it was.
+    Columns added by annotating a workbook are left out, so that its digest does not change.
     """
     folded = ["" if is_added(title) else fold(title) for title in titles]
     while folded and not folded[-1]:

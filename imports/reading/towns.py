@@ -1,4 +1,4 @@
-"""The commune of a whole sheet, which its name or a line above its titles says. Pure."""
+"""The commune of a sheet, taken from its name or a row above its header. Pure."""
 
 from __future__ import annotations
 
@@ -16,51 +16,53 @@ if TYPE_CHECKING:
     from imports.reading.body import Body
     from imports.reading.layout import Place
 
-#: Lines above the titles that are looked at.
-REACH = 10
-_TOWN = re.compile(
+#: Rows searched above the header.
+MAX_ROWS_ABOVE = 10
+_ANNOUNCED_COMMUNE = re.compile(
     r"\s*(?:ville|commune|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?([^–:,;(|]+?)\s*(?:[–:,;(|].*|\s-\s.*)?",
     re.IGNORECASE,
 )
 
 #: « 2-Alès », « Nîmes (12) ».
-_NUMBERED = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+_NUMBERING = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
 def give_towns(
     places: Sequence[Place], mappings: Sequence[Mapping[Meaning, int]], bodies: Sequence[Body], communes: frozenset[str]
 ) -> int:
-    """Write the commune of its sheet into each row that says none; return into how many rows.
+    """Fill in the commune of the sheet in rows without one; return in how many.
 
-    Only where no column says where the schools are. The name of one sheet alone may mean many things: names are
-    believed where most of several sheets are named for a commune.
+    Only for sheets without a column for commune or postal code. Sheet names are used only where most of several sheets
+    are named after a commune.
     """
-    named = [place_of(place.sheet.name, communes) for place in places]
-    believed = len(places) > 1 and sum(map(bool, named)) * 2 > len(places)
+    name_communes = [place_of(detected.sheet.name, communes) for detected in places]
+    trusts_names = len(places) > 1 and sum(map(bool, name_communes)) * 2 > len(places)
     count = 0
-    for place, columns, body, name in zip(places, mappings, bodies, named, strict=True):
+    for detected, columns, body, name in zip(places, mappings, bodies, name_communes, strict=True):
         if Meaning.COMMUNE in columns or Meaning.POSTAL_CODE in columns:
             continue
-        town = _announced(place, communes) or (_NUMBERED.sub("", place.sheet.name) if believed and name else "")
-        for row in body.rows if town else ():
+        commune = _find_announced_commune(detected, communes) or (
+            _NUMBERING.sub("", detected.sheet.name) if trusts_names and name else ""
+        )
+        for row in body.rows if commune else ():
             if not row.ignored and "commune" not in row.cells:
-                row.cells["commune"] = town
+                row.cells["commune"] = commune
                 count += 1
     return count
 
 
 def remark(count: int) -> str:
-    """Say in French what was given to how many rows."""
+    """Return the French sentence about communes that were filled in."""
     lines = "une ligne" if count == 1 else f"{count} lignes"
     return f"La commune, d'après le nom de la feuille ou son titre, a été reportée sur {lines}."
 
 
-def _announced(place: Place, communes: frozenset[str]) -> str:
-    """Return the commune that a line above the titles says, « Ville de Nîmes – licences 2026 »; "" where none does."""
-    above = (place.header_row or 1) - 1
-    for row in islice(place.sheet.rows(), max(0, above - REACH), above):
+def _find_announced_commune(detected: Place, communes: frozenset[str]) -> str:
+    """Return the commune in a row above the header, « Ville de Nîmes – licences 2026 »; "" where there is none."""
+    above = (detected.header_row or 1) - 1
+    for row in islice(detected.sheet.rows(), max(0, above - MAX_ROWS_ABOVE), above):
         for text in (cells.text_of(cell) for cell in row if isinstance(cell, str) and cell):
-            said = _TOWN.fullmatch(text)
-            if said is not None and place_of(said[1], communes):
-                return said[1]
+            match = _ANNOUNCED_COMMUNE.fullmatch(text)
+            if match is not None and place_of(match[1], communes):
+                return match[1]
     return ""

@@ -1,6 +1,6 @@
-"""The words that titles of real lists are made of. Data alone: `title_forms` says what they mean together.
+"""Words of column titles in real lists. Data only: `title_patterns` combines them.
 
-Words stand here as `schools.folding.fold` leaves them: lower case, no accents.
+Words are folded as by `schools.folding.fold`: lower case, no accents.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _aliases(**written: str) -> dict[str, str]:
-    return {way: word for word, ways in written.items() for way in (word, *ways.split())}
+def _aliases(**variants_by_word: str) -> dict[str, str]:
+    return {variant: word for word, variants in variants_by_word.items() for variant in (word, *variants.split())}
 
 
-#: Each way to write a word, and the word.
+#: Canonical word by variant.
 ALIASES = _aliases(
     uai="rne uais rnes",
     code="cod cde codes",
@@ -90,7 +90,7 @@ ALIASES = _aliases(
     inspection="inspecteur inspectrice ien iena dsden rectorat",
 )
 
-#: Words that say what a column is about, and it is nothing that we read.
+#: Words of columns that are not imported.
 NEVER = words_of(
     "siret siren insee effectif eleve fille garcon annee date fax telecopie circonscription inspection academie region "
     "mairie maire elu prix montant euro ttc ht budget ips latitude longitude coordonnee web internet url observation "
@@ -100,5 +100,5 @@ NEVER = words_of(
 NOISE = words_of(
     "de du des d la le les l a au aux en pour par et ou un une the of s trice rice ice eur e x sur dans votre vos leur"
 )
-#: Left out where something else is said: « Licences année 2026 ».
+#: Removed where other words remain: « Licences année 2026 ».
 NOISE_BESIDE_OTHERS = words_of("annee scolaire rentree merci indiquer saisir pep peps numerique numeriques obligatoire")

@@ -1,8 +1,8 @@
-"""What becomes of each row, given what is known of its school. Pure: the facts are handed in, nothing is asked.
+"""Validate each row against its school's current data. Pure: nothing is queried.
 
-For an attribution the file states what each school must have from the lot: the same file again changes nothing, a
-higher number gives the difference, and a lower one is a conflict that only a person can settle. For the remit it states
-what is known of each school, and an empty cell changes nothing.
+An allocation import states the total each school must have from the pool: the same file again changes nothing, a higher
+number allocates the difference, a lower one is a conflict that a member must resolve. A portfolio import states the
+data of each school; an empty cell changes nothing.
 """
 
 from imports.verdicts.judging import judge, judge_each

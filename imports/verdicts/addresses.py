@@ -1,4 +1,4 @@
-"""Whom the key is written to, and what is worth saying about that address."""
+"""Checks of the recipient's e-mail address."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from imports.verdicts.together import Shared
 
 
-#: An address of more schools than these is told without its rows, so that one of them more or less changes nothing.
+#: Above this number of schools the message lists no rows, so that it does not change with each of them.
 MANY = 100
 
 
 def missing(problems: Sequence[Problem]) -> list[Problem]:
-    """Return what to say where nobody can be written to; nothing where a fault of the address was told already."""
+    """Return the problem of a row without recipient; none if the address already has a blocking problem."""
     if any(problem.column == Meaning.EMAIL and problem.blocking for problem in problems):
         return []
     return [
@@ -35,15 +35,15 @@ def missing(problems: Sequence[Problem]) -> list[Problem]:
     ]
 
 
-def shared(row: CheckedRow, uai: str, rows: Shared, situation: Situation) -> Problem:
-    """Return what to say of an address that several schools of the file have."""
+def shared(row: CheckedRow, uai: str, rows: Shared, context: Situation) -> Problem:
+    """Return the warning about an address shared by several schools of the file."""
     schools = len(rows.schools) + (uai not in rows.schools)
     if schools > MANY:
         whose = f"plus de {typography.plural(MANY, 'école')} du tableau"
     else:
         others = (line.place for line in rows.lines if line.uai != uai)
         count = len(rows.lines) - rows.schools.get(uai, 0)
-        where = wording.places(others, count, row.sheet, situation.sheets)
+        where = wording.places(others, count, row.sheet, context.sheets)
         whose = f"{typography.plural(schools, 'école')} du tableau (voir aussi {where})"
     return Problem(
         "email",
@@ -54,7 +54,7 @@ def shared(row: CheckedRow, uai: str, rows: Shared, situation: Situation) -> Pro
 
 
 def elsewhere(school: SchoolFacts) -> Problem:
-    """Return the hint about an address that is neither the directory's nor the remit's."""
+    """Return the warning about an address found neither in the directory nor in the portfolio."""
     known = f"de l'annuaire ({school.mailbox})" if school.mailbox else "de votre périmètre"
     return Problem(
         "email",
@@ -66,7 +66,7 @@ def elsewhere(school: SchoolFacts) -> Problem:
 
 
 def is_known(email: str, school: SchoolFacts) -> bool:
-    """Tell whether an address is the directory's or the remit's, or whether neither has one to compare with."""
+    """Return whether the directory or the portfolio has this address, or neither has any."""
     contact = school.remit.contact_email if school.remit else ""
     known = (school.mailbox.casefold(), contact.casefold())
     return email.casefold() in known or known == ("", "")

@@ -1,4 +1,4 @@
-"""Every code that a row may carry: its name in lists, whether it unticks the row, and the ways out of it."""
+"""Problem codes of rows: label, fixes, and whether they untick the row."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from imports.enums import Settlement
 
-#: What is likelier a slip than meant: the row can be applied, and waits for a member to tick it.
+#: Codes of probable mistakes: the row can be applied, but is unticked by default.
 UNTICKING = frozenset({"no_elementary", "more_than_classes", "looks_like_sum", "huge"})
 
-#: How each kind of conflict can be settled; the others cannot.
+#: Allowed resolutions by conflict code; other codes have none.
 SETTLED_BY = {
     "lower": frozenset({Settlement.REDUCE, Settlement.REVOKE}),
     "lower_to_none": frozenset({Settlement.REVOKE}),
@@ -17,59 +17,59 @@ SETTLED_BY = {
 
 
 class Remedy(StrEnum):
-    """A way out that the pages offer as a button."""
+    """A fix that the pages offer as a button."""
 
-    #: Take one of the proposed schools.
+    #: Choose one of the proposed schools.
     CHOOSE = "choose"
-    #: Type over a cell.
+    #: Edit a cell.
     CORRECT = "correct"
     SET_ASIDE = "set_aside"
-    #: Keep aside until the directory knows the school.
+    #: Set aside until the directory knows the school.
     AWAIT = "await"
     ADD_TO_REMIT = "add_to_remit"
     REDUCE = "reduce"
     REVOKE = "revoke"
-    #: It is as meant.
+    #: Confirm that the value is intended.
     TICK = "tick"
-    #: Take back a row that was put aside.
+    #: Restore a row that was set aside.
     RESTORE = "restore"
 
 
-_SCHOOL = (Remedy.CHOOSE, Remedy.CORRECT, Remedy.SET_ASIDE)
-_CELL = (Remedy.CORRECT, Remedy.SET_ASIDE)
-_MEANT = (Remedy.CORRECT, Remedy.TICK)
+_SCHOOL_FIXES = (Remedy.CHOOSE, Remedy.CORRECT, Remedy.SET_ASIDE)
+_CELL_FIXES = (Remedy.CORRECT, Remedy.SET_ASIDE)
+_PLAUSIBILITY_FIXES = (Remedy.CORRECT, Remedy.TICK)
 
-#: The ways out of each, the likeliest first; none where it is only said.
+#: Fixes by code, the likeliest first; none for pure information.
 REMEDIES: dict[str, tuple[Remedy, ...]] = {
-    "uai_missing": _SCHOOL,
-    "uai_invalid": _SCHOOL,
-    "uai_twice": _SCHOOL,
-    "repair_unsure": _SCHOOL,
-    "other_school": _SCHOOL,
-    "not_confirmed": _SCHOOL,
-    "several_schools": _SCHOOL,
-    "no_match": _SCHOOL,
+    "uai_missing": _SCHOOL_FIXES,
+    "uai_invalid": _SCHOOL_FIXES,
+    "uai_twice": _SCHOOL_FIXES,
+    "repair_unsure": _SCHOOL_FIXES,
+    "other_school": _SCHOOL_FIXES,
+    "not_confirmed": _SCHOOL_FIXES,
+    "several_schools": _SCHOOL_FIXES,
+    "no_match": _SCHOOL_FIXES,
     "unknown_school": (Remedy.AWAIT, Remedy.CHOOSE, Remedy.CORRECT, Remedy.SET_ASIDE),
-    "closed_school": _SCHOOL,
+    "closed_school": _SCHOOL_FIXES,
     "duplicate_differs": (Remedy.SET_ASIDE, Remedy.CORRECT),
-    "units_missing": _CELL,
-    "units_invalid": _CELL,
-    "no_classes_known": _CELL,
-    "classes_invalid": _CELL,
-    "classes_out_of_range": _CELL,
-    "email_invalid": _CELL,
-    "email_twice": _CELL,
-    "no_email": _CELL,
+    "units_missing": _CELL_FIXES,
+    "units_invalid": _CELL_FIXES,
+    "no_classes_known": _CELL_FIXES,
+    "classes_invalid": _CELL_FIXES,
+    "classes_out_of_range": _CELL_FIXES,
+    "email_invalid": _CELL_FIXES,
+    "email_twice": _CELL_FIXES,
+    "no_email": _CELL_FIXES,
     "excel_error": (),
-    "not_computed": _CELL,
+    "not_computed": _CELL_FIXES,
     "lower": (Remedy.REDUCE, Remedy.REVOKE, Remedy.SET_ASIDE),
     "lower_to_none": (Remedy.REVOKE, Remedy.SET_ASIDE),
     "lower_redeemed": (Remedy.SET_ASIDE,),
     "no_elementary": (Remedy.TICK, Remedy.SET_ASIDE),
     "outside_remit": (Remedy.ADD_TO_REMIT, Remedy.SET_ASIDE),
-    "more_than_classes": _MEANT,
-    "looks_like_sum": _MEANT,
-    "huge": _MEANT,
+    "more_than_classes": _PLAUSIBILITY_FIXES,
+    "looks_like_sum": _PLAUSIBILITY_FIXES,
+    "huge": _PLAUSIBILITY_FIXES,
     "email_shared": (Remedy.CORRECT,),
     "email_elsewhere": (),
     "repaired": (),
@@ -82,7 +82,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "awaited": (Remedy.RESTORE,),
 }
 
-#: What lists of codes call them.
+#: French labels of the codes.
 LABELS: dict[str, str] = {
     "uai_missing": "UAI manquant",
     "uai_invalid": "UAI faux",
@@ -127,5 +127,5 @@ LABELS: dict[str, str] = {
 
 
 def remedies_of(codes: list[str]) -> list[Remedy]:
-    """Return the ways out of a row with these codes, each once, the likeliest first."""
+    """Return the distinct fixes for these codes, the likeliest first."""
     return list(dict.fromkeys(remedy for code in codes for remedy in REMEDIES.get(code, ())))

@@ -1,4 +1,4 @@
-"""Which school a row means: how it was found, why it was not, and whether it is one to give to."""
+"""Checks of a row's school: match method, reasons for no match, eligibility."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imports.verdicts.rows import Asked
     from imports.verdicts.situation import SchoolFacts, Situation
 
-#: Why no school is certain, by the doubt's own code.
+#: Codes of the reasons for which no school is certain.
 DOUBTS = (
     "uai_missing",
     "uai_invalid",
@@ -28,22 +28,22 @@ DOUBTS = (
 )
 
 
-def not_found(asked: Asked, situation: Situation) -> Problem:
-    """Return why a row has no school, and what to do about it. Always blocking."""
-    found = asked.school
+def not_found(request: Asked, context: Situation) -> Problem:
+    """Return the blocking problem of a row without school, with the possible fixes."""
+    found = request.school
     code = "unknown_school" if found.uai else found.doubt or "uai_missing"
     column = Meaning.NAME if code in ("several_schools", "no_match") else Meaning.UAI
-    return Problem(column.value, code, _sentence(code, asked, situation))
+    return Problem(column.value, code, _sentence(code, request, context))
 
 
-def _sentence(code: str, asked: Asked, situation: Situation) -> str:  # noqa: PLR0911 - one for each doubt
-    cells = asked.row.cells
-    typed = cells.get(Meaning.UAI, "")
+def _sentence(code: str, request: Asked, context: Situation) -> str:  # noqa: PLR0911 - one return per code
+    cells = request.row.cells
+    written = cells.get(Meaning.UAI, "")
     named = wording.named(cells)
-    read = asked.school.uai or asked.school.read
-    known = situation.schools.get(read)
-    choose = "choisissez l'école parmi les propositions" if asked.school.proposals else "indiquez le bon UAI"
-    instead = "choisissez une école proposée, corrigez-le" if asked.school.proposals else "corrigez-le"
+    read = request.school.uai or request.school.read
+    known = context.schools.get(read)
+    choose = "choisissez l'école parmi les propositions" if request.school.proposals else "indiquez le bon UAI"
+    instead = "choisissez une école proposée, corrigez-le" if request.school.proposals else "corrigez-le"
     match code:
         case "unknown_school":
             return (
@@ -64,16 +64,16 @@ def _sentence(code: str, asked: Asked, situation: Situation) -> str:  # noqa: PL
                 ", ou vérifiez le tri de vos colonnes et déposez le tableau de nouveau."
             )
         case "repair_unsure":
-            fault = uai.fault(typed) or f"L'UAI « {typed} » est incomplet."
+            fault = uai.fault(written) or f"L'UAI « {written} » est incomplet."
             return f"{fault} Rien dans la ligne ne confirme lequel est le bon : {choose}."
         case "uai_twice":
-            several = uai.find(typed)
-            told = f" ({', '.join(several)})" if several else ""
-            return f"Cette case contient plusieurs UAI{told} : gardez le bon, ou faites une ligne pour chacun."
+            several = uai.find(written)
+            listed = f" ({', '.join(several)})" if several else ""
+            return f"Cette case contient plusieurs UAI{listed} : gardez le bon, ou faites une ligne pour chacun."
         case "uai_invalid":
-            fault = uai.fault(typed) or f"« {typed} » n'est pas un UAI."
+            fault = uai.fault(written) or f"« {written} » n'est pas un UAI."
             return f"{fault} Corrigez-le, ou {choose}."
-        case "several_schools" if len(asked.school.proposals) == 1:
+        case "several_schools" if len(request.school.proposals) == 1:
             return (
                 f"Une seule école de l'annuaire ressemble à {named or 'ce nom'}, mais pas assez pour être sûre : "
                 "choisissez-la si c'est elle, ou indiquez l'UAI."
@@ -88,17 +88,17 @@ def _sentence(code: str, asked: Asked, situation: Situation) -> str:  # noqa: PL
     return "L'UAI manque, et rien dans la ligne ne permet de trouver l'école : indiquez l'UAI."
 
 
-def how_found(asked: Asked, school: SchoolFacts) -> list[Problem]:
-    """Return how a school was found where that was not by the UAI as it stands."""
-    found = asked.school
+def how_found(request: Asked, school: SchoolFacts) -> list[Problem]:
+    """Return the note on a school that was matched by a repaired UAI or by name."""
+    found = request.school
     sure = wording.share(found.confidence or 0)
     if found.how == How.REPAIRED:
         return [
             Problem(
                 "uai",
                 "repaired",
-                f"UAI rétabli : « {asked.row.cells.get(Meaning.UAI, '')[:80]} » est lu {found.uai}, « {school.label} » "
-                f"(confiance {sure}).",
+                f"UAI rétabli : « {request.row.cells.get(Meaning.UAI, '')[:80]} » est lu {found.uai}, "
+                f"« {school.label} » (confiance {sure}).",
                 blocking=False,
             )
         ]
@@ -107,7 +107,7 @@ def how_found(asked: Asked, school: SchoolFacts) -> list[Problem]:
             Problem(
                 "name",
                 "by_name",
-                f"École trouvée par son nom et son lieu : {wording.named(asked.row.cells)} est « {school.label} », "
+                f"École trouvée par son nom et son lieu : {wording.named(request.row.cells)} est « {school.label} », "
                 f"{found.uai} (confiance {sure}).",
                 blocking=False,
             )
@@ -115,11 +115,11 @@ def how_found(asked: Asked, school: SchoolFacts) -> list[Problem]:
     return []
 
 
-def about(asked: Asked, school: SchoolFacts, situation: Situation) -> list[Problem]:
-    """Return what the directory and the remit say against giving to this school."""
+def about(request: Asked, school: SchoolFacts, context: Situation) -> list[Problem]:
+    """Return the problems of the school itself: closed, not elementary, outside the portfolio."""
     problems = []
     if school.closed:
-        successor = situation.successors.get(asked.school.uai)
+        successor = context.successors.get(request.school.uai)
         instead = (
             f"« {successor.label} » ({successor.uai}) est ouverte au même endroit : choisissez-la si c'est elle."
             if successor
@@ -127,7 +127,7 @@ def about(asked: Asked, school: SchoolFacts, situation: Situation) -> list[Probl
         )
         joined = ". " if successor else " : "
         problems.append(Problem("uai", "closed_school", f"« {school.label} » est fermée{joined}{instead}"))
-    if situation.for_elementary and not school.elementary:
+    if context.for_elementary and not school.elementary:
         problems.append(
             Problem(
                 "uai",
@@ -137,7 +137,7 @@ def about(asked: Asked, school: SchoolFacts, situation: Situation) -> list[Probl
                 blocking=False,
             )
         )
-    if situation.purpose is Purpose.ATTRIBUTION and situation.has_remit and school.remit is None:
+    if context.purpose is Purpose.ATTRIBUTION and context.has_remit and school.remit is None:
         problems.append(
             Problem(
                 "uai",

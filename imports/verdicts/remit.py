@@ -1,4 +1,4 @@
-"""What a row changes in the remit, said field by field. An empty cell changes nothing."""
+"""Checks of portfolio rows, field by field. An empty cell changes nothing."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _FIELDS = {
 
 
 def stated(row: CheckedRow) -> dict[str, Any]:
-    """Return what a row says of its school, by the remit's fields; what it does not say is left out."""
-    said = {
+    """Return the non-empty portfolio fields of a row."""
+    fields = {
         "contact_name": row.contact_name,
         "contact_email": row.email,
         "contact_phone": row.phone,
         "classes": row.classes,
     }
-    return {field: value for field, value in said.items() if value not in ("", None)}
+    return {field: value for field, value in fields.items() if value not in ("", None)}
 
 
 def unlikely_classes(row: CheckedRow) -> list[Problem]:
-    """Return the fault of a number of classes that no school has."""
+    """Return the problem of a number of classes out of range."""
     if row.classes is None or 1 <= row.classes <= MOST_CLASSES:
         return []
     return [
@@ -47,18 +47,20 @@ def unlikely_classes(row: CheckedRow) -> list[Problem]:
 
 
 def compare(row: CheckedRow, before: RemitFacts | None, problems: Iterable[Problem]) -> tuple[Verdict, list[Problem]]:
-    """Return the verdict of a row of the remit, and what it would change, in words."""
+    """Return the verdict of a portfolio row, and its changes in words."""
     if any(problem.blocking for problem in problems):
         return Verdict.ERROR, []
     if before is None:
         return Verdict.NEW, []
-    was = before._asdict()
+    previous = before._asdict()
     changes = [
-        f"{_FIELDS[field]} : {was[field]} → {value}" if was[field] not in ("", None) else f"{_FIELDS[field]} : {value}"
+        f"{_FIELDS[field]} : {previous[field]} → {value}"
+        if previous[field] not in ("", None)
+        else f"{_FIELDS[field]} : {value}"
         for field, value in stated(row).items()
-        if was[field] != value
+        if previous[field] != value
     ]
     if not changes:
         return Verdict.UNCHANGED, []
-    told = " ; ".join(changes)
-    return Verdict.CHANGED, [Problem("", "changes", f"{told[0].upper()}{told[1:]}.", blocking=False)]
+    description = " ; ".join(changes)
+    return Verdict.CHANGED, [Problem("", "changes", f"{description[0].upper()}{description[1:]}.", blocking=False)]

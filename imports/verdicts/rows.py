@@ -1,4 +1,4 @@
-"""A row before and after it is judged."""
+"""A row before and after it is checked."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """A row with its school, and what the member decided about it."""
+    """A row to check, with its school and the decisions of the member."""
 
     row: CheckedRow
     school: Resolved
     set_aside: bool = False
-    #: Kept until the directory knows the school.
+    #: Set aside until the directory knows the school.
     awaited: bool = False
     settlement: str = ""
-    #: Whether the member typed a number for this row, which then stands before the one for all.
+    #: Whether the member typed a number for this row, which overrides the one for all.
     own_units: bool = False
 
 
 class JudgedRow(NamedTuple):
-    """A row with its verdict."""
+    """Outcome of checking a row."""
 
     asked: Asked
     label: str
     recipient: str
     units: int | None
     units_before: int
-    #: What the remit said, for the purpose « périmètre ».
+    #: Current portfolio entry, for portfolio imports.
     before: dict[str, Any] | None
     verdict: Verdict
     problems: list[Problem]
@@ -40,6 +40,6 @@ class JudgedRow(NamedTuple):
 
     @property
     def codes(self) -> list[str]:
-        """Return what the row is found by in lists: of one that is passed over, that alone."""
+        """Return the codes to filter by: only the first for an ignored row."""
         codes = [problem.code for problem in self.problems]
         return codes[:1] if self.verdict == "ignored" else codes

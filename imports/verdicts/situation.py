@@ -1,4 +1,4 @@
-"""What the rows are judged against: facts of the directory, of the remit and of the lot."""
+"""Check context: data of the directory, the portfolio and the pool that rows are checked against."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RemitFacts(NamedTuple):
-    """What the remit says of a school."""
+    """Portfolio entry of a school."""
 
     contact_name: str
     contact_email: str
@@ -22,34 +22,34 @@ class RemitFacts(NamedTuple):
 
 
 class SchoolFacts(NamedTuple):
-    """What is known of a school that a row names."""
+    """Current data of a school."""
 
-    #: As lists show it: « École Jean Jaurès – Nîmes ».
+    #: For example « École Jean Jaurès – Nîmes ».
     label: str
     closed: bool
     #: Whether it has classes from CP to CM2.
     elementary: bool
     mailbox: str
-    #: None where the school is not in the remit.
+    #: None if the school is not in the portfolio.
     remit: RemitFacts | None
-    #: Licences it has from the lot, and since when its key is redeemed.
+    #: Licences held from the pool, and when the key was redeemed.
     held: int
     redeemed_at: datetime.datetime | None
 
 
 class Situation(NamedTuple):
-    """What the rows are judged against."""
+    """Everything that rows are checked against."""
 
     purpose: Purpose
     schools: Mapping[str, SchoolFacts]
-    #: An empty remit says nothing about who is outside it.
+    #: With an empty portfolio, no school counts as outside it.
     has_remit: bool
-    #: Whether the lot's product serves classes from CP to CM2.
+    #: Whether the pool's product serves classes from CP to CM2.
     for_elementary: bool
-    #: What says how many licences, and the one number for all where that does.
+    #: Where the number of licences comes from; `units_for_all` is set when it is ALL.
     volume: Volume | None
     units_for_all: int | None
-    #: For closed schools, the open one that the directory shows in their place.
+    #: Open successors of closed schools, by UAI.
     successors: Mapping[str, Proposal] = {}
-    #: Names of the workbook's sheets, to say where another row stands.
+    #: Names of the workbook's sheets, to refer to rows of other sheets.
     sheets: Sequence[str] = ()

@@ -1,6 +1,6 @@
-"""What the rows of one file say together: a school twice, an address of many schools, a number that is a sum.
+"""Cross-row checks of a file: repeated schools, shared addresses, subtotals, outliers.
 
-The first reading gathers this from the rows it judges, a correction from what is stored of the others.
+The first check computes them from the parsed rows, a correction from the stored ones.
 """
 
 from __future__ import annotations
@@ -19,95 +19,95 @@ if TYPE_CHECKING:
     from imports.verdicts.rows import Asked
     from imports.verdicts.situation import Situation
 
-#: A sum has so many terms at least: of two rows, one may well be the double of the other.
+#: Minimum number of terms of a sum: of two rows, one may well be double the other.
 TERMS = 3
-#: A sum stands out: more than so many times the greatest of its terms, and so many times the file's middle number.
+#: A sum exceeds its greatest term, and the median of the file, by these factors.
 ABOVE_TERMS = 2
 ABOVE_MEDIAN = 3
-#: An outlier is more than so many times the number in the middle of the file, and more classes than any school has.
+#: An outlier exceeds the median by this factor, and the number of classes of any school.
 HUGE_TIMES = 20
 HUGE_UNITS = 60
 
 
 class Line(NamedTuple):
-    """What of a row matters to the others. `counted`: neither passed over nor put aside."""
+    """A row as needed for cross-row checks. `counted`: neither ignored nor set aside."""
 
     sheet: int
     number: int
     uai: str
     email: str
     units: int | None
-    #: All that the row states of its school: two rows that state the same do not contradict each other.
+    #: Everything the row states about its school; rows with equal statements do not contradict each other.
     said: object
     commune: str
     counted: bool
 
     @property
     def place(self) -> tuple[int, int]:
-        """Return where it stands: sheet and number."""
+        """Sheet and number of the row."""
         return (self.sheet, self.number)
 
 
 class Repeated(NamedTuple):
-    """The rows of one school, in their order, and whether all state the same."""
+    """The rows of one school, in order, and whether their statements agree."""
 
     lines: Sequence[Line]
     agree: bool
 
 
 class Shared(NamedTuple):
-    """The rows of one address, in their order, and how many each of its schools has."""
+    """The rows of one address, in order, with the number of rows of each school."""
 
     lines: Sequence[Line]
     schools: Mapping[str, int]
 
 
 class Together(NamedTuple):
-    """What the rows of a file say together. Places are (sheet, number)."""
+    """Findings of the cross-row checks. Places are (sheet, number)."""
 
-    #: By UAI, the schools that have several rows.
+    #: Schools with several rows, by UAI.
     same_school: Mapping[str, Repeated]
-    #: By address, in lower case, those that several schools have.
+    #: Addresses of several schools, by lower-case address.
     shared: Mapping[str, Shared]
-    #: For each row whose number is the sum of others, the first and the last of these.
+    #: For each row that is the sum of others, its first and last term.
     sums: Mapping[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]
-    #: The number in the middle of the file; 0 where there is none.
+    #: Median number of licences; 0 if there is none.
     median: int
-    #: From this number on, it may be a sum or too many.
+    #: Number of licences from which a row may be a sum or an outlier.
     striking: float
 
     def is_huge(self, units: int) -> bool:
-        """Tell whether a number is far beyond the others."""
+        """Return whether a number is an outlier."""
         return units > HUGE_UNITS and 0 < self.median * HUGE_TIMES < units
 
 
-#: A row by itself.
+#: No other rows to compare with.
 ALONE = Together({}, {}, {}, 0, inf)
 
 
-def nothing_between(rows: Iterable[Asked], situation: Situation) -> Together | None:
-    """Return what the rows of a list say together where that is nothing but their middle number; else None.
+def nothing_between(rows: Iterable[Asked], context: Situation) -> Together | None:
+    """Return the findings if they are the median alone, None if a full comparison is needed.
 
-    So it is with most lists: each school once, with an address of its own, and no number that strikes.
+    Fast path for most files: each school once, with an address of its own, and no large number.
     """
-    if situation.purpose is Purpose.REMIT or situation.volume not in OF_THE_ROW:
+    if context.purpose is Purpose.REMIT or context.volume not in OF_THE_ROW:
         return None
-    counted = [asked for asked in rows if not (asked.row.ignored or asked.set_aside)]
-    uais = [asked.school.uai for asked in counted if asked.school.uai]
-    emails = [asked.row.email.lower() for asked in counted if asked.row.email]
+    counted = [request for request in rows if not (request.row.ignored or request.set_aside)]
+    uais = [request.school.uai for request in counted if request.school.uai]
+    emails = [request.row.email.lower() for request in counted if request.row.email]
     if len(set(uais)) < len(uais) or len(set(emails)) < len(emails):
         return None
-    median, greatest = _middle([asked.row.units for asked in counted])
+    median, greatest = _median_and_max([request.row.units for request in counted])
     if median and greatest >= median * ABOVE_MEDIAN:
         return None
-    return Together({}, {}, {}, median, _striking(median))
+    return Together({}, {}, {}, median, _check_threshold(median))
 
 
-def lines_of(rows: Iterable[Asked], situation: Situation) -> list[Line]:
-    """Return what of each row matters to the others."""
-    if situation.purpose is Purpose.REMIT or situation.volume not in OF_THE_ROW:
-        return [line_of(asked, situation) for asked in rows]
-    # The same, written out: sixty thousand times, a call counts.
+def lines_of(rows: Iterable[Asked], context: Situation) -> list[Line]:
+    """Return the rows as needed for cross-row checks."""
+    if context.purpose is Purpose.REMIT or context.volume not in OF_THE_ROW:
+        return [line_of(request, context) for request in rows]
+    # Inlined `build_comparable_row`: a call per row is noticeable on 60,000 rows.
     return [
         Line(
             row.sheet, row.number, school.uai, row.email.lower(), row.units, row.units, row.cells.get("commune", ""),
@@ -117,47 +117,47 @@ def lines_of(rows: Iterable[Asked], situation: Situation) -> list[Line]:
     ]  # fmt: skip
 
 
-def line_of(asked: Asked, situation: Situation) -> Line:
-    """Return what of a row matters to the others."""
-    row = asked.row
-    if situation.purpose is Purpose.REMIT:
+def line_of(request: Asked, context: Situation) -> Line:
+    """Return a row as needed for cross-row checks."""
+    row = request.row
+    if context.purpose is Purpose.REMIT:
         units = None
-        said: object = (row.contact_name, row.email.lower(), row.phone, row.classes)
+        statement: object = (row.contact_name, row.email.lower(), row.phone, row.classes)
     else:
-        wanted = units_of(asked, situation)
-        said = units = wanted if isinstance(wanted, int) else None
+        wanted = units_of(request, context)
+        statement = units = wanted if isinstance(wanted, int) else None
     return Line(
         row.sheet,
         row.number,
-        asked.school.uai,
+        request.school.uai,
         row.email.lower(),
         units,
-        said,
+        statement,
         row.cells.get(Meaning.COMMUNE, ""),
-        not row.ignored and not asked.set_aside,
+        not row.ignored and not request.set_aside,
     )
 
 
 def gather(lines: Sequence[Line]) -> Together:
-    """Return what these rows, all of a file and in its order, say together."""
+    """Return the findings for all rows of a file, in file order."""
     counted = [line for line in lines if line.counted]
-    median, greatest = _middle([line.units for line in counted])
+    median, greatest = _median_and_max([line.units for line in counted])
     return Together(
         _same_school(counted),
         _shared(counted),
         _sums(lines, median * ABOVE_MEDIAN) if median and greatest >= median * ABOVE_MEDIAN else {},
         median,
-        _striking(median),
+        _check_threshold(median),
     )
 
 
-def _middle(units: Iterable[int | None]) -> tuple[int, int]:
-    """Return the number in the middle, and the greatest."""
+def _median_and_max(units: Iterable[int | None]) -> tuple[int, int]:
+    """Return the (lower) median and the maximum, ignoring zeros."""
     numbers = sorted(filter(None, units))
     return (numbers[(len(numbers) - 1) // 2], numbers[-1]) if numbers else (0, 0)
 
 
-def _striking(median: int) -> float:
+def _check_threshold(median: int) -> float:
     return min(median * ABOVE_MEDIAN, HUGE_UNITS) if median else inf
 
 
@@ -187,9 +187,9 @@ def _shared(lines: Sequence[Line]) -> dict[str, Shared]:
 
 
 def _sums(lines: Sequence[Line], floor: int) -> dict[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]]:
-    """Return the rows of `floor` licences or more that are the sum of those above them.
+    """Return the rows of `floor` licences or more that are the sum of the rows above them.
 
-    Above them: since the last break (a total, a note, another sum), in the same commune, or in the whole sheet.
+    Candidates: rows since the last break (a total, a note, another sum), of the same commune, or of the whole sheet.
     """
     found: dict[tuple[int, int], tuple[tuple[int, int], tuple[int, int]]] = {}
     terms: list[Line] = []
@@ -208,7 +208,7 @@ def _sums(lines: Sequence[Line], floor: int) -> dict[tuple[int, int], tuple[tupl
         units = line.units
         if not units:
             continue
-        start = _summed(units, terms, running, (since_commune, since_break, since_sheet)) if units >= floor else None
+        start = _sum_start(units, terms, running, (since_commune, since_break, since_sheet)) if units >= floor else None
         if start is None:
             terms.append(line)
             running.append(running[-1] + units)
@@ -218,8 +218,8 @@ def _sums(lines: Sequence[Line], floor: int) -> dict[tuple[int, int], tuple[tupl
     return found
 
 
-def _summed(units: int, terms: Sequence[Line], running: Sequence[int], starts: Iterable[int]) -> int | None:
-    """Return from which term on the terms come to this number, None where it is no sum that stands out."""
+def _sum_start(units: int, terms: Sequence[Line], running: Sequence[int], starts: Iterable[int]) -> int | None:
+    """Return the index of the first term of the sum, None if the number is no sum that stands out."""
     for start in starts:
         if running[-1] - running[start] == units and len(terms) - start >= TERMS:
             greatest = max(term.units or 0 for term in terms[start:])

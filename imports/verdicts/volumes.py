@@ -1,4 +1,4 @@
-"""How many licences a row asks for, and whether that is plausible."""
+"""Checks of the number of licences: requested units and plausibility."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from imports.verdicts.together import Together
 
 
-#: What reads the number from the row itself.
+#: Volumes that are read from the row itself.
 OF_THE_ROW = frozenset({Volume.COLUMN, Volume.CLASSES})
 
 
-def units_of(asked: Asked, situation: Situation) -> int | Problem | None:
-    """Return how many licences a row asks for, or what is wrong with that; None where its cell was at fault already."""
-    if asked.own_units or situation.volume in OF_THE_ROW:
-        return asked.row.units
-    if situation.volume is Volume.ALL:
-        return situation.units_for_all
-    if situation.volume is Volume.REMIT:
-        school = situation.schools.get(asked.school.uai)
+def units_of(request: Asked, context: Situation) -> int | Problem | None:
+    """Return the licences a row requests, or a problem; None if its cell already has a problem."""
+    if request.own_units or context.volume in OF_THE_ROW:
+        return request.row.units
+    if context.volume is Volume.ALL:
+        return context.units_for_all
+    if context.volume is Volume.REMIT:
+        school = context.schools.get(request.school.uai)
         classes = school.remit.classes if school and school.remit else None
         return classes or Problem(
             "units",
@@ -34,12 +34,12 @@ def units_of(asked: Asked, situation: Situation) -> int | Problem | None:
             "Votre périmètre ne dit pas combien de classes a cette école : indiquez son nombre de licences, ou "
             "complétez le périmètre.",
         )
-    return asked.row.units
+    return request.row.units
 
 
-def implausible(asked: Asked, units: int, school: SchoolFacts | None, together: Together) -> list[Problem]:
-    """Return what makes one doubt the number of a row; nothing where nothing is known of the school's classes."""
-    row = asked.row
+def implausible(request: Asked, units: int, school: SchoolFacts | None, findings: Together) -> list[Problem]:
+    """Return the warnings about an implausible number of licences."""
+    row = request.row
     problems = []
     classes = row.classes if row.classes is not None else school.remit.classes if school and school.remit else None
     if classes and units > classes:
@@ -53,7 +53,7 @@ def implausible(asked: Asked, units: int, school: SchoolFacts | None, together: 
                 blocking=False,
             )
         )
-    summed = together.sums.get((row.sheet, row.number))
+    summed = findings.sums.get((row.sheet, row.number))
     if summed is not None:
         first, last = summed
         problems.append(
@@ -65,13 +65,13 @@ def implausible(asked: Asked, units: int, school: SchoolFacts | None, together: 
                 blocking=False,
             )
         )
-    elif together.is_huge(units):
+    elif findings.is_huge(units):
         problems.append(
             Problem(
                 "units",
                 "huge",
                 f"{typography.plural(units, 'licence')}, quand la plupart des lignes en demandent "
-                f"{typography.number(together.median)} : corrigez le nombre, ou cochez la ligne s'il est juste.",
+                f"{typography.number(findings.median)} : corrigez le nombre, ou cochez la ligne s'il est juste.",
                 blocking=False,
             )
         )
@@ -79,16 +79,16 @@ def implausible(asked: Asked, units: int, school: SchoolFacts | None, together: 
 
 
 def lower(units: int, school: SchoolFacts) -> Problem:
-    """Return what to say of a school that has more than the row states, and what can still be done about it."""
+    """Return the conflict of a school that holds more than the row states, with its possible resolutions."""
     held = typography.plural(school.held, "licence")
-    asked = typography.number(units) if units else "aucune"
+    requested = typography.number(units) if units else "aucune"
     if school.redeemed_at is not None:
         since = typography.day(day_in_france(school.redeemed_at))
         return Problem(
             "units",
             "lower_redeemed",
-            f"Cette école a {held} de ce lot et le tableau en demande {asked}. Sa clé est activée depuis le {since} : "
-            "rien ne peut plus en être repris. Mettez la ligne de côté pour en rester là.",
+            f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé est activée depuis le "
+            f"{since} : rien ne peut plus en être repris. Mettez la ligne de côté pour en rester là.",
             blocking=False,
         )
     if units == 0:
@@ -102,7 +102,7 @@ def lower(units: int, school: SchoolFacts) -> Problem:
     return Problem(
         "units",
         "lower",
-        f"Cette école a {held} de ce lot et le tableau en demande {asked}. Sa clé n'est pas activée : vous pouvez "
+        f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé n'est pas activée : vous pouvez "
         "réduire son attribution à ce nombre, la reprendre en entier, ou mettre la ligne de côté pour en rester là.",
         blocking=False,
     )

@@ -1,4 +1,4 @@
-"""How the sentences name rows, schools and shares."""
+"""French wording of rows, schools and percentages in messages."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from web import typography
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-#: How many rows a sentence names before it only counts the others.
+#: Maximum number of rows listed in a sentence.
 NAMED = 5
 
 
-def place(where: tuple[int, int], seen_from: int, sheets: Sequence[str]) -> str:
-    """Return « ligne 5 », or « ligne 5 de la feuille « Alès » » where that is another sheet than `seen_from`."""
-    sheet, number = where
-    told = f"ligne{typography.NO_BREAK_SPACE}{number}"
-    return told if sheet == seen_from or sheet >= len(sheets) else f"{told} de la feuille « {sheets[sheet]} »"
+def place(location: tuple[int, int], current_sheet: int, sheets: Sequence[str]) -> str:
+    """Return « ligne 5 », or « ligne 5 de la feuille « Alès » » if it is not on `current_sheet`."""
+    sheet, number = location
+    text = f"ligne{typography.NO_BREAK_SPACE}{number}"
+    return text if sheet == current_sheet or sheet >= len(sheets) else f"{text} de la feuille « {sheets[sheet]} »"
 
 
-def places(where: Iterable[tuple[int, int]], count: int, seen_from: int, sheets: Sequence[str]) -> str:
-    """Return « ligne 5, ligne 7 et 12 autres » for so many places, of which the first are asked for only."""
-    told = [place(one, seen_from, sheets) for one in islice(where, NAMED)]
-    left = count - len(told)
+def places(location: Iterable[tuple[int, int]], count: int, current_sheet: int, sheets: Sequence[str]) -> str:
+    """Return « ligne 5, ligne 7 et 12 autres » for `count` locations, of which only the first are listed."""
+    text = [place(one, current_sheet, sheets) for one in islice(location, NAMED)]
+    left = count - len(text)
     if left > 0:
-        told.append(f"{typography.number(left)}{typography.NO_BREAK_SPACE}autre{'s' if left > 1 else ''}")
-    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} et {told[-1]}"
+        text.append(f"{typography.number(left)}{typography.NO_BREAK_SPACE}autre{'s' if left > 1 else ''}")
+    return text[0] if len(text) == 1 else f"{', '.join(text[:-1])} et {text[-1]}"
 
 
 def named(cells: Mapping[str, str]) -> str:
-    """Return the school as the row names it, « « Jean Macé » à Nîmes »; "" where the row does not."""
+    """Return the school as named in the row, « « Jean Macé » à Nîmes »; "" if it is not named."""
     name = cells.get(Meaning.NAME, "") or cells.get(Meaning.ADDRESS, "")
-    where = cells.get(Meaning.COMMUNE, "") or cells.get(Meaning.POSTAL_CODE, "")
+    location = cells.get(Meaning.COMMUNE, "") or cells.get(Meaning.POSTAL_CODE, "")
     kind = cells.get(Meaning.KIND, "")
-    told = f"« {name[:120]} »" if name else f"« {kind[:60]} »" if kind else ""
-    if not where:
-        return told
-    return f"{told} à {where[:80]}" if told else f"une école à {where[:80]}"
+    text = f"« {name[:120]} »" if name else f"« {kind[:60]} »" if kind else ""
+    if not location:
+        return text
+    return f"{text} à {location[:80]}" if text else f"une école à {location[:80]}"
 
 
 def share(value: float) -> str:
-    """Return 0.974 as « 97 % »: rounded down, so that only certainty is called 100 %."""
+    """Return 0.974 as « 97 % », rounded down so that only 1.0 gives 100 %."""
     return f"{int(value * 100)}{typography.NO_BREAK_SPACE}%"

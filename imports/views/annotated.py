@@ -1,4 +1,4 @@
-"""« Télécharger le tableau annoté »: asked for, waited for, downloaded."""
+"""Annotated workbook: request, poll, download."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from collectivities.access import OfficeRequest
 
 
-def annotation(table: Import) -> dict[str, Any]:
-    """Return how far the annotated workbook of an import is, for its place on the page."""
-    stage = annotating.stage_of(table, timezone.now())
-    file = AnnotatedFile.objects.defer("content").filter(pk=table.pk).first()
-    return {"table": table, "stage": stage.value, "annotated": file}
+def annotation(spreadsheet_import: Import) -> dict[str, Any]:
+    """Return the template context of the annotated workbook."""
+    stage = annotating.stage_of(spreadsheet_import, timezone.now())
+    file = AnnotatedFile.objects.defer("content").filter(pk=spreadsheet_import.pk).first()
+    return {"table": spreadsheet_import, "stage": stage.value, "annotated": file}
 
 
 @opened(PREPARERS)
 @require_http_methods(["GET", "POST"])
 def annotate(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Have the workbook made, and say how far it is; whoever has no scripts goes back to the page that says it."""
-    table = get_object_or_404(Import, pk=pk)
+    """Queue the workbook and render its state; without htmx, redirect to the import."""
+    spreadsheet_import = get_object_or_404(Import, pk=pk)
     if request.method == "POST":
         try:
             annotating.ask(import_id=pk, at=timezone.now())
@@ -43,13 +43,13 @@ def annotate(request: OfficeRequest, pk: int) -> HttpResponse:
             return redirect("imports:detail", pk=pk)
     if not request.htmx:  # type: ignore[attr-defined]
         return redirect("imports:detail", pk=pk)
-    return render(request, "imports/_annotated.html", annotation(table))
+    return render(request, "imports/_annotated.html", annotation(spreadsheet_import))
 
 
 @opened(PREPARERS)
 @require_GET
 def annotated_file(_request: OfficeRequest, pk: int) -> HttpResponse:
-    """Return the workbook with its faults marked, under the name of the file that it is made of."""
-    table = get_object_or_404(Import, pk=pk)
+    """Download the annotated workbook, named after the original file."""
+    spreadsheet_import = get_object_or_404(Import, pk=pk)
     file = get_object_or_404(AnnotatedFile.objects.exclude(made_at=None), pk=pk)
-    return download(bytes(file.content), f"{PurePath(table.filename).stem} – annoté{file.suffix}")
+    return download(bytes(file.content), f"{PurePath(spreadsheet_import.filename).stem} – annoté{file.suffix}")

@@ -1,4 +1,4 @@
-"""Schools that were kept aside until the directory knows them, and that it now does: taken up again by one click."""
+"""Awaited schools that are now in the directory: notices, and resuming them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-#: Tables named in the notice; whoever has more takes these up first.
+#: Maximum number of notices.
 MOST_NAMED = 5
 
 
 class Notice(NamedTuple):
-    """Schools of one table that arrived; `ended`: its lot gives nothing any more, another must be chosen."""
+    """Arrived schools of an import; `ended`: its pool has ended, and another must be chosen."""
 
     table: Import
     schools: int
@@ -36,7 +36,7 @@ class Notice(NamedTuple):
 
 
 def notices(at: datetime.datetime) -> list[Notice]:
-    """Return what to say above the list."""
+    """Return the notices shown above the list."""
     return [
         Notice(
             arrival.table,
@@ -50,11 +50,11 @@ def notices(at: datetime.datetime) -> list[Notice]:
 @opened(PREPARERS)
 @require_POST
 def take_up(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Offer the schools that arrived for verification, in the table itself or in one that follows it."""
+    """Resume the arrived schools, in the import itself or in a follow-up."""
     get_object_or_404(Import, pk=pk)
     pool = request.POST.get("pool", "")
     try:
-        table = awaited.take_up(
+        spreadsheet_import = awaited.take_up(
             import_id=pk,
             pool_id=int(pool) if pool.isascii() and pool.isdecimal() else None,
             by=request.member.user,
@@ -63,4 +63,4 @@ def take_up(request: OfficeRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:list")
-    return redirect("imports:detail", pk=table.pk)
+    return redirect("imports:detail", pk=spreadsheet_import.pk)

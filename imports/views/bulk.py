@@ -1,4 +1,4 @@
-"""One click for all rows that the open filter shows, on all its pages."""
+"""Bulk actions on all rows of the current filter."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class Action(NamedTuple):
-    """What a button does to the rows, and how what came of it is counted, for one and for several."""
+    """A bulk action: its operation, and the French nouns that count its result."""
 
     does: Callable[..., int]
     one: str
     several: str
-    #: What to say where nothing changed.
+    #: Message if nothing changed.
     none: str
-    #: Whether the operation is told who asks and when; ticking is not: only the application is journalled.
+    #: Whether the operation takes `by` and `at`; ticking does not.
     signed: bool = True
 
 
@@ -84,7 +84,7 @@ ACTIONS = {
 @opened(PREPARERS)
 @require_POST
 def bulk(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Do one thing to all rows of the filter, and say to how many."""
+    """Run a bulk action on the filtered rows, and report how many changed."""
     get_object_or_404(Import, pk=pk)
     action = ACTIONS.get(request.POST.get("action", ""))
     if action is None:

@@ -1,4 +1,4 @@
-"""One import, at whatever step it stands, and how far the worker is."""
+"""Page of an import, by state, and progress of its worker."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collectivities.access import OfficeRequest
 
 LEFT_A_PAGE = 100
-#: What the worker is at, and so what a page waits for.
+#: States in which a worker is active.
 BUSY = (ImportState.UPLOADED, ImportState.APPLYING)
-#: Which of the three steps a state belongs to: file, verification, application.
+#: Step shown for each state: file (1), verification (2), application (3).
 STEPS = {
     ImportState.READ: 2,
     ImportState.CHECKED: 2,
@@ -50,7 +50,7 @@ TEMPLATES = {
 @opened(PREPARERS)
 @require_GET
 def table(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Show an import: its progress, its questions, its rows, its result or its refusal."""
+    """Show an import: progress, questions, rows, result or reason for rejection, by state."""
     found = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
     state = ImportState(found.state)
     context = frame(found)
@@ -70,7 +70,7 @@ def table(request: OfficeRequest, pk: int) -> HttpResponse:
 
 
 def watched_of(found: Import) -> dict[str, Any] | None:
-    """Return what the worker is at with an import, in words and figures; None where it is at nothing."""
+    """Return the template context of the progress, None if no worker is active."""
     state = ImportState(found.state)
     progress = seen(found.pk, at=timezone.now()) if state in (*BUSY, ImportState.APPLIED) else None
     if state not in BUSY and progress is None:
@@ -87,19 +87,19 @@ def watched_of(found: Import) -> dict[str, Any] | None:
         "busy": True,
         "doing": doing,
         "progress": progress,
-        # What was applied is taken back whole: it has no half-way to stop at.
+        # Undoing cannot be cancelled.
         "may_cancel": state in BUSY,
     }
 
 
 def questions(form: LayoutForm) -> dict[str, Any]:
-    """Return what the page about the layout shows."""
+    """Return the template context of the layout form."""
     settled, others = form.columns()
     return {"layout_form": form, "settled": settled, "others": others}
 
 
 def frame(found: Import) -> dict[str, Any]:
-    """Return what stands around every step: which step it is, who did what, which file this is."""
+    """Return the template context common to all steps: step, people, related imports."""
     state = ImportState(found.state)
     people = User.objects.in_bulk(
         [pk for pk in {found.created_by_id, found.applied_by_id, found.undone_by_id} if pk is not None]
@@ -121,6 +121,6 @@ def frame(found: Import) -> dict[str, Any]:
 @opened(PREPARERS)
 @require_GET
 def progress(request: OfficeRequest, pk: int) -> HttpResponse:
-    """How far the worker is; when it is done, the page is asked for anew."""
+    """Render the progress; refresh the page when the worker is done."""
     watched = watched_of(get_object_or_404(Import, pk=pk))
     return HttpResponseClientRefresh() if watched is None else render(request, "imports/_progress.html", watched)

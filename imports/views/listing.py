@@ -1,4 +1,4 @@
-"""All imports, and the file of one as it came."""
+"""List of imports, and download of the original file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PER_PAGE = 25
 @office()
 @require_GET
 def imports(request: OfficeRequest) -> HttpResponse:
-    """Who imported what, and what became of it. Every member sees the counts; preparers open the tables."""
+    """List the imports. Every member sees the counts; only preparers get links."""
     now = timezone.now()
     chosen = ImportFilter(request.GET, queryset=queries.imports_list())
     prepares = bool(PREPARERS.roles & set(request.member.roles))
@@ -56,14 +56,14 @@ def imports(request: OfficeRequest) -> HttpResponse:
 @opened(PREPARERS)
 @require_GET
 def original(_request: HttpRequest, pk: int) -> HttpResponse:
-    """The file as it was uploaded: always as a download, whatever it holds."""
-    table = get_object_or_404(Import, pk=pk)
+    """Download the original file."""
+    spreadsheet_import = get_object_or_404(Import, pk=pk)
     file = get_object_or_404(ImportFile, pk=pk)
-    return download(bytes(file.content), table.filename)
+    return download(bytes(file.content), spreadsheet_import.filename)
 
 
 def download(content: bytes, filename: str) -> HttpResponse:
-    """Return bytes that a browser keeps and never shows."""
+    """Return a response that browsers always download."""
     return HttpResponse(
         content,
         content_type="application/octet-stream",

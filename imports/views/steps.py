@@ -1,4 +1,4 @@
-"""The steps out of the verification: read again, confirm, give up."""
+"""Steps after verification: change the layout, confirm, cancel."""
 
 from __future__ import annotations
 
@@ -30,40 +30,40 @@ if TYPE_CHECKING:
 @opened(PREPARERS)
 @require_http_methods(["GET", "POST"])
 def choose(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Have the file read again with other sheets, row of titles, columns or volume."""
-    table = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
-    if table.state not in (ImportState.READ, ImportState.CHECKED):
+    """Change sheets, header row, columns or volume, and parse the file again."""
+    spreadsheet_import = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
+    if spreadsheet_import.state not in (ImportState.READ, ImportState.CHECKED):
         return redirect("imports:detail", pk=pk)
-    form = LayoutForm(request.POST or None, table=table)
+    form = LayoutForm(request.POST or None, table=spreadsheet_import)
     if request.method == "POST" and form.is_valid():
         try:
             operations.choose(import_id=pk, **form.decided(), by=request.member.user, at=timezone.now())
         except Refused as refusal:
             messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
-    context = frame(table) | questions(form)
+    context = frame(spreadsheet_import) | questions(form)
     return render(request, "imports/layout.html", context, status=422 if form.errors else 200)
 
 
 @opened(APPLIERS)
 @require_http_methods(["GET", "POST"])
 def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Say once more what will be done, and do it on the manager's word."""
-    table = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
-    if table.state != ImportState.CHECKED:
-        # Confirmed already, by a second click or by another member: the page says how far it is.
+    """Show a summary of the effects, and apply the import once confirmed."""
+    spreadsheet_import = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
+    if spreadsheet_import.state != ImportState.CHECKED:
+        # Confirmed already, by a double click or another member.
         return redirect("imports:detail", pk=pk)
     now = timezone.now()
     counts = queries.counts_of([pk])[pk]
-    tally = queries.tally(table)
-    asked: dict[str, Any] = {
+    tally = queries.tally(spreadsheet_import)
+    form_arguments: dict[str, Any] = {
         "today": timezone.localdate(now),
-        "last_day": table.pool.source.last_day if table.pool else None,
-        "brake": brake_of(table, tally),
+        "last_day": spreadsheet_import.pool.source.last_day if spreadsheet_import.pool else None,
+        "brake": brake_of(spreadsheet_import, tally),
         "errors": counts.get(Verdict.ERROR, 0),
     }
     if request.method == "POST":
-        form = ConfirmForm(request.POST, **asked)
+        form = ConfirmForm(request.POST, **form_arguments)
         if form.is_valid():
             try:
                 operations.confirm(
@@ -83,14 +83,16 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
             else:
                 return redirect("imports:detail", pk=pk)
     else:
-        form = ConfirmForm(initial={"digest": queries.digest(table), "when": ConfirmForm.NOW}, **asked)
-    context = frame(table) | {
+        form = ConfirmForm(
+            initial={"digest": queries.digest(spreadsheet_import), "when": ConfirmForm.NOW}, **form_arguments
+        )
+    context = frame(spreadsheet_import) | {
         "form": form,
         "tally": tally,
-        "plan": queries.planned(table) | {"given_back": max(-tally.units, 0)},
-        "errors": asked["errors"],
-        "conflicts": queries.rows(table, verdict=Verdict.CONFLICT, ticked=False).count(),
-        "unticked": queries.rows(table, ticked=False).filter(queries.tickable()).count(),
+        "plan": queries.planned(spreadsheet_import) | {"given_back": max(-tally.units, 0)},
+        "errors": form_arguments["errors"],
+        "conflicts": queries.rows(spreadsheet_import, verdict=Verdict.CONFLICT, ticked=False).count(),
+        "unticked": queries.rows(spreadsheet_import, ticked=False).filter(queries.tickable()).count(),
         "step": 3,
     }
     return render(request, "imports/confirm.html", context, status=422 if form.errors else 200)
@@ -99,14 +101,14 @@ def confirm(request: OfficeRequest, pk: int) -> HttpResponse:
 @opened(PREPARERS)
 @require_POST
 def cancel(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Give the import up."""
+    """Cancel the import."""
     get_object_or_404(Import, pk=pk)
     try:
-        table = operations.cancel(import_id=pk, by=request.member.user, at=timezone.now())
+        spreadsheet_import = operations.cancel(import_id=pk, by=request.member.user, at=timezone.now())
     except Refused as refusal:
         messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
-    if table.state == ImportState.APPLYING:
+    if spreadsheet_import.state == ImportState.APPLYING:
         messages.info(request, "l'annulation est demandée : le travail s'arrête dès qu'il le peut.")
         return redirect("imports:detail", pk=pk)
     messages.success(request, "ce tableau est annulé : rien n'en a été appliqué.")

@@ -1,4 +1,4 @@
-"""An applied import is taken back: first what that would do, then on the manager's word."""
+"""Undo an applied import, after a preview."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-#: Schools that the page names; the counts say the rest.
+#: Maximum number of schools listed on the page.
 MOST_NAMED = 100
 
 
 @opened(APPLIERS)
 @require_http_methods(["GET", "POST"])
 def undo(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Say what undoing would take back and what it would leave, and have it done."""
-    table = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
+    """Preview the effects of undoing, and queue it."""
+    spreadsheet_import = get_object_or_404(Import.objects.select_related("pool__source"), pk=pk)
     try:
         if request.method == "POST":
             operations.ask_undo(import_id=pk, by=request.member.user, at=timezone.now())
@@ -39,7 +39,7 @@ def undo(request: OfficeRequest, pk: int) -> HttpResponse:
         messages.error(request, refusal.sentence)
         return redirect("imports:detail", pk=pk)
     taken = sorted([*plan.revoked, *plan.reduced], key=lambda one: (one.sheet, one.number))
-    context = frame(table) | {
+    context = frame(spreadsheet_import) | {
         "plan": plan,
         "something": bool(taken or plan.removed or plan.restored),
         "shown_taken": taken[:MOST_NAMED],

@@ -1,4 +1,4 @@
-"""A new table: what it is for, then the file."""
+"""Upload page."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 @opened(PREPARERS)
 @require_http_methods(["GET", "POST"])
 def upload(request: OfficeRequest) -> HttpResponse:
-    """Say what the table is for, and hand the file over. `?but=perimetre` answers the first question."""
+    """Upload a file with its purpose. `?but=` preselects the purpose."""
     now = timezone.now()
-    aim = request.GET.get("but")
+    requested_purpose = request.GET.get("but")
     form = UploadForm(
         request.POST or None,
         request.FILES or None,
         day=timezone.localdate(now),
-        initial={"purpose": aim} if aim in Purpose.values else None,
+        initial={"purpose": requested_purpose} if requested_purpose in Purpose.values else None,
     )
     if request.method == "POST" and form.is_valid():
         file, pool = form.cleaned_data["file"], form.cleaned_data["pool"]
-        table = operations.upload(
+        spreadsheet_import = operations.upload(
             purpose=Purpose(form.cleaned_data["purpose"]),
             pool_id=pool.pk if pool else None,
             filename=file.name,
@@ -45,8 +45,8 @@ def upload(request: OfficeRequest) -> HttpResponse:
             by=request.member.user,
             at=now,
         )
-        return redirect("imports:detail", pk=table.pk)
+        return redirect("imports:detail", pk=spreadsheet_import.pk)
     if form.errors:
-        again = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
-        messages.error(request, f"le fichier n'a pas été déposé. Corrigez ce qui est signalé ci-dessous.{again}")
+        hint = " Il faudra choisir de nouveau le fichier." if request.FILES else ""
+        messages.error(request, f"le fichier n'a pas été déposé. Corrigez ce qui est signalé ci-dessous.{hint}")
     return render(request, "imports/upload.html", {"form": form, "step": 1}, status=422 if form.errors else 200)

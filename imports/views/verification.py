@@ -1,4 +1,4 @@
-"""« Vérification »: what the ticked rows come to, and one page of the rows that the filter lets through."""
+"""Verification page: tally of the ticked rows, and one page of the filtered rows."""
 
 from __future__ import annotations
 
@@ -27,56 +27,58 @@ PER_PAGE = 50
 
 
 def filter_of(request: OfficeRequest) -> RowFilter:
-    """Return the rows that a request is about, by its query or by its form."""
+    """Return the row filter of a request, from its query or its form."""
     return RowFilter.of(request.POST if request.method == "POST" else request.GET)
 
 
-def shown(request: OfficeRequest, table: Import) -> dict[str, Any]:
-    """Return what the whole page shows: the total, the tabs, the choices of the filter, one page of rows.
+def shown(request: OfficeRequest, spreadsheet_import: Import) -> dict[str, Any]:
+    """Return the template context of the page: summary, filter choices, one page of rows.
 
-    Whoever asks for nothing in particular is shown what waits for a hand, where something does.
+    Without filter, the default tab is the rows that need a decision, if any.
     """
     chosen = filter_of(request)
-    to_settle = queries.rows(table, to_settle=True).count()
+    to_settle = queries.rows(spreadsheet_import, to_settle=True).count()
     if not chosen.tab:
         chosen = replace(chosen, tab=TO_SETTLE if to_settle and not chosen.narrows else ALL_ROWS)
-    page = Paginator(queries.rows(table, **chosen.asked()), PER_PAGE).get_page(request.GET.get("page"))
-    return summary(request, table, chosen, back=request.get_full_path(), to_settle=to_settle) | {
+    page = Paginator(queries.rows(spreadsheet_import, **chosen.asked()), PER_PAGE).get_page(request.GET.get("page"))
+    return summary(request, spreadsheet_import, chosen, back=request.get_full_path(), to_settle=to_settle) | {
         "page_obj": page,
         "rows": page.object_list,
-        "columns": columns_of(table),
-        "problems": [(code, LABELS_OF_CODES.get(code, code), n) for code, n in queries.codes_of(table).items()],
+        "columns": columns_of(spreadsheet_import),
+        "problems": [
+            (code, LABELS_OF_CODES.get(code, code), n) for code, n in queries.codes_of(spreadsheet_import).items()
+        ],
     }
 
 
 def summary(
-    request: OfficeRequest, table: Import, chosen: RowFilter, *, back: str, to_settle: int | None = None
+    request: OfficeRequest, spreadsheet_import: Import, chosen: RowFilter, *, back: str, to_settle: int | None = None
 ) -> dict[str, Any]:
-    """Return what stays in view beside the rows: the counts, and what the ticked rows come to.
+    """Return the template context of the summary: tabs with counts, and the tally of the ticked rows.
 
-    `back`: the page of the list that the member sees, to which every correction returns.
+    `back`: URL of the current page, to which every edit returns.
     """
-    counts = queries.counts_of([table.pk])[table.pk]
+    counts = queries.counts_of([spreadsheet_import.pk])[spreadsheet_import.pk]
     if to_settle is None:
-        to_settle = queries.rows(table, to_settle=True).count()
+        to_settle = queries.rows(spreadsheet_import, to_settle=True).count()
     return {
-        "table": table,
-        "gives": table.purpose == Purpose.ATTRIBUTION,
+        "table": spreadsheet_import,
+        "gives": spreadsheet_import.purpose == Purpose.ATTRIBUTION,
         "filter": chosen,
         "back": back,
         "opening": urlencode(chosen.words() | ({"retour": back} if back else {})),
-        "tabs": _tabs(counts, to_settle, reverse("imports:detail", args=[table.pk]), chosen),
+        "tabs": _tabs(counts, to_settle, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
         "to_settle": to_settle,
         "total": sum(counts.values()),
         "errors": counts.get(Verdict.ERROR, 0),
-        "tally": queries.tally(table),
-        "sheets": sheets_of(table),
+        "tally": queries.tally(spreadsheet_import),
+        "sheets": sheets_of(spreadsheet_import),
         "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
     }
 
 
 def _tabs(counts: Mapping[str, int], to_settle: int, address: str, chosen: RowFilter) -> list[dict[str, Any]]:
-    """Return the tabs; a tab shows all its rows, whatever problem was filtered by: the search stays."""
+    """Return the tabs. Their links keep the search, but not the filter on a problem."""
     tabs = [(TO_SETTLE, "À régler", to_settle)]
     tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
     tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
@@ -86,16 +88,16 @@ def _tabs(counts: Mapping[str, int], to_settle: int, address: str, chosen: RowFi
     ]
 
 
-def sheets_of(table: Import) -> list[tuple[int, str]]:
-    """Return the sheets that were read, index and name; none where there is but one, which needs no telling."""
-    names, read = table.layout.get("sheets", []), table.layout.get("read", [])
+def sheets_of(spreadsheet_import: Import) -> list[tuple[int, str]]:
+    """Return index and name of the parsed sheets, [] if there is only one."""
+    names, read = spreadsheet_import.layout.get("sheets", []), spreadsheet_import.layout.get("read", [])
     return [(region["sheet"], names[region["sheet"]]) for region in read] if len(read) > 1 else []
 
 
-def columns_of(table: Import) -> list[tuple[str, str, str]]:
-    """Return what was read as what: label, title, column."""
-    titles = table.layout.get("titles", [])
+def columns_of(spreadsheet_import: Import) -> list[tuple[str, str, str]]:
+    """Return label of the meaning, title and letters of each column with a meaning."""
+    titles = spreadsheet_import.layout.get("titles", [])
     return [
         (LABELS[Meaning(meaning)], titles[index] or "sans titre", letters(index))
-        for meaning, index in table.layout.get("columns", {}).items()
+        for meaning, index in spreadsheet_import.layout.get("columns", {}).items()
     ]

@@ -1,4 +1,4 @@
-"""Workbooks to take away: templates, the report of an import, their list; and the corrected one, handed back in."""
+"""Downloads: blank templates, report of an import, list of imports; and upload of a corrected file."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _BATCH = 2_000
-#: Of a number that the database can hold.
-_DIGITS = 18
+#: Digits of the largest integer that the database can hold.
+_MAX_DIGITS = 18
 _TITLES = {Purpose.ATTRIBUTION: "Attribution de licences", Purpose.REMIT: "Périmètre"}
 
 
-def _workbook(content: bytes, filename: str) -> HttpResponse:
+def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
     return HttpResponse(
         content,
         content_type=XLSX,
@@ -51,14 +51,14 @@ def _workbook(content: bytes, filename: str) -> HttpResponse:
 @opened(PREPARERS)
 @require_GET
 def template(request: OfficeRequest, purpose: str) -> HttpResponse:
-    """Return a workbook to fill in, with the schools of the remit; `?lot=` writes what each has from that lot."""
+    """Download a workbook prefilled with the portfolio; `?lot=` adds the licences held from that pool."""
     if purpose not in Purpose.values:
         raise Http404
     lot = request.GET.get("lot", "")
-    is_number = lot.isascii() and lot.isdecimal() and len(lot) <= _DIGITS
+    is_number = lot.isascii() and lot.isdecimal() and len(lot) <= _MAX_DIGITS
     pool = Pool.objects.filter(pk=int(lot)).first() if is_number else None
     wanted = Purpose(purpose)
-    return _workbook(
+    return _xlsx_response(
         workbook_to_start_from(wanted, pool if wanted is Purpose.ATTRIBUTION else None), f"{_TITLES[wanted]}.xlsx"
     )
 
@@ -66,14 +66,14 @@ def template(request: OfficeRequest, purpose: str) -> HttpResponse:
 @opened(PREPARERS)
 @require_POST
 def corrected(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Take the corrected file of an import: for the same purpose and lot, whatever became of its marks."""
+    """Upload the corrected file of an import, with the same purpose and pool, whatever its provenance."""
     earlier = get_object_or_404(Import, pk=pk)
     form = CorrectedForm(request.POST, request.FILES)
     if not form.is_valid():
         messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("imports:detail", pk=pk)
     file = form.cleaned_data["file"]
-    table = operations.upload(
+    spreadsheet_import = operations.upload(
         purpose=Purpose(earlier.purpose),
         pool_id=earlier.pool_id,
         filename=file.name,
@@ -83,29 +83,35 @@ def corrected(request: OfficeRequest, pk: int) -> HttpResponse:
         by=request.member.user,
         at=timezone.now(),
     )
-    return redirect("imports:detail", pk=table.pk)
+    return redirect("imports:detail", pk=spreadsheet_import.pk)
 
 
 @opened(PREPARERS)
 @require_GET
 def report(_request: OfficeRequest, pk: int) -> HttpResponse:
-    """Return all rows of an import, what was made of each, and who decided."""
-    table = get_object_or_404(Import.objects.select_related("pool"), pk=pk)
+    """Download the report of an import: its rows, verdicts and decisions."""
+    spreadsheet_import = get_object_or_404(Import.objects.select_related("pool"), pk=pk)
     rows = ImportRow.objects.filter(import_id=pk).order_by("sheet", "number").iterator(chunk_size=_BATCH)
-    corrects = Import.objects.filter(pk=table.corrects_id).first() if table.corrects_id else None
-    people = _people([table.created_by_id, table.applied_by_id, table.undone_by_id])
-    content = exports.report(table, rows, people, corrects.filename if corrects else "")
-    return _workbook(content, f"{PurePath(table.filename).stem} – rapport.xlsx")
+    corrects = (
+        Import.objects.filter(pk=spreadsheet_import.corrects_id).first() if spreadsheet_import.corrects_id else None
+    )
+    people = _people(
+        [spreadsheet_import.created_by_id, spreadsheet_import.applied_by_id, spreadsheet_import.undone_by_id]
+    )
+    content = exports.report(spreadsheet_import, rows, people, corrects.filename if corrects else "")
+    return _xlsx_response(content, f"{PurePath(spreadsheet_import.filename).stem} – rapport.xlsx")
 
 
 @office()
 @require_GET
 def export(request: OfficeRequest) -> HttpResponse:
-    """Return the list of imports as it is filtered."""
-    tables = list(ImportFilter(request.GET, queryset=queries.imports_list()).qs)
-    people = _people(number for one in tables for number in (one.created_by_id, one.applied_by_id, one.undone_by_id))
-    counts = queries.counts_of([one.pk for one in tables])
-    return _workbook(exports.list_of_imports(tables, counts, people), "Imports.xlsx")
+    """Download the filtered list of imports."""
+    spreadsheet_imports = list(ImportFilter(request.GET, queryset=queries.imports_list()).qs)
+    people = _people(
+        number for one in spreadsheet_imports for number in (one.created_by_id, one.applied_by_id, one.undone_by_id)
+    )
+    counts = queries.counts_of([one.pk for one in spreadsheet_imports])
+    return _xlsx_response(exports.list_of_imports(spreadsheet_imports, counts, people), "Imports.xlsx")
 
 
 def _people(ids: Iterable[int | None]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""Workbooks that we make: the annotated one, the templates to start from, the report of an import and their list.
+"""Generated workbooks: annotated file, blank templates, report of an import, list of imports.
 
-Pure: what they say is handed in. They are the only ones to know openpyxl here. No key is ever in any of them.
+Pure: data are passed in. openpyxl is used in this package only. Workbooks never contain a key.
 """

@@ -1,8 +1,8 @@
-"""The same workbook, with its faulty cells coloured, a note saying why, and what can be chosen in added columns.
+"""Annotate the original workbook: problem cells coloured, with notes, and choices in added columns.
 
-Only the rows that are marked are touched. What openpyxl keeps is kept: formats, other sheets, formulas, hidden
-columns, merged cells, notes, print settings, macros. Three columns are added at the right of each table, or filled
-anew where a round before added them; colours and notes of that round are taken back first.
+Only marked rows are changed. Everything that openpyxl preserves is kept: formats, other sheets, formulas, hidden
+columns, merged cells, notes, print settings, macros. Three columns are added to the right of the data, or refilled if
+an earlier annotation added them; its colours and notes are removed first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WIDTHS = (60, 44, 44)
 
 
 class Added(NamedTuple):
-    """What is added to a workbook: three columns from this one on (from 0), lists to choose from, notes."""
+    """Additions to a workbook: index (from 0) of the first of three columns, choice lists, notes."""
 
     first: int
     offers: lists.Lists
@@ -45,23 +45,23 @@ class Added(NamedTuple):
 def annotate(
     content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Workbook, int], None], *, macros: bool
 ) -> bytes:
-    """Return the workbook with its rows marked. `sign` is given it and the column (from 0) added for choices.
+    """Return the annotated workbook. `sign`: called with it and the index (from 0) of the choice column.
 
-    Raises whatever openpyxl raises on a workbook that is not to its taste.
+    Raises any exception of openpyxl on an unsupported workbook.
     """
     with warnings.catch_warnings():
-        # It warns of every ornament that it will leave out.
+        # It warns about every feature that it drops.
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(io.BytesIO(content), keep_vba=macros)
     try:
-        return _annotated(book, content, place, marks, sign)
+        return _annotate(book, content, place, marks, sign)
     finally:
         if book.vba_archive is not None:
-            # openpyxl leaves the archive of the macros open.
+            # openpyxl does not close the archive of the macros.
             book.vba_archive.close()
 
 
-def _annotated(
+def _annotate(
     book: Workbook, content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Workbook, int], None]
 ) -> bytes:
     results = results_of(book, content)
@@ -73,15 +73,15 @@ def _annotated(
     added = Added(first, lists.Lists(book), painting.Notes())
     for index, sheet in sheets.items():
         painting.clean(sheet)
-        _make_room(sheet, first)
-        _titles(sheet, place.headers[index], first)
+        _split_column_spans(sheet, first)
+        _write_titles(sheet, place.headers[index], first)
         body = (place.headers[index] or 0) + 1
         for row in range(body, sheet.max_row + 1):
             for column in (first, first + 1):
-                if (row, column + 1) in sheet._cells:  # noqa: SLF001 - asking otherwise would make the cell
+                if (row, column + 1) in sheet._cells:  # noqa: SLF001 - `sheet.cell` would create the cell
                     sheet.cell(row, column + 1).value = None
         for mark in of_sheet[index]:
-            _mark(sheet, mark, place.first, added)
+            _mark_row(sheet, mark, place.first, added)
         if of_sheet[index]:
             added.offers.attach(sheet, first, body, sheet.max_row)
     added.offers.write()
@@ -89,10 +89,10 @@ def _annotated(
     return with_results(saved(book), results)
 
 
-def _mark(sheet: Worksheet, mark: Mark, whole: int, added: Added) -> None:
+def _mark_row(sheet: Worksheet, mark: Mark, row_column: int, added: Added) -> None:
     by_cell: dict[int, list[Any]] = defaultdict(list)
     for fault in mark.faults:
-        by_cell[whole if fault.column is None else fault.column].append(fault)
+        by_cell[row_column if fault.column is None else fault.column].append(fault)
     for column, faults in by_cell.items():
         cell = _anchor(sheet, mark.number, column + 1)
         painting.paint(cell, grave=any(fault.grave for fault in faults))
@@ -103,12 +103,12 @@ def _mark(sheet: Worksheet, mark: Mark, whole: int, added: Added) -> None:
         as_text(beside, text)
         beside.alignment = WRAPPED
     added.offers.offer(texts[1], mark.proposals)
-    # To be filled in even where the sheet is protected.
+    # Editable even in a protected sheet.
     painting.open_for_typing(_anchor(sheet, mark.number, added.first + 3))
 
 
 def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:
-    """Return a cell, or the one that holds the value of the merged area it is in."""
+    """Return a cell, or the top-left cell of its merged area."""
     cell: Any = sheet.cell(row, column)
     if isinstance(cell, MergedCell):
         area = next(area for area in sheet.merged_cells.ranges if cell.coordinate in area)
@@ -117,7 +117,7 @@ def _anchor(sheet: Worksheet, row: int, column: int) -> Cell:
 
 
 def _first_added(sheets: dict[int, Worksheet], place: Place) -> int:
-    """Return where our columns begin, from 0: where they stand already, else right of all that holds something."""
+    """Return the index of the first added column: the existing one, else the first after all data."""
     for index, sheet in sheets.items():
         row = place.headers[index]
         if row is None:
@@ -129,15 +129,15 @@ def _first_added(sheets: dict[int, Worksheet], place: Place) -> int:
         (
             column
             for sheet in sheets.values()
-            for (_, column), cell in sheet._cells.items()  # noqa: SLF001 - going through rows would make cells
+            for (_, column), cell in sheet._cells.items()  # noqa: SLF001 - iterating rows would create cells
             if cell.value is not None
         ),
         default=place.width,
     )
 
 
-def _make_room(sheet: Worksheet, first: int) -> None:
-    """Let no span of columns that is formatted or hidden together reach over ours."""
+def _split_column_spans(sheet: Worksheet, first: int) -> None:
+    """Split column spans with common format or visibility that overlap the added columns."""
     begins, ends = first + 1, first + len(ADDED_TITLES)
     for letter, span in list(sheet.column_dimensions.items()):
         least, most = span.min or 0, span.max or 0
@@ -154,8 +154,8 @@ def _make_room(sheet: Worksheet, first: int) -> None:
     set_widths(sheet, WIDTHS, first=begins)
 
 
-def _titles(sheet: Worksheet, header_row: int | None, first: int) -> None:
-    """Write our titles beside the table's. A table without titles gets none: the mark says which column is which."""
+def _write_titles(sheet: Worksheet, header_row: int | None, first: int) -> None:
+    """Write the titles of the added columns, if there is a header row."""
     if header_row is None:
         return
     for offset, title in enumerate(ADDED_TITLES):

@@ -1,7 +1,4 @@
-"""The list of imports, and the report of one: what was in the file, what was made of it, who decided, what was done.
-
-No key is in them.
-"""
+"""Workbooks with the list of imports and the report of one import. They contain no key."""
 
 from __future__ import annotations
 
@@ -19,37 +16,37 @@ if TYPE_CHECKING:
 
     from imports.models import Import, ImportRow
 
-_LIST = {
+_LIST_COLUMNS = {
     "N°": 8, "Fichier": 40, "But": 26, "Lot": 28, "État": 20, "Lignes": 9, "En erreur": 9, "En conflit": 9,
     "Licences attribuées": 12, "E-mails": 9, "Écoles ajoutées au périmètre": 12, "Écoles mises à jour": 12,
     "Déposé le": 17, "Déposé par": 26, "Appliqué le": 17, "Appliqué par": 26, "Défait le": 17, "Défait par": 26,
     "Motif du refus": 60,
 }  # fmt: skip
-_SCHOOL = {
+_ROW_COLUMNS = {
     "UAI trouvé": 12, "Établissement": 44, "Trouvé": 20, "Confiance": 11, "Licences": 10, "Licences avant": 10,
     "Adresse écrite": 36, "Verdict": 12, "Problèmes": 70, "Décision": 28, "Cochée": 9, "Fait": 22,
 }  # fmt: skip
 
 
 def moment(at: datetime.datetime | None) -> str:
-    """Return a moment as it was in France, in words that sort."""
+    """Return a time in Paris as sortable text, "" for None."""
     return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}" if at else ""
 
 
 def list_of_imports(
-    tables: Iterable[Import], counts: Mapping[int, Mapping[str, int]], people: Mapping[int, str]
+    spreadsheet_imports: Iterable[Import], counts: Mapping[int, Mapping[str, int]], people: Mapping[int, str]
 ) -> bytes:
-    """Return the list as a workbook. `counts`: rows by verdict, of each import; `people`: names by number."""
+    """Return the list as a workbook. `counts`: rows by verdict, by import id; `people`: names by user id."""
 
     def rows() -> Iterator[list[Any]]:
-        for table in tables:
-            found, outcome = counts.get(table.pk, {}), table.outcome
+        for spreadsheet_import in spreadsheet_imports:
+            found, outcome = counts.get(spreadsheet_import.pk, {}), spreadsheet_import.outcome
             yield [
-                table.pk,
-                table.filename,
-                Purpose(table.purpose).label,
-                table.pool.name if table.pool else "",
-                table.get_state_display(),
+                spreadsheet_import.pk,
+                spreadsheet_import.filename,
+                Purpose(spreadsheet_import.purpose).label,
+                spreadsheet_import.pool.name if spreadsheet_import.pool else "",
+                spreadsheet_import.get_state_display(),
                 sum(found.values()),
                 found.get(Verdict.ERROR, 0),
                 found.get(Verdict.CONFLICT, 0),
@@ -57,28 +54,30 @@ def list_of_imports(
                 outcome.get("messages"),
                 outcome.get("added"),
                 outcome.get("updated"),
-                moment(table.created_at),
-                people.get(table.created_by_id or 0, ""),
-                moment(table.applied_at),
-                people.get(table.applied_by_id or 0, "") if table.applied_at else "",
-                moment(table.undone_at),
-                people.get(table.undone_by_id or 0, ""),
-                table.refusal,
+                moment(spreadsheet_import.created_at),
+                people.get(spreadsheet_import.created_by_id or 0, ""),
+                moment(spreadsheet_import.applied_at),
+                people.get(spreadsheet_import.applied_by_id or 0, "") if spreadsheet_import.applied_at else "",
+                moment(spreadsheet_import.undone_at),
+                people.get(spreadsheet_import.undone_by_id or 0, ""),
+                spreadsheet_import.refusal,
             ]
 
-    return workbook(Page("Imports", list(_LIST), list(_LIST.values()), rows()))
+    return workbook(Page("Imports", list(_LIST_COLUMNS), list(_LIST_COLUMNS.values()), rows()))
 
 
-def report(table: Import, rows: Iterable[ImportRow], people: Mapping[int, str], corrects: str = "") -> bytes:
-    """Return the report of an import. `corrects`: the name of the file that it corrects."""
-    layout = table.layout
+def report(
+    spreadsheet_import: Import, rows: Iterable[ImportRow], people: Mapping[int, str], corrects: str = ""
+) -> bytes:
+    """Return the report of an import as a workbook. `corrects`: name of the file it corrects."""
+    layout = spreadsheet_import.layout
     meanings = sorted(layout.get("columns", {}), key=lambda meaning: layout["columns"][meaning])
-    titles = ["Feuille", "Ligne", *(LABELS[Meaning(meaning)] for meaning in meanings), "Corrections", *_SCHOOL]
-    widths = [16, 8, *[22] * len(meanings), 30, *_SCHOOL.values()]
+    titles = ["Feuille", "Ligne", *(LABELS[Meaning(meaning)] for meaning in meanings), "Corrections", *_ROW_COLUMNS]
+    widths = [16, 8, *[22] * len(meanings), 30, *_ROW_COLUMNS.values()]
     names = layout.get("sheets", [])
     return workbook(
         Page("Lignes", titles, widths, (_row(row, meanings, names) for row in rows)),
-        Page("Import", ["", ""], [34, 80], _about(table, people, corrects)),
+        Page("Import", ["", ""], [34, 80], _import_details(spreadsheet_import, people, corrects)),
     )
 
 
@@ -111,31 +110,40 @@ def _decision(row: ImportRow) -> str:
     return Settlement(row.settlement).label if row.settlement else ""
 
 
-def _about(table: Import, people: Mapping[int, str], corrects: str) -> Iterator[list[Any]]:
-    layout, nobody = table.layout, "la ligne de commande"
-    yield ["Fichier", table.filename]
-    yield ["Empreinte (SHA-256)", table.sha256]
-    yield ["But", Purpose(table.purpose).label]
-    yield ["Lot", table.pool.name if table.pool else ""]
-    yield ["État", table.get_state_display()]
+def _import_details(spreadsheet_import: Import, people: Mapping[int, str], corrects: str) -> Iterator[list[Any]]:
+    layout, nobody = spreadsheet_import.layout, "la ligne de commande"
+    yield ["Fichier", spreadsheet_import.filename]
+    yield ["Empreinte (SHA-256)", spreadsheet_import.sha256]
+    yield ["But", Purpose(spreadsheet_import.purpose).label]
+    yield ["Lot", spreadsheet_import.pool.name if spreadsheet_import.pool else ""]
+    yield ["État", spreadsheet_import.get_state_display()]
     yield ["Corrige", corrects]
-    yield ["Déposé", f"{moment(table.created_at)}, par {people.get(table.created_by_id or 0, nobody)}"]
-    if table.applied_at:
-        yield ["Appliqué", f"{moment(table.applied_at)}, par {people.get(table.applied_by_id or 0, nobody)}"]
-    if table.undone_at:
-        yield ["Défait", f"{moment(table.undone_at)}, par {people.get(table.undone_by_id or 0, nobody)}"]
-    if table.send_on:
-        yield ["E-mails à partir du", table.send_on]
-    yield ["Refus", table.refusal]
-    for name, value in table.outcome.items():
-        if name in _OUTCOME:
-            yield [_OUTCOME[name], value]
+    yield [
+        "Déposé",
+        f"{moment(spreadsheet_import.created_at)}, par {people.get(spreadsheet_import.created_by_id or 0, nobody)}",
+    ]
+    if spreadsheet_import.applied_at:
+        yield [
+            "Appliqué",
+            f"{moment(spreadsheet_import.applied_at)}, par {people.get(spreadsheet_import.applied_by_id or 0, nobody)}",
+        ]
+    if spreadsheet_import.undone_at:
+        yield [
+            "Défait",
+            f"{moment(spreadsheet_import.undone_at)}, par {people.get(spreadsheet_import.undone_by_id or 0, nobody)}",
+        ]
+    if spreadsheet_import.send_on:
+        yield ["E-mails à partir du", spreadsheet_import.send_on]
+    yield ["Refus", spreadsheet_import.refusal]
+    for name, value in spreadsheet_import.outcome.items():
+        if name in _OUTCOME_LABELS:
+            yield [_OUTCOME_LABELS[name], value]
     names = layout.get("sheets", [])
     for region in layout.get("read", []):
         header = f"titres en ligne {region['header_row']}" if region["header_row"] else "sans titres"
         yield ["Feuille lue", f"{names[region['sheet']] or 'le fichier'} ({header})"]
     if layout.get("volume"):
-        for_all = f" : {table.units_for_all}" if layout["volume"] == Volume.ALL else ""
+        for_all = f" : {spreadsheet_import.units_for_all}" if layout["volume"] == Volume.ALL else ""
         yield ["Nombre de licences", f"{Volume(layout['volume']).label}{for_all}"]
     titles = layout.get("titles", [])
     for meaning, index in layout.get("columns", {}).items():
@@ -145,7 +153,7 @@ def _about(table: Import, people: Mapping[int, str], corrects: str) -> Iterator[
         yield ["Remarque", remark]
 
 
-_OUTCOME = {
+_OUTCOME_LABELS = {
     "allocations": "Nouvelles attributions", "grown": "Attributions augmentées", "reduced": "Attributions réduites",
     "revoked": "Clés reprises", "units": "Licences attribuées", "returned": "Licences revenues au lot",
     "messages": "E-mails", "added": "Écoles ajoutées au périmètre", "updated": "Écoles mises à jour",

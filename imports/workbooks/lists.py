@@ -1,7 +1,7 @@
-"""The lists of schools to choose from inside a cell.
+"""Dropdown lists of proposed schools in cells.
 
-Each set of proposals is one row of a hidden sheet, and one rule for the whole column looks up the set of its row by
-what the column « Propositions » says: so rows may be sorted, moved and deleted, and keep their lists.
+Each set of proposals is one row of a hidden sheet. A single validation rule per column looks it up by the text of the
+column « Propositions », so that rows may be sorted, moved and deleted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
-#: Its name needs no quotes in a formula.
+#: A name that needs no quotes in formulas.
 SHEET = OWN_SHEET
-#: As far as a spreadsheet compares texts when it looks one up.
+#: Length up to which spreadsheet programs compare texts in a lookup.
 KEY = 250
 _FORMULA = (
     "OFFSET({sheet}!$C$1,MATCH(LEFT(${letter}{row},{key}),{sheet}!$A:$A,0)-1,0,1,"
@@ -31,7 +31,7 @@ _FORMULA = (
 
 
 class Lists:
-    """The sets of proposals of a workbook."""
+    """Sets of proposals of a workbook."""
 
     def __init__(self, book: Workbook) -> None:
         self._book = book
@@ -40,12 +40,12 @@ class Lists:
             del book[SHEET]
 
     def offer(self, text: str, proposals: Sequence[str]) -> None:
-        """Keep a set, under what the column « Propositions » says of it."""
+        """Add a set, keyed by its text in the column « Propositions »."""
         if proposals:
             self._sets.setdefault(text[:KEY], proposals)
 
     def attach(self, sheet: Worksheet, first: int, top: int, bottom: int) -> None:
-        """Give the column of choices its lists, in these rows. `first`: our first column, from 0."""
+        """Add the validation rule to the choice column. `first`: index of the first added column."""
         choices = get_column_letter(first + 3)
         rule = validation(get_column_letter(first + 2), top)
         area = f"{choices}{top}:{choices}{max(top, bottom)}"
@@ -67,12 +67,12 @@ class Lists:
 
 
 def validation(letter: str, row: int) -> DataValidation:
-    """Return the rule whose list follows from the column of that letter; `row`: the first that it is for."""
+    """Return the rule that looks its list up by the column `letter`; `row`: first row it applies to."""
     return DataValidation(
         type="list",
         formula1=_FORMULA.format(sheet=SHEET, letter=letter, row=row, key=KEY),
         allow_blank=True,
-        # Another school than those may be meant: its UAI is typed.
+        # The UAI of another school may be typed.
         showErrorMessage=False,
         showInputMessage=True,
         promptTitle="Votre choix",

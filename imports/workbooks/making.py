@@ -1,4 +1,4 @@
-"""Which way an annotated workbook is made: the file as it came where that can be, else one of the values it holds."""
+"""Build the annotated workbook: from the original file if possible, else from its parsed values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Bytes of unpacked sheets that openpyxl is given: it takes some ten times as much memory.
+#: Maximum size of unpacked sheets for openpyxl, which needs some ten times as much memory.
 MOST_UNPACKED = 45 * 1024 * 1024
 
 
 class Made(NamedTuple):
-    """A workbook, what its name ends in, and whether it was made of the values alone, without their formatting."""
+    """An annotated workbook, its file extension, and whether it was rebuilt without formatting."""
 
     content: bytes
     suffix: str
@@ -31,9 +31,9 @@ class Made(NamedTuple):
 
 
 def make(content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Workbook, int], None]) -> Made:
-    """Return the annotated workbook. `sign` is given it, and the column (from 0) that was added for choices.
+    """Return the annotated workbook. `sign`: called with it and the index (from 0) of the choice column.
 
-    Raises `Unreadable` where the file cannot be read any more.
+    Raises `UnreadableFile` if the file can no longer be parsed.
     """
     members = {member.filename: member.file_size for member in archive.directory(content)} if _is_zip(content) else {}
     unpacked = sum(size for name, size in members.items() if name.startswith("xl/"))
@@ -44,7 +44,7 @@ def make(content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Wo
                 annotate(content, place, marks, sign, macros=macros), ".xlsm" if macros else ".xlsx", rebuilt=False
             )
         except Exception:
-            # What Excel forgives openpyxl may not, in a hundred ways: the values were read, and they are given back.
+            # openpyxl is stricter than Excel, in many ways: fall back to the parsed values.
             logger.exception("A workbook could not be annotated as it came; it is rebuilt from its values.")
     return Made(rebuild(content, place, marks, sign), ".xlsx", rebuilt=True)
 

@@ -1,4 +1,4 @@
-"""What is to be said in an annotated workbook, row by row."""
+"""Marks of an annotated workbook, row by row."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from imports.reading.table import volume_column
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_WORDS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
-#: What is said of a row without being a fault: what the remit will say instead.
-_NO_FAULT = {"changes"}
-#: In names of schools they would be wildcards of the look-up by which a cell finds its list.
+_SEVERITY_LABELS = {Verdict.ERROR: "Erreur", Verdict.CONFLICT: "Conflit"}
+#: Codes that are information, not problems: portfolio changes.
+_INFORMATIVE_CODES = {"changes"}
+#: Wildcards in the lookup formula of the choice lists, removed from school names.
 _WILDCARDS = str.maketrans("*?~", "   ")
 
 
 class Fault(NamedTuple):
-    """One thing to say, and the column (from 0) of the cell that it is about; None: the whole row."""
+    """A problem, and the column (from 0) of its cell; None for the whole row."""
 
     column: int | None
     words: str
-    #: An error or a conflict, not a mere warning.
+    #: An error or a conflict, not a warning.
     grave: bool
 
 
 class Mark(NamedTuple):
-    """All that is said of one row: its sheet's index among the workbook's, and its number there, from 1."""
+    """Problems and proposals of a row: index of its sheet, row number from 1."""
 
     sheet: int
     number: int
     faults: tuple[Fault, ...]
-    #: The schools that may be meant: « 0301234D – École Zola – Nîmes ».
+    #: For example « 0301234D – École Zola – Nîmes ».
     proposals: tuple[str, ...]
 
 
 class Place(NamedTuple):
-    """Where the table stands in the workbook, as it was read."""
+    """Location of the data in the workbook, as parsed."""
 
-    #: The names of all sheets, and of each that is read its index with its row of titles, None where it has none.
+    #: Names of all sheets; header row by index of each parsed sheet, None if it has none.
     names: Sequence[str]
     headers: Mapping[int, int | None]
     columns: Mapping[str, int]
@@ -48,13 +48,13 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, layout: Mapping[str, Any]) -> Place:
-        """Return it from the layout that an import holds."""
+        """Build it from the layout of an import."""
         headers = {region["sheet"]: region["header_row"] for region in layout.get("read", [])}
         return cls(layout.get("sheets", []), headers, layout.get("columns", {}), len(layout.get("titles", [])))
 
     @property
     def first(self) -> int:
-        """The table's first column that means something."""
+        """Index of the first column with a meaning."""
         return min((index for meaning, index in self.columns.items() if meaning != Meaning.CHOICE), default=0)
 
 
@@ -68,28 +68,28 @@ def mark(
     columns: Mapping[str, int],
     volume: Volume | str | None,
 ) -> Mark | None:
-    """Return what is said of a row, None where there is nothing to say."""
+    """Return the mark of a row, None if it has no problem."""
     if verdict == Verdict.IGNORED:
         return None
     faults = []
     for problem in problems:
-        if problem["code"] in _NO_FAULT:
+        if problem["code"] in _INFORMATIVE_CODES:
             continue
-        # Of a conflict it is the number that contradicts; what else is said of the row stays a warning.
+        # In a conflict only the problem of the number is severe; others are warnings.
         grave = problem["blocking"] or (verdict == Verdict.CONFLICT and problem["column"] in ("", Meaning.UNITS))
-        kind = _WORDS.get(Verdict(verdict), "À vérifier") if grave else "À vérifier"
+        kind = _SEVERITY_LABELS.get(Verdict(verdict), "À vérifier") if grave else "À vérifier"
         faults.append(Fault(_column(problem["column"], columns, volume), f"{kind} : {problem['message']}", grave))
     if not faults:
         return None
-    offered = tuple(f"{offer['uai']} – {offer['label'].translate(_WILDCARDS)}" for offer in proposals)
-    return Mark(sheet, number, tuple(faults), offered)
+    labels = tuple(f"{proposal['uai']} – {proposal['label'].translate(_WILDCARDS)}" for proposal in proposals)
+    return Mark(sheet, number, tuple(faults), labels)
 
 
 def _column(meaning: str, columns: Mapping[str, int], volume: Volume | str | None) -> int | None:
-    said_by = [meaning]
+    candidates = [meaning]
     if meaning == Meaning.UNITS and (column := volume_column(volume)):
-        said_by = [column.value]
+        candidates = [column.value]
     elif meaning == Meaning.UAI:
-        # In a list without UAI it is the name that leads to no school.
-        said_by = [Meaning.UAI.value, Meaning.NAME.value]
-    return next((columns[one] for one in said_by if one in columns), None)
+        # Without a UAI column, the name is the cell to mark.
+        candidates = [Meaning.UAI.value, Meaning.NAME.value]
+    return next((columns[one] for one in candidates if one in columns), None)

@@ -1,6 +1,6 @@
-"""The colour of a faulty cell and the note that says why; and how both are taken back, leaving what was there before.
+"""Colours and notes of cells with problems, and their removal.
 
-What a cell's own fill was is kept where a solid fill has no use for it: in its second colour.
+The original fill colour is kept in the background colour, which a solid fill does not use.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from openpyxl.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
 
-#: Light red, for errors and conflicts; light amber, for warnings. No usual palette has just these.
+#: Light red for errors and conflicts, light amber for warnings; in no standard palette, so that they can be recognised.
 GRAVE, SLIGHT = "FFFFC9C4", "FFFFE7A3"
 AUTHOR = "Pep's"
-_RULE = "— Pep's —"
-#: Beyond so many, notes make a spreadsheet program crawl. What they say stands in the added column as well.
+_SEPARATOR = "— Pep's —"
+#: More notes would slow spreadsheet programs down. The added column has the same text.
 MOST_NOTES = 5_000
-_NONE = Color(indexed=64)
+_NO_FILL = Color(indexed=64)
 
 
 class Notes:
-    """The notes that are added to a workbook, up to a number that it can bear."""
+    """Adds notes to a workbook, up to `MAX_NOTES`."""
 
     def __init__(self) -> None:
         self.left = MOST_NOTES
 
     def add(self, cell: Cell, sentences: Sequence[str]) -> None:
-        """Say it on the cell, below what was noted there already."""
+        """Add these sentences to the cell's note, below an existing one."""
         if not self.left:
             return
         self.left -= 1
@@ -42,43 +42,45 @@ class Notes:
 
 
 def note(sentences: Sequence[str], *, before: Comment | None = None) -> Comment:
-    """Return a note that says these sentences, after the one that was there."""
+    """Return a note with these sentences, appended to an existing one."""
     text = "\n".join(sentences)
     height = 40 + 20 * sum(1 + len(sentence) // 40 for sentence in sentences)
     if before is None:
         return Comment(text, AUTHOR, height=height, width=300)
-    return Comment(f"{before.text}\n{_RULE}\n{text}", before.author, height=height + 60, width=300)
+    return Comment(f"{before.text}\n{_SEPARATOR}\n{text}", before.author, height=height + 60, width=300)
 
 
 def fill(*, grave: bool, before: Any = None) -> PatternFill:
-    """Return the colour of a faulty cell, which remembers the one that the cell had."""
-    was = before.fgColor if before is not None and before.fill_type == "solid" else _NONE
-    return PatternFill("solid", fgColor=GRAVE if grave else SLIGHT, bgColor=copy(was))
+    """Return the fill of a cell with problems, which keeps the original colour."""
+    previous = before.fgColor if before is not None and before.fill_type == "solid" else _NO_FILL
+    return PatternFill("solid", fgColor=GRAVE if grave else SLIGHT, bgColor=copy(previous))
 
 
 def paint(cell: Cell, *, grave: bool) -> None:
-    """Colour a faulty cell."""
+    """Colour a cell with problems."""
     cell.fill = fill(grave=grave, before=cell.fill)
 
 
 def open_for_typing(cell: Cell) -> None:
-    """Let a cell be filled in where the sheet is protected."""
+    """Unlock a cell in a protected sheet."""
     cell.protection = Protection(locked=False)
 
 
 def clean(sheet: Worksheet) -> None:
-    """Take back the colours and the notes that a round before left."""
-    for cell in sheet._cells.values():  # noqa: SLF001 - going through rows would make cells
+    """Remove the colours and notes of an earlier annotation."""
+    for cell in sheet._cells.values():  # noqa: SLF001 - iterating rows would create cells
         if cell.has_style and cell.fill.fill_type == "solid" and cell.fill.fgColor.rgb in (GRAVE, SLIGHT):
-            was = cell.fill.bgColor
-            plain = (was.type == "indexed" and was.indexed == _NONE.indexed) or was.rgb == "00000000"
-            cell.fill = PatternFill() if plain else PatternFill("solid", fgColor=copy(was))
+            previous = cell.fill.bgColor
+            is_default = (
+                previous.type == "indexed" and previous.indexed == _NO_FILL.indexed
+            ) or previous.rgb == "00000000"
+            cell.fill = PatternFill() if is_default else PatternFill("solid", fgColor=copy(previous))
         if cell.comment is not None:
-            cell.comment = _without_ours(cell.comment)
+            cell.comment = _without_our_note(cell.comment)
 
 
-def _without_ours(comment: Comment) -> Comment | None:
+def _without_our_note(comment: Comment) -> Comment | None:
     if comment.author == AUTHOR:
         return None
-    theirs, rule, _ = comment.text.partition(f"\n{_RULE}\n")
-    return Comment(theirs, comment.author, height=comment.height, width=comment.width) if rule else comment
+    original, rule, _ = comment.text.partition(f"\n{_SEPARATOR}\n")
+    return Comment(original, comment.author, height=comment.height, width=comment.width) if rule else comment

@@ -1,8 +1,7 @@
-"""Where an annotated workbook comes from: the import's number, signed, in a property of the document.
+"""Provenance of an annotated workbook: the signed id of its import, in a custom document property.
 
-A number alone would be anybody's. The signature is made for one collectivity: at another the mark means nothing. It
-survives Excel and LibreOffice, which keep a document's own properties; where it is lost, the added columns' titles
-still tell what the file is.
+The signature is salted with the collectivity's schema. Excel and LibreOffice keep custom properties; if it is lost, the
+titles of the added columns still identify the file.
 """
 
 from __future__ import annotations
@@ -23,11 +22,10 @@ if TYPE_CHECKING:
 
 PROPERTY = "peps-import"
 ZIP = b"PK\x03\x04"
-#: Bytes of properties that are looked at; ours stands in a hundred.
+#: Maximum size in bytes of a parsed properties file; ours is about a hundred.
 LARGEST = 256 * 1024
-# Of an .xlsx, and of the .ods that it may have been saved as. Looked for as bytes: no document is built from what
-# strangers send.
-_PLACES = {
+# In an .xlsx, and in an .ods that it may have been saved as. Matched as bytes: untrusted XML is not parsed.
+_PROPERTY_PATTERNS = {
     "docProps/custom.xml": re.compile(
         rb"""name=["']peps-import["'][^>]*>\s*<(?:[a-z]+:)?lpwstr[^>]*>([A-Za-z0-9:._-]{1,200})<"""
     ),
@@ -36,7 +34,7 @@ _PLACES = {
 
 
 class Provenance(NamedTuple):
-    """The import that a workbook corrects, and the column (from 0) that was added for choices."""
+    """The import that a workbook corrects, and the index (from 0) of its choice column."""
 
     import_id: int
     choice: int | None
@@ -47,28 +45,28 @@ def _signer(schema: str) -> Signer:
 
 
 def signed(provenance: Provenance, schema: str) -> str:
-    """Return the text of the property."""
+    """Return the signed value of the property."""
     choice = "" if provenance.choice is None else str(provenance.choice)
     return _signer(schema).sign(f"{provenance.import_id}.{choice}")
 
 
 def put(book: Workbook, text: str) -> None:
-    """Write the property into a workbook, in place of one that an earlier round left."""
-    properties = book.custom_doc_props  # type: ignore[attr-defined] # its types are older than it
+    """Set the property of a workbook, replacing an earlier one."""
+    properties = book.custom_doc_props  # type: ignore[attr-defined] # missing in the type stubs
     if PROPERTY in properties.names:
         del properties[PROPERTY]
     properties.append(StringProperty(name=PROPERTY, value=text))
 
 
 def read(content: bytes, schema: str) -> Provenance | None:
-    """Return where a file comes from; None where it says nothing, or nothing that this collectivity signed.
+    """Return the provenance of a file, None if it has none or one not signed for this collectivity.
 
-    Bounded whatever the file: its directory is read, and one small member unpacked.
+    Bounded for any file: reads the ZIP directory and unpacks one small member.
     """
     if not content.startswith(ZIP):
         return None
     try:
-        found = _property(content)
+        found = _read_property(content)
         if found is None:
             return None
         number, _, choice = _signer(schema).unsign(found).partition(".")
@@ -77,14 +75,14 @@ def read(content: bytes, schema: str) -> Provenance | None:
     return Provenance(int(number), int(choice) if choice else None)
 
 
-def _property(content: bytes) -> str | None:
+def _read_property(content: bytes) -> str | None:
     for member in archive.directory(content):
-        pattern = _PLACES.get(member.filename)
+        pattern = _PROPERTY_PATTERNS.get(member.filename)
         if pattern is not None and member.file_size <= LARGEST:
-            return _text_in(content, member, pattern)
+            return _match_in_member(content, member, pattern)
     return None
 
 
-def _text_in(content: bytes, member: zipfile.ZipInfo, pattern: re.Pattern[bytes]) -> str | None:
+def _match_in_member(content: bytes, member: zipfile.ZipInfo, pattern: re.Pattern[bytes]) -> str | None:
     match = pattern.search(b"".join(archive.inflate(content, member)))
     return match[1].decode("ascii") if match else None

@@ -1,6 +1,6 @@
-"""An annotated workbook made of the values that were read: for what is no .xlsx, or too large to be opened as it is.
+"""Annotated workbook built from parsed values, for files that openpyxl cannot load.
 
-Written row by row: its size costs no memory.
+Streamed row by row, in constant memory.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from imports.workbooks.marks import Mark, Place
 
 WIDEST = 50
-_SAMPLE = 200
+_WIDTH_SAMPLE_ROWS = 200
 
 
 def rebuild(content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[[Workbook, int], None]) -> bytes:
-    """Return a workbook of all sheets' values, with its rows marked. `sign`: as for `annotate`."""
+    """Return an annotated workbook of all sheets' values. `sign`: as for `annotate`."""
     read = open_workbook(content)
     of_sheet: dict[int, dict[int, Mark]] = defaultdict(dict)
     for mark in marks:
@@ -39,14 +39,14 @@ def rebuild(content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[
     for index, sheet in enumerate(read.sheets):
         if sheet.name == lists.SHEET:
             continue
-        _Page(book, sheet, index, added).write(place, of_sheet[index])
+        _SheetWriter(book, sheet, index, added).write(place, of_sheet[index])
     added.offers.write()
     sign(book, added.first + 2)
     return saved(book)
 
 
-class _Page:
-    """One sheet being written."""
+class _SheetWriter:
+    """Writes one sheet."""
 
     def __init__(self, book: Workbook, sheet: Sheet, index: int, added: Added) -> None:
         self.sheet, self.index = sheet, index
@@ -54,25 +54,25 @@ class _Page:
         self.page: Any = book.create_sheet(sheet_name(sheet.name, index + 1))
 
     def write(self, place: Place, marks: dict[int, Mark]) -> None:
-        ours = self.index in place.headers
+        is_annotated = self.index in place.headers
         top = place.headers.get(self.index)
         widths = _widths(self.sheet)
-        set_widths(self.page, widths[: self.first] if ours else widths)
-        if ours:
+        set_widths(self.page, widths[: self.first] if is_annotated else widths)
+        if is_annotated:
             set_widths(self.page, WIDTHS, first=self.first + 1)
             self.page.freeze_panes = f"A{(top or 0) + 1}" if top else None
         for number, row in enumerate(self.sheet.rows(), start=1):
-            if ours and number == top:
+            if is_annotated and number == top:
                 self.page.append(self._titles(row))
             elif number in marks:
                 self.page.append(self._marked(row, marks[number], place.first))
             else:
-                self.page.append([cell_of(self.page, value) for value in (self._data(row) if ours else row)])
+                self.page.append([cell_of(self.page, value) for value in (self._data(row) if is_annotated else row)])
         if marks:
             self._attach((top or 0) + 1)
 
     def _data(self, row: Row) -> Row:
-        """Return a row without what a round before said in our columns; the choice stays."""
+        """Return a row without the texts of an earlier annotation, keeping its choice."""
         choice = row[self.first + 2 : self.first + 3]
         return [*row[: self.first], *(["", "", *choice] if choice else [])]
 
@@ -80,14 +80,14 @@ class _Page:
         titles = [str(value) if value is not None else "" for value in row[: self.first]]
         return header(self.page, [*titles, *[""] * (self.first - len(titles)), *ADDED_TITLES])
 
-    def _marked(self, row: Row, mark: Mark, whole: int) -> list[Any]:
+    def _marked(self, row: Row, mark: Mark, row_column: int) -> list[Any]:
         choice = row[self.first + 2] if len(row) > self.first + 2 else ""
         cells: list[Any] = [cell_of(self.page, value) for value in row[: self.first]]
         cells += [None] * (self.first - len(cells))
-        said: dict[int, list[Any]] = defaultdict(list)
+        by_cell: dict[int, list[Any]] = defaultdict(list)
         for fault in mark.faults:
-            said[whole if fault.column is None else fault.column].append(fault)
-        for column, faults in said.items():
+            by_cell[row_column if fault.column is None else fault.column].append(fault)
+        for column, faults in by_cell.items():
             cell = cells[column]
             if not isinstance(cell, Cell):
                 cell = WriteOnlyCell(self.page, cell)
@@ -109,7 +109,7 @@ class _Page:
 
 
 def _first_added(sheets: Sequence[Sheet], place: Place) -> int:
-    """Return where our columns begin, from 0."""
+    """Return the index (from 0) of the first added column."""
     widest = 0
     for index in place.headers:
         for number, row in enumerate(sheets[index].rows(), start=1):
@@ -124,7 +124,7 @@ def _first_added(sheets: Sequence[Sheet], place: Place) -> int:
 def _widths(sheet: Sheet) -> list[int]:
     widths: list[int] = []
     for number, row in enumerate(sheet.rows()):
-        if number > _SAMPLE:
+        if number > _WIDTH_SAMPLE_ROWS:
             break
         widths += [8] * (len(row) - len(widths))
         for column, value in enumerate(row):

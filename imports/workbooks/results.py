@@ -1,7 +1,6 @@
-"""The results of formulas, which openpyxl leaves out when it writes: they are put back as they were in the file.
+"""Cached results of formulas, which openpyxl drops on writing: restored from the original file.
 
-A spreadsheet program would compute them again, but not one that opens what was downloaded in a protected view, nor what
-only reads.
+Spreadsheet programs recompute them, but neither in protected view nor in parsers.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from openpyxl import Workbook
 
-#: By the number of the sheet among the workbook's, from 1: what each formula's cell showed, as XML.
+#: By sheet number, from 1, and cell: type attribute and text of the result, as XML.
 Results = dict[int, dict[str, tuple[str, str]]]
 _FORMULA = re.compile(
     rb'<c r="(?P<cell>[A-Z]+[0-9]+)"(?P<style> s="[0-9]+")?>(?P<formula><f\b[^>]*?/>|<f\b[^>]*>[^<]*</f>)'
@@ -33,33 +32,33 @@ _FORMULA = re.compile(
 
 
 def results_of(book: Workbook, content: bytes) -> Results:
-    """Return what the formulas of a workbook showed. `content`: the file that it was loaded from."""
-    asked = {
+    """Return the cached results of a workbook's formulas. `content`: the file it was loaded from."""
+    formula_cells = {
         (number, sheet.title): formulas
         for number, sheet in enumerate(book.worksheets, start=1)
-        if (formulas := {place for place, cell in sheet._cells.items() if cell.data_type == "f"})  # noqa: SLF001 - going through rows would make cells
+        if (formulas := {place for place, cell in sheet._cells.items() if cell.data_type == "f"})  # noqa: SLF001 - iterating rows would create cells
     }
-    if not asked:
+    if not formula_cells:
         return {}
-    shown = {sheet.name: sheet for sheet in open_workbook(content).sheets}
+    sheets_by_name = {sheet.name: sheet for sheet in open_workbook(content).sheets}
     found: Results = {}
-    for (number, name), formulas in asked.items():
-        if name not in shown:
+    for (number, name), formulas in formula_cells.items():
+        if name not in sheets_by_name:
             continue
         last = max(row for row, _ in formulas)
         of_sheet = found.setdefault(number, {})
         columns = sorted({column for _, column in formulas})
-        for row, values in enumerate(shown[name].rows(), start=1):
+        for row, values in enumerate(sheets_by_name[name].rows(), start=1):
             if row > last:
                 break
             for column in columns:
-                if (row, column) in formulas and column <= len(values) and (told := _as_xml(values[column - 1])):
-                    of_sheet[f"{get_column_letter(column)}{row}"] = told
+                if (row, column) in formulas and column <= len(values) and (result := _as_xml(values[column - 1])):
+                    of_sheet[f"{get_column_letter(column)}{row}"] = result
     return found
 
 
 def _as_xml(value: Any) -> tuple[str, str] | None:
-    """Return the type's attribute and the text of a result, None where there is none."""
+    """Return the type attribute and the text of a result, None if empty."""
     if value is None or value == "":
         return None
     if isinstance(value, bool):
@@ -72,10 +71,10 @@ def _as_xml(value: Any) -> tuple[str, str] | None:
 
 
 def with_results(written: bytes, results: Mapping[int, Mapping[str, tuple[str, str]]]) -> bytes:
-    """Return a workbook that openpyxl wrote, with these results beside its formulas."""
+    """Return a workbook written by openpyxl, with these results inserted."""
     if not results:
         return written
-    members = {f"xl/worksheets/sheet{number}.xml": told for number, told in results.items()}
+    members = {f"xl/worksheets/sheet{number}.xml": result for number, result in results.items()}
     out = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(written)) as before,
@@ -84,17 +83,17 @@ def with_results(written: bytes, results: Mapping[int, Mapping[str, tuple[str, s
         for member in before.infolist():
             content = before.read(member)
             if member.filename in members:
-                content = _put_back(content, members[member.filename])
+                content = _insert_results(content, members[member.filename])
             after.writestr(member, content, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
-def _put_back(xml: bytes, results: Mapping[str, tuple[str, str]]) -> bytes:
+def _insert_results(xml: bytes, results: Mapping[str, tuple[str, str]]) -> bytes:
     def beside(match: re.Match[bytes]) -> bytes:
-        told = results.get(match["cell"].decode())
-        if told is None:
+        result = results.get(match["cell"].decode())
+        if result is None:
             return match[0]
-        kind, text = (part.encode() for part in told)
+        kind, text = (part.encode() for part in result)
         return b'<c r="%s"%s%s>%s<v>%s</v></c>' % (
             match["cell"], match["style"] or b"", kind, match["formula"], text,
         )  # fmt: skip

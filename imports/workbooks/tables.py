@@ -1,4 +1,4 @@
-"""Plain workbooks: sheets with titles and rows, written row by row."""
+"""Plain workbooks: sheets with a header row and rows, streamed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Page(NamedTuple):
-    """One sheet: its name, its columns' titles and widths in characters, and its rows."""
+    """Content of a sheet: name, column titles, column widths in characters, rows."""
 
     name: str
     titles: Sequence[str]
@@ -22,7 +22,7 @@ class Page(NamedTuple):
 
 
 def workbook(*pages: Page) -> bytes:
-    """Return a workbook of these sheets. Texts stay text, whatever they begin with."""
+    """Return a workbook of these sheets. Texts are never formulas."""
     book = Workbook(write_only=True)
     for page in pages:
         sheet = book.create_sheet(page.name)

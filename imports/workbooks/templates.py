@@ -1,6 +1,6 @@
-"""Workbooks to start from: titles that are recognised without a question, checks in the cells, and the remit's schools.
+"""Blank workbooks: titles that are recognised, validation of cells, and the schools of the portfolio.
 
-Nothing in them is protected, and any other list is read as well: they are a help, not a form.
+Nothing in them is protected, and any other list can be imported as well.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from imports.workbooks.writing import WRAPPED, cell_of, header, saved, set_width
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Schools that are written beforehand, and offered in the list of UAI; a larger remit is left to its own files.
+#: Maximum number of prefilled schools; a larger portfolio is not prefilled.
 MOST_SCHOOLS = 5_000
 SHEET = "Écoles"
-#: Rows below the last school whose cells are checked as well.
+#: Number of validated rows below the last school.
 SPARE = 1_000
 
 
 class KnownSchool(NamedTuple):
-    """A school of the remit, with what is known of it."""
+    """A school of the portfolio."""
 
     uai: str
     name: str
@@ -36,7 +36,7 @@ class KnownSchool(NamedTuple):
     email: str
     phone: str
     classes: int | None
-    #: Licences it has from the lot.
+    #: Licences held from the pool.
     units: int | None
 
 
@@ -44,7 +44,7 @@ class _Column(NamedTuple):
     title: str
     width: int
     field: str
-    #: Codes and telephone numbers are texts: a number would lose its zeros.
+    #: Codes and telephone numbers are texts: numbers would lose leading zeros.
     text: bool = True
 
 
@@ -60,7 +60,7 @@ COLUMNS = {
     Purpose.ATTRIBUTION: (_UAI, _NAME, _COMMUNE, _UNITS, _CLASSES, _EMAIL),
     Purpose.REMIT: (_UAI, _NAME, _COMMUNE, _CONTACT, _EMAIL, _PHONE, _CLASSES),
 }
-_HOW = {
+_INSTRUCTIONS = {
     Purpose.ATTRIBUTION: (
         "Une ligne par école, dans la feuille « Écoles ».",
         (
@@ -90,16 +90,16 @@ _HOW = {
         "Nombre de classes : celles du CP au CM2. Il aide à voir les nombres de licences invraisemblables.",
     ),
 }
-_ANYWAY = (
+_COMMON_INSTRUCTIONS = (
     "Vous pouvez ajouter des colonnes, les déplacer, ou déposer la liste que vous avez déjà : elle est lue aussi.",
     "Déposez ensuite ce classeur sur la page « Imports ». Rien n'est fait avant que vous ne l'ayez vérifié.",
 )
 
 
 def template(purpose: Purpose, schools: Sequence[KnownSchool], *, lot: str = "", left_out: int = 0) -> bytes:
-    """Return a workbook to fill in, with these schools already written.
+    """Return a workbook prefilled with these schools.
 
-    `lot`: its name, where one was chosen. `left_out`: schools of the remit, where they are too many to be written.
+    `lot`: name of the chosen pool. `left_out`: size of the portfolio, if it is too large to be prefilled.
     """
     columns = COLUMNS[purpose]
     book = Workbook(write_only=True)
@@ -114,7 +114,7 @@ def template(purpose: Purpose, schools: Sequence[KnownSchool], *, lot: str = "",
     last = min(len(schools) + 1 + SPARE, limits.MAX_ROWS)
     for rule in _rules(columns, last, len(schools)):
         sheet.data_validations.append(rule)
-    _explain(book, purpose, lot, left_out)
+    _add_instructions(book, purpose, lot, left_out)
     if schools:
         offered: Any = book.create_sheet(OWN_SHEET)
         offered.sheet_state = "hidden"
@@ -142,13 +142,13 @@ def _rules(columns: Sequence[_Column], last: int, schools: int) -> list[DataVali
 
 
 def _rule(column: _Column, first: str, schools: int) -> DataValidation | None:
-    """Return the check of a column's cells. `first`: its first cell, which the rules of the others follow."""
-    told: dict[str, Any] = {"allow_blank": True, "showErrorMessage": True, "showInputMessage": True}
+    """Return the validation rule of a column, or None. `first`: its first cell, for relative formulas."""
+    options: dict[str, Any] = {"allow_blank": True, "showErrorMessage": True, "showInputMessage": True}
     if column.field in ("units", "classes"):
         what = "licences" if column.field == "units" else "classes"
         return DataValidation(
             type="whole", operator="between", formula1="1", formula2="999999", errorTitle=column.title,
-            error=f"Indiquez un nombre entier de {what}, au moins 1, sans texte.", **told,
+            error=f"Indiquez un nombre entier de {what}, au moins 1, sans texte.", **options,
         )  # fmt: skip
     if column.field == "email":
         return DataValidation(
@@ -157,27 +157,27 @@ def _rule(column: _Column, first: str, schools: int) -> DataValidation | None:
             f'NOT(ISNUMBER(FIND(" ",{first}))))',
             errorTitle=column.title,
             error="Indiquez une seule adresse e-mail, de la forme nom@exemple.fr.",
-            **told,
+            **options,
         )
     if column.field == "uai" and schools:
         return DataValidation(
             type="list",
             formula1=f"{OWN_SHEET}!$A$1:$A${schools}",
-            # A school outside the remit may be meant.
+            # Warning only: a school outside the portfolio is allowed.
             errorStyle="warning",
             errorTitle="UAI",
             error="Cet UAI n'est pas dans votre périmètre. Le garder quand même ?",
-            **told,
+            **options,
         )
     return None
 
 
-def _explain(book: Workbook, purpose: Purpose, lot: str, left_out: int) -> None:
+def _add_instructions(book: Workbook, purpose: Purpose, lot: str, left_out: int) -> None:
     sheet: Any = book.create_sheet("Mode d'emploi")
     set_widths(sheet, [110])
     title = "Attribuer des licences" if purpose is Purpose.ATTRIBUTION else "Mettre à jour le périmètre"
     sheet.append(header(sheet, [f"{title} : lot « {lot} »" if lot else title]))
-    sentences = list(_HOW[purpose] + _ANYWAY)
+    sentences = list(_INSTRUCTIONS[purpose] + _COMMON_INSTRUCTIONS)
     if left_out:
         sentences.append(
             f"Votre périmètre compte {left_out} écoles : au-delà de {MOST_SCHOOLS}, elles ne sont pas écrites d'avance."

@@ -1,4 +1,4 @@
-"""Cells that stay what they are: a school called « =1+1 » must compute nothing on the reader's machine."""
+"""Safe cells: texts such as « =1+1 » must never be evaluated as formulas by the reader."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 BOLD = Font(bold=True)
 HEADER_FILL = PatternFill("solid", fgColor="FFDCE6F1")
 WRAPPED = Alignment(wrap_text=True, vertical="top")
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@")
-#: The same, and what it takes for an error.
-_GUARDED = (*_FORMULA, "#")
-#: What a sheet's name may not hold, nor be longer than.
-_NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
+#: Prefixes interpreted as formulas by spreadsheet programs.
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
+#: The same, and the prefix of error values.
+_UNSAFE_PREFIXES = (*_FORMULA_PREFIXES, "#")
+#: Characters forbidden in sheet names; maximum lengths of names and cells below.
+_FORBIDDEN_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 LONGEST_NAME = 31
 LONGEST_CELL = 32_000
 
 
 def as_text(cell: Cell, text: str) -> None:
-    """Put a text into a cell, never a formula; what no workbook can hold is left out."""
+    """Set a cell to a text, never a formula. Illegal characters are removed."""
     cell.value = ILLEGAL_CHARACTERS_RE.sub("", text)[:LONGEST_CELL]
     cell.data_type = "s"
-    if text.startswith(_FORMULA):
-        # Kept as text even when somebody edits the cell.
+    if text.startswith(_FORMULA_PREFIXES):
+        # Keeps it a text when the cell is edited.
         cell.quotePrefix = True
 
 
 def text_cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
-    """Return such a cell for a sheet that is written row by row."""
+    """Return such a cell for a write-only sheet."""
     cell: Cell = WriteOnlyCell(sheet)
     as_text(cell, text)
     return cell
 
 
 def cell_of(sheet: WriteOnlyWorksheet, value: Any) -> Cell | Any:
-    """Return what stands for a value that was read: text stays text, numbers and dates stay themselves."""
+    """Return the cell or value for a parsed value: text stays text, numbers and dates are kept."""
     if isinstance(value, str):
-        if value.startswith(_GUARDED) or not value.isprintable():
+        if value.startswith(_UNSAFE_PREFIXES) or not value.isprintable():
             return text_cell(sheet, value)
         return value[:LONGEST_CELL] or None
     if isinstance(value, bool | int | float | datetime.date | datetime.time | datetime.timedelta) or value is None:
@@ -60,7 +60,7 @@ def cell_of(sheet: WriteOnlyWorksheet, value: Any) -> Cell | Any:
 
 
 def header(sheet: WriteOnlyWorksheet, titles: Iterable[str]) -> list[Cell]:
-    """Return the cells of a row of titles."""
+    """Return the cells of a header row."""
     cells = [text_cell(sheet, title) for title in titles]
     for cell in cells:
         cell.font, cell.fill, cell.alignment = BOLD, HEADER_FILL, WRAPPED
@@ -68,18 +68,18 @@ def header(sheet: WriteOnlyWorksheet, titles: Iterable[str]) -> list[Cell]:
 
 
 def set_widths(sheet: Any, widths: Sequence[int], *, first: int = 1) -> None:
-    """Set the widths of columns, in characters, from the column numbered `first` on (1 is A)."""
+    """Set column widths, in characters, from column `first` on (1 is A)."""
     for number, width in enumerate(widths, start=first):
         sheet.column_dimensions[get_column_letter(number)].width = width
 
 
 def sheet_name(name: str, number: int) -> str:
-    """Return a name that a sheet may have: itself where it may. `number`, from 1, names one that has none."""
-    return _NOT_IN_NAMES.sub(" ", name).strip().strip("'")[:LONGEST_NAME] or f"Feuille {number}"
+    """Return a valid sheet name. `number`, from 1, names a sheet without a usable name."""
+    return _FORBIDDEN_IN_NAMES.sub(" ", name).strip().strip("'")[:LONGEST_NAME] or f"Feuille {number}"
 
 
 def saved(book: Workbook) -> bytes:
-    """Return the workbook's bytes."""
+    """Return the workbook as bytes."""
     written = io.BytesIO()
     book.save(written)
     return written.getvalue()

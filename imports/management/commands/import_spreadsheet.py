@@ -1,4 +1,4 @@
-"""A spreadsheet from the command line: the same reading, checks and application as on the pages."""
+"""Import a spreadsheet from the command line, with the same operations as the pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFUSED = 2
 
 
 class Refusal(Exception):
-    """The command goes no further: nothing was read, or nothing applied. `code` is stable, the sentence French."""
+    """The command is rejected and nothing was done. `code` is stable, the sentence French."""
 
     def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -44,9 +44,9 @@ class Refusal(Exception):
 
 
 class Command(BaseCommand):
-    """Exit status: 0 when the file was read (and, with --apply, applied), 2 when it was refused and nothing done.
+    """Exit status: 0 if the file was parsed (and, with --apply, applied), 2 if it was rejected.
 
-    A file whose schools all have already what it says is no refusal: applied again, it gives nothing, with status 0.
+    Status 0 also if there is nothing to apply because all schools already have what the file states.
     """
 
     help = "Lit un tableau d'écoles, montre le verdict de chaque ligne et, avec --apply, applique ce qu'il dit."
@@ -72,33 +72,33 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help="répond par un seul objet JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Read, check, and apply where asked."""
+        """Parse, check, and apply with --apply."""
         as_json = options["as_json"]
         try:
-            collectivity, content = _asked(options)
+            collectivity, content = _validate_options(options)
             with tenant_context(collectivity):
                 _check_pool(options)
-                table = self._read(content, options)
-                is_refused = table.state == ImportState.REJECTED
-                said = report(table)
+                spreadsheet_import = self._read(content, options)
+                is_refused = spreadsheet_import.state == ImportState.REJECTED
+                payload = report(spreadsheet_import)
                 if options["apply"] and not is_refused:
-                    refusal = self._apply(table, ticked_only=options["ticked_only"])
-                    said = report(table) | refusal
-                    is_refused = table.state != ImportState.APPLIED and not _is_done_already(said)
+                    refusal = self._apply(spreadsheet_import, ticked_only=options["ticked_only"])
+                    payload = report(spreadsheet_import) | refusal
+                    is_refused = spreadsheet_import.state != ImportState.APPLIED and not _is_already_applied(payload)
         except Refusal as refusal:
             if not as_json:
                 raise CommandError(refusal.sentence, returncode=REFUSED) from refusal
-            said, is_refused = refused(refusal.code, refusal.sentence), True
+            payload, is_refused = refused(refusal.code, refusal.sentence), True
         if as_json:
-            self.stdout.write(json.dumps(said, ensure_ascii=False))
+            self.stdout.write(json.dumps(payload, ensure_ascii=False))
         else:
-            self._tell(said)
+            self._print(payload)
         if is_refused:
             sys.exit(REFUSED)
 
     def _read(self, content: bytes, options: dict[str, Any]) -> Import:
-        """Upload and read in this process: the queued job finds its work done."""
-        table = operations.upload(
+        """Upload and parse in this process: the queued job then has nothing to do."""
+        spreadsheet_import = operations.upload(
             purpose=Purpose(options["purpose"]),
             pool_id=options["pool"] if options["purpose"] == Purpose.ATTRIBUTION else None,
             filename=options["file"].name,
@@ -108,68 +108,68 @@ class Command(BaseCommand):
             by=None,
             at=timezone.now(),
         )
-        tasks.read(import_id=table.pk)
-        table.refresh_from_db()
+        tasks.read(import_id=spreadsheet_import.pk)
+        spreadsheet_import.refresh_from_db()
         title = options["quantity_column"]
-        if title is not None and table.state in (ImportState.READ, ImportState.CHECKED):
-            _take_column(table, title.strip())
-            tasks.read(import_id=table.pk)
-            table.refresh_from_db()
-        return table
+        if title is not None and spreadsheet_import.state in (ImportState.READ, ImportState.CHECKED):
+            _choose_units_column(spreadsheet_import, title.strip())
+            tasks.read(import_id=spreadsheet_import.pk)
+            spreadsheet_import.refresh_from_db()
+        return spreadsheet_import
 
-    def _apply(self, table: Import, *, ticked_only: bool) -> dict[str, str]:
-        """Apply the valid rows; return why nothing was, as the report says it, {} where it was."""
+    def _apply(self, spreadsheet_import: Import, *, ticked_only: bool) -> dict[str, str]:
+        """Apply the valid rows; return the reason for the report if nothing was applied, else {}."""
         now = timezone.now()
         refusal = {}
         try:
             if not ticked_only:
-                operations.tick_all(import_id=table.pk, ticked=True)
-            # Who writes `--apply` has said that it is meant.
-            brake = brake_of(table)
+                operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
+            # `--apply` counts as confirmation.
+            brake = brake_of(spreadsheet_import)
             operations.confirm(
-                import_id=table.pk,
-                digest=queries.digest(table),
+                import_id=spreadsheet_import.pk,
+                digest=queries.digest(spreadsheet_import),
                 send_on=None,
                 only_valid=True,
                 typed=brake.number if brake else None,
                 by=None,
                 at=now,
             )
-            tasks.apply(import_id=table.pk, confirmed_at=now.isoformat())
+            tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=now.isoformat())
         except Refused as why:
             refusal = {"refusal": why.sentence, "code": why.code}
-        table.refresh_from_db()
+        spreadsheet_import.refresh_from_db()
         return refusal
 
-    def _tell(self, said: dict[str, Any]) -> None:
-        if said["state"] == ImportState.REJECTED:
-            self.stdout.write(f"Refusé : {said['refusal']}")
+    def _print(self, payload: dict[str, Any]) -> None:
+        if payload["state"] == ImportState.REJECTED:
+            self.stdout.write(f"Refusé : {payload['refusal']}")
             return
-        where = " et ".join(f"« {name} »" for name in said["sheets"] if name)
-        sheets = f"feuille{'s' if len(said['sheets']) > 1 else ''} {where}, " if where else ""
-        titles = f"titres en ligne {said['header_row']}" if said["header_row"] else "sans ligne de titres"
-        self.stdout.write(f"{sheets}{titles} ; {typography.plural(said['rows'], 'ligne')}.")
+        where = " et ".join(f"« {name} »" for name in payload["sheets"] if name)
+        sheets = f"feuille{'s' if len(payload['sheets']) > 1 else ''} {where}, " if where else ""
+        titles = f"titres en ligne {payload['header_row']}" if payload["header_row"] else "sans ligne de titres"
+        self.stdout.write(f"{sheets}{titles} ; {typography.plural(payload['rows'], 'ligne')}.")
         for verdict in Verdict:
-            if said["verdicts"][verdict]:
-                self.stdout.write(f"  {verdict.label} : {typography.number(said['verdicts'][verdict])}")
-        several = len(said["sheets"]) > 1
-        for problem in said["problems"]:
+            if payload["verdicts"][verdict]:
+                self.stdout.write(f"  {verdict.label} : {typography.number(payload['verdicts'][verdict])}")
+        several = len(payload["sheets"]) > 1
+        for problem in payload["problems"]:
             place = f"ligne {problem['row']}" if problem["row"] else "tableau"
             sheet = f"feuille « {problem['sheet']} », " if several and problem["row"] else ""
             self.stdout.write(f"  {sheet}{place} : {problem['message']}")
-        if said["state"] == ImportState.APPLIED:
+        if payload["state"] == ImportState.APPLIED:
             done = ", ".join(
-                typography.plural(said[what], word)
+                typography.plural(payload[what], word)
                 for what, word in (("applied", "ligne"), ("licences", "licence"), ("messages", "e-mail"))
-                if said[what] or what == "applied"
+                if payload[what] or what == "applied"
             )
             self.stdout.write(f"Appliqué : {done}.")
-        elif said["refusal"]:
-            self.stdout.write(f"Rien n'a été appliqué. {said['refusal']}")
+        elif payload["refusal"]:
+            self.stdout.write(f"Rien n'a été appliqué. {payload['refusal']}")
 
 
-def _asked(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
-    """Return the collectivity and the file's bytes. Raises `Refusal` for what makes no sense."""
+def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
+    """Return the collectivity and the file content. Raises `CommandRejected` for invalid options."""
     slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
     if quantity is not None and options["quantity_column"] is not None:
         raise Refusal(
@@ -188,11 +188,11 @@ def _asked(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
         raise Refusal("no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}.") from error
 
 
-def _is_done_already(said: dict[str, Any]) -> bool:
-    """Tell whether nothing was applied because every school of the file has what it says."""
-    verdicts = said["verdicts"]
+def _is_already_applied(payload: dict[str, Any]) -> bool:
+    """Return whether nothing was applied because every school already has what the file states."""
+    verdicts = payload["verdicts"]
     settled = verdicts[Verdict.UNCHANGED] + verdicts[Verdict.IGNORED]
-    return bool(said["code"] == NothingToApply.code and verdicts[Verdict.UNCHANGED] and settled == said["rows"])
+    return bool(payload["code"] == NothingToApply.code and verdicts[Verdict.UNCHANGED] and settled == payload["rows"])
 
 
 def _check_pool(options: dict[str, Any]) -> None:
@@ -208,10 +208,10 @@ def _check_pool(options: dict[str, Any]) -> None:
         raise Refusal("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
 
 
-def _take_column(table: Import, title: str) -> None:
-    """Have the file read again with the numbers of this column. Raises `Refusal` unless one column has that title."""
-    titles = table.layout["titles"]
-    found = _columns_of(title, titles)
+def _choose_units_column(spreadsheet_import: Import, title: str) -> None:
+    """Parse the file again with this units column. Raises `CommandRejected` if there is not one."""
+    titles = spreadsheet_import.layout["titles"]
+    found = _find_columns(title, titles)
     if len(found) != 1:
         named = ", ".join(f"« {name} »" for name in titles if name.strip())
         raise Refusal(
@@ -221,10 +221,10 @@ def _take_column(table: Import, title: str) -> None:
             else f"Le tableau a {len(found)} colonnes « {title} » : donnez-leur des titres différents.",
         )
     operations.choose(
-        import_id=table.pk,
-        sheets=[table.layout["sheets"][region["sheet"]] for region in table.layout["read"]],
-        header_row=table.layout["header_row"],
-        columns=dict(table.layout["columns"]) | {Meaning.UNITS.value: found[0]},
+        import_id=spreadsheet_import.pk,
+        sheets=[spreadsheet_import.layout["sheets"][region["sheet"]] for region in spreadsheet_import.layout["read"]],
+        header_row=spreadsheet_import.layout["header_row"],
+        columns=dict(spreadsheet_import.layout["columns"]) | {Meaning.UNITS.value: found[0]},
         volume=Volume.COLUMN,
         units_for_all=None,
         by=None,
@@ -232,16 +232,16 @@ def _take_column(table: Import, title: str) -> None:
     )
 
 
-def _columns_of(title: str, titles: list[str]) -> list[int]:
-    """Return the columns of this title: as it stands, else whatever its case and accents, else the last line of one."""
+def _find_columns(title: str, titles: list[str]) -> list[int]:
+    """Return the columns with this title: exact, else ignoring case and accents, else by its last line."""
     wanted = fold(title)
-    ways: tuple[Callable[[str], bool], ...] = (
+    matchers: tuple[Callable[[str], bool], ...] = (
         lambda name: name.strip() == title,
         lambda name: fold(name) == wanted,
         lambda name: fold(name.rpartition(" / ")[2]) == wanted,
     )
-    for means in ways:
-        found = [index for index, name in enumerate(titles) if name.strip() and means(name)]
+    for matches in matchers:
+        found = [index for index, name in enumerate(titles) if name.strip() and matches(name)]
         if found:
             return found
     return []
