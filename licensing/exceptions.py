@@ -1,4 +1,4 @@
-"""Refusals: what the rules of licensing do not allow, said so that the person who asked can do something about it."""
+"""Base exception of the licensing apps. The message is shown to the user and says how to proceed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from web import refused
 
 
 class Refused(refused.Refused):
-    """A rule of licensing says no.
+    """A licensing rule does not allow the operation.
 
-    Each refusal is a subclass with its own code: `raise NoSeatLeft("Les 5 clés de cet abonnement…")`.
+    Each rule has a subclass with its own code: `raise NoSeatLeft("Les 5 clés de cet abonnement…")`.
     """

@@ -1,7 +1,6 @@
-"""The catalogue in the operator's hands: the product's VAT; each school year's prices and the day its sale begins.
+"""Back office of the catalogue: products and their VAT, school years with their prices and first day of sale.
 
-Orders copy what they were sold at: whatever is changed here touches none that exists. What was changed, and to what, is
-in the history of each page.
+Orders copy their prices, so a change here affects no existing order. Changes are kept in each page's history.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 @admin.register(Product)
 class ProductAdmin(ModelAdmin):
-    """A product can be renamed and taxed anew; orders refer to it, so it is never deleted."""
+    """Products: name and VAT rate are editable; orders refer to them, so they are never deleted."""
 
     form = forms.ProductForm
     list_display = ("name", "code", "for_elementary", "vat_rate")
@@ -42,19 +41,19 @@ class ProductAdmin(ModelAdmin):
         return False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a product that nothing knows how to give would be an empty promise."""
+        """Refuse: the code must know how to grant a product."""
         return False
 
 
 class _PriceInline(TabularInline):
-    """Rows of a price list, with room for a new one."""
+    """Rows of a price list."""
 
     extra = 1
     show_change_link = False
 
     def get_extra(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> int:
-        """Return room for a whole list where there is none."""
-        return 1 if obj is not None and self.model._default_manager.filter(school_year=obj).exists() else 5  # noqa: SLF001 - documented access
+        """Return five empty rows for a new price list, otherwise one."""
+        return 1 if obj is not None and self.model._default_manager.filter(school_year=obj).exists() else 5  # noqa: SLF001 - documented
 
 
 class TierInline(_PriceInline):
@@ -77,7 +76,7 @@ class BandInline(_PriceInline):
 
 @admin.register(SchoolYear)
 class SchoolYearAdmin(ModelAdmin):
-    """School years and their prices. Years come by themselves; their dates are the calendar's."""
+    """School years and their prices. Years are created automatically, with fixed dates."""
 
     form = forms.SchoolYearForm
     list_display = ("__str__", "starts_on", "ends_on", "sold_from", "tiers_count", "bands_count")
@@ -89,7 +88,7 @@ class SchoolYearAdmin(ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: a year comes with its first use, or with the prices that are carried over to it."""
+        """Refuse: a school year is created at its first use, or when prices are copied to it."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -97,17 +96,17 @@ class SchoolYearAdmin(ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Return the years with their prices, three queries whatever the page's length."""
+        """Return the years with their prices prefetched, in three queries."""
         return super().get_queryset(request).prefetch_related("tiers", "bands")
 
     @admin.display(description="paliers")
     def tiers_count(self, year: SchoolYear) -> str:
-        """Return how many tiers it has."""
+        """Return the number of tiers."""
         return typography.number(len(year.tiers.all()))
 
     @admin.display(description="tarifs")
     def bands_count(self, year: SchoolYear) -> str:
-        """Return how many price bands it has."""
+        """Return the number of price bands."""
         return typography.number(len(year.bands.all()))
 
     def construct_change_message(
@@ -117,24 +116,24 @@ class SchoolYearAdmin(ModelAdmin):
         formsets: Any,
         add: bool = False,  # noqa: FBT001, FBT002 - Django's signature
     ) -> Any:
-        """Return what the history keeps: the whole list as it is now, so that no price that was asked is lost."""
+        """Return the full price list as the history entry, so that every past price stays on record."""
         if not form.has_changed() and not any(formset.has_changed() for formset in formsets):
             return super().construct_change_message(request, form, formsets, add)
         return price_lists.told(SchoolYear.objects.get(pk=form.instance.pk))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page that carries prices over before the model's own."""
+        """Add the confirmation page of `renew` before the model's own pages."""
         view = self.admin_site.admin_view(self.renew_page)
-        own: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/reconduire/", view, name="catalogue_schoolyear_renew"), *own]
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<int:pk>/reconduire/", view, name="catalogue_schoolyear_renew"), *urls]
 
     @action(description="Reconduire les tarifs", url_path="renew", permissions=["change"])
     def renew(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Lead to the page that says what will be copied."""
+        """Redirect to the confirmation page."""
         return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_renew", args=[object_id]))
 
     def renew_page(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say what will be copied; on « oui », copy it."""
+        """Show the prices to copy to the next year; by POST, copy them."""
         year = get_object_or_404(SchoolYear, pk=pk)
         if not self.has_change_permission(request, year):
             raise PermissionDenied
@@ -151,7 +150,7 @@ class SchoolYearAdmin(ModelAdmin):
                     request, f"Tarifs de {year} reconduits. Relisez-les, puis fixez la date où leur vente commence."
                 )
                 return HttpResponseRedirect(reverse("admin:catalogue_schoolyear_change", args=[after.pk]))
-        frame = self.admin_site.each_context(request) | {
+        context = self.admin_site.each_context(request) | {
             "title": f"Reconduire les tarifs de {year}",
             "opts": self.opts,
             "year": year,
@@ -159,4 +158,4 @@ class SchoolYearAdmin(ModelAdmin):
             "refused": refused,
             "back": reverse("admin:catalogue_schoolyear_change", args=[pk]),
         }
-        return TemplateResponse(request, "catalogue/renew.html", frame, status=409 if refused else 200)
+        return TemplateResponse(request, "catalogue/renew.html", context, status=409 if refused else 200)

@@ -1,6 +1,6 @@
-"""Money: exact, in cents, with French VAT. Pure functions over `Decimal`; amounts in euros, rates in per cent.
+"""Exact amounts with French VAT. Pure functions over `Decimal`; amounts in euros, rates in per cent.
 
-Rounding is half up, as French tax law has it. HT + TVA = TTC to the cent, always: one of the three is a difference.
+Rounds half up to the cent, as French tax law requires. HT + TVA = TTC always holds: one of the three is a difference.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HUNDRED = Decimal(100)
 
 
 class Amounts(NamedTuple):
-    """A price before VAT, its VAT, and the two together."""
+    """A price without VAT (`ht`), its VAT, and the price with VAT (`ttc`)."""
 
     ht: Decimal
     vat: Decimal
@@ -24,7 +24,7 @@ class Amounts(NamedTuple):
 
 
 class RateTotal(NamedTuple):
-    """What the lines of one rate come to."""
+    """The totals of the lines at one VAT rate."""
 
     rate: Decimal
     amounts: Amounts
@@ -36,13 +36,13 @@ def cents(amount: Decimal) -> Decimal:
 
 
 def from_ttc(ttc: Decimal, rate: Decimal) -> Amounts:
-    """Split a price that includes VAT: HT is rounded, VAT is the difference."""
+    """Split a price with VAT: HT is rounded, VAT is the difference."""
     ht = cents(ttc * _HUNDRED / (_HUNDRED + rate))
     return Amounts(ht=ht, vat=ttc - ht, ttc=ttc)
 
 
 def from_ht(ht: Decimal, rate: Decimal) -> Amounts:
-    """Add VAT to a price without it: VAT is rounded, TTC is the sum."""
+    """Add VAT to a price without VAT: VAT is rounded, TTC is the sum."""
     vat = cents(ht * rate / _HUNDRED)
     return Amounts(ht=ht, vat=vat, ttc=ht + vat)
 
@@ -57,7 +57,7 @@ def total(all_amounts: Iterable[Amounts]) -> Amounts:
 
 
 def by_rate(lines: Iterable[tuple[Decimal, Amounts]]) -> list[RateTotal]:
-    """Return the totals of the lines (rate, amounts), a rate each, the highest first."""
+    """Return the totals of the lines (rate, amounts) grouped by rate, highest rate first."""
     rates: dict[Decimal, list[Amounts]] = {}
     for rate, amounts in lines:
         rates.setdefault(rate, []).append(amounts)

@@ -1,4 +1,4 @@
-"""Why nothing can be priced, or no price list written."""
+"""Exceptions of pricing and of price lists."""
 
 from __future__ import annotations
 

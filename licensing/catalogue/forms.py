@@ -1,4 +1,4 @@
-"""A school year's prices as the operator types them: each list is looked at as a whole."""
+"""Back-office forms of the catalogue; formsets validate price lists across rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable
 
-#: In France, overseas included; documents would need a reason for anything else.
+#: VAT rates of France, overseas included; any other would need an exemption reason on documents.
 VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10"))
 
 
 class ProductForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
-    """What is sold, and its rate."""
+    """A product and its VAT rate."""
 
     class Meta:
         model = Product
@@ -34,16 +34,16 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at 
         }
 
     def clean_vat_rate(self) -> Decimal:
-        """Return the rate. It is one of those that exist."""
+        """Return the rate. Raises `ValidationError` for a rate that does not exist in France."""
         rate = Decimal(self.cleaned_data["vat_rate"])
         if rate not in VAT_RATES:
-            known = typography.enumeration([typography.per_cent(one) for one in VAT_RATES])
-            raise ValidationError(f"Ce taux n'existe pas en France : {known}.")
+            valid_rates = typography.enumeration([typography.per_cent(one) for one in VAT_RATES])
+            raise ValidationError(f"Ce taux n'existe pas en France : {valid_rates}.")
         return rate
 
 
 class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
-    """From which day a year is sold."""
+    """The first day of sale of a school year."""
 
     class Meta:
         model = SchoolYear
@@ -53,26 +53,26 @@ class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript 
         }
 
     def clean_sold_from(self) -> datetime.date | None:
-        """Return the day. It lies between a year before the year's start and its end."""
+        """Return the day. Raises `ValidationError` unless it lies between a year before the start and the end."""
         day: datetime.date | None = self.cleaned_data["sold_from"]
-        first = self.instance.starts_on.replace(year=self.instance.starts_on.year - 1)
-        if day is not None and not first <= day <= self.instance.ends_on:
+        earliest = self.instance.starts_on.replace(year=self.instance.starts_on.year - 1)
+        if day is not None and not earliest <= day <= self.instance.ends_on:
             raise ValidationError(
-                f"Choisissez un jour entre le {typography.day(first)} et le {typography.day(self.instance.ends_on)}."
+                f"Choisissez un jour entre le {typography.day(earliest)} et le {typography.day(self.instance.ends_on)}."
             )
         return day
 
 
 class _PriceForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
-    """A row of a price list: of the one product that is sold."""
+    """A row of a price list, always of the only product."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The heads of the columns are no labels, and are not shown on a telephone.
+        # Column headers are not labels, and are hidden on narrow screens.
         for name in self.Meta.fields:
             label = str(self.fields[name].label)
-            row = f", {self.instance}" if self.instance.pk else ""
-            self.fields[name].widget.attrs |= {"aria-label": f"{label}{row}", "placeholder": label}
+            suffix = f", {self.instance}" if self.instance.pk else ""
+            self.fields[name].widget.attrs |= {"aria-label": f"{label}{suffix}", "placeholder": label}
 
     class Meta:
         fields: ClassVar[tuple[str, ...]] = ()
@@ -100,41 +100,43 @@ class BandForm(_PriceForm):
 
 
 class _PriceList(BaseInlineFormSet):  # type: ignore[type-arg] # no subscript at run time
-    """A list of prices. While its year is on sale, it is not empty."""
+    """A price list; it must not be empty once its school year has a first day of sale."""
 
-    #: What is said of a year on sale without any.
-    needed = ""
+    #: Error message for an empty list.
+    empty_message = ""
 
-    def fault_of(self, rows: Iterable[dict[str, Any]]) -> str:
-        """Return what is wrong with the list."""
+    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return the first error of the list as a French sentence; empty if there is none."""
         raise NotImplementedError
 
     def clean(self) -> None:
-        """Look at the list as it would be saved."""
+        """Validate the list as it would be saved, without deleted rows."""
         super().clean()
         if any(self.errors):
             return
         rows = [
             form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE", False)
         ]
-        fault = self.fault_of(rows)
+        error = self.find_error(rows)
         if not rows and self.instance.sold_from is not None:
-            fault = self.needed
-        if fault:
-            raise ValidationError(typography.spaced(fault))
+            error = self.empty_message
+        if error:
+            raise ValidationError(typography.spaced(error))
 
 
 class TierList(_PriceList):
-    needed = "Une année en vente a des paliers pour les écoles : sans eux, la boutique serait vide."
+    empty_message = "Une année en vente a des paliers pour les écoles : sans eux, la boutique serait vide."
 
-    def fault_of(self, rows: Iterable[dict[str, Any]]) -> str:
-        """Return what is wrong with the tiers."""
+    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return the first error of the tiers."""
         return price_lists.fault_of_tiers([Span(row["from_classes"], row["to_classes"]) for row in rows])
 
 
 class BandList(_PriceList):
-    needed = "Une année en vente a des tarifs pour les collectivités : sans eux, elles ne peuvent rien commander."
+    empty_message = (
+        "Une année en vente a des tarifs pour les collectivités : sans eux, elles ne peuvent rien commander."
+    )
 
-    def fault_of(self, rows: Iterable[dict[str, Any]]) -> str:
-        """Return what is wrong with the bands."""
+    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return the first error of the price bands."""
         return price_lists.fault_of_bands([row["from_units"] for row in rows])

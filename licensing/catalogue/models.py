@@ -1,6 +1,6 @@
-"""What is sold: products, the school years they are sold for, and at what price.
+"""Products, school years and price lists.
 
-Prices are the operator's: an order copies what it was sold at, so that a price can change at any time.
+Orders copy their prices, so that the operator can change a price at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SchoolYear(models.Model):
 
     starts_on = models.DateField("début")
     ends_on = models.DateField("fin", unique=True)
-    # From that day on the shop sells licences of this year, and of no earlier one. None: not on sale yet.
+    # From this day the shop sells this year and no earlier one. None: not on sale yet.
     sold_from = models.DateField("en vente à partir du", null=True, blank=True)
 
     class Meta:
@@ -36,11 +36,11 @@ class SchoolYear(models.Model):
 
 
 class Product(models.Model):
-    """A licence that can be sold or given. One unit = one class = one teacher and 30 pupil accounts."""
+    """A licence that can be sold or granted. One unit = one class = one teacher and 30 pupil accounts."""
 
     code = models.SlugField("code", unique=True)
     name = models.CharField("désignation", max_length=120)
-    # Whether it serves classes from CP to CM2, which a pure maternelle, a collège or a lycée does not have.
+    # Whether it is for CP to CM2, and so of no use to a maternelle, a collège or a lycée.
     for_elementary = models.BooleanField("classes élémentaires (CP à CM2)", default=True)
     # In per cent.
     vat_rate = models.DecimalField("taux de TVA", max_digits=5, decimal_places=2, default=Decimal("20.00"))
@@ -60,15 +60,15 @@ class Product(models.Model):
 
 
 class IntegerRange(Func):
-    """`int4range`, both ends included; an absent upper end is without limit."""
+    """`int4range` with both bounds inclusive; a NULL upper bound means unbounded."""
 
     template = "int4range(%(expressions)s, '[]')"
 
 
 class SchoolTier(models.Model):
-    """What a school pays for so many classes: one flat price that credits the upper bound of the tier.
+    """A school's price for a range of class counts: a flat price that credits the tier's upper bound.
 
-    The top tier is open: its price is that of one class, and the shop asks how many.
+    The top tier is open-ended: its price is per class.
     """
 
     product = models.ForeignKey(Product, verbose_name="produit", on_delete=models.PROTECT, related_name="tiers")
@@ -98,7 +98,7 @@ class SchoolTier(models.Model):
             ),
             ExclusionConstraint(
                 name="tiers_do_not_overlap",
-                # At the commit: a list that is written anew passes through overlaps.
+                # Checked at commit: rewriting a list may overlap temporarily.
                 deferrable=models.Deferrable.DEFERRED,
                 expressions=[
                     ("product", RangeOperators.EQUAL),
@@ -117,14 +117,14 @@ class SchoolTier(models.Model):
 
 
 class PriceBand(models.Model):
-    """What a collectivity pays for each licence of an order that reaches so many: all of them at that price."""
+    """A collectivity's unit price from a volume upwards; it applies to every licence of the order."""
 
     product = models.ForeignKey(Product, verbose_name="produit", on_delete=models.PROTECT, related_name="bands")
     school_year = models.ForeignKey(
         SchoolYear, verbose_name="année scolaire", on_delete=models.PROTECT, related_name="bands"
     )
     from_units = models.PositiveIntegerField("à partir de (licences)")
-    # In euros, VAT excluded, as engagements are.
+    # In euros, VAT excluded, as public accounting commits expenses.
     unit_ht = models.DecimalField("prix unitaire HT", max_digits=9, decimal_places=2)
 
     class Meta:

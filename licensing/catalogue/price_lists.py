@@ -1,6 +1,6 @@
-"""A school year's prices as a whole: what is wrong with them, and what the shop still waits for.
+"""A school year's price list: validation across rows, copying to the next year, missing prices.
 
-Each row may be right and the list wrong: a hole between two tiers is a school that cannot buy.
+A gap between two valid tiers still makes an invalid list: a school of that size could not buy.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from web import typography
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The next year's sale is asked for once fewer days than that are left of the current one.
-_ASK_BEFORE_END = datetime.timedelta(days=120)
+#: How long before the end of a school year the next one's prices are reported missing.
+_NEXT_YEAR_NOTICE = datetime.timedelta(days=120)
 
 
 class Span(NamedTuple):
-    """The classes of a tier; `last` None where it is open."""
+    """The range of class counts of a tier; `last` is None for the open top tier."""
 
     first: int
     last: int | None
 
 
 def fault_of_tiers(spans: Sequence[Span]) -> str:
-    """Return what is wrong with a year's tiers, in a sentence; empty where every number of classes has its price."""
+    """Return the first error in a year's tiers as a French sentence; empty if every class count has a price."""
     ordered = sorted(spans, key=lambda span: span.first)
     if ordered and ordered[0].first != 1:
         return "Le premier palier commence à 1 classe : sans lui, les petites écoles ne trouvent pas de prix."
     for before, after in pairwise(ordered):
-        fault = _fault_between(before, after)
-        if fault:
-            return fault
+        error = _find_tier_error(before, after)
+        if error:
+            return error
     if any(max(span.first, span.last or 0) > MOST_CLASSES for span in ordered):
         return f"La boutique vend {MOST_CLASSES} classes au plus à la fois : aucun palier ne va au-delà."
     if ordered and ordered[-1].last is not None:
@@ -47,7 +47,7 @@ def fault_of_tiers(spans: Sequence[Span]) -> str:
     return ""
 
 
-def _fault_between(before: Span, after: Span) -> str:
+def _find_tier_error(before: Span, after: Span) -> str:
     if before.last is None:
         return "Un seul palier reste sans limite haute : le dernier."
     if after.first <= before.last:
@@ -64,7 +64,7 @@ def _fault_between(before: Span, after: Span) -> str:
 
 
 def fault_of_bands(starts: Sequence[int]) -> str:
-    """Return what is wrong with a year's price bands, in a sentence; empty where every volume has its price."""
+    """Return the first error in a year's price bands as a French sentence; empty if every volume has a price."""
     if not starts:
         return ""
     if len(set(starts)) < len(starts):
@@ -75,7 +75,7 @@ def fault_of_bands(starts: Sequence[int]) -> str:
 
 
 def told(year: SchoolYear) -> str:
-    """Return the whole list in one line: for whoever reads later what was asked at the time."""
+    """Return the full price list as one French line, for the history."""
     tiers = [
         f"{tier} {typography.euros(tier.price_ttc)} TTC{'' if tier.to_classes else ' par classe'}"
         for tier in year.tiers.order_by("from_classes")
@@ -86,22 +86,22 @@ def told(year: SchoolYear) -> str:
 
 
 def label_after(year: SchoolYear) -> str:
-    """Return « 2027-2028 » of the year 2026-2027, which may not exist yet."""
+    """Return the label of the following year (« 2027-2028 » for 2026-2027), which may not exist yet."""
     return f"{year.ends_on.year}-{year.ends_on.year + 1}"
 
 
 def next_year(year: SchoolYear) -> SchoolYear:
-    """Return the school year after that one, made at its first use."""
+    """Return the following school year, creating it at first use."""
     return current_school_year(year.ends_on + datetime.timedelta(days=1))
 
 
 @transaction.atomic
 def renew(*, school_year_id: int) -> SchoolYear:
-    """Copy a year's prices to the next year, which is not on sale yet; return the next year.
+    """Copy a year's prices to the next year and return that year, which is not on sale yet.
 
-    Raises `NothingToRenew`, or `PricesThere` where the next year has prices already: they are the operator's.
+    Raises `NothingToRenew` if there are no prices, `PricesThere` if the next year already has some.
     """
-    # The row is locked: the second of two clicks finds the prices of the first.
+    # Locked so that the second of a double click finds the prices that the first has copied.
     year = SchoolYear.objects.select_for_update(no_key=True).get(pk=school_year_id)
     after = next_year(year)
     if not year.tiers.exists() and not year.bands.exists():
@@ -126,18 +126,20 @@ def renew(*, school_year_id: int) -> SchoolYear:
 
 
 def waits_on(day: datetime.date) -> list[tuple[SchoolYear, str]]:
-    """Return what the shop waits for from the operator: the year to open, and a sentence that says what is missing."""
-    waits = []
+    """Return what the operator has to add, as (school year to edit, French sentence)."""
+    missing = []
     current = current_school_year(day)
     on_sale = year_on_sale(day)
     if on_sale is None:
-        waits.append((current, f"Rien n'est en vente : fixez les tarifs de {current} et la date de leur vente."))
+        missing.append((current, f"Rien n'est en vente : fixez les tarifs de {current} et la date de leur vente."))
     else:
         if not on_sale.tiers.exists():
-            waits.append((on_sale, f"Les écoles ne peuvent rien acheter : {on_sale} n'a aucun palier."))
+            missing.append((on_sale, f"Les écoles ne peuvent rien acheter : {on_sale} n'a aucun palier."))
         if not on_sale.bands.exists():
-            waits.append((on_sale, f"Les collectivités ne peuvent rien acheter : {on_sale} n'a aucun tarif."))
+            missing.append((on_sale, f"Les collectivités ne peuvent rien acheter : {on_sale} n'a aucun tarif."))
     after = SchoolYear.objects.filter(ends_on__gt=current.ends_on).order_by("ends_on").first()
-    if current.ends_on - day < _ASK_BEFORE_END and (after is None or after.sold_from is None):
-        waits.append((current, f"L'année qui suit {current} n'a pas encore de date de vente : reconduisez les tarifs."))
-    return [(year, typography.spaced(sentence)) for year, sentence in waits]
+    if current.ends_on - day < _NEXT_YEAR_NOTICE and (after is None or after.sold_from is None):
+        missing.append(
+            (current, f"L'année qui suit {current} n'a pas encore de date de vente : reconduisez les tarifs.")
+        )
+    return [(year, typography.spaced(sentence)) for year, sentence in missing]

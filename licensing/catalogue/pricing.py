@@ -1,4 +1,4 @@
-"""What so many classes or licences cost on a day, and what the shop shows."""
+"""Price a number of classes or licences on a day; list the prices on sale."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
     from licensing.catalogue.models import Product
 
-#: A school's own order: above it, somebody sends numbers and does not count classes.
+#: Upper bound of a school's order; anything above is an input error.
 MOST_CLASSES = 200
-#: There are some 350,000 classes from CP to CM2 in the country: more than that is a slip of the finger.
+#: Upper bound of a volume: France has some 350,000 classes from CP to CM2.
 MOST_UNITS = 1_000_000
 PUPILS_A_CLASS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """One line as it would be ordered today. Amounts in euros."""
+    """An order line at the prices of one day. Amounts in euros."""
 
     product: Product
     school_year: SchoolYear
-    #: Licences that it credits.
+    #: Number of licences credited.
     quantity: int
     description: str
     billed_quantity: int
@@ -40,26 +40,26 @@ class Priced:
 
 
 def year_on_sale(day: datetime.date) -> SchoolYear | None:
-    """Return the school year that the shop sells on that day: the latest whose sale has begun and that still runs."""
+    """Return the school year on sale on that day: the latest whose sale has begun and that has not ended."""
     return SchoolYear.objects.filter(sold_from__lte=day, ends_on__gte=day).order_by("-ends_on").first()
 
 
 def tiers_on(day: datetime.date) -> list[SchoolTier]:
-    """Return the schools' tiers on sale, the smallest first; none where nothing is on sale."""
+    """Return the school tiers on sale, smallest first; empty if nothing is on sale."""
     year = year_on_sale(day)
     tiers = SchoolTier.objects.filter(school_year=year, product=licence()).select_related("product", "school_year")
     return list(tiers.order_by("from_classes")) if year else []
 
 
 def bands_on(day: datetime.date) -> list[PriceBand]:
-    """Return the collectivities' price bands on sale, from the first licence upwards; none where nothing is."""
+    """Return the collectivities' price bands on sale, smallest first; empty if nothing is on sale."""
     year = year_on_sale(day)
     bands = PriceBand.objects.filter(school_year=year, product=licence()).select_related("product", "school_year")
     return list(bands.order_by("from_units")) if year else []
 
 
 def for_classes(classes: int, day: datetime.date) -> Priced:
-    """Return what a school pays for so many classes: the tier they fall in, which credits its upper bound.
+    """Price a number of classes for a school, by its tier, which credits the tier's upper bound.
 
     Raises `BadQuantity` or `NotOnSale`.
     """
@@ -67,7 +67,7 @@ def for_classes(classes: int, day: datetime.date) -> Priced:
 
 
 def tier_for(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
-    """Return the tier that so many classes fall in. Raises `BadQuantity` or `NotOnSale`."""
+    """Return the tier of a number of classes. Raises `BadQuantity` or `NotOnSale`."""
     if not 0 < classes <= MOST_CLASSES:
         raise BadQuantity(f"Indiquez un nombre de classes, de 1 à {MOST_CLASSES}.")
     if not tiers:
@@ -79,7 +79,7 @@ def tier_for(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
 
 
 def of_tier(tier: SchoolTier, classes: int) -> Priced:
-    """Return the line of a tier; `classes` counts in the open top tier alone."""
+    """Return the order line of a tier; `classes` only matters in the open top tier."""
     credited = tier.to_classes or classes
     ttc = tier.price_ttc if tier.to_classes else tier.price_ttc * classes
     amounts = from_ttc(ttc, tier.product.vat_rate)
@@ -97,7 +97,7 @@ def of_tier(tier: SchoolTier, classes: int) -> Priced:
 
 
 def for_volume(units: int, day: datetime.date) -> Priced:
-    """Return what a collectivity pays for so many licences, all at the price of the band they reach.
+    """Price a number of licences for a collectivity, all at the unit price of the band they reach.
 
     Raises `BadQuantity` or `NotOnSale`.
     """

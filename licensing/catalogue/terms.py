@@ -1,8 +1,7 @@
-"""The general terms of sale (CGV), a text a version. Whoever buys accepts the current one, and the order says which.
+"""Versions of the general terms of sale (CGV). Buyers accept the current version; the order records which.
 
-A version that was published never changes: somebody may have accepted it. A new text is a new file in
-`templates/catalogue/terms/`, a line here, and a line in the test that pins what each version says. All of them stay
-readable at their own address.
+A published version never changes, since buyers may have accepted it. To publish a new one, add a file to
+`templates/catalogue/terms/`, an entry to `VERSIONS`, and its hash to the test. Every version keeps its own URL.
 """
 
 from __future__ import annotations
@@ -14,20 +13,20 @@ from django.urls import reverse
 
 from web.addresses import portal_url
 
-#: From which day each version is offered for acceptance, the newest first.
+#: Version → first day on which it is offered for acceptance, newest first.
 VERSIONS: dict[str, datetime.date] = {"2026-11": datetime.date(2026, 11, 1)}
 
-#: What buyers are shown, and accept, today.
+#: The version offered for acceptance today.
 CURRENT = "2026-11"
 
 
 def text(version: str) -> str:
-    """Return what that version says, as HTML without a title. Raises `KeyError` where there is no such version."""
+    """Render a version as HTML without a title. Raises `KeyError` for an unknown version."""
     if version not in VERSIONS:
         raise KeyError(version)
     return render_to_string(f"catalogue/terms/{version}.html")
 
 
 def address(version: str = CURRENT) -> str:
-    """Return where that version is read, whole, from any host and on paper."""
+    """Return the absolute URL of a version, for any host and for printed documents."""
     return portal_url(reverse("cgv_version", args=[version], urlconf="config.urls_public"))

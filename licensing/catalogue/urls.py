@@ -1,4 +1,4 @@
-"""The portal's addresses of the general terms of sale."""
+"""URLs of the general terms of sale, on the portal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The general terms of sale, for everybody: the current ones, and each version at its own address."""
+"""Public pages of the general terms of sale: the current version, and each version at its own URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @public_page
 def cgv(request: HttpRequest, version: str = "") -> HttpResponse:
-    """Show a version, the current one unless another is asked for, and where the others are."""
+    """Show a version (the current one by default) with links to the others."""
     version = version or terms.CURRENT
     if version not in terms.VERSIONS:
         raise Http404

@@ -7,8 +7,8 @@ class OrdersConfig(AppConfig):
     verbose_name = "Ventes"
 
     def ready(self) -> None:
-        """Tell the outbox how each of our letters is written."""
-        from licensing.orders import (  # noqa: PLC0415 - need the models, which are loaded by now
+        """Register the renderers of the e-mails with the outbox."""
+        from licensing.orders import (  # noqa: PLC0415 - they import models
             emails,  # noqa: F401 - registers its kinds
             money_emails,  # noqa: F401 - registers its kinds
         )

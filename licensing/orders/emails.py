@@ -1,4 +1,4 @@
-"""What a buyer is written while his purchase order is awaited. Rendered when it is sent, from the rows of then."""
+"""E-mails to the buyer while the purchase order is awaited. Rendered at sending time, from current rows."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mailing.models import Message
 
 
-def placed(message: Message) -> Rendered:
-    """Acknowledge an order: what is open, until when, and the purchase order that is now awaited."""
+def render_placed(message: Message) -> Rendered:
+    """Render the order confirmation: what is open, until when, and the purchase order to send."""
     order, until = awaited(message)
     return letter_about(
         message,
@@ -57,8 +57,8 @@ def placed(message: Message) -> Rendered:
     )
 
 
-def reminder(message: Message) -> Rendered:
-    """Remind the buyer that the purchase order is awaited, and until when."""
+def render_reminder(message: Message) -> Rendered:
+    """Render the reminder that the purchase order is awaited, and until when."""
     order, until = awaited(message)
     left = (until - today()).days
     when = {0: "aujourd'hui", 1: "demain"}.get(left, f"le {on_day(until)}")
@@ -80,8 +80,8 @@ def reminder(message: Message) -> Rendered:
     )
 
 
-def lapsed(message: Message) -> Rendered:
-    """Tell the buyer that the provisional rights ended, what remains, and what brings them back."""
+def render_lapsed(message: Message) -> Rendered:
+    """Render the e-mail on lapsed provisional rights: what is kept, and how to restore them."""
     order = order_of(message, OrderState.LAPSED)
     waiting = order.scans.filter(state=ScanState.WAITING).first()
     ended = source_of(order).provisional_until
@@ -107,8 +107,8 @@ def lapsed(message: Message) -> Rendered:
     )
 
 
-def scan_refused(message: Message) -> Rendered:
-    """Tell the buyer why what was uploaded does not do, and until when another is awaited."""
+def render_scan_refused(message: Message) -> Rendered:
+    """Render the e-mail on a refused purchase order: the reason, and until when another is awaited."""
     order = order_of(message, OrderState.PLACED, OrderState.LAPSED)
     scan = PurchaseOrderScan.objects.get(pk=message.context["scan"])
     if order.scans.filter(state=ScanState.WAITING).exists():
@@ -135,8 +135,8 @@ def scan_refused(message: Message) -> Rendered:
     )
 
 
-def prolonged(message: Message) -> Rendered:
-    """Tell the buyer until when the temporary rights run now."""
+def render_prolonged(message: Message) -> Rendered:
+    """Render the e-mail on prolonged temporary rights."""
     order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED)
     source = source_of(order)
     if source.temporary_until is None or source.suspended_at is not None:
@@ -163,14 +163,14 @@ def prolonged(message: Message) -> Rendered:
     )
 
 
-def suspended(message: Message) -> Rendered:
-    """Tell the buyer that the operator stopped the licences, and what brings them back."""
+def render_suspended(message: Message) -> Rendered:
+    """Render the e-mail on licences suspended by the operator, and how to restore them."""
     order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
     source = source_of(order)
     if source.suspended_at is None:
         raise NoLongerDue("Les licences ont été rétablies avant l'envoi.")
-    owed = order.state == OrderState.CONFIRMED
-    late = owed and source.unpaid_until is not None and source.unpaid_until < today()
+    is_unpaid = order.state == OrderState.CONFIRMED
+    is_overdue = is_unpaid and source.unpaid_until is not None and source.unpaid_until < today()
     return letter_about(
         message,
         order,
@@ -180,9 +180,9 @@ def suspended(message: Message) -> Rendered:
                 f"La facture {live_invoice(order)} n'est pas réglée, et les droits temporaires de votre commande "
                 f"couraient jusqu'au {on_day(source.unpaid_until)} : nous les avons suspendus."
             )
-            if late and source.unpaid_until
+            if is_overdue and source.unpaid_until
             else "Nous avons suspendu les licences de votre commande.",
-            f"{STOPPED}{', et tout reprend dès que le règlement nous parvient' if owed else ''}.",
+            f"{STOPPED}{', et tout reprend dès que le règlement nous parvient' if is_unpaid else ''}.",
             f"Une question, un règlement en cours ? Écrivez-nous à {reply_to()}.",
         ],
         button="Ouvrir la commande",
@@ -190,8 +190,8 @@ def suspended(message: Message) -> Rendered:
     )
 
 
-def restored(message: Message) -> Rendered:
-    """Tell the buyer that the operator gave the licences back, and until when they run."""
+def render_restored(message: Message) -> Rendered:
+    """Render the e-mail on licences restored by the operator."""
     order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
     source = source_of(order)
     if source.suspended_at is not None or not source.usable_on(today()):
@@ -206,10 +206,10 @@ def restored(message: Message) -> Rendered:
     )
 
 
-kinds.register(telling.PLACED, label="Commande enregistrée", render=placed)
-kinds.register(telling.REMINDER, label="Rappel de bon de commande", render=reminder)
-kinds.register(telling.LAPSED, label="Droits temporaires échus", render=lapsed)
-kinds.register(telling.SCAN_REFUSED, label="Bon de commande refusé", render=scan_refused)
-kinds.register(telling.PROLONGED, label="Droits temporaires prolongés", render=prolonged)
-kinds.register(telling.SUSPENDED, label="Licences suspendues", render=suspended)
-kinds.register(telling.RESTORED, label="Licences rétablies", render=restored)
+kinds.register(telling.PLACED, label="Commande enregistrée", render=render_placed)
+kinds.register(telling.REMINDER, label="Rappel de bon de commande", render=render_reminder)
+kinds.register(telling.LAPSED, label="Droits temporaires échus", render=render_lapsed)
+kinds.register(telling.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
+kinds.register(telling.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
+kinds.register(telling.SUSPENDED, label="Licences suspendues", render=render_suspended)
+kinds.register(telling.RESTORED, label="Licences rétablies", render=render_restored)

@@ -1,4 +1,4 @@
-"""What an order can be refused for. The sentences are said where they are raised."""
+"""Exceptions of the operations on orders. Their messages are written where they are raised."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class UnreadableList(Refused):
 
 
 class NotABuyer(Refused):
-    """This profile cannot buy here, or cannot buy this much."""
+    """This profile cannot buy here, or not this quantity."""
 
     code = "not_a_buyer"
 
 
 class NotADraft(Refused):
-    """The order has gone further: what it says no longer changes."""
+    """The order is no longer a draft and cannot change."""
 
     code = "not_a_draft"
 
 
 class PriceChanged(Refused):
-    """What the buyer was shown is no longer what it costs, or the quote is no longer valid."""
+    """The price shown to the buyer is outdated, or the quote has expired."""
 
     code = "price_changed"
 
 
 class BadBilling(Refused):
-    """The billing details do not do. `field` is the name in `billing.Billing` of the first that does not."""
+    """Invalid billing details. `field` is the first invalid field of `BillingDetails`."""
 
     code = "bad_billing"
 
@@ -58,7 +58,7 @@ class TermsNotAccepted(Refused):
 
 
 class LapsedBefore(Refused):
-    """An earlier order of the same buyer got its 45 days and never its purchase order."""
+    """An earlier order of the same buyer lapsed without its purchase order."""
 
     code = "lapsed_before"
 
@@ -72,13 +72,13 @@ class NothingToCheck(Refused):
 
 
 class NotInThisState(Refused):
-    """The order is not where this step can be taken."""
+    """The operation is not allowed in the order's state."""
 
     code = "not_in_this_state"
 
 
 class IncompleteForInvoice(Refused):
-    """What the payer's invoice must name is missing."""
+    """References required on the payer's invoice are missing."""
 
     code = "incomplete_for_invoice"
 

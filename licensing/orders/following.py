@@ -1,4 +1,4 @@
-"""How far an order has come, as its buyer reads it: state, both dates, countdown, documents, what is to be done."""
+"""Progress of an order as shown to its buyer: state, dates, countdown, documents, next step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from licensing.orders.preflight import Missing
     from licensing.subscriptions.models import Source
 
-#: Colour and words of each state, as the buyer reads them.
+#: Colour and label of each state, as shown to the buyer.
 _BADGES = {
     OrderState.DRAFT: ("secondary", "En préparation"),
     OrderState.PLACED: ("yellow", "Bon de commande attendu"),
@@ -39,31 +39,31 @@ _BADGES = {
     OrderState.LAPSED: ("red", "Droits suspendus"),
     OrderState.CANCELLED: ("secondary", "Annulée"),
 }
-_CHECKED = ("blue", "Bon de commande à l’étude")
-_TO_REDO = ("red", "Facture à refaire")
+_BEING_CHECKED = ("blue", "Bon de commande à l’étude")
+_TO_REISSUE = ("red", "Facture à refaire")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """One order and what its page says of it. Lists are in the order that things happened."""
+    """An order with everything its page shows. Lists are chronological."""
 
     order: Order
     line: OrderLine
     day: datetime.date
     source: Source | None
-    #: What came in for it, less what went back, in euros.
+    #: Amount received, less refunds, in euros.
     received: Decimal = ZERO
     scans: list[PurchaseOrderScan] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     events: list[OrderEvent] = field(default_factory=list)
-    #: Whether its invoice was turned down, and is to be made out anew.
+    #: Whether its invoice was rejected and is to be reissued.
     turned_down: bool = False
 
     @property
     def badge(self) -> tuple[str, str]:
         if self.turned_down and self.order.state == OrderState.CONFIRMED:
-            return _TO_REDO
-        return _CHECKED if self.waiting_scan else _BADGES[OrderState(self.order.state)]
+            return _TO_REISSUE
+        return _BEING_CHECKED if self.waiting_scan else _BADGES[OrderState(self.order.state)]
 
     @property
     def awaits_purchase_order(self) -> bool:
@@ -79,19 +79,19 @@ class Followed:
 
     @property
     def waiting_scan(self) -> PurchaseOrderScan | None:
-        """The signed purchase order that is being looked at."""
+        """The signed purchase order that waits to be checked."""
         last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
         return last if last is not None and last.state == ScanState.WAITING else None
 
     @property
     def refused_scan(self) -> PurchaseOrderScan | None:
-        """The signed purchase order that would not do, while no other came."""
+        """The last signed purchase order, if it was refused."""
         last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
         return last if last is not None and last.state == ScanState.REFUSED else None
 
     @property
     def to_pay(self) -> Invoice | None:
-        """The invoice that stands: no credit note cancels it."""
+        """The invoice not cancelled by a credit note."""
         cancelled = {one.corrects_id for one in self.invoices}
         live = (one for one in self.invoices if one.kind == InvoiceKind.INVOICE and one.pk not in cancelled)
         return next(live, None)
@@ -103,30 +103,30 @@ class Followed:
 
     @property
     def rejected(self) -> PlatformStatus | None:
-        """Why the invoice that stands was sent back, where that is the last that was heard of it."""
+        """The latest status of the current invoice, if it is a rejection."""
         last = self.to_pay.statuses.order_by("pk").last() if self.to_pay is not None else None
         return last if last is not None and last.state in TURNED_DOWN else None
 
     @property
     def missing(self) -> list[Missing]:
-        """What the invoice, or the one in its place, lacks."""
+        """Details that the invoice, or its replacement, still needs."""
         return preflight.of_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
 
     @property
     def by_card(self) -> bool:
-        """Whether a card may settle it, all of it: its invoice stands, and the licences would still open."""
-        over = self.source is not None and self.source.over_on(self.day)
-        whole = self.awaits_money and not self.received
-        return whole and self.rejected is None and not (self.awaits_purchase_order and over)
+        """Whether the full price can be paid by card: nothing received, no rejection, licences not expired."""
+        expired = self.source is not None and self.source.over_on(self.day)
+        fully_due = self.awaits_money and not self.received
+        return fully_due and self.rejected is None and not (self.awaits_purchase_order and expired)
 
     @property
     def left(self) -> Decimal:
-        """What remains to be paid, in euros."""
+        """Amount still due, in euros."""
         return self.order.total_ttc - self.received
 
     @property
     def temporary(self) -> datetime.date | None:
-        """The last day of rights that the payment will make firm; None where they are firm, or stand still."""
+        """The last day of temporary rights; None if they are firm or suspended."""
         return self.source.temporary_until if self.source is not None and not self.stopped else None
 
     @property
@@ -135,19 +135,19 @@ class Followed:
 
     @property
     def rights(self) -> str:
-        """Return until when the licences may be used, both dates, in a sentence; nothing where there are none."""
+        """A sentence on how long the licences are valid; empty if there are none."""
         if self.source is None or self.order.state == OrderState.CANCELLED:
             return ""
         if self.source.over_on(self.day):
             return f"Ces licences ont pris fin le {on_day(self.source.last_day)}."
-        told = rights_in_words(self.source, self.day, checked=self.waiting_scan is not None)
-        return told or f"Licences valables jusqu'au {on_day(self.source.last_day)} inclus."
+        sentence = rights_in_words(self.source, self.day, checked=self.waiting_scan is not None)
+        return sentence or f"Licences valables jusqu'au {on_day(self.source.last_day)} inclus."
 
 
 def rights_in_words(source: Source, day: datetime.date, *, checked: bool) -> str:
-    """Return what an order's licences wait for, as its buyer reads it; empty where they are firm.
+    """Return a sentence on what an order's licences wait for; empty if they are firm.
 
-    `checked`: its signed purchase order is being looked at, and nothing counts meanwhile.
+    `checked`: the signed purchase order is being checked, and no countdown runs.
     """
     if checked and source.unpaid_until is not None and source.usable_on(day):
         return (
@@ -159,7 +159,7 @@ def rights_in_words(source: Source, day: datetime.date, *, checked: bool) -> str
 
 
 def follow(order: Order, *, at: datetime.datetime) -> Followed:
-    """Return one order with all that its page shows."""
+    """Return an order with everything its page shows."""
     line = order.lines.select_related("school_year", "source").get()
     return Followed(
         order=order,
@@ -175,13 +175,13 @@ def follow(order: Order, *, at: datetime.datetime) -> Followed:
 
 
 def follow_all(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Followed]:
-    """Return the orders of a list, read in a fixed number of queries."""
-    found = list(orders.annotate(turned_down=desk.with_invoice_turned_down()))
+    """Return the orders of a list, in a fixed number of queries."""
+    annotated = list(orders.annotate(turned_down=desk.with_invoice_turned_down()))
     lines = {
         line.order_id: line
-        for line in OrderLine.objects.filter(order__in=found).select_related("school_year", "source")
+        for line in OrderLine.objects.filter(order__in=annotated).select_related("school_year", "source")
     }
-    waiting = PurchaseOrderScan.objects.filter(order__in=found, state=ScanState.WAITING).defer("content")
+    waiting = PurchaseOrderScan.objects.filter(order__in=annotated, state=ScanState.WAITING).defer("content")
     scans = {scan.order_id: [scan] for scan in waiting}
     return [
         Followed(
@@ -192,5 +192,5 @@ def follow_all(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Follow
             scans=scans.get(order.pk, []),
             turned_down=vars(order)["turned_down"],
         )
-        for order in found
+        for order in annotated
     ]

@@ -1,6 +1,6 @@
-"""What the letters about orders share: the order as it is when one leaves, and how its parts are worded.
+"""Parts shared by the e-mails about orders: the order as it is at sending time, and its wording.
 
-No letter carries a document: it leads to the order's page, where papers and invoices are. Answers reach the seller.
+No e-mail has an attachment: it links to the order's page, where the documents are. Replies go to the seller.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from licensing.subscriptions.models import Source
     from mailing.models import Message
 
-#: What a pause is, whatever caused it.
+#: What a suspension means, whatever its cause.
 STOPPED = (
     "Vos licences ne peuvent plus être ni attribuées, ni utilisées en classe. Rien n'est supprimé : classes, comptes "
     "des élèves et attributions sont conservés"
@@ -36,7 +36,7 @@ CHANGED = "La commande a changé d'état avant l'envoi."
 
 
 def order_of(message: Message, *states: OrderState) -> Order:
-    """Return the order; where it must be in one of these states and no longer is, the letter is not due any more."""
+    """Return the order of a message. Raises `NoLongerDue` if it is in none of `states`, when any are given."""
     order = Order.objects.select_related("placed_by", "school", "collectivity").get(pk=message.context["order"])
     if states and order.state not in states:
         raise NoLongerDue(CHANGED)
@@ -44,7 +44,10 @@ def order_of(message: Message, *states: OrderState) -> Order:
 
 
 def awaited(message: Message) -> tuple[Order, datetime.date]:
-    """Return the order whose purchase order is still awaited, and the last day of its provisional rights."""
+    """Return the order of a message and the last day of its provisional rights.
+
+    Raises `NoLongerDue` if its purchase order is no longer awaited.
+    """
     order = order_of(message, OrderState.PLACED)
     until = source_of(order).provisional_until
     if until is None:
@@ -57,19 +60,19 @@ def source_of(order: Order) -> Source:
 
 
 def what(order: Order) -> str:
-    """Return what was ordered and what it costs, on one line."""
+    """Return the product and price of an order, on one line."""
     line = order.lines.get()
     many = f"{typography.number(line.billed_quantity)} × " if line.billed_quantity > 1 else ""
     return f"{many}{line.description}, {typography.euros(order.total_ttc)} TTC"
 
 
 def reference(order: Order) -> str:
-    """Return which order it is, for letters that do not begin with it."""
+    """Return the order's number, date and content, for e-mails that do not start with them."""
     return f"{order} du {day_of(order.placed_at or order.created_at)} : {what(order)}."
 
 
 def where(order: Order) -> str:
-    """Return where the licences are that the order opened."""
+    """Return a sentence on where the order's licences are found."""
     line = order.lines.select_related("school_year").get()
     if order.kind == OrderKind.PURCHASE:
         many = f"les {typography.plural(line.quantity, 'licence')}" if line.quantity > 1 else "la licence"
@@ -87,7 +90,7 @@ def where(order: Order) -> str:
 
 
 def pays_himself(order: Order) -> bool:
-    """Return whether who ordered is who pays: nobody else signs or is handed anything."""
+    """Return whether the buyer pays personally: no one else signs the purchase order."""
     buyer = order.placed_by
     return order.payer == Payer.OTHER and buyer is not None and buyer.get_full_name() == order.bill_name
 
@@ -99,7 +102,7 @@ def how_to_send(order: Order) -> str:
         if seller
         else "par courrier"
     )
-    card = " Vous pouvez aussi régler par carte, depuis la même page." if by_card(order) else ""
+    card_option = " Vous pouvez aussi régler par carte, depuis la même page." if by_card(order) else ""
     signed = (
         "complétez-le s'il le faut, signez-le"
         if pays_himself(order)
@@ -107,7 +110,7 @@ def how_to_send(order: Order) -> str:
     )
     return (
         f"Téléchargez le bon de commande, {signed}, puis renvoyez-le {post}, ou déposez le document numérisé sur la "
-        f"page de la commande.{card}"
+        f"page de la commande.{card_option}"
     )
 
 
@@ -116,13 +119,13 @@ def by_card(order: Order) -> bool:
 
 
 def lacking(order: Order) -> list[str]:
-    """Return what the invoice still lacks, where it does."""
+    """Return a paragraph on the details the invoice still needs; empty if complete."""
     missing = preflight.of_order(order).missing
     if not missing:
         return []
-    what_of_it = "une information ; complétez-la" if len(missing) == 1 else "des informations ; complétez-les"
+    details = "une information ; complétez-la" if len(missing) == 1 else "des informations ; complétez-les"
     return [
-        f"Pour établir la facture, il nous manque encore {what_of_it} sur la page de la commande. "
+        f"Pour établir la facture, il nous manque encore {details} sur la page de la commande. "
         + " ".join(one.sentence for one in missing)
     ]
 
@@ -133,18 +136,18 @@ def letter_about(
     reader = User.objects.filter(pk=message.context["user"], is_active=True).first()
     if reader is None:
         raise NoLongerDue("Le compte a été fermé avant l'envoi.")
-    written = letter(
+    email = letter(
         greeting=hello(reader.first_name),
-        subject=_spaced(subject),
-        paragraphs=[_spaced(paragraph) for paragraph in paragraphs],
+        subject=_format_spaces(subject),
+        paragraphs=[_format_spaces(paragraph) for paragraph in paragraphs],
         button=button,
-        address=_address(order),
-        notes=[_spaced(note) for note in notes],
+        address=_order_url(order),
+        notes=[_format_spaces(note) for note in notes],
     )
-    return dataclasses.replace(written, reply_to=reply_to())
+    return dataclasses.replace(email, reply_to=reply_to())
 
 
-def _address(order: Order) -> str:
+def _order_url(order: Order) -> str:
     if order.collectivity is not None:
         return office_url(order.collectivity, f"/achats/{order.pk}/")
     return portal_url(f"boutique/commandes/{order.pk}/")
@@ -154,7 +157,7 @@ def reply_to() -> str:
     return Seller.objects.values_list("email", flat=True).first() or settings.CONTACT_EMAIL
 
 
-def _spaced(sentence: str) -> str:
+def _format_spaces(sentence: str) -> str:
     return typography.spaced(sentence).replace("n° ", f"n°{typography.NO_BREAK_SPACE}")
 
 

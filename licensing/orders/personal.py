@@ -1,6 +1,6 @@
-"""What orders say of a person: handed to him when he asks for it, and let go of when he leaves.
+"""Personal data in orders: exported on request, erased when the account is closed.
 
-What was ordered is in the books, which are kept ten years with the names on the invoices; what never was is not.
+Placed orders and their invoices are accounting records, kept for ten years; drafts are not.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: States in which somebody is expected to send a purchase order or to pay.
-_UNDER_WAY = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+#: States that await a purchase order or a payment.
+_UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 def end_drafts(user: User, *, addresses: Collection[str], at: datetime.datetime) -> None:
-    """Put aside what the person had begun to order and never did, and forget whom it would have been billed to.
+    """Cancel the user's shop drafts, and erase the billing details of orders that were never placed.
 
-    A collectivity's drafts are its own, and stay without his `addresses`. Money for a draft that comes in by card all
-    the same is given back.
+    A collectivity's drafts stay, without the user's e-mail `addresses`. A card payment that still arrives for a
+    cancelled draft is refunded.
     """
     never_placed = Order.objects.filter(placed_by=user, placed_at__isnull=True)
-    begun = never_placed.filter(kind=OrderKind.SHOP, state=OrderState.DRAFT)
-    for order in begun.locked():
+    drafts = never_placed.filter(kind=OrderKind.SHOP, state=OrderState.DRAFT)
+    for order in drafts.locked():
         order.state, order.cancelled_at, order.cancelled_because = OrderState.CANCELLED, at, "Compte supprimé."
         order.save(update_fields=["state", "cancelled_at", "cancelled_because"])
         journal.record(order, "discarded", "abandonnée avec le compte qui l'avait commencée.", by=user, at=at)
     never_placed.filter(kind=OrderKind.SHOP).update(**dict.fromkeys(BILLED, ""))
     never_placed.filter(kind=OrderKind.PURCHASE, bill_email__in=addresses).update(bill_email="")
-    # The provider's page was given it to fill in a field.
+    # It was passed to the provider to prefill its page.
     CardPayment.objects.filter(order__placed_by=user).update(billing_email="")
 
 
 def under_way(user: User) -> list[Order]:
-    """Return the orders of the shop that the person placed and that are not paid. One query."""
-    orders = Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, state__in=_UNDER_WAY)
+    """Return the shop orders that the user placed and that are not paid. One query."""
+    orders = Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, state__in=_UNPAID)
     return list(orders.order_by("pk"))
 
 
 def invoiced(user: User) -> bool:
-    """Return whether invoices name what the person ordered in the shop. One query."""
+    """Return whether any of the user's shop orders was invoiced. One query."""
     return Order.objects.filter(placed_by=user, kind=OrderKind.SHOP, invoices__isnull=False).exists()
 
 
 def gathered(user: User) -> dict[str, Any]:
-    """Return what the person ordered, for himself, a school or a collectivity. Three queries."""
+    """Return the user's orders, for themselves, a school or a collectivity, for the data export. Three queries."""
     orders = (
         Order.objects.sales()
         .filter(placed_by=user)

@@ -1,7 +1,7 @@
-"""What an invoice to a public body still lacks, by Chorus Pro's rules: told at once, completed until the invoice.
+"""Preflight check of billing details by Chorus Pro's rules: what the invoice still needs, before it is issued.
 
-`missing` and the judgements below it are pure. `of` looks up what they need: the body in Chorus Pro's directory as the
-operator loaded it, and the school whose SIRET was typed.
+`missing` is pure. `of` looks up its arguments: the public body, in Chorus Pro's directory as loaded by the operator,
+and the school with that SIRET.
 """
 
 from __future__ import annotations
@@ -26,49 +26,49 @@ _SIREN_LENGTH = 9
 _HEAD_OFFICE = "0001"
 #: Every commune's, intercommunality's, département's and région's SIREN begins with it.
 _LOCAL_AUTHORITY = "2"
-#: A list of services longer than that is not read: the buyer asks his accounts office.
-_MOST_SERVICES_TOLD = 6
+#: A longer list of services is not shown.
+_MAX_SERVICES_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """One thing that the invoice lacks."""
+    """A billing detail that is missing or wrong."""
 
-    #: The order's field that it is about: `payer`, `siret`, `service_code` or `engagement_number`.
+    #: Field of the order: `payer`, `siret`, `service_code` or `engagement_number`.
     field: str
     sentence: str
-    #: It is not absent but mistaken: the order is not placed with it. What is absent can wait for the invoice.
+    #: Wrong rather than missing: it blocks the order. A missing detail can be completed until the invoice.
     wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What was looked up, and what it comes to."""
+    """Result of the check."""
 
     missing: list[Missing]
-    #: The body whose SIRET it is, where Chorus Pro's directory has been loaded and holds it.
+    #: The public body with this SIRET, if Chorus Pro's directory is loaded and has it.
     body: PublicBody | None
-    #: What we cannot judge, in a sentence; empty where there is nothing to say.
+    #: A sentence on what cannot be checked; may be empty.
     note: str
 
     @property
     def wrong(self) -> list[Missing]:
-        """Return what must be put right before the order is placed."""
+        """The details to correct before the order can be placed."""
         return [one for one in self.missing if one.wrong]
 
 
 def digits(text: str) -> str:
-    """Return a SIRET as it is stored: without the spaces and points that people write in it."""
+    """Normalise a SIRET: remove spaces, points and hyphens."""
     return "".join(text.split()).replace(".", "").replace("-", "")
 
 
 def spelled(siret: str) -> str:
-    """Return « 213 001 894 00015 », in one piece."""
+    """Format a SIRET as « 213 001 894 00015 », with no-break spaces."""
     return f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}".replace(" ", typography.NO_BREAK_SPACE)
 
 
 def fault_of(siret: str) -> str:
-    """Return what is wrong with a SIRET that is not one, in a sentence; empty where it is one."""
+    """Return why a SIRET is invalid, in a sentence; empty if it is valid."""
     try:
         siret_number.validate(siret)
     except InvalidChecksum:
@@ -79,18 +79,18 @@ def fault_of(siret: str) -> str:
 
 
 def is_public_primary(school: School | None) -> bool:
-    """Tell whether the school is a public école, which has no legal personality: its commune pays."""
+    """Return whether the school is a public école, which has no legal personality: its commune pays."""
     return school is not None and school.type == "Ecole" and school.sector == "Public"
 
 
 def head_office(siret: str) -> str:
-    """Return the SIRET of the head office of a body: of its SIREN, or of the SIRET of any of its establishments."""
-    start = siret[:_SIREN_LENGTH] + _HEAD_OFFICE
-    return start + str(luhn.calc_check_digit(start))
+    """Return the SIRET of a body's head office, from its SIREN or the SIRET of any of its establishments."""
+    prefix = siret[:_SIREN_LENGTH] + _HEAD_OFFICE
+    return prefix + str(luhn.calc_check_digit(prefix))
 
 
 def is_public(*, payer: str, school: School | None, body: PublicBody | None) -> bool:
-    """Tell whether the invoice goes to a public body, through Chorus Pro."""
+    """Return whether the invoice goes to a public body, through Chorus Pro."""
     return (
         body is not None
         or payer in (Payer.COLLECTIVITY, Payer.TOWN_HALL)
@@ -108,9 +108,9 @@ def missing(
     owner: School | None = None,
     body: PublicBody | None = None,
 ) -> list[Missing]:
-    """Return all that the invoice lacks or has wrong, in the order of the form; nothing where it can be issued.
+    """Return the missing or wrong billing details, in the order of the form; empty if the invoice can be issued.
 
-    `school`: the one that the licences are for. `owner`, `body`: the public école, and the body, of that SIRET, if any.
+    `school`: the one the licences are for. `owner`, `body`: the public école and public body with that SIRET, if any.
     """
     if payer == Payer.SCHOOL and is_public_primary(school):
         return [
@@ -123,24 +123,24 @@ def missing(
         ]
     public = is_public(payer=payer, school=school, body=body)
     if not siret:
-        return [_no_siret(payer)] if public else []
-    fault = fault_of(siret) or _of_a_school(siret, owner or school)
-    if fault:
-        return [Missing(field="siret", sentence=fault, wrong=True)]
-    return _asked_by(body, service_code, engagement_number) if body else []
+        return [_missing_siret(payer)] if public else []
+    error = fault_of(siret) or _school_siret_error(siret, owner or school)
+    if error:
+        return [Missing(field="siret", sentence=error, wrong=True)]
+    return _missing_references(body, service_code, engagement_number) if body else []
 
 
-def _no_siret(payer: str) -> Missing:
-    whose = {Payer.COLLECTIVITY: "de votre collectivité", Payer.TOWN_HALL: "de la commune"}
+def _missing_siret(payer: str) -> Missing:
+    owners = {Payer.COLLECTIVITY: "de votre collectivité", Payer.TOWN_HALL: "de la commune"}
     return Missing(
         field="siret",
-        sentence=f"Indiquez le SIRET {whose.get(Payer(payer), 'de votre établissement')} ({SIRET_LENGTH} chiffres) : "
+        sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} ({SIRET_LENGTH} chiffres) : "
         "sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
     )
 
 
-def _of_a_school(siret: str, school: School | None) -> str:
-    # A handful of communes have their head office's SIRET in the directory as that of their school: it is theirs.
+def _school_siret_error(siret: str, school: School | None) -> str:
+    # For a few communes the directory gives the head office's SIRET as that of the school: it is valid.
     if school is None or not is_public_primary(school) or siret != school.siret or siret == head_office(siret):
         return ""
     return (
@@ -149,51 +149,53 @@ def _of_a_school(siret: str, school: School | None) -> str:
     )
 
 
-def _asked_by(body: PublicBody, service_code: str, engagement_number: str) -> list[Missing]:
-    """Return what this body asks for and was not given, or does not know."""
-    found = []
+def _missing_references(body: PublicBody, service_code: str, engagement_number: str) -> list[Missing]:
+    """Return the references that this body requires and that are missing or unknown to it."""
+    problems = []
     if body.service_or_engagement_required and not service_code and not engagement_number:
-        found.append(
+        problems.append(
             Missing(
                 field="service_code",
                 sentence=f"« {body.name} » demande un code service ou un numéro d'engagement : "
-                f"l'un des deux suffit.{_services_of(body)}",
+                f"l'un des deux suffit.{_services_sentence(body)}",
             )
         )
     elif body.service_required and not service_code:
-        found.append(
-            Missing(field="service_code", sentence=f"« {body.name} » demande un code service.{_services_of(body)}")
+        problems.append(
+            Missing(
+                field="service_code", sentence=f"« {body.name} » demande un code service.{_services_sentence(body)}"
+            )
         )
     if service_code and body.services and service_code not in {one["code"] for one in body.services}:
-        found.append(
+        problems.append(
             Missing(
                 field="service_code",
                 sentence=f"Le code service « {service_code} » n'est pas de ceux que « {body.name} » a déclarés sur "
-                f"Chorus Pro.{_services_of(body)}",
+                f"Chorus Pro.{_services_sentence(body)}",
             )
         )
     if body.engagement_required and not engagement_number:
-        found.append(
+        problems.append(
             Missing(
                 field="engagement_number",
                 sentence=f"« {body.name} » demande un numéro d'engagement : sa comptabilité le donne quand elle engage "
                 "la dépense.",
             )
         )
-    return found
+    return problems
 
 
-def _services_of(body: PublicBody) -> str:
-    if not 0 < len(body.services) <= _MOST_SERVICES_TOLD:
+def _services_sentence(body: PublicBody) -> str:
+    if not 0 < len(body.services) <= _MAX_SERVICES_SHOWN:
         return " Sa comptabilité le connaît."
-    told = [f"{one['code']} ({one['name']})" if one.get("name") else one["code"] for one in body.services]
-    return f" Ses services sont : {', '.join(told)}."
+    labels = [f"{one['code']} ({one['name']})" if one.get("name") else one["code"] for one in body.services]
+    return f" Ses services sont : {', '.join(labels)}."
 
 
 def note(*, payer: str, siret: str, complete: bool, school: School | None, body: PublicBody | None) -> str:
-    """Return what we cannot judge: whether a body that we do not know asks for more than its SIRET.
+    """Return a sentence that an unknown public body may require more than its SIRET; empty if not applicable.
 
-    `complete`: it was given all that any body asks for, and there is nothing left to say.
+    `complete`: every reference that a body may require is given.
     """
     if complete or body is not None or not siret or not is_public(payer=payer, school=school, body=None):
         return ""
@@ -204,10 +206,10 @@ def note(*, payer: str, siret: str, complete: bool, school: School | None, body:
 
 
 def of(*, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None) -> Preflight:
-    """Look up the body and the école that the SIRET is of, and judge. `school`: the order's, where it has one."""
+    """Check billing details, looking up the body and the école with this SIRET. `school`: the order's, if any."""
     siret = digits(siret)
     body = PublicBody.objects.filter(pk=siret).first() if siret else None
-    # A collectivity may have copied the SIRET of one of its schools, as a principal his own.
+    # A collectivity may enter the SIRET of one of its schools by mistake, and a principal that of their school.
     owner = School.objects.filter(siret=siret, type="Ecole", sector="Public").first() if siret else None
     return Preflight(
         missing=missing(
@@ -231,7 +233,7 @@ def of(*, payer: str, siret: str, service_code: str, engagement_number: str, sch
 
 
 def of_order(order: Order) -> Preflight:
-    """Return what the invoice of this order lacks, with what it says now."""
+    """Check the current billing details of an order."""
     return of(
         payer=order.payer or (Payer.COLLECTIVITY if order.collectivity_id else Payer.OTHER),
         siret=order.siret,
@@ -242,9 +244,9 @@ def of_order(order: Order) -> Preflight:
 
 
 def proposed_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) -> str:
-    """Return the SIRET to propose for who pays for a school; empty where we know none.
+    """Return the SIRET to propose for the payer of a school's order; empty if unknown.
 
-    A public école proposes its commune's (the directory's SIRET for it begins with the commune's SIREN), never its own.
+    For a public école: its commune's (the directory's SIRET for it begins with the commune's SIREN), never its own.
     """
     if school is None or fault_of(school.siret):
         return ""
@@ -256,8 +258,8 @@ def proposed_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) -> st
 
 
 def siret_of(siren: str) -> str:
-    """Return the SIRET to propose for a public body: its head office's, as Chorus Pro's directory has it."""
-    first = head_office(siren)
+    """Return the SIRET to propose for a public body: its head office's, checked against Chorus Pro's directory."""
+    head_office_number = head_office(siren)
     known = list(PublicBody.objects.filter(pk__startswith=siren).order_by("pk").values_list("pk", flat=True)[:50])
-    # A head office that has moved has another number.
-    return first if first in known or not known else known[0]
+    # A head office that has moved has another establishment number.
+    return head_office_number if head_office_number in known or not known else known[0]

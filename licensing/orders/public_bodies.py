@@ -1,8 +1,7 @@
-"""The public bodies of Chorus Pro's directory, loaded from a file: what an invoice to each must name.
+"""Loader of Chorus Pro's directory of public bodies: the references that invoices to each must carry.
 
-Columns are found by their names: the short ones below, and those of Chorus Pro's own interface. A row that cannot be
-read is told and left out. A body that the file does not hold stays as it was, and so does what it has no column for:
-the operator may have typed it.
+Columns are matched by header: the short names below, or those of Chorus Pro's interface. Invalid rows are reported and
+skipped. Bodies absent from the file, and fields without a column, keep their values: the operator may have set them.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from _csv import Reader
     from collections.abc import Iterator, Mapping
 
-#: Field → the headers that hold it, folded and without punctuation.
+#: Field → its headers, normalised and without punctuation.
 _HEADERS = {
     "siret": ("siret", "identifiantstructure", "identifiant"),
     "name": ("nom", "raisonsociale", "designationstructure", "designation"),
@@ -37,62 +36,62 @@ _HEADERS = {
 _YES = {"oui", "o", "1", "true", "vrai", "x"}
 _NO = {"non", "n", "0", "false", "faux", ""}
 _FLAGS = ("service_required", "engagement_required", "service_or_engagement_required")
-_LONGEST_NAME = 200
-_BATCH = 2000
+_MAX_NAME_LENGTH = 200
+_BATCH_SIZE = 2000
 
 
 @dataclass(slots=True)
 class Loaded:
-    """What became of the file."""
+    """Result of loading a file."""
 
     bodies: int = 0
-    #: (line of the file, why it was left out).
+    #: (line number in the file, why it was skipped).
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
 @transaction.atomic
 def load(*, content: bytes, at: datetime.datetime) -> Loaded:
-    """Write the bodies of a CSV file, one row a body or a row for each of its services; loading twice is once.
+    """Upsert the public bodies of a CSV file, with one row per body or per service. Idempotent.
 
-    Raises `UnreadableList`, having changed nothing, where the file is no such list.
+    Raises `UnreadableList` if the columns are missing or the CSV is malformed; nothing is changed then.
     """
     report = Loaded()
     bodies: dict[str, PublicBody] = {}
-    reader, places = _opened(content)
+    reader, columns = _open_reader(content)
     for cells in _rows(reader):
         if not any(cell.strip() for cell in cells):
             continue
-        row = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
-        fault = _add(bodies, row, at)
-        if fault:
-            report.refused.append((reader.line_num, fault))
-    told = [name for name in _FLAGS if name in places] + (["services"] if "service_code" in places else [])
+        row = {name: cells[column].strip() if column < len(cells) else "" for name, column in columns.items()}
+        error = _merge_row(bodies, row, at)
+        if error:
+            report.refused.append((reader.line_num, error))
+    loaded_fields = [name for name in _FLAGS if name in columns] + (["services"] if "service_code" in columns else [])
     PublicBody.objects.bulk_create(
         bodies.values(),
-        batch_size=_BATCH,
+        batch_size=_BATCH_SIZE,
         update_conflicts=True,
         unique_fields=["siret"],
-        update_fields=["name", *told, "changed_at"],
+        update_fields=["name", *loaded_fields, "changed_at"],
     )
     report.bodies = len(bodies)
     return report
 
 
-def _opened(content: bytes) -> tuple[Reader, dict[str, int]]:
-    """Return the rows under the header, and where each of our columns is; those that are absent are left out."""
+def _open_reader(content: bytes) -> tuple[Reader, dict[str, int]]:
+    """Return the CSV reader, past the header row, and the index of each known column that is present."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
-    first = text.partition("\n")[0]
-    # Strict: a quotation mark that is never closed would swallow the rest of the file.
-    reader = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=first.count), strict=True)
+    first_line = text.partition("\n")[0]
+    # Strict: an unclosed quotation mark would swallow the rest of the file.
+    reader = csv.reader(io.StringIO(text), delimiter=max(";,\t", key=first_line.count), strict=True)
     header = ["".join(filter(str.isalnum, fold(cell))) for cell in next(_rows(reader), [])]
-    found = {name: _place(header, known) for name, known in _HEADERS.items()}
-    places = {name: place for name, place in found.items() if place is not None}
-    if not {"siret", "name"} <= places.keys():
+    indexes = {name: _column_index(header, headers) for name, headers in _HEADERS.items()}
+    columns = {name: column for name, column in indexes.items() if column is not None}
+    if not {"siret", "name"} <= columns.keys():
         raise UnreadableList("Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
-    return reader, places
+    return reader, columns
 
 
 def _rows(reader: Reader) -> Iterator[list[str]]:
@@ -105,22 +104,22 @@ def _rows(reader: Reader) -> Iterator[list[str]]:
         ) from None
 
 
-def _place(header: list[str], known: tuple[str, ...]) -> int | None:
-    return next((header.index(name) for name in known if name in header), None)
+def _column_index(header: list[str], headers: tuple[str, ...]) -> int | None:
+    return next((header.index(name) for name in headers if name in header), None)
 
 
-def _add(bodies: dict[str, PublicBody], row: Mapping[str, str], at: datetime.datetime) -> str:
-    """Add what the row says to the bodies; return why it cannot be read, or nothing."""
+def _merge_row(bodies: dict[str, PublicBody], row: Mapping[str, str], at: datetime.datetime) -> str:
+    """Merge a row into `bodies`; return why it is invalid, or an empty string."""
     siret = digits(row["siret"])
-    fault = fault_of(siret)
-    if fault or not row["name"]:
-        return fault or "L'organisme n'a pas de nom."
-    flags = {name: _flag(row.get(name, "")) for name in _FLAGS}
+    error = fault_of(siret)
+    if error or not row["name"]:
+        return error or "L'organisme n'a pas de nom."
+    flags = {name: _parse_flag(row.get(name, "")) for name in _FLAGS}
     if None in flags.values():
         return "Une obligation se dit « oui » ou « non »."
-    body = bodies.setdefault(siret, PublicBody(siret=siret, name=row["name"][:_LONGEST_NAME], services=[]))
+    body = bodies.setdefault(siret, PublicBody(siret=siret, name=row["name"][:_MAX_NAME_LENGTH], services=[]))
     for name, value in flags.items():
-        # A row of one of its services may leave them empty.
+        # May be empty on the rows of the body's other services.
         setattr(body, name, bool(value) or getattr(body, name))
     if row.get("service_code"):
         body.services.append({"code": row["service_code"], "name": row.get("service_name", "")})
@@ -128,6 +127,6 @@ def _add(bodies: dict[str, PublicBody], row: Mapping[str, str], at: datetime.dat
     return ""
 
 
-def _flag(cell: str) -> bool | None:
+def _parse_flag(cell: str) -> bool | None:
     word = fold(cell)
     return True if word in _YES else False if word in _NO else None

@@ -1,8 +1,8 @@
-"""What an order opens, and for how long: rights follow money without anybody's hand.
+"""The rights that an order opens, and for how long. They follow the order's state.
 
-The rights of an order are its sources, one a line: what may be used is read from them by everybody, at every moment,
-so that a date here stops or restores sixty thousand keys at once and nothing is ever deleted. Called by `operations`,
-which have locked the order, in the transaction that changes its state.
+The rights of an order are its entitlements, one per line. Everything reads validity from them, so that one date stops
+or restores sixty thousand keys at once, and nothing is deleted. Called by `operations`, which hold the order's lock, in
+the transaction that changes its state.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 def open_(order: Order, *, until: datetime.date | None, by: User | None, at: datetime.datetime) -> None:
-    """Open what each line of the order credits: a lot for a collectivity, a subscription for a buyer of the shop.
+    """Create the entitlement of each line: with a pool for a collectivity, with a subscription for a shop buyer.
 
-    `until`: the last day of the provisional rights; None where it is paid, and the rights firm at once. Opened once:
-    the database refuses a second source for a line.
+    `until`: the last day of the provisional rights; None if the order is paid and its rights firm at once. The database
+    rejects a second entitlement for a line.
     """
     for line in order.lines.select_related("product", "school_year").order_by("pk"):
         last_day = line.school_year.ends_on
@@ -45,45 +45,45 @@ def open_(order: Order, *, until: datetime.date | None, by: User | None, at: dat
             provisional_until=None if until is None else min(until, last_day),
         )
         if order.collectivity is not None:
-            _open_lot(order, line, source, by=by, at=at)
+            _open_pool(order, line, source, by=by, at=at)
         else:
             _credit_buyer(order, line, source, at=at)
 
 
 def await_payment(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
-    """Let the rights run, for want of a payment and no longer of a purchase order: nothing stops by itself any more.
+    """Stop the countdown: the purchase order was received and the payment is awaited, so no right ends by itself.
 
-    `until`: the day that people are shown, and past which the operator is asked. What the operator suspended stays so.
+    `until`: the day shown to users, after which the operator decides. A suspension stays in force.
     """
-    _sources(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")))
+    _entitlements(order).update(provisional_until=None, unpaid_until=Least(Value(until), F("last_day")))
 
 
 def count_down(order: Order, *, until: datetime.date, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
-    """Have the rights stop by themselves the day after `until`: the purchase order is awaited, or awaited again."""
-    _sources(order).update(provisional_until=Least(Value(until), F("last_day")), unpaid_until=None)
+    """Start the countdown: the rights end the day after `until` unless the purchase order is received."""
+    _entitlements(order).update(provisional_until=Least(Value(until), F("last_day")), unpaid_until=None)
 
 
 def make_firm(order: Order, *, at: datetime.datetime) -> None:  # noqa: ARG001 - as its neighbours
-    """Give back at once whatever was waiting or had stopped: the order is paid."""
-    _sources(order).update(provisional_until=None, unpaid_until=None, suspended_at=None)
+    """Make the rights of a paid order firm, and lift any suspension."""
+    _entitlements(order).update(provisional_until=None, unpaid_until=None, suspended_at=None)
 
 
 def stood_still(order: Order, *, at: datetime.datetime) -> bool:
-    """Return whether what the order opened cannot be used at that moment, and could be again."""
-    return any(source.suspended_on(day_in_france(at)) for source in _sources(order))
+    """Return whether the order's rights are suspended at `at`, and may resume."""
+    return any(source.suspended_on(day_in_france(at)) for source in _entitlements(order))
 
 
 def withdraw(order: Order, *, at: datetime.datetime) -> None:
-    """Stop all that the order opened: it was cancelled. Nothing is deleted; the books and the classes stay."""
-    _sources(order).update(suspended_at=Coalesce("suspended_at", Value(at)), cancelled_at=at)
+    """End the rights of a cancelled order. Nothing is deleted: accounting rows and classes stay."""
+    _entitlements(order).update(suspended_at=Coalesce("suspended_at", Value(at)), cancelled_at=at)
 
 
-def _sources(order: Order) -> QuerySet[Source]:
+def _entitlements(order: Order) -> QuerySet[Source]:
     return Source.objects.filter(order_line__order=order)
 
 
-def _open_lot(order: Order, line: OrderLine, source: Source, *, by: User | None, at: datetime.datetime) -> None:
-    """Open the lot in the schema of the collectivity that bought it."""
+def _open_pool(order: Order, line: OrderLine, source: Source, *, by: User | None, at: datetime.datetime) -> None:
+    """Create the pool in the schema of the collectivity."""
     with tenant_context(order.collectivity):
         pool = Pool.objects.create(
             source=source,
@@ -91,7 +91,7 @@ def _open_lot(order: Order, line: OrderLine, source: Source, *, by: User | None,
             capacity=line.quantity,
             opened_at=at,
         )
-        runs = (
+        validity = (
             f"jusqu'au {typography.day(source.last_day)} inclus"
             if source.provisional_until is None
             else f"droits temporaires jusqu'au {typography.day(source.provisional_until)} inclus, dans l'attente du "
@@ -103,7 +103,7 @@ def _open_lot(order: Order, line: OrderLine, source: Source, *, by: User | None,
             at=at,
             object_type="pool",
             object_id=pool.pk,
-            summary=f"Lot « {pool.name} » ouvert : {typography.plural(line.quantity, 'licence')}, {runs}.",
+            summary=f"Lot « {pool.name} » ouvert : {typography.plural(line.quantity, 'licence')}, {validity}.",
         )
 
 
@@ -111,6 +111,6 @@ def _credit_buyer(order: Order, line: OrderLine, source: Source, *, at: datetime
     buyer = order.placed_by
     if buyer is None:
         raise ValueError(f"Order {order.pk} of the shop has no buyer.")
-    # Who has left the school since he began the order keeps what he bought, for no school.
+    # A buyer who has left the school since the draft keeps the purchase, without a school.
     affiliation = None if order.school_id is None else buyer.affiliations.filter(school=order.school_id).first()
     credit(source=source, buyer=buyer, affiliation=affiliation, units=line.quantity, at=at)

@@ -1,4 +1,4 @@
-"""Whose orders of the shop somebody may read: his own, and those of a school that he was shown to lead."""
+"""Shop orders visible to a user: their own, and those of schools they are verified to lead."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ if TYPE_CHECKING:
 
 
 def orders_of(user: User) -> QuerySet[Order]:
-    """Return the orders that somebody reads, the latest first: without those that were given up before being placed.
+    """Return the shop orders visible to a user, the latest first, without drafts that were discarded.
 
-    A verified principal reads what was ordered for his school, whoever ordered it: he administers those licences, and
-    settles what his predecessor left.
+    A verified principal sees every order placed for their school, including those of a predecessor.
     """
-    led = user.affiliations.filter(verified_at__isnull=False, school__isnull=False)
-    mine = Order.objects.filter(placed_by=user)
-    of_my_schools = Order.objects.filter(school__in=led.values("school"), placed_at__isnull=False)
-    given_up = Q(state=OrderState.CANCELLED, placed_at__isnull=True)
+    led_schools = user.affiliations.filter(verified_at__isnull=False, school__isnull=False)
+    own_orders = Order.objects.filter(placed_by=user)
+    school_orders = Order.objects.filter(school__in=led_schools.values("school"), placed_at__isnull=False)
+    discarded = Q(state=OrderState.CANCELLED, placed_at__isnull=True)
     return (
-        # Joined and not « or »: each is found by its own index, where an « or » reads the books whole.
-        Order.objects.filter(pk__in=mine.values("pk").union(of_my_schools.values("pk")), kind=OrderKind.SHOP)
-        .exclude(given_up)
+        # UNION, not OR: each part uses its own index, where OR scans the table.
+        Order.objects.filter(pk__in=own_orders.values("pk").union(school_orders.values("pk")), kind=OrderKind.SHOP)
+        .exclude(discarded)
         .select_related("school", "placed_by")
         .order_by("-created_at", "-pk")
     )

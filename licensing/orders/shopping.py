@@ -1,4 +1,4 @@
-"""What the shop shows before anything is ordered: the tiers side by side, and what so many classes come to."""
+"""Offers of the shop: the school tiers on sale, and the price of a number of classes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One tier, as it stands beside the others."""
+    """A school tier with the prices that the shop shows."""
 
     tier: SchoolTier
-    #: What its smallest number of classes comes to; in the open tier, that is the price of so many.
+    #: Price of its smallest number of classes.
     least: Priced
-    #: The price that is shown: the tier's, or one class's in the open tier.
+    #: Displayed price: the tier's flat price, or the price per class in the open tier.
     shown: Priced
 
     @property
     def a_class(self) -> bool:
-        """Whether the price is that of each class."""
+        """Whether the price is per class."""
         return self.tier.to_classes is None
 
     @property
@@ -36,12 +36,12 @@ class Offer:
         return self.least.quantity * PUPILS_A_CLASS
 
     def holds(self, classes: int) -> bool:
-        """Whether so many classes fall in this tier."""
+        """Return whether a number of classes falls in this tier."""
         return self.tier.from_classes <= classes <= (self.tier.to_classes or classes)
 
 
 def offers(day: datetime.date) -> list[Offer]:
-    """Return the tiers on sale that day, the smallest first; none where nothing is, or nobody is said to sell."""
+    """Return the tiers on sale that day, the smallest first; empty if none, or without a seller."""
     tiers = pricing.tiers_on(day)
     if not (tiers and Seller.objects.exists()):
         return []
@@ -56,6 +56,6 @@ def offers(day: datetime.date) -> list[Offer]:
 
 
 def price(on_offer: list[Offer], classes: int) -> tuple[Offer, Priced]:
-    """Return which of the offers holds so many classes, and what they come to. Raises `BadQuantity` or `NotOnSale`."""
+    """Return the offer for a number of classes, and their price. Raises `BadQuantity` or `NotOnSale`."""
     tier = pricing.tier_for(classes, [offer.tier for offer in on_offer])
     return next(offer for offer in on_offer if offer.tier == tier), pricing.of_tier(tier, classes)

@@ -1,4 +1,4 @@
-"""The portal's addresses of the shop and of « Mes commandes »."""
+"""URLs of the shop and of « Mes commandes », on the portal."""
 
 from __future__ import annotations
 

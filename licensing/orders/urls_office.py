@@ -1,4 +1,4 @@
-"""The addresses of « Achats », at a collectivity's office."""
+"""URLs of « Achats », at a collectivity's office."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The operator's desk over the shop: orders, the purchase orders received, invoices, payments, and who sells.
+"""Back office of sales: orders, signed purchase orders, invoices, payments, public payers and the seller.
 
-Everything is read here and changed by operations, each behind a page that says what will happen. `deeds` holds that
-page; a module an object.
+Rows are read-only; operations change them, each behind a confirmation page. One module per model.
 """
 
 from licensing.orders.admin.cards import CardPaymentAdmin, ProviderEventAdmin

@@ -1,6 +1,6 @@
-"""« À déposer »: the invoices that wait for a platform, as one archive; then the note that they were deposited.
+"""« À déposer »: download the invoices to deposit on a platform as one archive, then record their deposit.
 
-Downloading changes nothing: the operator says himself that the deposit went through.
+Downloading changes nothing: the operator records the deposit once the platform has accepted it.
 """
 
 from __future__ import annotations
@@ -28,56 +28,56 @@ if TYPE_CHECKING:
 
 
 class Batches(ModelAdmin):
-    """The list's own action on invoices."""
+    """Actions of the invoice list."""
 
     actions_list = ("open_batch",)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the batch before the model's own pages."""
+        """Add the batch pages before the model's own."""
         view = self.admin_site.admin_view
-        own: list[URLPattern] = super().get_urls()
+        urls: list[URLPattern] = super().get_urls()
         return [
             path("a-deposer/", view(self.batch_page), name="orders_invoice_batch"),
             path("a-deposer/fichier/", view(self.batch_file), name="orders_invoice_batch_file"),
-            *own,
+            *urls,
         ]
 
     @action(description="À déposer", url_path="open-batch")
     def open_batch(self, request: HttpRequest) -> HttpResponse:
-        """Lead to the page."""
+        """Redirect to the batch page."""
         return redirect("admin:orders_invoice_batch")
 
     def batch_page(self, request: HttpRequest) -> HttpResponse:
-        """Show what waits and lead to the archive; on « oui », note the deposit of what was shown."""
+        """List the invoices to deposit and link to their archive; by POST, record the deposit of those listed."""
         if request.method == "POST":
-            done = operations.record_deposit(invoice_ids=_numbers(request), by=operator(request), at=timezone.now())
-            told = typography.plural(done, "facture ou avoir noté", "factures ou avoirs notés")
-            messages.success(request, f"{told} comme déposés.")
+            done = operations.record_deposit(invoice_ids=_invoice_ids(request), by=operator(request), at=timezone.now())
+            counted = typography.plural(done, "facture ou avoir noté", "factures ou avoirs notés")
+            messages.success(request, f"{counted} comme déposés.")
             return redirect("admin:orders_invoice_batch")
         waiting = invoicing.to_deposit()
-        shown = list(waiting.select_related("order").defer("xml")[:LARGEST_BATCH])
+        listed = list(waiting.select_related("order").defer("xml")[:LARGEST_BATCH])
         context = self.admin_site.each_context(request) | {
             "opts": self.opts,
             "title": "Factures à déposer",
-            "invoices": shown,
-            "more": waiting.count() - len(shown),
-            "numbers": "-".join(str(invoice.pk) for invoice in shown),
+            "invoices": listed,
+            "more": waiting.count() - len(listed),
+            "numbers": "-".join(str(invoice.pk) for invoice in listed),
             "back": reverse("admin:orders_invoice_changelist"),
         }
         return render(request, "orders/admin/batch.html", context)
 
     def batch_file(self, request: HttpRequest) -> FileResponse:
-        """Hand out the archive of what the page showed and still waits."""
+        """Return the archive of the invoices that the page listed and that are still to be deposited."""
         now = timezone.now()
         file = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-        invoicing.write_batch(file, invoicing.to_deposit().filter(pk__in=_numbers(request))[:LARGEST_BATCH], at=now)
+        invoicing.write_batch(file, invoicing.to_deposit().filter(pk__in=_invoice_ids(request))[:LARGEST_BATCH], at=now)
         file.seek(0)
-        answer = FileResponse(file, as_attachment=True, filename=f"factures-a-deposer-{day_in_france(now)}.zip")
-        answer["Cache-Control"] = "no-store"
-        return answer
+        response = FileResponse(file, as_attachment=True, filename=f"factures-a-deposer-{day_in_france(now)}.zip")
+        response["Cache-Control"] = "no-store"
+        return response
 
 
-def _numbers(request: HttpRequest) -> list[int]:
-    """Return the invoices that the page showed: what came in since waits for the next batch."""
-    sent = request.POST.get("factures") or request.GET.get("factures") or ""
-    return [int(number) for number in sent.split("-")[:LARGEST_BATCH] if number.isdecimal()]
+def _invoice_ids(request: HttpRequest) -> list[int]:
+    """Return the ids of the invoices that the page listed: later ones wait for the next batch."""
+    joined = request.POST.get("factures") or request.GET.get("factures") or ""
+    return [int(number) for number in joined.split("-")[:LARGEST_BATCH] if number.isdecimal()]

@@ -1,4 +1,4 @@
-"""Payments by card, as the provider told of them. Read only, and never the token: whoever has it can end a payment."""
+"""Card payments and the provider's events. Read only; the token, which can complete a payment, is never shown."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-#: The library's states, as the operator reads them.
-STATES = {
+#: French labels of django-payments' states.
+_STATE_LABELS = {
     "waiting": "commencé",
     "preauth": "autorisé, pas encore encaissé",
     "confirmed": "encaissé",
@@ -36,121 +36,121 @@ STATES = {
 }
 
 
-class StateFilter(admin.SimpleListFilter):
+class CardPaymentStateFilter(admin.SimpleListFilter):
     title = "état"
     parameter_name = "etat"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the states."""
-        return list(STATES.items())
+        return list(_STATE_LABELS.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[CardPayment]) -> QuerySet[CardPayment]:
         """Keep the attempts in the state that was chosen."""
-        return queryset.filter(status=self.value()) if self.value() in STATES else queryset
+        return queryset.filter(status=self.value()) if self.value() in _STATE_LABELS else queryset
 
 
-def _send_again(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
+def _retry_refund(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
     card.send_again(card_payment_id=payment.pk, by=by, at=at)
     return "Remboursement redemandé au prestataire."
 
 
-def _looked_at(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
+def _mark_handled(payment: CardPayment, *, by: User, at: datetime.datetime) -> str:
     card.looked_at(card_payment_id=payment.pk, by=by, at=at)
     return "Noté : ce paiement n'attend plus."
 
 
-def _goes_back(payment: CardPayment) -> bool:
-    """Whether the provider was asked for the money back, and could not send it."""
-    given_back = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
-    unasked = not Payment.objects.filter(card=payment).exists()
-    return bool(payment.message) and payment.status == PaymentStatus.CONFIRMED and (given_back or unasked)
+def _refund_failed(payment: CardPayment) -> bool:
+    """Whether a refund was requested from the provider and failed."""
+    refunded = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
+    unrecorded = not Payment.objects.filter(card=payment).exists()
+    return bool(payment.message) and payment.status == PaymentStatus.CONFIRMED and (refunded or unrecorded)
 
 
-DEEDS: tuple[Deed[CardPayment], ...] = (
+CARD_PAYMENT_ACTIONS: tuple[Deed[CardPayment], ...] = (
     Deed(
         path="rendre-encore",
         label="Redemander le remboursement",
-        possible=_goes_back,
-        says=lambda payment, _at: [
+        is_available=_refund_failed,
+        explanation=lambda payment, _at: [
             str(payment.message),
             f"{typography.euros(payment.total)} sont redemandés au prestataire, pour la carte qui a payé.",
         ],
-        do=_send_again,
+        run=_retry_refund,
     ),
     Deed(
         path="vu",
         label="C'est réglé autrement",
-        possible=lambda payment: bool(payment.message),
-        says=lambda payment, _at: [
+        is_available=lambda payment: bool(payment.message),
+        explanation=lambda payment, _at: [
             str(payment.message),
             "Dites-le une fois l'argent rendu par virement, la contestation close ou le reste décidé.",
         ],
-        do=_looked_at,
+        run=_mark_handled,
     ),
 )
 
 
 @admin.register(CardPayment)
 class CardPaymentAdmin(Desk[CardPayment]):
-    """Attempts to pay by card: most come to their end by themselves."""
+    """Card payment attempts; most complete without the operator."""
 
-    list_display = ("__str__", "order", "state", "amount", "reference", "began", "changed")
-    list_filter = (StateFilter,)
+    list_display = ("__str__", "order", "state", "amount", "reference", "started_at", "modified_at")
+    list_filter = (CardPaymentStateFilter,)
     list_select_related = ("order",)
     search_fields = ("order__id__exact", "transaction_id__exact")
     search_help_text = "Numéro de commande, ou référence entière du prestataire"
     ordering = ("-pk",)
-    fields = ("order", "state", "amount", "provider", "reference", "said", "began", "changed")
-    deeds = DEEDS
+    fields = ("order", "state", "amount", "provider", "reference", "provider_message", "started_at", "modified_at")
+    admin_actions = CARD_PAYMENT_ACTIONS
 
-    def situation(self, row: CardPayment) -> list[str]:
-        """Return what the provider reported, where somebody must see to it."""
+    def status_sentences(self, row: CardPayment) -> list[str]:
+        """Return the provider's report, if the operator has to handle it."""
         return [str(row.message)] if row.message else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CardPayment]:
-        """Leave the token, and what the provider answered, where they are."""
+        """Return the attempts without the token and the provider's raw answer."""
         attempts: QuerySet[CardPayment] = super().get_queryset(request)
         return attempts.defer("token", "extra_data")
 
     @admin.display(description="état", ordering="status")
     def state(self, payment: CardPayment) -> str:
-        """Return where the attempt is."""
-        return STATES.get(str(payment.status), str(payment.status))
+        """Return the French label of the attempt's state."""
+        return _STATE_LABELS.get(str(payment.status), str(payment.status))
 
     @admin.display(description="montant", ordering="total")
     def amount(self, payment: CardPayment) -> str:
-        """Return the sum that was asked for."""
+        """Return the requested amount."""
         return typography.euros(payment.total)
 
     @admin.display(description="prestataire")
     def provider(self, payment: CardPayment) -> str:
-        """Return who asks for the card."""
+        """Return the provider's name."""
         return str(payment.variant)
 
     @admin.display(description="référence du prestataire")
     def reference(self, payment: CardPayment) -> str:
-        """Return the provider's own number."""
+        """Return the provider's identifier."""
         return str(payment.transaction_id)
 
     @admin.display(description="ce qu'il en a dit")
-    def said(self, payment: CardPayment) -> str:
-        """Return the provider's word on a failure."""
+    def provider_message(self, payment: CardPayment) -> str:
+        """Return the provider's failure message."""
         return str(payment.message)
 
     @admin.display(description="commencé le", ordering="created")
-    def began(self, payment: CardPayment) -> datetime.datetime:
-        """Return when the buyer set out."""
+    def started_at(self, payment: CardPayment) -> datetime.datetime:
+        """Return when the attempt started."""
         return cast("datetime.datetime", payment.created)
 
     @admin.display(description="dernier changement", ordering="modified")
-    def changed(self, payment: CardPayment) -> datetime.datetime:
-        """Return when something last happened."""
+    def modified_at(self, payment: CardPayment) -> datetime.datetime:
+        """Return when the attempt last changed."""
         return cast("datetime.datetime", payment.modified)
 
 
 @admin.register(ProviderEvent)
 class ProviderEventAdmin(ReadOnly, ModelAdmin):
-    """What the provider told, each thing once."""
+    """Webhook events received from the provider, deduplicated."""
 
     list_display = ("received_at", "kind", "reference")
     list_filter = ("kind",)
@@ -160,10 +160,10 @@ class ProviderEventAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="référence du prestataire")
     def reference(self, event: ProviderEvent) -> str:
-        """Return the provider's own number."""
+        """Return the provider's identifier."""
         return event.event_id
 
     @admin.display(description="prestataire")
     def provider(self, event: ProviderEvent) -> str:
-        """Return who told it."""
+        """Return the provider's name."""
         return event.variant

@@ -1,7 +1,7 @@
-"""An action on a row of the desk: a page that says what will happen, then one operation.
+"""Admin actions on one row: a confirmation page that explains the effect, then one operation.
 
-Nothing is done twice. The page carries what the order had been through when it was shown; the order is locked and
-compared before the operation, so that the second of two clicks finds what the first has done.
+Optimistic locking: the page carries the id of the order's last event; the order is locked and that id compared before
+the operation runs, so that a double click runs it once.
 """
 
 from __future__ import annotations
@@ -39,66 +39,69 @@ class ChangedMeanwhile(Refused):
 
 
 class NothingToAsk(forms.Form):
-    """For what needs a « oui » alone."""
+    """An empty form: the action only needs a confirmation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deed[Row: Model]:
-    """What the operator may do with a row."""
+    """One action that the operator can take on a row."""
 
     path: str
-    #: What the button says.
+    #: The button's label.
     label: str
-    possible: Callable[[Row], bool]
-    #: The sentences that say what will happen.
-    says: Callable[[Row, datetime.datetime], list[str]]
-    #: The operation, called with `by`, `at` and the form's fields; returns what to tell once it is done.
-    do: Callable[..., str]
+    is_available: Callable[[Row], bool]
+    #: Sentences that explain the effect, shown before confirmation.
+    explanation: Callable[[Row, datetime.datetime], list[str]]
+    #: The operation, called with `by`, `at` and the form's fields; returns the success message.
+    run: Callable[..., str]
     form: type[forms.Form] = NothingToAsk
     initial: Callable[[Row, datetime.datetime], dict[str, Any]] = field(default=lambda _row, _at: {})
-    #: Whether it may be the card's filled button: what takes something away never is.
-    main: bool = True
-    #: Whether it stands before the others: they wait for it.
-    first: Callable[[Row], bool] = field(default=lambda _row: False)
+    #: Whether it may be the page's primary button: destructive actions never are.
+    primary: bool = True
+    #: Whether it is listed first, because the others depend on it.
+    is_priority: Callable[[Row], bool] = field(default=lambda _row: False)
 
 
 def operator(request: HttpRequest) -> User:
-    """Return who is at the admin: its pages let nobody else in."""
+    """Return the signed-in operator: the admin site lets nobody else in."""
     return cast("User", request.user)
 
 
 def been_through(order_id: int) -> str:
-    """Return what tells whether anything happened to an order since: every operation writes an event."""
+    """Return the id of the order's last event, as a version to compare: every operation writes an event."""
     return str(OrderEvent.objects.filter(order=order_id).aggregate(last=Max("pk"))["last"] or 0)
 
 
 class Desk[Row: Model](ReadOnly, ModelAdmin):
-    """Rows that operations write: read here, and changed by their deeds alone."""
+    """Rows that operations write: read-only here, changed only by their admin actions."""
 
-    deeds: tuple[Deed[Row], ...] = ()
+    admin_actions: tuple[Deed[Row], ...] = ()
     change_form_outer_before_template = "orders/admin/card.html"
 
-    def order_of(self, row: Row) -> int:
-        """Return the number of the order that the row belongs to."""
+    def get_order_id(self, row: Row) -> int:
+        """Return the id of the order that the row belongs to."""
         return int(row.order_id)  # type: ignore[attr-defined]  # Order itself overrides this
 
-    def situation(self, row: Row) -> list[str]:
-        """Return the sentences that say where the row stands and what is expected."""
+    def status_sentences(self, row: Row) -> list[str]:
+        """Return sentences that describe the row's status and what is expected next."""
         return []
 
     def links(self, row: Row) -> list[tuple[str, str]]:
-        """Return what can be opened from the row's card: (label, address)."""
+        """Return the related pages and documents, as (label, URL)."""
         return []
 
-    def address(self, name: str, *args: object) -> str:
-        """Return the address of one of this admin's own pages."""
+    def page_url(self, name: str, *args: object) -> str:
+        """Return the URL of one of this admin's own pages."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of the deeds before the model's own."""
+        """Add the confirmation page of the actions before the model's own pages."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_deed"
-        own: list[URLPattern] = super().get_urls()
-        return [path("<int:pk>/faire/<slug:named>/", self.admin_site.admin_view(self.deed_page), name=name), *own]
+        urls: list[URLPattern] = super().get_urls()
+        return [
+            path("<int:pk>/faire/<slug:action_path>/", self.admin_site.admin_view(self.action_page), name=name),
+            *urls,
+        ]
 
     def change_view(
         self,
@@ -107,68 +110,72 @@ class Desk[Row: Model](ReadOnly, ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the card, and on it what can be done."""
+        """Show the row with its status, its available actions and its links."""
         row = self.get_object(request, object_id)
-        shown: dict[str, Any] = {} if row is None else self._above(row)
-        answer: HttpResponse = super().change_view(request, object_id, form_url, shown | (extra_context or {}))
-        return answer
+        context: dict[str, Any] = {} if row is None else self._row_context(row)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context | (extra_context or {}))
+        return response
 
-    def _above(self, row: Row) -> dict[str, Any]:
+    def _row_context(self, row: Row) -> dict[str, Any]:
         return {
-            "situation": [spaced(sentence) for sentence in self.situation(row)],
+            "situation": [spaced(sentence) for sentence in self.status_sentences(row)],
             "deeds": [
-                (deed.label, self.address("deed", row.pk, deed.path), deed.main)
-                for deed in sorted(self.deeds, key=lambda deed: not deed.first(row))
-                if deed.possible(row)
+                (one.label, self.page_url("deed", row.pk, one.path), one.primary)
+                for one in sorted(self.admin_actions, key=lambda one: not one.is_priority(row))
+                if one.is_available(row)
             ],
             "links": self.links(row),
         }
 
-    def deed_page(self, request: HttpRequest, pk: int, named: str) -> HttpResponse:
-        """Say what will happen; on « oui », do it."""
+    def action_page(self, request: HttpRequest, pk: int, action_path: str) -> HttpResponse:
+        """Explain the action's effect; by POST, run it."""
         row = get_object_or_404(self.get_queryset(request), pk=pk)
-        deed = next((one for one in self.deeds if one.path == named), None)
-        if deed is None:
+        admin_action = next((one for one in self.admin_actions if one.path == action_path), None)
+        if admin_action is None:
             raise Http404
         at = timezone.now()
-        if not deed.possible(row):
-            # Mostly the second of two clicks: what it asked for has been done.
-            messages.info(request, spaced(f"Rien de plus n'a été fait : « {deed.label} » n'est plus à faire."))
-            return redirect(self.address("change", row.pk))
-        form = deed.form(request.POST or None, request.FILES or None, initial=deed.initial(row, at))
+        if not admin_action.is_available(row):
+            # Mostly the second of a double click: the first has run the action.
+            messages.info(request, spaced(f"Rien de plus n'a été fait : « {admin_action.label} » n'est plus à faire."))
+            return redirect(self.page_url("change", row.pk))
+        form = admin_action.form(request.POST or None, request.FILES or None, initial=admin_action.initial(row, at))
         if request.method == "POST" and form.is_valid():
             try:
-                told = self._do(deed, row, seen=request.POST.get("seen", ""), by=operator(request), at=at, form=form)
+                message = self._run(
+                    admin_action, row, seen=request.POST.get("seen", ""), by=operator(request), at=at, form=form
+                )
             except Refused as refusal:
                 field = getattr(refusal, "field", None)
                 form.add_error(field if field in form.fields else None, refusal.sentence)
             else:
-                messages.success(request, spaced(told))
-                return redirect(self.address("change", row.pk))
-        return self._ask(request, deed, row, form=form, at=at)
+                messages.success(request, spaced(message))
+                return redirect(self.page_url("change", row.pk))
+        return self._render_confirmation(request, admin_action, row, form=form, at=at)
 
-    def _do(self, deed: Deed[Row], row: Row, *, seen: str, by: User, at: datetime.datetime, form: forms.Form) -> str:
-        number = self.order_of(row)
+    def _run(
+        self, admin_action: Deed[Row], row: Row, *, seen: str, by: User, at: datetime.datetime, form: forms.Form
+    ) -> str:
+        order_id = self.get_order_id(row)
         with transaction.atomic():
-            Order.objects.locked().get(pk=number)
-            if been_through(number) != seen:
+            Order.objects.locked().get(pk=order_id)
+            if been_through(order_id) != seen:
                 raise ChangedMeanwhile(
                     "Cette commande a changé depuis que la page est affichée : rien n'a été fait. "
                     "Relisez-la, puis recommencez si c'est encore à faire."
                 )
-            return deed.do(row, by=by, at=at, **form.cleaned_data)
+            return admin_action.run(row, by=by, at=at, **form.cleaned_data)
 
-    def _ask(
-        self, request: HttpRequest, deed: Deed[Row], row: Row, *, form: forms.Form, at: datetime.datetime
+    def _render_confirmation(
+        self, request: HttpRequest, admin_action: Deed[Row], row: Row, *, form: forms.Form, at: datetime.datetime
     ) -> HttpResponse:
-        frame = self.admin_site.each_context(request) | {
+        context = self.admin_site.each_context(request) | {
             "opts": self.opts,
-            "title": f"{row} – {deed.label}",
-            "says": [spaced(sentence) for sentence in deed.says(row, at)],
+            "title": f"{row} – {admin_action.label}",
+            "says": [spaced(sentence) for sentence in admin_action.explanation(row, at)],
             "form": form,
-            "verb": deed.label,
-            "seen": been_through(self.order_of(row)),
-            "back": self.address("change", row.pk),
+            "verb": admin_action.label,
+            "seen": been_through(self.get_order_id(row)),
+            "back": self.page_url("change", row.pk),
         }
         status = 422 if form.is_bound else 200
-        return render(request, "orders/admin/ask.html", frame, status=status)
+        return render(request, "orders/admin/ask.html", context, status=status)

@@ -1,19 +1,19 @@
-"""Files that the desk hands out as they are kept: scans of buyers, and the documents that were issued."""
+"""Responses for stored files: scans uploaded by buyers, and issued documents."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 
-#: What a browser shows without running anything; the rest is saved.
-SHOWN = ("application/pdf", "image/jpeg", "image/png")
+#: Types that a browser displays without running anything; the others are downloads.
+_INLINE_TYPES = ("application/pdf", "image/jpeg", "image/png")
 
 
 def answer(content: bytes | memoryview, *, name: str, content_type: str) -> HttpResponse:
-    """Return a file that no cache keeps, opened beside the desk where browsers can show it."""
-    shown = content_type in SHOWN
-    response = HttpResponse(bytes(content), content_type=content_type if shown else "application/octet-stream")
-    response["Content-Disposition"] = content_disposition_header(not shown, name) or "attachment"
+    """Return an uncached file response, inline where the browser can display the type safely."""
+    inline = content_type in _INLINE_TYPES
+    response = HttpResponse(bytes(content), content_type=content_type if inline else "application/octet-stream")
+    response["Content-Disposition"] = content_disposition_header(not inline, name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"
     return response

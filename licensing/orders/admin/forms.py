@@ -1,4 +1,4 @@
-"""What the operator is asked before an order changes."""
+"""Forms of the admin actions on orders, invoices and payments."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from tenants.models import Collectivity
 
 
 class DayInput(UnfoldAdminTextInputWidget):
-    """The browser's own way to choose a day, which needs no script."""
+    """The browser's native date picker, which needs no script."""
 
     input_type = "date"
 
     def format_value(self, value: Any) -> str | None:
-        """Return the day as browsers take it."""
+        """Return the day in ISO format, as `<input type="date">` requires."""
         return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 class NumberField(forms.CharField):
-    """A SIRET, an IBAN…: typed with spaces, as documents show it, and kept without."""
+    """A SIRET, IBAN, etc.: accepted with spaces, stored without."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(widget=UnfoldAdminTextInputWidget, **options)
 
     def to_python(self, value: Any) -> Any:
-        """Return it without its spaces, in capitals."""
+        """Return the value in upper case, without spaces."""
         return "".join(str(super().to_python(value) or "").split()).upper()
 
 
 class GrantForm(forms.Form):
-    """To whom, how many, why."""
+    """Recipient, number of licences and reason of a grant."""
 
     collectivity = forms.ModelChoiceField(
         label="Collectivité", queryset=Collectivity.objects.order_by("name"), widget=UnfoldAdminSelectWidget
@@ -64,7 +64,7 @@ class GrantForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    """Why, as the buyer will read it."""
+    """A reason, shown to the buyer as typed."""
 
     reason = forms.CharField(
         label="Motif", max_length=500, widget=UnfoldAdminTextareaWidget, help_text="L'acheteur le lira tel quel."
@@ -72,11 +72,11 @@ class ReasonForm(forms.Form):
 
 
 class PaymentForm(forms.Form):
-    """Money that came in."""
+    """A payment received by cheque or transfer."""
 
     method = forms.ChoiceField(
         label="Règlement",
-        # By card nobody records anything: the provider tells.
+        # Card payments are recorded from the provider's events.
         choices=[one for one in PaymentMethod.choices if one[0] != PaymentMethod.CARD],
         widget=UnfoldAdminSelectWidget,
     )
@@ -97,13 +97,13 @@ class PaymentForm(forms.Form):
 
 
 class UntilForm(forms.Form):
-    """A new last day."""
+    """The new last day of temporary rights, inclusive."""
 
     until = forms.DateField(label="Jusqu'au (inclus)", widget=DayInput)
 
 
 class PostedForm(forms.Form):
-    """A signed purchase order that came in an envelope."""
+    """The scan of a signed purchase order received by post."""
 
     scan = forms.FileField(
         label="Bon de commande numérisé",
@@ -114,7 +114,7 @@ class PostedForm(forms.Form):
 
 
 class ReferencesForm(forms.Form):
-    """What a public payer's invoice must name, mostly written on the purchase order that came in."""
+    """References that a public payer's invoice must carry, mostly found on the signed purchase order."""
 
     siret = NumberField(label="SIRET du payeur", required=False)
     service_code = forms.CharField(
@@ -126,7 +126,7 @@ class ReferencesForm(forms.Form):
 
 
 class RefundForm(forms.Form):
-    """Where the refund can be found again."""
+    """The refund's bank or cheque reference."""
 
     reference = forms.CharField(
         label="Référence",
@@ -138,7 +138,7 @@ class RefundForm(forms.Form):
 
 
 class StatusForm(forms.Form):
-    """Where an invoice is on its platform."""
+    """An invoice's status on its e-invoicing platform."""
 
     state = forms.ChoiceField(label="État", choices=PlatformState, widget=UnfoldAdminSelectWidget)
     reason = forms.CharField(
@@ -150,7 +150,7 @@ class StatusForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Ask why where the answer was no."""
+        """Require a reason for a rejection or a refusal."""
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("state") in (PlatformState.REJECTED, PlatformState.REFUSED) and not cleaned.get("reason"):
             self.add_error("reason", "Recopiez le motif : il dit ce qui est à corriger avant la nouvelle facture.")

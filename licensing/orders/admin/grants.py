@@ -1,4 +1,4 @@
-"""« Ouvrir un lot », « Suspendre », « Rétablir »: what the operator gives and stops, over one order or several."""
+"""« Ouvrir un lot », « Suspendre », « Rétablir »: list actions that grant a pool, suspend orders and restore them."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
 
 
 class Grants(ModelAdmin):
-    """The list's own actions on orders."""
+    """Actions of the order list."""
 
     actions_list = ("open_pool",)
     actions = ("suspend", "restore")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of the grant before the model's own."""
+        """Add the grant form before the model's own pages."""
         grant = path("ouvrir-un-lot/", self.admin_site.admin_view(self.grant), name="orders_order_grant")
-        own: list[URLPattern] = super().get_urls()
-        return [grant, *own]
+        urls: list[URLPattern] = super().get_urls()
+        return [grant, *urls]
 
     @action(description="Ouvrir un lot", url_path="open-pool", permissions=["grant"])
     def open_pool(self, request: HttpRequest) -> HttpResponse:
-        """Lead to the form."""
+        """Redirect to the grant form."""
         return HttpResponseRedirect(reverse("admin:orders_order_grant"))
 
     def has_grant_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Let those give who may add orders."""
+        """Allow whoever may add orders."""
         return request.user.has_perm("orders.add_order")
 
     @action(description="Suspendre", permissions=["grant"])
     def suspend(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        """Suspend what the chosen orders opened, once the operator has read what that means."""
+        """Suspend the entitlements of the selected orders, after a confirmation page."""
         if "confirmed" not in request.POST:
             return self._confirm(
                 request,
@@ -66,30 +66,30 @@ class Grants(ModelAdmin):
                 "Plus rien ne sera attribué de ces lots, leurs clés ne s'activeront plus, et les licences activées "
                 "seront en pause. Rien n'est perdu : « Rétablir » rend tout, aussitôt.",
             )
-        done = self._to_each(request, orders, operations.suspend)
+        done = self._apply_to_each(request, orders, operations.suspend)
         messages.success(request, f"{typography.plural(done, 'lot suspendu', 'lots suspendus')}.")
         return None
 
     @action(description="Rétablir", permissions=["grant"])
     def restore(self, request: HttpRequest, orders: QuerySet[Order]) -> HttpResponse | None:
-        """Give back what was suspended, once the operator has read what that means."""
+        """Restore the suspended entitlements of the selected orders, after a confirmation page."""
         if "confirmed" not in request.POST:
             return self._confirm(
                 request, orders, "restore", "Rétablir", "Les lots suspendus de ces commandes reprennent où ils étaient."
             )
-        done = self._to_each(request, orders, operations.restore)
+        done = self._apply_to_each(request, orders, operations.restore)
         messages.success(request, f"{typography.plural(done, 'lot rétabli', 'lots rétablis')}.")
         return None
 
-    def _to_each(self, request: HttpRequest, orders: QuerySet[Order], operation: Callable[..., int]) -> int:
-        """Return how many lots that changed. What is refused of one order is told, and holds up no other."""
-        done = 0
+    def _apply_to_each(self, request: HttpRequest, orders: QuerySet[Order], operation: Callable[..., int]) -> int:
+        """Return how many pools changed. A refusal is shown as a warning and does not stop the other orders."""
+        changed = 0
         for order in orders:
             try:
-                done += operation(order_id=order.pk, by=operator(request), at=timezone.now())
+                changed += operation(order_id=order.pk, by=operator(request), at=timezone.now())
             except Refused as refusal:
                 messages.warning(request, refusal.sentence)
-        return done
+        return changed
 
     def _confirm(
         self, request: HttpRequest, orders: QuerySet[Order], name: str, title: str, warning: str
@@ -97,7 +97,7 @@ class Grants(ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": title,
-            "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
+            "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
             "orders": orders.select_related("collectivity", "school", "placed_by"),
             "action": name,
             "warning": typography.spaced(warning),
@@ -105,36 +105,36 @@ class Grants(ModelAdmin):
         return TemplateResponse(request, "orders/admin/confirm.html", context)
 
     def grant(self, request: HttpRequest) -> HttpResponse:
-        """Ask to whom, how many and why; then open the pool by the same operation as the command."""
+        """Show the grant form; by POST, open the pool with the same operation as the command."""
         if not self.has_grant_permission(request):
             raise PermissionDenied
         form = GrantForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                pool = _granted(form, seen=request.POST.get("seen", ""), by=operator(request))
+                pool = _grant_once(form, seen=request.POST.get("seen", ""), by=operator(request))
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
-                given = typography.plural(pool.capacity, "licence")
+                units = typography.plural(pool.capacity, "licence")
                 messages.success(
-                    request, f"Lot « {pool.name} » ouvert pour {form.cleaned_data['collectivity']} : {given}."
+                    request, f"Lot « {pool.name} » ouvert pour {form.cleaned_data['collectivity']} : {units}."
                 )
                 return HttpResponseRedirect(reverse("admin:orders_order_changelist"))
         context = {
             **self.admin_site.each_context(request),
             "title": "Ouvrir un lot de licences",
-            "opts": Order._meta,  # noqa: SLF001 - what the admin's templates ask for
+            "opts": Order._meta,  # noqa: SLF001 - required by the admin's templates
             "form": form,
-            "seen": _last_grant(),
+            "seen": _last_grant_id(),
         }
         return TemplateResponse(request, "orders/admin/grant.html", context)
 
 
-def _granted(form: GrantForm, *, seen: str, by: User) -> Pool:
-    """Open the pool, unless another was opened since the page was shown: mostly the first of two clicks."""
+def _grant_once(form: GrantForm, *, seen: str, by: User) -> Pool:
+    """Open the pool. Raises `ChangedMeanwhile` if another was granted since the page was shown (double click)."""
     with transaction.atomic():
         Collectivity.objects.select_for_update(no_key=True).get(pk=form.cleaned_data["collectivity"].pk)
-        if _last_grant() != seen:
+        if _last_grant_id() != seen:
             raise ChangedMeanwhile(
                 "Un lot a été ouvert depuis que cette page est affichée, peut-être par un premier clic : voyez la "
                 "liste des commandes. Si celui-ci est à ouvrir aussi, validez de nouveau."
@@ -142,5 +142,5 @@ def _granted(form: GrantForm, *, seen: str, by: User) -> Pool:
         return operations.grant(**form.cleaned_data, by=by, at=timezone.now())
 
 
-def _last_grant() -> str:
+def _last_grant_id() -> str:
     return str(Order.objects.filter(kind=OrderKind.GRANT).aggregate(last=Max("pk"))["last"] or 0)

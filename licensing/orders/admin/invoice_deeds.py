@@ -1,4 +1,4 @@
-"""What the operator may do with an invoice: follow it on its platform, and make another where it was turned down."""
+"""Admin actions on invoices: record their platform status, reissue those that were turned down."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 
 def last_status(invoice: Invoice) -> PlatformStatus | None:
-    """Return where the invoice is on its platform, as last recorded."""
+    """Return the invoice's last recorded platform status."""
     return invoice.statuses.order_by("pk").last()
 
 
 def is_turned_down(invoice: Invoice) -> bool:
-    """Whether it was turned down, and no credit note cancels it yet."""
+    """Whether the invoice was turned down and no credit note cancels it yet."""
     last = last_status(invoice)
     cancelled = Invoice.objects.filter(corrects=invoice).exists()
     return invoice.kind == InvoiceKind.INVOICE and not cancelled and last is not None and last.state in TURNED_DOWN
 
 
-def _record(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
+def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
     status = operations.record_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=at)
     return f"{invoice} : {status.get_state_display().lower()}."
 
 
-def _redo(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
+def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
     issued = operations.reinvoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
     return f"{invoice} annulée par l'avoir {invoice.credit} ; facture {issued} émise."
 
 
-def _redoing(invoice: Invoice, _at: datetime.datetime) -> list[str]:
+def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
     missing = [one.sentence for one in preflight.of_order(invoice.order).missing]
     return [
         f"Un avoir annule {invoice}, et une facture est émise sous un nouveau numéro.",
@@ -52,20 +52,20 @@ DEEDS: tuple[Deed[Invoice], ...] = (
     Deed(
         path="refaire",
         label="Refaire sous un nouveau numéro",
-        possible=is_turned_down,
-        says=_redoing,
-        do=_redo,
+        is_available=is_turned_down,
+        explanation=_explain_reissue,
+        run=_reissue,
         form=ReasonForm,
         initial=lambda invoice, _at: {"reason": getattr(last_status(invoice), "reason", "")},
     ),
     Deed(
         path="etat",
         label="Noter son état sur la plateforme",
-        possible=lambda invoice: bool(follows(getattr(last_status(invoice), "state", ""))),
-        says=lambda _invoice, _at: [
+        is_available=lambda invoice: bool(follows(getattr(last_status(invoice), "state", ""))),
+        explanation=lambda _invoice, _at: [
             "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état ne se reprend pas.",
         ],
-        do=_record,
+        run=_record_status,
         form=StatusForm,
     ),
 )

@@ -1,4 +1,4 @@
-"""Invoices and credit notes as they were issued: never changed, followed on their platform, replaced if need be."""
+"""Invoices and credit notes: immutable once issued, with their platform statuses; reissued if turned down."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class TurnedDownFilter(admin.SimpleListFilter):
     parameter_name = "attend"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return what waits."""
+        """Return the one choice."""
         return [("rejetees", "rejetée ou refusée, à refaire")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """Keep what waits."""
+        """Keep the invoices to reissue."""
         return desk.turned_down(queryset) if self.value() == "rejetees" else queryset
 
 
@@ -48,7 +48,7 @@ class StatusInline(ReadOnly, TabularInline):
 
 @admin.register(Invoice)
 class InvoiceAdmin(Batches, Desk[Invoice]):
-    """The series, without a gap."""
+    """All invoices and credit notes, in one gapless series per year."""
 
     list_display = ("number", "kind", "order", "payer", "money", "issued_on", "due_on", "platform")
     list_filter = (TurnedDownFilter, "kind", "year", "issued_on")
@@ -58,31 +58,40 @@ class InvoiceAdmin(Batches, Desk[Invoice]):
     ordering = ("-year", "-sequence")
     readonly_fields = ("ht", "vat", "money")
     inlines = (StatusInline,)
-    deeds = DEEDS
+    admin_actions = DEEDS
 
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> tuple[str, ...]:
-        """Return what it says; a credit note says which invoice it cancels, and is not due."""
-        note = obj is not None and obj.kind == InvoiceKind.CREDIT_NOTE
-        return ("kind", "number", "order", "corrects" if note else "due_on", "issued_on", "ht", "vat", "money")
+        """Return the fields; a credit note shows the invoice it cancels instead of a due date."""
+        is_credit_note = obj is not None and obj.kind == InvoiceKind.CREDIT_NOTE
+        return (
+            "kind",
+            "number",
+            "order",
+            "corrects" if is_credit_note else "due_on",
+            "issued_on",
+            "ht",
+            "vat",
+            "money",
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        """Return the invoices with where they are on their platform; their long texts stay where they are."""
+        """Return the invoices annotated with their platform status, without their large columns."""
         invoices: QuerySet[Invoice] = super().get_queryset(request)
         return invoices.annotate(status=desk.last_status()).defer("xml", "facts")
 
     @admin.display(description="payeur")
     def payer(self, invoice: Invoice) -> str:
-        """Return whom it was made out to."""
+        """Return the billed name."""
         return invoice.order.bill_name
 
     @admin.display(description="total TTC", ordering="total_ttc")
     def money(self, invoice: Invoice) -> str:
-        """Return what it comes to."""
+        """Return the total, VAT included."""
         return typography.euros(invoice.total_ttc)
 
     @admin.display(description="total HT")
     def ht(self, invoice: Invoice) -> str:
-        """Return the total without VAT."""
+        """Return the total, VAT excluded."""
         return typography.euros(invoice.total_ht)
 
     @admin.display(description="TVA")
@@ -92,43 +101,43 @@ class InvoiceAdmin(Batches, Desk[Invoice]):
 
     @admin.display(description="plateforme")
     def platform(self, invoice: Invoice) -> str:
-        """Return where it is on its platform."""
+        """Return the platform status in French."""
         state = getattr(invoice, "status", None)
         return str(dict(PlatformStatus._meta.get_field("state").flatchoices).get(state, "–"))  # noqa: SLF001 - documented
 
-    def situation(self, row: Invoice) -> list[str]:
-        """Return whether it stands, and where it is."""
+    def status_sentences(self, row: Invoice) -> list[str]:
+        """Return whether the invoice is cancelled or turned down."""
         credit = Invoice.objects.filter(corrects=row).first()
-        told = [f"Annulée par l'avoir {credit}."] if credit else []
+        sentences = [f"Annulée par l'avoir {credit}."] if credit else []
         last = last_status(row)
         if is_turned_down(row) and last is not None:
-            told.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
-        return told
+            sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
+        return sentences
 
     def links(self, row: Invoice) -> list[tuple[str, str]]:
-        """Return the document, its data, and the order."""
+        """Return the links to the PDF, the XML and the order."""
         return [
-            (f"{row} en PDF (Factur-X)", self.address("document", row.pk)),
-            ("Ses données seules (XML)", self.address("data", row.pk)),
+            (f"{row} en PDF (Factur-X)", self.page_url("document", row.pk)),
+            ("Ses données seules (XML)", self.page_url("data", row.pk)),
             (str(row.order), reverse("admin:orders_order_change", args=[row.order_id])),
         ]
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the documents before the model's own pages."""
+        """Add the PDF and XML downloads before the model's own pages."""
         view = self.admin_site.admin_view
-        own: list[URLPattern] = super().get_urls()
+        urls: list[URLPattern] = super().get_urls()
         return [
             path("<int:pk>/document/", view(self.document), name="orders_invoice_document"),
             path("<int:pk>/donnees/", view(self.data), name="orders_invoice_data"),
-            *own,
+            *urls,
         ]
 
     def document(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Hand out the PDF as it was issued; made now where the worker has not come to it yet."""
+        """Return the issued PDF, rendering it now if the worker has not yet."""
         document = invoicing.document_of(get_object_or_404(Invoice, pk=pk), at=timezone.now())
         return files.answer(document.content, name=f"{document.number}.pdf", content_type="application/pdf")
 
     def data(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Hand out the XML that the PDF embeds."""
+        """Return the XML that the PDF embeds."""
         invoice = get_object_or_404(Invoice, pk=pk)
         return files.answer(invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml")

@@ -1,4 +1,4 @@
-"""What the operator may do with an order, each with the page that says what it means."""
+"""Admin actions on orders, with the explanations of their confirmation pages."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-_AWAITED = (OrderState.PLACED, OrderState.LAPSED)
-_BEFORE_PAYMENT = (*_AWAITED, OrderState.CONFIRMED)
-#: Who pays by mandat, most likely; a cheque comes from the others.
+_AWAITING_PURCHASE_ORDER = (OrderState.PLACED, OrderState.LAPSED)
+_BEFORE_PAYMENT = (*_AWAITING_PURCHASE_ORDER, OrderState.CONFIRMED)
+#: Payers that most likely pay by mandat administratif; the others pay by cheque.
 _BY_MANDATE = (Payer.COLLECTIVITY, Payer.TOWN_HALL)
-#: What is proposed when rights are prolonged.
-_A_MONTH = datetime.timedelta(days=30)
-_PAUSED = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
+#: Proposed extension of temporary rights.
+_EXTENSION = datetime.timedelta(days=30)
+_SUSPENSION = "L'acheteur, ses enseignants et leurs élèves ne peuvent plus s'en servir. Rien n'est supprimé."
 
-_UNKNOWN = (
+_UNKNOWN_PAYER = (
     "Ce payeur n'est pas parmi nos organismes publics : voyez sur son bon de commande s'il porte un code service ou un "
     "numéro d'engagement."
 )
 
 
-def _confirmation(order: Order, at: datetime.datetime) -> list[str]:
+def _explain_confirmation(order: Order, at: datetime.datetime) -> list[str]:
     until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
-    scan, judged = waiting_scan(order), preflight.of_order(order)
-    if judged.missing:
-        # Nothing else is true until then.
+    scan, checked = waiting_scan(order), preflight.of_order(order)
+    if checked.missing:
+        # The rest of the explanation only holds once nothing is missing.
         return [
             "Il manque encore de quoi établir la facture, qui serait refusée. "
-            + " ".join(one.sentence for one in judged.missing),
+            + " ".join(one.sentence for one in checked.missing),
             "Revenez sans rien faire, complétez les références du payeur, puis confirmez.",
         ]
-    told = [f"Le bon de commande signé « {scan.filename} » est accepté : l'avez-vous regardé ?"] if scan else []
-    told.append(
+    sentences = [f"Le bon de commande signé « {scan.filename} » est accepté : l'avez-vous regardé ?"] if scan else []
+    sentences.append(
         f"La facture de {euros(order.total_ttc)} est émise au nom de « {order.bill_name} » "
         f"({', '.join(_references(order)) or 'sans SIRET'}), sous le numéro suivant. Elle ne changera plus."
     )
     if order.state == OrderState.LAPSED:
-        told.append("Les droits, qui avaient pris fin, reprennent aussitôt.")
-    told.append(
+        sentences.append("Les droits, qui avaient pris fin, reprennent aussitôt.")
+    sentences.append(
         f"Les droits courent dans l'attente du règlement. S'il n'est pas venu le {day(until)}, rien ne s'arrête de "
         "soi-même : la décision vous revient."
     )
-    if judged.note:
-        told.append(_UNKNOWN)
-    return [*told, "L'acheteur reçoit un e-mail."]
+    if checked.note:
+        sentences.append(_UNKNOWN_PAYER)
+    return [*sentences, "L'acheteur reçoit un e-mail."]
 
 
 def _references(order: Order) -> list[str]:
@@ -74,7 +74,7 @@ def _confirm(order: Order, *, by: User, at: datetime.datetime) -> str:
     return f"Facture {invoice.number} émise : {euros(invoice.total_ttc)}, à régler pour le {day(invoice.due_on)}."
 
 
-def _posted(order: Order, _at: datetime.datetime) -> list[str]:
+def _explain_posted_scan(order: Order, _at: datetime.datetime) -> list[str]:
     return [
         "Le bon signé est là, mais sa facture ne peut pas encore être émise.",
         "Gardez-le ici, et complétez ses références quand vous les aurez.",
@@ -84,24 +84,24 @@ def _posted(order: Order, _at: datetime.datetime) -> list[str]:
     ]
 
 
-def _receive(order: Order, *, scan: UploadedFile[bytes], by: User, at: datetime.datetime) -> str:
-    # One byte more than is taken tells a file that is too large; no more of it is read.
+def _receive_scan(order: Order, *, scan: UploadedFile[bytes], by: User, at: datetime.datetime) -> str:
+    # One byte over the limit is enough to detect a file that is too large.
     content = scan.read(LARGEST_SCAN + 1)
     operations.receive_scan(order_id=order.pk, filename=scan.name or "", content=content, by=by, at=at)
     return "Bon de commande signé enregistré : le compte à rebours est arrêté."
 
 
-def _refusing(order: Order, at: datetime.datetime) -> list[str]:
-    told = ["L'acheteur reçoit votre motif par e-mail, et peut déposer un autre document."]
+def _explain_scan_refusal(order: Order, at: datetime.datetime) -> list[str]:
+    sentences = ["L'acheteur reçoit votre motif par e-mail, et peut déposer un autre document."]
     if order.state == OrderState.PLACED:
-        days = [source.unpaid_until for source in sources_of(order) if source.unpaid_until is not None]
-        told += [if_refused(until, day_in_france(at)) for until in days]
-    return told
+        days = [entitlement.unpaid_until for entitlement in sources_of(order) if entitlement.unpaid_until is not None]
+        sentences += [if_refused(until, day_in_france(at)) for until in days]
+    return sentences
 
 
 def _refuse_scan(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
     scan = waiting_scan(order)
-    # Gone meanwhile: the operation says so.
+    # Decided meanwhile: the operation raises for an unknown id.
     operations.refuse_scan(scan_id=scan.pk if scan else 0, reason=reason, by=by, at=at)
     return "Document refusé ; l'acheteur en reçoit le motif."
 
@@ -125,7 +125,7 @@ def _record_payment(
     return f"{euros(amount)} enregistrés : la commande est réglée, ses droits sont fermes."
 
 
-def _payment(order: Order, _at: datetime.datetime) -> list[str]:
+def _explain_payment(order: Order, _at: datetime.datetime) -> list[str]:
     return [
         f"{euros(operations.balance(order))} sont attendus pour cette commande.",
         "Une fois tout reçu, elle est réglée, ses droits deviennent fermes et reprennent s'ils étaient suspendus.",
@@ -137,41 +137,43 @@ def _prolong(order: Order, *, until: datetime.date, by: User, at: datetime.datet
     return f"Droits prolongés jusqu'au {day(until)} inclus."
 
 
-def _prolonging(order: Order, _at: datetime.datetime) -> list[str]:
-    told = [f"L'acheteur a jusqu'à ce jour pour {_owed(order)} ; un e-mail le lui dit."]
+def _explain_extension(order: Order, _at: datetime.datetime) -> list[str]:
+    sentences = [f"L'acheteur a jusqu'à ce jour pour {_awaited_step(order)} ; un e-mail le lui dit."]
     if order.state == OrderState.LAPSED:
-        told.append("Les droits, qui avaient pris fin, reprennent aussitôt, et l'acheteur sera relancé de nouveau.")
-    if any(source.suspended_at for source in sources_of(order)):
-        told.append("Vous aviez suspendu ces droits : prolonger ne les rétablit pas, « Rétablir » le fait.")
-    return told
+        sentences.append(
+            "Les droits, qui avaient pris fin, reprennent aussitôt, et l'acheteur sera relancé de nouveau."
+        )
+    if any(entitlement.suspended_at for entitlement in sources_of(order)):
+        sentences.append("Vous aviez suspendu ces droits : prolonger ne les rétablit pas, « Rétablir » le fait.")
+    return sentences
 
 
-def _owed(order: Order) -> str:
+def _awaited_step(order: Order) -> str:
     return "régler" if order.state == OrderState.CONFIRMED else "envoyer le bon de commande signé"
 
 
-def _further(order: Order, at: datetime.datetime) -> dict[str, Any]:
-    days = [source.temporary_until for source in sources_of(order) if source.temporary_until is not None]
-    last = min((source.last_day for source in sources_of(order)), default=day_in_france(at))
-    return {"until": min(max([day_in_france(at), *days]) + _A_MONTH, last)}
+def _initial_extension(order: Order, at: datetime.datetime) -> dict[str, Any]:
+    days = [entitlement.temporary_until for entitlement in sources_of(order) if entitlement.temporary_until is not None]
+    last = min((entitlement.last_day for entitlement in sources_of(order)), default=day_in_france(at))
+    return {"until": min(max([day_in_france(at), *days]) + _EXTENSION, last)}
 
 
-def _cancelling(order: Order, _at: datetime.datetime) -> list[str]:
+def _explain_cancellation(order: Order, _at: datetime.datetime) -> list[str]:
     held = Seat.objects.filter(subscription__key__source__order_line__order=order, holder__isnull=False).count()
-    told = ["Les droits ouverts par cette commande s'arrêtent aussitôt. Rien n'est supprimé."]
+    sentences = ["Les droits ouverts par cette commande s'arrêtent aussitôt. Rien n'est supprimé."]
     if held:
-        told.append(f"Ils servent aujourd'hui à {plural(held, 'enseignant')}.")
+        sentences.append(f"Ils servent aujourd'hui à {plural(held, 'enseignant')}.")
     if order.state in (OrderState.CONFIRMED, OrderState.PAID):
-        told.append(f"Un avoir annule la facture {operations.live_invoice(order)}.")
+        sentences.append(f"Un avoir annule la facture {operations.live_invoice(order)}.")
     received = operations.received(order)
     if received > 0:
-        told.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
+        sentences.append(f"{euros(received)} reçus seront à rembourser, depuis « Règlements ».")
     if order.state == OrderState.LAPSED:
-        told.append(
+        sentences.append(
             "Elle a eu ses droits temporaires sans bon de commande : une fois annulée, elle n'empêche plus l'acheteur "
             "d'en ouvrir d'autres."
         )
-    return [*told, "Une commande annulée ne se rétablit pas."]
+    return [*sentences, "Une commande annulée ne se rétablit pas."]
 
 
 def _cancel(order: Order, *, reason: str, by: User, at: datetime.datetime) -> str:
@@ -193,10 +195,12 @@ def _complete(
     return "Références enregistrées : la facture les portera."
 
 
-def _lacking(order: Order, _at: datetime.datetime) -> list[str]:
-    judged = preflight.of_order(order)
-    told = [one.sentence for one in judged.missing] or ["Rien ne manque, d'après ce que nous savons de ce payeur."]
-    return [*told, _UNKNOWN] if judged.note else told
+def _explain_missing_references(order: Order, _at: datetime.datetime) -> list[str]:
+    checked = preflight.of_order(order)
+    sentences = [one.sentence for one in checked.missing] or [
+        "Rien ne manque, d'après ce que nous savons de ce payeur."
+    ]
+    return [*sentences, _UNKNOWN_PAYER] if checked.note else sentences
 
 
 def _suspend(order: Order, *, by: User, at: datetime.datetime) -> str:
@@ -209,27 +213,27 @@ def _restore(order: Order, *, by: User, at: datetime.datetime) -> str:
     return "Droits rétablis."
 
 
-def _in_use(order: Order, *, suspended: bool) -> bool:
+def _has_entitlement(order: Order, *, suspended: bool) -> bool:
     return order.state != OrderState.CANCELLED and any(
-        (source.suspended_at is not None) == suspended for source in sources_of(order)
+        (entitlement.suspended_at is not None) == suspended for entitlement in sources_of(order)
     )
 
 
-#: In the order in which an order mostly meets them: the first that is possible is the filled button.
+#: In the usual order of use: the first available one is the primary button.
 DEEDS: tuple[Deed[Order], ...] = (
     Deed(
         path="confirmer",
         label="Confirmer le bon de commande et facturer",
-        possible=lambda order: order.state in _AWAITED,
-        says=_confirmation,
-        do=_confirm,
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER,
+        explanation=_explain_confirmation,
+        run=_confirm,
     ),
     Deed(
         path="reglement",
         label="Enregistrer un règlement",
-        possible=lambda order: order.state == OrderState.CONFIRMED,
-        says=_payment,
-        do=_record_payment,
+        is_available=lambda order: order.state == OrderState.CONFIRMED,
+        explanation=_explain_payment,
+        run=_record_payment,
         form=PaymentForm,
         initial=lambda order, at: {
             "amount": operations.balance(order),
@@ -240,18 +244,18 @@ DEEDS: tuple[Deed[Order], ...] = (
     Deed(
         path="refuser-le-bon",
         label="Refuser le document déposé",
-        possible=lambda order: order.state in _AWAITED and waiting_scan(order) is not None,
-        says=_refusing,
-        do=_refuse_scan,
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER and waiting_scan(order) is not None,
+        explanation=_explain_scan_refusal,
+        run=_refuse_scan,
         form=ReasonForm,
     ),
     Deed(
         path="completer",
         label="Compléter les références du payeur",
-        possible=lambda order: order.state in _AWAITED or was_rejected(order),
-        first=lambda order: bool(preflight.of_order(order).missing) or was_rejected(order),
-        says=_lacking,
-        do=_complete,
+        is_available=lambda order: order.state in _AWAITING_PURCHASE_ORDER or was_rejected(order),
+        is_priority=lambda order: bool(preflight.of_order(order).missing) or was_rejected(order),
+        explanation=_explain_missing_references,
+        run=_complete,
         form=ReferencesForm,
         initial=lambda order, _at: {
             "siret": order.siret,
@@ -262,45 +266,47 @@ DEEDS: tuple[Deed[Order], ...] = (
     Deed(
         path="recevoir",
         label="Enregistrer le bon reçu par courrier",
-        # Once its invoice lacks nothing it is confirmed at once.
-        possible=lambda order: (
-            order.state in _AWAITED and waiting_scan(order) is None and bool(preflight.of_order(order).missing)
+        # An order whose invoice lacks nothing is confirmed directly instead.
+        is_available=lambda order: (
+            order.state in _AWAITING_PURCHASE_ORDER
+            and waiting_scan(order) is None
+            and bool(preflight.of_order(order).missing)
         ),
-        says=_posted,
-        do=_receive,
+        explanation=_explain_posted_scan,
+        run=_receive_scan,
         form=PostedForm,
     ),
     Deed(
         path="retablir",
         label="Rétablir les droits",
-        possible=lambda order: _in_use(order, suspended=True),
-        says=lambda _order, _at: ["Tout reprend où il en était, dans la limite des dates affichées."],
-        do=_restore,
+        is_available=lambda order: _has_entitlement(order, suspended=True),
+        explanation=lambda _order, _at: ["Tout reprend où il en était, dans la limite des dates affichées."],
+        run=_restore,
     ),
     Deed(
         path="prolonger",
         label="Prolonger les droits",
-        possible=lambda order: order.state in _BEFORE_PAYMENT,
-        says=_prolonging,
-        do=_prolong,
+        is_available=lambda order: order.state in _BEFORE_PAYMENT,
+        explanation=_explain_extension,
+        run=_prolong,
         form=UntilForm,
-        initial=_further,
+        initial=_initial_extension,
     ),
     Deed(
         path="suspendre",
         label="Suspendre les droits",
-        possible=lambda order: _in_use(order, suspended=False),
-        says=lambda _order, _at: [_PAUSED, "« Rétablir » rend tout, aussitôt ; un règlement aussi."],
-        do=_suspend,
-        main=False,
+        is_available=lambda order: _has_entitlement(order, suspended=False),
+        explanation=lambda _order, _at: [_SUSPENSION, "« Rétablir » rend tout, aussitôt ; un règlement aussi."],
+        run=_suspend,
+        primary=False,
     ),
     Deed(
         path="annuler",
         label="Annuler la commande",
-        possible=lambda order: order.state in (*_BEFORE_PAYMENT, OrderState.PAID),
-        says=_cancelling,
-        do=_cancel,
+        is_available=lambda order: order.state in (*_BEFORE_PAYMENT, OrderState.PAID),
+        explanation=_explain_cancellation,
+        run=_cancel,
         form=ReasonForm,
-        main=False,
+        primary=False,
     ),
 )

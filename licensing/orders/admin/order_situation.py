@@ -1,4 +1,4 @@
-"""Where an order stands, in the sentences that head its card: what has happened, what runs until when, what is next."""
+"""An order's status in French sentences: what happened, until when its rights run, what comes next."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 
 def sources_of(order: Order) -> list[Source]:
-    """Return what the order opened, a source a line."""
+    """Return the order's entitlements, one per line."""
     return list(Source.objects.filter(order_line__order=order).order_by("pk"))
 
 
 def waiting_scan(order: Order) -> PurchaseOrderScan | None:
-    """Return the signed purchase order that waits to be looked at, without its content."""
+    """Return the signed purchase order awaiting review, without its content; None if there is none."""
     return order.scans.filter(state=ScanState.WAITING).defer("content").first()
 
 
 def situation(order: Order, at: datetime.datetime) -> list[str]:
-    """Return the sentences."""
-    return [_step(order), *_rights(order, day_in_france(at))]
+    """Return the sentences that describe the order's step and its rights."""
+    return [_describe_step(order), *_describe_rights(order, day_in_france(at))]
 
 
-_STEPS = {
+_STEP_SENTENCES = {
     OrderState.GRANTED: "Dotation : rien n'est à régler.",
     OrderState.DRAFT: "En préparation : rien n'est commandé, aucun droit n'est ouvert.",
     OrderState.PLACED: "Le bon de commande signé est attendu, par la poste ou déposé par l'acheteur.",
     OrderState.LAPSED: "Aucun bon de commande n'est venu : les droits ont pris fin, rien n'est supprimé. "
     "S'il arrive, confirmez la commande et tout reprend.",
 }
-_SCAN = (
+_SCAN_SENTENCE = (
     "L'acheteur a déposé un bon de commande signé : regardez-le, puis confirmez la commande, ce qui émet la facture, "
     "ou refusez le document."
 )
 
 
-def _step(order: Order) -> str:
+def _describe_step(order: Order) -> str:
     if order.state in (OrderState.PLACED, OrderState.LAPSED) and waiting_scan(order) is not None:
-        return _SCAN
-    if order.state in _STEPS:
-        return _STEPS[OrderState(order.state)]
-    came = operations.received(order)
+        return _SCAN_SENTENCE
+    if order.state in _STEP_SENTENCES:
+        return _STEP_SENTENCES[OrderState(order.state)]
+    received = operations.received(order)
     turned_down = desk.turned_down(order.invoices.all()).first()
     redo = (
         f"La facture {turned_down} a été rejetée ou refusée : complétez les références si le motif les met en cause, "
@@ -56,37 +56,40 @@ def _step(order: Order) -> str:
     if order.state == OrderState.CONFIRMED:
         if turned_down is not None:
             return redo
-        left = f" ; {euros(came)} reçus, {euros(order.total_ttc - came)} restent à régler" if came else ""
+        left = f" ; {euros(received)} reçus, {euros(order.total_ttc - received)} restent à régler" if received else ""
         return f"Facturée, {euros(order.total_ttc)} à régler{left}."
     if order.state == OrderState.PAID:
-        return f"Réglée : {euros(came)} reçus.{f' {redo}' if turned_down is not None else ''}"
-    owed = f" {euros(came)} reçus restent à rembourser." if came > 0 else ""
+        return f"Réglée : {euros(received)} reçus.{f' {redo}' if turned_down is not None else ''}"
+    owed = f" {euros(received)} reçus restent à rembourser." if received > 0 else ""
     return f"Annulée. {order.cancelled_because}{owed}".strip()
 
 
-def _rights(order: Order, today: datetime.date) -> list[str]:
-    told = []
-    for source in sources_of(order):
-        if source.cancelled_at is not None:
-            told.append("Droits arrêtés : les licences ne servent plus.")
-        elif source.over_on(today):
-            told.append(f"L'année scolaire est finie : les licences allaient jusqu'au {day(source.last_day)}.")
-        elif source.suspended_at is not None:
-            told.append(f"Droits suspendus le {day(day_in_france(source.suspended_at))} : rien ne sert.")
-        elif source.provisional_until is not None:
-            told.append(_countdown(source.provisional_until, today))
-        elif source.unpaid_until is not None and order.state == OrderState.PLACED:
-            told.append(
-                f"Le compte à rebours est arrêté le temps que vous regardiez. {if_refused(source.unpaid_until, today)}"
+def _describe_rights(order: Order, today: datetime.date) -> list[str]:
+    sentences = []
+    for entitlement in sources_of(order):
+        if entitlement.cancelled_at is not None:
+            sentences.append("Droits arrêtés : les licences ne servent plus.")
+        elif entitlement.over_on(today):
+            sentences.append(
+                f"L'année scolaire est finie : les licences allaient jusqu'au {day(entitlement.last_day)}."
             )
-        elif source.unpaid_until is not None:
-            told.append(_awaiting(source.unpaid_until, today))
+        elif entitlement.suspended_at is not None:
+            sentences.append(f"Droits suspendus le {day(day_in_france(entitlement.suspended_at))} : rien ne sert.")
+        elif entitlement.provisional_until is not None:
+            sentences.append(_describe_countdown(entitlement.provisional_until, today))
+        elif entitlement.unpaid_until is not None and order.state == OrderState.PLACED:
+            sentences.append(
+                "Le compte à rebours est arrêté le temps que vous regardiez. "
+                f"{if_refused(entitlement.unpaid_until, today)}"
+            )
+        elif entitlement.unpaid_until is not None:
+            sentences.append(_describe_awaited_payment(entitlement.unpaid_until, today))
         else:
-            told.append(f"Droits fermes jusqu'au {day(source.last_day)} inclus.")
-    return told
+            sentences.append(f"Droits fermes jusqu'au {day(entitlement.last_day)} inclus.")
+    return sentences
 
 
-def _countdown(until: datetime.date, today: datetime.date) -> str:
+def _describe_countdown(until: datetime.date, today: datetime.date) -> str:
     if until < today:
         return (
             f"Les droits temporaires ont pris fin le {day(until)} : rien ne sert tant que le bon de commande signé, ou "
@@ -100,7 +103,7 @@ def _countdown(until: datetime.date, today: datetime.date) -> str:
 
 
 def if_refused(until: datetime.date, today: datetime.date) -> str:
-    """Return what becomes of rights that ran until then where the document that is being looked at is refused."""
+    """Return what refusing the document under review does to rights that run until `until`."""
     if until >= today:
         return f"Refuser le document fait reprendre le compte à rebours, jusqu'au {day(until)}."
     return (
@@ -109,7 +112,7 @@ def if_refused(until: datetime.date, today: datetime.date) -> str:
     )
 
 
-def _awaiting(until: datetime.date, today: datetime.date) -> str:
+def _describe_awaited_payment(until: datetime.date, today: datetime.date) -> str:
     if until < today:
         return (
             f"Le règlement était attendu le {day(until)} au plus tard. Les droits courent toujours : à vous de les "

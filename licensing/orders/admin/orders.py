@@ -1,4 +1,4 @@
-"""Orders on the operator's desk: what waits first, and on each card where it stands and what can be done."""
+"""Orders in the back office: list with work-queue filters; page with status, actions and documents."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 class WaitingFilter(admin.SimpleListFilter):
-    """What waits for a hand, as the first page counts it."""
+    """Filter by work queue, as counted on the home page."""
 
     title = "ce qui attend"
     parameter_name = "attend"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the ways to wait."""
+        """Return the queues."""
         return [(name, one.label) for name, one in desk.ORDERS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        """Keep the orders that wait in the chosen way."""
+        """Keep the orders of the chosen queue."""
         name = self.value()
         if name not in desk.ORDERS:
             return queryset
@@ -46,7 +46,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 class _Inline(ReadOnly, TabularInline):
-    """Rows under their columns alone: what they are called stands in one of these."""
+    """Read-only rows without a title: one of their columns identifies them."""
 
     extra = 0
     show_title = False
@@ -59,17 +59,17 @@ class LineInline(_Inline):
 
     @admin.display(description="prix unitaire HT")
     def unit(self, line: OrderLine) -> str:
-        """Return the price of one."""
+        """Return the unit price, VAT excluded."""
         return typography.euros(line.unit_ht)
 
     @admin.display(description="TVA")
     def rate(self, line: OrderLine) -> str:
-        """Return the rate."""
+        """Return the VAT rate."""
         return typography.per_cent(line.vat_rate)
 
     @admin.display(description="total TTC")
     def sum(self, line: OrderLine) -> str:
-        """Return what the line comes to."""
+        """Return the line's total, VAT included."""
         return typography.euros(line.total_ttc)
 
 
@@ -81,26 +81,26 @@ class PaymentInline(_Inline):
 
     @admin.display(description="montant")
     def money(self, payment: Payment) -> str:
-        """Return the sum; what went back is negative."""
+        """Return the amount; refunds are negative."""
         return typography.euros(payment.amount)
 
 
 class EventInline(_Inline):
-    """The order's whole story."""
+    """The order's timeline."""
 
     model = OrderEvent
     verbose_name_plural = "Ce qui s'est passé"
-    fields = ("at", "told", "by")
-    readonly_fields = ("told",)
+    fields = ("at", "sentence", "by")
+    readonly_fields = ("sentence",)
     ordering = ("-at", "-pk")
 
     @admin.display(description="en clair")
-    def told(self, event: OrderEvent) -> str:
-        """Return the sentence as it stands alone."""
+    def sentence(self, event: OrderEvent) -> str:
+        """Return the event's summary, capitalised."""
         return capfirst(event.summary)
 
 
-_FIELDS = {
+_FIELDSETS = {
     "Commande": ("state", "kind", "method", "collectivity", "school", "reason", "placed_by", "money"),
     "Facturation": (
         "payer", "bill_name", "bill_address", "bill_address_extra", "bill_postal_code", "bill_city", "bill_country",
@@ -113,14 +113,14 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def _says(order: Order | None, name: str) -> bool:
-    """Whether the order says anything under that name."""
+def _has_value(order: Order | None, name: str) -> bool:
+    """Whether the order has a value to show in that field."""
     return order is None or name == "money" or getattr(order, name) not in (None, "")
 
 
 @admin.register(Order)
 class OrderAdmin(Grants, Desk[Order]):
-    """The seller's books, and the operator's grants."""
+    """Sales and grants."""
 
     list_display = ("number", "buyer", "state", "licences", "money", "method", "placed_at", "until")
     list_select_related = ("collectivity", "school", "placed_by")
@@ -141,65 +141,65 @@ class OrderAdmin(Grants, Desk[Order]):
     ordering = ("-created_at", "-pk")
     inlines = (LineInline, PaymentInline, EventInline)
     readonly_fields = ("money",)
-    deeds = DEEDS
+    admin_actions = DEEDS
 
-    def order_of(self, row: Order) -> int:
-        """Return its own number."""
+    def get_order_id(self, row: Order) -> int:
+        """Return the order's own id."""
         return row.pk
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        """Return the orders with their lines and what these opened, two queries whatever the page's length."""
+        """Return the orders with their lines and entitlements prefetched in two queries."""
         orders: QuerySet[Order] = super().get_queryset(request)
         return orders.prefetch_related("lines__source")
 
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[str, dict[str, object]]]:
-        """Return what the order says, and only that: most of its dates are still to come."""
-        said = {title: [name for name in names if _says(obj, name)] for title, names in _FIELDS.items()}
-        return [(title, {"fields": names}) for title, names in said.items() if names]
+        """Return the fieldsets without empty fields: most dates of an order are still to come."""
+        fieldsets = {title: [name for name in names if _has_value(obj, name)] for title, names in _FIELDSETS.items()}
+        return [(title, {"fields": names}) for title, names in fieldsets.items() if names]
 
     @admin.display(description="n°", ordering="pk")
     def number(self, order: Order) -> str:
-        """Return the number alone, as papers and letters write it: it is a name and counts nothing."""
+        """Return the number without thousands separators, as documents and e-mails write it."""
         return str(order.pk)
 
     @admin.display(description="acheteur")
     def buyer(self, order: Order) -> str:
-        """Return who asked for it: a collectivity, a school, or a person."""
+        """Return the buyer: a collectivity, a school or a person."""
         return str(order.collectivity or order.school or order.bill_name or order.placed_by or "")
 
     @admin.display(description="licences")
     def licences(self, order: Order) -> str:
-        """Return how many licences the order's lines count."""
+        """Return the total quantity of the order's lines."""
         return typography.number(sum(line.quantity for line in order.lines.all()))
 
     @admin.display(description="total TTC", ordering="total_ttc")
     def money(self, order: Order) -> str:
-        """Return what it comes to; nothing for a grant."""
+        """Return the total, VAT included; a dash for a grant."""
         if order.kind == OrderKind.GRANT:
             return "–"
         return typography.euros(order.total_ttc)
 
     @admin.display(description="droits temporaires jusqu'au")
     def until(self, order: Order) -> str:
-        """Return the day that the buyer is shown while it is not paid."""
-        sources = [line.source for line in order.lines.all() if hasattr(line, "source")]
+        """Return the last day of the temporary rights, as shown to the buyer; a dash where there is none."""
+        entitlements = [line.source for line in order.lines.all() if hasattr(line, "source")]
         days = [
-            source.temporary_until
-            for source in sources
-            if source.temporary_until is not None and source.cancelled_at is None
+            entitlement.temporary_until
+            for entitlement in entitlements
+            if entitlement.temporary_until is not None and entitlement.cancelled_at is None
         ]
         return typography.day(min(days)) if days else "–"
 
-    def situation(self, row: Order) -> list[str]:
-        """Return where the order stands."""
+    def status_sentences(self, row: Order) -> list[str]:
+        """Return the sentences that describe the order's status."""
         return situation(row, timezone.now())
 
     def links(self, row: Order) -> list[tuple[str, str]]:
-        """Return its papers."""
+        """Return the links to the order's documents."""
         return papers.links(row)
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the papers before the model's own pages."""
-        paper = path("papiers/<int:pk>/", self.admin_site.admin_view(papers.paper), name="orders_order_paper")
-        own: list[URLPattern] = super().get_urls()
-        return [paper, *own]
+        """Add the document download before the model's own pages."""
+        document = path("papiers/<int:pk>/", self.admin_site.admin_view(papers.paper), name="orders_order_paper")
+        urls: list[URLPattern] = super().get_urls()
+        return [document, *urls]

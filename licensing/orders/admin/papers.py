@@ -1,4 +1,4 @@
-"""The papers of an order, as its card leads to them: what the buyer sent, and what he was sent."""
+"""Links to an order's documents: those received from the buyer, and those issued to them."""
 
 from __future__ import annotations
 
@@ -21,23 +21,28 @@ if TYPE_CHECKING:
 
 
 def links(order: Order) -> list[tuple[str, str]]:
-    """Return (label, address) of each: the signed purchase orders first, as they are to be looked at."""
+    """Return (label, URL) of each document; signed purchase orders first, as they need review."""
     return [
-        (spaced(label), address)
-        for label, address in [*_scans(order), *_invoices(order), *_papers(order), *_cards(order)]
+        (spaced(label), url)
+        for label, url in [
+            *_scan_links(order),
+            *_invoice_links(order),
+            *_document_links(order),
+            *_card_payment_links(order),
+        ]
     ]
 
 
-def _scans(order: Order) -> Iterator[tuple[str, str]]:
+def _scan_links(order: Order) -> Iterator[tuple[str, str]]:
     for scan in order.scans.defer("content").order_by("-pk"):
-        came, decided = day(day_in_france(scan.received_at)), scan.get_state_display().lower()
+        received, decision = day(day_in_france(scan.received_at)), scan.get_state_display().lower()
         yield (
-            f"Bon de commande signé « {scan.filename} », déposé le {came} ({decided})",
+            f"Bon de commande signé « {scan.filename} », déposé le {received} ({decision})",
             reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
         )
 
 
-def _invoices(order: Order) -> Iterator[tuple[str, str]]:
+def _invoice_links(order: Order) -> Iterator[tuple[str, str]]:
     for invoice in order.invoices.defer("xml", "facts").order_by("-pk"):
         yield (
             f"{invoice.get_kind_display()} {invoice.number}, {euros(invoice.total_ttc)}",
@@ -45,12 +50,12 @@ def _invoices(order: Order) -> Iterator[tuple[str, str]]:
         )
 
 
-def _cards(order: Order) -> Iterator[tuple[str, str]]:
+def _card_payment_links(order: Order) -> Iterator[tuple[str, str]]:
     for payment in CardPayment.objects.filter(order=order).order_by("-pk"):
         yield f"{payment}", reverse("admin:orders_cardpayment_change", args=[payment.pk])
 
 
-def _papers(order: Order) -> Iterator[tuple[str, str]]:
+def _document_links(order: Order) -> Iterator[tuple[str, str]]:
     for document in order.documents.filter(invoice__isnull=True).defer("content").order_by("-pk"):
         yield (
             f"{document.get_kind_display()} {document.number}",
@@ -59,6 +64,6 @@ def _papers(order: Order) -> Iterator[tuple[str, str]]:
 
 
 def paper(request: HttpRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - Django's signature
-    """Hand out a document as it was issued."""
+    """Return a document as it was issued."""
     document = get_object_or_404(Document, pk=pk)
     return files.answer(document.content, name=f"{document.number}.pdf", content_type="application/pdf")

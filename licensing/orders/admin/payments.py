@@ -1,4 +1,4 @@
-"""Money that came in and went back. Recorded from the order's card; by card, by the provider."""
+"""Payments and refunds. Recorded from the order's page; card payments from the provider's events."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-def _to_give_back(payment: Payment) -> bool:
-    """Whether the money is not the order's: it was cancelled, or paid twice."""
+def _is_refundable(payment: Payment) -> bool:
+    """Whether the payment is to be refunded: its order was cancelled, or paid twice."""
     if payment.refunds_id is not None or Payment.objects.filter(refunds=payment).exists():
         return False
-    left = operations.received(payment.order) - payment.amount
-    return payment.order.state == OrderState.CANCELLED or left >= payment.order.total_ttc
+    remaining = operations.received(payment.order) - payment.amount
+    return payment.order.state == OrderState.CANCELLED or remaining >= payment.order.total_ttc
 
 
-def _record(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
+def _record_refund(payment: Payment, *, reference: str, by: User, at: datetime.datetime) -> str:
     operations.refund(payment_id=payment.pk, reference=reference, by=by, at=at)
     return f"Remboursement de {typography.euros(payment.amount)} inscrit."
 
 
-def _give_back(payment: Payment, *, by: User, at: datetime.datetime) -> str:
+def _refund_card(payment: Payment, *, by: User, at: datetime.datetime) -> str:
     card.refund(payment_id=payment.pk, by=by, at=at)
     return f"Remboursement de {typography.euros(payment.amount)} demandé au prestataire."
 
 
-DEEDS: tuple[Deed[Payment], ...] = (
+PAYMENT_ACTIONS: tuple[Deed[Payment], ...] = (
     Deed(
         path="rembourser",
         label="Inscrire le remboursement",
-        possible=lambda payment: payment.card_id is None and _to_give_back(payment),
-        says=lambda payment, _at: [
+        is_available=lambda payment: payment.card_id is None and _is_refundable(payment),
+        explanation=lambda payment, _at: [
             f"Rien n'est viré d'ici : faites d'abord partir {typography.euros(payment.amount)} de votre banque.",
             "Inscrivez-le ensuite ici : l'acheteur reçoit un e-mail.",
         ],
-        do=_record,
+        run=_record_refund,
         form=RefundForm,
     ),
     Deed(
         path="rembourser-la-carte",
         label="Rembourser sur la carte",
-        possible=lambda payment: payment.card_id is not None and _to_give_back(payment),
-        says=lambda payment, _at: [
+        is_available=lambda payment: payment.card_id is not None and _is_refundable(payment),
+        explanation=lambda payment, _at: [
             f"{typography.euros(payment.amount)} sont rendus sur la carte, par le prestataire.",
             "L'acheteur reçoit un e-mail.",
         ],
-        do=_give_back,
+        run=_refund_card,
     ),
 )
 
 
-class WayFilter(admin.SimpleListFilter):
+class DirectionFilter(admin.SimpleListFilter):
     title = "sens"
     parameter_name = "sens"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the two ways."""
+        """Return « received » and « refunded »."""
         return [("recus", "reçus"), ("rembourses", "remboursements")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Payment]) -> QuerySet[Payment]:
-        """Keep what went that way."""
+        """Keep the payments, or the refunds."""
         if self.value() not in ("recus", "rembourses"):
             return queryset
         return queryset.filter(refunds__isnull=self.value() == "recus")
@@ -81,19 +81,19 @@ class WayFilter(admin.SimpleListFilter):
 
 @admin.register(Payment)
 class PaymentAdmin(Desk[Payment]):
-    """Each sum, with what it settled."""
+    """Payments and refunds, with their order."""
 
     list_display = ("money", "order", "method", "received_on", "reference", "recorded_by")
-    list_filter = (WayFilter, "method", "received_on")
+    list_filter = (DirectionFilter, "method", "received_on")
     list_select_related = ("order", "recorded_by")
     search_fields = ("order__id__exact", "reference", "order__invoices__number__iexact", "amount__exact")
     search_help_text = "Numéro de commande ou de facture, montant (199.00), référence"
     ordering = ("-received_on", "-pk")
     fields = ("order", "method", "money", "received_on", "reference", "refunds", "recorded_at", "recorded_by")
     readonly_fields = ("money",)
-    deeds = DEEDS
+    admin_actions = PAYMENT_ACTIONS
 
     @admin.display(description="montant", ordering="amount")
     def money(self, payment: Payment) -> str:
-        """Return the sum; what went back is negative."""
+        """Return the amount; refunds are negative."""
         return typography.euros(payment.amount)

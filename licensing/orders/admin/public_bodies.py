@@ -1,4 +1,4 @@
-"""What Chorus Pro's directory says of public payers: loaded by `load_public_bodies`, and corrected here."""
+"""Public payers from Chorus Pro's directory: loaded by `load_public_bodies`, corrected here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PublicBodyForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
-    """A body and its services, one a line: code, then name."""
+    """A public body and its services, one per line: code, then name."""
 
     siret = NumberField(label="SIRET")
     lines = forms.CharField(
@@ -42,14 +42,14 @@ class PublicBodyForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript 
         )
 
     def clean_siret(self) -> str:
-        """Return the SIRET without spaces, its check digit verified."""
+        """Return the SIRET without spaces, after checking its check digit."""
         try:
             return str(sirets.validate(self.cleaned_data["siret"]))
-        except BadNumber as bad:
-            raise ValidationError("Ce SIRET n'existe pas : 14 chiffres, dont le dernier vérifie les autres.") from bad
+        except BadNumber as error:
+            raise ValidationError("Ce SIRET n'existe pas : 14 chiffres, dont le dernier vérifie les autres.") from error
 
     def clean_lines(self) -> list[dict[str, str]]:
-        """Return the services. Each has a code."""
+        """Return the services as dictionaries. Raises `ValidationError` for one without a code."""
         services = []
         for line in filter(str.strip, self.cleaned_data["lines"].splitlines()):
             code, _, name = (part.strip() for part in line.partition(";"))
@@ -61,7 +61,7 @@ class PublicBodyForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript 
 
 @admin.register(PublicBody)
 class PublicBodyAdmin(ModelAdmin):
-    """Public payers: orders copy what they need from here, so that a body can be corrected or removed."""
+    """Public payers. Orders copy what they need, so a body can be corrected or deleted."""
 
     form = PublicBodyForm
     list_display = ("name", "siret", "service_required", "engagement_required", "changed_at")
@@ -75,10 +75,10 @@ class PublicBodyAdmin(ModelAdmin):
     show_full_result_count = False
 
     def get_readonly_fields(self, request: HttpRequest, obj: PublicBody | None = None) -> tuple[str, ...]:
-        """Let the SIRET be typed once: it is what a body is."""
+        """Make the SIRET read-only once saved: it identifies the body."""
         return ("changed_at",) if obj is None else ("siret", "changed_at")
 
     def save_model(self, request: HttpRequest, obj: PublicBody, form: forms.ModelForm[PublicBody], change: Any) -> None:
-        """Write down the services, and when."""
+        """Save the services and the time of the change."""
         obj.services, obj.changed_at = form.cleaned_data["lines"], timezone.now()
         super().save_model(request, obj, form, change)

@@ -1,4 +1,4 @@
-"""Signed purchase orders that buyers uploaded: looked at here, decided on from their order's card."""
+"""Signed purchase orders uploaded by buyers: viewed here, accepted or refused from their order's page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @admin.register(PurchaseOrderScan)
 class PurchaseOrderScanAdmin(ReadOnly, ModelAdmin):
-    """What was uploaded, and what was decided about it."""
+    """Uploaded scans and the decisions on them."""
 
     list_display = ("filename", "order", "state", "received_at", "received_from", "reason")
     list_filter = ("state",)
@@ -35,13 +35,13 @@ class PurchaseOrderScanAdmin(ReadOnly, ModelAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PurchaseOrderScan]:
-        """Leave the files where they are."""
+        """Return the scans without their content."""
         scans: QuerySet[PurchaseOrderScan] = super().get_queryset(request)
         return scans.defer("content")
 
     @admin.display(description="fichier")
     def file(self, scan: PurchaseOrderScan) -> str:
-        """Lead to the file."""
+        """Link to the file."""
         return format_html(
             '<a class="underline" href="{}">{}</a>',
             reverse("admin:orders_purchaseorderscan_file", args=[scan.pk]),
@@ -50,7 +50,7 @@ class PurchaseOrderScanAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="commande")
     def decision(self, scan: PurchaseOrderScan) -> str:
-        """Lead to the order, where it is confirmed or the document refused."""
+        """Link to the order, where the scan is accepted or refused."""
         return format_html(
             '<a class="underline" href="{}">{}</a>',
             reverse("admin:orders_order_change", args=[scan.order_id]),
@@ -58,14 +58,14 @@ class PurchaseOrderScanAdmin(ReadOnly, ModelAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the file before the model's own pages."""
+        """Add the file download before the model's own pages."""
         file = path(
             "<int:pk>/fichier/", self.admin_site.admin_view(self.file_view), name="orders_purchaseorderscan_file"
         )
-        own: list[URLPattern] = super().get_urls()
-        return [file, *own]
+        urls: list[URLPattern] = super().get_urls()
+        return [file, *urls]
 
     def file_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Hand out the file as it was uploaded."""
+        """Return the file as it was uploaded."""
         scan = get_object_or_404(PurchaseOrderScan, pk=pk)
         return files.answer(scan.content, name=scan.filename, content_type=scan.content_type)

@@ -1,4 +1,4 @@
-"""Who sells, as every document says it from now on; those already issued keep what they said."""
+"""The seller's identity, printed on future documents; those already issued do not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-_NUMBERS: dict[str, tuple[ModuleType, str]] = {
+_VALIDATORS: dict[str, tuple[ModuleType, str]] = {
     "siret": (siret, "Ce SIRET n'existe pas : 14 chiffres, dont le dernier vérifie les autres."),
     "vat_number": (tva, "Ce numéro de TVA n'existe pas : FR, deux caractères de contrôle, puis le SIREN."),
     "iban": (iban, "Cet IBAN n'existe pas : relisez-le sur le relevé d'identité bancaire."),
@@ -29,7 +29,7 @@ _NUMBERS: dict[str, tuple[ModuleType, str]] = {
 
 
 class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
-    """Numbers are checked: an invoice with a wrong one is rejected, and cannot be mended."""
+    """Validates the registration numbers: an invoice with a wrong one is rejected and cannot be corrected."""
 
     siret = NumberField(label="SIRET")
     vat_number = NumberField(label="Numéro de TVA intracommunautaire")
@@ -44,18 +44,18 @@ class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at r
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
-        """Return the fields, the numbers without spaces; say which do not exist, and which contradict each other."""
+        """Normalise the numbers; report those that are invalid or inconsistent with each other."""
         cleaned: dict[str, Any] = super().clean() or {}
-        for name, (kind, sentence) in _NUMBERS.items():
-            if not (typed := cleaned.get(name)):
+        for name, (validator, sentence) in _VALIDATORS.items():
+            if not (value := cleaned.get(name)):
                 continue
             try:
-                cleaned[name] = kind.validate(typed)
+                cleaned[name] = validator.validate(value)
             except BadNumber:
                 self.add_error(name, sentence)
             else:
                 if name == "vat_number":
-                    # The library drops the country, which documents must show.
+                    # stdnum strips the country code, which documents must show.
                     cleaned[name] = f"FR{cleaned[name]}"
         if not self.errors and cleaned["vat_number"][-9:] != cleaned["siret"][:9]:
             raise ValidationError({"vat_number": "Ce numéro de TVA est celui d'une autre entreprise que le SIRET."})
@@ -64,7 +64,7 @@ class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at r
 
 @admin.register(Seller)
 class SellerAdmin(ModelAdmin):
-    """One row: it can be written once, then corrected."""
+    """A single row: created once, then edited."""
 
     form = SellerForm
     list_display = ("name", "siret", "city", "email", "phone")
@@ -77,14 +77,14 @@ class SellerAdmin(ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Let the seller be written where there is none."""
+        """Allow adding only while there is no seller."""
         return not Seller.objects.exists()
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: without a seller nothing can be sold."""
+        """Refuse: nothing can be sold without a seller."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Seller, form: forms.ModelForm[Seller], change: Any) -> None:
-        """Keep the one row the one row."""
+        """Save under primary key 1, so that there is only one row."""
         obj.pk = 1
         super().save_model(request, obj, form, change)

@@ -1,9 +1,9 @@
-"""Paying by card. A provider's page asks for the card: no card data touches us.
+"""Card payments. The provider's page collects the card: card data never reaches this server.
 
-Three moments. `starting` makes an attempt (`CardPayment`) for an order. `asking` talks to the provider, always outside
-a transaction. `settling` alone writes what the provider said, under the order's lock, in one transaction with what the
-order opens. Whatever wakes us (the buyer who returns, the provider's webhook, the duty that catches up), the provider
-is asked anew and its whole answer taken: what was told twice, late or out of order changes nothing.
+Three steps. `attempts` creates an attempt (`CardPayment`) for an order. `provider_calls` calls the provider, always
+outside a transaction. Only `settlement` records its answers, under the order's lock, in one transaction with the rights
+of the order. On every trigger (the buyer's return, a webhook, the periodic task) the full state is fetched from the
+provider, so that duplicate, late or reordered events have no effect.
 """
 
 from licensing.orders.card.providers import available

@@ -1,6 +1,6 @@
-"""Talking to the provider: never inside a transaction, for it may take seconds. What it says is then written.
+"""Calls to the payment provider, whose answers are then recorded. Never inside a transaction: a call may take seconds.
 
-A process that is killed in between loses nothing: whoever asks again hears the same.
+A process killed in between loses nothing: the next call returns the same state.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ _DISPUTED = (
     "Le porteur de la carte a contesté ce paiement, et sa banque le lui rend si elle lui donne raison : voyez ce "
     "qu'elle a décidé avant de rien virer."
 )
-_NOT_SENT_YET = (
+_REFUND_PENDING = (
     "Le remboursement n'est pas encore parti, faute de réponse du prestataire. Il est redemandé de lui-même pendant "
     "deux jours ; passé ce délai, redemandez-le. N'en faites pas le virement."
 )
 
 
-def proceed(payment: CardPayment, answers: forms.Form) -> str:
-    """Open the attempt at the provider's, or find it there; return the address at which the buyer goes on.
+def proceed(payment: CardPayment, form: forms.Form) -> str:
+    """Open a session at the provider, or reuse the existing one; return the URL to redirect the buyer to.
 
-    One that the provider will not have is given up: it would be refused for ever, under the key of its first try.
+    An attempt that the provider rejects is abandoned: its idempotency key would return the same rejection for ever.
     Raises `CardsClosed`, `ProviderSilent` or `ProviderRefuses`.
     """
     try:
-        opened = provider_of(payment).open(payment, answers)
+        opened = provider_of(payment).open(payment, form)
     except ProviderRefuses:
         starting.give_up(payment_id=payment.pk)
         raise
@@ -53,49 +53,49 @@ def proceed(payment: CardPayment, answers: forms.Form) -> str:
 
 
 def look_again(payment: CardPayment, *, at: datetime.datetime, event: Event | None = None) -> CardPayment:
-    """Ask the provider what has become of the attempt, and take note of it; return the attempt as it is now.
+    """Fetch the state of an attempt from the provider and record it; return the updated attempt.
 
-    One that was never opened there is returned as it is. Raises `CardsClosed`, `ProviderSilent` or `ProviderRefuses`,
-    and what keeps an order that is paid from being settled: no seller to invoice it.
+    An attempt without a session is returned unchanged. Raises `CardsClosed`, `ProviderSilent` or `ProviderRefuses`, and
+    any `LicensingError` that prevents settling a paid order, such as a missing seller.
     """
     if not payment.transaction_id and event is not None and event.reference:
-        # We were killed between opening it there and writing down its name.
-        known = Opened(reference=event.reference, address="")
-        payment = starting.remember(payment_id=payment.pk, opened=known)
+        # The process was killed after opening the session and before storing its reference.
+        session = Opened(reference=event.reference, address="")
+        payment = starting.remember(payment_id=payment.pk, opened=session)
     if not payment.transaction_id:
         return payment
     outcome = provider_of(payment).look(payment)
     try:
         return settling.learn(payment_id=payment.pk, outcome=outcome, at=at, event=event)
     except Refused as refusal:
-        # Nothing of it is written, and it is tried again every few minutes: what is in the way is for the operator.
-        _say(payment, f"Ce que dit le prestataire n'a pas pu être suivi : {refusal}")
+        # Nothing was recorded; the periodic task retries, and the operator sees the reason.
+        _set_message(payment, f"Ce que dit le prestataire n'a pas pu être suivi : {refusal}")
         raise
 
 
 def give_back(payment: CardPayment, *, at: datetime.datetime) -> CardPayment:
-    """Have the provider send all of the money back, and take note of it. Asked twice, it is sent once.
+    """Refund a payment in full at the provider, and record it. Idempotent.
 
-    Where the provider refuses, or does not answer, the payment says so and waits for the operator. Raises
-    `CardsClosed`, `ProviderSilent`.
+    If the provider rejects or does not answer, the payment's message tells the operator. Raises `CardsClosed` or
+    `ProviderSilent`.
     """
     try:
         provider_of(payment).give_back(payment)
     except (CardsClosed, ProviderSilent):
-        _say(payment, _NOT_SENT_YET)
+        _set_message(payment, _REFUND_PENDING)
         raise
     except ProviderRefuses as refusal:
-        logger.warning("%s: the provider does not give it back: %s", payment, refusal)
-        if not _went_back(payment, refusal):
+        logger.warning("%s: the provider rejected the refund: %s", payment, refusal)
+        if not _already_refunded(payment, refusal):
             return payment
     payment.refresh_from_db()
     return look_again(payment, at=at)
 
 
-def _went_back(payment: CardPayment, refusal: ProviderRefuses) -> bool:
-    """Whether the money that the provider refuses to give back has gone by another hand; else say what is to be done.
+def _already_refunded(payment: CardPayment, refusal: ProviderRefuses) -> bool:
+    """Return whether a rejected refund was already made in full at the provider; else set a message for the operator.
 
-    Told to send it from the bank, the operator would give it twice.
+    Otherwise the operator would refund it a second time by bank transfer.
     """
     try:
         outcome = provider_of(payment).look(payment)
@@ -104,33 +104,33 @@ def _went_back(payment: CardPayment, refusal: ProviderRefuses) -> bool:
     if outcome is not None and outcome.refunded >= outcome.amount:
         return True
     disputed = outcome is not None and outcome.disputed
-    _say(payment, f"{refusal} {_DISPUTED if disputed else _BY_TRANSFER}")
+    _set_message(payment, f"{refusal} {_DISPUTED if disputed else _BY_TRANSFER}")
     return False
 
 
-def _say(payment: CardPayment, message: str) -> None:
+def _set_message(payment: CardPayment, message: str) -> None:
     CardPayment.objects.filter(pk=payment.pk).update(message=message)
 
 
 def close(payment: CardPayment, *, at: datetime.datetime) -> CardPayment:
-    """Let nobody pay any more in an attempt that was given up; whoever has just paid in it is heard."""
+    """Close the session of an abandoned attempt, and record a payment made meanwhile."""
     provider_of(payment).close(payment)
     return look_again(payment, at=at)
 
 
 def catch_up(*, at: datetime.datetime, after: datetime.timedelta) -> int:
-    """Ask about attempts that have been at the provider's for so long without a word; return how many.
+    """Poll the provider for open attempts unchanged since `after`; return how many.
 
-    Webhooks get lost, and buyers close the window before they are led back.
+    Needed because webhooks get lost, and buyers close the window before the redirect.
     """
     waiting = CardPayment.objects.filter(
         variant=settings.CARD_VARIANT, status=PaymentStatus.INPUT, modified__lt=at - after, transaction_id__gt=""
     ).order_by("modified")[:100]
     for payment in waiting:
-        # Its turn comes again after the others', whatever is heard.
+        # Moves it to the end of the queue, whatever the answer.
         CardPayment.objects.filter(pk=payment.pk).update(modified=at)
         try:
             look_again(payment, at=at)
-        except Exception:  # one that fails must not keep the others waiting; it is tried again the next time
+        except Exception:  # a failure must not block the others; retried on the next run
             logger.exception("%s: nothing was learnt", payment)
     return len(waiting)

@@ -1,6 +1,6 @@
-"""The demonstration: a purchase can be walked through without an account at a provider. No card is asked for.
+"""Demo card provider, which needs no account at a real one. It asks for no card.
 
-What the buyer answered is the reference of the attempt, so that it is looked up like a real provider's.
+The buyer chooses the bank's answer, which is stored in the attempt's reference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ACCEPTED, DECLINED = "accepte", "refuse"
 
 
 class AnswerForm(forms.Form):
-    """What the bank is to answer."""
+    """The simulated answer of the bank."""
 
     answer = forms.ChoiceField(
         label="Réponse de la banque",
@@ -33,23 +33,23 @@ class AnswerForm(forms.Form):
 
 
 class Demonstration(DummyProvider):
-    """django-payments' dummy, which shows developers' words and changes a status outside any lock: neither is used."""
+    """Provider based on django-payments' dummy, without its form and its unlocked status changes."""
 
     answers = AnswerForm
     real: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        # Whoever chooses the bank's answer gets licences for nothing.
+        # Anyone could get licences without paying.
         if settings.PRODUCTION:
             raise ImproperlyConfigured("The demonstration of card payments must not run where PRODUCTION is True.")
         super().__init__()
 
-    def open(self, payment: CardPayment, answers: forms.Form) -> Opened:
-        """Take the answer for the bank's."""
-        return Opened(reference=f"{answers.cleaned_data['answer']}-{payment.token}", address=payment.get_success_url())
+    def open(self, payment: CardPayment, form: forms.Form) -> Opened:
+        """Store the chosen answer in the reference."""
+        return Opened(reference=f"{form.cleaned_data['answer']}-{payment.token}", address=payment.get_success_url())
 
     def look(self, payment: CardPayment) -> Outcome:
-        """Return what the answer that was chosen comes to."""
+        """Return the outcome of the chosen answer."""
         answer, _, token = payment.transaction_id.partition("-")
         stages = {ACCEPTED: Stage.PAID, DECLINED: Stage.OVER}
         return Outcome(
@@ -62,10 +62,10 @@ class Demonstration(DummyProvider):
         )
 
     def give_back(self, payment: CardPayment) -> None:
-        """Note that the money is given back: there is nobody else to note it."""
+        """Record the refund on the payment itself: there is no real provider."""
         type(payment).objects.filter(pk=payment.pk).update(
             extra_data=json.dumps(payment.kept | {"given_back": cents(payment.total)})
         )
 
     def close(self, payment: CardPayment) -> None:
-        """Do nothing: nobody waits anywhere."""
+        """Do nothing: there is no session."""

@@ -1,4 +1,4 @@
-"""What a payment by card can be refused for."""
+"""Exceptions of card payments."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from licensing.exceptions import Refused
 
 
 class CardsClosed(Refused):
-    """This server takes no cards, or no longer those of the provider that the payment was begun with."""
+    """Card payments are not configured, or not for the provider of this payment."""
 
     code = "cards_closed"
 
 
 class NotToPay(Refused):
-    """The order is not one that its buyer can pay by card now."""
+    """The order cannot be paid by card in its current state."""
 
     code = "not_to_pay"
 
 
 class ProviderSilent(Refused):
-    """The provider did not answer: nothing is known, and nothing was changed."""
+    """The provider did not answer. Nothing was changed; retry later."""
 
     code = "provider_silent"
 
 
 class ProviderRefuses(Refused):
-    """The provider answered no, and would again: somebody has to look at it."""
+    """The provider rejected the request. Retrying is useless; the operator must look at it."""
 
     code = "provider_refuses"
 
 
 class UnsignedEvent(Exception):
-    """What came to the webhook was not signed by the provider, or too long ago."""
+    """The webhook request has no valid or recent signature of the provider."""

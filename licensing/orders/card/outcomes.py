@@ -1,4 +1,4 @@
-"""What a provider is asked, and what it can say. Pure: no provider, no database."""
+"""Interface of card providers: the protocol and its data types. Pure: no network, no database."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ if TYPE_CHECKING:
 
     from licensing.orders.models import CardPayment
 
-#: The one currency that anything is sold in, as ISO 4217 writes it.
+#: The only currency of sale, as its ISO 4217 code.
 EURO = "EUR"
-#: Under this name a payment keeps how many times its refund was asked for again, by the operator.
+#: Key in a payment's provider data: how many times the operator retried its refund.
 ASKED_AGAIN = "asked_again"
 
 
 class Stage(enum.StrEnum):
-    """How far the buyer has come, at the provider's."""
+    """State of a session at the provider."""
 
     OPEN = "open"
     PAID = "paid"
-    # It ended without money: abandoned until it expired, or given up by us.
+    # Ended without payment: expired, or closed by us.
     OVER = "over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the provider says of a payment at this moment: all of it, so that order and repetition do not matter."""
+    """Full state of a payment at the provider, so that the order and repetition of events do not matter."""
 
-    # The provider's name of the attempt, and the token of ours that it was opened with.
+    # The provider's identifier of the session, and our token that it was opened with.
     reference: str
     token: str
     stage: Stage
     # In cents.
     amount: int
     currency: str
-    # What a refund must name.
+    # Identifier of the charge, needed to refund it.
     charge: str = ""
-    # Given back so far, in cents, by whoever's hand.
+    # Refunded so far, in cents, by us or at the provider.
     refunded: int = 0
-    # The last refund, and why it failed if it did.
+    # Identifier of the last refund, and why it failed, if it did.
     refund: str = ""
     refund_failure: str = ""
-    # The card's owner has asked his bank for the money.
+    # The cardholder disputed the payment with their bank.
     disputed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An attempt at the provider's, and where the buyer goes to go on with it."""
+    """A session opened at the provider, and the URL to redirect the buyer to."""
 
     reference: str
     address: str
@@ -59,48 +59,48 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that the provider told us of by itself."""
+    """A webhook event of the provider."""
 
     number: str
     kind: str
-    # What it is about, as our own token; empty: nothing of ours.
+    # Our token of the payment concerned; empty if it is not ours.
     token: str
-    # The attempt, where the event is about it itself.
+    # The provider's identifier of the session, if the event concerns one.
     reference: str = ""
 
 
 class Provider(Protocol):
-    """Who asks for the card. Its methods talk to the provider and change nothing here.
+    """A card provider. Its methods call the provider and change nothing in the database.
 
     They raise `ProviderSilent` or `ProviderRefuses`.
     """
 
-    #: What our own page asks before the buyer goes on.
+    #: Form shown on our payment page before the redirect.
     answers: type[forms.Form]
-    #: Whether money is really asked for.
+    #: Whether real money is charged.
     real: bool
 
-    def open(self, payment: CardPayment, answers: forms.Form) -> Opened:
-        """Open the attempt. Asked twice for one payment, it is one attempt."""
+    def open(self, payment: CardPayment, form: forms.Form) -> Opened:
+        """Open a session for the payment. Idempotent."""
 
     def look(self, payment: CardPayment) -> Outcome:
-        """Return what has become of the attempt."""
+        """Fetch the state of the payment."""
 
     def give_back(self, payment: CardPayment) -> None:
-        """Give all the money back. Asked twice, it is given once."""
+        """Refund the payment in full. Idempotent."""
 
     def close(self, payment: CardPayment) -> None:
-        """Let nobody pay in this attempt any more; nothing where it is over already."""
+        """Close the session so that it can no longer be paid. Idempotent."""
 
 
 def cents(amount: Decimal) -> int:
-    """Return euros in cents. Raises `ValueError` for what is no whole number of cents: nothing is cut off silently."""
-    whole = amount.scaleb(2)
-    if whole != whole.to_integral_value():
+    """Convert euros to cents. Raises `ValueError` rather than round a fraction of a cent."""
+    in_cents = amount.scaleb(2)
+    if in_cents != in_cents.to_integral_value():
         raise ValueError(f"{amount} is no whole number of cents.")
-    return int(whole)
+    return int(in_cents)
 
 
 def in_euros(amount: int) -> Decimal:
-    """Return cents in euros."""
+    """Convert cents to euros."""
     return Decimal(amount).scaleb(-2)

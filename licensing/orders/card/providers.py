@@ -1,4 +1,4 @@
-"""Which provider a payment goes to, as the settings have it (`PAYMENT_VARIANTS`)."""
+"""Lookup of card providers, as configured in `PAYMENT_VARIANTS`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def available() -> bool:
-    """Return whether this server takes cards: where not, the shop does not propose it."""
+    """Return whether card payments are configured; the shop offers them only then."""
     return bool(settings.CARD_VARIANT)
 
 
 def provider_of(payment: CardPayment) -> Provider:
-    """Return the provider that the payment was begun with. Raises `CardsClosed` where it is configured no longer."""
+    """Return the provider of a payment. Raises `CardsClosed` if it is no longer configured."""
     return named(payment.variant)
 
 
 def named(variant: str) -> Provider:
-    """Return the provider of this name. Raises `CardsClosed` where there is none."""
+    """Return the provider with this name. Raises `CardsClosed` if it is not configured."""
     try:
         return cast("Provider", provider_factory(variant))
     except ValueError as unknown:

@@ -1,7 +1,7 @@
-"""What the provider said is written here and nowhere else: under the order's lock, with what follows, or not at all.
+"""Recording of the provider's outcomes: the only place that does, under the order's lock, in one transaction.
 
-An answer is the whole of what the provider knows, and a payment only goes forward (waiting → confirmed → refunded):
-answers that come late, twice or out of order find nothing to do.
+An outcome is the full state at the provider, and a payment only moves forward (waiting → confirmed → refunded), so
+late, duplicate or reordered outcomes have no effect.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
     from licensing.orders.card.outcomes import Event, Outcome
     from licensing.orders.models import Order
 
-#: Money has come in, at one time or another.
-_TAKEN = (PaymentStatus.CONFIRMED, PaymentStatus.REFUNDED)
-#: Under this name a payment keeps the refund that failed.
-_FAILED = "failed_refund"
+#: Statuses of a payment that was charged.
+_CHARGED = (PaymentStatus.CONFIRMED, PaymentStatus.REFUNDED)
+#: Key in a payment's provider data: the identifier of the failed refund.
+_FAILED_REFUND = "failed_refund"
 
 
 @transaction.atomic
 def learn(*, payment_id: int, outcome: Outcome, at: datetime.datetime, event: Event | None = None) -> CardPayment:
-    """Take note of what the provider says of an attempt; return it. Paid: payment, invoice and rights with it.
+    """Record the outcome of an attempt; return it. If it was paid, settle the order in the same transaction.
 
-    `event`: what made us ask. One that was there before changes nothing. A paid sum that the order does not, or no
-    longer, ask for is given back.
+    `event`: the webhook event that triggered this; a duplicate changes nothing. An amount that the order does not owe
+    is refunded.
     """
-    order, payment = _locked(payment_id)
-    if event is not None and not _new(event, payment, at):
+    order, payment = _lock_order_and_payment(payment_id)
+    if event is not None and not _store_event(event, payment, at):
         return payment
     if outcome.stage == Stage.OVER and payment.status in LIVE:
         payment.status = PaymentStatus.REJECTED
         payment.save(update_fields=["status", "modified"])
-    if outcome.stage == Stage.PAID and payment.status not in _TAKEN:
-        _paid(order, payment, outcome, at=at)
+    if outcome.stage == Stage.PAID and payment.status not in _CHARGED:
+        _record_charge(order, payment, outcome, at=at)
     if outcome.refunded or outcome.refund_failure:
-        _given_back(order, payment, outcome, at=at)
+        _record_refund(order, payment, outcome, at=at)
     if outcome.disputed:
         payment.message = (
             "Le porteur de la carte a contesté ce paiement auprès de sa banque : voyez chez le prestataire s'il y a à "
@@ -64,41 +64,41 @@ def learn(*, payment_id: int, outcome: Outcome, at: datetime.datetime, event: Ev
 
 @transaction.atomic
 def refund(*, payment_id: int, by: User | None, at: datetime.datetime) -> Payment:
-    """Give back a payment that was made by card: in the books now, and by the provider, by a job queued with it.
+    """Refund a card payment: record it now, and queue the refund at the provider; return the negative payment.
 
-    Returns the negative payment. Twice is the same as once. Raises `NotInThisState` where the order needs its money.
+    Idempotent. Raises `NotToPay` if it was not paid by card, `NotInThisState` if the order still needs the money.
     """
     payment = Payment.objects.select_related("card").get(pk=payment_id)
     if payment.card is None:
         raise NotToPay("Ce règlement n'est pas venu par carte.")
-    back = paying.refund(payment_id=payment_id, by=by, at=at, reference=payment.reference)
-    _send_back(payment.card)
-    return back
+    refunded = paying.refund(payment_id=payment_id, by=by, at=at, reference=payment.reference)
+    _queue_refund(payment.card)
+    return refunded
 
 
 @transaction.atomic
 def send_again(*, card_payment_id: int, by: User, at: datetime.datetime) -> CardPayment:
-    """Have the provider try once more to send back money that it could not; return the payment by card.
+    """Retry a refund that failed at the provider; return the card payment.
 
-    Raises `NotToPay` where nothing of it is to go back, or it has gone.
+    Raises `NotToPay` if it is not to be refunded, or already is.
     """
-    order, payment = _locked(card_payment_id)
-    money = Payment.objects.filter(card=payment, refunds__isnull=True).first()
-    owed = money is None or Payment.objects.filter(refunds=money).exists()
-    if payment.status != PaymentStatus.CONFIRMED or not owed:
+    order, payment = _lock_order_and_payment(card_payment_id)
+    recorded_payment = Payment.objects.filter(card=payment, refunds__isnull=True).first()
+    refundable = recorded_payment is None or Payment.objects.filter(refunds=recorded_payment).exists()
+    if payment.status != PaymentStatus.CONFIRMED or not refundable:
         raise NotToPay("Ce paiement n'est pas à rendre : remboursez-le d'abord, depuis son règlement.")
     payment.message = ""
     payment.extra_data = json.dumps(payment.kept | {ASKED_AGAIN: payment.kept.get(ASKED_AGAIN, 0) + 1})
     payment.save(update_fields=["message", "extra_data", "modified"])
     journal.record(order, "card_sent_again", "remboursement redemandé au prestataire de paiement.", by=by, at=at)
-    _send_back(payment)
+    _queue_refund(payment)
     return payment
 
 
 @transaction.atomic
 def looked_at(*, card_payment_id: int, by: User, at: datetime.datetime) -> CardPayment:
-    """Take note that the operator has seen to what a payment by card said; return it. Twice is the same as once."""
-    order, payment = _locked(card_payment_id)
+    """Clear the message of a card payment once the operator has handled it; return the payment. Idempotent."""
+    order, payment = _lock_order_and_payment(card_payment_id)
     if payment.message:
         journal.record(order, "card_looked_at", f"vu : {payment.message}", by=by, at=at)
         payment.message = ""
@@ -106,91 +106,91 @@ def looked_at(*, card_payment_id: int, by: User, at: datetime.datetime) -> CardP
     return payment
 
 
-def _locked(payment_id: int) -> tuple[Order, CardPayment]:
-    """Lock an attempt's order, then the attempt."""
+def _lock_order_and_payment(payment_id: int) -> tuple[Order, CardPayment]:
+    """Lock an attempt's order, then the attempt; return both."""
     order = locked(CardPayment.objects.values_list("order_id", flat=True).get(pk=payment_id))
     return order, CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
 
 
-def _new(event: Event, payment: CardPayment, at: datetime.datetime) -> bool:
-    """Write the event down; return False where it was told before."""
+def _store_event(event: Event, payment: CardPayment, at: datetime.datetime) -> bool:
+    """Store the event; return False if it is a duplicate."""
     _, created = ProviderEvent.objects.get_or_create(
         variant=payment.variant, event_id=event.number, defaults={"kind": event.kind, "received_at": at}
     )
     return created
 
 
-def _paid(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.datetime) -> None:
+def _record_charge(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.datetime) -> None:
     payment.status = PaymentStatus.CONFIRMED
     payment.transaction_id = payment.transaction_id or outcome.reference
     payment.captured_amount = in_euros(outcome.amount)
     payment.extra_data = json.dumps(payment.kept | {"charge": outcome.charge})
     payment.message = ""
     payment.save()
-    asked = (payment.transaction_id, payment.token, cents(payment.total), payment.currency)
-    if (outcome.reference, outcome.token, outcome.amount, outcome.currency) != asked:
-        _unasked(order, payment, "ce n'est pas ce qui était demandé", at=at)
+    expected = (payment.transaction_id, payment.token, cents(payment.total), payment.currency)
+    if (outcome.reference, outcome.token, outcome.amount, outcome.currency) != expected:
+        _refund_undue(order, payment, "ce n'est pas ce qui était demandé", at=at)
         return
     try:
         paying.settle_by_card(card_payment_id=payment.pk, at=at)
     except BadAmount:
-        _unasked(order, payment, "la commande a changé entre-temps", at=at)
+        _refund_undue(order, payment, "la commande a changé entre-temps", at=at)
         return
     except BadDate:
-        _unasked(order, payment, "l'année scolaire de ces licences est terminée", at=at)
+        _refund_undue(order, payment, "l'année scolaire de ces licences est terminée", at=at)
         return
     order.refresh_from_db()
-    money = Payment.objects.get(card=payment, refunds__isnull=True)
+    recorded_payment = Payment.objects.get(card=payment, refunds__isnull=True)
     if order.state == OrderState.CANCELLED or paying.balance(order) < 0:
-        refund(payment_id=money.pk, by=None, at=at)
+        refund(payment_id=recorded_payment.pk, by=None, at=at)
 
 
-def _unasked(order: Order, payment: CardPayment, why: str, *, at: datetime.datetime) -> None:
-    """Send back money that no order asked for: it never comes into the books, and opens nothing."""
-    payment.message = f"Reçu par carte sans être dû ({why}) : remboursement demandé."
+def _refund_undue(order: Order, payment: CardPayment, reason: str, *, at: datetime.datetime) -> None:
+    """Refund a charge that the order does not owe, without recording it as a payment."""
+    payment.message = f"Reçu par carte sans être dû ({reason}) : remboursement demandé."
     payment.save(update_fields=["message", "modified"])
     journal.record(
         order,
         "card_unasked",
-        f"{typography.euros(payment.captured_amount)} payés par carte et aussitôt remboursés : {why}.",
+        f"{typography.euros(payment.captured_amount)} payés par carte et aussitôt remboursés : {reason}.",
         by=None,
         at=at,
     )
-    _send_back(payment)
+    _queue_refund(payment)
 
 
-def _send_back(payment: CardPayment) -> None:
+def _queue_refund(payment: CardPayment) -> None:
     defer("orders.card.give_back", schema=get_public_schema_name(), payment_id=payment.pk)
 
 
-def _given_back(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.datetime) -> None:
-    """Take note of what went back, by our hand or at the provider's own desk; the books follow."""
-    if outcome.refund == payment.kept.get(_FAILED) and not outcome.refund_failure:
-        # Heard before it failed, and written after: what has failed stays so.
+def _record_refund(order: Order, payment: CardPayment, outcome: Outcome, *, at: datetime.datetime) -> None:
+    """Record a refund, made by us or in the provider's dashboard, and the matching payment rows."""
+    if outcome.refund == payment.kept.get(_FAILED_REFUND) and not outcome.refund_failure:
+        # A late outcome, fetched before the refund failed: keep the failure.
         return
     before = payment.captured_amount
     payment.captured_amount = in_euros(outcome.amount - outcome.refunded)
     payment.message = ""
-    money = Payment.objects.filter(card=payment, refunds__isnull=True).first()
-    in_books = money is not None and Payment.objects.filter(refunds=money).exists()
+    recorded_payment = Payment.objects.filter(card=payment, refunds__isnull=True).first()
+    refund_recorded = recorded_payment is not None and Payment.objects.filter(refunds=recorded_payment).exists()
     if outcome.refund_failure:
         payment.status = PaymentStatus.CONFIRMED
-        payment.extra_data = json.dumps(payment.kept | {_FAILED: outcome.refund})
+        payment.extra_data = json.dumps(payment.kept | {_FAILED_REFUND: outcome.refund})
         payment.message = f"Le remboursement a échoué ({outcome.refund_failure}) : faites-le par virement."
     elif outcome.refunded >= outcome.amount:
         payment.status = PaymentStatus.REFUNDED
-    elif not in_books:
+    elif not refund_recorded:
         payment.message = (
             f"{typography.euros(in_euros(outcome.refunded))} remboursés chez le prestataire, sur "
             f"{typography.euros(in_euros(outcome.amount))} : décidez avec la comptabilité ce que devient la commande."
         )
     payment.save()
     if payment.captured_amount < before:
-        back = typography.euros(before - payment.captured_amount)
-        journal.record(order, "card_given_back", f"{back} rendus par le prestataire de paiement.", by=None, at=at)
-    if payment.status != PaymentStatus.REFUNDED or money is None or in_books:
+        refunded = typography.euros(before - payment.captured_amount)
+        journal.record(order, "card_given_back", f"{refunded} rendus par le prestataire de paiement.", by=None, at=at)
+    if payment.status != PaymentStatus.REFUNDED or recorded_payment is None or refund_recorded:
         return
-    # Made at the provider's own desk, past ours: the books say it too, with the credit note that goes with it.
-    if paying.received(order) - money.amount < order.total_ttc:
+    # Refunded in the provider's dashboard: record it here, with its credit note.
+    if paying.received(order) - recorded_payment.amount < order.total_ttc:
         amending.cancel(order_id=order.pk, reason="Paiement remboursé.", by=None, at=at)
-    paying.refund(payment_id=money.pk, by=None, at=at, reference=outcome.refund)
+    paying.refund(payment_id=recorded_payment.pk, by=None, at=at, reference=outcome.refund)

@@ -1,4 +1,4 @@
-"""Attempts to pay an order by card: one at a time, for the sum that the order comes to now."""
+"""Attempts to pay an order by card: one at a time, for the order's current total."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.orders.models import Order
 
-#: Nothing came of it yet, and money may still come.
+#: Statuses of an attempt that may still be paid.
 LIVE = (PaymentStatus.WAITING, PaymentStatus.INPUT)
-#: An order for which no money is there yet, whatever way of paying was chosen first.
+#: States of a placed order that is not paid, whatever its payment method.
 _UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
 
 
 @transaction.atomic
 def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
-    """Return an attempt to pay the order by card: the one that is under way, or a new one.
+    """Return the open attempt to pay the order by card, or create one.
 
-    One under way for another sum is given up. Raises `CardsClosed`, `NotToPay` or `PriceChanged`.
+    Open attempts for another amount are abandoned. Raises `CardsClosed`, `NotToPay` or `PriceChanged`.
     """
     if not providers.available():
         raise CardsClosed("Le paiement par carte n'est pas ouvert sur ce site : choisissez le chèque ou le mandat.")
     order = locked(order_id)
     if order.placed_by_id != by.pk or order.kind != OrderKind.SHOP:
         raise NotToPay("Cette commande n'est pas la vôtre.")
-    _check_unpaid(order)
+    _check_payable(order)
     if year_is_over(order, at=at):
         raise NotToPay("L'année scolaire de ces licences est terminée : elles ne s'ouvriraient plus.")
     if order.state == OrderState.DRAFT:
-        # An attempt that came to nothing holds neither the price nor the terms of its day.
+        # An earlier failed attempt does not hold the price.
         check_price(order, at=at)
     current: CardPayment | None = None
     live = CardPayment.objects.filter(order=order, status__in=LIVE)
@@ -61,7 +61,7 @@ def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
         defer("orders.card.close", schema=get_public_schema_name(), payment_id=payment.pk)
     if current is not None:
         return current
-    begun: CardPayment = CardPayment.objects.create(
+    created: CardPayment = CardPayment.objects.create(
         order=order,
         variant=settings.CARD_VARIANT,
         currency=EURO,
@@ -71,10 +71,10 @@ def start(*, order_id: int, by: User, at: datetime.datetime) -> CardPayment:
         billing_email=order.bill_email,
     )
     journal.record(order, "card_begun", "paiement par carte commencé.", by=by, at=at)
-    return begun
+    return created
 
 
-def _check_unpaid(order: Order) -> None:
+def _check_payable(order: Order) -> None:
     if order.state == OrderState.DRAFT:
         if order.method != Method.CARD or order.terms_accepted_at is None:
             raise NotToPay("Choisissez d'abord le paiement par carte et acceptez les conditions générales de vente.")
@@ -84,19 +84,19 @@ def _check_unpaid(order: Order) -> None:
         raise NotToPay(f"{order} : {order.get_state_display().lower()}. Elle n'attend aucun paiement.")
     if not 0 < order.total_ttc == balance(order):
         raise NotToPay("Une partie de cette commande est déjà réglée : le reste ne peut pas l'être par carte.")
-    lacking = preflight.of_order(order).missing if order.state != OrderState.CONFIRMED else []
-    if lacking:
+    missing_details = preflight.of_order(order).missing if order.state != OrderState.CONFIRMED else []
+    if missing_details:
         raise NotToPay(
             "La facture suit aussitôt un paiement par carte : complétez d'abord ce qu'elle doit porter. "
-            + " ".join(one.sentence for one in lacking)
+            + " ".join(one.sentence for one in missing_details)
         )
 
 
 @transaction.atomic
 def give_up(*, payment_id: int) -> CardPayment:
-    """Let go of an attempt that the provider will not open: the next try is another one. Twice is the same as once.
+    """Abandon an attempt that the provider rejected; return it. Idempotent.
 
-    Returns the attempt. Should it be paid all the same, it is heard.
+    A payment that still arrives is recorded.
     """
     payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
     if payment.status in LIVE:
@@ -107,7 +107,7 @@ def give_up(*, payment_id: int) -> CardPayment:
 
 @transaction.atomic
 def remember(*, payment_id: int, opened: Opened) -> CardPayment:
-    """Keep the provider's name of an attempt that was opened there; return the attempt. Twice is the same as once."""
+    """Store the provider's reference of an opened session; return the attempt. Idempotent."""
     payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
     if not payment.transaction_id:
         payment.transaction_id = opened.reference

@@ -1,8 +1,7 @@
-"""Stripe Checkout: Stripe's own page asks for the card, and we ask Stripe what came of it.
+"""Stripe Checkout: Stripe's page collects the card, and we fetch the result.
 
-What django-payments' provider does otherwise, and why not here: it tells the buyer « Order #token », keeps the whole
-session with the buyer's particulars, writes the status outside any lock, cuts cents off, and sets the key for the
-whole process. Every call bears a key of ours, so that asked twice is once.
+Differs from django-payments' provider, which shows the buyer « Order #token », stores the full session with personal
+data, writes the status without a lock, truncates cents, and sets the API key globally. Writes carry an idempotency key.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ if TYPE_CHECKING:
     from licensing.orders.models import CardPayment
 
 logger = logging.getLogger(__name__)
-#: Seconds that one question to Stripe may take; a person waits for the answer.
+#: Timeout of a request to Stripe, in seconds; a user waits for it.
 PATIENCE = 10
-#: What the webhook is subscribed to at Stripe's; whatever else comes is acknowledged and left alone.
+#: Event types the webhook subscribes to; others are acknowledged and ignored.
 KINDS = frozenset(
     {
         "checkout.session.completed",
@@ -43,13 +42,13 @@ KINDS = frozenset(
         "charge.dispute.closed",
     }
 )
-_TOKEN = "payment"  # noqa: S105 - the name under which Stripe keeps our token
-_WHOLE = ["payment_intent.latest_charge.refunds"]
-_CAME_TO_NOTHING = ("failed", "canceled")
-#: What a PaymentIntent is again, or for good, once its payment has failed.
-_UNPAID = ("requires_payment_method", "canceled")
-_SILENT = "Le service de paiement ne répond pas pour l'instant. Réessayez dans quelques minutes."
-#: Why a refund fails, in Stripe's words and in ours; the others are shown as Stripe says them.
+_TOKEN = "payment"  # noqa: S105 - metadata key of our token at Stripe
+_EXPAND = ["payment_intent.latest_charge.refunds"]
+_FAILED_STATUSES = ("failed", "canceled")
+#: Statuses of a PaymentIntent whose payment failed.
+_FAILED_INTENT_STATUSES = ("requires_payment_method", "canceled")
+_UNAVAILABLE = "Le service de paiement ne répond pas pour l'instant. Réessayez dans quelques minutes."
+#: Stripe's refund failure reason → French text; other reasons are shown as is.
 _FAILURES = {
     "lost_or_stolen_card": "carte perdue ou volée",
     "expired_or_canceled_card": "carte expirée ou annulée",
@@ -60,7 +59,7 @@ _FAILURES = {
 
 
 class StripeCheckout(StripeProviderV3):
-    """One attempt is one Checkout session."""
+    """Stripe provider: one Checkout session per attempt."""
 
     answers = forms.Form
     real: ClassVar[bool] = True
@@ -74,45 +73,45 @@ class StripeCheckout(StripeProviderV3):
             max_network_retries=1,
         )
 
-    def open(self, payment: CardPayment, answers: forms.Form) -> Opened:
-        """Open the session, or find the one that is open."""
+    def open(self, payment: CardPayment, form: forms.Form) -> Opened:
+        """Create the session, or fetch the existing one."""
         if payment.transaction_id:
             session = self._ask(self.client.v1.checkout.sessions.retrieve, payment.transaction_id)
         else:
             session = self.create_session(payment)
-        # A session that is over has no address: there the buyer hears what came of it.
+        # A completed or expired session has no URL: send the buyer to the result page.
         address = session.url or payment.get_success_url()
         if session.url and not session.url.startswith(f"{settings.STRIPE_CHECKOUT_ORIGIN}/"):
-            # The browser would stop there without a word: the policy of our page names that origin alone.
+            # Our CSP allows only this origin: the browser would block the redirect silently.
             raise ProviderRefuses(f"La page de paiement de Stripe n'est pas à {settings.STRIPE_CHECKOUT_ORIGIN}.")
         return Opened(reference=session.id, address=address)
 
     def create_session(self, payment: CardPayment) -> stripe.checkout.Session:
-        """Ask Stripe for a page that asks for the card, in French, with the lines of the order."""
-        marks = {_TOKEN: payment.token, "order": str(payment.order_id)}
-        wanted: SessionCreateParams = {
+        """Create a Checkout session for a card, in French, with the order lines."""
+        metadata = {_TOKEN: payment.token, "order": str(payment.order_id)}
+        parameters: SessionCreateParams = {
             "mode": "payment",
             "allowed_payment_method_types": ["card"],
-            # What is sold is sold in euros, wherever the card is from.
+            # Always charge in euros, whatever the card's country.
             "adaptive_pricing": {"enabled": False},
             "locale": "fr",
             "line_items": self.get_line_items(payment),
             "client_reference_id": payment.token,
-            "metadata": marks,
-            # Copied by Stripe to the charge: refunds made in its dashboard are recognised by it.
-            "payment_intent_data": {"description": payment.description, "metadata": marks},
+            "metadata": metadata,
+            # Copied by Stripe to the charge: identifies refunds made in its dashboard.
+            "payment_intent_data": {"description": payment.description, "metadata": metadata},
             "success_url": payment.get_success_url(),
             "cancel_url": payment.get_failure_url(),
         }
         if payment.billing_email:
-            wanted["customer_email"] = payment.billing_email
-        made: stripe.checkout.Session = self._ask(
-            self.client.v1.checkout.sessions.create, wanted, {"idempotency_key": f"checkout-{payment.token}"}
+            parameters["customer_email"] = payment.billing_email
+        session: stripe.checkout.Session = self._ask(
+            self.client.v1.checkout.sessions.create, parameters, {"idempotency_key": f"checkout-{payment.token}"}
         )
-        return made
+        return session
 
     def get_line_items(self, payment: CardPayment) -> list[Any]:
-        """Return the lines of the order as the invoice will have them, VAT included."""
+        """Return the order lines as on the invoice, VAT included."""
         return [
             {
                 "quantity": 1,
@@ -126,12 +125,12 @@ class StripeCheckout(StripeProviderV3):
         ]
 
     def convert_amount(self, currency: str, amount: Decimal) -> int:
-        """Return the amount in cents, exactly."""
+        """Convert the amount to cents, exactly."""
         return cents(amount)
 
     def look(self, payment: CardPayment) -> Outcome:
-        """Return what has become of the session, of its money, and of what was given back of it."""
-        session = self._ask(self.client.v1.checkout.sessions.retrieve, payment.transaction_id, {"expand": _WHOLE})
+        """Fetch the state of the session, its charge and its refunds."""
+        session = self._ask(self.client.v1.checkout.sessions.retrieve, payment.transaction_id, {"expand": _EXPAND})
         intent = session.payment_intent
         charge = intent.latest_charge if intent else None
         refunds = list(charge.refunds.data) if charge and charge.refunds else []
@@ -139,30 +138,30 @@ class StripeCheckout(StripeProviderV3):
         return Outcome(
             reference=session.id,
             token=session.client_reference_id or "",
-            stage=_stage(session),
+            stage=_session_stage(session),
             amount=session.amount_total or 0,
             currency=(session.currency or "").upper(),
             charge=intent.id if intent else "",
-            # Not the charge's own sum, which may count a refund that failed afterwards.
-            refunded=sum(refund.amount for refund in refunds if refund.status not in _CAME_TO_NOTHING),
+            # Not `charge.amount_refunded`, which may include a refund that failed afterwards.
+            refunded=sum(refund.amount for refund in refunds if refund.status not in _FAILED_STATUSES),
             refund=latest.id if latest else "",
-            refund_failure=_failure(latest) if latest and latest.status in _CAME_TO_NOTHING else "",
+            refund_failure=_failure_reason(latest) if latest and latest.status in _FAILED_STATUSES else "",
             disputed=bool(charge and charge.disputed),
         )
 
     def give_back(self, payment: CardPayment) -> None:
-        """Give the whole sum back, unless it was already."""
+        """Refund the remaining amount, if any."""
         outcome = self.look(payment)
         if outcome.refunded >= outcome.amount:
             return
-        # Stripe keeps its answer with the key, a refusal too. One that failed, or is asked for again by hand, has a key
-        # of its own; two that try at once have the same.
+        # Stripe replays its answer for a key, even a rejection. A retry after a failure has its own key; concurrent
+        # requests share one.
         key = f"refund-{payment.token}-{outcome.refund}-{payment.kept.get(ASKED_AGAIN, 0)}"
         self._ask(
             self.client.v1.refunds.create,
             {
                 "payment_intent": outcome.charge,
-                # What is left: part of it may have been given back by hand.
+                # The remainder: part of it may have been refunded in the dashboard.
                 "amount": outcome.amount - outcome.refunded,
                 "metadata": {_TOKEN: payment.token, "order": str(payment.order_id)},
             },
@@ -170,7 +169,7 @@ class StripeCheckout(StripeProviderV3):
         )
 
     def close(self, payment: CardPayment) -> None:
-        """Let the session expire now."""
+        """Expire the session."""
         if not payment.transaction_id:
             return
         session = self._ask(self.client.v1.checkout.sessions.retrieve, payment.transaction_id)
@@ -178,68 +177,68 @@ class StripeCheckout(StripeProviderV3):
             self._ask(self.client.v1.checkout.sessions.expire, payment.transaction_id)
 
     def heard(self, body: bytes, signature: str) -> Event:
-        """Return the event that Stripe signed. Raises `UnsignedEvent`: not Stripe, or too long ago."""
+        """Parse a webhook event. Raises `UnsignedEvent` if its signature is invalid or too old."""
         if not signature.isascii():
-            # Stripe's library fails to compare such a one.
-            raise UnsignedEvent("The signature is no ASCII.")
+            # Stripe's library crashes on such a signature.
+            raise UnsignedEvent("The signature is not ASCII.")
         try:
-            told: Any = self.client.construct_event(body, signature, self.endpoint_secret)
+            event: Any = self.client.construct_event(body, signature, self.endpoint_secret)
         except (ValueError, stripe.SignatureVerificationError) as refused:
-            # Not chained: the exception holds the body.
+            # Not chained: the exception contains the request body.
             raise UnsignedEvent(type(refused).__name__) from None
-        if told.type not in KINDS:
-            return Event(number=told.id, kind=told.type, token="")
-        about = told.data.object
-        reference = about.id if about.object == "checkout.session" else ""
-        return Event(number=told.id, kind=told.type, token=self._token(about), reference=reference)
+        if event.type not in KINDS:
+            return Event(number=event.id, kind=event.type, token="")
+        subject = event.data.object
+        reference = subject.id if subject.object == "checkout.session" else ""
+        return Event(number=event.id, kind=event.type, token=self._find_token(subject), reference=reference)
 
-    def _token(self, about: Any) -> str:
-        """Return the token of ours that a session, a charge or a refund speaks of; empty where it is none of ours."""
-        if about.object == "checkout.session":
-            return about.client_reference_id or ""
-        token = _marked(about)
-        if not token and about.payment_intent:
-            # Refunds made in the dashboard bear no mark themselves.
-            token = _marked(self._ask(self.client.v1.payment_intents.retrieve, about.payment_intent))
+    def _find_token(self, subject: Any) -> str:
+        """Return our token of a session, charge or refund; empty if it is not ours."""
+        if subject.object == "checkout.session":
+            return subject.client_reference_id or ""
+        token = _token_from_metadata(subject)
+        if not token and subject.payment_intent:
+            # Refunds made in the dashboard have no metadata of ours.
+            token = _token_from_metadata(self._ask(self.client.v1.payment_intents.retrieve, subject.payment_intent))
         return token
 
-    def _ask(self, what: Any, *arguments: Any) -> Any:
-        """Put a question to Stripe. Raises `ProviderSilent` or `ProviderRefuses`, which say nothing secret.
+    def _ask(self, method: Any, *arguments: Any) -> Any:
+        """Call the Stripe API. Raises `ProviderSilent` or `ProviderRefuses`, without secrets in their messages.
 
-        Not chained: in its own words Stripe repeats sessions and addresses, which a log would keep.
+        Not chained: Stripe's messages contain sessions and e-mail addresses, which must not be logged.
         """
         try:
-            return what(*arguments)
+            return method(*arguments)
         except (stripe.AuthenticationError, stripe.PermissionError) as failed:
-            # Nothing is known of what was asked, and it will be answered once the key is put right.
+            # Unknown outcome; a retry succeeds once the key is fixed.
             logger.error("Stripe does not accept our key, or not for this: %s", type(failed).__name__)  # noqa: TRY400
-            raise ProviderSilent(_SILENT) from None
+            raise ProviderSilent(_UNAVAILABLE) from None
         except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError):
-            raise ProviderSilent(_SILENT) from None
+            raise ProviderSilent(_UNAVAILABLE) from None
         except stripe.StripeError as failed:
-            said = failed.code or type(failed).__name__
-            raise ProviderRefuses(f"Le service de paiement a refusé la demande ({said}).") from None
+            error_code = failed.code or type(failed).__name__
+            raise ProviderRefuses(f"Le service de paiement a refusé la demande ({error_code}).") from None
 
-    def _not_ours(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse django-payments' own ways, which write the status outside any lock: `settling` alone does."""
+    def _disabled(self, *_: Any, **__: Any) -> NoReturn:
+        """Disable methods of django-payments that write the status without a lock: only `settlement` does."""
         raise NotImplementedError
 
-    get_form = refund = status = process_data = get_token_from_request = return_event_payload = cancel = _not_ours
+    get_form = refund = status = process_data = get_token_from_request = return_event_payload = cancel = _disabled
 
 
-def _stage(session: stripe.checkout.Session) -> Stage:
-    """Return how far the buyer has come. A payment that takes days may fail once the session is complete."""
+def _session_stage(session: stripe.checkout.Session) -> Stage:
+    """Return the state of a session. A delayed payment may fail after the session is complete."""
     if session.payment_status == "paid":
         return Stage.PAID
     intent: Any = session.payment_intent
-    failed = session.status == "complete" and intent is not None and intent.status in _UNPAID
+    failed = session.status == "complete" and intent is not None and intent.status in _FAILED_INTENT_STATUSES
     return Stage.OVER if failed or session.status == "expired" else Stage.OPEN
 
 
-def _marked(about: Any) -> str:
-    return str(about.metadata[_TOKEN]) if about.metadata and _TOKEN in about.metadata else ""
+def _token_from_metadata(subject: Any) -> str:
+    return str(subject.metadata[_TOKEN]) if subject.metadata and _TOKEN in subject.metadata else ""
 
 
-def _failure(refund: stripe.Refund) -> str:
+def _failure_reason(refund: stripe.Refund) -> str:
     reason = refund.failure_reason or refund.status or ""
     return _FAILURES.get(reason, reason)

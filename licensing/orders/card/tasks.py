@@ -1,4 +1,4 @@
-"""What is asked of the provider outside requests. Imported by `licensing.orders.tasks`, where workers look."""
+"""Background tasks of card payments. Imported by `licensing.orders.tasks`, where workers find them."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from jobs.upkeep import duty
 from licensing.orders.card import asking
 from licensing.orders.models import CardPayment
 
-# Over two days in all: a provider that is silent comes back.
-_PATIENT = RetryStrategy(max_attempts=12, exponential_wait=3)
+# Over two days in total, to outlast an outage of the provider.
+_RETRY = RetryStrategy(max_attempts=12, exponential_wait=3)
 
 
-@task(name="orders.card.give_back", retry=_PATIENT)
+@task(name="orders.card.give_back", retry=_RETRY)
 def give_back(*, payment_id: int) -> None:
-    """Have the provider send the money of a payment back."""
+    """Refund a card payment at the provider."""
     asking.give_back(CardPayment.objects.get(pk=payment_id), at=timezone.now())
 
 
-@task(name="orders.card.close", retry=_PATIENT)
+@task(name="orders.card.close", retry=_RETRY)
 def close(*, payment_id: int) -> None:
-    """Have the provider take no money for an attempt that was given up."""
+    """Close the session of an abandoned attempt at the provider."""
     asking.close(CardPayment.objects.get(pk=payment_id), at=timezone.now())
 
 
 @duty(every=datetime.timedelta(minutes=5))
 def catch_up() -> None:
-    """Ask about payments of which nothing was heard."""
+    """Poll the provider for payments without a webhook event."""
     asking.catch_up(at=timezone.now(), after=datetime.timedelta(minutes=15))

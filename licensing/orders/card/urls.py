@@ -1,4 +1,4 @@
-"""The addresses of payments by card, on the portal."""
+"""URLs of card payments, on the portal."""
 
 from __future__ import annotations
 

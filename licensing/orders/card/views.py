@@ -1,7 +1,4 @@
-"""The pages of a payment by card: where it is made, and where its buyer hears what came of it.
-
-A payment is its buyer's alone: its address is worth nothing to anybody else.
-"""
+"""Pages of a card payment: the payment page and the result page, accessible to the buyer only."""
 
 from __future__ import annotations
 
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 logger = logging.getLogger(__name__)
-#: It came to an end, and no money came of it.
+#: Statuses of an attempt that ended without payment.
 _ENDED = (PaymentStatus.REJECTED, PaymentStatus.CANCELLED)
 
 
@@ -40,94 +37,94 @@ _ENDED = (PaymentStatus.REJECTED, PaymentStatus.CANCELLED)
 @require_http_methods(["GET", "POST"])
 @never_cache
 def pay(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what is to be paid; then lead to the provider.
+    """Show the amount due, then redirect to the provider.
 
-    An attempt that ended without money, or is for a sum that the order no longer comes to, is begun anew.
+    Starts a new attempt if this one ended without payment or is for an outdated amount.
     """
-    payment = _own(request, token)
+    payment = _get_own_payment(request, token)
     if payment.status not in starting.LIVE and (request.method == "GET" or payment.status not in _ENDED):
         return redirect("card_back", token=token)
-    content: dict[str, object] = {"payment": payment}
+    context: dict[str, object] = {"payment": payment}
     try:
         if request.method == "POST":
-            # Nobody is sent to pay for what was paid, cancelled or changed in another window.
-            current = starting.start(order_id=payment.order_id, by=_buyer(request), at=timezone.now())
+            # The order may have been paid, cancelled or changed in another window.
+            current = starting.start(order_id=payment.order_id, by=_get_buyer(request), at=timezone.now())
             if current != payment:
                 return redirect("card_pay", token=current.token)
         provider = provider_of(payment)
-        answers = provider.answers(request.POST if request.method == "POST" else None)
-        content |= {"form": answers, "real": provider.real}
-        if answers.is_valid():
-            # To the provider's own page, at another host: `_page` lets the form lead there.
-            return HttpResponseRedirect(asking.proceed(payment, answers))
+        form = provider.answers(request.POST if request.method == "POST" else None)
+        context |= {"form": form, "real": provider.real}
+        if form.is_valid():
+            # To the provider's host, which the CSP set by `_render_page` allows.
+            return HttpResponseRedirect(asking.proceed(payment, form))
     except Refused as refusal:
-        return _page(request, "orders/card/pay.html", content | {"refusal": refusal}, status=409)
-    return _page(request, "orders/card/pay.html", content, status=422 if answers.errors else 200)
+        return _render_page(request, "orders/card/pay.html", context | {"refusal": refusal}, status=409)
+    return _render_page(request, "orders/card/pay.html", context, status=422 if form.errors else 200)
 
 
 @signed_in
 @require_GET
 @never_cache
 def back(request: HttpRequest, token: str) -> HttpResponse:
-    """Tell the buyer what came of it. The provider is asked here and now: its webhook may be late."""
-    payment = _own(request, token)
+    """Show the result of the payment, fetched from the provider: its webhook may be late."""
+    payment = _get_own_payment(request, token)
     if payment.status == PaymentStatus.WAITING:
         return redirect("card_pay", token=token)
     if payment.status == PaymentStatus.INPUT:
         try:
             asking.look_again(payment, at=timezone.now())
         except Refused as refusal:
-            # The page says that it is not known yet; the webhook or the duty will know.
+            # The page shows it as pending; the webhook or the periodic task will record it.
             logger.warning("%s: nothing was learnt from the provider: %s", payment, refusal)
-        payment = _own(request, token)
-    content = {"payment": payment, "order": payment.order}
+        payment = _get_own_payment(request, token)
+    context = {"payment": payment, "order": payment.order}
     if payment.status == PaymentStatus.INPUT:
-        return render(request, "orders/card/awaited.html", content)
+        return render(request, "orders/card/awaited.html", context)
     if payment.status in _ENDED:
-        return _page(request, "orders/card/not_paid.html", content)
-    if payment.order.state != OrderState.PAID or _goes_back(payment):
-        return render(request, "orders/card/not_paid.html", content | {"returned": True})
-    return render(request, "orders/card/paid.html", content | _opened(payment, _buyer(request)))
+        return _render_page(request, "orders/card/not_paid.html", context)
+    if payment.order.state != OrderState.PAID or _is_refunded(payment):
+        return render(request, "orders/card/not_paid.html", context | {"returned": True})
+    return render(request, "orders/card/paid.html", context | _subscription_context(payment, _get_buyer(request)))
 
 
-def _own(request: HttpRequest, token: str) -> CardPayment:
-    mine = CardPayment.objects.select_related("order").filter(order__placed_by=_buyer(request))
-    payment: CardPayment = get_object_or_404(mine, token=token)
+def _get_own_payment(request: HttpRequest, token: str) -> CardPayment:
+    own_payments = CardPayment.objects.select_related("order").filter(order__placed_by=_get_buyer(request))
+    payment: CardPayment = get_object_or_404(own_payments, token=token)
     return payment
 
 
-def _buyer(request: HttpRequest) -> User:
-    assert request.user.is_authenticated  # noqa: S101 - the policy has let nobody else in
+def _get_buyer(request: HttpRequest) -> User:
+    assert request.user.is_authenticated  # noqa: S101 - guaranteed by `signed_in`
     return request.user
 
 
-def _goes_back(payment: CardPayment) -> bool:
-    """Whether the money is on its way back, or was never asked for."""
+def _is_refunded(payment: CardPayment) -> bool:
+    """Return whether the payment is being refunded, or was never due."""
     refunded = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
     return refunded or payment.status == PaymentStatus.REFUNDED or not payment.payment_set.exists()
 
 
-def _opened(payment: CardPayment, buyer: User) -> dict[str, object]:
-    """Return what the order opened: the counter of its licences, and whether the one there is is the buyer's own."""
-    mine = Subscription.objects.select_related("key__source")
-    subscription = mine.filter(key__source__order_line__order=payment.order_id).first()
+def _subscription_context(payment: CardPayment, buyer: User) -> dict[str, object]:
+    """Return the template context of the opened subscription: seats taken, and whether its only seat is the buyer's."""
+    subscriptions = Subscription.objects.select_related("key__source")
+    subscription = subscriptions.filter(key__source__order_line__order=payment.order_id).first()
     if subscription is None:
         return {}
     taken = subscription.seats.held().count()
-    words = plural(taken, "licence attribuée", "licences attribuées") if taken else "aucune n’est encore attribuée"
-    own = subscription.size == 1 and subscription.seats.filter(holder=buyer).exists()
-    return {"subscription": subscription, "taken": taken, "words": words, "own": own}
+    summary = plural(taken, "licence attribuée", "licences attribuées") if taken else "aucune n’est encore attribuée"
+    is_own = subscription.size == 1 and subscription.seats.filter(holder=buyer).exists()
+    return {"subscription": subscription, "taken": taken, "words": summary, "own": is_own}
 
 
-def _page(request: HttpRequest, template: str, content: dict[str, object], *, status: int = 200) -> HttpResponse:
-    """Render a page whose form may lead to the provider's, and to no other host."""
+def _render_page(request: HttpRequest, template: str, context: dict[str, object], *, status: int = 200) -> HttpResponse:
+    """Render a page whose CSP allows its form to redirect to the provider only."""
     policy = cast("dict[str, list[str]]", settings.SECURE_CSP) | {
         "form-action": [CSP.SELF, settings.STRIPE_CHECKOUT_ORIGIN]
     }
 
     @csp_override(policy)
-    def answer(request: HttpRequest) -> HttpResponse:
-        return render(request, template, content, status=status)
+    def render_allowed(request: HttpRequest) -> HttpResponse:
+        return render(request, template, context, status=status)
 
-    allowed: HttpResponse = answer(request)
-    return allowed
+    response: HttpResponse = render_allowed(request)
+    return response

@@ -1,4 +1,4 @@
-"""Where Stripe tells of what happened. Anybody can reach it; only what Stripe signed is listened to."""
+"""Webhook for Stripe events. Public; only signed requests are accepted."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ VARIANT = "stripe"
 @csrf_exempt
 @require_POST
 def stripe(request: HttpRequest) -> HttpResponse:
-    """Hear an event: ask Stripe what has become of the payment that it is about, and take note of it.
+    """Receive an event: fetch the state of its payment from Stripe, and record it.
 
-    200: there is nothing more to say of it. 400: Stripe did not sign it. 503: to be told again, and Stripe does.
+    Returns 200 when handled, 400 for an invalid signature, 503 for Stripe to retry.
     """
     try:
         provider = cast("StripeCheckout", named(VARIANT))
@@ -40,15 +40,15 @@ def stripe(request: HttpRequest) -> HttpResponse:
         raise Http404 from None
     try:
         event = provider.heard(request.body, request.headers.get("Stripe-Signature", ""))
-        # An account may serve several sites: what is none of ours is some other's.
+        # The Stripe account may serve several sites: ignore payments that are not ours.
         payment = CardPayment.objects.filter(variant=VARIANT, token=event.token).first() if event.token else None
-        told_before = ProviderEvent.objects.filter(variant=VARIANT, event_id=event.number).exists()
-        if payment is not None and not told_before:
+        is_duplicate = ProviderEvent.objects.filter(variant=VARIANT, event_id=event.number).exists()
+        if payment is not None and not is_duplicate:
             asking.look_again(payment, at=timezone.now(), event=event)
     except UnsignedEvent as unsigned:
         logger.warning("An event that Stripe did not sign was refused: %s", unsigned)
         return HttpResponse(status=400)
     except Refused as refusal:
-        logger.warning("An event of Stripe has to be told again: %s", refusal)
+        logger.warning("A Stripe event could not be handled and will be retried: %s", refusal)
         return HttpResponse(status=503)
     return HttpResponse(status=200)

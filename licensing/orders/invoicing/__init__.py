@@ -1,6 +1,6 @@
-"""Invoices and credit notes: numbers without a gap, facts that stay, the XML and the PDF that say the same.
+"""Invoices and credit notes: gapless numbers, a frozen snapshot, and the XML and PDF rendered from it.
 
-`issue` and `credit` are steps of the operations on orders, which have locked the order and say who did it.
+`issue` and `credit` are called by operations that hold the order's lock and record the event.
 """
 
 from licensing.orders.invoicing.batch import to_deposit

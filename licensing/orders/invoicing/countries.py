@@ -1,6 +1,6 @@
-"""The country of a billing address, as a machine must read it: France and its territories overseas. Pure.
+"""ISO 3166-1 country codes of billing addresses: France and its overseas territories. Pure.
 
-Elsewhere French VAT does not apply as it does here: such a sale is made out by hand.
+French VAT does not apply elsewhere: such a sale is invoiced manually.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _CODES = {
 
 
 def code_of(country: str) -> str:
-    """Return the code of ISO 3166-1 of a country as somebody typed it. Raises `NotInvoiceable` outside France."""
-    plain = unicodedata.normalize("NFKD", country).encode("ascii", "ignore").decode().lower()
-    found = _CODES.get(" ".join(re.findall(r"[a-z]+", plain)))
-    if found is None:
+    """Return the ISO 3166-1 code of a country name entered by a user. Raises `NotInvoiceable` outside France."""
+    ascii_name = unicodedata.normalize("NFKD", country).encode("ascii", "ignore").decode().lower()
+    code = _CODES.get(" ".join(re.findall(r"[a-z]+", ascii_name)))
+    if code is None:
         raise NotInvoiceable(
             f"Nous ne facturons en ligne qu'en France, et l'adresse de facturation est en « {country} » : écrivez-nous."
         )
-    return found
+    return code

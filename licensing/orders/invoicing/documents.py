@@ -1,4 +1,4 @@
-"""The PDF of an invoice: made once, kept with its hash, and never made again."""
+"""The PDF of an invoice: rendered once and stored with its hash."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _KINDS = {InvoiceKind.INVOICE: DocumentKind.INVOICE, InvoiceKind.CREDIT_NOTE: Do
 
 
 def document_of(invoice: Invoice, *, at: datetime.datetime) -> Document:
-    """Return the PDF of an invoice or a credit note: as it was stored, else made and stored now.
+    """Return the stored PDF of an invoice or a credit note; render and store it if absent.
 
-    A worker makes it as soon as the invoice is issued; whoever asks before that makes it.
+    A task renders it once the invoice is issued; an earlier request renders it first.
     """
     stored = Document.objects.filter(invoice=invoice).first()
     return stored or _store(invoice, at=at)
@@ -26,9 +26,9 @@ def document_of(invoice: Invoice, *, at: datetime.datetime) -> Document:
 
 @transaction.atomic
 def _store(invoice: Invoice, *, at: datetime.datetime) -> Document:
-    from licensing.orders.invoicing import paper  # noqa: PLC0415 - with its fonts, for whoever prints alone
+    from licensing.orders.invoicing import paper  # noqa: PLC0415 - loads fonts, only needed to render
 
-    # Two who ask at once must not make two: the second waits here, and finds the first's.
+    # Row lock: a concurrent request waits here, then finds the stored document.
     Invoice.objects.select_for_update(no_key=True).get(pk=invoice.pk)
     stored = Document.objects.filter(invoice=invoice).first()
     if stored is not None:

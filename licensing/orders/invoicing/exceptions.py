@@ -1,4 +1,4 @@
-"""Why no invoice can be made out."""
+"""Exceptions of invoicing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""All that an invoice says, gathered once and frozen: the PDF and the XML are both written from these facts alone.
+"""Immutable snapshot of an invoice's content, from which both the PDF and the XML are rendered.
 
-They are JSON: amounts and rates are strings of decimals, days are ISO dates. What is stored is never read anew from the
-order, so that a document says tomorrow what it said today.
+JSON: amounts and rates are decimal strings, days are ISO dates. A stored snapshot is never rebuilt from the order.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from licensing.orders.invoicing.numbering import Taken
     from licensing.orders.models import Order, OrderLine
 
-# XML allows no control character, and a name that was pasted may hold one. Spaces that do not break stay.
-_BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
+# Control characters are invalid in XML, and pasted text may contain some. No-break spaces are kept.
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
 
 
 class SellerFacts(TypedDict):
@@ -62,7 +61,7 @@ class BuyerFacts(TypedDict):
 
 class LineFacts(TypedDict):
     description: str
-    #: Which school the licences are for, where somebody else pays.
+    #: The school that the licences are for, if the payer is someone else.
     detail: str
     quantity: int
     unit_ht: str
@@ -81,7 +80,7 @@ class RateFacts(TypedDict):
 
 
 class CorrectedFacts(TypedDict):
-    """The invoice that a credit note takes back."""
+    """The invoice that a credit note cancels."""
 
     number: str
     issued_on: str
@@ -96,9 +95,9 @@ class Facts(TypedDict):
     order: str
     ordered_on: str
     quote: str
-    #: Number of the paper to be signed, without its later ranks; empty where none was made out.
+    #: Number of the purchase order document, of its first rank; empty if there is none.
     purchase_order: str
-    #: What had come in when it was issued; `paid_by` and `paid_on` where that was all of it.
+    #: Amount received when it was issued; `paid_by` and `paid_on` only if fully paid.
     received: str
     paid_by: str
     paid_on: str
@@ -115,7 +114,7 @@ class Facts(TypedDict):
 
 
 class Settled(NamedTuple):
-    """What had come in for an order when its invoice was made out; how and when, where nothing is left to pay."""
+    """Amount received for an order when its invoice is issued; method and day only if fully paid."""
 
     received: Decimal
     by: str = ""
@@ -123,11 +122,11 @@ class Settled(NamedTuple):
 
 
 def of_order(order: Order, *, settled: Settled, at: datetime.datetime) -> Facts:
-    """Return what the invoice of an order says, all but its number and its days, which `numbered` adds.
+    """Build the snapshot of an order's invoice, without its number and dates, which `numbered` adds.
 
     Raises `NoSeller` or `NotInvoiceable`.
     """
-    seller = _seller()
+    seller = _get_seller()
     lines = list(order.lines.select_related("school_year").order_by("pk"))
     ordered_on = day_in_france(order.placed_at or at)
     if not lines or not order.total_ttc:
@@ -150,20 +149,24 @@ def of_order(order: Order, *, settled: Settled, at: datetime.datetime) -> Facts:
         order=str(order.pk),
         ordered_on=ordered_on.isoformat(),
         quote=order.quote_number,
-        purchase_order=_purchase_order(order),
-        received=_money(settled.received),
+        purchase_order=_purchase_order_number(order),
+        received=_decimal_string(settled.received),
         paid_by=settled.by,
         paid_on=settled.on.isoformat() if settled.on else "",
-        seller=_of_seller(seller),
-        buyer=_of_buyer(order),
-        lines=[_of_line(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
+        seller=_seller_snapshot(seller),
+        buyer=_buyer_snapshot(order),
+        lines=[_line_snapshot(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
         rates=[
-            RateFacts(vat_rate=_money(one.rate), total_ht=_money(one.amounts.ht), total_vat=_money(one.amounts.vat))
+            RateFacts(
+                vat_rate=_decimal_string(one.rate),
+                total_ht=_decimal_string(one.amounts.ht),
+                total_vat=_decimal_string(one.amounts.vat),
+            )
             for one in rates
         ],
-        total_ht=_money(order.total_ht),
-        total_vat=_money(order.total_vat),
-        total_ttc=_money(order.total_ttc),
+        total_ht=_decimal_string(order.total_ht),
+        total_vat=_decimal_string(order.total_vat),
+        total_ttc=_decimal_string(order.total_ttc),
         terms="",
         mentions=mentions.of_payer(public=public, vat_on_debits=seller.vat_on_debits),
         corrects=None,
@@ -171,126 +174,128 @@ def of_order(order: Order, *, settled: Settled, at: datetime.datetime) -> Facts:
 
 
 def of_credit(invoice: Facts, *, reason: str) -> Facts:
-    """Return what the credit note of an invoice says, without its number and its day: the same, taken back.
+    """Build the snapshot of an invoice's credit note, without its number and date.
 
-    The seller is as he is today. Raises `NoSeller`.
+    The seller's details are the current ones. Raises `NoSeller`.
     """
-    said = invoice.copy()
-    said["kind"] = InvoiceKind.CREDIT_NOTE
-    said["received"], said["paid_by"], said["paid_on"] = "0.00", "", ""
-    said["seller"] = _of_seller(_seller())
-    said["corrects"] = CorrectedFacts(number=invoice["number"], issued_on=invoice["issued_on"], reason=_plain(reason))
-    return said
+    snapshot = invoice.copy()
+    snapshot["kind"] = InvoiceKind.CREDIT_NOTE
+    snapshot["received"], snapshot["paid_by"], snapshot["paid_on"] = "0.00", "", ""
+    snapshot["seller"] = _seller_snapshot(_get_seller())
+    snapshot["corrects"] = CorrectedFacts(
+        number=invoice["number"], issued_on=invoice["issued_on"], reason=_clean(reason)
+    )
+    return snapshot
 
 
-def numbered(said: Facts, taken: Taken) -> Facts:
-    """Return the facts with their number, their day, and what follows from it: until when it is to be paid, or was."""
+def numbered(snapshot: Facts, taken: Taken) -> Facts:
+    """Return the snapshot with its number, issue date, due date and payment terms."""
     due_on = taken.issued_on
-    if said["corrects"] is not None:
+    if snapshot["corrects"] is not None:
         terms = mentions.taken_back(
-            said["corrects"]["number"], datetime.date.fromisoformat(said["corrects"]["issued_on"])
+            snapshot["corrects"]["number"], datetime.date.fromisoformat(snapshot["corrects"]["issued_on"])
         )
-    elif said["paid_on"]:
-        due_on = datetime.date.fromisoformat(said["paid_on"])
-        terms = mentions.paid(said["paid_by"], due_on)
+    elif snapshot["paid_on"]:
+        due_on = datetime.date.fromisoformat(snapshot["paid_on"])
+        terms = mentions.paid(snapshot["paid_by"], due_on)
     else:
         due_on += datetime.timedelta(days=mentions.DAYS_TO_PAY)
         terms = mentions.terms(due_on)
-    finished = said.copy()
-    finished["number"], finished["issued_on"] = taken.number, taken.issued_on.isoformat()
-    finished["due_on"], finished["terms"] = due_on.isoformat(), terms
-    return finished
+    numbered_snapshot = snapshot.copy()
+    numbered_snapshot["number"], numbered_snapshot["issued_on"] = taken.number, taken.issued_on.isoformat()
+    numbered_snapshot["due_on"], numbered_snapshot["terms"] = due_on.isoformat(), terms
+    return numbered_snapshot
 
 
-def _purchase_order(order: Order) -> str:
-    """Return the number of the purchase order, by which an accounts office files what it commits; empty without one."""
-    made = order.documents.filter(kind=DocumentKind.PURCHASE_ORDER).order_by("pk")
-    return made.values_list("number", flat=True).first() or ""
+def _purchase_order_number(order: Order) -> str:
+    """Return the number of the purchase order document; empty if there is none."""
+    purchase_orders = order.documents.filter(kind=DocumentKind.PURCHASE_ORDER).order_by("pk")
+    return purchase_orders.values_list("number", flat=True).first() or ""
 
 
-def _seller() -> Seller:
+def _get_seller() -> Seller:
     seller = Seller.objects.filter(pk=1).first()
     if seller is None:
         raise NoSeller("Le vendeur n'est pas renseigné : rien ne peut être facturé avant.")
     return seller
 
 
-def _of_seller(seller: Seller) -> SellerFacts:
+def _seller_snapshot(seller: Seller) -> SellerFacts:
     return SellerFacts(
-        name=_plain(seller.name),
-        legal_form=_plain(seller.legal_form),
-        address=_plain(seller.address),
-        postal_code=_plain(seller.postal_code),
-        city=_plain(seller.city),
-        siret=_code(seller.siret),
-        vat_number=_code(seller.vat_number),
-        rcs=_plain(seller.rcs),
-        email=_plain(seller.email),
-        phone=_plain(seller.phone),
-        iban=_code(seller.iban),
-        bic=_code(seller.bic),
+        name=_clean(seller.name),
+        legal_form=_clean(seller.legal_form),
+        address=_clean(seller.address),
+        postal_code=_clean(seller.postal_code),
+        city=_clean(seller.city),
+        siret=_remove_spaces(seller.siret),
+        vat_number=_remove_spaces(seller.vat_number),
+        rcs=_clean(seller.rcs),
+        email=_clean(seller.email),
+        phone=_clean(seller.phone),
+        iban=_remove_spaces(seller.iban),
+        bic=_remove_spaces(seller.bic),
     )
 
 
-def _of_buyer(order: Order) -> BuyerFacts:
+def _buyer_snapshot(order: Order) -> BuyerFacts:
     if not order.bill_name.strip():
         raise NotInvoiceable("La commande n'a pas d'adresse de facturation.")
-    # Platforms want an electronic address of every buyer: the one who ordered has one.
+    # Platforms require an electronic address of every buyer: fall back to the user's.
     email = order.bill_email or (order.placed_by.email if order.placed_by else "")
     return BuyerFacts(
         payer=order.payer,
-        name=_plain(order.bill_name),
-        address=_plain(order.bill_address),
-        address_extra=_plain(order.bill_address_extra),
-        postal_code=_plain(order.bill_postal_code),
-        city=_plain(order.bill_city),
-        country=_plain(order.bill_country) or "France",
+        name=_clean(order.bill_name),
+        address=_clean(order.bill_address),
+        address_extra=_clean(order.bill_address_extra),
+        postal_code=_clean(order.bill_postal_code),
+        city=_clean(order.bill_city),
+        country=_clean(order.bill_country) or "France",
         country_code=code_of(order.bill_country),
-        email=_plain(email),
-        siret=_code(order.siret),
-        service_code=_plain(order.service_code),
-        engagement_number=_plain(order.engagement_number),
+        email=_clean(email),
+        siret=_remove_spaces(order.siret),
+        service_code=_clean(order.service_code),
+        engagement_number=_clean(order.engagement_number),
     )
 
 
-def _of_line(line: OrderLine, order: Order, *, begins_on: datetime.date) -> LineFacts:
+def _line_snapshot(line: OrderLine, order: Order, *, begins_on: datetime.date) -> LineFacts:
     ends_on = line.school_year.ends_on
     return LineFacts(
-        description=f"{_plain(line.description)} – expiration au {typography.short_day(ends_on)}",
+        description=f"{_clean(line.description)} – expiration au {typography.short_day(ends_on)}",
         detail=_beneficiary(order),
         quantity=line.billed_quantity,
-        unit_ht=_money(line.unit_ht),
-        vat_rate=_money(line.vat_rate),
-        total_ht=_money(line.total_ht),
-        total_vat=_money(line.total_vat),
-        total_ttc=_money(line.total_ttc),
+        unit_ht=_decimal_string(line.unit_ht),
+        vat_rate=_decimal_string(line.vat_rate),
+        total_ht=_decimal_string(line.total_ht),
+        total_vat=_decimal_string(line.total_vat),
+        total_ttc=_decimal_string(line.total_ttc),
         begins_on=begins_on.isoformat(),
         ends_on=ends_on.isoformat(),
     )
 
 
 def _beneficiary(order: Order) -> str:
-    """Return whom the licences are for, where the invoice would not say it: who pays must recognise it."""
+    """Return whom the licences are for, if the billing name does not say so; the payer needs it."""
     if order.school is not None:
         school = order.school
         uai = f"UAI{typography.NO_BREAK_SPACE}{school.uai}"
-        return _plain(f"Pour {school_name(school.name)}, {school.postal_code} {school.commune} ({uai})")
+        return _clean(f"Pour {school_name(school.name)}, {school.postal_code} {school.commune} ({uai})")
     if order.kind != OrderKind.SHOP or order.placed_by is None:
         return ""
     typed = order.placed_by.affiliations.filter(school__isnull=True).order_by("since", "pk").first()
     if typed is not None:
-        return _plain(f"Pour {typed.name}, {typed.postal_code} {typed.city}")
+        return _clean(f"Pour {typed.name}, {typed.postal_code} {typed.city}")
     buyer = order.placed_by.get_full_name()
-    return "" if buyer == order.bill_name else _plain(f"Pour {buyer}")
+    return "" if buyer == order.bill_name else _clean(f"Pour {buyer}")
 
 
-def _money(amount: Decimal) -> str:
+def _decimal_string(amount: Decimal) -> str:
     return f"{amount:.2f}"
 
 
-def _plain(text: str) -> str:
-    return _BLANKS.sub(" ", text).strip(" ")
+def _clean(text: str) -> str:
+    return _CONTROL_CHARACTERS.sub(" ", text).strip(" ")
 
 
-def _code(text: str) -> str:
-    return "".join(_BLANKS.sub("", text).split())
+def _remove_spaces(text: str) -> str:
+    return "".join(_CONTROL_CHARACTERS.sub("", text).split())

@@ -1,7 +1,7 @@
-"""What French law has every invoice say, word for word. Frozen in each invoice's facts: a new text is for new invoices.
+"""Legal notices that French law requires on invoices. Stored in each invoice's snapshot: changes apply to new invoices.
 
-Code de commerce, articles L. 441-9 (what an invoice says), L. 441-10 and D. 441-5 (late payment); a public payer's
-delays and interests are those of the code de la commande publique, articles L. 2192-13, R. 2192-31 and D. 2192-35.
+Code de commerce, articles L. 441-9 (content of an invoice), L. 441-10 and D. 441-5 (late payment); for public payers,
+code de la commande publique, articles L. 2192-13, R. 2192-31 and D. 2192-35.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from web import typography
 if TYPE_CHECKING:
     import datetime
 
-#: Local authorities have thirty days to pay (code de la commande publique, article R. 2192-10); so has everybody here.
+#: Legal payment term of local authorities (code de la commande publique, article R. 2192-10), granted to all payers.
 DAYS_TO_PAY = 30
 
 _MEANS = {
@@ -25,7 +25,7 @@ _MEANS = {
 
 
 class Mentions(TypedDict):
-    """The mentions, each with the code by which the French rules look for it (BT-21): PMD, PMT, AAB."""
+    """The legal notices. The French rules look them up by code (BT-21): PMD, PMT, AAB."""
 
     penalties: str
     indemnity: str
@@ -36,7 +36,7 @@ class Mentions(TypedDict):
 
 
 def of_payer(*, public: bool, vat_on_debits: bool) -> Mentions:
-    """Return the mentions of an invoice, to a public body or to anybody else; they agree with the terms of sale."""
+    """Return the legal notices of an invoice to a public body or another payer, consistent with the terms of sale."""
     if public:
         penalties = (
             "Tout retard de paiement fait courir de plein droit des intérêts moratoires au taux de refinancement de la "
@@ -56,7 +56,7 @@ def of_payer(*, public: bool, vat_on_debits: bool) -> Mentions:
         penalties=penalties,
         indemnity=indemnity.replace(" €", f"{typography.NO_BREAK_SPACE}€"),
         discount="Pas d'escompte pour paiement anticipé.",
-        # Word for word that of CGI, annexe II, article 242 nonies A.
+        # Exact wording of CGI, annexe II, article 242 nonies A.
         vat="Option pour le paiement de la taxe d'après les débits." if vat_on_debits else "TVA sur les encaissements.",
         vat_on_debits=vat_on_debits,
         operation="Nature de l'opération : prestation de services.",
@@ -64,7 +64,7 @@ def of_payer(*, public: bool, vat_on_debits: bool) -> Mentions:
 
 
 def terms(due_on: datetime.date) -> str:
-    """Return how an invoice that is not paid yet is paid, and until when."""
+    """Return the payment terms of an unpaid invoice."""
     return (
         f"Paiement à {DAYS_TO_PAY} jours, au plus tard le {typography.day(due_on)}, "
         "par virement, mandat administratif ou chèque."
@@ -72,10 +72,10 @@ def terms(due_on: datetime.date) -> str:
 
 
 def paid(means: str, on: datetime.date) -> str:
-    """Return that there is nothing left to pay."""
+    """Return the payment terms of a paid invoice."""
     return f"Réglée par {_MEANS[PaymentMethod(means)]} le {typography.day(on)}."
 
 
 def taken_back(number: str, on: datetime.date) -> str:
-    """Return which invoice a credit note takes back."""
+    """Return the terms of a credit note: the invoice that it cancels."""
     return f"Avoir total sur la facture {number} du {typography.day(on)}."

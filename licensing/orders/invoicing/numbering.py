@@ -1,8 +1,7 @@
-"""The numbers of invoices and credit notes: one series a year for both, without a gap, in the order of issue.
+"""Numbers of invoices and credit notes: one gapless series a year for both, in the order of issue.
 
-Whoever takes a number holds the year's row until his transaction ends; the next one waits for it. So a transaction that
-fails gives its number back, and a sequence of PostgreSQL, which would not, cannot serve. The database refuses a number
-that does not follow the last one, whatever the code does.
+Allocating a number locks the year's row until the transaction ends, so a rollback releases the number. A PostgreSQL
+sequence would leave a gap. A trigger also rejects a number that does not follow the last one.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Taken(NamedTuple):
-    """A number, and the day that goes with it."""
+    """An invoice number and its issue date."""
 
     year: int
     sequence: int
@@ -25,11 +24,11 @@ class Taken(NamedTuple):
 
 
 def take(day: datetime.date) -> Taken:
-    """Take the next number of the year of `day`; the day moves to that of the number before, where that is later."""
+    """Allocate the next number of the year of `day`. The issue date is never earlier than the previous one."""
     InvoiceSequence.objects.bulk_create([InvoiceSequence(year=day.year, last_on=day)], ignore_conflicts=True)
     row = InvoiceSequence.objects.select_for_update(no_key=True).get(pk=day.year)
     row.last += 1
-    # Clocks of two machines, or midnight between two transactions: numbers follow the days all the same.
+    # Clocks of two machines may differ, or midnight fall between two transactions: dates must follow numbers.
     row.last_on = max(row.last_on, day)
     row.save(update_fields=["last", "last_on"])
     return Taken(row.year, row.last, f"P{row.year}-{row.last:06}", row.last_on)

@@ -1,6 +1,6 @@
-"""An invoice as people read it: an A4 page that archives keep (PDF/A-3), with the XML inside (Factur-X).
+"""Factur-X PDF of an invoice: an A4 document in PDF/A-3 with the XML embedded.
 
-Drawn from `facts` alone, like the XML: what the two say is the same by construction.
+Rendered from the snapshot only, like the XML, so that the two are consistent.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 TITLES = {InvoiceKind.INVOICE: "Facture", InvoiceKind.CREDIT_NOTE: "Avoir"}
 
-# Where the window of a French envelope shows whom it goes to.
+# Position of the addressee in the window of a French envelope, in millimetres.
 _WINDOW_X, _WINDOW_Y, _WINDOW_WIDTH = 108, 46, pdf.A4_WIDTH - 108 - MARGIN
 _NORMAL, _SMALL = 10, 8.5
-#: Width of the name of a reference, in millimetres.
+#: Width of the label of a reference, in millimetres.
 _LABEL = 33
-#: Widths of the columns of lines, in millimetres.
+#: Column widths of the table of lines, in millimetres.
 _COLUMNS = (84, 18, 31, 15, 26)
 
 
-def draw(facts: Facts, xml: str) -> bytes:
-    """Return the PDF of an invoice or a credit note, with its XML inside, byte for byte."""
-    from facturx import generate_from_binary  # noqa: PLC0415 - brings libraries along
+def draw(snapshot: Facts, xml: str) -> bytes:
+    """Return the PDF of an invoice or a credit note, with its XML embedded unchanged."""
+    from facturx import generate_from_binary  # noqa: PLC0415 - heavy
 
-    seller, title = facts["seller"], f"{TITLES[InvoiceKind(facts['kind'])]} {facts['number']}"
-    page = _Paper(facts, title=f"{title} – {seller['name']}")
+    seller, title = snapshot["seller"], f"{TITLES[InvoiceKind(snapshot['kind'])]} {snapshot['number']}"
+    page = _InvoicePdf(snapshot, title=f"{title} – {seller['name']}")
     page.letterhead()
     page.addressee()
     page.references()
@@ -49,12 +49,12 @@ def draw(facts: Facts, xml: str) -> bytes:
         xml.encode(),
         flavor="factur-x",
         level="en16931",
-        check_xsd=False,  # it was, before its number was given for good
+        check_xsd=False,  # validated when it was issued
         pdf_metadata={
             "author": seller["name"],
             "keywords": "Factur-X",
             "title": f"{title} – {seller['name']}",
-            "subject": f"{title} du {typography.day(_day(facts['issued_on']))}",
+            "subject": f"{title} du {typography.day(_parse_day(snapshot['issued_on']))}",
         },
         lang="fr",
         afrelationship="alternative",
@@ -63,15 +63,15 @@ def draw(facts: Facts, xml: str) -> bytes:
     return embedded
 
 
-class _Paper(pdf.Document):
-    """The page, part by part, from top to bottom."""
+class _InvoicePdf(pdf.Document):
+    """The invoice, section by section, from top to bottom."""
 
-    def __init__(self, facts: Facts, *, title: str) -> None:
-        # The day of issue, not the moment of drawing.
-        midday = datetime.datetime.combine(_day(facts["issued_on"]), datetime.time(12), tzinfo=datetime.UTC)
+    def __init__(self, snapshot: Facts, *, title: str) -> None:
+        # The day of issue, not the time of rendering.
+        midday = datetime.datetime.combine(_parse_day(snapshot["issued_on"]), datetime.time(12), tzinfo=datetime.UTC)
         super().__init__(title=title, at=midday, margin=MARGIN, family=pdf.OFFICES, compliance="PDF/A-3B")
-        self._facts = facts
-        self.set_author(facts["seller"]["name"])
+        self._snapshot = snapshot
+        self.set_author(snapshot["seller"]["name"])
         self.set_auto_page_break(auto=True, margin=26)
         self.alias_nb_pages()
         self.set_draw_color(*LINE)
@@ -79,8 +79,8 @@ class _Paper(pdf.Document):
         self.add_page()
 
     def footer(self) -> None:
-        """Write at the foot of every page who sells, as the law wants it."""
-        seller = self._facts["seller"]
+        """Write the seller's legal identity at the foot of every page."""
+        seller = self._snapshot["seller"]
         self.set_y(-19)
         self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
         self.ln(1.5)
@@ -89,12 +89,12 @@ class _Paper(pdf.Document):
         self._line(f"{seller['name']}, {seller['legal_form']} – {_address(seller)}", height=3.7, align="C")
         siret = preflight.spelled(seller["siret"])
         self._line(f"SIRET {siret} – {seller['rcs']} – TVA {seller['vat_number']}", height=3.7, align="C")
-        self._line(f"{self._facts['number']} – page {self.page_no()} sur {{nb}}", height=3.7, align="C")
+        self._line(f"{self._snapshot['number']} – page {self.page_no()} sur {{nb}}", height=3.7, align="C")
         self.set_text_color(*INK)
 
     def letterhead(self) -> None:
-        """Write who sells, at the left, and what this is, at the right."""
-        seller = self._facts["seller"]
+        """Write the seller on the left; title, number and date on the right."""
+        seller = self._snapshot["seller"]
         self.set_text_color(*INK)
         self.write_in(14, bold=True)
         self._line(seller["name"], height=7, width=_WINDOW_X - MARGIN)
@@ -105,17 +105,17 @@ class _Paper(pdf.Document):
         self.set_xy(_WINDOW_X, MARGIN)
         self.set_text_color(*BLUE)
         self.write_in(20, bold=True)
-        self._at_right(TITLES[InvoiceKind(self._facts["kind"])], height=8)
+        self._at_right(TITLES[InvoiceKind(self._snapshot["kind"])], height=8)
         self.set_text_color(*INK)
         self.write_in(12, bold=True)
-        self._at_right(f"n° {self._facts['number']}", height=6)
+        self._at_right(f"n° {self._snapshot['number']}", height=6)
         self.write_in(_NORMAL)
-        self._at_right(f"du {typography.day(_day(self._facts['issued_on']))}")
+        self._at_right(f"du {typography.day(_parse_day(self._snapshot['issued_on']))}")
         self.set_y(below)
 
     def addressee(self) -> None:
-        """Write whom it goes to, where the envelope's window is."""
-        buyer = self._facts["buyer"]
+        """Write the buyer's address in the window of the envelope."""
+        buyer = self._snapshot["buyer"]
         self.set_xy(_WINDOW_X, _WINDOW_Y)
         self.write_in(11, bold=True)
         self._at_right(buyer["name"], height=5.5)
@@ -125,20 +125,20 @@ class _Paper(pdf.Document):
         self.set_y(max(self.get_y() + 8, 84))
 
     def references(self) -> None:
-        """Write what an accountant files the page by, in two columns."""
-        facts, buyer = self._facts, self._facts["buyer"]
-        corrects = facts["corrects"]
-        said = [
-            ("Facture annulée", f"{corrects['number']} du {_short(corrects['issued_on'])}" if corrects else ""),
-            ("Échéance", "" if corrects or facts["paid_on"] else _short(facts["due_on"])),
-            ("Commande", f"n° {facts['order']} du {_short(facts['ordered_on'])}"),
-            ("Devis", facts["quote"]),
-            ("Bon de commande", facts["purchase_order"]),
+        """Write the references of the invoice, in two columns."""
+        snapshot, buyer = self._snapshot, self._snapshot["buyer"]
+        corrects = snapshot["corrects"]
+        labelled = [
+            ("Facture annulée", f"{corrects['number']} du {_short_day(corrects['issued_on'])}" if corrects else ""),
+            ("Échéance", "" if corrects or snapshot["paid_on"] else _short_day(snapshot["due_on"])),
+            ("Commande", f"n° {snapshot['order']} du {_short_day(snapshot['ordered_on'])}"),
+            ("Devis", snapshot["quote"]),
+            ("Bon de commande", snapshot["purchase_order"]),
             ("SIRET du client", preflight.spelled(buyer["siret"]) if buyer["siret"] else ""),
             ("Code service", buyer["service_code"]),
             ("N° d'engagement", buyer["engagement_number"]),
         ]
-        filled = [(name, value) for name, value in said if value]
+        filled = [(name, value) for name, value in labelled if value]
         half = (len(filled) + 1) // 2
         top = lowest = self.get_y()
         for left, column in ((MARGIN, filled[:half]), (_WINDOW_X, filled[half:])):
@@ -160,7 +160,7 @@ class _Paper(pdf.Document):
         self.ln(6)
 
     def lines(self) -> None:
-        """Draw the table of what is sold; its head comes again on each page."""
+        """Draw the table of lines; its header row is repeated on each page."""
         head = FontFace(emphasis="BOLD", color=INK, fill_color=PALE)
         self.set_font_size(_NORMAL)
         with self.table(
@@ -174,10 +174,10 @@ class _Paper(pdf.Document):
             padding=(1.6, 1.5),
         ) as table:
             table.row(("Désignation", "Quantité", "Prix unitaire HT", "TVA", "Total HT"))
-            for line in self._facts["lines"]:
+            for line in self._snapshot["lines"]:
                 table.row(
                     (
-                        _described(line),
+                        _line_text(line),
                         typography.number(line["quantity"]),
                         _euros(line["unit_ht"]),
                         typography.per_cent(Decimal(line["vat_rate"])),
@@ -187,22 +187,22 @@ class _Paper(pdf.Document):
         self.ln(4)
 
     def totals(self) -> None:
-        """Draw the totals: HT, VAT by rate, TTC, and what is left to pay."""
-        facts = self._facts
-        rows = [("Total HT", facts["total_ht"], False)]
+        """Draw the totals: HT, VAT by rate, TTC, amount due."""
+        snapshot = self._snapshot
+        rows = [("Total HT", snapshot["total_ht"], False)]
         rows += [
             (
                 f"TVA {typography.per_cent(Decimal(rate['vat_rate']))} sur {_euros(rate['total_ht'])}",
                 rate["total_vat"],
                 False,
             )
-            for rate in facts["rates"]
+            for rate in snapshot["rates"]
         ]
-        rows.append(("Total TTC", facts["total_ttc"], True))
-        received, total = Decimal(facts["received"]), Decimal(facts["total_ttc"])
+        rows.append(("Total TTC", snapshot["total_ttc"], True))
+        received, total = Decimal(snapshot["received"]), Decimal(snapshot["total_ttc"])
         if received:
-            rows.append(("Déjà réglé", facts["received"], False))
-        rows.append(("Net à votre crédit" if facts["corrects"] else "Net à payer", str(total - received), True))
+            rows.append(("Déjà réglé", snapshot["received"], False))
+        rows.append(("Net à votre crédit" if snapshot["corrects"] else "Net à payer", str(total - received), True))
         if self.will_page_break(6.5 * len(rows)):
             self.add_page()
         self.set_fill_color(*PALE)
@@ -214,28 +214,28 @@ class _Paper(pdf.Document):
         self.ln(6)
 
     def payment(self) -> None:
-        """Write how it is paid, or that it is."""
-        facts, seller = self._facts, self._facts["seller"]
+        """Write the payment terms and the bank details."""
+        snapshot, seller = self._snapshot, self._snapshot["seller"]
         self.write_in(_NORMAL, bold=True)
-        self._line("Objet" if facts["corrects"] else "Règlement")
+        self._line("Objet" if snapshot["corrects"] else "Règlement")
         self.write_in(_NORMAL)
-        self._line(facts["terms"])
-        if not facts["paid_on"] and facts["corrects"] is None:
+        self._line(snapshot["terms"])
+        if not snapshot["paid_on"] and snapshot["corrects"] is None:
             self._line(typography.spaced(f"IBAN : {grouped_iban(seller['iban'])} – BIC : {seller['bic']}"))
             self._line(
                 typography.spaced(
                     f"Chèque à l'ordre de « {seller['name']} ». "
-                    f"Merci de rappeler le numéro {facts['number']} avec votre règlement."
+                    f"Merci de rappeler le numéro {snapshot['number']} avec votre règlement."
                 )
             )
         self.ln(4)
 
     def mentions(self) -> None:
-        """Write the mentions that the law wants."""
-        said = self._facts["mentions"]
-        texts = [f"{said['operation']} {said['vat']}"]
-        if self._facts["corrects"] is None:
-            texts += [said["penalties"], f"{said['indemnity']} {said['discount']}"]
+        """Write the legal notices."""
+        notices = self._snapshot["mentions"]
+        texts = [f"{notices['operation']} {notices['vat']}"]
+        if self._snapshot["corrects"] is None:
+            texts += [notices["penalties"], f"{notices['indemnity']} {notices['discount']}"]
         self.set_text_color(*SOFT)
         self.write_in(_SMALL)
         for text in texts:
@@ -251,7 +251,7 @@ class _Paper(pdf.Document):
 
 
 def postal_lines(buyer: BuyerFacts) -> list[str]:
-    """Return the lines of the buyer's address, without his name; the country where it is not France."""
+    """Return the lines of the buyer's address, without the name; with the country outside France."""
     lines = [buyer["address"], buyer["address_extra"], f"{buyer['postal_code']} {buyer['city']}".strip()]
     if buyer["country_code"] != "FR":
         lines.append(buyer["country"])
@@ -259,12 +259,12 @@ def postal_lines(buyer: BuyerFacts) -> list[str]:
 
 
 def grouped_iban(iban: str) -> str:
-    """Return « FR76 3000 6000 … », as bank statements have it."""
+    """Format an IBAN in groups of four: « FR76 3000 6000 … »."""
     return typography.NO_BREAK_SPACE.join(iban[start : start + 4] for start in range(0, len(iban), 4))
 
 
-def _described(line: LineFacts) -> str:
-    period = f"Droits ouverts du {_short(line['begins_on'])} au {_short(line['ends_on'])}"
+def _line_text(line: LineFacts) -> str:
+    period = f"Droits ouverts du {_short_day(line['begins_on'])} au {_short_day(line['ends_on'])}"
     return "\n".join(part for part in (line["description"], line["detail"], period) if part)
 
 
@@ -276,9 +276,9 @@ def _euros(amount: str) -> str:
     return typography.euros(Decimal(amount))
 
 
-def _short(iso: str) -> str:
-    return typography.short_day(_day(iso))
+def _short_day(iso: str) -> str:
+    return typography.short_day(_parse_day(iso))
 
 
-def _day(iso: str) -> datetime.date:
+def _parse_day(iso: str) -> datetime.date:
     return datetime.date.fromisoformat(iso)

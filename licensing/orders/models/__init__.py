@@ -1,6 +1,7 @@
-"""The seller's books: orders and their lines, invoices, payments. No unit of licence exists without an order line.
+"""Orders and their lines, invoices, payments. No licence exists without an order line.
 
-Public, one gapless series of invoice numbers a year; a collectivity sees its own alone. Written by `operations` alone.
+In the public schema: one gapless series of invoice numbers a year; a collectivity sees only its own rows. Written by
+`operations` only.
 """
 
 from licensing.orders.models.books import (

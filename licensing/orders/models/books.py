@@ -1,7 +1,7 @@
-"""The books: who sells, invoices in a gapless series, the documents as they were issued.
+"""The seller, invoices in a gapless series, and the documents as issued.
 
-Invoices and documents never change once issued: triggers refuse an UPDATE or a DELETE of them, and a number that does
-not follow the one before (`0001_initial`, at its end).
+Invoices and documents are immutable: triggers reject an UPDATE or a DELETE, and a number that does not follow the
+previous one (end of `0001_initial`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 
 class Seller(models.Model):
-    """Who sells, as the documents must say it: one row, in the operator's hands. Without it nothing is sold."""
+    """The seller's legal identity as printed on documents: a single row. Without it nothing is sold."""
 
     name = models.CharField("dénomination", max_length=200)
     legal_form = models.CharField("forme juridique et capital", max_length=120, help_text="SAS au capital de 50 000 €")
@@ -28,9 +28,9 @@ class Seller(models.Model):
     phone = models.CharField("téléphone", max_length=30)
     iban = models.CharField("IBAN", max_length=34)
     bic = models.CharField("BIC", max_length=11)
-    # Said on every invoice. Services owe VAT when they are paid, unless the seller chose otherwise.
+    # Stated on every invoice. VAT on services is due on payment, unless the seller opted for debits.
     vat_on_debits = models.BooleanField("option pour la TVA d'après les débits", default=False)
-    # Consumers must be told: a teacher who buys for himself is one.
+    # Must be stated to consumers: a teacher who buys for themselves is one.
     mediator = models.CharField(
         "médiateur de la consommation", max_length=250, blank=True, help_text="Nom, adresse postale et site"
     )
@@ -45,11 +45,11 @@ class Seller(models.Model):
 
 
 class InvoiceSequence(models.Model):
-    """The last number given in a year. Its row is locked while an invoice takes the next one."""
+    """The last invoice number of a year. The row is locked while the next number is allocated."""
 
     year = models.PositiveSmallIntegerField(primary_key=True)
     last = models.PositiveIntegerField(default=0)
-    # The day of the last one: numbers follow the order of issue.
+    # Issue date of the last number: numbers follow the order of issue.
     last_on = models.DateField()
 
     def __str__(self) -> str:
@@ -62,12 +62,12 @@ class InvoiceKind(models.TextChoices):
 
 
 class Invoice(models.Model):
-    """An invoice or a credit note, as it was issued. Amounts in euros; those of a credit note are positive too."""
+    """An invoice or a credit note, as issued. Amounts in euros; those of a credit note are positive too."""
 
     kind = models.CharField("nature", max_length=12, choices=InvoiceKind)
     year = models.PositiveSmallIntegerField("année")
     sequence = models.PositiveIntegerField("rang")
-    # At most 20 characters: Chorus Pro takes no more.
+    # At most 20 characters: Chorus Pro's limit.
     number = models.CharField("numéro", max_length=20, unique=True)
     order = models.ForeignKey(
         "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="invoices"
@@ -82,9 +82,9 @@ class Invoice(models.Model):
     total_ht = models.DecimalField("total HT", max_digits=12, decimal_places=2)
     total_vat = models.DecimalField("TVA", max_digits=12, decimal_places=2)
     total_ttc = models.DecimalField("total TTC", max_digits=12, decimal_places=2)
-    # All that the document says, frozen: seller, buyer, lines, mentions (`invoicing.facts`).
+    # Snapshot of the document's content: seller, buyer, lines, legal notices (`invoicing.snapshot`).
     facts = models.JSONField()
-    # The CII message, profile EN 16931, that the PDF embeds.
+    # CII XML, profile EN 16931, embedded in the PDF.
     xml = models.TextField()
 
     class Meta:
@@ -111,7 +111,7 @@ class DocumentKind(models.TextChoices):
 
 
 class Document(models.Model):
-    """A PDF as it was issued, with its hash: what was sent is what is found again."""
+    """A PDF as issued, with its hash. Never rendered again."""
 
     kind = models.CharField("nature", max_length=15, choices=DocumentKind)
     order = models.ForeignKey(
@@ -120,7 +120,7 @@ class Document(models.Model):
     invoice = models.OneToOneField(
         Invoice, verbose_name="facture", on_delete=models.PROTECT, null=True, blank=True, related_name="document"
     )
-    # The quote's, the purchase order's or the invoice's.
+    # Number of the quote, the purchase order or the invoice.
     number = models.CharField("numéro", max_length=30)
     content = models.BinaryField()
     sha256 = models.CharField(max_length=64)
@@ -135,7 +135,7 @@ class Document(models.Model):
 
 
 class PlatformState(models.TextChoices):
-    """Where an invoice is on Chorus Pro or an approved platform, as the operator records it."""
+    """State of an invoice on Chorus Pro or an approved platform, as recorded by the operator."""
 
     DEPOSITED = "deposited", "Déposée"
     RECEIVED = "received", "Mise à disposition du destinataire"
@@ -145,12 +145,12 @@ class PlatformState(models.TextChoices):
     IN_PAYMENT = "in_payment", "Mise en paiement"
 
 
-#: A platform or the buyer said no, and must say why. Nothing follows but a new invoice.
+#: Final states that need a reason: only a new invoice can follow.
 TURNED_DOWN = frozenset({PlatformState.REJECTED, PlatformState.REFUSED})
 
 
 class PlatformStatus(models.Model):
-    """A status of an invoice on its platform: appended, never changed."""
+    """A status of an invoice on its platform. Append-only."""
 
     invoice = models.ForeignKey(Invoice, verbose_name="facture", on_delete=models.PROTECT, related_name="statuses")
     state = models.CharField("état", max_length=12, choices=PlatformState)

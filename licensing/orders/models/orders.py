@@ -1,7 +1,7 @@
-"""Orders: what a school or a collectivity asked for, or was granted, and how far it has come.
+"""Orders: what a school or a collectivity buys or is granted, and their states.
 
 `draft → placed → confirmed → paid`, by card `draft → paid`; `placed → lapsed` without a purchase order; `cancelled`.
-An operator's gift is an order too, with its reason, and has no price.
+An operator's grant is an order too, with a reason and no price.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Method(models.TextChoices):
 
 
 class Payer(models.TextChoices):
-    """Who pays, as the shop asks it."""
+    """Who pays the order, as chosen by the buyer."""
 
     COLLECTIVITY = "collectivity", "Une collectivité"
     TOWN_HALL = "town_hall", "La mairie"
@@ -49,16 +49,16 @@ class Payer(models.TextChoices):
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def locked(self) -> Self:
-        """Lock the orders, and only them, in order of number, until the transaction ends."""
+        """Lock the order rows (no joined tables), by primary key, until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def sales(self) -> Self:
-        """Keep what is sold: not the operator's grants."""
+        """Exclude the operator's grants."""
         return self.exclude(kind=OrderKind.GRANT)
 
 
 class Order(models.Model):
-    """What a collectivity or a school asked for, or was granted. Amounts in euros."""
+    """What a collectivity or a school buys, or was granted. Amounts in euros."""
 
     kind = models.CharField("nature", max_length=10, choices=OrderKind)
     state = models.CharField("état", max_length=10, choices=OrderState)
@@ -66,20 +66,20 @@ class Order(models.Model):
     collectivity = models.ForeignKey(
         "tenants.Collectivity", verbose_name="collectivité", on_delete=models.PROTECT, null=True, blank=True
     )
-    # The school that the licences of a shop order are for. None: typed by hand, or a teacher's own purchase.
+    # The school that a shop order is for. None: a school missing from the directory, or a teacher's own purchase.
     school = models.ForeignKey(
         "schools.School", verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True
     )
-    # Why the operator gave it.
+    # Why the operator granted it.
     reason = models.TextField("motif", blank=True)
     created_at = models.DateTimeField("commencée le")
     placed_at = models.DateTimeField("passée le", null=True, blank=True)
-    # The buyer. None: granted from the command line.
+    # The buyer. None when granted from the command line.
     placed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="passée par", on_delete=models.PROTECT, null=True, blank=True
     )
 
-    # Whom the invoice is made out to, as it was typed for this order.
+    # Billing details, as entered for this order.
     payer = models.CharField("qui paie", max_length=12, choices=Payer, blank=True)
     bill_name = models.CharField("nom de facturation", max_length=200, blank=True)
     bill_address = models.CharField("adresse", max_length=250, blank=True)
@@ -89,10 +89,10 @@ class Order(models.Model):
     bill_country = models.CharField("pays", max_length=60, blank=True)
     bill_email = models.EmailField("adresse e-mail de facturation", blank=True)
     siret = models.CharField("SIRET", max_length=14, blank=True)
-    # What Chorus Pro may ask of a public payer's invoice: BT-10 and BT-13.
+    # Required by some public payers on Chorus Pro: BT-10 and BT-13.
     service_code = models.CharField("code service", max_length=100, blank=True)
     engagement_number = models.CharField("numéro d'engagement", max_length=50, blank=True)
-    # The general terms of sale that the buyer accepted, and which text they were.
+    # Version of the general terms of sale that the buyer accepted.
     terms_version = models.CharField("version des CGV acceptée", max_length=20, blank=True)
     terms_accepted_at = models.DateTimeField("CGV acceptées le", null=True, blank=True)
 
@@ -105,7 +105,7 @@ class Order(models.Model):
     # Inclusive, in Europe/Paris.
     quote_until = models.DateField("devis valable jusqu'au", null=True, blank=True)
 
-    # When the signed purchase order came in, by post or uploaded.
+    # When the signed purchase order was received, by post or upload.
     received_at = models.DateTimeField("bon de commande reçu le", null=True, blank=True)
     confirmed_at = models.DateTimeField("confirmée le", null=True, blank=True)
     paid_at = models.DateTimeField("réglée le", null=True, blank=True)
@@ -163,16 +163,16 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """So many units of one product for one school year, and what they cost. Amounts in euros."""
+    """A quantity of one product for one school year, with its price. Amounts in euros."""
 
     order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="lines")
     product = models.ForeignKey("catalogue.Product", verbose_name="produit", on_delete=models.PROTECT)
     school_year = models.ForeignKey("catalogue.SchoolYear", verbose_name="année scolaire", on_delete=models.PROTECT)
     # Licences that the line credits.
     quantity = models.PositiveIntegerField("licences")
-    # As the buyer reads it; empty for a grant.
+    # As shown to the buyer; empty for a grant.
     description = models.CharField("désignation", max_length=200, blank=True)
-    # A school's tier is one thing at a flat price, however many licences it credits.
+    # A school's tier is billed as one unit at a flat price, however many licences it credits.
     billed_quantity = models.PositiveIntegerField("quantité facturée", default=1)
     unit_ht = models.DecimalField("prix unitaire HT", max_digits=12, decimal_places=2, default=ZERO)
     # In per cent.
@@ -203,7 +203,7 @@ class ScanState(models.TextChoices):
 
 
 class PurchaseOrderScan(models.Model):
-    """A signed purchase order that the buyer uploaded: it stops the countdown until the operator has looked at it."""
+    """A signed purchase order uploaded by the buyer. It stops the countdown until the operator has checked it."""
 
     order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="scans")
     filename = models.CharField("fichier", max_length=200)
@@ -224,7 +224,7 @@ class PurchaseOrderScan(models.Model):
         null=True,
         blank=True,
     )
-    # Why it was refused, as the buyer is told.
+    # Why it was refused, as shown to the buyer.
     reason = models.TextField("motif du refus", blank=True)
 
     class Meta:
@@ -240,7 +240,7 @@ class PurchaseOrderScan(models.Model):
 
 
 class OrderReminder(models.Model):
-    """A reminder that a purchase order is awaited: each of them is sent once."""
+    """A reminder that a purchase order is awaited. Each one is sent once."""
 
     order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="reminders")
     # Days since the order was placed that this reminder is for: 30, 40 or 44.
@@ -256,14 +256,14 @@ class OrderReminder(models.Model):
 
 
 class OrderEvent(models.Model):
-    """One step of an order, appended by operations in the transaction that makes it, never changed."""
+    """One event of an order, recorded by operations in the same transaction. Append-only."""
 
     order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="events")
     # Stable, for programs and tests: « placed », « received », « confirmed », « paid », « lapsed »…
     action = models.CharField("étape", max_length=30)
     summary = models.TextField("en clair")
     at = models.DateTimeField("le")
-    # None: nobody's hand; the clock's or the card provider's.
+    # None when a scheduled task or the payment provider acts.
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="par", on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )

@@ -1,4 +1,4 @@
-"""What Chorus Pro's directory says of the public bodies that pay."""
+"""Public bodies of Chorus Pro's directory."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from django.db.models import Q
 
 
 class PublicBody(models.Model):
-    """A body of Chorus Pro's directory: what an invoice to it must name. Loaded and kept by the operator."""
+    """A body of Chorus Pro's directory, with the references its invoices must carry. Loaded by the operator."""
 
     siret = models.CharField("SIRET", max_length=14, primary_key=True)
     name = models.CharField("nom", max_length=200)
     service_required = models.BooleanField("code service obligatoire", default=False)
     engagement_required = models.BooleanField("numéro d'engagement obligatoire", default=False)
-    # Chorus Pro's third way: one of the two, whichever.
+    # Chorus Pro's third option: either of the two.
     service_or_engagement_required = models.BooleanField(
         "code service ou numéro d'engagement obligatoire", default=False
     )
-    # [{"code": "…", "name": "…"}]: the services it has there, all that are known.
+    # [{"code": "…", "name": "…"}]: its known services.
     services = models.JSONField("services", default=list, blank=True)
     changed_at = models.DateTimeField("modifié le")
 

@@ -1,4 +1,4 @@
-"""What was paid: money that came in, and attempts by card. No card data touches us: a provider asks for the card."""
+"""Payments received and card payment attempts. Card data never reaches this server: the provider collects it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CardPayment(BasePayment):
-    """An attempt to pay an order by card, as django-payments follows it."""
+    """An attempt to pay an order by card, as tracked by django-payments."""
 
     order = models.ForeignKey("orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="+")
 
@@ -37,30 +37,30 @@ class CardPayment(BasePayment):
         ]
 
     def __str__(self) -> str:
-        # Never the token, by which the provider and its page know the attempt.
+        # Never the token: it identifies the attempt to the provider and in its URL.
         return f"Paiement par carte n° {self.pk}"
 
     @property
     def kept(self) -> dict[str, Any]:
-        """The little that is kept of what the provider said, and was asked."""
-        kept: dict[str, Any] = json.loads(self.extra_data or "{}")
-        return kept
+        """Provider data stored with the attempt: charge, refund state, refund retries."""
+        data: dict[str, Any] = json.loads(self.extra_data or "{}")
+        return data
 
     def get_purchased_items(self) -> Iterator[PurchasedItem]:
-        """Return what is paid for, as the invoice will say it. Prices include VAT."""
+        """Yield the order lines as the invoice will list them. Prices include VAT."""
         for line in self.order.lines.order_by("pk"):
             yield PurchasedItem(line.description, 1, line.total_ttc, self.currency, line.product_id, line.vat_rate)
 
     def get_process_url(self) -> str:
-        """Return the page on which the buyer pays."""
+        """Return the path of the payment page."""
         return reverse("card_pay", urlconf="config.urls_public", args=[self.token])
 
     def get_success_url(self) -> str:
-        """Return the absolute address at which the buyer hears what came of it."""
+        """Return the absolute URL of the page that shows the result."""
         return portal_url(reverse("card_back", urlconf="config.urls_public", args=[self.token]))
 
     def get_failure_url(self) -> str:
-        """Return the absolute address at which a buyer who turned round may pay after all."""
+        """Return the absolute URL of the payment page, for a buyer who gave up at the provider's."""
         return portal_url(self.get_process_url())
 
 
@@ -71,7 +71,7 @@ class PaymentMethod(models.TextChoices):
 
 
 class Payment(models.Model):
-    """Money that came in for an order, or went back. In euros; what went back is negative."""
+    """Money received for an order, or refunded. In euros; a refund is negative."""
 
     order = models.ForeignKey(
         "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="payments"
@@ -83,12 +83,12 @@ class Payment(models.Model):
     card = models.ForeignKey(
         CardPayment, verbose_name="paiement par carte", on_delete=models.PROTECT, null=True, blank=True
     )
-    # The payment that this one gives back.
+    # The payment that this one refunds.
     refunds = models.OneToOneField(
         "self", verbose_name="rembourse", on_delete=models.PROTECT, null=True, blank=True, related_name="refund"
     )
     recorded_at = models.DateTimeField("enregistré le")
-    # None: by the provider.
+    # None when the payment provider acts.
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name="enregistré par",
@@ -115,7 +115,7 @@ class Payment(models.Model):
 
 
 class ProviderEvent(models.Model):
-    """An event that a card provider told us of: told again, it changes nothing more."""
+    """A webhook event received from a card provider, stored so that a duplicate is ignored."""
 
     variant = models.CharField(max_length=40)
     event_id = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""What happens to orders. Each operation locks the order first (order → pool → allocation → key → subscription)."""
+"""Operations on orders. Each locks the order first (order → pool → allocation → key → subscription)."""
 
 from licensing.orders.operations.amending import cancel, prolong, reinvoice
 from licensing.orders.operations.billing import Billing, complete, prefilled

@@ -1,4 +1,4 @@
-"""What only the operator does to an order: cancel it, prolong its rights, invoice it anew after a rejection."""
+"""Operator-only changes to an order: cancel it, prolong its rights, reissue its invoice after a rejection."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime) -> Order:
-    """Cancel an order: a credit note where it was invoiced, its rights withdrawn; return it. Nothing is deleted.
+    """Cancel an order: issue a credit note if it was invoiced, withdraw its rights; return it. Nothing is deleted.
 
-    `by` None: the card provider, which was asked for the money back. What was paid is refunded apart. Cancelling twice
-    is the same as once. Raises `NoReason` or `NotInThisState`.
+    `by` is None when the card provider refunded it. Payments are refunded separately. Idempotent. Raises `NoReason` or
+    `NotInThisState`.
     """
     reason = reason.strip()
     if not reason:
@@ -45,8 +45,8 @@ def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime
     )
     order.state, order.cancelled_at, order.cancelled_because = OrderState.CANCELLED, at, reason
     order.save(update_fields=["state", "cancelled_at", "cancelled_because"])
-    done = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
-    journal.record(order, "cancelled", done, by=by, at=at)
+    summary = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
+    journal.record(order, "cancelled", summary, by=by, at=at)
     if order.placed_at is not None:
         telling.tell_buyer(order, telling.CANCELLED, at=at)
     return order
@@ -54,9 +54,9 @@ def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime
 
 @transaction.atomic
 def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datetime) -> Order:
-    """Let the temporary rights of an order run until a later day, inclusive; return it.
+    """Extend the temporary rights of an order to a later day, inclusive; return it.
 
-    A lapsed order counts down anew, and its buyer will be reminded; where a scan waits to be looked at, nothing counts.
+    A lapsed order starts a new countdown, with its reminders; no countdown runs while a scan waits to be checked.
     Raises `NotInThisState` or `BadDate`.
     """
     order = locked(order_id)
@@ -67,9 +67,11 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
         raise BadDate(f"Le {typography.day(until)} est passé : choisissez un jour à venir.")
     if until > source.last_day:
         raise BadDate(f"Les licences s'arrêtent le {typography.day(source.last_day)} : choisissez un jour d'ici là.")
-    runs = source.temporary_until
-    if runs is not None and until <= runs:
-        raise BadDate(f"Les droits courent déjà jusqu'au {typography.day(runs)} inclus : choisissez un jour plus tard.")
+    current_until = source.temporary_until
+    if current_until is not None and until <= current_until:
+        raise BadDate(
+            f"Les droits courent déjà jusqu'au {typography.day(current_until)} inclus : choisissez un jour plus tard."
+        )
     if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
         rights.await_payment(order, until=until, at=at)
     else:
@@ -87,7 +89,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
 
 @transaction.atomic
 def reinvoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) -> Invoice:
-    """Cancel an invoice that a platform or its addressee rejected, and issue another under a new number; return it.
+    """Cancel an invoice rejected by a platform or its addressee, issue another under a new number; return it.
 
     Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
     """

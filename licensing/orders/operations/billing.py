@@ -1,4 +1,4 @@
-"""Whom the invoice is made out to: proposed from what is known, typed by the buyer, completed until the invoice."""
+"""Billing details: prefilled from known data, entered by the buyer, completed until the invoice is issued."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FRENCH_POSTAL_CODE = re.compile(r"[0-9]{5}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billing:
-    """What an invoice says of its buyer. Codes without spaces; what does not apply is empty."""
+    """Billing details of an order. Codes without spaces; what does not apply is empty."""
 
     payer: str
     name: str
@@ -64,7 +64,7 @@ _COLUMNS = {
     "service_code": "service_code",
     "engagement_number": "engagement_number",
 }
-#: What an order says of whoever is billed.
+#: Columns of `Order` that hold billing details.
 BILLED = tuple(_COLUMNS.values())
 _REQUIRED = {
     "payer": "Dites qui paie : la facture sera établie à son nom.",
@@ -78,15 +78,15 @@ _REQUIRED = {
 
 
 def prefilled(order: Order, *, payer: str | None = None) -> Billing:
-    """Return what is proposed: what is typed already, else the buyer's last order, else what the directory knows.
+    """Return proposed billing details: the order's own, else those of the buyer's last order, else the directory's.
 
-    `payer`: who the buyer says will pay, where he has said; the likeliest otherwise.
+    `payer`: the payer chosen by the buyer; None for the most likely one.
     """
-    known = order if order.bill_name else _last_of(order)
+    known = order if order.bill_name else _previous_order(order)
     if known is not None and payer in (None, known.payer):
         last = {field: getattr(known, column) for field, column in _COLUMNS.items()}
         if known.pk != order.pk:
-            # An engagement is for one order.
+            # An engagement number is valid for one order.
             last["engagement_number"] = ""
         return Billing(**last)
     buyer_email = order.placed_by.email if order.placed_by else ""
@@ -101,17 +101,17 @@ def prefilled(order: Order, *, payer: str | None = None) -> Billing:
             email=buyer_email,
             siret=preflight.siret_of(body.siren),
         )
-    return _of_shop(order, buyer_email, payer)
+    return _prefilled_for_shop(order, buyer_email, payer)
 
 
 def forget(order: Order) -> None:
-    """Empty what was typed of whoever is billed; the caller saves the order."""
+    """Clear the billing details; the caller saves the order."""
     for column in BILLED:
         setattr(order, column, "")
 
 
 def write(order: Order, billing: Billing) -> None:
-    """Check the details and write them into the order, which the caller has locked and saves. Raises `BadBilling`."""
+    """Validate the details and set them on the order; the caller locks and saves it. Raises `BadBilling`."""
     for field, sentence in _REQUIRED.items():
         if not getattr(billing, field).strip():
             raise BadBilling(sentence, field)
@@ -121,7 +121,7 @@ def write(order: Order, billing: Billing) -> None:
         validate_email(billing.email.strip())
     except ValidationError:
         raise BadBilling(f"« {billing.email} » n'est pas une adresse e-mail.", "email") from None
-    # Before anything is paid: an invoice abroad would have another VAT, and cannot be made out.
+    # Before anything is paid: VAT differs abroad, and no invoice can be issued.
     try:
         countries.code_of(billing.country)
     except NotInvoiceable as refusal:
@@ -129,13 +129,13 @@ def write(order: Order, billing: Billing) -> None:
     if not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
         raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
     for field, column in _COLUMNS.items():
-        if column != "siret":  # below: people type it in groups of three
-            _set(order, column, " ".join(getattr(billing, field).split()), field)
+        if column != "siret":  # set below: it is entered with spaces
+            _set_column(order, column, " ".join(getattr(billing, field).split()), field)
     _write_codes(order, siret=billing.siret)
 
 
 def rewrite(order: Order, billing: Billing) -> bool:
-    """Write the details as `write` does; return whether that changed what the order says. Raises `BadBilling`."""
+    """Write the details as `write` does; return whether the order changed. Raises `BadBilling`."""
     before = [getattr(order, column) for column in _COLUMNS.values()]
     write(order, billing)
     return before != [getattr(order, column) for column in _COLUMNS.values()]
@@ -145,7 +145,7 @@ def rewrite(order: Order, billing: Billing) -> bool:
 def complete(
     *, order_id: int, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
 ) -> Order:
-    """Complete what the invoice will need, until it is issued or after a platform has rejected it; return the order.
+    """Complete the references an invoice needs, before it is issued or after a rejection; return the order.
 
     Raises `NotInThisState` or `BadBilling`.
     """
@@ -154,7 +154,7 @@ def complete(
         raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
     before = (order.siret, order.service_code, order.engagement_number)
     for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
-        _set(order, column, " ".join(text.split()), column)
+        _set_column(order, column, " ".join(text.split()), column)
     _write_codes(order, siret=siret)
     if before == (order.siret, order.service_code, order.engagement_number):
         return order
@@ -163,10 +163,10 @@ def complete(
     return order
 
 
-def _set(order: Order, column: str, text: str, field: str) -> None:
-    longest = cast("models.Field[object, object]", Order._meta.get_field(column)).max_length or 0  # noqa: SLF001
-    if len(text) > longest:
-        raise BadBilling(f"{longest} caractères au plus ; vous en avez saisi {len(text)}.", field)
+def _set_column(order: Order, column: str, text: str, field: str) -> None:
+    limit = cast("models.Field[object, object]", Order._meta.get_field(column)).max_length or 0  # noqa: SLF001
+    if len(text) > limit:
+        raise BadBilling(f"{limit} caractères au plus ; vous en avez saisi {len(text)}.", field)
     setattr(order, column, text)
 
 
@@ -178,13 +178,13 @@ def _write_codes(order: Order, *, siret: str) -> None:
 
 
 def was_rejected(order: Order) -> bool:
-    """Whether the order's invoice was last heard of as rejected, by its platform or by whoever received it."""
+    """Return whether the latest status of the order's invoice is a rejection, by its platform or its addressee."""
     invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.INVOICE, credit__isnull=True).first()
     last = invoice.statuses.order_by("pk").last() if invoice else None
     return last is not None and last.state in (PlatformState.REJECTED, PlatformState.REFUSED)
 
 
-def _last_of(order: Order) -> Order | None:
+def _previous_order(order: Order) -> Order | None:
     """Return the last order of the same collectivity, or of the same buyer for the same school."""
     same = Order.objects.filter(kind=order.kind, placed_at__isnull=False).exclude(bill_name="")
     same = (
@@ -195,9 +195,9 @@ def _last_of(order: Order) -> Order | None:
     return same.order_by("pk").last()
 
 
-def _of_shop(order: Order, email: str, payer: str | None) -> Billing:
-    payer = payer or _likeliest(order)
-    place = _place(order)
+def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> Billing:
+    payer = payer or _likely_payer(order)
+    place = _school_address(order)
     town, school = place["city"], place["name"]
     names = {
         Payer.TOWN_HALL: f"Commune {of_town(town)}" if town else "",
@@ -205,10 +205,10 @@ def _of_shop(order: Order, email: str, payer: str | None) -> Billing:
         Payer.COOPERATIVE: f"Coopérative scolaire, {school}" if school else "",
     }
     if payer == Payer.OTHER:
-        # Whoever it is, he does not live at the school.
+        # A private payer does not live at the school.
         place = dict.fromkeys(place, "") | {"country": place["country"]}
     if payer == Payer.TOWN_HALL:
-        # Its street is in no directory; the postman knows the town hall.
+        # The directory has no street for the town hall; « Mairie » is deliverable.
         place |= {"address": "Mairie", "address_extra": ""}
     buyer = order.placed_by.get_full_name() if order.placed_by is not None else ""
     return Billing(
@@ -219,8 +219,8 @@ def _of_shop(order: Order, email: str, payer: str | None) -> Billing:
     )
 
 
-def _place(order: Order) -> dict[str, str]:
-    """Return name and address of the buyer's school, as the directory has them or as he typed them."""
+def _school_address(order: Order) -> dict[str, str]:
+    """Return the name and address of the buyer's school, from the directory or as entered by the buyer."""
     affiliation = _affiliation(order)
     school = order.school or (affiliation.school if affiliation is not None else None)
     if school is not None:
@@ -239,8 +239,8 @@ def _place(order: Order) -> dict[str, str]:
     return typed | {"country": typed["country"] or FRANCE}
 
 
-def _likeliest(order: Order) -> str:
-    """Return who pays, as far as one can tell: a public école's commune, a school that may pay itself, a teacher."""
+def _likely_payer(order: Order) -> str:
+    """Return the most likely payer: the commune for a public école, else the school, else the teacher."""
     if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
         return Payer.OTHER
     return Payer.TOWN_HALL if preflight.is_public_primary(order.school) else Payer.SCHOOL
@@ -249,6 +249,6 @@ def _likeliest(order: Order) -> str:
 def _affiliation(order: Order) -> Affiliation | None:
     if order.placed_by is None:
         return None
-    # An order for no school of the directory is for the one that its buyer typed, where he typed one.
+    # Without a directory school, the order is for the one its buyer entered by hand, if any.
     found = order.placed_by.affiliations.select_related("school")
     return found.order_by(F("school").asc(nulls_first=True), "since", "pk").first()

@@ -1,6 +1,6 @@
-"""Where an invoice is on Chorus Pro or an approved platform, as the operator finds it there.
+"""Statuses of invoices on Chorus Pro or an approved platform, as recorded by the operator.
 
-Appended, never changed. An invoice that was turned down is replaced by `reinvoice`: a credit note, and a new number.
+Append-only. A rejected invoice is replaced by `reinvoice`: a credit note, and an invoice under a new number.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-# What may come after what: a step may be left out, none is taken back. Nothing follows a refusal but a new invoice.
-_AFTER: dict[str, frozenset[PlatformState]] = {
+# Allowed transitions: steps may be skipped, never reverted; only a new invoice follows a rejection.
+_TRANSITIONS: dict[str, frozenset[PlatformState]] = {
     "": frozenset(PlatformState),
     PlatformState.DEPOSITED: frozenset(PlatformState) - {PlatformState.DEPOSITED},
     PlatformState.RECEIVED: frozenset({PlatformState.APPROVED, PlatformState.IN_PAYMENT}) | TURNED_DOWN,
@@ -34,43 +34,43 @@ _AFTER: dict[str, frozenset[PlatformState]] = {
 
 
 def follows(state: str) -> frozenset[PlatformState]:
-    """Return what may come after a state; after nothing, anything."""
-    return _AFTER[state]
+    """Return the states allowed after this one; all of them when there is none yet."""
+    return _TRANSITIONS[state]
 
 
 @transaction.atomic
 def record_status(
     *, invoice_id: int, state: str, reason: str = "", by: User | None, at: datetime.datetime
 ) -> PlatformStatus:
-    """Record where an invoice or a credit note is on its platform; return the status. Twice is the same as once.
+    """Record the status of an invoice or credit note on its platform; return it. Idempotent.
 
-    Raises `NoReason` where it was turned down and nobody says why, or `BadStatus` where this cannot come next.
+    Raises `NoReason` for a rejection without a reason, or `BadStatus` for a transition that is not allowed.
     """
-    found, reason = PlatformState(state), " ".join(reason.split())
+    new_state, reason = PlatformState(state), " ".join(reason.split())
     order = locked(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
     invoice = Invoice.objects.defer("xml", "facts").get(pk=invoice_id)
     last = invoice.statuses.order_by("pk").last()
-    if last is not None and last.state == found:
+    if last is not None and last.state == new_state:
         return last
-    if found in TURNED_DOWN and not reason:
+    if new_state in TURNED_DOWN and not reason:
         raise NoReason("Recopiez le motif que donne la plateforme : il dit ce qu'il faut corriger.")
-    if found not in _AFTER[last.state if last else ""]:
+    if new_state not in _TRANSITIONS[last.state if last else ""]:
         raise BadStatus(
             f"{invoice.number} est déjà « {last.get_state_display() if last else ''} » : "
-            f"elle ne peut plus être « {found.label} »."
+            f"elle ne peut plus être « {new_state.label} »."
         )
-    status = PlatformStatus.objects.create(invoice=invoice, state=found, reason=reason, at=at, by=by)
-    because = f" : {reason}" if reason else "."
-    summary = f"{invoice.get_kind_display()} {invoice.number} – {found.label.lower()}{because}"
-    journal.record(order, f"platform_{found}", summary, by=by, at=at)
+    status = PlatformStatus.objects.create(invoice=invoice, state=new_state, reason=reason, at=at, by=by)
+    suffix = f" : {reason}" if reason else "."
+    summary = f"{invoice.get_kind_display()} {invoice.number} – {new_state.label.lower()}{suffix}"
+    journal.record(order, f"platform_{new_state}", summary, by=by, at=at)
     return status
 
 
 @transaction.atomic
 def record_deposit(*, invoice_ids: Collection[int], by: User, at: datetime.datetime) -> int:
-    """Record that all of a batch was deposited; return of how many that was news."""
+    """Record a batch of invoices as deposited; return how many had no status yet."""
     waiting = Invoice.objects.filter(pk__in=invoice_ids, statuses__isnull=True)
-    # In the order of their orders, as whoever locks several must.
+    # Lock order: orders by primary key.
     numbers = list(waiting.order_by("order_id", "pk").values_list("pk", flat=True))
     for number in numbers:
         record_status(invoice_id=number, state=PlatformState.DEPOSITED, by=by, at=at)

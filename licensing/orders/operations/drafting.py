@@ -1,4 +1,4 @@
-"""Orders in preparation: what would be bought, at today's price, and the quote that holds that price for a while."""
+"""Draft orders at today's price, and the quotes that hold that price for a limited time."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from schools.models import Affiliation
     from tenants.models import Collectivity
 
-#: Days for which a quote holds its price, the day it is made included.
+#: Days for which a quote holds its price, the day of issue included.
 QUOTE_DAYS = 30
 
 
 @transaction.atomic
 def draft_for_school(*, classes: int, affiliation: Affiliation | None, by: User, at: datetime.datetime) -> Order:
-    """Prepare a shop order for so many classes, in place of the one that the buyer had begun; return it.
+    """Create a shop draft for a number of classes, or replace the buyer's current draft; return it.
 
-    A teacher buys one class, for himself. An order that is being paid by card is left as it is, and another begun.
+    A teacher buys one class, for themselves. A draft that is being paid by card is kept, and another created.
     Raises `NotABuyer`, `BadQuantity` or `NotOnSale`.
     """
     if by.profile == Profile.AGENT:
@@ -47,33 +47,33 @@ def draft_for_school(*, classes: int, affiliation: Affiliation | None, by: User,
             "d'établissement qui commande."
         )
     priced = pricing.for_classes(classes, day_in_france(at))
-    order = _begun(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
-    # A teacher's licence is his own: nobody of his school administers it.
+    order = _current_draft(by) or Order(kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, created_at=at)
+    # A teacher's licence is their own: their school does not manage it.
     school = affiliation.school if affiliation is not None and by.profile == Profile.PRINCIPAL else None
     if order.school != school:
-        # Whoever pays for one school does not for another.
+        # The payer of one school is not that of another.
         bills.forget(order)
     order.school = school
-    return _priced(order, priced)
+    return _set_price(order, priced)
 
 
 @transaction.atomic
 def draft_for_collectivity(*, collectivity: Collectivity, units: int, by: User, at: datetime.datetime) -> Order:
-    """Prepare a collectivity's purchase of so many licences; return it. Raises `BadQuantity` or `NotOnSale`."""
+    """Create a collectivity's draft for a number of licences; return it. Raises `BadQuantity` or `NotOnSale`."""
     priced = pricing.for_volume(units, day_in_france(at))
     order = Order(
         kind=OrderKind.PURCHASE, state=OrderState.DRAFT, collectivity=collectivity, placed_by=by, created_at=at
     )
-    return _priced(order, priced)
+    return _set_price(order, priced)
 
 
 @transaction.atomic
 def quote(*, order_id: int, by: User, at: datetime.datetime, billing: Billing | None = None) -> Order:
-    """Establish a quote that holds the price of a draft for `QUOTE_DAYS`; return the order.
+    """Issue a quote that holds the price of a draft for `QUOTE_DAYS`; return the order.
 
-    `billing`: whom it is made out to, where the buyer has said. Asked again while it is valid, it stays as it is;
-    addressed to somebody else, it has another number and holds the same price until the same day; once it has run out,
-    a new one is made at today's price. Raises `NotADraft`, `NotOnSale` or `BadBilling`.
+    `billing`: the addressee, if the buyer entered one. A valid quote is returned unchanged; with other billing details
+    it gets a new number, at the same price until the same day; an expired quote is replaced at today's price. Raises
+    `NotADraft`, `NotOnSale` or `BadBilling`.
     """
     order = locked(order_id)
     if order.state != OrderState.DRAFT:
@@ -83,13 +83,13 @@ def quote(*, order_id: int, by: User, at: datetime.datetime, billing: Billing | 
     readdressed = billing is not None and bills.rewrite(order, billing)
     if valid and not readdressed:
         return order
-    again = order.quote_number
+    previous_number = order.quote_number
     if not valid:
-        _priced(order, _today(order, order.lines.get(), day))
-        # Never longer than what it prices.
+        _set_price(order, _current_price(order, order.lines.get(), day))
+        # Never later than the end of the licences it prices.
         last_day = order.lines.select_related("school_year").get().school_year.ends_on
         order.quote_until = min(day + datetime.timedelta(days=QUOTE_DAYS - 1), last_day)
-    order.quote_number = _next_number(order, again, day.year)
+    order.quote_number = _next_quote_number(order, previous_number, day.year)
     order.quoted_at = at
     order.save()
     assert order.quote_until is not None  # noqa: S101 - set above, or valid
@@ -105,7 +105,7 @@ def quote(*, order_id: int, by: User, at: datetime.datetime, billing: Billing | 
 
 @transaction.atomic
 def discard(*, order_id: int, by: User, at: datetime.datetime) -> None:
-    """Put a draft aside for good: it had opened nothing. Discarding twice is the same as once. Raises `NotADraft`."""
+    """Cancel a draft, which has opened no rights. Idempotent. Raises `NotADraft`."""
     order = locked(order_id)
     if order.state == OrderState.CANCELLED and order.placed_at is None:
         return
@@ -117,7 +117,7 @@ def discard(*, order_id: int, by: User, at: datetime.datetime) -> None:
 
 
 def check_price(order: Order, *, at: datetime.datetime) -> None:
-    """Raise `PriceChanged` where the draft no longer says what it costs; a valid quote holds its price."""
+    """Raise `PriceChanged` if the draft's price is outdated; a valid quote holds its price."""
     day = day_in_france(at)
     if order.quote_until is not None:
         if day > order.quote_until:
@@ -127,40 +127,44 @@ def check_price(order: Order, *, at: datetime.datetime) -> None:
             )
         return
     line = order.lines.get()
-    today = _today(order, line, day)
-    # The rate of VAT and what a tier credits may change under the same price.
-    costs = (line.total_ht, line.total_vat, line.total_ttc)
-    if (today.amounts, today.quantity, today.school_year.pk) != (costs, line.quantity, line.school_year_id):
+    current = _current_price(order, line, day)
+    # The VAT rate and the licences of a tier may change under the same price.
+    draft_amounts = (line.total_ht, line.total_vat, line.total_ttc)
+    if (current.amounts, current.quantity, current.school_year.pk) != (
+        draft_amounts,
+        line.quantity,
+        line.school_year_id,
+    ):
         raise PriceChanged(
             "Les tarifs ont changé depuis que vous avez préparé cette commande. Reprenez-la depuis le début : rien "
             "n'a été commandé."
         )
 
 
-def _begun(by: User) -> Order | None:
-    """Return the shop order that the buyer has begun, unless it is being paid by card."""
+def _current_draft(by: User) -> Order | None:
+    """Return the buyer's current shop draft, unless it is being paid by card."""
     paying = CardPayment.objects.filter(order=OuterRef("pk"))
-    begun = (
+    draft = (
         Order.objects.filter(
             ~Exists(paying), kind=OrderKind.SHOP, state=OrderState.DRAFT, placed_by=by, quote_number=""
         )
         .locked()
         .last()
     )
-    # Asked again: a payment that began while we waited for the lock has changed nothing in the order's own row.
-    if begun is not None and CardPayment.objects.filter(order=begun).exists():
+    # Checked again under the lock: starting a payment does not change the order's row.
+    if draft is not None and CardPayment.objects.filter(order=draft).exists():
         return None
-    return begun
+    return draft
 
 
-def _today(order: Order, line: OrderLine, day: datetime.date) -> Priced:
+def _current_price(order: Order, line: OrderLine, day: datetime.date) -> Priced:
     if order.kind == OrderKind.SHOP:
         return pricing.for_classes(line.quantity, day)
     return pricing.for_volume(line.quantity, day)
 
 
-def _priced(order: Order, priced: Priced) -> Order:
-    """Write what is priced as the order's only line."""
+def _set_price(order: Order, priced: Priced) -> Order:
+    """Replace the order's lines by one with this price; return the order."""
     order.total_ht, order.total_vat, order.total_ttc = priced.amounts
     order.save()
     order.lines.all().delete()
@@ -180,8 +184,8 @@ def _priced(order: Order, priced: Priced) -> Order:
     return order
 
 
-def _next_number(order: Order, before: str, year: int) -> str:
-    """Return the quote's number: that of the order, and how many times it was quoted anew."""
+def _next_quote_number(order: Order, before: str, year: int) -> str:
+    """Return the quote's number: the order's, with a rank from the second quote on."""
     if not before:
         return f"DV{year}-{order.pk}"
     stem, _, rank = before.partition("/")

@@ -1,6 +1,6 @@
-"""What opens pools of licences: for now, the operator's grants.
+"""Grants of licences by the operator, and suspension of what an order opened.
 
-A grant is an order with its line, like any other: no unit exists without an order line, and each says why.
+A grant is an order with a line, like any other, and has a reason.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAME_LENGTH = Pool._meta.get_field("name").max_length or 0  # noqa: SLF001 - Dj
 
 
 def collectivity_of(slug: str) -> Collectivity:
-    """Return the collectivity whose office is at `slug`. Raises `UnknownCollectivity`, naming those that exist."""
+    """Return the collectivity with this slug. Raises `UnknownCollectivity`, which lists those that exist."""
     found: Collectivity | None = Collectivity.objects.filter(slug=slug.strip().lower()).first()
     if found is None:
         known = ", ".join(Collectivity.objects.order_by("slug").values_list("slug", flat=True)[:20]) or "aucune"
@@ -52,10 +52,9 @@ def grant(
     at: datetime.datetime,
     school_year: SchoolYear | None = None,
 ) -> Pool:
-    """Give a collectivity so many licences: order, line, source and, in its schema, the pool, all or nothing.
+    """Grant licences to a collectivity: create order, line, entitlement and, in its schema, the pool; return the pool.
 
-    `school_year`: the one that `at` falls in where none is given. Returns the pool. Raises `BadQuantity`,
-    `NoReason` or `NameTooLong`, having changed nothing.
+    `school_year` defaults to the one that `at` falls in. Raises `BadQuantity`, `NoReason` or `NameTooLong`.
     """
     reason, name = reason.strip(), name.strip()
     if not 0 < licences <= MOST_UNITS:
@@ -98,24 +97,23 @@ def grant(
 
 
 def suspend(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
-    """Suspend what an order opened: nothing is given from it, its keys are not redeemed, its licences rest.
+    """Suspend an order's entitlements: no allocation, no redemption, no use of its licences; return how many changed.
 
-    One row a line, however many keys. Whoever bought it is told. Returns how many lots that changed; suspending twice
-    is the same as once. Raises `NotInThisState` for an order that is cancelled.
+    Updates one row per line, however many keys. Notifies the buyer. Idempotent. Raises `NotInThisState` for a
+    cancelled order.
     """
-    return _suspend(order_id, by=by, at=at, suspended_at=at)
+    return _set_suspended(order_id, by=by, at=at, suspended_at=at)
 
 
 def restore(*, order_id: int, by: User | None, at: datetime.datetime) -> int:
-    """Give back at once all that `suspend` took; return how many lots that changed.
-
-    Raises `NotInThisState` for an order that is cancelled: its rights do not come back.
-    """
-    return _suspend(order_id, by=by, at=at, suspended_at=None)
+    """Undo `suspend`; return how many entitlements changed. Raises `NotInThisState` for a cancelled order."""
+    return _set_suspended(order_id, by=by, at=at, suspended_at=None)
 
 
 @transaction.atomic
-def _suspend(order_id: int, *, by: User | None, at: datetime.datetime, suspended_at: datetime.datetime | None) -> int:
+def _set_suspended(
+    order_id: int, *, by: User | None, at: datetime.datetime, suspended_at: datetime.datetime | None
+) -> int:
     order = locked(order_id)
     if order.state == OrderState.CANCELLED:
         raise NotInThisState(f"{order} est annulée : ses droits ne se suspendent ni ne se rétablissent plus.")
@@ -133,11 +131,11 @@ def _suspend(order_id: int, *, by: User | None, at: datetime.datetime, suspended
     if order.kind != OrderKind.GRANT:
         telling.tell_buyer(order, telling.SUSPENDED if suspended_at else telling.RESTORED, at=at)
     if order.collectivity is not None:
-        _tell_lots(order.collectivity, numbers, suspended=suspended_at is not None, by=by, at=at)
+        _record_in_audit_log(order.collectivity, numbers, suspended=suspended_at is not None, by=by, at=at)
     return len(numbers)
 
 
-def _tell_lots(
+def _record_in_audit_log(
     collectivity: Collectivity, sources: list[int], *, suspended: bool, by: User | None, at: datetime.datetime
 ) -> None:
     with tenant_context(collectivity):

@@ -1,4 +1,4 @@
-"""Every step of an order, written in the transaction that takes it. A collectivity reads its own in its journal."""
+"""The event log of orders. A collectivity reads the events of its own orders in its audit log."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def record(order: Order, action: str, summary: str, *, by: User | None, at: datetime.datetime) -> OrderEvent:
-    """Append a step to the order, and to the journal of the collectivity whose order it is.
+    """Append an event to the order, and to the audit log of its collectivity, if any.
 
-    `by` None: the clock, or a card provider.
+    `by` is None when a scheduled task or the payment provider acts.
     """
     if order.collectivity is not None:
         with tenant_context(order.collectivity):

@@ -1,6 +1,6 @@
-"""The countdown: reminders while the purchase order is awaited, then the lapse. By the clock, without anybody's hand.
+"""The countdown: reminders while the purchase order is awaited, then the lapse. Run by a periodic task.
 
-The rights themselves stop by their date, at midnight, whatever runs or does not: what stands here says so.
+The rights themselves end at midnight of their date, whether or not the task runs: it records that and notifies.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from licensing.orders.operations.placing import PROVISIONAL_DAYS
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    #: An order with what `_counting_down` adds to it, which the stubs cannot name across functions.
+    #: An order annotated by `_counting_down`; the stubs cannot name that type across functions.
     type CountingDown = Any
 
-#: Days after the order on which its buyer is reminded; where the rights were prolonged or cut short, as many days
-#: before they end.
+#: Days after the order on which its buyer is reminded; as many days before the end where the rights were prolonged
+#: or shortened.
 REMINDER_DAYS = (30, 40, 44)
-#: Steps whose letter says until when the rights run: a reminder that was due by then would say it twice.
-_TOLD = ("placed", "prolonged", "scan_refused")
+#: Events whose e-mail already states the end of the rights: reminders due by then would repeat it.
+_STATES_END_OF_RIGHTS = ("placed", "prolonged", "scan_refused")
 
 
 def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
-    """Send the reminders that are due and lapse what ran out; return how many of each.
+    """Send due reminders and lapse expired orders; return how many of each.
 
-    Done late, it sends the latest reminder alone; done twice or by two workers at once, nothing twice. An order that
-    cannot be dealt with does not keep the others waiting: what went wrong is raised at the end, as an exception group.
+    Run late, it sends the latest reminder only. Idempotent, also for concurrent workers. A failing order does not
+    block the others: failures are raised at the end as an exception group.
     """
     today = day_in_france(at)
-    ran_out = list(_counting_down().filter(ends__lt=today).values_list("pk", flat=True))
-    soon = _counting_down().filter(ends__range=(today, today + datetime.timedelta(days=_left_at(REMINDER_DAYS[0]))))
-    to_remind = [order.pk for order in soon if _due(order, today)]
+    expired_ids = list(_counting_down().filter(ends__lt=today).values_list("pk", flat=True))
+    ending_soon = _counting_down().filter(
+        ends__range=(today, today + datetime.timedelta(days=_days_left_at(REMINDER_DAYS[0])))
+    )
+    to_remind = [order.pk for order in ending_soon if _due_reminders(order, today)]
     failures: list[Exception] = []
     done = []
-    for step, numbers in ((_remind, to_remind), (_lapse, ran_out)):
+    for step, numbers in ((_remind, to_remind), (_lapse, expired_ids)):
         count = 0
         for order_id in numbers:
             try:
@@ -58,9 +60,9 @@ def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
 
 
 def lapse(order: Order, *, at: datetime.datetime) -> bool:
-    """Lapse an order, which the caller has locked, where its provisional rights have run out; return whether it was.
+    """Lapse an order if its provisional rights have expired; return whether it lapsed. The caller holds the lock.
 
-    They stopped at midnight; whoever comes between midnight and the next round finds the order as that round will.
+    Also called by operations that run between midnight and the next run of the periodic task.
     """
     if order.state != OrderState.PLACED:
         return False
@@ -80,37 +82,39 @@ def lapse(order: Order, *, at: datetime.datetime) -> bool:
     return True
 
 
-def _left_at(day: int) -> int:
-    """Return how many days are left on the day of a reminder."""
+def _days_left_at(day: int) -> int:
+    """Return how many days of rights are left on the day of a reminder."""
     return PROVISIONAL_DAYS - day
 
 
 def _counting_down() -> QuerySet[CountingDown]:
-    """Return the orders whose purchase order is awaited: a scan that waits to be looked at has stopped the clock."""
-    told = OrderEvent.objects.filter(order=OuterRef("pk"), action__in=_TOLD).order_by("-at", "-pk")
+    """Return the orders whose countdown runs: a scan that waits to be checked stops it."""
+    announcements = OrderEvent.objects.filter(order=OuterRef("pk"), action__in=_STATES_END_OF_RIGHTS).order_by(
+        "-at", "-pk"
+    )
     return (
         Order.objects.filter(state=OrderState.PLACED, lines__source__provisional_until__isnull=False)
         .annotate(
             ends=F("lines__source__provisional_until"),
-            told_at=Coalesce(Subquery(told.values("at")[:1]), F("placed_at")),
+            announced_at=Coalesce(Subquery(announcements.values("at")[:1]), F("placed_at")),
             reminded=ArraySubquery(OrderReminder.objects.filter(order=OuterRef("pk")).values("day")),
         )
         .order_by("pk")
     )
 
 
-def _due(order: CountingDown, today: datetime.date) -> list[int]:
-    """Return the reminders that are due and were not sent, the latest last."""
-    left, whole = (order.ends - today).days, (order.ends - day_in_france(order.told_at)).days
-    after = max(order.reminded, default=0)
-    return [day for day in REMINDER_DAYS if day > after and left <= _left_at(day) < whole]
+def _due_reminders(order: CountingDown, today: datetime.date) -> list[int]:
+    """Return the reminders that are due and not yet sent, the latest last."""
+    days_left, total_days = (order.ends - today).days, (order.ends - day_in_france(order.announced_at)).days
+    last_sent = max(order.reminded, default=0)
+    return [day for day in REMINDER_DAYS if day > last_sent and days_left <= _days_left_at(day) < total_days]
 
 
 @transaction.atomic
 def _remind(order_id: int, at: datetime.datetime) -> int:
     locked(order_id)
     order = _counting_down().filter(pk=order_id, ends__gte=day_in_france(at)).first()
-    due = _due(order, day_in_france(at)) if order is not None else []
+    due = _due_reminders(order, day_in_france(at)) if order is not None else []
     if order is None or not due:
         return 0
     OrderReminder.objects.bulk_create(OrderReminder(order=order, day=day, sent_at=at) for day in due)

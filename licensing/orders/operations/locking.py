@@ -1,4 +1,7 @@
-"""The lock that every operation on an order takes first: order → pool → allocation → key → subscription → seat."""
+"""The row lock that every operation on an order takes first.
+
+Lock order: order → pool → allocation → key → subscription → seat.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from licensing.orders.models import Order
 
 
 def locked(order_id: int) -> Order:
-    """Lock the order until the transaction ends, and return it with its buyer. Raises `UnknownOrder`."""
+    """Lock the order until the transaction ends, and return it. Raises `UnknownOrder`."""
     order = Order.objects.locked().filter(pk=order_id).first()
     if order is None:
         raise UnknownOrder("Cette commande n'existe pas.")

@@ -1,4 +1,4 @@
-"""Money that comes in and goes back. Rights follow it in the same transaction, without anybody's hand."""
+"""Payments received and refunded. The order's rights are updated in the same transaction."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
-    """Take note that a payment by card came in: payment, invoice and rights, all or nothing; return the order.
+    """Settle an order by a card payment: record the payment, issue the invoice, open the rights; return the order.
 
-    Told twice, it changes nothing more. Money for an order that is cancelled, or paid already, is kept in the books
-    and waits for the operator to send it back. Raises `BadAmount` or `BadDate` where it is not what is sold.
+    Idempotent. A payment for a cancelled or already paid order is recorded and waits for a refund. Raises `BadAmount`
+    if the amount is not the one due, `BadDate` if the school year is over.
     """
     order_id = CardPayment.objects.values_list("order_id", flat=True).get(pk=card_payment_id)
     order = locked(order_id)
@@ -49,13 +49,15 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
         return order
     if year_is_over(order, at=at):
         raise BadDate(f"{order} : payée par carte une fois l'année scolaire de ses licences terminée.")
-    ended = order.state in (OrderState.PAID, OrderState.CANCELLED)
-    # A cheque for a part of it may have come in since the card was begun.
-    asked = order.total_ttc if ended else balance(order)
-    if card.total != asked:
-        raise BadAmount(f"{order} : {card.total} reçu par carte pour {asked}.")
-    _record(order, PaymentMethod.CARD, card.total, day_in_france(at), card.transaction_id, card=card, by=None, at=at)
-    if ended:
+    closed = order.state in (OrderState.PAID, OrderState.CANCELLED)
+    # A partial payment by cheque may have been recorded since the card payment started.
+    amount_due = order.total_ttc if closed else balance(order)
+    if card.total != amount_due:
+        raise BadAmount(f"{order} : {card.total} reçu par carte pour {amount_due}.")
+    _create_payment(
+        order, PaymentMethod.CARD, card.total, day_in_france(at), card.transaction_id, card=card, by=None, at=at
+    )
+    if closed:
         journal.record(order, "paid_in_excess", "réglée par carte alors qu'elle ne l'attendait plus.", by=None, at=at)
         return order
     if not order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).exists():
@@ -63,7 +65,7 @@ def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
     opened = OrderLine.objects.filter(order=order, source__isnull=False).exists()
     order.placed_at = order.placed_at or at
     order.method = Method.CARD
-    _settled(order, by=None, at=at, opened=opened)
+    _mark_paid(order, by=None, at=at, opened=opened)
     return order
 
 
@@ -78,9 +80,9 @@ def record_payment(
     by: User,
     at: datetime.datetime,
 ) -> Payment:
-    """Record a cheque or a transfer for an order that is invoiced; once all of it is there, its rights are firm.
+    """Record a cheque or a transfer for an invoiced order; once fully paid, its rights become firm.
 
-    The same amount of the same day under the same reference is the same payment: recorded twice, it is there once.
+    Idempotent: amount, day and reference identify a payment.
     Raises `NotInThisState`, `BadAmount`, `BadReference` or `BadDate`.
     """
     reference = " ".join(reference.split())
@@ -105,17 +107,17 @@ def record_payment(
     due = balance(order)
     if not 0 < amount <= due:
         raise BadAmount(f"Il reste {typography.euros(due)} à régler ; vous avez saisi {typography.euros(amount)}.")
-    payment = _record(order, method, amount, received_on, reference, card=None, by=by, at=at)
+    payment = _create_payment(order, method, amount, received_on, reference, card=None, by=by, at=at)
     if amount == due:
-        _settled(order, by=by, at=at, opened=True)
+        _mark_paid(order, by=by, at=at, opened=True)
     return payment
 
 
 @transaction.atomic
 def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference: str = "") -> Payment:
-    """Record that a payment went back: that of a cancelled order, or one too many; return the negative payment.
+    """Record the refund of a payment of a cancelled or overpaid order; return the negative payment.
 
-    Twice is the same as once. Raises `NotInThisState` where the order needs the money it has.
+    Idempotent. Raises `NotInThisState` if the order would no longer be fully paid.
     """
     order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
     order = locked(order_id)
@@ -127,7 +129,7 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference
         return known
     if order.state != OrderState.CANCELLED and received(order) - payment.amount < order.total_ttc:
         raise NotInThisState(f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
-    back = Payment.objects.create(
+    refund_payment = Payment.objects.create(
         order=order,
         method=payment.method,
         amount=-payment.amount,
@@ -139,28 +141,28 @@ def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference
         recorded_by=by,
     )
     journal.record(order, "refunded", f"{typography.euros(payment.amount)} remboursés.", by=by, at=at)
-    telling.tell_buyer(order, telling.REFUNDED, at=at, payment=back.pk)
-    return back
+    telling.tell_buyer(order, telling.REFUNDED, at=at, payment=refund_payment.pk)
+    return refund_payment
 
 
 def year_is_over(order: Order, *, at: datetime.datetime) -> bool:
-    """Whether what a payment would open has ended; an invoice is paid all the same."""
+    """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
     if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED):
         return False
     return OrderLine.objects.filter(order=order, school_year__ends_on__lt=day_in_france(at)).exists()
 
 
 def received(order: Order) -> Decimal:
-    """Return what has come in for an order, less what went back, in euros."""
+    """Return the amount received for an order, less refunds, in euros."""
     return order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
 
 
 def balance(order: Order) -> Decimal:
-    """Return what remains to be paid of an order, in euros; negative where too much came in."""
+    """Return the amount still due for an order, in euros; negative if overpaid."""
     return order.total_ttc - received(order)
 
 
-def _record(
+def _create_payment(
     order: Order,
     method: str,
     amount: Decimal,
@@ -181,13 +183,13 @@ def _record(
         recorded_at=at,
         recorded_by=by,
     )
-    words = f"{typography.euros(amount)} reçus ({payment.get_method_display().lower()})."
-    journal.record(order, "payment_recorded", words, by=by, at=at)
+    summary = f"{typography.euros(amount)} reçus ({payment.get_method_display().lower()})."
+    journal.record(order, "payment_recorded", summary, by=by, at=at)
     return payment
 
 
-def _settled(order: Order, *, by: User | None, at: datetime.datetime, opened: bool) -> None:
-    """Make an order paid, and its rights firm: opened now, or what the wait for the money held back."""
+def _mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: bool) -> None:
+    """Mark an order as paid and make its rights firm; open them if `opened` is False."""
     order.state, order.paid_at = OrderState.PAID, at
     order.save()
     order.scans.filter(state=ScanState.WAITING).update(

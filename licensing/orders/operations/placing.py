@@ -1,4 +1,4 @@
-"""Orders placed by cheque or mandat administratif, which opens provisional rights; or on their way to a card."""
+"""Placing orders: by cheque or mandat administratif, which opens provisional rights, or for payment by card."""
 
 from __future__ import annotations
 
@@ -25,25 +25,24 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.orders.operations.billing import Billing
 
-#: Days of use, free, from the purchase order on: the guide's.
+#: Days of free use from the order on (guide, section 3).
 PROVISIONAL_DAYS = 45
-#: Orders of one buyer of the shop that may await their purchase order at the same moment: nobody leads more schools.
+#: Maximum number of a shop buyer's orders that await a purchase order: nobody leads more schools.
 MOST_AWAITED = 5
 
 
 @transaction.atomic
 def place(*, order_id: int, billing: Billing, terms_version: str, by: User, at: datetime.datetime) -> Order:
-    """Place an order that will be paid by cheque or mandat administratif; return it. Rights run from now on.
+    """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
 
-    Placing twice is the same as once. Raises `NotADraft`, `PriceChanged`, `BadBilling`, `TermsNotAccepted` or
-    `LapsedBefore`, nothing having been ordered.
+    Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`, `TermsNotAccepted` or `LapsedBefore`.
     """
     order = locked(order_id)
     if order.state == OrderState.PLACED:
         return order
-    _accept(order, Method.MANDATE, billing, terms_version, at=at)
-    _refuse_after_a_lapse(order, day_in_france(at))
-    _refuse_too_many(order)
+    _accept_draft(order, Method.MANDATE, billing, terms_version, at=at)
+    _check_no_lapsed_order(order, day_in_france(at))
+    _check_open_orders(order)
     order.state, order.placed_at = OrderState.PLACED, at
     order.save()
     until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
@@ -62,23 +61,23 @@ def place(*, order_id: int, billing: Billing, terms_version: str, by: User, at: 
 
 @transaction.atomic
 def choose_card(*, order_id: int, billing: Billing, terms_version: str, at: datetime.datetime) -> Order:
-    """Make a draft ready to be paid by card; return it. Nothing opens before the money is there.
+    """Prepare a draft for payment by card; return it. No rights open before the payment.
 
-    Its invoice follows the payment at once: it cannot wait, as a purchase order's can, for what a public payer's names.
+    Its invoice is issued with the payment, so the references of a public payer must already be complete.
     Raises `NotADraft`, `PriceChanged`, `BadBilling` or `TermsNotAccepted`.
     """
     order = locked(order_id)
     if order.kind != OrderKind.SHOP:
         raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
-    _accept(order, Method.CARD, billing, terms_version, at=at)
-    for lacking in preflight.of_order(order).missing:
-        raise BadBilling(lacking.sentence, lacking.field)
+    _accept_draft(order, Method.CARD, billing, terms_version, at=at)
+    for detail in preflight.of_order(order).missing:
+        raise BadBilling(detail.sentence, detail.field)
     order.save()
     return order
 
 
-def _accept(order: Order, method: Method, billing: Billing, terms_version: str, *, at: datetime.datetime) -> None:
-    """Check what a draft needs before it goes further, and write it into the order, which the caller saves."""
+def _accept_draft(order: Order, method: Method, billing: Billing, terms_version: str, *, at: datetime.datetime) -> None:
+    """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
     if order.state != OrderState.DRAFT:
         raise NotADraft("Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
     if method == Method.MANDATE and CardPayment.objects.filter(order=order, status="confirmed").exists():
@@ -90,23 +89,23 @@ def _accept(order: Order, method: Method, billing: Billing, terms_version: str, 
             else "Les conditions générales de vente viennent de changer : lisez-les, acceptez-les, puis recommencez."
         )
     if not Seller.objects.exists():
-        # A card would be charged, and no invoice could be made out: the money would open nothing.
+        # Without a seller no invoice can be issued, and a card payment could not be settled.
         raise NotOnSale("La vente n'est pas encore ouverte : le vendeur n'est pas renseigné. Rien n'a été commandé.")
     check_price(order, at=at)
     bills.write(order, billing)
     order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at
 
 
-def _refuse_after_a_lapse(order: Order, day: datetime.date) -> None:
-    """Refuse provisional rights to whoever had them for nothing in the same school year."""
-    # Those that ran out at midnight have lapsed, whether or not the clock has come by since.
-    ran_out = Q(state=OrderState.LAPSED) | Q(state=OrderState.PLACED, lines__source__provisional_until__lt=day)
+def _check_no_lapsed_order(order: Order, day: datetime.date) -> None:
+    """Raise `LapsedBefore` if an earlier order of the same school year lapsed."""
+    # Rights that expired at midnight count as lapsed, whether or not the periodic task has run since.
+    has_lapsed = Q(state=OrderState.LAPSED) | Q(state=OrderState.PLACED, lines__source__provisional_until__lt=day)
     same = Q(collectivity=order.collectivity_id) if order.collectivity_id else Q(placed_by=order.placed_by_id)
     if order.school_id:
-        same |= _of_the_school(order)
+        same |= _same_school(order)
     earlier = (
         Order.objects.filter(
-            same & ran_out,
+            same & has_lapsed,
             kind=order.kind,
             lines__school_year__in=order.lines.values("school_year"),
         )
@@ -123,20 +122,20 @@ def _refuse_after_a_lapse(order: Order, day: datetime.date) -> None:
         )
 
 
-def _of_the_school(order: Order) -> Q:
-    """Return which orders for the school count as the buyer's own.
+def _same_school(order: Order) -> Q:
+    """Return which orders for the school count against this buyer.
 
-    Anybody may say that he leads a school: a stranger's order must not keep its verified head from buying.
+    Anyone may claim to lead a school: an unverified user's order must not keep its verified principal from buying.
     """
-    heads = Affiliation.objects.filter(school=order.school_id, verified_at__isnull=False)
-    every = Q(school=order.school_id)
-    if not heads.filter(user=order.placed_by_id).exists():
-        return every
-    return every & Q(Exists(heads.filter(user=OuterRef("placed_by"))))
+    principals = Affiliation.objects.filter(school=order.school_id, verified_at__isnull=False)
+    all_orders = Q(school=order.school_id)
+    if not principals.filter(user=order.placed_by_id).exists():
+        return all_orders
+    return all_orders & Q(Exists(principals.filter(user=OuterRef("placed_by"))))
 
 
-def _refuse_too_many(order: Order) -> None:
-    """Refuse ever more rights that nobody pays for."""
+def _check_open_orders(order: Order) -> None:
+    """Raise `LapsedBefore` if too many of the buyer's orders await their purchase order."""
     if order.kind != OrderKind.SHOP:
         return
     mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state=OrderState.PLACED)

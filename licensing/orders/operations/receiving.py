@@ -1,4 +1,4 @@
-"""Purchase orders that come in: as a scan that the operator looks at, or by post; confirming one issues its invoice."""
+"""Signed purchase orders: uploaded as a scan that the operator checks, or sent by post; confirming invoices."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from web import typography
 if TYPE_CHECKING:
     from accounts.models import User
 
-#: A scanned page of good quality weighs a tenth of it. In bytes.
+#: In bytes: ten times a scanned page of good quality.
 LARGEST_SCAN = 4 * 1024 * 1024
-#: Uploads kept of one order: whoever sends more has not understood something, or fills our disks.
+#: Maximum number of uploads stored for one order.
 MOST_SCANS = 10
-#: How the kinds of files that are taken begin, whatever their name says; and how that name may end.
-_KINDS = (
+#: Accepted file types: magic number, content type, extensions.
+_FILE_TYPES = (
     (b"%PDF-", "application/pdf", (".pdf",)),
     (b"\xff\xd8\xff", "image/jpeg", (".jpg", ".jpeg")),
     (b"\x89PNG\r\n\x1a\n", "image/png", (".png",)),
@@ -42,12 +42,12 @@ _NAME_LENGTH = PurchaseOrderScan._meta.get_field("filename").max_length or 0  # 
 
 @transaction.atomic
 def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: datetime.datetime) -> PurchaseOrderScan:
-    """Keep the signed purchase order that the buyer uploaded; the countdown stops until the operator has looked.
+    """Store an uploaded signed purchase order, and stop the countdown until the operator has checked it.
 
-    Another one takes the place of the one that waits; the same one sent twice is there once. After a lapse the rights
-    come back once it is accepted, not before. Raises `BadScan` or `NotInThisState`.
+    It replaces the one that waits, if any; an identical upload is stored once. After a lapse, the rights resume only
+    once it is accepted. Raises `BadScan` or `NotInThisState`.
     """
-    (content_type, endings), sha256 = _kind_of(content), hashlib.sha256(content).hexdigest()
+    (content_type, extensions), sha256 = _detect_type(content), hashlib.sha256(content).hexdigest()
     order = locked(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED):
         raise NotInThisState("Cette commande n'attend pas de bon de commande signé.")
@@ -65,7 +65,7 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
     )
     scan = PurchaseOrderScan.objects.create(
         order=order,
-        filename=_named(filename, endings),
+        filename=_clean_filename(filename, extensions),
         content_type=content_type,
         content=content,
         sha256=sha256,
@@ -80,9 +80,9 @@ def receive_scan(*, order_id: int, filename: str, content: bytes, by: User, at: 
 
 @transaction.atomic
 def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -> Order:
-    """Tell the buyer that what was uploaded is no signed purchase order; the countdown goes on where it was.
+    """Refuse an uploaded purchase order, notify the buyer and resume the countdown; return the order.
 
-    Returns the order. Raises `NothingToCheck` or `NoReason`.
+    Raises `NothingToCheck` or `NoReason`.
     """
     reason = reason.strip()
     if not reason:
@@ -105,10 +105,9 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
 
 @transaction.atomic
 def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
-    """Take note that the signed purchase order came in, by post or as a scan: issue the invoice, and return it.
+    """Confirm that the signed purchase order was received, by post or as a scan; issue the invoice and return it.
 
-    A lapsed order gets its rights back. Confirming twice is the same as once. Raises `NotInThisState` or
-    `IncompleteForInvoice`.
+    A lapsed order gets its rights back. Idempotent. Raises `NotInThisState` or `IncompleteForInvoice`.
     """
     order = locked(order_id)
     if order.state == OrderState.CONFIRMED:
@@ -126,10 +125,10 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
     order.received_at = at if scan is None else scan.received_at
     order.save(update_fields=["state", "confirmed_at", "received_at"])
     invoice = invoicing.issue(order, at=at)
-    stopped = rights.stood_still(order, at=at)
+    was_suspended = rights.stood_still(order, at=at)
     rights.await_payment(order, until=rights_after(order, invoice), at=at)
-    # What the operator suspended stays so.
-    resumed = stopped and not rights.stood_still(order, at=at)
+    # A suspension by the operator stays in force.
+    resumed = was_suspended and not rights.stood_still(order, at=at)
     journal.record(
         order,
         "confirmed",
@@ -142,21 +141,21 @@ def confirm(*, order_id: int, by: User, at: datetime.datetime) -> Invoice:
 
 
 def live_invoice(order: Order) -> Invoice:
-    """Return the order's invoice that no credit note cancels. Raises `Invoice.DoesNotExist`."""
+    """Return the order's invoice not cancelled by a credit note. Raises `Invoice.DoesNotExist`."""
     return order.invoices.get(kind=InvoiceKind.INVOICE, credit__isnull=True)
 
 
 def rights_after(order: Order, invoice: Invoice) -> datetime.date:
-    """Return the day up to which rights run for an invoice that is not paid; past it the operator is asked.
+    """Return the last day of rights for an unpaid invoice; after it the operator decides.
 
-    What the operator prolonged, and told the buyer, is never cut short.
+    Never shortens rights that the operator prolonged.
     """
     until = order.lines.select_related("source").get().source.temporary_until
     return max(until or invoice.issued_on, invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS))
 
 
 def _countdown_end(order: Order) -> datetime.date:
-    """Return the last day of the order's provisional rights: as they were prolonged, or 45 days after it was placed."""
+    """Return the last day of the order's provisional rights: as prolonged, else 45 days after it was placed."""
     source = order.lines.select_related("source").get().source
     if source.temporary_until is not None:
         return source.temporary_until
@@ -164,21 +163,21 @@ def _countdown_end(order: Order) -> datetime.date:
     return day_in_france(order.placed_at) + datetime.timedelta(days=PROVISIONAL_DAYS)
 
 
-def _kind_of(content: bytes) -> tuple[str, tuple[str, ...]]:
-    """Return the type of what was uploaded, and how the name of such a file ends. Raises `BadScan`."""
+def _detect_type(content: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the content type of an upload and its extensions, from its first bytes. Raises `BadScan`."""
     if len(content) > LARGEST_SCAN:
         raise BadScan(
             f"Ce fichier dépasse {LARGEST_SCAN // 1024 // 1024} Mo : numérisez-le en moins fin, ou en noir et blanc."
         )
-    for beginning, content_type, endings in _KINDS:
-        if content.startswith(beginning):
-            return content_type, endings
+    for magic, content_type, extensions in _FILE_TYPES:
+        if content.startswith(magic):
+            return content_type, extensions
     raise BadScan("Ce fichier n'est ni un PDF ni une photo (JPEG ou PNG) : numérisez le bon de commande signé.")
 
 
-def _named(filename: str, endings: tuple[str, ...]) -> str:
-    """Return the file's own name, which ends as its kind does: whoever saves it opens it by that name."""
+def _clean_filename(filename: str, extensions: tuple[str, ...]) -> str:
+    """Return the file's base name, truncated and with an extension that matches its type."""
     name = filename.replace("\\", "/").rpartition("/")[2] or "bon-de-commande"
-    if name.lower().endswith(endings):
+    if name.lower().endswith(extensions):
         return name[-_NAME_LENGTH:]
-    return name[len(endings[0]) - _NAME_LENGTH :] + endings[0]
+    return name[len(extensions[0]) - _NAME_LENGTH :] + extensions[0]

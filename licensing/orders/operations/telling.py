@@ -1,4 +1,4 @@
-"""The letters that orders cause: queued in the transaction, on the portal's outbox, to whoever bought."""
+"""E-mails about orders: queued to the buyer in the same transaction, in the portal's outbox."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.orders.models import Order
 
-#: What the messages about an order give as their topic; `topic_id` is the order's number.
+#: Topic of the messages about an order; `topic_id` is its primary key.
 TOPIC = "order"
 
 PLACED = "order.placed"
@@ -33,30 +33,30 @@ RESTORED = "order.restored"
 
 
 def tell_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: object) -> None:
-    """Queue a letter of this kind to whoever bought, or, at a collectivity that he has left, to its other buyers.
+    """Queue an e-mail of this kind to the buyer, or, if they left the collectivity, to its other buyers.
 
-    Nobody is written to where there is nobody any more.
+    Queues nothing if no recipient is left.
     """
-    readers = _readers(order)
+    recipients = _recipients(order)
     with schema_context(get_public_schema_name()):
-        for reader in readers:
+        for user in recipients:
             enqueue(
                 kind=kind,
-                recipient=reader.email,
+                recipient=user.email,
                 at=at,
                 topic=TOPIC,
                 topic_id=order.pk,
                 about=str(order),
-                context={"user": reader.pk, "order": order.pk, **context},
+                context={"user": user.pk, "order": order.pk, **context},
             )
 
 
-def _readers(order: Order) -> list[User]:
+def _recipients(order: Order) -> list[User]:
     buyer = order.placed_by
     if order.collectivity is None:
         return [buyer] if buyer is not None and buyer.is_active else []
     with tenant_context(order.collectivity):
-        # Those who may open the order's page.
+        # Members who may open the order's page.
         members = Member.objects.active().filter(user__is_active=True).select_related("user").order_by("pk")
         may_read = Q(roles__contains=[Role.BUYER.value]) | Q(roles__contains=[Role.MANAGER.value])
         own = list(members.filter(may_read, user=buyer))

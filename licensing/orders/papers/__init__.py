@@ -1,7 +1,6 @@
-"""The papers before the invoice: quotes and purchase orders, made out once and found again as they were.
+"""Documents that precede the invoice: quotes and purchase orders.
 
-What an accountant receives must be what we hold: a paper is rendered when it is first asked for, and kept with its hash
-(`keeping`).
+A document is rendered on first request and stored with its hash, so that it never changes afterwards.
 """
 
 from licensing.orders.papers.keeping import NoPaper, download

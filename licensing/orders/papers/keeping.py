@@ -1,4 +1,4 @@
-"""Papers are kept as they were made out, with their hash, and handed over as downloads."""
+"""Storage of rendered documents with their hash, and their download."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from licensing.orders.models import Order
 
-_FILES = {
+_FILE_NAMES = {
     DocumentKind.QUOTE: "devis",
     DocumentKind.PURCHASE_ORDER: "bon-de-commande",
     DocumentKind.INVOICE: "facture",
@@ -25,26 +25,26 @@ _FILES = {
 
 
 class NoPaper(Refused):
-    """The order has no such paper: it was not quoted, or is not to be paid by cheque or mandat administratif."""
+    """The order has no such document: no quote was issued, or it is not paid by cheque or mandat administratif."""
 
     code = "no_paper"
 
 
 def seller() -> Seller:
-    """Return who sells. Raises `NoPaper` where the operator has not said it yet."""
-    one = Seller.objects.first()
-    if one is None:
+    """Return the seller. Raises `NoPaper` if it is not configured yet."""
+    found_seller = Seller.objects.first()
+    if found_seller is None:
         raise NoPaper("Ce document ne peut pas encore être établi : le vendeur n'est pas renseigné. Écrivez-nous.")
-    return one
+    return found_seller
 
 
 def found(kind: DocumentKind, number: str) -> Document | None:
-    """Return the paper of that number if it was made out."""
+    """Return the stored document with this number, if any."""
     return Document.objects.filter(kind=kind, number=number).first()
 
 
 def keep(content: bytes, *, kind: DocumentKind, number: str, order: Order, at: datetime.datetime) -> Document:
-    """Keep a paper that was just made out; the caller has locked the order, so that it is made out once."""
+    """Store a rendered document; the caller holds the order's lock, so that it is stored once."""
     return Document.objects.create(
         kind=kind,
         order=order,
@@ -56,9 +56,9 @@ def keep(content: bytes, *, kind: DocumentKind, number: str, order: Order, at: d
 
 
 def download(document: Document) -> HttpResponse:
-    """Return the document as a file that no shared cache keeps: it names a buyer and what he pays."""
+    """Return the document as a download that is never cached: it holds personal data."""
     response = HttpResponse(bytes(document.content), content_type="application/pdf")
-    name = f"{_FILES[DocumentKind(document.kind)]}-{slugify(document.number.replace('/', '-'))}.pdf"
+    name = f"{_FILE_NAMES[DocumentKind(document.kind)]}-{slugify(document.number.replace('/', '-'))}.pdf"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     return response

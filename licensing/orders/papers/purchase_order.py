@@ -1,8 +1,8 @@
-"""The purchase order (bon de commande) of whoever pays by cheque or mandat administratif.
+"""Purchase order document (bon de commande) of orders paid by cheque or mandat administratif.
 
-The buyer prints it, completes, signs and stamps it, and sends it to the address at its top right; or uploads it signed.
-Completed by the buyer afterwards, or given more time by the operator, the order gets a new paper under the next rank of
-its number; the earlier one stays as it was.
+The buyer prints, completes, signs and stamps it, then posts it to the address at its top right, or uploads it. When the
+buyer completes the order, or the operator prolongs it, a new document is issued under the next rank of its number; the
+earlier one is kept.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
     from licensing.orders.models import OrderLine
 
-#: Steps after which the paper says what is no longer so, while it may still be signed.
-_OUTDATES = ("completed", "prolonged")
-_TO_SIGN = (OrderState.PLACED, OrderState.LAPSED)
-_COLUMN = (WIDTH - 8) / 2
+#: Events that outdate a document still to be signed.
+_OUTDATING_EVENTS = ("completed", "prolonged")
+_SIGNABLE_STATES = (OrderState.PLACED, OrderState.LAPSED)
+_COLUMN_WIDTH = (WIDTH - 8) / 2
 _SIGNATURE_HEIGHT = 44.0
-_BLOCK = 84.0
+_SIGNATURE_BLOCK_HEIGHT = 84.0
 
 
 @transaction.atomic
 def purchase_order_document(order: Order, *, at: datetime.datetime) -> Document:
-    """Return the purchase order of an order, made out now unless it was before. Raises `NoPaper`."""
+    """Return the stored purchase order document; render and store it if absent or outdated. Raises `NoPaper`."""
     order = Order.objects.locked().get(pk=order.pk)
     if order.placed_at is None or order.method != Method.MANDATE:
         raise keeping.NoPaper(
@@ -42,7 +42,8 @@ def purchase_order_document(order: Order, *, at: datetime.datetime) -> Document:
         )
     last = Document.objects.filter(order=order, kind=DocumentKind.PURCHASE_ORDER).order_by("pk").last()
     if last is not None and not (
-        order.state in _TO_SIGN and order.events.filter(action__in=_OUTDATES, at__gt=last.made_at).exists()
+        order.state in _SIGNABLE_STATES
+        and order.events.filter(action__in=_OUTDATING_EVENTS, at__gt=last.made_at).exists()
     ):
         return last
     rank = order.documents.filter(kind=DocumentKind.PURCHASE_ORDER).count() + 1
@@ -66,15 +67,15 @@ def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
     sheet.totals(order, lines)
     if order.siret or order.payer != Payer.OTHER:
         _invoice_details(sheet, order)
-    # The steps and the signature are one block: a signature alone on a second page signs nothing.
-    if sheet.will_page_break(_BLOCK):
+    # Steps and signature stay on one page: a signature alone on a second page signs nothing.
+    if sheet.will_page_break(_SIGNATURE_BLOCK_HEIGHT):
         sheet.add_page()
-    _what_to_do(sheet, order, lines[0], placed_on, at=at)
+    _instructions(sheet, order, lines[0], placed_on, at=at)
     return bytes(sheet.output())
 
 
 def _invoice_details(sheet: Sheet, order: Order) -> None:
-    """Write what the payer's invoice must name, to be completed by hand where it is not known."""
+    """Write the references of the payer's invoice, to be completed by hand if unknown."""
     top = sheet.get_y() + 1
     sheet.set_xy(MARGIN, top)
     sheet.heading("Pour votre facture, à vérifier et à compléter")
@@ -88,37 +89,37 @@ def _invoice_details(sheet: Sheet, order: Order) -> None:
     sheet.set_xy(MARGIN, sheet.get_y() + 3)
 
 
-def _what_to_do(
+def _instructions(
     sheet: Sheet, order: Order, line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime
 ) -> None:
-    """Write the steps and the dates at the left, the room to sign and stamp at the right."""
+    """Write the steps and dates on the left, the signature box on the right."""
     top = sheet.get_y() + 2
     sheet.set_xy(MARGIN, top)
-    sheet.heading("Que faire de ce bon ?", _COLUMN)
-    sheet.numbered(_steps(order), _COLUMN)
+    sheet.heading("Que faire de ce bon ?", _COLUMN_WIDTH)
+    sheet.numbered(_steps(order), _COLUMN_WIDTH)
     sheet.set_xy(MARGIN, sheet.get_y() + 1)
-    sheet.heading("Vos droits", _COLUMN)
-    for sentence in _rights(line, placed_on, at=at):
-        sheet.body(sentence, _COLUMN)
+    sheet.heading("Vos droits", _COLUMN_WIDTH)
+    for sentence in _validity_sentences(line, placed_on, at=at):
+        sheet.body(sentence, _COLUMN_WIDTH)
     left_bottom = sheet.get_y()
-    _signature(sheet, MARGIN + _COLUMN + 8, top)
+    _signature_box(sheet, MARGIN + _COLUMN_WIDTH + 8, top)
     sheet.set_xy(MARGIN, max(left_bottom, sheet.get_y()) + 2)
     _terms(sheet, order)
 
 
-def _signature(sheet: Sheet, x: float, y: float) -> None:
+def _signature_box(sheet: Sheet, x: float, y: float) -> None:
     sheet.set_xy(x, y)
-    sheet.heading("Bon pour commande", _COLUMN)
+    sheet.heading("Bon pour commande", _COLUMN_WIDTH)
     sheet.set_x(x)
     for label in ("Nom", "Qualité", "Date"):
         sheet.write_in(9.5)
         sheet.cell(16, 7, label)
-        sheet.dots(x + 16, sheet.get_y() + 5.2, _COLUMN - 16)
+        sheet.dots(x + 16, sheet.get_y() + 5.2, _COLUMN_WIDTH - 16)
         sheet.set_xy(x, sheet.get_y() + 7)
     top = sheet.get_y() + 2
-    sheet.rect(x, top, _COLUMN, _SIGNATURE_HEIGHT)
+    sheet.rect(x, top, _COLUMN_WIDTH, _SIGNATURE_HEIGHT)
     sheet.set_xy(x + 2, top + 1.5)
-    sheet.small("Signature et tampon", _COLUMN - 4)
+    sheet.small("Signature et tampon", _COLUMN_WIDTH - 4)
     sheet.set_xy(x, top + _SIGNATURE_HEIGHT)
 
 
@@ -149,8 +150,8 @@ def _steps(order: Order) -> tuple[str, str, str, str]:
     )
 
 
-def _rights(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
-    """Return until when what is ordered may be used, before and after the payment."""
+def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
+    """Return sentences on the validity of the licences, before and after payment."""
     until, last_day = line.source.temporary_until, line.school_year.ends_on
     sentences = []
     if until is not None and until < day_in_france(at):
@@ -163,6 +164,6 @@ def _rights(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime)
             f"Utilisables dès le {typography.day(placed_on)}, à titre temporaire et gratuitement, jusqu’au "
             f"{typography.day(until)} inclus : ce bon, signé, doit nous parvenir d’ici là."
         )
-    whose = f"vos {typography.plural(line.quantity, 'licence')} valent" if line.quantity > 1 else "votre licence vaut"
-    sentences.append(f"Après votre règlement, {whose} jusqu’au {typography.day(last_day)} inclus.")
+    subject = f"vos {typography.plural(line.quantity, 'licence')} valent" if line.quantity > 1 else "votre licence vaut"
+    sentences.append(f"Après votre règlement, {subject} jusqu’au {typography.day(last_day)} inclus.")
     return [typography.spaced(sentence) for sentence in sentences]

@@ -1,4 +1,4 @@
-"""The quote (devis) that holds a draft's price: what an accounts office needs to commit the expense."""
+"""Quote document (devis) that holds a draft's price. Accounts offices need it to commit the expense."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ if TYPE_CHECKING:
 
     from licensing.orders.models import OrderLine
 
-_COLUMN = (WIDTH - 8) / 2
-
 
 @transaction.atomic
 def quote_document(order: Order, *, at: datetime.datetime) -> Document:
-    """Return the quote of an order, made out now unless it was before. Raises `NoPaper`."""
+    """Return the stored quote of an order; render and store it if absent. Raises `NoPaper`."""
     order = Order.objects.locked().get(pk=order.pk)
     if not order.quote_number:
         raise keeping.NoPaper("Cette commande n'a pas de devis.")
-    made = keeping.found(DocumentKind.QUOTE, order.quote_number)
-    if made is not None:
-        return made
+    stored = keeping.found(DocumentKind.QUOTE, order.quote_number)
+    if stored is not None:
+        return stored
     content = _render(order, at=at)
     return keeping.keep(content, kind=DocumentKind.QUOTE, number=order.quote_number, order=order, at=at)
 
@@ -58,11 +56,11 @@ def _render(order: Order, *, at: datetime.datetime) -> bytes:
 
 
 def _buyer(order: Order) -> list[str]:
-    """Return whom the quote is for: the billing address as far as it is known; a person's name for want of another."""
+    """Return the addressee: the known billing details, with the buyer's name as fallback."""
     bill = prefilled(order)
-    asked = order.placed_by.get_full_name() if order.placed_by else ""
+    buyer_name = order.placed_by.get_full_name() if order.placed_by else ""
     lines = [
-        bill.name or asked,
+        bill.name or buyer_name,
         bill.address,
         bill.address_extra,
         f"{bill.postal_code} {bill.city}".strip(),
@@ -72,7 +70,7 @@ def _buyer(order: Order) -> list[str]:
 
 
 def _conditions(sheet: Sheet, order: Order, line: OrderLine, until: str) -> None:
-    """Write how to order, what is given when, how it is paid."""
+    """Write the conditions: how to order, what is supplied, how it is paid."""
     last_day = typography.day(line.school_year.ends_on)
     where = (
         "depuis le bureau de votre collectivité, page « Achats »"
@@ -83,23 +81,23 @@ def _conditions(sheet: Sheet, order: Order, line: OrderLine, until: str) -> None
         f"Passez la commande {where}, au plus tard le {until} : le prix de ce devis vous est garanti jusque-là. Le bon "
         "de commande à signer vous est alors remis ; il n’y a rien à nous renvoyer avec ce devis."
     )
-    given = (
+    supplied = (
         f"{typography.plural(line.quantity, 'licence')}, une par classe : un enseignant et jusqu’à "
         f"{typography.plural(PUPILS_A_CLASS, 'compte élève', 'comptes élèves')}, du CP au CM2, jusqu’au {last_day} "
         "inclus. Utilisables dès la commande, à titre temporaire et gratuitement pendant "
         f"{typography.plural(PROVISIONAL_DAYS, 'jour')}, le temps du bon de commande."
     )
-    paying = (
+    payment = (
         "À réception du bon de commande signé, la facture est émise. Elle se règle à "
         f"{typography.plural(DAYS_TO_PAY, 'jour')}, par mandat administratif, virement ou chèque. Pas d’escompte pour "
         "paiement anticipé."
     )
     if order.kind == OrderKind.SHOP:
-        paying = f"Par carte bancaire à la commande ; ou bien : {paying[0].lower()}{paying[1:]}"
+        payment = f"Par carte bancaire à la commande ; ou bien : {payment[0].lower()}{payment[1:]}"
     parts = {
         "Pour commander": ordering,
-        "Ce qui est fourni": given,
-        "Règlement": paying,
+        "Ce qui est fourni": supplied,
+        "Règlement": payment,
         "Conditions générales de vente": f"Version {terms.CURRENT} : {terms.address()}",
     }
     sheet.set_xy(MARGIN, sheet.get_y() + 4)

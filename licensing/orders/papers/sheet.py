@@ -1,6 +1,6 @@
-"""The sheet that quotes and purchase orders are written on: who sells, who buys, the lines, the totals.
+"""PDF layout shared by quotes and purchase orders: seller, buyer, lines, totals.
 
-Folded in three, its right-hand address shows in the window of a DL envelope.
+Folded in three, its right-hand address fits the window of a DL envelope.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MARGIN = 18.0
 WIDTH = pdf.A4_WIDTH - 2 * MARGIN
-_FOOT = 24.0
-_LABEL = 48.0
+_FOOTER_HEIGHT = 24.0
+_LABEL_WIDTH = 48.0
 _WINDOW_X = 112.0
 _WINDOW_Y = 46.0
 
@@ -43,29 +43,29 @@ _COLUMNS = (
 
 
 class Sheet(pdf.Document):
-    """An A4 sheet with the seller's legal identity at its foot and its pages numbered where there are several."""
+    """An A4 PDF document with the seller's legal identity and the page number in its footer."""
 
     def __init__(self, *, title: str, number: str, seller: Seller, at: datetime.datetime) -> None:
         super().__init__(title=f"{title} {number}", at=at, margin=MARGIN, family=pdf.OFFICES, compliance="PDF/A-3B")
         self._seller = seller
         self._number = number
-        self.set_auto_page_break(auto=True, margin=_FOOT)
+        self.set_auto_page_break(auto=True, margin=_FOOTER_HEIGHT)
         self.set_text_color(*INK)
         self.set_draw_color(*LINE)
         self.set_line_width(0.25)
         self.add_page()
 
-    def head(self, title: str, facts: Sequence[str]) -> None:
-        """Write what the paper is, and its number and dates below it."""
+    def head(self, title: str, details: Sequence[str]) -> None:
+        """Write the title of the document, with its number and dates below."""
         self.set_text_color(*BLUE)
         self.line_of(title, size=20, bold=True, after=0.5)
         self.set_text_color(*SOFT)
-        for fact in facts:
-            self.line_of(fact, size=10.5, after=0)
+        for detail in details:
+            self.line_of(detail, size=10.5, after=0)
         self.set_text_color(*INK)
 
     def parties(self, left: tuple[str, Sequence[str]], right: tuple[str, Sequence[str]]) -> None:
-        """Write two addresses side by side, each under its label; what follows stands below the longer one."""
+        """Write two labelled addresses side by side, and move below the longer one."""
         top = max(self.get_y() + 10, _WINDOW_Y)
         bottom = top
         for (label, lines), x, width in (
@@ -83,7 +83,7 @@ class Sheet(pdf.Document):
         self.set_xy(MARGIN, bottom + 6)
 
     def beneficiary(self, order: Order) -> None:
-        """Write whom the licences are for, where the address does not say it."""
+        """Write whom the licences are for, if the address does not say so."""
         school, body = order.school, order.collectivity
         if school is not None:
             name = school_name(school.name)
@@ -93,26 +93,26 @@ class Sheet(pdf.Document):
         self.set_x(MARGIN)
 
     def small(self, text: str, width: float = 0) -> None:
-        """Write a label in small letters."""
+        """Write a label in a small font."""
         self.set_text_color(*SOFT)
         self.write_in(9)
         self.multi_cell(width, 4.4, text, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
         self.set_text_color(*INK)
 
     def heading(self, text: str, width: float = 0) -> None:
-        """Write the heading of a part where the pen is."""
+        """Write a heading at the current position."""
         self.write_in(11, bold=True)
         self.multi_cell(width, 5.6, text, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
         self.set_xy(self.get_x(), self.get_y() + 0.6)
 
     def body(self, text: str, width: float = 0, *, after: float = 1.2) -> None:
-        """Write a paragraph where the pen is, and stay at its left edge."""
+        """Write a paragraph at the current position, and keep its left edge."""
         self.write_in(9.5)
         self.multi_cell(width, 4.5, text, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
         self.set_xy(self.get_x(), self.get_y() + after)
 
     def numbered(self, steps: Sequence[str], width: float) -> None:
-        """Write numbered steps where the pen is."""
+        """Write numbered steps at the current position."""
         left = self.get_x()
         for number, step in enumerate(steps, 1):
             self.write_in(9.5, bold=True)
@@ -122,7 +122,7 @@ class Sheet(pdf.Document):
         self.set_x(left)
 
     def lines(self, lines: Iterable[OrderLine]) -> None:
-        """Write the table of what is ordered, with how long each line's licences run."""
+        """Write the table of order lines, with the expiry date of each."""
         self.set_fill_color(*PALE)
         self.write_in(9, bold=True)
         for title, width, align in _COLUMNS:
@@ -152,14 +152,14 @@ class Sheet(pdf.Document):
         self.set_xy(MARGIN, bottom)
 
     def totals(self, order: Order, lines: Sequence[OrderLine]) -> None:
-        """Write the totals, VAT by rate, at the right."""
+        """Write the totals, with VAT by rate, on the right."""
         self.set_y(self.get_y() + 2)
         self._total("Total HT", typography.euros(order.total_ht))
         rates = amounts.by_rate(
             (line.vat_rate, amounts.Amounts(line.total_ht, line.total_vat, line.total_ttc)) for line in lines
         )
-        for rate, of_rate in rates:
-            self._total(f"TVA {typography.per_cent(rate)}", typography.euros(of_rate.vat))
+        for rate, rate_amounts in rates:
+            self._total(f"TVA {typography.per_cent(rate)}", typography.euros(rate_amounts.vat))
         self._total("TOTAL TTC", typography.euros(order.total_ttc), bold=True)
         self.set_xy(MARGIN, self.get_y() + 3)
 
@@ -170,15 +170,15 @@ class Sheet(pdf.Document):
         self.cell(34, 6, amount, align=Align.R, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def field(self, label: str, value: str, *, width: float) -> None:
-        """Write a field: what is known, or a line of dots to complete by hand."""
+        """Write a field: its value, or a dotted line to complete by hand."""
         left = self.get_x()
         self.write_in(9.5)
-        self.cell(_LABEL, 6.4, label, new_x=XPos.RIGHT, new_y=YPos.TOP)
+        self.cell(_LABEL_WIDTH, 6.4, label, new_x=XPos.RIGHT, new_y=YPos.TOP)
         if value:
             self.write_in(10, bold=True)
-            self.multi_cell(width - _LABEL, 6.4, value, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
+            self.multi_cell(width - _LABEL_WIDTH, 6.4, value, align=Align.L, new_x=XPos.LEFT, new_y=YPos.NEXT)
         else:
-            self.dots(self.get_x(), self.get_y() + 5, width - _LABEL)
+            self.dots(self.get_x(), self.get_y() + 5, width - _LABEL_WIDTH)
             self.set_y(self.get_y() + 7)
         self.set_x(left)
 
@@ -191,8 +191,8 @@ class Sheet(pdf.Document):
         self.set_draw_color(*LINE)
 
     def footer(self) -> None:
-        """Write the seller's legal identity, and the page where there are several."""
-        self.set_y(-_FOOT + 5)
+        """Write the seller's legal identity and the page number."""
+        self.set_y(-_FOOTER_HEIGHT + 5)
         self.set_draw_color(*LINE)
         self.line(MARGIN, self.get_y(), MARGIN + WIDTH, self.get_y())
         self.set_y(self.get_y() + 1.5)
@@ -205,7 +205,7 @@ class Sheet(pdf.Document):
 
 
 def described(line: OrderLine) -> str:
-    """Return what the buyer reads of a line, as in the guide: « … – expiration au 31/08/2027 »."""
+    """Return the description of a line with its expiry date: « … – expiration au 31/08/2027 » (the guide's wording)."""
     until = f"–{typography.NO_BREAK_SPACE}expiration au {typography.short_day(line.school_year.ends_on)}"
     return f"{line.description} {until}"
 
@@ -216,7 +216,7 @@ def address_of(seller: Seller) -> list[str]:
 
 
 def identity(seller: Seller) -> tuple[str, str]:
-    """Return what commercial papers must say of the seller, in two lines."""
+    """Return the seller's legal identity required on commercial documents, in two lines."""
     return (
         f"{seller.name}, {seller.legal_form}, {seller.address}, {seller.postal_code} {seller.city} – {seller.rcs}",
         f"SIRET {preflight.spelled(seller.siret)} – TVA {seller.vat_number} – {seller.phone} – {seller.email}",
@@ -224,7 +224,7 @@ def identity(seller: Seller) -> tuple[str, str]:
 
 
 def billed_to(order: Order) -> list[str]:
-    """Return the billing address, its name first, without what is empty; the country where it is not France."""
+    """Return the non-empty lines of the billing address, the name first; with the country outside France."""
     country = "" if order.bill_country.strip().casefold() == "france" else order.bill_country
     lines = (
         order.bill_name,

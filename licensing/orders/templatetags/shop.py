@@ -1,11 +1,11 @@
-"""Days and counts as the pages of orders word them."""
+"""Template filters of the order pages: days, counts, names."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from django import template
-from stdnum.iban import format as spelled_iban
+from stdnum.iban import format as format_iban
 
 from licensing.subscriptions.wording import in_figures, on_day
 from schools.wording import school_name
@@ -21,7 +21,7 @@ register = template.Library()
 
 @register.filter
 def long_day(value: datetime.date) -> str:
-    """Return « 31 août 2027 »; of a moment, the day it was in Paris."""
+    """Format a day as « 31 août 2027 »; a datetime is converted to Paris time."""
     return on_day(value)
 
 
@@ -33,13 +33,13 @@ def count(number: int, noun: str) -> str:
 
 @register.filter
 def short_day(value: datetime.date) -> str:
-    """Return « 31/08/2027 »; of a moment, the day it was in Paris."""
+    """Format a day as « 31/08/2027 »; a datetime is converted to Paris time."""
     return in_figures(value)
 
 
 @register.filter
 def named(school: School) -> str:
-    """Return the school's name with its accents and its town: « École Jean Jaurès (Nîmes) »."""
+    """Return the school's name and town: « École Jean Jaurès (Nîmes) »."""
     return f"{school_name(school.name)} ({school.commune})" if school.commune else school_name(school.name)
 
 
@@ -51,5 +51,5 @@ def figures(number: int) -> str:
 
 @register.filter
 def iban(value: str) -> str:
-    """Return « FR76 3000 6000 … », in the groups of four that people check one by one."""
-    return spelled_iban(value)
+    """Format an IBAN in groups of four: « FR76 3000 6000 … »."""
+    return format_iban(value)

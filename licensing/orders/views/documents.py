@@ -1,4 +1,4 @@
-"""What a buyer uploaded, handed over as it is."""
+"""Downloads of uploaded files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def scan_file(scan: PurchaseOrderScan) -> HttpResponse:
-    """Return a signed purchase order: somebody else's file, which is saved and never shown within a page of ours."""
+    """Return a signed purchase order as an attachment: an untrusted upload, never displayed inline."""
     response = HttpResponse(bytes(scan.content), content_type=scan.content_type)
-    name = content_disposition_header(as_attachment=True, filename=scan.filename)
-    response["Content-Disposition"] = name or "attachment"
+    disposition = content_disposition_header(as_attachment=True, filename=scan.filename)
+    response["Content-Disposition"] = disposition or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"
     return response

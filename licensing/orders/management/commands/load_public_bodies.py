@@ -1,4 +1,4 @@
-"""`manage.py load_public_bodies FILE.csv`: take what Chorus Pro's directory says of public payers."""
+"""`manage.py load_public_bodies FILE.csv`: load public bodies from Chorus Pro's directory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from web import typography
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
 
-_SHOWN = 20
+_MAX_LINES = 20
 
 
 class Command(BaseCommand):
@@ -28,16 +28,16 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FICHIER", help="le fichier, en CSV")
 
     def handle(self, *, file: Path, **options: Any) -> None:
-        """Load and say what changed; a refusal changes nothing."""
+        """Load the file and print a report; an invalid file changes nothing."""
         try:
             report = public_bodies.load(content=file.read_bytes(), at=timezone.now())
-        except (OSError, Refused) as refusal:
-            raise CommandError(str(refusal)) from refusal
+        except (OSError, Refused) as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(
             f"{typography.plural(report.bodies, 'organisme chargé', 'organismes chargés')}, "
             f"{typography.plural(len(report.refused), 'ligne refusée', 'lignes refusées')}."
         )
-        for line, why in report.refused[:_SHOWN]:
-            self.stdout.write(f"  ligne {line} : {why}")
-        if len(report.refused) > _SHOWN:
-            self.stdout.write(f"  … et {len(report.refused) - _SHOWN} de plus.")
+        for line, reason in report.refused[:_MAX_LINES]:
+            self.stdout.write(f"  ligne {line} : {reason}")
+        if len(report.refused) > _MAX_LINES:
+            self.stdout.write(f"  … et {len(report.refused) - _MAX_LINES} de plus.")

@@ -1,4 +1,4 @@
-"""`manage.py open_pool`: give a collectivity a lot of licences."""
+"""`manage.py open_pool`: grant a pool of licences to a collectivity."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Command(BaseCommand):
                 by=None,
                 at=timezone.now(),
             )
-        except Refused as refusal:
-            raise CommandError(str(refusal)) from refusal
+        except Refused as error:
+            raise CommandError(str(error)) from error
         last_day = pool.source.last_day
         if options["json"]:
             self.stdout.write(

@@ -1,6 +1,6 @@
-"""« Achats » at a collectivity's office: from the price of a volume to the invoice. Buyers act, managers read as well.
+"""« Achats » at a collectivity's office, from the price of a volume to the invoice.
 
-Prices are for whoever buys or runs the office: to viewers and data officers these pages are closed.
+Buyers may act, managers may read; viewers and data officers have no access to prices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tenants.models import Collectivity
 
     class OfficeRequest(BaseOfficeRequest):
-        """A member's request, which htmx may have made."""
+        """A member's request, with django-htmx's attribute."""
 
         user: User
         htmx: HtmxDetails
@@ -34,20 +34,20 @@ READERS = Office(Role.BUYER, Role.MANAGER)
 
 
 def own() -> Collectivity:
-    """Return the collectivity whose office this is."""
+    """Return the current tenant."""
     return cast("Collectivity", connection.tenant)  # type: ignore[attr-defined]
 
 
 def purchases() -> QuerySet[Order]:
-    """Return what this collectivity bought or prepares to buy: orders are public rows, hers alone are seen here."""
+    """Return the current collectivity's purchases and drafts (orders are rows of the public schema)."""
     return Order.objects.sales().filter(collectivity=own())
 
 
 def purchase(pk: int) -> Order:
-    """Return one of its purchases; a 404 for anybody else's."""
+    """Return one of its purchases; raises `Http404` for another's."""
     return get_object_or_404(purchases(), pk=pk)
 
 
 def buys(request: OfficeRequest) -> bool:
-    """Whether the member may act, or only reads."""
+    """Whether the member may buy, and not only read."""
     return Role.BUYER in request.member.roles

@@ -1,4 +1,4 @@
-"""« Acheter des licences »: what a volume costs, before anything is prepared."""
+"""« Acheter des licences »: the price of a volume, before an order is drafted."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Better:
-    """A larger volume that costs less than the one asked for: the next band's first."""
+class LargerVolume:
+    """A larger volume that costs less than the requested one: the first of the next price band."""
 
     priced: Priced
 
@@ -46,10 +46,10 @@ class Better:
 @opened(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: OfficeRequest) -> HttpResponse:
-    """Say what so many licences cost (`?licences=n`); by POST, prepare the order."""
+    """Show the price of a volume (`?licences=n`); by POST, draft the order."""
     now = timezone.now()
-    sent = request.POST if request.method == "POST" else request.GET
-    form = VolumeForm(sent if "licences" in sent else None)
+    data = request.POST if request.method == "POST" else request.GET
+    form = VolumeForm(data if "licences" in data else None)
     status = 200
     context: dict[str, Any] = {}
     if form.is_bound and not form.is_valid():
@@ -57,12 +57,12 @@ def new(request: OfficeRequest) -> HttpResponse:
     elif form.is_bound:
         try:
             if request.method == "POST":
-                return redirect("purchases:detail", pk=_prepared(request, form, now))
-            context = _priced(form.cleaned_data["licences"], day_in_france(now))
+                return redirect("purchases:detail", pk=_create_draft(request, form, now))
+            context = _price_context(form.cleaned_data["licences"], day_in_france(now))
         except Refused as refusal:
             form.add_error("licences", str(refusal))
             status = 409
-    # Until the operator has said who sells, nothing can be ordered: no price is shown that leads nowhere.
+    # Nothing can be ordered before the seller is described: no price is shown until then.
     bands = pricing.bands_on(day_in_france(now)) if Seller.objects.exists() else []
     context |= {
         "form": form,
@@ -80,22 +80,22 @@ def new(request: OfficeRequest) -> HttpResponse:
     return response
 
 
-def _prepared(request: OfficeRequest, form: VolumeForm, now: datetime.datetime) -> int:
+def _create_draft(request: OfficeRequest, form: VolumeForm, now: datetime.datetime) -> int:
     order = operations.draft_for_collectivity(
         collectivity=own(), units=form.cleaned_data["licences"], by=request.member.user, at=now
     )
     return order.pk
 
 
-def _priced(units: int, day: datetime.date) -> dict[str, Any]:
+def _price_context(units: int, day: datetime.date) -> dict[str, Any]:
     priced = pricing.for_volume(units, day)
-    return {"priced": priced, "better": _better(priced, pricing.bands_on(day), day)}
+    return {"priced": priced, "better": _find_larger_volume(priced, pricing.bands_on(day), day)}
 
 
-def _better(priced: Priced, bands: Sequence[PriceBand], day: datetime.date) -> Better | None:
-    """Return the larger volume that comes to less: nobody should pay more for fewer licences without being told."""
-    above = next((band for band in bands if band.from_units > priced.quantity), None)
-    if above is None:
+def _find_larger_volume(priced: Priced, bands: Sequence[PriceBand], day: datetime.date) -> LargerVolume | None:
+    """Return the larger volume that costs less, so that nobody pays more for fewer licences; None if there is none."""
+    next_band = next((band for band in bands if band.from_units > priced.quantity), None)
+    if next_band is None:
         return None
-    more = pricing.for_volume(above.from_units, day)
-    return Better(more) if more.amounts.ht < priced.amounts.ht else None
+    larger = pricing.for_volume(next_band.from_units, day)
+    return LargerVolume(larger) if larger.amounts.ht < priced.amounts.ht else None

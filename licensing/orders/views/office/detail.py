@@ -1,4 +1,4 @@
-"""One purchase: where it stands, what is to be done, its documents."""
+"""The page of one purchase: status, next step, documents."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from licensing.orders.views.office import OfficeRequest
 
-#: Until the invoice, its codes may be completed.
+#: States in which the billing codes may still be completed: no invoice is issued yet.
 COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)
 
 
 class Step(NamedTuple):
-    """One step of a purchase, from the order to its payment."""
+    """One step of the progress bar of a purchase."""
 
     words: str
     #: « done », « current » or « to come ».
@@ -43,27 +43,27 @@ class Step(NamedTuple):
 @opened(READERS)
 @require_safe
 def detail(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Show the order, and the one thing to be done next."""
+    """Show the order and its next step."""
     return page(request, purchase(pk))
 
 
 def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = None, status: int = 200) -> HttpResponse:
-    """Return the page of the order; `scan_form`: an upload that was refused, which says why."""
+    """Render the page of the order; `scan_form`: a refused upload, with its errors."""
     today = day_in_france(timezone.now())
-    source = Source.objects.filter(order_line__order=order).first()
+    entitlement = Source.objects.filter(order_line__order=order).first()
     scans = list(order.scans.defer("content").order_by("-received_at", "-pk"))
     waiting = next((scan for scan in scans if scan.state == ScanState.WAITING), None)
     invoices = list(order.invoices.select_related("corrects", "credit").order_by("pk"))
     live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
     awaited = order.state in COMPLETABLE
-    status_there = live.statuses.order_by("pk").last() if live else None
-    turned_down = status_there if status_there and status_there.state in TURNED_DOWN else None
+    last_status = live.statuses.order_by("pk").last() if live else None
+    turned_down = last_status if last_status and last_status.state in TURNED_DOWN else None
     context: dict[str, Any] = {
         "order": order,
         "badge": badge(order, scanned=waiting is not None, turned_down=turned_down is not None),
         "lines": order.lines.select_related("school_year").order_by("pk"),
-        "standing": rights_in_words(source, today, checked=waiting is not None) if source else "",
-        "steps": _steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
+        "standing": rights_in_words(entitlement, today, checked=waiting is not None) if entitlement else "",
+        "steps": _build_steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
         "buys": buys(request),
         "awaited": awaited,
         "turned_down": turned_down,
@@ -86,30 +86,30 @@ def page(request: OfficeRequest, order: Order, *, scan_form: ScanForm | None = N
     return render(request, "orders/office/detail.html", context, status=status)
 
 
-def _steps(order: Order, *, received: bool, invoice: Invoice | None, redone: bool) -> list[Step]:
-    """Return the five steps of a purchase, with what is done and what comes next; none once it is cancelled."""
+def _build_steps(order: Order, *, received: bool, invoice: Invoice | None, redone: bool) -> list[Step]:
+    """Return the five steps of a purchase with their states; none for a cancelled order."""
     if order.state == OrderState.CANCELLED:
         return []
     reached = {
         OrderState.DRAFT: 1,
         OrderState.PLACED: 2,
         OrderState.LAPSED: 2,
-        # An invoice that was turned down is still to come.
+        # An invoice that was turned down is to be reissued.
         OrderState.CONFIRMED: 3 if redone else 4,
         OrderState.PAID: 5,
     }[OrderState(order.state)]
-    told = [
+    labels = [
         ("Volume et prix", typography.euros(order.total_ttc) + " TTC"),
-        ("Commande", _on(order.placed_at)),
-        ("Bon de commande signé", "en cours de vérification" if received else _on(order.received_at)),
+        ("Commande", _format_day(order.placed_at)),
+        ("Bon de commande signé", "en cours de vérification" if received else _format_day(order.received_at)),
         ("Facture", f"{invoice.number}, {wording.on_day(invoice.issued_on)}" if invoice else ""),
-        ("Règlement", _on(order.paid_at)),
+        ("Règlement", _format_day(order.paid_at)),
     ]
     return [
-        Step(words, "done" if place < reached else "current" if place == reached else "to come", more)
-        for place, (words, more) in enumerate(told)
+        Step(label, "done" if position < reached else "current" if position == reached else "to come", details)
+        for position, (label, details) in enumerate(labels)
     ]
 
 
-def _on(moment: datetime.datetime | None) -> str:
+def _format_day(moment: datetime.datetime | None) -> str:
     return wording.on_day(moment) if moment else ""

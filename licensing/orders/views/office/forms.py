@@ -1,4 +1,4 @@
-"""The forms of « Achats ». They tidy and name fields; the rules are the operations'."""
+"""Forms of « Achats ». They normalise input; operations validate the business rules."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from licensing.orders.operations import Billing
 if TYPE_CHECKING:
     from licensing.orders.models import Order
 
-#: What a platform asks of a public buyer's invoice; the names are the order's and `preflight`'s.
+#: References required on a public buyer's invoice; same names as the fields of `Order` and `preflight`.
 CODES = ("siret", "service_code", "engagement_number")
-#: A point parts thousands, or is a decimal one: « 2.000 » is a number of licences, « 1.5 » is none.
-_WHOLE = re.compile(r"[0-9]+|[0-9]{1,3}(\.[0-9]{3})+")
+#: A point is accepted as a thousands separator only: « 2.000 » is valid, « 1.5 » is not.
+_INTEGER = re.compile(r"[0-9]+|[0-9]{1,3}(\.[0-9]{3})+")
 
 
 class VolumeForm(forms.Form):
-    """How many licences; people write « 2 000 »."""
+    """Number of licences; accepts thousands separators (« 2 000 »)."""
 
     licences = forms.CharField(
         label="Nombre de licences",
@@ -32,15 +32,15 @@ class VolumeForm(forms.Form):
     )
 
     def clean_licences(self) -> int:
-        """Return the whole number that was written, whatever parts its thousands."""
+        """Return the number without thousands separators, capped just above the maximum."""
         text = "".join(self.cleaned_data["licences"].split())
-        if not _WHOLE.fullmatch(text):
+        if not _INTEGER.fullmatch(text):
             raise forms.ValidationError("Indiquez un nombre entier de licences : une par classe.")
         return min(int(text.replace(".", "")), MOST_UNITS + 1)
 
 
 class CodesForm(forms.Form):
-    """SIRET, service, engagement: what may be completed until the invoice."""
+    """SIRET, service code and engagement number: editable until the invoice is issued."""
 
     siret = forms.CharField(
         label="SIRET",
@@ -65,16 +65,16 @@ class CodesForm(forms.Form):
     )
 
     def clean_siret(self) -> str:
-        """Return the digits alone."""
+        """Return the digits only."""
         return preflight.digits(self.cleaned_data["siret"])
 
     def codes(self) -> dict[str, str]:
-        """Return the three as they are typed now, valid or not: what `preflight.of` judges."""
+        """Return the three raw values, valid or not, for `preflight.of`."""
         return {name: str(self[name].value() or "") for name in CODES}
 
 
 class OrderForm(CodesForm):
-    """Whom the invoice is made out to, and the general terms of sale."""
+    """Billing details and acceptance of the general terms of sale."""
 
     name = forms.CharField(label="Organisme facturé", max_length=200)
     address = forms.CharField(label="Adresse", max_length=250)
@@ -93,21 +93,21 @@ class OrderForm(CodesForm):
     field_order = ("name", "address", "address_extra", "postal_code", "city", "email", *CODES)
 
     @classmethod
-    def of(cls, order: Order, data: Any = None) -> OrderForm:
-        """Return the form with what is proposed for this order, or with what was sent."""
+    def for_order(cls, order: Order, data: Any = None) -> OrderForm:
+        """Return the form bound to `data`, or prefilled for this order."""
         billing = operations.prefilled(order)
         initial = {name: getattr(billing, name) for name in cls.base_fields if hasattr(billing, name)}
         initial["siret"] = preflight.spelled(billing.siret) if billing.siret else ""
         return cls(data, initial=initial | {"terms_version": terms.CURRENT})
 
     def billing(self) -> Billing:
-        """Return what the operation takes."""
+        """Return the billing details as the operation expects them."""
         names = ("name", "address", "address_extra", "postal_code", "city", "email", *CODES)
         return Billing(payer=Payer.COLLECTIVITY, **{name: self.cleaned_data[name] for name in names})
 
 
 class ScanForm(forms.Form):
-    """The signed purchase order."""
+    """Upload of the signed purchase order."""
 
     scan = forms.FileField(
         label="Bon de commande signé",

@@ -1,4 +1,4 @@
-"""« Achats »: what was bought, what is being prepared, and what each order waits for."""
+"""« Achats »: the list of purchases and drafts, with the status of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PER_PAGE = 50
 @opened(READERS)
 @require_safe
 def listing(request: OfficeRequest) -> HttpResponse:
-    """Show a line an order, those given up before they were placed left out."""
+    """List the orders, without discarded drafts."""
     waiting = PurchaseOrderScan.objects.filter(order=OuterRef("pk"), state=ScanState.WAITING)
     orders = (
         purchases()
@@ -39,9 +39,9 @@ def listing(request: OfficeRequest) -> HttpResponse:
     )
     table = PurchaseTable(orders)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
-    shown = {row.record.pk: row.record for row in table.page.object_list}
+    orders_on_page = {row.record.pk: row.record for row in table.page.object_list}
     today = day_in_france(timezone.now())
-    for source in Source.objects.filter(order_line__order__in=shown).select_related("order_line"):
-        order = shown[source.order_line.order_id]
-        order.standing = rights_in_words(source, today, checked=order.scanned)
+    for entitlement in Source.objects.filter(order_line__order__in=orders_on_page).select_related("order_line"):
+        order = orders_on_page[entitlement.order_line.order_id]
+        order.rights_summary = rights_in_words(entitlement, today, checked=order.scanned)
     return render(request, "orders/office/list.html", {"table": table, "buys": buys(request)})

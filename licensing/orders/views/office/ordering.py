@@ -1,4 +1,4 @@
-"""From the draft to the order: the quote, the billing details with the pre-flight, the general terms of sale."""
+"""From draft to order: quote, billing details with the preflight check, general terms of sale."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @opened(BUYERS)
 @require_POST
 def quote(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Establish the quote, whose PDF is then on the order's page."""
+    """Create the quote; its PDF is then linked from the order's page."""
     order = purchase(pk)
     try:
         order = operations.quote(order_id=order.pk, by=request.member.user, at=timezone.now())
@@ -45,13 +45,13 @@ def quote(request: OfficeRequest, pk: int) -> HttpResponse:
 @opened(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def order(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Ask whom to bill; by POST, place the order. To htmx, say what the invoice would lack with the codes as typed."""
+    """Show the billing form; by POST, place the order; by htmx GET, render the preflight of the current codes."""
     draft = purchase(pk)
     if draft.state != OrderState.DRAFT:
         return redirect("purchases:detail", pk=pk)
-    form = OrderForm.of(draft, request.POST or None)
+    form = OrderForm.for_order(draft, request.POST or None)
     if request.htmx and request.method != "POST":
-        return _checked(request, CodesForm(request.GET))
+        return _render_preflight(request, CodesForm(request.GET))
     status = 200
     if request.method == "POST":
         status = 422
@@ -65,16 +65,16 @@ def order(request: OfficeRequest, pk: int) -> HttpResponse:
                     at=timezone.now(),
                 )
             except Refused as refusal:
-                _told(form, refusal)
+                _add_error(form, refusal)
                 status = 409
             else:
-                messages.success(request, _what_now(placed))
+                messages.success(request, _next_step_message(placed))
                 return redirect("purchases:detail", pk=pk)
     context = {
         "order": draft,
         "lines": draft.lines.select_related("school_year").order_by("pk"),
         "form": form,
-        "preflight": _judged(form),
+        "preflight": _run_preflight(form),
         "terms": terms.address(),
     }
     return render(request, "orders/office/order.html", context, status=status)
@@ -83,33 +83,35 @@ def order(request: OfficeRequest, pk: int) -> HttpResponse:
 @opened(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def complete(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Complete the codes of an order whose invoice is not issued yet."""
-    found = purchase(pk)
-    initial = {name: getattr(found, name) for name in CODES}
-    initial["siret"] = preflight.spelled(found.siret) if found.siret else ""
+    """Complete the billing codes of an order whose invoice is not issued yet."""
+    placed_order = purchase(pk)
+    initial = {name: getattr(placed_order, name) for name in CODES}
+    initial["siret"] = preflight.spelled(placed_order.siret) if placed_order.siret else ""
     form = CodesForm(request.POST or None, initial=initial)
     if request.htmx and request.method != "POST":
-        return _checked(request, CodesForm(request.GET))
+        return _render_preflight(request, CodesForm(request.GET))
     status = 200
     if request.method == "POST":
         status = 422
         if form.is_valid():
             try:
-                operations.complete(order_id=found.pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
+                operations.complete(
+                    order_id=placed_order.pk, **form.cleaned_data, by=request.member.user, at=timezone.now()
+                )
             except Refused as refusal:
-                _told(form, refusal)
+                _add_error(form, refusal)
                 status = 409
             else:
                 messages.success(request, "Informations de facturation enregistrées.")
                 return redirect("purchases:detail", pk=pk)
-    context = {"order": found, "form": form, "preflight": _judged(form)}
+    context = {"order": placed_order, "form": form, "preflight": _run_preflight(form)}
     return render(request, "orders/office/complete.html", context, status=status)
 
 
 @opened(BUYERS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def discard(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Ask, then put a draft aside."""
+    """Ask for confirmation; by POST, discard the draft."""
     draft = purchase(pk)
     if request.method != "POST":
         if draft.state != OrderState.DRAFT:
@@ -124,24 +126,24 @@ def discard(request: OfficeRequest, pk: int) -> HttpResponse:
     return redirect("purchases:list")
 
 
-def _judged(form: CodesForm) -> preflight.Preflight:
+def _run_preflight(form: CodesForm) -> preflight.Preflight:
     return preflight.of(payer=Payer.COLLECTIVITY, school=None, **form.codes())
 
 
-def _checked(request: OfficeRequest, form: CodesForm) -> HttpResponse:
-    """Answer with the list of what is missing alone, as the fields stand."""
-    response = render(request, "orders/office/_preflight.html", {"preflight": _judged(form)})
+def _render_preflight(request: OfficeRequest, form: CodesForm) -> HttpResponse:
+    """Render the preflight fragment for the current field values."""
+    response = render(request, "orders/office/_preflight.html", {"preflight": _run_preflight(form)})
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
-def _told(form: CodesForm, refusal: Refused) -> None:
-    """Say the refusal beside the field that it is about, where there is one."""
-    about = refusal.field if isinstance(refusal, BadBilling) and refusal.field in form.fields else None
-    form.add_error(about, typography.spaced(str(refusal)))
+def _add_error(form: CodesForm, refusal: Refused) -> None:
+    """Attach the refusal to its field, if the form has it."""
+    field = refusal.field if isinstance(refusal, BadBilling) and refusal.field in form.fields else None
+    form.add_error(field, typography.spaced(str(refusal)))
 
 
-def _what_now(placed: Order) -> str:
+def _next_step_message(placed: Order) -> str:
     licences = sum(placed.lines.values_list("quantity", flat=True))
-    opened_lot = typography.plural(licences, "licence est utilisable", "licences sont utilisables")
-    return f"Commande passée : {opened_lot} tout de suite. Il reste à nous adresser le bon de commande signé."
+    usable = typography.plural(licences, "licence est utilisable", "licences sont utilisables")
+    return f"Commande passée : {usable} tout de suite. Il reste à nous adresser le bon de commande signé."

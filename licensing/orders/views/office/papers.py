@@ -1,4 +1,4 @@
-"""The papers of a purchase: those we make, to be read; the signed purchase order, uploaded and found again."""
+"""Documents of a purchase: downloads of those issued, upload and download of the signed purchase order."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ if TYPE_CHECKING:
 @opened(READERS)
 @require_safe
 def quote_pdf(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Return the quote, where one was established."""
+    """Return the quote as PDF. Raises `Http404` if there is none."""
     order = purchase(pk)
     if not order.quote_number:
         raise Http404("This order has no quote.")
-    return _handed(request, order, quote_document)
+    return _download(request, order, quote_document)
 
 
 @opened(READERS)
 @require_safe
 def purchase_order_pdf(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Return the purchase order to sign, from the moment the order is placed."""
+    """Return the purchase order to sign as PDF. Raises `Http404` before the order is placed."""
     order = purchase(pk)
     if order.placed_at is None:
         raise Http404("This order is not placed.")
-    return _handed(request, order, purchase_order_document)
+    return _download(request, order, purchase_order_document)
 
 
 @opened(READERS)
 @require_safe
 def invoice_pdf(request: OfficeRequest, pk: int, number: str) -> HttpResponse:  # noqa: ARG001 - every view's signature
-    """Return an invoice or a credit note of this order."""
+    """Return an invoice or a credit note of this order as PDF."""
     invoice = get_object_or_404(purchase(pk).invoices, number=number)
     return keeping.download(document_of(invoice, at=timezone.now()))
 
@@ -63,14 +63,14 @@ def invoice_pdf(request: OfficeRequest, pk: int, number: str) -> HttpResponse:  
 @opened(READERS)
 @require_safe
 def scan(request: OfficeRequest, pk: int, number: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
-    """Return what was uploaded, as it was."""
+    """Return the uploaded scan."""
     return scan_file(get_object_or_404(purchase(pk).scans, pk=number))
 
 
 @opened(BUYERS)
 @require_POST
 def upload(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Receive the signed purchase order: the countdown stops until it has been looked at."""
+    """Receive the signed purchase order; the countdown of the rights stops until it is reviewed."""
     order = purchase(pk)
     form = ScanForm(request.POST, request.FILES)
     if not form.is_valid():
@@ -80,7 +80,7 @@ def upload(request: OfficeRequest, pk: int) -> HttpResponse:
         operations.receive_scan(
             order_id=order.pk,
             filename=file.name,
-            # One byte more than is taken tells a file that is too large; no more of it is read.
+            # One byte over the limit is enough to detect a file that is too large.
             content=file.read(LARGEST_SCAN + 1),
             by=request.member.user,
             at=timezone.now(),
@@ -92,10 +92,10 @@ def upload(request: OfficeRequest, pk: int) -> HttpResponse:
     return redirect("purchases:detail", pk=pk)
 
 
-def _handed(request: OfficeRequest, order: Order, make: Callable[..., Document]) -> HttpResponse:
-    """Return the paper; where it cannot be made out yet, say why on the order's page."""
+def _download(request: OfficeRequest, order: Order, render: Callable[..., Document]) -> HttpResponse:
+    """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
-        return keeping.download(make(order, at=timezone.now()))
+        return keeping.download(render(order, at=timezone.now()))
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("purchases:detail", pk=order.pk)

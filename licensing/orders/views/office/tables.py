@@ -1,4 +1,4 @@
-"""The list of purchases, as a table."""
+"""The table of purchases."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
-#: The colour of each state's badge; its words say the same.
-COLOURS = {
+#: Badge colours; never the only carrier of the information.
+_COLOURS = {
     OrderState.DRAFT: "secondary",
     OrderState.PLACED: "orange",
     OrderState.CONFIRMED: "blue",
@@ -26,8 +26,8 @@ COLOURS = {
     OrderState.LAPSED: "red",
     OrderState.CANCELLED: "secondary",
 }
-#: As the buyer reads them: he knows what he waits for, and what is waited for from him.
-WORDS = {
+#: State labels from the buyer's point of view.
+_LABELS = {
     OrderState.DRAFT: "En préparation",
     OrderState.PLACED: "Bon de commande signé attendu",
     OrderState.CONFIRMED: "Facturée, à régler",
@@ -38,23 +38,23 @@ WORDS = {
 
 
 def badge(order: Order, *, scanned: bool, turned_down: bool) -> SafeString:
-    """Return the order's state as words in a coloured badge.
+    """Return the order's state as a coloured badge.
 
-    `scanned`: its signed purchase order is being checked; `turned_down`: its invoice is to be made out anew.
+    `scanned`: its signed purchase order is under review; `turned_down`: its invoice is to be reissued.
     """
     state = OrderState(order.state)
-    colour, words = COLOURS[state], WORDS[state]
+    colour, label = _COLOURS[state], _LABELS[state]
     if scanned and state == OrderState.PLACED:
-        colour, words = "blue", "Bon de commande reçu, en cours de vérification"
+        colour, label = "blue", "Bon de commande reçu, en cours de vérification"
     elif scanned and state == OrderState.LAPSED:
-        words = "Suspendue, bon de commande en cours de vérification"
+        label = "Suspendue, bon de commande en cours de vérification"
     elif turned_down and state == OrderState.CONFIRMED:
-        colour, words = "red", "Facture non acceptée, à refaire"
-    return format_html('<span class="badge bg-{}-lt">{}</span>', colour, words)
+        colour, label = "red", "Facture non acceptée, à refaire"
+    return format_html('<span class="badge bg-{}-lt">{}</span>', colour, label)
 
 
 class PurchaseTable(tables.Table):
-    """A line an order, with what its rights still wait for."""
+    """One row per order, with its state and the status of its rights."""
 
     number = tables.Column(verbose_name="Commande", accessor="pk", order_by=("pk",))
     licences = tables.Column(verbose_name="Licences", order_by=("licences", "pk"))
@@ -82,10 +82,14 @@ class PurchaseTable(tables.Table):
         return typography.euros(value)
 
     def render_state(self, record: Order) -> SafeString:
-        """Return the badge, and under it the countdown."""
-        standing: str = vars(record).get("standing", "") if record.state != OrderState.CANCELLED else ""
+        """Return the badge, followed by the countdown of the rights."""
+        rights_summary: str = vars(record).get("rights_summary", "") if record.state != OrderState.CANCELLED else ""
         shown = badge(record, scanned=vars(record)["scanned"], turned_down=vars(record)["turned_down"])
-        return format_html('{}<br><span class="text-secondary">{}</span>', shown, standing) if standing else shown
+        return (
+            format_html('{}<br><span class="text-secondary">{}</span>', shown, rights_summary)
+            if rights_summary
+            else shown
+        )
 
     def render_day(self, record: Order) -> str:
         if record.placed_at is None:

@@ -1,1 +1,1 @@
-"""The shop on the portal, in the guide's three steps: boutique, commande en cours, paiement; then « Mes commandes »."""
+"""The portal's shop in three steps (« Boutique », « Commande en cours », « Paiement »), then « Mes commandes »."""

@@ -1,4 +1,4 @@
-"""« Commande en cours » (2/3): what is ordered, who pays, the general terms of sale, how it is paid; then « Payer »."""
+"""« Commande en cours » (2/3), the checkout: basket, payer, general terms of sale, payment method."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: The buttons that order nothing: one proposes the address of whoever was said to pay, one makes a quote out to him.
-ADDRESS, QUOTE = "adresse", "devis"
+#: Buttons that place no order: fill in the chosen payer's address, create a quote.
+_ADDRESS, _QUOTE = "adresse", "devis"
 
 
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def basket(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the order in preparation, with its form; « Payer » places it, or leads to the payment by card."""
+    """Show the draft order and its form; by POST, place it, start the card payment or create a quote."""
     user = cast("User", request.user)
     order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=user)
     if order.state != OrderState.DRAFT:
         return redirect("orders_detail", pk=pk)
     if request.method != "POST":
-        return _page(request, order, _unbound(order))
-    asked = request.POST.get("faire")
-    form = CheckoutForm(request.POST, order=order, cards=card.available(), for_quote=asked == QUOTE)
-    if asked == ADDRESS:
-        return _page(request, order, _with_address(form, order))
+        return _render(request, order, _prefilled_form(order))
+    button = request.POST.get("faire")
+    form = CheckoutForm(request.POST, order=order, cards=card.available(), for_quote=button == _QUOTE)
+    if button == _ADDRESS:
+        return _render(request, order, _form_with_address(form, order))
     if not form.is_valid():
-        return _page(request, order, form, status=422)
-    return (_quoted if asked == QUOTE else _paid)(request, order, form, user)
+        return _render(request, order, form, status=422)
+    return (_create_quote if button == _QUOTE else _place)(request, order, form, user)
 
 
-def _quoted(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
-    """Make a quote out to whoever was said to pay; it comes as a file, and the page stays."""
+def _create_quote(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+    """Create a quote for the chosen payer and redirect to its PDF."""
     try:
         operations.quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
     except BadBilling as refusal:
         form.add_error(refusal.field, spaced(refusal.sentence))
-        return _page(request, order, form, status=422)
+        return _render(request, order, form, status=422)
     except Refused as refusal:
-        return _page(request, order, form, status=409, refusal=refusal)
+        return _render(request, order, form, status=409, refusal=refusal)
     return redirect("orders_quote", pk=order.pk)
 
 
-def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
-    """Place the order, or lead to the card; a refusal comes back with all that was typed."""
-    asked: dict[str, Any] = {
+def _place(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+    """Place the order or start the card payment; on a refusal, render the form again with its input."""
+    arguments: dict[str, Any] = {
         "order_id": order.pk,
         "billing": form.billing,
         "terms_version": form.cleaned_data["terms_version"],
@@ -73,31 +73,31 @@ def _paid(request: HttpRequest, order: Order, form: CheckoutForm, user: User) ->
     by_mandate = form.cleaned_data["method"] == Method.MANDATE
     try:
         with transaction.atomic():
-            _refuse_unseen(order, request.POST.get("panier", ""))
+            _check_basket(order, request.POST.get("panier", ""))
             if by_mandate:
-                operations.place(**asked, by=user)
+                operations.place(**arguments, by=user)
             else:
-                operations.choose_card(**asked)
+                operations.choose_card(**arguments)
         if by_mandate:
             return redirect("orders_detail", pk=order.pk)
-        payment = card.start(order_id=order.pk, by=user, at=asked["at"])
+        payment = card.start(order_id=order.pk, by=user, at=arguments["at"])
     except BadBilling as refusal:
         form.add_error(refusal.field, spaced(refusal.sentence))
-        return _page(request, order, form, status=422)
+        return _render(request, order, form, status=422)
     except Refused as refusal:
-        return _page(request, order, form, status=409, refusal=refusal)
+        return _render(request, order, form, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
 
 
-def _shown(order: Order) -> str:
-    """Return what tells the basket that a page shows from what another window may put in it: for whom, and what."""
+def _basket_fingerprint(order: Order) -> str:
+    """Return a fingerprint of the basket (school, school year, quantity, total), to detect changes in another tab."""
     line = order.lines.get()
     return f"{order.school_id or ''} {line.school_year_id} {line.quantity} {line.total_ttc}"
 
 
-def _refuse_unseen(order: Order, seen: str) -> None:
-    """Lock the order, and raise `PriceChanged` where its basket is no longer the one that the page showed."""
-    if _shown(Order.objects.locked().get(pk=order.pk)) != seen:
+def _check_basket(order: Order, fingerprint: str) -> None:
+    """Lock the order; raises `PriceChanged` if its basket differs from the one that the page showed."""
+    if _basket_fingerprint(Order.objects.locked().get(pk=order.pk)) != fingerprint:
         raise PriceChanged(
             "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
             "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
@@ -107,7 +107,7 @@ def _refuse_unseen(order: Order, seen: str) -> None:
 @signed_in
 @require_POST
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
-    """Put aside an order that was not placed."""
+    """Discard a draft order."""
     order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=cast("User", request.user))
     try:
         operations.discard(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
@@ -118,33 +118,33 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("shop")
 
 
-def _unbound(order: Order) -> CheckoutForm:
+def _prefilled_form(order: Order) -> CheckoutForm:
     method = {"method": order.method} if order.method else {}
-    return _form(order, {**asdict(operations.prefilled(order)), **method})
+    return _build_form(order, {**asdict(operations.prefilled(order)), **method})
 
 
-def _with_address(form: CheckoutForm, order: Order) -> CheckoutForm:
-    """Return the form with the address of the payer who was chosen, and all else as it was typed."""
+def _form_with_address(form: CheckoutForm, order: Order) -> CheckoutForm:
+    """Return the form with the chosen payer's address and all other input unchanged."""
     typed = {name: form[name].value() for name in form.fields}
     payer = str(typed["payer"] or "")
     found = asdict(operations.prefilled(order, payer=payer if payer in dict(PAYERS) else None))
-    return _form(order, {**typed, **found, "email": typed["email"]})
+    return _build_form(order, {**typed, **found, "email": typed["email"]})
 
 
-def _form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
+def _build_form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
     return CheckoutForm(order=order, cards=card.available(), initial={**initial, "terms_version": terms.CURRENT})
 
 
-def _page(
+def _render(
     request: HttpRequest, order: Order, form: CheckoutForm, *, status: int = 200, refusal: Refused | None = None
 ) -> HttpResponse:
     line = order.lines.select_related("school_year").get()
-    content = {
+    context = {
         "order": order,
         "line": line,
         "form": form,
-        "shown": _shown(order),
+        "shown": _basket_fingerprint(order),
         "refusal": refusal,
         "terms_address": terms.address(terms.CURRENT),
     }
-    return render(request, "orders/shop/basket.html", content, status=status)
+    return render(request, "orders/shop/basket.html", context, status=status)

@@ -1,4 +1,4 @@
-"""The form of « Commande en cours »: who pays, the billing address, the general terms of sale, how it is paid."""
+"""Forms of the shop: checkout (payer, billing address, terms, payment method) and scan upload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.typography import spaced
 if TYPE_CHECKING:
     from licensing.orders.models import Order as AnOrder
 
-#: In the guide's order. A collectivity buys from its office.
+#: In the order of the user guide. A collectivity buys from its office.
 PAYERS = (
     (Payer.TOWN_HALL.value, "La mairie"),
     (Payer.SCHOOL.value, "L’établissement"),
@@ -29,13 +29,13 @@ _FIELDS = ("name", "address", "address_extra", "postal_code", "city", "country",
 PUBLIC_FIELDS = ("siret", "service_code", "engagement_number")
 
 
-def _longest(field: str) -> int:
-    column = Order._meta.get_field(field)  # noqa: SLF001 - Django's documented way to a field
+def _max_length(field: str) -> int:
+    column = Order._meta.get_field(field)  # noqa: SLF001 - documented API
     return getattr(column, "max_length", None) or 0
 
 
 class PublicPayerFields(forms.Form):
-    """What the invoice to a public payer names; all of it may wait until the invoice."""
+    """References that a public payer's invoice carries; all may be completed until the invoice is issued."""
 
     siret = forms.CharField(
         label="SIRET de qui paie",
@@ -46,26 +46,26 @@ class PublicPayerFields(forms.Form):
     )
     service_code = forms.CharField(
         label="Code service",
-        max_length=_longest("service_code"),
+        max_length=_max_length("service_code"),
         required=False,
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="Si sa comptabilité en demande un.",
     )
     engagement_number = forms.CharField(
         label="Numéro d’engagement",
-        max_length=_longest("engagement_number"),
+        max_length=_max_length("engagement_number"),
         required=False,
         widget=forms.TextInput({"autocomplete": "off"}),
         help_text="Si sa comptabilité en demande un.",
     )
 
     def clean_siret(self) -> str:
-        """Return the digits alone."""
+        """Return the digits only."""
         return preflight.digits(str(self.cleaned_data["siret"]))
 
 
 class CheckoutForm(PublicPayerFields):
-    """Who pays and how. The rules are the operations'."""
+    """Payer, billing details and payment method. Operations validate the business rules."""
 
     payer = forms.ChoiceField(
         label="Qui paie ?",
@@ -73,12 +73,12 @@ class CheckoutForm(PublicPayerFields):
         widget=forms.RadioSelect,
         error_messages={"required": "Dites qui paie : la facture lui sera adressée."},
     )
-    name = forms.CharField(label="Nom", max_length=_longest("bill_name"))
-    address = forms.CharField(label="Adresse", max_length=_longest("bill_address"))
-    address_extra = forms.CharField(label="Adresse suite", max_length=_longest("bill_address_extra"), required=False)
-    postal_code = forms.CharField(label="Code postal", max_length=_longest("bill_postal_code"))
-    city = forms.CharField(label="Ville", max_length=_longest("bill_city"))
-    country = forms.CharField(label="Pays", max_length=_longest("bill_country"))
+    name = forms.CharField(label="Nom", max_length=_max_length("bill_name"))
+    address = forms.CharField(label="Adresse", max_length=_max_length("bill_address"))
+    address_extra = forms.CharField(label="Adresse suite", max_length=_max_length("bill_address_extra"), required=False)
+    postal_code = forms.CharField(label="Code postal", max_length=_max_length("bill_postal_code"))
+    city = forms.CharField(label="Ville", max_length=_max_length("bill_city"))
+    country = forms.CharField(label="Pays", max_length=_max_length("bill_country"))
     email = forms.EmailField(
         label="Adresse e-mail pour la facture",
         help_text="Elle figure sur la facture, pour la comptabilité ou la plateforme de qui paie.",
@@ -90,46 +90,46 @@ class CheckoutForm(PublicPayerFields):
         widget=forms.RadioSelect,
         error_messages={"required": "Choisissez votre mode de paiement."},
     )
-    # Required, and said so in our words.
+    # Required by `clean`, with our own message.
     terms = forms.BooleanField(required=False)
-    # The text that the page showed: the one that is accepted.
-    terms_version = forms.CharField(widget=forms.HiddenInput, max_length=_longest("terms_version"))
+    # The version that the page showed, which is the one accepted.
+    terms_version = forms.CharField(widget=forms.HiddenInput, max_length=_max_length("terms_version"))
 
     field_order = ("payer", *_FIELDS, *PUBLIC_FIELDS, "method", "terms", "terms_version")
 
     def __init__(self, *args: Any, order: AnOrder, cards: bool, for_quote: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.order = order
-        # A quote commits nobody: it says neither how it will be paid nor that the terms are accepted.
+        # A quote needs neither a payment method nor the acceptance of the terms.
         self.for_quote = for_quote
         self.fields["method"].required = not for_quote
         if not cards:
             self.fields["method"].choices = [one for one in METHODS if one[0] != Method.CARD]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Say at once what the invoice would be refused for; what is only absent can wait for the invoice."""
+        """Report invalid billing references; missing ones may be completed until the invoice is issued."""
         data = super().clean() or self.cleaned_data
         if not data.get("terms") and not self.for_quote:
             self.add_error("terms", "Cochez cette case pour accepter les conditions générales de vente.")
         if {"payer", *PUBLIC_FIELDS} <= data.keys():
-            for one in self.judged.wrong:
+            for one in self.preflight_result.wrong:
                 self.add_error(one.field, spaced(one.sentence))
         return data
 
     @property
-    def judged(self) -> preflight.Preflight:
-        """What the invoice would lack, with what was typed."""
-        asked = {name: self.cleaned_data[name] for name in ("payer", *PUBLIC_FIELDS)}
-        return preflight.of(**asked, school=self.order.school)
+    def preflight_result(self) -> preflight.Preflight:
+        """The preflight check of the submitted references."""
+        values = {name: self.cleaned_data[name] for name in ("payer", *PUBLIC_FIELDS)}
+        return preflight.of(**values, school=self.order.school)
 
     @property
     def billing(self) -> Billing:
-        """What a valid form says."""
+        """The billing details of a valid form."""
         return Billing(**{name: self.cleaned_data[name] for name in ("payer", *_FIELDS, *PUBLIC_FIELDS)})
 
 
 class ScanForm(forms.Form):
-    """The signed purchase order, numerised."""
+    """Upload of the scanned purchase order."""
 
     file = forms.FileField(
         label="Bon de commande signé (PDF ou photo)",

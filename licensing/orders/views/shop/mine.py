@@ -1,4 +1,4 @@
-"""« Mes commandes »: the list, and the page of each, from « Paiement » (3/3) to the last document."""
+"""« Mes commandes »: the list of orders and the page of each, starting with « Paiement » (3/3)."""
 
 from __future__ import annotations
 
@@ -32,43 +32,43 @@ if TYPE_CHECKING:
 @require_safe
 @never_cache
 def my_orders(request: HttpRequest) -> HttpResponse:
-    """List the orders of whoever is signed in and of the schools that he leads, the latest first."""
-    found = follow_all(orders_of(cast("User", request.user)), at=timezone.now())
-    return render(request, "orders/shop/list.html", {"followed": found})
+    """List the user's orders and those of the schools they lead, latest first."""
+    followed = follow_all(orders_of(cast("User", request.user)), at=timezone.now())
+    return render(request, "orders/shop/list.html", {"followed": followed})
 
 
 @signed_in
 @require_safe
 @never_cache
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show where an order is, what is to be done and until when."""
-    order = _mine(request, pk)
+    """Show an order's status, next step and deadline."""
+    order = _get_order(request, pk)
     if order.placed_at is None and order.placed_by_id == cast("User", request.user).pk:
         return redirect("shop_order", pk=pk)
-    return _page(request, order)
+    return _render(request, order)
 
 
 @signed_in
 @require_POST
 def send_scan(request: HttpRequest, pk: int) -> HttpResponse:
-    """Keep the signed purchase order that was uploaded."""
-    order = _mine(request, pk)
+    """Receive the upload of the signed purchase order."""
+    order = _get_order(request, pk)
     form = ScanForm(request.POST, request.FILES)
     if not form.is_valid():
-        return _page(request, order, status=422, scan_form=form)
+        return _render(request, order, status=422, scan_form=form)
     file = form.cleaned_data["file"]
     try:
         operations.receive_scan(
             order_id=order.pk,
             filename=file.name,
-            # One byte more than is taken tells a file that is too large; no more of it is read.
+            # One byte over the limit is enough to detect a file that is too large.
             content=file.read(LARGEST_SCAN + 1),
             by=cast("User", request.user),
             at=timezone.now(),
         )
     except Refused as refusal:
         form.add_error("file", spaced(refusal.sentence))
-        return _page(request, order, status=409, scan_form=form)
+        return _render(request, order, status=409, scan_form=form)
     messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
     return redirect("orders_detail", pk=pk)
 
@@ -76,18 +76,18 @@ def send_scan(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def complete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Complete what the invoice to a public payer will name."""
-    order = _mine(request, pk)
+    """Complete the references that a public payer's invoice will carry."""
+    order = _get_order(request, pk)
     form = PublicPayerFields(request.POST)
     if not form.is_valid():
-        return _page(request, order, status=422, public_form=form)
+        return _render(request, order, status=422, public_form=form)
     try:
         operations.complete(order_id=order.pk, **form.cleaned_data, by=cast("User", request.user), at=timezone.now())
     except BadBilling as refusal:
         form.add_error(refusal.field, spaced(refusal.sentence))
-        return _page(request, order, status=422, public_form=form)
+        return _render(request, order, status=422, public_form=form)
     except Refused as refusal:
-        return _page(request, order, status=409, refusal=refusal)
+        return _render(request, order, status=409, refusal=refusal)
     messages.success(request, "Les informations de facturation sont enregistrées.")
     return redirect("orders_detail", pk=pk)
 
@@ -95,23 +95,23 @@ def complete(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def pay_by_card(request: HttpRequest, pk: int) -> HttpResponse:
-    """Lead to the payment by card of an order that was to be paid otherwise."""
-    order = _mine(request, pk)
+    """Start the card payment of an order placed with another payment method."""
+    order = _get_order(request, pk)
     try:
         payment = card.start(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
     except Refused as refusal:
-        return _page(request, order, status=409, refusal=refusal)
+        return _render(request, order, status=409, refusal=refusal)
     return redirect(payment.get_process_url())
 
 
-def _mine(request: HttpRequest, pk: int) -> Order:
+def _get_order(request: HttpRequest, pk: int) -> Order:
     return get_object_or_404(orders_of(cast("User", request.user)), pk=pk)
 
 
-def _page(request: HttpRequest, order: Order, *, status: int = 200, **changed: Any) -> HttpResponse:
+def _render(request: HttpRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
     order.refresh_from_db()
     followed = follow(order, at=timezone.now())
-    content = {
+    context = {
         "followed": followed,
         "order": order,
         "line": followed.line,
@@ -125,6 +125,6 @@ def _page(request: HttpRequest, order: Order, *, status: int = 200, **changed: A
             }
         ),
         "by_card": followed.by_card and order.placed_by_id == request.user.pk and card.available(),
-        **changed,
+        **overrides,
     }
-    return render(request, "orders/shop/detail.html", content, status=status)
+    return render(request, "orders/shop/detail.html", context, status=status)

@@ -1,4 +1,4 @@
-"""The documents of an order of the shop, as they were made: quote, purchase order, invoices and credit notes."""
+"""Downloads of a shop order's documents: quote, purchase order, invoices and credit notes."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
 @signed_in
 @require_safe
 def quote(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the order's quote."""
+    """Return the order's quote as PDF."""
     order = get_object_or_404(orders_of(cast("User", request.user)).exclude(quote_number=""), pk=pk)
-    return _handed(request, order, papers.quote_document)
+    return _download(request, order, papers.quote_document)
 
 
 @signed_in
 @require_safe
 def purchase_order(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the purchase order to sign, of an order by cheque or mandat administratif."""
+    """Return the purchase order to sign as PDF, for orders paid by cheque or mandat administratif."""
     order = get_object_or_404(
         orders_of(cast("User", request.user)).exclude(state=OrderState.DRAFT), pk=pk, method=Method.MANDATE
     )
-    return _handed(request, order, papers.purchase_order_document)
+    return _download(request, order, papers.purchase_order_document)
 
 
 @signed_in
 @require_safe
 def invoice(request: HttpRequest, pk: int, number: str) -> HttpResponse:
-    """Show an invoice or a credit note of the order."""
+    """Return an invoice or a credit note of the order as PDF."""
     order = get_object_or_404(orders_of(cast("User", request.user)), pk=pk)
     found = get_object_or_404(order.invoices, number=number)
     return papers.download(invoicing.document_of(found, at=timezone.now()))
 
 
-def _handed(request: HttpRequest, order: Order, make: Callable[..., Document]) -> HttpResponse:
-    """Return the paper; where it cannot be made out yet, say why on the order's page."""
+def _download(request: HttpRequest, order: Order, render: Callable[..., Document]) -> HttpResponse:
+    """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
     try:
-        return papers.download(make(order, at=timezone.now()))
+        return papers.download(render(order, at=timezone.now()))
     except Refused as refusal:
         messages.error(request, refusal.sentence)
         return redirect("shop_order" if order.state == OrderState.DRAFT else "orders_detail", pk=order.pk)
