@@ -7,7 +7,7 @@ class PoolsConfig(AppConfig):
     verbose_name = "Lots et attributions"
 
     def ready(self) -> None:
-        """Tell the outbox which messages are ours."""
-        from licensing.pools import outbox  # noqa: PLC0415 - needs the models, which are loaded by now
+        """Register the kinds of messages of this app."""
+        from licensing.pools import outbox  # noqa: PLC0415 - needs the models
 
         outbox.register()

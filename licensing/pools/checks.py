@@ -1,4 +1,4 @@
-"""What must hold before a pool gives: each check raises its refusal, in French, or returns what was asked for."""
+"""Checks before allocating from a pool: each raises an error, or returns the checked value."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from web.mailboxes import is_ordinary
 if TYPE_CHECKING:
     from licensing.subscriptions.models import Source
 
-#: When the e-mails of a chosen day leave: principals read them as they come in.
-MORNING = datetime.time(8, 0, tzinfo=PARIS)
+#: Send time of e-mails scheduled for a day.
+_SEND_TIME = datetime.time(8, 0, tzinfo=PARIS)
 
-_ADDRESS_LENGTH = 254
+_MAX_ADDRESS_LENGTH = 254
 
 
 def locked_pool(pool_id: int) -> Pool:
-    """Lock the pool and return it with its source. Raises `UnknownPool`."""
+    """Lock the pool and return it with its entitlement. Raises `UnknownPool`."""
     pool = Pool.objects.locked().select_related("source__collectivity").filter(pk=pool_id).first()
     if pool is None:
         raise UnknownPool("Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots.")
@@ -33,7 +33,7 @@ def locked_pool(pool_id: int) -> Pool:
 
 
 def check_open(source: Source, at: datetime.datetime) -> None:
-    """Raise `PoolSuspended` or `PoolClosed` where nothing can be given or sent from this source any more."""
+    """Raise `PoolSuspended` or `PoolClosed` where the entitlement forbids allocating and sending keys."""
     match source.standing_on(day_in_france(at)):
         case Standing.SUSPENDED:
             raise PoolSuspended(
@@ -56,27 +56,27 @@ def check_open(source: Source, at: datetime.datetime) -> None:
 
 
 def address(text: str) -> str:
-    """Return the address without surrounding spaces. Raises `BadAddress`."""
-    written = text.strip()
-    if is_ordinary(written):
-        return written
+    """Return the e-mail address without surrounding spaces. Raises `BadAddress`."""
+    stripped = text.strip()
+    if is_ordinary(stripped):
+        return stripped
     try:
-        validate_email(written)
+        validate_email(stripped)
     except ValidationError:
         raise BadAddress(
-            f"« {written} » n'est pas une adresse e-mail : corrigez-la, rien n'a été envoyé."
-            if written
+            f"« {stripped} » n'est pas une adresse e-mail : corrigez-la, rien n'a été envoyé."
+            if stripped
             else "Indiquez l'adresse e-mail à laquelle envoyer la clé."
         ) from None
-    if len(written) > _ADDRESS_LENGTH:
-        raise BadAddress(f"Une adresse e-mail compte {_ADDRESS_LENGTH} caractères au plus.")
-    return written
+    if len(stripped) > _MAX_ADDRESS_LENGTH:
+        raise BadAddress(f"Une adresse e-mail compte {_MAX_ADDRESS_LENGTH} caractères au plus.")
+    return stripped
 
 
 def due(send_on: datetime.date | None, *, source: Source, at: datetime.datetime) -> datetime.datetime:
-    """Return when the e-mails are to leave: at once, or at 8 o'clock in France on the chosen day.
+    """Return when to send the e-mails: at once, or at 8:00 in Paris on the given day.
 
-    Raises `BadDate` for a day that is past, or on which the licences no longer run.
+    Raises `BadDate` for a past day, or one after the last day of the licences.
     """
     if send_on is None:
         return at
@@ -86,9 +86,9 @@ def due(send_on: datetime.date | None, *, source: Source, at: datetime.datetime)
         raise BadDate(
             f"Les licences de ce lot s'arrêtent le {typography.day(source.last_day)} : choisissez un jour d'ici là."
         )
-    return max(at, datetime.datetime.combine(send_on, MORNING))
+    return max(at, datetime.datetime.combine(send_on, _SEND_TIME))
 
 
 def is_official(recipient: str, mailbox: str) -> bool:
-    """Whether an address is the school's official mailbox: a key written elsewhere proves nothing about its reader."""
+    """Whether an address is the school's official mailbox: a key sent elsewhere verifies nobody."""
     return recipient == mailbox or recipient.strip().casefold() == mailbox.strip().casefold()

@@ -1,7 +1,7 @@
-"""The e-mails about keys: what each says, in French, as text and as HTML.
+"""E-mails about keys, as text and HTML, in French.
 
-Rendered when they are sent, from what is true at that moment: the key is read from its sealed row, and rests in no
-outbox. Links all lead to the portal; there is no attachment and nothing that tells whether a message was opened.
+Rendered when they are sent, from the current rows: the key is unsealed then, and never stored in the outbox. All links
+lead to the portal; no attachment, no tracking.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from collectivities.models import OfficeSettings
     from mailing.models import Message
 
-#: What stands for the key where it must not be seen.
-MASKED = "••••-••••-••••"
+#: Shown instead of the key in previews.
+_MASKED = "••••-••••-••••"
 _ONE_LICENCE = "1 licence = 1 classe = 1 enseignant et 30 comptes élèves."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Letter:
-    """One e-mail's parts, in the order they are read."""
+class KeyEmail:
+    """The parts of an e-mail, in reading order."""
 
     subject: str
-    #: Who gives what to which school and until when.
+    #: Who allocates what to which school, and until when.
     opening: tuple[str, ...]
-    #: The key as it is typed; empty where the e-mail carries none.
+    #: The key as displayed; empty where the e-mail has none.
     key: str = ""
     button: str = ""
     address: str = ""
@@ -52,8 +52,8 @@ class Letter:
 
 
 def gather(messages: Sequence[Message]) -> Callable[[Message], Rendered]:
-    """Read what all these messages speak of in two queries, and return what renders each."""
-    allocations = _allocations(messages)
+    """Load the allocations of all these messages in two queries, and return a function that renders each."""
+    allocations = _load_allocations(messages)
     presentation = office_settings()
 
     def render_one(message: Message) -> Rendered:
@@ -61,35 +61,35 @@ def gather(messages: Sequence[Message]) -> Callable[[Message], Rendered]:
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
         check_due(message, allocation)
-        return _rendered(message, allocation, presentation, key_display(allocation.key))
+        return _render(message, allocation, presentation, key_display(allocation.key))
 
     return render_one
 
 
 def render(message: Message) -> Rendered:
-    """Return the message as it is to be sent. Raises `NoLongerDue`."""
+    """Render the message for sending. Raises `NoLongerDue`."""
     return gather([message])(message)
 
 
 def preview(message: Message) -> Rendered:
-    """Return the message with its key masked, whatever became of it since."""
-    return _shown(message, lambda allocation: f"{allocation.key.prefix}-{MASKED}")
+    """Render the message with its key masked, whether still due or not."""
+    return _render_with(message, lambda allocation: f"{allocation.key.prefix}-{_MASKED}")
 
 
 def whole(message: Message) -> Rendered:
-    """Return the message with its key, whatever became of it since. For the operation that writes down who looked."""
-    return _shown(message, lambda allocation: key_display(allocation.key))
+    """Render the message with its key, whether still due or not. The caller records who saw it."""
+    return _render_with(message, lambda allocation: key_display(allocation.key))
 
 
 def check_due(message: Message, allocation: Allocation) -> None:
-    """Raise `NoLongerDue` where what the message says stopped being true before it left."""
+    """Raise `NoLongerDue` where the content of the message is outdated."""
     if message.kind == MessageKind.REVOKED:
         return
     if allocation.revoked_at is not None:
         raise NoLongerDue("L'attribution a été reprise avant l'envoi.")
-    # A volume that changed is worth telling even when the key was redeemed in between: the account shows the result.
-    changed = message.context.get("added") or message.kind == MessageKind.REDUCED
-    if allocation.key.redeemed_at is not None and not changed:
+    # A changed volume is still announced when the key was redeemed in between: the account shows the result.
+    volume_changed = message.context.get("added") or message.kind == MessageKind.REDUCED
+    if allocation.key.redeemed_at is not None and not volume_changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
     source = allocation.pool.source
     match source.standing_on(day_in_france(timezone.now())):
@@ -101,39 +101,39 @@ def check_due(message: Message, allocation: Allocation) -> None:
             raise NoLongerDue("Les licences de ce lot ont expiré avant l'envoi.")
 
 
-def _allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
+def _load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
     related = Allocation.objects.select_related("pool__source__collectivity", "school", "key")
     return related.in_bulk([message.topic_id for message in messages if message.topic_id is not None])
 
 
-def _shown(message: Message, key_of: Callable[[Allocation], str]) -> Rendered:
-    allocation = _allocations([message])[message.topic_id or 0]
-    return _rendered(message, allocation, office_settings(), key_of(allocation))
+def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> Rendered:
+    allocation = _load_allocations([message])[message.topic_id or 0]
+    return _render(message, allocation, office_settings(), key_of(allocation))
 
 
-def _rendered(message: Message, allocation: Allocation, presentation: OfficeSettings, key: str) -> Rendered:
+def _render(message: Message, allocation: Allocation, presentation: OfficeSettings, key: str) -> Rendered:
     giver = _giver(allocation)
     if message.kind == MessageKind.REVOKED:
-        letter = _revoked(allocation, giver)
+        email = _build_revoked(allocation, giver)
     elif message.kind == MessageKind.REDUCED:
-        letter = _reduced(allocation, giver, key)
+        email = _build_reduced(allocation, giver, key)
     elif message.kind == MessageKind.REMINDER:
-        letter = _with_key(allocation, giver, key, reminder=True)
+        email = _build_with_key(allocation, giver, key, reminder=True)
     elif message.context.get("added") and allocation.key.redeemed_at is not None:
-        letter = _grown(allocation, giver, int(message.context["added"]))
+        email = _build_grown(allocation, giver, int(message.context["added"]))
     else:
-        letter = _with_key(allocation, giver, key, grown=bool(message.context.get("added")))
+        email = _build_with_key(allocation, giver, key, grown=bool(message.context.get("added")))
     context = {
-        "letter": letter,
+        "letter": email,
         "giver": giver,
-        # The same address for everybody: it tells nothing about who opens what.
+        # The same URL for all recipients: it cannot be used for tracking.
         "logo": _logo(allocation, presentation),
         "reply_to": presentation.reply_to,
         "signature": presentation.signature.strip(),
         "portal": portal_url(),
     }
     return Rendered(
-        subject=letter.subject,
+        subject=email.subject,
         text=render_to_string("pools/emails/letter.txt", context).strip() + "\n",
         html=render_to_string("pools/emails/letter.html", context),
         from_name=presentation.sender_name or giver,
@@ -152,7 +152,7 @@ def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
 
 
 def _place(allocation: Allocation) -> str:
-    """Return « (Nîmes, UAI 0300001A) »: schools of the same name abound."""
+    """Return « (Nîmes, UAI 0300001A) », as names are not unique."""
     uai = f"UAI{typography.NO_BREAK_SPACE}{allocation.school_id}"
     return f"({', '.join(filter(None, [allocation.school.commune, uai]))})"
 
@@ -161,30 +161,32 @@ def _until(allocation: Allocation) -> str:
     return until(allocation.pool.source, day_in_france(timezone.now()))
 
 
-def _provisional(allocation: Allocation, giver: str) -> tuple[str, ...]:
-    """Say what a licence is worth that is not paid for yet, to a principal who is about to give it to his teachers."""
+def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
+    """Return the note that licences not paid for yet are provisional; empty where the order is settled."""
     if allocation.pool.source.temporary_until is None:
         return ()
     if allocation.units == 1:
-        one = (
+        note = (
             f"Cette licence est provisoire jusqu'au règlement de la commande de {giver}. Elle s'utilise dès "
             "maintenant, et le règlement la prolongera sans que vous ayez rien à ressaisir."
         )
-        return (one,)
-    several = (
+        return (note,)
+    note = (
         f"Ces licences sont provisoires jusqu'au règlement de la commande de {giver}. Elles s'utilisent dès "
         "maintenant, et le règlement les prolongera sans que vous ayez rien à ressaisir."
     )
-    return (several,)
+    return (note,)
 
 
-def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = False, grown: bool = False) -> Letter:
+def _build_with_key(
+    allocation: Allocation, giver: str, key: str, *, reminder: bool = False, grown: bool = False
+) -> KeyEmail:
     units = allocation.units
-    licences, school, one = typography.plural(units, "licence"), named(allocation.school.name), units == 1
-    runs = "Elle est valable" if one else "Elles sont valables"
+    licences, school, single = typography.plural(units, "licence"), named(allocation.school.name), units == 1
+    validity = "Elle est valable" if single else "Elles sont valables"
     if reminder:
         since = typography.day(day_in_france(allocation.created_at))
-        subject = f"Rappel : {licences} Pep's {'attend' if one else 'attendent'} {school.the}"
+        subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
         opening = (
             (
                 f"Le {since}, {giver} a attribué {licences} Pep's {school.to_the} {_place(allocation)}, "
@@ -195,17 +197,17 @@ def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = 
     else:
         subject = f"{giver} vous attribue {licences} Pep's pour {school.the}"
         opening = (
-            f"{giver} attribue {licences} Pep's {school.to_the} {_place(allocation)}. {runs} {_until(allocation)}.",
+            f"{giver} attribue {licences} Pep's {school.to_the} {_place(allocation)}. {validity} {_until(allocation)}.",
             "Ce total remplace celui de notre message précédent ; votre clé reste la même :"
             if grown
             else "Voici votre clé d'activation :",
         )
-    return Letter(
-        subject=_plain(subject),
+    return KeyEmail(
+        subject=_with_plain_spaces(subject),
         opening=opening,
         key=key,
-        button="Activer ma licence" if one else f"Activer mes {licences}",
-        # In the fragment, which no server's log and no referrer ever sees.
+        button="Activer ma licence" if single else f"Activer mes {licences}",
+        # In the fragment, which reaches no server log and no referrer.
         address=portal_url(f"/mon-compte/#cle={key}"),
         steps=(
             (
@@ -217,29 +219,29 @@ def _with_key(allocation: Allocation, giver: str, key: str, *, reminder: bool = 
                 f"Votre compte est crédité et affiche 0/{units}."
             ),
             "Attribuez votre licence à l'enseignant de votre choix : il y accède aussitôt."
-            if one
+            if single
             else "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
         ),
         notes=(
-            *_provisional(allocation, giver),
+            *_provisional_notes(allocation, giver),
             _ONE_LICENCE,
             "Majuscules, tirets et espaces n'ont pas d'importance quand on recopie la clé."
-            if one
+            if single
             else f"La même clé sert pour vos {licences}. Majuscules, tirets et espaces n'ont pas d'importance "
             "quand on la recopie.",
         ),
     )
 
 
-def _grown(allocation: Allocation, giver: str, added: int) -> Letter:
+def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
     licences, school = typography.plural(added, "licence"), named(allocation.school.name)
-    agreed = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
-    return Letter(
-        subject=_plain(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
+    credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
+    return KeyEmail(
+        subject=_with_plain_spaces(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
         opening=(
             f"{giver} attribue {licences} Pep's de plus {school.to_the} {_place(allocation)}, {_until(allocation)}.",
             (
-                f"{'Elle est' if added == 1 else 'Elles sont'} {agreed}, qui en compte désormais "
+                f"{'Elle est' if added == 1 else 'Elles sont'} {credited}, qui en compte désormais "
                 f"{typography.number(allocation.units)} : vous n'avez aucune clé à saisir."
             ),
         ),
@@ -254,25 +256,25 @@ def _grown(allocation: Allocation, giver: str, added: int) -> Letter:
     )
 
 
-def _reduced(allocation: Allocation, giver: str, key: str) -> Letter:
+def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
     units, school = allocation.units, named(allocation.school.name)
     licences = typography.plural(units, "licence")
-    subject = _plain(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
-    lowered = (
+    subject = _with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
+    reduction = (
         f"{giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {_place(allocation)}, "
         f"{_until(allocation)}."
     )
     if allocation.key.redeemed_at is not None:
-        return Letter(
+        return KeyEmail(
             subject=subject,
-            opening=(lowered, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
+            opening=(reduction, f"Vous avez activé votre clé depuis : votre compte est crédité de {licences}."),
             button="Ouvrir « Mon compte »",
             address=portal_url("/mon-compte/"),
             notes=(_ONE_LICENCE,),
         )
-    return Letter(
+    return KeyEmail(
         subject=subject,
-        opening=(lowered, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
+        opening=(reduction, "Ce total remplace celui de notre message précédent ; votre clé reste la même :"),
         key=key,
         button="Activer ma licence" if units == 1 else f"Activer mes {licences}",
         address=portal_url(f"/mon-compte/#cle={key}"),
@@ -287,14 +289,14 @@ def _reduced(allocation: Allocation, giver: str, key: str) -> Letter:
     )
 
 
-def _revoked(allocation: Allocation, giver: str) -> Letter:
-    one, school = allocation.units == 1, named(allocation.school.name)
-    licences = "la licence" if one else f"les {typography.plural(allocation.units, 'licence')}"
-    return Letter(
-        subject=_plain(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
+def _build_revoked(allocation: Allocation, giver: str) -> KeyEmail:
+    single, school = allocation.units == 1, named(allocation.school.name)
+    licences = "la licence" if single else f"les {typography.plural(allocation.units, 'licence')}"
+    return KeyEmail(
+        subject=_with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
         opening=(
             (
-                f"{giver} a repris {licences} Pep's {'attribuée' if one else 'attribuées'} {school.to_the} "
+                f"{giver} a repris {licences} Pep's {'attribuée' if single else 'attribuées'} {school.to_the} "
                 f"{_place(allocation)}."
             ),
             (
@@ -305,11 +307,11 @@ def _revoked(allocation: Allocation, giver: str) -> Letter:
     )
 
 
-def _plain(subject: str) -> str:
-    """Return a subject with ordinary spaces: mailboxes break lines as they please, and people search for words."""
+def _with_plain_spaces(subject: str) -> str:
+    """Replace no-break spaces in a subject, so that mail searches match its words."""
     return subject.replace(typography.NO_BREAK_SPACE, " ")
 
 
 def about(allocation: Allocation) -> str:
-    """Return the school as the list of messages names it."""
+    """Return the school as shown in the list of messages."""
     return f"{school_name(allocation.school.name)} ({allocation.school_id})"

@@ -1,6 +1,6 @@
-"""What programs are told of pools and allocations: counts and states, never a key, nor a teacher's name.
+"""Webhook events of pools and allocations: counts and states, never a key or a teacher's name.
 
-The events of an allocation are written under the lock of its row, in the order of what happened to it.
+The events of an allocation are written under the lock of its row, so that they stay in order.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from licensing.pools.models import Allocation, Pool
     from licensing.pools.operations.giving import Step
 
-#: A pool is low when so much of it, or less, is free: a tenth.
-LOW = 10
+#: A pool is low when at most a tenth of its capacity is free.
+_LOW_DIVISOR = 10
 
-_OF_A_KEY = {
+_KEY_EVENT_TYPES = {
     "redeemed": EventType.ALLOCATION_REDEEMED,
     "held": EventType.SEAT_HELD,
     "released": EventType.SEAT_RELEASED,
@@ -33,23 +33,25 @@ _OF_A_KEY = {
 def given(
     pool: Pool, steps: Sequence[Step], numbers: Mapping[str, int], *, units: int, import_id: int | None
 ) -> Iterator[Happening]:
-    """Yield that each school has more, and that the pool is low where these units made it so.
+    """Yield an event per allocation created or grown, and one if the pool becomes low.
 
-    `pool`: as it was locked, before they were taken.
+    `pool`: as locked, before the units were allocated.
     """
     for demand, _, added, held in steps:
         total = added if held is None else held.units + added
-        yield _issued(numbers[demand.uai], pool.pk, demand.uai, units=total, added=added, import_id=import_id)
+        yield _build_issued_event(
+            numbers[demand.uai], pool.pk, demand.uai, units=total, added=added, import_id=import_id
+        )
     left = pool.free - units
-    if left * LOW <= pool.capacity < pool.free * LOW:
-        told = {"pool": pool.pk, "name": pool.name, "capacity": pool.capacity, "free": left}
-        yield Happening(EventType.POOL_LOW, f"pool:{pool.pk}", told)
+    if left * _LOW_DIVISOR <= pool.capacity < pool.free * _LOW_DIVISOR:
+        data = {"pool": pool.pk, "name": pool.name, "capacity": pool.capacity, "free": left}
+        yield Happening(EventType.POOL_LOW, f"pool:{pool.pk}", data)
 
 
 def reduced(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) -> Iterator[Happening]:
-    """Yield what each school has now, its key being worth less: issued anew, with a negative difference."""
+    """Yield an `allocation.issued` event per reduction, with a negative `added`."""
     for allocation, now in moving:
-        yield _issued(
+        yield _build_issued_event(
             allocation.pk,
             allocation.pool_id,
             allocation.school_id,
@@ -60,37 +62,39 @@ def reduced(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) 
 
 
 def revoked(taken: Sequence[Allocation]) -> Iterator[Happening]:
-    """Yield that each was taken back."""
+    """Yield an event per revoked allocation."""
     for allocation in taken:
-        yield _of(EventType.ALLOCATION_REVOKED, allocation, units=allocation.units)
+        yield _build_event(EventType.ALLOCATION_REVOKED, allocation, units=allocation.units)
 
 
 def of_key(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[Happening]:
-    """Yield what happened to an allocation's key, and that its last unit is held: once, until one is free again.
+    """Yield a key event, and one if the last seat is held: once, until a seat is free again.
 
-    `held`, `size`: as they were then. Of two teachers who take the last two units at the same moment, neither saw the
-    other's: so what is held by now counts as well.
+    `held`, `size`: the counts when it happened. Two concurrent claims of the last two seats do not see each other, so
+    the current counts are checked as well.
     """
-    yield _of(_OF_A_KEY[event], allocation, units=size, held=held)
+    yield _build_event(_KEY_EVENT_TYPES[event], allocation, units=size, held=held)
     if event != "held":
         return
     now = Seat.objects.filter(subscription__key=allocation.key_id).aggregate(held=Count("holder"), size=Count("pk"))
     is_full = held == size or now["held"] == now["size"]
     ends = (EventType.ALLOCATION_EXHAUSTED, EventType.SEAT_RELEASED, EventType.ALLOCATION_ISSUED)
-    if is_full and last_type(subject_of(allocation.pk), among=ends) != EventType.ALLOCATION_EXHAUSTED:
-        yield _of(EventType.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
+    if is_full and last_type(_subject_of(allocation.pk), among=ends) != EventType.ALLOCATION_EXHAUSTED:
+        yield _build_event(EventType.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
 
 
-def subject_of(allocation_id: int) -> str:
-    """Return what the events of an allocation are about."""
+def _subject_of(allocation_id: int) -> str:
+    """Return the event subject of an allocation."""
     return f"{TOPIC}:{allocation_id}"
 
 
-def _issued(number: int, pool_id: int, uai: str, *, units: int, added: int, import_id: int | None) -> Happening:
-    told = {"allocation": number, "pool": pool_id, "uai": uai, "units": units, "added": added, "import": import_id}
-    return Happening(EventType.ALLOCATION_ISSUED, subject_of(number), told)
+def _build_issued_event(
+    number: int, pool_id: int, uai: str, *, units: int, added: int, import_id: int | None
+) -> Happening:
+    data = {"allocation": number, "pool": pool_id, "uai": uai, "units": units, "added": added, "import": import_id}
+    return Happening(EventType.ALLOCATION_ISSUED, _subject_of(number), data)
 
 
-def _of(kind: EventType, allocation: Allocation, **counts: Any) -> Happening:
-    told = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | counts
-    return Happening(kind, subject_of(allocation.pk), told)
+def _build_event(kind: EventType, allocation: Allocation, **counts: Any) -> Happening:
+    data = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | counts
+    return Happening(kind, _subject_of(allocation.pk), data)

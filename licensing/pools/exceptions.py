@@ -1,4 +1,4 @@
-"""What the pools' operations refuse. Each says what happened and what can be done."""
+"""Errors of the operations on pools. Each message says what happened and what can be done."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class RemindedToday(Refused):
 
 
 class RowsRefused(Refused):
-    """Of a list that is carried out whole or not at all, these are refused: by their place in it, from 0."""
+    """Some rows of an all-or-nothing list are refused; `refusals` by row index, from 0."""
 
     code = "rows_refused"
 
     def __init__(self, refusals: Mapping[int, Refused]) -> None:
-        rows = typography.plural(len(refusals), "ligne est refusée", "lignes sont refusées")
-        super().__init__(f"Rien n'a été attribué : {rows}.")
+        refused_rows = typography.plural(len(refusals), "ligne est refusée", "lignes sont refusées")
+        super().__init__(f"Rien n'a été attribué : {refused_rows}.")
         self.refusals = refusals

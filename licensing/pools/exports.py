@@ -1,4 +1,4 @@
-"""The list of allocations as a workbook. It holds no key."""
+"""Export of the list of allocations as a workbook, without keys."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ if TYPE_CHECKING:
 
     from licensing.pools.queries import Told
 
-TITLES = (
+_COLUMN_TITLES = (
     "UAI", "Établissement", "Commune", "Lot", "Licences", "État", "Attribuées à un enseignant", "Adresse e-mail",
     "Dernier e-mail", "Attribuée le", "Activée le",
 )  # fmt: skip
-WIDTHS = (11, 44, 24, 30, 10, 22, 14, 38, 16, 14, 14)
-_BATCH = 2000
+_COLUMN_WIDTHS = (11, 44, 24, 30, 10, 22, 14, 38, 16, 14, 14)
+_CHUNK_SIZE = 2000
 
 
 def workbook(allocations: QuerySet[Told]) -> bytes:
-    """Return an xlsx of the allocations, in the order of the queryset, written row by row."""
+    """Return the allocations as an xlsx file, in the order of the queryset, written row by row."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Attributions")
-    for number, width in enumerate(WIDTHS):
+    for number, width in enumerate(_COLUMN_WIDTHS):
         sheet.column_dimensions["ABCDEFGHIJK"[number]].width = width
     sheet.freeze_panes = "A2"
-    header = [_text(sheet, title) for title in TITLES]
+    header = [_text_cell(sheet, title) for title in _COLUMN_TITLES]
     for cell in header:
         cell.font = Font(bold=True)
     sheet.append(header)
-    for allocation in allocations.iterator(chunk_size=_BATCH):
+    for allocation in allocations.iterator(chunk_size=_CHUNK_SIZE):
         redeemed_at = allocation.key.redeemed_at
         message = allocation.message_state
         sheet.append(
             [
-                _text(sheet, allocation.school_id),
-                _text(sheet, school_name(allocation.school.name)),
-                _text(sheet, allocation.school.commune),
-                _text(sheet, allocation.pool.name),
+                _text_cell(sheet, allocation.school_id),
+                _text_cell(sheet, school_name(allocation.school.name)),
+                _text_cell(sheet, allocation.school.commune),
+                _text_cell(sheet, allocation.pool.name),
                 allocation.units,
-                _text(sheet, str(AllocationState(allocation.state).label)),
+                _text_cell(sheet, str(AllocationState(allocation.state).label)),
                 allocation.held if redeemed_at else None,
-                _text(sheet, allocation.recipient),
-                _text(sheet, str(MessageState(message).label) if message else ""),
+                _text_cell(sheet, allocation.recipient),
+                _text_cell(sheet, str(MessageState(message).label) if message else ""),
                 allocation.created_at.astimezone(PARIS).date(),
                 redeemed_at.astimezone(PARIS).date() if redeemed_at else None,
             ]
         )
-    written = io.BytesIO()
-    book.save(written)
-    return written.getvalue()
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
 
 
-def _text(sheet: WriteOnlyWorksheet, value: str) -> Cell:
-    """Return a cell that stays text: a school called « =1+1 » must compute nothing on the reader's machine."""
+def _text_cell(sheet: WriteOnlyWorksheet, value: str) -> Cell:
+    """Return a text cell: a school named « =1+1 » must not become a formula."""
     cell: Cell = WriteOnlyCell(sheet, value)
     cell.data_type = "s"
-    # Kept as text even when somebody edits the cell.
+    # Stays text when the cell is edited.
     cell.quotePrefix = value[:1] in {"=", "+", "-", "@"}
     return cell

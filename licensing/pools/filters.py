@@ -1,4 +1,4 @@
-"""Narrowing the list of allocations: lot, what became of it, commune, and words."""
+"""Filters of the list of allocations: pool, state, commune and free text."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
     from licensing.pools.queries import Told
 
-#: After how many days a key that nobody redeemed is worth a reminder.
+#: Days after which an unredeemed key is due for a reminder.
 DORMANT_DAYS = 15
 
-ALIVE, DORMANT, LOST = "", "dormant", "lost"
-STATES = (
+_NO_STATE, DORMANT, LOST = "", "dormant", "lost"
+_STATES = (
     (DORMANT, f"Non activée depuis {DORMANT_DAYS} jours"),
     (LOST, "E-mail en échec"),
     *AllocationState.choices,
 )
 
 
-def _communes() -> list[tuple[str, str]]:
+def _list_communes() -> list[tuple[str, str]]:
     communes = Allocation.objects.order_by("school__commune_folded").values_list("school__commune", flat=True)
     return [(commune, commune) for commune in dict.fromkeys(communes.distinct()) if commune]
 
 
 class AllocationFilter(django_filters.FilterSet):
-    """What the list shows; revoked allocations only when they are asked for."""
+    """Filters of the list. Revoked allocations are shown only if their state is selected."""
 
     q = django_filters.CharFilter(
         label="École, commune, UAI ou adresse",
@@ -52,7 +52,7 @@ class AllocationFilter(django_filters.FilterSet):
     )
     state = django_filters.ChoiceFilter(
         label="État",
-        choices=STATES,
+        choices=_STATES,
         empty_label="Tous, sauf reprises",
         method="in_state",
         widget=forms.Select(attrs={"class": "form-select"}),
@@ -60,7 +60,7 @@ class AllocationFilter(django_filters.FilterSet):
     commune = django_filters.ChoiceFilter(
         label="Commune",
         field_name="school__commune",
-        choices=_communes,
+        choices=_list_communes,
         empty_label="Toutes les communes",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
@@ -71,13 +71,13 @@ class AllocationFilter(django_filters.FilterSet):
 
     @property
     def qs(self) -> QuerySet[Told]:
-        """Return what is chosen; without a chosen state, all that were not taken back."""
-        found: QuerySet[Told] = super().qs
-        chosen = self.form.cleaned_data.get("state") if self.form.is_bound and self.form.is_valid() else ALIVE
-        return found if chosen else found.filter(revoked_at__isnull=True)
+        """Return the filtered queryset; without a selected state, all but the revoked."""
+        filtered: QuerySet[Told] = super().qs
+        state = self.form.cleaned_data.get("state") if self.form.is_bound and self.form.is_valid() else _NO_STATE
+        return filtered if state else filtered.filter(revoked_at__isnull=True)
 
     def in_state(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
-        """Keep those in a state, or in one of the two situations that ask for a hand."""
+        """Filter by state, or by one of the two situations that need attention."""
         if value == DORMANT:
             return not_redeemed_since(timezone.now() - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == LOST:
@@ -85,7 +85,7 @@ class AllocationFilter(django_filters.FilterSet):
         return queryset.filter(state=value)
 
     def with_words(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
-        """Keep those whose school or address has all the words, whatever the case and the accents."""
+        """Filter by UAI, by all the words of the school (folded), or by part of the e-mail address."""
         code = normalise(value)
         if is_valid(code):
             return queryset.filter(school_id=code)

@@ -1,4 +1,4 @@
-"""The forms of the office's pages about lots and allocations."""
+"""Forms of the office's pages about pools and allocations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class AllocateForm(forms.Form):
-    """So many licences of a lot for one school, written to an address, now or on a day."""
+    """Allocate licences of a pool to one school, the key being e-mailed at once or on a day."""
 
-    # Only the collectivity's own lots are choices.
+    # Choices are set in __init__: the collectivity's own pools.
     pool = forms.TypedChoiceField(label="Lot", coerce=int)
     units = forms.IntegerField(
         label="Nombre de licences",
@@ -40,7 +40,7 @@ class AllocateForm(forms.Form):
     def __init__(self, *args: Any, positions: list[Position], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["pool"].choices = [  # type: ignore[attr-defined]
-            (p.pool_id, lot_in_words(p.name, p.free, p.source)) for p in positions
+            (pool.pool_id, lot_in_words(pool.name, pool.free, pool.source)) for pool in positions
         ]
         self.helper = FormHelper()
         self.helper.layout = Layout(
@@ -59,6 +59,6 @@ class AllocateForm(forms.Form):
 
 
 class ResendForm(forms.Form):
-    """The address to write the same key to once more."""
+    """The address to resend the key to."""
 
     recipient = forms.EmailField(label="Adresse e-mail")

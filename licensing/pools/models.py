@@ -1,8 +1,7 @@
-"""Pools of licences, and what each school was allocated from them.
+"""Pools of licences, and their allocations to schools.
 
-A `Pool` is what one order line bought. `Pool.allocated` is kept in step with the active allocations by
-`operations`, under a lock on the pool's row; the database refuses a pool that gives out more than it
-holds, whatever the code does.
+`Pool.allocated` is kept equal to the units of the active allocations by `operations`, under a lock on the pool's row;
+a CHECK constraint refuses more than the capacity.
 """
 
 from __future__ import annotations
@@ -12,18 +11,18 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 
-#: What the journal calls a school's share of a list: told on the school's own page, while a home shows the list itself.
+#: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.
 GIVEN_BY_LIST = "pools.allocated_by_list"
 GROWN_BY_LIST = "pools.grown_by_list"
 REDUCED_BY_LIST = "pools.reduced_by_list"
 REVOKED_BY_LIST = "pools.revoked_by_list"
 BY_LIST = (GIVEN_BY_LIST, GROWN_BY_LIST, REDUCED_BY_LIST, REVOKED_BY_LIST)
-#: What the messages about an allocation give as their topic; `topic_id` is the allocation's number.
+#: `Message.topic` of messages about an allocation; their `topic_id` is its primary key.
 TOPIC = "allocation"
 
 
 class MessageKind(models.TextChoices):
-    """The e-mails that pools cause."""
+    """Kinds of e-mails about allocations."""
 
     KEY = "key", "Clé d'activation"
     REMINDER = "key_reminder", "Relance : clé non activée"
@@ -33,17 +32,17 @@ class MessageKind(models.TextChoices):
 
 class PoolQuerySet(models.QuerySet["Pool"]):
     def locked(self) -> Self:
-        """Lock the pools, and only them, until the transaction ends.
+        """Lock the pools, and no joined row, until the transaction ends.
 
-        Ordered by key: transactions that lock several pools lock them in the same order, and so cannot deadlock.
+        In primary key order, so that transactions that lock several pools cannot deadlock.
         """
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Pool(models.Model):
-    """A lot of licences, in the schema of the collectivity that bought it.
+    """A quantity of licences, in the schema of the collectivity that bought it.
 
-    Whether it is provisional or suspended, and until when it lasts, is read from its source.
+    Its validity and status are those of its entitlement.
     """
 
     source = models.OneToOneField("subscriptions.Source", on_delete=models.PROTECT, related_name="+")
@@ -75,19 +74,19 @@ class AllocationQuerySet(models.QuerySet["Allocation"]):
         return self.filter(revoked_at__isnull=True)
 
     def locked(self) -> Self:
-        """Lock the allocations, and only them, in order of number, until the transaction ends."""
+        """Lock the allocations, and no joined row, in primary key order, until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Allocation(models.Model):
-    """A volume from a pool, given to one school, carried by one key.
+    """Units of a pool given to one school, with one key.
 
-    What became of it (redeemed, seats taken, expired) is read from the key, never copied.
+    Its state (redeemed, seats held, expired) is read from the key, never copied.
     """
 
-    # No constraint: every allocation is written under the lock of its pool's row, which is never deleted; the database
-    # would look at that one row again for each of sixty thousand allocations. `audit` looks too. Its allocations are
-    # found by `allocation_once_a_school`; those taken back, which are few, by going through.
+    # No constraint: allocations are written under the lock of their pool's row, which is never deleted, and the
+    # constraint would check that row again for each of 60,000 allocations; `audit` verifies it. No index:
+    # `allocation_once_a_school` serves; the few revoked ones are found by a scan.
     pool = models.ForeignKey(
         Pool,
         verbose_name="lot",
@@ -96,24 +95,24 @@ class Allocation(models.Model):
         db_index=False,
         related_name="allocations",
     )
-    # No constraint into the public schema; `audit` compares it with the key's and with the directory. It stands here
-    # for `allocation_once_a_school`.
+    # A copy of the key's school, for `allocation_once_a_school`. No constraint into the public schema; `audit` verifies
+    # it.
     school = models.ForeignKey(
         "schools.School",
         verbose_name="établissement",
         on_delete=models.DO_NOTHING,
         db_constraint=False,
-        # The one of Meta.indexes serves; Django's own would be two more to keep for each of sixty thousand rows.
+        # Indexed in Meta: Django would create two indexes, to be maintained for each of 60,000 rows.
         db_index=False,
         related_name="+",
     )
     key = models.OneToOneField("subscriptions.ActivationKey", on_delete=models.PROTECT, related_name="+")
     units = models.PositiveIntegerField("licences")
-    # Where the key is written to.
+    # The address the key is e-mailed to.
     recipient = models.EmailField("adresse e-mail")
     created_at = models.DateTimeField("attribuée le")
     created_by_id = models.BigIntegerField(null=True)
-    # The import that made it, if one did. Imports stand above: no foreign key.
+    # The import that created it, if any. No foreign key: `imports` is a higher layer.
     import_id = models.BigIntegerField(null=True)
     revoked_at = models.DateTimeField("reprise le", null=True, blank=True)
     revoked_by_id = models.BigIntegerField(null=True)
@@ -124,7 +123,7 @@ class Allocation(models.Model):
         verbose_name = "attribution"
         constraints: ClassVar = [
             models.CheckConstraint(name="allocation_has_units", condition=Q(units__gt=0)),
-            # A second volume for the same school from the same lot grows the first: it never makes a second key.
+            # A second volume for the same school from the same pool grows the allocation: never a second key.
             models.UniqueConstraint(
                 name="allocation_once_a_school", fields=["pool", "school"], condition=Q(revoked_at__isnull=True)
             ),

@@ -1,6 +1,6 @@
-"""What the outbox may do with the messages about keys: render them, show them, send them again.
+"""Registration of the messages about keys with the outbox: how to render, show and resend them.
 
-Loaded with the app. It joins what renders (`emails`) to what acts (`operations`).
+Imported when the app is ready. Joins `emails` and `operations`.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 def reveal(message: Message, *, by: User, at: datetime.datetime) -> kinds.Rendered:
-    """Return the message with its key, once it is written in the journal that `by` saw it."""
-    operations.reveal(allocation_id=_allocation(message), by=by, at=at)
+    """Return the message with its key, having recorded in the audit log that `by` saw it."""
+    operations.reveal(allocation_id=_get_allocation_id(message), by=by, at=at)
     return emails.whole(message)
 
 
 def resend(message: Message, *, recipient: str, by: User, at: datetime.datetime) -> Message:
-    """Write the key of the message's allocation once more, to `recipient`."""
-    return operations.resend(allocation_id=_allocation(message), recipient=recipient, by=by, at=at)
+    """Resend the key of the message's allocation to `recipient`."""
+    return operations.resend(allocation_id=_get_allocation_id(message), recipient=recipient, by=by, at=at)
 
 
-def _allocation(message: Message) -> int:
+def _get_allocation_id(message: Message) -> int:
     if message.topic_id is None:
         raise UnknownAllocation("Ce message ne se rapporte à aucune attribution.")
     return message.topic_id
 
 
 def register() -> None:
-    """Tell the outbox of the four kinds."""
+    """Register the four kinds of messages."""
     for kind in (MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED):
         kinds.register(
             kind,

@@ -1,4 +1,4 @@
-"""What is asked of pools. What became of an allocation is read from its key by the same query, across schemas."""
+"""Read-only queries on pools and allocations, joined across schemas with their keys."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    #: An allocation with what `allocations` says about it, which the stubs cannot name across functions.
+    #: An `Allocation` with the annotations of `allocations`, which the stubs cannot express across functions.
     type Told = Any
 
-#: The states of a message that got as far as the recipient's server, or is on its way there at this moment.
-REACHED = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED)
+#: States of a message that the recipient's server accepted, or that is being sent.
+_REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED)
 
 
 class Position(NamedTuple):
-    """Where the licences of a pool are: bought = free + issued + redeemed and free + held by a teacher."""
+    """Where the licences of a pool are: bought = free + issued + redeemed_free + held."""
 
     pool_id: int
     name: str
@@ -43,20 +43,20 @@ class Position(NamedTuple):
     suspended_at: datetime.datetime | None
     cancelled_at: datetime.datetime | None
     order_id: int
-    #: The collectivity ordered it, and has a page of the order; the operator gave it otherwise.
+    #: Ordered by the collectivity, which has a page for the order; otherwise a grant of the operator.
     is_purchase: bool
-    #: How many schools have an allocation, and how many of them redeemed its key.
+    #: Number of schools with an allocation, and of those that redeemed its key.
     schools: int
     redeemed_schools: int
 
     @property
     def adds_up(self) -> bool:
-        """Whether every licence bought is somewhere."""
+        """Whether the parts sum to the licences bought."""
         return self.bought == self.free + self.issued + self.redeemed_free + self.held
 
     @property
     def source(self) -> Source:
-        """What was read of its source, for the rules that all share; it is never stored."""
+        """An unsaved entitlement with the columns read, for its status rules."""
         return Source(
             last_day=self.last_day,
             provisional_until=self.provisional_until,
@@ -66,7 +66,7 @@ class Position(NamedTuple):
         )
 
 
-_POSITIONS = """
+_POSITIONS_SQL = """
 WITH held AS (
     SELECT seat.subscription_id, count(*) AS seats
     FROM public.subscriptions_seat AS seat
@@ -107,23 +107,27 @@ ORDER BY pool.opened_at DESC, pool.id DESC
 
 
 def positions() -> list[Position]:
-    """Return where the licences of every pool of the collectivity are, the latest pool first; one query."""
+    """Return the position of every pool of the collectivity, the latest first. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_POSITIONS)
+        cursor.execute(_POSITIONS_SQL)
         return [Position(*row) for row in cursor.fetchall()]
 
 
 def reached(allocation_ids: Collection[int]) -> set[int]:
-    """Return those of the allocations whose key left in an e-mail that was accepted, or is leaving now."""
-    return _about(allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED), states=REACHED)
+    """Return those of the allocations whose key was e-mailed and accepted, or is being sent."""
+    return _find_allocations_with_message(
+        allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED), states=_REACHED_STATES
+    )
 
 
 def reminded_since(moment: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
-    """Return those of the allocations for which a reminder was queued since then."""
-    return _about(allocation_ids, kinds=(MessageKind.REMINDER,), states=[*REACHED, MessageState.QUEUED], since=moment)
+    """Return those of the allocations for which a reminder was queued since a moment."""
+    return _find_allocations_with_message(
+        allocation_ids, kinds=(MessageKind.REMINDER,), states=[*_REACHED_STATES, MessageState.QUEUED], since=moment
+    )
 
 
-def _about(
+def _find_allocations_with_message(
     allocation_ids: Collection[int],
     *,
     kinds: Collection[str],
@@ -139,7 +143,7 @@ def _about(
 
 
 class AllocationState(models.TextChoices):
-    """What became of an allocation, as the list and its filter call it."""
+    """State of an allocation, as shown in the list and its filter."""
 
     ISSUED = "issued", "Envoyée, non activée"
     REDEEMED = "redeemed", "Activée"
@@ -150,9 +154,9 @@ class AllocationState(models.TextChoices):
 
 
 def allocations(day: datetime.date) -> QuerySet[Told]:
-    """Return the allocations with their pool, school and key, each annotated with what became of it by `day`.
+    """Return the allocations with pool, school and key, annotated with their state on `day`.
 
-    `state` (an `AllocationState`), `held` (licences that teachers hold) and `message_state` (of the last e-mail).
+    Annotations: `state` (an `AllocationState`), `held` (seats held by teachers), `message_state` (of the last e-mail).
     """
     held = (
         Seat.objects.filter(subscription__key_id=OuterRef("key_id"), holder__isnull=False)
@@ -165,7 +169,7 @@ def allocations(day: datetime.date) -> QuerySet[Told]:
     return Allocation.objects.select_related("pool__source", "school", "key").annotate(
         state=Case(
             When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
-            # In the order in which `Source.standing_on` looks at them.
+            # The precedence of `Entitlement.status_on`.
             When(pool__source__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
             When(pool__source__cancelled_at__isnull=False, then=Value(AllocationState.CANCELLED.value)),
             When(~Q(usable_on(day, "pool__source")), then=Value(AllocationState.SUSPENDED.value)),
@@ -178,10 +182,10 @@ def allocations(day: datetime.date) -> QuerySet[Told]:
 
 
 def not_redeemed_since(moment: datetime.datetime, among: QuerySet[Told]) -> QuerySet[Told]:
-    """Return those given before that moment whose key nobody has redeemed yet."""
+    """Filter those created before a moment whose key is not redeemed."""
     return among.filter(state=AllocationState.ISSUED, created_at__lte=moment)
 
 
 def with_lost_email(among: QuerySet[Told]) -> QuerySet[Told]:
-    """Return those still to be redeemed whose last e-mail never arrived and will not without a hand."""
+    """Filter unredeemed ones whose last e-mail was lost and will not be retried."""
     return among.filter(state=AllocationState.ISSUED, message_state__in=LOST)

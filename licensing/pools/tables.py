@@ -1,4 +1,4 @@
-"""The list of allocations, as a table."""
+"""The table of allocations."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from web import typography
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
-#: The colour of each state's badge; its words say the same.
-COLOURS = {
+#: Badge colours by state.
+_STATE_COLOURS = {
     AllocationState.ISSUED: "blue",
     AllocationState.REDEEMED: "green",
     AllocationState.REVOKED: "secondary",
@@ -29,13 +29,15 @@ COLOURS = {
 
 
 def badge(state: str) -> SafeString:
-    """Return the state as words in a coloured badge."""
-    known = AllocationState(state)
-    return format_html('<span class="badge bg-{}-lt">{}</span>', COLOURS[known], known.label)
+    """Render the state as a coloured badge."""
+    allocation_state = AllocationState(state)
+    return format_html(
+        '<span class="badge bg-{}-lt">{}</span>', _STATE_COLOURS[allocation_state], allocation_state.label
+    )
 
 
 class AllocationTable(tables.Table):
-    """A line an allocation. Only managers have boxes to tick."""
+    """A row per allocation. Only managers get the checkboxes of `pick`."""
 
     pick = tables.Column(verbose_name="Cocher", empty_values=(), orderable=False)
     school = tables.Column(verbose_name="Établissement", order_by=("school__name_folded", "pk"))

@@ -1,4 +1,4 @@
-"""The addresses of lots and allocations, at a collectivity's office."""
+"""URLs of pools and allocations in a collectivity's office."""
 
 from __future__ import annotations
 

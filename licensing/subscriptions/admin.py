@@ -1,7 +1,7 @@
-"""The operator finds keys here, across all collectivities: by what was typed, by UAI, by e-mail address.
+"""Back office of entitlements, keys and subscriptions, across all collectivities.
 
-A code is never on the screen unless asked for, one key at a time; asking is written in the log, and the key then
-proves nothing any more about whoever redeems it.
+A key's code is only shown on request, one key at a time; the request is logged, and the key no longer proves who
+redeems it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @admin.register(Source)
 class SourceAdmin(ReadOnly, ModelAdmin):
-    """Where keys come from."""
+    """Entitlements, which keys are minted from."""
 
     list_display = ("__str__", "collectivity", "last_day", "provisional_until", "unpaid_until", "suspended_at")
     list_filter = ("last_day", ("suspended_at", admin.EmptyFieldListFilter))
@@ -34,7 +34,7 @@ class SourceAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(ActivationKey)
 class ActivationKeyAdmin(ReadOnly, ModelAdmin):
-    """Keys. The search takes a whole key as people paste it, a UAI, or the address of whoever redeemed it."""
+    """Activation keys. Searchable by full key, UAI, or the redeemer's username or e-mail address."""
 
     list_display = ("__str__", "school", "units", "giver", "issued_at", "redeemed_at", "redeemed_by", "revoked_at")
     list_filter = (("redeemed_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
@@ -51,25 +51,25 @@ class ActivationKeyAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="provenance")
     def giver(self, key: ActivationKey) -> str:
-        """Return who gave it."""
+        """Return the collectivity that the key comes from, or « boutique »."""
         return str(key.source.collectivity or "boutique")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ActivationKey], search_term: str
     ) -> tuple[QuerySet[ActivationKey], bool]:
-        """Read the search as a key first: pasted as it was typed by whoever asks for help."""
+        """Search for an exact key first, then in `search_fields`."""
         try:
-            found = queries.find_key(search_term)
+            key = queries.find_key(search_term)
         except keys.Typo:
-            found = None
-        if found is not None:
-            return queryset.filter(pk=found.pk), False
+            key = None
+        if key is not None:
+            return queryset.filter(pk=key.pk), False
         results: tuple[QuerySet[ActivationKey], bool] = super().get_search_results(request, queryset, search_term)
         return results
 
     @admin.action(description="Afficher le code d'une clé…", permissions=["view"])
     def reveal(self, request: HttpRequest, chosen: QuerySet[ActivationKey]) -> HttpResponse | None:
-        """Ask first, saying what it costs; then show the code of one key, once."""
+        """Ask for confirmation, then show the code of one key and log it."""
         if chosen.count() != 1:
             self.message_user(request, "Choisissez une seule clé.", messages.WARNING)
             return None
@@ -84,7 +84,7 @@ class ActivationKeyAdmin(ReadOnly, ModelAdmin):
 
 
 class SeatInline(TabularInline):
-    """The units of a subscription."""
+    """The seats of a subscription."""
 
     model = Seat
     fields = ("number", "holder", "held_since", "mode")
@@ -94,13 +94,13 @@ class SeatInline(TabularInline):
     ordering = ("number",)
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: seats come with a redeemed key."""
+        """Refuse: seats are created by redeeming a key."""
         return False
 
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnly, ModelAdmin):
-    """What redeemed keys opened."""
+    """Subscriptions opened by redeemed keys."""
 
     list_display = ("__str__", "school", "principal", "size", "opened_at")
     list_select_related = ("school", "principal")
@@ -111,7 +111,7 @@ class SubscriptionAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(SeatEvent)
 class SeatEventAdmin(ReadOnly, ModelAdmin):
-    """What happened to units: given, typed, withdrawn."""
+    """History of seats: assigned, claimed, released."""
 
     list_display = ("at", "kind", "teacher", "by", "seat")
     list_filter = ("kind",)

@@ -7,5 +7,5 @@ class SubscriptionsConfig(AppConfig):
     verbose_name = "Clés et abonnements"
 
     def ready(self) -> None:
-        """Register the letters that this app writes."""
+        """Register the e-mails of this app."""
         from licensing.subscriptions import emails  # noqa: F401, PLC0415 - needs the models

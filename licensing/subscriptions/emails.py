@@ -1,6 +1,6 @@
-"""What is written to teachers and principals about seats. Rendered when it is sent, from the rows of that moment.
+"""E-mails to teachers and principals about seats, rendered when they are sent from the current rows.
 
-No letter holds a key; and none tells a principal whose school is not verified who the teacher is.
+None contains a key. Only verified principals are told who the teacher is.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _SEATS = Seat.objects.select_related(
 )
 
 
-def given(message: Message) -> Rendered:
-    """Tell a teacher that he holds a licence from now on."""
+def render_assigned(message: Message) -> Rendered:
+    """Tell a teacher that a seat was assigned to them."""
     seat = _SEATS.get(pk=message.context["seat"])
     if seat.holder_id != message.context["user"]:
         raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
@@ -50,8 +50,8 @@ def given(message: Message) -> Rendered:
     )
 
 
-def withdrawn(message: Message) -> Rendered:
-    """Tell a teacher that his licence was taken back, and what becomes of his class."""
+def render_withdrawn(message: Message) -> Rendered:
+    """Tell a teacher that their seat was withdrawn, and what becomes of their class."""
     seat = _SEATS.get(pk=message.context["seat"])
     if seat.subscription.seats.filter(holder=message.context["user"]).exists():
         raise NoLongerDue("Une licence a été attribuée de nouveau à l'enseignant avant l'envoi.")
@@ -74,8 +74,8 @@ def withdrawn(message: Message) -> Rendered:
     )
 
 
-def joined(message: Message) -> Rendered:
-    """Tell a teacher that a principal counted him among the teachers of his school."""
+def render_joined(message: Message) -> Rendered:
+    """Tell a teacher that a principal attached their account to a school."""
     affiliation = Affiliation.objects.select_related("school").filter(pk=message.context["affiliation"]).first()
     if affiliation is None or affiliation.school is None:
         raise NoLongerDue("L'enseignant n'est plus rattaché à cet établissement.")
@@ -92,9 +92,9 @@ def joined(message: Message) -> Rendered:
     )
 
 
-def claimed(message: Message) -> Rendered:
-    """Tell a principal that a teacher typed his school's key."""
-    seat, who = _seat_and_holder(message)
+def render_claimed(message: Message) -> Rendered:
+    """Tell a principal that a teacher claimed a seat with the school's key."""
+    seat, teacher_name = _get_seat_and_holder(message)
     subscription = seat.subscription
     held = subscription.seats.held().count()
     return letter(
@@ -102,7 +102,7 @@ def claimed(message: Message) -> Rendered:
         subject=f"Une clé de votre établissement a été saisie : {held}/{subscription.size}",
         paragraphs=[
             (
-                f"{who} a saisi la clé de votre abonnement « {subscription.key.source.product} » et bénéficie "
+                f"{teacher_name} a saisi la clé de votre abonnement « {subscription.key.source.product} » et bénéficie "
                 f"désormais d'une licence : {held} sur {plural(subscription.size, 'licence')} "
                 f"{'est utilisée' if held == 1 else 'sont utilisées'}."
             ),
@@ -113,9 +113,9 @@ def claimed(message: Message) -> Rendered:
     )
 
 
-def moved(message: Message) -> Rendered:
-    """Tell a principal that a teacher who holds one of his licences chose another school."""
-    seat, who = _seat_and_holder(message)
+def render_moved(message: Message) -> Rendered:
+    """Tell a principal that the holder of a seat chose another school."""
+    seat, teacher_name = _get_seat_and_holder(message)
     if Affiliation.objects.filter(user=seat.holder, school=seat.subscription.school_id).exists():
         raise NoLongerDue("L'enseignant est de nouveau rattaché à l'établissement.")
     return letter(
@@ -123,7 +123,7 @@ def moved(message: Message) -> Rendered:
         subject="Un enseignant n'est plus rattaché à votre établissement",
         paragraphs=[
             (
-                f"{who} a choisi un autre établissement dans son compte. La licence "
+                f"{teacher_name} a choisi un autre établissement dans son compte. La licence "
                 f"« {seat.subscription.key.source.product} » que vous lui aviez attribuée reste la vôtre, et il peut "
                 "encore s'en servir."
             ),
@@ -137,8 +137,8 @@ def moved(message: Message) -> Rendered:
     )
 
 
-def left(message: Message) -> Rendered:
-    """Tell a principal that a licence is free again: whoever held it deleted his account, and is nobody any more."""
+def render_left(message: Message) -> Rendered:
+    """Tell a principal that a seat is free again because its holder deleted their account."""
     subscription = _SEATS.get(pk=message.context["seat"]).subscription
     held = subscription.seats.held().count()
     return letter(
@@ -159,21 +159,21 @@ def left(message: Message) -> Rendered:
     )
 
 
-def grown(message: Message) -> Rendered:
-    """Tell the principal that his subscription has more seats, and that nothing needs typing."""
+def render_grown(message: Message) -> Rendered:
+    """Tell a principal that seats were added to their subscription, and that nothing needs typing."""
     subscription = Subscription.objects.select_related(
         "school", "principal", "key__source__product", "key__source__collectivity"
     ).get(pk=message.context["subscription"])
     giver = subscription.key.source.collectivity
-    more = plural(message.context["units"], "licence")
+    added = plural(message.context["units"], "licence")
     return letter(
         greeting=_greeting(message),
-        subject=f"{more} de plus pour votre établissement",
+        subject=f"{added} de plus pour votre établissement",
         paragraphs=[
-            f"{giver} ajoute {more} à votre abonnement « {subscription.key.source.product} » "
+            f"{giver} ajoute {added} à votre abonnement « {subscription.key.source.product} » "
             f"({provenance(subscription)}), qui en compte désormais {subscription.size}."
             if giver
-            else f"{more} s'ajoutent à votre abonnement « {subscription.key.source.product} », qui en compte "
+            else f"{added} s'ajoutent à votre abonnement « {subscription.key.source.product} », qui en compte "
             f"désormais {subscription.size}.",
             "Vous n'avez rien à saisir : la clé reste la même.",
         ],
@@ -182,24 +182,24 @@ def grown(message: Message) -> Rendered:
     )
 
 
-def _seat_and_holder(message: Message) -> tuple[Seat, str]:
-    """Return the unit, and its holder as this principal may be told of him. Raises `NoLongerDue` once it changed."""
+def _get_seat_and_holder(message: Message) -> tuple[Seat, str]:
+    """Return the seat, and its holder as shown to the recipient. Raises `NoLongerDue` if they changed."""
     seat = _SEATS.get(pk=message.context["seat"])
     if seat.holder is None or seat.holder_id != message.context["teacher"]:
         raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
-    reader = User.objects.get(pk=message.context["user"])
-    named = administers_teachers_of(reader, seat.subscription)
-    return seat, f"{seat.holder} ({seat.holder.email})" if named else "Un enseignant"
+    recipient = User.objects.get(pk=message.context["user"])
+    may_see_name = administers_teachers_of(recipient, seat.subscription)
+    return seat, f"{seat.holder} ({seat.holder.email})" if may_see_name else "Un enseignant"
 
 
 def _greeting(message: Message) -> str:
     return hello(User.objects.get(pk=message.context["user"]).first_name)
 
 
-kinds.register(notices.GIVEN, label="Licence attribuée", render=given)
-kinds.register(notices.WITHDRAWN, label="Licence retirée", render=withdrawn)
-kinds.register(notices.CLAIMED, label="Clé saisie par un enseignant", render=claimed)
-kinds.register(notices.JOINED, label="Enseignant rattaché", render=joined)
-kinds.register(notices.MOVED, label="Enseignant parti", render=moved)
-kinds.register(notices.LEFT, label="Titulaire parti", render=left)
-kinds.register(notices.GROWN, label="Licences ajoutées", render=grown)
+kinds.register(notices.GIVEN, label="Licence attribuée", render=render_assigned)
+kinds.register(notices.WITHDRAWN, label="Licence retirée", render=render_withdrawn)
+kinds.register(notices.CLAIMED, label="Clé saisie par un enseignant", render=render_claimed)
+kinds.register(notices.JOINED, label="Enseignant rattaché", render=render_joined)
+kinds.register(notices.MOVED, label="Enseignant parti", render=render_moved)
+kinds.register(notices.LEFT, label="Titulaire parti", render=render_left)
+kinds.register(notices.GROWN, label="Licences ajoutées", render=render_grown)

@@ -1,8 +1,7 @@
-"""What typing a key in « Mon compte » does, for a principal and for a teacher, with guesses counted.
+"""Key entry in « Mon compte », rate-limited against guessing.
 
-Guessing is hopeless (55 random bits), and still it is stopped: ten wrong keys an hour for an account, thirty for an
-address, where whole schools sit behind one. Only keys that are well formed and do not exist count: a typo never
-reaches this, and a key that exists gives its try back.
+Ten wrong keys an hour per account, thirty per network, as whole schools share an address. Only well-formed keys that do
+not exist count.
 """
 
 from __future__ import annotations
@@ -21,28 +20,27 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.subscriptions.models import Seat, Subscription
 
-HOUR = datetime.timedelta(hours=1)
-BY_ACCOUNT = throttling.Limit("key/account", 10, HOUR)
-BY_ADDRESS = throttling.Limit("key/address", 30, HOUR)
+_HOUR = datetime.timedelta(hours=1)
+_ACCOUNT_LIMIT = throttling.Limit("key/account", 10, _HOUR)
+_NETWORK_LIMIT = throttling.Limit("key/address", 30, _HOUR)
 
 
 @sensitive_variables("code", "symbols")
 def enter(
     *, code: str, by: User, address: str, at: datetime.datetime, school: str | None = None
 ) -> Subscription | Seat:
-    """Redeem the key for a principal, claim a unit of it for a teacher.
+    """Redeem the key for a principal, or claim a seat of it for a teacher.
 
-    Raises the `Refused` of whichever it is, `MistypedKey` before anything is counted or looked up, and
-    `TooManyGuesses`, which says how long to wait.
+    Raises what these operations raise, `MistypedKey` before any count or look-up, and `TooManyGuesses`.
     """
     try:
         symbols = keys.parse(code)
     except keys.Typo as typo:
         raise MistypedKey(str(typo)) from None
-    subjects = [(BY_ACCOUNT, str(by.pk)), (BY_ADDRESS, throttling.network(address))]
+    counters = [(_ACCOUNT_LIMIT, str(by.pk)), (_NETWORK_LIMIT, throttling.network(address))]
     try:
-        # Counted first: requests that arrive together must not all pass before the first one is counted.
-        throttling.count(subjects, at=at)
+        # Counted first, so that concurrent requests cannot all pass before the first is counted.
+        throttling.count(counters, at=at)
     except throttling.Throttled as throttled:
         raise TooManyGuesses(
             f"Trop de clés inexistantes ont été saisies : patientez {throttling.in_words(throttled.wait)}, puis "
@@ -54,8 +52,8 @@ def enter(
             return operations.redeem(code=symbols, by=by, at=at, school=school)
         return operations.claim(code=symbols, by=by, at=at)
     except UnknownKey:
-        subjects = []
+        counters = []
         raise
     finally:
-        if subjects:
-            throttling.give_back(subjects)
+        if counters:
+            throttling.give_back(counters)

@@ -1,4 +1,4 @@
-"""What may be refused to whoever types, gives or takes back a key."""
+"""Errors of the operations on keys, subscriptions and seats."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ if TYPE_CHECKING:
 
 
 class MistypedKey(Refused):
-    """The symbols cannot be a key; nothing was looked up."""
+    """The text cannot be a key; nothing was looked up."""
 
     code = "typo"
 
 
 class UnknownKey(Refused):
-    """The symbols are well formed and name no key."""
+    """The code is well formed, and no key has it."""
 
     code = "unknown_key"
 
 
 class KeyRevoked(Refused):
-    """Its collectivity took the key back before anybody redeemed it."""
+    """The collectivity revoked the key before it was redeemed."""
 
     code = "key_revoked"
 
 
 class KeyExpired(Refused):
-    """The last day of its licences has passed in Paris, or their order was cancelled."""
+    """The last day of the licences has passed in Paris, or their order was cancelled."""
 
     code = "key_expired"
 
 
 class KeySuspended(Refused):
-    """Its order awaits its purchase order or its payment: until then, nothing can be opened or given with it."""
+    """The licences are suspended until the purchase order or the payment is received."""
 
     code = "key_suspended"
 
 
 class KeyOfAnotherSchool(Refused):
-    """The key is meant for a school that the principal's account does not lead."""
+    """The key is meant for a school that the principal is not affiliated with."""
 
     code = "key_of_another_school"
 
 
 class SchoolNotChosen(Refused):
-    """The key is meant for `school`; the principal typed his own by hand, or none, and may join the directory's."""
+    """The key is meant for `school`; the principal has none from the directory, and may choose it."""
 
     code = "school_not_chosen"
 
@@ -57,73 +57,73 @@ class SchoolNotChosen(Refused):
 
 
 class AlreadyRedeemed(Refused):
-    """A principal of the school activated it already."""
+    """The key was redeemed before."""
 
     code = "already_redeemed"
 
 
 class NotYetRedeemed(Refused):
-    """A teacher types a key that no principal has activated."""
+    """A teacher types a key that no principal has redeemed."""
 
     code = "not_yet_redeemed"
 
 
 class NoSeatLeft(Refused):
-    """Every unit is held by a teacher."""
+    """Every seat of the subscription is held."""
 
     code = "no_seat_left"
 
 
 class NobodyChosen(Refused):
-    """No teacher was ticked."""
+    """No teacher was selected."""
 
     code = "nobody_chosen"
 
 
 class AlreadyServed(Refused):
-    """The teacher holds a unit of this subscription: one each is the rule."""
+    """The teacher already holds a seat of this subscription."""
 
     code = "already_served"
 
 
 class WithdrawnFromTeacher(Refused):
-    """The principal took the key back from this teacher, who may not help himself to it again."""
+    """The principal withdrew a seat from this teacher, who may not claim another."""
 
     code = "withdrawn"
 
 
 class NotYours(Refused):
-    """The subscription belongs to a school whose keys this account does not administer."""
+    """The user does not administer the subscription."""
 
     code = "not_yours"
 
 
 class NotVerified(Refused):
-    """The principal's school is not verified: he cannot reach into its list of teachers."""
+    """The principal is not verified for the school: its list of teachers is closed to them."""
 
     code = "not_verified"
 
 
 class TeacherOfAnotherSchool(Refused):
-    """The teacher's account is not attached to the subscription's school: he types the key himself."""
+    """The teacher is not affiliated with the subscription's school: they have to type the key themselves."""
 
     code = "teacher_of_another_school"
 
 
 class SeatHasChangedHands(Refused):
-    """The page was old: the unit is no longer held by the teacher it named."""
+    """The seat is no longer held by the expected teacher: the page was stale."""
 
     code = "seat_changed_hands"
 
 
 class NotForThisProfile(Refused):
-    """Only principals and teachers have keys to type."""
+    """The profile of the account does not use keys."""
 
     code = "not_for_this_profile"
 
 
 class TooManyGuesses(Refused):
-    """Too many well-formed keys that do not exist were tried by this account, or from this address."""
+    """Too many keys that do not exist were tried by this account, or from this address."""
 
     code = "too_many_guesses"
 

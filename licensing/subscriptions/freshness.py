@@ -1,7 +1,7 @@
-"""Whether what « Mon compte » shows about licences is still so: asked every few seconds by pages that are looked at.
+"""Version hash of the licences shown on « Mon compte », polled by open pages to detect changes.
 
-One query of a few indexes, in the place of the nine that make the page. Whatever happens to a unit, a subscription, the
-teachers of the school or an order changes it.
+One query on indexes instead of the nine that make the page. Any change to a seat, a subscription, the teachers of the
+school or an order changes the hash.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 
 def version(user: User, *, school: str, at: datetime.datetime) -> str:
-    """Return a short mark of what this person's part about licences shows; the same as long as it shows the same."""
+    """Return a hash of what the user's page shows about licences."""
     if user.profile == Profile.PRINCIPAL:
         subscriptions = Subscription.objects.filter(administers(user))
         events = SeatEvent.objects.filter(seat__subscription__in=subscriptions.values("pk"))
     else:
         subscriptions = Subscription.objects.filter(seats__holder=user)
         events = SeatEvent.objects.filter(teacher=user)
-    own = Affiliation.objects.filter(user=user)
-    led = Affiliation.objects.filter(school__in=own.filter(verified_at__isnull=False).values("school"))
-    seen = User.objects.filter(pk=user.pk).values_list(
-        _one(events, Max("pk")),
-        _one(subscriptions, Count("pk")),
-        _one(subscriptions, Sum("size")),
-        _one(subscriptions, Count("key__source__suspended_at")),
-        _one(subscriptions, Count("key__source__cancelled_at")),
-        _one(subscriptions, Max("key__source__provisional_until")),
-        _one(subscriptions, Count("key__source__provisional_until")),
-        _one(subscriptions, Max("key__source__unpaid_until")),
-        _one(subscriptions, Count("key__source__unpaid_until")),
-        _one(own, Max("verified_at")),
-        _one(own, Max("pk")),
-        _one(led, Max("pk")),
-        _one(led, Count("pk")),
+    affiliations = Affiliation.objects.filter(user=user)
+    colleagues = Affiliation.objects.filter(school__in=affiliations.filter(verified_at__isnull=False).values("school"))
+    figures = User.objects.filter(pk=user.pk).values_list(
+        _aggregate(events, Max("pk")),
+        _aggregate(subscriptions, Count("pk")),
+        _aggregate(subscriptions, Sum("size")),
+        _aggregate(subscriptions, Count("key__source__suspended_at")),
+        _aggregate(subscriptions, Count("key__source__cancelled_at")),
+        _aggregate(subscriptions, Max("key__source__provisional_until")),
+        _aggregate(subscriptions, Count("key__source__provisional_until")),
+        _aggregate(subscriptions, Max("key__source__unpaid_until")),
+        _aggregate(subscriptions, Count("key__source__unpaid_until")),
+        _aggregate(affiliations, Max("verified_at")),
+        _aggregate(affiliations, Max("pk")),
+        _aggregate(colleagues, Max("pk")),
+        _aggregate(colleagues, Count("pk")),
     )
-    return hashlib.sha256(repr((school, today(at), seen.get())).encode()).hexdigest()[:20]
+    return hashlib.sha256(repr((school, today(at), figures.get())).encode()).hexdigest()[:20]
 
 
-def _one[M: Model](rows: QuerySet[M], figure: Aggregate) -> Subquery:
-    return Subquery(rows.order_by().values(one=Value(1)).annotate(figure=figure).values("figure"))
+def _aggregate[M: Model](rows: QuerySet[M], aggregate: Aggregate) -> Subquery:
+    return Subquery(rows.order_by().values(one=Value(1)).annotate(aggregate=aggregate).values("aggregate"))

@@ -1,6 +1,6 @@
-"""Units that a principal gives: to one teacher or to forty at once, and from one who leaves to the next.
+"""Assignment of seats by a principal: to one or several teachers, or from one teacher to another.
 
-A gift to several is one operation by sets: all who were chosen get their unit, or nobody does.
+Assigning to several is all or nothing.
 """
 
 from __future__ import annotations
@@ -20,68 +20,67 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: Beyond it, somebody sends numbers and does not tick names.
-MOST_AT_ONCE = 500
+#: More than any school has: a larger request is forged.
+_MAX_TEACHERS = 500
 
 
 class Given(NamedTuple):
-    """What a gift to several came to."""
+    """Result of assigning seats to several teachers."""
 
     seats: list[Seat]
-    # Those among the chosen who held a unit of this subscription already: nothing to give them.
+    # The selected teachers who held a seat of this subscription already.
     already: list[User]
 
 
 def assign(*, subscription_id: int, teacher: User, by: User, at: datetime.datetime) -> Seat:
-    """Give a teacher of the school one unit, active at once; tell him by e-mail.
+    """Assign one seat to a teacher of the school and notify them by e-mail.
 
-    A principal who teaches may give himself one. Others must belong to the subscription's school, and the principal
-    must be verified to reach into its list of teachers. Raises a `Refused`.
+    Principals may assign one to themselves. Other teachers must be affiliated with the subscription's school, and the
+    principal verified for it. Raises a `Refused`.
     """
     return assign_many(subscription_id=subscription_id, teacher_ids=[teacher.pk], by=by, at=at).seats[0]
 
 
 @transaction.atomic
 def assign_many(*, subscription_id: int, teacher_ids: Collection[int], by: User, at: datetime.datetime) -> Given:
-    """Give each of these teachers one unit, active at once, and tell them by e-mail.
+    """Assign one seat to each of these teachers and notify them by e-mail.
 
-    Those who hold one already are left out, and returned. Raises a `Refused`, nobody having been given anything:
-    `NoSeatLeft` where more were chosen than units are free, `AlreadyServed` where all of them hold one.
+    Those who hold one already are skipped, and returned. Raises a `Refused`, having changed nothing: `NoSeatLeft` where
+    too few seats are free, `AlreadyServed` where all the teachers hold one.
     """
-    chosen = set(teacher_ids)
-    if not chosen:
+    selected = set(teacher_ids)
+    if not selected:
         raise NobodyChosen("Cochez au moins un enseignant, puis attribuez-lui la clé.")
     subscription = seating.administered(subscription_id, by)
     refusing.if_over(subscription.key.source, by, at)
-    teachers = _eligible(chosen, subscription, by)
-    # Two principals who give at the same moment do so one after the other. Teachers who type the key wait for nobody:
-    # they step over the seats that are locked here.
+    teachers = _get_eligible(selected, subscription, by)
+    # Serialises concurrent principals. Teachers who claim a seat do not wait: they skip locked seats.
     Subscription.objects.locked().get(pk=subscription.pk)
-    given = _give(subscription, teachers, by, at)
-    for seat in given.seats:
+    result = _assign_free_seats(subscription, teachers, by, at)
+    for seat in result.seats:
         seat.subscription = subscription
-    notices.tell_teachers_given([seat for seat in given.seats if seat.holder_id != by.pk], at)
+    notices.tell_teachers_given([seat for seat in result.seats if seat.holder_id != by.pk], at)
     notices.tell_collectivity(subscription.key, "held", at)
-    return given
+    return result
 
 
 @transaction.atomic
 def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: datetime.datetime) -> Seat:
-    """Take the unit from the teacher who holds it and give that very one, with its class, to another; tell both.
+    """Transfer a seat, with its class, from its holder to another teacher, and notify both.
 
-    `holder_id`: who held it when the principal decided. Raises a `Refused`, the unit staying where it was.
+    `holder_id`: the expected holder. Raises a `Refused`, having changed nothing.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
     subscription = seating.administered(subscription_id, by)
     refusing.if_over(subscription.key.source, by, at)
-    [successor] = _eligible({successor_id}, subscription, by)
+    [successor] = _get_eligible({successor_id}, subscription, by)
     Subscription.objects.locked().get(pk=subscription.pk)
     seat = Seat.objects.select_for_update(of=("self",), no_key=True).select_related("holder").get(pk=seat_id)
     seat.subscription = subscription
     leaving = seat.holder
     if leaving is None or leaving.pk != holder_id:
         raise SeatHasChangedHands("Cette licence a changé de main entre-temps : relisez la liste, puis recommencez.")
-    served = f"{_called(successor, by)} déjà une licence de cet abonnement : choisissez quelqu'un d'autre."
+    served = f"{_subject_and_verb(successor, by)} déjà une licence de cet abonnement : choisissez quelqu'un d'autre."
     if subscription.seats.filter(holder=successor).exists():
         raise AlreadyServed(served)
     SeatEvent.objects.create(seat=seat, kind=SeatEvent.Kind.WITHDRAWN, teacher=leaving, by=by, at=at)
@@ -89,61 +88,61 @@ def replace(*, seat_id: int, holder_id: int, successor_id: int, by: User, at: da
     if leaving.pk != by.pk:
         notices.tell_teacher_withdrawn(seat, leaving, at)
     notices.tell_teachers_given([seat] if successor.pk != by.pk else [], at)
-    # The collectivity counts units that are held: their number is the same.
+    # No event for the collectivity: the number of held seats is unchanged.
     return seat
 
 
-def _eligible(chosen: set[int], subscription: Subscription, by: User) -> list[User]:
-    """Return those who were chosen, by name; or refuse, naming nobody."""
-    others = chosen - {by.pk}
+def _get_eligible(selected: set[int], subscription: Subscription, by: User) -> list[User]:
+    """Return the selected teachers ordered by name. Raises `NotVerified` or `TeacherOfAnotherSchool`."""
+    others = selected - {by.pk}
     teachers: dict[int, User] = {}
     if others:
         seating.refuse_reaching(subscription, by)
-        teachers = seating.teachers_among(others, subscription) if len(others) <= MOST_AT_ONCE else {}
+        teachers = seating.teachers_among(others, subscription) if len(others) <= _MAX_TEACHERS else {}
         if len(teachers) < len(others):
             raise seating.of_another_school(len(others) - len(teachers))
-    if by.pk in chosen:
+    if by.pk in selected:
         teachers[by.pk] = by
     return sorted(teachers.values(), key=lambda teacher: (teacher.last_name, teacher.first_name, teacher.pk))
 
 
-def _give(subscription: Subscription, teachers: list[User], by: User, at: datetime.datetime) -> Given:
+def _assign_free_seats(subscription: Subscription, teachers: list[User], by: User, at: datetime.datetime) -> Given:
     served = "Ces enseignants saisissent la clé eux-mêmes en ce moment : relisez la liste, puis recommencez."
     for _ in range(len(teachers) + 1):
-        # Units first, and who holds one second: while we waited for a unit, its taker may have been one of ours.
+        # Lock seats before reading holders: while waiting for a lock, one of these teachers may have claimed a seat.
         free = subscription.seats.free().next_first().select_for_update(of=("self",), no_key=True)
         seats = list(free[: len(teachers)])
         holders = set(subscription.seats.filter(holder__in=teachers).values_list("holder_id", flat=True))
         already = [teacher for teacher in teachers if teacher.pk in holders]
-        wanting = [teacher for teacher in teachers if teacher.pk not in holders]
-        if not wanting:
-            raise AlreadyServed(_all_served(already, by))
-        if len(seats) < len(wanting):
-            raise NoSeatLeft(_too_many(subscription, len(wanting), len(seats)))
-        given = seats[: len(wanting)]
+        remaining = [teacher for teacher in teachers if teacher.pk not in holders]
+        if not remaining:
+            raise AlreadyServed(_all_hold_one_message(already, by))
+        if len(seats) < len(remaining):
+            raise NoSeatLeft(_too_few_seats_message(subscription, len(remaining), len(seats)))
+        assigned = seats[: len(remaining)]
         try:
-            seating.hold(given, wanting, SeatMode.AUTOMATIC, by=by, at=at, served=served)
+            seating.hold(assigned, remaining, SeatMode.AUTOMATIC, by=by, at=at, served=served)
         except AlreadyServed:
-            # One of them typed the key between the look and the gift, and has his unit: there is one fewer to serve.
+            # One of them claimed a seat since the holders were read: retry without them.
             continue
-        return Given(given, already)
+        return Given(assigned, already)
     raise AlreadyServed(served)
 
 
-def _called(teacher: User, by: User) -> str:
+def _subject_and_verb(teacher: User, by: User) -> str:
     return "Vous détenez" if teacher.pk == by.pk else f"{teacher} détient"
 
 
-def _all_served(already: list[User], by: User) -> str:
+def _all_hold_one_message(already: list[User], by: User) -> str:
     if len(already) == 1:
-        return f"{_called(already[0], by)} déjà une licence de cet abonnement : il n'y a rien à attribuer."
+        return f"{_subject_and_verb(already[0], by)} déjà une licence de cet abonnement : il n'y a rien à attribuer."
     return (
         f"Les {len(already)} enseignants cochés détiennent déjà une licence de cet abonnement : "
         "il n'y a rien à attribuer."
     )
 
 
-def _too_many(subscription: Subscription, wanted: int, free: int) -> str:
+def _too_few_seats_message(subscription: Subscription, wanted: int, free: int) -> str:
     if free == 0:
         return (
             f"{seating.all_taken(subscription)} Retirez-en une à un enseignant qui n'en a plus besoin, ou complétez "

@@ -1,4 +1,4 @@
-"""Volumes that change by the thousand: keys and their subscriptions grow, keys shrink, by a handful of statements."""
+"""Bulk changes of the units of keys, and of the seats of their subscriptions."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def grow_many(additions: Mapping[int, int]) -> None:
-    """Add units to keys that the caller has locked, and seats to the subscriptions of those already redeemed.
+    """Add units to keys that the caller has locked, and seats to the subscriptions of redeemed ones.
 
-    `additions`: how many units, at least one, by the key's number.
+    `additions`: units to add, at least one, by primary key of the key.
     """
     if not additions:
         return
     if min(additions.values()) < 1:
         raise ValueError("A key grows by at least one unit.")
     arrays = [list(additions.keys()), list(additions.values())]
-    # Locked in order of number before anything is changed: key → subscription → seat.
+    # Lock order: key → subscription → seat.
     list(Subscription.objects.locked().filter(number_in("key_id", arrays[0])).values_list("pk", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -45,15 +45,16 @@ def grow_many(additions: Mapping[int, int]) -> None:
 
 @transaction.atomic
 def shrink_many(units: Mapping[int, int]) -> None:
-    """Lower what keys are worth, by the key's number. The caller has locked them and seen that nobody redeemed them.
+    """Lower the units of unredeemed keys that the caller has locked.
 
-    Raises `ValueError`, having changed nothing, where a key was redeemed: its seats are not taken back here.
+    `units`: the new number, by primary key of the key. Raises `ValueError`, having changed nothing, where a key was
+    redeemed or would not shrink.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = shrunk.units"  # noqa: S608, SLF001
-            " FROM unnest(%s::bigint[], %s::int[]) AS shrunk (key_id, units)"
-            " WHERE key.id = shrunk.key_id AND key.redeemed_at IS NULL AND key.units > shrunk.units",
+            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = reduced.units"  # noqa: S608, SLF001
+            " FROM unnest(%s::bigint[], %s::int[]) AS reduced (key_id, units)"
+            " WHERE key.id = reduced.key_id AND key.redeemed_at IS NULL AND key.units > reduced.units",
             [list(units.keys()), list(units.values())],
         )
         if cursor.rowcount != len(units):

@@ -1,4 +1,4 @@
-"""A school that changes hands: its mailbox named who leads it, and its subscriptions follow."""
+"""Handover of a school to a new principal, with its subscriptions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 @sensitive_variables("token")
 @transaction.atomic
 def confirm(*, token: str, replaced: Collection[int], kept: Collection[int], at: datetime.datetime) -> Confirmed:
-    """Verify the principal whom a link names, and credit him with what his predecessors had activated for the school.
+    """Verify the principal of a confirmation link, and transfer the school's subscriptions to them.
 
-    Theirs, and what belongs to those who left it: a school's licences never stay in the account of one who is gone.
-    The heads who stay keep what is theirs; all who are verified share it. Raises what `heads.confirm` raises.
+    Transferred: those of replaced and departed principals. Remaining principals keep the subscriptions credited to
+    them. Raises what `principals.confirm` raises.
     """
-    done = heads.confirm(token=token, replaced=replaced, kept=kept, at=at)
-    _pass_on(done.affiliation.school_id, done.replaced, to=done.affiliation.user)
-    return done
+    confirmed = heads.confirm(token=token, replaced=replaced, kept=kept, at=at)
+    _transfer(confirmed.affiliation.school_id, confirmed.replaced, to=confirmed.affiliation.user)
+    return confirmed
 
 
-def _pass_on(school_id: str | None, predecessors: list[User], *, to: User) -> None:
-    still_here = Affiliation.objects.filter(user=OuterRef("principal"), school=OuterRef("school"))
-    of_those_gone = Subscription.objects.filter(Q(principal__in=predecessors) | ~Exists(still_here), school=school_id)
-    numbers = [subscription.pk for subscription in of_those_gone.locked()]
-    Subscription.objects.filter(pk__in=numbers).update(principal=to)
+def _transfer(school_id: str | None, replaced: list[User], *, to: User) -> None:
+    still_affiliated = Affiliation.objects.filter(user=OuterRef("principal"), school=OuterRef("school"))
+    to_transfer = Subscription.objects.filter(Q(principal__in=replaced) | ~Exists(still_affiliated), school=school_id)
+    subscription_ids = [subscription.pk for subscription in to_transfer.locked()]
+    Subscription.objects.filter(pk__in=subscription_ids).update(principal=to)

@@ -1,7 +1,7 @@
-"""Teachers who are proposed to a principal: by one click of his they belong to his school.
+"""Attach proposed teachers to a principal's school.
 
-They typed a similar name by hand, or chose a neighbour. What they chose themselves stays; they are told, and may
-leave again.
+Proposals are teachers who typed a similar name by hand, or chose a neighbouring school. Their own choice is kept; they
+are notified, and may detach themselves.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def join(*, teacher_id: int, uai: str, by: User, at: datetime.datetime) -> Affiliation:
-    """Attach a proposed teacher to the school that `by` is verified to lead, and tell him.
+    """Attach a proposed teacher to the school that `by` is verified to lead, and notify the teacher.
 
-    Only whom the school's proposals name: a principal cannot draw any teacher in the country to his school.
+    Raises `NotVerified`, and `TeacherOfAnotherSchool` for a teacher who is not among the school's proposals.
     """
     school = School.objects.filter(
         pk__in=Affiliation.objects.filter(user=by, school=uai, verified_at__isnull=False).values("school")

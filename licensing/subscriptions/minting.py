@@ -1,4 +1,4 @@
-"""New keys, by the thousand: drawn, sealed and stored by a handful of statements whatever their number."""
+"""Generate, seal and store new activation keys in bulk, in a constant number of statements."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ if TYPE_CHECKING:
 
     from licensing.subscriptions.models import Source
 
-#: Two equal draws among 55 bits are a curiosity; two in a row are a broken generator, and must be heard.
-ATTEMPTS = 3
-# Keys live in the public schema, whichever schema the transaction works in.
+#: A collision among 55 random bits is rare; repeated collisions mean a broken generator.
+_MAX_ATTEMPTS = 3
+# Schema-qualified: the current schema may be a tenant's.
 _TABLE = "public.subscriptions_activationkey"
 
 
 class CodesExhausted(Exception):
-    """Draw after draw met codes that exist already: the system's random generator cannot be trusted."""
+    """Repeated draws collided with existing codes: the random generator cannot be trusted."""
 
 
 @transaction.atomic
 def mint(
     *, source: Source, prefix: str, demands: Sequence[tuple[str | None, int, bool]], at: datetime.datetime
 ) -> list[int]:
-    """Make one key for each demand (UAI, units, exposed) and return their numbers in the order of the demands.
+    """Create one key per demand (UAI, units, exposed) and return their primary keys in the same order.
 
-    `exposed`: somebody besides the school's official mailbox will know the key, so that redeeming it proves nothing.
-    Codes are unique across all tenants: the database refuses a code that exists, and the draw is made again.
+    `exposed`: somebody besides the school's official mailbox will know the key, so that redeeming it verifies nobody.
+    Codes are unique across all tenants: on a unique violation the codes are drawn again. Raises `CodesExhausted`.
     """
     if not demands:
         return []
     numbers = next_numbers(_TABLE, len(demands))
-    for _ in range(ATTEMPTS):
-        # Drawn and sealed while the database stores those before.
+    for _ in range(_MAX_ATTEMPTS):
+        # A generator: codes are drawn and sealed while the database receives the previous ones.
         codes: Iterable[str] = (keys.generate() for _ in demands)
         if sealing.has_older_keys():
             codes = list(codes)
-            if _known_under_another_sealing_key(codes):
+            if _exist_under_older_keys(codes):
                 continue
         try:
             with transaction.atomic():
-                _copy(numbers, codes, source=source, prefix=prefix, demands=demands, at=at)
+                _copy_rows(numbers, codes, source=source, prefix=prefix, demands=demands, at=at)
         except psycopg.errors.UniqueViolation:
             continue
         return numbers
-    raise CodesExhausted(f"{ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
+    raise CodesExhausted(f"{_MAX_ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
 
 
-def _known_under_another_sealing_key(codes: Collection[str]) -> bool:
-    """Whether a code exists that is still sealed under an older key, where the unique column cannot see it."""
+def _exist_under_older_keys(codes: Collection[str]) -> bool:
+    """Whether a code exists sealed under an older key, which the unique constraint cannot detect."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT EXISTS (SELECT FROM {_TABLE} WHERE sealed_code = ANY(%s::bytea[]))",  # noqa: S608
@@ -64,7 +64,7 @@ def _known_under_another_sealing_key(codes: Collection[str]) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _copy(
+def _copy_rows(
     numbers: list[int],
     codes: Iterable[str],
     *,

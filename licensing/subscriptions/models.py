@@ -1,7 +1,6 @@
-"""Keys, and what they open: a redeemed key is a subscription, whose seats teachers hold.
+"""Entitlements, activation keys, subscriptions and seats: models of the public schema.
 
-All of it stands in the public schema, where the people of one school meet. Written by `operations` alone; what a
-collectivity must know of it is told by a task that enters that collectivity's schema.
+Written by `operations` alone. Collectivities are notified by a task that enters their schema.
 """
 
 from __future__ import annotations
@@ -18,40 +17,39 @@ if TYPE_CHECKING:
 
 
 class Standing(enum.Enum):
-    """Where the rights of a source are on a day. Those of the first four may be used."""
+    """Status of an entitlement on a day. The first four allow use."""
 
     FIRM = "firm"
-    #: The purchase order is awaited: they stop by themselves the day after `provisional_until`.
+    #: Awaiting the purchase order; expires automatically the day after `provisional_until`.
     PROVISIONAL = "provisional"
-    #: The purchase order came in, and the payment is awaited by `unpaid_until`.
+    #: Purchase order received; payment due by `unpaid_until`.
     UNPAID = "unpaid"
-    #: That day has passed, and the operator has decided nothing.
+    #: `unpaid_until` has passed, and the operator has decided nothing.
     OVERDUE = "overdue"
-    #: The provisional rights ran out: what was awaited brings them back.
+    #: The provisional period expired; the purchase order or the payment restores the rights.
     LAPSED = "lapsed"
-    #: By the operator's hand, who may restore them.
+    #: Suspended by the operator, who may restore the rights.
     SUSPENDED = "suspended"
-    #: Nothing brings these back: the order was cancelled, or the year is over.
+    #: Final: the order was cancelled, or the last day has passed.
     CANCELLED = "cancelled"
     ENDED = "ended"
 
 
-def usable_on(day: datetime.date, source: str = "source") -> Q:
-    """Return the condition that licences may be used on a day, for rows that reach their source by that path.
+def usable_on(day: datetime.date, path: str = "source") -> Q:
+    """Return the condition that licences may be used on a day; `path`: the lookup path to the entitlement.
 
-    It leaves out exactly where `Source.usable_on` says no.
+    The SQL equivalent of `Entitlement.usable_on`.
     """
-    provisional = Q(**{f"{source}__provisional_until__isnull": True}) | Q(**{f"{source}__provisional_until__gte": day})
-    return provisional & Q(**{f"{source}__last_day__gte": day, f"{source}__suspended_at__isnull": True})
+    provisional = Q(**{f"{path}__provisional_until__isnull": True}) | Q(**{f"{path}__provisional_until__gte": day})
+    return provisional & Q(**{f"{path}__last_day__gte": day, f"{path}__suspended_at__isnull": True})
 
 
 class Source(models.Model):
-    """Where keys come from: one order line, through a collectivity's pool or a school's own order.
+    """What an order line grants: the right to use licences of a product until a last day.
 
-    Suspending sixty thousand keys is one row here, and a key belongs to one collectivity by construction.
+    Shared by all keys of a pool or of a shop order, so that suspending 60,000 keys updates one row.
     """
 
-    # The order line is required: no unit exists without one.
     order_line = models.OneToOneField(
         "orders.OrderLine", on_delete=models.PROTECT, related_name="source", verbose_name="ligne de commande"
     )
@@ -61,15 +59,13 @@ class Source(models.Model):
     product = models.ForeignKey("catalogue.Product", on_delete=models.PROTECT, verbose_name="produit")
     # Inclusive, in Europe/Paris.
     last_day = models.DateField("valable jusqu'au")
-    # By the operator's hand, or with its order cancelled.
+    # Set by the operator, or with `cancelled_at`.
     suspended_at = models.DateTimeField("suspendue le", null=True, blank=True)
-    # For good: suspended as well, so that whoever asks what may be used has one column to look at.
+    # Final. Implies `suspended_at`, so that queries for usable rows test one column.
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
-    # Provisional rights, inclusive: an order whose purchase order is awaited gives them until then, and they stop by
-    # themselves the day after.
+    # Inclusive. The last day of the provisional period, while the purchase order is awaited.
     provisional_until = models.DateField("droits temporaires jusqu'au", null=True, blank=True)
-    # Inclusive as well: the purchase order came in and the payment is awaited. Past that day only the operator stops
-    # or prolongs them; nothing stops by itself.
+    # Inclusive. The payment deadline once the purchase order is received; passing it stops nothing automatically.
     unpaid_until = models.DateField("dans l'attente du règlement jusqu'au", null=True, blank=True)
 
     class Meta:
@@ -95,16 +91,16 @@ class Source(models.Model):
 
     @property
     def open_until(self) -> datetime.date:
-        """The last day of use as things stand, inclusive: that of the provisional rights where it is not paid yet."""
+        """The last day of use, inclusive, given the current status: the provisional period ends first."""
         return self.provisional_until or self.last_day
 
     @property
     def temporary_until(self) -> datetime.date | None:
-        """The day that people are shown while the order is not paid; None where the rights are firm."""
+        """The deadline shown while the order is unpaid; None once the rights are firm."""
         return self.provisional_until or self.unpaid_until
 
     def standing_on(self, day: datetime.date) -> Standing:
-        """Return where these rights are on a day: the one place that says in which order its reasons count."""
+        """Return the status on a day. The only place that defines the precedence of statuses."""
         if self.last_day < day:
             return Standing.ENDED
         if self.cancelled_at is not None:
@@ -118,31 +114,31 @@ class Source(models.Model):
         return Standing.FIRM
 
     def over_on(self, day: datetime.date) -> bool:
-        """Whether nothing brings these licences back: their year is over, or their order was cancelled."""
+        """Whether the licences are over for good: last day passed, or order cancelled."""
         return self.standing_on(day) in (Standing.ENDED, Standing.CANCELLED)
 
     def suspended_on(self, day: datetime.date) -> bool:
-        """Whether the licences stand still, and a purchase order, a payment or the operator's hand brings them back."""
+        """Whether the licences are suspended; a purchase order, a payment or the operator may restore them."""
         return self.standing_on(day) in (Standing.LAPSED, Standing.SUSPENDED)
 
     def usable_on(self, day: datetime.date) -> bool:
-        """Whether keys may be redeemed, given and used on that day."""
+        """Whether keys may be redeemed, and seats assigned and used, on that day."""
         return not self.over_on(day) and not self.suspended_on(day)
 
 
 class ActivationKeyQuerySet(models.QuerySet["ActivationKey"]):
     def locked(self) -> Self:
-        """Lock the keys, and only them, in order of number, until the transaction ends."""
+        """Lock the keys, and no joined row, in primary key order, until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class ActivationKey(models.Model):
-    """The string that is e-mailed, typed, redeemed. Its code is stored sealed; `sealing` alone reads it."""
+    """A code that a principal redeems into a subscription. Stored sealed; only `sealing` reads it."""
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="keys", verbose_name="provenance")
-    # The school it is meant for. No constraint: it would lock the directory's row of each of sixty thousand keys, and
-    # no school is ever deleted (docs/decisions/0035); `audit` compares. Indexed below, once: Django's own index comes
-    # with a second one for LIKE, which nobody asks a UAI.
+    # The school it is meant for. No constraint: it would lock the school row of each of 60,000 keys, and no school is
+    # ever deleted (docs/decisions/0035); `audit` compares. Indexed in Meta: Django's own index comes with a second one
+    # for LIKE, which no query on a UAI uses.
     school = models.ForeignKey(
         "schools.School",
         on_delete=models.PROTECT,
@@ -152,12 +148,12 @@ class ActivationKey(models.Model):
         verbose_name="établissement",
     )
     prefix = models.CharField("préfixe", max_length=10)
-    # Deterministic, so that one column serves look-up and display; which sealing key it is under stands beside it.
+    # Sealed deterministically: one column serves look-up and display. `sealed_under` is the number of the sealing key.
     sealed_code = models.BinaryField(unique=True)
     sealed_under = models.PositiveSmallIntegerField()
     units = models.PositiveIntegerField("licences")
     issued_at = models.DateTimeField("émise le")
-    # Since when somebody besides the school's official mailbox may know it: redeeming it then proves nothing.
+    # Since when somebody besides the school's official mailbox may know the code: redeeming it then verifies nobody.
     exposed_at = models.DateTimeField("connue d'autres depuis le", null=True, blank=True)
     redeemed_at = models.DateTimeField("activée le", null=True, blank=True)
     redeemed_by = models.ForeignKey(
@@ -192,31 +188,31 @@ class ActivationKey(models.Model):
         ]
 
     def __str__(self) -> str:
-        # Never the code: this is what logs and error reports show.
+        # Never the code: this string appears in logs and error reports.
         return f"Clé n° {self.pk}"
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def locked(self) -> Self:
-        """Lock the subscriptions, and only them, in order of number, until the transaction ends."""
+        """Lock the subscriptions, and no joined row, in primary key order, until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def of_school(self, uai: str) -> Self:
         return self.filter(school_id=uai)
 
     def running_on(self, day: datetime.date) -> Self:
-        """Keep those that may be used on that day: not over, not suspended, provisional rights not run out."""
+        """Filter those usable on that day: neither over nor suspended, provisional period not expired."""
         return self.filter(usable_on(day, "key__source"))
 
 
 class Subscription(models.Model):
-    """What a redeemed key credits: `size` seats, shared by the principals of its school."""
+    """A redeemed key: `size` seats, shared by the principals of its school."""
 
-    # One to one: a key is redeemed at most once.
+    # One-to-one: a key is redeemed at most once.
     key = models.OneToOneField(
         ActivationKey, on_delete=models.PROTECT, related_name="subscription", verbose_name="clé d'activation"
     )
-    # Whose account was credited, and the school whose verified principals share it. None: typed by hand.
+    # The account credited, and the school whose verified principals share it; None for a school typed by hand.
     principal = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -251,13 +247,13 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         return self.filter(holder__isnull=False)
 
     def next_first(self) -> Self:
-        """In the order they are given: one that somebody held comes first, so that its class finds a teacher again."""
+        """Order by assignment priority: seats held before first, so that their class gets a teacher again."""
         held_before = Exists(SeatEvent.objects.filter(seat=OuterRef("pk")))
         return self.alias(held_before=held_before).order_by("-held_before", "number")
 
 
 class Seat(models.Model):
-    """One unit of a subscription: free, or held by a teacher. Seats are rows, so they are taken and not counted."""
+    """One unit of a subscription, free or held by a teacher. A row per seat: assigning takes a free row."""
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="seats")
     number = models.PositiveIntegerField("numéro")
@@ -294,9 +290,9 @@ class Seat(models.Model):
 
 
 class SeatEvent(models.Model):
-    """What happened to a seat: appended to by operations, never changed.
+    """An assignment, claim or withdrawal of a seat. Append-only.
 
-    The last event of a teacher in a subscription tells whether the principal withdrew the key from him.
+    A teacher's last event in a subscription says whether a principal withdrew their seat.
     """
 
     class Kind(models.TextChoices):

@@ -1,6 +1,6 @@
-"""A teacher who moves to another school. The unit he holds stays with it: his former principal is told, and decides.
+"""Change of a teacher's school. Their seats stay with it, and the former principal is notified.
 
-A leave or a shared post is ordinary, and taking the unit back would close a class in the middle of a lesson.
+Seats are not withdrawn automatically: leaves and shared posts are common, and withdrawal closes a class at once.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def move(*, teacher: User, school: School | None, typed: TypedSchool | None, at: datetime.datetime) -> Affiliation:
-    """Attach the teacher to this one school, chosen or typed, and to no other.
+    """Make this school, chosen or typed, the teacher's only one.
 
-    Whoever leads the school he leaves is told, where he holds a unit of it that runs.
+    Notifies the principals of the schools left where the teacher holds a usable seat of theirs.
     """
     before = set(teacher.affiliations.filter(school__isnull=False).values_list("school_id", flat=True))
     affiliation = affiliations.replace(user=teacher, school=school, typed=typed, at=at)

@@ -1,6 +1,6 @@
-"""Who must be told of what happened to a key: people by the portal's outbox, a collectivity by a task in its schema.
+"""Notifications about keys and seats: e-mails to people, tasks in the schema of a collectivity.
 
-Queued in the transaction that causes it. A message holds numbers only: names and addresses are read when it is sent.
+Queued in the transaction that causes them. A message holds primary keys only: names are read when it is sent.
 """
 
 from __future__ import annotations
@@ -32,31 +32,30 @@ LEFT = "seat.left"
 
 
 def tell_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
-    """Queue « redeemed », « held » or « released » for the collectivity that the key came from, if one did.
+    """Queue a key event (`redeemed`, `held` or `released`) for the collectivity that gave the key, if any.
 
-    It learns that a unit was taken, never by whom. The counts are those of this moment: by the time the task runs,
-    the next event may have changed them.
+    Anonymous. The counts are of this moment: by the time the task runs, the next event may have changed them.
     """
     collectivity = key.source.collectivity
     if collectivity is None:
         return
     counts = Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
-    # The task's own `at` is when it happened; `jobs.tasks.defer` has one too, which is when to run.
-    # The lock: what happens to one key is told in the order in which it happens.
+    # Not `jobs.tasks.defer`, whose `at` is when to run: the `at` of this task is when the event happened.
+    # The queueing lock keeps the events of one key in order.
     app.configure_task("pools.note_key_event", allow_unknown=False, lock=f"pools.key:{key.pk}").defer(
         schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat(), **counts
     )
 
 
 def tell_teachers_given(seats: Sequence[Seat], at: datetime.datetime) -> None:
-    """Tell each of those who hold these seats that he does."""
-    letters = [
+    """E-mail the holder of each of these seats."""
+    emails = [
         Outgoing(GIVEN, seat.holder.email, context={"user": seat.holder.pk, "seat": seat.pk})
         for seat in seats
         if seat.holder is not None
     ]
     with schema_context(get_public_schema_name()):
-        enqueue_many(letters, at=at)
+        enqueue_many(emails, at=at)
 
 
 def tell_teacher_withdrawn(seat: Seat, teacher: User, at: datetime.datetime) -> None:
@@ -68,42 +67,41 @@ def tell_teacher_joined(affiliation: Affiliation, teacher: User, at: datetime.da
 
 
 def tell_heads_claimed(seat: Seat, at: datetime.datetime) -> None:
-    """Tell whoever administers the key that a teacher typed it: he may withdraw it."""
-    for head in _heads_of(seat.subscription):
-        _queue(CLAIMED, head, at, seat=seat.pk, teacher=seat.holder_id)
+    """E-mail the principals of the subscription that a teacher claimed a seat, which they may withdraw."""
+    for principal in _principals_of(seat.subscription):
+        _queue(CLAIMED, principal, at, seat=seat.pk, teacher=seat.holder_id)
 
 
 def tell_heads_moved(seat: Seat, at: datetime.datetime) -> None:
-    """Tell whoever administers the unit that its holder belongs to another school now."""
-    for head in _heads_of(seat.subscription):
-        _queue(MOVED, head, at, seat=seat.pk, teacher=seat.holder_id)
+    """E-mail the principals of the subscription that the holder of a seat moved to another school."""
+    for principal in _principals_of(seat.subscription):
+        _queue(MOVED, principal, at, seat=seat.pk, teacher=seat.holder_id)
 
 
 def tell_heads_left(seat: Seat, teacher: User, at: datetime.datetime) -> None:
-    """Tell whoever administers the unit, but for himself, that its holder deleted his account."""
-    for head in _heads_of(seat.subscription):
-        if head.pk != teacher.pk:
-            _queue(LEFT, head, at, seat=seat.pk)
+    """E-mail the principals of the subscription, but the holder, that the holder deleted their account."""
+    for principal in _principals_of(seat.subscription):
+        if principal.pk != teacher.pk:
+            _queue(LEFT, principal, at, seat=seat.pk)
 
 
 def tell_principal_grown(subscription: Subscription, units: int, at: datetime.datetime) -> None:
-    # Once his account is deleted, whoever leads the school after him.
-    told = [subscription.principal] if subscription.principal.is_active else _heads_of(subscription)
-    for principal in told:
+    # Once that account is deleted, the other principals of the school.
+    recipients = [subscription.principal] if subscription.principal.is_active else _principals_of(subscription)
+    for principal in recipients:
         _queue(GROWN, principal, at, subscription=subscription.pk, units=units)
 
 
-def _heads_of(subscription: Subscription) -> list[User]:
-    """Return the verified heads of the subscription's school, who share it; without any, the account credited.
-
-    Nobody where that account was deleted.
-    """
-    led = Affiliation.objects.filter(school=subscription.school_id, school__isnull=False, verified_at__isnull=False)
-    heads = [affiliation.user for affiliation in led.select_related("user").order_by("verified_at", "pk")]
-    return heads or [one for one in (subscription.principal,) if one.is_active]
+def _principals_of(subscription: Subscription) -> list[User]:
+    """Return the verified principals of the subscription's school, else the account credited if active."""
+    affiliations = Affiliation.objects.filter(
+        school=subscription.school_id, school__isnull=False, verified_at__isnull=False
+    )
+    principals = [affiliation.user for affiliation in affiliations.select_related("user").order_by("verified_at", "pk")]
+    return principals or [one for one in (subscription.principal,) if one.is_active]
 
 
 def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
-    # The portal's outbox, though a collectivity's office may have caused it.
+    # The portal's outbox, even from a collectivity's schema.
     with schema_context(get_public_schema_name()):
         enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})

@@ -1,7 +1,7 @@
-"""What happens to keys, subscriptions and seats.
+"""Operations on keys, subscriptions and seats.
 
-Each operation locks (key → subscription → seat, the order of the whole house), checks, changes, and queues what
-others must be told, in one transaction; a refusal leaves everything as it was.
+Each runs in one transaction: lock (in the global order: key → subscription → seat), check, change, queue notifications.
+An exception leaves everything unchanged.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = ["assign", "assign_many", "claim", "expose", "grow", "redeem", "releas
 
 @sensitive_variables("code", "symbols")
 def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = None) -> Subscription:
-    """Credit the principal's account with the units of the key he typed.
+    """Redeem a key: credit the principal's account with a subscription of its units.
 
-    `school`: the UAI he is working for, where he leads several and the key is meant for none of them in particular.
-    A key that nobody but the school's official mailbox could know verifies the principal on the way. Raises a
-    `Refused` that says what is wrong; a typo is told before any look-up.
+    `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
+    only the school's official mailbox could know also verifies the principal. Raises a `Refused`; `MistypedKey` before
+    any look-up.
     """
-    symbols = _symbols(code)
+    symbols = _parse_code(code)
     if by.profile != Profile.PRINCIPAL:
         raise NotForThisProfile("Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.")
     return _redeem(symbols=symbols, by=by, at=at, school=school)
@@ -53,18 +53,18 @@ def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = N
 @sensitive_variables("symbols")
 @transaction.atomic
 def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None) -> Subscription:
-    # The lock shuts out another principal, a revocation, a second volume, and whoever is letting the key be seen.
+    # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
     key = (
         ActivationKey.objects.filter(sealed_code__in=sealing.candidates(symbols))
         .locked()
-        # Not `redeemed_by`: after waiting for the lock, PostgreSQL reads this row anew, but not those joined to it.
+        # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
         .select_related("source__collectivity", "school")
         .first()
     )
     if key is None:
         raise refusing.unknown(by)
     refusing.if_revoked(key, by)
-    affiliation = _affiliation_for(key, by, school)
+    affiliation = _get_affiliation(key, by, school)
     if key.redeemed_at is not None:
         raise refusing.already_redeemed(key, by)
     refusing.if_over(key.source, by, at)
@@ -82,11 +82,11 @@ def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None
 
 @sensitive_variables("code", "symbols")
 def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
-    """Give the teacher who typed a key one of its units, whatever his school; tell who leads it.
+    """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
 
-    Raises a `Refused` that says what is wrong; a typo is told before any look-up.
+    Teachers of any school may. The principals are notified. Raises a `Refused`; `MistypedKey` before any look-up.
     """
-    symbols = _symbols(code)
+    symbols = _parse_code(code)
     if by.profile != Profile.TEACHER:
         raise NotForThisProfile("Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé.")
     return _claim(symbols=symbols, by=by, at=at)
@@ -117,10 +117,10 @@ def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
 
 @transaction.atomic
 def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | None = None) -> Seat:
-    """Take a unit back from the teacher who holds it; the seat, with its class, waits for the next one.
+    """Withdraw a seat from its holder; it is free again, with its class.
 
-    `holder_id`: who held it when the principal decided; refused where somebody else does by now. Releasing a free
-    seat is the same as once. The teacher is told, and cannot retype the key.
+    `holder_id`: the expected holder; raises `SeatHasChangedHands` where it is somebody else. Idempotent. The teacher is
+    notified, and cannot claim a seat of this key again.
     """
     subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
     subscription = seating.administered(subscription_id, by)
@@ -142,9 +142,9 @@ def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | N
 
 @transaction.atomic
 def grow(*, key: ActivationKey, units: int, at: datetime.datetime) -> None:
-    """Add units to a key that the caller has locked, and, once it is redeemed, seats to its subscription.
+    """Add units to a key that the caller has locked and, if redeemed, seats to its subscription.
 
-    A second volume for a school from the same lot: nothing to retype, no second key. The principal is told.
+    For a second volume from the same pool. The principal of a redeemed key is notified.
     """
     if units < 1:
         raise ValueError(f"A key grows by at least one unit, not {units}.")
@@ -162,10 +162,9 @@ def grow(*, key: ActivationKey, units: int, at: datetime.datetime) -> None:
 
 @transaction.atomic
 def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
-    """Note, before it happens, that somebody besides the school's official mailbox will know the key; return it.
+    """Record that somebody besides the school's official mailbox is about to know the key; return it.
 
-    Redeeming it from now on proves nothing. Under the key's lock: a principal who is typing it at this moment either
-    was first, and knew it from the mailbox, or sees it exposed.
+    Redeeming it from now on verifies nobody. Locks the key: a concurrent redemption happens before or sees it exposed.
     """
     key = ActivationKey.objects.locked().get(pk=key_id)
     if key.exposed_at is None:
@@ -175,33 +174,33 @@ def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
 
 
 @sensitive_variables("code")
-def _symbols(code: str) -> str:
+def _parse_code(code: str) -> str:
     try:
         return keys.parse(code)
     except keys.Typo as typo:
         raise MistypedKey(str(typo)) from None
 
 
-def _affiliation_for(key: ActivationKey, by: User, school: str | None) -> Affiliation:
-    """Return the principal's attachment that the key credits, or refuse."""
-    own = list(by.affiliations.select_related("school").order_by("since", "pk"))
+def _get_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
+    """Return the affiliation that the key credits. Raises `SchoolNotChosen` or `KeyOfAnotherSchool`."""
+    candidates = list(by.affiliations.select_related("school").order_by("since", "pk"))
     if key.school is None:
-        chosen = [one for one in own if school is None or one.school_id == school]
-        if not chosen:
+        matching = [one for one in candidates if school is None or one.school_id == school]
+        if not matching:
             raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
-        return chosen[0]
-    for one in own:
+        return matching[0]
+    for one in candidates:
         if one.school_id == key.school_id:
             return one
-    if all(one.school is None for one in own):
+    if all(one.school is None for one in candidates):
         raise SchoolNotChosen(
             f"Cette clé est destinée à l'établissement {the_school(key.school)}. Le vôtre n'a pas été choisi dans "
             "l'annuaire : s'il s'agit de celui-ci, rejoignez-le, et la clé sera activée.",
             key.school,
         )
-    led = ", ".join(the_school(one.school) for one in own if one.school is not None)
+    schools = ", ".join(the_school(one.school) for one in candidates if one.school is not None)
     raise KeyOfAnotherSchool(
-        f"Cette clé est destinée à l'établissement {the_school(key.school)} ; votre compte est rattaché à {led}. "
+        f"Cette clé est destinée à l'établissement {the_school(key.school)} ; votre compte est rattaché à {schools}. "
         "Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui l'e-mail. "
         "La clé reste utilisable."
     )

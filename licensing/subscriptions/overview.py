@@ -1,4 +1,4 @@
-"""What « Mon compte » shows, read in a fixed number of queries however many subscriptions and teachers there are."""
+"""Data of « Mon compte », read in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ PUPILS_A_CLASS = 30
 
 @dataclass
 class Card:
-    """One subscription as its principal sees it."""
+    """A subscription as shown to a principal."""
 
     subscription: Subscription
     key: str
     running: bool
     suspended: bool
     cancelled: bool
-    # The last day, inclusive; that of the provisional rights first, where it is not paid yet.
+    # The last day, inclusive; while the order is unpaid, the provisional deadline first.
     validity: str
-    # What is awaited, and how long it still may be; empty where the licences are paid for.
+    # What is awaited, and until when; empty where the licences are paid for.
     standing: str
-    # Who holds its units; and, where it is the only one, the teachers of the school who wait for theirs.
+    # The holders of its seats; for the only current subscription, also the teachers of the school without one.
     rows: list[TeacherRow] = field(default_factory=list)
     taken: int = 0
 
@@ -57,28 +57,28 @@ class Card:
 
     @property
     def giver(self) -> str:
-        """Who bought it, in words."""
+        """Who bought it, in French."""
         collectivity = self.subscription.key.source.collectivity
         return f"Attribuée par {collectivity.name}" if collectivity else "Achetée en boutique"
 
     @property
     def gives(self) -> bool:
-        """Whether a unit of it can be given now."""
+        """Whether a seat of it can be assigned now."""
         return self.running and self.free > 0
 
     @property
     def offers(self) -> list[Card]:
-        """What the teachers listed with it can be given: itself, while units are left."""
+        """The subscriptions to assign from for the teachers listed with it: itself, while seats are left."""
         return [self] if self.gives and self.waiting else []
 
     @property
     def several(self) -> bool:
-        """Whether several teachers listed with it wait for a unit: they can be served at once."""
+        """Whether several teachers listed with it can be assigned a seat at once."""
         return self.gives and self.waiting > 1
 
     @property
     def waiting(self) -> int:
-        """How many of the teachers listed with it hold none of it."""
+        """How many of the teachers listed with it hold no seat of it."""
         return sum(row.seat is None for row in self.rows)
 
 
@@ -86,7 +86,7 @@ class Card:
 class TeacherRow:
     """A teacher in a list: with the unit he holds of that subscription, or without any that runs.
 
-    `person` is None where the principal may not know who it is.
+    `person` is None where the principal may not see who it is.
     """
 
     person: User | None
@@ -94,7 +94,7 @@ class TeacherRow:
 
     @property
     def name(self) -> tuple[bool, str, str]:
-        """What a list of teachers is ordered by; who may not be named stands last."""
+        """Sort key; teachers who may not be named come last."""
         if self.person is None:
             return True, "", ""
         return False, fold(self.person.last_name), fold(self.person.first_name)
@@ -102,14 +102,14 @@ class TeacherRow:
 
 @dataclass
 class PrincipalOverview:
-    """« Mes abonnements » of one school, and its teachers."""
+    """« Mes abonnements » for one school, with its teachers."""
 
     affiliation: Affiliation | None
     affiliations: list[Affiliation]
     cards: list[Card]
-    # The teachers of the school without a unit that runs, where no single subscription lists them.
+    # Teachers of the school without a usable seat, unless the only current subscription lists them.
     waiting: list[TeacherRow]
-    # The principal teaches, and holds a unit that runs.
+    # The principal holds a usable seat.
     own_unit: bool
     # « Ils pourraient être de votre école ».
     proposals: list[LikelyTeacher]
@@ -120,7 +120,7 @@ class PrincipalOverview:
 
     @property
     def current(self) -> list[Card]:
-        """The subscriptions that run or will run again, the next to expire first."""
+        """The usable and suspended subscriptions, the next to expire first."""
         return [card for card in self.cards if card.running or card.suspended]
 
     @property
@@ -129,60 +129,68 @@ class PrincipalOverview:
 
     @property
     def offers(self) -> list[Card]:
-        """What can be given, the one to give first standing first: paid for, then the earliest to expire."""
+        """The subscriptions to assign from, in order of preference: paid for, then the earliest to expire."""
         return sorted((card for card in self.cards if card.gives), key=lambda card: bool(card.standing))
 
     @property
     def several(self) -> bool:
-        """Whether several teachers wait, and can be served at once."""
+        """Whether several waiting teachers can be assigned a seat at once."""
         return len(self.waiting) > 1 and bool(self.offers)
 
     @property
     def listed(self) -> bool:
-        """Whether any teacher is shown as one of the school's."""
+        """Whether any teacher of the school is shown."""
         return bool(self.waiting) or any(card.rows for card in self.current)
 
 
 def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> PrincipalOverview:
-    """Return what a principal sees for one of his schools: the one asked for, else the first."""
+    """Return the overview of one of a principal's schools: the requested one, else the first."""
     affiliations = list(user.affiliations.select_related("school").order_by("since", "pk"))
     affiliation = next((one for one in affiliations if one.school_id and one.school_id == school), None) or next(
         iter(affiliations), None
     )
-    cards = {card.subscription.pk: card for card in _cards(user, affiliation, at)}
-    led = affiliation.school if affiliation is not None and affiliation.verified_at is not None else None
+    cards = {card.subscription.pk: card for card in _build_cards(user, affiliation, at)}
+    verified_school = affiliation.school if affiliation is not None and affiliation.verified_at is not None else None
     seats = list(Seat.objects.held().filter(subscription__in=cards).select_related("holder"))
     for seat in seats:
         card = cards[seat.subscription_id]
-        named = seat.holder_id == user.pk or (led is not None and card.subscription.school_id is not None)
+        may_see_name = seat.holder_id == user.pk or (
+            verified_school is not None and card.subscription.school_id is not None
+        )
         card.taken += 1
-        card.rows.append(TeacherRow(seat.holder if named else None, seat))
-    served = {seat.holder_id for seat in seats if cards[seat.subscription_id].running}
-    waiting = [TeacherRow(teacher) for teacher in _teachers_of(led) if teacher.pk not in served | {user.pk}]
+        card.rows.append(TeacherRow(seat.holder if may_see_name else None, seat))
+    holders_of_usable = {seat.holder_id for seat in seats if cards[seat.subscription_id].running}
+    waiting = [
+        TeacherRow(teacher)
+        for teacher in _list_teachers(verified_school)
+        if teacher.pk not in holders_of_usable | {user.pk}
+    ]
     current = [card for card in cards.values() if card.running or card.suspended]
     if len(current) == 1:
-        # As in the guide: one subscription, and below it all the teachers, with their key or the button that gives it.
-        of_it = {row.person.pk for row in current[0].rows if row.person is not None}
-        current[0].rows += [row for row in waiting if row.person is not None and row.person.pk not in of_it]
+        # As in the user guide: a single subscription lists all the teachers of the school.
+        listed = {row.person.pk for row in current[0].rows if row.person is not None}
+        current[0].rows += [row for row in waiting if row.person is not None and row.person.pk not in listed]
         waiting = []
     for card in cards.values():
         card.rows.sort(key=lambda row: row.name)
-    # Whoever holds a key of the school already stands among its teachers.
+    # Holders of a seat of the school are already listed among its teachers.
     holders = {seat.holder_id for seat in seats}
     proposals = [
         likely
-        for likely in (matching.likely_teachers(led) if led is not None else ())
+        for likely in (matching.likely_teachers(verified_school) if verified_school is not None else ())
         if likely.affiliation.user_id not in holders
     ]
-    return PrincipalOverview(affiliation, affiliations, list(cards.values()), waiting, user.pk in served, proposals)
+    return PrincipalOverview(
+        affiliation, affiliations, list(cards.values()), waiting, user.pk in holders_of_usable, proposals
+    )
 
 
 def successors(seat: Seat) -> QuerySet[User]:
-    """Return the teachers of the school who could take over the unit of a subscription: those who hold none of it."""
-    return _teachers_of(seat.subscription.school).exclude(seats__subscription=seat.subscription_id)
+    """Return the teachers who may take over the seat: those without a seat of its subscription."""
+    return _list_teachers(seat.subscription.school).exclude(seats__subscription=seat.subscription_id)
 
 
-def _teachers_of(school: School | None) -> QuerySet[User]:
+def _list_teachers(school: School | None) -> QuerySet[User]:
     if school is None:
         return User.objects.none()
     return User.objects.filter(profile=Profile.TEACHER, is_active=True, affiliations__school=school).order_by(
@@ -190,13 +198,13 @@ def _teachers_of(school: School | None) -> QuerySet[User]:
     )
 
 
-def _cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -> list[Card]:
-    """Return the subscriptions of the school, and the principal's own for a school that he typed by hand."""
-    here = Q(principal=user, school=None)
+def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -> list[Card]:
+    """Return cards for the subscriptions of the school, and for the principal's own without a school."""
+    of_school = Q(principal=user, school=None)
     if affiliation is not None and affiliation.school_id is not None:
-        here |= Q(school=affiliation.school_id)
+        of_school |= Q(school=affiliation.school_id)
     found = (
-        Subscription.objects.filter(administers(user), here)
+        Subscription.objects.filter(administers(user), of_school)
         .select_related(
             "school", "principal", "key__source__product", "key__source__collectivity", "key__source__order_line__order"
         )
@@ -209,7 +217,7 @@ def _cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -
         try:
             key = key_display(subscription.key)
         except sealing.Unsealable:
-            # One unreadable key must not close the whole page; `manage.py audit` names it.
+            # One unreadable key must not break the page; `manage.py audit` reports it.
             key = "illisible : écrivez-nous"
         cards.append(
             Card(
@@ -227,7 +235,7 @@ def _cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -
 
 @dataclass
 class Licence:
-    """A licence as the teacher who holds it sees it."""
+    """A seat as shown to the teacher who holds it."""
 
     seat: Seat
     # « Compte de rattachement ».
@@ -236,12 +244,12 @@ class Licence:
     suspended: bool
     cancelled: bool
     validity: str
-    # How long the provisional rights still last; empty where nothing presses.
+    # Time left in the provisional period; empty where the rights are firm.
     countdown: str
 
 
 def of_teacher(user: User, *, at: datetime.datetime) -> list[Licence]:
-    """Return the licences that a teacher holds, those that run first."""
+    """Return the seats that a teacher holds, the latest to expire first."""
     day = today(at)
     seats = (
         Seat.objects.filter(holder=user)

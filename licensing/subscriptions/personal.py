@@ -1,6 +1,6 @@
-"""What keys and licences say of a person: handed to him when he asks for it, and let go when he leaves.
+"""Personal data held in keys and licences: export, and release when an account is deleted.
 
-Keys he activated and subscriptions credited to him stay with the school, under an account that has no name any more.
+Keys redeemed by and subscriptions credited to a deleted account stay with the school; the account is anonymised.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def release_all(user: User, *, at: datetime.datetime) -> int:
-    """Take every unit out of the hands of a person who leaves; return how many there were.
+    """Release every seat held by a user and return how many there were.
 
-    Classes and pupils stay with their seats. The principals of each subscription are told that a licence is free again,
-    not by whom it was held; so are the collectivities, in numbers.
+    Classes and pupils stay with their seats. The principals of each subscription and the collectivities are notified
+    that a licence is free again, not by whom it was held.
     """
     seats = list(
         Seat.objects.filter(holder=user)
@@ -47,7 +47,7 @@ def release_all(user: User, *, at: datetime.datetime) -> int:
 
 
 def held(user: User) -> list[Seat]:
-    """Return the units the person holds, with what names them. One query."""
+    """Return the seats held by the user, with related rows for display. One query."""
     return list(
         Seat.objects.filter(holder=user)
         .select_related("subscription__key__source__product", "subscription__school", "subscription__principal")
@@ -56,7 +56,7 @@ def held(user: User) -> list[Seat]:
 
 
 def credited(user: User) -> list[Subscription]:
-    """Return the subscriptions that were credited to the person's account. One query."""
+    """Return the subscriptions credited to the user's account. One query."""
     return list(
         Subscription.objects.filter(principal=user)
         .select_related("key__source__product", "key__source__collectivity", "school", "principal")
@@ -65,7 +65,7 @@ def credited(user: User) -> list[Subscription]:
 
 
 def gathered(user: User) -> dict[str, Any]:
-    """Return the keys and licences of the person, and what happened to them: no key's code, no other person's name.
+    """Export the user's keys, subscriptions, seats and events, without codes or names of others.
 
     Four queries.
     """
@@ -81,7 +81,7 @@ def gathered(user: User) -> dict[str, Any]:
     )
     return {
         "clés activées": [
-            _source(key.source)
+            _describe_source(key.source)
             | {
                 "clé n°": key.pk,
                 "destinée à": the_school(key.school) if key.school else "",
@@ -91,7 +91,7 @@ def gathered(user: User) -> dict[str, Any]:
             for key in keys
         ],
         "abonnements crédités au compte": [
-            _source(one.key.source)
+            _describe_source(one.key.source)
             | {
                 "abonnement n°": one.pk,
                 "établissement": the_school(one.school) if one.school else "",
@@ -119,15 +119,15 @@ def gathered(user: User) -> dict[str, Any]:
                 "clé attribuée n°": event.seat.number,
                 "mouvement": event.get_kind_display(),
                 "le": event.at,
-                # Whoever else took part is another person.
-                "vous étiez": _part(event, user),
+                # The role only: the other party is another person.
+                "vous étiez": _describe_role(event, user),
             }
             for event in events
         ],
     }
 
 
-def _source(source: Source) -> dict[str, Any]:
+def _describe_source(source: Source) -> dict[str, Any]:
     return {
         "licence": str(source.product),
         "provenance": source.collectivity.name if source.collectivity else "achetée en boutique",
@@ -135,7 +135,7 @@ def _source(source: Source) -> dict[str, Any]:
     }
 
 
-def _part(event: SeatEvent, user: User) -> str:
+def _describe_role(event: SeatEvent, user: User) -> str:
     if event.teacher_id != user.pk:
         return "la personne qui agit"
     return "l'enseignant, par votre propre geste" if event.by_id == user.pk else "l'enseignant"

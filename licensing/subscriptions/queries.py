@@ -1,4 +1,4 @@
-"""What is asked of keys and subscriptions, without changing them."""
+"""Read-only queries on keys and subscriptions."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 
 def key_display(key: ActivationKey) -> str:
-    """Return the key as people read and type it: `NIMES-7K3M-Q9TX-2HWB`. Raises `sealing.Unsealable`.
+    """Return the key in clear: `NIMES-7K3M-Q9TX-2HWB`. Raises `sealing.Unsealable`.
 
-    Whoever shows it to somebody new must see to `operations.expose` first.
+    Call `operations.expose` before showing it to anybody new.
     """
     return keys.display(key.prefix, sealing.unseal(key.sealed_code, key.sealed_under))
 
 
 def find_key(text: str) -> ActivationKey | None:
-    """Return the key that somebody typed or pasted, or None. For the operator's search; raises `keys.Typo`."""
+    """Return the key of a typed or pasted code, or None. For the operator's search. Raises `keys.Typo`."""
     return ActivationKey.objects.filter(sealed_code__in=sealing.candidates(keys.parse(text))).first()
 
 
 def today(at: datetime.datetime) -> datetime.date:
-    """Return the day it is in Paris: licences run until the last day inclusive, there."""
+    """Return the date in Paris: validity days are inclusive and in Europe/Paris."""
     return timezone.localtime(at).date()
 
 
 def verified_schools(user: User) -> Q:
-    """Return the condition that a row's `school` is one that this person is verified to lead."""
+    """Return the condition that a row's `school` is one that this user is verified to lead."""
     led = Affiliation.objects.filter(user=user, school__isnull=False, verified_at__isnull=False)
     return Q(school__in=led.values("school"))
 
@@ -44,18 +44,18 @@ def verified_schools(user: User) -> Q:
 def administers(user: User) -> Q:
     """Return the condition that a subscription is administered by this principal.
 
-    Those credited to his own account, for a school typed by hand or one he still belongs to, and, once verified, those
-    of the schools he leads: several principals of one school share its subscriptions, and who leaves it leaves them.
+    Those credited to their account, for a school typed by hand or one they still belong to, and those of the schools
+    they are verified to lead.
     """
-    here = Affiliation.objects.filter(user=user, school__isnull=False)
-    own = Subscription.objects.filter(Q(school=None) | Q(school__in=here.values("school")), principal=user)
-    led = Subscription.objects.filter(school__in=here.filter(verified_at__isnull=False).values("school"))
-    # Each by its own index: an OR of the two would read every subscription of the country.
+    affiliations = Affiliation.objects.filter(user=user, school__isnull=False)
+    own = Subscription.objects.filter(Q(school=None) | Q(school__in=affiliations.values("school")), principal=user)
+    led = Subscription.objects.filter(school__in=affiliations.filter(verified_at__isnull=False).values("school"))
+    # A union, so that each branch uses its index: an OR would scan every subscription.
     return Q(pk__in=own.values("pk").union(led.values("pk")))
 
 
 def administers_teachers_of(user: User, subscription: Subscription) -> bool:
-    """Whether this principal may be told the names of the teachers who hold the subscription's seats."""
+    """Whether this principal may see the names of the teachers who hold the subscription's seats."""
     return Affiliation.objects.filter(
         user=user, school=subscription.school_id, school__isnull=False, verified_at__isnull=False
     ).exists()

@@ -1,6 +1,6 @@
-"""Why a key opens nothing, or no longer: each case its own sentence, with what the person can do about it.
+"""Checks on a key before it is used, and the error message of each failure.
 
-Principals and teachers read different remedies: one asks whoever gave the key, the other asks his principal.
+Messages differ by profile: a principal is referred to whoever gave the key, a teacher to their principal.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def unknown(by: User) -> UnknownKey:
-    """Return the refusal of a key that is well formed and does not exist."""
-    if _teaches(by):
+    """Return the error for a well-formed key that does not exist."""
+    if _is_teacher(by):
         return UnknownKey(
             "Cette clé n'existe pas. Comparez-la à celle que votre chef d'établissement vous a transmise, "
             "groupe par groupe, ou demandez-lui de vous la renvoyer."
@@ -34,13 +34,13 @@ def unknown(by: User) -> UnknownKey:
 
 
 def if_revoked(key: ActivationKey, by: User) -> None:
-    """Raise `KeyRevoked` where the collectivity took the key back."""
+    """Raise `KeyRevoked` where the collectivity revoked the key."""
     if key.revoked_at is None:
         return
     giver = key.source.collectivity.name if key.source.collectivity else "Pep's"
     remedy = (
         "Demandez une autre clé à votre chef d'établissement."
-        if _teaches(by)
+        if _is_teacher(by)
         else f"Écrivez à {giver}, qui vous dira pourquoi et peut vous en envoyer une autre."
     )
     raise KeyRevoked(
@@ -49,10 +49,10 @@ def if_revoked(key: ActivationKey, by: User) -> None:
 
 
 def if_over(source: Source, by: User, at: datetime.datetime) -> None:
-    """Raise `KeyExpired` where nothing brings the licences back, `KeySuspended` where the order awaits something."""
+    """Raise `KeyExpired` where the licences are over for good, `KeySuspended` where they are suspended."""
     day = today(at)
     if source.over_on(day):
-        raise KeyExpired(_why_over(source, by, day))
+        raise KeyExpired(_describe_expiry(source, by, day))
     if not source.suspended_on(day):
         return
     giver = f"de {source.collectivity.name}" if source.collectivity else "de ces licences"
@@ -63,7 +63,7 @@ def if_over(source: Source, by: User, at: datetime.datetime) -> None:
             "commande réglée. Rien n'est perdu, il n'y a rien à ressaisir."
         )
     if source.temporary_until is None:
-        # Given, or paid for: no payment is awaited.
+        # A grant, or paid for: no payment is awaited.
         whose = f"Les licences {giver}" if source.collectivity else "Ces licences"
         raise KeySuspended(
             f"{whose} sont suspendues, et reprendront d'elles-mêmes dès qu'elles seront rétablies. Rien n'est perdu, "
@@ -75,11 +75,11 @@ def if_over(source: Source, by: User, at: datetime.datetime) -> None:
     )
 
 
-def _why_over(source: Source, by: User, day: datetime.date) -> str:
+def _describe_expiry(source: Source, by: User, day: datetime.date) -> str:
     if source.standing_on(day) is Standing.CANCELLED:
         remedy = (
             "Voyez avec votre chef d'établissement."
-            if _teaches(by)
+            if _is_teacher(by)
             else f"Écrivez à {source.collectivity.name}."
             if source.collectivity
             else "Vous pouvez en commander d'autres dans la boutique."
@@ -87,7 +87,7 @@ def _why_over(source: Source, by: User, day: datetime.date) -> str:
         return f"{CANCELLED}. {remedy}"
     remedy = (
         "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
-        if _teaches(by)
+        if _is_teacher(by)
         else "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
         if source.collectivity
         else "Commandez la nouvelle année scolaire dans la boutique."
@@ -96,10 +96,7 @@ def _why_over(source: Source, by: User, day: datetime.date) -> str:
 
 
 def already_redeemed(key: ActivationKey, by: User) -> AlreadyRedeemed:
-    """Return the refusal of a key that was activated before: by whom, to those alone who may know.
-
-    Whoever merely chose the school in the directory does not learn the name of a person there.
-    """
+    """Return the error for a key redeemed before; only verified principals of the school are told by whom."""
     when = on_day(cast("datetime.datetime", key.redeemed_at))
     if key.redeemed_by_id == by.pk:
         return AlreadyRedeemed(f"Vous avez déjà activé cette clé le {when} : ses licences sont dans vos abonnements.")
@@ -115,5 +112,5 @@ def already_redeemed(key: ActivationKey, by: User) -> AlreadyRedeemed:
     )
 
 
-def _teaches(person: User) -> bool:
+def _is_teacher(person: User) -> bool:
     return person.profile == Profile.TEACHER

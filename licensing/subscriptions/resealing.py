@@ -1,7 +1,7 @@
-"""Changing the sealing key: every code is opened under the old key and sealed under the current one.
+"""Key rotation: reseal every code under the current sealing key.
 
-Look-ups ask under every configured key, so the site goes on meanwhile. Each batch is a transaction of its own:
-stopped half-way, it goes on where it was.
+Look-ups use every configured key, so the site keeps serving meanwhile. Each batch is one transaction; an interrupted
+run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 
 class Batch(Protocol):
-    """Seals up to `size` rows under the current sealing key, and returns how many: 0 when none is left."""
+    """Reseal up to `size` rows under the current sealing key and return how many; 0 when none is left."""
 
     def __call__(self, *, size: int) -> int:
-        """Raise `sealing.Unsealable`, having changed nothing, where the settings lack a key."""
+        """Raise `sealing.Unsealable`, having changed nothing, where the settings lack a sealing key."""
 
 
-_others: list[Batch] = []
+_registered: list[Batch] = []
 
 _TABLE = "public.subscriptions_activationkey"
 
 
 @transaction.atomic
 def reseal_batch(*, size: int = 1000) -> int:
-    """Seal up to `size` codes under the current key and return how many; 0 when none is left.
+    """Reseal up to `size` codes under the current key and return how many; 0 when none is left.
 
-    Raises `sealing.Unsealable`, having changed nothing, where the settings lack the key that a code is under.
+    Raises `sealing.Unsealable`, having changed nothing, where a sealing key is missing from the settings.
     """
     rows = list(
         ActivationKey.objects.exclude(sealed_under=sealing.current())
@@ -53,10 +53,10 @@ def reseal_batch(*, size: int = 1000) -> int:
 
 
 def register(batch: Batch) -> None:
-    """Have what another app stores under the same sealing keys re-sealed with the codes."""
-    _others.append(batch)
+    """Register the resealing of what another app stores under the same sealing keys."""
+    _registered.append(batch)
 
 
 def others() -> Sequence[Batch]:
-    """Return what is to be re-sealed besides the codes, before an older sealing key may be removed."""
-    return tuple(_others)
+    """Return the registered batches, to be run before an older sealing key is removed."""
+    return tuple(_registered)

@@ -1,8 +1,8 @@
-"""Codes at rest: sealed under AES-SIV, so that a copy of the database opens nothing.
+"""Encrypt codes at rest with AES-SIV, so that a copy of the database discloses none.
 
-AES-SIV is deterministic: the same code under the same sealing key gives the same bytes, and so one column serves
-both look-up and display. Sealing keys come from the settings (`id:base64`), the current one first; older ones stay
-readable until `reseal` has passed over every row.
+AES-SIV is deterministic: the same code under the same sealing key gives the same bytes, so that one column serves both
+look-up and display. Sealing keys come from `SEALING_KEYS` (`number:base64`), the current one first; older ones are
+needed until `manage.py reseal_keys` has resealed every row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Sealed(NamedTuple):
-    """A sealed code, and the number of the sealing key it is under."""
+    """A sealed code, and the number of its sealing key."""
 
     code: bytes
     under: int
@@ -37,61 +37,61 @@ class Unsealable(Exception):
 
 
 @cache
-def _ring(entries: tuple[str, ...]) -> dict[int, AESSIV]:
-    ring: dict[int, AESSIV] = {}
+def _parse_keys(entries: tuple[str, ...]) -> dict[int, AESSIV]:
+    ciphers: dict[int, AESSIV] = {}
     for entry in entries:
         number, _, secret = entry.partition(":")
         try:
-            ring[int(number)] = AESSIV(base64.b64decode(secret, validate=True))
+            ciphers[int(number)] = AESSIV(base64.b64decode(secret, validate=True))
         except (ValueError, binascii.Error):
-            # The entry itself is a secret: it is not repeated.
+            # The entry itself is a secret: the message must not contain it.
             raise ImproperlyConfigured("SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes.") from None
-    # The column beside the code is a smallint.
-    if not ring or len(ring) != len(entries) or not all(0 <= number < 2**15 for number in ring):
+    # `sealed_under` is a smallint.
+    if not ciphers or len(ciphers) != len(entries) or not all(0 <= number < 2**15 for number in ciphers):
         raise ImproperlyConfigured("SEALING_KEYS must hold at least one entry, each with its own number below 32768.")
-    return ring
+    return ciphers
 
 
-def _keys() -> dict[int, AESSIV]:
-    return _ring(tuple(settings.SEALING_KEYS))
+def _ciphers() -> dict[int, AESSIV]:
+    return _parse_keys(tuple(settings.SEALING_KEYS))
 
 
 def current() -> int:
-    """Return the number of the sealing key that new codes are sealed under."""
-    return next(iter(_keys()))
+    """Return the number of the current sealing key."""
+    return next(iter(_ciphers()))
 
 
 def seal(code: str) -> Sealed:
     """Return the code sealed under the current key."""
-    number, cipher = next(iter(_keys().items()))
+    number, cipher = next(iter(_ciphers().items()))
     return Sealed(cipher.encrypt(code.encode("ascii"), None), number)
 
 
 def seal_many(codes: Iterable[str]) -> Iterator[bytes]:
-    """Yield each code sealed under the current key, whose number `current` tells."""
-    cipher = next(iter(_keys().values()))
+    """Yield each code sealed under the current key, whose number is `current()`."""
+    cipher = next(iter(_ciphers().values()))
     return (cipher.encrypt(code.encode("ascii"), None) for code in codes)
 
 
 def has_older_keys() -> bool:
-    """Return whether codes may still stand under another key than the current one."""
-    return len(_keys()) > 1
+    """Whether codes may still be sealed under another key than the current one."""
+    return len(_ciphers()) > 1
 
 
 def under_older_keys(codes: Collection[str]) -> list[bytes]:
-    """Return the codes, a collection, as they would stand under each sealing key but the current one."""
-    older = list(_keys().values())[1:]
+    """Return each code sealed under each key but the current one."""
+    older = list(_ciphers().values())[1:]
     return [cipher.encrypt(code.encode("ascii"), None) for cipher in older for code in codes]
 
 
 def candidates(code: str) -> list[bytes]:
-    """Return the code sealed under every configured key: what a look-up asks for while codes are being re-sealed."""
-    return [cipher.encrypt(code.encode("ascii"), None) for cipher in _keys().values()]
+    """Return the code sealed under every configured key, for look-ups while codes are being resealed."""
+    return [cipher.encrypt(code.encode("ascii"), None) for cipher in _ciphers().values()]
 
 
 def unseal(sealed: bytes | memoryview, under: int) -> str:
     """Return the twelve symbols. Raises `Unsealable`."""
     try:
-        return _keys()[under].decrypt(bytes(sealed), None).decode("ascii")
+        return _ciphers()[under].decrypt(bytes(sealed), None).decode("ascii")
     except (KeyError, InvalidTag):
         raise Unsealable(under) from None

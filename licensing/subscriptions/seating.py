@@ -1,4 +1,4 @@
-"""How a teacher takes a seat of a subscription. The operations that give, claim and replace share it."""
+"""Seat access and assignment, shared by the operations that assign, claim and replace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def administered(subscription_id: int | None, by: User) -> Subscription:
-    """Return the subscription that this principal administers, or raise `NotYours`, whether it exists or not."""
+    """Return a subscription that this principal administers. Raises `NotYours`, also if there is none."""
     subscription = (
         Subscription.objects.filter(administers(by), pk__in=[subscription_id])
         .select_related("key__source__collectivity", "school", "principal")
@@ -35,7 +35,7 @@ def administered(subscription_id: int | None, by: User) -> Subscription:
 
 
 def refuse_reaching(subscription: Subscription, by: User) -> None:
-    """Raise `NotVerified` unless this principal may reach into the list of teachers of the subscription's school."""
+    """Raise `NotVerified` unless this principal may see the teachers of the subscription's school."""
     if not administers_teachers_of(by, subscription):
         raise NotVerified(
             "Votre direction de l'établissement n'est pas encore vérifiée : transmettez la clé à l'enseignant, "
@@ -44,9 +44,9 @@ def refuse_reaching(subscription: Subscription, by: User) -> None:
 
 
 def of_another_school(count: int = 1) -> TeacherOfAnotherSchool:
-    """Return the refusal of teachers who do not belong to the school.
+    """Return the error for teachers who are not affiliated with the school.
 
-    Unnamed, and the same where there is no such account: numbers typed at random must spell out nobody.
+    Unnamed, and the same where the account does not exist: guessed identifiers must disclose nobody.
     """
     if count > 1:
         return TeacherOfAnotherSchool(
@@ -59,22 +59,22 @@ def of_another_school(count: int = 1) -> TeacherOfAnotherSchool:
     )
 
 
-def teachers_among(numbers: set[int], subscription: Subscription) -> dict[int, User]:
-    """Return, by number, those who are teachers of the subscription's school."""
+def teachers_among(user_ids: set[int], subscription: Subscription) -> dict[int, User]:
+    """Return those of the users who are teachers of the subscription's school, by primary key."""
     if subscription.school_id is None:
         return {}
     return User.objects.filter(
         profile=Profile.TEACHER, is_active=True, affiliations__school=subscription.school_id
-    ).in_bulk(numbers)
+    ).in_bulk(user_ids)
 
 
 def take(subscription: Subscription, teacher: User, at: datetime.datetime) -> Seat:
-    """Take a free seat for the teacher who typed the key.
+    """Assign a free seat to the teacher who typed the key.
 
     Raises `AlreadyServed`, `WithdrawnFromTeacher`, `NoSeatLeft`.
     """
     served = "Vous détenez déjà une licence de cet abonnement : elle est active, il n'y a rien à saisir."
-    # Held first, withdrawn second: a withdrawal that commits between the two is then seen by the second.
+    # In this order: a withdrawal that commits in between is seen by the second check.
     if subscription.seats.filter(holder=teacher).exists():
         raise AlreadyServed(served)
     if was_withdrawn(subscription, teacher):
@@ -94,7 +94,7 @@ def take(subscription: Subscription, teacher: User, at: datetime.datetime) -> Se
 
 
 def all_taken(subscription: Subscription) -> str:
-    """Say that there is no unit left."""
+    """Return the message that no seat is left."""
     size = subscription.seats.count()
     if size == 1:
         return "La seule licence de cet abonnement est déjà attribuée."
@@ -104,18 +104,18 @@ def all_taken(subscription: Subscription) -> str:
 def hold(
     seats: list[Seat], teachers: list[User], mode: SeatMode, *, by: User, at: datetime.datetime, served: str
 ) -> None:
-    """Write that the teachers hold the seats, one each, which the caller has locked.
+    """Assign the seats, which the caller has locked, to the teachers, one each.
 
-    Raises `AlreadyServed`, saying `served`, with nothing written, where one of them holds another unit of the
-    subscription: given and typed at the same moment, the index and no look before it decides who was first.
+    Raises `AlreadyServed` with the message `served`, having written nothing, where one of them holds another seat of
+    the subscription: the unique index decides between a concurrent assignment and claim.
     """
     for seat, teacher in zip(seats, teachers, strict=True):
         seat.holder, seat.held_since, seat.mode = teacher, at, mode
     try:
         with transaction.atomic():
             Seat.objects.bulk_update(seats, ["holder", "held_since", "mode"])
-    except IntegrityError as broken:
-        if "seat_once_a_teacher" not in str(broken):
+    except IntegrityError as error:
+        if "seat_once_a_teacher" not in str(error):
             raise
         raise AlreadyServed(served) from None
     kind = SeatEvent.Kind.CLAIMED if mode == SeatMode.MANUAL else SeatEvent.Kind.GIVEN
@@ -126,7 +126,7 @@ def hold(
 
 
 def was_withdrawn(subscription: Subscription, teacher: User) -> bool:
-    """Whether the last that happened to the teacher in this subscription is that his unit was taken back."""
+    """Whether the teacher's last event in this subscription is a withdrawal."""
     last = (
         SeatEvent.objects.filter(seat__subscription=subscription, teacher=teacher)
         .order_by("-at", "-pk")

@@ -1,7 +1,7 @@
-"""« Imprimer le bon »: what a principal hands to the teachers who do not appear in his list.
+"""Printable vouchers (« bons ») that a principal hands to teachers who do not appear in their list.
 
-Four to a sheet, to cut out: the school, the key in its groups, what to do with it, and a QR code that fills it in. The
-key stands in the link's fragment, which no server and no log sees.
+Four a page, to cut out: school, key, instructions, and a QR code. The key is in the fragment of the link, which reaches
+no server and no log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.subscriptions.models import Subscription
 
-#: Two by two, to cut along the middle of the sheet.
 _COLUMNS, _ROWS = 2, 2
 _WIDTH, _HEIGHT = A4_WIDTH / _COLUMNS, 297 / _ROWS
 _MARGIN = 10.0
@@ -35,35 +34,35 @@ _STEPS = (
     "3. Dans « Mon compte », saisissez la clé et validez : la licence est active.",
     "Majuscules, tirets et espaces n'ont pas d'importance.",
 )
-#: No more than ten sheets, whatever is left: the same slip serves everybody.
-MOST = 40
+#: Ten pages. All vouchers are the same.
+_MAX_VOUCHERS = 40
 
 
 def print_slips(subscription: Subscription, *, by: User, at: datetime.datetime) -> HttpResponse:
-    """Return a document with a slip for each unit that is left of the subscription, which `by` administers.
+    """Return a PDF with a voucher for each free seat of the subscription, which `by` administers.
 
-    Raises a `Refused` where a teacher who typed the key would be refused: suspended, over, or no unit left.
+    Raises a `Refused` where a teacher could not claim a seat: licences suspended or over, or no seat left.
     """
     refusing.if_over(subscription.key.source, by, at)
-    free = min(subscription.seats.free().count(), MOST)
+    free = min(subscription.seats.free().count(), _MAX_VOUCHERS)
     if not free:
         raise NoSeatLeft(
             f"{seating.all_taken(subscription)} Un bon ne servirait à personne : retirez d'abord une licence."
         )
     document = Document(title="Bons pour les enseignants", at=at, margin=0)
     document.set_auto_page_break(auto=False)
-    written = _Written(subscription, today(at))
-    for place in range(free):
-        column, row = place % _COLUMNS, place // _COLUMNS % _ROWS
+    voucher = _Voucher(subscription, today(at))
+    for index in range(free):
+        column, row = index % _COLUMNS, index // _COLUMNS % _ROWS
         if (column, row) == (0, 0):
             document.add_page()
-            _cut_marks(document)
-        written.on(document, x=column * _WIDTH, y=row * _HEIGHT)
+            _draw_cut_marks(document)
+        voucher.draw(document, x=column * _WIDTH, y=row * _HEIGHT)
     return document.answer(f"bons-enseignants-{subscription.pk}.pdf")
 
 
-class _Written:
-    """What a slip says: read once, written on each."""
+class _Voucher:
+    """The content of a voucher, read once and drawn on each."""
 
     def __init__(self, subscription: Subscription, day: datetime.date) -> None:
         self.school = provenance(subscription)
@@ -73,8 +72,8 @@ class _Written:
         self.link = portal_url(f"mon-compte/#cle={self.key}")
         self.portal = portal_url("").removeprefix("https://").removeprefix("http://").rstrip("/")
 
-    def on(self, document: Document, *, x: float, y: float) -> None:
-        """Write one slip, its upper left corner there."""
+    def draw(self, document: Document, *, x: float, y: float) -> None:
+        """Draw one voucher with its upper left corner at (x, y), in millimetres."""
         left, width = x + _MARGIN, _WIDTH - 2 * _MARGIN
         document.set_left_margin(left)
         document.set_right_margin(A4_WIDTH - left - width)
@@ -97,7 +96,7 @@ class _Written:
             document.line_of(spaced(step.format(portal=self.portal)), size=9.5, after=0.8)
 
 
-def _cut_marks(document: Document) -> None:
+def _draw_cut_marks(document: Document) -> None:
     document.set_draw_color(150)
     document.set_dash_pattern(dash=2, gap=2)
     document.line(_WIDTH, 0, _WIDTH, _HEIGHT * _ROWS)

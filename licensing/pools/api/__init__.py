@@ -1,3 +1,3 @@
-"""Pools and allocations in the API. Counts and states: never a key, nor the name of whoever holds a licence."""
+"""Pools and allocations in the API: counts and states, never a key or the name of a teacher."""
 
 TAGS = ["Attributions"]

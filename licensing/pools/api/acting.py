@@ -1,4 +1,4 @@
-"""What is done with allocations that exist: taken back, written again, reminded, lowered; one, or ten thousand."""
+"""Actions on existing allocations, single and in bulk: revoke, resend, remind, reduce."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-    class Many(Protocol):
-        """One of the operations on many allocations."""
+    class BulkOperation(Protocol):
+        """A bulk operation on allocations."""
 
         def __call__(
             self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
@@ -101,25 +101,25 @@ class OneAllocation(Endpoint):
         return Response(reading.one(pk))
 
 
-class _Act(Endpoint):
-    """Something that is done with one allocation."""
+class _ActionEndpoint(Endpoint):
+    """Base of the actions on one allocation."""
 
     scopes = {"POST": Scope.ALLOCATE}
 
-    def done(self, pk: int, act: Callable[..., object], asked: type[Strict]) -> Response:
-        """Do it with what was sent, and return the allocation as it is then."""
+    def act(self, pk: int, operation: Callable[..., object], serializer_class: type[Strict]) -> Response:
+        """Run the operation with the request body, and return the resulting allocation."""
         if not reading.exists(pk):
             raise Http404
-        sent = asked(data=self.request.data)
-        sent.is_valid(raise_exception=True)
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
         try:
-            act(allocation_id=pk, by=self.actor(), at=timezone.now(), **sent.validated_data)
+            operation(allocation_id=pk, by=self.actor(), at=timezone.now(), **serializer.validated_data)
         except UnknownAllocation:
             raise Http404 from None
         return Response(reading.one(pk))
 
 
-class Revoke(_Act):
+class Revoke(_ActionEndpoint):
     """`/allocations/{pk}/revoke`."""
 
     @repeatable
@@ -137,10 +137,10 @@ class Revoke(_Act):
         L'e-mail qui n'est pas parti ne part pas ; l'école qui avait reçu sa clé est prévenue. Reprise deux fois, elle
         l'est une. Refus (409) : `already_redeemed`.
         """
-        return self.done(pk, operations.revoke, NothingSerializer)
+        return self.act(pk, operations.revoke, NothingSerializer)
 
 
-class Resend(_Act):
+class Resend(_ActionEndpoint):
     """`/allocations/{pk}/resend`."""
 
     @repeatable
@@ -160,10 +160,10 @@ class Resend(_Act):
 
         Refus (409) : `already_redeemed`, `already_revoked`, `pool_suspended`, `pool_closed`, `bad_address`.
         """
-        return self.done(pk, operations.resend, ResendSerializer)
+        return self.act(pk, operations.resend, ResendSerializer)
 
 
-class Remind(_Act):
+class Remind(_ActionEndpoint):
     """`/allocations/{pk}/remind`."""
 
     @repeatable
@@ -181,10 +181,10 @@ class Remind(_Act):
         Refus (409) : `already_redeemed`, `already_revoked`, `not_yet_sent`, `reminded_today`, `pool_suspended`,
         `pool_closed`.
         """
-        return self.done(pk, operations.remind, NothingSerializer)
+        return self.act(pk, operations.remind, NothingSerializer)
 
 
-class Reduce(_Act):
+class Reduce(_ActionEndpoint):
     """`/allocations/{pk}/reduce`."""
 
     @repeatable
@@ -205,30 +205,34 @@ class Reduce(_Act):
         L'école qui avait reçu l'ancien nombre est prévenue. Refus (409) : `already_redeemed`, `already_revoked`,
         `bad_units` (plus que ce que l'établissement a).
         """
-        return self.done(pk, operations.reduce_one, ReduceSerializer)
+        return self.act(pk, operations.reduce_one, ReduceSerializer)
 
 
-class _ActOnMany(Endpoint):
-    """Something that is done with many allocations at once, as far as each allows it."""
+class _BulkActionEndpoint(Endpoint):
+    """Base of the bulk actions: best effort, with a result per row."""
 
     scopes = {"POST": Scope.ALLOCATE}
 
-    def all_done(self, act: Many) -> Response:
-        """Do it with each that was sent, and return what became of it."""
-        sent = ChosenSerializer(data=self.request.data)
-        sent.is_valid(raise_exception=True)
-        chosen: list[int] = sent.validated_data["allocations"]
-        found = {
+    def act_on_all(self, operation: BulkOperation) -> Response:
+        """Run the operation on the allocations of the request body, and return a result for each."""
+        serializer = ChosenSerializer(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        allocation_ids: list[int] = serializer.validated_data["allocations"]
+        results_by_id = {
             result.allocation_id: result
-            for result in act(allocation_ids=list(dict.fromkeys(chosen)), by=self.actor(), at=timezone.now())
+            for result in operation(
+                allocation_ids=list(dict.fromkeys(allocation_ids)), by=self.actor(), at=timezone.now()
+            )
         }
-        results = [_result(place, found[number]) for place, number in enumerate(chosen)]
+        results = [
+            _serialize_result(index, results_by_id[allocation_id]) for index, allocation_id in enumerate(allocation_ids)
+        ]
         refused = sum(result["code"] is not None for result in results)
         return Response({"done": len(results) - refused, "refused": refused, "results": results})
 
 
-_CHOSEN = OpenApiExample("Deux attributions", request_only=True, value={"allocations": [1207, 1208]})
-_ALL_DONE = OpenApiExample(
+_REQUEST_EXAMPLE = OpenApiExample("Deux attributions", request_only=True, value={"allocations": [1207, 1208]})
+_RESPONSE_EXAMPLE = OpenApiExample(
     "L'une faite, l'autre activée",
     response_only=True,
     value={
@@ -246,59 +250,59 @@ _ALL_DONE = OpenApiExample(
         ],
     },
 )
-_MANY: Mapping[str, Any] = {
+_BULK_SCHEMA: Mapping[str, Any] = {
     "tags": TAGS,
     "request": ChosenSerializer,
     "responses": {200: AllDoneSerializer},
-    "examples": [_CHOSEN, _ALL_DONE],
+    "examples": [_REQUEST_EXAMPLE, _RESPONSE_EXAMPLE],
 }
 
 
-class RevokeMany(_ActOnMany):
+class RevokeMany(_BulkActionEndpoint):
     """`/allocations/revoke`."""
 
     @repeatable
-    @extend_schema(operation_id="revokeAllocations", summary="Reprendre des attributions", **_MANY)
+    @extend_schema(operation_id="revokeAllocations", summary="Reprendre des attributions", **_BULK_SCHEMA)
     def post(self, request: Request) -> Response:
         """Reprend 1 à 10 000 attributions, chacune si sa clé n'est pas activée, et dit ce qu'il en est de chacune.
 
         Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`.
         """
-        return self.all_done(operations.revoke_many)
+        return self.act_on_all(operations.revoke_many)
 
 
-class ResendMany(_ActOnMany):
+class ResendMany(_BulkActionEndpoint):
     """`/allocations/resend`."""
 
     @repeatable
-    @extend_schema(operation_id="resendAllocations", summary="Renvoyer des clés", **_MANY)
+    @extend_schema(operation_id="resendAllocations", summary="Renvoyer des clés", **_BULK_SCHEMA)
     def post(self, request: Request) -> Response:
         """Écrit une fois de plus 1 à 10 000 clés, chacune à l'adresse de son attribution.
 
         Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `pool_suspended`,
         `pool_closed`.
         """
-        return self.all_done(operations.resend_many)
+        return self.act_on_all(operations.resend_many)
 
 
-class RemindMany(_ActOnMany):
+class RemindMany(_BulkActionEndpoint):
     """`/allocations/remind`."""
 
     @repeatable
-    @extend_schema(operation_id="remindAllocations", summary="Relancer des établissements", **_MANY)
+    @extend_schema(operation_id="remindAllocations", summary="Relancer des établissements", **_BULK_SCHEMA)
     def post(self, request: Request) -> Response:
         """Rappelle leur clé à 1 à 10 000 établissements qui l'ont reçue et ne l'ont pas activée.
 
         Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `not_yet_sent`,
         `reminded_today`, `pool_suspended`, `pool_closed`.
         """
-        return self.all_done(operations.remind_many)
+        return self.act_on_all(operations.remind_many)
 
 
-def _result(place: int, result: operations.Result) -> dict[str, Any]:
+def _serialize_result(index: int, result: operations.Result) -> dict[str, Any]:
     refusal = result.refusal
     return {
-        "row": place,
+        "row": index,
         "allocation": result.allocation_id,
         "result": "done" if refusal is None else "refused",
         "code": None if refusal is None else refusal.code,

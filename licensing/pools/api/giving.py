@@ -1,4 +1,4 @@
-"""Giving licences: to one school, and to ten thousand by one request."""
+"""List and create allocations, single and in bulk."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from licensing.exceptions import Refused
     from licensing.pools.operations import Given, Verdict
 
-_LONGEST_ADDRESS = 254
+_MAX_ADDRESS_LENGTH = 254
 _RECIPIENT = (
     "L'adresse à laquelle écrire la clé. Sans elle : le contact de votre périmètre, sinon l'adresse officielle de "
     "l'annuaire."
 )
 _TOTAL = "`true` : l'établissement doit avoir `units` licences en tout. Sinon elles s'ajoutent à ce qu'il a."
-#: The field of a row that each refusal is about.
-_FIELDS = {
+#: Field of a row by error code; `units` otherwise.
+_FIELD_BY_CODE = {
     "unknown_school": "school",
     "school_closed": "school",
     "school_twice": "school",
@@ -55,13 +55,13 @@ class RowSerializer(Strict):
     school = Uai(help_text="L'UAI de l'établissement : `0300123K`.")
     units = Whole(min_value=1, help_text="Nombre de licences.")
     recipient = Text(
-        required=False, allow_null=True, max_length=_LONGEST_ADDRESS, trim_whitespace=False, help_text=_RECIPIENT
+        required=False, allow_null=True, max_length=_MAX_ADDRESS_LENGTH, trim_whitespace=False, help_text=_RECIPIENT
     )
     total = Truth(required=False, help_text=_TOTAL)
 
     def is_plain(self, row: Any) -> bool:
-        """Whether nothing needs to be said of a row, nor changed in it: nearly all are so."""
-        if type(row) is not dict or not _ROW.issuperset(row):
+        """Whether a row is valid as it stands. A fast path: nearly all are."""
+        if type(row) is not dict or not _ROW_FIELDS.issuperset(row):
             return False
         school, units, recipient = row.get("school"), row.get("units"), row.get("recipient")
         return (
@@ -74,7 +74,7 @@ class RowSerializer(Strict):
         )
 
 
-_ROW = frozenset(RowSerializer().fields)
+_ROW_FIELDS = frozenset(RowSerializer().fields)
 
 
 class GiftSerializer(RowSerializer):
@@ -112,7 +112,7 @@ class ResultSerializer(serializers.Serializer[Any]):
     row = serializers.IntegerField(help_text="Sa place dans la liste envoyée, à partir de 0.")
     school = serializers.CharField(help_text="L'UAI de l'établissement.")
     result = serializers.ChoiceField(
-        choices=[became.value for became in Became],
+        choices=[status.value for status in Became],
         help_text="`created` : une nouvelle attribution. `grown` : celle de l'établissement a grandi, sous la même "
         "clé. `unchanged` : il avait déjà ce total. `refused` : « code » et « detail » disent pourquoi.",
     )
@@ -143,7 +143,7 @@ class Allocations(ListEndpoint):
     filterset_class = reading.AllocationFilter
 
     def get_queryset(self) -> QuerySet[Any]:
-        """Return the allocations with what is told of them."""
+        """Return the annotated allocations."""
         return reading.told()
 
     @extend_schema(
@@ -183,29 +183,29 @@ class Allocations(ListEndpoint):
         `school_closed`, `bad_address`, `no_address` (ni contact ni adresse officielle), `would_shrink` (l'établissement
         a plus que ce total), `bad_date`.
         """
-        asked = GiftSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        gift = asked.validated_data
+        serializer = GiftSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
         try:
-            given = operations.allocate_rows(
-                pool_id=gift["pool"],
-                rows=[_asked(gift)],
+            result = operations.allocate_rows(
+                pool_id=data["pool"],
+                rows=[_build_request(data)],
                 whole=True,
                 by=self.actor(),
                 at=timezone.now(),
-                send_on=gift.get("send_on"),
+                send_on=data.get("send_on"),
             )
         except RowsRefused as refused:
             [refusal] = refused.refusals.values()
-            fault = Fault(refusal.code, str(refusal), _FIELDS.get(refusal.code, "units"))
-            raise Problem(refusal.code, str(refusal), faults=[fault]) from None
-        [verdict] = given.verdicts
-        number = verdict.allocation_id or 0
-        answer = Response(reading.one(number))
-        if verdict.result is Became.CREATED:
-            answer.status_code = 201
-            answer["Location"] = reverse("api:allocation", kwargs={"pk": number}, request=request)
-        return answer
+            error = Fault(refusal.code, str(refusal), _FIELD_BY_CODE.get(refusal.code, "units"))
+            raise Problem(refusal.code, str(refusal), faults=[error]) from None
+        [row_result] = result.verdicts
+        allocation_id = row_result.allocation_id or 0
+        response = Response(reading.one(allocation_id))
+        if row_result.result is Became.CREATED:
+            response.status_code = 201
+            response["Location"] = reverse("api:allocation", kwargs={"pk": allocation_id}, request=request)
+        return response
 
 
 class ManyAllocations(Endpoint):
@@ -279,54 +279,54 @@ class ManyAllocations(Endpoint):
         code ; `pool_exhausted`, quand le lot n'a pas assez pour toutes. Refus de l'ensemble, dans les deux modes :
         `unknown_pool`, `pool_suspended`, `pool_closed`, `bad_date`.
         """
-        asked = GiftsSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        gifts = asked.validated_data
+        serializer = GiftsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
         try:
-            given = operations.allocate_rows(
-                pool_id=gifts["pool"],
-                rows=[_asked(row) for row in gifts["allocations"]],
-                whole=gifts["mode"] == _ALL_OR_NOTHING,
+            result = operations.allocate_rows(
+                pool_id=data["pool"],
+                rows=[_build_request(row) for row in data["allocations"]],
+                whole=data["mode"] == _ALL_OR_NOTHING,
                 by=self.actor(),
                 at=timezone.now(),
-                send_on=gifts.get("send_on"),
+                send_on=data.get("send_on"),
             )
         except RowsRefused as refused:
-            faults = [_fault(place, refusal) for place, refusal in refused.refusals.items()]
-            raise Problem(refused.code, str(refused), faults=faults) from None
-        return Response(_told(gifts["pool"], given))
+            errors = [_build_error(index, refusal) for index, refusal in refused.refusals.items()]
+            raise Problem(refused.code, str(refused), faults=errors) from None
+        return Response(_serialize_results(data["pool"], result))
 
 
-def _asked(row: dict[str, Any]) -> Asked:
+def _build_request(row: dict[str, Any]) -> Asked:
     return Asked(row["school"], row["units"], row.get("recipient"), row.get("total", False))
 
 
-def _fault(place: int, refusal: Refused) -> Fault:
-    return Fault(refusal.code, str(refusal), f"allocations.{_FIELDS.get(refusal.code, 'units')}", place)
+def _build_error(index: int, refusal: Refused) -> Fault:
+    return Fault(refusal.code, str(refusal), f"allocations.{_FIELD_BY_CODE.get(refusal.code, 'units')}", index)
 
 
-def _told(pool: int, given: Given) -> dict[str, Any]:
-    """Return what `GivenSerializer` describes: ten thousand rows are not passed through it."""
-    outcome = given.outcome
+def _serialize_results(pool: int, result: Given) -> dict[str, Any]:
+    """Return what `GivenSerializer` describes, without the cost of a serializer for 10,000 rows."""
+    outcome = result.outcome
     return {
         "pool": pool,
         "units": outcome.units,
         "created": outcome.created,
         "grown": outcome.grown,
         "unchanged": outcome.unchanged,
-        "refused": len(given.verdicts) - outcome.created - outcome.grown - outcome.unchanged,
-        "results": [_result(place, verdict) for place, verdict in enumerate(given.verdicts)],
+        "refused": len(result.verdicts) - outcome.created - outcome.grown - outcome.unchanged,
+        "results": [_serialize_result(index, row_result) for index, row_result in enumerate(result.verdicts)],
     }
 
 
-def _result(place: int, verdict: Verdict) -> dict[str, Any]:
-    refusal = verdict.refusal
+def _serialize_result(index: int, row_result: Verdict) -> dict[str, Any]:
+    refusal = row_result.refusal
     return {
-        "row": place,
-        "school": verdict.uai,
-        "result": verdict.result.value,
-        "allocation": verdict.allocation_id,
-        "units": verdict.units,
+        "row": index,
+        "school": row_result.uai,
+        "result": row_result.result.value,
+        "allocation": row_result.allocation_id,
+        "units": row_result.units,
         "code": None if refusal is None else refusal.code,
         "detail": None if refusal is None else str(refusal),
     }

@@ -1,4 +1,4 @@
-"""`/pools`: where every licence of each pool is."""
+"""`/pools`: pools and their positions."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class Pools(ListEndpoint):
     def get(self, request: Request) -> Response:
         """Les lots de licences de la collectivité, le dernier ouvert d'abord, et où en sont leurs licences."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        told = _told()
-        return self.get_paginated_response([told[pool.pk] for pool in page or ()])
+        pools = _serialize_pools()
+        return self.get_paginated_response([pools[pool.pk] for pool in page or ()])
 
 
 class OnePool(Endpoint):
@@ -100,14 +100,14 @@ class OnePool(Endpoint):
     )
     def get(self, request: Request, pk: int) -> Response:
         """Un lot, et où en sont ses licences à cet instant."""
-        told = _told().get(pk)
-        if told is None:
+        pool = _serialize_pools().get(pk)
+        if pool is None:
             raise Http404
-        return Response(told)
+        return Response(pool)
 
 
-def _told() -> dict[int, dict[str, Any]]:
-    """Return all pools as they are told, by number: a collectivity has a handful."""
+def _serialize_pools() -> dict[int, dict[str, Any]]:
+    """Serialize all pools of the collectivity, by primary key: there are few."""
     today = day_in_france(timezone.now())
     return {
         position.pool_id: PoolSerializer(

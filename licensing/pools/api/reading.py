@@ -1,4 +1,4 @@
-"""`/allocations`: the list, and one."""
+"""Representation and filters of allocations in the API."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AllocationSerializer(serializers.Serializer["Told"]):
     revoked_at = Moment(allow_null=True, help_text="Quand l'attribution a été reprise.")
 
     def get_fields(self) -> dict[str, Any]:
-        """Return the fields, with the one whose name is a word of Python."""
+        """Return the fields, with `import`, which is a Python keyword."""
         import_id = serializers.IntegerField(
             source="import_id", allow_null=True, help_text="Le numéro de l'import qui l'a faite, s'il y en a un."
         )
@@ -74,21 +74,21 @@ EXAMPLE = OpenApiExample(
 )
 
 
-def _number(field_name: str, told: str) -> Number:
-    """Return the filter by a number, as the description tells it."""
-    known = Number(field_name=field_name)
-    extend_schema_field({"type": "integer", "minimum": 0, "maximum": MOST, "description": told})(known)
-    return known
+def _number_filter(field_name: str, description: str) -> Number:
+    """Return a filter by a number, with its OpenAPI schema."""
+    number_filter = Number(field_name=field_name)
+    extend_schema_field({"type": "integer", "minimum": 0, "maximum": MOST, "description": description})(number_filter)
+    return number_filter
 
 
 class AllocationFilter(django_filters.FilterSet):
-    """What a list of allocations can be narrowed to."""
+    """Filters of the list of allocations."""
 
     state = django_filters.MultipleChoiceFilter(
         choices=AllocationState.choices, distinct=False, help_text="Plusieurs fois : l'un ou l'autre de ces états."
     )
     school = django_filters.CharFilter(method="of_school", help_text="L'UAI de l'établissement.")
-    pool = _number("pool_id", "Le numéro du lot.")
+    pool = _number_filter("pool_id", "Le numéro du lot.")
     created_after = Since(field_name="created_at", lookup_expr="gte", help_text="Attribuées à cet instant ou après.")
     created_before = Since(field_name="created_at", lookup_expr="lt", help_text="Attribuées avant cet instant.")
 
@@ -98,31 +98,31 @@ class AllocationFilter(django_filters.FilterSet):
 
     @classmethod
     def get_filters(cls) -> dict[str, Any]:
-        """Return the filters, with the one whose name is a word of Python."""
-        made_by = _number("import_id", "Le numéro de l'import qui les a faites.")
+        """Return the filters, with `import`, which is a Python keyword."""
+        import_filter = _number_filter("import_id", "Le numéro de l'import qui les a faites.")
         filters: dict[str, Any] = super().get_filters()
-        return filters | {"import": made_by}
+        return filters | {"import": import_filter}
 
     def of_school(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
-        """Keep those of a school, however its UAI is written."""
+        """Filter by UAI, normalised."""
         return queryset.filter(school_id=normalise(value))
 
 
 def told() -> QuerySet[Told]:
-    """Return the allocations with what is told of them today; of its key, no more than when it was redeemed."""
+    """Return the allocations annotated for today and with `redeemed_at`; the key itself is not loaded."""
     today = day_in_france(timezone.now())
-    known: QuerySet[Told] = allocations(today).select_related(None).annotate(redeemed_at=F("key__redeemed_at"))
-    return known
+    queryset: QuerySet[Told] = allocations(today).select_related(None).annotate(redeemed_at=F("key__redeemed_at"))
+    return queryset
 
 
 def one(pk: int) -> dict[str, Any]:
-    """Return an allocation as it is told. Raises `Http404`."""
-    found = told().filter(pk=pk).first()
-    if found is None:
+    """Serialize an allocation. Raises `Http404`."""
+    allocation = told().filter(pk=pk).first()
+    if allocation is None:
         raise Http404
-    return dict(AllocationSerializer(found).data)
+    return dict(AllocationSerializer(allocation).data)
 
 
 def exists(pk: int) -> bool:
-    """Whether an allocation of the collectivity bears this number."""
+    """Whether the collectivity has an allocation with this primary key."""
     return Allocation.objects.filter(pk=pk).exists()

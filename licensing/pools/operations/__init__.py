@@ -1,7 +1,7 @@
-"""What is done with pools: to give, to lower, to take back, to send again, to remind, to show a key.
+"""Operations on pools: allocate, reduce, revoke, resend, remind, reveal.
 
-Each operation locks (pool → allocation → key → subscription → seat, the order of the whole house), checks, changes,
-writes the journal and queues its e-mails in one transaction; a refusal leaves everything as it was.
+Each runs in one transaction: lock (in the global order: pool → allocation → key → subscription → seat), check, change,
+write the audit log, queue e-mails. An exception leaves everything unchanged.
 """
 
 from licensing.pools.operations.allocating import allocate, allocate_many

@@ -1,4 +1,4 @@
-"""Giving licences to schools: one or sixty thousand by the same statements."""
+"""Allocate licences of a pool to schools, in a constant number of statements."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def allocate(
     send_on: datetime.date | None = None,
     import_id: int | None = None,
 ) -> Allocation:
-    """Give `units` licences of a pool to a school, and write its key to `recipient`, now or on the chosen day.
+    """Allocate `units` licences of a pool to a school; e-mail its key to `recipient`, now or on `send_on`.
 
-    A second volume for the same school grows the key it has (and, once redeemed, its subscription). Returns the
-    school's allocation. Raises a `Refused`, having changed nothing: pool exhausted, suspended or closed, school
-    unknown or closed, bad address, quantity or date.
+    A second volume for the same school grows its key (and, once redeemed, its subscription). Returns the school's
+    allocation. Raises a `Refused`, having changed nothing: pool exhausted, suspended or closed, school unknown or
+    closed, bad address, quantity or date.
     """
     outcome = allocate_many(
         pool_id=pool_id,
@@ -61,26 +61,26 @@ def allocate_many(
     known: Sequence[Target] = (),
     watch: Watch = unwatched,
 ) -> Outcome:
-    """Carry out all the demands on a pool or none, with a handful of statements whatever their number.
+    """Allocate to all the schools or to none, in a constant number of statements.
 
-    A school that already has its total is left as it is and receives nothing. `import_id`: the import whose rows say
-    all of it, so that the journal does not. `known`: schools as this transaction has just read them. `watch` is told
-    of each stage before it begins; what it raises undoes everything. Raises what `allocate` raises, `SchoolTwice`
-    where a school is named twice, and `WouldShrink` where a total is under what the school has.
+    A school that already has its total is left unchanged. `import_id`: the import whose rows document the allocations,
+    which are then not written to the audit log. `known`: schools just read in this transaction. `watch` is called
+    before each stage; its exceptions roll everything back. Raises what `allocate` raises, `SchoolTwice` where a school
+    is named twice, and `WouldShrink` where a total is below what the school has.
     """
     watch(Stage.CHECKING, 0, len(demands))
     pool = checks.locked_pool(pool_id)
     checks.check_open(pool.source, at)
     due_at = checks.due(send_on, source=pool.source, at=at)
     uais = [demand.uai for demand in demands]
-    steps, wrong = [], []
-    for judgement in judged(demands, targets(uais, known), held_of(pool, uais)):
-        if isinstance(judgement, Step):
-            steps.append(judgement)
+    steps, rejected = [], []
+    for checked in judged(demands, targets(uais, known), held_of(pool, uais)):
+        if isinstance(checked, Step):
+            steps.append(checked)
         else:
-            wrong.append(judgement)
-    if wrong:
-        raise refusal_of(wrong)
+            rejected.append(checked)
+    if rejected:
+        raise refusal_of(rejected)
     units = sum(step.added for step in steps)
     if units > pool.free:
         raise exhausted(pool, pool.free, units, "Rien n'a été attribué.")

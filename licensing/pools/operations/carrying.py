@@ -1,4 +1,4 @@
-"""Carrying out what was judged: the same statements for one school and for sixty thousand."""
+"""Apply checked demands, in a constant number of statements."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done: the allocation of each school, and how many licences left the pool."""
+    """Result of applying demands: the allocation of each school, and totals."""
 
-    #: The allocation's number by UAI, also of the schools that had their total already.
+    #: Primary keys by UAI, including schools that had their total already.
     allocations: dict[str, int]
     units: int
     created: int
@@ -47,35 +47,35 @@ def carry_out(
     import_id: int | None = None,
     watch: Watch = unwatched,
 ) -> Outcome:
-    """Take the units out of the pool, which the caller has locked and which has them; give, and tell of it.
+    """Take the units from the pool, allocate them, and queue the notifications.
 
-    A school to which nothing is added is left as it is.
+    The caller has locked the pool and checked that it has enough. A school to which nothing is added is left unchanged.
     """
-    _check_keys_still_grow(steps)
-    moving = [step for step in steps if step.added]
-    units = sum(step.added for step in moving)
+    _lock_growing_keys(steps)
+    changing = [step for step in steps if step.added]
+    units = sum(step.added for step in changing)
     # F() and not +=: were the lock ever forgotten, the database's own CHECK would still refuse.
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") + units)
-    created = [step for step in moving if step.held is None]
-    grown = [step for step in moving if step.held is not None]
-    numbers = {step.demand.uai: step.held.allocation_id for step in steps if step.held is not None}
-    numbers |= create(pool, created, by=by, at=at, import_id=import_id, watch=watch)
+    created = [step for step in changing if step.held is None]
+    grown = [step for step in changing if step.held is not None]
+    allocation_ids = {step.demand.uai: step.held.allocation_id for step in steps if step.held is not None}
+    allocation_ids |= create(pool, created, by=by, at=at, import_id=import_id, watch=watch)
     grow(grown, at=at)
-    if moving:
-        tell_given(pool, moving, numbers, by=by, at=at, due_at=due_at, import_id=import_id, watch=watch)
-        webhooks.emit(events=events.given(pool, moving, numbers, units=units, import_id=import_id), at=at)
+    if changing:
+        tell_given(pool, changing, allocation_ids, by=by, at=at, due_at=due_at, import_id=import_id, watch=watch)
+        webhooks.emit(events=events.given(pool, changing, allocation_ids, units=units, import_id=import_id), at=at)
     watch(Stage.COMMITTING, len(steps), len(steps))
     return Outcome(
-        allocations=numbers,
+        allocations=allocation_ids,
         units=units,
         created=len(created),
         grown=len(grown),
-        unchanged=len(steps) - len(moving),
+        unchanged=len(steps) - len(changing),
     )
 
 
-def _check_keys_still_grow(steps: Sequence[Step]) -> None:
-    """Lock the keys that will grow: a principal who redeems one at this moment waits, and gets the whole volume."""
+def _lock_growing_keys(steps: Sequence[Step]) -> None:
+    """Lock the keys that will grow: a concurrent redemption waits, and then gets the full volume."""
     key_ids = [step.held.key_id for step in steps if step.held is not None and step.added]
     if key_ids:
         list(ActivationKey.objects.locked().filter(arrays.number_in("pk", key_ids)).values_list("pk", flat=True))

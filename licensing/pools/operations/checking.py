@@ -1,4 +1,4 @@
-"""Foreign keys are looked at while Python prepares what comes next, and not when everybody waits for the commit."""
+"""Check deferred constraints in a thread while Python works, instead of at commit."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.db import connection
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What is written afterwards in this transaction is looked at when it commits, as ever.
+# Deferred again at the end: what is written afterwards is checked at commit.
 _CHECK = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 
 
 @contextmanager
 def keys_checked_meanwhile() -> Iterator[None]:
-    """Have the database check the foreign keys written so far during the block, which must not use the connection.
+    """Check the foreign keys written so far during the block, which must not use the connection.
 
-    Raises `IntegrityError` at the end of the block where a row refers to none.
+    Raises `IntegrityError` at the end of the block on a violation.
     """
     connection.ensure_connection()
     raw = connection.connection
-    with connection.wrap_database_errors, ThreadPoolExecutor(1, thread_name_prefix="checking") as aside:
-        checked = aside.submit(raw.execute, _CHECK)
+    with connection.wrap_database_errors, ThreadPoolExecutor(1, thread_name_prefix="checking") as executor:
+        check = executor.submit(raw.execute, _CHECK)
         yield
-        checked.result()
+        check.result()

@@ -1,6 +1,6 @@
-"""The rows of a gift: keys and allocations, new or grown, by a handful of statements whatever their number.
+"""Bulk creation and growth of allocations with their keys, in a constant number of statements.
 
-`allocating` has locked and checked before.
+The caller has locked the pool and checked the demands.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Demand(NamedTuple):
-    """What one school is to receive. With `total`, `units` is what it must have in the end, not what is added."""
+    """Units for one school. With `total`, `units` is the resulting total instead of an addition."""
 
     uai: str
     units: int
@@ -38,7 +38,7 @@ class Demand(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A school that is given to, as the directory has it."""
+    """A school to allocate to: its columns in the directory."""
 
     uai: str
     name: str
@@ -47,7 +47,7 @@ class Target(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a school has from the pool already."""
+    """The allocation that a school already has from the pool."""
 
     allocation_id: int
     key_id: int
@@ -55,7 +55,7 @@ class Held(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One school's demand, as it will be carried out: so many units more, on what it holds or on a new allocation."""
+    """A checked demand: units to add to the school's allocation, or to a new one."""
 
     demand: Demand
     school: Target
@@ -71,7 +71,7 @@ class Step(NamedTuple):
 def create(
     pool: Pool, steps: Sequence[Step], *, by: User | None, at: datetime.datetime, import_id: int | None, watch: Watch
 ) -> dict[str, int]:
-    """Mint a key for each school that has none and store its allocation; return the allocations' numbers by UAI."""
+    """Create a key and an allocation for each school; return the allocations' primary keys by UAI."""
     if not steps:
         return {}
     watch(Stage.KEYS, 0, len(steps))
@@ -82,39 +82,39 @@ def create(
         at=at,
     )
     watch(Stage.ALLOCATIONS, 0, len(steps))
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
+    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     columns = "id, pool_id, school_id, key_id, units, recipient, created_at, created_by_id, import_id"
     pool_id, by_id = pool.pk, by.pk if by else None
-    numbers = next_numbers(table, len(steps))
+    allocation_ids = next_numbers(table, len(steps))
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT binary)") as copy,
     ):
         copy.set_types(["int8", "int8", "varchar", "int8", "int4", "varchar", "timestamptz", "int8", "int8"])
-        for number, key_id, (demand, _, added, _) in zip(numbers, key_ids, steps, strict=True):
-            copy.write_row((number, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
-    return {step.demand.uai: number for number, step in zip(numbers, steps, strict=True)}
+        for allocation_id, key_id, (demand, _, added, _) in zip(allocation_ids, key_ids, steps, strict=True):
+            copy.write_row((allocation_id, pool_id, demand.uai, key_id, added, demand.recipient, at, by_id, import_id))
+    return {step.demand.uai: allocation_id for allocation_id, step in zip(allocation_ids, steps, strict=True)}
 
 
 def grow(steps: Sequence[Step], *, at: datetime.datetime) -> None:
-    """Add a second volume to what the schools have: the allocation, its key, and the seats of a redeemed one."""
-    growing = [(step.held, step) for step in steps if step.held is not None]
-    if not growing:
+    """Add units to existing allocations, their keys, and the seats of redeemed keys."""
+    existing = [(step.held, step) for step in steps if step.held is not None]
+    if not existing:
         return
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
+    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} AS allocation SET units = allocation.units + grown.units, recipient = grown.recipient"  # noqa: S608
             " FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS grown (id, units, recipient)"
             " WHERE allocation.id = grown.id",
             [
-                [held.allocation_id for held, _ in growing],
-                [step.added for _, step in growing],
-                [step.demand.recipient for _, step in growing],
+                [held.allocation_id for held, _ in existing],
+                [step.added for _, step in existing],
+                [step.demand.recipient for _, step in existing],
             ],
         )
-    grow_many({held.key_id: step.added for held, step in growing})
-    exposed = arrays.number_in("pk", (held.key_id for held, step in growing if step.exposes))
+    grow_many({held.key_id: step.added for held, step in existing})
+    exposed = arrays.number_in("pk", (held.key_id for held, step in existing if step.exposes))
     ActivationKey.objects.filter(exposed, exposed_at=None).update(exposed_at=at)
-    # One e-mail says the whole: what was still waiting about these keys does not leave.
-    mailing.cancel(TOPIC, [held.allocation_id for held, _ in growing], at)
+    # The new e-mail states the total: pending e-mails about these keys are cancelled.
+    mailing.cancel(TOPIC, [held.allocation_id for held, _ in existing], at)

@@ -1,7 +1,7 @@
-"""« Je n'ai pas reçu ma clé »: each waiting key of a school is written once more to the address on record.
+"""« Je n'ai pas reçu ma clé »: resend a school's unredeemed keys to the addresses on record.
 
-Anybody may ask, of any school, and learns nothing: the request only queues `look_for`, whatever the school. What is
-found is sent to those whom the collectivities chose, never to whoever asks, and once a day a school at most.
+Anonymous: the request only queues `look_for`, whatever the school, and so discloses nothing. Keys go to the recipients
+that the collectivities chose, at most once a day per school.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from mailing.models import Message
 if TYPE_CHECKING:
     from licensing.pools.operations.results import Result
 
-A_SCHOOL_A_DAY = Limit("lost-key/school", 1, datetime.timedelta(days=1))
+_SCHOOL_LIMIT = Limit("lost-key/school", 1, datetime.timedelta(days=1))
 
-#: What the collectivity's journal says, with the address.
-_SAID = "Clé renvoyée à {} : l'établissement a indiqué sur le portail ne pas l'avoir reçue."
+#: Audit summary, formatted with the address.
+_SUMMARY = "Clé renvoyée à {} : l'établissement a indiqué sur le portail ne pas l'avoir reçue."
 
 
 def ask_again(*, uai: str) -> None:
-    """Have the waiting keys of a school sent again. One job, the same for every school: the answer tells nothing."""
+    """Queue the resending of a school's unredeemed keys: the same job for every school."""
     defer("pools.look_for_lost_keys", schema=get_public_schema_name(), uai=uai)
 
 
 @transaction.atomic
 def look_for(*, uai: str, at: datetime.datetime) -> int:
-    """Queue the sending in each collectivity that gave this school a key nobody activated; return in how many.
+    """Queue the resending in each collectivity with unredeemed keys for the school; return how many.
 
-    In the public schema. Where the school was written to for this reason within a day, nothing happens.
+    In the public schema. Does nothing where keys were resent to the school within a day.
     """
     schemas = list(
-        ActivationKey.objects.filter(_waiting(uai, at), source__collectivity__isnull=False)
+        ActivationKey.objects.filter(_redeemable(uai, at), source__collectivity__isnull=False)
         .order_by("source__collectivity__schema_name")
         .values_list("source__collectivity__schema_name", flat=True)
         .distinct()
@@ -51,7 +51,7 @@ def look_for(*, uai: str, at: datetime.datetime) -> int:
     if not schemas:
         return 0
     try:
-        throttling.count([(A_SCHOOL_A_DAY, uai)], at=at)
+        throttling.count([(_SCHOOL_LIMIT, uai)], at=at)
     except throttling.Throttled:
         return 0
     for schema in schemas:
@@ -61,20 +61,20 @@ def look_for(*, uai: str, at: datetime.datetime) -> int:
 
 @transaction.atomic
 def send_lost(*, uai: str, at: datetime.datetime) -> list[Result]:
-    """Write each waiting key of the school once more, in the collectivity that is entered; return a result for each.
+    """Resend each unredeemed key of the school in the current collectivity; return a result for each.
 
-    One whose e-mail has not left yet is on its way, perhaps for a day that the collectivity chose: it is left alone.
+    Skips keys with a pending e-mail, which may be scheduled for a later day.
     """
-    keys = ActivationKey.objects.filter(_waiting(uai, at)).values("pk")
-    numbers = list(Allocation.objects.active().filter(school=uai, key__in=keys).values_list("pk", flat=True))
-    leaving = set(
-        Message.objects.pending().filter(topic=TOPIC, topic_id__in=numbers).values_list("topic_id", flat=True)
+    keys = ActivationKey.objects.filter(_redeemable(uai, at)).values("pk")
+    allocation_ids = list(Allocation.objects.active().filter(school=uai, key__in=keys).values_list("pk", flat=True))
+    pending = set(
+        Message.objects.pending().filter(topic=TOPIC, topic_id__in=allocation_ids).values_list("topic_id", flat=True)
     )
-    due = [number for number in numbers if number not in leaving]
-    return resend_many(allocation_ids=due, by=None, at=at, said=_SAID)
+    due = [allocation_id for allocation_id in allocation_ids if allocation_id not in pending]
+    return resend_many(allocation_ids=due, by=None, at=at, said=_SUMMARY)
 
 
-def _waiting(uai: str, at: datetime.datetime) -> Q:
-    """Return the condition that a key of the school may still be activated."""
+def _redeemable(uai: str, at: datetime.datetime) -> Q:
+    """Return the condition that a key is for the school and can be redeemed."""
     usable = usable_on(day_in_france(at))
     return usable & Q(school=uai, redeemed_at__isnull=True, revoked_at__isnull=True)

@@ -1,4 +1,4 @@
-"""Giving a school less than it was promised, as long as it has redeemed nothing: the same key, worth less."""
+"""Reduction of unredeemed allocations: the same key, for fewer units."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """What one school is to have in the end."""
+    """The resulting units of one school."""
 
     uai: str
     units: int
@@ -39,7 +39,7 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class Reduced:
-    """What became of one reduction: how many licences the school had and has now; unchanged where it is refused."""
+    """Result of one reduction: the units before and after; equal where it is refused."""
 
     uai: str
     #: None where the school has nothing from the pool.
@@ -47,35 +47,35 @@ class Reduced:
     before: int
     units: int
     refusal: Refused | None = None
-    #: Whether an e-mail corrects what the school was written.
+    #: Whether an e-mail to the school was queued.
     told: bool = False
 
     def or_raise(self) -> None:
-        """Raise the refusal, where there is one."""
+        """Raise `refusal`, if any."""
         if self.refusal is not None:
             raise self.refusal
 
 
 def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.datetime) -> Allocation:
-    """Lower what a school has from a pool to `units`, and return its allocation.
+    """Reduce a school's allocation from a pool to `units`, and return it.
 
-    The licences return to the pool and the key stays the same. A school that was written to is told; to another, the
-    e-mail that waits says the new number by itself. Raises `AlreadyRedeemed`, `BadUnits` (below 1, or more than the
-    school has) or `UnknownAllocation`, having changed nothing. What the school has already is no change.
+    The difference returns to the pool; the key stays the same. A school that already received its key is notified.
+    Raises `AlreadyRedeemed`, `BadUnits` (below 1, or more than the school has) or `UnknownAllocation`, having changed
+    nothing. Idempotent.
     """
-    [done] = reduce_many(pool_id=pool_id, reductions=[Reduction(uai, units)], by=by, at=at)
-    done.or_raise()
+    [result] = reduce_many(pool_id=pool_id, reductions=[Reduction(uai, units)], by=by, at=at)
+    result.or_raise()
     return Allocation.objects.active().get(pool_id=pool_id, school_id=uai)
 
 
 @transaction.atomic
 def reduce_one(*, allocation_id: int, units: int, by: User | None, at: datetime.datetime) -> Allocation:
-    """Lower this allocation to `units`, and return it. Raises what `reduce` raises, and `AlreadyRevoked`."""
-    asked = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", "school_id").first()
-    if asked is None:
+    """Reduce this allocation to `units`, and return it. Raises what `reduce` raises, and `AlreadyRevoked`."""
+    row = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", "school_id").first()
+    if row is None:
         raise UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
-    pool_id, uai = asked
-    # The pool first: whoever takes this allocation back, or gives to the school anew, holds it too.
+    pool_id, uai = row
+    # The pool first: revocations and new allocations lock it too.
     checks.locked_pool(pool_id)
     allocation = Allocation.objects.locked().get(pk=allocation_id)
     if allocation.revoked_at is not None:
@@ -92,29 +92,31 @@ def reduce_many(
     at: datetime.datetime,
     import_id: int | None = None,
 ) -> list[Reduced]:
-    """Lower what these schools have from a pool, in one transaction; return what became of each, in order.
+    """Reduce these schools' allocations from a pool, in one transaction; return a result for each.
 
-    What is refused to one is done for the others. `import_id`: the list that asks for it, which the journal tells as
-    one event. Raises `UnknownPool`.
+    Best effort: a refusal does not affect the others. `import_id`: the import that requests it, recorded as one audit
+    entry. Raises `UnknownPool`.
     """
     pool = checks.locked_pool(pool_id)
-    asked = arrays.text_in("school_id", (reduction.uai for reduction in reductions))
-    numbers = Allocation.objects.active().filter(asked, pool=pool).values_list("pk", flat=True)
-    allocations, _ = locked(list(numbers))
+    of_schools = arrays.text_in("school_id", (reduction.uai for reduction in reductions))
+    allocation_ids = Allocation.objects.active().filter(of_schools, pool=pool).values_list("pk", flat=True)
+    allocations, _ = locked(list(allocation_ids))
     held = {allocation.school_id: allocation for allocation in allocations.values()}
-    results = [_judged(reduction, held.get(reduction.uai)) for reduction in reductions]
-    moving = {
-        done.uai: (held[done.uai], done.units) for done in results if done.refusal is None and done.units < done.before
+    results = [_check(reduction, held.get(reduction.uai)) for reduction in reductions]
+    changing = {
+        result.uai: (held[result.uai], result.units)
+        for result in results
+        if result.refusal is None and result.units < result.before
     }
-    if not moving:
+    if not changing:
         return results
     action = "pools.reduced" if import_id is None else REDUCED_BY_LIST
-    told = _lower(pool, list(moving.values()), by=by, at=at, action=action)
-    webhooks.emit(events=events.reduced(list(moving.values()), import_id=import_id), at=at)
-    return [replace(done, told=True) if done.allocation_id in told else done for done in results]
+    notified = _apply(pool, list(changing.values()), by=by, at=at, action=action)
+    webhooks.emit(events=events.reduced(list(changing.values()), import_id=import_id), at=at)
+    return [replace(result, told=True) if result.allocation_id in notified else result for result in results]
 
 
-def _judged(reduction: Reduction, allocation: Allocation | None) -> Reduced:
+def _check(reduction: Reduction, allocation: Allocation | None) -> Reduced:
     if allocation is None:
         missing = UnknownAllocation(f"{reduction.uai} : cet établissement n'a rien reçu de ce lot.")
         return Reduced(reduction.uai, None, 0, 0, missing)
@@ -138,23 +140,23 @@ def _refusal(reduction: Reduction, allocation: Allocation) -> Refused | None:
     return None
 
 
-def _lower(
-    pool: Pool, moving: Sequence[tuple[Allocation, int]], *, by: User | None, at: datetime.datetime, action: str
+def _apply(
+    pool: Pool, changing: Sequence[tuple[Allocation, int]], *, by: User | None, at: datetime.datetime, action: str
 ) -> set[int]:
-    numbers, units = [allocation.pk for allocation, _ in moving], [now for _, now in moving]
-    told = reached(numbers)
-    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
+    allocation_ids, units = [allocation.pk for allocation, _ in changing], [now for _, now in changing]
+    notified = reached(allocation_ids)
+    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} AS allocation SET units = reduced.units"  # noqa: S608
             " FROM unnest(%s::bigint[], %s::int[]) AS reduced (id, units) WHERE allocation.id = reduced.id",
-            [numbers, units],
+            [allocation_ids, units],
         )
-    shrink_many({allocation.key_id: now for allocation, now in moving})
-    returned = sum(allocation.units - now for allocation, now in moving)
+    shrink_many({allocation.key_id: now for allocation, now in changing})
+    returned = sum(allocation.units - now for allocation, now in changing)
     Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - returned)
-    # To a school that never heard of the old number, what waits says the new one: it is read when the e-mail leaves.
-    mailing.cancel(TOPIC, told, at)
+    # Pending first e-mails need no correction: they state the number when they are sent.
+    mailing.cancel(TOPIC, notified, at)
     mailing.enqueue_many(
         [
             mailing.Outgoing(
@@ -164,8 +166,8 @@ def _lower(
                 topic_id=allocation.pk,
                 about=about(allocation),
             )
-            for allocation, _ in moving
-            if allocation.pk in told
+            for allocation, _ in changing
+            if allocation.pk in notified
         ],
         at=at,
     )
@@ -180,9 +182,9 @@ def _lower(
                 "allocation",
                 allocation.pk,
             )
-            for allocation, now in moving
+            for allocation, now in changing
         ),
         by=by,
         at=at,
     )
-    return told
+    return notified

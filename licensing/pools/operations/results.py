@@ -1,4 +1,4 @@
-"""What became of each allocation in a bulk operation."""
+"""Results and errors shared by the bulk operations on allocations."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """One allocation's result: done where there is no refusal."""
+    """Result for one allocation: done unless `refusal` is set."""
 
     allocation_id: int
     refusal: Refused | None = None
-    #: Whether an e-mail corrects what the school was written.
+    #: Whether an e-mail to the school was queued.
     told: bool = False
 
     def or_raise(self) -> None:
-        """Raise the refusal, where there is one."""
+        """Raise `refusal`, if any."""
         if self.refusal is not None:
             raise self.refusal
 
 
-def redeemed(at: datetime.datetime, so: str) -> AlreadyRedeemed:
-    """Return the refusal for a key that was redeemed; `so` says what therefore cannot be done."""
-    return AlreadyRedeemed(f"La clé a été activée le {typography.day(day_in_france(at))} : {so}.")
+def redeemed(at: datetime.datetime, consequence: str) -> AlreadyRedeemed:
+    """Return the error for a redeemed key; `consequence`: the clause on what cannot be done."""
+    return AlreadyRedeemed(f"La clé a été activée le {typography.day(day_in_france(at))} : {consequence}.")
 
 
 def revoked(at: datetime.datetime) -> AlreadyRevoked:
-    """Return the refusal for an allocation that was taken back."""
+    """Return the error for a revoked allocation."""
     return AlreadyRevoked(
         f"Cette attribution a été reprise le {typography.day(day_in_france(at))} : sa clé ne vaut plus rien."
     )
 
 
 def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list[Result]]:
-    """Lock allocations, then their keys; return them by number, each with its key as it is now, and who is missing.
+    """Lock allocations, then their keys; return them by primary key, and results for missing ones.
 
-    A caller that changes a pool has locked it before.
+    Each comes with its locked key. A caller that changes a pool has locked it before.
     """
     allocations = {
         allocation.pk: allocation
@@ -54,7 +54,7 @@ def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list
         .select_related("pool__source", "school")
         .filter(arrays.number_in("pk", allocation_ids))
     }
-    # Locking the keys as well shuts out the principals who are typing them at this moment.
+    # Locking the keys excludes concurrent redemptions.
     keys = {
         key.pk: key
         for key in ActivationKey.objects.locked().filter(
@@ -64,8 +64,8 @@ def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list
     for allocation in allocations.values():
         allocation.key = keys[allocation.key_id]
     missing = [
-        Result(number, UnknownAllocation("Cette attribution n'existe pas dans votre collectivité."))
-        for number in dict.fromkeys(allocation_ids)
-        if number not in allocations
+        Result(allocation_id, UnknownAllocation("Cette attribution n'existe pas dans votre collectivité."))
+        for allocation_id in dict.fromkeys(allocation_ids)
+        if allocation_id not in allocations
     ]
     return allocations, missing

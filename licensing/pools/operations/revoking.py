@@ -1,4 +1,4 @@
-"""Taking back what nobody has redeemed."""
+"""Revocation of unredeemed allocations."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Allocation:
-    """Take back an allocation that nobody has redeemed; its licences return to the pool.
+    """Revoke an unredeemed allocation; its licences return to the pool.
 
-    An e-mail that has not left does not leave; to a school that received the key, one says that it is void.
-    Raises `AlreadyRedeemed` or `UnknownAllocation`, having changed nothing. Revoking twice is the same as once.
+    Pending e-mails are cancelled; a school that received the key is notified. Raises `AlreadyRedeemed` or
+    `UnknownAllocation`, having changed nothing. Idempotent.
     """
     for result in revoke_many(allocation_ids=[allocation_id], by=by, at=at):
         result.or_raise()
@@ -42,15 +42,15 @@ def revoke(*, allocation_id: int, by: User | None, at: datetime.datetime) -> All
 def revoke_many(
     *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, import_id: int | None = None
 ) -> list[Result]:
-    """Take back all of these that nobody has redeemed, in one transaction; return a result for each.
+    """Revoke the unredeemed ones of these allocations, in one transaction; return a result for each.
 
-    `import_id`: the list that asks for it, which the journal tells as one event.
+    `import_id`: the import that requests it, recorded as one audit entry.
     """
-    asked = Allocation.objects.filter(arrays.number_in("pk", allocation_ids))
-    # pool → allocation → key: the order every operation keeps
-    list(Pool.objects.locked().filter(pk__in=set(asked.values_list("pool_id", flat=True))))
+    requested = Allocation.objects.filter(arrays.number_in("pk", allocation_ids))
+    # Lock order: pool → allocation → key.
+    list(Pool.objects.locked().filter(pk__in=set(requested.values_list("pool_id", flat=True))))
     allocations, results = locked(allocation_ids)
-    taken: list[Allocation] = []
+    revocable: list[Allocation] = []
     for allocation in allocations.values():
         redeemed_at = allocation.key.redeemed_at
         if redeemed_at is not None:
@@ -58,26 +58,28 @@ def revoke_many(
         elif allocation.revoked_at is not None:
             results.append(Result(allocation.pk))
         else:
-            taken.append(allocation)
-    told: set[int] = set()
-    if taken:
-        told = _take_back(taken, by=by, at=at, action="pools.revoked" if import_id is None else REVOKED_BY_LIST)
-    results += [Result(allocation.pk, told=allocation.pk in told) for allocation in taken]
+            revocable.append(allocation)
+    notified: set[int] = set()
+    if revocable:
+        notified = _apply(revocable, by=by, at=at, action="pools.revoked" if import_id is None else REVOKED_BY_LIST)
+    results += [Result(allocation.pk, told=allocation.pk in notified) for allocation in revocable]
     return results
 
 
-def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
-    numbers = [allocation.pk for allocation in taken]
-    told = reached(numbers)
-    taken_back = Allocation.objects.filter(arrays.number_in("pk", numbers))
-    taken_back.update(revoked_at=at, revoked_by_id=by.pk if by else None)
-    ActivationKey.objects.filter(arrays.number_in("pk", (one.key_id for one in taken))).update(revoked_at=at)
+def _apply(allocations: list[Allocation], *, by: User | None, at: datetime.datetime, action: str) -> set[int]:
+    allocation_ids = [allocation.pk for allocation in allocations]
+    notified = reached(allocation_ids)
+    rows = Allocation.objects.filter(arrays.number_in("pk", allocation_ids))
+    rows.update(revoked_at=at, revoked_by_id=by.pk if by else None)
+    ActivationKey.objects.filter(arrays.number_in("pk", (allocation.key_id for allocation in allocations))).update(
+        revoked_at=at
+    )
     returned: Counter[int] = Counter()
-    for allocation in taken:
+    for allocation in allocations:
         returned[allocation.pool_id] += allocation.units
     for pool_id, units in sorted(returned.items()):
         Pool.objects.filter(pk=pool_id).update(allocated=F("allocated") - units)
-    mailing.cancel(TOPIC, numbers, at)
+    mailing.cancel(TOPIC, allocation_ids, at)
     mailing.enqueue_many(
         [
             mailing.Outgoing(
@@ -87,8 +89,8 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
                 topic_id=allocation.pk,
                 about=about(allocation),
             )
-            for allocation in taken
-            if allocation.pk in told
+            for allocation in allocations
+            if allocation.pk in notified
         ],
         at=at,
     )
@@ -102,10 +104,10 @@ def _take_back(taken: list[Allocation], *, by: User | None, at: datetime.datetim
                 object_type="allocation",
                 object_id=allocation.pk,
             )
-            for allocation in taken
+            for allocation in allocations
         ],
         by=by,
         at=at,
     )
-    webhooks.emit(events=events.revoked(taken), at=at)
-    return told
+    webhooks.emit(events=events.revoked(allocations), at=at)
+    return notified

@@ -1,7 +1,4 @@
-"""Giving from a list whose rows are judged one by one, and told of one by one: what programs send.
-
-Whole or not at all, with what is wrong in each row; or row after row until the lot is used up.
-"""
+"""Bulk allocation with a result per row, for the API: all or nothing, or best effort."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """What one row asks for. Without a recipient: the remit's contact, else the directory's mailbox."""
+    """The request of one row. `recipient`: by default the portfolio's contact, else the directory's."""
 
     uai: str
     units: int
@@ -40,7 +37,7 @@ class Asked(NamedTuple):
 
 
 class Became(StrEnum):
-    """What became of a row."""
+    """Outcome of a row."""
 
     CREATED = "created"
     GROWN = "grown"
@@ -50,7 +47,7 @@ class Became(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """One row's result: the allocation with what it holds now, or the refusal."""
+    """Result of a row: the allocation with its units, or the refusal."""
 
     uai: str
     result: Became
@@ -60,7 +57,7 @@ class Verdict(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What was done: a verdict a row, in order, and the sums."""
+    """Results by row, in order, and totals."""
 
     verdicts: list[Verdict]
     outcome: Outcome
@@ -76,23 +73,23 @@ def allocate_rows(
     at: datetime.datetime,
     send_on: datetime.date | None = None,
 ) -> Given:
-    """Give to each school what its row asks for, with a handful of statements whatever their number.
+    """Allocate what each row requests, in a constant number of statements.
 
-    `whole`: all of it or nothing; raises `RowsRefused` with the refusal of every row that has one, or `PoolExhausted`.
-    Otherwise in order: a row that is refused, or asks for more than is left, receives nothing, and those after it are
-    looked at all the same. Raises `UnknownPool`, `PoolSuspended`, `PoolClosed` and `BadDate`, which concern all rows.
+    `whole`: all or nothing; raises `RowsRefused` with the error of every refused row, or `PoolExhausted`. Otherwise
+    best effort, in order: a row that is refused or exceeds the rest of the pool is skipped. Raises `UnknownPool`,
+    `PoolSuspended`, `PoolClosed` and `BadDate`, which concern all rows.
     """
     pool = checks.locked_pool(pool_id)
     checks.check_open(pool.source, at)
     due_at = checks.due(send_on, source=pool.source, at=at)
     uais = [row.uai for row in rows]
     schools = targets(uais)
-    judgements = list(judged(_addressed(rows, schools), schools, held_of(pool, uais), looked_up=True))
-    found = list(_whole(pool, judgements) if whole else _as_far_as_it_goes(pool, judgements))
-    steps = [one for one in found if isinstance(one, Step)]
+    checked = list(judged(_resolve_recipients(rows, schools), schools, held_of(pool, uais), looked_up=True))
+    steps_or_errors = list(_all_or_nothing(pool, checked) if whole else _best_effort(pool, checked))
+    steps = [one for one in steps_or_errors if isinstance(one, Step)]
     outcome = carry_out(pool, steps, by=by, at=at, due_at=due_at)
     if outcome.created + outcome.grown > 1:
-        # A school's line stands on the school's own page; the home of the office tells the list.
+        # For the home page of the office; each school's page shows its own entry.
         audit.record(
             action="pools.allocated_together",
             by=by,
@@ -101,17 +98,17 @@ def allocate_rows(
             object_type="pool",
             object_id=pool.pk,
         )
-    verdicts = [
-        _done(one, outcome) if isinstance(one, Step) else Verdict(row.uai, Became.REFUSED, refusal=one)
-        for row, one in zip(rows, found, strict=True)
+    results = [
+        _build_result(one, outcome) if isinstance(one, Step) else Verdict(row.uai, Became.REFUSED, refusal=one)
+        for row, one in zip(rows, steps_or_errors, strict=True)
     ]
-    return Given(verdicts, outcome)
+    return Given(results, outcome)
 
 
-def _addressed(rows: Sequence[Asked], schools: Mapping[str, Target]) -> list[Demand]:
-    """Return the demands, each with where its key goes; with nothing there where nobody knows."""
-    unsaid = [row.uai for row in rows if row.recipient is None and row.uai in schools]
-    contacts = contacts_for(unsaid) if unsaid else {}
+def _resolve_recipients(rows: Sequence[Asked], schools: Mapping[str, Target]) -> list[Demand]:
+    """Return the demands with their recipients looked up; empty where there is none."""
+    without_recipient = [row.uai for row in rows if row.recipient is None and row.uai in schools]
+    contacts = contacts_for(without_recipient) if without_recipient else {}
     return [
         Demand(
             row.uai,
@@ -125,20 +122,20 @@ def _addressed(rows: Sequence[Asked], schools: Mapping[str, Target]) -> list[Dem
     ]
 
 
-def _whole(pool: Pool, judgements: Sequence[Step | Wrong]) -> Iterator[Step]:
-    wrong = {place: one.refusal() for place, one in enumerate(judgements) if isinstance(one, Wrong)}
-    if wrong:
-        raise RowsRefused(wrong)
-    steps = [one for one in judgements if isinstance(one, Step)]
+def _all_or_nothing(pool: Pool, checked: Sequence[Step | Wrong]) -> Iterator[Step]:
+    refusals = {index: one.refusal() for index, one in enumerate(checked) if isinstance(one, Wrong)}
+    if refusals:
+        raise RowsRefused(refusals)
+    steps = [one for one in checked if isinstance(one, Step)]
     units = sum(step.added for step in steps)
     if units > pool.free:
         raise exhausted(pool, pool.free, units, "Rien n'a été attribué.")
     yield from steps
 
 
-def _as_far_as_it_goes(pool: Pool, judgements: Sequence[Step | Wrong]) -> Iterator[Step | Refused]:
+def _best_effort(pool: Pool, checked: Sequence[Step | Wrong]) -> Iterator[Step | Refused]:
     free = pool.free
-    for one in judgements:
+    for one in checked:
         if isinstance(one, Wrong):
             yield one.refusal()
         elif one.added > free:
@@ -148,8 +145,8 @@ def _as_far_as_it_goes(pool: Pool, judgements: Sequence[Step | Wrong]) -> Iterat
             yield one
 
 
-def _done(step: Step, outcome: Outcome) -> Verdict:
+def _build_result(step: Step, outcome: Outcome) -> Verdict:
     uai = step.demand.uai
-    had = step.held.units if step.held is not None else 0
+    before = step.held.units if step.held is not None else 0
     result = Became.UNCHANGED if not step.added else Became.CREATED if step.held is None else Became.GROWN
-    return Verdict(uai, result, outcome.allocations[uai], had + step.added)
+    return Verdict(uai, result, outcome.allocations[uai], before + step.added)

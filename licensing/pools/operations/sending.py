@@ -1,4 +1,4 @@
-"""Writing again about a key that exists: the same key, a new message. And showing it."""
+"""Resend, remind of and reveal existing keys."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from mailing.models import Message
 
 
-RESENT = "Clé renvoyée à {}."
+_RESENT_SUMMARY = "Clé renvoyée à {}."
 
 
 def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
-    """Write the same key once more, to a corrected address where one is given; return the new message.
+    """Resend the key, to a corrected address where one is given; return the new message.
 
-    An earlier message that has not left does not leave. Raises a `Refused`, having changed nothing, where the key
-    was redeemed or taken back, where its pool is suspended or closed, and where the address is none.
+    Pending messages are cancelled. Raises a `Refused`, having changed nothing: key redeemed or revoked, pool suspended
+    or closed, bad address.
     """
     corrected = None if recipient is None else checks.address(recipient)
     with transaction.atomic():
@@ -49,17 +49,17 @@ def resend(*, allocation_id: int, recipient: str | None = None, by: User | None,
 
 @transaction.atomic
 def resend_many(
-    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, said: str = RESENT
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, said: str = _RESENT_SUMMARY
 ) -> list[Result]:
-    """Write all of these keys once more, in one transaction; return a result for each.
+    """Resend all of these keys, in one transaction; return a result for each.
 
-    `said`: what the journal says of each; it takes the address.
+    `said`: the audit summary of each, formatted with the address.
     """
     return _resend(dict.fromkeys(allocation_ids), by=by, at=at, said=said)
 
 
 def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
-    """Remind the school of a key that it received and has not redeemed.
+    """Remind the school of an unredeemed key that it received.
 
     Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, and `RemindedToday`.
     """
@@ -69,33 +69,33 @@ def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> Non
 
 @transaction.atomic
 def remind_many(*, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime) -> list[Result]:
-    """Remind all of these schools, in one transaction; return a result for each. Once a day and a school at most."""
+    """Remind all of these schools, at most once a day, in one transaction; return a result for each."""
     allocations, results = locked(allocation_ids)
-    told = reached(allocations)
+    received = reached(allocations)
     midnight = datetime.datetime.combine(day_in_france(at), datetime.time.min, tzinfo=PARIS)
-    reminded = reminded_since(midnight, allocations)
+    reminded_today = reminded_since(midnight, allocations)
     due: list[Allocation] = []
     for allocation in allocations.values():
         refusal = _refusal(allocation, at)
-        if refusal is None and allocation.pk not in told:
+        if refusal is None and allocation.pk not in received:
             refusal = NotYetSent(
                 "Aucun e-mail n'est encore arrivé à cet établissement : il n'y a rien à rappeler. "
                 "Vérifiez l'adresse, puis renvoyez la clé."
             )
-        if refusal is None and allocation.pk in reminded:
+        if refusal is None and allocation.pk in reminded_today:
             refusal = RemindedToday("Cet établissement a déjà été relancé aujourd'hui.")
         results.append(Result(allocation.pk, refusal))
         if refusal is None:
             due.append(allocation)
-    _write(due, MessageKind.REMINDER, "keys.reminded", "Relance envoyée à {}.", by=by, at=at)
+    _queue_and_record(due, MessageKind.REMINDER, "keys.reminded", "Relance envoyée à {}.", by=by, at=at)
     return results
 
 
 @transaction.atomic
 def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
-    """Return the key as it is typed, for a manager's eyes: written in the journal, and no longer the school's alone.
+    """Return the key in clear, for a manager; write the audit log and mark the key as exposed.
 
-    From then on redeeming it proves nothing about who redeems. Raises `UnknownAllocation` or `AlreadyRevoked`.
+    Raises `UnknownAllocation` or `AlreadyRevoked`.
     """
     allocations, missing = locked([allocation_id])
     for result in missing:
@@ -117,7 +117,7 @@ def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
 
 
 def _resend(
-    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, said: str = RESENT
+    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, said: str = _RESENT_SUMMARY
 ) -> list[Result]:
     allocations, results = locked(list(recipients))
     due: list[Allocation] = []
@@ -131,15 +131,15 @@ def _resend(
         if corrected is not None and corrected != allocation.recipient:
             allocation.recipient = corrected
             allocation.save(update_fields=["recipient"])
-    exposed = [a.key_id for a in due if not checks.is_official(a.recipient, a.school.email)]
+    exposed = [one.key_id for one in due if not checks.is_official(one.recipient, one.school.email)]
     ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
     mailing.cancel(TOPIC, [allocation.pk for allocation in due], at)
-    _write(due, MessageKind.KEY, "keys.resent", said, by=by, at=at)
+    _queue_and_record(due, MessageKind.KEY, "keys.resent", said, by=by, at=at)
     return results
 
 
 def _refusal(allocation: Allocation, at: datetime.datetime) -> Refused | None:
-    """Return why nothing more can be written about this key, if so."""
+    """Return why no e-mail may be sent about this key, if so."""
     if allocation.revoked_at is not None:
         return revoked(allocation.revoked_at)
     if allocation.key.redeemed_at is not None:
@@ -152,7 +152,7 @@ def _refusal(allocation: Allocation, at: datetime.datetime) -> Refused | None:
     return None
 
 
-def _write(
+def _queue_and_record(
     allocations: Sequence[Allocation],
     kind: MessageKind,
     action: str,
@@ -161,7 +161,7 @@ def _write(
     by: User | None,
     at: datetime.datetime,
 ) -> None:
-    """Queue a message about each, and write it in the journal; `summary` takes the address."""
+    """Queue a message about each and record it in the audit log; `summary` is formatted with the address."""
     outgoing = [
         mailing.Outgoing(
             kind=kind,

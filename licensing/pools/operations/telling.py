@@ -1,4 +1,4 @@
-"""What is said of a gift: a line of the journal a school, and its e-mail."""
+"""Audit entries and e-mails of allocations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEY = MessageKind.KEY.value
 def tell_given(
     pool: Pool,
     steps: Sequence[Step],
-    numbers: Mapping[str, int],
+    allocation_ids: Mapping[str, int],
     *,
     by: User | None,
     at: datetime.datetime,
@@ -34,52 +34,56 @@ def tell_given(
     import_id: int | None,
     watch: Watch,
 ) -> None:
-    """Write the journal, a line a school, and queue the e-mails.
+    """Write an audit entry and queue an e-mail for each school.
 
-    Of what an import gives, its own rows are the journal: sixty thousand lines more would say the same again.
+    No audit entries for an import: its own rows document the allocations, up to 60,000 of them.
     """
     if len(steps) == 1 and import_id is None:
-        # A single message goes before the thousands of an import.
-        only = _outgoing(steps[0], numbers)
-        audit.record_many(_entries(steps, numbers, pool.name, "pools.allocated", "pools.grown"), by=by, at=at)
+        # A single message is sent before the thousands of an import.
+        message = _build_message(steps[0], allocation_ids)
+        audit.record_many(
+            _build_entries(steps, allocation_ids, pool.name, "pools.allocated", "pools.grown"), by=by, at=at
+        )
         mailing.enqueue(
-            kind=only.kind,
-            recipient=only.recipient,
-            topic=only.topic,
-            topic_id=only.topic_id,
-            about=only.about,
-            context=only.context,
+            kind=message.kind,
+            recipient=message.recipient,
+            topic=message.topic,
+            topic_id=message.topic_id,
+            about=message.about,
+            context=message.context,
             at=at,
             due_at=due_at,
         )
         return
     watch(Stage.JOURNAL, 0, len(steps))
     with keys_checked_meanwhile():
-        entries = _entries(steps, numbers, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST) if import_id is None else ()
-        journal = audit.lines_of(entries, by=by, at=at)
-        outbox = mailing.lines_of((_outgoing(step, numbers) for step in steps), at=at, due_at=due_at)
-    if journal:
-        audit.record_lines(journal)
+        entries = (
+            _build_entries(steps, allocation_ids, pool.name, GIVEN_BY_LIST, GROWN_BY_LIST) if import_id is None else ()
+        )
+        audit_lines = audit.lines_of(entries, by=by, at=at)
+        message_lines = mailing.lines_of((_build_message(step, allocation_ids) for step in steps), at=at, due_at=due_at)
+    if audit_lines:
+        audit.record_lines(audit_lines)
     watch(Stage.MESSAGES, 0, len(steps))
-    mailing.enqueue_lines(outbox, at=at, due_at=due_at)
+    mailing.enqueue_lines(message_lines, at=at, due_at=due_at)
 
 
-def _entries(
-    steps: Sequence[Step], numbers: Mapping[str, int], pool_name: str, given: str, grown: str
+def _build_entries(
+    steps: Sequence[Step], allocation_ids: Mapping[str, int], pool_name: str, created_action: str, grown_action: str
 ) -> Iterator[audit.Entry]:
     for step in steps:
         uai = step.demand.uai
-        action = given if step.held is None else grown
-        yield audit.Entry(action, _summary(step, pool_name), uai, "allocation", numbers[uai])
+        action = created_action if step.held is None else grown_action
+        yield audit.Entry(action, _summary(step, pool_name), uai, "allocation", allocation_ids[uai])
 
 
-def _outgoing(step: Step, numbers: Mapping[str, int]) -> mailing.Outgoing:
+def _build_message(step: Step, allocation_ids: Mapping[str, int]) -> mailing.Outgoing:
     demand = step.demand
     return mailing.Outgoing(
         kind=_KEY,
         recipient=demand.recipient,
         topic=TOPIC,
-        topic_id=numbers[demand.uai],
+        topic_id=allocation_ids[demand.uai],
         about=f"{step.school.name} ({demand.uai})",
         context={} if step.held is None else {"added": step.added},
     )

@@ -1,4 +1,4 @@
-"""How somebody follows a large operation while its transaction runs, and stops it."""
+"""Progress and cancellation of bulk operations while their transaction runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Stage(StrEnum):
-    """What an operation on many schools does, in this order."""
+    """Stages of a bulk operation, in order."""
 
     CHECKING = "checking"
     TAKING_BACK = "taking_back"
@@ -19,11 +19,11 @@ class Stage(StrEnum):
 
 
 class Watch(Protocol):
-    """Called before each stage. What it raises ends the operation, which then has changed nothing."""
+    """Called before each stage. Its exceptions roll the operation back."""
 
     def __call__(self, step: str, done: int, total: int, /) -> None:
-        """Learn that `step` begins, and that `done` of `total` schools have passed the one before."""
+        """Report that stage `step` begins, and that `done` of `total` schools have passed the previous one."""
 
 
 def unwatched(_step: str, _done: int, _total: int, /) -> None:
-    """Watch nothing."""
+    """Ignore progress."""

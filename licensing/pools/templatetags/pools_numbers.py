@@ -1,4 +1,4 @@
-"""How pages show numbers, schools' names, and where the licences of a lot are."""
+"""Template filters of the office: numbers, school names, pool positions and statuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from licensing.catalogue.operations import day_in_france
 from licensing.pools import wording
 from licensing.subscriptions.models import Standing
-from licensing.subscriptions.wording import standing as standing_in_words
+from licensing.subscriptions.wording import standing as status_in_words
 from licensing.subscriptions.wording import until
 from schools import wording as names
 from web import typography
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-#: What a lot's badge says, and its colour: its words say the same.
+#: Label and colour of a pool's status badge.
 _BADGES = {
     Standing.FIRM: ("Ferme", "green"),
     Standing.PROVISIONAL: ("Provisoire", "yellow"),
@@ -39,12 +39,12 @@ _BADGES = {
     Standing.ENDED: ("Terminé", "secondary"),
 }
 
-#: The bar's width in its own units, and the gap between two parts.
-WIDTH = 1000
+#: Width of the bar in SVG user units.
+_BAR_WIDTH = 1000
 
 
 class Part(NamedTuple):
-    """One part of the bar: where it begins, how wide it is, what it counts."""
+    """A segment of the bar: its start and width in user units, and what it counts."""
 
     code: str
     label: str
@@ -60,7 +60,7 @@ class Part(NamedTuple):
 
 @register.filter
 def position_parts(position: Position) -> list[Part]:
-    """Return the four parts of what was bought, in the order of a licence's life, from the left."""
+    """Return the four segments of the bar, in the order of a licence's life."""
     parts, start = [], 0.0
     for code, label, count in (
         ("free", "Libres", position.free),
@@ -68,8 +68,8 @@ def position_parts(position: Position) -> list[Part]:
         ("redeemed", "Activées, libres", position.redeemed_free),
         ("held", "Attribuées à un enseignant", position.held),
     ):
-        width = WIDTH * count / position.bought
-        # Written with a point whatever the language: these are SVG attributes.
+        width = _BAR_WIDTH * count / position.bought
+        # SVG attributes: a decimal point in any locale.
         parts.append(Part(code, label, count, f"{start:.2f}", f"{width:.2f}"))
         start += width
     return parts
@@ -77,27 +77,27 @@ def position_parts(position: Position) -> list[Part]:
 
 @register.filter
 def position_words(position: Position) -> str:
-    """Return the bar in words, for those who do not see it."""
+    """Return a text alternative of the bar."""
     parts = ", ".join(part.words for part in position_parts(position))
     return f"{typography.plural(position.bought, 'licence achetée', 'licences achetées')} : {parts}"
 
 
 @register.filter
 def standing_badge(position: Position) -> SafeString:
-    """Return where the rights of a lot are today, as words in a coloured badge."""
-    words, colour = _BADGES[position.source.standing_on(_today())]
-    return format_html('<span class="badge bg-{}-lt">{}</span>', colour, words)
+    """Render a pool's status today as a coloured badge."""
+    label, colour = _BADGES[position.source.standing_on(_today())]
+    return format_html('<span class="badge bg-{}-lt">{}</span>', colour, label)
 
 
 @register.filter
 def standing(position: Position) -> str:
-    """Return what a lot's licences wait for, and how long they may; empty where they are paid for."""
-    return typography.spaced(standing_in_words(position.source, _today()))
+    """Describe what a pool's licences await, and until when; empty where they are paid for."""
+    return typography.spaced(status_in_words(position.source, _today()))
 
 
 @register.filter
 def runs(source: Source) -> str:
-    """Return until when licences run: both days, as long as they are not paid for."""
+    """Return until when licences are valid; while the order is unpaid, both deadlines."""
     return until(source, _today())
 
 
@@ -107,13 +107,13 @@ def _today() -> datetime.date:
 
 @register.filter
 def french(value: int) -> str:
-    """Return a number as French readers expect it."""
+    """Format a number in French."""
     return typography.number(value)
 
 
 @register.filter
 def school_name(value: str) -> str:
-    """Return a school's name with its accent."""
+    """Return a school's name with accents."""
     return names.school_name(value)
 
 

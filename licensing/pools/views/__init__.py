@@ -1,1 +1,1 @@
-"""The office's pages about lots and allocations."""
+"""The office's pages about pools and allocations."""

@@ -1,4 +1,4 @@
-"""What a manager does with allocations: singly or in bulk, after a page that says what will happen."""
+"""Actions of managers on allocations, single or in bulk, with a confirmation page."""
 
 from __future__ import annotations
 
@@ -31,43 +31,43 @@ if TYPE_CHECKING:
     from accounts.models import User
     from collectivities.access import OfficeRequest
 
-#: How many schools the confirmation names before it only counts the others.
-NAMED = 15
+#: Number of schools that the confirmation page names; the others are counted.
+_MAX_NAMED = 15
 
 
-class _Operation(Protocol):
+class _BulkOperation(Protocol):
     def __call__(
         self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
     ) -> list[operations.Result]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    """What can be done to many allocations at once."""
+class BulkAction:
+    """An action on many allocations."""
 
     label: str
-    #: What will happen, for the page that asks.
+    #: The consequences, for the confirmation page.
     warning: str
-    #: What was done, singular and plural.
+    #: The result, singular and plural.
     done: tuple[str, str]
-    run: _Operation
+    run: _BulkOperation
 
 
-ACTIONS = {
-    "relancer": Action(
+_ACTIONS = {
+    "relancer": BulkAction(
         "Relancer",
         "Un e-mail de rappel avec la même clé part à chaque école qui a reçu la sienne et ne l'a pas activée. "
         "Une école déjà relancée aujourd'hui ne l'est pas deux fois.",
         ("école relancée", "écoles relancées"),
         operations.remind_many,
     ),
-    "renvoyer": Action(
+    "renvoyer": BulkAction(
         "Renvoyer la clé",
         "La même clé est renvoyée à l'adresse enregistrée. Un e-mail encore en attente est remplacé par celui-ci.",
         ("clé renvoyée", "clés renvoyées"),
         operations.resend_many,
     ),
-    "reprendre": Action(
+    "reprendre": BulkAction(
         "Reprendre les licences",
         "Les clés non activées ne vaudront plus rien et leurs licences retournent à leur lot. "
         "Les écoles qui avaient reçu la leur en sont averties par e-mail. Une clé déjà activée n'est pas reprise.",
@@ -80,59 +80,59 @@ ACTIONS = {
 @require_POST
 @office(Role.MANAGER)
 def bulk(request: OfficeRequest) -> HttpResponse:
-    """Ask, then do: what is ticked, or all that the list's filter holds (`scope=filter`)."""
+    """Confirm, then act on the selected allocations, or on all those of the filter (`scope=filter`)."""
     name = request.POST.get("action", "")
-    action = ACTIONS.get(name)
+    action = _ACTIONS.get(name)
     if action is None:
         raise Http404("No such action.")
     query = request.POST.get("query", "")
     back = f"{reverse('pools:allocations')}?{QueryDict(query).urlencode()}"
-    whole = request.POST.get("scope") == "filter"
-    numbers = _chosen(request, query, whole=whole)
-    if not numbers:
+    whole_list = request.POST.get("scope") == "filter"
+    allocation_ids = _get_selected(request, query, whole_list=whole_list)
+    if not allocation_ids:
         messages.warning(request, "Cochez au moins une attribution, ou choisissez toutes celles de la liste.")
         return redirect(back)
     if "confirmed" not in request.POST:
-        schools = Allocation.objects.filter(pk__in=numbers[:NAMED]).select_related("school").order_by("pk")
+        schools = Allocation.objects.filter(pk__in=allocation_ids[:_MAX_NAMED]).select_related("school").order_by("pk")
         context = {
             "action": action,
             "name": name,
             "query": query,
             "back": back,
-            "count": len(numbers),
-            "others": max(0, len(numbers) - NAMED),
+            "count": len(allocation_ids),
+            "others": max(0, len(allocation_ids) - _MAX_NAMED),
             "schools": [(allocation.school, allocation.units) for allocation in schools],
-            "scope": "filter" if whole else "",
-            # Thousands of hidden fields are refused by Django: a whole list is named by its filter.
-            "ids": [] if whole else numbers,
+            "scope": "filter" if whole_list else "",
+            # Django refuses thousands of form fields: the full list is identified by its filter.
+            "ids": [] if whole_list else allocation_ids,
         }
         return render(request, "pools/bulk.html", context)
-    _report(request, action, action.run(allocation_ids=numbers, by=request.member.user, at=timezone.now()))
+    _show_results(request, action, action.run(allocation_ids=allocation_ids, by=request.member.user, at=timezone.now()))
     return redirect(back)
 
 
-def _chosen(request: OfficeRequest, query: str, *, whole: bool) -> list[int]:
-    if whole:
+def _get_selected(request: OfficeRequest, query: str, *, whole_list: bool) -> list[int]:
+    if whole_list:
         return list(filtered(QueryDict(query)).qs.order_by("pk").values_list("pk", flat=True))
-    ticked = request.POST.getlist("ids")
-    return [int(number) for number in ticked if re.fullmatch(r"[0-9]{1,18}", number)]
+    selected = request.POST.getlist("ids")
+    return [int(number) for number in selected if re.fullmatch(r"[0-9]{1,18}", number)]
 
 
-def _report(request: OfficeRequest, action: Action, results: Sequence[operations.Result]) -> None:
-    """Say how many were done, and for each reason how many were not."""
+def _show_results(request: OfficeRequest, action: BulkAction, results: Sequence[operations.Result]) -> None:
+    """Show how many succeeded, and how many failed by reason."""
     done = sum(result.refusal is None for result in results)
     if done:
         messages.success(request, f"{typography.plural(done, *action.done)}.")
     reasons = Counter(str(result.refusal) for result in results if result.refusal is not None)
     for reason, count in reasons.most_common(5):
-        left = typography.plural(count, "attribution laissée telle quelle", "attributions laissées telles quelles")
-        messages.warning(request, f"{left} : {reason}")
+        unchanged = typography.plural(count, "attribution laissée telle quelle", "attributions laissées telles quelles")
+        messages.warning(request, f"{unchanged} : {reason}")
 
 
 @require_POST
 @office(Role.MANAGER)
 def resend(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Write the key once more, to the address as it was corrected."""
+    """Resend the key, to the corrected address."""
     get_object_or_404(Allocation, pk=pk)
     form = ResendForm(request.POST)
     if not form.is_valid():
@@ -153,7 +153,7 @@ def resend(request: OfficeRequest, pk: int) -> HttpResponse:
 @require_POST
 @office(Role.MANAGER)
 def reveal(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Ask whether the key is to be shown, then show it once: it is written in the journal."""
+    """Confirm, then show the key once, recording it in the audit log."""
     allocation = get_object_or_404(Allocation.objects.select_related("school"), pk=pk)
     key = ""
     if "confirmed" in request.POST:

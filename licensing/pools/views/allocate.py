@@ -1,4 +1,4 @@
-"""« Attribuer à une école »: first the school, found by its words, then the volume and the address."""
+"""« Attribuer à une école »: search for the school, then enter the units and the recipient."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from collectivities.access import OfficeRequest
     from schools.models import School
 
-MOST_FOUND = 20
+_MAX_RESULTS = 20
 
 
 @office(Role.MANAGER)
 def allocate(request: OfficeRequest) -> HttpResponse:
-    """Find the school; once one is chosen (`?ecole=<uai>`), ask how many licences and where to write."""
-    chosen = request.GET.get("ecole")
-    if chosen is None:
-        return _find(request)
-    school = by_uai(chosen)
+    """Search for the school or, once one is selected (`?ecole=<uai>`), show and process the form."""
+    uai = request.GET.get("ecole")
+    if uai is None:
+        return _search(request)
+    school = by_uai(uai)
     if school is None:
         raise Http404("No such school.")
     today = day_in_france(timezone.now())
-    lots = [p for p in positions() if p.free and p.source.usable_on(today)]
+    lots = [pool for pool in positions() if pool.free and pool.source.usable_on(today)]
     initial = {"recipient": contacts_for([school.uai]).get(school.uai) or school.email, "pool": request.GET.get("lot")}
     form = AllocateForm(request.POST or None, positions=lots, initial=initial)
     status = 200
     if request.method == "POST":
         if form.is_valid():
             try:
-                allocation = _give(request, school, form)
+                allocation_id = _allocate(request, school, form)
             except Refused as refusal:
                 form.add_error(None, str(refusal))
                 status = 409
             else:
-                return redirect("pools:allocation", pk=allocation)
+                return redirect("pools:allocation", pk=allocation_id)
         else:
             status = 422
     already = allocations(today).filter(school=school, revoked_at=None).order_by("-created_at")
@@ -67,29 +67,29 @@ def allocate(request: OfficeRequest) -> HttpResponse:
     return render(request, "pools/allocate.html", context, status=status)
 
 
-def _find(request: OfficeRequest) -> HttpResponse:
+def _search(request: OfficeRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
-    found = list(search(text)[: MOST_FOUND + 1]) if text else []
+    found = list(search(text)[: _MAX_RESULTS + 1]) if text else []
     context = {
         "q": text,
-        "found": [(school, school_name(school.name)) for school in found[:MOST_FOUND]],
-        "more": len(found) > MOST_FOUND,
+        "found": [(school, school_name(school.name)) for school in found[:_MAX_RESULTS]],
+        "more": len(found) > _MAX_RESULTS,
     }
     return render(request, "pools/allocate_find.html", context)
 
 
-def _give(request: OfficeRequest, school: School, form: AllocateForm) -> int:
-    demand = form.cleaned_data
+def _allocate(request: OfficeRequest, school: School, form: AllocateForm) -> int:
+    data = form.cleaned_data
     allocation = operations.allocate(
-        pool_id=demand["pool"],
+        pool_id=data["pool"],
         uai=school.uai,
-        units=demand["units"],
-        recipient=demand["recipient"],
-        send_on=demand["send_on"],
+        units=data["units"],
+        recipient=data["recipient"],
+        send_on=data["send_on"],
         by=request.member.user,
         at=timezone.now(),
     )
-    given = typography.plural(demand["units"], "licence attribuée", "licences attribuées")
-    when = f" le {typography.day(demand['send_on'])} à 8 heures" if demand["send_on"] else ""
-    messages.success(request, f"{given} {named(school.name).to_the}. L'e-mail part{when} pour {demand['recipient']}.")
+    units = typography.plural(data["units"], "licence attribuée", "licences attribuées")
+    when = f" le {typography.day(data['send_on'])} à 8 heures" if data["send_on"] else ""
+    messages.success(request, f"{units} {named(school.name).to_the}. L'e-mail part{when} pour {data['recipient']}.")
     return allocation.pk

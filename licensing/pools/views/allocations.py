@@ -1,4 +1,4 @@
-"""Who received what, and who uses it: the list, its export, and the page of one allocation."""
+"""The list of allocations, its export, and the page of one allocation."""
 
 from __future__ import annotations
 
@@ -24,37 +24,39 @@ from mailing.models import Message
 if TYPE_CHECKING:
     from collectivities.access import OfficeRequest
 
-ROWS_A_PAGE = 50
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_PAGE_SIZE = 50
+_XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def filtered(data: object) -> AllocationFilter:
-    """Return the filter over the allocations of this day, as the list's address says it."""
+    """Return the filter of today's allocations for the given query parameters."""
     return AllocationFilter(data, queryset=allocations(day_in_france(timezone.now())))
 
 
 @office()
 def listing(request: OfficeRequest) -> HttpResponse:
-    """Show the allocations, filtered and sorted, a page at a time; a manager can act on those that are ticked."""
+    """Show the allocations, filtered, sorted and paginated; managers can select some for a bulk action."""
     manages = Role.MANAGER in request.member.roles
-    chosen = filtered(request.GET)
-    table = AllocationTable(chosen.qs, exclude=() if manages else ("pick",))
-    RequestConfig(request, paginate={"per_page": ROWS_A_PAGE}).configure(table)
-    context = {"filter": chosen, "table": table, "manages": manages, "query": request.GET.urlencode()}
+    allocation_filter = filtered(request.GET)
+    table = AllocationTable(allocation_filter.qs, exclude=() if manages else ("pick",))
+    RequestConfig(request, paginate={"per_page": _PAGE_SIZE}).configure(table)
+    context = {"filter": allocation_filter, "table": table, "manages": manages, "query": request.GET.urlencode()}
     return render(request, "pools/allocations.html", context)
 
 
 @office()
 def export(request: OfficeRequest) -> HttpResponse:
-    """Return what the list shows, all its pages, as a workbook without any key."""
-    answer = HttpResponse(workbook(filtered(request.GET).qs.order_by("school__name_folded", "pk")), content_type=XLSX)
-    answer["Content-Disposition"] = f'attachment; filename="attributions-{day_in_france(timezone.now())}.xlsx"'
-    return answer
+    """Export the filtered list, all pages, as a workbook without keys."""
+    response = HttpResponse(
+        workbook(filtered(request.GET).qs.order_by("school__name_folded", "pk")), content_type=_XLSX_CONTENT_TYPE
+    )
+    response["Content-Disposition"] = f'attachment; filename="attributions-{day_in_france(timezone.now())}.xlsx"'
+    return response
 
 
 @office()
 def detail(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Show one allocation: what became of it, its e-mails, its history, and what a manager can do."""
+    """Show one allocation: its state, e-mails, audit entries, and the actions of managers."""
     allocation = get_object_or_404(allocations(day_in_france(timezone.now())), pk=pk)
     messages = Message.objects.filter(topic=TOPIC, topic_id=pk).order_by("-pk")[:20]
     context = {

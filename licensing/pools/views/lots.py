@@ -1,4 +1,4 @@
-"""What the collectivity bought, and where it is."""
+"""The page of pools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @office()
 def lots(request: OfficeRequest) -> HttpResponse:
-    """Show a line a lot: its order, its dates, and where its licences are."""
+    """Show each pool: its order, its dates and its position."""
     roles = request.member.roles
     context = {
         "lots": positions(),

@@ -1,4 +1,4 @@
-"""Days and counters as « Mon compte » words them."""
+"""Template filters of « Mon compte »: dates and counters."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ register = template.Library()
 
 @register.filter
 def figures(value: datetime.date) -> str:
-    """Return « 31/08/2027 »; of a moment, the day it was in Paris."""
+    """Return « 31/08/2027 »; for a datetime, the date in Paris."""
     return in_figures(value)
 
 
 @register.filter
 def seats_in_words(card: Card) -> str:
     """Return « 1 clé attribuée sur 3, 2 disponibles »."""
-    given = plural(card.taken, "clé attribuée", "clés attribuées")
-    return f"{given} sur {card.subscription.size}, {plural(card.free, 'disponible')}"
+    assigned = plural(card.taken, "clé attribuée", "clés attribuées")
+    return f"{assigned} sur {card.subscription.size}, {plural(card.free, 'disponible')}"

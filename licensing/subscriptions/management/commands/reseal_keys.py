@@ -1,4 +1,4 @@
-"""`manage.py reseal_keys`: seals every secret under the current sealing key, so that the older ones may be removed."""
+"""`manage.py reseal_keys`: reseal every secret under the current sealing key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Batch after batch; may be stopped and started again at any moment, while the site serves."""
+    """Works in batches; may be interrupted and restarted at any time, while the site serves."""
 
     help = (
         "Rescelle les clés d'activation, les doubles authentifications, les mots de passe des élèves et les secrets "
@@ -26,11 +26,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the size of a batch."""
+        """Add `--batch`."""
         parser.add_argument("--batch", type=int, default=1000, help="lignes par transaction (1000)")
 
     def handle(self, *args: Any, batch: int, **options: Any) -> None:
-        """Reseal until nothing is left."""
+        """Reseal keys, pupils' passwords, second factors and webhook secrets."""
         done, others = 0, 0
         try:
             while count := resealing.reseal_batch(size=batch):
@@ -43,18 +43,18 @@ class Command(BaseCommand):
                 f"SEALING_KEYS ne contient pas la clé de scellement n° {missing.under}, sous laquelle des clés sont "
                 f"encore scellées. Remettez-la à la suite de la nouvelle. {done} clés rescellées, rien n'est perdu."
             ) from None
-        factors = self._second_factors(batch)
-        hooks = self._webhooks()
+        factors = self._reseal_second_factors(batch)
+        webhooks = self._reseal_webhooks()
         self.stdout.write(
             f"{done} clé{'s' if done > 1 else ''} rescellée{'s' if done > 1 else ''}, "
             f"{others} mot{'s' if others > 1 else ''} de passe d'élève, "
             f"{factors} secret{'s' if factors > 1 else ''} de double authentification "
-            f"et {hooks} secret{'s' if hooks > 1 else ''} de webhooks sous la clé de scellement "
+            f"et {webhooks} secret{'s' if webhooks > 1 else ''} de webhooks sous la clé de scellement "
             f"n° {sealing.current()} ; les plus anciennes peuvent être retirées de SEALING_KEYS."
         )
 
-    def _webhooks(self) -> int:
-        """Reseal the secrets of every collectivity's webhooks; return of how many webhooks."""
+    def _reseal_webhooks(self) -> int:
+        """Reseal the secrets of every collectivity's webhooks; return the number of webhooks."""
         done = 0
         for collectivity in Collectivity.objects.order_by("pk"):
             try:
@@ -67,8 +67,8 @@ class Command(BaseCommand):
                 ) from None
         return done
 
-    def _second_factors(self, batch: int) -> int:
-        """Reseal the secrets of the accounts' second factors; return how many there are."""
+    def _reseal_second_factors(self, batch: int) -> int:
+        """Reseal the secrets of second factors; return their number."""
         done = last = 0
         try:
             while True:
