@@ -1,4 +1,4 @@
-"""Who may open a pupil's page: a pupil who has signed in, and no grown-up."""
+"""Access policy of pupils' pages: only a signed-in pupil, no other user."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class PupilRequest(HttpRequest):
-    """A request that `Pupil` let through: it says which pupil makes it."""
+    """A request that passed the pupil policy, with its pupil."""
 
     pupil: PupilAccount
 
 
 class Pupil:
-    """A pupil who has signed in."""
+    """Access policy: a signed-in pupil."""
 
     label = "pupil"
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Send everybody else to the page where pupils sign in."""
+        """Return None for a signed-in pupil; redirect all others to the pupils' sign-in page."""
         pupil = pupil_session.of(request)
         if pupil is None:
             return redirect("classes:pupil_sign_in")

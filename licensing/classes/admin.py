@@ -1,6 +1,6 @@
-"""The operator's view of classes: tokens of the application are made and revoked here; the rest is read.
+"""Back office of classes: application tokens are created and revoked here; the rest is read-only.
 
-Of pupils there are counts and nothing else: the site knows no name of theirs, and the operator has no use for a list.
+Pupils are only counted: the site knows no names of theirs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
-class TokenForm(forms.Form):
+class ApplicationTokenForm(forms.Form):
     name = forms.CharField(
         label="À quoi il sert",
         max_length=80,
@@ -44,7 +44,7 @@ class TokenForm(forms.Form):
 
 @admin.register(ApplicationToken)
 class ApplicationTokenAdmin(ReadOnly, ModelAdmin):
-    """What the application shows to be answered. A token is on the screen once, when it is made."""
+    """API tokens of the pupils' application. A secret is shown once, when it is created."""
 
     list_display = ("name", "hint", "created_at", "created_by", "last_used_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
@@ -55,36 +55,36 @@ class ApplicationTokenAdmin(ReadOnly, ModelAdmin):
     actions: ClassVar = ["revoke"]
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page that makes a token before the model's own."""
+        """Add the creation page before the model's own pages."""
         new = path("nouveau/", self.admin_site.admin_view(self.new), name="classes_applicationtoken_new")
-        own: list[URLPattern] = super().get_urls()
-        return [new, *own]
+        urls: list[URLPattern] = super().get_urls()
+        return [new, *urls]
 
     def has_operate_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Let those make and revoke who may add tokens."""
+        """Allow whoever may add tokens."""
         return request.user.has_perm("classes.add_applicationtoken")
 
     @action(description="Créer un jeton", url_path="make", permissions=["operate"])
     def make(self, request: HttpRequest) -> HttpResponse:
-        """Lead to the form."""
+        """Redirect to the creation form."""
         return HttpResponseRedirect(reverse("admin:classes_applicationtoken_new"))
 
-    @method_decorator(sensitive_variables("made", "content"))
+    @method_decorator(sensitive_variables("created", "content"))
     def new(self, request: HttpRequest) -> HttpResponse:
-        """Ask what it is for; then make it, and show it once, on a page that is kept nowhere."""
-        form = TokenForm(request.POST or None)
+        """Show the form; by POST, create the token and show its secret once, on an uncached page."""
+        form = ApplicationTokenForm(request.POST or None)
         content = {**self.admin_site.each_context(request), "title": "Créer un jeton", "opts": self.opts, "form": form}
         if request.method == "POST" and form.is_valid():
-            made = tokens.make(name=form.cleaned_data["name"], by=cast("User", request.user), at=timezone.now())
-            self.log_addition(request, made.token, "Jeton créé.")
-            content |= {"token": made.token, "secret": made.secret}
-        answer = TemplateResponse(request, "classes/admin_token.html", content)
-        answer["Cache-Control"] = "no-store"
-        return answer
+            created = tokens.make(name=form.cleaned_data["name"], by=cast("User", request.user), at=timezone.now())
+            self.log_addition(request, created.token, "Jeton créé.")
+            content |= {"token": created.token, "secret": created.secret}
+        response = TemplateResponse(request, "classes/admin_token.html", content)
+        response["Cache-Control"] = "no-store"
+        return response
 
     @action(description="Révoquer…", permissions=["operate"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApplicationToken]) -> HttpResponse | None:
-        """Revoke the chosen tokens, once the operator has read what that means."""
+        """Revoke the selected tokens, after a confirmation page."""
         if "confirmed" not in request.POST:
             content = {
                 **self.admin_site.each_context(request),
@@ -102,7 +102,7 @@ class ApplicationTokenAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(Classroom)
 class ClassroomAdmin(ReadOnly, ModelAdmin):
-    """Classes: whose they are, and how many pupils each counts."""
+    """Classes with their teachers and numbers of pupils."""
 
     list_display = ("code", "name", "school", "teacher", "pupils_count", "opened_at", "locked_at", "purged_at")
     list_filter = (("locked_at", admin.EmptyFieldListFilter), ("purged_at", admin.EmptyFieldListFilter))
@@ -119,29 +119,29 @@ class ClassroomAdmin(ReadOnly, ModelAdmin):
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Classroom]:
-        """Return the classes with their counts, one query whatever the page's length."""
+        """Return the classes annotated with their number of pupils."""
         classes: QuerySet[Classroom] = super().get_queryset(request)
-        return classes.annotate(counted=Count("pupils"))
+        return classes.annotate(pupil_count=Count("pupils"))
 
-    @admin.display(description="comptes élèves", ordering="counted")
+    @admin.display(description="comptes élèves", ordering="pupil_count")
     def pupils_count(self, classroom: Classroom) -> str:
-        """Return how many."""
-        return typography.number(getattr(classroom, "counted", 0))
+        """Return the number of pupil accounts."""
+        return typography.number(getattr(classroom, "pupil_count", 0))
 
     @admin.display(description="enseignant")
     def teacher(self, classroom: Classroom) -> object:
-        """Return who holds its licence."""
+        """Return the holder of the class's seat."""
         return classroom.seat.holder
 
     @admin.display(description="établissement")
     def school(self, classroom: Classroom) -> object:
-        """Return the school whose subscription it is."""
+        """Return the school of the class's subscription."""
         return classroom.seat.subscription.school
 
 
 @admin.register(DeletionCertificate)
 class DeletionCertificateAdmin(ReadOnly, ModelAdmin):
-    """That pupils were erased, when and how many."""
+    """Certificates of the erasure of pupil accounts."""
 
     list_display = ("number", "school", "classroom", "pupils", "licence_ended_on", "erased_at")
     list_select_related = ("school", "classroom")

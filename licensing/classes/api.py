@@ -1,7 +1,7 @@
-"""The endpoint of the learning application: whose ticket is this, and may that person enter?
+"""Endpoint of the learning application: identify the owner of a ticket, and whether they may enter.
 
-Opened by a token of its own, and by nothing else: a session is not looked at. Described for those who write the
-application in docs/application.md; every refusal is `{"code": …, "detail": …}`.
+Authenticated by an application token only; sessions are ignored. Documented for the application's developers in
+docs/application.md; every error is `{"code": …, "detail": …}`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from rest_framework.request import Request
 
-#: Wrong tokens, for a network.
+#: Invalid tokens, by network.
 BAD_TOKENS = throttling.Limit("application/address", 30, datetime.timedelta(minutes=15))
-_LONGEST = 200
+_MAX_LENGTH = 200
 NON_FIELD_ERRORS = api_settings.NON_FIELD_ERRORS_KEY
 
 #: For `manage.py spectacular`, see docs/application.md.
@@ -45,7 +45,7 @@ SCHEMA = {
     "DESCRIPTION": "What the learning application asks the portal. docs/application.md tells it with examples.",
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/application/v1",
-    # What is said of offices' API is not said of this one.
+    # Override the settings of the offices' API.
     "EXTERNAL_DOCS": {},
     "SERVERS": [],
     "TAGS": [],
@@ -55,29 +55,29 @@ SCHEMA = {
 
 
 class Application:
-    """Whoever shows a token of the application; `ApplicationAuthentication` looks at it, and answers in JSON."""
+    """Access policy: an application token, which `ApplicationAuthentication` checks, with errors in JSON."""
 
     label = "application: token"
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Leave the decision to the endpoint itself."""
+        """Return None: the endpoint itself decides."""
         return None
 
 
 class ApplicationAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>`. A token is no person: `request.auth` says which it is."""
+    """`Authorization: Bearer <token>`: the user is anonymous, `request.auth` is the token."""
 
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApplicationToken] | None:
-        """Return the token; None where none was shown. Wrong ones are counted by network, right ones never are.
+        """Return the token, or None where none was sent. Only invalid tokens are rate-limited, by network.
 
-        Not refused beforehand: a network that guesses must not shut out an application that stands in it, and 256
-        bits are not guessed.
+        The limit is checked after the token: guesses from a network must not lock out an application on it, and 256
+        bits cannot be guessed.
         """
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"bearer":
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != b"bearer":
             return None
-        secret = words[1].decode("latin-1") if len(words) == 2 else ""  # noqa: PLR2004 - the word and the token
+        secret = parts[1].decode("latin-1") if len(parts) == 2 else ""  # noqa: PLR2004 - the scheme and the token
         at = timezone.now()
         try:
             return AnonymousUser(), tokens.recognise(secret, at=at)
@@ -91,18 +91,18 @@ class ApplicationAuthentication(BaseAuthentication):
             raise AuthenticationFailed(str(refusal), code=refusal.code) from None
 
     def authenticate_header(self, request: Request) -> str:
-        """Return what a 401 asks for."""
+        """Return the `WWW-Authenticate` header of a 401."""
         return 'Bearer realm="Pep\'s"'
 
 
 class ApplicationScheme(OpenApiAuthenticationExtension):
-    """How the authentication is told in the OpenAPI description."""
+    """Description of the authentication for OpenAPI."""
 
     target_class = ApplicationAuthentication
     name = "applicationToken"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        """Return it."""
+        """Return the security scheme."""
         return {"type": "http", "scheme": "bearer"}
 
 
@@ -110,7 +110,7 @@ class ShowsToken(BasePermission):
     message = "Montrez le jeton de l'application : « Authorization: Bearer … »."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether a token was shown and recognised."""
+        """Return whether a valid token was sent."""
         return isinstance(request.auth, ApplicationToken)
 
 
@@ -123,26 +123,28 @@ class NotThere(APIException):
 
 
 class Question(serializers.Serializer[Any]):
-    """Either a ticket, which is spent, or the name of a person whom the application knows already."""
+    """Either a ticket, which is consumed, or the name of a person that an earlier answer gave."""
 
     ticket = serializers.CharField(
         required=False,
-        max_length=_LONGEST,
+        max_length=_MAX_LENGTH,
         help_text="What came with the person, in the address; good once.",
     )
     person = serializers.CharField(
-        required=False, max_length=_LONGEST, help_text="The name that an earlier answer gave: `teacher-12`, `pupil-34`."
+        required=False,
+        max_length=_MAX_LENGTH,
+        help_text="The name that an earlier answer gave: `teacher-12`, `pupil-34`.",
     )
 
     def validate(self, attrs: dict[str, str]) -> dict[str, str]:
-        """Refuse both, and neither."""
+        """Raise `ValidationError` unless exactly one of the two is given."""
         if len(attrs) != 1:
             raise serializers.ValidationError("Envoyez soit « ticket », soit « person ».")
         return attrs
 
 
 class OpenClassSerializer(serializers.Serializer[Any]):
-    """A class that may be entered."""
+    """A class that the person may enter."""
 
     id = serializers.IntegerField(source="pk", help_text="Stable; belongs to the class, whoever teaches it.")
     code = serializers.CharField(help_text="What pupils type after their word: `tulipe-5830`.")
@@ -151,7 +153,7 @@ class OpenClassSerializer(serializers.Serializer[Any]):
 
 
 class Answer(serializers.Serializer[Any]):
-    """Who it is, and whether he may enter now."""
+    """Who the person is, and whether they may enter now."""
 
     person = serializers.CharField(help_text="Stable: `teacher-12`, `pupil-34`.")
     allowed = serializers.BooleanField(source="entry.allowed")
@@ -175,8 +177,8 @@ class Refusal(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-def _refusal(says: str) -> OpenApiResponse:
-    return OpenApiResponse(Refusal, says)
+def _error_response(description: str) -> OpenApiResponse:
+    return OpenApiResponse(Refusal, description)
 
 
 @opened(Application())
@@ -191,57 +193,57 @@ class EntryEndpoint(APIView):
         request=Question,
         responses={
             200: Answer,
-            400: _refusal("`invalid_request`, `parse_error`"),
-            401: _refusal("`not_authenticated`, `invalid_token`"),
-            403: _refusal("`token_revoked`"),
-            404: _refusal("`unknown_ticket`, `unknown_person`"),
-            409: _refusal("`ticket_expired`"),
-            429: _refusal("`throttled`: too many wrong tokens from this network; see `Retry-After`"),
+            400: _error_response("`invalid_request`, `parse_error`"),
+            401: _error_response("`not_authenticated`, `invalid_token`"),
+            403: _error_response("`token_revoked`"),
+            404: _error_response("`unknown_ticket`, `unknown_person`"),
+            409: _error_response("`ticket_expired`"),
+            429: _error_response("`throttled`: too many wrong tokens from this network; see `Retry-After`"),
         },
     )
     @sensitive_variables()
     def post(self, request: Request) -> Response:
-        """Spend a ticket, or ask again about a person; answer whether he may enter now, as what, until when."""
-        question = Question(data=request.data)
-        question.is_valid(raise_exception=True)
+        """Spend a ticket, or ask again about a person; answer whether they may enter now, as what, until when."""
+        serializer = Question(data=request.data)
+        serializer.is_valid(raise_exception=True)
         at = timezone.now()
         try:
-            person = _person(question.validated_data, at)
+            person = _find_person(serializer.validated_data, at)
             answer = Answer({"person": person.name, "entry": person.may_enter(at)})
         except tickets.TicketExpired as refusal:
             raise Conflict(str(refusal), code=refusal.code) from None
         except (tickets.UnknownTicket, entry.UnknownPerson) as refusal:
             raise NotThere(str(refusal), code=refusal.code) from None
-        # Never kept: the next moment may answer otherwise.
+        # The answer may change at any moment.
         return Response(answer.data, headers={"Cache-Control": "no-store"})
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
-        """Return what words every refusal alike."""
-        return _worded
+        """Return a handler that gives all errors the same form."""
+        return _handle_exception
 
 
-@sensitive_variables("asked")
-def _person(asked: dict[str, str], at: datetime.datetime) -> tickets.Person:
-    if "ticket" in asked:
-        return tickets.spend(secret=asked["ticket"], at=at)
-    person = tickets.person(asked["person"])
+@sensitive_variables("query")
+def _find_person(query: dict[str, str], at: datetime.datetime) -> tickets.Person:
+    if "ticket" in query:
+        return tickets.spend(secret=query["ticket"], at=at)
+    person = tickets.person(query["person"])
     if person is None:
         raise entry.UnknownPerson("Ce nom n'est pas de ceux que le portail donne.")
     return person
 
 
-def _worded(error: Exception, context: dict[str, Any]) -> Response | None:
+def _handle_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     response = exception_handler(error, context)
     if response is not None and isinstance(error, APIException):
         codes = error.get_codes()
         if isinstance(codes, str):
             response.data = {"code": codes, "detail": str(error.detail)}
         else:
-            response.data = {"code": "invalid_request", "detail": " ".join(_sentences(error.detail))}
+            response.data = {"code": "invalid_request", "detail": " ".join(_flatten_errors(error.detail))}
     return response
 
 
-def _sentences(detail: Any) -> Iterator[str]:
-    for field, said in detail.items() if isinstance(detail, dict) else [("", detail)]:
-        for sentence in said:
+def _flatten_errors(detail: Any) -> Iterator[str]:
+    for field, errors in detail.items() if isinstance(detail, dict) else [("", detail)]:
+        for sentence in errors:
             yield sentence if field in {"", NON_FIELD_ERRORS} else f"{field} : {sentence}"

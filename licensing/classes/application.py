@@ -1,7 +1,7 @@
-"""« Accéder à l'application »: from the portal to the learning application, with a ticket; or why not, and what to do.
+"""« Accéder à l'application »: redirect to the learning application with a ticket, or explain why not.
 
-A link leads here and never a form: under `form-action 'self'` the browser stops a form that ends at another host. For
-the same reason whoever signs in on the way is shown a page with the link again.
+Reached by a link, never a form: under `form-action 'self'` browsers block a form that redirects to another host. For
+the same reason a user who had to sign in first is shown a page with the link again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from web.access import public_page
 if TYPE_CHECKING:
     from licensing.classes.entry import Entry
 
-#: In the address to which signing in leads back.
+#: Query parameter of the URL to which signing in redirects.
 SIGNED_IN = "connexion"
 
 
@@ -33,25 +33,25 @@ SIGNED_IN = "connexion"
 @never_cache
 @sensitive_variables("address")
 def application(request: HttpRequest) -> HttpResponse:
-    """Send whoever may enter to the application; ask visitors who they are."""
-    person, entry = _asked(request)
+    """Redirect to the application where the person may enter; ask visitors to sign in."""
+    person, entry = _check_visitor(request)
     if person is None or entry is None:
         back = urlencode({"next": f"{reverse('application')}?{SIGNED_IN}"})
         return render(request, "classes/application_door.html", {"sign_in": f"{reverse('account_login')}?{back}"})
     if not entry.allowed:
         if person.kind == "pupil":
-            # His page says it in words for a child.
+            # The pupil's page explains it in words for a child.
             return redirect("classes:pupil_class")
         return render(request, "classes/application_closed.html", {"entry": entry})
     if SIGNED_IN in request.GET:
         return render(request, "classes/application_ready.html")
     address = tickets.address(tickets.make(whose=person, at=timezone.now()))
-    # The ticket is for the application alone: whatever page comes after it learns of no address here.
+    # Keep the ticket out of the referrer that the application's pages send.
     return HttpResponseRedirect(address, headers={"Referrer-Policy": "no-referrer"})
 
 
-def _asked(request: HttpRequest) -> tuple[tickets.Person | None, Entry | None]:
-    """Return who is there, grown-up or pupil, and whether he may enter; nobody where nobody is."""
+def _check_visitor(request: HttpRequest) -> tuple[tickets.Person | None, Entry | None]:
+    """Return the signed-in teacher or pupil and whether they may enter; (None, None) for a visitor."""
     if request.user.is_authenticated:
         person = tickets.Person("teacher", request.user.pk)
     elif (pupil := pupil_session.of(request)) is not None:
@@ -61,5 +61,5 @@ def _asked(request: HttpRequest) -> tuple[tickets.Person | None, Entry | None]:
     try:
         return person, person.may_enter(timezone.now())
     except UnknownPerson:
-        # Removed at this very moment.
+        # Removed since the session was read.
         return None, None

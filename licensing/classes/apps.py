@@ -8,7 +8,7 @@ class ClassesConfig(AppConfig):
     verbose_name = "Classes et élèves"
 
     def ready(self) -> None:
-        """Register the letters that this app writes, and what it stores sealed; keep pupils' sessions to pupils."""
+        """Register kinds of e-mail and password resealing; end pupils' sessions when a user signs in."""
         from licensing.classes import (  # noqa: PLC0415 - needs the models
             emails,  # noqa: F401 - registers its kinds
             pupil_session,

@@ -1,4 +1,4 @@
-"""Certificates of deletion, to read and to print: for the teacher and for the school, and nobody else."""
+"""Pages of deletion certificates, for the teacher and the school only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @signed_in
 @require_safe
 def certificate_list(request: HttpRequest) -> HttpResponse:
-    """List those that concern the reader."""
+    """List the certificates that the user may read."""
     readable = certificates.readable_by(cast("User", request.user))
     return render(request, "classes/certificates.html", {"certificates": readable})
 
@@ -28,19 +28,23 @@ def certificate_list(request: HttpRequest) -> HttpResponse:
 @signed_in
 @require_safe
 def certificate(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one."""
-    content = {"title": certificates.TITLE, "one": _found(request, pk), "statement": certificates.STATEMENT}
+    """Show one certificate."""
+    content = {
+        "title": certificates.TITLE,
+        "one": _get_certificate_or_404(request, pk),
+        "statement": certificates.STATEMENT,
+    }
     return render(request, "classes/certificate.html", content)
 
 
 @signed_in
 @require_safe
 def certificate_print(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return one as a PDF."""
-    return certificates.printed(_found(request, pk))
+    """Return one certificate as a PDF."""
+    return certificates.printed(_get_certificate_or_404(request, pk))
 
 
-def _found(request: HttpRequest, pk: int) -> certificates.Readable:
+def _get_certificate_or_404(request: HttpRequest, pk: int) -> certificates.Readable:
     found = certificates.find(cast("User", request.user), pk)
     if found is None:
         raise Http404

@@ -1,7 +1,7 @@
-"""Certificates of deletion: who may read one, and what it says, on the page and on paper.
+"""Deletion certificates: who may read them, and their content, as a page and as a PDF.
 
-The teacher of the class, the principal whose subscription it was, and whoever is verified to lead the school. A
-principal who is not verified learns no teacher's name here either, nor what the teacher called his class.
+Readable by the teacher of the class, the principal whose subscription it was, and verified principals of the school.
+A principal who is not verified sees neither the teacher's name nor the name of the class.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STATEMENT = (
 
 
 class Readable(NamedTuple):
-    """A certificate, and whether its reader may be told who taught the class and how it was called."""
+    """A certificate, and whether its reader may see the teacher's name and the name of the class."""
 
     certificate: DeletionCertificate
     named: bool
@@ -57,14 +57,14 @@ class Readable(NamedTuple):
     def the_school(self) -> str:
         school = self.certificate.school
         if school is None:
-            # Typed by hand, as the principal's account says it.
+            # A school typed by hand in the principal's account.
             principal = self.certificate.classroom.seat.subscription.principal
             return next((str(typed) for typed in principal.affiliations.all()), str(principal))
         return f"{the_school(school)}, UAI{NO_BREAK_SPACE}{school.uai}"
 
     @property
     def facts(self) -> list[tuple[str, str]]:
-        """Return what it says, line by line."""
+        """The content as (label, value) lines, without empty values."""
         one = self.certificate
         teacher = one.teacher.get_full_name() if one.teacher and self.named else ""
         erased = timezone.localtime(one.erased_at)
@@ -78,43 +78,43 @@ class Readable(NamedTuple):
             ("Comptes élèves effacés", number(one.pupils)),
             ("Effacés le", f"{on_day(one.erased_at)} à {erased:%H}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{erased:%M}"),
         ]
-        return [(label, said) for label, said in lines if said]
+        return [(label, value) for label, value in lines if value]
 
 
 def readable_by(user: User) -> list[Readable]:
-    """Return the certificates that somebody may read, the newest first."""
-    return _readable(user, Q())
+    """Return the certificates that a user may read, the newest first."""
+    return _list_readable(user, Q())
 
 
 def readable_among(user: User, numbers: Sequence[int]) -> list[Readable]:
-    """Return those of some certificates that somebody may read: for the letter that tells him of them."""
-    return _readable(user, Q(pk__in=numbers))
+    """Return those of the given certificates that a user may read, for the e-mail about them."""
+    return _list_readable(user, Q(pk__in=numbers))
 
 
 def find(user: User, pk: int) -> Readable | None:
-    """Return one of them; None where there is none, or none for him."""
-    return next(iter(_readable(user, Q(pk=pk))), None)
+    """Return a certificate, or None where it does not exist or the user may not read it."""
+    return next(iter(_list_readable(user, Q(pk=pk))), None)
 
 
-def _readable(user: User, which: Q) -> list[Readable]:
-    led = verified_schools(user)
+def _list_readable(user: User, condition: Q) -> list[Readable]:
+    led_schools = verified_schools(user)
     certificates = (
         DeletionCertificate.objects.filter(
-            which, Q(teacher=user) | Q(classroom__seat__subscription__principal=user) | led
+            condition, Q(teacher=user) | Q(classroom__seat__subscription__principal=user) | led_schools
         )
         .select_related("classroom__seat__subscription__principal")
         .select_related("teacher", "school")
         .prefetch_related("classroom__seat__subscription__principal__affiliations__school")
         .order_by("-erased_at", "-pk")
     )
-    of_led_schools = set(DeletionCertificate.objects.filter(which, led).values_list("pk", flat=True))
-    return [Readable(one, one.teacher_id == user.pk or one.pk in of_led_schools) for one in certificates]
+    led_ids = set(DeletionCertificate.objects.filter(condition, led_schools).values_list("pk", flat=True))
+    return [Readable(one, one.teacher_id == user.pk or one.pk in led_ids) for one in certificates]
 
 
 def printed(readable: Readable) -> HttpResponse:
-    """Return the certificate as a page to print and keep."""
+    """Return the certificate as a PDF response."""
     one = readable.certificate
-    # Its fonts' library takes half a second to load, and the e-mails of every worker come by here for the words alone.
+    # Importing fpdf takes 0.5 s, and the workers' e-mails need only the texts of this module.
     from web.pdf import Document  # noqa: PLC0415
 
     page = Document(title=f"{TITLE} {one.number}", at=one.erased_at, margin=25)
@@ -122,12 +122,12 @@ def printed(readable: Readable) -> HttpResponse:
     page.line_of("Pep’s", size=20, bold=True, after=0)
     page.line_of("Parcours d’entraînement personnalisés", size=10, after=14)
     page.line_of(TITLE, size=18, bold=True, after=8)
-    for label, said in readable.facts:
+    for label, value in readable.facts:
         top = page.get_y()
         page.write_in(11)
         page.cell(62, 7, label)
         page.set_xy(page.l_margin + 62, top)
-        page.line_of(said, bold=True, after=2.5)
+        page.line_of(value, bold=True, after=2.5)
     page.ln(6)
     for paragraph in STATEMENT:
         page.line_of(paragraph, after=4)

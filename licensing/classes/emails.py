@@ -1,4 +1,4 @@
-"""What is written about the erasing of pupils: to the teacher a month before, to him and the school once it is done."""
+"""E-mails about the erasure of pupils: warning to the teacher, certificates to teacher and school."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from web.typography import plural
 if TYPE_CHECKING:
     from mailing.models import Message
 
-_SHEET = (
+_SHEET_ADVICE = (
     "Si vous avez enregistré ou imprimé la feuille qui dit quel élève se sert de quel compte, détruisez-la aussi : "
     "elle n'existe que chez vous."
 )
 
 
-def warned(message: Message) -> Rendered:
-    """Tell a teacher when the accounts of his pupils will be erased."""
+def render_erasure_warning(message: Message) -> Rendered:
+    """Warn a teacher that their pupils' accounts will be erased."""
     person = User.objects.get(pk=message.context["user"])
     classes = list(
         Classroom.objects.filter(pk__in=message.context["classrooms"], purged_at__isnull=True)
@@ -35,16 +35,16 @@ def warned(message: Message) -> Rendered:
         raise NoLongerDue("Les comptes élèves ont été effacés avant l'envoi.")
     last_day = max(one.seat.subscription.key.source.last_day for one in classes)
     day = on_day(purging.erased_on(last_day))
-    # Whoever does not teach the class is told its code: its name is its teacher's.
-    called = [f"{one.name} ({one.code})" if one.seat.holder_id == person.pk else one.code for one in classes]
-    which = f"de la classe {called[0]}" if len(called) == 1 else f"des classes {', '.join(called)}"
+    # Only the teacher may see the name of the class; others get its code.
+    labels = [f"{one.name} ({one.code})" if one.seat.holder_id == person.pk else one.code for one in classes]
+    label = f"de la classe {labels[0]}" if len(labels) == 1 else f"des classes {', '.join(labels)}"
     return letter(
         greeting=hello(person.first_name),
         subject=f"Les comptes élèves seront effacés le {day}",
         paragraphs=[
-            f"La licence {which} a pris fin le {on_day(last_day)} : les comptes élèves n'ouvrent plus l'application.",
+            f"La licence {label} a pris fin le {on_day(last_day)} : les comptes élèves n'ouvrent plus l'application.",
             f"Ils seront effacés le {day}, et vous recevrez un certificat. Vous n'avez rien à faire.",
-            _SHEET,
+            _SHEET_ADVICE,
             "À la rentrée, une licence de la nouvelle année ouvre une nouvelle classe, avec de nouveaux comptes.",
         ],
         button="Ouvrir Mon compte",
@@ -52,23 +52,23 @@ def warned(message: Message) -> Rendered:
     )
 
 
-def erased(message: Message) -> Rendered:
-    """Tell the teacher, or the school, that the pupils were erased, and where the certificates are."""
+def render_erasure_certificates(message: Message) -> Rendered:
+    """Notify the teacher or the school that the pupils were erased, with links to the certificates."""
     person = User.objects.get(pk=message.context["user"])
     readable = certificates.readable_among(person, message.context["certificates"])
     if not readable:
         raise NoLongerDue("La personne n'enseigne plus dans cet établissement, et ne le dirige plus.")
-    teaches = any(one.certificate.teacher_id == person.pk for one in readable)
-    only = readable[0].certificate
+    is_teacher = any(one.certificate.teacher_id == person.pk for one in readable)
+    first = readable[0].certificate
     return letter(
         greeting=hello(person.first_name),
-        subject=f"Comptes élèves effacés : certificat n° {only.number}"
+        subject=f"Comptes élèves effacés : certificat n° {first.number}"
         if len(readable) == 1
         else f"Comptes élèves effacés : {len(readable)} certificats",
         paragraphs=[
             (
-                f"Les licences de l'année ont pris fin le {on_day(only.licence_ended_on)}. Les comptes élèves, qui "
-                f"n'ouvraient plus l'application, ont été effacés le {on_day(only.erased_at)} :"
+                f"Les licences de l'année ont pris fin le {on_day(first.licence_ended_on)}. Les comptes élèves, qui "
+                f"n'ouvraient plus l'application, ont été effacés le {on_day(first.erased_at)} :"
             ),
             *(
                 f"– classe {one.the_class} : {plural(one.certificate.pupils, 'compte')}, certificat n° "
@@ -76,12 +76,12 @@ def erased(message: Message) -> Rendered:
                 for one in readable
             ),
             "Le certificat se lit et s'imprime depuis votre compte, aussi longtemps que vous en aurez besoin.",
-            *([_SHEET] if teaches else []),
+            *([_SHEET_ADVICE] if is_teacher else []),
         ],
         button="Voir le certificat" if len(readable) == 1 else "Voir les certificats",
-        address=portal_url(f"certificats/{only.pk}/" if len(readable) == 1 else "certificats/"),
+        address=portal_url(f"certificats/{first.pk}/" if len(readable) == 1 else "certificats/"),
     )
 
 
-kinds.register(purging.WARNED, label="Effacement de comptes élèves annoncé", render=warned)
-kinds.register(purging.ERASED, label="Comptes élèves effacés", render=erased)
+kinds.register(purging.WARNED, label="Effacement de comptes élèves annoncé", render=render_erasure_warning)
+kinds.register(purging.ERASED, label="Comptes élèves effacés", render=render_erasure_certificates)

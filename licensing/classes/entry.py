@@ -1,7 +1,6 @@
-"""May this person enter the learning application now, as what, until when? The one question that it asks.
+"""Decide whether a person may enter the learning application now, in which role, and until when.
 
-Each answer is one query, by primary keys and foreign keys alone: it stands before every entry of every child. It is
-read from the rows of that moment, and nothing is kept of it.
+One query by primary and foreign keys for each decision, as every entry of every child needs one. Nothing is cached.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
-_TEACHER = """
+_TEACHER_SQL = """
 SELECT person.is_active, person.profile, seat.id, source.last_day, source.provisional_until, source.unpaid_until,
        source.suspended_at, source.cancelled_at, classroom.id, classroom.code, classroom.name
 FROM accounts_user AS person
 LEFT JOIN LATERAL (
     SELECT held.id FROM subscriptions_seat AS held WHERE held.holder_id = person.id
     UNION ALL
-    -- Let in by a holder who has gone since, one is not let in any more.
+    -- A second teacher invited by a former holder has no access.
     SELECT shared.id
     FROM classes_classroom AS class
     JOIN subscriptions_seat AS shared ON shared.id = class.seat_id AND shared.holder_id = class.second_let_in_by_id
@@ -42,7 +41,7 @@ LEFT JOIN subscriptions_source AS source ON source.id = key.source_id
 LEFT JOIN classes_classroom AS classroom ON classroom.seat_id = seat.id AND classroom.purged_at IS NULL
 WHERE person.id = %s
 """
-_PUPIL = """
+_PUPIL_SQL = """
 SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
        seat.id, source.last_day, source.provisional_until, source.unpaid_until, source.suspended_at,
        source.cancelled_at, classroom.id, classroom.code, classroom.name
@@ -55,12 +54,12 @@ JOIN subscriptions_source AS source ON source.id = key.source_id
 WHERE pupil.id = %s
 """
 
-#: What children of six are told; the teacher is told the rest.
-_TELL = "Dis-le à ton maître ou à ta maîtresse."
-_CLASS_CLOSED = f"Ta classe est fermée pour le moment. {_TELL}"
+# Short sentences for six-year-olds; the teacher's page gives the details.
+_ASK_TEACHER = "Dis-le à ton maître ou à ta maîtresse."
+_CLASS_CLOSED = f"Ta classe est fermée pour le moment. {_ASK_TEACHER}"
 
-#: What those are told to whom no licence was ever given.
-_WITHOUT_LICENCE = {
+#: For users who never had a licence.
+_NO_LICENCE = {
     Profile.TEACHER: (
         "Aucune licence ne vous est attribuée pour le moment. Demandez-en une à votre chef d'établissement ; s'il vous "
         "a transmis une clé, saisissez-la dans « Mon compte »."
@@ -77,14 +76,14 @@ _WITHOUT_LICENCE = {
 
 
 class UnknownPerson(Refused):
-    """There is no such account; there never was, or a pupil was removed or erased."""
+    """The account does not exist, or the pupil was removed or erased."""
 
     code = "unknown_person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenClass:
-    """A class that may be entered."""
+    """A class that the person may enter."""
 
     pk: int
     code: str
@@ -94,9 +93,9 @@ class OpenClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The answer. `until` is inclusive, in Paris; `reason` and `sentence` say why not, to programs and to people.
+    """The decision. `until` is inclusive, in Paris; `reason` (a code) and `sentence` (French) say why not.
 
-    A teacher may enter without a class: one that he has not opened yet. `number` and `nickname` are a pupil's.
+    A teacher may enter without a class, before opening one. `number` and `nickname` are a pupil's.
     """
 
     allowed: bool
@@ -110,7 +109,7 @@ class Entry:
 
 
 class _Licence(NamedTuple):
-    """What a seat gives, and the class that it opened, if it did."""
+    """A seat's entitlement, and its class if one was opened."""
 
     seat: int
     last_day: datetime.date
@@ -124,7 +123,7 @@ class _Licence(NamedTuple):
 
     @property
     def source(self) -> Source:
-        """What was read of its source, for the rules that all share; it is never stored."""
+        """An unsaved entitlement with the columns that the shared rules read."""
         return Source(
             last_day=self.last_day,
             provisional_until=self.provisional_until,
@@ -137,99 +136,99 @@ class _Licence(NamedTuple):
     def until(self) -> datetime.date:
         return self.source.open_until
 
-    def refusal(self, day: datetime.date) -> str:
-        """Return why it gives nothing on that day; nothing where it does."""
+    def reason_on(self, day: datetime.date) -> str:
+        """Return the code that says why it is unusable on that day; empty where it is usable."""
         return reason_on(self.source, day)
 
-    def opens(self) -> tuple[OpenClass, ...]:
+    def open_classes(self) -> tuple[OpenClass, ...]:
         if self.classroom is None:
             return ()
         return (OpenClass(pk=self.classroom, code=self.code, name=self.name, until=self.until),)
 
 
 def may_enter_user(user_id: int, at: datetime.datetime) -> Entry:
-    """Return whether a teacher may enter: he holds a seat of a running licence, or shares the class of one who does.
+    """Return whether a teacher may enter: they hold a running licence, or share the class of a holder.
 
-    Of several licences the one that runs longest says until when. Raises `UnknownPerson`.
+    `until` is that of the licence that runs longest. Raises `UnknownPerson`.
     """
-    rows = _ask(_TEACHER, user_id)
+    rows = _ask(_TEACHER_SQL, user_id)
     if not rows:
         raise UnknownPerson("Ce compte n'existe pas.")
     active, profile = rows[0][:2]
     if not active:
-        return _no("teacher", "account_closed", "Ce compte est fermé.")
+        return _deny("teacher", "account_closed", "Ce compte est fermé.")
     licences = [_Licence(*row[2:]) for row in rows if row[2] is not None]
     if not licences:
-        return _no("teacher", "no_licence", _WITHOUT_LICENCE[Profile(profile)])
+        return _deny("teacher", "no_licence", _NO_LICENCE[Profile(profile)])
     day = today(at)
-    running = sorted((one for one in licences if not one.refusal(day)), key=lambda one: (one.until, one.seat))
+    running = sorted((one for one in licences if not one.reason_on(day)), key=lambda one: (one.until, one.seat))
     if not running:
         last = max(licences, key=lambda one: (one.last_day, one.until, one.seat))
-        return _no("teacher", last.refusal(day), _why(last, last.refusal(day)))
+        return _deny("teacher", last.reason_on(day), _explain(last, last.reason_on(day)))
     return Entry(
         allowed=True,
         as_what="teacher",
         until=running[-1].until,
-        classes=tuple(open_class for one in reversed(running) for open_class in one.opens()),
+        classes=tuple(open_class for one in reversed(running) for open_class in one.open_classes()),
     )
 
 
 def may_enter_pupil(pupil_id: int, at: datetime.datetime) -> Entry:
-    """Return whether a pupil may enter: somebody teaches his class, and its licence runs.
+    """Return whether a pupil may enter: their class has a teacher, and its licence runs.
 
-    Tries that were wrong close the door at which passwords are typed, and it alone: a child who has passed it is not
-    put out in the middle of a lesson because somebody else guesses.
+    Locks after wrong passwords apply to signing in only: a signed-in child is not thrown out in the middle of a lesson
+    because somebody else guesses.
 
     Raises `UnknownPerson`: the account was removed, or erased with its class.
     """
-    rows = _ask(_PUPIL, pupil_id)
+    rows = _ask(_PUPIL_SQL, pupil_id)
     if not rows:
         raise UnknownPerson("Ce compte d'élève n'existe pas, ou n'existe plus.")
     number, word, purged, holder = rows[0][:4]
     licence = _Licence(*rows[0][4:])
-    refusal = licence.refusal(today(at))
-    if purged is not None or refusal == "licence_ended":
-        return _no("pupil", "licence_ended", f"Ta classe est finie pour cette année. {_TELL}")
-    if refusal:
-        return _no("pupil", refusal, _CLASS_CLOSED)
+    reason = licence.reason_on(today(at))
+    if purged is not None or reason == "licence_ended":
+        return _deny("pupil", "licence_ended", f"Ta classe est finie pour cette année. {_ASK_TEACHER}")
+    if reason:
+        return _deny("pupil", reason, _CLASS_CLOSED)
     if holder is None:
-        return _no("pupil", "no_teacher", _CLASS_CLOSED)
+        return _deny("pupil", "no_teacher", _CLASS_CLOSED)
     return Entry(
         allowed=True,
         as_what="pupil",
         until=licence.until,
-        classes=licence.opens(),
+        classes=licence.open_classes(),
         number=number,
         nickname=word,
     )
 
 
-def _ask(question: str, number: int) -> Sequence[tuple[Any, ...]]:
+def _ask(statement: str, number: int) -> Sequence[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(question, [number])
+        cursor.execute(statement, [number])
         rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
-def _no(as_what: Literal["teacher", "pupil"], reason: str, sentence: str) -> Entry:
+def _deny(as_what: Literal["teacher", "pupil"], reason: str, sentence: str) -> Entry:
     return Entry(allowed=False, as_what=as_what, reason=reason, sentence=sentence)
 
 
-def _why(licence: _Licence, refusal: str) -> str:
-    if refusal == "licence_ended" and licence.cancelled_at is not None:
+def _explain(licence: _Licence, reason: str) -> str:
+    if reason == "licence_ended" and licence.cancelled_at is not None:
         return f"{CANCELLED}. Voyez avec votre chef d'établissement."
-    if refusal == "licence_ended":
+    if reason == "licence_ended":
         return (
             f"Votre licence était valable jusqu'au {on_day(licence.last_day)} inclus. Demandez à votre chef "
             "d'établissement une licence de la nouvelle année scolaire."
         )
-    if refusal == "licence_suspended" and licence.source.temporary_until is None:
+    if reason == "licence_suspended" and licence.source.temporary_until is None:
         return (
             "Votre licence est suspendue. Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès "
             "qu'elle sera rétablie."
         )
     kept = "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu'il sera reçu."
-    if refusal == "licence_suspended":
+    if reason == "licence_suspended":
         return f"Votre licence est suspendue : sa commande attend son règlement. {kept}"
     return (
         f"Les droits temporaires de votre licence ont pris fin le {on_day(licence.until)} : sa commande attend son "

@@ -1,6 +1,6 @@
-"""What may be refused to a teacher about a class, and to a pupil who signs in.
+"""Exceptions of operations on classes and of pupils' sign-in.
 
-Teachers read whole sentences; pupils, who are six, short ones.
+Messages to pupils, who are six, use short sentences.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from licensing.exceptions import Refused
 
 
 class NotYours(Refused):
-    """Not a class that this person teaches, or not a seat that he holds; whether it exists is not told."""
+    """The user does not teach the class or hold the seat; whether it exists is not revealed."""
 
     code = "not_yours"
 
 
 class NotTheHolder(Refused):
-    """Only who holds the licence decides whom the class is shared with."""
+    """Only the holder of the seat may share the class."""
 
     code = "not_the_holder"
 
 
 class LicenceNotRunning(Refused):
-    """The licence that the class hangs on is over, suspended, or its provisional rights have run out.
+    """The licence of the class has ended, is suspended, or its provisional period has lapsed.
 
     `reason` says which: `licence_ended`, `licence_suspended`, `provisional_over`.
     """
@@ -34,43 +34,43 @@ class LicenceNotRunning(Refused):
 
 
 class BadName(Refused):
-    """A class needs a name, of at most sixty characters."""
+    """The name is empty, longer than 60 characters, or not printable."""
 
     code = "bad_name"
 
 
 class ClassFull(Refused):
-    """More accounts were asked for than numbers are free; none was made."""
+    """More accounts were requested than numbers are free; none was created."""
 
     code = "class_full"
 
 
 class BadCount(Refused):
-    """Not a number of accounts that can be made."""
+    """The requested number of accounts is out of range."""
 
     code = "bad_count"
 
 
 class NoSuchPupil(Refused):
-    """No pupil of the class has the number: the page was old."""
+    """No pupil of the class has the number: the page was stale."""
 
     code = "no_such_pupil"
 
 
 class AlreadyShared(Refused):
-    """A second teacher is in the class: two is the most."""
+    """The class already has a second teacher, the maximum."""
 
     code = "already_shared"
 
 
 class NoInvitation(Refused):
-    """Nobody who holds the licence now invites this person to the class; or a week has passed."""
+    """The user has no valid invitation: it expired after a week, was withdrawn, or the seat changed hands."""
 
     code = "no_invitation"
 
 
 class TooManyInvitations(Refused):
-    """This account invited too often: identifiants could be tried that way."""
+    """The account exceeded the rate limit on invitations, which could be used to probe usernames."""
 
     code = "too_many_invitations"
 
@@ -80,25 +80,25 @@ class TooManyInvitations(Refused):
 
 
 class WrongCredentials(Refused):
-    """No pupil has this login and this password; which of the two is wrong is not told."""
+    """No pupil has this login and password; which of the two is wrong is not revealed."""
 
     code = "wrong_credentials"
 
 
 class PupilLocked(Refused):
-    """Too many wrong passwords for this login; the teacher unlocks it."""
+    """Too many wrong passwords for this login; the teacher can unlock it."""
 
     code = "pupil_locked"
 
 
 class ClassLocked(Refused):
-    """Too many wrong passwords in the class; the teacher opens it again."""
+    """Too many wrong passwords in the class; the teacher can unlock it."""
 
     code = "class_locked"
 
 
 class ClassClosed(Refused):
-    """The right password, but the class gives no access now.
+    """The password is correct, but the class is not accessible now.
 
     `reason` says why: `no_teacher`, or as in `LicenceNotRunning`.
     """
@@ -111,7 +111,7 @@ class ClassClosed(Refused):
 
 
 class TooManyTries(Refused):
-    """Too many wrong tries from one network, over all classes."""
+    """Too many failed attempts from one network, over all classes."""
 
     code = "too_many_tries"
 

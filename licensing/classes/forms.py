@@ -1,4 +1,4 @@
-"""The forms of classes. They tidy and name fields; the rules are the operations'."""
+"""Forms of classes. They clean and label the fields; operations enforce the rules."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django import forms
 
 from licensing.classes.models import MOST_PUPILS, Classroom
 
-_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+_PLAIN_ATTRS = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
 class ClassNameForm(forms.Form):
-    """What the teacher calls the class."""
+    """The name of a class."""
 
     name = forms.CharField(
         label="Nom de la classe",
@@ -39,29 +39,29 @@ class NewPupilsForm(forms.Form):
 
 
 class ColleagueForm(forms.Form):
-    """The teacher with whom the class is shared, by his identifiant."""
+    """The username of the teacher to share the class with."""
 
     username = forms.CharField(
         label="Identifiant de votre collègue",
         max_length=150,
         help_text="Celui avec lequel il ou elle se connecte à Pep’s. Demandez-le-lui.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=_PLAIN_ATTRS),
         error_messages={"required": "Saisissez l’identifiant de votre collègue."},
     )
 
 
 class PupilSignInForm(forms.Form):
-    """Two words on a card. What is typed is shown: first readers check letter by letter."""
+    """A pupil's credentials. The password is visible: beginning readers check it letter by letter."""
 
     login = forms.CharField(
         label="Mon identifiant",
         max_length=100,
-        widget=forms.TextInput(attrs=_PLAIN | {"class": "pupil-field"}),
+        widget=forms.TextInput(attrs=_PLAIN_ATTRS | {"class": "pupil-field"}),
         error_messages={"required": "Écris ton identifiant. Il est sur ta carte."},
     )
     password = forms.CharField(
         label="Mon mot de passe",
         max_length=200,
-        widget=forms.TextInput(attrs=_PLAIN | {"class": "pupil-field"}),
+        widget=forms.TextInput(attrs=_PLAIN_ATTRS | {"class": "pupil-field"}),
         error_messages={"required": "Écris ton mot de passe. Il est sur ta carte."},
     )

@@ -1,8 +1,8 @@
-"""Classes and their pupils: what a seat opens, and what the learning application asks about.
+"""Classes and their pupils, opened from a seat and queried by the learning application.
 
-A class belongs to its seat and not to a person: whoever holds the seat teaches it, and it passes with its pupils to the
-next one. A pupil is a number, a word and a password: nothing here says who the child is, and no real name is ever sent
-to the server. Written by `operations` alone.
+A class belongs to its seat, not to a user: the current holder of the seat teaches it, and it passes to the next holder
+with its pupils. A pupil is a number, a word and a password: no child's name is ever sent to the server. Only
+`operations` write these models.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-#: The rule of the house: one unit = one class = one teacher + 30 pupil accounts.
+#: One licence unit = one class = one teacher + 30 pupil accounts.
 MOST_PUPILS = 30
 
 
 class ClassroomQuerySet(models.QuerySet["Classroom"]):
     def locked(self) -> Self:
-        """Lock the classes, and only them, in order of number, until the transaction ends."""
+        """Lock the classes, without joined rows, in primary key order until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Classroom(models.Model):
-    """The class that a seat opens. `code` stands in every pupil's login: `tulipe-5830`."""
+    """The class opened from a seat. `code` (`tulipe-5830`) is part of every pupil's login."""
 
     # One to one: at most one class a seat.
     seat = models.OneToOneField(
         "subscriptions.Seat", on_delete=models.PROTECT, related_name="classroom", verbose_name="clé attribuée"
     )
     code = models.CharField("code de la classe", max_length=24, unique=True)
-    # What the teacher calls it, « CE1 B »: never a child's name.
+    # Chosen by the teacher, « CE1 B »; never a child's name.
     name = models.CharField("nom de la classe", max_length=60)
     opened_at = models.DateTimeField("ouverte le")
-    # A teacher who shares the class (half-time), let in by whoever held the seat then: it ends with that holder.
+    # A half-time teacher, invited by the holder at the time; not valid under another holder.
     second_teacher = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -51,11 +51,11 @@ class Classroom(models.Model):
         related_name="+",
         verbose_name="admis par",
     )
-    # Wrong passwords of all its pupils since the last right one; the class closes to pupils at a limit, until the
-    # teacher opens it again.
+    # Wrong passwords of all its pupils since the last correct one; at a limit pupils are locked out until the teacher
+    # unlocks the class.
     failures = models.PositiveSmallIntegerField(default=0)
     locked_at = models.DateTimeField("fermée aux élèves depuis", null=True, blank=True)
-    # That its pupils will be erased: told once, some weeks before.
+    # The warning that its pupils will be erased is sent once, 30 days before.
     warned_at = models.DateTimeField("effacement annoncé le", null=True, blank=True)
     purged_at = models.DateTimeField("élèves effacés le", null=True, blank=True)
 
@@ -83,9 +83,9 @@ class Classroom(models.Model):
 
 
 class ClassInvitation(models.Model):
-    """Who holds the seat asks a colleague to share the class, who has not answered yet; at most one a class.
+    """A pending invitation from the seat's holder to a colleague to share the class; at most one a class.
 
-    It holds as long as the one who asks holds the seat, and for a week (`queries.INVITATION_DAYS`).
+    Valid while the inviter holds the seat, and for a week (`queries.INVITATION_DAYS`).
     """
 
     classroom = models.OneToOneField(
@@ -110,20 +110,20 @@ class ClassInvitation(models.Model):
 
 class PupilAccountQuerySet(models.QuerySet["PupilAccount"]):
     def locked(self) -> Self:
-        """Lock the pupils, and only them, in order of number, until the transaction ends."""
+        """Lock the pupils, without joined rows, in primary key order until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class PupilAccount(models.Model):
-    """One child's account: a number from 1 to 30, a word of his own within the class, and a password's hash."""
+    """A child's account: a number from 1 to 30, a word unique within the class, and a password hash."""
 
     classroom = models.ForeignKey(Classroom, on_delete=models.PROTECT, related_name="pupils", verbose_name="classe")
     number = models.PositiveSmallIntegerField("numéro")
-    # `lapin`: with the class's code it is the login, `lapin-tulipe-5830`.
+    # `lapin`; the login is the word and the class's code, `lapin-tulipe-5830`.
     word = models.CharField("mot", max_length=16)
     password = models.CharField(max_length=128)
     created_at = models.DateTimeField("créé le")
-    # Changed with every new password: whoever is signed in under an older one is signed out.
+    # Sessions store it: a new password ends them.
     password_set_at = models.DateTimeField("mot de passe du")
     last_seen_at = models.DateTimeField("dernière connexion", null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0)
@@ -135,7 +135,7 @@ class PupilAccount(models.Model):
         verbose_name = "compte élève"
         verbose_name_plural = "comptes élèves"
         constraints: ClassVar = [
-            # At most thirty: there are thirty numbers, each once.
+            # With the range check below: at most 30 pupils.
             models.UniqueConstraint(name="pupil_number_once", fields=["classroom", "number"]),
             models.CheckConstraint(
                 name="pupil_number_within_class", condition=Q(number__gte=1, number__lte=MOST_PUPILS)
@@ -149,14 +149,14 @@ class PupilAccount(models.Model):
 
     @property
     def login(self) -> str:
-        """What the child types: his word and the class's code."""
+        """The pupil's word and the class's code."""
         return f"{self.word}-{self.classroom.code}"
 
 
 class DeletionCertificate(models.Model):
-    """That a class's pupils were erased, when and how many: what is handed to the teacher and to the school.
+    """Certificate that a class's pupils were erased, when and how many, for the teacher and the school.
 
-    It outlives them and names none of them.
+    Kept after the erasure; it identifies no pupil.
     """
 
     classroom = models.OneToOneField(
@@ -167,7 +167,7 @@ class DeletionCertificate(models.Model):
     created_first = models.DateTimeField("premier compte créé le", null=True)
     licence_ended_on = models.DateField("licence terminée le")
     erased_at = models.DateTimeField("effacés le")
-    # Who taught the class then, if somebody did, and the school that held the licence.
+    # The teacher of the class at that time, if any, and the school that held the licence.
     teacher = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="enseignant"
     )
@@ -184,14 +184,14 @@ class DeletionCertificate(models.Model):
 
 
 class ApplicationToken(models.Model):
-    """What the learning application shows to be answered. Made by the operator; its hash alone is stored."""
+    """Bearer token of the learning application, created by the operator. Only its hash is stored."""
 
     name = models.CharField("nom", max_length=80)
     token_hash = models.CharField(max_length=64, unique=True)
-    # The first characters, by which the operator tells one from another.
+    # The first characters, to tell tokens apart.
     hint = models.CharField("début", max_length=12)
     created_at = models.DateTimeField("créé le")
-    # None: made by the command, on the server.
+    # None where created by the management command.
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", verbose_name="créé par"
     )
@@ -207,9 +207,9 @@ class ApplicationToken(models.Model):
 
 
 class EntryTicket(models.Model):
-    """What « Accéder à l'application » carries there: good for one minute and one question, like an OAuth code.
+    """Single-use ticket for the learning application, valid for a minute, like an OAuth code.
 
-    Its hash alone is stored, and whoever finds it in a log finds it spent.
+    Only its hash is stored.
     """
 
     token_hash = models.CharField(max_length=64, unique=True)

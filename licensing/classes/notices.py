@@ -1,6 +1,6 @@
-"""Who must be told that a class is shared, or no longer: by the portal's outbox, in the causing transaction.
+"""Notifications about sharing a class, queued in the portal's outbox by the causing transaction.
 
-A message holds numbers only: names and addresses are read when it is sent.
+A message stores primary keys only: its texts are rendered when it is sent.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ LEFT = "class.left"
 
 
 def tell_invited(invitation: ClassInvitation) -> None:
-    """Tell a teacher that a colleague asks him to share a class."""
+    """Notify a teacher that a colleague invites them to share a class."""
     _queue(INVITED, invitation.teacher, invitation.made_at, classroom=invitation.classroom_id, by=invitation.by_id)
 
 
 def tell_accepted(classroom: Classroom, holder: User, at: datetime.datetime) -> None:
-    """Tell who holds the licence that the colleague accepted."""
+    """Notify the holder of the licence that the colleague accepted."""
     _queue(ACCEPTED, holder, at, classroom=classroom.pk, second=classroom.second_teacher_id)
 
 
 def tell_put_out(classroom: Classroom, second: User, at: datetime.datetime) -> None:
-    """Tell the second teacher that the class is not shared with him any more."""
+    """Notify the second teacher that the class is no longer shared with them."""
     _queue(PUT_OUT, second, at, classroom=classroom.pk)
 
 
 def tell_left(classroom: Classroom, holder: User, second: User, at: datetime.datetime) -> None:
-    """Tell who holds the licence that the second teacher left."""
+    """Notify the holder of the licence that the second teacher left."""
     _queue(LEFT, holder, at, classroom=classroom.pk, second=second.pk)
 
 

@@ -1,4 +1,4 @@
-"""What a teacher's pages show of his classes, read in a fixed number of queries however many pupils there are."""
+"""Read models of a teacher's class pages, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class ClassView:
-    """A class as the teacher who looks at it sees it."""
+    """A class as displayed to one of its teachers."""
 
     classroom: Classroom
     pupils: int
-    # Why its licence gives nothing now; None where it runs.
+    # Why its licence is unusable now; None where it runs.
     stop: Stop | None
-    # Whether he holds the seat; else he is the second teacher.
+    # Whether the user holds the seat; else they are the second teacher.
     own: bool
-    # « Compte de rattachement ».
+    # The « compte de rattachement ».
     account: str
 
     @property
     def places(self) -> int:
-        """How many accounts may still be created."""
+        """How many more accounts can be created."""
         return MOST_PUPILS - self.pupils
 
     @property
@@ -49,7 +49,7 @@ class ClassView:
 
     @property
     def second(self) -> User | None:
-        """The second teacher, if there is one."""
+        """The second teacher, if any."""
         return second_teacher_of(self.classroom)
 
     @property
@@ -58,7 +58,7 @@ class ClassView:
 
     @property
     def erased_from(self) -> datetime.date:
-        """From which day the accounts of its pupils are erased."""
+        """The day from which its pupils' accounts are erased."""
         return self.source.last_day + datetime.timedelta(days=settings.PUPILS_KEPT_DAYS + 1)
 
 
@@ -72,18 +72,18 @@ _RELATED = (
 
 
 def classes_of(user: User, *, at: datetime.datetime) -> list[ClassView]:
-    """Return the classes that somebody teaches, the latest year first."""
-    found = (
+    """Return the classes that a user teaches, the latest year first."""
+    classrooms = (
         Classroom.objects.filter(taught_by(user))
         .select_related(*_RELATED)
         .annotate(size=Count("pupils"))
         .order_by("-seat__subscription__key__source__last_day", "name", "pk")
     )
-    return [_view(classroom, cast("Any", classroom).size, user, at) for classroom in found]
+    return [_build_view(classroom, cast("Any", classroom).size, user, at) for classroom in classrooms]
 
 
 def seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]:
-    """Return the licences that somebody holds and may open a class with."""
+    """Return the running seats of a user that have no class yet."""
     running = Subscription.objects.running_on(today(at))
     return list(
         Seat.objects.filter(holder=user, classroom__isnull=True, subscription__in=running)
@@ -95,14 +95,14 @@ def seats_without_class(user: User, *, at: datetime.datetime) -> list[Seat]:
 
 
 def one_class(classroom: Classroom, user: User, *, at: datetime.datetime) -> tuple[ClassView, list[PupilAccount]]:
-    """Return a class that `may_teach` found, and its pupils in order of number."""
+    """Return the view of a class that `may_teach` returned, and its pupils by number."""
     pupils = list(classroom.pupils.order_by("number"))
     for pupil in pupils:
-        pupil.classroom = classroom  # whose code stands in the login
-    return _view(classroom, len(pupils), user, at), pupils
+        pupil.classroom = classroom  # Saves a query: `login` reads the class's code.
+    return _build_view(classroom, len(pupils), user, at), pupils
 
 
-def _view(classroom: Classroom, pupils: int, user: User, at: datetime.datetime) -> ClassView:
+def _build_view(classroom: Classroom, pupils: int, user: User, at: datetime.datetime) -> ClassView:
     subscription = classroom.seat.subscription
     return ClassView(
         classroom,
@@ -114,6 +114,6 @@ def _view(classroom: Classroom, pupils: int, user: User, at: datetime.datetime) 
 
 
 def roster_state(pupils: Collection[PupilAccount]) -> str:
-    """Return a mark that changes with every account and every password: a page that is sent twice is told by it."""
-    told = ";".join(f"{pupil.pk} {pupil.password_set_at.isoformat()}" for pupil in pupils)
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    """Return a version that changes with every account and password, to detect resubmitted or stale forms."""
+    state = ";".join(f"{pupil.pk} {pupil.password_set_at.isoformat()}" for pupil in pupils)
+    return hashlib.sha256(state.encode()).hexdigest()[:16]

@@ -1,9 +1,8 @@
-"""Pupils' passwords at rest: hashed, then sealed, so that a copy of the database opens nothing.
+"""Storage of pupils' passwords: hashed, then sealed, so that a copy of the database is useless.
 
-Three words that a child can type are 27 bits: no hash, however slow, protects them from whoever holds it and has a
-graphics card. What protects them is that the hash is sealed under SEALING_KEYS, which are not in the database
-(docs/decisions/0044). The hash is Django's PBKDF2 with few rounds: a class of thirty is made while the teacher waits,
-and wrong tries are counted.
+Three words that a child can type are 27 bits: no hash, however slow, withstands an offline attack on a GPU. The hash
+is therefore sealed under SEALING_KEYS, which are not in the database (docs/decisions/0044). It is Django's PBKDF2 with
+few iterations: thirty accounts are created within a request, and online attempts are limited.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from django.views.decorators.debug import sensitive_variables
 from licensing.classes import words
 from licensing.subscriptions import sealing
 
-#: How a stored password begins: `pupil$<number of the sealing key>$…`.
+#: Prefix of a stored password: `pupil$<number of the sealing key>$…`.
 SCHEME = "pupil$"
 
 
 class PupilHasher(PBKDF2PasswordHasher):
-    """Django's PBKDF2, at some four milliseconds a password."""
+    """Django's PBKDF2, at about 4 ms per password."""
 
     algorithm = "pupil_pbkdf2"
     iterations = 30_000
@@ -34,33 +33,33 @@ _hasher = PupilHasher()
 
 @sensitive_variables()
 def store(password: str) -> str:
-    """Return what is stored of a password that was drawn here."""
+    """Return the sealed hash of a password."""
     return _seal(_hasher.encode(words.read_password(password), _hasher.salt()))
 
 
 @sensitive_variables()
 def matches(password: str, stored: str) -> bool:
-    """Whether the typed password is the stored one. Raises `sealing.Unsealable` where its sealing key is missing."""
-    salt, iterations, digest = _open(stored)
-    typed = words.read_password(password)
-    hashed = _hasher.encode(typed, salt, iterations).rsplit("$", 1)[1]
-    return constant_time_compare(hashed, digest) and bool(typed)
+    """Return whether the password matches. Raises `sealing.Unsealable` where its sealing key is missing."""
+    salt, iterations, digest = _unseal(stored)
+    normalized = words.read_password(password)
+    hashed = _hasher.encode(normalized, salt, iterations).rsplit("$", 1)[1]
+    return constant_time_compare(hashed, digest) and bool(normalized)
 
 
 @sensitive_variables("password")
 def match_nothing(password: str) -> None:
-    """Take as long as `matches` does: what names no pupil must not be told by the time it takes."""
-    matches(password, _nobodys())
+    """Take as long as `matches` does, so that timing does not reveal unknown logins."""
+    matches(password, _get_dummy())
 
 
 def current_scheme() -> str:
-    """Return how passwords begin that are sealed under the current sealing key."""
+    """Return the prefix of passwords that are sealed under the current key."""
     return f"{SCHEME}{sealing.current()}$"
 
 
 def reseal(stored: str) -> str:
-    """Return the stored password under the current sealing key. Raises `sealing.Unsealable`."""
-    salt, iterations, digest = _open(stored)
+    """Return the stored password resealed under the current key. Raises `sealing.Unsealable`."""
+    salt, iterations, digest = _unseal(stored)
     return _seal(f"{_hasher.algorithm}${iterations}${salt}${digest}")
 
 
@@ -70,11 +69,11 @@ def _seal(encoded: str) -> str:
     return f"{SCHEME}{sealed.under}${iterations}${salt}${base64.b64encode(sealed.code).decode()}"
 
 
-def _open(stored: str) -> tuple[str, int, str]:
-    _, under, iterations, salt, sealed = stored.split("$")
-    return salt, int(iterations), sealing.unseal(base64.b64decode(sealed), int(under))
+def _unseal(stored: str) -> tuple[str, int, str]:
+    _, key_number, iterations, salt, sealed = stored.split("$")
+    return salt, int(iterations), sealing.unseal(base64.b64decode(sealed), int(key_number))
 
 
 @cache
-def _nobodys() -> str:
+def _get_dummy() -> str:
     return store(words.draw_password())

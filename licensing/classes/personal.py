@@ -1,6 +1,6 @@
-"""What classes say of a teacher: handed to him when he asks for it, and let go when he leaves.
+"""Personal data of teachers in classes: exported on request, removed when the account is closed.
 
-Pupils are nobody's personal data here: numbers, words and hashes; neither their logins nor their passwords are told.
+Pupils' accounts contain no personal data; their logins and passwords are not exported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def shared(user: User) -> list[Classroom]:
-    """Return the classes that the person shares, as the one who holds the licence or as the second. One query."""
+    """Return the classes that the user shares, as holder or as second teacher. One query."""
     return list(
         Classroom.objects.filter(taught_by(user), second_teacher__isnull=False, second_let_in_by=F("seat__holder"))
         .select_related("seat__holder", "second_teacher")
@@ -30,25 +30,27 @@ def shared(user: User) -> list[Classroom]:
 
 
 def leave_all(user: User, *, was_shared: Sequence[Classroom], at: datetime.datetime) -> None:
-    """End the places of second teacher that the person has, or gave while he held the class; tell the other one.
+    """End all sharing that the user takes part in or granted, and notify the other teachers.
 
-    `was_shared`: the classes he shared before his licences were released. Invitations to and by him are withdrawn, his
-    tickets spent. Class and pupils stay with the seat.
+    `was_shared`: the classes shared before the user's licences were released. Deletes invitations to and by the user,
+    and their tickets. Class and pupils stay with the seat.
     """
-    ending = Classroom.objects.filter(Q(second_teacher=user) | Q(second_let_in_by=user)).locked()
-    Classroom.objects.filter(pk__in=[room.pk for room in ending]).update(second_teacher=None, second_let_in_by=None)
+    shared_classrooms = Classroom.objects.filter(Q(second_teacher=user) | Q(second_let_in_by=user)).locked()
+    Classroom.objects.filter(pk__in=[classroom.pk for classroom in shared_classrooms]).update(
+        second_teacher=None, second_let_in_by=None
+    )
     ClassInvitation.objects.filter(Q(teacher=user) | Q(by=user)).delete()
     EntryTicket.objects.filter(user=user).delete()
-    for room in was_shared:
-        holder, second = room.seat.holder, room.second_teacher
+    for classroom in was_shared:
+        holder, second = classroom.seat.holder, classroom.second_teacher
         if second == user and holder is not None:
-            notices.tell_left(room, holder, user, at)
+            notices.tell_left(classroom, holder, user, at)
         elif second is not None:
-            notices.tell_put_out(room, second, at)
+            notices.tell_put_out(classroom, second, at)
 
 
 def gathered(user: User) -> dict[str, Any]:
-    """Return the classes the person teaches, counted and without the pupils. Four queries."""
+    """Return the classes that the user teaches, with pupils counted only, under French keys. Four queries."""
     taught = Classroom.objects.filter(taught_by(user)).select_related("seat").order_by("opened_at", "pk")
     pupils = dict(
         PupilAccount.objects.filter(classroom__in=taught).values_list("classroom").annotate(Count("pk")).order_by()
@@ -56,13 +58,13 @@ def gathered(user: User) -> dict[str, Any]:
     return {
         "classes": [
             {
-                "nom": room.name,
-                "ouverte le": room.opened_at,
-                "rôle": "titulaire" if room.seat.holder_id == user.pk else "second enseignant",
-                "comptes élèves": pupils.get(room.pk, 0),
-                "élèves effacés le": room.purged_at,
+                "nom": classroom.name,
+                "ouverte le": classroom.opened_at,
+                "rôle": "titulaire" if classroom.seat.holder_id == user.pk else "second enseignant",
+                "comptes élèves": pupils.get(classroom.pk, 0),
+                "élèves effacés le": classroom.purged_at,
             }
-            for room in taught
+            for classroom in taught
         ],
         "invitations à partager une classe": [
             {"classe": one.classroom.name, "reçue le": one.made_at}

@@ -1,7 +1,7 @@
-"""A pupil's session: kept apart from those of grown-ups, and short.
+"""Pupils' sessions: separate from those of users, and short.
 
-Opening one ends whatever session the browser had, and a grown-up who signs in ends it. It lasts a school day at most,
-and ends at once when the pupil gets a new password, is removed or is erased: every request reads the account anew.
+Starting one ends any other session of the browser, and a user who signs in ends it. It lasts 12 hours at most, and ends
+when the pupil's password is reset or the account deleted, as every request reads the account.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from licensing.classes.models import PupilAccount
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: A tablet left in the classroom is nobody's the next morning.
+#: A school day: a tablet left in the classroom is signed out the next morning.
 LASTS = datetime.timedelta(hours=12)
 
-_KEY = "pupil"
+_SESSION_KEY = "pupil"
 
 
 def begin(request: HttpRequest, pupil: PupilAccount, *, at: datetime.datetime) -> None:
-    """Sign the pupil in, in a session of his own: its key is new, and nothing of the one before is in it."""
+    """Sign the pupil in, in a new session with a new key."""
     request.session.flush()
-    request.session[_KEY] = {
+    request.session[_SESSION_KEY] = {
         "pk": pupil.pk,
         "password_set_at": pupil.password_set_at.isoformat(),
         "until": (at + LASTS).isoformat(),
@@ -37,23 +37,23 @@ def begin(request: HttpRequest, pupil: PupilAccount, *, at: datetime.datetime) -
 
 
 def of(request: HttpRequest) -> PupilAccount | None:
-    """Return the pupil who is signed in, with his class, or None; a session that has ended is forgotten."""
-    written = request.session.get(_KEY)
-    if written is None:
+    """Return the signed-in pupil with their class, or None; delete a session that has ended."""
+    session_data = request.session.get(_SESSION_KEY)
+    if session_data is None:
         return None
-    pupil = None if request.user.is_authenticated else _account(written)
+    pupil = None if request.user.is_authenticated else _find_account(session_data)
     if pupil is None:
-        request.session.pop(_KEY)
+        request.session.pop(_SESSION_KEY)
     return pupil
 
 
-def _account(written: dict[str, Any]) -> PupilAccount | None:
-    until, password_set_at = parse_datetime(written["until"]), parse_datetime(written["password_set_at"])
+def _find_account(session_data: dict[str, Any]) -> PupilAccount | None:
+    until, password_set_at = parse_datetime(session_data["until"]), parse_datetime(session_data["password_set_at"])
     if until is None or password_set_at is None or until <= timezone.now():
         return None
     return (
         PupilAccount.objects.filter(
-            pk=written["pk"], password_set_at=password_set_at, classroom__purged_at__isnull=True
+            pk=session_data["pk"], password_set_at=password_set_at, classroom__purged_at__isnull=True
         )
         .select_related("classroom")
         .first()
@@ -61,11 +61,11 @@ def _account(written: dict[str, Any]) -> PupilAccount | None:
 
 
 def end(request: HttpRequest) -> None:
-    """Sign the pupil out; nothing of the session stays."""
+    """Sign the pupil out and delete the session."""
     request.session.flush()
 
 
 def end_for_grown_up(*, request: HttpRequest | None, **_: object) -> None:
-    """Forget the pupil when a grown-up signs in at the same browser (Django keeps what a session held)."""
+    """Sign the pupil out when a user signs in in the same browser, as Django keeps the session's data."""
     if request is not None:
-        request.session.pop(_KEY, None)
+        request.session.pop(_SESSION_KEY, None)

@@ -1,7 +1,7 @@
-"""Pupils whose licence has long ended are erased, the school is given a certificate, and the teacher is told before.
+"""Erase pupils a fixed time after their licence ended: warning, erasure, certificate.
 
-Done by a worker every day. Two workers at the same moment each take classes that the other does not hold; whatever is
-interrupted is gone on with the next day, and nobody is told of what was not committed.
+Run daily by every worker; concurrent runs skip each other's locked classes. An interrupted run is resumed the next
+day, and e-mails are queued in the same transaction as the erasure.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 ERASED = "classes.erased"
 WARNED = "classes.warned"
 
-#: How long before, the teacher is told.
+#: How long before the erasure teachers are warned.
 WARNED_BEFORE = datetime.timedelta(days=30)
-#: Classes a transaction: some thousands of pupils, whose locks are held for no longer than their rows take.
+#: Classes per transaction (some thousands of pupils), to keep transactions short.
 AT_ONCE = 200
 
-# What stands for nobody any more is found out by deleting, not by a count that another transaction outdates.
-_ERASE = """
+# Counts the deleted rows themselves: a separate count could be outdated by another transaction.
+_ERASE_SQL = """
 WITH tickets AS (
     DELETE FROM classes_entryticket AS ticket USING classes_pupilaccount AS pupil
     WHERE ticket.pupil_id = pupil.id AND pupil.classroom_id = ANY(%(classes)s)
@@ -48,36 +48,36 @@ SELECT classroom_id, count(*), min(created_at) FROM erased GROUP BY classroom_id
 """
 
 
-class _Gone(NamedTuple):
+class _ErasedPupils(NamedTuple):
     pupils: int
     created_first: datetime.datetime
 
 
 def kept() -> datetime.timedelta:
-    """Return how long pupils are kept after the last day of their licence."""
+    """Return the retention of pupils after the last day of their licence."""
     return datetime.timedelta(days=settings.PUPILS_KEPT_DAYS)
 
 
 def erased_on(last_day: datetime.date) -> datetime.date:
-    """Return the day on which the pupils of a licence are erased: the first on which `kept` has passed."""
+    """Return the day on which pupils are erased: the first after the retention."""
     return last_day + kept() + datetime.timedelta(days=1)
 
 
 def warn(*, at: datetime.datetime) -> int:
-    """Tell teachers whose pupils will be erased within a month, once; return of how many classes."""
-    return _until_none_is_left(warn_some, at)
+    """Warn teachers whose pupils will be erased within a month, once; return how many classes."""
+    return _run_batches(warn_some, at)
 
 
 def erase(*, at: datetime.datetime) -> int:
-    """Erase the pupils whose time has come; return of how many classes."""
-    return _until_none_is_left(erase_some, at)
+    """Erase the pupils whose retention has passed; return how many classes."""
+    return _run_batches(erase_some, at)
 
 
 @transaction.atomic
 def warn_some(*, at: datetime.datetime) -> int:
-    """Tell some of those whose pupils will be erased, and return how many classes were looked at.
+    """Warn the teachers of a batch of classes, and return how many classes.
 
-    The teacher; where nobody holds the licence, the principal whose it is.
+    The teacher is warned; where the seat has no holder, the principal of the subscription.
     """
     day = today(at)
     classes = list(
@@ -93,16 +93,16 @@ def warn_some(*, at: datetime.datetime) -> int:
         .order_by("seat__subscription__school", "pk")[:AT_ONCE]
     )
     Classroom.objects.filter(pk__in=[classroom.pk for classroom in classes]).update(warned_at=at)
-    concerned: dict[User, list[int]] = defaultdict(list)
+    recipients: dict[User, list[int]] = defaultdict(list)
     for classroom in classes:
-        concerned[classroom.seat.holder or classroom.seat.subscription.principal].append(classroom.pk)
-    _tell(WARNED, "classrooms", concerned, at)
+        recipients[classroom.seat.holder or classroom.seat.subscription.principal].append(classroom.pk)
+    _queue_emails(WARNED, "classrooms", recipients, at)
     return len(classes)
 
 
 @transaction.atomic
 def erase_some(*, at: datetime.datetime) -> int:
-    """Erase the pupils of some classes, certify it and tell those concerned; return how many classes that was."""
+    """Erase the pupils of a batch of classes, issue certificates, queue e-mails; return how many classes."""
     classes = {
         classroom.pk: classroom
         for classroom in Classroom.objects.filter(
@@ -110,57 +110,57 @@ def erase_some(*, at: datetime.datetime) -> int:
         )
         .select_related("seat__holder", "seat__subscription__principal", "seat__subscription__key__source")
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        # By school, so that a principal is written to once of all his classes.
+        # By school, so that a principal gets one e-mail for all classes.
         .order_by("seat__subscription__school", "pk")[:AT_ONCE]
     }
-    gone = _erase(list(classes))
+    erased = _delete_pupils(list(classes))
     Classroom.objects.filter(pk__in=classes).update(purged_at=at)
-    # A class without pupils had nothing to certify.
-    certificates = _certify({classes[number]: what for number, what in gone.items()}, at)
-    _tell(ERASED, "certificates", _concerned(certificates), at)
+    # A class without pupils gets no certificate.
+    certificates = _create_certificates({classes[pk]: counts for pk, counts in erased.items()}, at)
+    _queue_emails(ERASED, "certificates", _list_recipients(certificates), at)
     return len(classes)
 
 
-def _until_none_is_left(some: Callable[..., int], at: datetime.datetime) -> int:
+def _run_batches(process_batch: Callable[..., int], at: datetime.datetime) -> int:
     total = 0
-    while done := some(at=at):
+    while done := process_batch(at=at):
         total += done
     return total
 
 
-def _erase(classes: Collection[int]) -> dict[int, _Gone]:
+def _delete_pupils(classes: Collection[int]) -> dict[int, _ErasedPupils]:
     with connection.cursor() as cursor:
-        cursor.execute(_ERASE, {"classes": list(classes)})
-        return {number: _Gone(pupils, first) for number, pupils, first in cursor.fetchall()}
+        cursor.execute(_ERASE_SQL, {"classes": list(classes)})
+        return {number: _ErasedPupils(pupils, first) for number, pupils, first in cursor.fetchall()}
 
 
-def _certify(gone: Mapping[Classroom, _Gone], at: datetime.datetime) -> list[DeletionCertificate]:
-    numbers = next_numbers(DeletionCertificate._meta.db_table, len(gone))  # noqa: SLF001 - documented
+def _create_certificates(erased: Mapping[Classroom, _ErasedPupils], at: datetime.datetime) -> list[DeletionCertificate]:
+    numbers = next_numbers(DeletionCertificate._meta.db_table, len(erased))  # noqa: SLF001 - documented
     year = timezone.localtime(at).year
     return DeletionCertificate.objects.bulk_create(
         DeletionCertificate(
             pk=number,
             number=f"EFF-{year}-{number:06d}",
             classroom=classroom,
-            pupils=what.pupils,
-            created_first=what.created_first,
+            pupils=counts.pupils,
+            created_first=counts.created_first,
             licence_ended_on=classroom.seat.subscription.key.source.last_day,
             erased_at=at,
             teacher=classroom.seat.holder,
             school_id=classroom.seat.subscription.school_id,
         )
-        for number, (classroom, what) in zip(numbers, gone.items(), strict=True)
+        for number, (classroom, counts) in zip(numbers, erased.items(), strict=True)
     )
 
 
-def _concerned(certificates: Collection[DeletionCertificate]) -> dict[User, list[int]]:
-    """Return whom each certificate is for: the teacher, the principal whose subscription it was, the school's heads."""
+def _list_recipients(certificates: Collection[DeletionCertificate]) -> dict[User, list[int]]:
+    """Return certificates by recipient: teacher, subscription's principal, verified principals."""
     heads: dict[str, list[User]] = defaultdict(list)
     for affiliation in Affiliation.objects.filter(
         school__in={one.school_id for one in certificates if one.school_id}, verified_at__isnull=False
     ).select_related("user"):
         heads[str(affiliation.school_id)].append(affiliation.user)
-    concerned: dict[User, list[int]] = defaultdict(list)
+    recipients: dict[User, list[int]] = defaultdict(list)
     for one in certificates:
         people = chain(
             [one.teacher] if one.teacher else [],
@@ -168,17 +168,17 @@ def _concerned(certificates: Collection[DeletionCertificate]) -> dict[User, list
             heads[one.school_id] if one.school_id else [],
         )
         for person in dict.fromkeys(people):
-            concerned[person].append(one.pk)
-    return concerned
+            recipients[person].append(one.pk)
+    return recipients
 
 
-def _tell(kind: str, what: str, concerned: Mapping[User, list[int]], at: datetime.datetime) -> None:
+def _queue_emails(kind: str, key: str, recipients: Mapping[User, list[int]], at: datetime.datetime) -> None:
     with schema_context(get_public_schema_name()):
         enqueue_many(
             [
-                Outgoing(kind=kind, recipient=person.email, context={"user": person.pk, what: numbers})
-                for person, numbers in concerned.items()
-                # An account that was closed or deleted is nobody's to read.
+                Outgoing(kind=kind, recipient=person.email, context={"user": person.pk, key: numbers})
+                for person, numbers in recipients.items()
+                # Closed and erased accounts get no e-mail.
                 if person.is_active and person.email
             ],
             at=at,

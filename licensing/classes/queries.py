@@ -1,4 +1,4 @@
-"""What is asked of classes, without changing them: who teaches which."""
+"""Queries about classes: who teaches them, and invitations to share them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: How long an invitation to share a class may be accepted.
+#: Validity of an invitation to share a class.
 INVITATION_DAYS = 7
 
 NOT_YOURS = (
@@ -25,15 +25,15 @@ NOT_YOURS = (
 
 
 def taught_by(user: User) -> Q:
-    """Return the condition that a class is taught by this person.
+    """Return the condition that the user teaches a class.
 
-    He holds its seat, or was let in by whoever holds it now: a second teacher goes with the one who let him in.
+    They hold its seat, or were invited as second teacher by its is_current holder.
     """
     return Q(seat__holder=user) | Q(second_teacher=user, second_let_in_by=F("seat__holder"))
 
 
 def may_teach(user: User, classroom_id: int) -> Classroom:
-    """Return the class, with its seat, licence and teachers. Raises `NotYours`, whether or not it exists."""
+    """Return the class, with its seat, entitlement and teachers. Raises `NotYours`, also for a missing one."""
     classroom = (
         Classroom.objects.filter(taught_by(user), pk=classroom_id)
         .select_related("seat__holder", "seat__subscription__school", "seat__subscription__key__source__product",
@@ -46,13 +46,13 @@ def may_teach(user: User, classroom_id: int) -> Classroom:
 
 
 def second_teacher_of(classroom: Classroom) -> User | None:
-    """Return the second teacher, if there is one: whom an earlier holder let in is none any more."""
-    current = classroom.second_let_in_by_id is not None and classroom.second_let_in_by_id == classroom.seat.holder_id
-    return classroom.second_teacher if current else None
+    """Return the second teacher, or None; one invited by a former holder does not count."""
+    is_current = classroom.second_let_in_by_id is not None and classroom.second_let_in_by_id == classroom.seat.holder_id
+    return classroom.second_teacher if is_current else None
 
 
 def invitations_of(user: User, at: datetime.datetime) -> QuerySet[ClassInvitation]:
-    """Return the invitations that this person may accept now, the latest first, with their classes and who asks."""
+    """Return the invitations that the user can accept now, the latest first, with classes and inviters."""
     return (
         ClassInvitation.objects.filter(
             teacher=user,

@@ -1,6 +1,6 @@
-"""Changing the sealing key: pupils' hashes are opened under the old key and sealed under the current one.
+"""Rotation of the sealing key: reseal pupils' password hashes under the current key.
 
-Part of `manage.py reseal_keys`, with the activation keys: an older sealing key may be removed when nothing is under it.
+Run by `manage.py reseal_keys`, after which older sealing keys can be removed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from licensing.classes.models import PupilAccount
 
 @transaction.atomic
 def reseal_batch(*, size: int) -> int:
-    """Seal up to `size` pupils' hashes under the current key and return how many; 0 when none is left.
+    """Reseal up to `size` pupils' hashes under the current key and return how many; 0 when none is left.
 
-    Raises `sealing.Unsealable`, having changed nothing, where the settings lack the key that one is under.
+    Raises `sealing.Unsealable`, having changed nothing, where the settings lack a sealing key.
     """
     sealed = PupilAccount.objects.filter(password__startswith=passwords.SCHEME)
     pupils = list(sealed.exclude(password__startswith=passwords.current_scheme()).locked()[:size])

@@ -1,4 +1,4 @@
-"""Whether the licence of a class may be used at a moment, and why not."""
+"""Whether the licence of a class is usable at a moment, and why not."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Stop(NamedTuple):
-    """Why a licence gives nothing now: a stable code, and the sentence for a teacher."""
+    """Why a licence is unusable: a stable code, and a French sentence for the teacher."""
 
     reason: str
     sentence: str
 
 
 def reason_on(source: Source, day: datetime.date) -> str:
-    """Return the code that says why licences of this source cannot be used on a day; empty where they can."""
+    """Return the code that says why licences of an entitlement are unusable on a day; empty where usable."""
     if source.over_on(day):
         return "licence_ended"
     if not source.suspended_on(day):
@@ -31,15 +31,15 @@ def reason_on(source: Source, day: datetime.date) -> str:
 
 
 def why_not(source: Source, at: datetime.datetime) -> Stop | None:
-    """Return why licences of this source cannot be used at that moment, or None where they can.
+    """Return why licences of an entitlement are unusable at a moment, or None where they are usable.
 
-    It says no exactly where `Subscription.objects.running_on` leaves out, under the codes of `entry`.
+    Consistent with `Subscription.objects.running_on`; the codes are those of `entry`.
     """
     reason = reason_on(source, today(at))
-    return Stop(reason, _sentence(source, reason)) if reason else None
+    return Stop(reason, _build_sentence(source, reason)) if reason else None
 
 
-def _sentence(source: Source, reason: str) -> str:
+def _build_sentence(source: Source, reason: str) -> str:
     if reason == "licence_ended" and source.cancelled_at is not None:
         return f"{CANCELLED}. La classe et ses élèves sont conservés jusqu'à la fin de l'année scolaire."
     if reason == "licence_ended":

@@ -1,4 +1,4 @@
-"""What is written to teachers who share a class, or are asked to. Rendered when it is sent, from the rows of then."""
+"""Renderers of e-mails about sharing a class."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from mailing.models import Message
 
 _BUTTON = "Ouvrir Mes classes"
-_ADDRESS = "mes-classes/"
+_PATH = "mes-classes/"
 
 
-def invited(message: Message) -> Rendered:
-    """Ask a teacher whether he will share a colleague's class."""
+def render_invitation(message: Message) -> Rendered:
+    """Invite a teacher to share a colleague's class."""
     invitation = (
         ClassInvitation.objects.select_related("by", "classroom__seat__subscription__school")
         .filter(classroom=message.context["classroom"], teacher=message.context["user"], by=message.context["by"])
@@ -31,7 +31,7 @@ def invited(message: Message) -> Rendered:
     if invitation is None or invitation.classroom.seat.holder_id != invitation.by_id:
         raise NoLongerDue("L'invitation a été reprise, ou la licence a changé de main, avant l'envoi.")
     return letter(
-        greeting=_greeting(message),
+        greeting=_build_greeting(message),
         subject=f"{invitation.by} vous invite à partager une classe",
         paragraphs=[
             (
@@ -40,24 +40,24 @@ def invited(message: Message) -> Rendered:
                 "l'application."
             ),
             (
-                f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_username(message)} dans les "
+                f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_get_username(message)} dans les "
                 f"{INVITATION_DAYS} jours."
             ),
             "Vous ne connaissez pas cette personne ? Il n'y a rien à faire : rien ne change sans votre accord.",
         ],
         button=_BUTTON,
-        address=portal_url(_ADDRESS),
+        address=portal_url(_PATH),
     )
 
 
-def accepted(message: Message) -> Rendered:
-    """Tell who holds the licence that the class is shared from now on."""
-    classroom = _classroom(message)
+def render_acceptance(message: Message) -> Rendered:
+    """Notify the holder of the licence that the invitation was accepted."""
+    classroom = _get_classroom(message)
     second = second_teacher_of(classroom)
     if second is None or second.pk != message.context["second"]:
         raise NoLongerDue("Le partage de la classe a pris fin avant l'envoi.")
     return letter(
-        greeting=_greeting(message),
+        greeting=_build_greeting(message),
         subject=f"{second} partage désormais la classe « {classroom.name} »",
         paragraphs=[
             (
@@ -67,18 +67,18 @@ def accepted(message: Message) -> Rendered:
             "Vous pouvez mettre fin à ce partage quand vous le voulez, depuis « Mes classes ».",
         ],
         button=_BUTTON,
-        address=portal_url(_ADDRESS),
+        address=portal_url(_PATH),
     )
 
 
-def put_out(message: Message) -> Rendered:
-    """Tell a second teacher that the class is not shared with him any more."""
-    classroom = _classroom(message)
+def render_removal(message: Message) -> Rendered:
+    """Notify the second teacher that the class is no longer shared with them."""
+    classroom = _get_classroom(message)
     second = second_teacher_of(classroom)
     if second is not None and second.pk == message.context["user"]:
         raise NoLongerDue("La classe est de nouveau partagée avec cet enseignant.")
     return letter(
-        greeting=_greeting(message),
+        greeting=_build_greeting(message),
         subject=f"La classe « {classroom.name} » n'est plus partagée avec vous",
         paragraphs=[
             (
@@ -88,44 +88,44 @@ def put_out(message: Message) -> Rendered:
             "Votre compte et vos autres classes demeurent. La classe et les comptes de ses élèves aussi.",
         ],
         button=_BUTTON,
-        address=portal_url(_ADDRESS),
+        address=portal_url(_PATH),
     )
 
 
-def left(message: Message) -> Rendered:
-    """Tell who holds the licence that the second teacher left the class."""
-    classroom = _classroom(message)
+def render_departure(message: Message) -> Rendered:
+    """Notify the holder of the licence that the second teacher left."""
+    classroom = _get_classroom(message)
     second = User.objects.get(pk=message.context["second"])
     if second_teacher_of(classroom) == second:
         raise NoLongerDue("L'enseignant partage de nouveau la classe.")
-    who = "Votre second enseignant" if second.erased_at is not None else str(second)
+    name = "Votre second enseignant" if second.erased_at is not None else str(second)
     return letter(
-        greeting=_greeting(message),
-        subject=f"{who} ne partage plus la classe « {classroom.name} »",
+        greeting=_build_greeting(message),
+        subject=f"{name} ne partage plus la classe « {classroom.name} »",
         paragraphs=[
-            f"{who} a mis fin au partage de la classe « {classroom.name} ». Elle reste la vôtre, avec ses élèves.",
+            f"{name} a mis fin au partage de la classe « {classroom.name} ». Elle reste la vôtre, avec ses élèves.",
             "Vous pouvez inviter un autre collègue depuis « Mes classes ».",
         ],
         button=_BUTTON,
-        address=portal_url(_ADDRESS),
+        address=portal_url(_PATH),
     )
 
 
-def _classroom(message: Message) -> Classroom:
+def _get_classroom(message: Message) -> Classroom:
     return Classroom.objects.select_related("seat__subscription__school", "seat__holder", "second_teacher").get(
         pk=message.context["classroom"]
     )
 
 
-def _username(message: Message) -> str:
+def _get_username(message: Message) -> str:
     return User.objects.values_list("username", flat=True).get(pk=message.context["user"])
 
 
-def _greeting(message: Message) -> str:
+def _build_greeting(message: Message) -> str:
     return hello(User.objects.get(pk=message.context["user"]).first_name)
 
 
-kinds.register(notices.INVITED, label="Invitation à partager une classe", render=invited)
-kinds.register(notices.ACCEPTED, label="Classe partagée", render=accepted)
-kinds.register(notices.PUT_OUT, label="Partage d'une classe terminé", render=put_out)
-kinds.register(notices.LEFT, label="Second enseignant parti", render=left)
+kinds.register(notices.INVITED, label="Invitation à partager une classe", render=render_invitation)
+kinds.register(notices.ACCEPTED, label="Classe partagée", render=render_acceptance)
+kinds.register(notices.PUT_OUT, label="Partage d'une classe terminé", render=render_removal)
+kinds.register(notices.LEFT, label="Second enseignant parti", render=render_departure)

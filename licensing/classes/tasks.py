@@ -1,4 +1,4 @@
-"""Work of classes outside requests: what is queued, and what workers see to at intervals."""
+"""Background and periodic tasks of classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from licensing.exceptions import Refused
 
 @task(name="classes.invite")
 def invite(*, classroom_id: int, username: str, by_id: int, asked_at: str) -> None:
-    """Invite the teacher who has this identifiant, if there is one. Nothing where things changed meanwhile."""
+    """Invite the teacher with this username, if any; do nothing where the situation changed meanwhile."""
     try:
         operations.invite(
             classroom_id=classroom_id,
@@ -29,7 +29,7 @@ def invite(*, classroom_id: int, username: str, by_id: int, asked_at: str) -> No
 
 @duty(every=datetime.timedelta(days=1))
 def erase_pupils() -> None:
-    """Tell the teachers whose pupils will be erased, and erase those whose time has come."""
+    """Warn teachers whose pupils will be erased, and erase pupils whose retention has passed."""
     at = timezone.now()
     purging.warn(at=at)
     purging.erase(at=at)
@@ -37,5 +37,5 @@ def erase_pupils() -> None:
 
 @duty(every=datetime.timedelta(hours=1))
 def forget_tickets() -> None:
-    """Forget the tickets that nobody spent."""
+    """Delete expired tickets."""
     tickets.prune(at=timezone.now())

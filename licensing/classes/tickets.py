@@ -1,7 +1,7 @@
-"""What « Accéder à l'application » carries to the application: who comes, for one minute and one question.
+"""Single-use tickets that identify a person to the learning application, valid for a minute.
 
-A ticket stands in an address, so whoever reads a log may read it: it is spent by then, or dead. Its hash alone is
-stored, and spending deletes the row, so that of two who spend it at the same moment one succeeds.
+A ticket is part of a URL and so may be logged; it is then spent or expired. Only its hash is stored, and spending it
+deletes the row, so that only one of two concurrent requests succeeds.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from licensing.classes.models import EntryTicket
 from licensing.exceptions import Refused
 
 LASTS = datetime.timedelta(minutes=1)
-#: Dead tickets are kept a little: they let the application tell « too late » from « never ».
-_KEPT = datetime.timedelta(hours=1)
+#: Expired tickets are kept for a while, to tell `ticket_expired` from `unknown_ticket`.
+_RETENTION = datetime.timedelta(hours=1)
 
-_SPEND = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING user_id, pupil_id, made_at"
-#: Numbers that the database can hold, without a leading zero: one name a person.
-_NAME = re.compile(r"(teacher|pupil)-([1-9][0-9]{0,17})")
+_SPEND_SQL = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING user_id, pupil_id, made_at"
+#: Fits in a bigint, without leading zeros, so that each person has one name.
+_NAME_PATTERN = re.compile(r"(teacher|pupil)-([1-9][0-9]{0,17})")
 
 
 class UnknownTicket(Refused):
-    """Nobody was given it, or it was spent already."""
+    """The ticket does not exist, or was already spent."""
 
     code = "unknown_ticket"
 
 
 class TicketExpired(Refused):
-    """Its minute has passed."""
+    """The ticket is older than a minute."""
 
     code = "ticket_expired"
 
 
 class Person(NamedTuple):
-    """Whom the application asks about, by the name that it is given: `teacher-12`, `pupil-34`."""
+    """A teacher or pupil, under the name that the application uses: `teacher-12`, `pupil-34`."""
 
     kind: Literal["teacher", "pupil"]
     number: int
@@ -53,14 +53,14 @@ class Person(NamedTuple):
         return f"{self.kind}-{self.number}"
 
     def may_enter(self, at: datetime.datetime) -> entry.Entry:
-        """Return the answer for this person. Raises `entry.UnknownPerson`."""
-        ask = entry.may_enter_user if self.kind == "teacher" else entry.may_enter_pupil
-        return ask(self.number, at)
+        """Return whether the person may enter. Raises `entry.UnknownPerson`."""
+        check = entry.may_enter_user if self.kind == "teacher" else entry.may_enter_pupil
+        return check(self.number, at)
 
 
 def person(name: str) -> Person | None:
-    """Return who is called so, whether or not the account exists; None where nobody could be."""
-    match = _NAME.fullmatch(name)
+    """Parse a name, whether or not the account exists; None where it is malformed."""
+    match = _NAME_PATTERN.fullmatch(name)
     if match is None:
         return None
     return Person("teacher" if match[1] == "teacher" else "pupil", int(match[2]))
@@ -68,7 +68,7 @@ def person(name: str) -> Person | None:
 
 @sensitive_variables("secret")
 def make(*, whose: Person, at: datetime.datetime) -> str:
-    """Return a new ticket for a person who may enter: the caller has asked."""
+    """Create a ticket and return its secret. The caller has checked that the person may enter."""
     secret = secrets.token_urlsafe(32)
     owner = {"user_id": whose.number} if whose.kind == "teacher" else {"pupil_id": whose.number}
     EntryTicket.objects.create(token_hash=_hash(secret), made_at=at, **owner)
@@ -77,9 +77,9 @@ def make(*, whose: Person, at: datetime.datetime) -> str:
 
 @sensitive_variables("secret")
 def spend(*, secret: str, at: datetime.datetime) -> Person:
-    """Return whose ticket it is, once. Raises `UnknownTicket` or `TicketExpired`."""
+    """Delete the ticket and return its person. Raises `UnknownTicket` or `TicketExpired`."""
     with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [_hash(secret)])
+        cursor.execute(_SPEND_SQL, [_hash(secret)])
         row = cursor.fetchone()
     if row is None:
         raise UnknownTicket(
@@ -93,15 +93,15 @@ def spend(*, secret: str, at: datetime.datetime) -> Person:
 
 @sensitive_variables("secret")
 def address(secret: str) -> str:
-    """Return the application's address with the ticket, after whatever else its query says."""
+    """Return the application's URL with the ticket added to its query."""
     parts = urlsplit(settings.APPLICATION_URL)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("ticket", secret)])
     return urlunsplit(parts._replace(query=query))
 
 
 def prune(*, at: datetime.datetime) -> int:
-    """Delete the tickets that nobody spent; return how many."""
-    deleted, _ = EntryTicket.objects.filter(made_at__lt=at - _KEPT).delete()
+    """Delete expired tickets; return how many."""
+    deleted, _ = EntryTicket.objects.filter(made_at__lt=at - _RETENTION).delete()
     return deleted
 
 

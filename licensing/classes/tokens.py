@@ -1,6 +1,6 @@
-"""What the learning application shows to be answered: made by the operator, shown once, revoked at any time.
+"""Bearer tokens of the learning application: created by the operator, shown once, revocable.
 
-256 random bits, of which the database holds a hash: nobody reads a token out of it, and none is guessed.
+A token has 256 random bits; only its hash is stored.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from licensing.exceptions import Refused
 if TYPE_CHECKING:
     from accounts.models import User
 
-#: By which people, and programs that look for leaked secrets, tell what it is.
+#: Recognised by people and by secret scanners.
 PREFIX = "peps_"
-_HINT = len(PREFIX) + 6
-#: « Dernier usage » to the minute: a write an entry would be one too many.
-_NOTED_EVERY = datetime.timedelta(minutes=1)
+_HINT_LENGTH = len(PREFIX) + 6
+#: Precision of `last_used_at`, to avoid a write per request.
+_LAST_USED_PRECISION = datetime.timedelta(minutes=1)
 
 
 class UnknownToken(Refused):
-    """No such token was made."""
+    """The token does not exist."""
 
     code = "invalid_token"
 
 
 class TokenRevoked(Refused):
-    """The operator revoked it."""
+    """The operator revoked the token."""
 
     code = "token_revoked"
 
 
 class Made(NamedTuple):
-    """A token's row, and what stands nowhere else."""
+    """A new token's row, and its secret, which is not stored."""
 
     token: ApplicationToken
     secret: str
@@ -47,17 +47,17 @@ class Made(NamedTuple):
 
 @sensitive_variables("secret")
 def make(*, name: str, by: User | None, at: datetime.datetime) -> Made:
-    """Make a token and return it with its secret, which nobody can be shown again."""
+    """Create a token and return it with its secret, which cannot be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApplicationToken.objects.create(
-        name=name, token_hash=_hash(secret), hint=secret[:_HINT], created_at=at, created_by=by
+        name=name, token_hash=_hash(secret), hint=secret[:_HINT_LENGTH], created_at=at, created_by=by
     )
     return Made(token, secret)
 
 
 @transaction.atomic
 def revoke(*, token_id: int, at: datetime.datetime) -> ApplicationToken:
-    """Have nobody answered any more who shows it. Revoking twice is the same as once."""
+    """Revoke the token. Idempotent."""
     token = ApplicationToken.objects.select_for_update(no_key=True).get(pk=token_id)
     if token.revoked_at is None:
         token.revoked_at = at
@@ -67,14 +67,14 @@ def revoke(*, token_id: int, at: datetime.datetime) -> ApplicationToken:
 
 @sensitive_variables("secret")
 def recognise(secret: str, *, at: datetime.datetime) -> ApplicationToken:
-    """Return the token that was shown, and note that it was. Raises `UnknownToken` or `TokenRevoked`."""
+    """Return the token with this secret, and update its last use. Raises `UnknownToken` or `TokenRevoked`."""
     token = ApplicationToken.objects.filter(token_hash=_hash(secret)).first()
     if token is None:
         raise UnknownToken("Ce jeton n'existe pas : demandez-en un à l'exploitant du portail.")
     if token.revoked_at is not None:
         raise TokenRevoked("Ce jeton a été révoqué : demandez-en un autre à l'exploitant du portail.")
-    if token.last_used_at is None or token.last_used_at <= at - _NOTED_EVERY:
-        # Of requests that arrive together one writes, the others see that it did.
+    if token.last_used_at is None or token.last_used_at <= at - _LAST_USED_PRECISION:
+        # Of concurrent requests only one updates the row.
         ApplicationToken.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=at)
     return token
 

@@ -1,4 +1,4 @@
-"""The addresses of classes, on the portal: `mes-classes/` for teachers, `eleve/` for pupils."""
+"""URLs of classes on the portal: `mes-classes/` for teachers, `eleve/` for pupils."""
 
 from __future__ import annotations
 

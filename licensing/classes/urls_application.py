@@ -1,6 +1,6 @@
-"""The way into the learning application, what it asks the portal, and what says that pupils were erased.
+"""URLs of the learning application (redirect and API) and of deletion certificates.
 
-Of the portal alone.
+Portal only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What happens to classes and pupils.
+"""Operations on classes and pupils.
 
-Each operation locks (seat → classroom → pupil, the end of the order of the whole house), checks, changes, and queues
-what others must be told, in one transaction; a refusal leaves everything as it was.
+Each one locks (seat → classroom → pupil, the end of the global lock order), checks, changes and queues notifications
+in one transaction; an exception leaves everything unchanged.
 """
 
 from licensing.classes.operations.opening import open_class, rename

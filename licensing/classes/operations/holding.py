@@ -1,4 +1,4 @@
-"""What the operations begin with: the locks, and whose class it is."""
+"""Locks and permission checks at the start of operations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def lock_seat(seat_id: int | None) -> Seat | None:
-    """Lock the seat, so that it changes hands before or after, and return it with its licence."""
+    """Lock the seat against a change of holder; return it with its entitlement, or None."""
     return (
         Seat.objects.select_for_update(of=("self",), no_key=True)
         .select_related("subscription__key__source")
@@ -28,7 +28,7 @@ def lock_seat(seat_id: int | None) -> Seat | None:
 
 
 def lock_taught(classroom_id: int, by: User) -> Classroom:
-    """Lock the seat and the class that this person teaches, and return it. Raises `NotYours`."""
+    """Lock the seat and the class that the user teaches, and return the class. Raises `NotYours`."""
     seat = lock_seat(Classroom.objects.filter(pk=classroom_id).values_list("seat_id", flat=True).first())
     classroom = Classroom.objects.locked().filter(taught_by(by), pk=classroom_id).first()
     if seat is None or classroom is None:
@@ -38,7 +38,7 @@ def lock_taught(classroom_id: int, by: User) -> Classroom:
 
 
 def lock_held(classroom_id: int, by: User) -> Classroom:
-    """Do as `lock_taught`, for the one who holds the seat. Raises `NotYours`, `NotTheHolder`."""
+    """Do as `lock_taught`, for the holder of the seat only. Raises `NotYours`, `NotTheHolder`."""
     classroom = lock_taught(classroom_id, by)
     if classroom.seat.holder_id != by.pk:
         raise NotTheHolder(
@@ -49,7 +49,7 @@ def lock_held(classroom_id: int, by: User) -> Classroom:
 
 
 def refuse_unless_running(source: Source, at: datetime.datetime) -> None:
-    """Raise `LicenceNotRunning` where licences of this source cannot be used now."""
-    stop = running.why_not(source, at)
-    if stop is not None:
-        raise LicenceNotRunning(stop.sentence, stop.reason)
+    """Raise `LicenceNotRunning` where licences of this entitlement cannot be used now."""
+    unavailable = running.why_not(source, at)
+    if unavailable is not None:
+        raise LicenceNotRunning(unavailable.sentence, unavailable.reason)

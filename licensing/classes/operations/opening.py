@@ -1,4 +1,4 @@
-"""A seat opens one class, which keeps its name until its teacher changes it."""
+"""Open the class of a seat, and rename a class."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.subscriptions.models import Seat
 
-_LONGEST_NAME = 60
-#: A drawn code is taken once in hundreds of draws, even with thousands of classes.
-_DRAWS = 50
+_MAX_NAME_LENGTH = 60
+#: Collisions are rare: with thousands of classes, one draw in hundreds.
+_MAX_ATTEMPTS = 50
 
 
 @transaction.atomic
 def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:
-    """Open the class of a seat that `by` holds, and return it; the seat's class where it is open already.
+    """Open the class of a seat that `by` holds and return it, or return the existing one.
 
-    A class passes with its seat: whoever holds it now finds the pupils of the one before. Raises `NotYours`,
-    `LicenceNotRunning`, `BadName`.
+    A class passes on with its seat, including its pupils. Raises `NotYours`, `LicenceNotRunning`, `BadName`.
     """
     seat = lock_seat(seat_id)
     if seat is None or seat.holder_id != by.pk:
@@ -39,35 +38,35 @@ def open_class(*, seat_id: int, by: User, name: str, at: datetime.datetime) -> C
         classroom.seat = seat
         return classroom
     refuse_unless_running(seat.subscription.key.source, at)
-    return _create(seat, _named(name), at)
+    return _create(seat, _clean_name(name), at)
 
 
 @transaction.atomic
 def rename(*, classroom_id: int, by: User, name: str, at: datetime.datetime) -> Classroom:  # noqa: ARG001 - as all
-    """Give the class another name. Raises `NotYours`, `BadName`."""
+    """Rename the class. Raises `NotYours`, `BadName`."""
     classroom = lock_taught(classroom_id, by)
-    classroom.name = _named(name)
+    classroom.name = _clean_name(name)
     classroom.save(update_fields=["name"])
     return classroom
 
 
-def _named(name: str) -> str:
+def _clean_name(name: str) -> str:
     name = " ".join(name.split())
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+    if not name or len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise BadName(
-            f"Donnez à la classe un nom de {_LONGEST_NAME} caractères au plus, par exemple « CE1 B » : il est affiché "
-            "aux élèves."
+            f"Donnez à la classe un nom de {_MAX_NAME_LENGTH} caractères au plus, par exemple « CE1 B » : il est "
+            "affiché aux élèves."
         )
     return name
 
 
 def _create(seat: Seat, name: str, at: datetime.datetime) -> Classroom:
-    for _ in range(_DRAWS):
+    for _ in range(_MAX_ATTEMPTS):
         try:
             with transaction.atomic():
                 return Classroom.objects.create(seat=seat, code=words.draw_code(), name=name, opened_at=at)
-        except IntegrityError as broken:
-            # Another class has the code: the unique column, and not a look before, decides.
-            if "code" not in str(broken):
+        except IntegrityError as error:
+            # The code is taken: retry.
+            if "code" not in str(error):
                 raise
     raise RuntimeError("No free class code was drawn: the lists of words are too short for so many classes.")

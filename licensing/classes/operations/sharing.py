@@ -1,7 +1,7 @@
-"""A second teacher (half-time) shares the class with the one who holds its licence.
+"""Share a class with a second (half-time) teacher, by invitation.
 
-He is asked by his identifiant and says yes himself: letting somebody in at once would tell which identifiants exist,
-and whose they are. The request answers the same for every identifiant and queues the same job; only the job looks.
+The colleague is invited by username and has to accept: adding them at once would reveal which usernames exist, and
+whose they are. The request gives the same answer and queues the same job for every username; only the job looks it up.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BY_ACCOUNT = throttling.Limit("class/invite", 10, datetime.timedelta(days=1))
-_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)
+_INVITABLE_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)
 
 
 def let_in(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
-    """Invite the teacher who has this identifiant, if there is one, to share the class; return the class.
+    """Queue an invitation to share the class to the teacher with this username, if any; return the class.
 
-    It is his to accept, within a week. What is answered is the same whether or not the identifiant exists. Raises
-    `NotYours`, `NotTheHolder`, `AlreadyShared`, `TooManyInvitations`.
+    They can accept it within a week. The result is the same whether or not the username exists. Raises `NotYours`,
+    `NotTheHolder`, `AlreadyShared`, `TooManyInvitations`.
     """
-    return _let_in(classroom_id=classroom_id, username=username.strip()[:150], by=by, at=at)
+    return _queue_invitation(classroom_id=classroom_id, username=username.strip()[:150], by=by, at=at)
 
 
 @transaction.atomic
-def _let_in(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
+def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
     classroom = lock_held(classroom_id, by)
-    _refuse_if_shared(classroom)
+    _check_not_shared(classroom)
     try:
         throttling.count([(BY_ACCOUNT, str(by.pk))], at=at)
     except throttling.Throttled as throttled:
@@ -62,13 +62,13 @@ def _let_in(*, classroom_id: int, username: str, by: User, at: datetime.datetime
 
 @transaction.atomic
 def invite(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> ClassInvitation | None:
-    """Write the invitation that `let_in` queued and tell the teacher; return it, None where there is nobody to invite.
+    """Store a queued invitation and notify the teacher; return it, or None where no teacher matches.
 
-    A later one takes the place of the one before. Raises what `let_in` does, where things changed meanwhile.
+    It replaces an earlier one. Raises as `let_in` does, where the situation changed meanwhile.
     """
     classroom = lock_held(classroom_id, by)
-    _refuse_if_shared(classroom)
-    teacher = User.objects.filter(username=username.lower(), is_active=True, profile__in=_PROFILES).first()
+    _check_not_shared(classroom)
+    teacher = User.objects.filter(username=username.lower(), is_active=True, profile__in=_INVITABLE_PROFILES).first()
     if teacher is None or teacher.pk == by.pk:
         return None
     invitation, _ = ClassInvitation.objects.update_or_create(
@@ -80,22 +80,22 @@ def invite(*, classroom_id: int, username: str, by: User, at: datetime.datetime)
 
 @transaction.atomic
 def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
-    """Let the invited teacher into the class, and tell who invited him; accepting twice is the same as once.
+    """Make the invited teacher the second teacher of the class, and notify the inviter. Idempotent.
 
     Raises `NoInvitation` and `AlreadyShared`.
     """
     seat = lock_seat(Classroom.objects.filter(pk=classroom_id).values_list("seat_id", flat=True).first())
     classroom = Classroom.objects.locked().filter(pk=classroom_id).first()
     if seat is None or classroom is None:
-        raise _none()
+        raise _no_invitation()
     classroom.seat = seat
     second = second_teacher_of(classroom)
     if second == by:
         return classroom
     invitation = invitations_of(by, at).filter(classroom=classroom).first()
     if invitation is None:
-        raise _none()
-    _refuse_if_shared(classroom)
+        raise _no_invitation()
+    _check_not_shared(classroom)
     invitation.delete()
     classroom.second_teacher, classroom.second_let_in_by = by, invitation.by
     classroom.save(update_fields=["second_teacher", "second_let_in_by"])
@@ -105,15 +105,15 @@ def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
 
 @transaction.atomic
 def decline(*, classroom_id: int, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
-    """Take the invitation off the invited teacher's list; who asked is not told. Twice is the same as once."""
+    """Delete the invitation without notifying the inviter. Idempotent."""
     ClassInvitation.objects.filter(classroom=classroom_id, teacher=by).delete()
 
 
 @transaction.atomic
 def put_out(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
-    """End the sharing, or take the invitation back; the other one is told. Twice is the same as once.
+    """End the sharing or withdraw the invitation, and notify the other teacher. Idempotent.
 
-    Who holds the licence puts the second teacher out; a second teacher leaves. Raises `NotYours`.
+    The holder removes the second teacher; a second teacher leaves. Raises `NotYours`.
     """
     classroom = lock_taught(classroom_id, by)
     second = second_teacher_of(classroom)
@@ -128,7 +128,7 @@ def put_out(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
     return classroom
 
 
-def _refuse_if_shared(classroom: Classroom) -> None:
+def _check_not_shared(classroom: Classroom) -> None:
     second = second_teacher_of(classroom)
     if second is not None:
         raise AlreadyShared(
@@ -136,5 +136,5 @@ def _refuse_if_shared(classroom: Classroom) -> None:
         )
 
 
-def _none() -> NoInvitation:
+def _no_invitation() -> NoInvitation:
     return NoInvitation("Cette invitation n'est plus valable : demandez à votre collègue de vous inviter de nouveau.")

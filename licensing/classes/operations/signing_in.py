@@ -1,9 +1,9 @@
-"""A pupil signs in with what stands on his card.
+"""Sign a pupil in, with a limit on attempts.
 
-Each try is counted, in a transaction of its own, before its password is looked at: a hundred requests at the same
-moment are a hundred tries. The tenth wrong one locks the pupil, the sixtieth the class, until the teacher unlocks them;
-a right one takes back what was counted. A login that does not exist is answered in the same words, counted and locked
-as one that does, and hashed for as long: which animals a class has is not found out here.
+Each attempt is counted as a failure, in its own transaction, before the password is checked, so that concurrent
+attempts are all counted. The 10th failure locks the pupil, the 60th the class, until the teacher unlocks them; a
+success resets the counters. Unknown logins get the same messages, limits and hashing time as existing ones: logins
+cannot be enumerated.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from licensing.classes.exceptions import ClassClosed, ClassLocked, PupilLocked, 
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.exceptions import Refused
 
-#: Wrong passwords in a row that lock a pupil, and a class.
+#: Consecutive wrong passwords that lock a pupil, and a class.
 PUPIL_TRIES = 10
 CLASS_TRIES = 60
-#: A school's classes share one address, and its children learn to type.
+#: High: a school's classes share one IP address, and children mistype.
 BY_NETWORK = throttling.Limit("pupil/network", 100, datetime.timedelta(minutes=15))
-#: A login that does not exist locks as one that does, else the tenth try would tell them apart.
+#: Unknown logins lock after as many attempts as existing ones.
 UNKNOWN = throttling.Limit("pupil/unknown", PUPIL_TRIES - 1, datetime.timedelta(days=1))
 
 _WRONG = "Ce n'est pas cela. Regarde bien ta carte, et recommence."
@@ -35,10 +35,10 @@ _CLOSED = "Ta classe est fermée pour le moment. Dis-le à ton maître ou à ta 
 
 @sensitive_variables("password")
 def sign_in(*, login: str, password: str, address: str, at: datetime.datetime) -> PupilAccount:
-    """Return the pupil, with his class, whose login and password these are.
+    """Return the pupil with this login and password, with their class.
 
-    Raises `WrongCredentials`, `PupilLocked`, `ClassLocked`, `TooManyTries`; and `ClassClosed`, to the right password
-    alone, where the class gives no access now. The counts stay when it raises: it is no single transaction.
+    Raises `WrongCredentials`, `PupilLocked`, `ClassLocked`, `TooManyTries`; and, for a correct password only,
+    `ClassClosed` where the class is not accessible now. Not one transaction: failures stay counted when it raises.
     """
     network = [(BY_NETWORK, throttling.network(address))]
     try:
@@ -49,7 +49,7 @@ def sign_in(*, login: str, password: str, address: str, at: datetime.datetime) -
             throttled.retry_after,
         ) from None
     try:
-        pupil = _count_try(login, at)
+        pupil = _count_attempt(login, at)
     except Refused:
         passwords.match_nothing(password)
         raise
@@ -57,26 +57,26 @@ def sign_in(*, login: str, password: str, address: str, at: datetime.datetime) -
         raise PupilLocked(_PUPIL_LOCKED) if pupil.locked_at is not None else WrongCredentials(_WRONG)
     pupil = _let_in(pupil, at)
     throttling.give_back(network)
-    _refuse_if_closed(pupil.classroom, at)
+    _check_class_open(pupil.classroom, at)
     return pupil
 
 
-def _count_try(login: str, at: datetime.datetime) -> PupilAccount:
-    """Count the try as a wrong one, which locks where it is the last, and return the pupil as he is then.
+def _count_attempt(login: str, at: datetime.datetime) -> PupilAccount:
+    """Count the attempt as a failure, lock at the limit, and return the updated pupil.
 
-    Raises `WrongCredentials` where there is none, and `ClassLocked` and `PupilLocked`, having counted nothing.
+    Raises `WrongCredentials` for an unknown login; `ClassLocked` or `PupilLocked`, without counting.
     """
-    read = words.read_login(login)
-    if read is None:
+    parsed = words.read_login(login)
+    if parsed is None:
         raise WrongCredentials(_WRONG)
-    pupil = _counted(*read, at)
+    pupil = _count_failure(*parsed, at)
     if pupil is None:
         raise WrongCredentials(_WRONG)
     return pupil
 
 
 @transaction.atomic
-def _counted(word: str, code: str, at: datetime.datetime) -> PupilAccount | None:
+def _count_failure(word: str, code: str, at: datetime.datetime) -> PupilAccount | None:
     classroom = Classroom.objects.locked().filter(code=code).first()
     if classroom is not None and classroom.locked_at is not None:
         raise ClassLocked(_CLASS_LOCKED)
@@ -89,23 +89,23 @@ def _counted(word: str, code: str, at: datetime.datetime) -> PupilAccount | None
     elif pupil.locked_at is not None:
         raise PupilLocked(_PUPIL_LOCKED)
     if classroom is not None:
-        _count(classroom, CLASS_TRIES, at)
+        _increment_failures(classroom, CLASS_TRIES, at)
     if pupil is not None:
-        _count(pupil, PUPIL_TRIES, at)
+        _increment_failures(pupil, PUPIL_TRIES, at)
     return pupil
 
 
-def _count(one: Classroom | PupilAccount, most: int, at: datetime.datetime) -> None:
-    one.failures += 1
-    one.locked_at = at if one.failures >= most else None
-    one.save(update_fields=["failures", "locked_at"])
+def _increment_failures(account: Classroom | PupilAccount, limit: int, at: datetime.datetime) -> None:
+    account.failures += 1
+    account.locked_at = at if account.failures >= limit else None
+    account.save(update_fields=["failures", "locked_at"])
 
 
 @transaction.atomic
 def _let_in(pupil: PupilAccount, at: datetime.datetime) -> PupilAccount:
-    """Take back what was counted, and return the pupil as he is now. Raises `WrongCredentials`."""
+    """Reset the counters, and return the current pupil. Raises `WrongCredentials`."""
     classroom = Classroom.objects.locked().select_related("seat__subscription__key__source").get(pk=pupil.classroom_id)
-    # The same password still: the teacher may have changed it meanwhile, or removed the pupil.
+    # The teacher may have reset the password or removed the pupil meanwhile.
     current = PupilAccount.objects.locked().filter(pk=pupil.pk, password_set_at=pupil.password_set_at).first()
     if current is None:
         raise WrongCredentials(_WRONG)
@@ -117,9 +117,9 @@ def _let_in(pupil: PupilAccount, at: datetime.datetime) -> PupilAccount:
     return current
 
 
-def _refuse_if_closed(classroom: Classroom, at: datetime.datetime) -> None:
+def _check_class_open(classroom: Classroom, at: datetime.datetime) -> None:
     if classroom.seat.holder_id is None:
         raise ClassClosed(_CLOSED, "no_teacher")
-    stop = running.why_not(classroom.seat.subscription.key.source, at)
-    if stop is not None:
-        raise ClassClosed(_CLOSED, stop.reason)
+    unavailable = running.why_not(classroom.seat.subscription.key.source, at)
+    if unavailable is not None:
+        raise ClassClosed(_CLOSED, unavailable.reason)

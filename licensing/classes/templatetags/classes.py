@@ -1,4 +1,4 @@
-"""Days as the pages of classes word them."""
+"""Filters that format days on the pages of classes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ register = template.Library()
 
 @register.filter
 def day(value: datetime.date) -> str:
-    """Return « 31 août 2027 »; of a moment, the day it was in Paris."""
+    """Return « 31 août 2027 »; for a datetime, its day in Paris."""
     return on_day(value)
 
 
 @register.filter
 def runs(source: Source) -> str:
-    """Return until when a licence runs: both days, as long as it is not paid for."""
+    """Return until when a licence runs; with both dates while it is unpaid."""
     return until(source, today(timezone.now()))

@@ -1,1 +1,1 @@
-"""Pages of teachers and of pupils: each view makes one operation call."""
+"""Views of teachers' and pupils' pages; each makes one operation call."""

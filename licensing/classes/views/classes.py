@@ -1,4 +1,4 @@
-"""A teacher's classes: the list, opening one, naming it, and the page of each."""
+"""A teacher's classes: list, open, rename, detail page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @require_GET
 @never_cache
 def my_classes(request: HttpRequest) -> HttpResponse:
-    """List the classes that one teaches, and the licences that wait for theirs."""
+    """List the user's classes, and the seats for which none is open."""
     now = timezone.now()
     views = overview.classes_of(teacher(request), at=now)
     content = {
@@ -42,15 +42,15 @@ def my_classes(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def open_class(request: HttpRequest, seat: int) -> HttpResponse:
-    """Open the class of a licence that one holds; lead to it where it is open already."""
+    """Open the class of a seat that the user holds; redirect to it where it is already open."""
     held = get_object_or_404(
         Seat.objects.select_related("subscription__school", "subscription__key__source__product"),
         pk=seat,
         holder=teacher(request),
     )
-    opened = Classroom.objects.filter(seat=held).first()
-    if opened is not None:
-        return back(opened)
+    existing = Classroom.objects.filter(seat=held).first()
+    if existing is not None:
+        return back(existing)
     form = ClassNameForm(request.POST if request.method == "POST" else None)
     refusal = None
     if form.is_valid():
@@ -58,8 +58,8 @@ def open_class(request: HttpRequest, seat: int) -> HttpResponse:
             classroom = operations.open_class(
                 seat_id=held.pk, by=teacher(request), name=form.cleaned_data["name"], at=timezone.now()
             )
-        except Refused as refused:
-            refusal = refused
+        except Refused as error:
+            refusal = error
         else:
             messages.success(
                 request, f"La classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves."
@@ -73,14 +73,14 @@ def open_class(request: HttpRequest, seat: int) -> HttpResponse:
 @require_GET
 @never_cache
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a class: its pupils and what can be done for them."""
+    """Show a class, its pupils and the available actions."""
     return class_page(request, taught(request, pk))
 
 
 @signed_in
 @require_POST
 def rename(request: HttpRequest, pk: int) -> HttpResponse:
-    """Call the class otherwise."""
+    """Rename the class."""
     classroom = taught(request, pk)
     form = ClassNameForm(request.POST)
     if not form.is_valid():

@@ -1,6 +1,6 @@
-"""New accounts and new passwords: shown once, on the page that answers, and printed from what that page hands back.
+"""Create accounts, reset passwords; show passwords once, and print those that the page posts back.
 
-Nothing of it is stored, in the session neither: whoever leaves the page without printing asks for new passwords.
+Passwords are not stored, not even in the session: a teacher who leaves the page without printing has to reset them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class UnreadableCard(Refused):
-    """A card that was handed back is none of this class, or its password none of ours."""
+    """A posted card is not of this class, or its password is malformed."""
 
     code = "unreadable_card"
 
@@ -41,7 +41,7 @@ class UnreadableCard(Refused):
 @never_cache
 @sensitive_variables("credentials")
 def add(request: HttpRequest, pk: int) -> HttpResponse:
-    """Create accounts, and show their passwords."""
+    """Create accounts and show their passwords."""
     classroom = taught(request, pk)
     view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
     form = NewPupilsForm(request.POST)
@@ -55,7 +55,7 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except Refused as refusal:
         return class_page(request, classroom, status=409, read=(view, pupils), refusal=refusal, new_form=form)
-    return _shown(request, classroom, credentials, created=True)
+    return _show_credentials(request, classroom, credentials, created=True)
 
 
 @signed_in
@@ -63,95 +63,95 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @sensitive_variables("credentials")
 def reset(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whether to give a pupil, or all, a new password; then do it and show it."""
+    """Ask to confirm resetting the password of one or all pupils; then reset and show it."""
     classroom = taught(request, pk)
     view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
     state = overview.roster_state(pupils)
-    written = (request.POST if request.method == "POST" else request.GET).get("numero", "")
-    chosen = [pupil for pupil in pupils if not written or str(pupil.number) == written]
+    number = (request.POST if request.method == "POST" else request.GET).get("numero", "")
+    chosen = [pupil for pupil in pupils if not number or str(pupil.number) == number]
     if request.method == "GET":
-        content = {"classroom": view.classroom, "chosen": chosen, "number": written, "state": state}
+        content = {"classroom": view.classroom, "chosen": chosen, "number": number, "state": state}
         return render(request, "classes/reset.html", content)
     if request.POST.get("etat") != state:
         return class_page(request, classroom, status=409, read=(view, pupils), refusal=STALE)
-    numbers = [pupil.number for pupil in chosen] if written else None
+    numbers = [pupil.number for pupil in chosen] if number else None
     try:
         credentials = operations.reset_passwords(
             classroom_id=pk, numbers=numbers, by=teacher(request), at=timezone.now()
         )
     except Refused as refusal:
         return class_page(request, classroom, status=409, read=(view, pupils), refusal=refusal)
-    return _shown(request, classroom, credentials, created=False)
+    return _show_credentials(request, classroom, credentials, created=False)
 
 
 @sensitive_variables("credentials", "known", "content")
-def _shown(
+def _show_credentials(
     request: HttpRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:
-    """Show the passwords once, beside the logins of the whole class."""
+    """Show the new passwords once, among the logins of the class."""
     view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
     known = {credential.number: credential.password for credential in credentials}
-    told = plural(len(credentials), "compte créé", "comptes créés")
+    summary = plural(len(credentials), "compte créé", "comptes créés")
     if not created:
-        told = plural(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
+        summary = plural(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
     content = {
         "classroom": view.classroom,
-        "told": told,
+        "told": summary,
         "credentials": credentials,
         "rows": [(pupil, known.get(pupil.number, "")) for pupil in pupils],
     }
-    return _kept_nowhere(render(request, "classes/credentials.html", content))
+    return _set_no_store(render(request, "classes/credentials.html", content))
 
 
 @signed_in
 @require_GET
 @never_cache
 def sheet(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the sheet that says who is who, to be filled in and kept by the teacher's browser alone."""
+    """Show the sheet of first names, which the teacher fills in in the browser only."""
     view, pupils = overview.one_class(taught(request, pk), teacher(request), at=timezone.now())
     content = {"classroom": view.classroom, "rows": [(pupil, "") for pupil in pupils]}
-    return _kept_nowhere(render(request, "classes/sheet.html", content))
+    return _set_no_store(render(request, "classes/sheet.html", content))
 
 
 @signed_in
 @require_POST
 @sensitive_post_parameters("carte")
-@sensitive_variables("read", "document")
+@sensitive_variables("parsed_cards", "document")
 def printed(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return the cards, or the list to complete by hand, of the logins and passwords that the page hands back."""
+    """Return the PDF of the cards, or of the list, for the credentials that the page posts back."""
     classroom = taught(request, pk)
     view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
     try:
-        read = _cards(view.classroom, pupils, request.POST.getlist("carte"))
+        parsed_cards = _parse_cards(view.classroom, pupils, request.POST.getlist("carte"))
     except UnreadableCard as refusal:
         return class_page(request, classroom, status=422, read=(view, pupils), refusal=refusal)
-    listed = request.POST.get("document") == "liste"
-    make = cards.by_hand if listed else cards.cards
-    document = make(class_name=view.classroom.name, pupils=read, at=timezone.localtime())
-    return document.answer(f"{'liste' if listed else 'cartes'}-{view.classroom.code}.pdf")
+    is_list = request.POST.get("document") == "liste"
+    render_pdf = cards.by_hand if is_list else cards.cards
+    document = render_pdf(class_name=view.classroom.name, pupils=parsed_cards, at=timezone.localtime())
+    return document.answer(f"{'liste' if is_list else 'cartes'}-{view.classroom.code}.pdf")
 
 
-@sensitive_variables("written", "password", "login", "line", "read")
-def _cards(classroom: Classroom, pupils: Sequence[PupilAccount], written: Sequence[str]) -> list[cards.Card]:
-    """Return the cards that are written as « login password », in order of number."""
+@sensitive_variables("lines", "password", "login", "line", "parsed_cards")
+def _parse_cards(classroom: Classroom, pupils: Sequence[PupilAccount], lines: Sequence[str]) -> list[cards.Card]:
+    """Parse cards posted as « login password »; return them by number. Raises `UnreadableCard`."""
     numbers = {pupil.word: pupil.number for pupil in pupils}
-    if not written or len(written) > MOST_PUPILS:
+    if not lines or len(lines) > MOST_PUPILS:
         raise UnreadableCard("Il n'y a aucune carte à imprimer : créez des comptes, ou de nouveaux mots de passe.")
-    read = {}
-    for line in written:
+    parsed_cards = {}
+    for line in lines:
         login, _, password = line.partition(" ")
-        found = words.read_login(login)
-        if found is None or found[1] != classroom.code or found[0] not in numbers or not words.is_password(password):
+        parsed = words.read_login(login)
+        if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or not words.is_password(password):
             raise UnreadableCard(
                 "Une des cartes n'est pas de cette classe, ou son mot de passe ne se lit pas : rien n'a été imprimé. "
                 "Rouvrez la feuille d'origine, ou donnez de nouveaux mots de passe."
             )
-        number = numbers[found[0]]
-        read[number] = cards.Card(number, f"{found[0]}-{found[1]}", password)
-    return [read[number] for number in sorted(read)]
+        number = numbers[parsed[0]]
+        parsed_cards[number] = cards.Card(number, f"{parsed[0]}-{parsed[1]}", password)
+    return [parsed_cards[number] for number in sorted(parsed_cards)]
 
 
-def _kept_nowhere(response: HttpResponse) -> HttpResponse:
-    """Let no cache keep the page, that of the browser's « back » neither, nor any address leave with it."""
+def _set_no_store(response: HttpResponse) -> HttpResponse:
+    """Forbid all caches, including the browser's back-forward cache, to store the page."""
     response["Cache-Control"] = "no-store"
     return response

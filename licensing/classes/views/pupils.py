@@ -1,4 +1,4 @@
-"""What a teacher does for one pupil: unlocks him, removes him."""
+"""A teacher's actions on one pupil: unlock, remove."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 @signed_in
 @require_POST
 def unlock(request: HttpRequest, pk: int) -> HttpResponse:
-    """Let a pupil try again, or the class where no number is given."""
+    """Unlock a pupil, or the class where no number is given."""
     classroom = taught(request, pk)
-    number = _number(request.POST.get("numero", ""))
+    number = _parse_number(request.POST.get("numero", ""))
     try:
         operations.unlock(classroom_id=pk, number=number, by=teacher(request), at=timezone.now())
     except Refused as refusal:
         return class_page(request, classroom, status=409, refusal=refusal)
-    said = "La classe est rouverte aux élèves." if number is None else f"Le compte n° {number} est débloqué."
-    messages.success(request, said)
+    sentence = "La classe est rouverte aux élèves." if number is None else f"Le compte n° {number} est débloqué."
+    messages.success(request, sentence)
     return back(classroom)
 
 
@@ -39,7 +39,7 @@ def unlock(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @never_cache
 def remove(request: HttpRequest, pk: int, number: int) -> HttpResponse:
-    """Ask whether to erase an account, then do it."""
+    """Ask for confirmation, then delete an account."""
     classroom = taught(request, pk)
     view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
     pupil = next((one for one in pupils if one.number == number), None)
@@ -58,10 +58,10 @@ def remove(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     return render(request, "classes/remove.html", {"classroom": view.classroom, "pupil": pupil, "state": state})
 
 
-def _number(written: str) -> int | None:
-    """Return a pupil's number, None where none is given. Raises 404 for what is no number of a pupil."""
-    if not written:
+def _parse_number(value: str) -> int | None:
+    """Return a pupil's number, or None where the value is empty. Raises `Http404` for an invalid one."""
+    if not value:
         return None
-    if not (written.isascii() and written.isdigit() and len(written) < 3):  # noqa: PLR2004 - at most thirty
+    if not (value.isascii() and value.isdigit() and len(value) < 3):  # noqa: PLR2004 - at most thirty
         raise Http404("No pupil's number.")
-    return int(written)
+    return int(value)

@@ -1,4 +1,4 @@
-"""Sharing a class with a second teacher: asking, accepting, ending it."""
+"""Share a class with a second teacher: invite, accept, decline, end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @signed_in
 @require_POST
 def let_in(request: HttpRequest, pk: int) -> HttpResponse:
-    """Invite a second teacher; the answer is the same whether or not the identifiant is somebody's."""
+    """Invite a second teacher; the answer is the same whether or not the username exists."""
     classroom = taught(request, pk)
     form = ColleagueForm(request.POST)
     if not form.is_valid():
@@ -44,14 +44,14 @@ def let_in(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def put_out(request: HttpRequest, pk: int) -> HttpResponse:
-    """End the sharing, take the invitation back, or leave the class of a colleague."""
+    """End the sharing, withdraw the invitation, or leave a colleague's class."""
     classroom = taught(request, pk)
-    own = classroom.seat.holder_id == teacher(request).pk
+    is_holder = classroom.seat.holder_id == teacher(request).pk
     try:
         operations.put_out(classroom_id=pk, by=teacher(request), at=timezone.now())
     except Refused as refusal:
         return class_page(request, classroom, status=409, refusal=refusal)
-    if own:
+    if is_holder:
         messages.success(request, "Vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien.")
         return back(classroom)
     messages.success(request, f"Vous avez quitté la classe « {classroom.name} ». Votre collègue en est informé.")
@@ -61,7 +61,7 @@ def put_out(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
-    """Join the class to which a colleague invites."""
+    """Accept a colleague's invitation."""
     try:
         classroom = operations.accept(classroom_id=pk, by=teacher(request), at=timezone.now())
     except Refused as refusal:
@@ -74,7 +74,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 @signed_in
 @require_POST
 def decline(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take the invitation off one's list."""
+    """Decline a colleague's invitation."""
     operations.decline(classroom_id=pk, by=teacher(request), at=timezone.now())
     messages.success(request, "L'invitation est écartée.")
     return redirect("classes:list")

@@ -1,4 +1,4 @@
-"""Pupils' pages: two words on a card let them in; what is wrong is said in words that a child of six understands."""
+"""Pupils' pages: sign in, class, sign out. Messages use words that a six-year-old understands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @sensitive_post_parameters("password")
 @sensitive_variables("form")
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Let a pupil in. Whoever was signed in at this browser no longer is."""
+    """Sign a pupil in, ending any other session of the browser."""
     form = PupilSignInForm(request.POST if request.method == "POST" else None)
     refusal = None
     if form.is_valid():
@@ -41,25 +41,25 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 address=client_address(request),
                 at=now,
             )
-        except Refused as refused:
-            refusal = refused
+        except Refused as error:
+            refusal = error
         else:
             pupil_session.begin(request, pupil, at=now)
             return redirect("classes:pupil_class")
     status = 429 if isinstance(refusal, TooManyTries) else 422 if refusal or form.errors else 200
     content = {"form": form, "refusal": refusal, "present": pupil_session.of(request)}
-    answer = render(request, "classes/pupil_sign_in.html", content, status=status)
-    answer["Cache-Control"] = "no-store"
+    response = render(request, "classes/pupil_sign_in.html", content, status=status)
+    response["Cache-Control"] = "no-store"
     if isinstance(refusal, TooManyTries):
-        answer["Retry-After"] = str(refusal.retry_after)
-    return answer
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 @pupil_page
 @require_GET
 @never_cache
 def my_class(request: PupilRequest) -> HttpResponse:
-    """Show the pupil his class and the way into the application."""
+    """Show the pupil's class and the link to the application."""
     pupil = request.pupil
     content = {"pupil": pupil, "classroom": pupil.classroom, "entry": may_enter_pupil(pupil.pk, timezone.now())}
     return render(request, "classes/pupil_class.html", content)
@@ -68,7 +68,7 @@ def my_class(request: PupilRequest) -> HttpResponse:
 @public_page
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Leave; the next child finds the page where one signs in."""
+    """Sign the pupil out and redirect to the sign-in page."""
     if pupil_session.of(request) is not None:
         pupil_session.end(request)
     return redirect("classes:pupil_sign_in")

@@ -1,4 +1,4 @@
-"""What every page of a teacher's class begins with."""
+"""Functions shared by the views of a teacher's class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accounts.models import User
     from licensing.classes.models import Classroom, PupilAccount
 
-#: Said where the page that is sent was shown before something else changed the class: sent twice, or from two tabs.
+#: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
 STALE = (
     "La classe a changé depuis que cette page s'est affichée : la demande a peut-être été envoyée deux fois. "
     "Rien n'a été fait cette fois-ci ; relisez la liste, puis recommencez s'il le faut."
@@ -27,12 +27,12 @@ STALE = (
 
 
 def teacher(request: HttpRequest) -> User:
-    """Return who is signed in."""
+    """Return the signed-in user."""
     return cast("User", request.user)
 
 
 def taught(request: HttpRequest, pk: int) -> Classroom:
-    """Return the class, or raise 404 to whoever does not teach it: numbers typed at random tell nothing."""
+    """Return the class. Raises `Http404` where the user does not teach it, even if it exists."""
     try:
         return may_teach(teacher(request), pk)
     except NotYours as refusal:
@@ -47,7 +47,7 @@ def class_page(
     read: tuple[overview.ClassView, list[PupilAccount]] | None = None,
     **changed: Any,
 ) -> HttpResponse:
-    """Return the page of a class, with the form or the refusal of whoever calls."""
+    """Return the page of a class; `changed` overrides its context, e.g. with a bound form or an error."""
     view, pupils = read or overview.one_class(classroom, teacher(request), at=timezone.now())
     content = {
         "view": view,
@@ -64,5 +64,5 @@ def class_page(
 
 
 def back(classroom: Classroom) -> HttpResponse:
-    """Lead back to the class."""
+    """Redirect to the class."""
     return redirect("classes:detail", pk=classroom.pk)

@@ -1,4 +1,4 @@
-"""`manage.py application_token NAME`: a token for the learning application, from the server's own shell."""
+"""`manage.py application_token NAME`: create a token for the learning application and print it."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Command(BaseCommand):
         parser.add_argument("name", metavar="NOM", help="à quoi il sert, p. ex. « Application, production »")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # The token alone, so that a script can put it where it belongs.
+        # Only the token, for use in scripts.
         self.stdout.write(tokens.make(name=options["name"], by=None, at=timezone.now()).secret)
