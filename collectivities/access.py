@@ -1,6 +1,6 @@
-"""Who may open a page of the office: a member of this collectivity, with one of the roles the page names.
+"""Access policy of office pages: members of the collectivity with one of the roles that the page names.
 
-And, where the collectivity asks it of its managers, with a second factor: a manager without one is led to it first.
+Where the collectivity requires a second factor, a manager without one is redirected to set it up first.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ V = TypeVar("V", bound="Callable[..., object]")
 
 
 class OfficeRequest(HttpRequest):
-    """A request that `Office` let through: it says which member makes it."""
+    """A request that `OfficeAccess` let through, with the member who makes it."""
 
     member: Member
 
 
 class Office:
-    """A member with one of the roles; any member where none is named."""
+    """Access policy: a member with one of the roles; any member where no role is given."""
 
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
         self.label = "office: " + (", ".join(sorted(self.roles)) or "any member")
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Send visitors to the sign-in page; answer 404 to strangers and 403 to members without the role."""
+        """Redirect visitors to the sign-in page; answer 404 to non-members and 403 to members without the role."""
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         members = Member.objects.filter(left_at=None).annotate(lacks_second_factor=owes_second_factor())
         member = members.filter(user_id=request.user.pk).select_related("user").first()
         if member is None:
-            # A stranger learns nothing about what stands behind an office's doors.
+            # 404 and not 403: non-members must not learn which pages exist.
             raise Http404("Not a member of this collectivity.")
         if self.roles and self.roles.isdisjoint(member.roles):
             raise PermissionDenied("Votre rôle ne permet pas d'ouvrir cette page.")
@@ -56,19 +56,19 @@ class Office:
         return None
 
     def without_second_factor(self, request: HttpRequest) -> HttpResponse:
-        """Lead the manager to a second factor, and back to the page afterwards. Nothing else happens."""
+        """Redirect the manager to set up a second factor, then next_url to the page."""
         messages.info(
             request,
             "ce bureau demande à ses gestionnaires la double authentification. Activez-la une fois : vous pourrez "
             "ensuite y travailler comme avant.",
         )
-        back = request.get_full_path() if request.method == "GET" and not request.headers.get("HX-Request") else "/"
-        address = redirect_to_login(back, reverse("mfa_activate_totp")).url
+        next_url = request.get_full_path() if request.method == "GET" and not request.headers.get("HX-Request") else "/"
+        url = redirect_to_login(next_url, reverse("mfa_activate_totp")).url
         if request.headers.get("HX-Request"):
-            return HttpResponseClientRedirect(address)
-        return HttpResponseRedirect(address)
+            return HttpResponseClientRedirect(url)
+        return HttpResponseRedirect(url)
 
 
 def office(*roles: Role) -> Callable[[V], V]:
-    """Open a view to the members of the collectivity who have one of `roles` (to all of them where none is named)."""
+    """Restrict a view to members of the collectivity with one of `roles` (to all members where none is given)."""
     return opened(Office(*roles))

@@ -1,4 +1,4 @@
-"""Collectivities and requests for an office, as the operator handles them. Each action is one operation."""
+"""Back office of collectivities and office requests. Each action runs one operation."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-_BY_DEFAULT = "D'après le nom s'il est laissé vide."
+_DEFAULT_HELP = "D'après le nom s'il est laissé vide."
 
 
 class NamingForm(forms.Form):
-    """What the operator may choose about an office, and need not."""
+    """Optional names of an office, derived from the collectivity's name if empty."""
 
-    slug = forms.CharField(label="Adresse du bureau", required=False, widget=TextInput(), help_text=_BY_DEFAULT)
-    key_prefix = forms.CharField(label="Préfixe des clés", required=False, widget=TextInput(), help_text=_BY_DEFAULT)
+    slug = forms.CharField(label="Adresse du bureau", required=False, widget=TextInput(), help_text=_DEFAULT_HELP)
+    key_prefix = forms.CharField(label="Préfixe des clés", required=False, widget=TextInput(), help_text=_DEFAULT_HELP)
 
 
 class OpeningForm(NamingForm):
-    """A collectivity whose office is to be opened."""
+    """A collectivity whose office the operator opens."""
 
     name = forms.CharField(label="Nom", widget=TextInput())
     kind = forms.ChoiceField(label="Nature", choices=Kind, widget=UnfoldAdminSelectWidget())
@@ -54,8 +54,8 @@ class DeclineForm(forms.Form):
     )
 
 
-class ReadOnly(ModelAdmin):
-    """Rows that operations write: shown, and never edited or deleted here."""
+class OperationAdmin(ModelAdmin):
+    """Rows that operations write: never edited or deleted here."""
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Refuse."""
@@ -66,13 +66,13 @@ class ReadOnly(ModelAdmin):
         return False
 
     def page(self, request: HttpRequest, title: str, **context: Any) -> HttpResponse:
-        """Show a page with a form or a question, within the admin's frame."""
-        frame = self.admin_site.each_context(request) | {"opts": self.model._meta, "title": title}  # noqa: SLF001 - documented
-        return render(request, "collectivities/admin/ask.html", frame | context)
+        """Render a form or confirmation page within the admin's layout."""
+        base = self.admin_site.each_context(request) | {"opts": self.model._meta, "title": title}  # noqa: SLF001 - documented
+        return render(request, "collectivities/admin/ask.html", base | context)
 
 
 @admin.register(Collectivity)
-class CollectivityAdmin(ReadOnly):
+class CollectivityAdmin(OperationAdmin):
     list_display = ("name", "kind", "siren", "slug", "key_prefix", "created_at")
     list_filter = ("kind",)
     search_fields = ("name", "siren", "slug", "key_prefix")
@@ -85,17 +85,17 @@ class CollectivityAdmin(ReadOnly):
         return format_html('<a href="{0}">{0}</a>', office_url(collectivity))
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Let the operator see, as reading is all that is left."""
+        """Allow the operator to view, although change permission is refused."""
         return bool(self.admin_site.has_permission(request))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Open an office, as the command does."""
+        """Open an office with the same operation as the command."""
         form = OpeningForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
                 collectivity = operations.open_office(**form.cleaned_data, by=_operator(request), at=timezone.now())
             except OpeningRefused as refusal:
-                _show(refusal, form)
+                _add_errors(refusal, form)
             else:
                 invited = form.cleaned_data["manager_email"]
                 messages.success(request, f"Bureau ouvert : {office_url(collectivity)} ; {invited} y est invité.")
@@ -110,7 +110,7 @@ class CollectivityAdmin(ReadOnly):
 
 
 @admin.register(OfficeRequest)
-class OfficeRequestAdmin(ReadOnly):
+class OfficeRequestAdmin(OperationAdmin):
     list_display = ("name", "kind", "siren", "applicant", "email", "created_at", "state")
     list_filter = ("state", "kind")
     search_fields = ("name", "siren", "applicant", "email")
@@ -122,65 +122,70 @@ class OfficeRequestAdmin(ReadOnly):
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Let the operator see, as reading is all that is left."""
+        """Allow the operator to view, although change permission is refused."""
         return bool(self.admin_site.has_permission(request))
 
     @action(description="Accepter", url_path="accepter")
     def accept(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Say what accepting means, then open the office."""
-        asked = get_object_or_404(OfficeRequest, pk=object_id)
-        form = NamingForm(request.POST or None, initial=self._proposal(asked))
+        """Explain the effect of accepting; by POST, open the office."""
+        office_request = get_object_or_404(OfficeRequest, pk=object_id)
+        form = NamingForm(request.POST or None, initial=self._proposed_names(office_request))
+        kind = office_request.get_kind_display()
         says = [
-            f"Le bureau de {asked.name} ({asked.get_kind_display()}, SIREN {asked.siren}) est ouvert aussitôt.",
-            f"{asked.applicant} y est invité comme gestionnaire, par un e-mail à {asked.email}.",
+            f"Le bureau de {office_request.name} ({kind}, SIREN {office_request.siren}) est ouvert aussitôt.",
+            f"{office_request.applicant} y est invité comme gestionnaire, par un e-mail à {office_request.email}.",
         ]
         if request.method == "POST" and form.is_valid():
             try:
                 collectivity = operations.accept_request(
-                    request_id=asked.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
+                    request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
                 )
             except OpeningRefused as refusal:
-                _show(refusal, form)
+                _add_errors(refusal, form)
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
-                messages.success(request, f"Bureau ouvert : {office_url(collectivity)} ; {asked.email} y est invité.")
+                messages.success(
+                    request, f"Bureau ouvert : {office_url(collectivity)} ; {office_request.email} y est invité."
+                )
                 return redirect("admin:tenants_officerequest_changelist")
-        return self.page(request, f"Accepter la demande de {asked.name}", form=form, says=says, verb="Ouvrir le bureau")
+        return self.page(
+            request, f"Accepter la demande de {office_request.name}", form=form, says=says, verb="Ouvrir le bureau"
+        )
 
     @action(description="Refuser", url_path="refuser")
     def decline(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Ask for the reason, then decline."""
-        asked = get_object_or_404(OfficeRequest, pk=object_id)
+        """Ask for the reason; by POST, decline the request."""
+        office_request = get_object_or_404(OfficeRequest, pk=object_id)
         form = DeclineForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
                 operations.decline_request(
-                    request_id=asked.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
+                    request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
                 )
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
-                messages.success(request, f"Demande refusée ; {asked.email} reçoit le motif.")
+                messages.success(request, f"Demande refusée ; {office_request.email} reçoit le motif.")
                 return redirect("admin:tenants_officerequest_changelist")
-        says = [f"La demande est close, et le motif part à {asked.applicant} ({asked.email})."]
-        return self.page(request, f"Refuser la demande de {asked.name}", form=form, says=says, verb="Refuser")
+        says = [f"La demande est close, et le motif part à {office_request.applicant} ({office_request.email})."]
+        return self.page(request, f"Refuser la demande de {office_request.name}", form=form, says=says, verb="Refuser")
 
-    def _proposal(self, asked: OfficeRequest) -> dict[str, str]:
-        """Return the address and the prefix that would follow from the name."""
+    def _proposed_names(self, office_request: OfficeRequest) -> dict[str, str]:
+        """Return the slug and key prefix derived from the name; empty if none can be derived."""
         try:
-            planned = provisioning.plan(name=asked.name, kind=asked.kind, siren=asked.siren)
+            planned = provisioning.plan(name=office_request.name, kind=office_request.kind, siren=office_request.siren)
         except OpeningRefused:
             return {}
         return {"slug": planned.slug, "key_prefix": planned.key_prefix}
 
 
 def _operator(request: HttpRequest) -> User:
-    """Return who is signed in: the site lets nobody else in."""
+    """Return the signed-in operator: the admin site lets nobody else in."""
     return cast("User", request.user)
 
 
-def _show(refusal: OpeningRefused, form: forms.Form) -> None:
-    """Put each problem beside its field."""
+def _add_errors(refusal: OpeningRefused, form: forms.Form) -> None:
+    """Attach each problem to its field."""
     for field, sentence in refusal.problems.items():
         form.add_error(field if field in form.fields else None, sentence)

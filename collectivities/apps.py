@@ -6,5 +6,5 @@ class CollectivitiesConfig(AppConfig):
     verbose_name = "Bureau de la collectivité"
 
     def ready(self) -> None:
-        """Say how the office's e-mails are rendered."""
+        """Register the kinds of the office's e-mails."""
         from collectivities import emails  # noqa: F401, PLC0415 - registers the kinds, once the models are loaded

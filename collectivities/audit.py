@@ -1,6 +1,6 @@
-"""The journal: who did what, when. Written by operations, in the transaction of what they do; never changed.
+"""The audit log: who did what, when. Written by operations, in their own transaction; append-only.
 
-An entry says no more than a collectivity may know: counts and states, never a key, a teacher's or a pupil's name.
+An entry holds what a collectivity may know: counts and states, never a key nor a teacher's or pupil's name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: The author of what no person did: an expiry, a redemption on the portal, a command.
+#: Actor of what no user did: an expiry, a redemption on the portal, a command.
 THE_MACHINE = "Pep's"
 
 COPY = (
@@ -28,7 +28,7 @@ COPY = (
 
 
 class Entry(NamedTuple):
-    """One line of the journal, for `record_many`."""
+    """An entry to write with `record_many`."""
 
     action: str
     summary: str
@@ -47,7 +47,7 @@ def record(
     object_type: str = "",
     object_id: int | None = None,
 ) -> AuditEntry:
-    """Write one line in the journal of the collectivity that is entered. `by` None: the machine."""
+    """Write one entry into the current tenant's audit log. `by` is None for the system."""
     return AuditEntry.objects.create(
         at=at,
         actor_id=by.pk if by else None,
@@ -61,22 +61,22 @@ def record(
 
 
 def record_many(entries: Iterable[Entry], *, by: User | None, at: datetime.datetime) -> int:
-    """Write many lines by one COPY, and return how many: a list of 60,000 schools tells each one's timeline."""
+    """Write many entries by one COPY and return their number: an import may write 60,000."""
     return record_lines(lines_of(entries, by=by, at=at))
 
 
 def lines_of(entries: Iterable[Entry], *, by: User | None, at: datetime.datetime) -> list[str]:
-    """Return the lines that `record_lines` writes; the database is not asked."""
-    # Made once and not for each line: the moment, the author.
-    same = f"{at.isoformat()}\t{by.pk if by else NULL}\t{field(str(by) if by else THE_MACHINE)}\t"
+    """Return the COPY lines that `copy_lines` writes, without a query."""
+    # Formatted once for all lines.
+    prefix = f"{at.isoformat()}\t{by.pk if by else NULL}\t{field(str(by) if by else THE_MACHINE)}\t"
     return [
-        f"{same}{action}\t{field(summary)}\t{school}\t{what}\t{NULL if number is None else number}\n"
-        for action, summary, school, what, number in entries
+        f"{prefix}{action}\t{field(summary)}\t{school_id}\t{object_type}\t{NULL if object_id is None else object_id}\n"
+        for action, summary, school_id, object_type, object_id in entries
     ]
 
 
 def record_lines(lines: Collection[str]) -> int:
-    """Write what `lines_of` returned, and return how many lines it is."""
+    """Write the lines of `build_copy_lines` and return their number."""
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         write_lines(copy, lines)
     return len(lines)

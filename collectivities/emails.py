@@ -1,4 +1,4 @@
-"""The e-mails of the office: rendered when they leave, from what is true then."""
+"""The e-mails of the office, rendered when they are sent, from the data of that moment."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _MASKED = "●●●●●●●●"
 
 
-def _topic(message: Message) -> int:
-    """Return the number of what the message is about: those of this module all say it."""
+def _topic_id(message: Message) -> int:
+    """Return the id of the object that the message is about; every kind of this module has one."""
     if message.topic_id is None:
-        raise ValueError(f"A message of kind {message.kind} says what it is about.")
+        raise ValueError(f"A message of kind {message.kind} needs a topic_id.")
     return message.topic_id
 
 
-def _rendered(name: str, subject: str, context: dict[str, Any], **headers: str) -> Rendered:
+def _render(name: str, subject: str, context: dict[str, Any], **headers: str) -> Rendered:
     return Rendered(
         subject=subject,
         text=render_to_string(f"collectivities/email/{name}.txt", context),
@@ -41,17 +41,17 @@ def _rendered(name: str, subject: str, context: dict[str, Any], **headers: str) 
     )
 
 
-def _invitation(message: Message, *, masked: bool) -> Rendered:
-    invitation = Invitation.objects.get(pk=_topic(message))
+def _render_invitation(message: Message, *, masked: bool) -> Rendered:
+    invitation = Invitation.objects.get(pk=_topic_id(message))
     collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
-    host = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
+    inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
     token = _MASKED if masked else invitation_tokens.token(invitation.nonce)
-    return _rendered(
+    return _render(
         "invitation",
         f"{collectivity.name} vous invite dans son bureau Pep's",
         {
             "collectivity": collectivity,
-            "host": host,
+            "host": inviter,
             "roles": [Role(role).label for role in invitation.roles],
             "link": office_url(collectivity, f"/invitation/{token}/"),
             "office": office_url(collectivity),
@@ -63,28 +63,28 @@ def _invitation(message: Message, *, masked: bool) -> Rendered:
 
 
 def invitation(message: Message) -> Rendered:
-    """Ask a person to join the office. Raises `NoLongerDue` where the invitation ended before it left."""
-    if not Invitation.objects.get(pk=_topic(message)).is_valid(timezone.now()):
+    """Render an invitation to the office. Raises `NoLongerDue` where it is no longer valid."""
+    if not Invitation.objects.get(pk=_topic_id(message)).is_valid(timezone.now()):
         raise NoLongerDue("L'invitation a été retirée, a expiré ou a déjà servi.")
-    return _invitation(message, masked=False)
+    return _render_invitation(message, masked=False)
 
 
 def invitation_preview(message: Message) -> Rendered:
-    """Return the invitation without the secret of its link."""
-    return _invitation(message, masked=True)
+    """Render an invitation with the token of its link masked."""
+    return _render_invitation(message, masked=True)
 
 
 def office_requested(message: Message) -> Rendered:
-    """Acknowledge a request for an office."""
-    request = OfficeRequest.objects.get(pk=_topic(message))
-    return _rendered("office_requested", "Votre demande de bureau Pep's est bien reçue", {"office_request": request})
+    """Render the acknowledgement of a request for an office."""
+    request = OfficeRequest.objects.get(pk=_topic_id(message))
+    return _render("office_requested", "Votre demande de bureau Pep's est bien reçue", {"office_request": request})
 
 
 def office_request_arrived(message: Message) -> Rendered:
-    """Tell the operator that a request waits for a decision."""
-    request = OfficeRequest.objects.get(pk=_topic(message))
+    """Render the notification of a new request, for the operator."""
+    request = OfficeRequest.objects.get(pk=_topic_id(message))
     link = portal_url(f"/admin/tenants/officerequest/{request.pk}/change/")
-    return _rendered(
+    return _render(
         "office_request_arrived",
         f"Demande de bureau : {request.name}",
         {"office_request": request, "link": link},
@@ -93,10 +93,10 @@ def office_request_arrived(message: Message) -> Rendered:
 
 
 def office_declined(message: Message) -> Rendered:
-    """Tell the applicant why the office is not opened."""
-    request = OfficeRequest.objects.get(pk=_topic(message))
+    """Render the refusal of a request, with its reason, for the applicant."""
+    request = OfficeRequest.objects.get(pk=_topic_id(message))
     link = portal_url("/contact/")
-    return _rendered("office_declined", "Votre demande de bureau Pep's", {"office_request": request, "contact": link})
+    return _render("office_declined", "Votre demande de bureau Pep's", {"office_request": request, "contact": link})
 
 
 kinds.register("invitation", label="Invitation au bureau", render=invitation, preview=invitation_preview)

@@ -1,4 +1,4 @@
-"""Refusals of the office's operations: a stable code, and the French sentence that is shown as it stands."""
+"""Errors of the office's operations: a stable code, and the French sentence shown to the user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Refused(refused.Refused):
-    """A rule of the office says no."""
+    """Base of the errors of the office's operations."""
 
 
 class InvalidAddress(Refused):
@@ -24,7 +24,7 @@ class InvalidRoles(Refused):
 
 
 class LastManager(Refused):
-    """The office would be left without anybody who can invite and apply."""
+    """The office would be left without a manager."""
 
     code = "last_manager"
 
@@ -34,13 +34,13 @@ class NotAMember(Refused):
 
 
 class SecondFactorFirst(Refused):
-    """Whoever asks something of all managers has it himself."""
+    """Only a manager who has a second factor may require one of all managers."""
 
     code = "second_factor_first"
 
 
 class InvitationGone(Refused):
-    """Used, withdrawn, expired, or never made: whoever holds the link is told the same."""
+    """Used, withdrawn, expired or unknown: the message does not tell which."""
 
     code = "invitation_gone"
 
@@ -68,7 +68,7 @@ class UnknownSchool(Refused):
 
 
 class RowFault(NamedTuple):
-    """What is wrong with one row of a list: its place there, from 0, the field, a stable code, the French sentence."""
+    """An error in one row of a list: index of the row from 0, field, stable code, French sentence."""
 
     row: int
     field: str
@@ -77,7 +77,7 @@ class RowFault(NamedTuple):
 
 
 class WrongRows(Refused):
-    """Rows of a list cannot be written, and so none is: `faults` names every one of them."""
+    """Some rows of a list are invalid and nothing was written; `faults` lists all errors."""
 
     code = "wrong_rows"
 

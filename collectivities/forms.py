@@ -1,4 +1,4 @@
-"""The forms of the office. They tidy and name fields; the rules are the operations'."""
+"""The forms of the office. They clean and label fields; business rules are checked by the operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from schools import uai
 from tenants import naming
 from tenants.models import OfficeRequest
 
-#: What a role may do, said where roles are chosen.
+#: What each role may do, shown next to its checkbox.
 ROLE_HINTS = {
     Role.BUYER: "achète des licences",
     Role.MANAGER: "attribue, reprend et renvoie les licences, invite les membres, tient les réglages",
@@ -30,7 +30,7 @@ ROLE_HINTS = {
 
 
 class RolesField(forms.MultipleChoiceField):
-    """One role or several, each with what it may do."""
+    """One or more roles, each with a hint."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -52,7 +52,7 @@ class RolesForm(forms.Form):
 
 
 class NewAccountForm(forms.Form):
-    """The account of an invited person; its address is the invitation's."""
+    """The account of an invited person; its e-mail address is the invitation's."""
 
     first_name = forms.CharField(
         label="Prénom", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
@@ -80,7 +80,7 @@ class NewAccountForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Compare the two passwords, and hold the first against the house's rules."""
+        """Compare the two passwords and validate the first."""
         data = super().clean() or {}
         password, again = data.get("password"), data.get("password_again")
         if password and again and password != again:
@@ -98,12 +98,12 @@ class NewAccountForm(forms.Form):
         return data
 
 
-def _a_year_hence() -> datetime.date:
+def _one_year_from_today() -> datetime.date:
     return timezone.localdate() + datetime.timedelta(days=365)
 
 
 class TokenForm(forms.Form):
-    """A new token of the API. `form` is its own number: sent twice, it makes one token."""
+    """A new API token. `form` is an idempotency key: a form sent twice creates one token."""
 
     name = forms.CharField(
         label="Nom du jeton",
@@ -120,7 +120,7 @@ class TokenForm(forms.Form):
     )
     last_day = forms.DateField(
         label="Dernier jour d'usage",
-        initial=_a_year_hence,
+        initial=_one_year_from_today,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Deux ans au plus. Trente jours avant, l'accueil du bureau demande de le remplacer.",
     )
@@ -137,14 +137,14 @@ class TokenForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Say where it can be read that the form's own number is missing."""
+        """Report a missing idempotency key as a form-wide error, as its field is hidden."""
         data = super().clean() or {}
         if "form" in self.errors:
             self.add_error(None, "Rechargez la page avant de créer un jeton.")
         return data
 
     def clean_networks(self) -> list[str]:
-        """Return the networks, one a line that says something; whether each is one is the operation's to say."""
+        """Return the non-empty lines; the operation checks that each is a network."""
         return [line.strip() for line in self.cleaned_data["networks"].splitlines() if line.strip()]
 
 
@@ -180,7 +180,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at 
 
 
 class AddSchoolsForm(forms.Form):
-    """UAI pasted from anywhere: a column of a spreadsheet, an e-mail, a list."""
+    """UAI pasted as free text: a spreadsheet column, an e-mail, a list."""
 
     uais = forms.CharField(
         label="UAI des établissements",
@@ -190,7 +190,7 @@ class AddSchoolsForm(forms.Form):
     )
 
     def clean_uais(self) -> list[str]:
-        """Return the UAI that stand in the text. Raises `ValidationError` where none does."""
+        """Return the UAI found in the text. Raises `ValidationError` where there is none."""
         found: dict[str, None] = {}
         for line in self.cleaned_data["uais"].splitlines():
             found |= dict.fromkeys(uai.find(line))
@@ -215,13 +215,13 @@ class OfficeRequestForm(forms.ModelForm):  # type: ignore[type-arg] # no subscri
             "message": "Ce que vous aimeriez faire, le nombre d'écoles, l'échéance…",
         }
 
-    # Wider than the column: people write the spaces too.
+    # Longer than the column: users type spaces too.
     siren = forms.CharField(
         label="SIREN", max_length=15, help_text=Meta.help_texts["siren"], widget=Meta.widgets["siren"]
     )
 
     def clean_siren(self) -> str:
-        """Return the nine digits. Raises `ValidationError` where they cannot be a SIREN."""
+        """Return the nine digits. Raises `ValidationError` where they are not a valid SIREN."""
         siren = naming.clean_siren(self.cleaned_data["siren"])
         problem = naming.problem_of_siren(siren)
         if problem is not None:

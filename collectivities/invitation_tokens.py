@@ -1,4 +1,4 @@
-"""The secret of an invitation's link. Pure."""
+"""The token of an invitation link. Pure."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _SALT = "collectivities.invitation"
 
 
 def token(nonce: str) -> str:
-    """Return the token of an invitation, fit for an address."""
+    """Return the URL-safe token of an invitation."""
     return token_of(nonce, salt=_SALT)

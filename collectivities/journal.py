@@ -1,4 +1,4 @@
-"""Reading the journal: what may be asked of it, and its export."""
+"""The filter of the Journal page and of its export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-#: The actions as people read them, by the part before the dot; others show as they are.
+#: French labels of actions, by the part before the dot; others are shown as they are.
 SUBJECTS = {
     "office": "Bureau",
     "members": "Membres",
@@ -30,19 +30,19 @@ SUBJECTS = {
     "webhooks": "Webhooks",
 }
 
-#: What finds the entries about a school that do not bear its UAI: a list of many is one entry. Filled by apps above.
+#: Conditions for entries about a school without its UAI (one entry for a list of schools). Filled by apps above.
 SPEAKING_OF: list[Callable[[str], Q]] = []
 
 
 def subject_choices() -> list[tuple[str, str]]:
-    """Return the subjects that the journal of this collectivity speaks of."""
+    """Return the subjects that occur in this collectivity's audit log."""
     actions = AuditEntry.objects.order_by().values_list("action", flat=True).distinct()
     subjects = {action.partition(".")[0] for action in actions}
-    return sorted(((subject, SUBJECTS.get(subject, subject)) for subject in subjects), key=lambda one: one[1])
+    return sorted(((subject, SUBJECTS.get(subject, subject)) for subject in subjects), key=lambda choice: choice[1])
 
 
 class JournalFilter(django_filters.FilterSet):
-    """By person, subject, dates, school or words."""
+    """Filter audit entries by person, subject, dates, school or words."""
 
     text = django_filters.CharFilter(label="Texte, personne ou UAI", method="by_text")
     subject = django_filters.ChoiceFilter(
@@ -60,14 +60,14 @@ class JournalFilter(django_filters.FilterSet):
         fields: ClassVar = ["text", "subject", "since", "until"]
 
     def by_text(self, entries: QuerySet[AuditEntry], name: str, text: str) -> QuerySet[AuditEntry]:
-        """Keep what mentions the text, what that person did, or what is about that school."""
+        """Keep the entries that contain the text, by that actor, or about that school."""
         text = text.strip()
-        read = uai.normalise(text)
-        wanted = Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=read)
-        if uai.is_valid(read):
-            for speaking_of in SPEAKING_OF:
-                wanted |= speaking_of(read)
-        return entries.filter(wanted)
+        code = uai.normalise(text)
+        matches = Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=code)
+        if uai.is_valid(code):
+            for condition in SPEAKING_OF:
+                matches |= condition(code)
+        return entries.filter(matches)
 
     def by_subject(self, entries: QuerySet[AuditEntry], name: str, subject: str) -> QuerySet[AuditEntry]:
         """Keep the actions of one subject."""

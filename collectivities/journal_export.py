@@ -1,4 +1,4 @@
-"""The journal as a workbook. Cells are text and never formulas, whatever people wrote into a name."""
+"""The audit log as an xlsx workbook. Cells are text, never formulas, whatever users typed into a name."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 
 HEADERS = ("Date", "Auteur", "Action", "UAI", "Ce qui s'est passé")
 WIDTHS = (18, 28, 26, 12, 100)
-#: A workbook of more lines takes memory for nothing: the filter's dates cut it into parts.
+#: Limits memory; larger exports are split by the filter's dates.
 MOST_LINES = 100_000
 
 
 def workbook(entries: QuerySet[AuditEntry]) -> bytes:
-    """Return the entries, the latest `MOST_LINES` of them, as an xlsx file."""
+    """Return the first `MAX_ROWS` entries as an xlsx file."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Journal")
     sheet.freeze_panes = "A2"
     for letter, width in zip("ABCDE", WIDTHS, strict=True):
         sheet.column_dimensions[letter].width = width
-    heads = [WriteOnlyCell(sheet, value=header) for header in HEADERS]
-    for head in heads:
-        head.font = Font(bold=True)
-    sheet.append(heads)
+    header_cells = [WriteOnlyCell(sheet, value=header) for header in HEADERS]
+    for cell in header_cells:
+        cell.font = Font(bold=True)
+    sheet.append(header_cells)
 
     def text(value: str) -> Any:
         cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", value))
-        # « =1+1 » typed as a name stays those four characters.
+        # Forces a string: « =1+1 » typed as a name is not a formula.
         cell.data_type = "s"
         return cell
 
     for entry in entries[:MOST_LINES].iterator(chunk_size=2000):
-        moment = WriteOnlyCell(sheet, value=timezone.localtime(entry.at).replace(tzinfo=None, microsecond=0))
-        moment.number_format = "dd/mm/yyyy hh:mm"
-        sheet.append([moment, *map(text, (entry.actor_name, entry.action, entry.school_id, entry.summary))])
+        date_cell = WriteOnlyCell(sheet, value=timezone.localtime(entry.at).replace(tzinfo=None, microsecond=0))
+        date_cell.number_format = "dd/mm/yyyy hh:mm"
+        sheet.append([date_cell, *map(text, (entry.actor_name, entry.action, entry.school_id, entry.summary))])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

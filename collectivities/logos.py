@@ -1,7 +1,7 @@
-"""Logos as people upload them, and as they are served. Pure.
+"""Clean uploaded logos. Pure.
 
-What is stored is our own PNG of the picture's pixels: nothing that came with the file (scripts in an SVG, a second
-file behind the first, metadata) outlives the upload.
+An upload is re-encoded as PNG from its pixels, so that nothing else in the file (SVG scripts, appended files,
+metadata) is stored.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from collectivities.exceptions import InvalidLogo
 
 MOST_UPLOADED = 2 * 1024 * 1024
 MOST_STORED = 200 * 1024
-#: As wide and as high as an e-mail shows it, twice over for fine screens.
+#: Twice the size shown in e-mails, for high-density screens.
 BOX = (600, 240)
-#: A picture of more pixels is no logo, and would be a load to unpack.
+#: Above, decompression would take too much memory.
 MOST_PIXELS = 25_000_000
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _ADVICE = "Choisissez une image PNG, JPEG, GIF ou WebP de 2 Mo au plus."
 
 
 def clean(upload: bytes) -> bytes:
-    """Return the picture as a PNG that fits the box, of 200 kB at most. Raises `InvalidLogo`."""
+    """Return the image as a PNG that fits `MAX_DIMENSIONS`, of 200 kB at most. Raises `InvalidLogo`."""
     if len(upload) > MOST_UPLOADED:
         raise InvalidLogo(f"Ce fichier est trop lourd. {_ADVICE}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(upload), formats=_FORMATS)
-            if picture.width * picture.height > MOST_PIXELS:
+            image = Image.open(io.BytesIO(upload), formats=_FORMATS)
+            if image.width * image.height > MOST_PIXELS:
                 raise InvalidLogo(f"Cette image a trop de points. {_ADVICE}")
-            pixels = picture.convert("RGBA")
+            pixels = image.convert("RGBA")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise InvalidLogo(f"Ce fichier n'est pas une image lisible. {_ADVICE}") from error
     pixels.thumbnail(BOX)
     while True:
-        # A plain logo keeps all its colours; a photograph is brought to 256 of them, then made smaller, until it fits.
-        for candidate in (pixels, pixels.quantize(256)):
-            out = io.BytesIO()
-            candidate.save(out, "PNG", optimize=True)
-            if len(out.getvalue()) <= MOST_STORED:
-                return out.getvalue()
+        # Try full colour, then 256 colours, then half the size, until it fits.
+        for version in (pixels, pixels.quantize(256)):
+            buffer = io.BytesIO()
+            version.save(buffer, "PNG", optimize=True)
+            if len(buffer.getvalue()) <= MOST_STORED:
+                return buffer.getvalue()
         pixels = pixels.resize((max(1, pixels.width // 2), max(1, pixels.height // 2)))

@@ -1,7 +1,4 @@
-"""A collectivity's own office: who works in it, which schools it answers for, how it writes, what was done.
-
-All of it in the tenant's schema.
-"""
+"""A collectivity's office: members, portfolio, settings and audit log. In the tenant's schema."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from django.db.models.functions import Lower
 if TYPE_CHECKING:
     import datetime
 
-#: What the journal calls a school's share of a list that changed the remit: a home shows the list itself.
+#: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
 REMIT_ADDED_BY_LIST = "remit.added_by_list"
 REMIT_UPDATED_BY_LIST = "remit.contact_set_by_list"
 REMIT_REMOVED_BY_LIST = "remit.removed_by_list"
@@ -39,17 +36,17 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return self.filter(left_at__isnull=True)
 
     def locked(self) -> Self:
-        """Lock the members, and only them, in order of number, until the transaction ends."""
+        """Lock the member rows, in order of primary key, until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Member(models.Model):
-    """A person of the collectivity, with one role or several."""
+    """A user who works for the collectivity, with one or more roles."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     roles = _roles()
     joined_at = models.DateTimeField("depuis le")
-    # A member who left keeps the row that the journal refers to.
+    # Members who left keep their row: the audit log refers to it.
     left_at = models.DateTimeField("parti le", null=True, blank=True)
 
     objects = MemberQuerySet.as_manager()
@@ -67,24 +64,24 @@ class Member(models.Model):
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     def pending(self) -> Self:
-        """Neither accepted nor withdrawn; it may have expired."""
+        """Return invitations neither accepted nor withdrawn; they may have expired."""
         return self.filter(accepted_at__isnull=True, withdrawn_at__isnull=True)
 
     def locked(self) -> Self:
-        """Lock the invitations, and only them, in order of number, until the transaction ends."""
+        """Lock the invitation rows, in order of primary key, until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
     def lock_table(self) -> None:
-        """Let no other transaction write invitations until this one ends; reading goes on."""
+        """Block writes to the table by other transactions until this one ends; reads go on."""
         with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE collectivities_invitation IN SHARE ROW EXCLUSIVE MODE")
 
 
 class Invitation(models.Model):
-    """A person asked to join.
+    """An invitation to join the office.
 
-    The token travels in the e-mail alone: it follows from `nonce` under the site's secret, so that the outbox need not
-    hold it, and what is looked up is its hash.
+    The token is derived from `nonce` with the site's secret key when the e-mail is sent, so that the outbox does not
+    hold it; look-ups use its hash.
     """
 
     email = models.EmailField("adresse e-mail")
@@ -108,7 +105,7 @@ class Invitation(models.Model):
                 name="invitation_accepted_or_withdrawn",
                 condition=Q(accepted_at__isnull=True) | Q(withdrawn_at__isnull=True),
             ),
-            # A second invitation of the same person takes the place of the first.
+            # A second invitation of the same address replaces the first.
             models.UniqueConstraint(
                 Lower("email"),
                 name="invitation_pending_once_a_person",
@@ -120,12 +117,12 @@ class Invitation(models.Model):
         return self.email
 
     def is_valid(self, at: datetime.datetime) -> bool:
-        """Tell whether the link still opens the door."""
+        """Return whether the link can still be used."""
         return self.accepted_at is None and self.withdrawn_at is None and at < self.expires_at
 
 
 class SchoolInRemit(models.Model):
-    """A school the collectivity answers for, and the contact it writes to there."""
+    """A school of the collectivity's portfolio, and its contact there."""
 
     school = models.OneToOneField(
         "schools.School", verbose_name="établissement", on_delete=models.PROTECT, related_name="+"
@@ -144,14 +141,13 @@ class SchoolInRemit(models.Model):
 
 
 class OfficeSettings(models.Model):
-    """How the collectivity presents itself to principals. One row."""
+    """How the collectivity presents itself to principals, and its security settings. One row."""
 
     id = models.SmallIntegerField(primary_key=True, default=1, editable=False)
     sender_name = models.CharField("nom de l'expéditeur", max_length=100, blank=True)
     reply_to = models.EmailField("adresse de réponse", blank=True)
     signature = models.TextField("signature", max_length=600, blank=True)
     logo = models.BinaryField(null=True, editable=False)
-    # Managers give keys away by the thousand: a collectivity may ask them for a second factor.
     managers_need_second_factor = models.BooleanField("double authentification des gestionnaires", default=False)
 
     class Meta:
@@ -162,14 +158,14 @@ class OfficeSettings(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what, when. Appended to by operations, in their transaction; never changed."""
+    """Who did what, when. Append-only; written by operations in their own transaction."""
 
     at = models.DateTimeField("date")
-    # Not a foreign key: each costs every tenant a trigger on the public table. None: the machine.
+    # Not a foreign key: each costs every tenant a trigger on the public table. None: the system.
     actor_id = models.BigIntegerField("auteur", null=True)
     actor_name = models.CharField("auteur", max_length=200)
     action = models.CharField("action", max_length=50)
-    # The school it is about, for the school's timeline, and the thing itself.
+    # The school, for its timeline, and the object that the entry is about.
     school_id = models.CharField("établissement", max_length=8, blank=True)
     object_type = models.CharField(max_length=40, blank=True)
     object_id = models.BigIntegerField(null=True)

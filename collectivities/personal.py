@@ -1,7 +1,7 @@
-"""What collectivities' offices know of a person: handed to him when he asks for it, and ended when he leaves.
+"""Personal data in the collectivities' schemas: export, and erasure when an account is deleted.
 
-Asked of every collectivity at once; what is written is written in the schema of each office that he belongs to. The
-journal keeps the name it was written with: a public body must be able to say who gave its licences away.
+Reads query all schemas at once; writes enter the schema of each office the person belongs to. The audit log keeps
+names as they were written: a public body must be able to say who allocated its licences.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _MEMBERSHIPS = """
 
 
 class Membership(NamedTuple):
-    """A person's place in an office, of now or of before."""
+    """A current or past membership of an office."""
 
     collectivity: Collectivity
     roles: list[str]
     joined_at: datetime.datetime
     left_at: datetime.datetime | None
-    # Nobody else could invite or apply.
+    # Whether the office has no other manager.
     last_manager: bool
 
 
 def memberships(user: User) -> list[Membership]:
-    """Return the offices the person belongs or belonged to, by name. Two queries for every hundred collectivities."""
+    """Return current and past memberships, by collectivity name. Two queries per hundred collectivities."""
     return [
         Membership(collectivity, roles, joined_at, left_at, alone and left_at is None)
         for collectivity, (roles, joined_at, left_at, alone) in ask_all(_MEMBERSHIPS, [user.pk])
@@ -57,7 +57,7 @@ def memberships(user: User) -> list[Membership]:
 
 
 def last_manager_sentence(offices: Collection[str]) -> str:
-    """Return why somebody cannot leave the offices of which he is the last manager, and what to do."""
+    """Return the French sentence for the last manager of these offices: why they cannot leave, and what to do."""
     named = enumeration([f"« {office} »" for office in offices])
     plural = len(offices) > 1
     return (
@@ -69,23 +69,23 @@ def last_manager_sentence(offices: Collection[str]) -> str:
 
 @transaction.atomic
 def leave_all(user: User, *, addresses: Collection[str], at: datetime.datetime) -> None:
-    """End the person's membership of every office; each journal says so, by the name he has until now.
+    """End all memberships of the user; each audit log gets an entry with their current name.
 
-    His addresses leave the invitations that were accepted there, and their e-mails. Raises `LastManager`, naming every
-    office that he is the last manager of, having changed nothing.
+    `addresses` are erased from accepted invitations and their e-mails. Raises `LastManager`, naming every office
+    whose last manager they are, having changed nothing.
     """
-    alone = []
+    refused = []
     for one in memberships(user):
         with tenant_context(one.collectivity):
             if one.left_at is None and not _leave(user, at=at):
-                alone.append(one.collectivity.name)
-            _forget(addresses)
-    if alone:
-        raise LastManager(last_manager_sentence(alone))
+                refused.append(one.collectivity.name)
+            _erase_addresses(addresses)
+    if refused:
+        raise LastManager(last_manager_sentence(refused))
 
 
 def gathered(user: User) -> list[dict[str, Any]]:
-    """Return the offices the person belongs or belonged to, and as what."""
+    """Return current and past memberships with their roles, for the personal data export."""
     return [
         {
             "bureau": one.collectivity.name,
@@ -98,29 +98,31 @@ def gathered(user: User) -> list[dict[str, Any]]:
 
 
 def _leave(user: User, *, at: datetime.datetime) -> bool:
-    """End the membership in the office that is entered; return False, having changed nothing, for its last manager."""
-    # All of them, as `operations.members` does: two managers who leave at once must not leave none.
+    """End the membership in the current schema; return False, having changed nothing, for its last manager."""
+    # Lock all, as `operations.members` does: two managers leaving at once must not leave none.
     members = list(Member.objects.active().locked())
-    mine = next((member for member in members if member.user_id == user.pk), None)
-    if mine is None:
-        return True  # left in between
-    if Role.MANAGER in mine.roles and not any(Role.MANAGER in other.roles for other in members if other != mine):
+    membership = next((member for member in members if member.user_id == user.pk), None)
+    if membership is None:
+        return True  # a concurrent request ended it
+    if Role.MANAGER in membership.roles and not any(
+        Role.MANAGER in other.roles for other in members if other != membership
+    ):
         return False
-    mine.left_at = at
-    mine.save(update_fields=["left_at"])
+    membership.left_at = at
+    membership.save(update_fields=["left_at"])
     audit.record(
         action="members.left",
         by=user,
         at=at,
         summary=f"{user} a supprimé son compte et ne fait plus partie du bureau.",
         object_type="member",
-        object_id=mine.pk,
+        object_id=membership.pk,
     )
     return True
 
 
-def _forget(addresses: Collection[str]) -> None:
+def _erase_addresses(addresses: Collection[str]) -> None:
     accepted = Invitation.objects.filter(accepted_at__isnull=False).alias(address=Lower("email"))
-    spent = list(accepted.filter(address__in=[one.lower() for one in addresses]).values_list("pk", flat=True))
-    Invitation.objects.filter(pk__in=spent).update(email="")
-    outbox.forget(outbox.of_topic("invitation", spent))
+    invitation_ids = list(accepted.filter(address__in=[one.lower() for one in addresses]).values_list("pk", flat=True))
+    Invitation.objects.filter(pk__in=invitation_ids).update(email="")
+    outbox.forget(outbox.of_topic("invitation", invitation_ids))

@@ -1,4 +1,4 @@
-"""What others ask about a collectivity's office. Each answers from the schema that is entered."""
+"""Queries on a collectivity's office, in the current schema."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 def owes_second_factor() -> ExpressionWrapper[Q]:
-    """Return, for a query of members, whether one must have a second factor before he may work here and has none."""
-    asked = Q(Exists(OfficeSettings.objects.filter(managers_need_second_factor=True)))
+    """Return an expression on members: whether they lack the second factor that the office requires of them."""
+    required = Q(Exists(OfficeSettings.objects.filter(managers_need_second_factor=True)))
     without = ~Q(second_factor.exists_for(OuterRef("user_id")))
     manager = Q(roles__contains=[Role.MANAGER.value])
-    return ExpressionWrapper(manager & asked & without, output_field=BooleanField())
+    return ExpressionWrapper(manager & required & without, output_field=BooleanField())
 
 
 def managers_without_second_factor() -> list[Member]:
-    """Return the managers who have no second factor, whether or not the office asks for one, by name."""
+    """Return the managers without a second factor, by name, whether or not the office requires one."""
     managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value]).select_related("user")
     without = managers.exclude(second_factor.exists_for(OuterRef("user_id")))
     return list(without.order_by("user__last_name", "user__first_name", "pk"))
 
 
 def contacts_for(uais: Collection[str]) -> dict[str, str]:
-    """Return the contact's address of each of these schools that has one in the remit, by UAI."""
+    """Return by UAI the contact e-mail addresses in the portfolio, for those of the schools that have one."""
     return dict(
         SchoolInRemit.objects.filter(school_id__in=uais)
         .exclude(contact_email="")
@@ -41,12 +41,12 @@ def contacts_for(uais: Collection[str]) -> dict[str, str]:
 
 
 def office_settings() -> OfficeSettings:
-    """Return how the collectivity presents itself; where nothing was set, a row of blanks that is not stored."""
+    """Return the office's settings, or an unsaved instance with defaults."""
     return OfficeSettings.objects.first() or OfficeSettings()
 
 
 def invitation_by_token(token: str, *, at: datetime.datetime) -> Invitation:
-    """Return the invitation that a link belongs to. Raises `InvitationGone`."""
+    """Return the valid invitation of a link's token. Raises `InvitationGone`."""
     invitation = Invitation.objects.filter(token_hash=invitation_tokens.token_hash(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone

@@ -1,4 +1,4 @@
-"""Reading the remit: its filter."""
+"""The filter of portfolio schools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def commune_choices() -> list[tuple[str, str]]:
-    """Return the communes of the remit's schools, in order of name."""
+    """Return the communes of the portfolio's schools, by name."""
     communes = (
         School.objects.filter(pk__in=SchoolInRemit.objects.values("school_id"))
         .order_by("commune_folded", "commune_code")
@@ -27,7 +27,7 @@ def commune_choices() -> list[tuple[str, str]]:
 
 
 class RemitFilter(django_filters.FilterSet):
-    """By words of the name, commune or UAI, and by whether a contact is known."""
+    """Filter portfolio schools by words, commune, and whether a contact is known."""
 
     text = django_filters.CharFilter(label="Nom, commune, code postal ou UAI", method="by_text")
     commune = django_filters.ChoiceFilter(
@@ -45,14 +45,14 @@ class RemitFilter(django_filters.FilterSet):
         fields: ClassVar = ["text", "commune", "contact"]
 
     def by_text(self, rows: QuerySet[SchoolInRemit], name: str, text: str) -> QuerySet[SchoolInRemit]:
-        """Keep the schools that have all the words."""
+        """Keep the schools that contain all the words."""
         for word in words(text):
             rows = rows.filter(school__search_text__contains=word)
         return rows
 
     def by_contact(self, rows: QuerySet[SchoolInRemit], name: str, contact: str) -> QuerySet[SchoolInRemit]:
-        """Keep the schools with a contact of the collectivity's, without one, or without any address at all."""
-        none = Q(contact_email="")
+        """Keep the schools with a contact address in the portfolio, without one, or without any address at all."""
+        no_contact = Q(contact_email="")
         if contact == "nowhere":
-            return rows.filter(none, school__email="")
-        return rows.filter(none) if contact == "without" else rows.exclude(none)
+            return rows.filter(no_contact, school__email="")
+        return rows.filter(no_contact) if contact == "without" else rows.exclude(no_contact)

@@ -1,4 +1,4 @@
-"""The search for a school, in an office: the directory's own, for members."""
+"""The directory search on the office's host, for members."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 @office()
 @require_safe
 def school_search(request: HttpRequest) -> HttpResponse:
-    """Search the directory, from the forms that add a school to the remit or give it licences."""
+    """Search the directory, for forms that add a school to the portfolio or allocate licences."""
     return answer_search(request)

@@ -1,4 +1,4 @@
-"""Webhooks as the office's pages show them: their forms, their state in words, and which deliveries are shown."""
+"""Forms, delivery filter and status texts of the office's webhook pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SELECT = forms.Select(attrs={"class": "form-select"})
 
 
 class WebhookForm(forms.Form):
-    """Where events are sent, and which."""
+    """URL and event types of a webhook."""
 
     url = forms.CharField(
         label="Adresse",
@@ -48,7 +48,7 @@ class ChangedWebhookForm(WebhookForm):
 
 
 class DeliveryFilter(django_filters.FilterSet):
-    """By state and by type."""
+    """Filter deliveries by state and event type."""
 
     etat = django_filters.ChoiceFilter(
         label="État", field_name="state", choices=DeliveryState.choices, empty_label="Tous les états", widget=_SELECT
@@ -67,7 +67,7 @@ class DeliveryFilter(django_filters.FilterSet):
 
     @property
     def narrows(self) -> bool:
-        """Whether anything was asked: an empty list then has another reason."""
+        """Whether a filter is active, which explains an empty list."""
         return self.form.is_valid() and any(self.form.cleaned_data.values())
 
 
@@ -80,7 +80,7 @@ _OFF = {
 
 @dataclass(frozen=True)
 class State:
-    """How an endpoint does, in a word and in a sentence; `colour` is the badge's."""
+    """Status of an endpoint as a label and a sentence; `colour` is the badge's."""
 
     word: str
     colour: str
@@ -88,7 +88,7 @@ class State:
 
 
 def state_of(endpoint: Endpoint, at: datetime.datetime) -> State:
-    """Return how an endpoint does at that moment."""
+    """Return the status of an endpoint at that moment."""
     if not endpoint.is_enabled:
         return State("Désactivé", "secondary", _OFF[Off(endpoint.off_because)])
     if endpoint.failing_since is None:
@@ -99,10 +99,10 @@ def state_of(endpoint: Endpoint, at: datetime.datetime) -> State:
 
 
 def types_of(endpoint: Endpoint) -> list[str]:
-    """Return what the types that an endpoint asks for are called; none: all of them."""
+    """Return the French labels of an endpoint's event types; an empty list means all."""
     return [EventType(kind).label for kind in endpoint.types]
 
 
 def content_of(event: Event) -> str:
-    """Return what an event holds, to be read by people."""
+    """Return an event's data as indented JSON."""
     return json.dumps(event.data, ensure_ascii=False, indent=2)

@@ -1,4 +1,4 @@
-"""The operator reads the directory and who belongs to which school here, and verifies principals."""
+"""Back office of the school directory and of affiliations; verifies principals."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @admin.register(School)
 class SchoolAdmin(ReadOnly, ModelAdmin):
-    """The directory, as its last synchronisation left it."""
+    """Schools of the directory, as of its last synchronisation."""
 
     list_display = ("uai", "name", "commune", "postal_code", "state", "email", "changed_at")
     list_filter = ("state", "sector")
-    search_fields = ("name",)  # opens the search field, which `get_search_results` answers
+    search_fields = ("name",)  # enables the search field; `get_search_results` does the search
     search_help_text = "Nom, commune, code postal, UAI, ou adresse e-mail entière"
     ordering = ("uai",)
     exclude = ("search_text", "name_folded", "commune_folded", "commune_key")
@@ -36,7 +36,7 @@ class SchoolAdmin(ReadOnly, ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[School], search_term: str
     ) -> tuple[QuerySet[School], bool]:
-        """Search as everywhere else; by the official address where an address was typed."""
+        """Search by official e-mail address if the term has an « @ », otherwise with the site's school search."""
         if "@" in search_term:
             return queryset.filter(email__iexact=search_term.strip()), False
         return (search(search_term, among=queryset) if search_term.strip() else queryset), False
@@ -44,7 +44,7 @@ class SchoolAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(DirectorySync)
 class DirectorySyncAdmin(ReadOnly, ModelAdmin):
-    """When the directory was last synchronised, from which file, and what that changed."""
+    """Synchronisations of the directory, with their file and row counts."""
 
     list_display = (
         "at", "file_name", "full", "rows", "added", "changed", "closed", "reopened", "unchanged", "refused", "by"
@@ -56,7 +56,7 @@ class DirectorySyncAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(Affiliation)
 class AffiliationAdmin(ReadOnly, ModelAdmin):
-    """Who belongs to which school. « À vérifier » lists the principals who wait."""
+    """Affiliations of users to schools. « À vérifier » lists principals awaiting verification."""
 
     list_display = ("user", "profile", "place", "since", "verified_at", "verified_by")
     list_filter = (("verified_at", admin.EmptyFieldListFilter), "user__profile", "verified_by")
@@ -77,12 +77,12 @@ class AffiliationAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="établissement")
     def place(self, affiliation: Affiliation) -> str:
-        """Return the school, and whether it was typed by hand."""
+        """Return the school, or its manually entered name."""
         return str(affiliation.school) if affiliation.school else f"{affiliation.name} (saisi à la main)"
 
     @admin.action(description="Vérifier la direction de l'établissement…", permissions=["view"])
     def verify(self, request: HttpRequest, chosen: QuerySet[Affiliation]) -> HttpResponse | None:
-        """Ask first, saying what will be opened to whom; then verify, and write in the log who did."""
+        """Ask for confirmation, then verify the principals and log each change."""
         waiting = chosen.filter(
             user__profile=Profile.PRINCIPAL, school__isnull=False, verified_at__isnull=True
         ).select_related("user", "school")
@@ -90,7 +90,7 @@ class AffiliationAdmin(ReadOnly, ModelAdmin):
             self.message_user(request, "Aucun chef d'établissement à vérifier dans ce choix.", messages.WARNING)
             return None
         if "confirmed" not in request.POST:
-            return TemplateResponse(request, "schools/admin_verify.html", self._question(request, waiting))
+            return TemplateResponse(request, "schools/admin_verify.html", self._confirmation_context(request, waiting))
         for affiliation in waiting:
             if affiliations.verify(
                 affiliation=affiliation,
@@ -102,7 +102,7 @@ class AffiliationAdmin(ReadOnly, ModelAdmin):
         self.message_user(request, f"Directions vérifiées : {len(waiting)}.", messages.SUCCESS)
         return None
 
-    def _question(self, request: HttpRequest, waiting: QuerySet[Affiliation]) -> dict[str, Any]:
+    def _confirmation_context(self, request: HttpRequest, waiting: QuerySet[Affiliation]) -> dict[str, Any]:
         return {
             **self.admin_site.each_context(request),
             "title": "Vérifier la direction d'un établissement",
@@ -113,7 +113,7 @@ class AffiliationAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(HeadEvent)
 class HeadEventAdmin(ReadOnly, ModelAdmin):
-    """Who asked to lead a school, was verified, handed it over, left it: what to read when two people claim it."""
+    """History of each school's principals (claimed, verified, handed over, left), to settle competing claims."""
 
     list_display = ("at", "school", "kind", "user", "means", "by")
     list_filter = ("kind", "means")

@@ -1,6 +1,7 @@
-"""Which school a person belongs to: chosen in the directory, typed by hand, joined, verified, handed over, left.
+"""Affiliations of users to schools: choose, type by hand, replace, verify, leave.
 
-Whatever changes who leads a school is written down (`schools.heads.events`), and told to those whom it concerns.
+Every change of a school's principals is recorded in `schools.principals.events`, and the principals concerned are
+notified.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TypedSchool(NamedTuple):
-    """A school that the person did not find in the directory."""
+    """A school that the user typed by hand, not having found it in the directory."""
 
     name: str
     address: str
@@ -34,9 +35,9 @@ class TypedSchool(NamedTuple):
 
 @transaction.atomic
 def choose(*, user: User, school: School, at: datetime.datetime) -> Affiliation:
-    """Attach the person to a school of the directory, and drop what was typed by hand for want of it.
+    """Affiliate the user with a school of the directory, and delete their hand-typed affiliation.
 
-    Choosing a school again changes nothing. Never verifies: a choice proves nothing.
+    Idempotent. Never verifies: a choice proves nothing.
     """
     affiliation, _ = Affiliation.objects.get_or_create(user=user, school=school, defaults={"since": at})
     user.affiliations.filter(school=None).delete()
@@ -45,9 +46,9 @@ def choose(*, user: User, school: School, at: datetime.datetime) -> Affiliation:
 
 @transaction.atomic
 def type_by_hand(*, user: User, typed: TypedSchool, at: datetime.datetime) -> Affiliation:
-    """Attach the person to a school as he typed it, in the place of what he typed before.
+    """Affiliate the user with a hand-typed school, replacing the one typed before.
 
-    Schools chosen in the directory stay as they are.
+    Affiliations with schools of the directory are kept.
     """
     affiliation, _ = Affiliation.objects.update_or_create(
         user=user, school=None, defaults=typed._asdict(), create_defaults={**typed._asdict(), "since": at}
@@ -57,7 +58,7 @@ def type_by_hand(*, user: User, typed: TypedSchool, at: datetime.datetime) -> Af
 
 @transaction.atomic
 def replace(*, user: User, school: School | None, typed: TypedSchool | None, at: datetime.datetime) -> Affiliation:
-    """Attach the person to this one school, chosen or typed, and to no other: what a teacher who moved does."""
+    """Affiliate the user with this school only, chosen or typed: for a teacher who changes school."""
     if school is not None:
         affiliation = choose(user=user, school=school, at=at)
     elif typed is not None:
@@ -70,7 +71,7 @@ def replace(*, user: User, school: School | None, typed: TypedSchool | None, at:
 
 @transaction.atomic
 def leave(*, user: User, affiliation_id: int, at: datetime.datetime) -> None:
-    """Detach the person from a school; the keys he activated for it stay with the school."""
+    """End an affiliation; keys that the user redeemed for the school stay with it."""
     affiliation = user.affiliations.filter(pk=affiliation_id).first()
     if affiliation is None:
         return
@@ -88,17 +89,17 @@ def verify(
     by: User | None = None,
     known_since: datetime.datetime | None = None,
 ) -> bool:
-    """Note that the principal was shown to lead this school, and by what means; return whether this is new.
+    """Mark the affiliation as verified, by these means; return whether it was unverified before.
 
-    `by`: the operator who vouches for him. `known_since`: when what proves it was sent to the mailbox; it proves
-    nothing of somebody whose successor took over since. Those who lead the school already are told.
+    `by`: the operator who verified it by hand. `proof_sent_at`: when the proof was sent to the school's mailbox; the
+    proof is void where a successor replaced the user since. The school's other principals are notified.
     """
     if affiliation.school_id is None:
         return False
-    waiting = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
+    unverified = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
     if known_since is not None:
-        waiting = waiting.exclude(Exists(replaced_since(known_since)))
-    if not waiting.update(verified_at=at, verified_by=means):
+        unverified = unverified.exclude(Exists(replaced_since(known_since)))
+    if not unverified.update(verified_at=at, verified_by=means):
         return False
     affiliation.verified_at, affiliation.verified_by = at, means
     events.record(
@@ -111,7 +112,7 @@ def verify(
 
 @transaction.atomic
 def replaced(*, affiliation: Affiliation, successor: User, at: datetime.datetime) -> None:
-    """Note that somebody took the school over from this principal, and tell him. He stays attached, unverified."""
+    """Record that a successor replaced this principal, and notify them. The affiliation is kept, unverified."""
     if affiliation.school_id is None:
         raise ValueError("Nobody leads a school that was typed by hand.")
     Affiliation.objects.filter(pk=affiliation.pk).update(verified_at=None, verified_by="")

@@ -1,4 +1,4 @@
-"""The directory in the API: schools listed, searched and fetched by UAI. Read only: the synchronisation writes."""
+"""The directory in the API: list, search and read schools. Read only: the synchronisation writes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 TAGS = ["Établissements"]
-_SAYS = {
+_HELP_TEXTS = {
     "uai": "Le code de l'établissement, sept chiffres et une lettre : c'est lui qui le nomme partout dans l'API.",
     "name": "Son nom.",
     "type": "Ce qu'il est, tel que l'annuaire l'écrit : « Ecole », « Collège », « Lycée »…",
@@ -81,13 +81,13 @@ _EXAMPLE = OpenApiExample(
 
 
 class Uai(Text):
-    """The school that a request names: programs write its UAI in full."""
+    """A UAI in a request body, in its full form."""
 
     def __init__(self, **kwargs: Any) -> None:
-        written = RegexValidator(
+        well_formed = RegexValidator(
             rf"^[0-9]{{7}}[{LETTERS}]\Z", "Un UAI est attendu : sept chiffres et une lettre.", "invalid_uai"
         )
-        super().__init__(trim_whitespace=False, validators=[written], **kwargs)
+        super().__init__(trim_whitespace=False, validators=[well_formed], **kwargs)
 
 
 class SchoolSerializer(serializers.ModelSerializer[School]):
@@ -125,14 +125,14 @@ class SchoolSerializer(serializers.ModelSerializer[School]):
             "changed_at",
         )
         read_only_fields = fields
-        extra_kwargs = {name: {"help_text": says} for name, says in _SAYS.items()}
+        extra_kwargs = {name: {"help_text": text} for name, text in _HELP_TEXTS.items()}
 
 
 class SchoolFilter(django_filters.FilterSet):
-    """What a list of schools can be narrowed to."""
+    """Filter schools by text, place, state, type and date of change."""
 
     search = django_filters.CharFilter(
-        method="narrow_to_search",
+        method="filter_by_search",
         help_text="Nom, commune, code postal ou UAI ; ni la casse ni les accents ne comptent.",
     )
     departement = django_filters.CharFilter(
@@ -156,8 +156,8 @@ class SchoolFilter(django_filters.FilterSet):
         model = School
         fields = ()
 
-    def narrow_to_search(self, schools: QuerySet[School], name: str, value: str) -> QuerySet[School]:
-        """Keep the schools that the search finds among those that the other filters kept."""
+    def filter_by_search(self, schools: QuerySet[School], name: str, value: str) -> QuerySet[School]:
+        """Keep the schools that match the search, within those that pass the other filters."""
         return search(value, among=schools)
 
 

@@ -6,5 +6,5 @@ class SchoolsConfig(AppConfig):
     verbose_name = "Annuaire des établissements"
 
     def ready(self) -> None:
-        """Register the letters that this app writes."""
+        """Register the kinds of this app's e-mails."""
         from schools.heads import emails  # noqa: F401, PLC0415 - needs the models

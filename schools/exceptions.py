@@ -1,21 +1,21 @@
-"""What the directory refuses. Each carries the French sentence that is shown, and a code for programs."""
+"""Errors of the directory's synchronisation: a stable code, and the French sentence shown to the user."""
 
 from __future__ import annotations
 
 
 class DirectoryRefused(Exception):
-    """The file cannot be believed, or what it would do was not agreed to. Nothing was written."""
+    """The file is unusable, or its changes need confirmation. Nothing was written."""
 
     code = "directory_refused"
 
 
 class SynchronisationUnderWay(DirectoryRefused):
-    """Another synchronisation is at work."""
+    """Another synchronisation is running."""
 
     code = "synchronisation_under_way"
 
 
 class TooManyClosures(DirectoryRefused):
-    """A full file lacks so many of the open schools that somebody must say it is meant."""
+    """A full file would close so many schools that confirmation is required."""
 
     code = "too_many_closures"

@@ -1,6 +1,6 @@
-"""Who may belong where: the school that somebody typed by hand, the teachers who chose the one next door.
+"""Suggest matches: schools for a hand-typed affiliation, teachers for a school.
 
-These are proposals: each is shown with its reason, and a person's click joins. Nothing here joins anybody to anything.
+Suggestions are shown with their reason and confirmed by a user. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ from schools.queries import search
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-#: From here on two names are likely one: « Jean Jaurès » and « J. Jaurès » are, « Jean Jaurès » and « Jean Macé » not.
+#: Minimum trigram similarity: « J. Jaurès » matches « Jean Jaurès », « Jean Macé » does not.
 ALIKE = 0.5
 
-_LIKELIEST_FIRST = ("-likeness", "since", "pk")
-_MOST_NEIGHBOURS = 10_000
+_BEST_FIRST = ("-likeness", "since", "pk")
+_MAX_NEIGHBOURS = 10_000
 
-# What half the schools of a commune are called tells none of them from the others.
-_TELL_NOTHING = frozenset(
+# Stop words of school names.
+_STOP_WORDS = frozenset(
     """
     ecole ecoles elementaire maternelle primaire college lycee groupe cite scolaire annexe publique public privee prive
     communale mixte generale general technologique professionnel polyvalent de du des d la le les l et a au aux en
-    """.split()  # noqa: SIM905 - a list of forty quoted words is read by nobody
+    """.split()  # noqa: SIM905 - more readable than a list of quoted words
 )
 
 
 class LikelySchool(NamedTuple):
-    """A school that somebody may have meant, and why we think so."""
+    """A suggested school, and the French reason."""
 
     school: School
     reason: str
 
 
 class LikelyTeacher(NamedTuple):
-    """A teacher who may belong to a school, by what he said of his own, and why we think so."""
+    """A suggested teacher's affiliation, and the French reason."""
 
     affiliation: Affiliation
     reason: str
 
 
 def likely_schools(*, name: str, postal_code: str = "", city: str = "", limit: int = 5) -> list[LikelySchool]:
-    """Return the open schools that typed fields may mean, the likeliest first: near by place, and alike by name.
+    """Return open schools of the same place with a similar name, best first.
 
-    Where neither postal code nor town leads to an open school, the name alone is searched in the country.
+    Where the place has no open school, the name is searched in the whole country.
     """
     open_schools = School.objects.exclude(state=SchoolState.CLOSED)
-    place = _place(postal_code, city)
-    # Not asked first whether there is any: PostgreSQL would look for the first through the whole directory.
+    place = _place_filter(postal_code, city)
+    # No `exists()` first: PostgreSQL would scan the whole directory for a first row.
     near = list(
         open_schools.filter(place)
-        .annotate(likeness=TrigramStrictWordSimilarity(_telling(name), F("name_folded")))
+        .annotate(likeness=TrigramStrictWordSimilarity(_distinctive_words(name), F("name_folded")))
         .order_by("-likeness", "name_folded", "uai")[:limit]
         if place
         else ()
     )
     if not near:
         return [LikelySchool(school, "même nom") for school in search(name, among=open_schools)[:limit]]
-    return [LikelySchool(one, _reason_of_place(one, postal_code)) for one in near if one.likeness >= ALIKE]
+    return [LikelySchool(school, _place_reason(school, postal_code)) for school in near if school.likeness >= ALIKE]
 
 
 def likely_schools_of(affiliation: Affiliation, *, limit: int = 5) -> list[LikelySchool]:
-    """Return the schools that an affiliation typed by hand may mean; none for one chosen in the directory."""
+    """Return likely schools for a hand-typed affiliation; none for a school of the directory."""
     if affiliation.school_id is not None:
         return []
     return likely_schools(
@@ -79,29 +79,29 @@ def likely_schools_of(affiliation: Affiliation, *, limit: int = 5) -> list[Likel
 
 
 def likely_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
-    """Return the teachers who may belong to `school` and have not chosen it, the likeliest first.
+    """Return teachers who may belong to `school` without being affiliated with it, best first.
 
-    Those who typed a school of the same place by hand and gave it a name like this one's, and those who chose another
-    school of the place with such a name: « Collège Belin » for « École élémentaire Belin ».
+    Those who typed a school of the same place with a similar name, and those who chose another school of the place
+    with a similar name: « Collège Belin » for « École élémentaire Belin ».
     """
     teachers = (
         Affiliation.objects.filter(user__profile=Profile.TEACHER, user__is_active=True)
         .exclude(user__affiliations__school=school)
         .select_related("user", "school")
     )
-    telling = _telling(school.name)
+    distinctive = _distinctive_words(school.name)
     typed = (
         teachers.filter(school__isnull=True)
         .alias(town=Fold(F("city")))
-        .filter(_near(postal_code=school.postal_code, town=fold(school.commune)))
-        .annotate(likeness=TrigramStrictWordSimilarity(telling, Fold(F("name"))))
+        .filter(_same_place(postal_code=school.postal_code, town=fold(school.commune)))
+        .annotate(likeness=TrigramStrictWordSimilarity(distinctive, Fold(F("name"))))
         .filter(likeness__gte=ALIKE)
-        .order_by(*_LIKELIEST_FIRST)[:limit]
+        .order_by(*_BEST_FIRST)[:limit]
     )
     chosen = (
-        teachers.filter(school__in=_neighbours_alike(school, telling))
-        .annotate(likeness=TrigramStrictWordSimilarity(telling, F("school__name_folded")))
-        .order_by(*_LIKELIEST_FIRST)[:limit]
+        teachers.filter(school__in=_similar_neighbours(school, distinctive))
+        .annotate(likeness=TrigramStrictWordSimilarity(distinctive, F("school__name_folded")))
+        .order_by(*_BEST_FIRST)[:limit]
     )
     reasons = [
         *((affiliation, f"a saisi « {affiliation.name} » à la main") for affiliation in typed),
@@ -111,14 +111,14 @@ def likely_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
     return [LikelyTeacher(*pair) for pair in reasons[:limit]]
 
 
-def _telling(name: str) -> str:
-    """Return the words of a name that tell it from others; all of them where none does, as in « École primaire »."""
+def _distinctive_words(name: str) -> str:
+    """Return the folded words of a name without stop words; all of them where nothing else is left."""
     folded = fold(name)
-    return " ".join(word for word in folded.split() if word not in _TELL_NOTHING) or folded
+    return " ".join(word for word in folded.split() if word not in _STOP_WORDS) or folded
 
 
-def _place(postal_code: str, city: str) -> Q:
-    """Return what finds the schools of a postal code or of a town, by an index; nothing where neither is told."""
+def _place_filter(postal_code: str, city: str) -> Q:
+    """Return the indexed condition for a postal code or a town; an empty Q where both are empty."""
     near = Q()
     code = postal_code.replace(" ", "")
     if code:
@@ -129,32 +129,32 @@ def _place(postal_code: str, city: str) -> Q:
     return near
 
 
-def _near(**place: str) -> Q:
-    """Return the condition that one of these is the same; none holds where nothing is told.
+def _same_place(**place: str) -> Q:
+    """Return the condition that any of the non-empty values is equal; matches nothing where all are empty.
 
-    What is empty is left out here and not in SQL: a third of the directory has no code of a commune, and PostgreSQL
-    would expect them all.
+    Empty values are dropped here and not in SQL: a third of the directory has no commune code, which would mislead
+    PostgreSQL's row estimate.
     """
-    told = (Q(**{name: value}) for name, value in place.items() if value)
-    return functools.reduce(operator.or_, told, Q()) or Q(pk__in=[])
+    conditions = (Q(**{name: value}) for name, value in place.items() if value)
+    return functools.reduce(operator.or_, conditions, Q()) or Q(pk__in=[])
 
 
-def _neighbours_alike(school: School, telling: str) -> QuerySet[School]:
-    """Return the other schools of the place that have such a name.
+def _similar_neighbours(school: School, distinctive: str) -> QuerySet[School]:
+    """Return the other schools of the place with a similar name.
 
-    Cut off at a number that no place has: PostgreSQL then finds them by their place and compares these alone, where it
-    would otherwise compare the seventy thousand names of the country first, guessing that few are alike.
+    The LIMIT exceeds any place: it makes PostgreSQL filter by place first instead of comparing the 70,000 names of the
+    country.
     """
     alike = (
-        School.objects.filter(_near(postal_code=school.postal_code, commune_code=school.commune_code))
+        School.objects.filter(_same_place(postal_code=school.postal_code, commune_code=school.commune_code))
         .exclude(pk=school.pk)
-        .alias(likeness=TrigramStrictWordSimilarity(telling, F("name_folded")))
+        .alias(likeness=TrigramStrictWordSimilarity(distinctive, F("name_folded")))
         .filter(likeness__gte=ALIKE)
     )
-    return alike.values("pk")[:_MOST_NEIGHBOURS]  # type: ignore[return-value] # for a subquery, values or rows are one
+    return alike.values("pk")[:_MAX_NEIGHBOURS]  # type: ignore[return-value] # for a subquery, values or rows are one
 
 
-def _reason_of_place(school: School, postal_code: str) -> str:
+def _place_reason(school: School, postal_code: str) -> str:
     if school.postal_code and school.postal_code == postal_code.replace(" ", ""):
         return "même code postal, nom proche"
     return "même commune, nom proche"

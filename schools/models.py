@@ -1,6 +1,6 @@
-"""The national directory of schools, and who belongs to which of them.
+"""The national directory of schools, and the affiliations of users.
 
-`School` is written by the directory's synchronisation alone, and never deleted: a school that goes is closed.
+`School` is written only by the directory's synchronisation, and never deleted: a school that disappears is closed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Fold(Func):
 
 
 class Searchable(Func):
-    """What a search looks into: folded, « st » and « ste » written out, a space before the first word as well.
+    """Search text: folded, « st » and « ste » expanded, with a leading space.
 
-    So that `LIKE '% word%'` finds the words that begin with it, wherever they stand, through the trigram index.
+    The leading space lets `LIKE '% word%'` match any word prefix through the trigram index.
     """
 
     template = (
@@ -36,9 +36,9 @@ class Searchable(Func):
 
 
 class CommuneKey(Func):
-    """What communes are compared by; `schools.recognition.places.commune_key` is the same in Python.
+    """Normalised name of a commune; `schools.recognition.places.build_commune_key` is the same in Python.
 
-    Folded, « st » and « ste » written out, without CEDEX and arrondissement: « PARIS 13E ARRONDISSEMENT » is `paris`.
+    Folded, « st » and « ste » expanded, without CEDEX and arrondissement: « PARIS 13E ARRONDISSEMENT » is `paris`.
     """
 
     template = (
@@ -58,7 +58,7 @@ class SchoolState(models.TextChoices):
 
 
 class School(models.Model):
-    """One school of the directory. Its key is its UAI, which every list in the country uses."""
+    """A school of the directory. Its primary key is its UAI, the national identifier."""
 
     uai = models.CharField("UAI", max_length=8, primary_key=True)
     name = models.CharField("nom", max_length=250)
@@ -83,7 +83,7 @@ class School(models.Model):
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     state = models.CharField("état", max_length=10, choices=SchoolState, default=SchoolState.OPEN)
-    # When a synchronisation last wrote something new into the row.
+    # When a synchronisation last changed the row.
     changed_at = models.DateTimeField("modifié le")
     closed_at = models.DateTimeField("fermé le", null=True, blank=True)
 
@@ -106,8 +106,8 @@ class School(models.Model):
         verbose_name = "établissement"
         indexes: ClassVar = [
             GinIndex(OpClass(F("search_text"), "public.gin_trgm_ops"), name="school_search"),
-            # The order of every list of schools: the open ones first, then by name. A search for a word that half the
-            # schools have walks it and stops after twenty.
+            # The order of every list of schools: open ones first, then by name. A search for a frequent word scans this
+            # index and stops at its LIMIT.
             models.Index(F("closed_at").asc(nulls_first=True), "name_folded", "uai", name="school_order"),
             models.Index(name="school_commune", fields=["commune_code"]),
             models.Index(name="school_postal_code", fields=["postal_code"]),
@@ -126,10 +126,9 @@ class School(models.Model):
 
 
 class DirectoryWord(models.Model):
-    """A word of the directory: what a misspelt one may have meant. Kept by the synchronisation.
+    """A word of the directory, for spelling correction. Maintained by the synchronisation.
 
-    Some 40,000 words: the nearest among them are found in milliseconds, where to compare the schools' own texts would
-    take a third of a second.
+    Some 40,000 words: the nearest are found in milliseconds; comparing the schools' texts would take 0.3 s.
     """
 
     word = models.CharField(max_length=250, primary_key=True)
@@ -137,8 +136,7 @@ class DirectoryWord(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # Words that share a third of their trigrams, sorted afterwards: ten times quicker than to walk a GiST index
-            # from the nearest, and what is further away no slip explains.
+            # GIN (similarity above 0.3, then sort) is ten times faster than a nearest-neighbour scan of a GiST index.
             GinIndex(OpClass(F("word"), "public.gin_trgm_ops"), name="directory_word_alike"),
         ]
 
@@ -147,7 +145,7 @@ class DirectoryWord(models.Model):
 
 
 class DirectorySync(models.Model):
-    """One synchronisation that went through: what it read, what it changed."""
+    """A completed synchronisation and its counts."""
 
     at = models.DateTimeField("date")
     by = models.ForeignKey(
@@ -185,7 +183,7 @@ class Affiliation(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="affiliations", verbose_name="compte"
     )
     school = models.ForeignKey(School, verbose_name="établissement", on_delete=models.PROTECT, null=True, blank=True)
-    # Typed by hand; empty where a school was chosen.
+    # Hand-typed fields; empty where a school was chosen.
     name = models.CharField("nom de l'établissement", max_length=250, blank=True)
     address = models.CharField("adresse", max_length=250, blank=True)
     address_extra = models.CharField("adresse suite", max_length=250, blank=True)
@@ -200,7 +198,7 @@ class Affiliation(models.Model):
     class Meta:
         verbose_name = "rattachement"
         indexes: ClassVar = [
-            # Those typed by hand, which are proposed to the schools of the place.
+            # Hand-typed affiliations, suggested to the schools of the place.
             models.Index(name="affiliation_typed", fields=["postal_code"], condition=Q(school__isnull=True)),
             models.Index(Fold(F("city")), name="affiliation_typed_town", condition=Q(school__isnull=True)),
         ]
@@ -222,7 +220,7 @@ class Affiliation(models.Model):
 
 
 class HeadEvent(models.Model):
-    """What happened to who leads a school: asked for, verified, handed over, left. Appended to, never changed."""
+    """An event in the history of a school's principals: requested, verified, replaced, left. Append-only."""
 
     class Kind(models.TextChoices):
         ASKED = "asked", "lien demandé à l'adresse officielle"
@@ -254,11 +252,11 @@ class HeadEvent(models.Model):
 
 
 class HeadRequest(models.Model):
-    """A principal who asked that the official mailbox confirm him. The link's secret is in the e-mail alone."""
+    """A principal's request for verification through the official mailbox. The token is in the e-mail only."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     school = models.ForeignKey(School, on_delete=models.PROTECT, related_name="+")
-    # The secret follows from it under the site's own: the outbox need not hold it; what is looked up is its hash.
+    # The token is derived from it with the site's secret key; look-ups use the token's hash.
     nonce = models.CharField(max_length=32)
     token_hash = models.CharField(max_length=64, unique=True)
     asked_at = models.DateTimeField("demandé le")

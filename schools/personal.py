@@ -1,4 +1,4 @@
-"""What the schools' side knows of a person: handed to him when he asks for it, and let go when he leaves."""
+"""Personal data about affiliations: export, and erasure when an account is deleted."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ if TYPE_CHECKING:
 
 
 def leave_all(user: User, *, at: datetime.datetime) -> None:
-    """Detach the account from every school, and withdraw what it asked of their mailboxes.
+    """Delete the user's affiliations and verification requests.
 
-    What happened to a school's direction stays told, of an account that has no name any more.
+    Principal events are kept, on an anonymised account.
     """
-    attached = Affiliation.objects.filter(user=user)
-    led = attached.filter(verified_at__isnull=False).order_by("pk").values_list("school_id", flat=True)
+    affiliations = Affiliation.objects.filter(user=user)
+    verified_uais = affiliations.filter(verified_at__isnull=False).order_by("pk").values_list("school_id", flat=True)
     HeadEvent.objects.bulk_create(
-        HeadEvent(school_id=uai, kind=HeadEvent.Kind.LEFT, user=user, by=user, at=at) for uai in led
+        HeadEvent(school_id=uai, kind=HeadEvent.Kind.LEFT, user=user, by=user, at=at) for uai in verified_uais
     )
-    attached.delete()
+    affiliations.delete()
     HeadRequest.objects.filter(user=user).delete()
 
 
 def gathered(user: User) -> dict[str, Any]:
-    """Return the schools the person belongs to, and what he did to lead them. Three queries."""
+    """Return affiliations, principal events and verification requests, for the export. Three queries."""
     return {
         "établissements": [
-            _affiliation(one) for one in Affiliation.objects.filter(user=user).select_related("school").order_by("pk")
+            _export_affiliation(affiliation)
+            for affiliation in Affiliation.objects.filter(user=user).select_related("school").order_by("pk")
         ],
         "direction d'établissement": [
             {
@@ -53,26 +54,26 @@ def gathered(user: User) -> dict[str, Any]:
     }
 
 
-def _affiliation(one: Affiliation) -> dict[str, Any]:
-    if one.school is not None:
+def _export_affiliation(affiliation: Affiliation) -> dict[str, Any]:
+    if affiliation.school is not None:
         place = {
-            "nom": one.school.name,
-            "commune": one.school.commune,
-            "UAI": one.school_id,
+            "nom": affiliation.school.name,
+            "commune": affiliation.school.commune,
+            "UAI": affiliation.school_id,
             "choisi": "dans l'annuaire",
         }
     else:
         place = {
-            "nom": one.name,
-            "adresse": one.address,
-            "adresse suite": one.address_extra,
-            "code postal": one.postal_code,
-            "ville": one.city,
-            "pays": one.country,
+            "nom": affiliation.name,
+            "adresse": affiliation.address,
+            "adresse suite": affiliation.address_extra,
+            "code postal": affiliation.postal_code,
+            "ville": affiliation.city,
+            "pays": affiliation.country,
             "choisi": "saisi à la main",
         }
     return place | {
-        "depuis le": one.since,
-        "direction vérifiée le": one.verified_at,
-        "direction vérifiée": one.get_verified_by_display(),
+        "depuis le": affiliation.since,
+        "direction vérifiée le": affiliation.verified_at,
+        "direction vérifiée": affiliation.get_verified_by_display(),
     }

@@ -1,7 +1,7 @@
-"""The UAI: seven digits and a check letter, the key by which every list in the country names a school.
+"""The UAI, the national identifier of schools: seven digits and a check letter.
 
-Pure functions: nothing here knows the database. A UAI that comes from a person or from a spreadsheet goes through
-`normalise`, then `is_valid`; `fault` says in French what is wrong with one that is not, `near` what it may have been.
+Pure functions, without queries. User input goes through `normalise`, then `is_valid`; for an invalid one,
+`describe_error` returns the French sentence, and `find_similar` the likely intended UAI.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: I, O and Q are left out: they look too much like 1 and 0.
+#: Without I, O and Q, which look like 1 and 0.
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 
 WELL_FORMED = re.compile(rf"[0-9]{{7}}[{LETTERS}]")
 
-# What people put between the digits: spaces of every width, dashes, dots, underscores, an apostrophe of Excel's.
+# Separators: spaces of every width, dashes, dots, underscores, Excel's leading apostrophe.
 _BETWEEN = re.compile(r"[\s\u200b\u200c\u200d\u2060\ufeff\-\u2010-\u2015\u2212._'’\"]+")
-# Five digits at least: a département's number has three, of which two at most can be zeros.
+# At least five digits: at most two of the three digits of the département are zeros.
 _LOST_ZEROS = re.compile(rf"([0-9]{{5,6}})([{LETTERS}])")
 _LOOKALIKES = str.maketrans("OIL", "011")
-# Digits and letters that a hand, a scan or a fax takes for each other: proof enough for a proposal, never for a repair.
+# Characters confused by hand or OCR: for suggestions only, never for repairs.
 _MISREAD_DIGITS = str.maketrans("OQDILSBZG", "000115826")
 _MISREAD_LETTERS = {"0": "D", "2": "Z", "4": "A", "5": "S", "6": "G", "7": "T", "8": "B"}
-# A number that was saved with its decimals: 940176.0.
+# A number saved with decimals: 940176.0.
 _DECIMALS = re.compile(r"([0-9]{5,7})[.,]0+")
 _DAMAGED = re.compile(r"([0-9]{5,8})([A-Z]?)")
-# Inside a longer text, a UAI stands by itself: « 0301234X, 0301235Y » or « Jean Jaurès (0301234x) ».
+# A UAI within a longer text, as a word of its own: « 0301234X, 0301235Y » or « Jean Jaurès (0301234x) ».
 _EMBEDDED = re.compile(r"(?<![0-9A-Za-z])[0-9]{5,7} ?[A-Za-z](?![0-9A-Za-z])")
 
 
 def check_letter(digits: str) -> str:
-    """Return the letter that the seven digits call for.
+    """Return the check letter of seven digits.
 
     Raises `ValueError` for anything but seven digits.
     """
@@ -40,65 +40,65 @@ def check_letter(digits: str) -> str:
 
 
 def is_valid(uai: str) -> bool:
-    """Tell whether `uai`, in its normal form, is well formed and carries the right letter."""
+    """Return whether `uai`, in normal form, is well formed and has the right check letter."""
     return WELL_FORMED.fullmatch(uai) is not None and uai[7] == check_letter(uai[:7])
 
 
 def normalise(text: str) -> str:
-    """Return `text` as a UAI is written: capitals, no spaces, the zeros that Excel ate put back.
+    """Return `text` in the normal form of a UAI: capitals, no separators, leading zeros restored.
 
-    What cannot be repaired in one way only is returned tidied but otherwise as it came: `is_valid` is the judge.
+    Where no repair is unambiguous, the tidied text is returned: check with `is_valid`.
 
     - Case, spaces, dashes, dots and full-width characters do not matter.
-    - An O among the digits is a zero, an I or an L a one, where the check letter then agrees.
-    - `311131L` has lost its zero, `10001W` two of them: zeros in front do not change the remainder that gives the
-      letter, so a right letter proves the repair; a wrong one forbids it.
+    - O becomes 0, I and L become 1 among the digits, where the check letter then matches.
+    - Lost leading zeros are restored (`311131L` lost one, `10001W` two) where the check letter matches: leading zeros
+      do not change the remainder that determines it.
 
-    A missing or wrong letter is never made up: it is the only proof that the digits are right.
+    A missing or wrong check letter is never replaced: it is the only proof of the digits.
     """
-    bare = tidy(text)
-    for candidate in (bare, bare[:-1].translate(_LOOKALIKES) + bare[-1:]):
+    tidied = tidy(text)
+    for candidate in (tidied, tidied[:-1].translate(_LOOKALIKES) + tidied[-1:]):
         if is_valid(candidate):
             return candidate
         short = _LOST_ZEROS.fullmatch(candidate)
         if short is not None:
-            whole = short[1].zfill(7) + short[2]
-            if is_valid(whole) and _is_in_a_departement(whole):
-                return whole
-    return bare
+            padded = short[1].zfill(7) + short[2]
+            if is_valid(padded) and _is_in_a_departement(padded):
+                return padded
+    return tidied
 
 
 def tidy(text: str) -> str:
-    """Return `text` in capitals, without what people put between the digits; nothing is repaired."""
+    """Return `text` in capitals, without separators; nothing is repaired."""
     return _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
 def near(text: str) -> frozenset[str]:
-    """Return the valid UAI that one slip may have made `text` of: none is proven, and most are no school's.
+    """Return the valid UAI one edit away from `text`: unproven candidates, most of them of no school.
 
-    The letter wrong or lost, with or without zeros in front; the letter right, and a digit wrong, left out, doubled, or
-    swapped with its neighbour; digits and letters taken for each other. None for a text that no slip explains.
+    Edits: the letter wrong or missing, with or without leading zeros; the letter right, and a digit wrong, missing,
+    doubled or swapped with its neighbour; look-alike characters. Empty where there is none.
     """
     decimals = _DECIMALS.fullmatch(text.strip())
-    bare = decimals[1] if decimals else tidy(text)
-    readings = {bare, bare[:-1].translate(_MISREAD_DIGITS) + bare[-1:]}
-    if bare[-1:] in _MISREAD_LETTERS and len(bare) in (7, 8):
-        readings.add(bare[:-1].translate(_MISREAD_DIGITS) + _MISREAD_LETTERS[bare[-1]])
-    found: set[str] = set()
+    tidied = decimals[1] if decimals else tidy(text)
+    readings = {tidied, tidied[:-1].translate(_MISREAD_DIGITS) + tidied[-1:]}
+    if tidied[-1:] in _MISREAD_LETTERS and len(tidied) in (7, 8):
+        readings.add(tidied[:-1].translate(_MISREAD_DIGITS) + _MISREAD_LETTERS[tidied[-1]])
+    candidates: set[str] = set()
     for reading in readings:
         match = _DAMAGED.fullmatch(reading)
         if match is not None:
-            found |= _near(match[1], match[2])
-    return frozenset(found - {bare})
+            candidates |= _edits(match[1], match[2])
+    return frozenset(candidates - {tidied})
 
 
-def _near(digits: str, letter: str) -> set[str]:
-    found: set[str] = set()
+def _edits(digits: str, letter: str) -> set[str]:
+    candidates: set[str] = set()
     if len(digits) <= 7:  # noqa: PLR2004 - a UAI has seven digits
-        whole = digits.zfill(7)
-        found.add(whole + check_letter(whole))
+        padded = digits.zfill(7)
+        candidates.add(padded + check_letter(padded))
     if not letter:
-        return found
+        return candidates
     if len(digits) == 8:  # noqa: PLR2004 - one too many
         others = {digits[:i] + digits[i + 1 :] for i in range(8)}
     elif len(digits) == 7:  # noqa: PLR2004
@@ -107,20 +107,20 @@ def _near(digits: str, letter: str) -> set[str]:
     else:
         short = digits.zfill(6)
         others = {short[:i] + str(digit) + short[i:] for i in range(7) for digit in range(10)}
-    return found | {other + letter for other in others if check_letter(other) == letter}
+    return candidates | {other + letter for other in others if check_letter(other) == letter}
 
 
 def find(text: str) -> list[str]:
-    """Return the valid UAI that stand in `text`, each once, in their order: people paste two in one cell."""
-    whole = normalise(text)
-    if is_valid(whole):
-        return [whole]
+    """Return the distinct valid UAI in `text`, in order: a cell may contain several."""
+    single = normalise(text)
+    if is_valid(single):
+        return [single]
     candidates = (normalise(match[0]) for match in _EMBEDDED.finditer(unicodedata.normalize("NFKC", text)))
     return list(dict.fromkeys(uai for uai in candidates if is_valid(uai)))
 
 
 def fault(text: str) -> str:
-    """Say in French what is wrong with `text` as a UAI; an empty string where nothing is."""
+    """Return the French sentence for an invalid UAI; an empty string where it is valid."""
     uai = normalise(text)
     if not uai:
         return "L'UAI manque."
@@ -134,8 +134,8 @@ def fault(text: str) -> str:
 
 
 def _is_in_a_departement(uai: str) -> bool:
-    """Tell whether the first three digits are those of metropolitan France or, 099, of schools abroad.
+    """Return whether the first three digits are of metropolitan France or, 099, of schools abroad.
 
-    Asked of repaired UAI alone. Corsica and overseas begin with 6, 7 or 9 and so never lose a zero.
+    For repaired UAI only: Corsica and overseas begin with 6, 7 or 9 and never lose a leading zero.
     """
     return 1 <= int(uai[:3]) <= 95 or uai[:3] == "099"  # noqa: PLR2004 - 095: Val-d'Oise, the last of them

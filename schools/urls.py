@@ -1,4 +1,4 @@
-"""The portal's addresses that look schools up."""
+"""The portal's URL of the school search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search that forms ask while a person types: in the portal's sign-up, and in an office."""
+"""The school search as the user types, for the portal's sign-up and the offices."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from web.access import public_page
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
-#: As many as a person reads; who sees none of his types one word more.
-MOST = 20
-_FEWEST_CHARACTERS = 2
+#: Maximum number of results; beyond, users refine the search.
+MAX_RESULTS = 20
+_MIN_LENGTH = 2
 
-#: What tells one school from another, and nothing that reaches anybody in it.
-_SHOWN = ("uai", "name", "type", "address", "postal_code", "commune", "state")
+#: Identifying fields only: no e-mail address nor telephone number.
+_FIELDS = ("uai", "name", "type", "address", "postal_code", "commune", "state")
 
 
 class HtmxRequest(HttpRequest):
-    """A request that the htmx middleware has seen."""
+    """A request with the attribute of the htmx middleware."""
 
     htmx: HtmxDetails
 
 
 def answer_search(request: HttpRequest) -> HttpResponse:
-    """Answer `?q=` with the first twenty schools: radio buttons for htmx, JSON for a script.
+    """Return the first twenty matches of `?q=`: radio buttons for htmx, JSON otherwise.
 
-    The radio buttons are called `school`, or what `?field=` says, and hold the UAI.
+    The radio buttons are named after `?field=`, by default `school`; their value is the UAI.
     """
     text = request.GET.get("q", "").strip()
-    found = list(search(text).values(*_SHOWN)[: MOST + 1]) if len(text) >= _FEWEST_CHARACTERS else []
-    answer = {"query": text, "results": found[:MOST], "more": len(found) > MOST}
+    found = list(search(text).values(*_FIELDS)[: MAX_RESULTS + 1]) if len(text) >= _MIN_LENGTH else []
+    results = {"query": text, "results": found[:MAX_RESULTS], "more": len(found) > MAX_RESULTS}
     if not cast("HtmxRequest", request).htmx:
-        return JsonResponse(answer)
-    context = {**answer, "field": request.GET.get("field", "school"), "enough": len(text) >= _FEWEST_CHARACTERS}
+        return JsonResponse(results)
+    context = {**results, "field": request.GET.get("field", "school"), "enough": len(text) >= _MIN_LENGTH}
     return render(request, "schools/_found.html", context)
 
 
 @public_page
 @require_safe
 def school_search(request: HttpRequest) -> HttpResponse:
-    """Search the directory, open to whoever signs up."""
+    """Search the directory, without sign-in."""
     return answer_search(request)

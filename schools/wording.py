@@ -1,4 +1,4 @@
-"""French around what the directory writes of a school. Pure."""
+"""French formatting of the directory's names and types. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 
 def school_name(name: str) -> str:
-    """Return the directory's name with the accent it leaves out: « Ecole » is « École », « ECOLE » « ÉCOLE »."""
+    """Return a school's name with its missing accent: « Ecole » becomes « École », « ECOLE » « ÉCOLE »."""
     for bare, accented in (("Ecole", "École"), ("ECOLE", "ÉCOLE")):
         if name.startswith(bare):
             return accented + name.removeprefix(bare)
@@ -14,12 +14,12 @@ def school_name(name: str) -> str:
 
 
 def sort_of_school(kind: str, sector: str) -> str:
-    """Return « École – Public » from what the directory writes, « Ecole » and « Public »; either may be missing."""
+    """Return type and sector as « École – Public »; either may be empty."""
     return " – ".join(part for part in (school_name(kind), sector) if part)
 
 
 def of_town(town: str) -> str:
-    """Return what follows « la commune »: « de Nîmes », « d'Alès », « du Havre », « des Lilas », « de La Rochelle »."""
+    """Return the town with its preposition: « de Nîmes », « d'Alès », « du Havre », « des Lilas »."""
     for article, contracted in (("Le ", "du "), ("LE ", "du "), ("Les ", "des "), ("LES ", "des ")):
         if town.startswith(article):
             return contracted + town.removeprefix(article)

@@ -1,4 +1,4 @@
-"""Absolute addresses of the portal and of the collectivities' offices."""
+"""Host names and absolute URLs of the collectivities' offices and of the portal."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def office_host(slug: str) -> str:
 
 
 def office_url(collectivity: Collectivity, path: str = "/") -> str:
-    """Return the absolute address of a page of a collectivity's office."""
+    """Return the absolute URL of a page of a collectivity's office."""
     return absolute(office_host(collectivity.slug), path)

@@ -1,12 +1,12 @@
-"""Refusals of opening an office, said so that the person who asked can correct what they typed."""
+"""Errors of opening an office."""
 
 from __future__ import annotations
 
 
 class OpeningRefused(Exception):
-    """The office cannot be opened as asked; nothing was done.
+    """The office cannot be opened; nothing was changed.
 
-    `problems` says what is wrong with which field, in French; the empty key is for what no field explains.
+    `problems` maps field to French sentence; the empty key holds what concerns no field.
     """
 
     def __init__(self, problems: dict[str, str]) -> None:

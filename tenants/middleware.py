@@ -1,4 +1,4 @@
-"""Which schema a request works in: the portal's at BASE_DOMAIN, a collectivity's at its own host."""
+"""Select the schema of a request by its host: public at BASE_DOMAIN, a collectivity's at its own host."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class TenantOfTheHost(TenantMainMiddleware):
-    """Django-tenants' own, with the portal recognised by its name: it is no collectivity and has no row."""
+    """Django-tenants' middleware, except that the portal is recognised by its host name and has no tenant row."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        """Enter the schema of the request's host; a host that is nobody's is a 404."""
+        """Activate the schema of the request's host; an unknown host is a 404."""
         try:
             hostname = self.hostname_from_request(request)
         except DisallowedHost:
@@ -29,5 +29,5 @@ class TenantOfTheHost(TenantMainMiddleware):
             request.tenant = FakeTenant(schema_name=get_public_schema_name())  # type: ignore[attr-defined]
             self.setup_url_routing(request)
             return None
-        answer: HttpResponse | None = super().process_request(request)
-        return answer
+        response: HttpResponse | None = super().process_request(request)
+        return response

@@ -1,4 +1,4 @@
-"""Migrations across all schemas: public first, then every collectivity's that is behind, one failing or not."""
+"""Migrate all collectivities' schemas, continuing after failures."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from tenants.waiting import is_a_lock, session_lock_timeout
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-#: Schemas asked about in one statement.
+#: Schemas per statement.
 CHUNK = 200
-#: How often a schema that was locked out is tried.
+#: Attempts per schema where a lock is not available.
 ATTEMPTS = 3
-#: One run at a time in a database: the number is arbitrary, and ours.
+#: Advisory lock that serialises runs; the number is arbitrary.
 ADVISORY_LOCK = 7_374_120_061
 
 
 class Failure(NamedTuple):
-    """A schema whose migration failed, and the database's word on it."""
+    """A schema whose migration failed, and the error message."""
 
     schema: str
     error: str
 
 
 class Outcome(NamedTuple):
-    """What a run did to the collectivities' schemas."""
+    """Result of a run: number of schemas already up to date, schemas migrated, failures."""
 
     up_to_date: int
     migrated: list[str]
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Wait until no other run is under way, and keep others waiting."""
+    """Hold the advisory lock, waiting for any other run."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
     try:
@@ -54,14 +54,14 @@ def alone() -> Iterator[None]:
 
 
 def expected() -> list[str]:
-    """Return the migrations that a schema has when it is up to date, as `app.name`."""
+    """Return the migrations of an up-to-date schema, as `app.name`."""
     return [f"{app}.{name}" for app, name in MigrationLoader(None, ignore_no_migrations=True).graph.nodes]
 
 
 def outdated(schemas: Sequence[str]) -> list[str]:
-    """Return those of the schemas that lack a migration or do not exist, in the order given.
+    """Return the schemas that lack a migration or do not exist, in the given order.
 
-    All tables of migrations are read in a handful of statements: asking them one by one takes minutes at a thousand.
+    Reads all migration tables by a handful of statements: one by one takes minutes for a thousand schemas.
     """
     wanted = expected()
     with connection.cursor() as cursor:
@@ -73,14 +73,14 @@ def outdated(schemas: Sequence[str]) -> list[str]:
         known = [schema for schema in schemas if schema in with_table]
         complete: set[str] = set()
         for start in range(0, len(known), CHUNK):
-            asked = " UNION ALL ".join(
+            union = " UNION ALL ".join(
                 f"SELECT '{schema}', app || '.' || name FROM {connection.ops.quote_name(schema)}.django_migrations"  # noqa: S608 - names read from the catalogue
                 for schema in known[start : start + CHUNK]
             )
             cursor.execute(
-                f"SELECT noted.schema FROM ({asked}) AS noted (schema, migration) "  # noqa: S608 - made of the above
-                "WHERE noted.migration = ANY(%s) GROUP BY noted.schema "
-                "HAVING count(DISTINCT noted.migration) = %s",
+                f"SELECT applied.schema FROM ({union}) AS applied (schema, migration) "  # noqa: S608 - made of the above
+                "WHERE applied.migration = ANY(%s) GROUP BY applied.schema "
+                "HAVING count(DISTINCT applied.migration) = %s",
                 [wanted, len(wanted)],
             )
             complete.update(schema for (schema,) in cursor.fetchall())
@@ -90,20 +90,20 @@ def outdated(schemas: Sequence[str]) -> list[str]:
 def migrate_collectivities(
     *, schemas: Sequence[str] | None = None, tell: Callable[[str], None] = lambda _: None
 ) -> Outcome:
-    """Bring the schemas (all collectivities' where none are given) up to date, going on past those that fail.
+    """Migrate the schemas (all collectivities' by default), continuing after failures.
 
-    Offices that other processes open meanwhile, still by the old recording, are seen by a second look.
+    Repeats until no new schema appears: other processes may open offices from an old snapshot meanwhile.
     """
     up_to_date, migrated, failed = 0, list[str](), list[Failure]()
-    seen: set[str] = set()
+    checked: set[str] = set()
     while True:
-        every = list(schemas) if schemas is not None else _schemas()
-        new = [schema for schema in every if schema not in seen]
+        current = list(schemas) if schemas is not None else _list_schemas()
+        new = [schema for schema in current if schema not in checked]
         if not new:
             return Outcome(up_to_date, migrated, failed)
         behind = outdated(new)
         up_to_date += len(new) - len(behind)
-        seen.update(new)
+        checked.update(new)
         for schema in behind:
             try:
                 _migrate(schema)
@@ -116,18 +116,18 @@ def migrate_collectivities(
 
 
 def refresh_recording() -> None:
-    """See to it that openings find the recording of the migrations as they are, and drop the older ones."""
-    kept = recording.current()
-    SchemaRecording.objects.exclude(pk=kept.pk).delete()
+    """Create the snapshot of the current migrations if missing, and delete older ones."""
+    snapshot = recording.current()
+    SchemaRecording.objects.exclude(pk=snapshot.pk).delete()
 
 
-def _schemas() -> list[str]:
+def _list_schemas() -> list[str]:
     with schema_context("public"):
         return list(Collectivity.objects.order_by("pk").values_list("schema_name", flat=True))
 
 
 def _migrate(schema: str) -> None:
-    """Run what a schema lacks. Each migration is a transaction: those before a failing one stay."""
+    """Apply a schema's missing migrations, each in its own transaction: those before a failing one stay."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
         if cursor.fetchone() is None:
@@ -135,7 +135,7 @@ def _migrate(schema: str) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with session_lock_timeout(), schema_context(schema):
-                # With public in the path, public's own table of migrations would be found and nothing would run.
+                # With public in search_path, Django would find public's migration table and run nothing.
                 connection.set_schema(schema, include_public=False)  # type: ignore[attr-defined]
                 MigrationRecorder(connection).ensure_schema()
                 connection.set_schema(schema)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """Collectivities: each is a tenant with a PostgreSQL schema and a host of its own.
 
-Written by `tenants.provisioning` and `collectivities.operations` alone. A collectivity is never deleted: what it gave
-away lives on in schools.
+Written only by `tenants.provisioning` and `collectivities.operations`. A collectivity is never deleted: schools keep
+using what it allocated.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Kind(models.TextChoices):
 
 
 class Collectivity(TenantMixin):
-    """A buyer of licences. `schema_name` follows from the slug and never changes. The portal is no collectivity."""
+    """A buyer of licences. `schema_name` is derived from the slug and never changes. The portal is no collectivity."""
 
-    # The schema is made by provisioning, in one transaction with the row.
+    # Provisioning creates the schema, in one transaction with the row.
     auto_create_schema = False
     auto_drop_schema = False
 
@@ -55,7 +55,7 @@ class Collectivity(TenantMixin):
 
 
 class Domain(DomainMixin):
-    """A host name at which a collectivity's office, or the portal, is served."""
+    """A host name of a collectivity's office or of the portal."""
 
     class Meta:
         verbose_name = "nom d'hôte"
@@ -79,7 +79,7 @@ class OfficeRequest(models.Model):
     message = models.TextField("message", blank=True)
     state = models.CharField("état", max_length=10, choices=State, default=State.PENDING)
     created_at = models.DateTimeField("reçue le")
-    # Why it was declined, as the applicant is told.
+    # Why it was declined; sent to the applicant.
     reason = models.TextField("motif du refus", blank=True)
     decided_at = models.DateTimeField("traitée le", null=True, blank=True)
     decided_by = models.ForeignKey(
@@ -113,11 +113,11 @@ class OfficeRequest(models.Model):
 
 
 class SchemaRecording(models.Model):
-    """The statements that make a collectivity's schema, under a fingerprint of the migrations they come from."""
+    """The SQL that creates a collectivity's schema, keyed by a fingerprint of the migrations it was recorded from."""
 
     fingerprint = models.CharField(max_length=64, primary_key=True)
     statements = models.TextField()
-    # The public tables that the schema's foreign keys refer to, and that opening an office must lock.
+    # Public tables that the schema's foreign keys refer to; opening an office locks them.
     referenced = ArrayField(models.CharField(max_length=63))
     made_at = models.DateTimeField()
 

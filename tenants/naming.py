@@ -1,4 +1,4 @@
-"""How an office is named: its address, the prefix of its keys, its SIREN. Pure: nothing here asks the database."""
+"""Rules for an office's slug, key prefix and SIREN. Pure: no queries."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ SLUG_LENGTH = 40
 PREFIX_LENGTH = 10
 SIREN_LENGTH = 9
 
-#: Host names that people or machines expect to be something else than a collectivity's office.
-_RESERVED = """
+#: Host names that users or programs expect to be something else.
+_RESERVED_WORDS = """
 admin administration aide api app application assets autoconfig autodiscover blog boutique cdn compte contact dev docs
 faq ftp help host imap login localhost mail media mx ns ns1 ns2 peps pop portail preprod public recette root smtp sso
 staging static statut status support test webmail www
 """
-RESERVED = frozenset(_RESERVED.split())
-#: What stands before a collectivity's own name and says only what kind of body it is.
-_WORDS = """
+RESERVED = frozenset(_RESERVED_WORDS.split())
+#: Words before a collectivity's significant name that only tell its kind.
+_GENERIC_WORDS = """
 ville commune mairie departement conseil departemental regional region communaute communes agglomeration urbaine
 metropole syndicat intercommunal mixte collectivite territoriale grand de du des d la le les l et
 """
-_GENERIC = frozenset(_WORDS.split())
+_GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
 def _plain_words(text: str) -> list[str]:
@@ -35,32 +35,32 @@ def _plain_words(text: str) -> list[str]:
 
 
 def slug_from(name: str) -> str:
-    """Return the address an office would have by its name: « Ville de Nîmes » gives `nimes`."""
+    """Return the slug derived from a name: « Ville de Nîmes » gives `nimes`."""
     words = _plain_words(name)
-    own = list(words)
-    while own and own[0] in _GENERIC:
-        own.pop(0)
-    return "-".join(own or words)[:SLUG_LENGTH].strip("-")
+    significant = list(words)
+    while significant and significant[0] in _GENERIC:
+        significant.pop(0)
+    return "-".join(significant or words)[:SLUG_LENGTH].strip("-")
 
 
 def prefix_from(slug: str) -> str:
-    """Return the prefix of keys that goes with an address: its letters, and the digits nobody takes for letters."""
+    """Return the key prefix derived from a slug: its letters and digits, without 0 and 1, which look like letters."""
     return re.sub(r"[^A-Z2-9]", "", slug.upper())[:PREFIX_LENGTH]
 
 
 def numbered(base: str, number: int, length: int, joint: str = "") -> str:
-    """Return `base` followed by a number, within `length` characters: what is proposed where `base` is taken."""
+    """Return `base` followed by a number, at most `length` characters long: the proposal where `base` is taken."""
     ending = f"{joint}{number}"
     return base[: length - len(ending)].strip("-") + ending
 
 
 def clean_siren(text: str) -> str:
-    """Return the digits of a SIREN as people write it, with spaces or dots between them."""
+    """Return a SIREN without the spaces, dots and dashes that people type."""
     return re.sub(r"[\s.\-\u202f\u00a0]+", "", text)
 
 
 def problem_of_siren(siren: str) -> str | None:
-    """Return what is wrong with a SIREN, in French; None where nothing is."""
+    """Return the French sentence for an invalid SIREN; None where it is valid."""
     if not re.fullmatch(r"[0-9]{9}", siren):
         return f"Un SIREN compte {SIREN_LENGTH} chiffres ; « {siren} » n'en est pas un."
     if siren == "0" * SIREN_LENGTH or not siren_numbers.is_valid(siren):
@@ -69,7 +69,7 @@ def problem_of_siren(siren: str) -> str | None:
 
 
 def problem_of_slug(slug: str) -> str | None:
-    """Return what is wrong with an office's address, in French; None where nothing is."""
+    """Return the French sentence for an invalid slug; None where it is valid."""
     if len(slug) > SLUG_LENGTH or not SLUG.fullmatch(slug):
         return (
             f"L'adresse « {slug} » ne convient pas : {SLUG_LENGTH} lettres minuscules sans accent, chiffres ou tirets "
@@ -81,9 +81,9 @@ def problem_of_slug(slug: str) -> str | None:
 
 
 def problem_of_prefix(prefix: str) -> str | None:
-    """Return what is wrong with a prefix of keys, in French; None where nothing is.
+    """Return the French sentence for an invalid key prefix; None where it is valid.
 
-    It is read aloud and typed by hand: a 0 or a 1 among letters would be taken for an O or an I.
+    Keys are read aloud and typed by hand: 0 and 1 would be confused with O and I.
     """
     if not re.fullmatch(r"[A-Z0-9]{2,10}", prefix):
         return f"Le préfixe « {prefix} » ne convient pas : de 2 à {PREFIX_LENGTH} lettres sans accent ou chiffres."

@@ -1,8 +1,8 @@
-"""What makes a collectivity's schema: the statements its migrations run, recorded once and replayed at each opening.
+"""Snapshot of the SQL that the tenant migrations run, recorded once and replayed for each new schema.
 
-Running the migrations takes seconds and cloning a schema slows as schemas add up; replaying takes a twentieth of a
-second, whatever their number. The recording stands in the database under a fingerprint of the migrations: a deployed
-change of them makes `migrate_schemas`, or the first opening, record anew.
+Running the migrations takes seconds, and cloning a schema slows down with their number; replaying takes 0.05 s. The
+snapshot is stored under a fingerprint of the migrations: after a change of them, `migrate_schemas` or the first
+opening creates a new one.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from tenants.waiting import session_lock_timeout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Statements that ask, or that belong to the session that was recorded.
-_LEFT_OUT = re.compile(
+#: Statements that only read, or that belong to the recorded session.
+_SKIPPED = re.compile(
     r"\s*(SELECT|SET\s+(?!CONSTRAINTS)|SHOW|SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)\b", re.IGNORECASE
 )
 _BOOKKEEPING = 'INSERT INTO "django_migrations"'
-#: An index is built at leisure on a table in use, and at once on one that was just made.
+#: CONCURRENTLY is not allowed in a transaction, and needless on new tables.
 _CONCURRENTLY = re.compile(r"^(\s*(?:CREATE(?: UNIQUE)?|DROP) INDEX) CONCURRENTLY\b", re.IGNORECASE)
 
 
 @functools.cache
 def fingerprint() -> str:
-    """Return what tells one set of migrations from another: all their names, and the text of the tenants' own."""
+    """Return a hash of all migrations' names and of the source of the tenant apps' migrations."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     digest = hashlib.sha256()
     for (app, name), migration in sorted(loader.disk_migrations.items()):
@@ -52,23 +52,27 @@ def fingerprint() -> str:
 
 
 def current() -> SchemaRecording:
-    """Return the recording of the migrations as they are, made on the spot where there is none yet."""
-    recording = SchemaRecording.objects.filter(fingerprint=fingerprint()).first()
-    return recording or record()
+    """Return the snapshot of the current migrations, creating it if missing."""
+    snapshot = SchemaRecording.objects.filter(fingerprint=fingerprint()).first()
+    return snapshot or record()
 
 
 def record() -> SchemaRecording:
-    """Run the migrations in a scratch schema, keep what they said, and drop the schema.
+    """Run the migrations in a scratch schema, store the statements they executed, and drop the schema.
 
-    Not in one transaction: its locks on public tables would be held for as long as the migrations take.
+    Not in one transaction, which would hold locks on public tables for as long as the migrations take.
     """
     scratch = f"recording_{secrets.token_hex(6)}"
     statements: list[str] = []
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {scratch}")
     try:
-        with session_lock_timeout(), schema_context(scratch), connection.execute_wrapper(_keeper(statements)):
-            # With public in the path, public's own table of migrations would be found and nothing would run.
+        with (
+            session_lock_timeout(),
+            schema_context(scratch),
+            connection.execute_wrapper(_statement_recorder(statements)),
+        ):
+            # With public in search_path, Django would find public's migration table and run nothing.
             connection.set_schema(scratch, include_public=False)  # type: ignore[attr-defined]
             MigrationRecorder(connection).ensure_schema()
             connection.set_schema(scratch)  # type: ignore[attr-defined]
@@ -76,7 +80,7 @@ def record() -> SchemaRecording:
             executor.migrate(executor.loader.graph.leaf_nodes())
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT app, name FROM {scratch}.django_migrations ORDER BY id")  # noqa: S608 - our own name
-            statements.append(_applied(cursor.fetchall()))
+            statements.append(_applied_migrations(cursor.fetchall()))
             cursor.execute(
                 "SELECT DISTINCT quote_ident(referenced.relname) FROM pg_constraint AS key "
                 "JOIN pg_class AS referenced ON referenced.oid = key.confrelid "
@@ -88,29 +92,29 @@ def record() -> SchemaRecording:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP SCHEMA {scratch} CASCADE")
-    recording, _ = SchemaRecording.objects.update_or_create(
+    snapshot, _ = SchemaRecording.objects.update_or_create(
         fingerprint=fingerprint(),
         defaults={"statements": ";\n".join(statements), "referenced": referenced, "made_at": timezone.now()},
     )
-    return recording
+    return snapshot
 
 
-def _keeper(statements: list[str]) -> Callable[..., Any]:
-    """Return a wrapper of Django's cursors that keeps every statement that changes something."""
+def _statement_recorder(statements: list[str]) -> Callable[..., Any]:
+    """Return an `execute_wrapper` that records every statement that writes."""
 
-    def keep(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001 - Django's signature
+    def wrapper(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: FBT001 - Django's signature
         text = str(sql)
-        if not _LEFT_OUT.match(text) and not text.startswith(_BOOKKEEPING):
+        if not _SKIPPED.match(text) and not text.startswith(_BOOKKEEPING):
             rows = (params if many else [params]) if params else [None]
             for row in rows:
-                said = context["cursor"].cursor.mogrify(text, row) if row else text
-                statements.append(_CONCURRENTLY.sub(r"\1", said).strip().rstrip(";"))
+                statement = context["cursor"].cursor.mogrify(text, row) if row else text
+                statements.append(_CONCURRENTLY.sub(r"\1", statement).strip().rstrip(";"))
         return execute(sql, params, many, context)
 
-    return keep
+    return wrapper
 
 
-def _applied(migrations: list[tuple[str, str]]) -> str:
-    """Return the statement that notes the migrations as applied, in the order they ran."""
+def _applied_migrations(migrations: list[tuple[str, str]]) -> str:
+    """Return the statement that records the migrations as applied, in the order they ran."""
     rows = ", ".join(f"('{app}', '{name}', now())" for app, name in migrations)
     return f"INSERT INTO django_migrations (app, name, applied) VALUES {rows}"  # noqa: S608 - names of Python modules

@@ -1,4 +1,4 @@
-"""Waiting for locks, briefly: opening an office takes locks on tables that redemptions write to."""
+"""Lock timeouts with retry: opening an office takes locks on tables that redemptions write to."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from django.db import OperationalError, connection, transaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-#: Milliseconds an attempt waits for a lock. Less than PostgreSQL's `deadlock_timeout` of a second, so that where an
-#: opening and a redemption wait for each other, it is the opening that gives way.
+#: Milliseconds that an attempt waits for a lock. Below PostgreSQL's `deadlock_timeout` of a second, so that in a
+#: deadlock of an opening and a redemption the opening is the one aborted.
 LOCK_TIMEOUT = 900
-#: Seconds between attempts; after the last the work is given up.
+#: Seconds between attempts.
 PAUSES = (0.1, 0.3, 0.8, 1.5)
 
-_LOCKED_OUT = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
+_LOCK_ERRORS = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
 
 
 class LockedOut(Exception):
-    """Every attempt met a lock that was not released in time; nothing was done."""
+    """No attempt got its locks in time; nothing was changed."""
 
 
 def is_a_lock(error: BaseException) -> bool:
-    """Tell whether a database error says that a lock was not to be had."""
-    return getattr(error.__cause__, "sqlstate", None) in _LOCKED_OUT
+    """Return whether a database error is a lock timeout or a deadlock."""
+    return getattr(error.__cause__, "sqlstate", None) in _LOCK_ERRORS
 
 
 @contextlib.contextmanager
 def brief_locks(milliseconds: int | None = None) -> Iterator[None]:
-    """Let no statement of the block wait longer for a lock. Inside a transaction; other statements keep theirs."""
+    """Set `lock_timeout` for the block, inside a transaction; the previous value is restored."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('lock_timeout')")
         (before,) = cursor.fetchone()
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds or LOCK_TIMEOUT}ms"])
     yield
-    # Not in a `finally`: after an error the rollback restores it.
+    # Not in a `finally`: after an error, the rollback restores it.
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
 
 @contextlib.contextmanager
 def session_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
-    """The same for several transactions in a row: migrations, each of which is one."""
+    """Set `lock_timeout` for several transactions in a row, such as migrations."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{milliseconds or LOCK_TIMEOUT}ms"])
     try:
@@ -57,9 +57,9 @@ def session_lock_timeout(milliseconds: int | None = None) -> Iterator[None]:
 
 
 def patiently[T](work: Callable[[], T], *, pauses: Sequence[float] = PAUSES) -> T:
-    """Run `work` in a transaction whose waits for locks are brief; again after a pause where it was locked out.
+    """Run `work` in a transaction with a short lock timeout; retry after a pause where a lock was not available.
 
-    Raises `LockedOut` when the last attempt was locked out too.
+    Raises `LockUnavailable` where the last attempt fails too.
     """
     for pause in [*pauses, None]:
         try:
@@ -70,6 +70,6 @@ def patiently[T](work: Callable[[], T], *, pauses: Sequence[float] = PAUSES) -> 
                 raise
             if pause is None:
                 raise LockedOut from error
-        # Two openings that met must not meet again.
-        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret hangs on it
+        # Jitter, so that two openings that collided do not collide again.
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - not cryptographic
     raise AssertionError("unreachable: the last attempt returns or raises")

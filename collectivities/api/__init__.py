@@ -1,1 +1,1 @@
-"""The office itself in the API: the schools it answers for, the people who work in it."""
+"""The office in the API: portfolio, members, events and webhooks."""

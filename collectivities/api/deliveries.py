@@ -1,4 +1,4 @@
-"""Deliveries in the API: what became of each event for a webhook, and sending it again."""
+"""Webhook deliveries in the API: list, read with their attempts, replay."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ A_DELIVERY = {
     "settled_at": None,
     "reason": "Le serveur du destinataire est en panne (réponse 500).",
 }
-_WITH_TRIES = A_DELIVERY | {
+_EXAMPLE_WITH_TRIES = A_DELIVERY | {
     "event": AN_EVENT,
     "tries": [
         {
@@ -81,9 +81,9 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         read_only_fields = fields
 
     def to_representation(self, instance: Delivery) -> dict[str, Any]:
-        """Return it; what is settled has no next attempt."""
-        shown = super().to_representation(instance)
-        return shown if instance.state == DeliveryState.PENDING else shown | {"next_at": None}
+        """Serialize the delivery; one that is delivered or abandoned has no `next_at`."""
+        data = super().to_representation(instance)
+        return data if instance.state == DeliveryState.PENDING else data | {"next_at": None}
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
@@ -108,12 +108,12 @@ class DeliveryWithTriesSerializer(DeliverySerializer):
     tries = AttemptSerializer(many=True, help_text="Chaque essai, le premier d'abord.")
 
     class Meta(DeliverySerializer.Meta):
-        fields = tuple(_WITH_TRIES)
+        fields = tuple(_EXAMPLE_WITH_TRIES)
         read_only_fields = fields
 
 
 class DeliveryFilter(django_filters.FilterSet):
-    """What a list of deliveries can be narrowed to."""
+    """Filter deliveries by state and event type."""
 
     state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices, help_text="Un ou plusieurs états.")
     type = django_filters.MultipleChoiceFilter(
@@ -130,7 +130,7 @@ class EmptyBody(Strict):
 
 
 def webhook_of(pk: int) -> Webhook:
-    """Return the webhook that an address names. Raises `Http404`."""
+    """Return the webhook of a URL. Raises `Http404`."""
     webhook = Webhook.objects.kept().filter(pk=pk).first()
     if webhook is None:
         raise Http404
@@ -157,7 +157,7 @@ class Deliveries(ListEndpoint):
         return self.listed()
 
     def get_queryset(self) -> QuerySet[Delivery]:
-        """Return those of the webhook that the address names."""
+        """Return the deliveries of the URL's webhook."""
         return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
 
 
@@ -171,7 +171,7 @@ class OneDelivery(Endpoint):
         summary="Lire un envoi et ses essais",
         tags=TAGS,
         responses={200: DeliveryWithTriesSerializer},
-        examples=[OpenApiExample("Un envoi", value=_WITH_TRIES, response_only=True)],
+        examples=[OpenApiExample("Un envoi", value=_EXAMPLE_WITH_TRIES, response_only=True)],
     )
     def get(self, request: Request, pk: int, number: int) -> Response:
         """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""

@@ -1,4 +1,4 @@
-"""Events in the API: what happened in the collectivity, for programs that ask rather than be told."""
+"""Events in the API, for programs that poll rather than receive webhooks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )
     at = Moment(help_text="Quand cela s'est passé.")
-    data = serializers.DictField(  # type: ignore[assignment]  # the metaclass takes the field away
+    data = serializers.DictField(  # type: ignore[assignment]  # the metaclass removes the field
         help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom."
     )
 
@@ -54,7 +54,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 class EventFilter(django_filters.FilterSet):
-    """What a list of events can be narrowed to."""
+    """Filter events by type, subject and time."""
 
     type = django_filters.MultipleChoiceFilter(choices=EventType.choices, help_text="Un ou plusieurs types.")
     subject = django_filters.CharFilter(max_length=60, help_text="Un sujet : `allocation:12`.")
@@ -106,7 +106,7 @@ class OneEvent(Endpoint):
         responses={200: EventSerializer},
         examples=[OpenApiExample("Une attribution", value=AN_EVENT, response_only=True)],
     )
-    def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the name in the address
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the name in the URL
         """Un événement des trente derniers jours."""
         event = Event.objects.filter(public_id=id).first() if _ID.fullmatch(id) else None
         if event is None:

@@ -1,4 +1,4 @@
-"""The members in the API: who may do what in the office, for whoever reviews the rights of a collectivity's staff."""
+"""Members in the API: the staff of the office and their roles, for access reviews."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.response import Response
 
-_A_MEMBER = {
+_EXAMPLE = {
     "id": 12,
     "first_name": "Camille",
     "last_name": "Roussel",
@@ -33,7 +33,7 @@ class MemberSerializer(serializers.ModelSerializer[Member]):
 
     first_name = serializers.CharField(source="user.first_name", help_text="Son prénom.")
     last_name = serializers.CharField(source="user.last_name", help_text="Son nom de famille.")
-    # What a directory knows its staff by: without it, nobody could be told from a namesake, or from one who left.
+    # The collectivity's own directory identifies its staff by it: names alone are ambiguous.
     email = serializers.CharField(
         source="user.email", help_text="Son adresse e-mail au bureau : celle à laquelle votre annuaire le reconnaît."
     )
@@ -46,13 +46,13 @@ class MemberSerializer(serializers.ModelSerializer[Member]):
 
     class Meta:
         model = Member
-        fields = tuple(_A_MEMBER)
+        fields = tuple(_EXAMPLE)
         read_only_fields = fields
         extra_kwargs = {"id": {"help_text": "Le numéro du membre : il ne change pas."}}
 
 
 class MemberFilter(django_filters.FilterSet):
-    """By role."""
+    """Filter members by role."""
 
     role = django_filters.ChoiceFilter(
         choices=Role.choices, method="by_role", help_text="Ceux qui ont ce rôle, seul ou avec d'autres."
@@ -63,7 +63,7 @@ class MemberFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def by_role(self, members: QuerySet[Member], name: str, role: str) -> QuerySet[Member]:
-        """Keep those who have the role, among others or alone."""
+        """Keep the members who have the role."""
         return members.filter(roles__contains=[role])
 
 
@@ -80,7 +80,7 @@ class Members(ListEndpoint):
         operation_id="listMembers",
         summary="Lire les membres du bureau",
         tags=["Membres"],
-        examples=[OpenApiExample("Une gestionnaire", value=_A_MEMBER, response_only=True)],
+        examples=[OpenApiExample("Une gestionnaire", value=_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request) -> Response:
         """Qui travaille au bureau, avec quels rôles, depuis quand. Qui l'a quitté n'y est pas."""

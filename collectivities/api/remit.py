@@ -1,4 +1,4 @@
-"""The remit in the API: read by everybody, kept by programs that know it better than a list typed by hand."""
+"""The portfolio in the API: list, read, write and remove its schools, one at a time or in bulk."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 TAGS = ["Périmètre"]
-_LONGEST = 100
+_MAX_TEXT_LENGTH = 100
 
 
 class ApiRemitFilter(RemitFilter):
-    """What a list of the remit can be narrowed to."""
+    """Filter portfolio schools by text, commune, contact and UAI."""
 
     text = django_filters.CharFilter(
         method="by_text",
-        max_length=_LONGEST,
+        max_length=_MAX_TEXT_LENGTH,
         help_text="Des mots du nom, de la commune, du code postal ou de l'UAI, sans égard à la casse ni aux accents.",
     )
     commune = django_filters.CharFilter(
-        field_name="school__commune_code", max_length=_LONGEST, help_text="Code INSEE de la commune."
+        field_name="school__commune_code", max_length=_MAX_TEXT_LENGTH, help_text="Code INSEE de la commune."
     )
     contact = django_filters.ChoiceFilter(
         choices=[("with", "avec"), ("without", "sans"), ("nowhere", "aucune adresse, même à l'annuaire")],
@@ -59,11 +59,11 @@ class ApiRemitFilter(RemitFilter):
         help_text="« with » : une adresse de contact est connue ; « without » : aucune ; « nowhere » : l'annuaire n'en "
         "donne pas non plus.",
     )
-    school = django_filters.CharFilter(method="by_school", max_length=_LONGEST, help_text="L'UAI d'une école.")
+    school = django_filters.CharFilter(method="by_school", max_length=_MAX_TEXT_LENGTH, help_text="L'UAI d'une école.")
 
-    def by_school(self, rows: QuerySet[SchoolInRemit], name: str, written: str) -> QuerySet[SchoolInRemit]:
-        """Keep the school of this UAI."""
-        code = normalise(written)
+    def by_school(self, rows: QuerySet[SchoolInRemit], name: str, value: str) -> QuerySet[SchoolInRemit]:
+        """Keep the school with this UAI."""
+        code = normalise(value)
         return rows.filter(school_id=code) if is_valid(code) else rows.none()
 
 
@@ -108,7 +108,7 @@ class RemitSchool(Endpoint):
     )
     def get(self, request: Request, uai: str) -> Response:
         """Une école du périmètre."""
-        return Response(_shown(uai))
+        return Response(_serialize_school(uai))
 
     @extend_schema(
         operation_id="putRemitSchool",
@@ -136,14 +136,14 @@ class RemitSchool(Endpoint):
         Un champ absent reste comme il est ; null ou vide l'efface. Une école que l'annuaire ne connaît pas est refusée
         (404, `unknown_school`). Recommencer la même requête ne change rien de plus.
         """
-        asked = ContactBody(data=request.data)
-        asked.is_valid(raise_exception=True)
-        result = operations.put_in_remit(uai=uai, fields=asked.validated_data, by=self.actor(), at=timezone.now())
-        shown = _shown(uai)
+        body = ContactBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        result = operations.put_in_remit(uai=uai, fields=body.validated_data, by=self.actor(), at=timezone.now())
+        data = _serialize_school(uai)
         if result != Result.ADDED:
-            return Response(shown)
-        address = reverse("api:remit_school", kwargs={"uai": shown["uai"]}, request=request)
-        return Response(shown, status=201, headers={"Location": address})
+            return Response(data)
+        location = reverse("api:remit_school", kwargs={"uai": data["uai"]}, request=request)
+        return Response(data, status=201, headers={"Location": location})
 
     @extend_schema(
         operation_id="removeRemitSchool",
@@ -155,7 +155,7 @@ class RemitSchool(Endpoint):
     )
     def delete(self, request: Request, uai: str) -> Response:
         """Ce qui lui a été attribué ne change pas. Une école qui n'y est pas, ou plus, est un 404."""
-        if not operations.remove_from_remit(uais=[_code(uai)], by=self.actor(), at=timezone.now()):
+        if not operations.remove_from_remit(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now()):
             raise Http404
         return Response(status=204)
 
@@ -207,20 +207,21 @@ class RemitList(Endpoint):
         fois), une adresse ou un nombre de classes qui n'en est pas un. Le refus est un 400 si une ligne n'est pas de la
         forme décrite ici, sinon un 409, `wrong_rows`.
         """
-        asked = RemitListBody(data=request.data)
-        if not asked.is_valid():
-            raise Invalid([*faults_of(asked.errors), *_faults(operations.faults_of_schools(_readable(request.data)))])
+        body = RemitListBody(data=request.data)
+        if not body.is_valid():
+            school_errors = operations.faults_of_schools(_readable_rows(request.data))
+            raise Invalid([*faults_of(body.errors), *_field_errors(school_errors)])
         rows = [
-            (row["uai"], {name: row[name] for name in row if name != "uai"}) for row in asked.validated_data["schools"]
+            (row["uai"], {name: row[name] for name in row if name != "uai"}) for row in body.validated_data["schools"]
         ]
         try:
-            written = operations.write_list(rows=rows, by=self.actor(), at=timezone.now())
+            outcomes = operations.write_list(rows=rows, by=self.actor(), at=timezone.now())
         except WrongRows as refusal:
-            raise Problem(refusal.code, str(refusal), faults=list(_faults(refusal.faults))) from None
-        results = [result for _, result in written]
+            raise Problem(refusal.code, str(refusal), faults=list(_field_errors(refusal.faults))) from None
+        results = [result for _, result in outcomes]
         return Response(
             {result.value: results.count(result) for result in Result}
-            | {"schools": [{"uai": uai, "result": result.value} for uai, result in written]}
+            | {"schools": [{"uai": uai, "result": result.value} for uai, result in outcomes]}
         )
 
 
@@ -254,45 +255,45 @@ class RemitRemoval(Endpoint):
     )
     def post(self, request: Request) -> Response:
         """Ce qui leur a été attribué ne change pas. 10 000 écoles au plus ; une école qui n'y est pas n'arrête rien."""
-        asked = RemovalBody(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = operations.remove_list(uais=asked.validated_data["schools"], by=self.actor(), at=timezone.now())
-        removed = sum(was_there for _, was_there in told)
+        body = RemovalBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        removals = operations.remove_list(uais=body.validated_data["schools"], by=self.actor(), at=timezone.now())
+        removed = sum(present for _, present in removals)
         return Response(
             {
                 "removed": removed,
-                "absent": len(told) - removed,
-                "schools": [{"uai": uai, "result": "removed" if was_there else "absent"} for uai, was_there in told],
+                "absent": len(removals) - removed,
+                "schools": [{"uai": uai, "result": "removed" if present else "absent"} for uai, present in removals],
             }
         )
 
 
-def _code(uai: str) -> str:
-    """Return the UAI that an address names. Raises `Http404` where it is none."""
+def _parse_uai(uai: str) -> str:
+    """Return the UAI of a URL, normalised. Raises `Http404` where it is not valid."""
     code = normalise(uai)
     if not is_valid(code):
         raise Http404
     return code
 
 
-def _shown(uai: str) -> dict[str, Any]:
-    row = SchoolInRemit.objects.select_related("school").filter(school_id=_code(uai)).first()
+def _serialize_school(uai: str) -> dict[str, Any]:
+    row = SchoolInRemit.objects.select_related("school").filter(school_id=_parse_uai(uai)).first()
     if row is None:
         raise Http404
     return dict(RemitSchoolSerializer(row).data)
 
 
-def _readable(data: Any) -> list[tuple[int, str]]:
-    """Return the place and the UAI of those rows of a refused list that have one: all that is wrong is said at once."""
+def _readable_rows(data: Any) -> list[tuple[int, str]]:
+    """Return index and UAI of the readable rows of an invalid list, so that all errors are reported at once."""
     rows = data.get("schools") if isinstance(data, dict) else None
     if not isinstance(rows, list) or len(rows) > MOST:
         return []
     return [
-        (place, normalise(row["uai"]))
-        for place, row in enumerate(rows)
-        if isinstance(row, dict) and isinstance(row.get("uai"), str) and len(row["uai"]) <= _LONGEST
+        (index, normalise(row["uai"]))
+        for index, row in enumerate(rows)
+        if isinstance(row, dict) and isinstance(row.get("uai"), str) and len(row["uai"]) <= _MAX_TEXT_LENGTH
     ]
 
 
-def _faults(found: Iterable[RowFault]) -> Iterable[Fault]:
-    return (Fault(one.code, one.sentence, f"schools.{one.field}", one.row) for one in found)
+def _field_errors(row_errors: Iterable[RowFault]) -> Iterable[Fault]:
+    return (Fault(error.code, error.sentence, f"schools.{error.field}", error.row) for error in row_errors)

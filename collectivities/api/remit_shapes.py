@@ -1,4 +1,4 @@
-"""What the API says of the remit, and what it takes."""
+"""Serializers and request bodies of the portfolio API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collectivities.operations import Result
 from collectivities.operations.remit import MOST_CLASSES
 from schools.models import SchoolState
 
-#: Schools of one list.
+#: Maximum number of schools in one list.
 MOST = 10_000
 
 A_SCHOOL = {
@@ -29,7 +29,7 @@ A_SCHOOL = {
     "added_at": "2026-11-25T09:00:00Z",
 }
 
-_SAYS = {
+_HELP_TEXTS = {
     "contact_name": "À qui vous y écrivez ; vide : vous n'avez nommé personne.",
     "contact_phone": "Le numéro de téléphone de cette personne, tel que vous l'avez écrit ; vide : aucun.",
     "classes": "Nombre de classes du CP au CM2, tel que vous l'avez dit ; null : vous ne l'avez pas dit.",
@@ -46,7 +46,7 @@ _SAYS = {
     }
 )
 class OptionalEmail(Email):
-    """An address, or that there is none."""
+    """An e-mail address; null or blank for none."""
 
 
 class RemitSchoolSerializer(serializers.ModelSerializer[SchoolInRemit]):
@@ -69,7 +69,7 @@ class RemitSchoolSerializer(serializers.ModelSerializer[SchoolInRemit]):
         model = SchoolInRemit
         fields = tuple(A_SCHOOL)
         read_only_fields = fields
-        extra_kwargs = {name: {"help_text": says} for name, says in _SAYS.items()}
+        extra_kwargs = {name: {"help_text": text} for name, text in _HELP_TEXTS.items()}
 
 
 class ContactBody(Strict):
@@ -113,7 +113,7 @@ class RemitListBody(Strict):
     schools = RemitRowBody(
         many=True,
         allow_empty=False,
-        max_length=MOST,  # type: ignore[call-arg]  # of the list
+        max_length=MOST,  # type: ignore[call-arg]  # an argument of the list serializer
         help_text="Les écoles à ajouter ou à modifier, chacune une fois.",
     )
 

@@ -1,4 +1,4 @@
-"""Webhooks in the API: where events are sent, and which."""
+"""Webhooks in the API: list, create, change, delete, rotate the secret, send a test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TYPES = [(kind.value, kind.label) for kind in SUBSCRIBABLE]
 
-_A_WEBHOOK = {
+_EXAMPLE = {
     "id": 4,
     "url": "https://si.ville.example/peps",
     "types": ["allocation.redeemed", "allocation.exhausted"],
@@ -37,7 +37,7 @@ _A_WEBHOOK = {
     "previous_secret_until": None,
     "created_at": "2026-11-25T09:00:00.123456Z",
 }
-_WITH_SECRET = _A_WEBHOOK | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}
+_EXAMPLE_WITH_SECRET = _EXAMPLE | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="}
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
@@ -66,13 +66,13 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
     class Meta:
         model = Webhook
-        fields = tuple(_A_WEBHOOK)
+        fields = tuple(_EXAMPLE)
         read_only_fields = fields
 
     def to_representation(self, instance: Webhook) -> dict[str, Any]:
-        """Return it; nothing keeps one that is enabled from being told."""
-        shown = super().to_representation(instance)
-        return shown | {"disabled_because": shown["disabled_because"] or None}
+        """Serialize the webhook; `disabled_because` is null while it is enabled."""
+        data = super().to_representation(instance)
+        return data | {"disabled_because": data["disabled_because"] or None}
 
 
 class WebhookWithSecretSerializer(WebhookSerializer):
@@ -83,7 +83,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
     )
 
     class Meta(WebhookSerializer.Meta):
-        fields = tuple(_WITH_SECRET)
+        fields = tuple(_EXAMPLE_WITH_SECRET)
         read_only_fields = fields
 
 
@@ -96,7 +96,7 @@ class WebhookWithSecretSerializer(WebhookSerializer):
     }
 )
 class Address(Text):
-    """An address as it is written: whether it may be told anything is the operation's to say."""
+    """A URL checked for syntax only; the operation checks whether the address is allowed."""
 
     default_error_messages = {"invalid": "Une adresse complète est attendue, sans espace ni accent."}
 
@@ -104,14 +104,14 @@ class Address(Text):
         super().__init__(max_length=Webhook.LONGEST, trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the address."""
-        written = super().to_internal_value(data)
-        if not WRITTEN.fullmatch(written):
+        """Return the URL unchanged. Fails with `invalid`."""
+        url = super().to_internal_value(data)
+        if not WRITTEN.fullmatch(url):
             self.fail("invalid")
-        return written
+        return url
 
 
-def _types_to_send() -> serializers.ListField:
+def _types_field() -> serializers.ListField:
     return serializers.ListField(
         child=Choice(choices=_TYPES),
         required=False,
@@ -124,7 +124,7 @@ class WebhookChange(Strict):
     """Ce qu'il faut changer d'un webhook : un champ absent reste comme il est."""
 
     url = Address(required=False)
-    types = _types_to_send()
+    types = _types_field()
     enabled = Truth(required=False, help_text="Faux : ne plus rien envoyer, et garder ce qui attend.")
 
 
@@ -132,11 +132,11 @@ class NewWebhook(Strict):
     """Un webhook à ajouter."""
 
     url = Address()
-    types = _types_to_send()
+    types = _types_field()
 
 
-def _with_secret(made: rules.Made) -> dict[str, Any]:
-    return WebhookSerializer(made.endpoint).data | {"secret": made.secret}
+def _serialize_with_secret(created: rules.Made) -> dict[str, Any]:
+    return WebhookSerializer(created.endpoint).data | {"secret": created.secret}
 
 
 class Webhooks(ListEndpoint):
@@ -150,7 +150,7 @@ class Webhooks(ListEndpoint):
         operation_id="listWebhooks",
         summary="Lire les webhooks",
         tags=TAGS,
-        examples=[OpenApiExample("Un webhook", value=_A_WEBHOOK, response_only=True)],
+        examples=[OpenApiExample("Un webhook", value=_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request) -> Response:
         """Les webhooks du bureau, le dernier ajouté d'abord."""
@@ -168,10 +168,10 @@ class Webhooks(ListEndpoint):
         examples=[
             OpenApiExample(
                 "Les clés activées et épuisées",
-                value={"url": _A_WEBHOOK["url"], "types": _A_WEBHOOK["types"]},
+                value={"url": _EXAMPLE["url"], "types": _EXAMPLE["types"]},
                 request_only=True,
             ),
-            OpenApiExample("Le webhook", value=_WITH_SECRET, response_only=True),
+            OpenApiExample("Le webhook", value=_EXAMPLE_WITH_SECRET, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -180,14 +180,14 @@ class Webhooks(ListEndpoint):
         Refus : `address_refused` (l'adresse n'est pas en https, ou mène à un réseau privé), `address_taken` (un webhook
         y conduit déjà), `too_many_webhooks`.
         """
-        asked = NewWebhook(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
-        made = operations.add_webhook(
-            url=given["url"], types=given.get("types", []), by=self.actor(), at=timezone.now()
+        body = NewWebhook(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        created = operations.add_webhook(
+            url=data["url"], types=data.get("types", []), by=self.actor(), at=timezone.now()
         )
-        address = reverse("api:webhook", kwargs={"pk": made.endpoint.pk}, request=request)
-        return Response(_with_secret(made), status=201, headers={"Location": address})
+        location = reverse("api:webhook", kwargs={"pk": created.endpoint.pk}, request=request)
+        return Response(_serialize_with_secret(created), status=201, headers={"Location": location})
 
 
 class OneWebhook(Endpoint):
@@ -201,7 +201,7 @@ class OneWebhook(Endpoint):
         summary="Lire un webhook",
         tags=TAGS,
         responses={200: WebhookSerializer},
-        examples=[OpenApiExample("Un webhook", value=_A_WEBHOOK, response_only=True)],
+        examples=[OpenApiExample("Un webhook", value=_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request, pk: int) -> Response:
         """Le webhook, sans son secret : il n'est montré qu'une fois."""
@@ -216,7 +216,7 @@ class OneWebhook(Endpoint):
         examples=[
             OpenApiExample("Tous les événements", value={"types": []}, request_only=True),
             OpenApiExample("Ne plus rien envoyer", value={"enabled": False}, request_only=True),
-            OpenApiExample("Le webhook", value=_A_WEBHOOK, response_only=True),
+            OpenApiExample("Le webhook", value=_EXAMPLE, response_only=True),
         ],
     )
     def patch(self, request: Request, pk: int) -> Response:
@@ -224,14 +224,14 @@ class OneWebhook(Endpoint):
 
         Refus : `address_refused`, `address_taken`.
         """
-        asked = WebhookChange(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        body = WebhookChange(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
         webhook = operations.change_webhook(
             webhook_id=pk,
-            url=given.get("url"),
-            types=given.get("types"),
-            is_enabled=given.get("enabled"),
+            url=data.get("url"),
+            types=data.get("types"),
+            is_enabled=data.get("enabled"),
             by=self.actor(),
             at=timezone.now(),
         )
@@ -263,13 +263,13 @@ class Rotation(Endpoint):
         tags=TAGS,
         request=EmptyBody,
         responses={200: WebhookWithSecretSerializer},
-        examples=[OpenApiExample("Le nouveau secret", value=_WITH_SECRET, response_only=True)],
+        examples=[OpenApiExample("Le nouveau secret", value=_EXAMPLE_WITH_SECRET, response_only=True)],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Le nouveau secret signe aussitôt ; le précédent signe aussi pendant 24 heures, le temps d'en changer."""
         EmptyBody(data=request.data).is_valid(raise_exception=True)
         return Response(
-            _with_secret(operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now()))
+            _serialize_with_secret(operations.rotate_webhook_secret(webhook_id=pk, by=self.actor(), at=timezone.now()))
         )
 
 

@@ -1,4 +1,4 @@
-"""What can be done in and about a collectivity's office, one module a subject."""
+"""The operations on a collectivity's office, one module per subject."""
 
 from collectivities.operations.members import (
     accept_invitation,

@@ -1,7 +1,7 @@
-"""Who works in the office: invitations, roles, departures.
+"""Invitations, roles and removal of the office's members.
 
-Whatever touches the managers locks all members first: two managers who remove each other at the same moment must not
-leave an office without one.
+Every change that may affect managers locks all members first: two managers who remove each other at the same moment
+must not leave an office without one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ VALIDITY = datetime.timedelta(days=14)
 
 
 def checked_address(email: str) -> str:
-    """Return the address without what surrounds it. Raises `InvalidAddress`."""
+    """Return the e-mail address, stripped. Raises `InvalidAddress`."""
     email = email.strip()
     try:
         validate_email(email)
@@ -45,25 +45,25 @@ def checked_address(email: str) -> str:
 
 
 def checked_roles(roles: Collection[str]) -> list[str]:
-    """Return the roles, each once, in the order of `Role`. Raises `InvalidRoles` for none, or an unknown one."""
+    """Return the roles without duplicates, in the order of `Role`. Raises `InvalidRoles` for none or an unknown one."""
     if not roles or not set(roles) <= set(Role.values):
         raise InvalidRoles("Choisissez au moins un rôle parmi ceux de la liste.")
     return [role for role in Role.values if role in roles]
 
 
 def roles_in_words(roles: Collection[str]) -> str:
-    """Return the roles as the journal and the pages name them."""
+    """Return the French labels of the roles, separated by commas."""
     return ", ".join(str(Role(role).label).lower() for role in Role.values if role in roles)
 
 
 @transaction.atomic
 def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.datetime) -> Invitation:
-    """Ask a person to join, by an e-mail whose link works once, for fourteen days; return the invitation.
+    """Send an invitation by e-mail, whose link works once within fourteen days, and return it.
 
-    A second invitation of the same address takes the place of the first. Raises `InvalidAddress`, `InvalidRoles`.
+    A second invitation of the same address replaces the first. Raises `InvalidAddress`, `InvalidRoles`.
     """
     email, roles = checked_address(email), checked_roles(roles)
-    # One invitation after another: two of the same address at once would both find none to replace.
+    # Serialises invitations: two concurrent ones of the same address would both find none to replace.
     Invitation.objects.lock_table()
     earlier = Invitation.objects.pending().filter(email__iexact=email)
     earlier_ids = list(earlier.values_list("pk", flat=True))
@@ -93,9 +93,9 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
 
 @transaction.atomic
 def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) -> None:
-    """Make an invitation's link worthless. Withdrawing twice is the same as once.
+    """Withdraw an invitation, so that its link no longer works. Idempotent.
 
-    Raises `InvitationGone` where it was accepted or never made.
+    Raises `InvitationGone` where it was accepted or does not exist.
     """
     invitation = Invitation.objects.locked().filter(pk=invitation_id, accepted_at=None).first()
     if invitation is None:
@@ -117,7 +117,7 @@ def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) 
 
 @transaction.atomic
 def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
-    """Make the person a member with the invitation's roles; whoever is one already gains them.
+    """Make the user a member with the invitation's roles; an existing member gains these roles.
 
     Raises `InvitationGone`.
     """
@@ -150,11 +150,11 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
 def join_with_new_account(
     *, token: str, username: str, first_name: str, last_name: str, password: str, at: datetime.datetime
 ) -> Member:
-    """Create the account of an invited person, and accept the invitation with it.
+    """Create the account of an invited person and accept the invitation with it.
 
-    The link came to the invitation's address, which proves it: it needs no other confirmation. Raises
-    `InvitationGone`, and Django's `ValidationError` by field for what is wrong with the account. An identifiant that
-    somebody has is no error: the account gets the first free variation of it, and the letter says which.
+    The link was sent to the invitation's address, which is thereby verified. Raises `InvitationGone`, and Django's
+    `ValidationError` by field where the account is invalid. A username that is taken is no error: the account gets the
+    first free variation of it, which the e-mail mentions.
     """
     invitation = Invitation.objects.filter(token_hash=invitation_tokens.token_hash(token)).first()
     if invitation is None or not invitation.is_valid(at):
@@ -183,7 +183,7 @@ def join_with_new_account(
 
 @transaction.atomic
 def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
-    """Give a member these roles in place of those he has. Raises `InvalidRoles`, `NotAMember`, `LastManager`."""
+    """Replace a member's roles by these. Raises `InvalidRoles`, `NotAMember`, `LastManager`."""
     roles = checked_roles(roles)
     member = _locked_member(member_id, stays_manager=Role.MANAGER in roles)
     if set(member.roles) == set(roles):
@@ -203,7 +203,7 @@ def change_roles(*, member_id: int, roles: Collection[str], by: User, at: dateti
 
 @transaction.atomic
 def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
-    """End a membership; the account itself stays. Raises `NotAMember`, `LastManager`."""
+    """End a membership; the account stays. Raises `NotAMember`, `LastManager`."""
     member = _locked_member(member_id, stays_manager=False)
     member.left_at = at
     member.save(update_fields=["left_at"])
@@ -219,12 +219,12 @@ def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
 
 
 def _locked_member(member_id: int, *, stays_manager: bool) -> Member:
-    """Lock all members and return one. Raises `LastManager` where no manager would be left, and `NotAMember`."""
+    """Lock all members and return one. Raises `NotAMember`, and `LastManager` where no manager would be left."""
     members = {member.pk: member for member in Member.objects.active().locked()}
     if member_id not in members:
         raise NotAMember("Cette personne ne fait plus partie du bureau : rechargez la page.")
-    others = any(Role.MANAGER in member.roles for pk, member in members.items() if pk != member_id)
-    if not stays_manager and not others:
+    other_manager = any(Role.MANAGER in member.roles for pk, member in members.items() if pk != member_id)
+    if not stays_manager and not other_manager:
         raise LastManager(
             "C'est le dernier gestionnaire du bureau : donnez d'abord ce rôle à une autre personne, "
             "sans quoi plus personne ne pourrait inviter ni attribuer."

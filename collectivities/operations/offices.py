@@ -1,4 +1,4 @@
-"""Opening a collectivity's office: schema, host, defaults, and the invitation of its first member."""
+"""Open a collectivity's office: schema, domain, settings, invitation of the first manager."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def open_office(
     slug: str = "",
     key_prefix: str = "",
 ) -> Collectivity:
-    """Open a collectivity's office and invite its first manager, all of it or nothing; return the collectivity.
+    """Open a collectivity's office and invite its first manager, all or nothing; return the collectivity.
 
-    `slug` and `key_prefix` follow from the name where they are left out. An attempt waits a second at most for a
-    lock, and there are a few. Raises `OpeningRefused`.
+    `slug` and `key_prefix` are derived from the name where they are empty. Each attempt waits at most a second for
+    locks; there are a few attempts. Raises `OpeningRefused`.
     """
     problems: dict[str, str] = {}
     with schema_context("public"):
@@ -49,8 +49,8 @@ def open_office(
     if problems:
         raise OpeningRefused(problems)
 
-    def work() -> Collectivity:
-        collectivity = provisioning.provision(planned, kept, at=at)
+    def open_once() -> Collectivity:
+        collectivity = provisioning.provision(planned, snapshot, at=at)
         with tenant_context(collectivity):
             OfficeSettings.objects.create(sender_name=collectivity.name[:100])
             audit.record(
@@ -64,9 +64,9 @@ def open_office(
 
     try:
         with schema_context("public"):
-            # Where migrations changed, they are recorded anew before anything is locked for the opening.
-            kept = recording.current()
-            return waiting.patiently(work)
+            # After a change of migrations the snapshot is rebuilt here, before any lock is taken.
+            snapshot = recording.current()
+            return waiting.patiently(open_once)
     except waiting.LockedOut:
         raise OpeningRefused(
             {"": "Un import ou une mise à jour est en cours : rien n'a été ouvert. Réessayez dans une minute."}

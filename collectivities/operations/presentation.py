@@ -1,4 +1,4 @@
-"""How the collectivity presents itself to principals."""
+"""Set how the collectivity presents itself in e-mails: sender, reply address, signature, logo."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def set_presentation(
     logo: bytes | None = None,
     without_logo: bool = False,
 ) -> OfficeSettings:
-    """Set what e-mails show of the collectivity; the logo stays where neither a new one nor its removal is asked.
+    """Set what e-mails show of the collectivity; without `logo` or `without_logo`, the logo is kept.
 
     Raises `InvalidAddress`, `InvalidLogo`.
     """
-    wanted = {
+    values = {
         "sender_name": " ".join(sender_name.split()),
         "reply_to": checked_address(reply_to) if reply_to.strip() else "",
         "signature": signature.strip().replace("\r\n", "\n"),
     }
     OfficeSettings.objects.get_or_create(pk=1)
     settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)
-    changed = [_LABELS[field] for field, value in wanted.items() if getattr(settings, field) != value]
-    for field, value in wanted.items():
+    changed = [_LABELS[field] for field, value in values.items() if getattr(settings, field) != value]
+    for field, value in values.items():
         setattr(settings, field, value)
     if logo is not None:
         settings.logo = logos.clean(logo)

@@ -1,4 +1,4 @@
-"""The schools the collectivity answers for, and whom it writes to there."""
+"""Add and remove schools of the portfolio, and set their contacts, from the office's pages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: More classes than the largest school of the country has.
+#: Upper bound of the number of classes: no school of the country has more.
 MOST_CLASSES = 100
 
 
 class Added(NamedTuple):
-    """What became of a list of UAI: those added, those that were there, those the directory does not know."""
+    """The UAI that were added, those already in the portfolio, and those unknown to the directory."""
 
     added: list[str]
     already: list[str]
@@ -34,12 +34,12 @@ class Added(NamedTuple):
 
 @transaction.atomic
 def add_to_remit(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> Added:
-    """Add schools to the remit, by as many queries for a thousand as for one; those already there are left alone."""
-    wanted = list(dict.fromkeys(uais))
-    known = dict(School.objects.filter(pk__in=wanted).values_list("uai", "name"))
-    before = set(SchoolInRemit.objects.filter(school_id__in=known).values_list("school_id", flat=True))
-    new = [uai for uai in wanted if uai in known and uai not in before]
-    # Whoever adds the same school at this moment has added it.
+    """Add schools to the portfolio, leaving existing ones unchanged. The number of queries is constant."""
+    requested = list(dict.fromkeys(uais))
+    known = dict(School.objects.filter(pk__in=requested).values_list("uai", "name"))
+    existing = set(SchoolInRemit.objects.filter(school_id__in=known).values_list("school_id", flat=True))
+    new = [uai for uai in requested if uai in known and uai not in existing]
+    # A concurrent transaction may add the same school.
     SchoolInRemit.objects.bulk_create([SchoolInRemit(school_id=uai, added_at=at) for uai in new], ignore_conflicts=True)
     audit.record_many(
         (
@@ -49,12 +49,12 @@ def add_to_remit(*, uais: Collection[str], by: User | None, at: datetime.datetim
         by=by,
         at=at,
     )
-    return Added(new, [uai for uai in wanted if uai in before], [uai for uai in wanted if uai not in known])
+    return Added(new, [uai for uai in requested if uai in existing], [uai for uai in requested if uai not in known])
 
 
 @transaction.atomic
 def remove_from_remit(*, uais: Collection[str], by: User, at: datetime.datetime) -> int:
-    """Take schools out of the remit; what was allocated to them stays. Return how many were in it."""
+    """Remove schools from the portfolio and return how many were in it. Their allocations are kept."""
     rows = list(
         SchoolInRemit.objects.select_related("school")
         .filter(school_id__in=uais)
@@ -78,7 +78,7 @@ def remove_from_remit(*, uais: Collection[str], by: User, at: datetime.datetime)
 
 
 def problems_of(contact_email: str, classes: int | None) -> Iterator[tuple[str, str]]:
-    """Yield the field and the French sentence of each thing that the remit does not take."""
+    """Yield field and French sentence of each error in a contact's values."""
     if classes is not None and not 0 <= classes <= MOST_CLASSES:
         yield "classes", f"Indiquez un nombre de classes de 0 à {MOST_CLASSES}."
     try:
@@ -99,9 +99,9 @@ def set_contact(
     by: User,
     at: datetime.datetime,
 ) -> SchoolInRemit:
-    """Say whom the collectivity writes to at a school, and how many classes it has.
+    """Set the contact and the number of classes of a portfolio school.
 
-    An empty address means the directory's. Raises `NotInRemit`, `InvalidContact`.
+    An empty e-mail address means the directory's. Raises `NotInPortfolio`, `InvalidContact`.
     """
     row = (
         SchoolInRemit.objects.select_related("school")
@@ -114,27 +114,27 @@ def set_contact(
     contact_email = contact_email.strip()
     for _, sentence in problems_of(contact_email, classes):
         raise InvalidContact(sentence)
-    wanted = {
+    values = {
         "contact_name": " ".join(contact_name.split()),
         "contact_email": contact_email,
         "contact_phone": " ".join(contact_phone.split()),
         "classes": classes,
     }
-    if all(getattr(row, field) == value for field, value in wanted.items()):
+    if all(getattr(row, field) == value for field, value in values.items()):
         return row
-    for field, value in wanted.items():
+    for field, value in values.items():
         setattr(row, field, value)
-    row.save(update_fields=list(wanted))
-    told = (
+    row.save(update_fields=list(values))
+    contact = (
         ", ".join(part for part in (row.contact_name, row.contact_email, row.contact_phone) if part)
         or "celui de l'annuaire"
     )
-    in_classes = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
+    class_count = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
     audit.record(
         action="remit.contact_set",
         by=by,
         at=at,
-        summary=f"Contact de {row.school.name} ({uai}) : {told}.{in_classes}",
+        summary=f"Contact de {row.school.name} ({uai}) : {contact}.{class_count}",
         school_id=uai,
     )
     return row

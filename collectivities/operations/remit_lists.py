@@ -1,4 +1,4 @@
-"""The remit by the list: many schools and their contacts written, and taken back, by a handful of statements."""
+"""Bulk writes to the portfolio: insert, update and delete many schools by a handful of statements."""
 
 from __future__ import annotations
 
@@ -30,50 +30,50 @@ ON CONFLICT (school_id) DO NOTHING
 RETURNING school_id
 """
 _UPDATE = """
-UPDATE collectivities_schoolinremit AS remit
+UPDATE collectivities_schoolinremit AS portfolio
 SET contact_name = entry.contact_name, contact_email = entry.contact_email, contact_phone = entry.contact_phone,
     classes = entry.classes
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[])
     AS entry (school_id, contact_name, contact_email, contact_phone, classes)
-WHERE remit.school_id = entry.school_id
+WHERE portfolio.school_id = entry.school_id
 """
 
 
 class Contact(NamedTuple):
-    """What the remit says of a school."""
+    """Contact and number of classes of a portfolio school."""
 
     contact_name: str = ""
     contact_email: str = ""
     contact_phone: str = ""
     classes: int | None = None
 
-    def over(self, there: Contact) -> Contact:
-        """Return what stands there once this is written over it: what is empty here stays as it was."""
+    def over(self, current: Contact) -> Contact:
+        """Return `current` overwritten with the values that are not empty here."""
         return Contact(
-            self.contact_name or there.contact_name,
-            self.contact_email or there.contact_email,
-            self.contact_phone or there.contact_phone,
-            there.classes if self.classes is None else self.classes,
+            self.contact_name or current.contact_name,
+            self.contact_email or current.contact_email,
+            self.contact_phone or current.contact_phone,
+            current.classes if self.classes is None else self.classes,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What somebody says of a school: the fields that he does not name stay, those he names are written, empty too."""
+    """A partial update of a contact: fields that are present are written, even if empty; others are kept."""
 
     fields: Mapping[str, Any]
 
-    def over(self, there: Contact) -> Contact:
-        """Return what stands there once this is written over it."""
-        return there._replace(**self.fields)
+    def over(self, current: Contact) -> Contact:
+        """Return `current` with these fields replaced."""
+        return current._replace(**self.fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a list did to the remit: the schools added, and what stood there of those that were in it already."""
+    """The schools that were added and updated, and the previous contacts of those already in the portfolio."""
 
     added: list[str] = field(default_factory=list)
-    #: Of every school that was in the remit, changed or not.
+    #: Of every school that was in the portfolio, changed or not.
     before: dict[str, Contact] = field(default_factory=dict)
     updated: list[str] = field(default_factory=list)
 
@@ -82,94 +82,99 @@ class Written:
 def write_remit(
     *, entries: Mapping[str, Contact | Said], by: User | None, at: datetime.datetime, one_by_one: bool = False
 ) -> Written:
-    """Write schools and contacts, by UAI, into the remit; return what was added, updated, and stood there before.
+    """Insert or update portfolio schools by UAI; return those added and updated, and the previous contacts.
 
-    What a `Contact` leaves empty stays as it is, and so does what is not `Said`. Every school must be in the directory,
-    and every value be checked before: an unknown school is an `IntegrityError`. `one_by_one`: the journal tells each
-    school as an event of its own, and not as its share of a list.
+    Empty fields of a `SchoolContact` and absent fields of a `ContactChange` keep their value. The caller has checked
+    every value: an unknown school is an `IntegrityError`. `one_by_one`: log each school as an action of its own, not
+    as part of a list.
     """
     if not entries:
         return Written()
-    nothing = Contact()
+    empty = Contact()
     with connection.cursor() as cursor:
-        # In the order of the schools: two lists at the same moment wait for each other, and do not deadlock.
-        cursor.execute(_INSERT, [at, *_columns({uai: entry.over(nothing) for uai, entry in entries.items()})])
+        # Ordered by school: concurrent lists wait for each other and do not deadlock.
+        cursor.execute(_INSERT, [at, *_to_columns({uai: entry.over(empty) for uai, entry in entries.items()})])
         added = [uai for (uai,) in cursor.fetchall()]
     new = set(added)
-    there = contacts_now([uai for uai in entries if uai not in new])
-    after = {uai: entries[uai].over(contact) for uai, contact in there.items()}
-    updated = [uai for uai, contact in after.items() if contact != there[uai]]
-    _write({uai: after[uai] for uai in updated})
-    names = _names([*added, *updated])
-    adding, updating = (
+    before = contacts_now([uai for uai in entries if uai not in new])
+    after = {uai: entries[uai].over(contact) for uai, contact in before.items()}
+    updated = [uai for uai, contact in after.items() if contact != before[uai]]
+    _update_contacts({uai: after[uai] for uai in updated})
+    names = _school_names([*added, *updated])
+    added_action, updated_action = (
         ("remit.added", "remit.contact_set") if one_by_one else (REMIT_ADDED_BY_LIST, REMIT_UPDATED_BY_LIST)
     )
-    told = [audit.Entry(adding, f"Ajout au périmètre : {names[uai]} ({uai}).", uai) for uai in added]
-    told += [audit.Entry(updating, f"Contact de {names[uai]} ({uai}) : {_told(after[uai])}.", uai) for uai in updated]
-    audit.record_many(told, by=by, at=at)
-    return Written(added, there, updated)
+    audit_entries = [audit.Entry(added_action, f"Ajout au périmètre : {names[uai]} ({uai}).", uai) for uai in added]
+    audit_entries += [
+        audit.Entry(updated_action, f"Contact de {names[uai]} ({uai}) : {_format_contact(after[uai])}.", uai)
+        for uai in updated
+    ]
+    audit.record_many(audit_entries, by=by, at=at)
+    return Written(added, before, updated)
 
 
 @transaction.atomic
 def take_back_from_remit(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> list[str]:
-    """Take the schools of a list out of the remit; return those that were in it."""
-    there = contacts_now(uais)
-    SchoolInRemit.objects.filter(arrays.text_in("school_id", there)).delete()
-    names = _names(there)
+    """Remove a list of schools from the portfolio; return those that were in it."""
+    existing = contacts_now(uais)
+    SchoolInRemit.objects.filter(arrays.text_in("school_id", existing)).delete()
+    names = _school_names(existing)
     audit.record_many(
-        (audit.Entry(REMIT_REMOVED_BY_LIST, f"Retrait du périmètre : {names[uai]} ({uai}).", uai) for uai in there),
+        (audit.Entry(REMIT_REMOVED_BY_LIST, f"Retrait du périmètre : {names[uai]} ({uai}).", uai) for uai in existing),
         by=by,
         at=at,
     )
-    return list(there)
+    return list(existing)
 
 
 @transaction.atomic
 def restore_contacts(*, contacts: Mapping[str, Contact], by: User | None, at: datetime.datetime) -> int:
-    """Put contacts back, whole, as they were before a list; return of how many schools."""
-    there = contacts_now(contacts.keys())
-    _write({uai: contacts[uai] for uai in there})
-    names = _names(there)
+    """Restore previous contacts, including empty fields; return how many schools were written."""
+    existing = contacts_now(contacts.keys())
+    _update_contacts({uai: contacts[uai] for uai in existing})
+    names = _school_names(existing)
     audit.record_many(
         (
-            audit.Entry(REMIT_UPDATED_BY_LIST, f"Contact de {names[uai]} ({uai}) : {_told(contacts[uai])}.", uai)
-            for uai in there
+            audit.Entry(
+                REMIT_UPDATED_BY_LIST, f"Contact de {names[uai]} ({uai}) : {_format_contact(contacts[uai])}.", uai
+            )
+            for uai in existing
         ),
         by=by,
         at=at,
     )
-    return len(there)
+    return len(existing)
 
 
 def contacts_now(uais: Collection[str]) -> dict[str, Contact]:
-    """Lock those of the schools that are in the remit until the transaction ends; return what it says of each."""
+    """Lock those of the schools that are in the portfolio, and return their contacts by UAI."""
     rows = (
         SchoolInRemit.objects.filter(arrays.text_in("school_id", uais))
         .select_for_update(of=("self",))
         .order_by("school_id")
         .values_list("school_id", *Contact._fields)
     )
-    return {uai: Contact(*said) for uai, *said in rows}
+    return {uai: Contact(*values) for uai, *values in rows}
 
 
-def _write(contacts: Mapping[str, Contact]) -> None:
+def _update_contacts(contacts: Mapping[str, Contact]) -> None:
     if contacts:
         with connection.cursor() as cursor:
-            cursor.execute(_UPDATE, _columns(contacts))
+            cursor.execute(_UPDATE, _to_columns(contacts))
 
 
-def _columns(contacts: Mapping[str, Contact]) -> list[list[Any]]:
+def _to_columns(contacts: Mapping[str, Contact]) -> list[list[Any]]:
     rows = [(uai, *contact) for uai, contact in contacts.items()]
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _names(uais: Iterable[str]) -> dict[str, str]:
-    named = School.objects.filter(arrays.text_in("uai", uais)).values_list("uai", "name")
-    return {uai: school_name(name) for uai, name in named}
+def _school_names(uais: Iterable[str]) -> dict[str, str]:
+    rows = School.objects.filter(arrays.text_in("uai", uais)).values_list("uai", "name")
+    return {uai: school_name(name) for uai, name in rows}
 
 
-def _told(contact: Contact) -> str:
-    said = [contact.contact_name, contact.contact_email, contact.contact_phone]
+def _format_contact(contact: Contact) -> str:
+    parts = [contact.contact_name, contact.contact_email, contact.contact_phone]
     if contact.classes is not None:
-        said.append(f"{contact.classes} classe{'s' if contact.classes > 1 else ''}")
-    return ", ".join(part for part in said if part) or "celui de l'annuaire"
+        parts.append(f"{contact.classes} classe{'s' if contact.classes > 1 else ''}")
+    return ", ".join(part for part in parts if part) or "celui de l'annuaire"

@@ -1,7 +1,7 @@
-"""The remit as a program keeps it: one school put there, a list written or taken out whole or not at all.
+"""The portfolio operations of the API: write one school, write or remove a list, all or nothing.
 
-A program knows what it means: a field that it does not name stays as it is, and one that it names is written, empty
-too. Of a list, the journal tells each school's share on the school's page, and the list itself once on the home.
+Absent fields keep their value; fields that are present are written, even if empty. A list is logged once as a whole,
+for the home page, and once for each school, for its timeline.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Result(models.TextChoices):
-    """What became of a school of the list."""
+    """Outcome for one school of a list."""
 
     ADDED = "added", "Ajoutée"
     UPDATED = "updated", "Mise à jour"
@@ -35,13 +35,13 @@ class Result(models.TextChoices):
 
 
 def put_in_remit(*, uai: str, fields: Mapping[str, Any], by: User | None, at: datetime.datetime) -> Result:
-    """Put one school into the remit, or write what is said of one there. Raises `UnknownSchool`, `WrongRows`."""
+    """Add a school to the portfolio, or update its fields. Raises `UnknownPortfolioSchool`, `InvalidRows`."""
     with transaction.atomic():
         code = codes.normalise(uai)
-        if not _known([code]):
+        if not _known_schools([code]):
             raise UnknownSchool(f"L'annuaire ne connaît pas d'établissement « {code[:20]} ».")
-        _refuse(_faults_of_contact(0, fields))
-        written = write_remit(entries={code: _said(fields)}, by=by, at=at, one_by_one=True)
+        _raise_if_any(_check_contact(0, fields))
+        written = write_remit(entries={code: _contact_change(fields)}, by=by, at=at, one_by_one=True)
     return _results([code], written.added, written.updated)[0]
 
 
@@ -49,17 +49,17 @@ def put_in_remit(*, uai: str, fields: Mapping[str, Any], by: User | None, at: da
 def write_list(
     *, rows: Sequence[tuple[str, Mapping[str, Any]]], by: User | None, at: datetime.datetime
 ) -> list[tuple[str, Result]]:
-    """Write schools by UAI, each with what is said of it, all or none; return each one's UAI and what became of it.
+    """Write schools with their fields, all or nothing; return UAI and outcome of each.
 
-    As many statements for ten thousand as for two. Raises `WrongRows`, which names every row that is not to be
-    written: a school that the directory does not know, one that stands twice, an address or a number that is none.
+    The number of queries is constant. Raises `InvalidRows`, which lists every error: a school unknown to the
+    directory, a duplicate, an invalid e-mail address or number of classes.
     """
     uais = [codes.normalise(uai) for uai, _ in rows]
-    faults = list(faults_of_schools(enumerate(uais)))
-    for place, (_, fields) in enumerate(rows):
-        faults += _faults_of_contact(place, fields)
-    _refuse(faults)
-    entries = {uai: _said(fields) for uai, (_, fields) in zip(uais, rows, strict=True)}
+    row_errors = list(faults_of_schools(enumerate(uais)))
+    for index, (_, fields) in enumerate(rows):
+        row_errors += _check_contact(index, fields)
+    _raise_if_any(row_errors)
+    entries = {uai: _contact_change(fields) for uai, (_, fields) in zip(uais, rows, strict=True)}
     written = write_remit(entries=entries, by=by, at=at)
     if written.added or written.updated:
         audit.record(
@@ -74,63 +74,63 @@ def write_list(
 
 @transaction.atomic
 def remove_list(*, uais: Sequence[str], by: User | None, at: datetime.datetime) -> list[tuple[str, bool]]:
-    """Take schools out of the remit; return each one's UAI and whether it was there. What they were given stays.
+    """Remove schools from the portfolio; return UAI of each and whether it was in it. Allocations are kept.
 
-    Taken out twice is the same as once; of a school that stands twice in the list, the first is taken out.
+    Idempotent; of duplicates in the list, the first counts as removed.
     """
-    wanted = [codes.normalise(uai) for uai in uais]
-    left = set(take_back_from_remit(uais={uai for uai in wanted if codes.is_valid(uai)}, by=by, at=at))
-    if left:
+    requested = [codes.normalise(uai) for uai in uais]
+    removed = set(take_back_from_remit(uais={uai for uai in requested if codes.is_valid(uai)}, by=by, at=at))
+    if removed:
         audit.record(
             action="remit.list_removed",
             by=by,
             at=at,
-            summary=f"Liste retirée du périmètre : {plural(len(left), 'école')} ; ce qui leur a été attribué ne change "
-            "pas.",
+            summary=f"Liste retirée du périmètre : {plural(len(removed), 'école')} ; ce qui leur a été attribué ne "
+            "change pas.",
         )
-    told = []
-    for uai in wanted:
-        told.append((uai, uai in left))
-        left.discard(uai)
-    return told
+    outcomes = []
+    for uai in requested:
+        outcomes.append((uai, uai in removed))
+        removed.discard(uai)
+    return outcomes
 
 
-def faults_of_schools(placed: Iterable[tuple[int, str]]) -> Iterator[RowFault]:
-    """Yield what is wrong with the schools of a list's rows, given by their place and UAI; one query."""
-    rows = list(placed)
-    known = _known({uai for _, uai in rows})
-    met: set[str] = set()
-    for place, uai in rows:
+def faults_of_schools(indexed: Iterable[tuple[int, str]]) -> Iterator[RowFault]:
+    """Yield errors for unknown and duplicate schools, given as (index, UAI). One query."""
+    rows = list(indexed)
+    known = _known_schools({uai for _, uai in rows})
+    seen: set[str] = set()
+    for index, uai in rows:
         if uai not in known:
-            yield RowFault(place, "uai", "unknown_school", f"L'annuaire ne connaît pas d'établissement « {uai[:20]} ».")
-        elif uai in met:
-            yield RowFault(place, "uai", "twice", f"{uai} figure deux fois dans la liste.")
-        met.add(uai)
+            yield RowFault(index, "uai", "unknown_school", f"L'annuaire ne connaît pas d'établissement « {uai[:20]} ».")
+        elif uai in seen:
+            yield RowFault(index, "uai", "twice", f"{uai} figure deux fois dans la liste.")
+        seen.add(uai)
 
 
-def _known(uais: Iterable[str]) -> set[str]:
+def _known_schools(uais: Iterable[str]) -> set[str]:
     valid = [uai for uai in uais if codes.is_valid(uai)]
     return set(School.objects.filter(arrays.text_in("uai", valid)).values_list("uai", flat=True))
 
 
-def _faults_of_contact(place: int, fields: Mapping[str, Any]) -> Iterator[RowFault]:
+def _check_contact(index: int, fields: Mapping[str, Any]) -> Iterator[RowFault]:
     for field, sentence in problems_of(fields.get("contact_email") or "", fields.get("classes")):
-        yield RowFault(place, field, "invalid_contact", sentence)
+        yield RowFault(index, field, "invalid_contact", sentence)
 
 
-def _refuse(faults: Iterable[RowFault]) -> None:
-    found = sorted(faults)
-    if found:
-        raise WrongRows(found)
+def _raise_if_any(row_errors: Iterable[RowFault]) -> None:
+    ordered = sorted(row_errors)
+    if ordered:
+        raise WrongRows(ordered)
 
 
-def _said(fields: Mapping[str, Any]) -> Said:
-    """Return what is said, as the remit writes it: no text is null, and none begins or ends with a space."""
+def _contact_change(fields: Mapping[str, Any]) -> Said:
+    """Return the fields as a `ContactChange`: null becomes an empty string, spaces are normalised."""
     return Said(
         {name: value if name == "classes" else " ".join((value or "").split()) for name, value in fields.items()}
     )
 
 
 def _results(uais: Iterable[str], added: Iterable[str], updated: Iterable[str]) -> list[Result]:
-    told = dict.fromkeys(updated, Result.UPDATED) | dict.fromkeys(added, Result.ADDED)
-    return [told.get(uai, Result.UNCHANGED) for uai in uais]
+    by_uai = dict.fromkeys(updated, Result.UPDATED) | dict.fromkeys(added, Result.ADDED)
+    return [by_uai.get(uai, Result.UNCHANGED) for uai in uais]

@@ -1,4 +1,4 @@
-"""Requests for an office: made by visitors on the portal, decided by the operator. All of it in the public schema."""
+"""Requests for an office: submitted on the portal, accepted or declined by the operator. In the public schema."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def ask_for_office(
     phone: str = "",
     message: str = "",
 ) -> OfficeRequest:
-    """Note a visitor's request, tell the operator, and send the visitor a receipt.
+    """Store a visitor's request, notify the operator and acknowledge it to the visitor.
 
-    The same request while the first is pending is the first: nobody is written to again. Raises `Refused` for a SIREN
-    that cannot be one and `InvalidAddress`; whether the collectivity has an office is told to nobody.
+    A duplicate of a pending request returns the pending one and sends nothing. Raises `CollectivityError` for an
+    invalid SIREN, and `InvalidAddress`. Does not reveal whether the collectivity already has an office.
     """
     siren, email = naming.clean_siren(siren), checked_address(email)
     problem = naming.problem_of_siren(siren)
@@ -59,9 +59,9 @@ def ask_for_office(
         created_at=at,
     )
     with schema_context("public"):
-        _write(request, "office_requested", email, at)
+        _enqueue(request, "office_requested", email, at)
         if settings.OPERATOR_EMAIL:
-            _write(request, "office_request_arrived", settings.OPERATOR_EMAIL, at)
+            _enqueue(request, "office_request_arrived", settings.OPERATOR_EMAIL, at)
     return request
 
 
@@ -69,11 +69,11 @@ def ask_for_office(
 def accept_request(
     *, request_id: int, by: User, at: datetime.datetime, slug: str = "", key_prefix: str = ""
 ) -> Collectivity:
-    """Open the office that was asked for and invite the applicant as its first manager; return the collectivity.
+    """Open the requested office and invite the applicant as its first manager; return the collectivity.
 
-    Raises `AlreadyDecided`, and `OpeningRefused` having decided nothing.
+    Raises `AlreadyDecided`, and `OpeningRefused`, having changed nothing.
     """
-    request = _undecided(request_id)
+    request = _lock_pending(request_id)
     collectivity = open_office(
         name=request.name,
         kind=request.kind,
@@ -92,19 +92,19 @@ def accept_request(
 
 @transaction.atomic
 def decline_request(*, request_id: int, reason: str, by: User, at: datetime.datetime) -> OfficeRequest:
-    """Decline a request and tell the applicant why. Raises `AlreadyDecided`; `Refused` without a reason."""
+    """Decline a request and e-mail the reason. Raises `AlreadyDecided`; `CollectivityError` without a reason."""
     if not reason.strip():
         raise Refused("Indiquez le motif du refus : il est envoyé au demandeur.")
-    request = _undecided(request_id)
+    request = _lock_pending(request_id)
     request.state, request.reason = OfficeRequest.State.DECLINED, reason.strip()
     request.decided_at, request.decided_by = at, by
     request.save()
-    _write(request, "office_declined", request.email, at)
+    _enqueue(request, "office_declined", request.email, at)
     return request
 
 
-def _undecided(request_id: int) -> OfficeRequest:
-    """Lock a request that nobody decided. Raises `AlreadyDecided`."""
+def _lock_pending(request_id: int) -> OfficeRequest:
+    """Lock and return a pending request. Raises `AlreadyDecided`."""
     request = OfficeRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request_id)
     if request.state != OfficeRequest.State.PENDING:
         raise AlreadyDecided(
@@ -113,5 +113,5 @@ def _undecided(request_id: int) -> OfficeRequest:
     return request
 
 
-def _write(request: OfficeRequest, kind: str, recipient: str, at: datetime.datetime) -> None:
+def _enqueue(request: OfficeRequest, kind: str, recipient: str, at: datetime.datetime) -> None:
     enqueue(kind=kind, recipient=recipient, at=at, topic="office_request", topic_id=request.pk)

@@ -1,4 +1,4 @@
-"""What the collectivity asks of those who work in its office."""
+"""Security settings of the office."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def ask_second_factor(*, needed: bool, by: User, at: datetime.datetime) -> OfficeSettings:
-    """Ask the managers for a second factor from their next page on, or ask no longer. Asking twice is as once.
+    """Require a second factor of managers, effective from their next page, or stop requiring it. Idempotent.
 
-    Whoever asks has one: he could not undo it otherwise, and knows what he asks. Raises `SecondFactorFirst`.
+    Raises `SecondFactorFirst` where the manager who requires it has none: they would be locked out.
     """
     OfficeSettings.objects.get_or_create(pk=1)
     settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)

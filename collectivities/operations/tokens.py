@@ -1,6 +1,6 @@
-"""The tokens that let programs into the office's API: made and revoked by managers, each time in the journal.
+"""Create and revoke the API tokens of the office; both are logged.
 
-The journal names a token by its name and its beginning. Its secret is returned, once, and written nowhere.
+The audit log names a token by its name and its first characters. The secret is returned once and never stored.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ def make_token(
     by: User,
     at: datetime.datetime,
 ) -> tokens.Made:
-    """Make a token and return it with its secret, which is shown to whoever asked and never again.
+    """Create a token and return it with its secret, which is shown once.
 
-    Raises `api.tokens.InvalidToken`, which names the field, and `api.tokens.AlreadyMade` for a form that is sent twice.
+    Raises `api.tokens.InvalidToken`, which names the field, and `api.tokens.AlreadyMade` for a form submitted twice.
     """
-    made = tokens.make(name=name, scopes=scopes, expires_at=expires_at, networks=networks, form=form, by=by, at=at)
-    token = made.token
+    created = tokens.make(name=name, scopes=scopes, expires_at=expires_at, networks=networks, form=form, by=by, at=at)
+    token = created.token
     granted = ", ".join(Scope(scope).label.lower() for scope in token.scopes)
-    where = f", depuis {typography.enumeration(token.networks)}" if token.networks else ""
+    restriction = f", depuis {typography.enumeration(token.networks)}" if token.networks else ""
     audit.record(
         action="api.token_made",
         by=by,
         at=at,
         summary=f"Jeton « {token.name} » ({token.hint}…) créé, valable jusqu'au "
-        f"{typography.day(last_day(token))}{where}. Droits : {granted}.",
+        f"{typography.day(last_day(token))}{restriction}. Droits : {granted}.",
         object_type="token",
         object_id=token.pk,
     )
-    return made
+    return created
 
 
 @transaction.atomic
 def revoke_token(*, token_id: int, by: User, at: datetime.datetime) -> Token:
-    """Have nobody answered any more who shows it. Revoking twice is the same as once. Raises `UnknownToken`."""
+    """Revoke a token: requests with it are refused from now on. Idempotent. Raises `UnknownApiToken`."""
     token = Token.objects.locked().filter(pk=token_id).first()
     if token is None:
         raise UnknownToken("Ce jeton n'existe pas dans ce bureau : rechargez la page.")

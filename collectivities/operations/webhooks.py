@@ -1,6 +1,6 @@
-"""The webhooks of the office: what is done with them is written in the journal.
+"""Operations on the office's webhooks, each written to the audit log.
 
-The journal names the server alone: the rest of an address may hold a secret of the receiver's.
+The audit log holds the host name only: the rest of a URL may contain a secret of the receiver.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ __all__ = [
 
 @transaction.atomic
 def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> Made:
-    """Have an address told of these types of events (none: all), and return the webhook with its secret.
+    """Add a webhook for these types of events (none: all), and return it with its secret.
 
     Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
     """
-    made = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
-    _record("added", made.endpoint, "ajouté", by=by, at=at)
-    return made
+    created = endpoints.add(url=url, types=types, by_id=by.pk if by else None, at=at)
+    _record("added", created.endpoint, "ajouté", by=by, at=at)
+    return created
 
 
 @transaction.atomic
@@ -53,46 +53,47 @@ def change_webhook(
     by: User | None,
     at: datetime.datetime,
 ) -> Endpoint:
-    """Change what is given of a webhook, and return it. What is so already is no change.
+    """Change the given fields of a webhook and return it. Nothing is logged where no value differs.
 
     Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownType`.
     """
     before = endpoints.locked(webhook_id)
     after = endpoints.change(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)
-    said = [
-        words
-        for words, is_changed in (
-            (f"conduit désormais vers {_server(after.url)}", after.url != before.url),
+    changes = [
+        label
+        for label, is_changed in (
+            (f"conduit désormais vers {_host(after.url)}", after.url != before.url),
             ("ses événements ont changé", after.types != before.types),
             ("activé" if after.is_enabled else "désactivé", after.is_enabled != before.is_enabled),
         )
         if is_changed
     ]
-    if said:
-        _record("changed", before, ", ".join(said), by=by, at=at)
+    if changes:
+        _record("changed", before, ", ".join(changes), by=by, at=at)
     return after
 
 
 @transaction.atomic
 def rotate_webhook_secret(*, webhook_id: int, by: User | None, at: datetime.datetime, seen: str | None = None) -> Made:
-    """Give a webhook a new secret, and return both; the old one signs as well for a day.
+    """Rotate a webhook's secret and return webhook and secret; the old one also signs for 24 hours.
 
-    `seen`: its `rotation` as whoever asks saw it. Raises `UnknownEndpoint`, `AlreadyRotated`.
+    `current_rotation`: the `rotation` that the page showed, against double submission. Raises `UnknownEndpoint`,
+    `AlreadyRotated`.
     """
-    made = endpoints.rotate(endpoint_id=webhook_id, at=at, seen=seen)
-    _record("rotated", made.endpoint, "secret renouvelé", by=by, at=at)
-    return made
+    created = endpoints.rotate(endpoint_id=webhook_id, at=at, seen=seen)
+    _record("rotated", created.endpoint, "secret renouvelé", by=by, at=at)
+    return created
 
 
 @transaction.atomic
 def remove_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> None:
-    """Delete a webhook: nothing more is sent. What was sent is kept its thirty days. Raises `UnknownEndpoint`."""
+    """Delete a webhook and cancel its pending deliveries; past ones are kept thirty days. Raises `UnknownEndpoint`."""
     _record("removed", endpoints.remove(endpoint_id=webhook_id, at=at), "supprimé", by=by, at=at)
 
 
 @transaction.atomic
 def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> Delivery:
-    """Send a test, and return its delivery. Raises `UnknownEndpoint`, `EndpointOff`."""
+    """Queue a test event and return its delivery. Raises `UnknownEndpoint`, `EndpointOff`."""
     delivery = endpoints.test(endpoint_id=webhook_id, at=at)
     _record("tested", delivery.endpoint, "essai envoyé", by=by, at=at)
     return delivery
@@ -100,7 +101,7 @@ def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> 
 
 @transaction.atomic
 def replay_delivery(*, webhook_id: int, delivery_id: int, by: User | None, at: datetime.datetime) -> Delivery:
-    """Send a delivery once more, and return it.
+    """Queue a delivery again and return it.
 
     Raises `UnknownEndpoint`, `EndpointOff`, `UnknownDelivery`, `StillPending`.
     """
@@ -109,16 +110,16 @@ def replay_delivery(*, webhook_id: int, delivery_id: int, by: User | None, at: d
     return delivery
 
 
-def _record(action: str, endpoint: Endpoint, said: str, *, by: User | None, at: datetime.datetime) -> None:
+def _record(action: str, endpoint: Endpoint, details: str, *, by: User | None, at: datetime.datetime) -> None:
     audit.record(
         action=f"webhooks.{action}",
         by=by,
         at=at,
         object_type="webhook",
         object_id=endpoint.pk,
-        summary=f"Webhook vers {_server(endpoint.url)} : {said}.",
+        summary=f"Webhook vers {_host(endpoint.url)} : {details}.",
     )
 
 
-def _server(url: str) -> str:
+def _host(url: str) -> str:
     return urlsplit(url).hostname or url

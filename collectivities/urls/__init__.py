@@ -1,1 +1,1 @@
-"""The addresses of the office's own pages, and of the portal's page to ask for one."""
+"""URLs of the office's pages, and of the portal's page to request an office."""

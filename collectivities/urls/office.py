@@ -1,4 +1,4 @@
-"""What stands at the root of an office's host."""
+"""URLs at the root of an office's host."""
 
 from django.urls import include, path
 

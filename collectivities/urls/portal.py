@@ -1,4 +1,4 @@
-"""What stands on the portal."""
+"""URLs on the portal."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""`/ecoles/`; each school's own page is `school`, of `pages`."""
+"""`/ecoles/`; the page of a school is `school`, in `sites.office`."""
 
 from django.urls import path
 

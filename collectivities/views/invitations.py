@@ -1,4 +1,4 @@
-"""The page behind an invitation's link, at the office's host. The link is the key: no sign-in is asked for."""
+"""The page of an invitation link, on the office's host. The token authorises; no sign-in is required."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 @sensitive_post_parameters("password", "password_again")
 @require_http_methods(["GET", "POST"])
 def accept(request: HttpRequest, token: str) -> HttpResponse:
-    """Let an invited person in: with the account that is signed in, or with a new one.
+    """Accept an invitation with the current account or a new one.
 
-    Nothing here says whether an account exists for the invitation's address.
+    Does not reveal whether an account exists for the invitation's address.
     """
     try:
         invitation = invitation_by_token(token, at=timezone.now())
@@ -51,13 +51,13 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _join(request: HttpRequest, form: NewAccountForm, token: str) -> bool:
-    """Create the account, join and sign in; False where the form must be shown again. Raises `InvitationGone`."""
+    """Create the account, join and sign in; return False where the form is invalid. Raises `InvitationGone`."""
     account = {field: value for field, value in form.cleaned_data.items() if field != "password_again"}
     try:
         member = operations.join_with_new_account(token=token, **account, at=timezone.now())
     except ValidationError as error:
-        for field, said in error.message_dict.items():
-            for sentence in said:
+        for field, sentences in error.message_dict.items():
+            for sentence in sentences:
                 form.add_error(field if field in form.fields else None, sentence)
         return False
     login(request, member.user, backend=_BACKEND)

@@ -1,4 +1,4 @@
-"""The journal: who did what."""
+"""The Journal page, and its export."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from collectivities.models import AuditEntry
 if TYPE_CHECKING:
     from collectivities.access import OfficeRequest
 
-A_PAGE = 50
+PAGE_SIZE = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @office()
 @require_GET
 def journal(request: OfficeRequest) -> HttpResponse:
-    """Show what was done, latest first, filtered."""
-    chosen = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
-    page = Paginator(chosen.qs, A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "collectivities/journal.html", {"filter": chosen, "page_obj": page})
+    """List filtered audit entries, newest first."""
+    entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
+    page = Paginator(entry_filter.qs, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "collectivities/journal.html", {"filter": entry_filter, "page_obj": page})
 
 
 @office()
 @require_GET
 def export(request: OfficeRequest) -> HttpResponse:
-    """Give what the filter keeps as a workbook."""
-    chosen = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
-    answer = HttpResponse(workbook(chosen.qs), content_type=XLSX)
-    answer["Content-Disposition"] = f'attachment; filename="journal-{timezone.localdate():%Y-%m-%d}.xlsx"'
-    return answer
+    """Export filtered audit entries as a workbook."""
+    entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
+    response = HttpResponse(workbook(entry_filter.qs), content_type=XLSX)
+    response["Content-Disposition"] = f'attachment; filename="journal-{timezone.localdate():%Y-%m-%d}.xlsx"'
+    return response

@@ -1,4 +1,4 @@
-"""Who works in the office. Everybody sees it; managers change it."""
+"""Members and invitations. All members may read; managers change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @office()
 @require_GET
 def members_list(request: OfficeRequest) -> HttpResponse:
-    """Show the members, with their roles, and the invitations that wait."""
+    """List members with their roles, and pending invitations."""
     now = timezone.now()
     members = Member.objects.active().select_related("user").order_by("user__last_name", "user__first_name", "pk")
     pending = Invitation.objects.pending().order_by("-created_at")
@@ -33,8 +33,11 @@ def members_list(request: OfficeRequest) -> HttpResponse:
         request,
         "collectivities/members.html",
         {
-            "members": [(one, [Role(role).label for role in one.roles]) for one in members],
-            "invitations": [(one, [Role(role).label for role in one.roles], one.expires_at <= now) for one in pending],
+            "members": [(member, [Role(role).label for role in member.roles]) for member in members],
+            "invitations": [
+                (invitation, [Role(role).label for role in invitation.roles], invitation.expires_at <= now)
+                for invitation in pending
+            ],
             "may_change": Role.MANAGER in request.member.roles,
         },
     )
@@ -43,7 +46,7 @@ def members_list(request: OfficeRequest) -> HttpResponse:
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def invite(request: OfficeRequest) -> HttpResponse:
-    """Invite a person, or the same one again."""
+    """Invite a person; a second invitation of the same address replaces the first."""
     form = InvitationForm(request.POST or None, initial={"email": request.GET.get("email", "")})
     if request.method == "POST" and form.is_valid():
         try:
@@ -59,7 +62,7 @@ def invite(request: OfficeRequest) -> HttpResponse:
 @office(Role.MANAGER)
 @require_POST
 def withdraw(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Withdraw an invitation that waits."""
+    """Withdraw a pending invitation."""
     get_object_or_404(Invitation, pk=pk)
     try:
         operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
@@ -73,7 +76,7 @@ def withdraw(request: OfficeRequest, pk: int) -> HttpResponse:
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def roles(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Change what a member may do."""
+    """Change a member's roles."""
     member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
     form = RolesForm(request.POST or None, initial={"roles": member.roles})
     if request.method == "POST" and form.is_valid():
@@ -90,11 +93,11 @@ def roles(request: OfficeRequest, pk: int) -> HttpResponse:
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def remove(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Say what removing a member means, then do it."""
+    """Confirm, then remove a member."""
     member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
     if request.method == "GET":
-        made = living_made_by(member.user, timezone.now())
-        return render(request, "collectivities/remove.html", {"person": member.user, "tokens": made})
+        valid_tokens = living_made_by(member.user, timezone.now())
+        return render(request, "collectivities/remove.html", {"person": member.user, "tokens": valid_tokens})
     try:
         operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
     except Refused as refusal:

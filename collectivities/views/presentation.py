@@ -1,4 +1,4 @@
-"""How the collectivity presents itself: its settings, and its logo as e-mails show it."""
+"""The office's settings page, second-factor requirement, and logo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def settings(request: OfficeRequest) -> HttpResponse:
-    """Show and change what e-mails show of the collectivity."""
+    """Show and change the office's settings."""
     current = office_settings()
     form = SettingsForm(request.POST or None, request.FILES or None, instance=current)
     if request.method == "POST" and form.is_valid():
@@ -46,11 +46,11 @@ def settings(request: OfficeRequest) -> HttpResponse:
         else:
             messages.success(request, "les réglages sont enregistrés.")
             return redirect("office_settings")
-    return render(request, "collectivities/settings.html", _page(form, current))
+    return render(request, "collectivities/settings.html", _settings_context(form, current))
 
 
-def _page(form: SettingsForm, current: OfficeSettings) -> dict[str, object]:
-    """Return what the page of the settings shows."""
+def _settings_context(form: SettingsForm, current: OfficeSettings) -> dict[str, object]:
+    """Return the context of the settings page."""
     return {
         "form": form,
         "has_logo": current.logo is not None,
@@ -62,7 +62,7 @@ def _page(form: SettingsForm, current: OfficeSettings) -> dict[str, object]:
 @office(Role.MANAGER)
 @require_POST
 def second_factor(request: OfficeRequest) -> HttpResponse:
-    """Ask a second factor of the managers, or ask it no longer."""
+    """Require a second factor of managers, or stop requiring it."""
     needed = request.POST.get("demander") == "oui"
     try:
         operations.ask_second_factor(needed=needed, by=request.member.user, at=timezone.now())
@@ -81,16 +81,16 @@ def second_factor(request: OfficeRequest) -> HttpResponse:
 @public_page
 @require_GET
 def logo(request: HttpRequest) -> HttpResponse:
-    """Serve the logo to whoever reads an e-mail that shows it."""
-    picture = office_settings().logo
-    if picture is None:
+    """Serve the logo, publicly, as e-mails show it."""
+    image = office_settings().logo
+    if image is None:
         raise Http404("This collectivity has no logo.")
-    content = bytes(picture)
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    unchanged = request.headers.get("If-None-Match") == tag
-    answer = HttpResponseNotModified() if unchanged else HttpResponse(content, content_type="image/png")
-    answer["ETag"] = tag
-    answer["Cache-Control"] = "public, max-age=3600"
-    # Shown inside e-mails and webmails, which are other sites.
-    answer["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return answer
+    content = bytes(image)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    unchanged = request.headers.get("If-None-Match") == etag
+    response = HttpResponseNotModified() if unchanged else HttpResponse(content, content_type="image/png")
+    response["ETag"] = etag
+    response["Cache-Control"] = "public, max-age=3600"
+    # Embedded by webmails, which are other origins.
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

@@ -1,4 +1,4 @@
-"""« Écoles »: the schools the collectivity answers for. Everybody reads; data officers and managers keep it."""
+"""« Écoles »: the portfolio. All members may read; data officers and managers change."""
 
 from __future__ import annotations
 
@@ -26,64 +26,64 @@ if TYPE_CHECKING:
     from collectivities.access import OfficeRequest
     from collectivities.operations.remit import Added
 
-A_PAGE = 50
-#: Results offered to tick; more are narrowed down by another word.
-MOST_FOUND = 50
-KEEPERS = (Role.DATA_OFFICER, Role.MANAGER)
+PAGE_SIZE = 50
+#: Maximum number of search results; beyond, users refine the search.
+MAX_RESULTS = 50
+EDITORS = (Role.DATA_OFFICER, Role.MANAGER)
 
 
 @office()
 @require_GET
 def remit_list(request: OfficeRequest) -> HttpResponse:
-    """Show the schools with their contact and classes, filtered."""
+    """List filtered portfolio schools with contact and classes."""
     rows = SchoolInRemit.objects.select_related("school").order_by(
         "school__commune_folded", "school__name_folded", "school_id"
     )
-    chosen = RemitFilter(request.GET, rows)
-    page = Paginator(chosen.qs, A_PAGE).get_page(request.GET.get("page"))
+    school_filter = RemitFilter(request.GET, rows)
+    page = Paginator(school_filter.qs, PAGE_SIZE).get_page(request.GET.get("page"))
     return render(
         request,
         "collectivities/remit.html",
         {
-            "filter": chosen,
+            "filter": school_filter,
             "page_obj": page,
-            "filtered": any(request.GET.get(field) for field in chosen.filters),
-            "may_change": not set(KEEPERS).isdisjoint(request.member.roles),
+            "filtered": any(request.GET.get(field) for field in school_filter.filters),
+            "may_change": not set(EDITORS).isdisjoint(request.member.roles),
         },
     )
 
 
-@office(*KEEPERS)
+@office(*EDITORS)
 @require_http_methods(["GET", "POST"])
 def add(request: OfficeRequest) -> HttpResponse:
-    """Look schools up and tick them, or paste their UAI."""
+    """Add schools that were found by a search, or pasted UAI."""
     form = AddSchoolsForm()
     if request.method == "POST":
-        ticked = request.POST.getlist("uai")
-        form = AddSchoolsForm(request.POST if not ticked else None)
-        if ticked or form.is_valid():
-            uais = ticked or form.cleaned_data["uais"]
-            _tell(request, operations.add_to_remit(uais=uais, by=request.member.user, at=timezone.now()))
+        selected = request.POST.getlist("uai")
+        form = AddSchoolsForm(request.POST if not selected else None)
+        if selected or form.is_valid():
+            uais = selected or form.cleaned_data["uais"]
+            _add_messages(request, operations.add_to_remit(uais=uais, by=request.member.user, at=timezone.now()))
             return redirect("remit:list")
-    sought = request.GET.get("q", "").strip()
-    in_remit = set(SchoolInRemit.objects.values_list("school_id", flat=True)) if sought else set()
-    found = list(schools.search(sought).filter(~Q(state="closed"))[: MOST_FOUND + 1]) if sought else []
+    query = request.GET.get("q", "").strip()
+    in_remit = set(SchoolInRemit.objects.values_list("school_id", flat=True)) if query else set()
+    found = list(schools.search(query).filter(~Q(state="closed"))[: MAX_RESULTS + 1]) if query else []
     return render(
         request,
         "collectivities/remit_add.html",
         {
             "form": form,
-            "sought": sought,
-            "found": [(school, school.pk in in_remit) for school in found[:MOST_FOUND]],
-            "more": len(found) > MOST_FOUND,
+            "sought": query,
+            "found": [(school, school.pk in in_remit) for school in found[:MAX_RESULTS]],
+            "more": len(found) > MAX_RESULTS,
         },
     )
 
 
-@office(*KEEPERS)
+@office(*EDITORS)
 @require_http_methods(["GET", "POST"])
 def edit(request: OfficeRequest, uai: str) -> HttpResponse:
-    """Say whom the collectivity writes to at a school."""
+    """Edit the contact of a school."""
     row = get_object_or_404(SchoolInRemit.objects.select_related("school"), school_id=uai)
     form = ContactForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
@@ -97,10 +97,10 @@ def edit(request: OfficeRequest, uai: str) -> HttpResponse:
     return render(request, "collectivities/remit_edit.html", {"form": form, "school": row.school})
 
 
-@office(*KEEPERS)
+@office(*EDITORS)
 @require_POST
 def remove(request: OfficeRequest) -> HttpResponse:
-    """Take the ticked schools out of the remit."""
+    """Remove the selected schools from the portfolio."""
     removed = operations.remove_from_remit(uais=request.POST.getlist("uai"), by=request.member.user, at=timezone.now())
     if removed:
         messages.success(
@@ -112,10 +112,10 @@ def remove(request: OfficeRequest) -> HttpResponse:
     return redirect("remit:list")
 
 
-def _tell(request: OfficeRequest, outcome: Added) -> None:
-    if outcome.added:
-        messages.success(request, f"{plural(len(outcome.added), 'école ajoutée', 'écoles ajoutées')} au périmètre.")
-    if outcome.already:
-        messages.info(request, f"déjà dans le périmètre : {plural(len(outcome.already), 'école')}.")
-    if outcome.unknown:
-        messages.warning(request, f"l'annuaire ne connaît pas {', '.join(outcome.unknown[:20])} : vérifiez-les.")
+def _add_messages(request: OfficeRequest, result: Added) -> None:
+    if result.added:
+        messages.success(request, f"{plural(len(result.added), 'école ajoutée', 'écoles ajoutées')} au périmètre.")
+    if result.already:
+        messages.info(request, f"déjà dans le périmètre : {plural(len(result.already), 'école')}.")
+    if result.unknown:
+        messages.warning(request, f"l'annuaire ne connaît pas {', '.join(result.unknown[:20])} : vérifiez-les.")

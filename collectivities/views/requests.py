@@ -1,4 +1,4 @@
-"""« Ouvrir un bureau »: a visitor asks for one on the portal."""
+"""« Ouvrir un bureau »: the portal's form to request an office."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from web.access import public_page
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-#: A town hall asks once or twice; a robot asks for thousands, and each request writes to somebody.
-FROM_AN_ADDRESS = throttling.Limit("bureau.network", tries=10, window=datetime.timedelta(hours=1))
-FOR_AN_EMAIL = throttling.Limit("bureau.email", tries=3, window=datetime.timedelta(days=1))
+#: Against robots: each request sends two e-mails.
+PER_NETWORK = throttling.Limit("bureau.network", tries=10, window=datetime.timedelta(hours=1))
+PER_EMAIL = throttling.Limit("bureau.email", tries=3, window=datetime.timedelta(days=1))
 
 
 @public_page
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
-    """Take a request for an office. The answer is the same whether the collectivity has one or not."""
+    """Submit a request for an office. Does not reveal whether the collectivity already has one."""
     form = OfficeRequestForm(request.POST or None)
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -34,8 +34,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         try:
             throttling.count(
                 [
-                    (FROM_AN_ADDRESS, throttling.network(request.META["REMOTE_ADDR"])),
-                    (FOR_AN_EMAIL, form.cleaned_data["email"].lower()),
+                    (PER_NETWORK, throttling.network(request.META["REMOTE_ADDR"])),
+                    (PER_EMAIL, form.cleaned_data["email"].lower()),
                 ],
                 at=now,
             )
@@ -53,5 +53,5 @@ def ask(request: HttpRequest) -> HttpResponse:
 @public_page
 @require_GET
 def sent(request: HttpRequest) -> HttpResponse:
-    """Say what comes next."""
+    """Confirm the request."""
     return render(request, "collectivities/request_sent.html")

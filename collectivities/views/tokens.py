@@ -1,4 +1,4 @@
-"""The tokens of the office's API: listed, made, revoked; by managers alone."""
+"""List, create and revoke API tokens. Managers only."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-#: The form's name of what the operation calls otherwise.
+#: Form fields by parameter of the operation, where the names differ.
 _FIELDS = {"expires_at": "last_day"}
 
 
 @office(Role.MANAGER)
 @require_GET
 def tokens_list(request: OfficeRequest) -> HttpResponse:
-    """Show the tokens that are answered, then those that are no more."""
+    """List valid tokens, then ended ones."""
     now = timezone.now()
     return render(request, "collectivities/tokens.html", {"living": living(now), "ended": ended(now)})
 
@@ -41,19 +41,18 @@ def tokens_list(request: OfficeRequest) -> HttpResponse:
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])
-@sensitive_variables("made")
+@sensitive_variables("created")
 def new(request: OfficeRequest) -> HttpResponse:
-    """Ask what the token is for; then make it and show it once, in the answer itself, which nothing keeps.
+    """Create a token and show its secret once, in the response, which is not cached.
 
-    The form bears a number of its own: sent again, by a second click or by loading the answer anew, it makes no second
-    token and shows the first no more.
+    The form carries an idempotency key: submitted again, it neither creates a second token nor shows the first.
     """
     form = TokenForm(request.POST or None)
     if request.method == "GET" or not form.is_valid():
         return render(request, "collectivities/token_new.html", {"form": form})
     data = form.cleaned_data
     try:
-        made = operations.make_token(
+        created = operations.make_token(
             name=data["name"],
             scopes=data["scopes"],
             expires_at=end_of_day(data["last_day"]),
@@ -68,14 +67,14 @@ def new(request: OfficeRequest) -> HttpResponse:
     except InvalidToken as refusal:
         form.add_error(_FIELDS.get(refusal.field, refusal.field), str(refusal))
         return render(request, "collectivities/token_new.html", {"form": form})
-    content = {"token": made.token, "secret": made.secret, "last_day": last_day(made.token)}
-    return render(request, "collectivities/token_made.html", content)
+    context = {"token": created.token, "secret": created.secret, "last_day": last_day(created.token)}
+    return render(request, "collectivities/token_made.html", context)
 
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def revoke(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Say what revoking a token means, then do it."""
+    """Confirm, then revoke a token."""
     token = Token.objects.filter(pk=pk).first()
     if token is None:
         raise Http404("No such token in this office.")

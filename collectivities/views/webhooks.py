@@ -1,4 +1,4 @@
-"""Webhooks: where the office sends events, what became of each delivery, and sending it again. Managers alone."""
+"""List, add, edit, test and remove webhooks; list and replay deliveries. Managers only."""
 
 from __future__ import annotations
 
@@ -26,59 +26,59 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-_HERE = "collectivities/webhooks"
-A_PAGE = 50
+_TEMPLATES = "collectivities/webhooks"
+PAGE_SIZE = 50
 
 
 @office(Role.MANAGER)
 @require_GET
 def webhooks_list(request: OfficeRequest) -> HttpResponse:
-    """Show the webhooks and how each does."""
+    """List the webhooks with their status."""
     now = timezone.now()
-    shown = [(one, state_of(one, now), types_of(one)) for one in endpoints_with_counts().order_by("pk")]
-    return render(request, f"{_HERE}/list.html", {"webhooks": shown, "types": SUBSCRIBABLE})
+    rows = [(webhook, state_of(webhook, now), types_of(webhook)) for webhook in endpoints_with_counts().order_by("pk")]
+    return render(request, f"{_TEMPLATES}/list.html", {"webhooks": rows, "types": SUBSCRIBABLE})
 
 
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])
-@sensitive_variables("made")
+@sensitive_variables("created")
 def new(request: OfficeRequest) -> HttpResponse:
-    """Ask where events are to be sent; then show the secret once, in the answer itself, which nothing keeps."""
+    """Add a webhook and show its secret once, in the response, which is not cached."""
     form = WebhookForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = operations.add_webhook(**form.cleaned_data, by=request.member.user, at=timezone.now())
+            created = operations.add_webhook(**form.cleaned_data, by=request.member.user, at=timezone.now())
         except Refused as refusal:
             form.add_error("url", str(refusal))
         else:
-            return render(request, f"{_HERE}/secret.html", {"webhook": made.endpoint, "secret": made.secret})
-    return render(request, f"{_HERE}/new.html", {"form": form})
+            return render(request, f"{_TEMPLATES}/secret.html", {"webhook": created.endpoint, "secret": created.secret})
+    return render(request, f"{_TEMPLATES}/new.html", {"form": form})
 
 
 @office(Role.MANAGER)
 @require_GET
 def detail(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Show a webhook, and what was sent to it."""
-    webhook, now = _webhook(pk), timezone.now()
-    chosen = DeliveryFilter(request.GET, deliveries_of(pk).order_by("-pk"))
-    content = {
+    """Show a webhook and its deliveries."""
+    webhook, now = _get_webhook(pk), timezone.now()
+    delivery_filter = DeliveryFilter(request.GET, deliveries_of(pk).order_by("-pk"))
+    context = {
         "webhook": webhook,
         "state": state_of(webhook, now),
         "types": types_of(webhook),
         "both_sign": webhook.previous_until is not None and webhook.previous_until > now,
-        "filter": chosen,
-        "page_obj": Paginator(chosen.qs, A_PAGE).get_page(request.GET.get("page")),
+        "filter": delivery_filter,
+        "page_obj": Paginator(delivery_filter.qs, PAGE_SIZE).get_page(request.GET.get("page")),
         "now": now,
     }
-    return render(request, f"{_HERE}/detail.html", content)
+    return render(request, f"{_TEMPLATES}/detail.html", context)
 
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def edit(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Change where events are sent, which, and whether."""
-    webhook = _webhook(pk)
+    """Edit a webhook."""
+    webhook = _get_webhook(pk)
     initial = {"url": webhook.url, "types": webhook.types, "is_enabled": webhook.is_enabled}
     form = ChangedWebhookForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -89,51 +89,51 @@ def edit(request: OfficeRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "le webhook est enregistré.")
             return redirect("webhooks:detail", pk=pk)
-    return render(request, f"{_HERE}/edit.html", {"webhook": webhook, "form": form})
+    return render(request, f"{_TEMPLATES}/edit.html", {"webhook": webhook, "form": form})
 
 
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])
-@sensitive_variables("made")
+@sensitive_variables("created")
 def rotate(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Say what renewing the secret means; then do it, and show the new one once."""
-    webhook = _webhook(pk)
+    """Confirm, then rotate the secret and show the new one once."""
+    webhook = _get_webhook(pk)
     if request.method == "GET":
-        return render(request, f"{_HERE}/rotate.html", {"webhook": webhook})
+        return render(request, f"{_TEMPLATES}/rotate.html", {"webhook": webhook})
     try:
-        made = operations.rotate_webhook_secret(
+        created = operations.rotate_webhook_secret(
             webhook_id=pk, seen=request.POST.get("vu", ""), by=request.member.user, at=timezone.now()
         )
     except Refused as refusal:
         messages.warning(request, str(refusal))
         return redirect("webhooks:detail", pk=pk)
-    content = {"webhook": made.endpoint, "secret": made.secret, "is_renewed": True}
-    return render(request, f"{_HERE}/secret.html", content)
+    context = {"webhook": created.endpoint, "secret": created.secret, "is_renewed": True}
+    return render(request, f"{_TEMPLATES}/secret.html", context)
 
 
 @office(Role.MANAGER)
 @require_POST
 def test(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Send a test, and show what becomes of it."""
-    _webhook(pk)
+    """Queue a test event and show its delivery."""
+    _get_webhook(pk)
     try:
-        sent = operations.test_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
+        test_delivery = operations.test_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("webhooks:detail", pk=pk)
     messages.success(request, "l'essai est en route : rechargez cette page dans quelques secondes.")
-    return redirect("webhooks:delivery", pk=pk, number=sent.pk)
+    return redirect("webhooks:delivery", pk=pk, number=test_delivery.pk)
 
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
 def remove(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Say what deleting a webhook means, then do it."""
-    webhook = _webhook(pk)
+    """Confirm, then delete a webhook."""
+    webhook = _get_webhook(pk)
     if request.method == "GET":
         waiting = deliveries_of(pk).filter(state=DeliveryState.PENDING).count()
-        return render(request, f"{_HERE}/remove.html", {"webhook": webhook, "waiting": waiting})
+        return render(request, f"{_TEMPLATES}/remove.html", {"webhook": webhook, "waiting": waiting})
     try:
         operations.remove_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
     except Refused as refusal:
@@ -146,9 +146,9 @@ def remove(request: OfficeRequest, pk: int) -> HttpResponse:
 @office(Role.MANAGER)
 @require_GET
 def delivery(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
-    """Show a delivery: what it says, and each try."""
-    found = _delivery(pk, number)
-    content = {
+    """Show a delivery: its content and each attempt."""
+    found = _get_delivery(pk, number)
+    context = {
         "webhook": found.endpoint,
         "delivery": found,
         "content": content_of(found.event),
@@ -156,14 +156,14 @@ def delivery(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
         "may_replay": found.state != DeliveryState.PENDING and found.endpoint.is_enabled,
         "now": timezone.now(),
     }
-    return render(request, f"{_HERE}/delivery.html", content)
+    return render(request, f"{_TEMPLATES}/delivery.html", context)
 
 
 @office(Role.MANAGER)
 @require_POST
 def replay(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
-    """Send a delivery once more."""
-    _delivery(pk, number)
+    """Queue a delivery again."""
+    _get_delivery(pk, number)
     try:
         operations.replay_delivery(webhook_id=pk, delivery_id=number, by=request.member.user, at=timezone.now())
     except Refused as refusal:
@@ -173,14 +173,14 @@ def replay(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
     return redirect("webhooks:delivery", pk=pk, number=number)
 
 
-def _webhook(pk: int) -> Endpoint:
+def _get_webhook(pk: int) -> Endpoint:
     webhook = Endpoint.objects.kept().filter(pk=pk).first()
     if webhook is None:
         raise Http404("No such webhook in this office.")
     return webhook
 
 
-def _delivery(pk: int, number: int) -> Delivery:
+def _get_delivery(pk: int, number: int) -> Delivery:
     found = deliveries_of(pk).select_related("endpoint").filter(pk=number).first()
     if found is None:
         raise Http404("No such delivery in this office.")

@@ -1,8 +1,7 @@
-"""One cell of the directory: what it says, or None where it does not say.
+"""Parse one cell of the directory; None where its value is lost.
 
-A copy that was opened and saved again in a French Excel has lost the zeros in front of its codes and telephone
-numbers, and has its SIRET as `2,12E+13`. What can be repaired in one way only is repaired; what is lost is None, so
-that the school keeps what a better file told us.
+A file re-saved by a French Excel has lost leading zeros of codes and telephone numbers, and has SIRET as `2,12E+13`.
+Unambiguous damage is repaired; a lost value is None, so that the school keeps the value of an earlier file.
 """
 
 from __future__ import annotations
@@ -33,29 +32,29 @@ _NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?")
 _TOWN = re.compile(r"(?:^|\s+)[0-9]{5}(\s.*)?$")
 _NOT_DIGITS = re.compile(r"[^0-9+]")
 
-#: The lengths that INSEE and the post office gave to their numbers.
+#: Number of digits.
 _POSTAL, _SIRET, _PHONE = 5, 14, 10
-#: The digits that are left of them once Excel has taken a number's first zero.
+#: Number of digits once Excel has removed the leading zero.
 _POSTAL_SHORT, _SIRET_SHORT, _PHONE_SHORT = 4, 13, 9
 
 
 def tidy(text: str) -> str:
-    """Return the text without the spaces around it, and with single ones inside."""
+    """Strip the text and collapse inner whitespace."""
     return " ".join(text.split())
 
 
 def sector(text: str) -> str:
-    """Return « Public », « Privé », or what stands there."""
+    """Return « Public » or « Privé », or the text unchanged."""
     return _SECTORS.get(fold(text), text)
 
 
 def flag(text: str) -> bool | None:
-    """Return what a column of 1 and 0 says."""
+    """Parse a boolean cell."""
     return _FLAGS.get(text.lower())
 
 
 def postal_code(text: str) -> str | None:
-    """Return five digits; four have lost their zero."""
+    """Return five digits; a leading zero is restored."""
     if not text:
         return ""
     if len(text) == _POSTAL_SHORT and text.isdecimal():
@@ -64,7 +63,7 @@ def postal_code(text: str) -> str | None:
 
 
 def commune_code(text: str) -> str | None:
-    """Return INSEE's five characters; four digits have lost their zero."""
+    """Return the INSEE code of five characters; a leading zero is restored."""
     if not text:
         return ""
     code = "0" + text if len(text) == _POSTAL_SHORT and text.isdecimal() else text.upper()
@@ -80,7 +79,7 @@ def departement_code(text: str) -> str | None:
 
 
 def phone(text: str) -> str | None:
-    """Return a telephone number as it is read in France, « 04 66 00 00 00 »; overseas ones as they are written."""
+    """Return a telephone number as « 04 66 00 00 00 »; overseas numbers unchanged."""
     if not text:
         return ""
     digits = _NOT_DIGITS.sub("", text)
@@ -90,12 +89,12 @@ def phone(text: str) -> str | None:
         digits = "0" + digits
     if len(digits) == _PHONE and digits.isdecimal() and digits[0] == "0":
         return " ".join(digits[at : at + 2] for at in range(0, _PHONE, 2))
-    # Six digits in New Caledonia, eight in Polynesia. A number in powers of ten is lost.
+    # Six digits in New Caledonia, eight in Polynesia. A number in scientific notation is lost.
     return text if digits.lstrip("+").isdecimal() and "E+" not in text.upper() and 6 <= len(digits) <= 15 else None  # noqa: PLR2004
 
 
 def siret(text: str) -> str | None:
-    """Return fourteen digits; thirteen have lost their zero, which the Luhn check then proves."""
+    """Return fourteen digits; a leading zero is restored where the Luhn check confirms it."""
     if not text:
         return ""
     digits = text.replace(" ", "")
@@ -107,7 +106,7 @@ def siret(text: str) -> str | None:
 
 
 def email(text: str) -> str | None:
-    """Return the address in the cell; the first where there are two."""
+    """Return the first e-mail address in the cell."""
     if not text:
         return ""
     match = _ADDRESS.search(text)
@@ -115,7 +114,7 @@ def email(text: str) -> str | None:
 
 
 def degrees(text: str, limit: int) -> float | None:
-    """Return a latitude or a longitude, with a point or a comma; nothing that is not on the globe."""
+    """Parse a latitude or a longitude, with a point or a comma; None beyond `limit`."""
     if not _NUMBER.fullmatch(text):
         return None
     value = float(text.replace(",", "."))
@@ -123,9 +122,9 @@ def degrees(text: str, limit: int) -> float | None:
 
 
 def extra_address(second: str, third: str) -> str:
-    """Return what the other two lines of the address add to it.
+    """Join the second and third address lines.
 
-    The third mostly repeats postal code and town, « BP 508 01500 AMBERIEU EN BUGEY »: that part is dropped.
+    The third mostly repeats postal code and town, « BP 508 01500 AMBERIEU EN BUGEY »: that part is removed.
     """
     return ", ".join(part for part in (second, _TOWN.sub("", third)) if part)
 
@@ -133,10 +132,10 @@ def extra_address(second: str, third: str) -> str:
 def levels(
     nature_code: str, school_type: str, *, nursery: bool | None, elementary: bool | None
 ) -> tuple[bool | None, bool | None]:
-    """Return whether there are nursery and elementary classes, from what the school is where the flags are silent.
+    """Return whether there are nursery and elementary classes, inferred from nature and type where the flags are empty.
 
-    The directory leaves both empty for collèges and lycées, which have neither; a file without the flags still
-    tells an école maternelle (101 to 111) from an école élémentaire (151 to 169), which may have nursery classes too.
+    The directory leaves both empty for collèges and lycées, which have neither. In files without the flags, the nature
+    code distinguishes école maternelle (101 to 111) and école élémentaire (151 to 169), which may have nursery classes.
     """
     if school_type in ("Collège", "Lycée"):
         return (nursery or False, elementary or False)

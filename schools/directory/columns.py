@@ -1,4 +1,4 @@
-"""Which column of a file holds what: by name, for the names have drifted and the columns come and go."""
+"""Locate the columns of a file by header: headers changed over the years and columns are optional."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schools.folding import fold
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Each thing we read, and the folded headers under which it is found, the best first: those of
+#: Field → folded headers, by preference: those of
 #: fr-en-annuaire-education from 2016 to 2026 (with and without capitals), then those of
 #: fr-en-adresse-et-geolocalisation-etablissements and of its ancestor, DEPP-etab-1D2D.
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -40,24 +40,24 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "state": ("etat", "etat etablissement libe", "etat etablissement"),
 }
 
-#: Without these a row is no school that anybody could find again; everything else may be missing.
+#: Required fields; all others are optional.
 NEEDED = ("uai", "name", "postal_code", "commune")
 
 
 def locate(header: Sequence[str]) -> dict[str, int]:
-    """Return, for each thing that the file holds, the number of its column.
+    """Return the column index of each field that the file has.
 
-    Raises `DirectoryRefused`, naming the columns that are missing, where one of the needed is.
+    Raises `DirectoryRefused`, naming the missing columns, where a required one is missing.
     """
-    numbers: dict[str, int] = {}
-    for number, name in enumerate(header):
-        numbers.setdefault(fold(name), number)
-    places = {
-        thing: numbers[found]
-        for thing, names in HEADERS.items()
-        if (found := next((name for name in names if name in numbers), None)) is not None
+    index_by_header: dict[str, int] = {}
+    for index, name in enumerate(header):
+        index_by_header.setdefault(fold(name), index)
+    indexes = {
+        field: index_by_header[match]
+        for field, names in HEADERS.items()
+        if (match := next((name for name in names if name in index_by_header), None)) is not None
     }
-    missing = [HEADERS[thing][0].replace(" ", "_") for thing in NEEDED if thing not in places]
+    missing = [HEADERS[field][0].replace(" ", "_") for field in NEEDED if field not in indexes]
     if missing:
         raise DirectoryRefused(
             "Ce fichier n'est pas un annuaire des établissements : il y manque "
@@ -65,4 +65,4 @@ def locate(header: Sequence[str]) -> dict[str, int]:
             + ", ".join(f"« {name} »" for name in missing)
             + "."
         )
-    return places
+    return indexes

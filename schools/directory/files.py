@@ -1,6 +1,6 @@
-"""The directory's file, line by line. A file that was cut, recoded or is something else is refused as a whole.
+"""Read a directory file line by line. A truncated, re-encoded or foreign file is refused as a whole.
 
-Nothing here holds more than a line in memory: the national file has 70,000 of them.
+At most one line is held in memory: the national file has 70,000.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-# What Excel, zip and UTF-16 begin with.
-_OTHERS = {b"PK\x03\x04": "un classeur ou une archive zip", b"\xd0\xcf\x11\xe0": "un ancien classeur Excel"}
+# Magic numbers of zip, Excel and UTF-16 files.
+_FOREIGN_FORMATS = {b"PK\x03\x04": "un classeur ou une archive zip", b"\xd0\xcf\x11\xe0": "un ancien classeur Excel"}
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-# A directory's line has some 700 characters. Far beyond, it is no directory, and could fill the memory.
-_LONGEST_LINE = 256 * 1024
-# UTF-8 that was read as Windows-1252 and saved again: « Ã‰cole », « CollÃ¨ge ». No French word has these pairs.
+# A line of the directory has some 700 characters; the limit protects memory.
+_MAX_LINE_LENGTH = 256 * 1024
+# UTF-8 decoded as Windows-1252 and saved again: « Ã‰cole », « CollÃ¨ge ». No French word has these pairs.
 _MOJIBAKE = re.compile(
     "\u00c3[\u0080-\u00bf\u2010-\u203a\u20ac\u2122\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc]"
 )
 _LOST_CHARACTER = "\ufffd"
-# One damaged line in twenty is a damaged file; fewer are somebody's slip, and only those lines are left out.
+# Above this share of damaged lines, the file is refused; below, only those lines are.
 _DAMAGED_ONE_IN = 20
 
 _AGAIN = "Téléchargez-le de nouveau."
@@ -42,8 +42,7 @@ _NOT_UTF_8 = "Ce fichier n'est pas en UTF-8. Prenez-le tel que le site le donne,
 class DirectoryFile:
     """A file of the directory. Iterate over it once: each line is a `SchoolRow` or a `RefusedRow`.
 
-    The iteration raises `DirectoryRefused` wherever the file proves unfit, possibly at its very end: what was made of
-    the lines before must then be undone.
+    The iteration may raise `DirectoryRefused` at any line, even the last: the caller must then roll back.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,10 +50,10 @@ class DirectoryFile:
         self._ends_properly = True
 
     def __iter__(self) -> Iterator[SchoolRow | RefusedRow]:
-        """Yield the lines, the header and the blank ones left out."""
+        """Yield the parsed lines, without header and blank lines."""
         with contextlib.ExitStack() as stack:
             try:
-                yield from self._rows(self._opened(stack))
+                yield from self._rows(self._open(stack))
             except UnicodeDecodeError as error:
                 raise DirectoryRefused(_NOT_UTF_8) from error
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -66,7 +65,7 @@ class DirectoryFile:
             except OSError as error:
                 raise DirectoryRefused(f"Le fichier ne peut pas être lu : {error.strerror or error}.") from error
 
-    def _opened(self, stack: contextlib.ExitStack) -> IO[bytes]:
+    def _open(self, stack: contextlib.ExitStack) -> IO[bytes]:
         raw = stack.enter_context(self.path.open("rb"))
         if raw.peek(2)[:2] == _GZIP:
             return cast("IO[bytes]", stack.enter_context(contextlib.closing(gzip.GzipFile(fileobj=raw))))
@@ -78,8 +77,8 @@ class DirectoryFile:
         if first is None:
             raise DirectoryRefused("Ce fichier est vide.")
         header, delimiter = _header(first)
-        places = locate(header)
-        read = RowReader(places)
+        indexes = locate(header)
+        read = RowReader(indexes)
         width = len(header)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         good = damaged = total = 0
@@ -89,11 +88,11 @@ class DirectoryFile:
                 continue
             total += 1
             text = "".join(row)
-            if "\n" in text and _swallowed(row, width, delimiter):
+            if "\n" in text and _has_unclosed_quote(row, width, delimiter):
                 raise DirectoryRefused(
                     f"Un guillemet ouvert avant la ligne {line} n'est jamais refermé : le fichier est abîmé. {_AGAIN}"
                 )
-            if not self._ends_properly and (len(row) < width or width - 1 in places.values()):
+            if not self._ends_properly and (len(row) < width or width - 1 in indexes.values()):
                 raise DirectoryRefused(f"Le fichier est coupé au milieu de sa dernière ligne ({line}). {_AGAIN}")
             if _LOST_CHARACTER in text or ("Ã" in text and _MOJIBAKE.search(text)):
                 damaged += 1
@@ -101,32 +100,32 @@ class DirectoryFile:
             elif len(row) < width or any(row[width:]):
                 yield RefusedRow(line, "", f"{len(row)} cellules au lieu de {width}.")
             else:
-                answer = read(line, row)
-                good += isinstance(answer, SchoolRow)
-                yield answer
+                parsed = read(line, row)
+                good += isinstance(parsed, SchoolRow)
+                yield parsed
         if damaged * _DAMAGED_ONE_IN > total:
             raise DirectoryRefused(f"Les accents de ce fichier sont abîmés ({damaged} lignes). {_NOT_UTF_8}")
         if not good:
             raise DirectoryRefused("Aucune ligne de ce fichier ne décrit un établissement.")
 
     def _lines(self, stream: IO[bytes]) -> Iterator[str]:
-        """Yield the lines as text, the last one noted where nothing ends it."""
+        """Yield the decoded lines; sets `_ends_properly` to whether the last one ends with a line break."""
         start = True
-        while raw := stream.readline(_LONGEST_LINE):
+        while raw := stream.readline(_MAX_LINE_LENGTH):
             if start:
                 _check_kind(raw)
                 raw = raw.removeprefix(_BOM)
                 start = False
             if b"\0" in raw:
                 raise DirectoryRefused(f"Le fichier contient des octets nuls : il est abîmé ou mal encodé. {_AGAIN}")
-            if len(raw) == _LONGEST_LINE:
+            if len(raw) == _MAX_LINE_LENGTH:
                 raise DirectoryRefused("Une ligne est démesurément longue : ce fichier n'est pas un annuaire.")
             self._ends_properly = raw.endswith(b"\n")
             yield raw.decode("utf-8")
 
 
 def _check_kind(start: bytes) -> None:
-    for signature, kind in _OTHERS.items():
+    for signature, kind in _FOREIGN_FORMATS.items():
         if start.startswith(signature):
             raise DirectoryRefused(f"Ce fichier est {kind} ; l'annuaire se lit en CSV, compressé en .gz ou non.")
     if start.startswith(_UTF_16):
@@ -134,15 +133,15 @@ def _check_kind(start: bytes) -> None:
 
 
 def _header(line: str) -> tuple[list[str], str]:
-    """Return the cells of the header and the delimiter, which is the one that cuts it into most cells."""
+    """Return the header cells and the delimiter, which is the most frequent candidate."""
     delimiter = max(";,\t", key=line.count)
     return next(csv.reader([line], delimiter=delimiter)), delimiter
 
 
-def _swallowed(row: list[str], width: int, delimiter: str) -> bool:
-    """Tell whether a quote that nothing closed has eaten the end of its line and more.
+def _has_unclosed_quote(row: list[str], width: int, delimiter: str) -> bool:
+    """Return whether an unclosed quote has merged several lines into one row.
 
-    A cell may hold a line break; one that also holds a whole line's delimiters, or leaves a wrong number of cells,
-    has swallowed what was none of its own.
+    A cell may contain a line break; it is unclosed where the number of cells is wrong, or where the cell also contains
+    a line's number of delimiters.
     """
     return len(row) != width or any("\n" in cell and cell.count(delimiter) >= width - 1 for cell in row)

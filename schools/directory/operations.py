@@ -1,4 +1,4 @@
-"""Bring the schools into step with a file of the national directory."""
+"""Synchronise the schools with a file of the national directory."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from accounts.models import User
     from schools.directory.rows import RefusedRow
 
-#: « DIR » on a telephone's keys: the advisory lock that one synchronisation holds until its transaction ends.
+#: Advisory lock that serialises synchronisations; the number is arbitrary.
 _LOCK = 347
 
-#: Beyond this share of the open schools, closures are more likely a partial file than the country's summer.
+#: Maximum share of open schools that a file may close without confirmation: beyond, it is probably partial.
 BRAKE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A school that the file changed, and in what."""
+    """A school that the file changes, and the fields that differ."""
 
     uai: str
     name: str
@@ -37,12 +37,12 @@ class Change:
 
 @dataclass(slots=True)
 class Report:
-    """What a synchronisation did."""
+    """Result of a synchronisation."""
 
     file_name: str
     full: bool
     rows: int = 0
-    #: Rows that were folded into another of the same UAI.
+    #: Rows merged into another of the same UAI.
     folded: int = 0
     unchanged: int = 0
     added: list[Change] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Report:
     refused: list[RefusedRow] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Return the figures, under the names that `DirectorySync` gives them."""
+        """Return the counts, by field of `DirectorySync`."""
         return {
             "rows": self.rows,
             "added": len(self.added),
@@ -68,26 +68,30 @@ class Report:
 def synchronise(
     *, path: Path, full: bool = False, accept_closures: bool = False, by: User | None, at: datetime.datetime
 ) -> Report:
-    """Write into the schools what the file at `path` says of them, and return what changed.
+    """Update the schools from the file at `path`, and return a report. Idempotent.
 
-    The same file twice changes nothing. `full`: the file holds the whole country, so that a school it lacks is closed;
-    a partial file closes nothing. A school is never deleted, and one that comes back is reopened.
+    `full`: the file covers the whole country, so that a school missing from it is closed; a partial file closes
+    nothing. Schools are never deleted; one that reappears is reopened.
 
-    Raises, having changed nothing, `DirectoryRefused` where the file is not fit to be read, `TooManyClosures` where it
-    would close more than 2 % of the open schools and `accept_closures` does not say that this is meant, and
-    `SynchronisationUnderWay` where another one has not ended.
+    Raises, having changed nothing, `DirectoryRefused` for an unusable file, `TooManyClosures` where it would close more
+    than 2 % of the open schools without `accept_closures`, and `SynchronisationInProgress` while another one runs.
     """
     _lock()
     refused = staging.copy_in(DirectoryFile(path))
-    folded = staging.fold_repeats()
+    merged = staging.fold_repeats()
     writing.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
-    report = Report(file_name=path.name, full=full, folded=folded, refused=refused)
-    verdicts = {"added": report.added, "changed": report.changed, "closed": report.closed, "reopened": report.reopened}
+    report = Report(file_name=path.name, full=full, folded=merged, refused=refused)
+    changes_by_verdict = {
+        "added": report.added,
+        "changed": report.changed,
+        "closed": report.closed,
+        "reopened": report.reopened,
+    }
     for verdict, uai, name, fields in writing.changes():
-        verdicts[verdict].append(Change(uai, name, fields))
-    _count(report)
+        changes_by_verdict[verdict].append(Change(uai, name, fields))
+    _fill_counts(report)
     if not accept_closures:
-        _brake(report)
+        _check_closures(report)
     writing.write(at=at)
     DirectorySync.objects.create(at=at, by=by, file_name=path.name[-255:], full=full, **report.counts())
     return report
@@ -103,7 +107,7 @@ def _lock() -> None:
         )
 
 
-def _count(report: Report) -> None:
+def _fill_counts(report: Report) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM directory_rows")
         (schools,) = cursor.fetchone()
@@ -113,7 +117,7 @@ def _count(report: Report) -> None:
     report.unchanged = schools - touched
 
 
-def _brake(report: Report) -> None:
+def _check_closures(report: Report) -> None:
     open_schools = School.objects.exclude(state=SchoolState.CLOSED).count()
     closures = len(report.closed)
     if closures > BRAKE * open_schools:

@@ -1,4 +1,4 @@
-"""From the cells of one line to a school, or to the reason why it is none."""
+"""Parse the cells of one line into a school, or into the reason for refusing it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SchoolRow(NamedTuple):
-    """What the file says of one school; None where it does not say. In the order in which it is COPYed."""
+    """The fields of one school; None where the file has no value. In COPY order."""
 
     line: int
     uai: str
@@ -44,7 +44,7 @@ class SchoolRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A line that was left out. `uai` is empty where it could not be read."""
+    """A refused line. `uai` is empty where it is invalid."""
 
     line: int
     uai: str
@@ -59,64 +59,66 @@ LONGEST = {
 
 
 class RowReader:
-    """Reads the lines of one file, whose columns stand at `places`."""
+    """Parses the lines of a file with the columns at these indexes."""
 
-    def __init__(self, places: Mapping[str, int]) -> None:
-        self.places = places
-        self.says_more_address = "address_2" in places or "address_3" in places
+    def __init__(self, indexes: Mapping[str, int]) -> None:
+        self.indexes = indexes
+        self.has_more_address_lines = "address_2" in indexes or "address_3" in indexes
 
     def __call__(self, line: int, row: Sequence[str]) -> SchoolRow | RefusedRow:
-        """Return the school of one line, or why there is none. `row` has as many cells as the header."""
-        said = {thing: cells.tidy(row[place]) for thing, place in self.places.items()}
-        code = uai.normalise(said["uai"])
+        """Return the school of one line, or why it is refused. `row` has as many cells as the header."""
+        values = {field: cells.tidy(row[index]) for field, index in self.indexes.items()}
+        code = uai.normalise(values["uai"])
         if not uai.is_valid(code):
-            return RefusedRow(line, "", uai.fault(said["uai"]))
-        if not said["name"]:
+            return RefusedRow(line, "", uai.fault(values["uai"]))
+        if not values["name"]:
             return RefusedRow(line, code, "Le nom de l'établissement manque.")
-        state = said.get("state")
+        state = values.get("state")
         if state and fold(state) not in cells.STATES:
             return RefusedRow(line, code, f"État inconnu : « {state} ».")
-        school = self._school(line, code, said)
+        school = self._school(line, code, values)
         too_long = next(
-            (name for name, longest in LONGEST.items() if len(getattr(school, name) or "") > longest),
+            (name for name, limit in LONGEST.items() if len(getattr(school, name) or "") > limit),
             None,
         )
         if too_long is not None:
             return RefusedRow(line, code, f"Texte trop long ({too_long}) : {LONGEST[too_long]} caractères au plus.")
         return school
 
-    def _school(self, line: int, code: str, said: Mapping[str, str]) -> SchoolRow:
-        sector, state, kind = said.get("sector"), said.get("state"), said.get("type")
+    def _school(self, line: int, code: str, values: Mapping[str, str]) -> SchoolRow:
+        sector, state, kind = values.get("sector"), values.get("state"), values.get("type")
         nursery, elementary = cells.levels(
-            said.get("nature_code", ""),
+            values.get("nature_code", ""),
             kind or "",
-            nursery=cells.flag(said.get("has_nursery", "")),
-            elementary=cells.flag(said.get("has_elementary", "")),
+            nursery=cells.flag(values.get("has_nursery", "")),
+            elementary=cells.flag(values.get("has_elementary", "")),
         )
         return SchoolRow(
             line=line,
             uai=code,
-            name=said["name"],
+            name=values["name"],
             type=kind,
             sector=None if sector is None else cells.sector(sector),
-            address=said.get("address"),
-            address_extra=cells.extra_address(said.get("address_2", ""), said.get("address_3", ""))
-            if self.says_more_address
+            address=values.get("address"),
+            address_extra=cells.extra_address(values.get("address_2", ""), values.get("address_3", ""))
+            if self.has_more_address_lines
             else None,
-            postal_code=cells.postal_code(said["postal_code"]),
-            commune=said["commune"],
-            commune_code=cells.commune_code(said["commune_code"]) if "commune_code" in said else None,
-            departement=said.get("departement"),
-            departement_code=cells.departement_code(said["departement_code"]) if "departement_code" in said else None,
-            academie=said.get("academie"),
-            region=said.get("region"),
+            postal_code=cells.postal_code(values["postal_code"]),
+            commune=values["commune"],
+            commune_code=cells.commune_code(values["commune_code"]) if "commune_code" in values else None,
+            departement=values.get("departement"),
+            departement_code=cells.departement_code(values["departement_code"])
+            if "departement_code" in values
+            else None,
+            academie=values.get("academie"),
+            region=values.get("region"),
             has_nursery=nursery,
             has_elementary=elementary,
-            nature=said.get("nature"),
-            phone=cells.phone(said["phone"]) if "phone" in said else None,
-            email=cells.email(said["email"]) if "email" in said else None,
-            siret=cells.siret(said["siret"]) if "siret" in said else None,
-            latitude=cells.degrees(said.get("latitude", ""), 90),
-            longitude=cells.degrees(said.get("longitude", ""), 180),
+            nature=values.get("nature"),
+            phone=cells.phone(values["phone"]) if "phone" in values else None,
+            email=cells.email(values["email"]) if "email" in values else None,
+            siret=cells.siret(values["siret"]) if "siret" in values else None,
+            latitude=cells.degrees(values.get("latitude", ""), 90),
+            longitude=cells.degrees(values.get("longitude", ""), 180),
             state=cells.STATES[fold(state)] if state else None,
         )

@@ -1,4 +1,4 @@
-"""The file's rows in a temporary table, one for each school."""
+"""Load the file's rows into a temporary table, one per school."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ TYPES = {
     "longitude": "double precision",
 }
 
-# Where a synchronisation follows another in one transaction, as in tests.
+# For several synchronisations in one transaction, as in tests.
 _DROP = "DROP TABLE IF EXISTS pg_temp.directory_rows, pg_temp.directory_repeats, pg_temp.directory_changes"
 _CREATE = "CREATE TEMPORARY TABLE directory_rows ({}) ON COMMIT DROP".format(
     ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in SchoolRow._fields)
 )
 
-# Several rows of one UAI (`multi_uai`): a cité scolaire with its collège and its lycée, or an annexe. The row that the
-# school's own mailbox is on speaks for it; then the shorter name, which is not the annexe's. Chosen by what the rows
-# hold and not by where they stand, so that a file in another order changes nothing.
+# Several rows of one UAI (`multi_uai`): a cité scolaire with its collège and its lycée, or an annexe. The row with the
+# school's own mailbox ranks first, then the shorter name, which is not the annexe's. The ranking depends on values
+# only, not on the order of the file.
 _RANK = """
 CREATE TEMPORARY TABLE directory_repeats ON COMMIT DROP AS
 SELECT *, row_number() OVER (
@@ -36,11 +36,11 @@ SELECT *, row_number() OVER (
 FROM directory_rows WHERE uai IN (SELECT uai FROM directory_rows GROUP BY uai HAVING count(*) > 1)
 """
 
-# What the speaking row leaves empty the others may know; classes that one of them has, the school has.
-_SPEAK_FOR_ALL = """
-UPDATE directory_rows AS speaker SET
-    has_nursery = together.has_nursery, has_elementary = together.has_elementary,
-    email = together.email, phone = together.phone, siret = together.siret
+# Empty fields of the best-ranked row are filled from the others; class flags are combined by OR.
+_MERGE = """
+UPDATE directory_rows AS best SET
+    has_nursery = merged.has_nursery, has_elementary = merged.has_elementary,
+    email = merged.email, phone = merged.phone, siret = merged.siret
 FROM (
     SELECT uai, min(line) FILTER (WHERE rank = 1) AS line,
         bool_or(has_nursery) AS has_nursery, bool_or(has_elementary) AS has_elementary,
@@ -48,17 +48,17 @@ FROM (
         coalesce((array_agg(phone ORDER BY rank) FILTER (WHERE phone <> ''))[1], max(phone)) AS phone,
         coalesce((array_agg(siret ORDER BY rank) FILTER (WHERE siret <> ''))[1], max(siret)) AS siret
     FROM directory_repeats GROUP BY uai
-) AS together
-WHERE speaker.line = together.line
+) AS merged
+WHERE best.line = merged.line
 """
-_LEAVE_THE_SPEAKER = """
-DELETE FROM directory_rows USING directory_repeats AS silent
-WHERE silent.rank > 1 AND directory_rows.line = silent.line
+_DELETE_DUPLICATES = """
+DELETE FROM directory_rows USING directory_repeats AS duplicate
+WHERE duplicate.rank > 1 AND directory_rows.line = duplicate.line
 """
 
 
 def copy_in(rows: Iterable[SchoolRow | RefusedRow]) -> list[RefusedRow]:
-    """Make the temporary table `directory_rows`, COPY the rows into it, and return those that were refused."""
+    """Create the temporary table `directory_rows`, COPY the rows into it, and return the refused ones."""
     refused: list[RefusedRow] = []
     with connection.cursor() as cursor:
         cursor.execute(_DROP)
@@ -73,12 +73,12 @@ def copy_in(rows: Iterable[SchoolRow | RefusedRow]) -> list[RefusedRow]:
 
 
 def fold_repeats() -> int:
-    """Leave one row for each school; return how many were folded into another."""
+    """Merge rows of the same UAI; return how many were merged into another."""
     with connection.cursor() as cursor:
         cursor.execute(_RANK)
-        cursor.execute(_SPEAK_FOR_ALL)
-        cursor.execute(_LEAVE_THE_SPEAKER)
-        folded: int = cursor.rowcount
-        # The comparison that follows is planned on what the table holds.
+        cursor.execute(_MERGE)
+        cursor.execute(_DELETE_DUPLICATES)
+        merged: int = cursor.rowcount
+        # For the query plan of the comparison that follows.
         cursor.execute("ANALYZE directory_rows")
-    return folded
+    return merged

@@ -1,7 +1,7 @@
-"""From the temporary table to the schools: compare, then write what differs and nothing else.
+"""Compare the staged rows with the schools, then write the differences.
 
-`compare` fills the temporary table `directory_changes` and writes no school, so that `operations` can still stop;
-`write` carries the changes out. Both are a handful of statements, whatever the size.
+`compare` fills the temporary table `directory_changes` and writes no school, so that `operations` can still abort;
+`write` applies the changes. The number of statements is constant.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Sequence
 
-#: What the file tells about a school, but for its key and its state, which has a rule of its own.
+#: Fields taken from the file, without the key and the state, which has its own rule.
 FIELDS = [name for name in SchoolRow._fields if name not in ("line", "uai", "state")]
-_WITHOUT_TEXT = ("has_nursery", "has_elementary", "latitude", "longitude")
+_NOT_TEXT = ("has_nursery", "has_elementary", "latitude", "longitude")
 
 
-def _merged(field: str) -> str:
-    """What the school will hold: what the file says, else what it held, else nothing."""
-    return f"coalesce(row.{field}, school.{field}{'' if field in _WITHOUT_TEXT else ", ''"}) AS {field}"
+def _merged_field_sql(field: str) -> str:
+    """Return the SQL of a merged field: the file's value, else the current one, else empty."""
+    return f"coalesce(row.{field}, school.{field}{'' if field in _NOT_TEXT else ", ''"}) AS {field}"
 
 
-# A school in the file is open unless the file says otherwise: so one that comes back is reopened.
+# A school in the file is open unless the file says otherwise, so that one that reappears is reopened.
 _STATE = """
 coalesce(row.state, CASE WHEN school.state <> 'closed' THEN school.state END, 'open')
 """
@@ -34,7 +34,7 @@ coalesce(row.state, CASE WHEN school.state <> 'closed' THEN school.state END, 'o
 _COMPARE = f"""
 CREATE TEMPORARY TABLE directory_changes ON COMMIT DROP AS
 WITH merged AS (
-    SELECT row.uai, {", ".join(_merged(field) for field in FIELDS)}, {_STATE} AS state
+    SELECT row.uai, {", ".join(_merged_field_sql(field) for field in FIELDS)}, {_STATE} AS state
     FROM directory_rows AS row LEFT JOIN public.schools_school AS school USING (uai)
 )
 SELECT merged.*,
@@ -54,7 +54,7 @@ WHERE school.uai IS NULL
         IS DISTINCT FROM ({", ".join(f"school.{f}" for f in [*FIELDS, "state"])})
 """  # noqa: S608 - made of our own field names
 
-# A line that was refused for something else than its UAI still proves that the school is there.
+# A refused line with a valid UAI still proves that the school exists.
 _CLOSE_ABSENT = f"""
 INSERT INTO directory_changes (uai, {", ".join(FIELDS)}, state, closed_at, verdict, fields)
 SELECT uai, {", ".join(FIELDS)}, 'closed', %(at)s, 'closed', '{{}}'
@@ -71,29 +71,29 @@ ON CONFLICT (uai) DO UPDATE SET
 """  # noqa: S608
 
 
-# The words that a misspelt one may have meant. Numbers are left out: a wrong digit is another school.
-_FORGET_WORDS = """
+# Dictionary for spelling correction. Numbers are excluded: a wrong digit is another school.
+_DELETE_OLD_WORDS = """
 DELETE FROM public.schools_directoryword AS known WHERE NOT EXISTS (
     SELECT FROM directory_words WHERE directory_words.word = known.word
 )
 """
-_GATHER_WORDS = """
+_COLLECT_WORDS = """
 CREATE TEMPORARY TABLE directory_words ON COMMIT DROP AS
 SELECT word, count(*) AS schools
 FROM public.schools_school, string_to_table(btrim(search_text), ' ') AS word
 WHERE word ~ '^[a-z]{3,}$'
 GROUP BY word
 """
-_LEARN_WORDS = """
+_UPSERT_WORDS = """
 INSERT INTO public.schools_directoryword AS known (word, schools) SELECT word, schools FROM directory_words
 ON CONFLICT (word) DO UPDATE SET schools = excluded.schools WHERE known.schools <> excluded.schools
 """
 
 
 def compare(*, full: bool, refused: Sequence[str], at: datetime.datetime) -> None:
-    """Note in `directory_changes` what the file would change, each with its verdict and the fields that differ.
+    """Fill `directory_changes` with the schools that the file changes, with verdict and fields that differ.
 
-    With `full`, the open schools that the file lacks are noted as closed, but for those of its `refused` lines.
+    With `full`, open schools missing from the file are marked as closed, except those of its `refused` lines.
     """
     with connection.cursor() as cursor:
         cursor.execute(_COMPARE, {"at": at})
@@ -102,19 +102,19 @@ def compare(*, full: bool, refused: Sequence[str], at: datetime.datetime) -> Non
 
 
 def changes() -> list[tuple[str, str, str, list[str]]]:
-    """Return what `compare` noted: verdict, UAI, name, fields that differ; by UAI."""
+    """Return the changes found by `compare`: verdict, UAI, name, fields that differ; by UAI."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT verdict, uai, name, fields FROM directory_changes ORDER BY uai")
         return list(cursor.fetchall())
 
 
 def write(*, at: datetime.datetime) -> int:
-    """Carry out what `compare` noted, and leave the search as fast as it was; return how many schools were written."""
+    """Apply the changes found by `compare`, maintain the search indexes, and return how many schools were written."""
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, {"at": at})
         written: int = cursor.rowcount
         if written:
-            # New entries wait in a list that every search would read through, until a vacuum that may be far.
+            # Flush the GIN pending list: until the next vacuum, every search would scan it.
             cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
             cursor.execute("ANALYZE public.schools_school")
     if written:
@@ -124,12 +124,12 @@ def write(*, at: datetime.datetime) -> int:
 
 @transaction.atomic
 def learn_words() -> None:
-    """Bring the table of words into step with the schools."""
+    """Rebuild the dictionary of words from the schools."""
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.directory_words")
-        cursor.execute(_GATHER_WORDS)
-        cursor.execute(_FORGET_WORDS)
-        cursor.execute(_LEARN_WORDS)
-        # As above: until it is emptied, each misspelt word reads through the list of those that were added.
+        cursor.execute(_COLLECT_WORDS)
+        cursor.execute(_DELETE_OLD_WORDS)
+        cursor.execute(_UPSERT_WORDS)
+        # As above: spelling look-ups would scan the pending list.
         cursor.execute("SELECT gin_clean_pending_list('public.directory_word_alike'::regclass)")
         cursor.execute("ANALYZE public.schools_directoryword")

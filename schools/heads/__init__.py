@@ -1,5 +1,5 @@
-"""Who leads a school, shown by its official mailbox: a link asked for, confirmed there, and the hand-over it may be.
+"""Verification of a school's principals through its official mailbox, and hand-over to a successor.
 
-`links` makes the secret of a link, `operations` asks and confirms, `emails` writes the letters, `events` keeps what
-happened. What a hand-over does to subscriptions is done by licensing, which calls `operations.confirm`.
+`links` creates tokens, `operations` sends and confirms links, `emails` renders the e-mails, `events` records the
+history. Licensing moves subscriptions on a hand-over; it calls `operations.confirm`.
 """

@@ -1,4 +1,4 @@
-"""What is written about who leads a school. Rendered when it is sent, from the rows of that moment."""
+"""E-mails about a school's principals, rendered when they are sent, from the data of that moment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def ask(message: Message) -> Rendered:
-    """Ask the school's official mailbox whether somebody leads the school."""
+    """Render the verification link, to the school's official mailbox."""
     request = HeadRequest.objects.select_related("user", "school").filter(pk=message.context["request"]).first()
     if request is None:
         raise NoLongerDue("La personne a supprimé son compte avant l'envoi.")
@@ -31,8 +31,8 @@ def ask(message: Message) -> Rendered:
         raise NoLongerDue("La demande a expiré ou a abouti avant l'envoi.")
     if message.recipient != request.school.email:
         raise NoLongerDue("L'adresse officielle de l'établissement a changé avant l'envoi.")
-    waiting = Affiliation.objects.filter(user=request.user, school=request.school, verified_at=None)
-    if not waiting.exists():
+    unverified = Affiliation.objects.filter(user=request.user, school=request.school, verified_at=None)
+    if not unverified.exists():
         raise NoLongerDue("La personne a quitté l'établissement, ou sa direction a été vérifiée avant l'envoi.")
     user, school = request.user, request.school
     return letter(
@@ -61,8 +61,8 @@ def ask(message: Message) -> Rendered:
 
 
 def verified(message: Message) -> Rendered:
-    """Tell the principal that the school confirmed him, and what is open to him now."""
-    user, school = _user(message, "user"), School.objects.get(pk=message.context["school"])
+    """Render the confirmation to the verified principal."""
+    user, school = _get_user(message, "user"), School.objects.get(pk=message.context["school"])
     if not Affiliation.objects.filter(user=user, school=school, verified_at__isnull=False).exists():
         raise NoLongerDue("La direction n'était plus vérifiée à l'envoi.")
     return letter(
@@ -78,8 +78,8 @@ def verified(message: Message) -> Rendered:
 
 
 def joined(message: Message) -> Rendered:
-    """Tell one who leads the school that another does, too."""
-    user, other, school = _three(message)
+    """Render the notice of a new principal, to another principal of the school."""
+    user, other, school = _recipient_other_school(message)
     return letter(
         greeting=hello(user.first_name),
         subject=f"{other} dirige aussi votre établissement : {the_school(school)}",
@@ -97,8 +97,8 @@ def joined(message: Message) -> Rendered:
 
 
 def replaced(message: Message) -> Rendered:
-    """Tell one who led the school that the school named a successor."""
-    user, other, school = _three(message)
+    """Render the notice of a successor, to the replaced principal."""
+    user, other, school = _recipient_other_school(message)
     return letter(
         greeting=hello(user.first_name),
         subject=f"{other} vous remplace à la direction : {the_school(school)}",
@@ -121,12 +121,12 @@ def replaced(message: Message) -> Rendered:
     )
 
 
-def _three(message: Message) -> tuple[User, User, School]:
-    """Return whom the letter is for, of whom it speaks, and the school."""
-    return _user(message, "user"), _user(message, "other"), School.objects.get(pk=message.context["school"])
+def _recipient_other_school(message: Message) -> tuple[User, User, School]:
+    """Return the recipient, the other principal and the school."""
+    return _get_user(message, "user"), _get_user(message, "other"), School.objects.get(pk=message.context["school"])
 
 
-def _user(message: Message, name: str) -> User:
+def _get_user(message: Message, name: str) -> User:
     user = User.objects.filter(pk=message.context[name], is_active=True).first()
     if user is None:
         raise NoLongerDue("Le compte a été fermé avant l'envoi.")

@@ -1,4 +1,4 @@
-"""What happened to who leads a school: written here alone, in the transaction of what happens."""
+"""The history of a school's principals. Written here only, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 def record(
     kind: HeadEvent.Kind, *, school_id: str, user: User, by: User | None, at: datetime.datetime, means: str = ""
 ) -> HeadEvent:
-    """Write one line: it is about `user`; `by` caused it, where a person who is known did."""
+    """Record an event about `user`, caused by `by`, if known."""
     return HeadEvent.objects.create(school_id=school_id, kind=kind, user=user, by=by, means=means, at=at)

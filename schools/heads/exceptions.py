@@ -1,4 +1,4 @@
-"""Refusals about who leads a school: a stable code, and the French sentence that is shown as it stands."""
+"""Errors of principal verification: a stable code, and the French sentence shown to the user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class HeadRefused(Exception):
-    """A rule says no; nothing was changed."""
+    """Base of the errors of principal verification. Nothing was changed."""
 
     code: ClassVar[str] = "head_refused"
 
@@ -16,7 +16,7 @@ class NotAPrincipal(HeadRefused):
 
 
 class NoChosenSchool(HeadRefused):
-    """The school is typed by hand, or not one of the account's."""
+    """The school is hand-typed, or not one of the user's."""
 
     code = "no_chosen_school"
 
@@ -26,13 +26,13 @@ class AlreadyVerified(HeadRefused):
 
 
 class NoMailbox(HeadRefused):
-    """The directory knows no address of the school's."""
+    """The directory has no e-mail address of the school."""
 
     code = "no_mailbox"
 
 
 class NothingToLead(HeadRefused):
-    """No subscription, and nobody to take over from: the school is not written to for that."""
+    """The school has neither a subscription nor a verified principal: there is nothing to manage."""
 
     code = "nothing_to_lead"
 
@@ -46,7 +46,7 @@ class AskedTooOften(HeadRefused):
 
 
 class HeadLinkGone(HeadRefused):
-    """Used, expired, or never made: whoever holds the link is told the same."""
+    """Used, expired or unknown: the message does not tell which."""
 
     code = "head_link_gone"
 
@@ -58,7 +58,7 @@ class HeadLinkGone(HeadRefused):
 
 
 class HeadsHaveChanged(HeadRefused):
-    """Somebody began or ceased to lead the school since the page was shown."""
+    """The school's verified principals changed since the page was shown."""
 
     code = "heads_have_changed"
 

@@ -1,4 +1,4 @@
-"""How often a school's mailbox may be written to for the sake of those who say that they lead it."""
+"""Rate limits of verification e-mails to a school's mailbox."""
 
 from __future__ import annotations
 

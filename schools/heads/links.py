@@ -1,4 +1,4 @@
-"""The secret of the link that is sent to a school's official mailbox. Pure."""
+"""The token of a verification link. Pure."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _SALT = "schools.heads"
 
 
 def token(nonce: str) -> str:
-    """Return the token of a request, fit for an address."""
+    """Return the URL-safe token of a request."""
     return token_of(nonce, salt=_SALT)

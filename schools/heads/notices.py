@@ -1,7 +1,7 @@
-"""Who is written to about who leads a school: the official mailbox, and the principals whom it concerns.
+"""Queue the e-mails of principal verification: to the official mailbox, and to the principals concerned.
 
-Queued in the transaction that causes it, in the portal's outbox. A message holds numbers and the school's UAI only:
-names, addresses and the link are read when it is sent.
+Queued in the caller's transaction, in the portal's outbox. A message holds ids and the school's UAI only: names,
+e-mail addresses and the link are read when it is sent.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ REPLACED = "head.replaced"
 
 
 def ask_mailbox(request: HeadRequest, at: datetime.datetime) -> None:
-    """Ask the school's official mailbox to confirm who leads it."""
+    """Send the verification link to the school's official mailbox."""
     _queue(ASK, request.school.email, at, request=request.pk)
 
 
 def tell_verified(affiliation: Affiliation, at: datetime.datetime) -> None:
-    """Tell the principal that the mailbox confirmed him."""
+    """Notify the principal that they are verified."""
     _queue(VERIFIED, affiliation.user.email, at, user=affiliation.user_id, school=affiliation.school_id)
 
 
-def tell_joined(head: User, newcomer: User, school_id: str | None, at: datetime.datetime) -> None:
-    """Tell one who leads the school that another one leads it with him from now on."""
-    _queue(JOINED, head.email, at, user=head.pk, other=newcomer.pk, school=school_id)
+def tell_joined(principal: User, newcomer: User, school_id: str | None, at: datetime.datetime) -> None:
+    """Notify a principal of the school that another one was verified."""
+    _queue(JOINED, principal.email, at, user=principal.pk, other=newcomer.pk, school=school_id)
 
 
-def tell_replaced(head: User, successor: User, school_id: str | None, at: datetime.datetime) -> None:
-    """Tell one who led the school that somebody took over from him."""
-    _queue(REPLACED, head.email, at, user=head.pk, other=successor.pk, school=school_id)
+def tell_replaced(principal: User, successor: User, school_id: str | None, at: datetime.datetime) -> None:
+    """Notify a principal that a successor replaced them."""
+    _queue(REPLACED, principal.email, at, user=principal.pk, other=successor.pk, school=school_id)
 
 
 def _queue(kind: str, recipient: str, at: datetime.datetime, **context: int | str | None) -> None:

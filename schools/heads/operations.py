@@ -1,7 +1,7 @@
-"""Asking the official mailbox of a school who leads it, and what happens when it answers.
+"""Verify a principal through the school's official mailbox.
 
-A link is sent to the directory's address of the school, and there alone. Whoever opens it says whether the person
-leads the school with those who do, or in their place; it is used once.
+A link is sent to the school's e-mail address in the directory only. Whoever opens it states whether the user leads the
+school together with its current principals or in their place. Single use.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ VALID_FOR = datetime.timedelta(days=7)
 
 
 class Confirmed(NamedTuple):
-    """What a confirmation did."""
+    """Result of a confirmation."""
 
     affiliation: Affiliation
-    #: Those who led the school and no longer do.
+    #: Principals who no longer lead the school.
     replaced: list[User]
 
 
 @transaction.atomic
 def ask(*, uai: str, by: User, served: bool, at: datetime.datetime) -> HeadRequest:
-    """Send a link to the official mailbox of the school, by which it confirms that `by` leads it.
+    """Send a link to the school's official mailbox, to confirm that `by` leads the school.
 
-    `served`: whether he has a subscription for the school, which stands above this package; without one there must be
-    somebody to take over from. Raises a `HeadRefused`; one who asks too often is told how long to wait.
+    `has_subscription`: whether the user holds a subscription for the school, which only licensing knows; else there
+    must be a principal to replace. Raises a `PrincipalError`; `AskedTooOften` carries the delay.
     """
     if by.profile != Profile.PRINCIPAL:
         raise NotAPrincipal("Seul un compte « Chef d'établissement » peut diriger un établissement.")
@@ -70,7 +70,7 @@ def ask(*, uai: str, by: User, served: bool, at: datetime.datetime) -> HeadReque
             "Cet établissement n'a pas encore d'abonnement : activez d'abord la clé que vous avez reçue, ou passez "
             "commande. Le lien vous sera alors proposé."
         )
-    _count(by, school, at)
+    _apply_rate_limits(by, school, at)
     nonce = links.new_nonce()
     request = HeadRequest.objects.create(
         user=by,
@@ -88,35 +88,35 @@ def ask(*, uai: str, by: User, served: bool, at: datetime.datetime) -> HeadReque
 @sensitive_variables("token")
 @transaction.atomic
 def confirm(*, token: str, replaced: Collection[int], kept: Collection[int], at: datetime.datetime) -> Confirmed:
-    """Verify the principal whom a link names, in the place of some of the school's heads or beside them.
+    """Verify the principal of a link, replacing some of the school's principals or in addition to them.
 
-    `replaced` and `kept`: the numbers of the accounts of those who led the school when the page was shown. Raises
-    `HeadLinkGone`, or `HeadsHaveChanged` where they are others by now; then nothing was changed.
+    `replaced` and `kept`: user ids of the principals that the page showed. Raises `PrincipalLinkExpired`, or
+    `PrincipalsChanged` where the principals differ by now; then nothing was changed.
     """
     request, affiliation = request_by_token(token, at=at, lock=True)
-    # In full: two links of one school are confirmed one after the other, and a key that is being redeemed for it waits
-    # with its subscription until those of the predecessors have passed on.
+    # A full row lock: serialises confirmations for the school, and makes a concurrent redemption for it wait until the
+    # predecessors' subscriptions are transferred.
     School.objects.select_for_update(of=("self",)).get(pk=request.school_id)
-    heads = list(verified_heads(request.school_id).select_for_update(of=("self",), no_key=True))
-    if {head.user_id for head in heads} != {*replaced, *kept} or set(replaced) & set(kept):
+    principals = list(verified_heads(request.school_id).select_for_update(of=("self",), no_key=True))
+    if {principal.user_id for principal in principals} != {*replaced, *kept} or set(replaced) & set(kept):
         raise HeadsHaveChanged
-    gone = [head for head in heads if head.user_id in replaced]
-    for head in gone:
-        affiliations.replaced(affiliation=head, successor=request.user, at=at)
+    predecessors = [principal for principal in principals if principal.user_id in replaced]
+    for principal in predecessors:
+        affiliations.replaced(affiliation=principal, successor=request.user, at=at)
     affiliations.verify(affiliation=affiliation, means=Verification.MAILBOX, at=at)
     request.confirmed_at = at
     request.save(update_fields=["confirmed_at"])
-    # What else was sent for these people opens nothing more.
-    settled = [request.user_id, *(head.user_id for head in gone)]
-    HeadRequest.objects.filter(school=request.school_id, user__in=settled, confirmed_at=None, expires_at__gt=at).update(
-        expires_at=at
-    )
+    # Other pending links of these users expire.
+    user_ids = [request.user_id, *(principal.user_id for principal in predecessors)]
+    HeadRequest.objects.filter(
+        school=request.school_id, user__in=user_ids, confirmed_at=None, expires_at__gt=at
+    ).update(expires_at=at)
     notices.tell_verified(affiliation, at)
-    return Confirmed(affiliation, [head.user for head in gone])
+    return Confirmed(affiliation, [principal.user for principal in predecessors])
 
 
-def _count(by: User, school: School, at: datetime.datetime) -> None:
-    """Count the letter. In the caller's transaction: one that is refused leaves no trace."""
+def _apply_rate_limits(by: User, school: School, at: datetime.datetime) -> None:
+    """Apply the rate limits. In the caller's transaction: a refusal rolls the count back."""
     try:
         throttling.count(
             [(A_SCHOOL_AN_HOUR, school.pk), (A_SCHOOL_A_DAY, school.pk), (AN_ACCOUNT_A_DAY, str(by.pk))], at=at

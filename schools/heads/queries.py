@@ -1,4 +1,4 @@
-"""What is asked about who leads a school, without changing it."""
+"""Queries on a school's principals and verification links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def verified_heads(school_id: str) -> QuerySet[Affiliation]:
-    """Return the attachments of those who were shown to lead the school, the one verified first standing first."""
+    """Return the affiliations of the school's verified principals, by date of verification."""
     return (
         Affiliation.objects.filter(
             school=school_id, verified_at__isnull=False, user__profile=Profile.PRINCIPAL, user__is_active=True
@@ -31,15 +31,15 @@ def verified_heads(school_id: str) -> QuerySet[Affiliation]:
 
 
 def waiting_request(user: User, school_id: str, *, at: datetime.datetime) -> HeadRequest | None:
-    """Return the last link sent for this person that may still be confirmed, if one was."""
+    """Return the latest link sent for this user that can still be confirmed, or None."""
     sent = HeadRequest.objects.filter(user=user, school=school_id, confirmed_at=None, expires_at__gt=at)
     return sent.order_by("-asked_at", "-pk").first()
 
 
 def request_by_token(token: str, *, at: datetime.datetime, lock: bool = False) -> tuple[HeadRequest, Affiliation]:
-    """Return the request that a link belongs to, and the attachment it would verify. Raises `HeadLinkGone`.
+    """Return the request of a link's token, and the affiliation it would verify. Raises `PrincipalLinkExpired`.
 
-    Gone as well: a link for somebody who left the school, closed his account or was verified meanwhile.
+    Also raised where the user left the school, closed their account or was verified meanwhile.
     """
     requests = HeadRequest.objects.filter(token_hash=links.token_hash(token)).select_related("user", "school")
     request = (requests.select_for_update(of=("self",), no_key=True) if lock else requests).first()
@@ -53,7 +53,7 @@ def request_by_token(token: str, *, at: datetime.datetime, lock: bool = False) -
 
 
 def stands(request: HeadRequest, *, at: datetime.datetime) -> bool:
-    """Whether the link may still be used: not confirmed, not expired, of a principal whose account is open."""
+    """Return whether the link can be used: not confirmed, not expired, of a principal with an active account."""
     user = request.user
     return (
         request.confirmed_at is None
@@ -64,7 +64,7 @@ def stands(request: HeadRequest, *, at: datetime.datetime) -> bool:
 
 
 def replaced_since(moment: datetime.datetime) -> QuerySet[HeadEvent]:
-    """Return, for `Exists` over attachments, that a successor took the school over from the person since `moment`."""
+    """Return a subquery for `Exists` on affiliations: a successor replaced the user at the school since `moment`."""
     return HeadEvent.objects.filter(
         school=OuterRef("school"), user=OuterRef("user"), kind=HeadEvent.Kind.REPLACED, at__gte=moment
     )

@@ -1,4 +1,4 @@
-"""How schools and people are worded in letters about who leads a school. Pure."""
+"""Format schools and e-mail addresses for e-mails about principals. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def the_school(school: School) -> str:
-    """Return « École Jean Jaurès (Nîmes) »: schools of one name abound."""
+    """Return name and commune, as many schools share a name: « École Jean Jaurès (Nîmes) »."""
     name = school_name(school.name)
     return f"{name} ({school.commune})" if school.commune else name
 
 
 def masked(address: str) -> str:
-    """Return « m•••@exemple.example »: enough for who knows the address, too little for who does not."""
+    """Mask an e-mail address so that only those who know it recognise it: « m•••@exemple.example »."""
     local, _, domain = address.partition("@")
     return f"{local[:1]}•••@{domain}"

@@ -1,8 +1,7 @@
-"""Which school of the directory each row of a list means: by its UAI, by a repaired one, by its name and place.
+"""Match rows of a list to schools of the directory: by UAI, by repaired UAI, by name and place.
 
-`recognise` is the way in. A row is given a school by itself only where that is as good as certain: a school that gets
-another's licences is far worse than a row that an officer settles with one click. What is not certain comes back with a
-doubt and the likeliest schools.
+Entry point: `recognise`. A match is returned only where it is almost certain: a wrong school is far worse than a row
+that a user resolves by one click. Otherwise the result is a doubt code with proposals.
 """
 
 from schools.recognition.answers import How, Named, Proposal, Recognised, Scope

@@ -1,4 +1,4 @@
-"""What is asked of the recognition, and what it answers."""
+"""Input and output types of the recognition."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from django.db import models
 
 
 class Named(NamedTuple):
-    """How one row of a list names a school; texts as they stand in the cells."""
+    """The cells of a row that identify a school, unparsed."""
 
-    #: The caller's own number for the row.
+    #: The caller's identifier of the row.
     key: int
     uai: str = ""
     name: str = ""
     commune: str = ""
     postal_code: str = ""
-    #: Its code or its name: « 30 », « 030 », « Gard ».
+    #: Code or name: « 30 », « 030 », « Gard ».
     departement: str = ""
     address: str = ""
-    #: A column of its own for the type: « Maternelle », « EEPU », « Collège privé ».
+    #: School type, from a separate column: « Maternelle », « EEPU », « Collège privé ».
     kind: str = ""
 
 
 class How(models.TextChoices):
-    """How a row was recognised."""
+    """How a row was matched."""
 
     UAI = "uai", "par l'UAI"
     REPAIRED = "repaired", "par l'UAI réparé"
@@ -32,7 +32,7 @@ class How(models.TextChoices):
 
 
 class Proposal(NamedTuple):
-    """A school that a row may mean. `label` as people know it: « École Jean Jaurès – Nîmes »."""
+    """A candidate school for a row. `label`: « École Jean Jaurès – Nîmes »."""
 
     uai: str
     label: str
@@ -41,34 +41,34 @@ class Proposal(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """What became of a row: a school, or a doubt and the likeliest schools.
+    """Result for a row: a school, or a doubt code with proposals.
 
-    `uai` and `how` are empty where nothing is certain; `doubt` is then one of
+    `uai` and `how` are empty without a match; `doubt` is then one of
 
-    - `uai_missing`: neither a UAI nor a name to go by;
-    - `uai_invalid`: the UAI is none, and leads to no school;
-    - `uai_twice`: two of them in one cell;
-    - `repair_unsure`: the UAI can be repaired, but nothing proves that this is what was meant;
-    - `other_school`: the UAI is a school's, and the name or the commune says another;
+    - `uai_missing`: neither UAI nor name;
+    - `uai_invalid`: the UAI is invalid and cannot be repaired;
+    - `uai_twice`: several UAI in one cell;
+    - `repair_unsure`: the UAI can be repaired, but nothing confirms the repair;
+    - `other_school`: name or commune contradict the school of the UAI;
     - `not_confirmed`: many rows of the list are `other_school`, and nothing confirms this one;
-    - `unknown_school`: the UAI is right, and not in the directory;
-    - `several_schools`: the name fits several too nearly;
-    - `no_match`: the name fits none.
+    - `unknown_school`: the UAI is valid, but not in the directory;
+    - `several_schools`: several schools match the name about equally;
+    - `no_match`: no school matches the name.
     """
 
     uai: str
     how: How | None
-    #: From 0 to 1; 0 where there is no school.
+    #: From 0 to 1; 0 without a match.
     confidence: float
-    #: At most three, the likeliest first.
+    #: At most three, best first.
     proposals: tuple[Proposal, ...]
     doubt: str
 
 
 class Scope(NamedTuple):
-    """Where a row with a name and no place is searched: these schools, or, where there are none, these départements.
+    """Search area for rows with a name but no place: these schools, or, if empty, these départements.
 
-    Départements by their codes as the directory writes them: `030`, `02A`, `974`.
+    Départements by directory code: `030`, `02A`, `974`.
     """
 
     uais: frozenset[str]

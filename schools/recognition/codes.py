@@ -1,4 +1,4 @@
-"""What the cell of a row's UAI holds. Pure; the directory says afterwards which of these exist."""
+"""Parse the UAI cell of a row. Pure; whether the UAI exist is checked later."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from typing import NamedTuple
 from schools import uai
 from schools.recognition.answers import How
 
-# « à créer », « ? », « néant », « n.c. » : no code was meant.
+# Excludes placeholders: « à créer », « ? », « néant », « n.c. ».
 _LIKE_A_CODE = re.compile(r"[0-9]{3}")
 
 
 class Code(NamedTuple):
-    """One cell."""
+    """The parsed UAI cell."""
 
-    #: The valid UAI that it holds; several where several were pasted.
+    #: The valid UAI in the cell.
     valid: tuple[str, ...]
-    #: Whether the one valid UAI was written otherwise: without its zero, with an O for a 0.
+    #: Whether the single valid UAI was repaired: leading zero restored, O replaced by 0.
     repaired: bool
-    #: Where there is none: the valid UAI that one slip would explain.
+    #: Where there is none: the valid UAI one edit away.
     near: frozenset[str]
-    #: The cell in capitals, without spaces; empty where no code was meant.
+    #: The cell in capitals, without separators; empty for a placeholder.
     text: str
 
     @property
     def how(self) -> How:
-        """How a school is recognised by it."""
+        """The match method for a school matched by this UAI."""
         return How.REPAIRED if self.repaired else How.UAI
 
     @property
     def one(self) -> str:
-        """The valid UAI, where there is exactly one."""
+        """The valid UAI, if there is exactly one, else an empty string."""
         return self.valid[0] if len(self.valid) == 1 else ""
 
 
 @functools.lru_cache(maxsize=1_000)
 def code_of(cell: str) -> Code:
-    """Return what a cell holds."""
+    """Parse a UAI cell."""
     found = uai.find(cell)
     text = uai.tidy(cell)
     if len(found) == 1:

@@ -1,4 +1,4 @@
-"""Whether what a row says beside its UAI confirms the school of that UAI, or speaks of another. Pure."""
+"""Check whether a row's name and place confirm or contradict the school of its UAI. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, Final
 
 from schools.folding import fold, slips
-from schools.recognition import vocabulary as said
+from schools.recognition import vocabulary
 from schools.recognition.likeness import ADJACENT, level_of
 from schools.recognition.naming import read, telling
 from schools.recognition.places import PARTED_BY_DISTRICTS, commune_key, departement_of, departement_of_uai
@@ -18,42 +18,44 @@ if TYPE_CHECKING:
 
 
 class Word(enum.Enum):
-    """What one part of a row says of a school."""
+    """Evidence of a row's name or place for a school."""
 
     CONFIRMS = "confirms"
-    #: Nothing is said, or nothing that tells.
+    #: Empty, or not distinctive.
     SILENT = "silent"
-    #: Otherwise, but as the same school may be told of: renamed, in a part of the commune.
+    #: Different, but compatible: the school was renamed, or lies in a part of the commune.
     DIFFERS = "differs"
     #: Another level, another commune.
     DENIES = "denies"
 
 
-#: What stands in names and tells no school from another.
-_NO_MATTER = frozenset({*said.EMPTY, *said.SCHOOL, *said.SECTORS, *said.HOLY, "st", "ste"})
-_LEVELS = frozenset(said.LEVELS)
-#: A shorter word is another word with one letter changed.
-_LONG_ENOUGH: Final = 4
+#: Words of names that are not distinctive.
+_IGNORED_WORDS = frozenset({*vocabulary.EMPTY, *vocabulary.SCHOOL, *vocabulary.SECTORS, *vocabulary.HOLY, "st", "ste"})
+_LEVELS = frozenset(vocabulary.LEVELS)
+#: Shorter words are compared exactly.
+_MIN_FUZZY_LENGTH: Final = 4
 
 
 def at_a_glance(row: Named, glance: Glance) -> bool:
-    """Whether nothing that the row says is against the school, as far as the cheapest comparisons tell.
+    """Return whether cheap comparisons of all given cells confirm the school.
 
-    The same commune, or the same postal code where no commune is told; the same département; and a name of the same
-    words, where one is told. A row that says nothing of these is not looked at here.
+    Same commune, or same postal code without a commune; same département; and a name of the same words. False for a
+    row with none of these cells.
     """
-    if not (row.name or row.commune or row.postal_code) or not _at_a_glance_there(row, glance):
+    if not (row.name or row.commune or row.postal_code) or not _place_matches(row, glance):
         return False
     if not row.name or row.name == glance.name:
         return True
     folded = fold(row.name)
     if folded == glance.name_folded:
         return True
-    told, known = set(folded.split()), set(glance.name_folded.split())
-    return (told ^ known) <= _NO_MATTER and bool((told & known) - _NO_MATTER - _LEVELS)
+    row_words, school_words = set(folded.split()), set(glance.name_folded.split())
+    if not (row_words ^ school_words) <= _IGNORED_WORDS:
+        return False
+    return bool((row_words & school_words) - _IGNORED_WORDS - _LEVELS)
 
 
-def _at_a_glance_there(row: Named, glance: Glance) -> bool:
+def _place_matches(row: Named, glance: Glance) -> bool:
     if row.departement and departement_of(row.departement) != departement_of_uai(glance.uai):
         return False
     other_code = bool(row.postal_code) and row.postal_code != glance.postal_code
@@ -61,69 +63,69 @@ def _at_a_glance_there(row: Named, glance: Glance) -> bool:
         return not other_code
     if row.commune != glance.commune and commune_key(row.commune) != glance.commune_key:
         return False
-    # Another postal code of the same commune's: a CEDEX, but no arrondissement.
-    near = row.postal_code[:2] == glance.postal_code[:2] and glance.commune_key not in PARTED_BY_DISTRICTS
-    return near or not other_code
+    # Another postal code of the same commune may be a CEDEX, but not another arrondissement.
+    may_be_cedex = row.postal_code[:2] == glance.postal_code[:2] and glance.commune_key not in PARTED_BY_DISTRICTS
+    return may_be_cedex or not other_code
 
 
 def tells(name: str) -> bool:
-    """Whether a name has a word that tells one school from another, unlike « École primaire »."""
+    """Return whether a name has a distinctive word, unlike « École primaire »."""
     return bool(read(name).words)
 
 
 def by_name(asked: Asked, school: Known) -> Word:
-    """Return what a row's name says of the school."""
+    """Return the evidence of a row's name for the school."""
     row = asked.reading
     if not (row.words or row.levels or row.either or row.beside):
         return Word.SILENT
-    against = (
+    contradicts = (
         level_of(row, school) < ADJACENT
         or bool(row.marks and school.marks and not row.marks & school.marks)
         or bool(row.beside) != bool(school.reading.beside)
     )
     strong, _ = telling(row.words, school.commune_key)
     if not strong or not school.strong:
-        # « École primaire » tells nothing, whether the directory has a name for it or not.
-        return Word.DENIES if against else Word.SILENT
-    shared = {word: other for word in strong for other in school.strong if _alike(word, other)}
+        # « École primaire » is not distinctive, whether or not the directory has a name for it.
+        return Word.DENIES if contradicts else Word.SILENT
+    shared = {word: other for word in strong for other in school.strong if _is_similar(word, other)}
     shares = (
-        any(not {word, other} & said.FIRST_NAMES for word, other in shared.items())
+        any(not {word, other} & vocabulary.FIRST_NAMES for word, other in shared.items())
         or shared.keys() == set(strong)
         or len(shared) >= len(set(school.strong))
         or "".join(strong) == "".join(school.strong)
     )
     if not shares:
         return Word.DIFFERS
-    return Word.DENIES if against else Word.CONFIRMS
+    return Word.DENIES if contradicts else Word.CONFIRMS
 
 
-def _alike(word: str, other: str) -> bool:
+def _is_similar(word: str, other: str) -> bool:
     if word == other:
         return True
-    if len(word) < _LONG_ENOUGH or abs(len(word) - len(other)) > 2:  # noqa: PLR2004 - no more than two slips
+    if len(word) < _MIN_FUZZY_LENGTH or abs(len(word) - len(other)) > 2:  # noqa: PLR2004 - the maximum edit distance
         return False
-    return slips(word, other) <= (2 if len(word) >= 2 * _LONG_ENOUGH else 1)
+    return slips(word, other) <= (2 if len(word) >= 2 * _MIN_FUZZY_LENGTH else 1)
 
 
 def by_place(asked: Asked, school: Known) -> Word:
-    """Return what a row's place says of the school."""
+    """Return the evidence of a row's place for the school."""
     place = asked.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
     if place.departement and not same_code and school.departement != place.departement:
         return Word.DENIES
     if not place:
         return Word.SILENT
-    if place.commune and _one_commune(place.commune, school.commune_key):
+    if place.commune and _same_commune(place.commune, school.commune_key):
         districts = school.commune_key in PARTED_BY_DISTRICTS and place.postal_code[:3] == school.postal_code[:3]
         return Word.DIFFERS if districts and not same_code else Word.CONFIRMS
     if same_code:
         return Word.DIFFERS if asked.commune_known else Word.CONFIRMS
-    # Another postal code of the département may be a CEDEX, and a commune without schools a part of this one.
+    # Another postal code of the département may be a CEDEX, and an unknown commune a part of this one.
     return Word.DENIES if place.commune and asked.commune_known else Word.DIFFERS
 
 
-def _one_commune(told: str, known: str) -> bool:
-    """Whether two names are likely one commune's: misspelt, or before and after a merger: Évry, Évry-Courcouronnes."""
-    if told == known or told.startswith(known + " ") or known.startswith(told + " "):
+def _same_commune(key: str, other: str) -> bool:
+    """Return whether two keys are likely one commune: misspelt, or before and after a merger (Évry-Courcouronnes)."""
+    if key == other or key.startswith(other + " ") or other.startswith(key + " "):
         return True
-    return abs(len(told) - len(known)) <= 2 and slips(told, known) <= (2 if len(known) >= 2 * _LONG_ENOUGH else 1)  # noqa: PLR2004
+    return abs(len(key) - len(other)) <= 2 and slips(key, other) <= (2 if len(other) >= 2 * _MIN_FUZZY_LENGTH else 1)  # noqa: PLR2004

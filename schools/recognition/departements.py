@@ -1,4 +1,4 @@
-"""The départements by name, for lists that write « Gard » where the directory is asked for `030`. Data only."""
+"""Codes of the départements by name: « Gard » is `030`. Data only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METROPOLITAN = """
     val d oise
 """
 
-#: The directory's code by the folded name.
+#: Directory code by folded name.
 CODES: Final = {
     name: f"{number:03d}" for number, name in enumerate((each.strip() for each in _METROPOLITAN.split(",")), 1)
 } | {

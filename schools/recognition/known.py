@@ -1,6 +1,6 @@
-"""The directory's schools as the recognition compares them, and the few statements that fetch them.
+"""Candidate schools as the recognition compares them, and the queries that fetch them.
 
-Each function is one statement, whatever the number of rows; nothing is written.
+Each function runs one query, whatever the number of rows. Read-only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from django.db import connection
 
 from schools.folding import fold, slips
 from schools.models import SchoolState
-from schools.recognition import vocabulary as said
+from schools.recognition import vocabulary
 from schools.recognition.naming import Reading, read_folded, telling
 from schools.recognition.places import PARTED_BY_DISTRICTS, place_of
 
@@ -28,7 +28,7 @@ SELECT {_COLUMNS} FROM public.schools_school
 WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
     OR departement_code = ANY(%(departements)s) OR uai = ANY(%(uais)s)
 """  # noqa: S608
-# One text as parameter: an array of sixty thousand would be quoted piece by piece.
+# One string parameter: faster than adapting an array of 60,000 elements.
 _GLANCE = """
 SELECT uai, name, commune, postal_code, name_folded, commune_key, state = %(closed)s,
     coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')), email
@@ -40,8 +40,8 @@ _COMMUNES = """
 SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = ANY(%s) AND commune_key <> ''
 """
 
-# The words of the directory that share a third of their trigrams with a word sought, the nearest first; and, as two
-# letters that changed places leave too few trigrams of a short word, those that become a word when they change back.
+# The nearest dictionary words by trigram similarity; and, as a transposition leaves too few common trigrams in a short
+# word, the dictionary words equal to one of its transpositions.
 _NEAREST = """
 SELECT sought.word, nearest.word, nearest.schools
 FROM unnest(%(words)s::text[]) AS sought(word), LATERAL (
@@ -54,12 +54,12 @@ SELECT swapped.word, known.word, known.schools
 FROM unnest(%(of)s::text[], %(swapped)s::text[]) AS swapped(word, other)
 JOIN public.schools_directoryword AS known ON known.word = swapped.other
 """
-# A shorter word is another word with one letter changed; a longer one bears two.
-_SHORTEST, _LONG = 4, 8
+# Minimum length of words to correct; minimum length for an edit distance of 2.
+_MIN_LENGTH, _LONG = 4, 8
 
 
 class Glance(NamedTuple):
-    """As little of a school as confirms a row that is as it should be, and tells whether it may be given to."""
+    """The columns of a school that the fast path compares, and those that the caller needs for allocations."""
 
     uai: str
     name: str
@@ -74,12 +74,12 @@ class Glance(NamedTuple):
 
     @property
     def label(self) -> str:
-        """How people know it."""
+        """Display name: « École Jean Jaurès – Nîmes »."""
         return label(self.name, self.commune)
 
 
 class Known:
-    """A school of the directory, and what its name says."""
+    """A candidate school with its parsed name."""
 
     __slots__ = (
         "_address",
@@ -114,23 +114,23 @@ class Known:
         self.beside = bool(reading.beside) or not self.levels
         self.sector = {"Public": "public", "Privé": "private"}.get(sector, reading.sector)
         self.marks = reading.marks
-        #: Every word that its name or its commune's has.
+        #: The words of its name and of its commune.
         self.bears = frozenset(reading.words) | frozenset(self.commune_key.split())
         self.strong, self.faint = telling(reading.words, self.commune_key)
 
     @property
     def street(self) -> str:
-        """The number and the street, folded."""
+        """Number and street, folded."""
         return fold(self._address)
 
     @property
     def label(self) -> str:
-        """How people know it."""
+        """Display name: « École Jean Jaurès – Nîmes »."""
         return label(self.name, self.commune)
 
 
 def label(name: str, commune: str) -> str:
-    """Return how people know a school: « École Jean Jaurès – Nîmes »."""
+    """Return a school's display name: « École Jean Jaurès – Nîmes »."""
     return f"{name} – {commune}" if commune else name
 
 
@@ -142,28 +142,28 @@ def _levels(
     nursery: bool | None,
     elementary: bool | None,
 ) -> tuple[int, ...]:
-    """Return the levels that a school may be said to have: by its name, and by what else the directory says."""
+    """Return the alternative levels of a school: by its name, and by the directory's other fields."""
     found: list[int] = []
     if reading.levels:
         found.append(reading.levels)
     if nursery or elementary:
-        found.append(said.NURSERY * bool(nursery) | said.ELEMENTARY * bool(elementary))
+        found.append(vocabulary.NURSERY * bool(nursery) | vocabulary.ELEMENTARY * bool(elementary))
     elif nature == "ECOLE MATERNELLE":
-        found.append(said.NURSERY)
+        found.append(vocabulary.NURSERY)
     elif kind == "Ecole" and not found:
-        found.append(said.PRIMARY)
+        found.append(vocabulary.PRIMARY)
     elif kind in ("Collège", "Lycée"):
-        found.append(said.COLLEGE if kind == "Collège" else said.LYCEE)
+        found.append(vocabulary.COLLEGE if kind == "Collège" else vocabulary.LYCEE)
         if reading.either and not reading.levels:
-            # « École canadienne », a lycée: its primary school bears the same name.
-            found.append(said.PRIMARY)
+            # « École canadienne », a lycée: its primary school has the same name.
+            found.append(vocabulary.PRIMARY)
     elif reading.either and not found and not reading.beside:
-        found.append(said.PRIMARY)
+        found.append(vocabulary.PRIMARY)
     return tuple(dict.fromkeys(found))
 
 
 def glances(uais: Collection[str]) -> dict[str, Glance]:
-    """Return the schools of these UAI, as little as is needed of each."""
+    """Return the schools of these UAI, with the columns of the fast path."""
     with connection.cursor() as cursor:
         cursor.execute(_GLANCE, {"uais": " ".join(uais), "closed": SchoolState.CLOSED})
         return {row[0]: Glance._make(row) for row in cursor.fetchall()}
@@ -176,7 +176,7 @@ def near(
     departements: Collection[str] = (),
     uais: Collection[str] = (),
 ) -> list[Known]:
-    """Return the schools of these places, and those of these UAI."""
+    """Return the schools in any of these places, or with any of these UAI."""
     places = {"postal_codes": postal_codes, "communes": communes, "departements": departements, "uais": uais}
     with connection.cursor() as cursor:
         cursor.execute(_NEAR, {name: list(values) for name, values in places.items()})
@@ -184,25 +184,25 @@ def near(
 
 
 def nearest_words(words: Collection[str]) -> dict[str, dict[str, int]]:
-    """Return for each word those of the directory that a slip or two part from it, and by how many slips.
+    """Return by word the dictionary words within edit distance 1, or 2 for long words, with their distances.
 
-    Those of fewest slips first, among them those that most schools have.
+    Ordered by distance, then by number of schools.
     """
-    sought = [word for word in words if len(word) >= _SHORTEST and word.isalpha()]
-    if not sought:
+    terms = [word for word in words if len(word) >= _MIN_LENGTH and word.isalpha()]
+    if not terms:
         return {}
     with connection.cursor() as cursor:
         swapped = [
-            (word, word[:i] + word[i + 1] + word[i] + word[i + 2 :]) for word in sought for i in range(len(word) - 1)
+            (word, word[:i] + word[i + 1] + word[i] + word[i + 2 :]) for word in terms for i in range(len(word) - 1)
         ]
         cursor.execute(
-            _NEAREST, {"words": sought, "of": [word for word, _ in swapped], "swapped": [other for _, other in swapped]}
+            _NEAREST, {"words": terms, "of": [word for word, _ in swapped], "swapped": [other for _, other in swapped]}
         )
         rows: list[tuple[str, str, int]] = cursor.fetchall()
     rows.sort(key=lambda row: -row[2])
     found: dict[str, list[tuple[int, str]]] = {}
     for word, other, _ in rows:
-        if abs(len(word) - len(other)) > 2 or word == other:  # noqa: PLR2004 - no more than two slips, below
+        if abs(len(word) - len(other)) > 2 or word == other:  # noqa: PLR2004 - the maximum edit distance, below
             continue
         distance = slips(word, other)
         if distance <= (2 if len(word) >= _LONG else 1):
@@ -213,12 +213,8 @@ def nearest_words(words: Collection[str]) -> dict[str, dict[str, int]]:
     }
 
 
-def _swapped(word: str) -> list[str]:
-    return [word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)]
-
-
 def communes(departements: Collection[str]) -> list[str]:
-    """Return the keys of the communes of these départements that have a school."""
+    """Return the keys of the communes with a school in these départements."""
     with connection.cursor() as cursor:
         cursor.execute(_COMMUNES, [list(departements)])
         return [key for (key,) in cursor.fetchall()]

@@ -1,10 +1,10 @@
-"""How well a school of the directory answers to a row's name. Pure."""
+"""Similarity of a row's name and a candidate school. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from schools.recognition import vocabulary as said
+from schools.recognition import vocabulary
 from schools.recognition.naming import telling
 
 if TYPE_CHECKING:
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from schools.recognition.known import Known
     from schools.recognition.naming import Reading
 
-#: Of levels: the same; « élémentaire » for « primaire »; none said; a maternelle for a primary school; another.
+#: Factors for levels: the same; « élémentaire » for « primaire »; none given; maternelle for primaire; different.
 _SAME: Final = 1.0
 _ALIKE: Final = 0.9
-_UNSAID: Final = 0.95
+_NOT_GIVEN: Final = 0.95
 ADJACENT: Final = 0.75
 _OTHER: Final = 0.5
-#: A sector, a number, a kind that is not the one that was said.
-_AGAINST: Final = 0.6
+#: Factor for a different sector, number or kind.
+_MISMATCH: Final = 0.6
 
 
 class Likeness(NamedTuple):
-    """How well a school answers to a name."""
+    """Similarity of a row's name and a school."""
 
     score: float
-    #: Nothing that the row says is missing in the school, or against it.
+    #: Nothing in the row is missing in the school, or contradicts it.
     sure: bool
-    #: One of the two says no more than « école primaire ».
+    #: One of the two names has no distinctive word, as in « école primaire ».
     bare: bool
-    #: Both say the same: words, level, number.
+    #: Same words, level and number.
     exact: bool
-    #: The level is the one that was said, not one that may stand for it.
+    #: The level is the same, not only a compatible one.
     same_level: bool
 
 
@@ -45,148 +45,150 @@ class _Words(NamedTuple):
 
 
 def likeness(row: Reading, school: Known, slips: Mapping[str, Mapping[str, int]]) -> Likeness:
-    """Return how well a school answers to a row's name, the place left aside.
+    """Return the similarity of a row's name and a school, ignoring the place.
 
-    `slips`: for words that no school around bears, those of the directory that they may misspell.
+    `slips`: corrections, with edit distances, of words that no candidate school has.
     """
-    words = _of_words(row, school, slips)
+    words = _compare_words(row, school, slips)
     level = level_of(row, school)
     factor = level
     sure = words.complete and level >= _ALIKE
-    if not row.levels and school.levels == (said.NURSERY,):
-        # Where a maternelle alone bears the name, the other school of the name may be one that is not known yet.
+    if not row.levels and school.levels == (vocabulary.NURSERY,):
+        # Where only a maternelle has the name, its élémentaire may be missing in the directory.
         sure = False
     if row.marks != school.marks:
         if row.marks and school.marks and not row.marks & school.marks:
-            factor *= _AGAINST
+            factor *= _MISMATCH
             sure = False
         elif row.marks - school.marks:
             factor *= 0.85
             sure = False
         else:
-            # « Jaurès » for « Jaurès A »: no other can be meant, or the other is as likely.
+            # « Jaurès » for « Jaurès A »: the only one of the name, or equal to its twin.
             factor *= 0.97
     if words.bare and not row.levels and not row.either:
         sure = False
-    sector = row.sector or ("public" if words.bare and (row.either or row.levels & said.PRIMARY) else "")
+    sector = row.sector or ("public" if words.bare and (row.either or row.levels & vocabulary.PRIMARY) else "")
     if sector and school.sector and sector != school.sector:
-        factor *= _AGAINST
+        factor *= _MISMATCH
         sure = False
     if bool(row.beside) != school.beside or (row.beside and not row.beside & school.reading.beside):
-        factor *= _AGAINST
+        factor *= _MISMATCH
         sure = False
     tracks = school.reading.tracks
     if row.tracks != tracks:
-        factor *= _of_tracks(row.tracks, tracks)
-        sure = sure and _same_side(row.tracks, tracks) and row.levels != said.SECONDARY
-    told = row.levels or row.either == school.reading.either
-    exact = words.same and bool(told) and level == _SAME and row.marks == school.marks and row.tracks == tracks
-    return Likeness(words.score * factor, sure, words.bare, exact, level >= _UNSAID)
+        factor *= _compare_tracks(row.tracks, tracks)
+        sure = sure and _compatible_tracks(row.tracks, tracks) and row.levels != vocabulary.SECONDARY
+    same_kind = row.levels or row.either == school.reading.either
+    exact = words.same and bool(same_kind) and level == _SAME and row.marks == school.marks and row.tracks == tracks
+    return Likeness(words.score * factor, sure, words.bare, exact, level >= _NOT_GIVEN)
 
 
-def _of_tracks(told: frozenset[str], known: frozenset[str]) -> float:
-    if not told:
+def _compare_tracks(given: frozenset[str], known: frozenset[str]) -> float:
+    if not given:
         return 0.98
-    return 0.91 if not known or told & known else 0.8
+    return 0.91 if not known or given & known else 0.8
 
 
-def _same_side(told: frozenset[str], known: frozenset[str]) -> bool:
-    """Whether both are a lycée professionnel, or neither: the two stand side by side, of one name, with a UAI each."""
-    if not told:
+def _compatible_tracks(given: frozenset[str], known: frozenset[str]) -> bool:
+    """Return whether the tracks are compatible: a lycée professionnel often has a namesake with a UAI of its own."""
+    if not given:
         return True
-    return bool(known) and not {"p", "a"} & (told ^ known) and told.isdisjoint("gt") == known.isdisjoint("gt")
+    return bool(known) and not {"p", "a"} & (given ^ known) and given.isdisjoint("gt") == known.isdisjoint("gt")
 
 
 def level_of(row: Reading, school: Known) -> float:
-    """Return how well a school's level answers to the one that a row says; below `ADJACENT`, it is another."""
+    """Return the similarity of the levels of a row and a school; below `ADJACENT_LEVEL` they differ."""
     if not row.levels and not row.either:
-        return _UNSAID
+        return _NOT_GIVEN
     if not school.levels:
-        return _UNSAID if row.beside else _OTHER
-    return max(_of_one_level(row, levels) for levels in school.levels)
+        return _NOT_GIVEN if row.beside else _OTHER
+    return max(_compare_level(row, levels) for levels in school.levels)
 
 
-def _of_one_level(row: Reading, levels: int) -> float:
+def _compare_level(row: Reading, levels: int) -> float:
     if row.either:
-        # « École »: a maternelle says that it is one more often than not.
-        return {said.PRIMARY: _SAME, said.ELEMENTARY: _SAME, said.NURSERY: _UNSAID}.get(levels & said.PRIMARY, _OTHER)
+        # « École »: a maternelle is usually named as such.
+        return {vocabulary.PRIMARY: _SAME, vocabulary.ELEMENTARY: _SAME, vocabulary.NURSERY: _NOT_GIVEN}.get(
+            levels & vocabulary.PRIMARY, _OTHER
+        )
     if row.levels == levels:
         return _SAME
     if row.levels & levels:
-        return ADJACENT if said.NURSERY in (row.levels, levels) else _ALIKE
+        return ADJACENT if vocabulary.NURSERY in (row.levels, levels) else _ALIKE
     return _OTHER
 
 
-def _of_words(row: Reading, school: Known, slips: Mapping[str, Mapping[str, int]]) -> _Words:
-    """Compare the words that tell."""
-    said_so = row.words
-    guessed = 0
+def _compare_words(row: Reading, school: Known, slips: Mapping[str, Mapping[str, int]]) -> _Words:
+    """Compare the distinctive words."""
+    words = row.words
+    corrected = 0
     if slips:
-        said_so, guessed = _corrected(row.words, school, slips)
-    strong, faint = telling(said_so, school.commune_key)
+        words, corrected = _correct_words(row.words, school, slips)
+    strong, faint = telling(words, school.commune_key)
     if not strong or not school.strong:
-        return _bare(strong, faint, school, guessed)
-    found = _found(strong, school.strong)
-    total = sum(found.values()) - 0.06 * guessed
+        return _compare_without_distinctive(strong, faint, school, corrected)
+    found = _match_words(strong, school.strong)
+    total = sum(found.values()) - 0.06 * corrected
     of_row, of_school = total / len(strong), total / max(len(school.strong), len(found))
     score = 0.7 * of_row + 0.3 * of_school
-    complete = len(found) == len(strong) and (guessed < 2 or guessed < len(strong))  # noqa: PLR2004
+    complete = len(found) == len(strong) and (corrected < 2 or corrected < len(strong))  # noqa: PLR2004
     if faint != school.faint:
         score -= 0.02
-        if faint.isdisjoint(said.HOLY) != school.faint.isdisjoint(said.HOLY):
+        if faint.isdisjoint(vocabulary.HOLY) != school.faint.isdisjoint(vocabulary.HOLY):
             # « Saint-Jean » is not « Jean Moulin ».
             score -= 0.08
             complete = False
     if complete and len(found) == 1 < len(school.strong):
         # « Jaurès » is « Jean Jaurès »; « Turgot » need not be « Jaurès-Turgot ».
-        complete = all(word in said.FIRST_NAMES or word in found or len(word) == 1 for word in school.strong)
-    return _Words(score, complete, bare=False, same=not guessed and set(strong) == set(school.strong))
+        complete = all(word in vocabulary.FIRST_NAMES or word in found or len(word) == 1 for word in school.strong)
+    return _Words(score, complete, bare=False, same=not corrected and set(strong) == set(school.strong))
 
 
-def _bare(strong: Sequence[str], faint: frozenset[str], school: Known, guessed: int) -> _Words:
-    """Compare where one of the two has no word that tells."""
+def _compare_without_distinctive(strong: Sequence[str], faint: frozenset[str], school: Known, corrected: int) -> _Words:
+    """Compare where one of the two has no distinctive word."""
     if school.strong:
         # « École primaire » may be called Jules Ferry in the directory; the reverse is less likely.
         return _Words(0.75, not faint, bare=True, same=False)
     if strong:
         return _Words(0.5, complete=False, bare=True, same=False)
     if faint == school.faint:
-        return _Words(1.0 - 0.05 * guessed, complete=True, bare=True, same=not guessed)
+        return _Words(1.0 - 0.05 * corrected, complete=True, bare=True, same=not corrected)
     # « École du Bourg » is not « École du Centre »; it may be « École ».
     both = bool(faint and school.faint)
     return _Words(0.6 if both else 0.94, complete=not faint, bare=True, same=False)
 
 
-def _corrected(
+def _correct_words(
     words: Sequence[str], school: Known, slips: Mapping[str, Mapping[str, int]]
 ) -> tuple[tuple[str, ...], int]:
-    """Return the words with those that misspell a word of the school's or of its commune's put right, and how many."""
-    meant: list[str] = []
-    guessed = 0
+    """Correct misspelt words of the school's name or commune; return the words and the number of corrections."""
+    result: list[str] = []
+    corrected = 0
     for word in words:
-        near = slips.get(word)
-        right = word
-        if near is not None and word not in school.reading.words:
-            right = next((other for other in near if other in school.bears), word)
-            guessed += right != word
-        meant.append(right)
-    return tuple(meant), guessed
+        corrections = slips.get(word)
+        correct = word
+        if corrections is not None and word not in school.reading.words:
+            correct = next((other for other in corrections if other in school.bears), word)
+            corrected += correct != word
+        result.append(correct)
+    return tuple(result), corrected
 
 
-def _found(strong: Sequence[str], others: Sequence[str]) -> dict[str, float]:
-    """Return the row's words that the school has too, and how surely each is meant."""
+def _match_words(strong: Sequence[str], others: Sequence[str]) -> dict[str, float]:
+    """Return the row's words that the school has too, each with its score."""
     found = {word: 1.0 for word in strong if word in others}
-    lost = [word for word in strong if word not in found]
-    left = [word for word in others if word not in found]
-    if not lost or not left:
+    unmatched = [word for word in strong if word not in found]
+    remaining = [word for word in others if word not in found]
+    if not unmatched or not remaining:
         return found
-    for word in list(lost):
-        other = next((o for o in left if (len(word) == 1 or len(o) == 1) and word[0] == o[0]), None)
+    for word in list(unmatched):
+        other = next((o for o in remaining if (len(word) == 1 or len(o) == 1) and word[0] == o[0]), None)
         if other is not None:
             found[word] = 0.92
-            left.remove(other)
-            lost.remove(word)
-    if lost and left and "".join(lost) == "".join(left):
+            remaining.remove(other)
+            unmatched.remove(word)
+    if unmatched and remaining and "".join(unmatched) == "".join(remaining):
         # « Joliotcurie », « Beau Site » for « Beausite ».
-        found |= dict.fromkeys(lost, 0.95)
+        found |= dict.fromkeys(unmatched, 0.95)
     return found

@@ -1,8 +1,8 @@
-"""Looking rows up by name and place: a handful of statements for all of them, then ranked one by one.
+"""Look rows up by name and place: a handful of queries for all rows, then ranking row by row.
 
-1. the schools of the places that the rows name, and of the scope where a row names none;
-2. the words of communes that have no school, as they may be misspelt, and the schools of what they may mean;
-3. the words of names that none of the surrounding schools bears, likewise.
+1. fetch the schools of the rows' places, and of the search scope for rows without a place;
+2. correct communes without a school, which may be misspelt, and fetch the schools of the corrected ones;
+3. correct words of names that no candidate school has.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from schools.recognition.answers import Named, Scope
     from schools.recognition.surroundings import Block
 
-_MOST_MEANINGS = 16
-# Letters of a commune's name that may bear two slips, and one.
+_MAX_CORRECTIONS = 16
+# Minimum length of a commune's name for an edit distance of 2, and of 1.
 _LONG, _SHORT = 10, 5
-# A list lies in a few départements, those of a région at most, where of so many rows this share does.
-_FEWEST_AT_HOME, _MOST_AT_HOME, _SHARE_AT_HOME = 10, 13, 0.9
+# A list has home départements where it has this many rows, and this share of them in at max_distance 13 (a région).
+_MIN_HOME_ROWS, _MAX_HOME_DEPARTEMENTS, _MIN_HOME_SHARE = 10, 13, 0.9
 _ARTICLES = ("le", "la", "les", "l")
 
 
 class Found(NamedTuple):
-    """What a look-up found: the school that was meant, where that is as good as certain, and the likeliest ones."""
+    """Result of a look-up: the matched school, where almost certain, and the best candidates."""
 
     meant: Ranked | None
     likeliest: tuple[Ranked, ...]
@@ -41,54 +41,54 @@ class Found(NamedTuple):
 
 
 class Lookup:
-    """The rows looked up, by their keys; each is ranked when it is asked for."""
+    """Looks up rows; results by row key."""
 
     def __init__(
         self, rows: Sequence[Named], scope: Scope, mentioned: Iterable[known.Known] = (), sure: Sequence[str] = ()
     ) -> None:
-        """Fetch what the rows need.
+        """Fetch the candidates and rank all rows.
 
-        `mentioned`: the schools of their UAI, which were fetched before; `sure`: the départements of the rows of the
-        list that need no look-up.
+        `mentioned`: schools of the rows' UAI, already fetched; `sure`: départements of the rows of the list that need
+        no look-up.
         """
         self._scope = scope
-        self._slips: dict[str, dict[str, int]] = {}
-        self._around = Surroundings()
-        self._asked: dict[int, list[Asked]] = {row.key: _hypotheses(row, scope.departements) for row in rows}
-        self._around.add(mentioned)
+        self._corrections: dict[str, dict[str, int]] = {}
+        self._index = Surroundings()
+        self._queries: dict[int, list[Asked]] = {row.key: _build_hypotheses(row, scope.departements) for row in rows}
+        self._index.add(mentioned)
         self._fetch()
         self._repair_communes(sure)
-        self._found: dict[int, Found] = {}
+        self._results: dict[int, Found] = {}
         unsure: list[int] = []
-        for key in self._asked:
-            self._found[key] = self._look_up(key)
-            if self._found[key].meant is None:
+        for key in self._queries:
+            self._results[key] = self._rank(key)
+            if self._results[key].meant is None:
                 unsure.append(key)
         self._repair_names(unsure)
-        self._come_home(sure)
+        self._rerank_by_home(sure)
 
     def school(self, uai: str) -> known.Known | None:
-        """Return a school that was fetched."""
-        return self._around.by_uai.get(uai)
+        """Return a fetched school, or None."""
+        return self._index.by_uai.get(uai)
 
     def far(self, asked: Asked, school: known.Known) -> bool:
-        """Whether the place that a row tells lies in another département than the school."""
+        """Return whether the row's place lies in another département than the school."""
         if asked.place.departement:
             return school.departement != asked.place.departement
-        departements = self._around.departements_of(asked.place.commune)
+        departements = self._index.departements_of(asked.place.commune)
         return bool(departements) and school.departement not in departements
 
     def found(self, key: int) -> Found:
-        """Return what a row means by its name and place."""
-        return self._found[key]
+        """Return the result for a row."""
+        return self._results[key]
 
-    def _everything(self) -> Iterable[Asked]:
-        return itertools.chain.from_iterable(self._asked.values())
+    def _all_queries(self) -> Iterable[Asked]:
+        return itertools.chain.from_iterable(self._queries.values())
 
     def _fetch(self) -> None:
-        places = [asked.place for asked in self._everything()]
+        places = [asked.place for asked in self._all_queries()]
         alone = [place for place in places if not place]
-        self._around.add(
+        self._index.add(
             known.near(
                 postal_codes={place.postal_code for place in places if place.postal_code},
                 communes={place.commune for place in places if place.commune},
@@ -98,40 +98,42 @@ class Lookup:
                 uais=self._scope.uais if alone else (),
             )
         )
-        for key, hypotheses in self._asked.items():
-            self._asked[key] = [
+        for key, hypotheses in self._queries.items():
+            self._queries[key] = [
                 asked._replace(communes=(asked.place.commune,), commune_known=True)
-                if asked.place.commune and self._around.has_commune(asked.place.commune)
+                if asked.place.commune and self._index.has_commune(asked.place.commune)
                 else asked
                 for asked in hypotheses
             ]
 
     def _repair_communes(self, sure: Sequence[str]) -> None:
-        lost = {
+        unknown = {
             asked.place.commune: asked.place.departement
-            for asked in self._everything()
+            for asked in self._all_queries()
             if asked.place.commune and not asked.commune_known and not asked.place.postal_code
         }
-        if not lost:
+        if not unknown:
             return
-        nearest = known.nearest_words({word for commune in lost for word in commune.split()})
-        there = [
-            self._around.departements_of(asked.place.commune) for asked in self._everything() if asked.commune_known
+        nearest = known.nearest_words({word for commune in unknown for word in commune.split()})
+        known_departements = [
+            self._index.departements_of(asked.place.commune) for asked in self._all_queries() if asked.commune_known
         ]
-        home = _home_of([*sure, *(departement for each in there if len(each) == 1 for departement in each)])
-        around = {*lost.values(), *(home or self._scope.departements)} - {""}
+        home = _home_departements(
+            [*sure, *(departement for each in known_departements if len(each) == 1 for departement in each)]
+        )
+        around = {*unknown.values(), *(home or self._scope.departements)} - {""}
         near = known.communes(around) if around else []
-        meanings = {
-            commune: (*_meanings(commune, nearest), *(key for key in near if _misspells(commune, key)))
-            for commune in lost
+        corrections = {
+            commune: (*_commune_corrections(commune, nearest), *(key for key in near if _may_be_misspelt(commune, key)))
+            for commune in unknown
         }
-        self._around.add(known.near(communes={meaning for each in meanings.values() for meaning in each}))
-        for key, hypotheses in self._asked.items():
-            self._asked[key] = [
+        self._index.add(known.near(communes={meaning for each in corrections.values() for meaning in each}))
+        for key, hypotheses in self._queries.items():
+            self._queries[key] = [
                 asked
-                if asked.communes or asked.place.commune not in meanings
+                if asked.communes or asked.place.commune not in corrections
                 else asked._replace(
-                    communes=tuple(k for k in meanings[asked.place.commune] if self._around.has_commune(k))
+                    communes=tuple(k for k in corrections[asked.place.commune] if self._index.has_commune(k))
                 )
                 for asked in hypotheses
             ]
@@ -140,42 +142,42 @@ class Lookup:
         sought: dict[int, set[str]] = {}
         for key in unsure:
             words: set[str] = set()
-            for asked in self._asked[key]:
+            for asked in self._queries[key]:
                 block = self._block(asked)
                 words.update(word for word in asked.reading.words if not block.knows(word))
             if words:
                 sought[key] = words
         if not sought:
             return
-        self._slips = known.nearest_words(set().union(*sought.values()))
+        self._corrections = known.nearest_words(set().union(*sought.values()))
         for key, words in sought.items():
-            if words & self._slips.keys():
-                self._found[key] = self._look_up(key)
+            if words & self._corrections.keys():
+                self._results[key] = self._rank(key)
 
-    def _come_home(self, sure: Sequence[str]) -> None:
-        """Rank anew, where the whole list lies in a few départements, the rows that may mean a school elsewhere."""
-        meant = {key: found.meant for key, found in self._found.items() if found.meant is not None}
-        home = _home_of([*sure, *(each.school.departement for each in meant.values() if not each.bare)])
+    def _rerank_by_home(self, sure: Sequence[str]) -> None:
+        """Rerank rows matched elsewhere, where the whole list lies in a few home départements."""
+        meant = {key: found.meant for key, found in self._results.items() if found.meant is not None}
+        home = _home_departements([*sure, *(each.school.departement for each in meant.values() if not each.bare)])
         if not home:
             return
-        for key, hypotheses in self._asked.items():
+        for key, hypotheses in self._queries.items():
             if any(asked.place.departement or asked.home == home for asked in hypotheses):
                 continue
-            self._asked[key] = [asked._replace(home=home) for asked in hypotheses]
+            self._queries[key] = [asked._replace(home=home) for asked in hypotheses]
             first = meant.get(key)
             if first is None or first.bare or first.school.departement not in home:
-                self._found[key] = self._look_up(key)
+                self._results[key] = self._rank(key)
 
     def _block(self, asked: Asked) -> Block:
         if asked.place:
-            return self._around.of_place(asked.communes, asked.place.postal_code)
-        return self._around.of_scope(self._scope, asked.place.departement)
+            return self._index.of_place(asked.communes, asked.place.postal_code)
+        return self._index.of_scope(self._scope, asked.place.departement)
 
-    def _look_up(self, key: int) -> Found:
-        best = Found(None, (), self._asked[key][0])
-        for asked in self._asked[key]:
+    def _rank(self, key: int) -> Found:
+        best = Found(None, (), self._queries[key][0])
+        for asked in self._queries[key]:
             block = self._block(asked)
-            found = ranked(asked, block.likely(asked.reading.words, self._slips), self._slips)
+            found = ranked(asked, block.likely(asked.reading.words, self._corrections), self._corrections)
             meant = decide(asked, found, block)
             if meant is not None:
                 return Found(meant, tuple(found[:5]), asked)
@@ -185,26 +187,26 @@ class Lookup:
 
 
 def asked_of(row: Named) -> Asked:
-    """Return what a row says of its school, read."""
+    """Parse a row into a query."""
     place = place_of(row.commune, row.postal_code, row.departement)
     return Asked(read(row.name, row.kind), place, street=fold(row.address))
 
 
-def _home_of(departements: Collection[str]) -> frozenset[str]:
-    """Return the few départements in which a list lies; none where it is short, or lies all over the country."""
-    if len(departements) < _FEWEST_AT_HOME:
+def _home_departements(departements: Collection[str]) -> frozenset[str]:
+    """Return the few départements in which a list lies; empty where it is short or spread over the country."""
+    if len(departements) < _MIN_HOME_ROWS:
         return frozenset()
     counts = Counter(departements)
     home = frozenset(each for each, count in counts.items() if count >= max(2, len(departements) // 50))
-    lies_there = sum(counts[each] for each in home) >= _SHARE_AT_HOME * len(departements)
-    return home if lies_there and len(home) <= _MOST_AT_HOME else frozenset()
+    rows_at_home = sum(counts[each] for each in home) >= _MIN_HOME_SHARE * len(departements)
+    return home if rows_at_home and len(home) <= _MAX_HOME_DEPARTEMENTS else frozenset()
 
 
-def _hypotheses(row: Named, home: frozenset[str]) -> list[Asked]:
+def _build_hypotheses(row: Named, home: frozenset[str]) -> list[Asked]:
     alone = asked_of(row)._replace(home=home)
     if alone.place or not row.name:
         return [alone]
-    # The commune may stand in the name: « Jean Jaurès - Nîmes ».
+    # The commune may be part of the name: « Jean Jaurès - Nîmes ».
     inside = [
         alone._replace(reading=read(name, row.kind), place=Place(commune, "", alone.place.departement))
         for commune, name in places_in(row.name)
@@ -212,17 +214,17 @@ def _hypotheses(row: Named, home: frozenset[str]) -> list[Asked]:
     return [*inside, alone]
 
 
-def _misspells(one: str, other: str) -> bool:
-    """Whether a commune may be another, misspelt or its words parted otherwise: « Rosny-sousBois »."""
-    mine, its = one.replace(" ", ""), other.replace(" ", "")
-    most = 2 if len(its) >= _LONG else 1
-    return len(its) >= _SHORT and abs(len(mine) - len(its)) <= most and slips(mine, its) <= most
+def _may_be_misspelt(one: str, other: str) -> bool:
+    """Return whether `one` may be a misspelling of `other`, ignoring spaces: « Rosny-sousBois »."""
+    left, right = one.replace(" ", ""), other.replace(" ", "")
+    max_distance = 2 if len(right) >= _LONG else 1
+    return len(right) >= _SHORT and abs(len(left) - len(right)) <= max_distance and slips(left, right) <= max_distance
 
 
-def _meanings(commune: str, nearest: dict[str, dict[str, int]]) -> tuple[str, ...]:
-    """Return the keys of the communes that a misspelt one may be, itself with or without its article among them."""
+def _commune_corrections(commune: str, nearest: dict[str, dict[str, int]]) -> tuple[str, ...]:
+    """Return candidate keys for a misspelt commune, including itself with and without article."""
     choices = [[word, *itertools.islice(nearest.get(word, ()), 6)] for word in commune.split()]
-    keys = [" ".join(words) for words in itertools.islice(itertools.product(*choices), _MOST_MEANINGS)]
+    keys = [" ".join(words) for words in itertools.islice(itertools.product(*choices), _MAX_CORRECTIONS)]
     first, _, rest = commune.partition(" ")
     if rest and first in _ARTICLES:
         keys.append(rest)

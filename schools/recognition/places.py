@@ -1,6 +1,6 @@
-"""Where a row says that its school is: a commune, a postal code, a département, in the forms that are compared.
+"""Parse and normalise the place of a row: commune, postal code, département. Pure.
 
-Pure. `commune_key` is the same in Python as `School.commune_key` in the database.
+`build_commune_key` is the same as `School.commune_key` in the database.
 """
 
 from __future__ import annotations
@@ -13,46 +13,46 @@ from schools.folding import fold
 from schools.recognition.departements import CODES
 
 _CEDEX = re.compile(r" cedex( .*)?$")
-# « NIMESCEDEX 9 »: where the space was lost.
+# « NIMESCEDEX 9 »: the space is missing.
 _CEDEX_ANYWHERE = re.compile(r" ?cedex.*$")
 _DISTRICT = re.compile(r" ([0-9]{1,2})(?:er|e|eme|ieme|nd)?(?: (?:arrondissement|arrdt|ardt|arr))?$")
-_ARTICLE_BEHIND = re.compile(r"^(.+) \(?(le|la|les|l)\)?$")
+_ARTICLE_LAST = re.compile(r"^(.+) \(?(le|la|les|l)\)?$")
 _SAINT = {"st": "saint", "ste": "sainte"}
 # « Vitry s/ Seine », « Carrières ss Poissy »; never first.
-_SHORTENED = {"s": "sur", "ss": "sous", "sr": "sur", "lès": "les"}
+_ABBREVIATIONS = {"s": "sur", "ss": "sous", "sr": "sur", "lès": "les"}
 # Postal codes of the arrondissements: 75001 to 75020, 69001 to 69009, 13001 to 13016.
 PARTED_BY_DISTRICTS = {"paris": ("75", 20), "lyon": ("69", 9), "marseille": ("13", 16)}
 _NUMBER = re.compile(r"(0?2[AB]|[0-9]{1,3})")
-_BEFORE = re.compile(r"(0?2[AB]|[0-9]{2,3})\b")
-_BEHIND = re.compile(r"\((0?2[AB]|[0-9]{2,3})\)$")
+_CODE_FIRST = re.compile(r"(0?2[AB]|[0-9]{2,3})\b")
+_CODE_LAST = re.compile(r"\((0?2[AB]|[0-9]{2,3})\)$")
 _OVERSEAS = ("97", "98")
 
 
 class Place(NamedTuple):
-    """Where a school is said to be; empty where nothing is said."""
+    """A parsed place; empty strings for what is not given."""
 
     #: The commune's key.
     commune: str
     #: Five digits.
     postal_code: str
-    #: As the directory writes it: `030`, `02A`, `974`.
+    #: Directory code: `030`, `02A`, `974`.
     departement: str
 
     def __bool__(self) -> bool:
-        """Whether it leads anywhere: a département alone does not."""
+        """Whether there is a commune or a postal code; a département alone does not count."""
         return bool(self.commune or self.postal_code)
 
 
 @functools.lru_cache(maxsize=50_000)
 def commune_key(text: str) -> str:
-    """Return what communes are compared by: folded, « saint » written out, without CEDEX and arrondissement."""
+    """Return the normalised name of a commune: folded, « saint » expanded, without CEDEX and arrondissement."""
     bare = _DISTRICT.sub("", _CEDEX.sub("", fold(text)))
     return " ".join(_SAINT.get(word, word) for word in bare.split())
 
 
 @functools.lru_cache(maxsize=20_000)
 def place_of(commune: str, postal_code: str, departement: str) -> Place:
-    """Return the place that a row's cells name, read with what people do to them."""
+    """Parse the place cells of a row, tolerating the usual variations."""
     folded = _CEDEX_ANYWHERE.sub("", fold(commune))
     key = commune_key(folded)
     code = postal_code_of(postal_code)
@@ -60,8 +60,8 @@ def place_of(commune: str, postal_code: str, departement: str) -> Place:
         # « 30000 Nîmes » in the commune's cell.
         code, key = key[:5], key[5:].strip()
     words = key.split()
-    key = " ".join([*words[:1], *(_SHORTENED.get(word, word) for word in words[1:])])
-    behind = _ARTICLE_BEHIND.fullmatch(key)
+    key = " ".join([*words[:1], *(_ABBREVIATIONS.get(word, word) for word in words[1:])])
+    behind = _ARTICLE_LAST.fullmatch(key)
     if behind is not None and "(" in commune:
         # « HAVRE (LE) », « HAŸ-LES-ROSES (L') ».
         key = f"{behind[2]} {behind[1]}"
@@ -74,7 +74,7 @@ def place_of(commune: str, postal_code: str, departement: str) -> Place:
 
 
 def postal_code_of(text: str) -> str:
-    """Return the five digits of a postal code, its zero put back; empty where the text is none."""
+    """Return a postal code of five digits, its leading zero restored; empty where invalid."""
     bare = text.strip().replace(" ", "").removesuffix(".0").upper().removeprefix("F-")
     if not (bare.isascii() and bare.isdecimal() and 4 <= len(bare) <= 5):  # noqa: PLR2004
         return ""
@@ -83,12 +83,12 @@ def postal_code_of(text: str) -> str:
 
 @functools.lru_cache(maxsize=1_000)
 def departement_of(text: str) -> str:
-    """Return the directory's code of a département told by its number or its name; empty for anything else.
+    """Return the directory code of a département from its number or name; empty where unknown.
 
     « 30 », « 030 », « 30.0 », « Gard », « 30 - Gard », « Gard (30) ».
     """
     bare = text.strip().removesuffix(".0").upper()
-    number = _NUMBER.fullmatch(bare) or _BEFORE.match(bare) or _BEHIND.search(bare)
+    number = _NUMBER.fullmatch(bare) or _CODE_FIRST.match(bare) or _CODE_LAST.search(bare)
     if number is None:
         return CODES.get(fold(text), "")
     code = number[1].lstrip("0")
@@ -96,26 +96,26 @@ def departement_of(text: str) -> str:
 
 
 def departement_of_postal_code(code: str) -> str:
-    """Return the département that a postal code begins with; empty for Corsica, which it does not tell apart."""
+    """Return the directory code of a postal code's département; empty for Corsica, where it is ambiguous."""
     if not code or code.startswith("20"):
         return ""
     return code[:3] if code.startswith(_OVERSEAS) else "0" + code[:2]
 
 
 def departement_of_uai(code: str) -> str:
-    """Return the directory's code of the département in which a UAI was given out."""
+    """Return the directory code of the département of a UAI."""
     return {"620": "02A", "720": "02B"}.get(code[:3], code[:3])
 
 
-_PARTING = re.compile(r"\s+[-–—/]\s+|[,;:()|]")
+_SEPARATORS = re.compile(r"\s+[-–—/]\s+|[,;:()|]")
 
 
 def places_in(name: str) -> list[tuple[str, str]]:
-    """Return the communes that may stand in a name, each as its key with what is left of the name; the surest first.
+    """Return the possible communes in a name as (commune key, rest of the name), best first.
 
-    Set apart by a dash, a comma or brackets it is likely one: « Jean Jaurès - Nîmes », « NÎMES, J. Jaurès ».
+    Communes are separated by a dash, a comma or brackets: « Jean Jaurès - Nîmes », « NÎMES, J. Jaurès ».
     """
-    parts = [part.strip() for part in _PARTING.split(name)]
+    parts = [part.strip() for part in _SEPARATORS.split(name)]
     parts = [part for part in parts if part]
     found: list[tuple[str, str]] = []
     if len(parts) > 1:

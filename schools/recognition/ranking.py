@@ -1,6 +1,6 @@
-"""Which school of its surroundings a row means: the likeliest ones in their order, and whether the first is sure.
+"""Rank the candidate schools of a row, and decide whether the best one is certain. Pure.
 
-Pure. The thresholds were set on tens of thousands of damaged rows of the directory; the bench keeps the score.
+Thresholds were tuned on tens of thousands of artificially damaged rows; the benchmark tracks precision and recall.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schools.folding import slips
-from schools.recognition import vocabulary as said
+from schools.recognition import vocabulary
 from schools.recognition.likeness import Likeness, likeness
 from schools.recognition.naming import telling
 from schools.recognition.places import PARTED_BY_DISTRICTS
@@ -21,53 +21,53 @@ if TYPE_CHECKING:
     from schools.recognition.places import Place
     from schools.recognition.surroundings import Block
 
-#: Below, a school is not even proposed.
+#: Minimum score of a proposal.
 WORTH_SHOWING: Final = 0.4
-#: From here on, and so far ahead of the second, a school is the one that was meant.
+#: Minimum score of a match, and minimum lead over the second candidate.
 SURE: Final = 0.8
 MARGIN: Final = 0.08
-#: From so many letters on, the name of a commune whose postal code agrees may bear two slips.
+#: Minimum length of a commune's name for an edit distance of 2, given the same postal code.
 _LONG: Final = 10
-#: From so many letters on, one slip away from a commune is no other commune.
+#: Minimum length of a commune's name that is not another commune's at edit distance 1.
 _UNMISTAKABLE: Final = 6
-#: A commune that is not the one told, where nothing but the name speaks for the school.
+#: Factor for a different commune.
 _ELSEWHERE: Final = 0.5
-#: A département that is not the list's.
-_FROM_AFAR: Final = 0.9
-#: A commune that the one told may misspell, or a part of which it may be.
-_NOT_QUITE: Final = 0.95
+#: Factor for a département outside the home départements.
+_NOT_HOME: Final = 0.9
+#: Factor for a commune that may be misspelt, or of which the given one may be a part.
+_SIMILAR_COMMUNE: Final = 0.95
 
 
 class Asked(NamedTuple):
-    """What a row says of its school, as it is compared."""
+    """A parsed row, as it is compared with schools."""
 
     reading: Reading
     place: Place
-    #: The communes that the place may mean: its own, or those that its misspelling may stand for.
+    #: Keys of the communes to search: the given one, or its corrections.
     communes: tuple[str, ...] = ()
-    #: Whether the directory has schools in the commune that is told.
+    #: Whether the directory has schools in the given commune.
     commune_known: bool = False
-    #: The départements of the list's other rows, or else of the scope; empty where neither says.
+    #: Home départements: of the list's other rows, else of the scope; may be empty.
     home: frozenset[str] = frozenset()
-    #: The street and its number, folded.
+    #: Number and street, folded.
     street: str = ""
 
 
 class Ranked(NamedTuple):
-    """A school, and how likely a row means it."""
+    """A candidate school with its score."""
 
     school: Known
     score: float
-    #: Nothing that the row says is missing in the school or against it.
+    #: Nothing in the row is missing in the school or contradicts it.
     sure: bool
-    #: One of the two names says no more than « école primaire ».
+    #: One of the two names has no distinctive word, as in « école primaire ».
     bare: bool
-    #: Both names say the same, and the place is the one told.
+    #: Same name and same place.
     exact: bool
 
 
 def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mapping[str, int]]) -> list[Ranked]:
-    """Return the schools worth showing, the likeliest first."""
+    """Return the schools above the minimum score, best first."""
     found: list[Ranked] = []
     for school in schools:
         alike = likeness(asked.reading, school, misspelt)
@@ -78,12 +78,12 @@ def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mappin
         if asked.street and asked.street == school.street:
             score += 0.1
         if score >= WORTH_SHOWING:
-            found_there = where > _NOT_QUITE
+            found_there = where > _SIMILAR_COMMUNE
             sure = alike.sure and (found_there or (where > _ELSEWHERE and _may_be_elsewhere(asked, school, alike)))
             if not asked.place.departement:
-                # Communes of one name are many, and the one that is meant may have no school in the directory.
+                # Many communes share a name, and the intended one may have no school in the directory.
                 at_home = school.departement in asked.home
-                score *= 1.0 if at_home or not asked.home else _FROM_AFAR
+                score *= 1.0 if at_home or not asked.home else _NOT_HOME
                 sure = sure and (not alike.bare or at_home or (not asked.home and alike.same_level))
             exact = alike.exact and found_there
             found.append(Ranked(school, score, sure, alike.bare, exact))
@@ -92,7 +92,7 @@ def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mappin
 
 
 def _may_be_elsewhere(asked: Asked, school: Known, alike: Likeness) -> bool:
-    """Whether a name is proof enough where the commune is not quite the one told."""
+    """Return whether the name is sufficient evidence where the commune is only similar."""
     if alike.bare or not alike.same_level:
         return False
     same_code = bool(asked.place.postal_code) and asked.place.postal_code == school.postal_code
@@ -104,39 +104,39 @@ def _may_be_elsewhere(asked: Asked, school: Known, alike: Likeness) -> bool:
 
 
 def likeness_of_place(asked: Asked, school: Known) -> float:
-    """Return how well a school's place answers to the one that a row tells; 1 where it tells none."""
+    """Return the similarity of the places of a row and a school; 1 where the row has none."""
     place = asked.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
-    # The postal codes of a few communes begin with the neighbouring département's number.
+    # A few communes have postal codes of the neighbouring département.
     if place.departement and not same_code and school.departement != place.departement:
         return _ELSEWHERE
     if place.commune and school.commune_key in asked.communes:
         if same_code or not place.postal_code:
-            return 1.0 if place.commune == school.commune_key else _NOT_QUITE
+            return 1.0 if place.commune == school.commune_key else _SIMILAR_COMMUNE
         other_district = school.commune_key in PARTED_BY_DISTRICTS and place.postal_code[:3] == school.postal_code[:3]
         # Otherwise a CEDEX code, or one of several of a large commune.
         return _ELSEWHERE if other_district else 0.98
     if same_code:
-        return _by_postal_code(asked, school)
+        return _commune_factor(asked, school)
     return _ELSEWHERE if place else 1.0
 
 
-def _by_postal_code(asked: Asked, school: Known) -> float:
-    told = asked.place.commune
-    if not told or told == school.commune_key:
+def _commune_factor(asked: Asked, school: Known) -> float:
+    commune = asked.place.commune
+    if not commune or commune == school.commune_key:
         return 1.0
     if asked.commune_known:
         return _ELSEWHERE
-    misspelt = slips(told, school.commune_key) <= (2 if len(told) >= _LONG else 1)
-    return 0.99 if misspelt else _NOT_QUITE
+    misspelt = slips(commune, school.commune_key) <= (2 if len(commune) >= _LONG else 1)
+    return 0.99 if misspelt else _SIMILAR_COMMUNE
 
 
 def decide(asked: Asked, found: Sequence[Ranked], block: Block) -> Ranked | None:
-    """Return the school that was meant, where that is as good as certain."""
-    # An open school goes before a closed one of the same name and place, whatever else speaks for the latter.
+    """Return the matched school, where almost certain, else None."""
+    # Open schools take precedence over closed ones.
     first = next((each for each in found if each.sure and not each.school.closed), None)
     if first is None or first.score < SURE:
-        if first is not None and _only_one(asked, first, block):
+        if first is not None and _is_only_school(asked, first, block):
             return first._replace(score=SURE)
         closed = next((each for each in found if each.sure and each.school.closed), None)
         if closed is None or closed.score < SURE:
@@ -147,14 +147,14 @@ def decide(asked: Asked, found: Sequence[Ranked], block: Block) -> Ranked | None
     if second is None or first.score - second.score >= MARGIN:
         return first
     if first.bare and not asked.place.commune:
-        # The communes of a postal code have each its « école primaire ».
+        # Each commune of a postal code has its « école primaire ».
         return None
     exact = [each for each in found if each.exact and (first.school.closed or not each.school.closed)]
     return first if exact == [first] else None
 
 
-def _only_one(asked: Asked, first: Ranked, block: Block) -> bool:
-    """Whether « école primaire » can but mean the one école of the commune, whatever the directory calls it."""
+def _is_only_school(asked: Asked, first: Ranked, block: Block) -> bool:
+    """Return whether « école primaire » is unambiguous: the only primary school of the commune, whatever its name."""
     if not first.bare or not asked.place or asked.reading.marks:
         return False
     if telling(asked.reading.words, first.school.commune_key) != ((), frozenset()):
@@ -166,6 +166,6 @@ def _only_one(asked: Asked, first: Ranked, block: Block) -> bool:
         if not school.closed
         and not school.beside
         and school.sector in (sector, "")
-        and any(levels & said.PRIMARY for levels in school.levels)
+        and any(levels & vocabulary.PRIMARY for levels in school.levels)
     ]
     return schools == [first.school] and first.score >= 0.7  # noqa: PLR2004 - 0.75, and the level fits

@@ -1,4 +1,4 @@
-"""The schools among which rows are looked up: those of the places that the rows name, and of the scope."""
+"""Index of the fetched candidate schools, by place and by word."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from schools.recognition.answers import Scope
     from schools.recognition.known import Known
 
-# A block so small is compared whole.
-_SMALL = 24
-# A word that so many schools of a block bear does not lead to any of them, where a rarer one does.
-_COMMON = 150
+# Blocks up to this size are compared in full.
+_MAX_FULL_SCAN = 24
+# Words of more schools than this are not used to select candidates, where a rarer one exists.
+_MAX_WORD_SCHOOLS = 150
 
 
 class Block:
-    """Schools that a row may mean, found by the words that they bear."""
+    """A block of candidate schools, indexed by the words of their names."""
 
     __slots__ = ("_by_word", "schools")
 
@@ -28,40 +28,40 @@ class Block:
 
     @property
     def by_word(self) -> dict[str, list[Known]]:
-        """The schools by each word of their names; those without one, by the empty word."""
+        """Schools by word of their names; schools without a distinctive word also under the empty string."""
         if self._by_word is None:
             self._by_word = {}
             for school in self.schools:
                 words = set(school.reading.words)
                 if not school.strong:
-                    # « École » in Fresnes is what « École de Fresnes » means, and what « École » may.
+                    # « École » in Fresnes is also found by « École de Fresnes ».
                     words |= {"", *school.commune_key.split()}
                 for word in words:
                     self._by_word.setdefault(word, []).append(school)
         return self._by_word
 
     def likely(self, words: Iterable[str], slips: dict[str, dict[str, int]]) -> Iterable[Known]:
-        """Return the schools that share a word with a row's, or all of a small block, or those that no word tells."""
-        if len(self.schools) <= _SMALL:
+        """Return the schools that share a word with a row; all of a small block; without words, those without any."""
+        if len(self.schools) <= _MAX_FULL_SCAN:
             return self.schools
-        meant = set(words)
-        if not meant:
+        terms = set(words)
+        if not terms:
             return self.by_word.get("", ())
-        for word in list(meant):
-            meant |= slips.get(word, {}).keys()
-        lists = sorted((self.by_word[word] for word in meant if word in self.by_word), key=len)
-        rare = [each for each in lists if len(each) <= _COMMON] or lists[:1]
+        for word in list(terms):
+            terms |= slips.get(word, {}).keys()
+        lists = sorted((self.by_word[word] for word in terms if word in self.by_word), key=len)
+        rare = [each for each in lists if len(each) <= _MAX_WORD_SCHOOLS] or lists[:1]
         return {school.uai: school for school in itertools.chain(*rare)}.values()
 
     def knows(self, word: str) -> bool:
-        """Whether a school bears the word."""
-        if len(self.schools) <= _SMALL:
+        """Return whether a school of the block has the word."""
+        if len(self.schools) <= _MAX_FULL_SCAN:
             return any(word in school.reading.words for school in self.schools)
         return word in self.by_word
 
 
 class Surroundings:
-    """What was fetched for some rows, by place and by scope."""
+    """The fetched candidate schools, in blocks by place and by search scope."""
 
     def __init__(self) -> None:
         self.by_uai: dict[str, Known] = {}
@@ -71,7 +71,7 @@ class Surroundings:
         self._blocks: dict[object, Block] = {}
 
     def add(self, schools: Iterable[Known]) -> None:
-        """Take in what was fetched; what is there already is left alone."""
+        """Add schools that are not in the index yet."""
         for school in schools:
             if school.uai in self.by_uai:
                 continue
@@ -83,34 +83,34 @@ class Surroundings:
         self._blocks.clear()
 
     def has_commune(self, key: str) -> bool:
-        """Whether a school that was fetched lies in the commune."""
+        """Return whether a fetched school lies in the commune."""
         return key in self._by_commune
 
     def departements_of(self, commune: str) -> frozenset[str]:
-        """Return the codes of the départements that have a commune of this key with a school."""
+        """Return the départements of the fetched schools of the commune."""
         return frozenset(school.departement for school in self._by_commune.get(commune, ()))
 
     def of_place(self, communes: tuple[str, ...], postal_code: str) -> Block:
-        """Return the schools of the communes and of the postal code."""
-        asked = (communes, postal_code)
-        if asked not in self._blocks:
-            lists = [self._by_commune.get(key, []) for key in communes]
+        """Return the block of the communes and of the postal code."""
+        key = (communes, postal_code)
+        if key not in self._blocks:
+            lists = [self._by_commune.get(commune, []) for commune in communes]
             if postal_code:
                 lists.append(self._by_postal_code.get(postal_code, []))
-            self._blocks[asked] = Block(list({s.uai: s for s in itertools.chain(*lists)}.values()))
-        return self._blocks[asked]
+            self._blocks[key] = Block(list({s.uai: s for s in itertools.chain(*lists)}.values()))
+        return self._blocks[key]
 
     def of_scope(self, scope: Scope, departement: str) -> Block:
-        """Return the schools among which a name alone is searched, narrowed to a département where one is told."""
-        asked = (None, departement)
-        if asked not in self._blocks:
+        """Return the block for a name without a place: the search scope, narrowed to the département if given."""
+        key = (None, departement)
+        if key not in self._blocks:
             if scope.uais:
                 schools = [school for uai in scope.uais if (school := self.by_uai.get(uai)) is not None]
                 schools = [school for school in schools if departement in ("", school.departement)]
             elif departement and scope.departements and departement not in scope.departements:
                 schools = []
             else:
-                around = [departement] if departement else scope.departements
-                schools = [school for each in around for school in self._by_departement.get(each, ())]
-            self._blocks[asked] = Block(schools)
-        return self._blocks[asked]
+                departements = [departement] if departement else scope.departements
+                schools = [school for each in departements for school in self._by_departement.get(each, ())]
+            self._blocks[key] = Block(schools)
+        return self._blocks[key]

@@ -1,4 +1,4 @@
-"""The words of schools' names that say what a school is rather than whom it is named for, as people abbreviate them.
+"""Vocabulary of school names: words for level, sector and kind, with their abbreviations.
 
 Data only, in the form of `schools.folding.fold`: « É.É.PU. » is looked up as `eepu`, « clg » as `clg`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# What a school teaches, as bits that may be joined: a primary school has both of the first two.
+# Levels as bit flags: a primary school has both of the first two.
 NURSERY: Final = 1
 ELEMENTARY: Final = 2
 COLLEGE: Final = 4
@@ -15,7 +15,7 @@ LYCEE: Final = 8
 PRIMARY: Final = NURSERY | ELEMENTARY
 SECONDARY: Final = COLLEGE | LYCEE
 
-#: Words that say the level outright.
+#: Words for a level.
 LEVELS: Final = {
     **dict.fromkeys(("maternelle", "maternelles", "maternel", "matern", "mater", "mat"), NURSERY),
     **dict.fromkeys(("elementaire", "elementaires", "element", "elem", "ele", "elt", "ee"), ELEMENTARY),
@@ -25,7 +25,7 @@ LEVELS: Final = {
     # « École secondaire privée », « école 2d degré général privée ».
     **dict.fromkeys(("secondaire", "2d", "2nd"), SECONDARY),
 }
-#: The same, where they begin a name: « col. Jean Moulin », but « rue du Col »; « EP Jules Ferry ».
+#: Words for a level only at the beginning of a name: « col. Jean Moulin », but « rue du Col »; « EP Jules Ferry ».
 LEVELS_AT_FIRST: Final = {
     **dict.fromkeys(("em", "ema"), NURSERY),
     **dict.fromkeys(("eea", "eel"), ELEMENTARY),
@@ -35,7 +35,7 @@ LEVELS_AT_FIRST: Final = {
 }
 _LETTERS_OF_LEVELS = LEVELS_AT_FIRST | {"e": 0, "ee": ELEMENTARY, "clg": COLLEGE, "lgt": LYCEE, "lpo": LYCEE}
 _LETTERS_OF_SECTORS = {"pu": "public", "pub": "public", "publ": "public", "pr": "private", "priv": "private"}
-#: Acronyms that say the level and the sector: EEPU, EPPR, and EPU, which says no level.
+#: Acronyms for level and sector: EEPU, EPPR; EPU has no level.
 LEVELS_AND_SECTORS: Final = {
     letters + ending: (level, sector)
     for letters, level in (
@@ -44,9 +44,9 @@ LEVELS_AND_SECTORS: Final = {
     for ending, sector in _LETTERS_OF_SECTORS.items()
 }
 
-#: A school of the first degree, the level not said.
+#: A primary school of unspecified level.
 SCHOOL: Final = frozenset({"ecole", "ecoles", "ec", "ecl"})
-#: Several words that are one.
+#: Phrases, and the words that replace them.
 PHRASES: Final = {
     ("groupe", "scolaire"): "ecole",
     ("grpe", "scolaire"): "ecole",
@@ -73,15 +73,15 @@ SECTORS: Final = {
     **dict.fromkeys(("prive", "privee", "privees", "prives", "priv", "catholique", "catho"), "private"),
 }
 
-#: Establishments beside schools, which bear a school's name: « SEGPA du collège Jean Moulin ».
+#: Establishments attached to a school of the same name: « SEGPA du collège Jean Moulin ».
 BESIDE: Final = frozenset(
     """
     segpa sep cfa ufa cfppa cmpp camsp ime imp impro itep iem ies mecs sessad ssad seesad uem ulis greta erea
     annexe antenne circonscription inspection section organisme hopital hospitalier medico penitentiaire arret cio
     mfr rectorat dsden cned ueros ditep apprentissage apprentis
-    """.split()  # noqa: SIM905 - a list of forty quoted words is read by nobody
+    """.split()  # noqa: SIM905 - more readable than a list of quoted words
 )
-#: What a lycée teaches, where two of one name stand side by side.
+#: Tracks of a lycée, to distinguish neighbours of the same name.
 TRACKS: Final = {
     **dict.fromkeys(("professionnel", "professionnelle", "profes", "pro", "prof", "lp", "lep", "lppr"), "p"),
     **dict.fromkeys(("general", "generale", "gen", "lg"), "g"),
@@ -91,18 +91,18 @@ TRACKS: Final = {
     **dict.fromkeys(("legta", "legtpa"), "gta"),
     **dict.fromkeys(("polyvalent", "lpo", "lpopr"), "gtp"),
 }
-#: After « école », these say that it is one of the second degree.
+#: After « école », words for a secondary school.
 OF_SECOND_DEGREE: Final = frozenset({"technique", "technologique", "technol", "agricole", "prof", "professionnelle"})
 
-#: Words that are recognised through a slip, and how many of their letters may slip.
+#: Words corrected when misspelt, with their maximum edit distance.
 MISSPELT: Final = {
     "maternelle": 2, "elementaire": 2, "primaire": 2, "college": 1, "publique": 2, "privee": 1, "secondaire": 2,
     "professionnel": 2, "technologique": 2, "polyvalent": 2, "general": 1, "technique": 1,
 }  # fmt: skip
-#: Likewise, where they begin a name.
+#: The same, only at the beginning of a name.
 MISSPELT_AT_FIRST: Final = {"ecole": 1, "lycee": 1}
 
-#: Abbreviations, written out.
+#: Abbreviations and their expansions.
 WRITTEN_OUT: Final = {
     "st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes",
     "gal": "general", "gral": "general", "gen": "general", "mal": "marechal", "mar": "marechal",
@@ -113,7 +113,7 @@ WRITTEN_OUT: Final = {
     "chap": "chapelle", "pte": "porte", "bd": "boulevard", "av": "avenue", "inst": "institution", "vx": "vieux",
 }  # fmt: skip
 
-#: Words between the words.
+#: Stop words.
 EMPTY: Final = frozenset(
     """
     de du des d la le les l et a au aux en un une y sur sous chez degre second secondaire 2d 2nd 1er premier
@@ -121,7 +121,7 @@ EMPTY: Final = frozenset(
     etablissement etab ets etabl mixte hors contrat municipale municipal
     """.split()  # noqa: SIM905
 )
-#: Words that tell little: a name may have them in one list and not in the other.
+#: Weakly distinctive words: often omitted.
 FAINT: Final = frozenset(
     """
     saint sainte docteur marechal president commandant colonel capitaine professeur abbe monseigneur lieutenant
@@ -130,7 +130,7 @@ FAINT: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 HOLY: Final = frozenset({"saint", "sainte"})
-#: First names that lists leave out: « Jaurès » for « Jean Jaurès ».
+#: First names, often omitted: « Jaurès » for « Jean Jaurès ».
 FIRST_NAMES: Final = frozenset(
     """
     abel achille adrien aime albert alexandre alfred alice aline alphonse ambroise anatole andre anne antoine
@@ -146,7 +146,7 @@ FIRST_NAMES: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Words that are spelt as they should be, however near they come to another: « primaires », « général ».
+#: Correctly spelt words, exempt from correction although near another: « primaires », « général ».
 SPELT: Final = frozenset(
     {*LEVELS, *SCHOOL, *SECTORS, *BESIDE, *TRACKS, *EMPTY, *FAINT, *WRITTEN_OUT, *WRITTEN_OUT.values()}
 )

@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = "Ouvre le bureau d'une collectivité et invite son premier gestionnaire."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare what an office needs."""
+        """Declare the options."""
         parser.add_argument("--name", required=True, help="Nom : « Ville de Nîmes ».")
         parser.add_argument("--kind", required=True, help=f"Nature : {', '.join(Kind.values)}.")
         parser.add_argument("--siren", required=True, help="SIREN, vérifié.")
@@ -34,13 +34,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Répondre en JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Open the office. Raises `CommandError` with every problem, nothing being done."""
+        """Open the office. Raises `CommandError` with every problem, having changed nothing."""
         try:
             collectivity = open_office(**{field: options[field] for field in _OPTIONS}, by=None, at=timezone.now())
         except OpeningRefused as refusal:
             if options["json"]:
                 self.stdout.write(json.dumps({"refused": refusal.problems}, ensure_ascii=False))
-            lines = "\n".join(f"  {_OPTIONS.get(field, '')} {said}" for field, said in refusal.problems.items())
+            lines = "\n".join(f"  {_OPTIONS.get(field, '')} {sentence}" for field, sentence in refusal.problems.items())
             raise CommandError(f"Bureau non ouvert :\n{lines}") from refusal
         if options["json"]:
             opened = {

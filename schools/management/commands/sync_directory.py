@@ -1,4 +1,4 @@
-"""`manage.py sync_directory FILE`: bring the schools into step with the national directory."""
+"""`manage.py sync_directory FILE`: synchronise the schools with a file of the national directory."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from django.core.management.base import CommandParser
 
-# How many lines of each kind are printed; --json has them all.
-_SHOWN = 20
+# Maximum number of lines printed per section; --json has all.
+_MAX_LINES = 20
 
 
 class Command(BaseCommand):
     help = "Met les établissements à jour d'après un fichier de l'annuaire de l'éducation (CSV, compressé ou non)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the file and how it is to be taken."""
+        """Declare the file and the options."""
         parser.add_argument("file", type=Path, metavar="FICHIER", help="le fichier de l'annuaire, .csv ou .csv.gz")
         parser.add_argument(
             "--full", action="store_true", help="le fichier est complet : fermer les établissements qui n'y sont pas"
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="rendre compte en JSON, sans rien abréger")
 
     def handle(self, *, file: Path, full: bool, accept_closures: bool, **options: Any) -> None:
-        """Synchronise and say what changed; a refusal changes nothing and exits with status 2."""
+        """Synchronise and print a report; a refusal changes nothing and exits with status 2."""
         try:
             report = synchronise(path=file, full=full, accept_closures=accept_closures, by=None, at=timezone.now())
         except DirectoryRefused as refusal:
@@ -61,20 +61,20 @@ class Command(BaseCommand):
         )
         if report.folded:
             self.stdout.write(f"{report.folded} lignes d'un même UAI ont été réunies.")
-        self._write_some("Fermés", [f"{school.uai} {school.name}" for school in report.closed])
-        self._write_some("Rouverts", [f"{school.uai} {school.name}" for school in report.reopened])
-        self._write_some("Modifiés", [_change(school) for school in report.changed])
-        self._write_some("Lignes refusées", [f"ligne {row.line} : {row.reason}" for row in report.refused])
+        self._write_section("Fermés", [f"{school.uai} {school.name}" for school in report.closed])
+        self._write_section("Rouverts", [f"{school.uai} {school.name}" for school in report.reopened])
+        self._write_section("Modifiés", [_format_change(school) for school in report.changed])
+        self._write_section("Lignes refusées", [f"ligne {row.line} : {row.reason}" for row in report.refused])
 
-    def _write_some(self, title: str, lines: Sequence[str]) -> None:
+    def _write_section(self, title: str, lines: Sequence[str]) -> None:
         if not lines:
             return
         self.stdout.write(f"{title} :")
-        for line in lines[:_SHOWN]:
+        for line in lines[:_MAX_LINES]:
             self.stdout.write(f"  {line}")
-        if len(lines) > _SHOWN:
-            self.stdout.write(f"  … et {len(lines) - _SHOWN} de plus (--json les donne tous).")
+        if len(lines) > _MAX_LINES:
+            self.stdout.write(f"  … et {len(lines) - _MAX_LINES} de plus (--json les donne tous).")
 
 
-def _change(school: Change) -> str:
+def _format_change(school: Change) -> str:
     return f"{school.uai} {school.name} ({', '.join(school.fields)})"

@@ -1,4 +1,4 @@
-"""`migrate` is `migrate_schemas`: nobody migrates the public schema and forgets the others."""
+"""`migrate` is `migrate_schemas`, so that no schema is left behind."""
 
 from tenants.management.commands.migrate_schemas import Command
 

@@ -1,4 +1,4 @@
-"""`migrate_schemas`, and `migrate`: public first, then every collectivity that is behind."""
+"""`migrate_schemas`, and `migrate`: the public schema first, then every collectivity with unapplied migrations."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from django_tenants.utils import get_tenant_base_migrate_command_class
 
 from tenants import migrating
 
-#: What django-tenants' own command does as well as ours: a part of the migrations, or a look at them.
-_SPECIAL = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
+#: Options left to django-tenants' own command: partial or dry runs.
+_PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
 
 
 class Command(MigrateSchemasCommand):
     help = "Met à jour le schéma public, puis ceux des collectivités qui sont en retard."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate. Raises `CommandError`, after the last schema, where one failed; it can be run again."""
-        if any(options.get(name) for name in _SPECIAL):
+        """Migrate all schemas. Raises `CommandError` after the last one where any failed; can be run again."""
+        if any(options.get(name) for name in _PASSED_ON):
             super().handle(*args, **options)
             return
         schema = options.get("schema_name")
         with migrating.alone():
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
-                self._public(options)
+                self._migrate_public(options)
             if schema != "public" and not options.get("shared"):
-                self._collectivities([schema] if schema else None, int(options["verbosity"]))
+                self._migrate_collectivities([schema] if schema else None, int(options["verbosity"]))
 
-    def _public(self, options: dict[str, Any]) -> None:
+    def _migrate_public(self, options: dict[str, Any]) -> None:
         connection.set_schema_to_public()  # type: ignore[attr-defined]
         command = get_tenant_base_migrate_command_class()(stdout=self.stdout, stderr=self.stderr)
         command.execute(**options)
 
-    def _collectivities(self, schemas: list[str] | None, verbosity: int) -> None:
-        def tell(line: str) -> None:
+    def _migrate_collectivities(self, schemas: list[str] | None, verbosity: int) -> None:
+        def report(line: str) -> None:
             if verbosity:
                 self.stdout.write(line)
 
-        outcome = migrating.migrate_collectivities(schemas=schemas, tell=tell)
+        outcome = migrating.migrate_collectivities(schemas=schemas, tell=report)
         migrating.refresh_recording()
-        tell(
+        report(
             f"Collectivités : {outcome.up_to_date} déjà à jour, {len(outcome.migrated)} mises à jour, "
             f"{len(outcome.failed)} en échec."
         )
