@@ -1,4 +1,4 @@
-"""What allauth asks of us: its letters go to the portal's outbox, its doors and limits are the house's."""
+"""Allauth account adapter: queued e-mails, access rules and rate limits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Allauth's hooks, as this house has them."""
+    """Override allauth's hooks."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -39,51 +39,51 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Open on the portal; at an office's host people come by invitation."""
+        """Return True on the portal only; an office's members join by invitation."""
         return on_the_portal(request)
 
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
-        """Check how an identifiant is written, never whether somebody has it: the page would tell."""
+        """Validate the username's format but not its uniqueness, which would reveal existing accounts."""
         if usernames.is_reserved(username):
             raise self.validation_error("username_blacklisted")
         cleaned: str = super().clean_username(username, shallow=True)
         return cleaned
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - allauth's signature
-        """Keep what the sign-up form asks beyond allauth's own fields, under the first free identifiant."""
+        """Save the sign-up form's additional fields, under the first free username."""
         user.profile = form.cleaned_data["profile"]
         user.phone = form.cleaned_data["phone"]
         saved: User = super().save_user(request, user, form, commit=False)
-        # For the letter that is queued later in this request, which alone says it.
+        # Read by `send_confirmation_mail` later in this request: only the e-mail reveals it.
         request.another_username = not usernames.store(saved)  # type: ignore[attr-defined]
         return saved
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Lead principals and teachers to « Mon compte »."""
+        """Return « Mon compte » for principals and teachers, the home page for others."""
         user: User = request.user  # type: ignore[assignment]
         if on_the_portal(request) and user.profile in {Profile.PRINCIPAL, Profile.TEACHER}:
             return reverse("my_account")
         return reverse("home")
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        """Lead back to where people work."""
+        """Return the same page as after signing in."""
         return self.get_login_redirect_url(request)
 
     def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
-        """Lead to the sign-in page once the address is confirmed, or on where one is signed in."""
+        """Return the sign-in page, or the usual landing page of users who are signed in."""
         if self.request.user.is_authenticated:
             return self.get_login_redirect_url(self.request)
         return reverse("account_login")
 
-    # --- Limits ---------------------------------------------------------------------------------------------------
+    # --- Rate limits ----------------------------------------------------------------------------------------------
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the address that our own proxies vouch for."""
+        """Return the client's IP address as our trusted proxies report it."""
         return client_address(request)
 
     @sensitive_variables("credentials")
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Check a password, at most so many times for an identifiant and from an address."""
+        """Check a password, with rate limits by username and by network."""
         subjects = [
             (SIGN_IN_BY_NAME, str(credentials.get("username", "")).casefold()),
             (SIGN_IN_BY_ADDRESS, throttling.network(client_address(request))),
@@ -97,7 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
             throttling.give_back(subjects)
         return user
 
-    # --- Letters --------------------------------------------------------------------------------------------------
+    # --- E-mails --------------------------------------------------------------------------------------------------
 
     def send_confirmation_mail(
         self,
@@ -105,23 +105,23 @@ class AccountAdapter(DefaultAccountAdapter):
         emailconfirmation: EmailConfirmationHMAC,
         signup: bool,  # noqa: FBT001 - allauth's signature
     ) -> None:
-        """Queue the letter that asks to confirm an address and says the identifiant, and whether it is another."""
+        """Queue the e-mail that asks to confirm an address; it gives the username and whether it was changed."""
         address = emailconfirmation.email_address
         another = int(getattr(request, "another_username", False))
-        # The account's number, by which its letters are found when it is erased.
+        # `user`: finds the account's e-mails when it is erased.
         self._queue(letters.CONFIRM, address.email, address=address.pk, user=address.user_id, another=another)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Make a confirmed address the account's, with all that follows from it, or nothing of it."""
+        """Set the confirmed address on the account, in one transaction."""
         with transaction.atomic():
             return bool(super().confirm_email(request, email_address))
 
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        """Queue the letter that says that a password or the address was changed.
+        """Queue the notification that a password or the address was changed.
 
-        The others are written by what causes them.
+        Other notifications are queued by the operations that cause them.
         """
         notice = template_prefix.rpartition("/")[2]
         if notice == "email_changed":
@@ -130,14 +130,14 @@ class AccountAdapter(DefaultAccountAdapter):
             self._queue(letters.PASSWORD_CHANGED, email or user.email, user=user.pk)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Refuse to send inside a request: a letter that is not written above must be, not sent by another way."""
-        raise NotImplementedError(f"{template_prefix} has no letter of ours.")
+        """Raise `NotImplementedError`: nothing is sent inside a request; every e-mail needs a kind of its own."""
+        raise NotImplementedError(f"{template_prefix} has no e-mail of ours.")
 
     def _queue(self, kind: str, recipient: str, **context: int) -> None:
         write(kind, recipient, host=self.request.get_host(), at=timezone.now(), **context)
 
 
 def on_the_portal(request: HttpRequest) -> bool:
-    """Whether the request came to the portal's host and not to an office's."""
+    """Return whether the request was made to the portal's host, not an office's."""
     schema: str = request.tenant.schema_name  # type: ignore[attr-defined]
     return schema == str(get_public_schema_name())

@@ -1,4 +1,4 @@
-"""Whose request it is: the network address of the client, behind as many proxies as the settings say."""
+"""The client's IP address, behind as many proxies as the settings declare."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the address of the client, as the outermost of our own proxies saw it.
+    """Return the client's IP address, as the outermost of our own proxies saw it.
 
     Each proxy appends to `X-Forwarded-For` the address it was called from: with `TRUSTED_PROXIES = n`, the n-th from
-    the right was written by the first of ours, and what stands to its left by anybody. A request that came past
-    fewer proxies, or whose header is no address, is known by the connection it came over.
+    the right was written by our outermost proxy, and entries to its left may be forged. A request with fewer entries,
+    or with an invalid one, falls back to the connection's address.
     """
-    direct = str(request.META.get("REMOTE_ADDR") or "")
+    remote_address = str(request.META.get("REMOTE_ADDR") or "")
     proxies: int = settings.TRUSTED_PROXIES
-    said = direct
+    forwarded = remote_address
     if proxies:
         hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         if len(hops) >= proxies:
-            said = hops[-proxies]
-    for address in (said, direct):
+            forwarded = hops[-proxies]
+    for address in (forwarded, remote_address):
         try:
             return str(ipaddress.ip_address(address))
         except ValueError:

@@ -1,4 +1,4 @@
-"""The operator finds people here, by name, identifiant or address. Accounts are closed, never deleted."""
+"""Back office of user accounts. Accounts are closed, never deleted."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-#: Of people. What stands for a token is no person, and its office's page keeps it.
-PEOPLE = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]
+#: Profiles of people: the accounts behind API tokens are managed in their office.
+_PERSON_PROFILES = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]
 
 
 class ProfileFilter(admin.SimpleListFilter):
-    """By what people are."""
+    """Filter by profile."""
 
     title = "profil"
     parameter_name = "profile"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the profiles of people."""
-        return PEOPLE
+        return _PERSON_PROFILES
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        """Keep the accounts of the profile that was chosen."""
+        """Keep the accounts of the chosen profile."""
         return queryset.filter(profile=self.value()) if self.value() else queryset
 
 
 @admin.register(User)
 class UserAdmin(ModelAdmin):
-    """People: read mostly; an account can be closed, and its contact details corrected."""
+    """User accounts: they can be closed, and their contact details corrected."""
 
     list_display = ("username", "last_name", "first_name", "email", "profile", "is_active", "last_login")
     list_filter = (ProfileFilter, "is_active", "is_staff")
@@ -62,7 +62,7 @@ class UserAdmin(ModelAdmin):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Return the accounts of people: nobody looks for a program here, opens it or writes to it."""
+        """Return the accounts of people, without those of API tokens."""
         accounts: QuerySet[User] = super().get_queryset(request)
         return accounts.exclude(profile=Profile.PROGRAM)
 
@@ -71,28 +71,28 @@ class UserAdmin(ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Refuse to name, or to open again, an account that its owner deleted; what is left of it can be read."""
+        """Refuse for anonymised accounts, which stay read-only."""
         return (obj is None or obj.erased_at is None) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse: what a person did keeps its author."""
+        """Refuse: records keep their author."""
         return False
 
     actions_detail = ("remove_second_factor",)
 
     @action(description="Retirer la double authentification", url_path="double-authentification")
     def remove_second_factor(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Say what it means, then remove it: for whoever has lost telephone and recovery codes. Written in the log."""
+        """Remove the second factor of a user who lost phone and recovery codes, after a confirmation; logged."""
         user = get_object_or_404(self.get_queryset(request), pk=object_id)
         if request.method == "POST":
             if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
                 self.log_change(request, user, "Double authentification retirée.")
             messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
             return redirect("admin:accounts_user_change", user.pk)
-        frame = self.admin_site.each_context(request) | {
+        context = self.admin_site.each_context(request) | {
             "opts": User._meta,  # noqa: SLF001 - documented
             "title": f"Retirer la double authentification de {user}",
             "person": user,
             "is_on": second_factor.is_on(user),
         }
-        return render(request, "accounts/admin/remove_second_factor.html", frame)
+        return render(request, "accounts/admin/remove_second_factor.html", context)

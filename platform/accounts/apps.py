@@ -6,5 +6,5 @@ class AccountsConfig(AppConfig):
     verbose_name = "Comptes"
 
     def ready(self) -> None:
-        """Register the letters that this app writes."""
+        """Register this app's kinds of e-mail."""
         from accounts import emails  # noqa: F401, PLC0415 - needs the models

@@ -1,4 +1,4 @@
-"""How a letter about an account gets into the outbox: the portal's, whatever the host it was caused at."""
+"""Queue e-mails about an account in the portal's outbox, whichever host caused them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def write(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int) -> None:
-    """Queue a letter whose links lead to `host`. It is about the person, not about a collectivity."""
+    """Queue an e-mail whose links point to `host`, in the public schema."""
     with schema_context(get_public_schema_name()):
         enqueue(kind=kind, recipient=recipient, at=at, context={**context, "host": host.partition(":")[0]})
 
 
 def write_to(user: User, kind: str, *, host: str, at: datetime.datetime) -> None:
-    """Queue a letter to the account's own address; an account without one gets none."""
+    """Queue an e-mail to the account's own address; do nothing where it has none."""
     if user.email:
         write(kind, user.email, host=host, at=at, user=user.pk)

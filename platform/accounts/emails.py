@@ -1,4 +1,4 @@
-"""Letters about accounts. Their links are made when they are sent: the outbox holds no token that opens an account."""
+"""Renderers of e-mails about accounts. Links are built when sending: the outbox stores no token."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ if TYPE_CHECKING:
     from mailing.models import Message
 
 
-_NOT_YOU = (
+_NOT_YOU_NOTICE = (
     "Ce n'est pas vous ? Changez votre mot de passe sans attendre (« Mot de passe oublié » à la page de connexion), "
     "puis écrivez-nous."
 )
 
 
-def confirm(message: Message) -> Rendered:
-    """Ask to confirm the address of a new account, and say its identifiant, which the page did not."""
-    address = _unconfirmed(message)
+def render_confirmation(message: Message) -> Rendered:
+    """Ask to confirm the address of a new account, and give its username, which the page does not."""
+    address = _get_unconfirmed_address(message)
     username = address.user.username
     if message.context.get("another"):
-        said = (
+        intro = (
             "Votre compte Pep's est créé. L'identifiant que vous aviez choisi n'était pas libre : le vôtre est "
             f"« {username} ». C'est avec lui que vous vous connecterez."
         )
     else:
-        said = f"Votre compte Pep's est créé. Votre identifiant est « {username} »."
+        intro = f"Votre compte Pep's est créé. Votre identifiant est « {username} »."
     return letter(
         greeting=hello(address.user.first_name),
         subject="Confirmez votre adresse e-mail",
-        paragraphs=[said, "Confirmez que cette adresse est bien la vôtre : le compte sera aussitôt utilisable."],
+        paragraphs=[intro, "Confirmez que cette adresse est bien la vôtre : le compte sera aussitôt utilisable."],
         button="Confirmer mon adresse",
-        address=_confirmation(message, address),
+        address=_build_confirmation_url(message, address),
         notes=["Ce lien vaut 3 jours. Vous n'avez rien demandé ? Ignorez cet e-mail : le compte restera fermé."],
     )
 
 
-def confirm_new(message: Message) -> Rendered:
-    """Ask to confirm the address that an account moves to."""
-    address = _unconfirmed(message)
+def render_new_address_confirmation(message: Message) -> Rendered:
+    """Ask to confirm the new address of an account."""
+    address = _get_unconfirmed_address(message)
     return letter(
         greeting=hello(address.user.first_name),
         subject="Confirmez votre nouvelle adresse e-mail",
@@ -59,13 +59,13 @@ def confirm_new(message: Message) -> Rendered:
             "Confirmez qu'elle est bien la vôtre : les e-mails du compte y arriveront désormais.",
         ],
         button="Confirmer ma nouvelle adresse",
-        address=_confirmation(message, address),
+        address=_build_confirmation_url(message, address),
         notes=["Ce lien vaut 3 jours. Vous n'avez rien demandé ? Ignorez cet e-mail : rien ne changera."],
     )
 
 
-def address_asked(message: Message) -> Rendered:
-    """Tell the address of an account that another one is to take its place."""
+def render_address_change_requested(message: Message) -> Rendered:
+    """Notify the current address that a change of address was requested."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -76,12 +76,12 @@ def address_asked(message: Message) -> Rendered:
         ],
         button="Voir « Mon compte »",
         address=portal_url(reverse("my_account", urlconf=settings.PUBLIC_SCHEMA_URLCONF)),
-        notes=[_NOT_YOU],
+        notes=[_NOT_YOU_NOTICE],
     )
 
 
-def address_changed(message: Message) -> Rendered:
-    """Tell the address that an account has left; it no longer serves to choose a new password."""
+def render_address_changed(message: Message) -> Rendered:
+    """Notify the former address that the account now has another one."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -95,8 +95,8 @@ def address_changed(message: Message) -> Rendered:
     )
 
 
-def created(message: Message) -> Rendered:
-    """Say the identifiant of an account that came by invitation."""
+def render_account_created(message: Message) -> Rendered:
+    """Give the username of an account created from an invitation."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -107,21 +107,21 @@ def created(message: Message) -> Rendered:
     )
 
 
-def _unconfirmed(message: Message) -> EmailAddress:
-    """Return the address a letter asks to confirm. Raises `NoLongerDue` where there is nothing to confirm."""
+def _get_unconfirmed_address(message: Message) -> EmailAddress:
+    """Return the address to confirm. Raises `NoLongerDue` where there is nothing to confirm."""
     address = EmailAddress.objects.select_related("user").filter(pk=message.context["address"]).first()
     if address is None or address.verified or address.email.lower() != message.recipient.lower():
         raise NoLongerDue("L'adresse est déjà confirmée, ou n'est plus celle du compte.")
     return address
 
 
-def _confirmation(message: Message, address: EmailAddress) -> str:
+def _build_confirmation_url(message: Message, address: EmailAddress) -> str:
     path = reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
     return absolute(message.context["host"], path)
 
 
-def reset(message: Message) -> Rendered:
-    """Lead to a new password, and say for which account: several may share an address."""
+def render_password_reset(message: Message) -> Rendered:
+    """Send the password reset link, naming the account: several may share an address."""
     user = User.objects.filter(pk=message.context["user"], is_active=True).first()
     if user is None or user.email.lower() != message.recipient.lower():
         raise NoLongerDue("Le compte n'est plus actif, ou a une autre adresse.")
@@ -147,8 +147,8 @@ def reset(message: Message) -> Rendered:
     )
 
 
-def password_changed(message: Message) -> Rendered:
-    """Tell the person that the password was changed, and what to do if it was somebody else."""
+def render_password_changed(message: Message) -> Rendered:
+    """Notify that the password was changed, and what to do if somebody else did it."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -162,8 +162,8 @@ def password_changed(message: Message) -> Rendered:
     )
 
 
-def second_factor_on(message: Message) -> Rendered:
-    """Tell the person that signing in asks for a code from now on."""
+def render_second_factor_enabled(message: Message) -> Rendered:
+    """Notify that the second factor was enabled."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -177,12 +177,12 @@ def second_factor_on(message: Message) -> Rendered:
         ],
         button="Voir la double authentification",
         address=absolute(message.context["host"], reverse("mfa_index")),
-        notes=[_NOT_YOU],
+        notes=[_NOT_YOU_NOTICE],
     )
 
 
-def second_factor_off(message: Message) -> Rendered:
-    """Tell the person that the password alone opens the account again."""
+def render_second_factor_disabled(message: Message) -> Rendered:
+    """Notify that the second factor was disabled."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -193,12 +193,12 @@ def second_factor_off(message: Message) -> Rendered:
         ],
         button="Réactiver la double authentification",
         address=absolute(message.context["host"], reverse("mfa_index")),
-        notes=[_NOT_YOU],
+        notes=[_NOT_YOU_NOTICE],
     )
 
 
-def recovery_codes(message: Message) -> Rendered:
-    """Tell the person that the recovery codes are others now; the letter holds none."""
+def render_recovery_codes_renewed(message: Message) -> Rendered:
+    """Notify that the recovery codes were renewed; the e-mail contains none."""
     user = User.objects.get(pk=message.context["user"])
     return letter(
         greeting=hello(user.first_name),
@@ -209,17 +209,19 @@ def recovery_codes(message: Message) -> Rendered:
         ],
         button="Voir la double authentification",
         address=absolute(message.context["host"], reverse("mfa_index")),
-        notes=[_NOT_YOU],
+        notes=[_NOT_YOU_NOTICE],
     )
 
 
-kinds.register(letters.CONFIRM, label="Adresse à confirmer", render=confirm)
-kinds.register(letters.CONFIRM_NEW, label="Nouvelle adresse à confirmer", render=confirm_new)
-kinds.register(letters.ADDRESS_ASKED, label="Changement d'adresse demandé", render=address_asked)
-kinds.register(letters.ADDRESS_CHANGED, label="Adresse changée", render=address_changed)
-kinds.register(letters.CREATED, label="Compte créé sur invitation", render=created)
-kinds.register(letters.RESET, label="Mot de passe oublié", render=reset)
-kinds.register(letters.PASSWORD_CHANGED, label="Mot de passe modifié", render=password_changed)
-kinds.register(letters.SECOND_FACTOR_ON, label="Double authentification activée", render=second_factor_on)
-kinds.register(letters.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=second_factor_off)
-kinds.register(letters.RECOVERY_CODES, label="Nouveaux codes de secours", render=recovery_codes)
+kinds.register(letters.CONFIRM, label="Adresse à confirmer", render=render_confirmation)
+kinds.register(letters.CONFIRM_NEW, label="Nouvelle adresse à confirmer", render=render_new_address_confirmation)
+kinds.register(letters.ADDRESS_ASKED, label="Changement d'adresse demandé", render=render_address_change_requested)
+kinds.register(letters.ADDRESS_CHANGED, label="Adresse changée", render=render_address_changed)
+kinds.register(letters.CREATED, label="Compte créé sur invitation", render=render_account_created)
+kinds.register(letters.RESET, label="Mot de passe oublié", render=render_password_reset)
+kinds.register(letters.PASSWORD_CHANGED, label="Mot de passe modifié", render=render_password_changed)
+kinds.register(letters.SECOND_FACTOR_ON, label="Double authentification activée", render=render_second_factor_enabled)
+kinds.register(
+    letters.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=render_second_factor_disabled
+)
+kinds.register(letters.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)

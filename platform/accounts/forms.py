@@ -1,4 +1,4 @@
-"""What people say about themselves: at sign-up, and in « Mon compte »."""
+"""Forms about an account: sign-up, sign-in, passwords and personal details."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 PROFILES = [("", "Choisissez…"), *[(p.value, p.label) for p in (Profile.PRINCIPAL, Profile.TEACHER)]]
 
 
-def _without_placeholders(form: BaseForm) -> None:
-    """Labels say what a field is for; a placeholder that repeats them is read twice and fades when typed over."""
+def _remove_placeholders(form: BaseForm) -> None:
+    """Remove allauth's placeholders: they repeat the labels, and screen readers read both."""
     for field in form.fields.values():
         field.widget.attrs.pop("placeholder", None)
 
 
 class SignUpForm(allauth_forms.SignupForm):
-    """The guide's fields for a new account, in its order."""
+    """The fields of a new account, in the order of the guide."""
 
     profile = forms.ChoiceField(label="Profil", choices=PROFILES)
     last_name = forms.CharField(label="Nom", max_length=150, widget=forms.TextInput({"autocomplete": "family-name"}))
@@ -61,11 +61,11 @@ class SignUpForm(allauth_forms.SignupForm):
         self.fields["email"].help_text = "Elle peut servir à plusieurs comptes, comme celle d'une école."
         self.fields["password1"].label = "Mot de passe"
         self.fields["password2"].label = "Confirmation du mot de passe"
-        _without_placeholders(self)
+        _remove_placeholders(self)
 
 
 class SignInForm(allauth_forms.LoginForm):
-    """Identifiant and password."""
+    """Username and password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,37 +74,37 @@ class SignInForm(allauth_forms.LoginForm):
         self.fields["password"].label = "Mot de passe"
         self.fields["password"].help_text = ""
         self.fields["remember"].label = "Rester connecté sur cet ordinateur"
-        _without_placeholders(self)
+        _remove_placeholders(self)
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):
-    """The current password, tried under the limit of the sign-in page, and the new one twice."""
+    """The current password, rate-limited like the sign-in page, and the new one twice."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["oldpassword"].label = "Mot de passe actuel"
         self.fields["password1"].label = "Nouveau mot de passe"
         self.fields["password2"].label = "Confirmation du nouveau mot de passe"
-        _without_placeholders(self)
+        _remove_placeholders(self)
 
     def clean_oldpassword(self) -> str:
-        """Return the current password. Raises `ValidationError` for another one, or too many tries."""
-        typed: str = self.cleaned_data["oldpassword"]
-        if not get_adapter().reauthenticate(self.user, typed):
+        """Return the current password. Raises `ValidationError` for a wrong one, or too many attempts."""
+        password: str = self.cleaned_data["oldpassword"]
+        if not get_adapter().reauthenticate(self.user, password):
             raise get_adapter().validation_error("enter_current_password")
-        return typed
+        return password
 
 
 class ForgottenPasswordForm(forms.Form):
-    """Any address: the page does not say whether it is that of an account."""
+    """Accept any address: the page does not reveal whether an account has it."""
 
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
-    """« Informations générales »: who one is, and the password, which an empty new one leaves as it is.
+    """« Informations générales »: personal details, and optionally a new password.
 
-    Saving keeps neither a new address nor a new password: the one must be confirmed, the other hashed.
+    `save` stores neither a new address, which must be confirmed, nor a new password, which must be hashed.
     """
 
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
@@ -146,36 +146,36 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def changes_address(self) -> bool:
-        """Whether another address than the account's was typed."""
+        """Whether the address differs from the account's."""
         return bool(self.cleaned_data["email"].lower() != self.instance.email.lower())
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the old password where a new one was typed, or another address: either opens the account."""
+        """Require the old password to change the password or the address: either gives access to the account."""
         data = super().clean() or self.cleaned_data
         new = data.get("new_password")
-        moves = "email" in data and self.changes_address
-        if new or moves:
-            self._check_old_password(data.get("old_password") or "", moves=bool(moves and not new))
+        changes_email = "email" in data and self.changes_address
+        if new or changes_email:
+            self._check_old_password(data.get("old_password") or "", changes_email=bool(changes_email and not new))
         if not new:
             return data
         if new != data.get("confirmation"):
             self.add_error("confirmation", "Les deux saisies du nouveau mot de passe diffèrent.")
         try:
             password_validation.validate_password(new, self.instance)
-        except ValidationError as weak:
-            self.add_error("new_password", weak)
+        except ValidationError as error:
+            self.add_error("new_password", error)
         return data
 
-    def _check_old_password(self, typed: str, *, moves: bool) -> None:
-        """Hold it against the account's, by the same limit as at the sign-in page: a session is no licence to guess."""
-        tries = [(SIGN_IN_BY_NAME, self.instance.username.casefold())]
+    def _check_old_password(self, password: str, *, changes_email: bool) -> None:
+        """Check the password under the sign-in rate limit: a session must not allow guessing."""
+        subjects = [(SIGN_IN_BY_NAME, self.instance.username.casefold())]
         try:
-            throttling.count(tries, at=timezone.now())
+            throttling.count(subjects, at=timezone.now())
         except throttling.Throttled as throttled:
             self.add_error("old_password", str(throttled))
             return
-        if self.instance.check_password(typed):
-            throttling.give_back(tries)
+        if self.instance.check_password(password):
+            throttling.give_back(subjects)
         else:
-            wish = "changer d'adresse e-mail" if moves else "en changer"
-            self.add_error("old_password", f"Saisissez votre mot de passe actuel pour {wish}.")
+            purpose = "changer d'adresse e-mail" if changes_email else "en changer"
+            self.add_error("old_password", f"Saisissez votre mot de passe actuel pour {purpose}.")

@@ -1,4 +1,4 @@
-"""How often a password, a code or a letter may be asked for."""
+"""Rate limits on passwords, codes, sign-ups and e-mails."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import datetime
 
 from accounts.throttling import Limit
 
-QUARTER = datetime.timedelta(minutes=15)
+QUARTER_HOUR = datetime.timedelta(minutes=15)
 HOUR = datetime.timedelta(hours=1)
-SIGN_IN_BY_NAME = Limit("sign-in/name", 10, QUARTER)
-# A school's teachers share one address.
-SIGN_IN_BY_ADDRESS = Limit("sign-in/address", 100, QUARTER)
-# Three codes of six digits are right at a moment: at this pace one is guessed in a thousand and more days.
+SIGN_IN_BY_NAME = Limit("sign-in/name", 10, QUARTER_HOUR)
+# High: a school's teachers share one IP address.
+SIGN_IN_BY_ADDRESS = Limit("sign-in/address", 100, QUARTER_HOUR)
+# Three six-digit codes are valid at a time: at this rate, guessing one takes more than 1,000 days on average.
 SECOND_FACTOR = Limit("second-factor", 10, HOUR)
-# Each code works once. Longer than the minute and a half for which it is right.
+# Each code works once. Longer than the 90 s during which a code is valid.
 CODE_ONCE = Limit("second-factor/code", 1, datetime.timedelta(minutes=3))
-# A whole staff signs up in its computer room.
+# High: a school's staff may sign up together from one network.
 SIGN_UP_BY_ADDRESS = Limit("sign-up/network", 60, HOUR)
 RESET_BY_ADDRESS = Limit("reset/network", 30, HOUR)
-# Beyond it the page says what it always says, and no further letter leaves: the mailbox is a person's.
+# Beyond it no e-mail is sent and the page answers as usual: a mailbox must not be flooded.
 RESET_BY_EMAIL = Limit("reset/email", 5, HOUR)
-# Letters to a new address of an account, and to whoever gets them without having asked.
+# E-mails to an account's new address, whose owner may not have asked for them.
 NEW_ADDRESS = Limit("new-address", 5, HOUR)

@@ -1,4 +1,4 @@
-"""What allauth's second factors ask of us: secrets sealed at rest, the house's words."""
+"""Allauth MFA adapter: seals secrets at rest and words errors in French."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MfaAdapter(DefaultMFAAdapter):
-    """Allauth's hooks, as this house has them."""
+    """Override allauth's MFA hooks."""
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
@@ -23,7 +23,7 @@ class MfaAdapter(DefaultMFAAdapter):
     }
 
     def get_totp_label(self, user: User) -> str:
-        """Return the identifiant: an e-mail address may be that of several accounts."""
+        """Return the username: several accounts may share an e-mail address."""
         return user.username
 
     def encrypt(self, text: str) -> str:
@@ -31,5 +31,5 @@ class MfaAdapter(DefaultMFAAdapter):
         return sealing.seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Open a stored secret. Raises `sealing.Unsealable`."""
+        """Unseal a stored secret. Raises `sealing.Unsealable`."""
         return sealing.unseal(encrypted_text)

@@ -1,4 +1,4 @@
-"""The forms of the second factor: allauth's, with labels in French, the house's limits, and codes that work once."""
+"""Second factor forms: allauth's, with French labels, our rate limits and single-use codes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from accounts.limits import CODE_ONCE, SECOND_FACTOR
 if TYPE_CHECKING:
     from accounts.models import User
 
-_HINTS = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+_CODE_ATTRS = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
 
 
-class _LimitedCode:
-    """Counts tries for the account in the database, and lets no code through twice. Before allauth's own form."""
+class _RateLimitedCode:
+    """Mixin, before allauth's form: rate-limit attempts by account, and accept each code once."""
 
     user: User
 
     def clean_code(self) -> str:
-        """Return the code. Raises `ValidationError` for a wrong one, one that served, or too many tries."""
+        """Return the code. Raises `ValidationError` for a wrong code, a used one, or too many attempts."""
         now = timezone.now()
-        tries = [(SECOND_FACTOR, str(self.user.pk))]
+        subjects = [(SECOND_FACTOR, str(self.user.pk))]
         try:
-            throttling.count(tries, at=now)
+            throttling.count(subjects, at=now)
         except throttling.Throttled as throttled:
             raise ValidationError(str(throttled), code="throttled") from None
         code: str = super().clean_code()  # type: ignore[misc]
@@ -41,31 +41,31 @@ class _LimitedCode:
             throttling.count([(CODE_ONCE, f"{self.user.pk}:{normalize_user_code(code)}")], at=now)
         except throttling.Throttled:
             raise get_adapter().validation_error("incorrect_code") from None
-        throttling.give_back(tries)
+        throttling.give_back(subjects)
         return code
 
 
-class SignInCodeForm(_LimitedCode, base.AuthenticateForm):
-    code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_HINTS | {"autofocus": True}))
+class SignInCodeForm(_RateLimitedCode, base.AuthenticateForm):
+    code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_CODE_ATTRS | {"autofocus": True}))
 
 
-class ConfirmCodeForm(_LimitedCode, base.ReauthenticateForm):
-    code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_HINTS))
+class ConfirmCodeForm(_RateLimitedCode, base.ReauthenticateForm):
+    code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_CODE_ATTRS))
 
 
-class SwitchOnForm(_LimitedCode, ActivateTOTPForm):
-    """The first code of the application. Until it is right the new secret waits in the session, sealed."""
+class SwitchOnForm(_RateLimitedCode, ActivateTOTPForm):
+    """The authenticator's first code. Until it is correct, the new secret is kept sealed in the session."""
 
     code = forms.CharField(
-        label="Code à 6 chiffres affiché par l'application", max_length=20, widget=forms.TextInput(_HINTS)
+        label="Code à 6 chiffres affiché par l'application", max_length=20, widget=forms.TextInput(_CODE_ATTRS)
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.user = kwargs.pop("user")
         forms.Form.__init__(self, *args, **kwargs)
         session = context.request.session
-        kept = session.get(auth.SECRET_SESSION_KEY)
-        # Kept while the page is reloaded: whoever has scanned the square already need not do it again.
-        self.secret = sealing.unseal(kept) if kept else auth.generate_totp_secret()
-        if not kept:
+        sealed_secret = session.get(auth.SECRET_SESSION_KEY)
+        # Reused when the page is reloaded, so that the QR code need not be scanned again.
+        self.secret = sealing.unseal(sealed_secret) if sealed_secret else auth.generate_totp_secret()
+        if not sealed_secret:
             session[auth.SECRET_SESSION_KEY] = sealing.seal(self.secret)

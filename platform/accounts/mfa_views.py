@@ -1,4 +1,4 @@
-"""« Double authentification »: allauth's pages, whose changes are the house's operations."""
+"""« Double authentification »: allauth's views, calling our own operations."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-#: These pages show or take what opens an account.
+#: For views that display or receive secrets.
 private = method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")
 
 
-def _user(request: HttpRequest) -> User:
+def _get_user(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
 class Overview(base.IndexView):
-    """Whether it is on, what it is, and what can be done."""
+    """Show whether the second factor is enabled, and the available actions."""
 
 
 @private
 class SignInCode(base.AuthenticateView):
-    """The code asked for after the password."""
+    """Ask for the code after the password."""
 
 
 @private
 class ConfirmCode(base.ReauthenticateView):
-    """The code asked for before something that matters, of accounts that have no password."""
+    """Ask for the code before a sensitive action, for accounts without a password."""
 
 
 @private
 class SwitchOn(NextRedirectMixin, totp.ActivateTOTPView):
-    """The square to scan and the first code; then the recovery codes, and on to where one was going."""
+    """Show the QR code, take the first code, then redirect to the recovery codes, keeping `next`."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the secret as people copy it: in groups of four."""
+        """Add the secret in groups of four, for typing by hand."""
         content: dict[str, Any] = super().get_context_data(**kwargs)
         secret = content["form"].secret
-        groups = (secret[at : at + 4] for at in range(0, len(secret), 4))
+        groups = (secret[start : start + 4] for start in range(0, len(secret), 4))
         return content | {"spaced_secret": " ".join(groups)}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Switch on. This browser stays signed in; every other one is signed out."""
-        user = _user(self.request)
+        """Enable the second factor. This session stays signed in; all others end."""
+        user = _get_user(self.request)
         try:
             second_factor.switch_on(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
         except second_factor.SecondFactorRefused as refusal:
@@ -76,11 +76,11 @@ class SwitchOn(NextRedirectMixin, totp.ActivateTOTPView):
 
 @private
 class SwitchOff(totp.DeactivateTOTPView):
-    """What it means to do without, then do without."""
+    """Ask for confirmation, then disable the second factor."""
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Switch off. This browser stays signed in; every other one is signed out."""
-        user = _user(self.request)
+        """Disable the second factor. This session stays signed in; all others end."""
+        user = _get_user(self.request)
         if second_factor.switch_off(user=user, host=self.request.get_host(), at=timezone.now()):
             update_session_auth_hash(self.request, user)
         messages.success(self.request, "la double authentification est désactivée : votre mot de passe suffit.")
@@ -89,22 +89,22 @@ class SwitchOff(totp.DeactivateTOTPView):
 
 @private
 class Codes(NextRedirectMixin, codes.ViewRecoveryCodesView):
-    """The recovery codes that have not served."""
+    """Show the unused recovery codes."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add where one was going."""
+        """Add the `next` URL."""
         content: dict[str, Any] = super().get_context_data(**kwargs)
         return content | {"continue_to": self.get_next_url()}
 
 
 @private
 class NewCodes(codes.GenerateRecoveryCodesView):
-    """New recovery codes in the place of the old ones."""
+    """Replace the recovery codes."""
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Renew them."""
+        """Renew the recovery codes, then show them."""
         try:
-            second_factor.renew_codes(user=_user(self.request), host=self.request.get_host(), at=timezone.now())
+            second_factor.renew_codes(user=_get_user(self.request), host=self.request.get_host(), at=timezone.now())
         except second_factor.SecondFactorRefused as refusal:
             messages.error(self.request, str(refusal))
             return redirect("mfa_index")
@@ -114,10 +114,10 @@ class NewCodes(codes.GenerateRecoveryCodesView):
 
 @private
 class CodesFile(codes.DownloadRecoveryCodesView):
-    """The recovery codes as a text, to be kept or printed."""
+    """Download the recovery codes as a text file."""
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        """Return the file, under a French name."""
+        """Return the file with a French file name."""
         answer: HttpResponse = super().render_to_response(context, **kwargs)
         answer["Content-Disposition"] = 'attachment; filename="codes-de-secours-peps.txt"'
         return answer

@@ -1,4 +1,4 @@
-"""People: one row a person who signs in, whatever the host. Never deleted: an account that ends is anonymised."""
+"""Accounts, valid at every host. Rows are never deleted: a closed account is anonymised."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 class Profile(models.TextChoices):
     PRINCIPAL = "principal", "Chef d'établissement"
     TEACHER = "teacher", "Enseignant"
-    # A collectivity's staff, who come by invitation, and the operator; not offered at sign-up.
+    # A collectivity's staff, who join by invitation, and the operator; not offered at sign-up.
     AGENT = "agent", "Agent"
-    # A token of a collectivity's API: the name under which the journal knows what it does. Nobody signs in with it.
+    # A collectivity's API token, as the actor of its audit entries. Cannot sign in.
     PROGRAM = "program", "Programme"
 
 
 class User(AbstractUser):
-    """A person. The identifiant (`username`) is unique; the e-mail address is not: school mailboxes are shared."""
+    """An account. The username is unique; the e-mail address is not, as school mailboxes are shared."""
 
     profile = models.CharField("profil", max_length=10, choices=Profile, default=Profile.AGENT)
     first_name = models.CharField("prénom", max_length=150)
     last_name = models.CharField("nom", max_length=150)
     email = models.EmailField("adresse e-mail")
     phone = models.CharField("téléphone", max_length=30, blank=True)
-    # Sessions opened under another number have ended: it moves when a second factor comes or goes.
+    # Sessions of an earlier generation are invalid; incremented when the second factor is enabled or disabled.
     session_generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
-    # The person deleted the account: the row stays for what refers to it, and says nothing of anybody.
+    # When the user deleted the account: the row stays for foreign keys, without personal data.
     erased_at = models.DateTimeField("supprimé le", null=True, blank=True)
 
     class Meta:
         verbose_name = "compte"
-        # A forgotten password is asked for by address, whatever its case.
+        # Password resets look accounts up by address, case-insensitively.
         indexes: ClassVar = [models.Index(Upper("email"), name="user_email_upper")]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -71,25 +71,25 @@ class User(AbstractUser):
 
     @cached_property
     def has_second_factor(self) -> bool:
-        """Whether signing in asks for a code after the password."""
+        """Whether signing in requires a code after the password."""
         from accounts import second_factor  # noqa: PLC0415 - its models refer to this one
 
         return second_factor.is_on(self)
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
-        """Bind sessions to the password, as Django does, and to their generation."""
+        """Bind sessions to the password, as Django does, and to the account's session generation."""
         bound_to = f"{self.session_generation}:{self.password}"
         return salted_hmac("accounts.User.session", bound_to, secret=secret, algorithm="sha256").hexdigest()
 
 
 class ResetRequest(models.Model):
-    """A new password that somebody asked for, until a worker has looked for the accounts of the address.
+    """A requested password reset, until a worker has looked up the accounts of the address.
 
-    The page writes this row whatever the address is: it neither looks nor takes longer where an account exists.
+    The page inserts this row for any address, so that neither its answer nor its timing reveals an account.
     """
 
     email = models.EmailField()
-    # Where the letter's link leads: the host at which it was asked.
+    # Host of the e-mail's link: the one where the reset was requested.
     host = models.CharField(max_length=253)
     asked_at = models.DateTimeField()
 
@@ -98,9 +98,9 @@ class ResetRequest(models.Model):
 
 
 class Session(AbstractBaseSession):
-    """A browser that is signed in, or that has something to remember; `account` says whose it is.
+    """A session, with the account signed in to it, if any.
 
-    A number and no key: sessions come and go by the thousand, and none outlives what it names by more than its age.
+    `account` is no foreign key: sessions are inserted and deleted by the thousand, and expire by themselves.
     """
 
     account = models.BigIntegerField(null=True)
@@ -122,9 +122,9 @@ class Session(AbstractBaseSession):
 
 
 class Throttle(models.Model):
-    """How often somebody has tried something in the current window. Written by `throttling`, one statement a try.
+    """Attempts by a subject in the current window. Written by `throttling`, one statement per attempt.
 
-    `subject` is a keyed hash of an account or a network address: the table says nothing about anybody.
+    `subject` is a keyed hash of an account or network address: the table holds no personal data.
     """
 
     scope = models.CharField(max_length=20)

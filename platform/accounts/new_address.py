@@ -1,7 +1,7 @@
-"""An account moves to another e-mail address: the old one stays until the new one is confirmed.
+"""Change of an account's e-mail address: the old one stays until the new one is confirmed.
 
-A typing mistake locks nobody out: signing in and forgotten passwords go by the address that was confirmed. The old
-address is told when the change is asked for, and again when it is done.
+A typing mistake locks nobody out: signing in and password resets use the confirmed address. The old address is
+notified when the change is requested, and again when it is confirmed.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def ask(*, user: User, email: str, host: str, at: datetime.datetime) -> EmailAddress | None:
-    """Write to the new address with a link that confirms it, and tell the old one; return what now waits.
+    """E-mail a confirmation link to the new address, notify the old one, and return the pending address.
 
-    In the place of an address that waited before. The account's own address asked for again takes the wish back, and
-    None is returned. Raises `throttling.Throttled` after too many letters.
+    It replaces an earlier pending address. Requesting the account's current address cancels the change and returns
+    None. Raises `throttling.RateLimitExceeded` after too many e-mails.
     """
     _lock(user)
     email = email.strip().lower()
     if email == user.email.lower():
-        _forget(user)
+        _delete_pending(user)
         return None
     throttling.count([(NEW_ADDRESS, str(user.pk))], at=at)
-    waiting = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False, email=email).first()
-    if waiting is None:
-        _forget(user)
-        waiting = EmailAddress.objects.create(user_id=user.pk, email=email, verified=False, primary=False)
+    pending = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False, email=email).first()
+    if pending is None:
+        _delete_pending(user)
+        pending = EmailAddress.objects.create(user_id=user.pk, email=email, verified=False, primary=False)
         write_to(user, letters.ADDRESS_ASKED, host=host, at=at)
-    write(letters.CONFIRM_NEW, email, host=host, at=at, address=waiting.pk, user=user.pk)
-    return waiting
+    write(letters.CONFIRM_NEW, email, host=host, at=at, address=pending.pk, user=user.pk)
+    return pending
 
 
 @transaction.atomic
 def take_back(*, user: User) -> bool:
-    """Keep the address one has: the link that was sent opens nothing any more. Return whether another one waited."""
+    """Cancel the pending change, so that its link stops working; return whether there was one."""
     _lock(user)
-    return _forget(user)
+    return _delete_pending(user)
 
 
-def _forget(user: User) -> bool:
+def _delete_pending(user: User) -> bool:
     deleted, _ = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False).delete()
     return bool(deleted)
 

@@ -1,6 +1,6 @@
-"""What an account says about a person: handed to him when he asks for it, and erased when he leaves.
+"""Personal data of an account: exported on request, erased when the account is closed.
 
-Erasing keeps the row, which orders, keys and journals refer to, and empties it of everything that names anybody.
+Erasing keeps the row, which orders, keys and audit entries refer to, without its personal data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mailing import personal as outbox
 if TYPE_CHECKING:
     import datetime
 
-#: What « double authentification » is called in what people read.
+#: French labels of the kinds of authenticator.
 FACTORS = {
     Authenticator.Type.TOTP: "application d'authentification",
     Authenticator.Type.RECOVERY_CODES: "codes de secours",
@@ -29,40 +29,40 @@ FACTORS = {
 
 
 def locked(user_id: int) -> User:
-    """Return the account, held until the transaction ends, before anything else is locked.
+    """Lock the account until the transaction ends, before any other lock, and return it.
 
-    Others go on writing rows that refer to it: were they to wait here, while a seat they hold is waited for, neither
-    would ever end.
+    FOR NO KEY UPDATE: transactions that insert rows referring to the account do not wait, which could deadlock with
+    the seats that they hold.
     """
     return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
 
 
 def erase(user: User, *, at: datetime.datetime) -> None:
-    """Empty the account and all that hangs on it. Erasing again empties what came in between, and keeps the date.
+    """Erase the account's personal data. Repeating it erases later additions, and keeps the date.
 
-    Nobody signs in with it any more: no identifiant of before, no password, no session at any host.
+    The account can no longer sign in: its former username, its password and its sessions at all hosts are removed.
     """
-    outbox.forget(outbox.written_to(user.pk) | outbox.about(letters.CONFIRM, "address", _addresses(user)))
+    outbox.forget(outbox.written_to(user.pk) | outbox.about(letters.CONFIRM, "address", _list_address_ids(user)))
     EmailAddress.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()
     Session.objects.filter(account=user.pk).delete()
     user.groups.clear()
     user.user_permissions.clear()
-    user.username = _nobody(user)
+    user.username = _build_erased_username(user)
     user.first_name = user.last_name = user.email = user.phone = ""
     user.last_login = None
     user.is_active = False
     user.password = make_password(None)
     user.erased_at = user.erased_at or at
     user.save()
-    # The operator's own list of what he changed called the account by its name.
+    # The Django admin's log contains the account's name.
     LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)).update(
         object_repr=str(user)
     )
 
 
 def gathered(user: User) -> dict[str, Any]:
-    """Return what the account says about the person. Three queries."""
+    """Return the personal data of the account, under French keys. Three queries."""
     return {
         "identifiant": user.username,
         "profil": user.get_profile_display(),
@@ -93,13 +93,13 @@ def gathered(user: User) -> dict[str, Any]:
     }
 
 
-def _addresses(user: User) -> list[int]:
+def _list_address_ids(user: User) -> list[int]:
     return list(EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
 
 
-def _nobody(user: User) -> str:
-    """Return the identifiant of an account that is nobody's; the old one is anybody's to choose again."""
+def _build_erased_username(user: User) -> str:
+    """Return the username of an erased account; its former one becomes free."""
     name = f"supprime-{user.pk}"
     taken = User.objects.filter(username__iexact=name).exclude(pk=user.pk).exists()
-    # Somebody may have chosen it; a colon stands in no identifiant that can be chosen.
+    # An older account may have this username; a colon is not allowed in usernames that users choose.
     return f"supprime:{user.pk}" if taken else name

@@ -1,4 +1,4 @@
-"""What is read about an account beside its own row."""
+"""Queries about an account's second factor and e-mail addresses."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 class AccountState(NamedTuple):
-    """What « Mon compte » says: whether there is a second factor, and the address that waits to be confirmed."""
+    """Whether the account has a second factor, and its unconfirmed new address, or an empty string."""
 
     second_factor: bool
     new_address: str
 
 
 def addresses_asked_for() -> QuerySet[EmailAddress]:
-    """Return the addresses that accounts are moving to and have not confirmed."""
+    """Return the new addresses that accounts have not confirmed yet, the latest first."""
     return EmailAddress.objects.filter(verified=False, primary=False).order_by("-pk")  # type: ignore[no-any-return]
 
 
 def state_of(user: User) -> AccountState:
-    """Return the state of an account, by one query."""
-    asked = addresses_asked_for().filter(user_id=OuterRef("pk")).values("email")[:1]
-    found = (
+    """Return the state of an account, in one query."""
+    pending = addresses_asked_for().filter(user_id=OuterRef("pk")).values("email")[:1]
+    row = (
         User.objects.filter(pk=user.pk)
         .values_list(
             second_factor.exists_for(OuterRef("pk")),
-            Coalesce(Subquery(asked), Value("")),
+            Coalesce(Subquery(pending), Value("")),
         )
         .get()
     )
-    return AccountState(*found)
+    return AccountState(*row)

@@ -1,4 +1,4 @@
-"""Forgotten passwords: asked for on a page that looks nothing up, answered by a worker, one letter an account."""
+"""Password resets: requested on a page without any lookup, processed by a worker."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def ask(*, email: str, host: str, at: datetime.datetime) -> None:
-    """Have the accounts of an address written to; the same work whether there are many, one or none.
+    """Queue a password reset for an address; the work is the same whether or not accounts have it.
 
-    A mailbox that was asked for too often within an hour gets no further letter, and nobody is told so.
+    Above the hourly limit for a mailbox no e-mail is sent, and nothing is reported.
     """
     email = email.strip().lower()
     try:
         throttling.count([(RESET_BY_EMAIL, email)], at=at)
     except throttling.Throttled:
         return
-    asked = ResetRequest.objects.create(email=email, host=host.partition(":")[0], asked_at=at)
-    defer("accounts.reset", schema=get_public_schema_name(), priority=10, request_id=asked.pk)
+    reset_request = ResetRequest.objects.create(email=email, host=host.partition(":")[0], asked_at=at)
+    defer("accounts.reset", schema=get_public_schema_name(), priority=10, request_id=reset_request.pk)
 
 
 @transaction.atomic
 def answer(*, request_id: int, at: datetime.datetime) -> int:
-    """Write to each open account of the address, forget that it was asked, and return how many letters that is.
+    """Queue an e-mail for each active account of the address, delete the request; return the count.
 
-    Twice is the same as once. Only the address that an account has counts, not one that it is moving to.
+    Idempotent. Only an account's confirmed address counts, not a pending one.
     """
-    asked = ResetRequest.objects.select_for_update(no_key=True).filter(pk=request_id).first()
-    if asked is None:
+    reset_request = ResetRequest.objects.select_for_update(no_key=True).filter(pk=request_id).first()
+    if reset_request is None:
         return 0
-    users = list(User.objects.filter(email__iexact=asked.email, is_active=True).order_by("pk"))
+    users = list(User.objects.filter(email__iexact=reset_request.email, is_active=True).order_by("pk"))
     for user in users:
-        write_to(user, letters.RESET, host=asked.host, at=at)
-    asked.delete()
+        write_to(user, letters.RESET, host=reset_request.host, at=at)
+    reset_request.delete()
     return len(users)
 
 
 def prune(*, before: datetime.datetime) -> int:
-    """Forget what was asked before a moment and never answered; return how many: an address is no keepsake."""
+    """Delete unprocessed requests older than a moment; return how many."""
     deleted, _ = ResetRequest.objects.filter(asked_at__lt=before).delete()
     return deleted

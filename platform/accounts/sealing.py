@@ -1,6 +1,6 @@
-"""Second factors at rest: sealed, so that a copy of the database gives no code to sign in with.
+"""Sealing of second factor secrets at rest, so that a copy of the database gives no valid code.
 
-`second_factor.reseal` lets older sealing keys go.
+After `second_factor.reseal`, older sealing keys can be removed.
 """
 
 from __future__ import annotations

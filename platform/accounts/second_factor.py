@@ -1,7 +1,7 @@
-"""The second factor of an account: switched on, off, renewed. Allauth keeps it; its letters are the house's.
+"""The second factor of an account: enable, disable, renew recovery codes. Stored by allauth.
 
-Each locks the account first: two windows at the same moment are one after the other. Sessions opened before end with
-every change but the one that makes it: a password that somebody stole earlier opens nothing more.
+Each operation locks the account first, so that concurrent requests are serialised. Enabling and disabling end all
+sessions except the current one: a stolen session does not survive.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from accounts.models import User
 if TYPE_CHECKING:
     import datetime
 
-#: Where each kind of authenticator keeps its secret.
-_SECRET = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
+#: Key of the secret in `Authenticator.data`, by kind.
+_SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
 
 
 class SecondFactorRefused(Exception):
-    """A rule says no; nothing was changed. The sentence is shown as it stands."""
+    """A rule forbids the change; nothing was changed. The message is shown to the user."""
 
     code = "second_factor_refused"
 
@@ -38,14 +38,14 @@ def is_on(user: User) -> bool:
 
 
 def exists_for(user_id: object) -> Exists:
-    """Return the condition that the account, an outer reference, has a second factor: for sets of accounts."""
+    """Return a queryset condition that the account, given as an `OuterRef`, has a second factor."""
     return Exists(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP))
 
 
 @transaction.atomic
 @sensitive_variables("secret")
 def switch_on(*, user: User, secret: str, host: str, at: datetime.datetime) -> None:
-    """Ask for a code from now on, make the recovery codes and tell the person. Raises `SecondFactorRefused`."""
+    """Enable the second factor, create recovery codes and notify the user. Raises `SecondFactorError`."""
     _lock(user)
     if is_on(user):
         raise SecondFactorRefused("La double authentification est déjà activée pour ce compte.")
@@ -57,19 +57,19 @@ def switch_on(*, user: User, secret: str, host: str, at: datetime.datetime) -> N
 
 @transaction.atomic
 def switch_off(*, user: User, host: str, at: datetime.datetime) -> bool:
-    """Forget the second factor and its recovery codes and tell the person; return whether there was one."""
+    """Delete the second factor and its recovery codes, notify the user; return whether there was one."""
     _lock(user)
-    had_one = is_on(user)
+    was_enabled = is_on(user)
     Authenticator.objects.filter(user_id=user.pk).delete()
-    if had_one:
+    if was_enabled:
         _end_other_sessions(user)
         write_to(user, letters.SECOND_FACTOR_OFF, host=host, at=at)
-    return had_one
+    return was_enabled
 
 
 @transaction.atomic
 def renew_codes(*, user: User, host: str, at: datetime.datetime) -> None:
-    """Put new recovery codes in the place of the old ones and tell the person. Raises `SecondFactorRefused`."""
+    """Replace the recovery codes and notify the user. Raises `SecondFactorError`."""
     _lock(user)
     if not is_on(user):
         raise SecondFactorRefused(
@@ -82,14 +82,14 @@ def renew_codes(*, user: User, host: str, at: datetime.datetime) -> None:
 
 @transaction.atomic
 def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
-    """Seal the next factors under the current key; return how many, and the number of the last (0: none is left).
+    """Reseal the next batch under the current key; return its size and last primary key (0: none left).
 
     Raises `sealing.Unsealable`.
     """
     rows = list(Authenticator.objects.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
     for row in rows:
-        kept = _SECRET[Authenticator.Type(row.type)]
-        row.data[kept] = sealing.resealed(row.data[kept])
+        secret_key = _SECRET_KEYS[Authenticator.Type(row.type)]
+        row.data[secret_key] = sealing.resealed(row.data[secret_key])
     Authenticator.objects.bulk_update(rows, ["data"])
     return len(rows), rows[-1].pk if rows else 0
 
@@ -99,6 +99,6 @@ def _lock(user: User) -> None:
 
 
 def _end_other_sessions(user: User) -> None:
-    """Move the account to a new generation; a view then binds its own session to it (`update_session_auth_hash`)."""
+    """Increment the session generation; the view keeps its own session by `update_session_auth_hash`."""
     User.objects.filter(pk=user.pk).update(session_generation=F("session_generation") + 1)
     user.refresh_from_db(fields=["session_generation"])

@@ -1,4 +1,4 @@
-"""Where sessions are kept: Django's table with one column more, by which an account's sessions end all at once."""
+"""Session store: Django's, with an `account` column by which all sessions of an account can be ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SessionStore(DatabaseSessions):
-    """Django's sessions in the database, which say whose they are."""
+    """Django's database sessions, with the account of each."""
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -22,7 +22,7 @@ class SessionStore(DatabaseSessions):
         return Session
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
-        """Return the row to be stored, with the number of the account that is signed in, if one is."""
+        """Return the row to save, with the primary key of the account that is signed in, if any."""
         row: Session = super().create_model_instance(data)  # type: ignore[assignment]
         account = data.get(SESSION_KEY)
         row.account = int(account) if account is not None else None

@@ -1,4 +1,4 @@
-"""What workers do for accounts."""
+"""Background tasks of accounts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from accounts.models import Session
 from jobs.tasks import task
 from jobs.upkeep import duty
 
-#: Longer than any window: what is older limits nobody.
+#: Longer than any rate limit's window.
 KEPT = datetime.timedelta(days=1)
 
 
 @duty(every=datetime.timedelta(hours=6))
 def forget_tries() -> None:
-    """Forget the tries of windows that have long passed, and passwords asked for that no worker came to answer."""
+    """Delete attempts older than any window, and password reset requests that were never processed."""
     before = timezone.now() - KEPT
     throttling.prune(before=before)
     resets.prune(before=before)
@@ -25,11 +25,11 @@ def forget_tries() -> None:
 
 @duty(every=datetime.timedelta(hours=6))
 def forget_sessions() -> None:
-    """Forget the sessions that have run out."""
+    """Delete expired sessions."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 @task(name="accounts.reset")
 def answer_reset(*, request_id: int) -> None:
-    """Write to the accounts of an address whose password was forgotten."""
+    """E-mail the password reset links of one request."""
     resets.answer(request_id=request_id, at=timezone.now())

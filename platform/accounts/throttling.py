@@ -1,7 +1,7 @@
-"""How often something may be tried, by an account and from a network address.
+"""Rate limiting of attempts, by account and by network address.
 
-Counted in the database, by one statement that counts and reads at once: a hundred requests at the same moment are
-a hundred tries, whichever process serves them. A cache could be emptied, and would count them all as one.
+Fixed windows, counted in the database by one statement that increments and reads: concurrent requests are all
+counted, in every process. A cache could be evicted, and loses concurrent increments.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TABLE = "public.accounts_throttle"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many tries in a window, for each subject of a kind."""
+    """Maximum number of attempts in a window, for each subject of a scope."""
 
     scope: str
     tries: int
@@ -32,7 +32,7 @@ class Limit:
 
 
 class Throttled(Exception):
-    """Too many tries; the sentence says when to try again, `wait` how long that is."""
+    """Too many attempts; the message says when to try again, `wait` how long that is."""
 
     def __init__(self, wait: datetime.timedelta) -> None:
         self.wait = wait
@@ -45,7 +45,7 @@ class Throttled(Exception):
 
 
 def in_words(wait: datetime.timedelta) -> str:
-    """Return a wait as people say it: « 1 minute », « 25 minutes », « 2 heures », rounded up."""
+    """Return a wait in French, rounded up: « 1 minute », « 25 minutes », « 2 heures »."""
     minutes = max(1, -(-int(wait.total_seconds()) // 60))
     if minutes < 60:  # noqa: PLR2004 - an hour
         return f"{minutes} minute{'s' if minutes > 1 else ''}"
@@ -54,7 +54,7 @@ def in_words(wait: datetime.timedelta) -> str:
 
 
 def network(address: str) -> str:
-    """Return what counts as one address: IPv6 gives every household 2⁶⁴ of them, so its first half."""
+    """Return the network that counts as one client: an IPv4 address, or an IPv6 /64 prefix."""
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
@@ -64,14 +64,14 @@ def network(address: str) -> str:
 
 
 def count(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> None:
-    """Count one try for each subject. Raises `Throttled` where one of them is over its limit; the try counts too."""
-    waits = [tried.reopens_in for tried in tally(subjects, at=at) if tried.is_over]
+    """Count one attempt for each subject. Raises `RateLimitExceeded` where one is over its limit."""
+    waits = [counter.reopens_in for counter in tally(subjects, at=at) if counter.is_over]
     if waits:
         raise Throttled(max(waits))
 
 
 class Tried(NamedTuple):
-    """How often one subject has tried in its window, this try included, and for how long the window still lasts."""
+    """A subject's attempts in its window, including the current one, and the time until the window ends."""
 
     limit: Limit
     tries: int
@@ -79,15 +79,15 @@ class Tried(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Whether that is more than is allowed."""
+        """Whether the limit is exceeded."""
         return self.tries > self.limit.tries
 
 
 def tally(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> list[Tried]:
-    """Count one try for each subject, and return where each stands."""
-    rows = _rows(subjects)
+    """Count one attempt for each subject, and return their counters."""
+    rows = _hash_subjects(subjects)
     values = ", ".join(["(%s, %s, %s, 1)"] * len(rows))
-    # A window that has passed is opened anew. Parameters are named by position: their order is the text's.
+    # An expired window is reset. Parameters are positional, in the order of the statement.
     windows = " ".join(["WHEN %s THEN make_interval(secs => %s::float8)"] * len(rows))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -119,23 +119,23 @@ def tally(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> li
 
 
 def give_back(subjects: Sequence[tuple[Limit, str]]) -> None:
-    """Take back one counted try of each subject: it was no wrong guess."""
+    """Decrement the counter of each subject, after a successful attempt."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {_TABLE} SET tries = tries - 1 WHERE (scope, subject) IN "  # noqa: S608 - the table's name
             f"({', '.join(['(%s, %s)'] * len(subjects))}) AND tries > 0",
-            [value for limit, subject in _rows(subjects) for value in (limit.scope, subject)],
+            [value for limit, subject in _hash_subjects(subjects) for value in (limit.scope, subject)],
         )
 
 
 def prune(*, before: datetime.datetime) -> int:
-    """Delete the windows that opened before a moment; return how many."""
+    """Delete the windows that started before a moment; return how many."""
     deleted, _ = Throttle.objects.filter(opened_at__lt=before).delete()
     return deleted
 
 
-def _rows(subjects: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, str]]:
-    """Hash the subjects, in one order for everybody: two requests that share both cannot deadlock."""
+def _hash_subjects(subjects: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, str]]:
+    """Hash the subjects and sort them: a common lock order prevents deadlocks between requests."""
     hashed = [
         (limit, salted_hmac("accounts.throttling", subject, algorithm="sha256").hexdigest())
         for limit, subject in subjects

@@ -1,4 +1,4 @@
-"""Signing in and out, served at every host: a session is opened at one host and holds at that host alone."""
+"""URLs of sign-in, passwords and second factor, served at every host; a session is bound to its host."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ urlpatterns = [
     path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
     path("mot-de-passe/oublie/", public_page(ForgottenPassword.as_view()), name="account_reset_password"),
     path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
-    # The key itself holds a hyphen: the number of the account stops at the first.
+    # The key contains a hyphen: `uidb36` ends at the first one.
     re_path(
         r"^mot-de-passe/nouveau/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)/$",
         public_page(views.password_reset_from_key),
@@ -31,7 +31,7 @@ urlpatterns = [
     path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
     path("securite/", signed_in(mfa_views.Overview.as_view()), name="mfa_index"),
-    # Open only between the password and the session: allauth sends everybody else to the sign-in page.
+    # Reachable only after the password; allauth redirects all others to the sign-in page.
     path("securite/code/", public_page(mfa_views.SignInCode.as_view()), name="mfa_authenticate"),
     path("securite/verification/", signed_in(mfa_views.ConfirmCode.as_view()), name="mfa_reauthenticate"),
     path("securite/activer/", signed_in(mfa_views.SwitchOn.as_view()), name="mfa_activate_totp"),

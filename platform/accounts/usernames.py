@@ -1,6 +1,6 @@
-"""The identifiant that a new account gets: the one that was wished, or the first free one that follows from it.
+"""Choice of a new account's username: the requested one, or its first free variation.
 
-Never a refusal: a page that says « déjà pris » tells whoever asks which accounts there are (docs/decisions/0040).
+Never an error: « déjà pris » would reveal which accounts exist (docs/decisions/0040).
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ from accounts.models import User
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: How many identifiants are looked up at once: always so many, whether or not the first is free.
-_AT_ONCE = 20
-_LONGEST = 150
-#: What closed accounts are called.
+#: Usernames per lookup, constant so that timing does not reveal whether the first is free.
+_BATCH_SIZE = 20
+_MAX_LENGTH = 150
+#: Prefix of the usernames of erased accounts.
 RESERVED = "supprime-"
 
 
-def variations(wished: str) -> Iterator[str]:
-    """Yield the identifiant that was wished, then « mdupont2 », « mdupont3 »… (« classe3-2 » after a figure)."""
-    yield wished
-    dash = "-" if wished[-1:].isdigit() else ""
+def variations(requested: str) -> Iterator[str]:
+    """Yield the requested username, then « mdupont2 », « mdupont3 »… (« classe3-2 » after a digit)."""
+    yield requested
+    separator = "-" if requested[-1:].isdigit() else ""
     for number in itertools.count(2):
-        ending = f"{dash}{number}"
-        yield wished[: _LONGEST - len(ending)] + ending
+        suffix = f"{separator}{number}"
+        yield requested[: _MAX_LENGTH - len(suffix)] + suffix
 
 
-def is_reserved(wished: str) -> bool:
-    """Return whether no person may have it."""
-    return wished.strip().lower().startswith(RESERVED)
+def is_reserved(requested: str) -> bool:
+    """Return whether the username is reserved for erased accounts."""
+    return requested.strip().lower().startswith(RESERVED)
 
 
 @transaction.atomic
 def store(user: User) -> bool:
-    """Store a new account under its identifiant or the first free variation; return whether it is the one wished."""
-    wished = user.username
-    remaining = variations(wished)
+    """Save a new account under its username or a free variation; return whether it got the requested one."""
+    requested = user.username
+    candidates = variations(requested)
     while True:
-        some = list(itertools.islice(remaining, _AT_ONCE))
-        taken = set(User.objects.filter(username__in=some).values_list("username", flat=True))
-        for username in some:
-            if username not in taken and _stored(user, username):
-                return username == wished
+        batch = list(itertools.islice(candidates, _BATCH_SIZE))
+        taken = set(User.objects.filter(username__in=batch).values_list("username", flat=True))
+        for username in batch:
+            if username not in taken and _try_insert(user, username):
+                return username == requested
 
 
-def _stored(user: User, username: str) -> bool:
-    """Store it, unless another took the identifiant at this very moment."""
+def _try_insert(user: User, username: str) -> bool:
+    """Insert the account; return False where a concurrent insert took the username."""
     user.username = username
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Allauth's pages where this house answers otherwise: a forgotten password, an address confirmed."""
+"""Overrides of allauth's views: password reset request, address confirmation."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 
 class ForgottenPassword(allauth_views.PasswordResetView):
-    """Takes an address and says the same whatever it is: the accounts are looked for by a worker."""
+    """Take an address and always give the same response: a worker looks the accounts up."""
 
     def get_form_class(self) -> type[ForgottenPasswordForm]:
-        """Return a form that asks the database nothing."""
+        """Return a form that makes no database query."""
         return ForgottenPasswordForm
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Have it answered, so many times an hour for one network."""
+        """Queue the password reset, rate-limited by network."""
         now = timezone.now()
         try:
             throttling.count([(RESET_BY_ADDRESS, throttling.network(client_address(self.request)))], at=now)
         except throttling.Throttled as throttled:
             form.add_error(None, str(throttled))
-            answer: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
-            return answer
+            response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
+            return response
         resets.ask(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
         return redirect("account_reset_password_done")
 
 
 class ConfirmAddress(allauth_views.ConfirmEmailView):
-    """The page behind the link of an address; it says the identifiant once more, where one is about to need it."""
+    """The page of a confirmation link; its message repeats the username to users about to sign in."""
 
     def respond(self, success: bool) -> HttpResponse:  # noqa: FBT001 - allauth's signature
-        """Say what was confirmed, and lead on."""
+        """Add a success message, then redirect."""
         if success:
             address = self.object.email_address
             if self.request.user.is_authenticated:
@@ -52,5 +52,5 @@ class ConfirmAddress(allauth_views.ConfirmEmailView):
                     self.request,
                     f"votre adresse est confirmée. Connectez-vous avec l'identifiant « {address.user.username} ».",
                 )
-        answer: HttpResponse = super().respond(success)
-        return answer
+        response: HttpResponse = super().respond(success)
+        return response

@@ -6,5 +6,5 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        """Register the duty, who reads events, and how the description tells of tokens."""
+        """Register the periodic task, the readers of events and the OpenAPI extension for tokens."""
         from api import authentication, polling, remembering  # noqa: F401, PLC0415 - need the models

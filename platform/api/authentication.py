@@ -1,4 +1,4 @@
-"""`Authorization: Bearer <token>`, and nothing else: a session is not looked at, so no other site can use one."""
+"""Bearer token authentication. Session cookies are ignored, so the API needs no CSRF protection."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ if TYPE_CHECKING:
     from accounts.models import User
     from api.models import Token
 
-#: Wrong tokens, for a network.
+#: Invalid tokens per client network.
 BAD_TOKENS = throttling.Limit("api/address", 60, datetime.timedelta(minutes=15))
 _MINUTE = datetime.timedelta(minutes=1)
 _HEADER = 'Bearer realm="Pep\'s"'
 
 
 class Unauthorised(Problem):
-    """Nobody is known to ask."""
+    """No valid token was sent."""
 
     status_code = 401
     auth_header = _HEADER
 
 
 class Throttled(Problem):
-    """Too many requests; `Retry-After` says in how many seconds to come back."""
+    """Too many requests; `Retry-After` holds the seconds to wait."""
 
     status_code = 429
 
 
 def requests_a_minute() -> throttling.Limit:
-    """Return how many requests a token may make."""
+    """Return the request rate limit of one token."""
     return throttling.Limit("api/token", settings.API_REQUESTS_A_MINUTE, _MINUTE)
 
 
 class BearerToken(BaseAuthentication):
-    """Recognises a token of the collectivity whose host is asked; `request.auth` is the token."""
+    """Authenticates tokens of the current tenant; sets `request.auth` to the token."""
 
     @sensitive_variables()
     def authenticate(self, request: Request) -> tuple[User, Token]:
-        """Return the token with its account. Raises a `Problem` that says which of its limits was met."""
-        words = get_authorization_header(request).split()
-        if not words or words[0].lower() != b"bearer":
+        """Return the token's account and the token. Raises an `ApiProblem` that names the failed check."""
+        header_parts = get_authorization_header(request).split()
+        if not header_parts or header_parts[0].lower() != b"bearer":
             raise Unauthorised("not_authenticated", "Montrez un jeton : « Authorization: Bearer … ».")
         at, address = timezone.now(), client_address(request)
-        shown = words[1].decode("latin-1") if len(words) == 2 else ""  # noqa: PLR2004 - the word and the token
-        token = tokens.find(shown)
+        secret = header_parts[1].decode("latin-1") if len(header_parts) == 2 else ""  # noqa: PLR2004 - the scheme and the token
+        token = tokens.find(secret)
         if token is None:
-            # Not refused beforehand: 256 bits are not guessed, and a network that tries must not shut out the others.
-            _count_wrong(address, at)
+            # Counted, not blocked: 256 bits cannot be guessed, and one client must not lock out its whole network.
+            _count_invalid_token(address, at)
             raise Unauthorised("invalid_token", "Ce jeton n'est pas de ce bureau : demandez-en un à un gestionnaire.")
         if token.revoked_at is not None:
             raise Unauthorised("token_revoked", "Ce jeton a été révoqué : demandez-en un autre à un gestionnaire.")
@@ -71,35 +71,35 @@ class BearerToken(BaseAuthentication):
                 "network_not_allowed", "Ce jeton ne s'utilise pas depuis cette adresse réseau.", status_code=403
             )
         [tried] = throttling.tally([(requests_a_minute(), f"{request.get_host()}/{token.pk}")], at=at)
-        request._request.api_tried = tried  # type: ignore[attr-defined]  # noqa: SLF001 - for the answer's headers
+        request._request.api_tried = tried  # type: ignore[attr-defined]  # noqa: SLF001 - for the response headers
         if tried.is_over:
             raise Throttled(
                 "too_many_requests",
                 f"Ce jeton a fait ses {tried.limit.tries} requêtes de la minute : patientez.",
-                retry_after=_seconds(tried),
+                retry_after=_seconds_to_reset(tried),
             )
         tokens.note_use(token, address=address, at=at)
         return token.account, token
 
     def authenticate_header(self, request: Request) -> str:
-        """Return what a 401 asks for."""
+        """Return the `WWW-Authenticate` header of a 401 response."""
         return _HEADER
 
 
 def rate_headers(tried: throttling.Tried) -> dict[str, str]:
-    """Return the headers of the IETF's draft « RateLimit header fields for HTTP »."""
-    quota, left = tried.limit.tries, max(0, tried.limit.tries - tried.tries)
+    """Return the rate limit headers of the IETF draft « RateLimit header fields for HTTP »."""
+    quota, remaining = tried.limit.tries, max(0, tried.limit.tries - tried.tries)
     return {
         "RateLimit-Policy": f'"minute";q={quota};w={int(_MINUTE.total_seconds())}',
-        "RateLimit": f'"minute";r={left};t={_seconds(tried)}',
+        "RateLimit": f'"minute";r={remaining};t={_seconds_to_reset(tried)}',
     }
 
 
-def _seconds(tried: throttling.Tried) -> int:
+def _seconds_to_reset(tried: throttling.Tried) -> int:
     return max(1, -(-int(tried.reopens_in.total_seconds() * 1000) // 1000))
 
 
-def _count_wrong(address: str, at: datetime.datetime) -> None:
+def _count_invalid_token(address: str, at: datetime.datetime) -> None:
     try:
         throttling.count([(BAD_TOKENS, throttling.network(address))], at=at)
     except throttling.Throttled as throttled:
@@ -107,13 +107,13 @@ def _count_wrong(address: str, at: datetime.datetime) -> None:
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """How tokens are told in the OpenAPI description."""
+    """OpenAPI security scheme of the API tokens."""
 
     target_class = BearerToken
     name = "token"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
-        """Return it."""
+        """Return the security scheme object."""
         return {
             "type": "http",
             "scheme": "bearer",

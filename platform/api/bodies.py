@@ -1,4 +1,4 @@
-"""What is read of a request: JSON of a bounded size, in which nothing is ambiguous."""
+"""Strict JSON request parser: bounded size, no duplicate names, no NaN, no lone surrogates."""
 
 from __future__ import annotations
 
@@ -16,46 +16,48 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: What may be half of a character, written « \\ud83d », that neither an answer nor the database could hold.
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+#: Escaped UTF-16 surrogates (« \\ud83d »). A lone one can neither be encoded in a response nor stored.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class TooLarge(Problem):
-    """More bytes than the API reads."""
+    """The request body exceeds `API_LARGEST_BODY`."""
 
     status_code = 413
 
     def __init__(self) -> None:
-        most = settings.API_LARGEST_BODY // (1024 * 1024)
-        super().__init__("body_too_large", f"La requête dépasse {most} Mo : partagez-la en plusieurs.")
+        max_megabytes = settings.API_LARGEST_BODY // (1024 * 1024)
+        super().__init__("body_too_large", f"La requête dépasse {max_megabytes} Mo : partagez-la en plusieurs.")
 
 
 class PlainJson(JSONParser):
-    """JSON as RFC 8259 has it: UTF-8, no name twice, no NaN, no half of a character; not nested too deep."""
+    """Parses RFC 8259 JSON: UTF-8, no duplicate names, no NaN, no lone surrogates, bounded nesting."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return what was sent. Raises `ParseError`, `TooLarge`."""
-        most = settings.API_LARGEST_BODY
-        raw = stream.read(most + 1)
-        if len(raw) > most:
+        """Return the decoded body. Raises `ParseError`, `BodyTooLarge`."""
+        max_bytes = settings.API_LARGEST_BODY
+        raw = stream.read(max_bytes + 1)
+        if len(raw) > max_bytes:
             raise TooLarge
         try:
-            read = json.loads(raw.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_no_constant)
-            if _HALF.search(raw):
-                json.dumps(read, ensure_ascii=False).encode()  # raises
+            parsed = json.loads(
+                raw.decode("utf-8"), object_pairs_hook=_reject_duplicates, parse_constant=_reject_constant
+            )
+            if _SURROGATE.search(raw):
+                json.dumps(parsed, ensure_ascii=False).encode()  # raises UnicodeEncodeError
         except (ValueError, RecursionError):
             raise ParseError("Le corps de la requête n'est pas du JSON lisible, en UTF-8.") from None
-        return read
+        return parsed
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError
-    return found
+    return members
 
 
-def _no_constant(_name: str) -> NoReturn:
+def _reject_constant(_name: str) -> NoReturn:
     raise ValueError

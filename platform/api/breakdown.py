@@ -1,4 +1,4 @@
-"""What an office answers when nobody foresaw what happened: a page to people, a problem to programs."""
+"""Handler for status 500 at a tenant host: an HTML page for people, problem details for API clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Say that it is our fault, and that the same request may be sent again under its « Idempotency-Key »."""
+    """Return the 500 response; for the API, one that says the request may be repeated under its « Idempotency-Key »."""
     if not request.path.startswith("/api/"):
         return page(request)
     detail = (

@@ -1,6 +1,6 @@
-"""The OpenAPI description of the API, for programs: the same at every office, so everybody may read it.
+"""The OpenAPI document of the API. It holds nothing specific to a tenant and is public.
 
-Made once a process, from the endpoints; only the address of the server is the office's that is asked.
+Built once per process from the endpoints; only `servers` depends on the requested host.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 @functools.cache
 def description() -> dict[str, Any]:
-    """Return the description. It is shared: nobody changes it."""
-    found: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
-    return found
+    """Return the OpenAPI document, cached for the process. Callers must not modify it."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return document
 
 
-def _written(request: HttpRequest) -> bytes:
-    here = {"url": f"{request.scheme}://{request.get_host()}", "description": "Ce bureau."}
-    return json.dumps(description() | {"servers": [here]}, ensure_ascii=False, indent=1).encode()
+def _serialized(request: HttpRequest) -> bytes:
+    server = {"url": f"{request.scheme}://{request.get_host()}", "description": "Ce bureau."}
+    return json.dumps(description() | {"servers": [server]}, ensure_ascii=False, indent=1).encode()
 
 
-def _tag(request: HttpRequest) -> str:
-    return f'"{hashlib.sha256(_written(request)).hexdigest()[:32]}"'
+def _etag(request: HttpRequest) -> str:
+    return f'"{hashlib.sha256(_serialized(request)).hexdigest()[:32]}"'
 
 
 @public_page
 @require_safe
-@condition(etag_func=_tag)
+@condition(etag_func=_etag)
 def openapi(request: HttpRequest) -> HttpResponse:
-    """Give the description as JSON."""
-    answer = HttpResponse(_written(request), content_type="application/vnd.oai.openapi+json")
-    answer["Cache-Control"] = "no-cache"
-    return answer
+    """Serve the OpenAPI document as JSON."""
+    response = HttpResponse(_serialized(request), content_type="application/vnd.oai.openapi+json")
+    response["Cache-Control"] = "no-cache"
+    return response

@@ -1,6 +1,6 @@
-"""The API's documentation: pages of the office's own host, public, without scripts.
+"""The API documentation: public pages at the tenant's host, without JavaScript.
 
-The pages of resources follow from the OpenAPI description; « Prise en main » is docs/api.md, which the tests execute.
+Resource pages are generated from the OpenAPI document; « Prise en main » is docs/api.md, whose code the tests execute.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from api.reference import Resource
 
 GETTING_STARTED = settings.ROOT / "docs" / "api.md"
-#: The host that the text speaks of, in whose place the reader finds that of his own office.
-_ITS_HOST = "https://nimes.peps.example"
+#: Host written in docs/api.md; replaced by the tenant's own host when the page is rendered.
+_SAMPLE_HOST = "https://nimes.peps.example"
 
 
 @public_page
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """Say what all addresses have in common."""
+    """Render the start page: what all endpoints have in common."""
     limits = {
         "requests": settings.API_REQUESTS_A_MINUTE,
         "megabytes": settings.API_LARGEST_BODY // (1024 * 1024),
@@ -41,45 +41,45 @@ def index(request: HttpRequest) -> HttpResponse:
         "most": lists.MOST,
     }
     scopes = [(scope, MEANING[scope]) for scope in Scope]
-    return _page(request, "api/documentation/index.html", "index", scopes=scopes, **limits)
+    return _render_page(request, "api/documentation/index.html", "index", scopes=scopes, **limits)
 
 
 @public_page
 @require_safe
 def getting_started(request: HttpRequest) -> HttpResponse:
-    """Show « Prise en main », with the address of the office that is read."""
-    text = _getting_started().replace(_ITS_HOST, _server(request))
-    title, _, told = text.partition("\n")
-    content = {"title": title.removeprefix("# "), "contents": prose.headings(told), "text": told}
-    return _page(request, "api/documentation/getting_started.html", "getting_started", **content)
+    """Render « Prise en main » with the URL of the current tenant."""
+    text = _getting_started().replace(_SAMPLE_HOST, _server_url(request))
+    title, _, body = text.partition("\n")
+    content = {"title": title.removeprefix("# "), "contents": prose.headings(body), "text": body}
+    return _render_page(request, "api/documentation/getting_started.html", "getting_started", **content)
 
 
 @public_page
 @require_safe
 def resource(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show one resource: each of its operations, with its parameters, fields, answers and examples."""
-    for one in _resources(_server(request)):
+    """Render one resource: its operations with their parameters, fields, responses and examples."""
+    for one in _resources(_server_url(request)):
         if one.slug == slug:
-            return _page(request, "api/documentation/resource.html", slug, resource=one)
+            return _render_page(request, "api/documentation/resource.html", slug, resource=one)
     raise Http404("No such resource.")
 
 
 @public_page
 @require_safe
 def errors(request: HttpRequest) -> HttpResponse:
-    """Show every code of an error: what it means and what to do."""
-    return _page(request, "api/documentation/errors.html", "errors", families=ERRORS)
+    """Render the list of error codes, each with its meaning and its fix."""
+    return _render_page(request, "api/documentation/errors.html", "errors", families=ERRORS)
 
 
-def _page(request: HttpRequest, template: str, here: str, **content: object) -> HttpResponse:
-    server = _server(request)
-    frame = {"here": here, "server": server, "resources": _resources(server)}
-    answer = render(request, template, frame | content)
-    answer["Cache-Control"] = "no-cache"
-    return answer
+def _render_page(request: HttpRequest, template: str, here: str, **context: object) -> HttpResponse:
+    server = _server_url(request)
+    common_context = {"here": here, "server": server, "resources": _resources(server)}
+    response = render(request, template, common_context | context)
+    response["Cache-Control"] = "no-cache"
+    return response
 
 
-def _server(request: HttpRequest) -> str:
+def _server_url(request: HttpRequest) -> str:
     return f"{request.scheme}://{request.get_host()}"
 
 

@@ -1,4 +1,4 @@
-"""What every address of the API is: closed but for tokens with the scope that each method names, in JSON throughout."""
+"""Base classes of the API endpoints: token authentication, one scope per method, JSON only."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ if TYPE_CHECKING:
 
 
 class ByToken:
-    """The policy of every address of the API: `Endpoint` itself decides, and answers in JSON."""
+    """Access policy of the API endpoints: `Endpoint` itself checks access and responds in JSON."""
 
     label = "api: token"
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Leave the decision to the endpoint."""
+        """Return None: the endpoint checks access itself."""
         return None
 
 
 class HasScope(BasePermission):
-    """The token has the scope that the method asks for."""
+    """Checks that the token has the scope required by the HTTP method."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return True. Raises a `Problem` that names the scope that is missing."""
-        wanted = cast("Endpoint", view).scope_of(str(request.method))
-        if wanted is not None and wanted.value not in cast("Token", request.auth).scopes:
+        """Return True. Raises an `ApiProblem` that names the missing scope."""
+        required_scope = cast("Endpoint", view).scope_of(str(request.method))
+        if required_scope is not None and required_scope.value not in cast("Token", request.auth).scopes:
             raise Problem(
                 "scope_missing",
-                f"Ce jeton n'a pas le droit « {wanted.label} » ({wanted.value}).",
+                f"Ce jeton n'a pas le droit « {required_scope.label} » ({required_scope.value}).",
                 status_code=403,
             )
         return True
 
 
 class Endpoint(APIView):
-    """One address. A subclass has a method for each verb it answers, and names the scope of each in `scopes`."""
+    """One endpoint. A subclass has a method for each HTTP method it supports, with its scope in `scopes`."""
 
     access_policy = ByToken()
     authentication_classes = (BearerToken,)
@@ -67,61 +67,63 @@ class Endpoint(APIView):
     parser_classes = (PlainJson,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = DefaultContentNegotiation
-    # What OPTIONS would say stands in the description.
+    # OPTIONS metadata is off: the OpenAPI document has it all.
     metadata_class = None
-    #: By verb; HEAD goes with GET.
+    #: By HTTP method; HEAD shares the scope of GET.
     scopes: ClassVar[Mapping[str, Scope]] = {}
-    #: The status of a rule's refusal by its code, where it is not 409.
+    #: HTTP status by code of a `DomainError`; 409 for the others.
     statuses: ClassVar[Mapping[str, int]] = {}
 
     @property
     def allowed_methods(self) -> list[str]:
-        """Return the verbs that a scope is named for: no other is answered."""
+        """Return the HTTP methods that have a scope: the others get a 405."""
         return [*self.scopes, *(["HEAD"] if "GET" in self.scopes else [])]
 
     def scope_of(self, method: str) -> Scope | None:
-        """Return the scope that a verb asks for; None where the address does not answer it."""
+        """Return the scope required by an HTTP method; None where the method is not supported."""
         return self.scopes.get("GET" if method == "HEAD" else method)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let the request in. Raises a `Problem`."""
+        """Run authentication, permission and parameter checks. Raises an `ApiProblem`."""
         super().initial(request, *args, **kwargs)
         if names_nothing(kwargs):
             raise Http404
-        lists = isinstance(self, ListEndpoint) and request.method in ("GET", "HEAD")
-        if not lists and request.method in self.allowed_methods:
-            _check_parameters(request)
+        is_list = isinstance(self, ListEndpoint) and request.method in ("GET", "HEAD")
+        if not is_list and request.method in self.allowed_methods:
+            _reject_query_parameters(request)
 
     def actor(self) -> User:
-        """Return the account that stands for the token."""
+        """Return the user account of the token."""
         return cast("User", self.request.user)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Return what a refusal says; whatever nobody foresaw is raised again."""
+        """Return the problem details of a known exception; re-raise any other."""
         response = problems.told(exc, self.statuses)
         if response is None:
             raise exc
         response.exception = True
         return response
 
-    def finalize_response(  # type: ignore[override]  # an answer that is given again is no Response
+    def finalize_response(  # type: ignore[override]  # a replayed response is no DRF Response
         self, request: HttpRequest | Request, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Give every answer its headers; a read that has not changed is a 304."""
-        finished = super().finalize_response(cast("Request", request), cast("Response", response), *args, **kwargs)
+        """Add rate limit and cache headers; return a 304 for an unchanged read."""
+        final_response = super().finalize_response(
+            cast("Request", request), cast("Response", response), *args, **kwargs
+        )
         tried = getattr(getattr(request, "_request", request), "api_tried", None)
         if tried is not None:
             for name, value in rate_headers(tried).items():
-                finished[name] = value
-        is_read = request.method in ("GET", "HEAD") and finished.status_code == 200  # noqa: PLR2004 - HTTP's own
-        # What a collectivity reads is kept by nobody in between; its own program may ask whether it changed.
-        finished["Cache-Control"] = "private, no-cache" if is_read else "no-store"
-        if is_read and isinstance(finished, Response):
-            finished.add_post_render_callback(_conditional(request))
-        return finished
+                final_response[name] = value
+        is_successful_read = request.method in ("GET", "HEAD") and final_response.status_code == 200  # noqa: PLR2004 - HTTP's own
+        # No shared cache may store tenant data; the client itself may revalidate.
+        final_response["Cache-Control"] = "private, no-cache" if is_successful_read else "no-store"
+        if is_successful_read and isinstance(final_response, Response):
+            final_response.add_post_render_callback(_make_etag_callback(request))
+        return final_response
 
     def rendered(self, response: HttpResponseBase) -> HttpResponse:
-        """Return the answer as it goes out, so that it can be remembered."""
+        """Render the response now, so that it can be stored under its idempotency key."""
         if isinstance(response, Response):
             request = self.request
             response.accepted_renderer = request.accepted_renderer
@@ -132,44 +134,44 @@ class Endpoint(APIView):
 
 
 class ListEndpoint(Endpoint, GenericAPIView[Any]):
-    """An address that lists. `cursor_field`: the unique column of the order; behind a `-`, downwards."""
+    """A list endpoint. `cursor_field`: the unique column to sort by; `-` for descending."""
 
     pagination_class = ByCursor
     filter_backends = (KnownFilters,)
     cursor_field: ClassVar[str] = "-pk"
 
     def listed(self) -> Response:
-        """Return the page that was asked for."""
+        """Return the requested page."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
 class Nowhere(Endpoint):
-    """Whatever address under the API's is none: a refusal in JSON, to whoever has a token."""
+    """Catch-all endpoint for unknown API paths: a 404 in JSON, after authentication."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Say that nothing is there. Raises `Http404`, or what keeps the request out."""
+        """Raise `Http404`, or the `ApiProblem` of a failed authentication."""
         super().initial(request, *args, **kwargs)
         raise Http404
 
 
-def _check_parameters(request: Request) -> None:
-    faults = [
+def _reject_query_parameters(request: Request) -> None:
+    errors = [
         Fault("unknown_parameter", "Cette adresse ne prend pas de paramètre.", name) for name in request.query_params
     ]
-    if faults:
-        raise Invalid(faults)
+    if errors:
+        raise Invalid(errors)
 
 
-def _conditional(request: HttpRequest | Request) -> Callable[[Response], HttpResponse | None]:
-    known = parse_etags(request.headers.get("If-None-Match", ""))
+def _make_etag_callback(request: HttpRequest | Request) -> Callable[[Response], HttpResponse | None]:
+    client_etags = parse_etags(request.headers.get("If-None-Match", ""))
 
     def compare(response: Response) -> HttpResponse | None:
         tag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
         response["ETag"] = tag
-        if tag not in known and f"W/{tag}" not in known and known != ["*"]:
+        if tag not in client_etags and f"W/{tag}" not in client_etags and client_etags != ["*"]:
             return None
-        kept = ("ETag", "Cache-Control", "RateLimit", "RateLimit-Policy", "Vary")
-        return HttpResponseNotModified(headers={name: response[name] for name in kept if name in response})
+        kept_headers = ("ETag", "Cache-Control", "RateLimit", "RateLimit-Policy", "Vary")
+        return HttpResponseNotModified(headers={name: response[name] for name in kept_headers if name in response})
 
     return compare

@@ -1,6 +1,6 @@
-"""Every code that the API refuses with, for the page that `type` leads to: what it means, and what to do.
+"""Catalogue of the API's error codes, for the documentation page that `type` links to.
 
-Words alone: the codes are raised where the rules are. A test gathers those that the source can raise and fails where
+Texts only: the codes are raised where the rules are. A test collects the codes that the source can raise and fails if
 one is missing here.
 """
 
@@ -13,7 +13,7 @@ from django.utils.text import slugify
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One code. `status`: empty for what stands in `errors`, and for rules, whose family says it."""
+    """One error code. `status`: empty for codes found in `errors` and for rules, whose family states it."""
 
     code: str
     status: str
@@ -23,7 +23,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Codes that are met in the same place."""
+    """Error codes of one topic."""
 
     title: str
     says: str
@@ -31,7 +31,7 @@ class Family:
 
     @property
     def anchor(self) -> str:
-        """Return what links to the family; no code has a hyphen."""
+        """Return the HTML id of the family. No error code has a hyphen, so ids cannot collide."""
         return f"famille-{slugify(self.title)}"
 
 

@@ -1,6 +1,6 @@
-"""Fields that take what the description says and nothing that could be read as it: « 3 » is no number, 1 is no truth.
+"""Strict serializer fields, which do not coerce types: the text "3" is not a number, 1 is not a boolean.
 
-And serializers that refuse names they do not know: a misspelt field that is left aside does something else than asked.
+`StrictSerializer` rejects unknown fields: ignoring a misspelt field would do something else than the client intended.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from rest_framework import serializers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: What PostgreSQL's integer holds.
+#: Largest value of PostgreSQL's `integer`.
 MOST = 2_147_483_647
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Text(serializers.CharField):
-    """A text, not something that can be written as one."""
+    """A string; numbers and booleans are not converted."""
 
     default_error_messages = {"invalid": "Un texte est attendu."}
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the text."""
+        """Return the string."""
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
 
 
 class Email(serializers.EmailField):
-    """An e-mail address."""
+    """An e-mail address; only strings are accepted."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the address."""
@@ -43,7 +43,7 @@ class Email(serializers.EmailField):
 
 
 class Whole(serializers.IntegerField):
-    """A whole number, within what the database holds."""
+    """An integer, at most `MAX_INTEGER` by default."""
 
     default_error_messages = {"invalid": "Un nombre entier est attendu."}
 
@@ -52,9 +52,9 @@ class Whole(serializers.IntegerField):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int:
-        """Return the number."""
+        """Return the integer."""
         if isinstance(data, float) and data.is_integer():
-            # 8.0 is a whole number as JSON and its schemas have it.
+            # JSON Schema: 8.0 is an integer.
             data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
@@ -67,20 +67,20 @@ class Truth(serializers.BooleanField):
     default_error_messages = {"invalid": "« true » ou « false » est attendu."}
 
     def to_internal_value(self, data: Any) -> bool:
-        """Return it."""
+        """Return the boolean."""
         if not isinstance(data, bool):
             self.fail("invalid")
         return data
 
 
 class Day(serializers.DateField):
-    """A day, `2027-08-31`."""
+    """A date, `2027-08-31`."""
 
     default_error_messages = {"invalid": "Un jour est attendu, écrit 2027-08-31."}
 
     def to_internal_value(self, value: Any) -> datetime.date:
-        """Return the day."""
-        if not isinstance(value, str) or not _DAY.fullmatch(value):
+        """Return the date."""
+        if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
             self.fail("invalid", format="")
         try:
             return datetime.date.fromisoformat(value)
@@ -89,17 +89,17 @@ class Day(serializers.DateField):
 
 
 class Choice(serializers.ChoiceField):
-    """One of the words that the description lists."""
+    """One of the listed strings."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the word."""
+        """Return the choice."""
         if not isinstance(data, str):
             self.fail("invalid_choice", input=data)
         return super().to_internal_value(data)
 
 
 class Moment(serializers.DateTimeField):
-    """A moment in UTC, `2026-11-25T09:00:00.123456Z`."""
+    """A date and time in UTC, `2026-11-25T09:00:00.123456Z`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=datetime.UTC, **kwargs)
@@ -109,27 +109,29 @@ class MomentInSchema(OpenApiSerializerFieldExtension):
     target_class = Moment
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, str]:
-        """Return how the description tells it."""
+        """Return the OpenAPI schema of the field."""
         return {"type": "string", "format": "date-time"}
 
 
 class Strict(serializers.Serializer[Any]):
-    """Refuses names that it does not know."""
+    """A serializer that rejects unknown fields."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the values. Raises `ValidationError`, of all that is wrong at once."""
-        unknown = {} if not isinstance(data, dict) else _unknown(data, self.fields)
+        """Return the values. Raises one `ValidationError` for all errors."""
+        unknown = {} if not isinstance(data, dict) else _unknown_field_errors(data, self.fields)
         try:
-            found = super().to_internal_value(data)
+            values = super().to_internal_value(data)
         except serializers.ValidationError as error:
             if isinstance(error.detail, dict):
                 raise serializers.ValidationError({**error.detail, **unknown}) from None
             raise
         if unknown:
             raise serializers.ValidationError(unknown)
-        return found
+        return values
 
 
-def _unknown(data: Mapping[Any, Any], known: Mapping[str, Any]) -> dict[str, list[serializers.ErrorDetail]]:
-    said = serializers.ErrorDetail("Ce champ n'existe pas : voyez la description de l'adresse.", code="unknown_field")
-    return {str(name): [said] for name in data if name not in known}
+def _unknown_field_errors(
+    data: Mapping[Any, Any], known: Mapping[str, Any]
+) -> dict[str, list[serializers.ErrorDetail]]:
+    error = serializers.ErrorDetail("Ce champ n'existe pas : voyez la description de l'adresse.", code="unknown_field")
+    return {str(name): [error] for name in data if name not in known}

@@ -1,4 +1,4 @@
-"""Parameters that take what the description says and nothing else: « has_nursery=oui » is refused, not left aside."""
+"""Strict query parameters: an invalid value (« has_nursery=oui ») is an error, not ignored."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from api.fields import MOST
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
 
-class _TruthField(forms.NullBooleanField):
-    # The widget of forms reads « 2 » as true and whatever it does not know as nothing.
+class _StrictBooleanFormField(forms.NullBooleanField):
+    # Django's widget reads « 2 » as true and unknown values as None.
     widget = forms.TextInput
 
-    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # nothing said is nothing
+    def to_python(self, value: Any) -> bool | None:  # type: ignore[override]  # None where no value is sent
         match value:
             case None | "":
                 return None
@@ -36,10 +36,10 @@ class _TruthField(forms.NullBooleanField):
 class Flag(django_filters.BooleanFilter):
     """`true` or `false`."""
 
-    field_class = _TruthField
+    field_class = _StrictBooleanFormField
 
 
-class _WholeField(forms.CharField):
+class _StrictIntegerFormField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         if value in (None, ""):
             return None
@@ -48,21 +48,21 @@ class _WholeField(forms.CharField):
         return int(value)
 
     def run_validators(self, value: Any) -> None:
-        """Accept what `to_python` returned: the validators of a text do not concern a number."""
+        """Accept what `to_python` returned: CharField's validators expect a string."""
 
 
 @extend_schema_field({"type": "integer", "minimum": 0, "maximum": MOST})
 class Number(django_filters.NumberFilter):
-    """A whole number, such as a row's."""
+    """A non-negative integer, such as a primary key."""
 
-    field_class = _WholeField
+    field_class = _StrictIntegerFormField
 
 
-class _MomentField(forms.CharField):
+class _StrictDateTimeFormField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         if value in (None, ""):
             return None
-        moment = _moment(value)
+        moment = _parse_moment(value)
         if moment is None:
             raise ValidationError(
                 "Une date et une heure sont attendues, avec leur fuseau : 2026-11-25T09:00:00Z.", code="invalid"
@@ -73,15 +73,15 @@ class _MomentField(forms.CharField):
         """Accept what `to_python` returned."""
 
 
-def _moment(written: str) -> datetime.datetime | None:
+def _parse_moment(text: str) -> datetime.datetime | None:
     try:
-        moment = parse_datetime(written)
+        moment = parse_datetime(text)
         return moment.astimezone(datetime.UTC) if moment is not None and moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
 
 
 class Since(django_filters.IsoDateTimeFilter):
-    """A moment with its time zone."""
+    """An ISO 8601 date and time with a time zone."""
 
-    field_class = _MomentField
+    field_class = _StrictDateTimeFormField

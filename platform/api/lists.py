@@ -1,7 +1,7 @@
-"""Lists: by cursor, which stays right while rows come and go; narrowed by parameters that are all known.
+"""Cursor pagination and strict filters of list endpoints.
 
-A cursor says after which row the page begins, in the order of a column that no two rows share. It is opaque to
-programs, and a wrong one is refused.
+A cursor encodes the last value of a unique column, so pages stay consistent while rows are added or removed. It is
+opaque to clients; an invalid one is an error.
 """
 
 from __future__ import annotations
@@ -23,52 +23,52 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-#: Rows a page, unless `limit` says otherwise, and at most.
+#: Rows per page: without `limit`, and at most.
 USUAL, MOST = 100, 500
 _CURSOR, _LIMIT = "cursor", "limit"
-_LONGEST = 200
+_MAX_CURSOR_LENGTH = 200
 
 
 class ByCursor(BasePagination):
-    """Pages in the order of the view's `cursor_field`, unique; behind a `-`, downwards."""
+    """Cursor pagination by the view's `cursor_field`, a unique column; `-` for descending."""
 
-    def paginate_queryset(  # type: ignore[override]  # lists of the API are queries
+    def paginate_queryset(  # type: ignore[override]  # API lists are querysets
         self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
     ) -> list[Any]:
-        """Return the page's rows. Raises a `Problem` where the cursor or the limit is none."""
-        written: str = getattr(view, "cursor_field", "-pk")
-        self.field = written.removeprefix("-")
+        """Return the rows of the page. Raises an `ApiProblem` for an invalid cursor or limit."""
+        ordering: str = getattr(view, "cursor_field", "-pk")
+        self.field = ordering.removeprefix("-")
         self.request = request
-        limit = _limit(request)
+        limit = _parse_limit(request)
         model_field = queryset.model._meta.pk if self.field == "pk" else queryset.model._meta.get_field(self.field)  # noqa: SLF001 - Django's documented way
-        ordered = queryset.order_by(written)
+        ordered = queryset.order_by(ordering)
         if (cursor := request.query_params.get(_CURSOR)) is not None:
-            comparison = "lt" if written.startswith("-") else "gt"
-            ordered = ordered.filter(**{f"{self.field}__{comparison}": _after(cursor, model_field)})
+            comparison = "lt" if ordering.startswith("-") else "gt"
+            ordered = ordered.filter(**{f"{self.field}__{comparison}": _decode_cursor(cursor, model_field)})
         rows = list(ordered[: limit + 1])
         self.last = rows[limit - 1] if len(rows) > limit else None
         return rows[:limit]
 
     def get_paginated_response(self, data: Any) -> Response:
-        """Return the rows, and where the next page is."""
+        """Return the rows and the URL of the next page."""
         return Response({"data": data, "next": self._next()})
 
     def _next(self) -> str | None:
         if self.last is None:
             return None
         query = self.request.query_params.copy()
-        query[_CURSOR] = _cursor(getattr(self.last, self.field))
+        query[_CURSOR] = _encode_cursor(getattr(self.last, self.field))
         return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
-        """Return how the description tells the parameters."""
+        """Return the OpenAPI parameters of the pagination."""
         return [
             {
                 "name": _CURSOR,
                 "in": "query",
                 "required": False,
                 "description": "Où la page commence : suivez « next » plutôt que d'en écrire un.",
-                "schema": {"type": "string", "maxLength": _LONGEST},
+                "schema": {"type": "string", "maxLength": _MAX_CURSOR_LENGTH},
             },
             {
                 "name": _LIMIT,
@@ -80,8 +80,8 @@ class ByCursor(BasePagination):
         ]
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return how the description tells a page."""
-        # For examples, drf-spectacular lays a placeholder in, and looks for it in what it is given back.
+        """Return the OpenAPI schema of a page."""
+        # For examples drf-spectacular passes a placeholder object and looks for it in the result.
         rows = schema | {"description": "Les lignes de la page."} if isinstance(schema, dict) else schema
         return {
             "type": "object",
@@ -98,60 +98,60 @@ class ByCursor(BasePagination):
         }
 
 
-def _limit(request: Request) -> int:
+def _parse_limit(request: Request) -> int:
     written = request.query_params.get(_LIMIT, str(USUAL))
-    # `isdecimal` also takes figures of other scripts.
+    # `isdecimal` alone also accepts non-ASCII digits.
     number = int(written) if written.isascii() and written.isdecimal() and len(written) <= 3 else 0  # noqa: PLR2004 - « 500 »
     if not 1 <= number <= MOST:
         raise Invalid([Fault("invalid_limit", f"« limit » est un nombre de 1 à {MOST}.", _LIMIT)])
     return number
 
 
-def _cursor(value: object) -> str:
+def _encode_cursor(value: object) -> str:
     return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
 
 
-def _after(cursor: str, field: Any) -> Any:
-    """Return the value that a cursor holds. Raises `Problem`."""
-    # No page is there: nobody can tell a wrong cursor from a right one by what the description says.
-    wrong = Problem("invalid_cursor", "Ce « cursor » n'est pas un de ceux que « next » donne.", status_code=404)
-    if len(cursor) > _LONGEST or not cursor.isascii():
-        raise wrong
+def _decode_cursor(cursor: str, field: Any) -> Any:
+    """Decode a cursor into the column's value. Raises `ApiProblem`."""
+    # 404 and not 400: the OpenAPI document cannot express which cursors are valid.
+    invalid = Problem("invalid_cursor", "Ce « cursor » n'est pas un de ceux que « next » donne.", status_code=404)
+    if len(cursor) > _MAX_CURSOR_LENGTH or not cursor.isascii():
+        raise invalid
     try:
         written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
         value = field.to_python(written)
         field.run_validators(value)
     except (ValueError, binascii.Error, ValidationError):
-        raise wrong from None
-    if "\x00" in written or _cursor(value) != cursor:
-        raise wrong
+        raise invalid from None
+    if "\x00" in written or _encode_cursor(value) != cursor:
+        raise invalid
     return value
 
 
 class KnownFilters(DjangoFilterBackend):
-    """The view's filterset; a parameter that neither it nor the pages know is refused, and so is a wrong value."""
+    """Applies the view's filterset; rejects unknown, repeated, empty and invalid parameters."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
-        """Return the rows that the parameters leave. Raises `Invalid`."""
+        """Return the filtered rows. Raises `InvalidRequest`."""
         filterset = self.get_filterset(request, queryset, view)
         known = {_CURSOR, _LIMIT, *(filterset.filters if filterset is not None else ())}
-        faults = [
+        field_errors = [
             Fault("unknown_parameter", "Ce paramètre n'existe pas : voyez la description de l'adresse.", name)
             for name in request.query_params
             if name not in known
         ]
         for name, values in request.query_params.lists():
-            asked = filterset.filters.get(name) if filterset is not None else None
-            if len(values) > 1 and not isinstance(asked, MultipleChoiceFilter):
-                faults.append(Fault("given_twice", "Ce paramètre ne se donne qu'une fois.", name))
-            if "" in values and asked is not None and type(asked) is not CharFilter:
-                faults.append(Fault("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name))
+            parameter_filter = filterset.filters.get(name) if filterset is not None else None
+            if len(values) > 1 and not isinstance(parameter_filter, MultipleChoiceFilter):
+                field_errors.append(Fault("given_twice", "Ce paramètre ne se donne qu'une fois.", name))
+            if "" in values and parameter_filter is not None and type(parameter_filter) is not CharFilter:
+                field_errors.append(Fault("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name))
         if filterset is not None and not filterset.is_valid():
-            faults += [
+            field_errors += [
                 Fault(error["code"] or "invalid", error["message"], name)
                 for name, errors in filterset.errors.get_json_data().items()
                 for error in errors
             ]
-        if faults:
-            raise Invalid(faults)
+        if field_errors:
+            raise Invalid(field_errors)
         return filterset.qs if filterset is not None else queryset

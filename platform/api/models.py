@@ -1,6 +1,6 @@
-"""What lets programs into a collectivity's API, and what they were answered. All of it in the tenant's schema.
+"""API tokens, and the stored responses of idempotent requests. Both in the tenant's schema.
 
-A token's secret is shown once and kept as a hash. An answer is kept sealed: it may hold the secret of a webhook.
+A token's secret is shown once and stored as a hash. A stored response is sealed: it may hold the secret of a webhook.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 class TokenQuerySet(models.QuerySet["Token"]):
     def valid_at(self, at: datetime.datetime) -> Self:
-        """Neither revoked nor expired."""
+        """Filter tokens that are neither revoked nor expired."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=at)
 
     def locked(self) -> Self:
-        """Lock the tokens, and only them, in order of number, until the transaction ends."""
+        """Lock the tokens, and only them, in primary key order until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Token(models.Model):
-    """A program that acts for the collectivity, until it expires or is revoked."""
+    """An API client that acts for the collectivity until the token expires or is revoked."""
 
     name = models.CharField("nom", max_length=80)
-    # Of the form that asked for it: sent a second time, it makes no second token.
+    # Id of the submitted form: submitting it twice creates one token.
     form = models.UUIDField(null=True, unique=True, editable=False)
     token_hash = models.CharField(max_length=64, unique=True)
-    # The beginning of the secret, by which people tell it from others.
+    # First characters of the secret, shown so that people can identify the token.
     hint = models.CharField("début du jeton", max_length=20)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope), verbose_name="droits")
-    # CIDR notation; empty: from anywhere.
+    # CIDR notation; empty: any network.
     networks = ArrayField(models.CharField(max_length=43), verbose_name="réseaux autorisés", default=list, blank=True)
-    # The account under whose name the journal and what it made know it; nobody can sign in with it. No constraint:
-    # each costs every collectivity a trigger on the public table.
+    # Acts as the user in the audit log and in `created_by` columns; nobody can sign in with it. No constraint: each one
+    # costs every tenant a trigger on the public table.
     account = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
@@ -52,7 +52,7 @@ class Token(models.Model):
     created_at = models.DateTimeField("créé le")
     created_by_id = models.BigIntegerField(null=True)
     expires_at = models.DateTimeField("expire le")
-    # To the minute.
+    # Updated at most once a minute.
     last_used_at = models.DateTimeField("dernier usage", null=True, blank=True)
     last_used_from = models.GenericIPAddressField("depuis", null=True, blank=True)
     revoked_at = models.DateTimeField("révoqué le", null=True, blank=True)
@@ -74,17 +74,17 @@ class Token(models.Model):
 
 
 class RememberedAnswer(models.Model):
-    """What a request with an `Idempotency-Key` was answered; written in the transaction of what the request did."""
+    """The stored response of a request with an `Idempotency-Key`, written in that request's transaction."""
 
-    # Of the key: the program chose it, and may have put anything into it.
+    # A hash of the key: the client chose it, and it may contain anything.
     key_hash = models.CharField(max_length=64, primary_key=True)
-    # Of method, address and body: the same key with another request is refused.
+    # Hash of method, URL and body: the same key with another request is an error.
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
     content_type = models.CharField(max_length=100)
     # Compressed, then sealed.
     sealed_body = models.BinaryField()
-    # Headers that the answer had besides.
+    # The response's `Location` header.
     location = models.CharField(max_length=200, blank=True)
     answered_at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""Who reads events: whoever has a token for it. Where there is no such token and no webhook, no event is written."""
+"""Registers API tokens as readers of events: without such a token or a webhook, no event is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def readers(at: datetime.datetime) -> QuerySet[Token]:
-    """Return the tokens that let somebody read events, or what was sent of them."""
+    """Return the valid tokens whose scopes give access to events or their deliveries."""
     return Token.objects.valid_at(at).filter(scopes__overlap=[Scope.READ, Scope.WEBHOOKS])
 
 

@@ -1,7 +1,7 @@
-"""Every refusal of the API as RFC 9457 has it: `application/problem+json`, a stable `code`, a sentence in French.
+"""Error responses as RFC 9457 problem details: `application/problem+json`, a stable `code`, a message in French.
 
-`errors` tells the field, and the row of a list, that each fault stands in. What the rules of an app refuse is a 409
-unless the endpoint says otherwise.
+`errors` lists the field, and the row of a list, of each error. A `DomainError` is a 409 unless the endpoint
+sets another status.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 CONTENT_TYPE = "application/problem+json"
-#: Where each code is told: a page of the API's own host.
+#: URL of the documentation of each code, relative to the API's host.
 TYPE = "/api/v1/documentation/erreurs/#{}"
 _NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 
-#: The sentences that are the same wherever they are said.
 NOT_FOUND = "Il n'y a rien à cette adresse, ou rien que votre collectivité puisse lire."
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong in what was sent. `row`: its place in the list that was sent, from 0."""
+    """One error in the request. `row`: its index in the submitted list, from 0."""
 
     code: str
     detail: str
@@ -41,7 +40,7 @@ class Fault:
 
 
 class Problem(exceptions.APIException):
-    """A refusal with all that it says."""
+    """An error response with its code, message, status and field errors."""
 
     status_code: int = status.HTTP_409_CONFLICT
 
@@ -63,29 +62,29 @@ class Problem(exceptions.APIException):
 
 
 class Invalid(Problem):
-    """What was sent is not what the description says."""
+    """The request does not match the OpenAPI document."""
 
     status_code = 400
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        shown = faults[0].detail if len(faults) == 1 else f"{len(faults)} erreurs dans la requête : voyez « errors »."
-        super().__init__("invalid_request", shown, faults=faults)
+        summary = faults[0].detail if len(faults) == 1 else f"{len(faults)} erreurs dans la requête : voyez « errors »."
+        super().__init__("invalid_request", summary, faults=faults)
 
 
 def body(code: str, detail: str, status_code: int, faults: Sequence[Fault] = ()) -> dict[str, Any]:
-    """Return the problem's members."""
+    """Return the members of the problem details object."""
     return {
         "type": TYPE.format(code),
         "title": http.HTTPStatus(status_code).phrase,
         "status": status_code,
         "code": code,
         "detail": detail,
-        "errors": [{name: value for name, value in asdict(fault).items() if value is not None} for fault in faults],
+        "errors": [{name: value for name, value in asdict(error).items() if value is not None} for error in faults],
     }
 
 
 def answer(code: str, detail: str, status_code: int, **headers: str) -> JsonResponse:
-    """Return a problem where no endpoint answers: an address that is none, a door."""
+    """Return a problem details response outside of an endpoint, from a middleware or an error handler."""
     return JsonResponse(
         body(code, detail, status_code),
         status=status_code,
@@ -96,11 +95,11 @@ def answer(code: str, detail: str, status_code: int, **headers: str) -> JsonResp
 
 
 def told(error: Exception, statuses: Mapping[str, int]) -> Response | None:
-    """Return the answer to whatever an endpoint raised; None for what nobody foresaw.
+    """Return the response for an exception that an endpoint raised; None for an unexpected exception.
 
-    `statuses`: by the code of a rule's refusal, where it is not 409.
+    `statuses`: HTTP status by code of a `DomainError`; 409 for the others.
     """
-    problem = _problem(error, statuses)
+    problem = _to_problem(error, statuses)
     if problem is None:
         return None
     response = Response(
@@ -108,14 +107,14 @@ def told(error: Exception, statuses: Mapping[str, int]) -> Response | None:
         status=problem.status_code,
         content_type=CONTENT_TYPE,
     )
-    if (asked := getattr(error, "auth_header", None)) is not None:
-        response["WWW-Authenticate"] = asked
+    if (challenge := getattr(error, "auth_header", None)) is not None:
+        response["WWW-Authenticate"] = challenge
     if problem.retry_after is not None:
         response["Retry-After"] = str(problem.retry_after)
     return response
 
 
-#: What the framework itself refuses: the code, the sentence (None: the exception's own), the status.
+#: Framework exceptions: code, message (None: the exception's own), HTTP status.
 _FRAMEWORK: tuple[tuple[type[Exception], str, str | None, int], ...] = (
     (Http404, "not_found", NOT_FOUND, 404),
     (exceptions.NotFound, "not_found", NOT_FOUND, 404),
@@ -142,7 +141,7 @@ _FRAMEWORK: tuple[tuple[type[Exception], str, str | None, int], ...] = (
 )
 
 
-def _problem(error: Exception, statuses: Mapping[str, int]) -> Problem | None:
+def _to_problem(error: Exception, statuses: Mapping[str, int]) -> Problem | None:
     if isinstance(error, Problem):
         return error
     if isinstance(error, Refused):
@@ -156,7 +155,7 @@ def _problem(error: Exception, statuses: Mapping[str, int]) -> Problem | None:
 
 
 def faults_of(detail: Any, path: tuple[str, ...] = (), row: int | None = None) -> Iterator[Fault]:
-    """Walk what a serializer says, and yield each fault with its field and row."""
+    """Flatten a serializer's error detail: yield each error with its field and row."""
     if isinstance(detail, dict):
         for key, inner in detail.items():
             if isinstance(key, int) or (isinstance(key, str) and key.isdecimal()):
@@ -164,8 +163,8 @@ def faults_of(detail: Any, path: tuple[str, ...] = (), row: int | None = None) -
             else:
                 yield from faults_of(inner, path if key == _NON_FIELD else (*path, str(key)), row)
     elif isinstance(detail, list) and any(isinstance(inner, dict | list) for inner in detail):
-        for place, inner in enumerate(detail):
-            yield from faults_of(inner, path, place)
+        for index, inner in enumerate(detail):
+            yield from faults_of(inner, path, index)
     elif isinstance(detail, list):
         for inner in detail:
             yield from faults_of(inner, path, row)

@@ -1,6 +1,6 @@
-"""The OpenAPI description, laid out as people read it: a resource at a time, with tables and examples. Pure.
+"""Turns the OpenAPI document into the content of the documentation pages, one resource per page. Pure.
 
-What is here follows from the description alone: an operation that is added to the API is added to its pages.
+Everything is derived from the document: a new operation of the API appears in the documentation by itself.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     Schema = Mapping[str, Any]
 
-_VERBS = ("get", "post", "put", "patch", "delete")
-_WHERE = {"path": "adresse", "query": "paramètre", "header": "en-tête"}
+_METHODS = ("get", "post", "put", "patch", "delete")
+_LOCATIONS = {"path": "adresse", "query": "paramètre", "header": "en-tête"}
 _TYPES = {
     "string": "texte",
     "integer": "nombre entier",
@@ -45,15 +45,15 @@ _BOUNDS = {
     "maxItems": "{} éléments au plus",
     "default": "sinon {}",
 }
-#: What no bound says: the least that a column of PostgreSQL holds, a text that is not empty.
-_OBVIOUS = {("minimum", -2147483648), ("maximum", 2147483647), ("minLength", 1), ("minItems", 1)}
-_DEEPEST = 6
-_PROBLEM = "application/problem+json"
+#: Bounds that are not worth showing: the limits of PostgreSQL's `integer`, non-empty texts and lists.
+_HIDDEN_BOUNDS = {("minimum", -2147483648), ("maximum", 2147483647), ("minLength", 1), ("minItems", 1)}
+_MAX_DEPTH = 6
+_PROBLEM_TYPE = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a table: a parameter, or a field of a body."""
+    """A parameter, or a field of a body: one row of a table."""
 
     name: str
     type: str
@@ -64,7 +64,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Something that is sent or answered."""
+    """An example of a request or response body."""
 
     title: str
     text: str
@@ -72,7 +72,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is sent, or answered, in one form."""
+    """A request or response body of one content type."""
 
     content_type: str
     fields: list[Line]
@@ -81,7 +81,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One status, with what comes with it."""
+    """A response: one status with its bodies."""
 
     status: str
     says: str
@@ -91,7 +91,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one address."""
+    """One HTTP method of one path."""
 
     anchor: str
     method: str
@@ -106,13 +106,13 @@ class Operation:
 
     @property
     def good(self) -> list[Answer]:
-        """Return the answers that say something of the resource."""
+        """Return the successful responses."""
         return [answer for answer in self.answers if answer.status.startswith("2")]
 
 
 @dataclass(slots=True)
 class Resource:
-    """What the description calls a tag: one page of the documentation."""
+    """An OpenAPI tag: one page of the documentation."""
 
     name: str
     slug: str
@@ -121,65 +121,65 @@ class Resource:
 
 
 def resources(description: Schema, server: str) -> list[Resource]:
-    """Return the resources, in the description's order, each with its operations."""
+    """Return the resources with their operations, in the order of the document's tags."""
     found = {
         tag["name"]: Resource(tag["name"], slugify(tag["name"]), tag["description"]) for tag in description["tags"]
     }
     reader = Reader(description, server)
     for path, item in description["paths"].items():
-        for verb in _VERBS:
+        for verb in _METHODS:
             if verb in item:
                 found[item[verb]["tags"][0]].operations.append(reader.operation(path, verb, item[verb]))
     return [resource for resource in found.values() if resource.operations]
 
 
 class Reader:
-    """Reads the parts of one description, whose references it follows."""
+    """Reads the parts of one OpenAPI document and resolves its references."""
 
     def __init__(self, description: Schema, server: str) -> None:
         self.description = description
         self.server = server
 
-    def operation(self, path: str, verb: str, told: Schema) -> Operation:
-        """Return one operation."""
-        bodies = self._bodies(told.get("requestBody", {}).get("content", {}))
+    def operation(self, path: str, verb: str, spec: Schema) -> Operation:
+        """Return the documentation of one operation."""
+        bodies = self._bodies(spec.get("requestBody", {}).get("content", {}))
         return Operation(
-            anchor=told["operationId"],
+            anchor=spec["operationId"],
             method=verb.upper(),
             path=path,
-            summary=told["summary"],
-            says=told["description"],
-            scope=told.get("x-scope", ""),
-            parameters=[self._parameter(one) for one in told.get("parameters", ())],
+            summary=spec["summary"],
+            says=spec["description"],
+            scope=spec.get("x-scope", ""),
+            parameters=[self._parameter(one) for one in spec.get("parameters", ())],
             bodies=bodies,
-            answers=[self._answer(status, answer) for status, answer in told["responses"].items()],
-            request=self._request(path, verb, told, bodies),
+            answers=[self._response(status, answer) for status, answer in spec["responses"].items()],
+            request=self._curl_command(path, verb, spec, bodies),
         )
 
-    def _parameter(self, told: Schema) -> Line:
-        says = told.get("description") or self._says(told["schema"])
-        where = _WHERE[told["in"]]
-        return Line(told["name"], self._type(told["schema"]), says, bool(told.get("required")), where)
+    def _parameter(self, spec: Schema) -> Line:
+        says = spec.get("description") or self._describe(spec["schema"])
+        where = _LOCATIONS[spec["in"]]
+        return Line(spec["name"], self._type(spec["schema"]), says, bool(spec.get("required")), where)
 
-    def _answer(self, status: str, told: Schema) -> Answer:
-        content = told.get("content", {})
-        is_problem = _PROBLEM in content
+    def _response(self, status: str, spec: Schema) -> Answer:
+        content = spec.get("content", {})
+        is_problem = _PROBLEM_TYPE in content
         bodies = [] if is_problem else self._bodies(content)
-        return Answer(status, told.get("description", ""), bodies, is_problem)
+        return Answer(status, spec.get("description", ""), bodies, is_problem)
 
     def _bodies(self, content: Schema) -> list[Body]:
         return [
-            Body(kind, list(self._fields(told.get("schema", {}))), list(_examples(told)))
-            for kind, told in content.items()
+            Body(kind, list(self._iter_fields(spec.get("schema", {}))), list(_iter_examples(spec)))
+            for kind, spec in content.items()
         ]
 
-    def _request(self, path: str, verb: str, told: Schema, bodies: list[Body]) -> str:
-        """Return the operation as curl asks it."""
+    def _curl_command(self, path: str, verb: str, spec: Schema, bodies: list[Body]) -> str:
+        """Return the operation as a curl command."""
         words = ["curl", shlex.quote(f"{self.server}{path}") if "{" in path else f"{self.server}{path}"]
         if verb != "get":
             words[1:1] = ["-X", verb.upper()]
         lines = [" ".join(words), '-H "Authorization: Bearer $PEPS_JETON"']
-        if any(one["name"] == "Idempotency-Key" for one in told.get("parameters", ())):
+        if any(one["name"] == "Idempotency-Key" for one in spec.get("parameters", ())):
             lines.append('-H "Idempotency-Key: $(uuidgen)"')
         for body in bodies[:1]:
             if body.content_type.startswith("multipart/"):
@@ -189,8 +189,8 @@ class Reader:
                 lines += ['-H "Content-Type: application/json"', f"-d {shlex.quote(sent)}"]
         return " \\\n  ".join(lines)
 
-    def _followed(self, schema: Schema) -> dict[str, Any]:
-        """Return the schema with what it refers to; what stands beside a reference has the last word."""
+    def _resolve(self, schema: Schema) -> dict[str, Any]:
+        """Resolve `$ref` and `allOf`; keys beside a reference override the referenced ones."""
         found = dict(schema)
         while (reference := found.pop("$ref", None)) is not None:
             inner: Any = self.description
@@ -198,43 +198,43 @@ class Reader:
                 inner = inner[part]
             found = {**inner, **found}
         for part in found.pop("allOf", ()):
-            found = {**self._followed(part), **found}
+            found = {**self._resolve(part), **found}
         return found
 
-    def _choices(self, schema: Schema) -> list[dict[str, Any]]:
-        """Return the forms that the schema allows: itself, or each of its alternatives."""
-        found = self._followed(schema)
+    def _alternatives(self, schema: Schema) -> list[dict[str, Any]]:
+        """Return the alternatives of a schema (`oneOf`, `anyOf`), or the schema itself."""
+        found = self._resolve(schema)
         alternatives = [*found.get("oneOf", ()), *found.get("anyOf", ())]
-        return [one for part in alternatives for one in self._choices(part)] if alternatives else [found]
+        return [one for part in alternatives for one in self._alternatives(part)] if alternatives else [found]
 
-    def _says(self, schema: Schema) -> str:
-        return str(self._followed(schema).get("description", ""))
+    def _describe(self, schema: Schema) -> str:
+        return str(self._resolve(schema).get("description", ""))
 
-    def _fields(self, schema: Schema, prefix: str = "", depth: int = 0) -> Iterator[Line]:
-        """Yield the fields of an object, of the objects in a list, and of those in its fields."""
-        seen: set[str] = set()
-        for form in self._choices(schema):
+    def _iter_fields(self, schema: Schema, prefix: str = "", depth: int = 0) -> Iterator[Line]:
+        """Yield the fields of a schema, recursively through lists and objects."""
+        visited: set[str] = set()
+        for form in self._alternatives(schema):
             if "items" in form:
-                yield from self._fields(form["items"], f"{prefix}[]" if prefix else "[]", depth)
+                yield from self._iter_fields(form["items"], f"{prefix}[]" if prefix else "[]", depth)
             required = set(form.get("required", ()))
             for name, inner in form.get("properties", {}).items():
-                if name in seen:
+                if name in visited:
                     continue
-                seen.add(name)
+                visited.add(name)
                 path = f"{prefix}.{name}" if prefix else name
-                yield Line(path, self._type(inner), self._says(inner), name in required)
-                if depth < _DEEPEST:
-                    yield from self._fields(inner, path, depth + 1)
+                yield Line(path, self._type(inner), self._describe(inner), name in required)
+                if depth < _MAX_DEPTH:
+                    yield from self._iter_fields(inner, path, depth + 1)
 
     def _type(self, schema: Schema) -> str:
         words: list[str] = []
-        for form in self._choices(schema):
-            words += [word for word in self._words(form) if word not in words]
+        for form in self._alternatives(schema):
+            words += [word for word in self._type_words(form) if word not in words]
         if "null" in words:
             words = [*(word for word in words if word != "null"), "null"]
         return " ou ".join(words)
 
-    def _words(self, form: Schema) -> Iterator[str]:
+    def _type_words(self, form: Schema) -> Iterator[str]:
         if "enum" in form or "const" in form:
             allowed = form.get("enum", [form.get("const")])
             yield from (json.dumps(value, ensure_ascii=False) for value in allowed if value is not None)
@@ -244,26 +244,26 @@ class Reader:
         kinds = form.get("type", "object" if "properties" in form else "")
         for kind in [kinds] if isinstance(kinds, str) else kinds:
             if kind == "array":
-                yield self._bounded(f"liste de : {self._type(form.get('items', {})) or 'valeurs'}", form)
+                yield self._with_bounds(f"liste de : {self._type(form.get('items', {})) or 'valeurs'}", form)
             elif kind == "null":
                 yield "null"
             elif kind:
                 word = _FORMATS.get(form.get("format", ""), _TYPES[kind]) if kind == "string" else _TYPES[kind]
-                yield self._bounded(word, form)
+                yield self._with_bounds(word, form)
 
-    def _bounded(self, word: str, form: Schema) -> str:
+    def _with_bounds(self, word: str, form: Schema) -> str:
         bounds = [
             says.format(json.dumps(form[name], ensure_ascii=False))
             for name, says in _BOUNDS.items()
-            if name in form and (name, form[name]) not in _OBVIOUS
+            if name in form and (name, form[name]) not in _HIDDEN_BOUNDS
         ]
         return f"{word} ({', '.join(bounds)})" if bounds else word
 
 
-def _examples(told: Schema) -> Iterator[Example]:
-    """Yield the examples of a body, as JSON that is laid out."""
-    for name, example in told.get("examples", {}).items():
+def _iter_examples(spec: Schema) -> Iterator[Example]:
+    """Yield the examples of a body as indented JSON."""
+    for name, example in spec.get("examples", {}).items():
         title = example.get("summary") or example.get("description") or name
         yield Example(title, json.dumps(example["value"], ensure_ascii=False, indent=2))
-    if "example" in told:
-        yield Example("Exemple", json.dumps(told["example"], ensure_ascii=False, indent=2))
+    if "example" in spec:
+        yield Example("Exemple", json.dumps(spec["example"], ensure_ascii=False, indent=2))

@@ -1,6 +1,6 @@
-"""Lists that are sent by the thousand: each fault with its row, and no more work than a row needs.
+"""Bulk input: lists of up to 10,000 rows or ids, with each error located by its row.
 
-A row that is plainly right is taken as it stands; any other goes through its serializer, which says what is wrong.
+Rows that pass a cheap check skip the serializer; only the others go through it, to collect their errors.
 """
 
 from __future__ import annotations
@@ -13,58 +13,58 @@ from rest_framework import serializers
 from api.fields import MOST as LARGEST
 from api.fields import Whole
 
-#: Rows a request.
+#: Rows per request.
 MOST = 10_000
 
 
 class Plain(Protocol):
-    """A row's serializer that tells what needs no looking through."""
+    """A row serializer with a cheap check for rows that need no validation."""
 
     def is_plain(self, row: Any) -> bool:
-        """Whether the serializer would return this row just as it is."""
+        """Whether the serializer would return this row unchanged."""
 
 
 class Rows(serializers.ListSerializer[Any]):
-    """One to ten thousand objects; the child is a `Plain` serializer."""
+    """A list of 1 to 10,000 objects; the child implements `FastPathSerializer`."""
 
     def __init__(self, *, child: serializers.Serializer[Any], **kwargs: Any) -> None:
         super().__init__(child=child, allow_empty=False, max_length=MOST, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the rows. Raises `ValidationError` with what is wrong in each, by its place."""
+        """Return the rows. Raises `ValidationError` with the errors by row index."""
         if not isinstance(data, list) or not 1 <= len(data) <= MOST:
             return super().to_internal_value(data)
         child = cast("serializers.Serializer[Any]", self.child)
         is_plain = cast("Plain", child).is_plain
-        found: list[Any] = []
-        wrong: dict[Any, Any] = {}
-        for place, row in enumerate(data):
+        rows: list[Any] = []
+        errors: dict[Any, Any] = {}
+        for index, row in enumerate(data):
             if is_plain(row):
-                found.append(row)
+                rows.append(row)
                 continue
             try:
-                found.append(child.run_validation(row))
+                rows.append(child.run_validation(row))
             except serializers.ValidationError as error:
-                wrong[place] = error.detail
-        if wrong:
-            raise serializers.ValidationError(wrong)
-        return found
+                errors[index] = error.detail
+        if errors:
+            raise serializers.ValidationError(errors)
+        return rows
 
 
 class Numbers(serializers.ListField):
-    """One to ten thousand numbers of things."""
+    """A list of 1 to 10,000 primary keys."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(child=Whole(min_value=1), allow_empty=False, max_length=MOST, **kwargs)
 
     def to_internal_value(self, data: Any) -> list[int]:
-        """Return the numbers. Raises `ValidationError` with what is wrong in each, by its place."""
-        if isinstance(data, list) and 1 <= len(data) <= MOST and all(_is_plain(number) for number in data):
+        """Return the ids. Raises `ValidationError` with the errors by index."""
+        if isinstance(data, list) and 1 <= len(data) <= MOST and all(_is_valid_id(number) for number in data):
             return data
         return super().to_internal_value(data)
 
 
-def _is_plain(number: Any) -> bool:
+def _is_valid_id(number: Any) -> bool:
     return type(number) is int and 1 <= number <= LARGEST
 
 
@@ -72,17 +72,17 @@ class RowsInSchema(OpenApiSerializerFieldExtension):
     target_class = Rows
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        """Return how the description tells it."""
-        return _many(auto_schema.resolve_serializer(self.target.child, direction).ref)
+        """Return the OpenAPI schema of the field."""
+        return _array_schema(auto_schema.resolve_serializer(self.target.child, direction).ref)
 
 
 class NumbersInSchema(OpenApiSerializerFieldExtension):
     target_class = Numbers
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        """Return how the description tells it."""
-        return _many({"type": "integer", "minimum": 1, "maximum": LARGEST})
+        """Return the OpenAPI schema of the field."""
+        return _array_schema({"type": "integer", "minimum": 1, "maximum": LARGEST})
 
 
-def _many(items: dict[str, Any]) -> dict[str, Any]:
+def _array_schema(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST}

@@ -1,6 +1,7 @@
-"""How the API describes itself: OpenAPI 3.1, complete with what every address has in common.
+"""OpenAPI 3.1 generation: adds what all endpoints have in common to drf-spectacular's output.
 
-An endpoint says its own with `extend_schema`; refusals, limits, idempotency and conditional reads are added here, once.
+Endpoints describe themselves with `extend_schema`; error responses, rate limit headers, idempotency and conditional
+requests are added here.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="Le statut HTTP.")
     code = serializers.CharField(help_text="Stable, pour les programmes.")
     detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
-    errors = FaultSerializer(  # type: ignore[assignment]  # the metaclass takes the field away
+    errors = FaultSerializer(  # type: ignore[assignment]  # the metaclass removes the field
         many=True, help_text="Chaque erreur, avec son champ et sa ligne."
     )
 
@@ -56,8 +57,8 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
 }
-#: What a database's text cannot hold.
-_TEXT = r"^[^\x00]*$"
+#: PostgreSQL's `text` cannot hold NUL.
+_NO_NUL_PATTERN = r"^[^\x00]*$"
 _RETRY = {
     "Retry-After": {"description": "Secondes à attendre avant de recommencer.", "schema": {"type": "integer"}},
 }
@@ -72,7 +73,7 @@ _REPLAYED = {
     }
 }
 
-_REFUSALS = {
+_ERROR_DESCRIPTIONS = {
     "400": "La requête n'est pas comprise : « errors » dit pourquoi.",
     "401": "Le jeton manque ou ne vaut rien : `not_authenticated`, `invalid_token`, `token_revoked`, `token_expired`.",
     "403": "Le jeton ne le permet pas : `scope_missing`, `network_not_allowed`.",
@@ -87,8 +88,8 @@ _REFUSALS = {
 }
 
 
-#: What an operation that says no more answers when all is well.
-_DONE = {
+#: Default descriptions of successful responses.
+_SUCCESS_DESCRIPTIONS = {
     "200": "Ce qui était demandé.",
     "201": "Fait.",
     "202": "Reçu : la suite se fait.",
@@ -96,12 +97,12 @@ _DONE = {
 }
 
 
-#: What an address names, where its endpoint says no more.
-_NAMED = "Le numéro de ce que l'adresse nomme."
+#: Default description of path parameters.
+_PATH_PARAMETER_DESCRIPTION = "Le numéro de ce que l'adresse nomme."
 
 
 def each_type_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say « null » once of whatever may be null: drf-spectacular says it twice of some texts, which is not valid."""
+    """Remove duplicates from `type` lists: drf-spectacular repeats « null » in some, which is not valid."""
     parts: list[Any] = [result]
     while parts:
         part = parts.pop()
@@ -116,42 +117,42 @@ def each_type_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 class Described(AutoSchema):
-    """Adds to each operation what all have in common."""
+    """Adds to each operation what all endpoints have in common."""
 
     view: Any
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any] | None:
-        """Return the operation as the description tells it; None where it is left out."""
+        """Return the OpenAPI operation; None if it is excluded."""
         operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None or not isinstance(self.view, Endpoint):
             return operation
         scope = self.view.scope_of(self.method)
         if scope is not None:
             operation["x-scope"] = scope.value
-            said = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
-            operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{said}".strip()
-        operation.setdefault("parameters", []).extend(self._own_parameters())
+            scope_note = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
+            operation["description"] = f"{operation.get('description', '').rstrip()}\n\n{scope_note}".strip()
+        operation.setdefault("parameters", []).extend(self._header_parameters())
         for parameter in operation["parameters"]:
             if parameter["in"] == "path":
-                parameter["description"] = parameter.get("description") or _NAMED
+                parameter["description"] = parameter.get("description") or _PATH_PARAMETER_DESCRIPTION
             if parameter["in"] == "query" and parameter["schema"].keys() <= {"type", "maxLength"}:
-                _without_nul(parameter["schema"])
-        operation["responses"] = self._completed(operation["responses"])
+                _forbid_nul(parameter["schema"])
+        operation["responses"] = self._with_common_responses(operation["responses"])
         return operation
 
-    def _completed(self, responses: dict[str, Any]) -> dict[str, Any]:
-        """Return the answers with what all have in common: headers, refusals, the read that did not change."""
+    def _with_common_responses(self, responses: dict[str, Any]) -> dict[str, Any]:
+        """Return the responses with the common headers, error responses and 304."""
         problem = self.resolve_serializer(ProblemSerializer, "response").ref
         for status, response in responses.items():
             response.setdefault("headers", {}).update(_HEADERS)
-            response["description"] = response.get("description") or _DONE.get(status, "")
-        for status, says in self._refusals():
-            refused = responses.setdefault(status, {"description": says})
-            refused.setdefault("description", says)
-            refused["content"] = {CONTENT_TYPE: {"schema": problem}}
-            refused["headers"] = _HEADERS if status not in ("409", "429") else _HEADERS | _RETRY
+            response["description"] = response.get("description") or _SUCCESS_DESCRIPTIONS.get(status, "")
+        for status, description in self._error_responses():
+            error_response = responses.setdefault(status, {"description": description})
+            error_response.setdefault("description", description)
+            error_response["content"] = {CONTENT_TYPE: {"schema": problem}}
+            error_response["headers"] = _HEADERS if status not in ("409", "429") else _HEADERS | _RETRY
         if "201" in responses:
             responses["201"]["headers"] |= _LOCATION
         if self.method == "GET":
@@ -172,17 +173,17 @@ class Described(AutoSchema):
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Any:  # noqa: FBT001, FBT002 - the library's own
         schema = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, serializers.ListField | serializers.ListSerializer) and schema.get("type") == "array":
-            # How many it takes, which the library tells of some lists only.
+            # drf-spectacular sets the length bounds of some lists only.
             if not field.allow_empty:
                 schema["minItems"] = 1
-            if (most := getattr(field, "max_length", None)) is not None:
-                schema["maxItems"] = most
+            if (max_items := getattr(field, "max_length", None)) is not None:
+                schema["maxItems"] = max_items
         return schema
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         super()._insert_field_validators(field, schema)
-        if "oneOf" in schema and schema["oneOf"][0].get("pattern") == _TEXT:
-            # A text that may be empty is written in two ways, of which an empty one would be both.
+        if "oneOf" in schema and schema["oneOf"][0].get("pattern") == _NO_NUL_PATTERN:
+            # drf-spectacular emits `oneOf` [text, empty] for optional texts; an empty value would match both.
             schema.update(schema.pop("oneOf")[0])
 
     def _is_list_view(self, serializer: Any = None) -> bool:
@@ -191,7 +192,7 @@ class Described(AutoSchema):
     def _is_repeatable(self) -> bool:
         return getattr(getattr(self.view, self.method.lower(), None), "is_repeatable", False)
 
-    def _own_parameters(self) -> Iterator[dict[str, Any]]:
+    def _header_parameters(self) -> Iterator[dict[str, Any]]:
         if self._is_repeatable():
             yield {
                 "name": HEADER,
@@ -210,27 +211,27 @@ class Described(AutoSchema):
                 "schema": {"type": "string"},
             }
 
-    def _refusals(self) -> Iterator[tuple[str, str]]:
-        """Yield each refusal that any address of this kind may give."""
-        writes = self.method in ("POST", "PUT", "PATCH")
-        for status, says in _REFUSALS.items():
+    def _error_responses(self) -> Iterator[tuple[str, str]]:
+        """Yield status and description of each error response that this kind of endpoint can give."""
+        has_body = self.method in ("POST", "PUT", "PATCH")
+        for status, description in _ERROR_DESCRIPTIONS.items():
             if (
                 (status == "404" and "{" not in self.path and not self._is_list_view())
                 or (status == "409" and self.method == "GET")
-                or (status in ("413", "415") and not writes)
+                or (status in ("413", "415") and not has_body)
                 or (status == "422" and not self._is_repeatable())
             ):
                 continue
-            yield status, says
+            yield status, description
 
 
-def _without_nul(schema: dict[str, Any]) -> None:
+def _forbid_nul(schema: dict[str, Any]) -> None:
     if schema.get("type") == "string":
-        schema["pattern"] = _TEXT
+        schema["pattern"] = _NO_NUL_PATTERN
 
 
 class FiltersInDescription(DjangoFilterExtension):
-    """How long a parameter may be, which the library does not tell."""
+    """Adds `maxLength` to query parameters, which drf-spectacular omits."""
 
     target_class = "api.lists.KnownFilters"
     priority = 1
@@ -238,30 +239,30 @@ class FiltersInDescription(DjangoFilterExtension):
     def resolve_filter_field(
         self, auto_schema: AutoSchema, model: Any, filterset_class: Any, field_name: str, filter_field: Any
     ) -> list[dict[str, Any]]:
-        """Return how the description tells the parameter."""
+        """Return the OpenAPI parameters of the filter."""
         parameters: list[dict[str, Any]] = super().resolve_filter_field(
             auto_schema, model, filterset_class, field_name, filter_field
         )
-        if (longest := filter_field.extra.get("max_length")) is not None:
+        if (max_length := filter_field.extra.get("max_length")) is not None:
             for parameter in parameters:
-                parameter["schema"]["maxLength"] = longest
+                parameter["schema"]["maxLength"] = max_length
         return parameters
 
 
 class TextInDescription(OpenApiSerializerFieldExtension):
-    """A text holds no NUL."""
+    """Adds a pattern without NUL to text fields."""
 
     target_class = Text
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
-        """Return how the description tells the field."""
+        """Return the OpenAPI schema of the field."""
         schema: dict[str, Any] = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # noqa: SLF001 - as the library's own extensions do
         if isinstance(schema["type"], list):
-            # Whether it may be null is added to what is returned here.
+            # drf-spectacular adds « null » to the returned schema itself.
             schema["type"] = "string"
-        # A pattern of its own is added from its validator, where none stands yet.
-        own = any(isinstance(validator, RegexValidator) for validator in self.target.validators)
-        if not own and "pattern" not in schema and "format" not in schema:
-            _without_nul(schema)
+        # The pattern of a field's own RegexValidator is only added where the schema has none.
+        has_own_pattern = any(isinstance(validator, RegexValidator) for validator in self.target.validators)
+        if not has_own_pattern and "pattern" not in schema and "format" not in schema:
+            _forbid_nul(schema)
         return schema

@@ -1,4 +1,4 @@
-"""What a token may do. Each endpoint names one scope for each of its methods; none includes another."""
+"""Token scopes. Each endpoint requires one scope per method; no scope includes another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Scope(models.TextChoices):
     WEBHOOKS = "webhooks", "Régler les webhooks"
 
 
-#: What each scope opens, as the page that makes tokens says it.
+#: What each scope gives access to, as shown on the form that creates tokens.
 MEANING = {
     Scope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, événements",
     Scope.REMIT: "ajouter des écoles, changer leur contact, en retirer",

@@ -1,8 +1,8 @@
-"""The resources of the API, as its description and its pages present them, in the order in which they are read."""
+"""OpenAPI tags: the resources of the API with their descriptions, in the order of the documentation."""
 
 from __future__ import annotations
 
-_WORDS = {
+_DESCRIPTIONS = {
     "Établissements": "L'annuaire national des écoles, collèges et lycées. Il se lit et se cherche ; chaque "
     "établissement s'y retrouve par son UAI.",
     "Périmètre": "Les écoles dont votre collectivité répond, avec le contact à qui écrire. Tenez-en la liste d'après "
@@ -17,4 +17,4 @@ _WORDS = {
     "Événements": "Ce qui s'est passé, dans l'ordre : ce que les webhooks envoient se relit ici.",
     "Webhooks": "Les adresses auxquelles les événements sont envoyés, et chacun des envois.",
 }
-TAGS = [{"name": name, "description": says} for name, says in _WORDS.items()]
+TAGS = [{"name": name, "description": description} for name, description in _DESCRIPTIONS.items()]

@@ -1,7 +1,7 @@
-"""Tokens: made, shown once, recognised, revoked.
+"""API tokens: creation, lookup, revocation.
 
-256 random bits, of which the database holds a hash: nobody reads a token out of it, and none is guessed. Another
-collectivity's token is looked for in this one's schema, and is not there.
+A secret is 256 random bits, of which only a SHA-256 hash is stored. Lookup is in the current tenant's schema, so
+another tenant's token is not found.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection
 
-#: By which people, and programs that look for leaked secrets, tell what it is.
+#: Identifies the token for people and for secret scanners.
 PREFIX = "peps_api_"
-_HINT = len(PREFIX) + 6
+_HINT_LENGTH = len(PREFIX) + 6
 LONGEST_NAME = 80
-#: A token that nobody renews ends by itself.
+#: Maximum validity: two years.
 LONGEST = datetime.timedelta(days=731)
-#: « Dernier usage » to the minute: a write a request would be one too many.
-_NOTED_EVERY = datetime.timedelta(minutes=1)
+#: `last_used_at` is updated at most once a minute, to save a write per request.
+_USE_RESOLUTION = datetime.timedelta(minutes=1)
 
 
 class InvalidToken(Refused):
-    """What was asked of a new token cannot be: the sentence says which field."""
+    """A setting of the new token is invalid; `field` names it."""
 
     code = "invalid_token_settings"
 
@@ -46,13 +46,13 @@ class InvalidToken(Refused):
 
 
 class AlreadyMade(Refused):
-    """The same form was sent a second time: the secret was in the first answer, and nowhere else."""
+    """The same form was submitted twice: the secret was only in the first response."""
 
     code = "token_already_made"
 
 
 class Made(NamedTuple):
-    """A token's row, and what stands nowhere else."""
+    """A new token and its secret, which is not stored."""
 
     token: Token
     secret: str
@@ -70,17 +70,17 @@ def make(
     by: User | None,
     at: datetime.datetime,
 ) -> Made:
-    """Make a token and return it with its secret, which nobody can be shown again.
+    """Create a token and return it with its secret, which cannot be shown again.
 
-    `form`: the form that asks for it, which makes one token however often it is sent. Raises `AlreadyMade`, and
-    `InvalidToken`: no name, no scope, an end that has passed or is more than two years away, a network that is none.
+    `form`: id of the submitted form, which creates one token however often it is submitted. Raises
+    `TokenAlreadyCreated`, or `InvalidTokenSettings` for the name, scopes, expiry (within two years) or networks.
     """
-    _refuse_twice(form)
+    _check_form_not_used(form)
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise InvalidToken("name", "Donnez un nom au jeton, de 80 caractères au plus : celui de son logiciel.")
-    chosen = [scope for scope in Scope.values if scope in set(scopes)]
-    if not chosen or len(chosen) != len(set(scopes)):
+    valid_scopes = [scope for scope in Scope.values if scope in set(scopes)]
+    if not valid_scopes or len(valid_scopes) != len(set(scopes)):
         raise InvalidToken("scopes", "Cochez au moins un droit.")
     if not at < expires_at <= at + LONGEST:
         raise InvalidToken("expires_at", "Choisissez un dernier jour à venir, dans deux ans au plus.")
@@ -89,10 +89,10 @@ def make(
         name=name,
         form=form,
         token_hash=_hash(secret),
-        hint=secret[:_HINT],
-        scopes=chosen,
-        networks=list(dict.fromkeys(_network(written) for written in networks)),
-        account=_account(name, at),
+        hint=secret[:_HINT_LENGTH],
+        scopes=valid_scopes,
+        networks=list(dict.fromkeys(_parse_network(text) for text in networks)),
+        account=_create_account(name, at),
         created_at=at,
         created_by_id=by.pk if by else None,
         expires_at=expires_at,
@@ -101,13 +101,13 @@ def make(
         with transaction.atomic():
             token.save()
     except IntegrityError:
-        # Sent twice at the same moment: the second waited for the first.
-        _refuse_twice(form)
+        # Concurrent submissions: the second one waited for the first.
+        _check_form_not_used(form)
         raise
     return Made(token, secret)
 
 
-def _refuse_twice(form: uuid.UUID | None) -> None:
+def _check_form_not_used(form: uuid.UUID | None) -> None:
     if form is not None and Token.objects.filter(form=form).exists():
         raise AlreadyMade(
             "Ce formulaire a déjà créé un jeton, montré une seule fois. Si vous ne l'avez pas copié, révoquez-le et "
@@ -115,8 +115,8 @@ def _refuse_twice(form: uuid.UUID | None) -> None:
         )
 
 
-def _account(name: str, at: datetime.datetime) -> User:
-    """Make the account that stands for the token wherever a person would: it has no password, and no address."""
+def _create_account(name: str, at: datetime.datetime) -> User:
+    """Create the token's user account, without password or e-mail address."""
     account = User(
         username=f"jeton-{secrets.token_hex(8)}",
         first_name="Jeton",
@@ -131,19 +131,19 @@ def _account(name: str, at: datetime.datetime) -> User:
     return account
 
 
-def _network(written: str) -> str:
+def _parse_network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(written.strip(), strict=False))
+        return str(ipaddress.ip_network(text.strip(), strict=False))
     except ValueError:
         raise InvalidToken(
             "networks",
-            f"« {written.strip()} » n'est ni une adresse IP ni un réseau : écrivez 203.0.113.7 ou 203.0.113.0/24.",
+            f"« {text.strip()} » n'est ni une adresse IP ni un réseau : écrivez 203.0.113.7 ou 203.0.113.0/24.",
         ) from None
 
 
 @transaction.atomic
 def revoke(*, token_id: int, by: User | None, at: datetime.datetime) -> Token | None:
-    """Have nobody answered any more who shows it; None where there is none. Revoking twice is the same as once."""
+    """Revoke a token and return it; None if it does not exist. Idempotent."""
     token = Token.objects.locked().filter(pk=token_id).first()
     if token is not None and token.revoked_at is None:
         token.revoked_at, token.revoked_by_id = at, by.pk if by else None
@@ -153,23 +153,23 @@ def revoke(*, token_id: int, by: User | None, at: datetime.datetime) -> Token | 
 
 @sensitive_variables("secret")
 def find(secret: str) -> Token | None:
-    """Return the token of this collectivity that was shown, with its account, whatever its state."""
+    """Return the tenant's token with this secret, whatever its state; None if there is none."""
     return Token.objects.select_related("account").filter(token_hash=_hash(secret)).first()
 
 
 def is_allowed_from(token: Token, address: str) -> bool:
-    """Whether the token may be shown from there."""
+    """Whether the token may be used from this IP address."""
     if not token.networks:
         return True
-    asking = ipaddress.ip_address(address)
-    if isinstance(asking, ipaddress.IPv6Address) and asking.ipv4_mapped is not None:
-        asking = asking.ipv4_mapped
-    return any(asking in ipaddress.ip_network(network) for network in token.networks)
+    client_ip = ipaddress.ip_address(address)
+    if isinstance(client_ip, ipaddress.IPv6Address) and client_ip.ipv4_mapped is not None:
+        client_ip = client_ip.ipv4_mapped
+    return any(client_ip in ipaddress.ip_network(network) for network in token.networks)
 
 
 def note_use(token: Token, *, address: str, at: datetime.datetime) -> None:
-    """Note that the token was shown, at most once a minute: of requests that arrive together one writes."""
-    if token.last_used_at is None or token.last_used_at <= at - _NOTED_EVERY:
+    """Record the last use, at most once a minute; of concurrent requests one writes."""
+    if token.last_used_at is None or token.last_used_at <= at - _USE_RESOLUTION:
         Token.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(
             last_used_at=at, last_used_from=address
         )

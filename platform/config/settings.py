@@ -1,4 +1,4 @@
-"""Django's settings. What differs between machines comes from the environment; docs/deploy.md lists it all."""
+"""Django settings. What differs between machines comes from environment variables, listed in docs/deploy.md."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = Path(env.text("PEPS_DATA", str(ROOT / ".data")))
 
 DEBUG = env.flag("DEBUG", default=False)
-# The demo, the tests and a developer's machine run without a single variable; a server says who it is.
+# The demo, the tests and development need no environment variable; a server must set PRODUCTION.
 PRODUCTION = env.flag("PRODUCTION", default=False)
 
 if PRODUCTION and not env.text("SECRET_KEY", ""):
     raise ImproperlyConfigured("SECRET_KEY must be set where PRODUCTION is True.")
 SECRET_KEY = env.text("SECRET_KEY", "only-for-demonstration-and-tests")
 
-# Keys are sealed under AES-SIV: `id:base64 of 64 bytes`, the current one first, older ones after it while re-sealing.
+# AES-SIV keys that seal secrets: `id:base64 of 64 bytes`, the current one first, then older ones while resealing.
 if PRODUCTION and not env.words("SEALING_KEYS"):
     raise ImproperlyConfigured("SEALING_KEYS must be set where PRODUCTION is True (see docs/deploy.md).")
 SEALING_KEYS = env.words(
@@ -33,9 +33,9 @@ SEALING_KEYS = env.words(
 # --- Hosts: the portal at BASE_DOMAIN, a collectivity's office at <slug>.BASE_DOMAIN -------------------------------
 BASE_DOMAIN = env.text("BASE_DOMAIN", "peps.localhost")
 if not PRODUCTION and not BASE_DOMAIN.endswith("localhost"):
-    # Without PRODUCTION the secrets above are those that anybody can read here.
+    # Without PRODUCTION the secrets above are the published defaults.
     raise ImproperlyConfigured("PRODUCTION must be True where BASE_DOMAIN is not a name of this machine alone.")
-# What stands after the host in the addresses we write into e-mails: « :8000 » in the demo, nothing on a server.
+# Port in the URLs of e-mails: 8000 in the demo, empty on a server.
 PUBLIC_PORT = env.text("PUBLIC_PORT", "")
 SECURE = env.flag("SECURE", default=PRODUCTION)
 ALLOWED_HOSTS = [BASE_DOMAIN, f".{BASE_DOMAIN}"]
@@ -46,12 +46,12 @@ TENANT_MODEL = "tenants.Collectivity"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 PUBLIC_SCHEMA_URLCONF = "config.urls_public"
 ROOT_URLCONF = "config.urls_tenant"
-# Without it every query is preceded by a SET search_path.
+# Otherwise every query is preceded by a SET search_path.
 TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 
 SHARED_APPS = [
-    # Before django-tenants, whose `migrate_schemas` it replaces.
+    # Before django-tenants, to override its `migrate_schemas`.
     "tenants",
     "django_tenants",
     "accounts",
@@ -64,7 +64,7 @@ SHARED_APPS = [
     "licensing.subscriptions",
     "licensing.classes",
     "pages",
-    # Invented schools and people have no business on a server.
+    # Fictitious schools and people: not on a server.
     *([] if PRODUCTION else ["demo"]),
     "procrastinate.contrib.django",
     "django.contrib.postgres",
@@ -72,7 +72,7 @@ SHARED_APPS = [
     "django.contrib.auth",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    # The operator's site, in pages.operator, takes the place of unfold's own.
+    # Our admin site replaces unfold's own.
     "unfold.apps.BasicAppConfig",
     "pages.operator.app.OperatorAdmin",
     "allauth",
@@ -153,7 +153,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
-    # Shared by every process without another server. Rate limits do not live here: see accounts.throttling.
+    # Shared by all processes without another server. Rate limits are not cached: see accounts.throttling.
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "web_cache"},
 }
 
@@ -173,14 +173,14 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 if env.flag("BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# How many of our own proxies append to X-Forwarded-For: that many from the right stands the client (limits on guesses).
+# Number of our proxies that append to X-Forwarded-For: the client's address is that many from the right.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF],
     "style-src": [CSP.SELF],
-    # Tabler draws the arrows of its selects and ticks with data: images.
+    # Tabler draws select arrows and check marks with data: images.
     "img-src": [CSP.SELF, "data:"],
     "font-src": [CSP.SELF],
     "connect-src": [CSP.SELF],
@@ -204,15 +204,15 @@ LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-# School mailboxes are shared: the identifiant is unique, the address is not.
+# School mailboxes are shared: the username is unique, the e-mail address is not.
 ACCOUNT_UNIQUE_EMAIL = False
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_PREVENT_ENUMERATION = True
-# Whoever asks for a password with an address that has no account gets the same answer, and no stranger a letter.
+# A password reset for an unknown address gives the same response and sends no e-mail.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_NOTIFICATIONS = True
-# A new address takes the place of the old one once it is confirmed, and not before.
+# A new address replaces the old one once it is confirmed.
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_FORMS = {
     "login": "accounts.forms.SignInForm",
@@ -220,13 +220,13 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.ChangePasswordForm",
 }
 
-# What accounts.limits counts in the database is not counted here as well; what remains answers with the page 429.
+# None: counted by accounts.limits in the database instead. The others respond with status 429.
 ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",
     "login_failed": None,
     "signup": None,
     "reset_password": None,
-    # Letters to one mailbox, which may be that of a whole staff.
+    # E-mails to one mailbox, which may be shared by a school's staff.
     "confirm_email": "20/h/key",
 }
 MFA_ADAPTER = "accounts.mfa_adapter.MfaAdapter"
@@ -236,33 +236,33 @@ MFA_FORMS = {
     "activate_totp": "accounts.mfa_forms.SwitchOnForm",
 }
 MFA_TOTP_ISSUER = "Pep's"
-# Telephones go wrong by some seconds: the code before and the code after are right too.
+# Clock drift of phones: the previous and the next code are valid too.
 MFA_TOTP_TOLERANCE = 1
-# Whoever signs in has confirmed an address; a new one on its way must not keep anybody from a second factor.
+# Signing in requires a verified address; a pending new one must not block the second factor.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
-# The operator signs in with a second factor wherever the site is a server; a demonstration is spared it.
+# Back office staff need a second factor on a server, not in the demo.
 OPERATOR_SECOND_FACTOR = env.flag("OPERATOR_SECOND_FACTOR", default=PRODUCTION)
 
 # --- Queue ----------------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
-# Seconds between two signs of life of a worker; after three that are missing, its jobs are given to others.
+# Seconds between two heartbeats of a worker; after three missed ones its jobs are retried.
 JOBS_HEARTBEAT = env.number("JOBS_HEARTBEAT", 10)
 
 # --- E-mail ---------------------------------------------------------------------------------------------------------
-# Seconds for which a worker holds the messages it is sending: more than a server may take over one of them.
+# Lease in seconds on the messages a worker is sending: longer than the SMTP timeouts of one message.
 MAIL_LEASE = env.number("MAIL_LEASE", 300)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"Pep's <ne-pas-repondre@{BASE_DOMAIN}>")
-# Who is told of requests for an office; nobody where it is empty.
+# Recipient of new requests for an office; empty: no e-mail.
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", "")
-# Who reads what visitors write on the contact page.
+# Recipient of the contact form.
 CONTACT_EMAIL = env.text("CONTACT_EMAIL", f"contact@{BASE_DOMAIN}")
 MAILERS = {
     "default": {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": {
             "host": env.text("SMTP_HOST", "127.0.0.1"),
-            # By default the local sink that `manage.py smtp_sink` opens, whose messages can be read.
+            # Default: the local server of `manage.py smtp_sink`; read its messages with `manage.py read_mail`.
             "port": env.number("SMTP_PORT", 8025),
             "username": env.text("SMTP_USER", ""),
             "password": env.text("SMTP_PASSWORD", ""),
@@ -278,24 +278,24 @@ LANGUAGES = [("fr", "Français")]
 TIME_ZONE = "Europe/Paris"
 USE_TZ = True
 USE_I18N = True
-# What django-unfold says in English alone.
+# French translations missing in django-unfold.
 LOCALE_PATHS = [ROOT / "platform" / "locale"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "web.assets.PackagedAssets"]
-# Prefix under STATIC_URL → folder of an npm package, and the files of it that pages ask for.
+# Prefix under STATIC_URL → folder of an npm package, and its files that are served.
 PACKAGED_ASSETS: dict[str, tuple[Path, tuple[str, ...]]] = {
     "tabler": (ROOT / "node_modules" / "@tabler" / "core" / "dist", ("css/tabler.min.css",)),
     "htmx": (ROOT / "node_modules" / "htmx.org" / "dist", ("htmx.min.js",)),
 }
-# Read by the documents that are printed; never served.
+# Fonts of the PDF documents; not served.
 PDF_FONTS = ROOT / "node_modules" / "@expo-google-fonts"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        # On a server `collectstatic` hashes and compresses; elsewhere files are served from where they lie.
+        # On a server `collectstatic` hashes and compresses the files; elsewhere they are served in place.
         "BACKEND": "web.assets.HashedAssets" if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
@@ -303,12 +303,12 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
-# Where « Accéder à l'application » leads.
+# Link target of « Accéder à l'application ».
 APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/")
-# How many days after 31 August the pupils of a class are kept before they are erased.
+# Days after 31 August until the pupils of a class are erased.
 PUPILS_KEPT_DAYS = env.number("PUPILS_KEPT_DAYS", 60)
 
-# --- Card payments: django-payments, with Stripe where it is configured, else a demonstration without any card --------
+# --- Card payments: django-payments with Stripe if configured, else a demo provider without cards --------------------
 PAYMENT_MODEL = "orders.CardPayment"
 PAYMENT_HOST = BASE_DOMAIN
 PAYMENT_USES_SSL = SECURE
@@ -317,34 +317,34 @@ STRIPE_WEBHOOK_SECRET = env.text("STRIPE_WEBHOOK_SECRET", "")
 if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
     raise ImproperlyConfigured("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET are set together, or not at all.")
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", "https://api.stripe.com")
-# Where Stripe asks for the card: the one other host that a form of ours may lead to.
+# Origin of Stripe's payment page, added to form-action of the CSP on the checkout page.
 STRIPE_CHECKOUT_ORIGIN = env.text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.stripe.com")
-# The provider that new payments go to; a server without Stripe takes none.
+# Provider of new payments; empty: a server without Stripe accepts no cards.
 CARD_VARIANT = "stripe" if STRIPE_SECRET_KEY else "" if PRODUCTION else "demonstration"
 _providers: dict[str, tuple[str, dict[str, str]]] = {
-    # Reads the settings above itself: a provider's arguments show in tracebacks.
+    # Without arguments, which would show in tracebacks: it reads the settings above.
     "stripe": ("licensing.orders.card.stripe_checkout.StripeCheckout", {}),
     "demonstration": ("licensing.orders.card.demonstration.Demonstration", {}),
 }
 PAYMENT_VARIANTS = {CARD_VARIANT: _providers[CARD_VARIANT]} if CARD_VARIANT else {}
 
 # --- API ------------------------------------------------------------------------------------------------------------
-#: What a token may ask in a minute.
+#: Requests per token and minute.
 API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 600)
-# Webhooks: in the clear only where nobody's server is meant; into networks of ours only where they are named.
+# Webhooks: plain http outside of production only; private networks only if listed.
 WEBHOOKS_ALLOW_HTTP = env.flag("WEBHOOKS_ALLOW_HTTP", default=not PRODUCTION)
 WEBHOOKS_PRIVATE_NETWORKS = env.networks("WEBHOOKS_PRIVATE_NETWORKS")
 WEBHOOKS_LEASE, WEBHOOKS_THREADS = env.number("WEBHOOKS_LEASE", 60), env.number("WEBHOOKS_THREADS", 2)
-#: Bytes of JSON that are read of one request: ten thousand allocations are some two million.
+#: Maximum bytes of a JSON body; 10,000 allocations are about 2 MB.
 API_LARGEST_BODY = 8 * 1024 * 1024
 REST_FRAMEWORK = {
-    # Closed unless opened: an endpoint names its own authentication and permission.
+    # Closed by default: each endpoint sets its authentication and permissions.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "api.schema.Described",
-    # No address ends in a format, and no parameter chooses one.
+    # No format suffix or parameter.
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -353,7 +353,7 @@ SPECTACULAR_SETTINGS = {
     "reprises et limites sont expliqués sous `/api/v1/documentation/`.",
     "VERSION": "1",
     "EXTERNAL_DOCS": {"url": "/api/v1/documentation/", "description": "La documentation, en français."},
-    # What an office serves names itself in its place.
+    # Replaced by the tenant's own URL when served.
     "SERVERS": [
         {"url": f"https://{{bureau}}.{BASE_DOMAIN}", "variables": {"bureau": {"default": "nimes"}}},
     ],
@@ -363,7 +363,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # Fields of one name with other words in each.
+    # Enum fields with the same name but different values.
     "ENUM_NAME_OVERRIDES": {
         "DeliveryState": "webhooks.models.DeliveryState",
         "ImportState": "imports.enums.ImportState",
@@ -373,7 +373,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.each_type_once"],
 }
 
-# --- The operator's admin -------------------------------------------------------------------------------------------
+# --- Back office ----------------------------------------------------------------------------------------------------
 UNFOLD = {
     "SITE_TITLE": "Pep's – exploitation",
     "SITE_HEADER": "Pep's – exploitation",
@@ -381,7 +381,7 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    # Light: the one theme whose contrasts are measured, by the walk in the browser.
+    # Light: the only theme whose contrasts the browser tests check.
     "THEME": "light",
     "STYLES": ["pages.operator.navigation.style"],
     "SCRIPTS": ["pages.operator.navigation.script"],
@@ -398,6 +398,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
-    # Told more, they would write down addresses of buyers and the sessions that they pay in.
+    # At lower levels they log buyers' addresses and payment sessions.
     "loggers": {"stripe": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}},
 }

@@ -1,4 +1,4 @@
-"""The addresses of an office's API, under `/api/v1/`; none ends in a slash."""
+"""URLs of a tenant's API, under `/api/v1/`; none ends in a slash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of the portal (BASE_DOMAIN)."""
+"""URLs of the portal (BASE_DOMAIN)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses of a collectivity's office (<slug>.BASE_DOMAIN)."""
+"""URLs of a tenant's site (<slug>.BASE_DOMAIN)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In the class: a teacher opens it, makes his pupils' accounts, and a pupil signs in with his card."""
+"""Demo step: a teacher opens a class and creates pupils' accounts, and a pupil signs in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "CE1 de Benoît"
 
 
 class Classroom(NamedTuple):
-    """What the demonstration tells of the class. `cards`: what stands on the pupils' cards."""
+    """Result of the step: the pupils' credentials, and whether teacher and pupil may enter."""
 
     cards: list[Credential]
     teacher: Entry
@@ -27,7 +27,7 @@ class Classroom(NamedTuple):
 
 
 def teach(teacher: User) -> Classroom:
-    """Open the class of the teacher's seat and fill it, sign its first pupil in, and ask who may enter."""
+    """Open the class of the teacher's seat, add pupils, sign the first one in, and check access."""
     now = timezone.now()
     seat = teacher.seats.get()
     classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)

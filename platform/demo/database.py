@@ -1,4 +1,4 @@
-"""The demonstration's database: emptied before each telling, and never anybody else's."""
+"""Reset of the demo's database, with a guard against any other database."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
-_NAME = "demo"
+_NAME_PART = "demo"
 
 
 class NotOurs(Exception):
-    """The database is not one that may be emptied, or somebody is at work in it."""
+    """The database is not a demo database, or another process uses it."""
 
 
 def check_ours() -> None:
-    """Raise `NotOurs` unless the data folder, or the database that DATABASE_URL names, says « demo »."""
+    """Raise `NotDemoDatabase` unless the name of the data folder or of the database contains « demo »."""
     name = str(connection.settings_dict["NAME"])
-    if _NAME not in settings.DATA.name and _NAME not in name:
+    if _NAME_PART not in settings.DATA.name and _NAME_PART not in name:
         raise NotOurs(
             f"La démonstration vide sa base : elle refuse « {name} » dans {settings.DATA}. "
             "Lancez-la par « make demo », ou nommez une base dont le nom contient « demo »."
@@ -24,7 +24,7 @@ def check_ours() -> None:
 
 
 def empty() -> None:
-    """Drop every schema and lay the tables anew. Raises `NotOurs` where another process keeps hold of them."""
+    """Drop all schemas and run the migrations. Raises `NotDemoDatabase` where the database is in use."""
     check_ours()
     try:
         with connection.cursor() as cursor:
@@ -36,8 +36,8 @@ def empty() -> None:
                 cursor.execute(f"DROP SCHEMA {connection.ops.quote_name(schema)} CASCADE")
             cursor.execute("CREATE SCHEMA public")
             cursor.execute("RESET lock_timeout")
-    except OperationalError as held:
-        raise NotOurs("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from held
-    # What the connection remembers of the dropped schemas goes with it.
+    except OperationalError as error:
+        raise NotOurs("Une autre démonstration est en cours dans cette base : arrêtez-la d'abord.") from error
+    # Prepared statements refer to the dropped schemas.
     connection.close()
     call_command("migrate_schemas", verbosity=0)

@@ -1,8 +1,7 @@
-"""Invented schools, written as the national directory writes its own: the same columns, real communes, no real school.
+"""Generator of an invented school directory in the national directory's format, with real communes.
 
-The same schools come out on every machine and in every run: the demonstration can be told again, and its figures
-compared. Their numbers lie above those in use in the three départements, their mailboxes under a name reserved for
-examples, so that nothing here can reach anybody.
+Deterministic, so that the demo is reproducible. UAI numbers are above those in use in the three départements, and
+e-mail addresses use a reserved example domain, so that nothing reaches a real school.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Commune:
 
     @property
     def siren(self) -> str:
-        """The commune's SIREN, which the SIRET of each of its public écoles begins with."""
+        """The commune's SIREN, with which the SIRET of its public écoles begins."""
         stem = f"21{self.code[:2]}0{self.code[2:]}"
         return stem + luhn.calc_check_digit(stem)
 
@@ -126,7 +125,7 @@ STREETS = ("rue de la République", "avenue Jean Jaurès", "rue des Écoles", "p
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a kind of school looks like in the directory."""
+    """Directory values of a kind of school."""
 
     title: str
     type: str
@@ -146,22 +145,22 @@ SHAPES = (
 
 
 def schools() -> Iterator[dict[str, str]]:
-    """Return the rows of the invented directory, one a school, always the same."""
-    chance = random.Random(2026)  # noqa: S311 - invented data, the same in every run
+    """Yield the rows of the directory, one per school, always the same."""
+    rng = random.Random(2026)  # noqa: S311 - invented data, the same in every run
     shapes, weights = [shape for shape, _ in SHAPES], [weight for _, weight in SHAPES]
     for departement in DEPARTEMENTS:
         number = FIRST_NUMBER
         for commune in departement.communes:
             taken: set[str] = set()
             for _ in range(commune.schools):
-                shape = chance.choices(shapes, weights)[0]
-                name = _name(shape, taken, chance)
-                yield _row(departement, commune, shape, name=name, number=number, chance=chance)
+                shape = rng.choices(shapes, weights)[0]
+                name = _draw_name(shape, taken, rng)
+                yield _build_row(departement, commune, shape, name=name, number=number, rng=rng)
                 number += 1
 
 
 def write(path: Path) -> int:
-    """Write the directory as a file of the official form (`;`, UTF-8 with its mark), and return how many schools."""
+    """Write the directory as official CSV (`;`, UTF-8 with BOM), and return the number of schools."""
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", delimiter=";")
@@ -172,31 +171,31 @@ def write(path: Path) -> int:
     return count
 
 
-def _name(shape: Shape, taken: set[str], chance: random.Random) -> str:
-    """Return a name that the commune does not have yet."""
-    stem = f"{shape.title} {chance.choice(NAMES)}"
-    name, group = stem, 1
+def _draw_name(shape: Shape, taken: set[str], rng: random.Random) -> str:
+    """Return a name that is not in `taken`, and add it."""
+    stem = f"{shape.title} {rng.choice(NAMES)}"
+    name, suffix = stem, 1
     while name in taken:
-        group += 1
-        name = f"{stem} {group}"
+        suffix += 1
+        name = f"{stem} {suffix}"
     taken.add(name)
     return name
 
 
-def _row(
-    departement: Departement, commune: Commune, shape: Shape, *, name: str, number: int, chance: random.Random
+def _build_row(
+    departement: Departement, commune: Commune, shape: Shape, *, name: str, number: int, rng: random.Random
 ) -> dict[str, str]:
     digits = f"{departement.code}{number:04d}"
     uai = digits + check_letter(digits)
     siret = f"{commune.siren}{number:04d}"
-    latitude = round(commune.latitude + chance.uniform(-0.03, 0.03), 6)
-    longitude = round(commune.longitude + chance.uniform(-0.04, 0.04), 6)
+    latitude = round(commune.latitude + rng.uniform(-0.03, 0.03), 6)
+    longitude = round(commune.longitude + rng.uniform(-0.04, 0.04), 6)
     return {
         "Identifiant_de_l_etablissement": uai,
         "Nom_etablissement": name,
         "Type_etablissement": shape.type,
         "Statut_public_prive": "Public",
-        "Adresse_1": f"{chance.randint(1, 98)} {chance.choice(STREETS)}",
+        "Adresse_1": f"{rng.randint(1, 98)} {rng.choice(STREETS)}",
         "Adresse_3": f"{commune.postal_code} {commune.name.upper()}",
         "Code_postal": commune.postal_code,
         "Code_commune": commune.code,

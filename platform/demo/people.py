@@ -1,4 +1,4 @@
-"""The people of the demonstration, and how they sign up: through the portal's own pages, as anybody does."""
+"""People of the demo, who sign up through the portal's pages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from accounts.models import Profile, User
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Everybody's, in the demonstration.
-PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - told to whoever runs the demonstration
+#: Password of all demo accounts.
+PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - a demo password, printed by the command
 _LINK = re.compile(r"https?://[^/\s]+(/adresse/confirmer/\S+)")
 
 
 class SignUpRefused(Exception):
-    """The page refused; the message is what it said."""
+    """The page or its e-mail was not as expected; the message contains an excerpt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Person:
 
     @property
     def email(self) -> str:
-        """An address under a name reserved for examples."""
+        """An address in a reserved example domain."""
         return f"{self.username}@personnes-demo.example"
 
 
@@ -46,13 +46,13 @@ OPERATOR = Person("exploitant", "Dominique", "Lambert", Profile.AGENT)
 
 
 def sign_up(person: Person, school: dict[str, str], letter_to: Callable[[str], str]) -> User:
-    """Fill in the sign-up page, follow the link of the e-mail that it causes, and return the account.
+    """Submit the sign-up page, follow the link of the confirmation e-mail, and return the account.
 
-    `school`: the page's fields about it. `letter_to`: waits for the letter to an address, and returns its text.
-    Raises `SignUpRefused`.
+    `school`: the page's school fields. `letter_to`: waits for the e-mail to an address, and returns its text.
+    Raises `SignUpFailed`.
     """
-    browser = Client(HTTP_HOST=_host())
-    answer = browser.post(
+    client = Client(HTTP_HOST=_build_host())
+    response = client.post(
         "/inscription/",
         {
             "profile": person.profile,
@@ -67,27 +67,27 @@ def sign_up(person: Person, school: dict[str, str], letter_to: Callable[[str], s
     )
     user = User.objects.filter(username=person.username).first()
     if user is None:
-        words = re.sub(r"<[^>]+>|\s+", " ", answer.content.decode())
-        raise SignUpRefused(f"L'inscription de {person.first_name} a été refusée : {words[:600]}")
+        text = re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
+        raise SignUpRefused(f"L'inscription de {person.first_name} a été refusée : {text[:600]}")
     link = _LINK.search(letter_to(person.email))
     if link is None:
         raise SignUpRefused(f"L'e-mail reçu par {person.email} ne contient pas de lien de confirmation.")
-    browser.post(link[1])
+    client.post(link[1])
     return user
 
 
 def browser(username: str, *, slug: str = "") -> Client:
-    """Sign the account in with the demonstration's password, at the portal or at an office; return its browser."""
-    signed_in = Client(HTTP_HOST=_host(slug))
-    signed_in.post("/connexion/", {"login": username, "password": PASSWORD})
-    return signed_in
+    """Sign the account in at the portal or an office, and return the test client."""
+    client = Client(HTTP_HOST=_build_host(slug))
+    client.post("/connexion/", {"login": username, "password": PASSWORD})
+    return client
 
 
 def signs_in(username: str, *, slug: str = "") -> bool:
-    """Whether the account can sign in."""
+    """Return whether the account can sign in."""
     return "_auth_user_id" in browser(username, slug=slug).session
 
 
-def _host(slug: str = "") -> str:
+def _build_host(slug: str = "") -> str:
     host = f"{slug}.{settings.BASE_DOMAIN}" if slug else settings.BASE_DOMAIN
     return f"{host}:{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else host

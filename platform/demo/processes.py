@@ -1,4 +1,4 @@
-"""The processes of the demonstration: a mail server, a worker, a web server, each a real one."""
+"""Subprocesses of the demo: mail server, worker, web server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST = "127.0.0.1"
-_PATIENCE = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
 class DidNotStart(Exception):
-    """A process ended, or opened no port in time; the message says where its words are."""
+    """A process exited, or did not listen in time; the message names its log."""
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens at."""
+    """Return a free TCP port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -33,19 +33,19 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether somebody listens at the port."""
+    """Return whether a process listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
 
 @contextlib.contextmanager
 def running(name: str, command: Sequence[str], *, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process until the block ends, its words going to a file. Raises `DidNotStart`."""
+    """Run a process, logging to a file, until the block ends. Raises `ProcessNotStarted`."""
     log: Path = settings.DATA / f"{name}.log"
     roots = os.pathsep.join((str(settings.ROOT), str(settings.ROOT / "platform")))
-    with log.open("wb") as words:
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
-            command, cwd=settings.ROOT, env=os.environ | {"PYTHONPATH": roots}, stdout=words, stderr=words
+            command, cwd=settings.ROOT, env=os.environ | {"PYTHONPATH": roots}, stdout=output, stderr=output
         )
     try:
         if port is not None:
@@ -61,7 +61,7 @@ def running(name: str, command: Sequence[str], *, port: int | None = None) -> It
 
 
 def manage(*arguments: str) -> list[str]:
-    """Return the command line of one of our management commands."""
+    """Return the command line of a management command."""
     return [sys.executable, str(settings.ROOT / "manage.py"), *arguments]
 
 
@@ -74,7 +74,7 @@ def web(port: int) -> list[str]:
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], name: str, port: int, log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not is_taken(port):
         if process.poll() is not None or time.monotonic() > deadline:
             raise DidNotStart(f"« {name} » n'a pas démarré : voir {log}.\n{log.read_text(errors='replace')[-2000:]}")

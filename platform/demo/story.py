@@ -1,6 +1,6 @@
-"""The whole thread, from a collectivity's spreadsheet to seats for teachers, by the operations that the pages call.
+"""The demo scenario, from a collectivity's spreadsheet to teachers' seats, by the pages' operations.
 
-Each step says what it did, with figures, and raises `StepFailed` where the figures are not those that must come out.
+Each step prints its results, and raises `StepFailed` where they are not as expected.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ INVITATION = re.compile(r"/invitation/([^/\s]+)/")
 NIMES = {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "slug": "nimes", "key_prefix": "NIMES"}
 GARD = {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "slug": "gard",
         "key_prefix": "GARD"}  # fmt: skip
-#: Who works in an office beside its manager, and in which roles.
+#: Members of each office other than its manager, with their roles.
 STAFF = {
     "nimes": {
         "acheteuse": ("Hélène", "Faure", [Role.BUYER]),
@@ -60,25 +60,25 @@ STAFF = {
     "gard": {"acheteur": ("Marc", "Vidal", [Role.BUYER])},
 }
 LICENCES = {"nimes": 400, "gard": 250}
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 class StepFailed(Exception):
-    """A step did not come out as it must."""
+    """The result of a step is not as expected."""
 
 
 @dataclass
 class Story:
-    """One telling. `say` prints a line."""
+    """One run of the scenario. `say` prints a line."""
 
     say: Callable[[str], None]
     offices: dict[str, Collectivity] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
-    # A pupil's card, for whoever wants to sign in as a child.
+    # A pupil's credentials, printed for trying the pupils' pages.
     card: Credential | None = None
 
     def tell(self) -> None:
-        """Go through the steps, in order."""
+        """Run the steps in order."""
         steps: tuple[tuple[str, Callable[[], None]], ...] = (
             ("L'annuaire des établissements", self.sync_directory),
             ("Deux collectivités ouvrent leur bureau", self.open_offices),
@@ -109,10 +109,10 @@ class Story:
         self.say(f"   Relu une seconde fois : {counts['added']} ajouté, {counts['changed']} modifié.")
 
     def open_offices(self) -> None:
-        self._operator()
-        for facts, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
-            email = f"{username}@{facts['slug']}-demo.example"
-            office = offices.open_office(**facts, manager_email=email, by=None, at=timezone.now())
+        self._create_operator()
+        for collectivity, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
+            email = f"{username}@{collectivity['slug']}-demo.example"
+            office = offices.open_office(**collectivity, manager_email=email, by=None, at=timezone.now())
             self.offices[office.slug] = office
             self._join(office, email, username, first_name, "Delmas")
             self.say(f"   {office.name} : {office.slug}.{settings.BASE_DOMAIN}, gestionnaire « {username} ».")
@@ -123,8 +123,8 @@ class Story:
                     offices.invite(email=email, roles=roles, by=None, at=timezone.now())
                 self._join(self.offices[slug], email, username, first_name, last_name)
             self.say(f"   {self.offices[slug].name}, invités par e-mail : {', '.join(staff)}.")
-        self._fill_remit(self.offices["nimes"], commune="Nîmes")
-        self._fill_remit(self.offices["gard"], commune="Alès")
+        self._fill_portfolio(self.offices["nimes"], commune="Nîmes")
+        self._fill_portfolio(self.offices["gard"], commune="Alès")
 
     def open_pools(self) -> None:
         for slug, licences in LICENCES.items():
@@ -143,7 +143,7 @@ class Story:
         workbook.write(path)
         manager = User.objects.get(username="nora")
         with tenant_context(self.offices["nimes"]):
-            table = imports.upload(
+            spreadsheet_import = imports.upload(
                 pool_id=self.pools["nimes"].pk,
                 filename=path.name,
                 content=path.read_bytes(),
@@ -151,26 +151,28 @@ class Story:
                 by=manager,
                 at=timezone.now(),
             )
-            self._wait(lambda: self._state(table) == ImportState.CHECKED, "le tableau est lu et vérifié")
-            counts = import_queries.counts_of([table.pk])[table.pk]
+            self._wait(
+                lambda: self._get_state(spreadsheet_import) == ImportState.CHECKED, "le tableau est lu et vérifié"
+            )
+            counts = import_queries.counts_of([spreadsheet_import.pk])[spreadsheet_import.pk]
             self.say(
                 f"   {path.name} : {sum(counts.values())} lignes d'écoles ; {counts.get(Verdict.NEW, 0)} à donner, "
                 f"{counts.get(Verdict.ERROR, 0)} à corriger, {counts.get(Verdict.IGNORED, 0)} ignorées."
             )
             self._expect(not Allocation.objects.exists(), "rien n'est attribué avant l'accord du gestionnaire")
-            table.refresh_from_db()
+            spreadsheet_import.refresh_from_db()
             imports.confirm(
-                import_id=table.pk,
-                digest=import_queries.digest(table),
+                import_id=spreadsheet_import.pk,
+                digest=import_queries.digest(spreadsheet_import),
                 send_on=None,
                 only_valid=True,
                 by=manager,
                 at=timezone.now(),
             )
-            self._wait(lambda: self._state(table) == ImportState.APPLIED, "le tableau est appliqué")
-            given = Allocation.objects.count()
-        self._expect(given > 0, "des écoles ont reçu des licences")
-        self.say(f"   Appliqué : {given} écoles ont chacune une clé.")
+            self._wait(lambda: self._get_state(spreadsheet_import) == ImportState.APPLIED, "le tableau est appliqué")
+            allocated = Allocation.objects.count()
+        self._expect(allocated > 0, "des écoles ont reçu des licences")
+        self.say(f"   Appliqué : {allocated} écoles ont chacune une clé.")
 
     def deliver(self) -> None:
         with tenant_context(self.offices["gard"]):
@@ -196,8 +198,8 @@ class Story:
     def equip_a_school(self) -> None:
         uai = workbook.fit_schools()[0]["Identifiant_de_l_etablissement"]
         school = School.objects.get(pk=uai)
-        principal = people.sign_up(PRINCIPAL, {"uai": uai}, self._letter_to)
-        teachers = [people.sign_up(teacher, {"uai": uai}, self._letter_to) for teacher in TEACHERS]
+        principal = people.sign_up(PRINCIPAL, {"uai": uai}, self._wait_for_email)
+        teachers = [people.sign_up(teacher, {"uai": uai}, self._wait_for_email) for teacher in TEACHERS]
         typed = {
             "not_listed": "on",
             "school_name": school.name.upper(),
@@ -206,37 +208,41 @@ class Story:
             "city": school.commune,
             "country": "France",
         }
-        by_hand = people.sign_up(TEACHER_BY_HAND, typed, self._letter_to)
+        by_hand = people.sign_up(TEACHER_BY_HAND, typed, self._wait_for_email)
         self.say(f"   Inscrits par les pages du portail : {principal}, {teachers[0]}, {teachers[1]}, {by_hand}.")
-        code = self._key_in_mail(school.email)
+        code = self._read_key_from_email(school.email)
         subscription = subscriptions.redeem(code=code, by=principal, at=timezone.now())
-        self._counter(subscription, 0, f"{principal} active la clé reçue à {school.email}")
+        self._check_held(subscription, 0, f"{principal} active la clé reçue à {school.email}")
         self._expect(
             principal.affiliations.filter(school_id=uai, verified_at__isnull=False).exists(),
             "la clé reçue à l'adresse officielle vérifie la cheffe d'établissement",
         )
         subscriptions.assign(subscription_id=subscription.pk, teacher=teachers[0], by=principal, at=timezone.now())
-        self._counter(subscription, 1, f"{principal} attribue une clé à {teachers[0]}, en un clic")
+        self._check_held(subscription, 1, f"{principal} attribue une clé à {teachers[0]}, en un clic")
         subscriptions.claim(code=code.lower().replace("-", " "), by=by_hand, at=timezone.now())
-        self._counter(subscription, 2, f"{by_hand}, qui a écrit son école à la main, saisit la même clé en minuscules")
+        self._check_held(
+            subscription, 2, f"{by_hand}, qui a écrit son école à la main, saisit la même clé en minuscules"
+        )
 
     def open_a_class(self) -> None:
         teacher = User.objects.get(username=TEACHERS[0].username)
-        told = classroom.teach(teacher)
-        self.card = told.cards[0]
-        self._expect(len({card.login for card in told.cards}) == classroom.PUPILS, "chaque élève a son identifiant")
-        self._expect(told.teacher.allowed and told.pupil.allowed, "l'enseignant et l'élève peuvent entrer")
+        demo_class = classroom.teach(teacher)
+        self.card = demo_class.cards[0]
+        self._expect(
+            len({card.login for card in demo_class.cards}) == classroom.PUPILS, "chaque élève a son identifiant"
+        )
+        self._expect(demo_class.teacher.allowed and demo_class.pupil.allowed, "l'enseignant et l'élève peuvent entrer")
         self.say(f"   {teacher} ouvre « {classroom.NAME} » et crée {classroom.PUPILS} comptes élèves, sans aucun nom.")
         self.say(f"   L'élève n° 1 se connecte : « {self.card.login} », mot de passe « {self.card.password} ».")
-        self.say(f"   L'application peut les laisser entrer jusqu'au {told.pupil.until:%d/%m/%Y}.")
+        self.say(f"   L'application peut les laisser entrer jusqu'au {demo_class.pupil.until:%d/%m/%Y}.")
 
     def sell_by_card(self) -> None:
         now = timezone.now()
-        self._shop().open(now)
-        self._shop().sell_by_card(User.objects.get(username=PRINCIPAL.username), now)
+        self._build_shop().open(now)
+        self._build_shop().sell_by_card(User.objects.get(username=PRINCIPAL.username), now)
 
     def sell_by_mandate(self) -> None:
-        self._shop().sell_by_mandate(
+        self._build_shop().sell_by_mandate(
             self.offices["gard"],
             buyer=User.objects.get(username="acheteur"),
             manager=User.objects.get(username="gilles"),
@@ -247,21 +253,22 @@ class Story:
     def add_up(self) -> None:
         for office in self.offices.values():
             with tenant_context(office):
-                for place in positions():
-                    self._expect(place.adds_up, f"le compte du lot « {place.name} » tombe juste")
+                for position in positions():
+                    self._expect(position.adds_up, f"le compte du lot « {position.name} » tombe juste")
                     self.say(
-                        f"   {office.name} : {place.bought} achetées = {place.free} libres + {place.issued} envoyées "
-                        f"+ {place.redeemed_free} activées et libres + {place.held} attribuées à un enseignant."
+                        f"   {office.name} : {position.bought} achetées = {position.free} libres "
+                        f"+ {position.issued} envoyées + {position.redeemed_free} activées et libres "
+                        f"+ {position.held} attribuées à un enseignant."
                     )
         findings = check_all()
         broken = [finding.rule for finding in findings if finding.broken]
         self._expect(not broken, f"les règles tiennent ({'; '.join(broken)})")
         self.say(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
 
-    def _shop(self) -> Shop:
+    def _build_shop(self) -> Shop:
         return Shop(self.say, self._expect, self._wait)
 
-    def _operator(self) -> None:
+    def _create_operator(self) -> None:
         user = User.objects.create_superuser(
             username=OPERATOR.username, email=OPERATOR.email, password=PASSWORD,
             first_name=OPERATOR.first_name, last_name=OPERATOR.last_name,
@@ -269,8 +276,8 @@ class Story:
         EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
 
     def _join(self, office: Collectivity, email: str, username: str, first_name: str, last_name: str) -> None:
-        """Follow the link of the invitation, as it was received, and create the account."""
-        token = INVITATION.search(self._letter_to(email))
+        """Create an account from the link of the invitation e-mail."""
+        token = INVITATION.search(self._wait_for_email(email))
         if token is None:
             raise StepFailed(f"L'invitation reçue par {email} ne contient pas de lien.")
         with tenant_context(office):
@@ -283,55 +290,55 @@ class Story:
                 at=timezone.now(),
             )
 
-    def _fill_remit(self, office: Collectivity, *, commune: str) -> None:
+    def _fill_portfolio(self, office: Collectivity, *, commune: str) -> None:
         uais = list(School.objects.filter(commune=commune, type="Ecole").values_list("uai", flat=True))
         with tenant_context(office):
             offices.add_to_remit(uais=uais, by=None, at=timezone.now())
         self.say(f"   {office.name} : {len(uais)} écoles dans le périmètre.")
 
-    def _letter_to(self, email: str) -> str:
-        """Wait for the letter to an address, and return its text."""
+    def _wait_for_email(self, email: str) -> str:
+        """Wait for the e-mail to an address, and return its text."""
         folder = settings.DATA / "mail"
         self._wait(lambda: bool(latest(folder, limit=1, recipient=email)), f"un e-mail arrive à {email}")
         return latest(folder, limit=1, recipient=email)[0].text
 
-    def _key_in_mail(self, email: str) -> str:
-        key = KEY.search(self._letter_to(email))
+    def _read_key_from_email(self, email: str) -> str:
+        key = KEY.search(self._wait_for_email(email))
         if key is None:
             raise StepFailed(f"L'e-mail reçu par {email} ne contient pas de clé.")
         return key[0]
 
-    def _counter(self, subscription: Subscription, held: int, what: str) -> None:
-        """Say the counter, and check that it is the one expected."""
+    def _check_held(self, subscription: Subscription, held: int, action: str) -> None:
+        """Check the number of held seats, and print it."""
         subscription.refresh_from_db()
         found = subscription.seats.held().count()
         self._expect(
             (found, subscription.size) == (held, workbook.STORY_UNITS),
             f"le compteur indique {held}/{workbook.STORY_UNITS} et non {found}/{subscription.size}",
         )
-        self.say(f"   {what} : {found}/{subscription.size}.")
+        self.say(f"   {action} : {found}/{subscription.size}.")
 
-    def _state(self, table: Import) -> str:
-        state = Import.objects.values_list("state", flat=True).get(pk=table.pk)
+    def _get_state(self, spreadsheet_import: Import) -> str:
+        state = Import.objects.values_list("state", flat=True).get(pk=spreadsheet_import.pk)
         if state == ImportState.REJECTED:
-            raise StepFailed(Import.objects.get(pk=table.pk).refusal)
+            raise StepFailed(Import.objects.get(pk=spreadsheet_import.pk).refusal)
         return str(state)
 
-    def _expect(self, holds: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
-        if not holds:
-            raise StepFailed(f"Attendu : {what}.")
+    def _expect(self, condition: bool, description: str) -> None:  # noqa: FBT001 - like an assertion
+        if not condition:
+            raise StepFailed(f"Attendu : {description}.")
 
-    def _wait(self, holds: Callable[[], bool], what: str) -> None:
-        """Wait until the worker has done it. Raises `StepFailed` when it takes too long."""
-        deadline = time.monotonic() + _PATIENCE
-        while not holds():
+    def _wait(self, condition: Callable[[], bool], description: str) -> None:
+        """Wait until the condition holds. Raises `StepFailed` on a timeout."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while not condition():
             if time.monotonic() > deadline:
-                raise StepFailed(f"Attendu en vain : {what}.")
+                raise StepFailed(f"Attendu en vain : {description}.")
             time.sleep(0.05)
 
 
 def failed_messages() -> list[str]:
-    """Return what became of the portal's own messages that did not leave, for whoever looks into a failure."""
+    """Return the state of unsent messages in the portal's outbox, for debugging."""
     with schema_context("public"):
         unsent = Message.objects.exclude(state=MessageState.SENT).exclude(state=MessageState.CANCELLED)
         return [f"{message.recipient} : {message.get_state_display()} {message.reason}" for message in unsent[:10]]

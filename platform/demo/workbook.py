@@ -1,4 +1,4 @@
-"""A workbook as a town hall really sends it: right for the most part, with the faults that such files have."""
+"""Generator of a realistic spreadsheet from a town hall, mostly valid, with typical errors."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ COMMUNE = "Nîmes"
 FIT = ("École élémentaire", "École primaire")
 HEADER = ("N° UAI", "École", "Nb de licences", "Adresse e-mail", "Observations")
 SCHOOLS = 42
-#: How many licences the school gets whose principal and teachers the demonstration follows: the first of the list.
+#: Licences of the first school, whose principal and teachers sign up in the demo.
 STORY_UNITS = 3
 BLANK_AFTER = (9, 30)
 
 
 def mistyped(uai: str) -> str:
-    """Return the UAI with its last digit changed: the letter no longer agrees."""
+    """Return the UAI with its last digit changed, so that its check letter is wrong."""
     return uai[:6] + str((int(uai[6]) + 1) % 10) + uai[7]
 
 
-#: Place in the list → what is odd about that line. All but the last three can be read all the same.
+#: Index in the list → replaced cells. All but the last three can still be parsed.
 FAULTS: dict[int, Callable[[Line], Line]] = {
     3: lambda line: {"N° UAI": str(line["N° UAI"]).removeprefix("0")},
     5: lambda line: {"N° UAI": str(line["N° UAI"]).lower()},
@@ -42,22 +42,22 @@ FAULTS: dict[int, Callable[[Line], Line]] = {
 
 
 def fit_schools() -> list[dict[str, str]]:
-    """Return the schools of the commune that have classes from CP to CM2, in order of number."""
+    """Return the schools of the commune with classes from CP to CM2, by UAI."""
     return [row for row in schools() if row["Nom_commune"] == COMMUNE and row["Nom_etablissement"].startswith(FIT)]
 
 
-def _line(school: dict[str, str], units: int, remark: str = "") -> Line:
+def _build_row(school: dict[str, str], units: int, comment: str = "") -> Line:
     uai, name = school["Identifiant_de_l_etablissement"], school["Nom_etablissement"]
-    return dict(zip(HEADER, (uai, name, units, "", remark), strict=True))
+    return dict(zip(HEADER, (uai, name, units, "", comment), strict=True))
 
 
 def write(path: Path) -> int:
-    """Write the workbook; return how many schools it names.
+    """Write the workbook; return the number of schools in it.
 
-    Above the table a banner and a blank row; in it the faults above, blank rows, a school named twice and a nursery
-    school; below it a total.
+    A title and a blank row above the header row; then the errors above, blank rows, a duplicate school and a nursery
+    school; a total at the end.
     """
-    named = fit_schools()[:SCHOOLS]
+    eligible = fit_schools()[:SCHOOLS]
     nursery = next(
         row
         for row in schools()
@@ -71,17 +71,17 @@ def write(path: Path) -> int:
     sheet.append([])
     sheet.append(HEADER)
     total = 0
-    for place, school in enumerate(named):
-        units = STORY_UNITS if place == 0 else 2 + place % 4
-        line = _line(school, units)
-        line |= FAULTS[place](line) if place in FAULTS else {}
+    for index, school in enumerate(eligible):
+        units = STORY_UNITS if index == 0 else 2 + index % 4
+        line = _build_row(school, units)
+        line |= FAULTS[index](line) if index in FAULTS else {}
         sheet.append(list(line.values()))
         total += units
-        if place in BLANK_AFTER:
+        if index in BLANK_AFTER:
             sheet.append([])
-    sheet.append(list(_line(named[2], 4, "ajout du 12/11").values()))
-    sheet.append(list(_line(nursery, 2).values()))
+    sheet.append(list(_build_row(eligible[2], 4, "ajout du 12/11").values()))
+    sheet.append(list(_build_row(nursery, 2).values()))
     sheet.append([])
     sheet.append(["TOTAL", "", total, "", ""])
     book.save(path)
-    return len(named) + 1
+    return len(eligible) + 1

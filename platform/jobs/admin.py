@@ -1,4 +1,4 @@
-"""The queue, as the operator looks into it: what waits, what runs, what failed and why. Read only."""
+"""Back office of the job queue, read-only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest
 
-#: The states that procrastinate writes, in French.
-STATES = {
+#: French labels of Procrastinate's job statuses.
+_STATE_LABELS = {
     "todo": "en attente",
     "doing": "en cours",
     "succeeded": "faite",
@@ -28,36 +28,36 @@ STATES = {
 }
 
 
-class StateFilter(admin.SimpleListFilter):
+class JobStateFilter(admin.SimpleListFilter):
     title = "état"
     parameter_name = "etat"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         """Return the states."""
-        return list(STATES.items())
+        return list(_STATE_LABELS.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         """Keep the jobs in the chosen state."""
-        return queryset.filter(status=self.value()) if self.value() in STATES else queryset
+        return queryset.filter(status=self.value()) if self.value() in _STATE_LABELS else queryset
 
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    """What a job works on stands in its arguments: numbers of rows, never a key or an address."""
+    """Jobs. Their arguments are row ids, never keys or e-mail addresses."""
 
     list_display = ("id", "task", "state", "tries", "queued_at", "last_at")
-    list_filter = (StateFilter,)
+    list_filter = (JobStateFilter,)
     ordering = ("-pk",)
     fields = readonly_fields = ("id", "task", "state", "tries", "not_before", "queued_at", "last_at", "arguments")
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        """Return the jobs with the moments of their first and last event."""
+        """Return the jobs annotated with the times of their first and last event."""
         jobs: QuerySet[Job] = super().get_queryset(request)
         return jobs.annotate(first_event=Min("procrastinateevent__at"), last_event=Max("procrastinateevent__at"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: what causes work queues it."""
+        """Refuse: jobs are queued by operations."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
@@ -76,16 +76,16 @@ class JobAdmin(ModelAdmin):
     @admin.display(description="état", ordering="status")
     def state(self, job: Job) -> str:
         """Return the state in French."""
-        return STATES.get(job.status, job.status)
+        return _STATE_LABELS.get(job.status, job.status)
 
     @admin.display(description="essais", ordering="attempts")
     def tries(self, job: Job) -> int:
-        """Return how many times it was begun."""
+        """Return the number of attempts."""
         return job.attempts
 
     @admin.display(description="pas avant le")
     def not_before(self, job: Job) -> datetime.datetime | None:
-        """Return until when it waits on purpose."""
+        """Return the scheduled time."""
         return job.scheduled_at
 
     @admin.display(description="mise en file le", ordering="first_event")
@@ -95,10 +95,10 @@ class JobAdmin(ModelAdmin):
 
     @admin.display(description="dernier événement le", ordering="last_event")
     def last_at(self, job: Job) -> datetime.datetime | None:
-        """Return when something last happened to it."""
+        """Return the time of the last event."""
         return getattr(job, "last_event", None)
 
     @admin.display(description="arguments")
     def arguments(self, job: Job) -> str:
-        """Return what it works on."""
+        """Return the arguments as JSON."""
         return json.dumps(job.args, ensure_ascii=False)

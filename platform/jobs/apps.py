@@ -6,5 +6,5 @@ class JobsConfig(AppConfig):
     verbose_name = "Tâches"
 
     def ready(self) -> None:
-        """Register the worker's own duties."""
+        """Register the worker's own periodic tasks."""
         from jobs import housekeeping  # noqa: F401, PLC0415 - needs the settings

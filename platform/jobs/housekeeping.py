@@ -1,7 +1,7 @@
-"""Jobs whose worker died are run again; finished jobs are forgotten after a while. By themselves, on every worker.
+"""Periodic tasks of the queue: retry jobs whose worker died, delete old finished jobs. Run by every worker.
 
-Each statement picks its rows with SKIP LOCKED and looks at their state under the lock, so that two workers at the same
-moment never treat a job twice.
+Each statement selects its rows with SKIP LOCKED and checks their state under the lock, so that two workers never handle
+the same job.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from jobs.upkeep import duty
 
 logger = logging.getLogger(__name__)
 
-#: A worker that has missed this many heartbeats is dead, or as good as.
+#: A worker that missed this many heartbeats is considered dead.
 MISSED_HEARTBEATS = 3
-#: A job that killed this many workers (memory, most likely) is not given another.
+#: A job whose worker died this many times (most likely out of memory) is marked failed.
 RUNS = 5
 
-_STALLED = """
+_SELECT_STALLED = """
     SELECT job.id, job.task_name, job.attempts FROM procrastinate_jobs job
     WHERE job.status = 'doing'
       AND NOT EXISTS (
@@ -31,7 +31,7 @@ _STALLED = """
     ORDER BY job.id
     FOR NO KEY UPDATE OF job SKIP LOCKED
 """
-_FINISHED_LONG_AGO = """
+_DELETE_OLD = """
     DELETE FROM procrastinate_jobs WHERE id IN (
         SELECT job.id FROM procrastinate_jobs job
         WHERE job.status IN ('succeeded', 'cancelled', 'aborted', 'failed')
@@ -44,40 +44,40 @@ _FINISHED_LONG_AGO = """
         FOR UPDATE OF job SKIP LOCKED
     )
 """
-#: One statement holds its locks for no longer than this many rows take.
-_PRUNED_AT_ONCE = 5_000
+#: Rows per DELETE, to bound how long its locks are held.
+_DELETE_BATCH = 5_000
 
 
 def stalled_after() -> int:
-    """Return the seconds without a heartbeat after which a worker's jobs are given to others."""
+    """Return after how many seconds without a heartbeat a worker's jobs are retried."""
     return int(settings.JOBS_HEARTBEAT) * MISSED_HEARTBEATS
 
 
 @duty(every=datetime.timedelta(seconds=settings.JOBS_HEARTBEAT))
 @transaction.atomic
 def rescue() -> list[int]:
-    """Queue again the jobs whose worker gives no sign of life; return their numbers."""
+    """Requeue the jobs whose worker is dead; return their ids."""
     rescued = []
     with connection.cursor() as cursor:
-        cursor.execute(_STALLED, [stalled_after()])
-        for number, name, attempts in cursor.fetchall():
+        cursor.execute(_SELECT_STALLED, [stalled_after()])
+        for job_id, name, attempts in cursor.fetchall():
             if attempts + 1 >= RUNS:
-                logger.error("Job %s (%s) was left by %s workers and is given up", number, name, RUNS)
-                cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [number])
+                logger.error("Job %s (%s) was left by %s workers and is given up", job_id, name, RUNS)
+                cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job_id])
             else:
-                logger.warning("Job %s (%s) was left by its worker and is queued again", number, name)
-                cursor.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", [number])
-                rescued.append(number)
+                logger.warning("Job %s (%s) was left by its worker and is queued again", job_id, name)
+                cursor.execute("SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)", [job_id])
+                rescued.append(job_id)
     return rescued
 
 
 @duty(every=datetime.timedelta(hours=1))
 def prune() -> int:
-    """Delete jobs that ended over seven days ago, failed ones after thirty; return how many."""
+    """Delete jobs finished over 7 days ago, failed ones after 30; return how many."""
     deleted = 0
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(_FINISHED_LONG_AGO, [_PRUNED_AT_ONCE])
+            cursor.execute(_DELETE_OLD, [_DELETE_BATCH])
             deleted += int(cursor.rowcount)
-            if cursor.rowcount < _PRUNED_AT_ONCE:
+            if cursor.rowcount < _DELETE_BATCH:
                 return deleted

@@ -1,4 +1,4 @@
-"""The queue's jobs under a French name, for the operator's admin. Written by procrastinate alone."""
+"""Proxy of procrastinate's jobs with French names, for the back office. Written by procrastinate only."""
 
 from procrastinate.contrib.django.models import ProcrastinateJob
 

@@ -1,4 +1,4 @@
-"""What is in the queue, for those who watch over it."""
+"""Queries on the queue, for monitoring and tests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def waiting(name: str, **arguments: Any) -> list[Mapping[str, Any]]:
-    """Return the jobs of a task that have not begun, in order: `id`, `args`, `scheduled_at`, `priority`, `attempts`.
+    """Return a task's jobs that have not started, by id: `id`, `args`, `scheduled_at`, `priority`, `attempts`.
 
-    `arguments`: only those that were deferred with these, `schema` among them.
+    `arguments`: only the jobs deferred with these arguments, such as `schema`.
     """
     jobs = ProcrastinateJob.objects.filter(task_name=name, status="todo", args__contains=arguments)
     return list(jobs.order_by("pk").values("id", "args", "scheduled_at", "priority", "attempts", "queueing_lock"))

@@ -1,9 +1,9 @@
-"""How a long task learns that its worker is asked to stop."""
+"""Shutdown flag of the worker process, for long tasks."""
 
 from __future__ import annotations
 
 import threading
 
-#: Set when the worker received SIGTERM or SIGINT. Tasks that work through many things look at it between two of them,
-#: give back what they have not begun, and return.
+#: Set when the worker receives SIGTERM or SIGINT. Tasks that process many items check it between two items, release
+#: those they have not started, and return.
 stopping = threading.Event()

@@ -1,7 +1,7 @@
-"""Work done outside requests: each task names the schema it works in, and is queued in the causing transaction.
+"""Background tasks: each runs in an explicit schema, and is queued in the transaction that causes it.
 
-A worker runs one task after another on the same connections: a task that did not say its schema would work in the
-schema of the one before it.
+A worker runs one task after another on the same connections: without an explicit schema, a task would run in the schema
+of the previous one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def task(*, name: str, queue: str = "default", **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a task that runs inside the schema given to `defer`.
 
-    The function keeps its own signature and can be called as it is, inside whatever schema is current. `options` are
+    The decorated function keeps its signature and can be called directly, in the current schema. `options` are
     procrastinate's, such as `retry`.
     """
 
@@ -47,10 +47,10 @@ def defer(
     priority: int = 0,
     **arguments: Any,
 ) -> int:
-    """Queue the task called `name`, in the current transaction, to run inside `schema`; return the job's number.
+    """Queue the task called `name`, in the current transaction, to run inside `schema`; return the job's id.
 
-    By name, so that a package may cause work in one above it without importing it. `at`: not before that moment.
-    `lock`: jobs of the same lock run one after another. `priority`: the higher goes first.
+    By name, so that a package can queue a task of a package above it without importing it. `at`: earliest start.
+    `lock`: jobs with the same lock run one after another. `priority`: higher runs first.
     """
     deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, lock=lock, priority=priority)
     return deferrer.defer(schema=schema, **arguments)
@@ -59,7 +59,7 @@ def defer(
 def defer_several(
     name: str, times: int, *, schema: str, at: datetime.datetime | None = None, priority: int = 0, **arguments: Any
 ) -> None:
-    """Queue the same task several times over, in one statement: for work that several workers share."""
+    """Queue the same task `times` times in one statement, for work shared by several workers."""
     deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, priority=priority)
     deferrer.batch_defer(*({"schema": schema, **arguments} for _ in range(times)))
 
@@ -73,13 +73,13 @@ def defer_once(
     priority: int = 0,
     **arguments: Any,
 ) -> int | None:
-    """Queue the task unless one with the same `once` is waiting already; return the job's number, None if it was.
+    """Queue the task unless a job with the same `queueing_lock` is waiting; return the job's id, else None.
 
-    A job that has started is not waiting any more: it may have looked before what causes this one was there.
+    A job that has started does not count: it may have read the data before this transaction.
     """
     deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, queueing_lock=once, priority=priority)
     try:
-        # A savepoint: the refusal must not spoil the transaction around it.
+        # A savepoint: the unique violation must not abort the surrounding transaction.
         with transaction.atomic():
             return deferrer.defer(schema=schema, **arguments)
     except AlreadyEnqueued:

@@ -1,7 +1,7 @@
-"""What every worker sees to at intervals, whatever jobs it is busy with.
+"""Periodic tasks, run by every worker in a thread beside its jobs.
 
-Not jobs themselves: a rescuer that waits in the queue behind the stalled jobs it should rescue rescues nobody. Every
-worker on every machine does them; each duty is written so that two at the same moment do no harm.
+They are not jobs: the task that retries stalled jobs must not wait in the queue behind them. Every worker runs all of
+them, so each must be safe to run concurrently.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A function that is called every so often, in the public schema."""
+    """A function called at an interval, in the public schema."""
 
     perform: Callable[[], object]
     every: datetime.timedelta
@@ -34,7 +34,7 @@ duties: list[Duty] = []
 
 
 def duty[F: Callable[[], object]](*, every: datetime.timedelta) -> Callable[[F], F]:
-    """Have the function called by every worker, at its start and then `every` so often."""
+    """Register a function that every worker calls at its start and then at each interval `every`."""
 
     def register(function: F) -> F:
         duties.append(Duty(function, every))
@@ -44,25 +44,25 @@ def duty[F: Callable[[], object]](*, every: datetime.timedelta) -> Callable[[F],
 
 
 def keep_up(stop: threading.Event) -> None:
-    """Perform the duties as they fall due until `stop` is set. One that fails is logged and tried at its next time."""
-    due = [time.monotonic()] * len(duties)
+    """Run the periodic tasks when due until `stop` is set. A failure is logged and does not stop the loop."""
+    due_at = [time.monotonic()] * len(duties)
     try:
         while not stop.is_set():
-            for number, one in enumerate(duties):
-                if due[number] <= time.monotonic():
-                    _perform(one)
-                    due[number] = time.monotonic() + one.every.total_seconds()
-            stop.wait(max(0.0, min(due) - time.monotonic()) if due else None)
+            for number, task in enumerate(duties):
+                if due_at[number] <= time.monotonic():
+                    _run(task)
+                    due_at[number] = time.monotonic() + task.every.total_seconds()
+            stop.wait(max(0.0, min(due_at) - time.monotonic()) if due_at else None)
     finally:
         connection.close()
 
 
-def _perform(one: Duty) -> None:
+def _run(task: Duty) -> None:
     close_old_connections()
     try:
         with schema_context(get_public_schema_name()):
-            one.perform()
+            task.perform()
     except Exception:
-        logger.exception("The duty %s failed; it is tried again in %s", one.perform, one.every)
+        logger.exception("The periodic task %s failed; it runs again in %s", task.perform, task.every)
     finally:
         close_old_connections()

@@ -1,13 +1,13 @@
-"""The worker: a process that runs the queued jobs, as many at once as it has threads.
+"""The worker process: runs queued jobs in threads.
 
-Procrastinate fetches jobs and beats its heart on the event loop, over connections of its own; our tasks are ordinary
-functions and run in threads, each with its Django connection, which procrastinate's middleware checks before a task
-and drops when it is dead. What tasks defer goes through their thread's Django connection, hence into their
-transaction: the queue's own connector is given to a second `App`, and never replaces the first one's.
+Procrastinate fetches jobs and sends heartbeats on the event loop, over connections of its own; tasks are synchronous
+functions and run in threads, each with its Django connection, which procrastinate's middleware checks before a task and
+closes when it is broken. Tasks defer jobs through their thread's Django connection, hence in their transaction: the
+queue's connector is given to a second `App` and never replaces the first one's.
 
-A database that goes away ends the run of procrastinate's worker, not the process: another run begins as soon as the
-database answers, and the jobs of the lost run are rescued as those of any dead worker. After a while it gives up, and
-the process ends with an error for whoever watches over it.
+When the database goes away, procrastinate's worker ends but not the process: a new run starts as soon as the database
+responds, and the jobs of the lost run are retried like those of any dead worker. After `give_up_after` seconds the
+process ends with an error, for its supervisor.
 """
 
 from __future__ import annotations
@@ -37,60 +37,60 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Between two attempts to come back after the database went away.
-_PAUSE = 2.0
-#: A run that lasted this long was a good one: the next failure is a new one.
-_GOOD_RUN = 60.0
+#: Seconds between two attempts to reconnect.
+_RECONNECT_DELAY = 2.0
+#: Seconds after which a run counts as successful: the next failure starts a new outage.
+_STABLE_RUN = 60.0
 
 
 class GaveUp(Exception):
-    """The database did not come back in time."""
+    """The database stayed unreachable for too long."""
 
 
 def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, give_up_after: float) -> None:
-    """Run jobs until SIGTERM or SIGINT; with `until_idle`, until none is left that is due.
+    """Run jobs until SIGTERM or SIGINT; with `until_idle`, until no job is due.
 
-    Asked to stop, it takes no more jobs and waits for those it has: long ones look at `jobs.stop.stopping`. Raises
-    `GaveUp` when the database has been away for `give_up_after` seconds.
+    On a signal, take no more jobs and wait for the running ones: long ones check `jobs.shutdown.shutdown_requested`.
+    Raises `DatabaseUnavailable` when the database has been unreachable for `give_up_after` seconds.
     """
     stopping.clear()
     collect_seldom()
-    upkeep_ends = threading.Event()
-    upkeep = threading.Thread(target=keep_up, args=(upkeep_ends,), name="upkeep", daemon=True)
-    upkeep.start()
+    stop_periodic = threading.Event()
+    periodic_thread = threading.Thread(target=keep_up, args=(stop_periodic,), name="upkeep", daemon=True)
+    periodic_thread.start()
     try:
         asyncio.run(_run(concurrency, queues, until_idle=until_idle, give_up_after=give_up_after))
     finally:
-        upkeep_ends.set()
-        upkeep.join(timeout=30)
+        stop_periodic.set()
+        periodic_thread.join(timeout=30)
 
 
 async def _run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bool, give_up_after: float) -> None:
-    # The default has too few threads for many jobs on a small machine.
+    # The default executor has too few threads on a machine with few cores.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(concurrency + 2, thread_name_prefix="job"))
-    away_since: float | None = None
+    unavailable_since: float | None = None
     while not stopping.is_set():
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            await _one_run(concurrency, queues, until_idle=until_idle)
+            await _run_until_failure(concurrency, queues, until_idle=until_idle)
             failure: Exception | None = None
-        except Exception as error:  # noqa: BLE001 - whatever ended the run, another one may go better
+        except Exception as error:  # noqa: BLE001 - any failure ends this run only; the next one may succeed
             failure = error
         if stopping.is_set() or (until_idle and failure is None):
             return
         ended = time.monotonic()
-        if ended - began > _GOOD_RUN:
-            away_since = ended
-        elif away_since is None:
-            away_since = began
-        if ended - away_since > give_up_after:
-            raise GaveUp(f"The database has been away for {ended - away_since:.0f} s.") from failure
-        logger.error("The worker lost its database (%s); it tries again in %s s", failure, _PAUSE)
-        await asyncio.sleep(_PAUSE)
+        if ended - started > _STABLE_RUN:
+            unavailable_since = ended
+        elif unavailable_since is None:
+            unavailable_since = started
+        if ended - unavailable_since > give_up_after:
+            raise GaveUp(f"The database has been away for {ended - unavailable_since:.0f} s.") from failure
+        logger.error("The worker lost its database (%s); it tries again in %s s", failure, _RECONNECT_DELAY)
+        await asyncio.sleep(_RECONNECT_DELAY)
 
 
-async def _one_run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bool) -> None:
-    # A pool would wait half a minute for a server that answers no at once.
+async def _run_until_failure(concurrency: int, queues: Sequence[str] | None, *, until_idle: bool) -> None:
+    # Fail at once if the server is down: the pool would wait 30 s.
     async with await psycopg.AsyncConnection.connect(**connector_params()):
         pass
     connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=5, timeout=10.0)
@@ -103,15 +103,15 @@ async def _one_run(concurrency: int, queues: Sequence[str] | None, *, until_idle
             install_signal_handlers=False,
             update_heartbeat_interval=settings.JOBS_HEARTBEAT,
             stalled_worker_timeout=stalled_after(),
-            # Procrastinate's care for Django's connections.
+            # Checks Django's connections before each task.
             task_middleware=app.worker_defaults["task_middleware"],
         )
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop, worker)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, _request_shutdown, worker)
         await worker.run()
 
 
-def _stop(worker: Worker) -> None:
+def _request_shutdown(worker: Worker) -> None:
     stopping.set()
     worker.stop()

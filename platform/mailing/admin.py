@@ -1,6 +1,6 @@
-"""The portal's own e-mails, as the operator looks into them: what left, what did not, and why. Read only.
+"""Back office of the portal's e-mails, read-only.
 
-Those of a collectivity stand in its schema, and in its office.
+A collectivity's e-mails are in its own schema, and shown in its office.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ class LostFilter(admin.SimpleListFilter):
     parameter_name = "arrivee"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        """Return the one choice that « tous » does not cover."""
+        """Return the only choice besides « tous »."""
         return [("non", "en échec")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
-        """Keep the messages that will not arrive."""
+        """Keep the messages that failed or bounced."""
         return queryset.filter(state__in=LOST) if self.value() == "non" else queryset
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnly, ModelAdmin):
-    """What a message says is not kept: it is composed when it leaves."""
+    """E-mails of the outbox. Their text is not stored: it is rendered when they are sent."""
 
     list_display = ("type", "recipient", "state", "created_at", "sent_at", "reason")
     list_filter = (LostFilter, "state")
@@ -43,5 +43,5 @@ class MessageAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="nature")
     def type(self, message: Message) -> str:
-        """Return what the kind of message is called."""
+        """Return the French label of the message's kind."""
         return message.label

@@ -1,7 +1,7 @@
-"""What a server's answer means, in a sentence for the people of the office. Pure.
+"""Explains SMTP replies in French for the tenant's members. Pure.
 
-Servers word their answers as they like; the enhanced code (RFC 3463) is the part they agree on, and the basic code
-says the rest. The answer itself follows the sentence: it is what a mail administrator will ask for.
+The text of a reply is free; the explanation relies on its enhanced status code (RFC 3463), else on its basic code. The
+reply itself follows the sentence, for mail administrators.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import datetime
 import re
 from typing import NamedTuple
 
-#: What stands between our sentence and the server's.
+#: Separates our sentence from the server's reply.
 SERVER_SAID = " Réponse du serveur : "
 
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 
-#: By enhanced code, without its class (4 or 5), which says only whether to try again.
-_MEANINGS = {
+#: By enhanced code without its class (4: temporary, 5: permanent).
+_BY_ENHANCED_CODE = {
     "1.1": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
     "1.2": "Le domaine de cette adresse n'existe pas : corrigez-la et renvoyez le message.",
     "1.3": "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
@@ -59,37 +59,39 @@ SENDER_REFUSED = (
 )
 NOT_LET_IN = "Notre serveur d'envoi refuse la connexion. Rien n'est perdu : un nouvel essai est prévu."
 
-_MINUTES = (5, 15, 30, 60, 120, 240, 480, 480, 480, 480)
-#: With the waits above, two days: what a mail server of the internet does before it gives up.
-ATTEMPTS = len(_MINUTES) + 1
-#: While our own server is away: it is asked often, since it is ours, and for ever, since that is no fault of a message.
+_RETRY_MINUTES = (5, 15, 30, 60, 120, 240, 480, 480, 480, 480)
+#: With the delays above, two days: usual for mail servers.
+ATTEMPTS = len(_RETRY_MINUTES) + 1
+#: Retry delay while our own SMTP server is unavailable. Retried without limit: the message is not at fault.
 AWAY = datetime.timedelta(minutes=2)
 
 
 class Answer(NamedTuple):
-    """A server's answer: `550` and what it says."""
+    """An SMTP reply: code and text."""
 
     code: int
     text: str
 
     @property
     def is_final(self) -> bool:
-        """Whether trying again is useless."""
+        """Whether the failure is permanent."""
         return self.code >= 500  # noqa: PLR2004 - SMTP's own division
 
 
 def read(code: int, text: bytes | str) -> Answer:
-    """Return the answer as text of one line, cut where a server talks too much."""
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return Answer(code, " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())[:300])
+    """Parse a reply into one line of printable text, at most 300 characters."""
+    reply_text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return Answer(
+        code, " ".join("".join(letter if letter.isprintable() else " " for letter in reply_text).split())[:300]
+    )
 
 
 def explain(answer: Answer) -> str:
-    """Return the sentence for an answer, with the answer itself after it."""
+    """Explain a reply in French, followed by the reply itself."""
     enhanced = _ENHANCED.search(answer.text)
-    meaning = _MEANINGS.get(enhanced[1].partition(".")[2]) if enhanced else None
+    meaning = _BY_ENHANCED_CODE.get(enhanced[1].partition(".")[2]) if enhanced else None
     if meaning is None and _NO_SUCH_USER.search(answer.text):
-        meaning = _MEANINGS["1.1"]
+        meaning = _BY_ENHANCED_CODE["1.1"]
     if meaning is None:
         meaning = _BY_CODE.get(answer.code) or (
             "Le serveur du destinataire a refusé le message."
@@ -100,10 +102,10 @@ def explain(answer: Answer) -> str:
 
 
 def quote(sentence: str, answer: Answer) -> str:
-    """Return the sentence with the answer after it, word for word."""
+    """Return the sentence followed by the verbatim reply."""
     return f"{sentence}{SERVER_SAID}{answer.code} {answer.text}".rstrip()
 
 
 def wait(attempts: int) -> datetime.timedelta | None:
-    """Return how long to wait after that many attempts; None: it is time to give up."""
-    return datetime.timedelta(minutes=_MINUTES[attempts - 1]) if attempts < ATTEMPTS else None
+    """Return the retry delay after that many attempts; None after the last one."""
+    return datetime.timedelta(minutes=_RETRY_MINUTES[attempts - 1]) if attempts < ATTEMPTS else None

@@ -1,12 +1,11 @@
-"""Who is sending a message, and what became of it.
+"""Leases on messages: claim, renew, release, record the outcome.
 
-A worker claims some messages with `SKIP LOCKED`, so that two never take the same, and commits that claim before it
-sends: no transaction stays open while a server answers. A claim is a lease. What a killed worker held returns to the
-others when its lease ends; what it had sent was written down message by message. So nothing is lost, and nothing is
-sent twice but the one message that was on its way when the worker died.
+A worker claims messages with `SKIP LOCKED` and commits before it sends, so no transaction is open during SMTP. The
+messages of a killed worker become due again when its lease ends; outcomes are recorded message by message. So no
+message is lost, and only the one being sent when a worker died may be sent twice.
 
-Every outcome is written under the claim's name, its lease: a worker that was asleep for longer than its lease finds
-that it holds nothing any more, and writes nothing over what another did.
+An outcome is recorded only while the lease is held (compared by `lease_until`): a worker whose lease has expired does
+not overwrite the outcome of another.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
 
 
 def lease() -> datetime.timedelta:
-    """Return how long a claim holds: more than a server may take over one message (a few commands, each timed out)."""
+    """Return the duration of a lease: longer than the SMTP timeouts of one message add up to."""
     return datetime.timedelta(seconds=settings.MAIL_LEASE)
 
 
 @transaction.atomic
 def claim(*, limit: int, at: datetime.datetime) -> list[Message]:
-    """Take up to `limit` messages that are due and that nobody is sending, the longest due first."""
+    """Lease up to `limit` due messages that no worker is sending, the longest due first."""
     messages = list(
         Message.objects.due_at(at).select_for_update(skip_locked=True, no_key=True).order_by("due_at", "pk")[:limit]
     )
@@ -48,29 +47,29 @@ def claim(*, limit: int, at: datetime.datetime) -> list[Message]:
 
 
 def renew(messages: Sequence[Message], *, at: datetime.datetime) -> list[Message]:
-    """Prolong the lease of those of `messages` that are still ours, and return them."""
+    """Extend the lease of the messages that are still leased to this worker, and return them."""
     if not messages:
         return []
     until = at + lease()
-    ours = Message.objects.filter(
+    leased = Message.objects.filter(
         pk__in=[message.pk for message in messages],
         state=MessageState.SENDING,
         lease_until=messages[0].lease_until,
     )
     with transaction.atomic():
-        kept = set(ours.select_for_update(no_key=True).values_list("pk", flat=True))
-        Message.objects.filter(pk__in=kept).update(lease_until=until)
-    still = [message for message in messages if message.pk in kept]
-    for message in still:
+        renewed_ids = set(leased.select_for_update(no_key=True).values_list("pk", flat=True))
+        Message.objects.filter(pk__in=renewed_ids).update(lease_until=until)
+    renewed = [message for message in messages if message.pk in renewed_ids]
+    for message in renewed:
         message.lease_until = until
-    return still
+    return renewed
 
 
 def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = None, reason: str = "") -> None:
-    """Give messages back unsent, with nothing held against them.
+    """Release messages unsent, without counting an attempt.
 
-    Without `due_at` they wait as before (the worker stops); with it they are deferred until then (the server is
-    away), and `reason` says why.
+    Without `due_at` they are queued again (the worker stops); with it they are deferred until then (the server is
+    unavailable), with `reason`.
     """
     if not messages:
         return
@@ -84,48 +83,48 @@ def release(messages: Sequence[Message], *, due_at: datetime.datetime | None = N
 
 
 def _conclude(message: Message, state: MessageState, **fields: object) -> bool:
-    """Write the outcome if the claim still holds; return whether it did."""
-    ours = Message.objects.filter(pk=message.pk, state=MessageState.SENDING, lease_until=message.lease_until)
-    return bool(ours.update(state=state, lease_until=None, **fields))
+    """Record the outcome if the lease is still held; return whether it was."""
+    leased = Message.objects.filter(pk=message.pk, state=MessageState.SENDING, lease_until=message.lease_until)
+    return bool(leased.update(state=state, lease_until=None, **fields))
 
 
 def accepted(message: Message, *, message_id: str, at: datetime.datetime) -> bool:
-    """Write that the server took the message."""
+    """Record that the server accepted the message."""
     return _conclude(
         message, MessageState.SENT, sent_at=at, message_id=message_id, reason="", attempts=F("attempts") + 1
     )
 
 
 def deferred(message: Message, *, until: datetime.datetime, reason: str) -> bool:
-    """Write that the server asks to try again, and when that will be."""
+    """Record a temporary failure and when to retry."""
     return _conclude(
         message,
         MessageState.DEFERRED,
         due_at=until,
         reason=reason,
-        # The column holds no more; nothing depends on counting beyond.
+        # Limit of the smallint column; no delay depends on higher counts.
         attempts=Least(F("attempts") + 1, 32_000),
     )
 
 
 @transaction.atomic
 def failed(message: Message, *, reason: str, at: datetime.datetime) -> bool:
-    """Write that the message will not arrive, and why; whoever listens to the collectivity is told."""
-    was_ours = _conclude(message, MessageState.FAILED, reason=reason, attempts=F("attempts") + 1)
-    if was_ours:
+    """Record a permanent failure and emit a `message.bounced` event."""
+    was_leased = _conclude(message, MessageState.FAILED, reason=reason, attempts=F("attempts") + 1)
+    if was_leased:
         message.reason = reason
-        webhooks.emit(events=[_bounced(message)], at=at)
-    return was_ours
+        webhooks.emit(events=[_bounce_event(message)], at=at)
+    return was_leased
 
 
-def _bounced(message: Message) -> Happening:
-    """Return what programs are told: our own sentence, without the server's words, which hold addresses."""
+def _bounce_event(message: Message) -> Happening:
+    """Build the event. It holds our explanation only: the server's reply may contain e-mail addresses."""
     about = {"topic": message.topic, "topic_id": message.topic_id} if message.topic else {}
     subject = f"{message.topic}:{message.topic_id}" if message.topic else f"message:{message.pk}"
-    said = {"message": message.pk, "kind": message.kind, "reason": message.explanation}
-    return Happening(EventType.MESSAGE_BOUNCED, subject, said | about)
+    details = {"message": message.pk, "kind": message.kind, "reason": message.explanation}
+    return Happening(EventType.MESSAGE_BOUNCED, subject, details | about)
 
 
 def withdrawn(message: Message, *, reason: str) -> bool:
-    """Write that the message lost its reason before it left."""
+    """Record that the message was cancelled before it was sent."""
     return _conclude(message, MessageState.CANCELLED, reason=reason)

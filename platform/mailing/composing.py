@@ -1,7 +1,7 @@
-"""An e-mail as it leaves: the rendered text, and the headers that are ours.
+"""Builds the MIME message of an outbox row: rendered text plus headers.
 
-The Message-ID follows from the message's row: sent twice (a worker died between the server's answer and our note of
-it), the two carry the same, and a mailbox that looks at it keeps one. A bounce that quotes it finds its message.
+The Message-ID is derived from the row: if a message is sent twice (a worker died before recording the server's reply),
+both have the same one and mailboxes can drop the duplicate. A bounce that quotes it can be matched.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ if TYPE_CHECKING:
     from mailing.kinds import Rendered
     from mailing.models import Message
 
-#: As lines travel, and without a « > » before a line that begins with « From ».
+#: CRLF line ends; no « > » before lines that begin with « From ».
 _POLICY = email.policy.compat32.clone(linesep="\r\n", mangle_from_=False)
 
 
 class Letter(EmailMultiAlternatives):
-    """Django's e-mail, put into bytes five times faster, and in seven bits whatever the text.
+    """Django's e-mail class with serialisation that is five times faster and always 7-bit.
 
-    Django 6 parses each header anew to write it, and leaves accents as they are for servers that say they take eight
-    bits. Ours has one recipient and no attachment, and goes through all servers alike.
+    Django 6 parses each header again to serialise it, and leaves 8-bit text to servers that announce 8BITMIME. This one
+    supports one recipient and no attachment, and works with all servers.
     """
 
     def message(self, **_: Any) -> Any:
-        """Return the message as Python's e-mail library knows it. Raises `ValueError` for an address that is none."""
-        text = _part("plain", str(self.body))
+        """Return the MIME message. Raises `ValueError` for an invalid address."""
+        text = _build_part("plain", str(self.body))
         if self.alternatives:
-            whole: Part[Any, Any] = MIMEMultipart("alternative", policy=_POLICY)
-            whole.attach(text)
+            mime: Part[Any, Any] = MIMEMultipart("alternative", policy=_POLICY)
+            mime.attach(text)
             for content, mimetype in self.alternatives:
-                whole.attach(_part(mimetype.partition("/")[2], str(content)))
+                mime.attach(_build_part(mimetype.partition("/")[2], str(content)))
         else:
-            whole = text
-            whole["MIME-Version"] = "1.0"
-        whole["Subject"] = _words(str(self.subject), "Subject")
-        whole["From"] = _mailbox(*parseaddr(self.from_email), "From")
-        whole["To"] = address(self.to[0])
+            mime = text
+            mime["MIME-Version"] = "1.0"
+        mime["Subject"] = _encode_header(str(self.subject), "Subject")
+        mime["From"] = _format_mailbox(*parseaddr(self.from_email), "From")
+        mime["To"] = address(self.to[0])
         if self.reply_to:
-            whole["Reply-To"] = address(self.reply_to[0])
+            mime["Reply-To"] = address(self.reply_to[0])
         for name, value in self.extra_headers.items():
-            whole[name] = value
-        return whole
+            mime[name] = value
+        return mime
 
 
 def address(text: str) -> str:
-    """Return a bare address as SMTP wants it, its domain in ASCII. Raises `ValueError` when it is none."""
+    """Return an address for SMTP, its domain in punycode. Raises `ValueError` if invalid."""
     try:
         validate_email(text)
     except ValidationError:
@@ -71,7 +71,7 @@ def address(text: str) -> str:
     return f"{local}@{punycode(domain)}"
 
 
-def _part(subtype: str, text: str) -> Part[Any, Any]:
+def _build_part(subtype: str, text: str) -> Part[Any, Any]:
     part: Part[Any, Any] = Part(policy=_POLICY)
     part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
     part["Content-Transfer-Encoding"] = "quoted-printable"
@@ -80,44 +80,44 @@ def _part(subtype: str, text: str) -> Part[Any, Any]:
     return part
 
 
-def _words(text: str, name: str) -> str | Header:
+def _encode_header(text: str, name: str) -> str | Header:
     return text if text.isascii() else Header(text, "utf-8", header_name=name)
 
 
-def _mailbox(person: str, mail: str, name: str) -> str | Header:
-    if person.isascii():
-        return formataddr((person, mail))
-    header = Header(person, "utf-8", header_name=name)
-    header.append(f"<{mail}>", "us-ascii")
+def _format_mailbox(display_name: str, email_address: str, name: str) -> str | Header:
+    if display_name.isascii():
+        return formataddr((display_name, email_address))
+    header = Header(display_name, "utf-8", header_name=name)
+    header.append(f"<{email_address}>", "us-ascii")
     return header
 
 
 def message_id(message: Message) -> str:
-    """Return the Message-ID of a message of the schema that is entered; always the same one."""
-    moment = int(message.created_at.timestamp() * 1_000_000)
-    return f"<{connection.schema_name}.{message.pk}.{moment:x}@{settings.BASE_DOMAIN}>"  # type: ignore[attr-defined]
+    """Return the Message-ID of a message of the current schema; deterministic."""
+    timestamp = int(message.created_at.timestamp() * 1_000_000)
+    return f"<{connection.schema_name}.{message.pk}.{timestamp:x}@{settings.BASE_DOMAIN}>"  # type: ignore[attr-defined]
 
 
 def compose(message: Message, rendered: Rendered, *, at: datetime.datetime) -> Letter:
-    """Return the e-mail, ready to be sent. What cannot stand in it raises `ValueError` when it is put into bytes."""
-    own_name, own_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    """Return the e-mail to send. Invalid content raises `ValueError` only when it is serialised."""
+    default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     schema = connection.schema_name.replace("_", "-")  # type: ignore[attr-defined]
-    letter = Letter(
+    outgoing_email = Letter(
         subject=" ".join(rendered.subject.split()),
         body=rendered.text,
-        from_email=str(Address(" ".join(rendered.from_name.split()) or own_name, addr_spec=own_address)),
+        from_email=str(Address(" ".join(rendered.from_name.split()) or default_name, addr_spec=sender_address)),
         to=[message.recipient],
         reply_to=[rendered.reply_to] if rendered.reply_to else None,
         headers={
             "Message-ID": message_id(message),
             "Date": format_datetime(timezone.localtime(at)),
-            # No holiday answers, no loops: written by a machine.
+            # Suppresses automatic replies.
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
-            # What a mailbox may sort by: one list a sender and kind.
+            # For filters in mailboxes: one list per sender and kind.
             "List-Id": f"<{message.kind.replace('_', '-')}.{schema}.{settings.BASE_DOMAIN}>",
         },
     )
     if rendered.html:
-        letter.attach_alternative(rendered.html, "text/html")
-    return letter
+        outgoing_email.attach_alternative(rendered.html, "text/html")
+    return outgoing_email

@@ -1,8 +1,8 @@
-"""The kinds of messages: who renders each, and what the office may do with it.
+"""Registry of message kinds: how each is rendered, previewed and resent.
 
-The outbox stands below the apps whose messages it carries, and so cannot import them: each app registers its kinds
-when it is loaded (`<app>/emails.py`, imported by its `AppConfig.ready`). A message is rendered when it is sent, which
-is why the outbox never holds a key.
+The outbox is below the apps whose messages it sends and cannot import them: each app registers its kinds when it is
+loaded (`<app>/emails.py`, imported by its `AppConfig.ready`). A message is rendered when it is sent, so the outbox
+never holds an activation key.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rendered:
-    """What a message says."""
+    """A rendered e-mail."""
 
     subject: str
     text: str
-    # Empty: the message has a text part only.
+    # Empty: text part only.
     html: str = ""
-    # Who it comes from, as people read it; the address is always DEFAULT_FROM_EMAIL's.
+    # Display name of the sender; the address is always that of DEFAULT_FROM_EMAIL.
     from_name: str = ""
     reply_to: str = ""
 
 
 class NoLongerDue(Exception):
-    """Raised by a renderer whose message lost its reason: it is cancelled, and the French sentence is its reason."""
+    """Raised by a renderer to cancel an obsolete message; the French message becomes its `reason`."""
 
 
 class UnknownKind(LookupError):
-    """No app registered this kind of message."""
+    """No app registered this message kind."""
 
 
 class Reveal(Protocol):
-    """The operation by which a manager sees a message as its recipient does, secret included.
+    """Operation that shows a manager a message as its recipient sees it, secret included.
 
-    `by` is an `accounts.models.User`: accounts stand above the outbox, which cannot name them.
+    `by` is an `accounts.models.User`: typed `Any`, as accounts are above the outbox and cannot be imported.
     """
 
     def __call__(self, message: Message, *, by: Any, at: datetime.datetime) -> Rendered:
-        """Write in the journal that `by` saw it, and return the message with its secret."""
+        """Write an audit entry for `by`, and return the message with its secret."""
 
 
 class Resend(Protocol):
-    """The operation that sends what a message carried once more."""
+    """Operation that sends the content of a message again."""
 
     def __call__(self, message: Message, *, recipient: str, by: Any, at: datetime.datetime) -> Message:
-        """Queue a new message to `recipient`, and return it. Raises the owner's refusal, a French sentence."""
+        """Queue a new message to `recipient` and return it. Raises the owning app's `DomainError`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """One kind of message, and its owner's functions."""
+    """A message kind and the functions of its owning app."""
 
     label: str
     render: Callable[[Message], Rendered]
@@ -67,7 +67,7 @@ class Kind:
     resend: Resend | None = None
 
     def renderer(self, messages: Sequence[Message]) -> Callable[[Message], Rendered]:
-        """Return what renders each of `messages`; the owner may first read in one go what they all need."""
+        """Return a renderer for these messages, after prefetching their data where the kind supports it."""
         return self.render if self.gather is None else self.gather(messages)
 
 
@@ -84,18 +84,18 @@ def register(
     reveal: Reveal | None = None,
     resend: Resend | None = None,
 ) -> None:
-    """Say how messages of `kind` are rendered, in the schema of their outbox.
+    """Register how messages of `kind` are rendered, in the schema of their outbox.
 
-    `label`: what the office calls it. `gather`: given some fifty messages, reads all they need in a few queries and
-    returns their renderer; without it `render` is called for each. `preview`: the message with its secrets masked,
-    for the office; without it the office shows no preview. `reveal`: the audited operation that shows it whole.
-    `resend`: the operation behind « corriger l'adresse et renvoyer ».
+    `label`: shown to the tenant. `prefetch`: reads the data of a batch in a few queries and returns its renderer;
+    without it `render` is called for each message. `preview`: renders the message with its secrets masked; without it
+    there is no preview. `reveal`: the audited operation that renders it with its secrets. `resend`: the operation
+    behind « corriger l'adresse et renvoyer ».
     """
     _kinds[kind] = Kind(label=label, render=render, gather=gather, preview=preview, reveal=reveal, resend=resend)
 
 
 def unregister(kind: str) -> None:
-    """Forget a kind that a test registered."""
+    """Unregister a kind. For tests."""
     del _kinds[kind]
 
 
@@ -113,5 +113,5 @@ def is_known(kind: str) -> bool:
 
 
 def label(kind: str) -> str:
-    """Return what the office calls the kind; its name where no app knows it any more."""
+    """Return the label of the kind; its name if no app registers it any more."""
     return _kinds[kind].label if kind in _kinds else kind

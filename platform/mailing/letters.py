@@ -1,6 +1,6 @@
-"""A letter from Pep's itself: plain paragraphs and at most one button, as text and as HTML.
+"""Template of e-mails sent by Pep's itself: paragraphs and at most one button, as text and HTML.
 
-Collectivities' letters, with their name and logo, are their own apps' affair.
+E-mails sent in the name of a collectivity have their own templates in `licensing` and `collectivities`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def hello(first_name: str) -> str:
-    """Return how a letter begins: by the person's first name, where it is known."""
+    """Return the salutation, with the first name if known."""
     return f"Bonjour {first_name}," if first_name else "Bonjour,"
 
 
@@ -30,8 +30,8 @@ def letter(
     notes: Sequence[str] = (),
     greeting: str = "Bonjour,",
 ) -> Rendered:
-    """Return the letter. `button` leads to `address`; `notes` follow it, in small print."""
-    content = {
+    """Render the e-mail. `button` links to `address`; `notes` follow in small print."""
+    context = {
         "subject": subject,
         "greeting": greeting,
         "paragraphs": paragraphs,
@@ -42,6 +42,6 @@ def letter(
     }
     return Rendered(
         subject=subject,
-        text=render_to_string("mailing/letter.txt", content),
-        html=render_to_string("mailing/letter.html", content),
+        text=render_to_string("mailing/letter.txt", context),
+        html=render_to_string("mailing/letter.html", context),
     )

@@ -1,8 +1,8 @@
-"""The connection that messages leave by: opened once, used for many, opened anew when the server drops it.
+"""SMTP connection for many messages, reopened when the server closes it.
 
-What may go wrong comes in three kinds, and each has an exception: the server answers about *this message* (`Refused`),
-the server is *away* or wants us gone (`LineDown`; the message was certainly not taken), or the connection broke after
-the message was handed over and before the answer (`Interrupted`; nobody knows).
+Failures are of three kinds: the server rejects *this message* (`MessageRejected`), is *unavailable* or closes the
+connection (`ServerUnavailable`; the message was not accepted), or the connection broke between the message and the
+reply (`ConnectionInterrupted`; it may have been accepted).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# « Service not available, closing »: about the connection, whatever command it answers.
+# « Service not available, closing »: concerns the connection, not the command.
 _CLOSING = 421
 _ACCEPTED = (250, 251)
 _TOO_LARGE = 552
 
 
 class Refused(Exception):
-    """The server does not take this message; the line is good for the next one."""
+    """The server rejects this message; the connection remains usable."""
 
     def __init__(self, answer: answers.Answer) -> None:
         super().__init__(str(answer))
@@ -42,23 +42,23 @@ class Refused(Exception):
 
 
 class LineDown(Exception):
-    """No message can be sent now; the French sentence says why. The message that met this was not taken."""
+    """No message can be sent now; the French message says why. The current message was not accepted."""
 
 
 class Interrupted(Exception):
-    """The connection broke between a message and its answer: it may have been taken."""
+    """The connection broke between a message and its reply: it may have been accepted."""
 
 
 class Line:
-    """The default mailer's connection. Not shared between threads.
+    """The default mailer's connection. Not thread-safe.
 
-    Where the mailer is no SMTP server (a provider's API, the tests' memory), its own `send_messages` does the work.
+    With a backend other than SMTP (a provider's API, locmem in tests), its own `send_messages` is used.
     """
 
     def __init__(self) -> None:
         self._backend: BaseEmailBackend = mailers.default
         self._is_open = False
-        #: Messages answered for since the connection was opened: a server that closes after a hundred is not down.
+        #: Messages handled on this connection: tells a server that closes after a hundred from one that is down.
         self.answered = 0
 
     def __enter__(self) -> Self:
@@ -70,24 +70,24 @@ class Line:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Close the connection; the next message opens another."""
+        """Close the connection; the next message opens a new one."""
         self._is_open = False
-        # Whatever a server does at the end, the messages are sent.
+        # Errors while closing do not matter: the messages are sent.
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self._backend.close()
         if isinstance(self._backend, smtp.EmailBackend):
             self._backend.connection = None
 
-    def send(self, letter: Letter) -> None:
-        """Hand one message over and wait for the answer.
+    def send(self, email: Letter) -> None:
+        """Send one message and wait for the reply.
 
-        Raises `Refused`, `LineDown`, `Interrupted`, or `ValueError` for what can be no e-mail.
+        Raises `MessageRejected`, `ServerUnavailable`, `ConnectionInterrupted`, or `ValueError` for an invalid e-mail.
         """
         if isinstance(self._backend, smtp.EmailBackend):
-            self._send_by_smtp(self._backend, letter)
+            self._send_smtp(self._backend, email)
         else:
             self._open()
-            self._backend.send_messages([letter])
+            self._backend.send_messages([email])
         self.answered += 1
 
     def _open(self) -> None:
@@ -109,51 +109,51 @@ class Line:
         self._is_open = True
         self.answered = 0
 
-    def _send_by_smtp(self, backend: smtp.EmailBackend, letter: Letter) -> None:
-        parsed = letter.message()
-        content, recipient = parsed.as_bytes(), str(parsed["To"])
-        sender = parseaddr(letter.from_email)[1]
+    def _send_smtp(self, backend: smtp.EmailBackend, email: Letter) -> None:
+        mime = email.message()
+        content, recipient = mime.as_bytes(), str(mime["To"])
+        sender = parseaddr(email.from_email)[1]
         self._open()
         connection = backend.connection
-        assert connection is not None  # noqa: S101 - what `open` is for
+        assert connection is not None  # noqa: S101 - set by `open`
         try:
             size = [f"size={len(content)}"] if connection.does_esmtp and connection.has_extn("size") else []
             answer = connection.mail(sender, size)
             if answer[0] not in (*_ACCEPTED, _CLOSING, -1, _TOO_LARGE):
-                # All our messages have this sender: not this one is at fault, and all would fare alike.
-                said = answers.read(*answer)
-                logger.error("The SMTP server refuses our sender: %s", said)
-                raise LineDown(answers.quote(answers.SENDER_REFUSED, said))
-            self._expect(answer, connection)
-            self._expect(connection.rcpt(recipient), connection)
+                # All our messages have the same sender: the failure is not specific to this one.
+                reply = answers.read(*answer)
+                logger.error("The SMTP server refuses our sender: %s", reply)
+                raise LineDown(answers.quote(answers.SENDER_REFUSED, reply))
+            self._check_accepted(answer, connection)
+            self._check_accepted(connection.rcpt(recipient), connection)
         except (OSError, smtplib.SMTPException) as error:
-            # Before its content was handed over: this message was not taken.
+            # Before DATA: the message was not accepted.
             self.hang_up()
             raise LineDown(answers.UNREACHABLE) from error
         try:
             answer = connection.data(content)
         except smtplib.SMTPDataError as error:
-            # The answer to the command, before any content.
-            self._expect((error.smtp_code, error.smtp_error), connection)
+            # The reply to the DATA command, before any content.
+            self._check_accepted((error.smtp_code, error.smtp_error), connection)
         except (OSError, smtplib.SMTPException) as error:
             self.hang_up()
             raise Interrupted(answers.INTERRUPTED) from error
         else:
-            self._expect(answer, connection)
+            self._check_accepted(answer, connection)
 
-    def _expect(self, answer: tuple[int, bytes | str], connection: smtplib.SMTP) -> None:
-        """Return when the answer is a yes. Raises `Refused`, or `LineDown` when the server is closing."""
+    def _check_accepted(self, answer: tuple[int, bytes | str], connection: smtplib.SMTP) -> None:
+        """Check a reply. Raises `MessageRejected`, or `ServerUnavailable` if the server is closing."""
         code, text = answer
         if code in _ACCEPTED:
             return
-        said = answers.read(code, text)
+        reply = answers.read(code, text)
         if code in (_CLOSING, -1):
             self.hang_up()
-            raise LineDown(answers.explain(said) if code == _CLOSING else answers.UNREACHABLE)
-        # The next message starts afresh. Where even that fails, the next one opens another connection.
+            raise LineDown(answers.explain(reply) if code == _CLOSING else answers.UNREACHABLE)
+        # Reset for the next message; if that fails, it will open a new connection.
         try:
             connection.rset()
         except (OSError, smtplib.SMTPException):
             self.hang_up()
         self.answered += 1
-        raise Refused(said)
+        raise Refused(reply)

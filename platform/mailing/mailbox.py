@@ -1,4 +1,4 @@
-"""Reading the folder in which the sink keeps messages."""
+"""Reads the folder in which the SMTP sink stores messages."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message of the folder."""
+    """A stored message."""
 
     path: Path
     email: EmailMessage
 
     @property
     def text(self) -> str:
-        """The text part; empty where there is none."""
+        """The text part; empty if there is none."""
         part = self.email.get_body(("plain",))
         return part.get_content() if part is not None else ""
 
     @property
     def html(self) -> str:
-        """The HTML part; empty where there is none."""
+        """The HTML part; empty if there is none."""
         part = self.email.get_body(("html",))
         return part.get_content() if part is not None else ""
 
 
 def latest(folder: Path, *, limit: int | None = None, recipient: str = "") -> list[Letter]:
-    """Return the letters, the latest first; only those to an address that contains `recipient`, where it is given."""
-    letters: list[Letter] = []
-    # Their names begin with the moment of their arrival.
+    """Return the stored e-mails, the latest first, optionally only those whose recipient contains `recipient`."""
+    emails: list[Letter] = []
+    # File names begin with the time of arrival.
     for path in sorted(folder.glob("*.eml"), reverse=True):
-        if limit is not None and len(letters) >= limit:
+        if limit is not None and len(emails) >= limit:
             break
-        letter = Letter(path, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
-        if recipient.casefold() in str(letter.email["To"]).casefold():
-            letters.append(letter)
-    return letters
+        received = Letter(path, email.message_from_bytes(path.read_bytes(), policy=email.policy.default))
+        if recipient.casefold() in str(received.email["To"]).casefold():
+            emails.append(received)
+    return emails

@@ -1,9 +1,9 @@
-"""The outbox: what is to be sent, what was, and what became of it.
+"""The outbox of e-mails and their delivery states.
 
-The table stands in the public schema (mail about accounts) and in each tenant's (mail about keys). A message holds
-no text: it is rendered by the app that owns its kind when it is sent, so that no key ever rests here.
+The table exists in the public schema (e-mails about accounts) and each tenant's (e-mails about keys). A message holds
+no text: the app that owns its kind renders it when it is sent, so no activation key is stored here.
 
-Written by `operations` (what is asked for) and `claims` (what becomes of it) alone.
+Written only by `operations` (enqueue, cancel), `leases` (outcomes) and `personal_data` (anonymisation).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class MessageState(models.TextChoices):
     CANCELLED = "cancelled", "Annulé"
 
 
-#: Still to be sent, now or later.
+#: To be sent, now or later.
 PENDING = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.SENDING)
-#: Never arrived, and never will without a hand.
+#: Failed for good: not retried without manual action.
 LOST = (MessageState.BOUNCED, MessageState.FAILED)
 
 
@@ -45,11 +45,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(state__in=LOST)
 
     def unclaimed_at(self, moment: datetime.datetime) -> Self:
-        """Return the pending messages that no worker is sending: what was claimed is so until its lease ends."""
+        """Filter pending messages that no worker has leased."""
         return self.pending().exclude(state=MessageState.SENDING, lease_until__gt=moment)
 
     def leaving_at(self, moment: datetime.datetime) -> Self:
-        """Return the messages that are on their way at this moment, or about to be."""
+        """Filter messages that are being sent, or due now."""
         return self.filter(Q(state=MessageState.SENDING) | Q(state=MessageState.QUEUED, due_at__lte=moment))
 
     def due_at(self, moment: datetime.datetime) -> Self:
@@ -61,19 +61,19 @@ class Message(models.Model):
 
     kind = models.CharField(max_length=40)
     recipient = models.EmailField("destinataire")
-    # What it is about: for those who list the messages of a thing, and in words for those who look for it.
+    # Subject of the message: type and id for queries, `about` as text for search.
     topic = models.CharField(max_length=40, blank=True)
     topic_id = models.BigIntegerField(null=True)
     about = models.CharField("objet", max_length=300, blank=True)
-    # What the renderer needs besides the topic. Never a key.
+    # Further data for the renderer. Never an activation key.
     context = models.JSONField(default=dict)
     state = models.CharField("état", max_length=10, choices=MessageState, default=MessageState.QUEUED)
     created_at = models.DateTimeField("créé le")
-    # Not before: the date chosen by the sender, then the next attempt of a deferred message.
+    # Earliest sending time: chosen by the sender, then the next attempt of a deferred message.
     due_at = models.DateTimeField("à envoyer le")
-    # How often a server answered about this message.
+    # Number of replies by a server about this message.
     attempts = models.PositiveSmallIntegerField("tentatives", default=0)
-    # While `sending`: until when the claim of a worker holds. It is also the claim's name: who lost it writes no more.
+    # Set while `sending`. Also identifies the lease: a worker whose lease was lost writes nothing.
     lease_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField("envoyé le", null=True)
     message_id = models.CharField("Message-ID", max_length=255, blank=True)
@@ -99,11 +99,11 @@ class Message(models.Model):
                 name="message_due", fields=["due_at", "id"], condition=Q(state__in=["queued", "deferred", "sending"])
             ),
             models.Index(name="message_topic", fields=["topic", "topic_id"]),
-            # Those to a person with an account: his when he asks what was written to him, nobody's when he leaves.
+            # Messages to a user account, for the personal data export and for anonymisation.
             models.Index(
                 KeyTransform("user", "context"), name="message_to_an_account", condition=Q(context__has_key="user")
             ),
-            # Those that somebody looks for by their state; nearly all the others are sent, or about to be.
+            # States that people filter by; nearly all other messages are sent or about to be.
             models.Index(
                 name="message_stopped",
                 fields=["state", "-id"],
@@ -116,24 +116,24 @@ class Message(models.Model):
 
     @property
     def label(self) -> str:
-        """What the office calls this kind of message."""
-        from mailing import kinds  # noqa: PLC0415 - kinds speaks of messages
+        """The label of the kind."""
+        from mailing import kinds  # noqa: PLC0415 - kinds imports this module
 
         return kinds.label(self.kind)
 
     @property
     def explanation(self) -> str:
-        """Why it failed or waits, for the people of the office."""
+        """Why it failed or waits, in French, without the server's reply."""
         return self.reason.partition(SERVER_SAID)[0]
 
     @property
     def server_answer(self) -> str:
-        """What the server said, word for word, for whoever looks after mail."""
+        """The verbatim SMTP reply, for mail administrators."""
         return self.reason.partition(SERVER_SAID)[2]
 
     @property
     def next_attempt_at(self) -> datetime.datetime | None:
-        """Before when it will not leave, for the first time or once more; None where nothing is planned."""
+        """Earliest time of the next attempt; None if none is planned."""
         return self.due_at if self.state in (MessageState.QUEUED, MessageState.DEFERRED) else None
 
     @property

@@ -1,7 +1,7 @@
-"""What is asked of the outbox: to send, and not to send.
+"""Operations of the outbox: enqueue and cancel messages.
 
-Each writes to the outbox of the schema that is entered and queues its sending in the same transaction: a commit
-without its e-mail, or an e-mail without its commit, cannot happen.
+They write to the outbox of the current schema and queue the drain job in the same transaction: the e-mail is sent if
+and only if the transaction commits.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-#: How many messages a drain job sends before it hands over to the next one.
+#: Messages per drain job.
 MESSAGES_A_JOB = 500
-#: A single message (an account's, a resend) goes before the thousands of an import.
+#: Job priority of single messages (accounts, resends), ahead of bulk imports.
 ALONE_FIRST = 10
 
 _COLUMNS = ("kind", "recipient", "topic", "topic_id", "about", "context", "state", "created_at", "due_at", "attempts",
@@ -32,7 +32,7 @@ _COLUMNS = ("kind", "recipient", "topic", "topic_id", "about", "context", "state
 
 
 class Outgoing(NamedTuple):
-    """A message to be queued with others. `topic` and `topic_id` say what it is about, `about` says it in words."""
+    """A message to enqueue in bulk. `topic` and `topic_id` identify its subject, `about` is its text."""
 
     kind: str
     recipient: str
@@ -54,7 +54,7 @@ def enqueue(
     about: str = "",
     context: Mapping[str, Any] | None = None,
 ) -> Message:
-    """Queue one message, to leave at once or at `due_at`, and return it."""
+    """Enqueue one message, to be sent at once or at `due_at`, and return it."""
     message = Message.objects.create(
         kind=kind,
         recipient=recipient,
@@ -72,26 +72,26 @@ def enqueue(
 def enqueue_many(
     messages: Sequence[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> int:
-    """Queue many messages with one COPY, and a drain job for every five hundred; return how many."""
+    """Enqueue messages with one COPY, and a drain job for every 500; return how many."""
     return enqueue_lines(lines_of(messages, at=at, due_at=due_at), at=at, due_at=due_at)
 
 
 def lines_of(
     messages: Iterable[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> list[str]:
-    """Return the lines that `enqueue_lines` writes; the database is not asked."""
-    same = f"{MessageState.QUEUED.value}\t{at.isoformat()}\t{max(due_at or at, at).isoformat()}\t0\t\t\n"
+    """Return the COPY lines for `enqueue_copy_lines`. No query."""
+    common_columns = f"{MessageState.QUEUED.value}\t{at.isoformat()}\t{max(due_at or at, at).isoformat()}\t0\t\t\n"
     return [
         f"{message.kind}\t{field(message.recipient)}\t{message.topic}\t"
         f"{NULL if message.topic_id is None else message.topic_id}\t{field(message.about)}\t"
-        f"{field(json.dumps(message.context, cls=DjangoJSONEncoder)) if message.context else '{}'}\t{same}"
+        f"{field(json.dumps(message.context, cls=DjangoJSONEncoder)) if message.context else '{}'}\t{common_columns}"
         for message in messages
     ]
 
 
 @transaction.atomic
 def enqueue_lines(lines: Collection[str], *, at: datetime.datetime, due_at: datetime.datetime | None = None) -> int:
-    """Queue what `lines_of` returned, by the same moments, and return how many messages it is."""
+    """Enqueue the result of `build_copy_lines`, with the same times; return how many messages."""
     if not lines:
         return 0
     table = connection.ops.quote_name(Message._meta.db_table)  # noqa: SLF001 - documented
@@ -103,13 +103,12 @@ def enqueue_lines(lines: Collection[str], *, at: datetime.datetime, due_at: date
 
 @transaction.atomic
 def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int:
-    """Cancel what is not yet on its way about these things; return how many messages that was.
+    """Cancel the pending messages about these subjects; return how many.
 
-    A message that a worker holds at this moment is not touched: its renderer has the last word, and raises
-    `kinds.NoLongerDue` when what it speaks of was taken back.
+    A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
     """
-    waiting = Message.objects.unclaimed_at(at).filter(arrays.number_in("topic_id", topic_ids), topic=topic)
-    return waiting.update(state=MessageState.CANCELLED, lease_until=None)
+    cancellable = Message.objects.unclaimed_at(at).filter(arrays.number_in("topic_id", topic_ids), topic=topic)
+    return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
 
 
 def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int = 0) -> None:

@@ -1,7 +1,6 @@
-"""The messages of this outbox to one person: listed for him when he asks, and made nobody's when he leaves.
+"""Personal data in the outbox: export of a user's messages, anonymisation.
 
-A message to somebody who has an account holds the account's number as `user`; the partial index on it makes both
-questions cheap in an outbox of any size.
+A message to a user account holds the account's id as `user` in its context, which has a partial index.
 """
 
 from __future__ import annotations
@@ -17,39 +16,38 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-#: In words, why a message that waited does not leave.
+#: `reason` of anonymised messages.
 ERASED = "Le compte du destinataire a été supprimé."
 
 
 def written_to(user_id: int) -> Q:
-    """Return the condition that a message is to the account with this number."""
+    """Return the condition that a message is addressed to this user account."""
     return Q(context__has_key="user", context__user=user_id)
 
 
 def about(kind: str, name: str, numbers: Collection[int]) -> Q:
-    """Return the condition that a message of this kind names one of these numbers in its context."""
+    """Return the condition that a message of this kind has one of these ids in its context."""
     return Q(kind=kind, **{f"context__{name}__in": list(numbers)}) if numbers else Q(pk__in=[])
 
 
 def of_topic(topic: str, numbers: Collection[int]) -> Q:
-    """Return the condition that a message is about one of these things."""
+    """Return the condition that a message has one of these subjects."""
     return Q(topic=topic, topic_id__in=list(numbers))
 
 
 def forget(which: Q) -> int:
-    """Make these messages nobody's: what waited is cancelled, what was sent keeps its kind, its date and its state.
+    """Anonymise messages: cancel the pending ones, keep only kind, dates and state; return how many.
 
-    Neither address nor content nor the server's answer stays; without its Message-ID a bounce that comes late finds
-    nothing to write to. Return how many messages it was.
+    Recipient, content and the server's reply are erased; the Message-ID too, so that a late bounce finds no message.
     """
     messages = Message.objects.filter(which)
-    # Those on their way as well: their worker, which holds the old lease, then writes nothing more.
+    # Also those being sent: clearing the lease keeps their worker from recording an outcome.
     messages.filter(state__in=PENDING).update(state=MessageState.CANCELLED, lease_until=None)
     return messages.update(recipient="", about="", context={}, message_id="", reason=ERASED)
 
 
 def gathered(user_id: int) -> list[dict[str, Any]]:
-    """Return the messages to the account, the latest first. One query."""
+    """Return the messages to a user account, the latest first. One query."""
     messages: QuerySet[Message] = Message.objects.filter(written_to(user_id)).order_by("-pk")
     return [
         {
@@ -64,5 +62,5 @@ def gathered(user_id: int) -> list[dict[str, Any]]:
 
 
 def forget_settled(topic: str) -> int:
-    """Forget the recipients of the messages of a topic that have left, or never will; return how many."""
+    """Anonymise the messages of a topic that are no longer pending; return how many."""
     return forget(Q(topic=topic) & ~Q(state__in=PENDING) & ~Q(recipient=""))

@@ -1,7 +1,7 @@
-"""An SMTP server that keeps what it receives: the default mail server of a checkout, of the demo and of the tests.
+"""SMTP sink: a server that stores what it receives, for development, the demo and tests. Relays nothing.
 
-It really speaks SMTP over a socket, and can be told to be as difficult as servers are: refuse an address, take its
-time, close after so many messages, drop the line in the middle. It relays nothing to anybody.
+It speaks SMTP over a socket and can simulate failures: reject an address, respond slowly, close after some messages,
+drop the connection.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import Envelope, Session
 
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
+_UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that was accepted."""
+    """An accepted message."""
 
     content: bytes
     recipients: tuple[str, ...]
     at: datetime.datetime
-    #: Over which connection it came, counted from 1.
+    #: Number of the connection, from 1.
     connection: int
 
     @property
@@ -48,26 +48,26 @@ class Received:
 
 @dataclass(slots=True)
 class Temper:
-    """How the server behaves. May be changed while it runs."""
+    """Simulated behaviour of the server. May be changed while it runs."""
 
-    #: Answers to RCPT TO by address: `{"a@exemple.example": "550 5.1.1 User unknown"}`.
+    #: Replies to RCPT TO by address: `{"a@exemple.example": "550 5.1.1 User unknown"}`.
     recipients: dict[str, str] = field(default_factory=dict)
-    #: The answer to every sender, in place of an acceptance.
+    #: Reply to every MAIL FROM; empty: accept.
     sender: str = ""
-    #: The answer to every message's content, in place of an acceptance: « 451 4.7.1 Greylisted ».
+    #: Reply to every DATA, such as « 451 4.7.1 Greylisted »; empty: accept.
     content: str = ""
-    #: Seconds taken over each message before it is answered.
+    #: Delay in seconds before the reply to DATA.
     delay: float = 0.0
-    #: After this many messages over one connection, the next sender is told 421 and the connection is closed.
+    #: Messages per connection, after which the server replies 421 and closes it.
     messages_a_connection: int | None = None
-    #: The number of messages accepted in all after which the line is cut without an answer, once.
+    #: Total of accepted messages after which the connection is dropped once, without a reply.
     drop_after: int | None = None
-    #: Whether the message whose answer is cut was kept: a sender cannot tell, and must send it again.
+    #: Whether the message of the dropped connection is stored: the sender cannot know and sends it again.
     keeps_the_dropped: bool = False
 
 
 class Sink:
-    """The server, in a thread of its own. `with Sink() as sink:` opens it at a free port of this machine."""
+    """The server, in its own thread. `with SmtpSink() as sink:` listens on a free local port."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Sink:
         keep: bool = True,
         temper: Temper | None = None,
     ) -> None:
-        """Prepare it. `folder`: each message is also written there; `keep`: in `received` as well."""
+        """`folder`: where messages are also written; `keep`: whether to keep them in `received`."""
         self.host = host
         self.port = port
         self.folder = folder
@@ -89,7 +89,7 @@ class Sink:
         self._keep = keep
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
-        self._protocols: set[_Conversation] = set()
+        self._protocols: set[_SinkSession] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="smtp-sink", daemon=True)
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Sink:
         self.stop()
 
     def start(self) -> None:
-        """Open the server. Raises `OSError` when the port is taken."""
+        """Start the server. Raises `OSError` if the port is in use."""
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
@@ -113,14 +113,14 @@ class Sink:
             raise
 
     def stop(self) -> None:
-        """Close it, and the connections that are open."""
+        """Stop the server and close its connections."""
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
         self._loop.close()
 
     def wait_for(self, count: int, *, timeout: float = 30.0) -> bool:
-        """Wait until that many messages were accepted; return whether they were in time."""
+        """Wait until `count` messages were accepted; return False on timeout."""
         deadline = time.monotonic() + timeout
         while self.accepted < count:
             if time.monotonic() > deadline:
@@ -129,7 +129,7 @@ class Sink:
         return True
 
     async def _listen(self) -> None:
-        self._server = await self._loop.create_server(lambda: _Conversation(self), self.host, self.port)
+        self._server = await self._loop.create_server(lambda: _SinkSession(self), self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
@@ -137,14 +137,14 @@ class Sink:
             self._server.close()
         for protocol in list(self._protocols):
             protocol.cut()
-        # The cut connections' tasks end before the loop does.
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
+        # Let the tasks of the closed connections end before the loop.
+        pending_tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in pending_tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*pending_tasks, return_exceptions=True)
 
     def store(self, content: bytes, recipients: tuple[str, ...], connection: int) -> None:
-        """Keep a message, in memory or in the folder as it was asked."""
+        """Store a message in memory and in the folder, as configured."""
         received = Received(content, recipients, timezone.now(), connection)
         self.accepted += 1
         if self._keep:
@@ -154,16 +154,16 @@ class Sink:
 
 
 def _write(folder: Path, received: Received, number: int) -> None:
-    """Write the message so that a reader of the folder never meets half of one."""
-    recipient = _NOT_IN_A_NAME.sub("_", ",".join(received.recipients))[:80]
+    """Write the message atomically: a reader of the folder never sees a partial file."""
+    recipient = _UNSAFE_IN_FILE_NAME.sub("_", ",".join(received.recipients))[:80]
     name = f"{received.at:%Y%m%dT%H%M%S%f}-{number:06d}-{recipient}.eml"
     partial = folder / f".{name}.{os.getpid()}"
     partial.write_bytes(received.content)
     partial.rename(folder / name)
 
 
-class _Handler:
-    """What the sink answers to the commands that matter."""
+class _SinkHandler:
+    """Handlers of the SMTP commands."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
@@ -171,9 +171,9 @@ class _Handler:
         self.messages = 0
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
-        self, server: _Conversation, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, server: _SinkSession, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Accept the sender, unless the connection has carried enough."""
+        """Accept the sender, unless the connection has reached its limit."""
         if self.sink.temper.sender:
             return self.sink.temper.sender
         limit = self.sink.temper.messages_a_connection
@@ -185,21 +185,21 @@ class _Handler:
         return "250 2.1.0 OK"
 
     async def handle_RCPT(  # noqa: N802
-        self, server: _Conversation, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, server: _SinkSession, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Accept the recipient, unless the temper says otherwise."""
-        refusal = self.sink.temper.recipients.get(address)
-        if refusal:
-            if refusal.startswith("421"):
+        """Accept the recipient, unless the behaviour sets another reply."""
+        error_reply = self.sink.temper.recipients.get(address)
+        if error_reply:
+            if error_reply.startswith("421"):
                 server.end_soon()
-            return refusal
+            return error_reply
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(  # noqa: N802
-        self, server: _Conversation, session: Session, envelope: Envelope
+        self, server: _SinkSession, session: Session, envelope: Envelope
     ) -> str:
-        """Keep the message."""
+        """Store the message."""
         temper = self.sink.temper
         if temper.delay:
             await asyncio.sleep(temper.delay)
@@ -218,36 +218,36 @@ class _Handler:
         return "250 2.0.0 OK"
 
 
-class _Conversation(SMTP):
-    """One connection."""
+class _SinkSession(SMTP):
+    """An SMTP session over one connection."""
 
     def __init__(self, sink: Sink) -> None:
-        handler = _Handler(sink)
+        handler = _SinkHandler(sink)
         super().__init__(handler, hostname="puits.localhost", ident="Pep's sink", loop=asyncio.get_running_loop())
         self._sink = sink
-        self._own_handler = handler
+        self._sink_handler = handler
 
     def connection_made(self, transport: Any) -> None:
-        """Count it."""
+        """Count the connection."""
         self._sink.connections += 1
-        self._own_handler.connection = self._sink.connections
-        self._sink._protocols.add(self)  # noqa: SLF001 - the sink's own part
+        self._sink_handler.connection = self._sink.connections
+        self._sink._protocols.add(self)  # noqa: SLF001 - same module
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Forget it."""
+        """Remove the connection."""
         self._sink._protocols.discard(self)  # noqa: SLF001
         super().connection_lost(error)
 
     def cut(self) -> None:
-        """Cut the line in the middle of a word."""
+        """Abort the connection at once."""
         if isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
 
     def end_soon(self) -> None:
-        """Close the line once the answer has left."""
-        asyncio.get_running_loop().call_later(0.01, self._close_line)
+        """Close the connection after the reply is sent."""
+        asyncio.get_running_loop().call_later(0.01, self._close_transport)
 
-    def _close_line(self) -> None:
+    def _close_transport(self) -> None:
         if self.transport is not None:
             self.transport.close()

@@ -1,7 +1,7 @@
-"""The net under the outboxes: whatever became of its job, an overdue message is found and sent.
+"""Periodic task: requeue the drain of outboxes with overdue messages.
 
-A drain plans its successor, so this finds nothing on ordinary days. It finds what was left by a job that was deleted,
-that failed for good, or that was queued in a database restored from a copy.
+A drain schedules the next one, so normally nothing is overdue. This finds the messages whose job was deleted, failed
+for good, or was lost in a database restore.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from mailing.models import Message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: An ordinary drain has taken what is due well within this.
+#: A working drain claims due messages well within this.
 OVERDUE = datetime.timedelta(minutes=2)
 _TABLE = Message._meta.db_table  # noqa: SLF001 - documented
-#: Schemas asked in one statement: it locks a table and its indexes for each.
-_SCHEMAS_AT_ONCE = 100
+#: Schemas per UNION ALL statement, which locks a table and its indexes in each schema.
+_SCHEMAS_PER_QUERY = 100
 
 
 def sweep(*, at: datetime.datetime | None = None) -> list[str]:
-    """Queue a drain for each schema whose outbox holds something overdue; return those schemas."""
-    found = list(_overdue_schemas(before=(at or timezone.now()) - OVERDUE))
-    for schema in found:
+    """Queue a drain for each schema with overdue messages; return those schemas."""
+    overdue = list(_overdue_schemas(before=(at or timezone.now()) - OVERDUE))
+    for schema in overdue:
         defer_once("mailing.drain", schema=schema, once=f"mailing.drain:{schema}:sweep")
-    return found
+    return overdue
 
 
 def _overdue_schemas(*, before: datetime.datetime) -> Iterator[str]:
@@ -42,8 +42,8 @@ def _overdue_schemas(*, before: datetime.datetime) -> Iterator[str]:
             [_TABLE],
         )
         schemas = [name for (name,) in cursor.fetchall()]
-        for start in range(0, len(schemas), _SCHEMAS_AT_ONCE):
-            questions = [
+        for start in range(0, len(schemas), _SCHEMAS_PER_QUERY):
+            statements = [
                 sql.SQL(
                     "SELECT {name} WHERE EXISTS (SELECT FROM {table} WHERE state IN ('queued', 'deferred', 'sending')"
                     " AND due_at <= {before} AND (state <> 'sending' OR lease_until <= {before}))"
@@ -52,7 +52,7 @@ def _overdue_schemas(*, before: datetime.datetime) -> Iterator[str]:
                     table=sql.Identifier(schema, _TABLE),
                     before=sql.Literal(before),
                 )
-                for schema in schemas[start : start + _SCHEMAS_AT_ONCE]
+                for schema in schemas[start : start + _SCHEMAS_PER_QUERY]
             ]
-            cursor.execute(sql.SQL(" UNION ALL ").join(questions))
+            cursor.execute(sql.SQL(" UNION ALL ").join(statements))
             yield from [name for (name,) in cursor.fetchall()]

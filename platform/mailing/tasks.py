@@ -1,4 +1,4 @@
-"""What workers do for the outboxes."""
+"""Tasks and periodic tasks of the outbox."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mailing import drain as draining
 from mailing import sweep as sweeping
 
 
-# Retried where the database itself failed; what a mail server does wrong never fails the job.
+# Retries are for database errors; a mail server's errors never fail the job.
 @task(name="mailing.drain", queue="mail", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
 def drain() -> int:
-    """Send what is due in this schema's outbox."""
+    """Send the due messages of the current schema's outbox."""
     return draining.drain()
 
 
 @duty(every=datetime.timedelta(minutes=1))
 def sweep() -> None:
-    """See to it that every outbox with something overdue has a job ahead of it."""
+    """Queue a drain for every outbox with overdue messages."""
     sweeping.sweep()

@@ -1,4 +1,4 @@
-"""The contact page: what a visitor writes leaves as an e-mail to the team."""
+"""The contact page: sends a visitor's message to the team by e-mail."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from web.access import public_page
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-# A school's staff share one address; a machine that writes to us all day does too.
+# High enough for a school's staff behind one IP address, low enough to stop bots.
 FROM_AN_ADDRESS = Limit("contact/address", 10, datetime.timedelta(hours=1))
 
 
 @public_page
 def contact(request: HttpRequest) -> HttpResponse:
-    """Ask, then queue the e-mail; a machine that fills in every field is thanked and not heard."""
-    form = ContactForm(request.POST or None, initial=_known(request))
+    """Show the form, then queue the e-mail; silently drop messages with the honeypot field filled in."""
+    form = ContactForm(request.POST or None, initial=_build_initial(request))
     if request.method != "POST":
         return render(request, "pages/contact.html", {"form": form})
     if not form.is_valid():
@@ -38,20 +38,20 @@ def contact(request: HttpRequest) -> HttpResponse:
         throttling.count([(FROM_AN_ADDRESS, throttling.network(client_address(request)))], at=at)
     except Throttled as refusal:
         form.add_error(None, f"{refusal} Votre message n’est pas parti ; il est conservé ci-dessous.")
-        answer = render(request, "pages/contact.html", {"form": form}, status=429)
-        answer["Retry-After"] = str(refusal.retry_after)
-        return answer
+        response = render(request, "pages/contact.html", {"form": form}, status=429)
+        response["Retry-After"] = str(refusal.retry_after)
+        return response
     if not form.from_a_machine:
         mailing.enqueue(kind=CONTACT, recipient=settings.CONTACT_EMAIL, at=at, context=form.as_context())
     messages.success(request, f"votre message est parti. La réponse viendra à {form.cleaned_data['email']}.")
     return redirect("contact")
 
 
-def _known(request: HttpRequest) -> dict[str, str]:
-    """Return what need not be asked of somebody who has signed in, and the subject that the link named."""
+def _build_initial(request: HttpRequest) -> dict[str, str]:
+    """Return initial values: the signed-in user's details, and the subject given in the URL."""
     subject = request.GET.get("sujet", "")
-    known = {"subject": subject} if subject in dict(SUBJECTS) else {}
+    initial = {"subject": subject} if subject in dict(SUBJECTS) else {}
     if request.user.is_authenticated:
         user = request.user
-        known |= {"name": user.get_full_name(), "email": user.email, "profile": user.profile}
-    return known
+        initial |= {"name": user.get_full_name(), "email": user.email, "profile": user.profile}
+    return initial

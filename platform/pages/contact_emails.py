@@ -1,4 +1,4 @@
-"""The e-mail that a visitor's message becomes, on its way to the team."""
+"""Renderer of the e-mail to the team with a visitor's message."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ CONTACT = "pages.contact"
 
 
 def render_contact(message: Message) -> Rendered:
-    """Return the visitor's words as they are, in plain text, to be answered to the visitor."""
-    said = message.context
-    subject = dict(SUBJECTS).get(said["subject"], "Autre chose")
-    profile = dict(PROFILES).get(said["profile"], "Autre")
+    """Render the visitor's message as plain text, with the visitor as reply-to address."""
+    data = message.context
+    subject = dict(SUBJECTS).get(data["subject"], "Autre chose")
+    profile = dict(PROFILES).get(data["profile"], "Autre")
     lines = [
-        f"De : {said['name']} <{said['email']}>",
+        f"De : {data['name']} <{data['email']}>",
         f"Profil : {profile}",
-        f"Établissement ou collectivité : {said['school'] or 'non indiqué'}",
+        f"Établissement ou collectivité : {data['school'] or 'non indiqué'}",
         f"Sujet : {subject}",
         "",
-        said["message"],
+        data["message"],
     ]
     return Rendered(
-        subject=f"[Contact] {subject} – {said['name']}",
+        subject=f"[Contact] {subject} – {data['name']}",
         text="\n".join(lines),
         from_name="Contact Pep's",
-        reply_to=said["email"],
+        reply_to=data["email"],
     )
 
 

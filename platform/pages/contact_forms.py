@@ -1,4 +1,4 @@
-"""What a visitor writes to us."""
+"""The contact form, which masks activation keys in messages."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PROFILES = (
     ("agent", "Agent d’une collectivité"),
     ("other", "Autre"),
 )
-# Three groups of four symbols, as keys are written, after a prefix or without one.
+# An activation key: three groups of four symbols, with or without a prefix.
 KEY = re.compile(r"\b(?:[A-Z0-9]{2,10}[-\s])?[0-9A-Z]{4}[-–][0-9A-Z]{4}[-–][0-9A-Z]{4}\b", re.IGNORECASE)
 
 
 def without_keys(text: str) -> str:
-    """Return the text with every key masked: mailboxes and outboxes are no place for one."""
+    """Return the text with activation keys masked, as mailboxes and the outbox must not store them."""
     return KEY.sub("[clé masquée]", text)
 
 
 class ContactForm(forms.Form):
-    """A message to the team, with where to answer it."""
+    """A message to the team, with a reply address."""
 
     name = forms.CharField(label="Votre nom", max_length=150, widget=forms.TextInput({"autocomplete": "name"}))
     email = forms.EmailField(
@@ -44,24 +44,24 @@ class ContactForm(forms.Form):
     school = forms.CharField(label="Votre établissement ou votre collectivité", max_length=250, required=False)
     subject = forms.ChoiceField(label="Au sujet de", choices=SUBJECTS)
     message = forms.CharField(label="Votre message", max_length=5000, widget=forms.Textarea({"rows": 7}))
-    # Filled in by machines alone: people do not see it.
+    # Honeypot: hidden from people, filled in by bots.
     website = forms.CharField(
         label="Laissez ce champ vide", required=False, widget=forms.TextInput({"tabindex": "-1", "autocomplete": "off"})
     )
 
     def clean_name(self) -> str:
-        """Return the name on one line: it becomes part of a header."""
+        """Return the name on one line, as it becomes part of an e-mail header."""
         return " ".join(str(self.cleaned_data["name"]).split())
 
     def clean_message(self) -> str:
-        """Return the message with any key masked."""
+        """Return the message with activation keys masked."""
         return without_keys(self.cleaned_data["message"])
 
     @property
     def from_a_machine(self) -> bool:
-        """Whether the field that people do not see was filled in."""
+        """Whether the honeypot field was filled in."""
         return bool(self.cleaned_data.get("website"))
 
     def as_context(self) -> dict[str, Any]:
-        """Return what the e-mail is written from."""
+        """Return the context from which the e-mail is rendered."""
         return {name: self.cleaned_data[name] for name in ("name", "email", "profile", "school", "subject", "message")}

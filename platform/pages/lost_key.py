@@ -1,7 +1,7 @@
-"""« Je n'ai pas reçu ma clé »: anybody names a school, and the keys that wait for it are sent again where they went.
+"""« Je n'ai pas reçu ma clé »: resend the unredeemed keys of a school to their original recipients.
 
-The same answer to everybody and the same work in the request, whatever the school: whether a key waits for it, from
-whom and where it was sent is told by the e-mail alone, to those whom the collectivity chose.
+Public. The answer and the work in the request are the same for every school, so that they reveal neither whether a key
+exists nor its recipient.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from web.access import public_page
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-# A school's staff share one address; whoever goes through the directory does too.
+# High enough for a school's staff behind one IP address, low enough to stop enumeration of the directory.
 FROM_AN_ADDRESS = Limit("lost-key/address", 10, datetime.timedelta(hours=1))
 
 
 @public_page
 @require_http_methods(["GET", "POST"])
 def lost_key(request: HttpRequest) -> HttpResponse:
-    """Ask for the school, then have its waiting keys sent again."""
+    """Ask for the school, then queue the resending of its unredeemed keys."""
     if request.method == "GET":
-        return _page(request, SchoolSearch(), sent="envoyee" in request.GET)
+        return _render_page(request, SchoolSearch(), sent="envoyee" in request.GET)
     if asked_to_search(request.POST):
-        return _page(request, SchoolSearch(initial=request.POST.dict()))
+        return _render_page(request, SchoolSearch(initial=request.POST.dict()))
     form = SchoolSearch(request.POST)
     if not form.is_valid() or form.school is None:
-        return _page(request, form, status=422)
+        return _render_page(request, form, status=422)
     try:
         throttling.count([(FROM_AN_ADDRESS, throttling.network(client_address(request)))], at=timezone.now())
     except Throttled as refusal:
         form.add_error("school_query", str(refusal))
-        answer = _page(request, form, status=429)
-        answer["Retry-After"] = str(refusal.retry_after)
-        return answer
+        response = _render_page(request, form, status=429)
+        response["Retry-After"] = str(refusal.retry_after)
+        return response
     operations.ask_again(uai=form.school.pk)
     return redirect(reverse("lost_key", query={"envoyee": "1"}))
 
 
-def _page(request: HttpRequest, form: SchoolSearch, *, status: int = 200, sent: bool = False) -> HttpResponse:
+def _render_page(request: HttpRequest, form: SchoolSearch, *, status: int = 200, sent: bool = False) -> HttpResponse:
     return render(request, "pages/lost_key.html", {"form": form, "sent": sent}, status=status)

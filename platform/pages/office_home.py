@@ -1,4 +1,4 @@
-"""What the office's home answers: where the licences are, and what asks for a hand."""
+"""The office's home page: to-do list, pools, map of the territory, latest events."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-#: A lot of which less than this share is free is soon exhausted.
+#: A pool whose free share is lower is reported as nearly exhausted.
 NEARLY = 0.1
 LAST_EVENTS = 10
-#: Whoever may open the pages of purchases.
-_SEE_PRICES = frozenset({Role.BUYER, Role.MANAGER})
+#: Roles that can open the pages of purchases.
+_PRICE_ROLES = frozenset({Role.BUYER, Role.MANAGER})
 
 
 class ToDo(NamedTuple):
-    """One thing that asks for a hand, and the page where it is done."""
+    """An item of the to-do list, with a link to the page where it is done."""
 
     words: str
     url: str
@@ -50,50 +50,50 @@ class ToDo(NamedTuple):
 
 @office()
 def office_home(request: OfficeRequest) -> HttpResponse:
-    """Show what asks for a hand first, then where each licence is, the territory, and the last events."""
+    """Show the to-do list, then pools, territory and latest events."""
     now = timezone.now()
     today = day_in_france(now)
     lots = positions()
     running = [position for position in lots if not position.source.over_on(today)]
     context = {
         "to_do": [
-            *_orders_to_settle(running, today, sees_prices=not _SEE_PRICES.isdisjoint(request.member.roles)),
-            *_allocations_to_see(now),
-            *_imports_to_check(),
-            *_schools_arrived(),
-            *_lots_nearly_empty(running, today),
-            *(_tokens_to_replace(now) if Role.MANAGER in request.member.roles else ()),
+            *_list_unpaid_orders(running, today, sees_prices=not _PRICE_ROLES.isdisjoint(request.member.roles)),
+            *_list_allocation_problems(now),
+            *_list_imports_to_check(),
+            *_list_schools_now_known(),
+            *_list_nearly_exhausted_pools(running, today),
+            *(_list_expiring_tokens(now) if Role.MANAGER in request.member.roles else ()),
         ],
         "buys": Role.BUYER in request.member.roles,
         "lots": running,
         "ended": len(lots) - len(running),
-        "territory": _territory(),
-        "entries": _last_events(),
+        "territory": _build_territory_map(),
+        "entries": _list_latest_entries(),
     }
     return render(request, "pages/office_home.html", context)
 
 
-def _last_events() -> QuerySet[AuditEntry]:
-    """Return what happened last; a list of schools is one event here, and each school's on its own page."""
+def _list_latest_entries() -> QuerySet[AuditEntry]:
+    """Return the latest audit entries; of bulk operations only the summary, not the entry of each school."""
     entries = AuditEntry.objects.exclude(action__in=[*BY_LIST, *REMIT_BY_LIST])
     return entries.order_by("-at", "-pk")[:LAST_EVENTS]
 
 
-def _allocations_to_see(now: datetime.datetime) -> list[ToDo]:
-    told = allocations(day_in_france(now))
+def _list_allocation_problems(now: datetime.datetime) -> list[ToDo]:
+    current = allocations(day_in_france(now))
     address = reverse("pools:allocations")
     to_do = []
-    if lost := with_lost_email(told).count():
+    if lost := with_lost_email(current).count():
         words = typography.plural(lost, "e-mail n'est pas arrivé", "e-mails ne sont pas arrivés")
         to_do.append(ToDo(f"{words} à son école." if lost == 1 else f"{words} à leur école.", f"{address}?state={LOST}",
                           "Corriger l'adresse et renvoyer"))  # fmt: skip
-    if dormant := not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), told).count():
+    if dormant := not_redeemed_since(now - datetime.timedelta(days=DORMANT_DAYS), current).count():
         words = typography.plural(dormant, "clé n'est pas activée", "clés ne sont pas activées")
         to_do.append(ToDo(f"{words} depuis {DORMANT_DAYS} jours.", f"{address}?state={DORMANT}", "Relancer"))
     return to_do
 
 
-def _imports_to_check() -> list[ToDo]:
+def _list_imports_to_check() -> list[ToDo]:
     waiting = Import.objects.filter(state=ImportState.CHECKED).count()
     if not waiting:
         return []
@@ -101,8 +101,8 @@ def _imports_to_check() -> list[ToDo]:
     return [ToDo(f"{words} votre vérification.", reverse("imports:list"), "Vérifier et appliquer")]
 
 
-def _schools_arrived() -> list[ToDo]:
-    """Schools that spreadsheets wait for, and that the directory now knows."""
+def _list_schools_now_known() -> list[ToDo]:
+    """Return an item for schools that imports wait for and that are now in the directory."""
     schools = sum(arrival.schools for arrival in arrived())
     if not schools:
         return []
@@ -110,33 +110,33 @@ def _schools_arrived() -> list[ToDo]:
     return [ToDo(f"{words} maintenant dans l'annuaire.", reverse("imports:list"), "Reprendre pour vérification")]
 
 
-def _orders_to_settle(running: list[Position], today: datetime.date, *, sees_prices: bool) -> list[ToDo]:
-    """Orders that are not paid yet, with their countdown, and those whose licences stand still."""
+def _list_unpaid_orders(running: list[Position], today: datetime.date, *, sees_prices: bool) -> list[ToDo]:
+    """Return items for unpaid orders, with their countdown, and for suspended entitlements."""
     to_do = []
     unpaid = [position.order_id for position in running if position.source.temporary_until is not None]
     orders = Order.objects.filter(pk__in=unpaid).annotate(turned_down=desk.with_invoice_turned_down()) if unpaid else []
-    ordered = {order.pk: order for order in orders}
+    orders_by_pk = {order.pk: order for order in orders}
     for position in sorted(running, key=lambda one: one.source.temporary_until or one.last_day):
         source = position.source
         if source.suspended_on(today):
-            settled = "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"
+            situation = "suspendu, rien ne peut en être attribué tant que sa commande n'est pas régularisée"
         elif source.temporary_until is not None:
-            order = ordered[position.order_id]
+            order = orders_by_pk[position.order_id]
             if vars(order)["turned_down"]:
-                # Nobody is asked to pay an invoice that another will replace.
-                settled = "facture non acceptée, ses références sont à corriger"
+                # Do not ask for payment of an invoice that will be replaced.
+                situation = "facture non acceptée, ses références sont à corriger"
             elif source.provisional_until is not None:
-                # Nor what no invoice asks for yet.
-                settled = f"bon de commande signé à nous adresser ({countdown(source.provisional_until, today)})"
+                # Not invoiced yet.
+                situation = f"bon de commande signé à nous adresser ({countdown(source.provisional_until, today)})"
             elif order.state == OrderState.PLACED:
-                # Its signed purchase order is being looked at: it waits for us.
+                # The operator is checking the signed purchase order: nothing for the office to do.
                 continue
             else:
                 left = countdown(source.temporary_until, today)
-                settled = f"commande à régler ({left or 'échéance dépassée'})"
+                situation = f"commande à régler ({left or 'échéance dépassée'})"
         else:
             continue
-        words = typography.spaced(f"Lot « {position.name} » : {settled}.")
+        words = typography.spaced(f"Lot « {position.name} » : {situation}.")
         if sees_prices and position.is_purchase:
             address = reverse("purchases:detail", args=[position.order_id])
             to_do.append(ToDo(words, address, "Voir la commande"))
@@ -145,7 +145,7 @@ def _orders_to_settle(running: list[Position], today: datetime.date, *, sees_pri
     return to_do
 
 
-def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[ToDo]:
+def _list_nearly_exhausted_pools(running: list[Position], today: datetime.date) -> list[ToDo]:
     to_do = []
     for position in running:
         if position.source.usable_on(today) and position.free < position.bought * NEARLY:
@@ -159,8 +159,8 @@ def _lots_nearly_empty(running: list[Position], today: datetime.date) -> list[To
     return to_do
 
 
-def _tokens_to_replace(now: datetime.datetime) -> list[ToDo]:
-    """Tokens of the API that end soon: the programs that use them would stop."""
+def _list_expiring_tokens(now: datetime.datetime) -> list[ToDo]:
+    """Return items for API tokens that expire soon."""
     return [
         ToDo(
             typography.spaced(
@@ -174,8 +174,8 @@ def _tokens_to_replace(now: datetime.datetime) -> list[ToDo]:
     ]
 
 
-def _territory() -> object:
-    """Return the drawing of the schools of the remit and of those that received something; two queries."""
+def _build_territory_map() -> object:
+    """Return the map of the schools in the portfolio and those with allocations. Two queries."""
     served = {
         uai: "held" if held else "redeemed" if redeemed else "issued"
         for uai, redeemed, held in Allocation.objects.active()

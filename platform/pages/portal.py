@@ -1,4 +1,4 @@
-"""The portal's pages for visitors: its home, the door to the collectivities' offices, and what is only read."""
+"""The portal's public pages: home, search of offices, static and legal pages."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ MOST_OFFICES = 20
 
 
 def read_only(template: str) -> Callable[..., HttpResponse]:
-    """Return the view of a page that says the same to everybody."""
+    """Return the view of a static page."""
     return public_page(TemplateView.as_view(template_name=f"pages/{template}.html"))
 
 
 @public_page
 def home(request: HttpRequest) -> HttpResponse:
-    """What Pep's licences are, and where to go from here."""
+    """Show the portal's home page."""
     return render(request, "pages/portal_home.html")
 
 
 @public_page
 def legal(request: HttpRequest) -> HttpResponse:
-    """Say who publishes and who sells, as the terms of sale refer to it, and what becomes of personal data."""
+    """Show the legal notice: publisher, seller and privacy policy."""
     seller = Seller.objects.first()
     siret = preflight.spelled(seller.siret) if seller is not None else ""
     return render(request, "pages/legal.html", {"seller": seller, "seller_siret": siret})
@@ -45,9 +45,9 @@ def legal(request: HttpRequest) -> HttpResponse:
 
 @public_page
 def office_door(request: HttpRequest) -> HttpResponse:
-    """Show the offices whose name or address answers to what was typed.
+    """List the offices whose name or host name matches the search.
 
-    Links and no redirection: the page's form may not lead to another host (`form-action`).
+    Links instead of a redirect, as `form-action` forbids the form to redirect to another host.
     """
     text = " ".join(request.GET.get("q", "").split())
     searched = len(text) >= SHORTEST_SEARCH

@@ -1,4 +1,4 @@
-"""One school as the collectivity knows it: what the directory says, what it holds, and its whole story."""
+"""An office's page of one school: directory data, allocations and timeline."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from collectivities.access import OfficeRequest
 
-#: How far back a story is told on one page.
+#: Maximum number of events of a timeline.
 MOST = 200
 
 
 class Event(NamedTuple):
-    """One thing that happened, or is to happen."""
+    """A past or scheduled event of a timeline."""
 
     at: datetime.datetime
     kind: str
@@ -41,27 +41,27 @@ class Event(NamedTuple):
 
 @office()
 def school(request: OfficeRequest, uai: str) -> HttpResponse:
-    """Show the school's directory data, its contact, what it holds, and all that happened, the latest first."""
+    """Show the school's directory data, contact, allocations and timeline, the latest event first."""
     found = get_object_or_404(School, pk=uai.upper())
     held = list(allocations(day_in_france(timezone.now())).filter(school=found).order_by("-created_at"))
     entries = AuditEntry.objects.filter(school_id=found.pk).order_by("-at", "-pk")[:MOST]
     messages = Message.objects.filter(topic=TOPIC, topic_id__in=[allocation.pk for allocation in held])
-    story = [Event(entry.at, "Journal", entry.actor_name, entry.summary) for entry in entries]
-    story += [Event(gift.at, "Journal", gift.who, gift.words) for gift in gifts_to(found.pk, found.name)]
-    story += [_event(message) for message in messages.order_by("-pk")[:MOST]]
+    timeline = [Event(entry.at, "Journal", entry.actor_name, entry.summary) for entry in entries]
+    timeline += [Event(gift.at, "Journal", gift.who, gift.words) for gift in gifts_to(found.pk, found.name)]
+    timeline += [_build_message_event(message) for message in messages.order_by("-pk")[:MOST]]
     context = {
         "school": found,
         "name": school_name(found.name),
         "sort": sort_of_school(found.type, found.sector),
         "remit": SchoolInRemit.objects.filter(school=found).first(),
         "held": [(allocation, badge(allocation.state)) for allocation in held],
-        "story": sorted(story, key=lambda event: event.at, reverse=True)[:MOST],
+        "story": sorted(timeline, key=lambda event: event.at, reverse=True)[:MOST],
         "manages": Role.MANAGER in request.member.roles,
     }
     return render(request, "pages/school.html", context)
 
 
-def _event(message: Message) -> Event:
+def _build_message_event(message: Message) -> Event:
     state = MessageState(message.state).label.lower()
     reason = f" – {message.reason}" if message.reason else ""
     moment = message.sent_at or (message.due_at if message.state == MessageState.QUEUED else message.created_at)

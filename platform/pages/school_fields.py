@@ -1,6 +1,6 @@
-"""Finding one's school in the directory by typing, or typing it by hand: fields shared by sign-up and « Mon compte ».
+"""Form fields to choose a school of the directory or type one by hand, for sign-up and « Mon compte ».
 
-Without scripts, « Rechercher » sends the form back with what was found; with them, the list follows the typing.
+Without JavaScript, « Rechercher » redisplays the form with the results; with it, the list is updated while typing.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-#: The button that searches and sends nothing.
+#: Name of the button that searches without submitting.
 SEARCH = "rechercher"
 SHOWN = 12
 
 
 def candidates(text: str, chosen: str = "") -> list[School]:
-    """Return the schools to choose from: those that `text` means, and the one already chosen, first."""
+    """Return the schools that match `text`, preceded by the one already chosen."""
     found = list(queries.search(text).exclude(state=SchoolState.CLOSED)[: SHOWN + 1]) if text.strip() else []
     if chosen and all(school.pk != chosen for school in found):
         found = [*School.objects.filter(pk=chosen), *found]
@@ -34,7 +34,7 @@ def candidates(text: str, chosen: str = "") -> list[School]:
 
 
 class SchoolSearch(forms.Form):
-    """`uai` chosen in the list that a search shows."""
+    """Search of a school, whose `uai` is chosen among the results."""
 
     school_query = forms.CharField(
         label="Rechercher votre établissement",
@@ -45,7 +45,7 @@ class SchoolSearch(forms.Form):
     uai = forms.CharField(required=False, max_length=8)
 
     school: School | None = None
-    #: What is said where none was chosen.
+    #: Error message where no school was chosen.
     not_chosen = "Choisissez l'établissement dans la liste : cherchez-le d'abord."
 
     def clean(self) -> dict[str, Any]:
@@ -58,17 +58,17 @@ class SchoolSearch(forms.Form):
 
     @property
     def schools(self) -> list[School]:
-        """The schools to choose from, as the form stands."""
+        """The schools to choose from, for the current values."""
         return candidates(self["school_query"].value() or "", self["uai"].value() or "")
 
     @property
     def searched(self) -> bool:
-        """Whether something was looked for: an empty list then says so."""
+        """Whether a search was made, to explain an empty list."""
         return bool((self["school_query"].value() or "").strip())
 
 
 class SchoolFields(SchoolSearch):
-    """A school that is searched and chosen, or, « Mon établissement n'est pas listé », the guide's six fields."""
+    """A school chosen in the directory, or typed in six fields (« Mon établissement n'est pas listé »)."""
 
     not_listed = forms.BooleanField(label="Mon établissement n'est pas listé", required=False)
     school_name = forms.CharField(label="Nom de l'établissement *", required=False, max_length=250)
@@ -81,7 +81,7 @@ class SchoolFields(SchoolSearch):
     not_chosen = "Choisissez votre établissement dans la liste, ou cochez « Mon établissement n'est pas listé »."
 
     def clean(self) -> dict[str, Any]:
-        """Check that a school was chosen, or typed whole."""
+        """Check that a school was chosen, or that all required fields were typed."""
         data = self.cleaned_data
         if not data.get("not_listed"):
             return super().clean()
@@ -92,7 +92,7 @@ class SchoolFields(SchoolSearch):
 
     @property
     def typed(self) -> TypedSchool | None:
-        """What was typed by hand, of a valid form; None where a school was chosen."""
+        """The school typed by hand, of a valid form; None where one was chosen."""
         data = self.cleaned_data
         if not data["not_listed"]:
             return None
@@ -102,7 +102,7 @@ class SchoolFields(SchoolSearch):
 
 @public_page
 def school_choices(request: HttpRequest) -> HttpResponse:
-    """The list that follows the typing (htmx): schools to choose from, as radio buttons."""
+    """Return the results fragment (htmx): radio buttons of the matching schools."""
     text = request.GET.get("school_query", "")[:200]
     return render(
         request,
@@ -112,5 +112,5 @@ def school_choices(request: HttpRequest) -> HttpResponse:
 
 
 def asked_to_search(data: Mapping[str, object]) -> bool:
-    """Whether the button that searches was pressed, and not the one that sends."""
+    """Return whether the form was posted by the search button."""
     return SEARCH in data

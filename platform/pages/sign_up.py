@@ -1,4 +1,4 @@
-"""« Créer un compte »: who one is, then one's school, in one page."""
+"""« Créer un compte »: personal details and school, on one page."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ if TYPE_CHECKING:
 
 
 class SignUpForm(PersonSignUpForm, SchoolFields):
-    """The account and the school it belongs to."""
+    """Sign-up form with the account and its school."""
 
     def signup(self, request: HttpRequest, user: User) -> None:
-        """Attach the new account to its school; called by allauth once the account is stored."""
+        """Affiliate the new account with its school; called by allauth after saving the account."""
         affiliations.replace(user=user, school=self.school, typed=self.typed, at=timezone.now())
 
     def save(self, request: HttpRequest) -> User:
-        """Store the account with its school and the letter that asks to confirm the address, or nothing."""
+        """Save the account, its school and the confirmation e-mail in one transaction."""
         with transaction.atomic():
             user: User = super().save(request)
             return user
 
 
 class SignUp(SignupView):
-    """Allauth's view, with a button that searches for a school and keeps what was typed."""
+    """Allauth's view, with a button that searches for a school and keeps the values."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Search, or create the account."""
+        """Search for a school, or create the account."""
         if asked_to_search(request.POST):
             form = self.get_form_class()(initial=request.POST.dict())
-            answer: HttpResponse = self.render_to_response(self.get_context_data(form=form))
+            response: HttpResponse = self.render_to_response(self.get_context_data(form=form))
         else:
-            answer = super().post(request, *args, **kwargs)
-        return answer
+            response = super().post(request, *args, **kwargs)
+        return response
 
     def form_valid(self, form: SignUpForm) -> HttpResponse:
-        """Create the account, so many an hour from one network."""
+        """Create the account, rate-limited by network."""
         network = throttling.network(client_address(self.request))
         try:
             throttling.count([(SIGN_UP_BY_ADDRESS, network)], at=timezone.now())
         except throttling.Throttled as throttled:
             form.add_error(None, str(throttled))
-            refused: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
-            return refused
-        answer: HttpResponse = super().form_valid(form)
-        return answer
+            error_response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
+            return error_response
+        response: HttpResponse = super().form_valid(form)
+        return response
 
 
 sign_up = public_page(SignUp.as_view())

@@ -1,4 +1,4 @@
-"""What workers do for the pages that gather several apps."""
+"""Background and periodic tasks of account closure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pages.my_account.privacy_emails import FAREWELL
 
 @task(name="pages.close_account_again", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
 def close_account_again(*, user_id: int) -> None:
-    """Sweep up what was being written to an account at the moment it was ended."""
+    """Erase what concurrent transactions wrote to an account while it was being closed."""
     privacy_closing.close_account(user_id=user_id, at=timezone.now())
 
 
 @duty(every=datetime.timedelta(minutes=15))
 def forget_farewells() -> None:
-    """Forget whom the farewells went to, once each has left or never will."""
+    """Delete the personal data of last e-mails that were sent or have definitively failed."""
     outbox.forget_settled(FAREWELL)

@@ -1,4 +1,4 @@
-"""A small map of the territory: the schools as dots, placed by their coordinates and shaped by their state. Pure."""
+"""A dot map of the territory's schools, by coordinates and state. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The drawing's own units, whatever its size on the page.
+#: In units of the SVG view box.
 WIDTH, HEIGHT, MARGIN = 480, 360, 14
-#: Dots of the same state closer than this are one dot: thousands of schools stay a drawing of some kilobytes.
+#: Cell size of the grid on which dots of a state are merged: keeps the SVG at some kB for thousands of schools.
 GRAIN = 5
 
 STATES = {
@@ -20,12 +20,12 @@ STATES = {
     "redeemed": "Clé activée, licences libres",
     "held": "Licences attribuées à des enseignants",
 }
-#: What is drawn last lies on top: the further along, the more visible.
+#: Drawing order: later states lie on top.
 ORDER = tuple(STATES)
 
 
 class Dot(NamedTuple):
-    """One dot: its place, and the state that gives it its shape and colour."""
+    """A dot of the map, whose state determines shape and colour."""
 
     state: str
     x: int
@@ -33,7 +33,7 @@ class Dot(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of the table beside the map."""
+    """A row of the map's legend table."""
 
     state: str
     label: str
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """The map and the table that says the same."""
+    """The map, and the table with the same data."""
 
     dots: list[Dot]
     lines: list[Line]
@@ -52,37 +52,41 @@ class Drawing(NamedTuple):
 
 
 def drawing(schools: Sequence[tuple[str, float | None, float | None]]) -> Drawing:
-    """Return the map of schools given as (state, latitude, longitude); those without coordinates are only counted."""
+    """Return the map of (state, latitude, longitude) rows; schools without coordinates are only counted."""
     placed = [(state, lat, lon) for state, lat, lon in schools if lat is not None and lon is not None]
     counts = Counter(state for state, _, _ in schools)
     return Drawing(
-        dots=_dots(placed),
+        dots=_build_dots(placed),
         lines=[Line(state, label, counts[state]) for state, label in STATES.items()],
         total=len(schools),
         unplaced=len(schools) - len(placed),
     )
 
 
-def _dots(placed: list[tuple[str, float, float]]) -> list[Dot]:
+def _build_dots(placed: list[tuple[str, float, float]]) -> list[Dot]:
     if not placed:
         return []
     latitudes, longitudes = [lat for _, lat, _ in placed], [lon for _, _, lon in placed]
-    # A degree of longitude is shorter than one of latitude, the more so the further north.
-    shrink = math.cos(math.radians((min(latitudes) + max(latitudes)) / 2))
+    # Equirectangular projection: a degree of longitude is shorter by the cosine of the latitude.
+    longitude_factor = math.cos(math.radians((min(latitudes) + max(latitudes)) / 2))
     west, north = min(longitudes), max(latitudes)
-    across, down = (max(longitudes) - west) * shrink, north - min(latitudes)
+    span_x, span_y = (max(longitudes) - west) * longitude_factor, north - min(latitudes)
     scale = min(
-        (WIDTH - 2 * MARGIN) / across if across else math.inf, (HEIGHT - 2 * MARGIN) / down if down else math.inf
+        (WIDTH - 2 * MARGIN) / span_x if span_x else math.inf, (HEIGHT - 2 * MARGIN) / span_y if span_y else math.inf
     )
     if math.isinf(scale):
         scale = 0.0
-    left, top = (WIDTH - across * scale) / 2, (HEIGHT - down * scale) / 2
+    left, top = (WIDTH - span_x * scale) / 2, (HEIGHT - span_y * scale) / 2
 
-    def snapped(value: float) -> int:
+    def snap_to_grid(value: float) -> int:
         return round(value / GRAIN) * GRAIN
 
     dots = {
-        Dot(state, snapped(left + (lon - west) * shrink * scale), snapped(top + (north - lat) * scale))
+        Dot(
+            state,
+            snap_to_grid(left + (lon - west) * longitude_factor * scale),
+            snap_to_grid(top + (north - lat) * scale),
+        )
         for state, lat, lon in placed
     }
     return sorted(dots, key=lambda dot: (ORDER.index(dot.state), dot.x, dot.y))

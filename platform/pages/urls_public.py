@@ -1,4 +1,4 @@
-"""The portal's pages that gather several apps."""
+"""URLs of the portal's pages that span several apps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The office's pages that gather several apps."""
+"""URLs of an office's pages that span several apps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ urlpatterns = [
     path("", office_home, name="home"),
     path("ecoles/<str:uai>/", school, name="school"),
     path("messages/", include("pages.messages.urls")),
-    # Closed by `accounts.adapter`: it says that one comes by invitation.
+    # `accounts.adapter` closes sign-up here; the page explains that members join by invitation.
     path("inscription/", public_page(signup), name="account_signup"),
 ]

@@ -1,7 +1,7 @@
-"""Who may open a view. Every view is closed unless it carries one of these policies.
+"""Access policies of views. A view without a policy is forbidden to everybody.
 
-`web.middleware.ClosedUnlessOpened` reads the policy before the view runs; a view without one is a 403 for everybody,
-and a test that walks the URL configuration names it.
+`web.middleware.AccessPolicyMiddleware` applies the policy before the view runs; a test checks that every URL of the
+project has one.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ V = TypeVar("V", bound="Callable[..., object]")
 
 
 class Policy(Protocol):
-    """Decides about one request: None lets it through, a response or an exception ends it."""
+    """Checks a request: returns None to allow it, a response to replace the view's, or raises."""
 
-    #: What the policy is called in the table of doors: « public », « signed in », « office: manager ».
+    #: Name in the access table of the tests: « public », « signed in », « office: manager ».
     label: str
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Return None to let the request through, else the answer to give in the view's place."""
+        """Return None to allow the request, else the response to send instead of the view's."""
 
 
 class Public:
-    """Anybody."""
+    """Allows everybody."""
 
     label = "public"
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Let everybody through."""
+        """Return None."""
         return None
 
 
 class SignedIn:
-    """Whoever has signed in at this host."""
+    """Allows users who are signed in at this host."""
 
     label = "signed in"
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
-        """Send visitors to the sign-in page, and back afterwards."""
+        """Redirect anonymous users to the sign-in page, which leads back here."""
         return None if request.user.is_authenticated else redirect_to_login(request.get_full_path())
 
 
 def opened(policy: Policy) -> Callable[[V], V]:
-    """Return a decorator that opens a view to those whom `policy` lets through."""
+    """Return a decorator that sets the access policy of a view."""
 
-    def mark(view: V) -> V:
+    def decorate(view: V) -> V:
         view.access_policy = policy  # type: ignore[attr-defined]
         return view
 
-    return mark
+    return decorate
 
 
 public_page = opened(Public())
@@ -63,9 +63,9 @@ signed_in = opened(SignedIn())
 
 
 def policy_of(view: object) -> Policy | None:
-    """Return the policy that a view, or the class it was made from, carries."""
-    for bearer in (view, getattr(view, "view_class", None), getattr(view, "cls", None)):
-        policy: Policy | None = getattr(bearer, "access_policy", None)
+    """Return the policy of a view or of its view class; None if there is none."""
+    for candidate in (view, getattr(view, "view_class", None), getattr(view, "cls", None)):
+        policy: Policy | None = getattr(candidate, "access_policy", None)
         if policy is not None:
             return policy
     return None

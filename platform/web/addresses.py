@@ -1,4 +1,4 @@
-"""Absolute addresses, for what is written outside a request: e-mails, command output, exports."""
+"""Absolute URLs for use outside of a request: e-mails, command output, exports."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from django.conf import settings
 
 
 def absolute(host: str, path: str = "/") -> str:
-    """Return the address of `path` at `host`, with the scheme and the port that people reach the site by."""
+    """Return the absolute URL of `path` at `host`, with the public scheme and port."""
     scheme = "https" if settings.SECURE else "http"
     port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
     return f"{scheme}://{host}{port}/{path.removeprefix('/')}"
 
 
 def portal_url(path: str = "/") -> str:
-    """Return the absolute address of a page of the portal."""
+    """Return the absolute URL of a page of the portal."""
     return absolute(settings.BASE_DOMAIN, path)

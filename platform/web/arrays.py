@@ -1,7 +1,7 @@
-"""Many values as one parameter: sixty thousand placeholders cost a statement more than its answer.
+"""Lookups by many values passed as one array parameter: 60,000 placeholders would cost more than the query.
 
-By `= ANY`, and not by a sub-query: of a set that a function returns, the planner believes that it has two hundred
-different values, and looks up sixty thousand rows one after another.
+`= ANY(array)` and not a subquery on `unnest`: the planner estimates a set-returning function at 200 distinct values and
+would look up 60,000 rows one by one.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-#: What separates texts that travel as one, and stands in none of them.
-_BETWEEN = "\x1f"
+#: Separator of texts joined into one parameter: a control character that they do not contain.
+_SEPARATOR = "\x1f"
 
 
 def number_in(field: str, values: Iterable[int]) -> Func:
-    """Return the condition that a field is one of these numbers: `filter(number_in("pk", …))`."""
-    return _one_of(field, f"{{{','.join(map(str, values))}}}", "%(expressions)s::bigint[])")
+    """Return the condition that a field is one of these integers: `filter(number_in("pk", …))`."""
+    return _equals_any(field, f"{{{','.join(map(str, values))}}}", "%(expressions)s::bigint[])")
 
 
 def text_in(field: str, values: Iterable[str]) -> Func:
@@ -28,11 +28,11 @@ def text_in(field: str, values: Iterable[str]) -> Func:
 
     The texts hold no control character.
     """
-    return _one_of(field, _BETWEEN.join(values), f"%(expressions)s, '{_BETWEEN}'))", "string_to_array(")
+    return _equals_any(field, _SEPARATOR.join(values), f"%(expressions)s, '{_SEPARATOR}'))", "string_to_array(")
 
 
-def _one_of(field: str, values: str, template: str, function: str = "") -> Func:
-    # One text: the adapter of arrays would look at each value on its own.
+def _equals_any(field: str, values: str, template: str, function: str = "") -> Func:
+    # One text: psycopg's array adapter would process each value in Python.
     return Func(
         F(field), Value(values), template=template, arg_joiner=f" = ANY({function}", output_field=BooleanField()
     )

@@ -1,4 +1,4 @@
-"""What the browser is served from packages of the npm registry: the files named here, and nothing else of theirs."""
+"""Static files from npm packages: a finder for the files in `PACKAGED_ASSETS`, and their storage."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class PackagedAssets(BaseFinder):
             self.packages.append((storage, names))
 
     def check(self, **_kwargs: Any) -> list[Any]:
-        """Report nothing: the files may be installed after the code was checked."""
+        """Return no errors: npm packages may be installed after `manage.py check`."""
         return []
 
     def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> str | list[str] | None:  # type: ignore[override] # noqa: FBT001, FBT002
-        """Return where the file of that address lies on the disk, or nothing."""
+        """Return the file system path of a static file; None if it is not listed."""
         for storage, names in self.packages:
             name = path.removeprefix(f"{storage.prefix}/")  # type: ignore[attr-defined]
             if name != path and name in names and storage.exists(name):
@@ -42,17 +42,17 @@ class PackagedAssets(BaseFinder):
         return [] if find_all else None
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
-        """Return every file that is served, with the storage that holds it."""
+        """Yield every listed file with its storage."""
         for storage, names in self.packages:
             for name in names:
                 yield name, storage
 
 
 class HashedAssets(CompressedManifestStaticFilesStorage):
-    """WhiteNoise's storage, with the pointers to source maps left out: the maps themselves are not served."""
+    """WhiteNoise's storage without source map references: the maps are not served."""
 
     def url_converter(self, name: str, hashed_files: Any, template: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return what rewrites the addresses inside a file; a source map's address becomes nothing."""
+        """Return the URL rewriter of a file; source map references are removed."""
         if template is not None and SOURCE_MAP.search(template):
             return lambda _match: ""
         return super().url_converter(name, hashed_files, template, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""What every template may ask for."""
+"""Template context processor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Return the addresses and the host's owner that the frame of every page shows."""
+    """Return the portal's URL and the current tenant, shown by the base templates."""
     tenant = getattr(request, "tenant", None)
     return {
         "portal_address": portal_url("/"),

@@ -1,4 +1,4 @@
-"""Rows as COPY reads them, written out by hand: a third of what an adapter takes for each of them."""
+"""Formats rows for COPY as text lines: a third of the time of psycopg's `write_row`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 NULL = "\\N"
 ESCAPE = "\\"
-_ESCAPED = str.maketrans({ESCAPE: ESCAPE * 2, "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-_SPECIAL = re.compile(r"[\\\t\n\r]").search
-#: Rows sent to the server at once: few enough for it to store the last while Python writes out the next.
-_BATCH = 250
+_ESCAPES = str.maketrans({ESCAPE: ESCAPE * 2, "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_needs_escape = re.compile(r"[\\\t\n\r]").search
+#: Lines per write: small, so that the server stores one batch while Python formats the next.
+_LINES_PER_WRITE = 250
 
 
 def field(text: str) -> str:
-    """Return a text as it stands in a line: what would end the field or the line is escaped."""
-    # Looking first: nearly no text needs it, and `translate` takes ten times as long.
-    return text.translate(_ESCAPED) if _SPECIAL(text) else text
+    """Escape a text for a field of a COPY line."""
+    # Search first: few texts need escaping, and `translate` takes ten times as long.
+    return text.translate(_ESCAPES) if _needs_escape(text) else text
 
 
 def write_lines(copy: Copy, lines: Iterable[str]) -> None:
-    """Send lines, each with its end."""
-    for batch in batched(lines, _BATCH):
+    """Write lines, each ending in a newline."""
+    for batch in batched(lines, _LINES_PER_WRITE):
         copy.write("".join(batch))

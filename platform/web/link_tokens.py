@@ -1,7 +1,7 @@
-"""The secret of a link that an e-mail carries. Pure.
+"""Secret tokens of links in e-mails. Pure.
 
-The token follows from a random nonce under the site's secret, so that the e-mail can be written when it leaves without
-the outbox holding the token; the database knows the nonce, which opens nothing, and the token's hash.
+The token is an HMAC of a random nonce under SECRET_KEY, so that an e-mail can be rendered when it is sent without the
+outbox storing the token. The database holds only the nonce and the token's hash.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from django.utils.crypto import salted_hmac
 
 
 def new_nonce() -> str:
-    """Return 128 random bits."""
+    """Return 128 random bits in hexadecimal."""
     return secrets.token_hex(16)
 
 
 def token_of(nonce: str, *, salt: str) -> str:
-    """Return the token, fit for an address; `salt`: what the link is for, so that it opens nothing else."""
+    """Return the URL-safe token of a nonce; `salt`: purpose of the link, which it is limited to."""
     mac = salted_hmac(salt, nonce, algorithm="sha256").digest()
     return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 
 def token_hash(token: str) -> str:
-    """Return what is stored and looked up."""
+    """Return the hash under which a token is stored and looked up."""
     return hashlib.sha256(token.encode()).hexdigest()

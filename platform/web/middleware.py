@@ -1,4 +1,4 @@
-"""What stands before every view: one host a session, and doors that are closed unless opened."""
+"""Middleware: sessions bound to one host, and access policies of views."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ SESSION_HOST = "opened_at"
 
 
 class SessionOfOneHost:
-    """Refuses at one host a session that was opened at another.
+    """Rejects at one host a session that was created at another.
 
-    One session table serves all hosts, so a cookie carried by hand to another host would name a session there. The
-    host is written into the session when it first holds something, and a session met at another host is left alone
-    and replaced by an empty one.
+    All hosts share one session table, so a cookie copied to another host would be valid there. The host is stored in
+    the session when it is first written; at another host the request gets an empty session instead.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request with a session that belongs to its host."""
+        """Process the request with a session of its own host."""
         host = request.get_host()
         if not request.session.is_empty() and request.session.get(SESSION_HOST) != host:
-            # Not flushed: whoever carries the cookie about must not be able to end its owner's session.
+            # Not flushed: a copied cookie must not allow anyone to end its owner's session.
             request.session = type(request.session)()
         response = self.get_response(request)
         if request.session.modified and not request.session.is_empty():
@@ -41,30 +40,30 @@ class SessionOfOneHost:
 
 
 def names_nothing(named: Mapping[str, object]) -> bool:
-    """Whether a part of an address cannot be the name of anything."""
+    """Whether a URL parameter contains NUL, which no stored text can."""
     return any("\x00" in part for part in named.values() if isinstance(part, str))
 
 
 class ClosedUnlessOpened:
-    """Asks the view's policy before it runs; refuses views that carry none.
+    """Applies the access policy of each view; forbids views without one.
 
-    Django's admin checks each of its views itself and is let through by name.
+    Django's admin is exempt: it checks permissions in each of its views.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; the decision falls in `process_view`."""
+        """Pass the request on; `process_view` checks the access."""
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """Return None to let the view run, else the answer to give in its place.
+        """Return None to run the view, else the response to send instead.
 
-        What an address names stands in the database, whose texts hold no NUL: with one in it, it names nothing. The
-        API says so itself, in JSON.
+        A URL parameter with NUL is a 404, as PostgreSQL's `text` cannot hold it. The API checks this itself, to respond
+        in JSON.
         """
         if not request.path.startswith("/api/") and names_nothing(kwargs):
             raise Http404("An address holds no NUL.")

@@ -1,8 +1,8 @@
-"""Documents that people print: in French, with QR codes, in one of two families of letters.
+"""PDF documents in French, with QR codes, in one of two font families.
 
-Andika, drawn for those who learn to read, for what pupils hold; Source Sans 3, drawn for columns of figures, for
-quotes, purchase orders and invoices. Both come from the packages pinned in `package.json`. A document is made where it
-is asked for, in memory, in some tens of milliseconds a page.
+Andika, designed for beginning readers, for what pupils receive; Source Sans 3, with tabular figures, for quotes,
+purchase orders and invoices. Both are npm packages pinned in `package.json`. A document is generated in the request, in
+memory, in some tens of milliseconds per page.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from fpdf.fonts import TTFFont
 if TYPE_CHECKING:
     import datetime
 
-#: What pupils and their teachers hold.
+#: For documents of pupils and teachers.
 LEARNERS = "Andika"
-#: What accountants read.
+#: For accounting documents.
 OFFICES = "Source Sans 3"
 A4_WIDTH = 210
 _FONTS = {
@@ -35,7 +35,7 @@ _FONTS = {
 
 
 class Document(FPDF):
-    """An A4 document in millimetres, with its letters, its title and its language."""
+    """An A4 document in millimetres, with embedded fonts, title and language."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class Document(FPDF):
         family: str = LEARNERS,
         compliance: str | None = None,
     ) -> None:
-        """Begin a document; `compliance`: the standard that it keeps to, « PDF/A-3B », where it is kept for years."""
+        """`compliance`: archiving standard such as « PDF/A-3B », if required."""
         super().__init__(format="A4", unit="mm", enforce_compliance=compliance)
-        self._letters = family
+        self._font_family = family
         for style, file in _FONTS[family].items():
             self.add_font(family, style, settings.PDF_FONTS / file)
         self.set_title(title)
@@ -60,43 +60,45 @@ class Document(FPDF):
         self.write_in(11)
 
     def normalize_text(self, text: str) -> str:
-        """Return the text as it can be drawn: what the letters lack, an emoji in a name, becomes « ? ».
+        """Replace characters missing in the font, such as emoji in a name, by « ? ».
 
-        Left to fpdf it would be drawn as nothing, with a warning in the log, and archives refuse such a document.
+        fpdf would draw a missing glyph and log a warning, and PDF/A forbids such glyphs.
         """
-        known = self.current_font.cmap if isinstance(self.current_font, TTFFont) else {}
-        composed = unicodedata.normalize("NFC", super().normalize_text(text))
-        return "".join(letter if ord(letter) in known or letter in "\n\r" else "?" for letter in composed)
+        supported = self.current_font.cmap if isinstance(self.current_font, TTFFont) else {}
+        normalized = unicodedata.normalize("NFC", super().normalize_text(text))
+        return "".join(
+            character if ord(character) in supported or character in "\n\r" else "?" for character in normalized
+        )
 
     def write_in(self, size: float, *, bold: bool = False) -> None:
-        """Write what follows in so many points."""
-        self.set_font(self._letters, "B" if bold else "", size)
+        """Set the font size in points for the following text."""
+        self.set_font(self._font_family, "B" if bold else "", size)
 
     def line_of(self, text: str, *, size: float = 11, bold: bool = False, after: float = 2) -> None:
-        """Write a paragraph over the width that is left, and leave `after` millimetres below it."""
+        """Write a paragraph over the remaining width, followed by `after` millimetres."""
         self.write_in(size, bold=bold)
         self.multi_cell(0, size * 0.55, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self.ln(after)
 
     def qr(self, content: str, *, x: float, y: float, side: float) -> None:
-        """Draw a QR code as filled squares, without the quiet zone, which the caller leaves around it."""
+        """Draw a QR code as filled rectangles; the caller leaves the quiet zone around it."""
         matrix = [list(row) for row in segno.make(content, error="m", micro=False).matrix]
         cell = side / len(matrix)
         self.set_fill_color(0)
-        for line, row in enumerate(matrix):
+        for row_index, row in enumerate(matrix):
             column = 0
             while column < len(row):
-                run = column
-                while run < len(row) and row[run]:
-                    run += 1
-                if run > column:
-                    # One rectangle a run of dark squares: no hair lines between them, and a smaller file. It reaches a
-                    # hair into the next row for the same reason.
-                    self.rect(x + column * cell, y + line * cell, (run - column) * cell, cell * 1.02, style="F")
-                column = max(run, column + 1)
+                end = column
+                while end < len(row) and row[end]:
+                    end += 1
+                if end > column:
+                    # One rectangle per run of dark modules: no hairlines between them and a smaller file. It overlaps
+                    # the next row by 2 % for the same reason.
+                    self.rect(x + column * cell, y + row_index * cell, (end - column) * cell, cell * 1.02, style="F")
+                column = max(end, column + 1)
 
     def answer(self, name: str) -> HttpResponse:
-        """Return the document as a download that no cache keeps: it may hold a key or a password."""
+        """Return the document as a download, `no-store`: it may hold a key or a password."""
         response = HttpResponse(bytes(self.output()), content_type="application/pdf")
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["Cache-Control"] = "no-store"

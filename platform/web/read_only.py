@@ -1,4 +1,4 @@
-"""What the operator's admin shows and never writes: operations do that."""
+"""Mixin for read-only model admins: only operations write."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 class ReadOnly:
-    """For an admin or an inline: nothing is added, changed or deleted by hand."""
+    """For a ModelAdmin or an inline: forbids adding, changing and deleting."""
 
-    # Counting a table of a million keys to say how many the filter left out is not worth its second.
+    # Counting a table of a million keys takes a second.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
+        """Return False."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
+        """Return False."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Refuse."""
+        """Return False."""
         return False

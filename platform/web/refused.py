@@ -1,4 +1,4 @@
-"""What every rule's refusal has, whichever app the rule is of: pages and the API show them alike."""
+"""Base class of domain exceptions, which pages and the API report alike."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import ClassVar
 
 
 class Refused(Exception):
-    """A rule says no; nothing was changed.
+    """A business rule was violated; nothing was changed.
 
-    `code` is stable, for programs and tests; the sentence is French, complete, and shown to people as it stands.
+    `code` is stable, for programs and tests; `sentence` is a complete French sentence, shown to people as it is.
     """
 
     code: ClassVar[str] = "refused"

@@ -1,7 +1,7 @@
-"""Secrets at rest: sealed, so that a copy of the database gives none away.
+"""Encryption of secrets at rest, so that a copy of the database reveals none.
 
-Under keys that follow from SEALING_KEYS, each for one purpose alone; not from SECRET_KEY, which may be changed at any
-time. The first seals, all of them open.
+The keys are derived from SEALING_KEYS, one per purpose; not from SECRET_KEY, which may be changed at any time. The
+first key seals, all of them unseal.
 """
 
 from __future__ import annotations
@@ -19,48 +19,48 @@ from django.views.decorators.debug import sensitive_variables
 
 
 class Unsealable(Exception):
-    """No configured sealing key opens it: one was removed too early, or the row was altered."""
+    """No configured sealing key decrypts the value: a key was removed too early, or the row was altered."""
 
 
 @cache
-def _ring(entries: tuple[str, ...], purpose: bytes) -> MultiFernet:
+def _cached_fernet(entries: tuple[str, ...], purpose: bytes) -> MultiFernet:
     try:
         secrets = [base64.b64decode(entry.partition(":")[2], validate=True) for entry in entries]
-        return MultiFernet([_derived(secret, purpose) for secret in secrets])
+        return MultiFernet([_derive_fernet(secret, purpose) for secret in secrets])
     except (ValueError, binascii.Error):
-        # The entry itself is a secret: it is not repeated.
+        # The entry is a secret: it must not appear in the message.
         raise ImproperlyConfigured("SEALING_KEYS: each entry reads number:base64 of 32, 48 or 64 bytes.") from None
 
 
-def _derived(secret: bytes, purpose: bytes) -> Fernet:
+def _derive_fernet(secret: bytes, purpose: bytes) -> Fernet:
     key = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)
     return Fernet(base64.urlsafe_b64encode(key))
 
 
 class Sealing:
-    """Seals and opens secrets of one purpose."""
+    """Seals and unseals secrets of one purpose."""
 
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose.encode()
 
-    def _keys(self) -> MultiFernet:
-        return _ring(tuple(settings.SEALING_KEYS), self._purpose)
+    def _fernet(self) -> MultiFernet:
+        return _cached_fernet(tuple(settings.SEALING_KEYS), self._purpose)
 
     @sensitive_variables("secret")
     def seal(self, secret: bytes) -> bytes:
-        """Return the secret sealed under the current key."""
-        return self._keys().encrypt(secret)
+        """Return the secret encrypted under the current key."""
+        return self._fernet().encrypt(secret)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Return the secret. Raises `Unsealable`."""
+        """Return the secret. Raises `UnsealError`."""
         try:
-            return self._keys().decrypt(sealed)
+            return self._fernet().decrypt(sealed)
         except InvalidToken:
             raise Unsealable from None
 
     def resealed(self, sealed: bytes) -> bytes:
-        """Return the same secret sealed under the current key. Raises `Unsealable`."""
+        """Return the secret encrypted anew under the current key. Raises `UnsealError`."""
         try:
-            return self._keys().rotate(sealed)
+            return self._fernet().rotate(sealed)
         except InvalidToken:
             raise Unsealable from None

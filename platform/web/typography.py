@@ -1,4 +1,4 @@
-"""Numbers, counts, money and dates as French readers expect them. Pure."""
+"""French formatting of numbers, amounts, dates and punctuation. Pure."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ MONTHS = (
 
 
 def number(value: int) -> str:
-    """Return 12345 as « 12 345 », with narrow spaces that do not break."""
+    """Return 12345 as « 12 345 », with narrow non-breaking spaces."""
     return f"{value:,}".replace(",", NARROW_SPACE)
 
 
 def decimal(value: Decimal, places: int = 2) -> str:
-    """Return « 1 199,00 », with so many decimals; whoever has finer ones has rounded them himself."""
+    """Return « 1 199,00 » with `places` decimals; the caller rounds amounts beforehand."""
     text = f"{value:,.{places}f}".replace(",", NARROW_SPACE).replace(".", ",")
     return text.replace("-", MINUS)
 
 
 def euros(amount: Decimal) -> str:
-    """Return « 1 199,00 € »; what goes back is « −199,00 € »."""
+    """Return « 1 199,00 € »; a negative amount is « −199,00 € »."""
     return f"{decimal(amount)}{NO_BREAK_SPACE}€"
 
 
@@ -52,7 +52,7 @@ def per_cent(rate: Decimal) -> str:
 
 
 def plural(count: int, singular: str, plural_form: str = "") -> str:
-    """Return « 1 licence », « 3 licences »: in French, 0 and 1 are singular. The number does not part from its noun."""
+    """Return « 1 licence », « 3 licences »: in French, 0 and 1 are singular. The space is non-breaking."""
     noun = singular if abs(count) <= 1 else plural_form or f"{singular}s"
     return f"{number(count)}{NO_BREAK_SPACE}{noun}"
 
@@ -62,17 +62,17 @@ def day(value: datetime.date) -> str:
     return f"{'1er' if value.day == 1 else value.day}{NO_BREAK_SPACE}{MONTHS[value.month - 1]} {value.year}"
 
 
-_BEFORE = re.compile(r" (?=[:;!?»])")
-_AFTER = re.compile(r"(?<=«) ")
+_SPACE_BEFORE_PUNCTUATION = re.compile(r" (?=[:;!?»])")
+_SPACE_AFTER_QUOTE = re.compile(r"(?<=«) ")
 
 
 def spaced(sentence: str) -> str:
-    """Return the sentence with spaces that do not break before : ; ! ? » and after «."""
-    return _AFTER.sub(NO_BREAK_SPACE, _BEFORE.sub(NO_BREAK_SPACE, sentence))
+    """Return the sentence with non-breaking spaces before : ; ! ? » and after «."""
+    return _SPACE_AFTER_QUOTE.sub(NO_BREAK_SPACE, _SPACE_BEFORE_PUNCTUATION.sub(NO_BREAK_SPACE, sentence))
 
 
 def short_day(value: datetime.date) -> str:
-    """Return « 31/08/2027 », as order lines and columns have it."""
+    """Return « 31/08/2027 », for tables and order lines."""
     return f"{value:%d/%m/%Y}"
 
 

@@ -1,8 +1,7 @@
-"""Where a webhook may lead: https, to the internet, and to no network of ours unless the operator allows it.
+"""URL policy of webhooks (SSRF protection): https only, no private networks unless the operator allows them.
 
-An address is looked at twice. When it is written down, for what can be seen in it; and at each connection, for the
-address that its name leads to at that very moment: what was looked up is what is connected to, so a name that changes
-its mind in between gains nothing.
+A URL is checked twice: when it is saved, for its syntax and literal IP addresses; and at each connection, for the IP
+address that its host name resolved to. The checked address is the one connected to, so DNS rebinding has no effect.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from web.refused import Refused
 if TYPE_CHECKING:
     type Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: What an address is written with; ASCII, as in every request.
+#: ASCII only, as in an HTTP request.
 WRITTEN = re.compile(r"https?://[!-~]+")
-#: Said whatever the address that a name led to: our own names are nobody's business.
+#: The same for every blocked address: reveals nothing about internal host names.
 PRIVATE = "Cette adresse mène à un réseau privé ou réservé : l'exploitant du site ne l'a pas permis."
 
-#: IPv4 addresses written into IPv6: as such, and by the NAT64 of a network that has no IPv4 of its own.
+#: IPv6 prefixes that embed an IPv4 address: IPv4-mapped and NAT64.
 _EMBEDDING = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
-#: Transition mechanisms and prefixes that lead who knows where, whatever a release of Python says of them.
-_NEVER = tuple(
+#: Transition mechanisms and deprecated prefixes, whatever `is_global` of a Python release says of them.
+_BLOCKED = tuple(
     ipaddress.ip_network(one)
     for one in ("::/96", "64:ff9b:1::/48", "2001::/23", "2002::/16", "fec0::/10", "192.88.99.0/24")
 )
@@ -37,20 +36,20 @@ _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 
 class AddressRefused(Refused):
-    """A webhook may not lead there; the sentence says why."""
+    """The URL is not allowed for a webhook; the message says why."""
 
     code = "address_refused"
 
 
 class NotAllowed(OSError):
-    """Raised in place of a connection to an address that is not allowed."""
+    """Raised instead of connecting to an IP address that is not allowed."""
 
     def __init__(self) -> None:
         super().__init__(PRIVATE)
 
 
 def check(url: str) -> None:
-    """Refuse an address that can be seen to be none, or not allowed. Raises `AddressRefused`."""
+    """Check the syntax, scheme and literal IP address of a URL. Raises `AddressRefused`."""
     if not WRITTEN.fullmatch(url):
         raise AddressRefused("Écrivez une adresse complète, sans espace ni accent : https://si.exemple.fr/webhooks.")
     try:
@@ -68,31 +67,31 @@ def check(url: str) -> None:
         )
     if parts.fragment:
         raise AddressRefused("L'adresse ne porte pas de « # » : ce qui le suit n'est jamais envoyé.")
-    literal = _LOOPBACK if host.rstrip(".").lower() == "localhost" else _ip(host)
-    if literal is not None and not is_allowed(literal):
+    ip_address = _LOOPBACK if host.rstrip(".").lower() == "localhost" else _ip(host)
+    if ip_address is not None and not is_allowed(ip_address):
         raise AddressRefused(PRIVATE)
 
 
 def is_scheme_allowed(url: str) -> bool:
-    """Whether the address is of https, or the settings allow http."""
+    """Whether the URL is https, or the settings allow http."""
     return url.startswith("https://") or settings.WEBHOOKS_ALLOW_HTTP
 
 
 def socket_for(address: tuple[Any, ...]) -> socket.socket:
-    """Return a socket for an address that a name has just led to. Raises `NotAllowed`.
+    """Return a socket for a resolved address. Raises `AddressNotAllowed`.
 
-    What aiohttp calls for every connection, be it to a name or to an address written as such.
+    aiohttp's socket factory, called for every connection, to a host name or to a literal IP address.
     """
     family, kind, protocol, _, (host, *_) = address
-    found = _ip(str(host))
-    if found is None or not is_allowed(found):
+    ip_address = _ip(str(host))
+    if ip_address is None or not is_allowed(ip_address):
         raise NotAllowed
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
 def is_allowed(address: Ip) -> bool:
-    """Whether requests may go to this address: on the internet, or in a network that the operator allows."""
-    address = _meant(address)
+    """Whether requests may go to this IP address: a public one, or in a network the operator allows."""
+    address = _unwrap_ipv4(address)
     if any(address in network for network in settings.WEBHOOKS_PRIVATE_NETWORKS):
         return True
     return (
@@ -100,12 +99,12 @@ def is_allowed(address: Ip) -> bool:
         and not address.is_multicast
         and not address.is_reserved
         and not address.is_unspecified
-        and not any(address in network for network in _NEVER)
+        and not any(address in network for network in _BLOCKED)
     )
 
 
-def _meant(address: Ip) -> Ip:
-    """Return the address that is reached in truth, where an IPv4 address is written into an IPv6 one."""
+def _unwrap_ipv4(address: Ip) -> Ip:
+    """Return the IPv4 address embedded in an IPv6 address, else the address itself."""
     if any(address in network for network in _EMBEDDING):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address

@@ -1,12 +1,12 @@
-"""What became of one try, in a sentence for the people of the office. Pure."""
+"""Result of one delivery attempt, explained in French for the tenant's members. Pure."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: The answer that ends an endpoint.
+#: HTTP status that disables an endpoint.
 GONE = 410
-#: Letters of an answer that are kept.
+#: Characters of a response body that are stored.
 KEPT = 500
 
 TIMED_OUT = "Aucune réponse en dix secondes."
@@ -39,7 +39,7 @@ _BY_STATUS = {
 
 
 class Outcome(NamedTuple):
-    """One try. `status` None: nothing was answered, and `reason` says why; empty, it was delivered."""
+    """Result of one attempt. `status` None: no response, `reason` says why. Empty `reason`: delivered."""
 
     status: int | None
     reason: str
@@ -53,23 +53,23 @@ class Outcome(NamedTuple):
 
 
 def explain(status: int) -> str:
-    """Return what a status means; empty where the event was delivered."""
+    """Explain an HTTP status; empty if the event was delivered."""
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own division
         return ""
     if 300 <= status < 400:  # noqa: PLR2004
-        said = (
+        sentence = (
             "Le destinataire renvoie à une autre adresse, et les envois ne suivent pas : indiquez l'adresse définitive."
         )
     elif status in _BY_STATUS:
-        said = _BY_STATUS[status]
+        sentence = _BY_STATUS[status]
     elif status >= 500:  # noqa: PLR2004
-        said = "Le serveur du destinataire est en panne."
+        sentence = "Le serveur du destinataire est en panne."
     else:
-        said = "Le destinataire a refusé l'envoi."
-    return f"{said[:-1]} (réponse {status})."
+        sentence = "Le destinataire a refusé l'envoi."
+    return f"{sentence[:-1]} (réponse {status})."
 
 
 def harmless(raw: bytes) -> str:
-    """Return how an answer begins, as text of one line without anything that does not print."""
+    """Return the beginning of a response body as one line of printable text."""
     text = raw.decode("utf-8", "replace")
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:KEPT]

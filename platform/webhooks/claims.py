@@ -1,9 +1,8 @@
-"""Who is sending a delivery, and what became of it.
+"""Leases on deliveries: claim them, record their results.
 
-A claim takes the first pending delivery of each subject, so that events about one thing arrive in order, and commits
-before anything is sent. It is a lease: what a killed worker held is due again when its lease ends, and may then arrive
-a second time, under the same `webhook-id`. Outcomes are written under the lease's name: who slept through it writes
-none.
+A claim takes the first pending delivery of each subject, so that events about one subject arrive in order, and commits
+before anything is sent. The deliveries of a killed worker are due again when its lease ends, and may then arrive twice,
+under the same `webhook-id`. Results are written only while the lease is still held (compared by `lease_until`).
 """
 
 from __future__ import annotations
@@ -24,32 +23,32 @@ if TYPE_CHECKING:
 
     from webhooks.answers import Outcome
 
-#: In seconds, after the first, second, … attempt; from then on always the last.
-_WAITS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
-#: In seconds, for which a whole endpoint rests after so many rounds without a success; the first costs nothing.
-_RESTS = (0, 30, 120, 300, 900)
-#: After the three days, for the last try; what nobody came to try by then is given up untried.
+#: Seconds after the first, second, … attempt; the last value repeats.
+_RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
+#: Seconds an endpoint is paused after the first, second, … round without a success.
+_PAUSES = (0, 30, 120, 300, 900)
+#: Grace period after `gives_up_at` for the last attempt; then the delivery fails without it.
 _LAST_TRY = datetime.timedelta(hours=1)
 
 
 def lease() -> datetime.timedelta:
-    """Return how long a claim holds: well over the deadline of a try."""
+    """Return the duration of a lease; well over the timeout of an attempt."""
     return datetime.timedelta(seconds=settings.WEBHOOKS_LEASE)
 
 
 def wait(attempts: int) -> datetime.timedelta:
-    """Return how long a delivery waits after that many attempts."""
-    return datetime.timedelta(seconds=_WAITS[min(attempts, len(_WAITS)) - 1])
+    """Return the retry delay after that many attempts."""
+    return datetime.timedelta(seconds=_RETRY_DELAYS[min(attempts, len(_RETRY_DELAYS)) - 1])
 
 
 def rest(failures: int) -> datetime.timedelta:
-    """Return how long an endpoint is left alone after that many rounds without a success."""
-    return datetime.timedelta(seconds=_RESTS[min(failures, len(_RESTS)) - 1])
+    """Return how long an endpoint is paused after that many rounds without a success."""
+    return datetime.timedelta(seconds=_PAUSES[min(failures, len(_PAUSES)) - 1])
 
 
 @transaction.atomic
 def claim(*, endpoint_id: int, limit: int, at: datetime.datetime) -> list[Delivery]:
-    """Take up to `limit` deliveries that are due, at most one a subject, the longest due first."""
+    """Lease up to `limit` due deliveries, at most one per subject, the longest due first."""
     due = Delivery.objects.heads().filter(endpoint_id=endpoint_id, next_at__lte=at).order_by("next_at", "pk")
     claimed = list(due.select_related("event").select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit])
     until = at + lease()
@@ -63,14 +62,14 @@ def claim(*, endpoint_id: int, limit: int, at: datetime.datetime) -> list[Delive
 def conclude(
     *, endpoint_id: int, claimed: Sequence[Delivery], outcomes: Sequence[Outcome], at: datetime.datetime
 ) -> int:
-    """Write what became of a claim, and what that says of the endpoint; return how many were delivered."""
-    # First, as whoever deletes an endpoint locks it: then its deliveries.
+    """Record the results of a claim and update the endpoint; return how many were delivered."""
+    # Endpoint before deliveries: the lock order of `endpoints.remove`.
     endpoint = Endpoint.objects.locked().get(pk=endpoint_id)
-    ours = Delivery.objects.pending().filter(
+    still_leased = Delivery.objects.pending().filter(
         pk__in=[delivery.pk for delivery in claimed], lease_until=claimed[0].lease_until
     )
-    held = set(ours.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
-    kept = [(delivery, outcome) for delivery, outcome in zip(claimed, outcomes, strict=True) if delivery.pk in held]
+    held = set(still_leased.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
+    results = [(delivery, outcome) for delivery, outcome in zip(claimed, outcomes, strict=True) if delivery.pk in held]
     Attempt.objects.bulk_create(
         Attempt(
             delivery=delivery,
@@ -80,18 +79,18 @@ def conclude(
             reason=outcome.reason,
             answer=outcome.answer,
         )
-        for delivery, outcome in kept
+        for delivery, outcome in results
     )
-    for delivery, outcome in kept:
-        _settle(delivery, outcome, at)
+    for delivery, outcome in results:
+        _apply_result(delivery, outcome, at)
     Delivery.objects.bulk_update(
-        [delivery for delivery, _ in kept], ["state", "attempts", "next_at", "lease_until", "settled_at", "reason"]
+        [delivery for delivery, _ in results], ["state", "attempts", "next_at", "lease_until", "settled_at", "reason"]
     )
-    _note(endpoint, outcomes, at)
-    return sum(outcome.is_delivered for _, outcome in kept)
+    _update_endpoint(endpoint, outcomes, at)
+    return sum(outcome.is_delivered for _, outcome in results)
 
 
-def _settle(delivery: Delivery, outcome: Outcome, at: datetime.datetime) -> None:
+def _apply_result(delivery: Delivery, outcome: Outcome, at: datetime.datetime) -> None:
     delivery.attempts += 1
     delivery.lease_until, delivery.reason = None, outcome.reason
     if outcome.is_delivered:
@@ -100,12 +99,12 @@ def _settle(delivery: Delivery, outcome: Outcome, at: datetime.datetime) -> None
         delivery.state, delivery.settled_at = DeliveryState.FAILED, at
         delivery.reason = f"{answers.GAVE_UP} {outcome.reason}"
     else:
-        # Never later than the end of its days, when it is tried for the last time.
+        # Not after `gives_up_at`, the time of the last attempt.
         delivery.next_at = min(at + wait(delivery.attempts), delivery.gives_up_at)
 
 
-def _note(endpoint: Endpoint, outcomes: Sequence[Outcome], at: datetime.datetime) -> None:
-    """Write what a round says of the endpoint itself, which is locked."""
+def _update_endpoint(endpoint: Endpoint, outcomes: Sequence[Outcome], at: datetime.datetime) -> None:
+    """Update the failure state of the locked endpoint after a round."""
     if any(outcome.status == answers.GONE for outcome in outcomes):
         if endpoint.is_enabled:
             endpoint.is_enabled, endpoint.off_because = False, Off.GONE
@@ -114,7 +113,7 @@ def _note(endpoint: Endpoint, outcomes: Sequence[Outcome], at: datetime.datetime
             return
         endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
     else:
-        # The column holds no more; nothing depends on counting beyond.
+        # Limit of the smallint column; no delay depends on higher counts.
         endpoint.failures = min(endpoint.failures + 1, 32_000)
         endpoint.failing_since = endpoint.failing_since or at
         pause = rest(endpoint.failures)
@@ -123,9 +122,9 @@ def _note(endpoint: Endpoint, outcomes: Sequence[Outcome], at: datetime.datetime
 
 
 def give_up(*, at: datetime.datetime, endpoint_id: int | None = None) -> int:
-    """Give up what could not even be tried for the last time, its endpoint resting or being off; return how many."""
-    over = Delivery.objects.overdue_at(at, since=_LAST_TRY)
+    """Fail overdue deliveries whose last attempt never ran (endpoint paused or disabled); return how many."""
+    expired = Delivery.objects.overdue_at(at, since=_LAST_TRY)
     if endpoint_id is not None:
-        over = over.filter(endpoint_id=endpoint_id)
-    why = Trim(Concat(Value(f"{answers.GAVE_UP} "), "reason"))
-    return over.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=why)
+        expired = expired.filter(endpoint_id=endpoint_id)
+    reason = Trim(Concat(Value(f"{answers.GAVE_UP} "), "reason"))
+    return expired.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason)

@@ -1,12 +1,12 @@
-"""Telling one endpoint what is due: claim, commit, send several at once, write down what became of them, and again.
+"""Sends one endpoint's due deliveries: claim, commit, send concurrently, record the results, repeat.
 
-One drain an endpoint at a time, by an advisory lock that ends with its connection. A job that finds the lock taken
-ends at once: what it was queued for was committed before it began, and the drain that holds the lock looks for more
-**after** giving it back. (A lock of the queue's own would have the jobs of thousands of commits wait for one another,
-and one that is planned for later hold up those that are due.)
+One drain per endpoint at a time, by a session-level advisory lock. A job that finds the lock taken ends at once: its
+deliveries were committed before it started, and the drain that holds the lock looks for more **after** releasing it.
+(With a lock of the queue itself, the jobs of thousands of commits would wait for one another, and a job scheduled for
+later would block those that are due.)
 
-A drain has little time: one whose receiver is slow queues itself again behind the others. An endpoint that fails is
-asked one thing at a time, then left alone for a while, so that what waits for it costs nobody anything.
+A drain has a time budget; one with a slow receiver requeues itself behind the others. A failing endpoint gets one
+delivery at a time and is then paused, so that its backlog does not delay other endpoints.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from webhooks.sending import AT_ONCE, Outgoing, Sender
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-#: Seconds after which a drain lets others go first.
+#: Time budget of a drain in seconds.
 BUDGET = 20.0
 
 
 def drain(
     *, endpoint_id: int, budget: float = BUDGET, clock: Callable[[], datetime.datetime] = timezone.now
 ) -> int | None:
-    """Tell an endpoint of this schema what is due; return how much was delivered, None where another drain is at it."""
-    with _alone(endpoint_id) as is_alone:
-        if not is_alone:
+    """Send the due deliveries of an endpoint; return how many were delivered, None if another drain runs."""
+    with _exclusive(endpoint_id) as acquired:
+        if not acquired:
             return None
         claims.give_up(at=clock(), endpoint_id=endpoint_id)
-        delivered = _drain(endpoint_id, time.monotonic() + budget, clock)
+        delivered = _drain_until(endpoint_id, time.monotonic() + budget, clock)
     plan_next(endpoint_id=endpoint_id, at=clock())
     return delivered
 
 
-def _drain(endpoint_id: int, until: float, clock: Callable[[], datetime.datetime]) -> int:
+def _drain_until(endpoint_id: int, until: float, clock: Callable[[], datetime.datetime]) -> int:
     delivered = 0
     with contextlib.ExitStack() as stack:
         sender: Sender | None = None
@@ -83,38 +83,38 @@ def _send(endpoint: Endpoint, claimed: Sequence[Delivery], sender: Sender, at: d
 
 
 def plan_next(*, endpoint_id: int, at: datetime.datetime) -> None:
-    """Queue the endpoint's next drain for when something will be due; nothing where nothing is, or it is off."""
+    """Queue the endpoint's next drain for its next due delivery; do nothing without one, or if it is disabled."""
     endpoint = Endpoint.objects.listening().filter(pk=endpoint_id).first()
     if endpoint is None:
         return
-    heads = Delivery.objects.heads().filter(endpoint_id=endpoint_id).order_by("next_at", "pk")
-    due = heads.values_list("next_at", flat=True).first()
+    first_deliveries = Delivery.objects.heads().filter(endpoint_id=endpoint_id).order_by("next_at", "pk")
+    due = first_deliveries.values_list("next_at", flat=True).first()
     if due is None:
         return
     moment = max(due, endpoint.paused_until or due)
-    # The next whole second: one waiting job for it, however many drains end meanwhile, and none that comes too early.
+    # Rounded up to a second: one waiting job however many drains end in it, and none that runs too early.
     moment = moment.replace(microsecond=0) + datetime.timedelta(seconds=1 if moment.microsecond else 0)
     queue(endpoint_id=endpoint_id, at=moment if moment > at else None)
 
 
 def queue(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
-    """Queue a drain for that moment, or at once, unless one is waiting already."""
+    """Queue a drain at `at`, or at once, unless the same job is already waiting."""
     schema = connection.schema_name  # type: ignore[attr-defined]
     once = f"{DRAIN}:{schema}:{endpoint_id}:{'' if at is None else at.astimezone(datetime.UTC).isoformat()}"
     defer_once(DRAIN, schema=schema, once=once, at=at, endpoint_id=endpoint_id)
 
 
 @contextlib.contextmanager
-def _alone(endpoint_id: int) -> Iterator[bool]:
-    """Hold the endpoint's lock during the block, on this connection; yield whether it was free."""
+def _exclusive(endpoint_id: int) -> Iterator[bool]:
+    """Try to hold the endpoint's advisory lock during the block; yield whether it was acquired."""
     name = f"webhooks/{connection.schema_name}/{endpoint_id}"  # type: ignore[attr-defined]
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-        [is_free] = cursor.fetchone()
+        [acquired] = cursor.fetchone()
     try:
-        yield is_free
+        yield acquired
     finally:
-        if is_free:
+        if acquired:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [number])

@@ -1,6 +1,6 @@
-"""What is done with endpoints: to add, to change, to renew a secret, to remove, to try; and to replay a delivery.
+"""Operations on endpoints: add, update, rotate the secret, remove, send a test; and replay a delivery.
 
-The office's operations call these, and write the journal.
+Called by `collectivities.operations.webhooks`, which writes the audit log.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from webhooks.operations import TRIED_FOR, Happening, queue_drain, write
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-#: For which the secret before the last one signs as well.
+#: How long the previous secret also signs after a rotation.
 OVERLAP = datetime.timedelta(hours=24)
-#: Beyond it, somebody means one endpoint and several receivers behind it.
+#: Enough for any tenant: more receivers belong behind one endpoint.
 MOST = 20
 
 
@@ -47,7 +47,7 @@ class TooMany(Refused):
 
 
 class AddressTaken(Refused):
-    """The database holds it as well."""
+    """Another endpoint has the same URL; also a unique constraint."""
 
     code = "address_taken"
 
@@ -81,7 +81,7 @@ class StillPending(Refused):
 
 
 class Made(NamedTuple):
-    """An endpoint, and its secret, which nobody can be shown again."""
+    """An endpoint and its new secret, which cannot be shown again."""
 
     endpoint: Endpoint
     secret: str
@@ -89,17 +89,17 @@ class Made(NamedTuple):
 
 @transaction.atomic
 def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.datetime) -> Made:
-    """Have an address told of these types of events (none: all of them), and return it with its secret.
+    """Create an endpoint for these event types (empty: all), and return it with its secret.
 
-    Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
+    Raises `AddressRefused`, `AddressTaken`, `UnknownEventType`, `TooManyEndpoints`.
     """
     addresses.check(url)
-    chosen = _types(types)
+    valid_types = _check_types(types)
     if Endpoint.objects.kept().count() >= MOST:
         raise TooMany
     secret = signing.new_secret()
     endpoint = Endpoint(
-        url=url, types=chosen, sealed_secret=signing.sealing.seal(secret), created_at=at, created_by_id=by_id
+        url=url, types=valid_types, sealed_secret=signing.sealing.seal(secret), created_at=at, created_by_id=by_id
     )
     _save(endpoint)
     return Made(endpoint, signing.shown(secret))
@@ -109,22 +109,22 @@ def add(*, url: str, types: Collection[str], by_id: int | None, at: datetime.dat
 def change(
     *, endpoint_id: int, url: str | None = None, types: Collection[str] | None = None, is_enabled: bool | None = None
 ) -> Endpoint:
-    """Change what is given of an endpoint, and return it. Switched on or led elsewhere, it is told at once what waits.
+    """Update the given fields of an endpoint and return it. Enabled or with a new URL, it is drained at once.
 
-    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownType`.
+    Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownEventType`.
     """
     endpoint = locked(endpoint_id)
-    wakes = False
+    must_drain = False
     if url is not None and url != endpoint.url:
         addresses.check(url)
-        endpoint.url, wakes = url, True
+        endpoint.url, must_drain = url, True
     if types is not None:
-        endpoint.types = _types(types)
+        endpoint.types = _check_types(types)
     if is_enabled is not None and is_enabled != endpoint.is_enabled:
         endpoint.is_enabled, endpoint.off_because = is_enabled, "" if is_enabled else Off.MANUAL
-        wakes = wakes or is_enabled
-    if wakes:
-        _forgive(endpoint)
+        must_drain = must_drain or is_enabled
+    if must_drain:
+        _reset_failures(endpoint)
         queue_drain(endpoint.pk)
     _save(endpoint)
     return endpoint
@@ -132,10 +132,10 @@ def change(
 
 @transaction.atomic
 def rotate(*, endpoint_id: int, at: datetime.datetime, seen: str | None = None) -> Made:
-    """Give an endpoint a new secret, and return both; the old one signs as well for a day.
+    """Replace the secret of an endpoint and return both; the old one also signs for `OVERLAP`.
 
-    `seen`: its `rotation` as whoever asks saw it. Raises `UnknownEndpoint`, and `AlreadyRotated` where it is another by
-    now: asked twice, the secret that receivers know would sign no more.
+    `expected_rotation`: the endpoint's `rotation` that the caller read. Raises `UnknownEndpoint`, and `AlreadyRotated`
+    if it changed: a second rotation would drop the secret that receivers still use.
     """
     endpoint = locked(endpoint_id)
     if seen is not None and seen != endpoint.rotation:
@@ -149,7 +149,7 @@ def rotate(*, endpoint_id: int, at: datetime.datetime, seen: str | None = None) 
 
 @transaction.atomic
 def remove(*, endpoint_id: int, at: datetime.datetime) -> Endpoint:
-    """Tell an endpoint nothing more, and hide it; what was sent is kept its thirty days. Raises `UnknownEndpoint`."""
+    """Soft-delete an endpoint and fail its pending deliveries. Raises `UnknownEndpoint`."""
     endpoint = locked(endpoint_id)
     endpoint.is_enabled, endpoint.off_because, endpoint.deleted_at = False, Off.DELETED, at
     endpoint.save(update_fields=["is_enabled", "off_because", "deleted_at"])
@@ -161,9 +161,9 @@ def remove(*, endpoint_id: int, at: datetime.datetime) -> Endpoint:
 
 @transaction.atomic
 def test(*, endpoint_id: int, at: datetime.datetime) -> Delivery:
-    """Send a `webhook.test` to the endpoint alone, whatever it asks for. Raises `UnknownEndpoint`, `EndpointOff`."""
+    """Queue a `webhook.test` event for this endpoint only. Raises `UnknownEndpoint`, `EndpointDisabled`."""
     endpoint = _enabled(endpoint_id)
-    _forgive(endpoint)
+    _reset_failures(endpoint)
     endpoint.save()
     event = Happening(EventType.TEST, f"webhook:{endpoint.pk}", {"webhook": endpoint.pk})
     [number] = write(events=[event], who=Listeners({endpoint.pk: frozenset()}, are_read=False), at=at)
@@ -172,18 +172,18 @@ def test(*, endpoint_id: int, at: datetime.datetime) -> Delivery:
 
 @transaction.atomic
 def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Delivery:
-    """Send once more what was delivered or given up, under the same `webhook-id`; three more days are given to it.
+    """Queue a delivered or failed delivery again, under the same `webhook-id`, for another retry period.
 
-    Raises `UnknownEndpoint`, `EndpointOff`, `UnknownDelivery`, `StillPending`.
+    Raises `UnknownEndpoint`, `EndpointDisabled`, `UnknownDelivery`, `DeliveryPending`.
     """
     endpoint = _enabled(endpoint_id)
-    found = Delivery.objects.select_related("event").select_for_update(of=("self",), no_key=True)
-    delivery = found.filter(endpoint=endpoint, pk=delivery_id).first()
+    deliveries = Delivery.objects.select_related("event").select_for_update(of=("self",), no_key=True)
+    delivery = deliveries.filter(endpoint=endpoint, pk=delivery_id).first()
     if delivery is None:
         raise UnknownDelivery
     if delivery.state == DeliveryState.PENDING:
         raise StillPending
-    _forgive(endpoint)
+    _reset_failures(endpoint)
     endpoint.save()
     delivery.state, delivery.settled_at, delivery.reason, delivery.attempts = DeliveryState.PENDING, None, "", 0
     delivery.next_at, delivery.gives_up_at = at, at + TRIED_FOR
@@ -194,9 +194,9 @@ def replay(*, endpoint_id: int, delivery_id: int, at: datetime.datetime) -> Deli
 
 @transaction.atomic
 def reseal() -> int:
-    """Seal this collectivity's secrets under the current key, and return of how many endpoints.
+    """Reseal the tenant's webhook secrets under the current key; return the number of endpoints.
 
-    Raises `web.sealing.Unsealable`, having changed nothing, where the settings lack a key.
+    Raises `core.sealing.UnsealError`, having changed nothing, if the settings lack a key.
     """
     kept = list(Endpoint.objects.kept().locked())
     for endpoint in kept:
@@ -208,7 +208,7 @@ def reseal() -> int:
 
 
 def locked(endpoint_id: int) -> Endpoint:
-    """Lock an endpoint that nobody deleted, and return it. Raises `UnknownEndpoint`."""
+    """Lock and return an endpoint that is not deleted. Raises `UnknownEndpoint`."""
     endpoint = Endpoint.objects.kept().locked().filter(pk=endpoint_id).first()
     if endpoint is None:
         raise UnknownEndpoint
@@ -222,8 +222,8 @@ def _enabled(endpoint_id: int) -> Endpoint:
     return endpoint
 
 
-def _forgive(endpoint: Endpoint) -> None:
-    """Hold nothing against the endpoint any more: it is told at once what is due."""
+def _reset_failures(endpoint: Endpoint) -> None:
+    """Reset the failure count and pause, so that due deliveries are sent at once."""
     endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
 
 
@@ -237,7 +237,7 @@ def _save(endpoint: Endpoint) -> None:
         raise AddressTaken from None
 
 
-def _types(types: Collection[str]) -> list[str]:
+def _check_types(types: Collection[str]) -> list[str]:
     known = [kind.value for kind in SUBSCRIBABLE]
     if unknown := [kind for kind in types if kind not in known]:
         raise UnknownType(f"Ce type d'événement n'existe pas : {unknown[0]}.")

@@ -1,7 +1,7 @@
-"""Whether anybody listens, asked by one query before anything is written: most collectivities have no webhook.
+"""Who listens to events, found by one query before anything is written: most tenants have no webhook.
 
-Programs that read events (`GET /events`) listen as well. Their tokens stand in an app above: it registers who they are,
-as the outbox lets its kinds be registered.
+API clients that read events (`GET /events`) also listen. Their tokens belong to an app above this one, which registers
+a query for them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    #: Returns the rows, of whatever model, of those who may read events at that moment.
+    #: Returns the rows (of any model) that may read events at that time.
     Readers = Callable[[datetime.datetime], QuerySet[Any]]
 
 _readers: list[Readers] = []
-_NOBODY = 0
+_READER_ID = 0
 
 
 class Listeners(NamedTuple):
-    """Who listens: endpoints, by number, with the types they ask for (none: all); and whether programs read events."""
+    """Endpoint ids with their event types (empty: all), and whether API clients read events."""
 
     endpoints: dict[int, frozenset[str]]
     are_read: bool
@@ -36,22 +36,26 @@ class Listeners(NamedTuple):
         return bool(self.endpoints) or self.are_read
 
     def of(self, kind: str) -> list[int]:
-        """Return the endpoints that a type of event goes to."""
+        """Return the ids of the endpoints subscribed to an event type."""
         return [number for number, types in self.endpoints.items() if not types or kind in types]
 
 
 def register(readers: Readers) -> None:
-    """Say who else reads events: nothing is written where there is neither an endpoint nor one of these."""
+    """Register a query for readers of events: no event is written without an endpoint or a reader."""
     _readers.append(readers)
 
 
 def listeners(at: datetime.datetime) -> Listeners:
-    """Return who listens in the collectivity that is entered; one query."""
-    marked = (
-        Value(_NOBODY, output_field=BigIntegerField()),
+    """Return who listens in the current tenant. One query."""
+    reader_columns = (
+        Value(_READER_ID, output_field=BigIntegerField()),
         Value([], output_field=ArrayField(CharField(max_length=30))),
     )
-    rows = Endpoint.objects.listening().order_by().values_list("pk", "types")
-    found = list(rows.union(*(readers(at).order_by().values_list(*marked)[:1] for readers in _readers), all=True))
-    endpoints = {number: frozenset(types) for number, types in sorted(found) if number != _NOBODY}
-    return Listeners(endpoints, len(found) > len(endpoints))
+    endpoint_rows = Endpoint.objects.listening().order_by().values_list("pk", "types")
+    rows = list(
+        endpoint_rows.union(
+            *(readers(at).order_by().values_list(*reader_columns)[:1] for readers in _readers), all=True
+        )
+    )
+    endpoints = {number: frozenset(types) for number, types in sorted(rows) if number != _READER_ID}
+    return Listeners(endpoints, len(rows) > len(endpoints))

@@ -1,8 +1,8 @@
-"""What happened, who is told of it, and what became of telling. All of it in the collectivity's schema.
+"""Events, endpoints, deliveries and attempts. All in the tenant's schema.
 
-An `Event` is written by `operations.emit`, in the transaction of what happened, where somebody listens. A `Delivery`
-is one event for one endpoint: written with the event, and from then on by `claims` alone. Each try is an `Attempt`.
-Nothing here holds an activation key, a token, or anybody's name; secrets are sealed.
+A `WebhookEvent` is written by `operations.emit` in the causing transaction, if somebody listens. A `Delivery` is one
+event for one endpoint: written with the event, then updated by `leases` only. Each HTTP request is an `Attempt`.
+Nothing here holds an activation key, a token or a person's name; secrets are sealed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class EventType(models.TextChoices):
     TEST = "webhook.test", "Essai"
 
 
-#: What an endpoint may ask for; a test is sent to whoever asked for it.
+#: Event types an endpoint can subscribe to; a test goes only to its own endpoint.
 SUBSCRIBABLE = tuple(kind for kind in EventType if kind != EventType.TEST)
 
 
 class Off(models.TextChoices):
-    """Why an endpoint receives nothing."""
+    """Why an endpoint is disabled."""
 
     MANUAL = "manual", "par un gestionnaire"
     GONE = "gone", "le destinataire a répondu 410 : il ne veut plus rien recevoir"
@@ -44,33 +44,33 @@ class Off(models.TextChoices):
 
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def kept(self) -> Self:
-        """Those that nobody deleted."""
+        """Filter endpoints that are not deleted."""
         return self.filter(deleted_at__isnull=True)
 
     def listening(self) -> Self:
         return self.filter(is_enabled=True)
 
     def locked(self) -> Self:
-        """Lock the endpoints, and only them, in order of number, until the transaction ends."""
+        """Lock the endpoints, and only them, in primary key order until the transaction ends."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class Endpoint(models.Model):
-    """An address of the collectivity's own information system, which is told of what happens."""
+    """A URL of the collectivity's information system that receives events."""
 
-    #: The longest address.
+    #: Maximum length of the URL.
     LONGEST = 500
 
     url = models.CharField("adresse", max_length=LONGEST)
-    # Empty: all of them, those of later versions included.
+    # Empty: all types, including future ones.
     types = ArrayField(models.CharField(max_length=30, choices=EventType), verbose_name="événements", default=list)
     sealed_secret = models.BinaryField()
-    # The secret before the last rotation, which signs as well until then.
+    # The secret before the last rotation; also signs until `previous_until`.
     sealed_previous = models.BinaryField(null=True)
     previous_until = models.DateTimeField(null=True)
     is_enabled = models.BooleanField("activé", default=True)
     off_because = models.CharField("désactivé", max_length=10, choices=Off, blank=True)
-    # Rounds without a single success, one after another; what they cost is `claims.rest`.
+    # Consecutive rounds without a success; they set the pause (`leases.get_pause`).
     failures = models.PositiveSmallIntegerField("échecs de suite", default=0)
     failing_since = models.DateTimeField("en échec depuis", null=True)
     paused_until = models.DateTimeField("en pause jusqu'à", null=True)
@@ -83,7 +83,7 @@ class Endpoint(models.Model):
     class Meta:
         verbose_name = "webhook"
         constraints: ClassVar = [
-            # Twice the same address would be told everything twice.
+            # The same URL twice would receive each event twice.
             models.UniqueConstraint(
                 name="endpoint_once_an_address", fields=["url"], condition=Q(deleted_at__isnull=True)
             ),
@@ -111,17 +111,17 @@ class Endpoint(models.Model):
 
     @property
     def rotation(self) -> str:
-        """What tells the last rotation of its secret from those before."""
+        """Version of the secret, for optimistic locking of rotations."""
         return self.previous_until.isoformat() if self.previous_until else ""
 
 
 class Event(models.Model):
-    """Something that happened in the collectivity. Kept thirty days."""
+    """Something that happened in the collectivity. Kept 30 days."""
 
-    # What receivers know it by; `webhook-id`, the same at every try.
+    # Sent as `webhook-id`, the same at every attempt.
     public_id = models.CharField(max_length=40, unique=True)
     type = models.CharField(max_length=30, choices=EventType)
-    # « allocation:12 »: what it is about. Events of one subject arrive in order.
+    # « allocation:12 ». Events of one subject are delivered in order.
     subject = models.CharField(max_length=60)
     at = models.DateTimeField()
     data = models.JSONField()
@@ -148,16 +148,16 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=DeliveryState.PENDING)
 
     def heads(self) -> Self:
-        """Return the first that is pending of each subject and endpoint: the others wait for it."""
-        # Looked up by `delivery_in_order` for each row that is come upon: as NOT EXISTS, the planner would compare all
-        # that is pending with all that is pending to find sixteen.
+        """Filter the first pending delivery of each endpoint and subject; the others wait for it."""
+        # A correlated subquery uses the index `delivery_in_order` for each row; with NOT EXISTS the planner would join
+        # all pending rows with themselves to find sixteen.
         first = Delivery.objects.filter(
             endpoint_id=OuterRef("endpoint_id"), subject=OuterRef("subject"), state=DeliveryState.PENDING
         )
         return self.pending().filter(pk=Subquery(first.order_by("pk").values("pk")[:1]))
 
     def overdue_at(self, moment: datetime.datetime, *, since: datetime.timedelta) -> Self:
-        """Return the pending ones whose days have been over for so long, and that nobody is sending."""
+        """Filter pending deliveries past `gives_up_at` by at least `since`, and not leased."""
         return self.pending().filter(gives_up_at__lte=moment - since, next_at__lte=moment)
 
 
@@ -166,18 +166,18 @@ class Delivery(models.Model):
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.DB_CASCADE, db_index=False, related_name="deliveries")
     event = models.ForeignKey(Event, on_delete=models.DB_CASCADE, related_name="deliveries")
-    # The event's, so that the order is kept by an index.
+    # Copied from the event, for the index on the delivery order.
     subject = models.CharField(max_length=60)
     state = models.CharField("état", max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
-    # Since it was written or replayed.
+    # Since creation or the last replay.
     attempts = models.PositiveSmallIntegerField("tentatives", default=0)
-    # While pending: not before. While a worker sends it: the end of its lease.
+    # While pending: earliest next attempt. While leased: the end of the lease.
     next_at = models.DateTimeField("prochain essai")
-    # While a worker sends it. It is also the claim's name: who lost it writes no more.
+    # Set while a worker sends it. Also identifies the lease: a worker whose lease was lost writes nothing.
     lease_until = models.DateTimeField(null=True)
     gives_up_at = models.DateTimeField("abandonné le")
     settled_at = models.DateTimeField("réglé le", null=True)
-    # Of the last attempt, or why it was given up; in French.
+    # Of the last attempt, or why it failed for good; in French.
     reason = models.CharField("motif", max_length=300, blank=True)
 
     objects = DeliveryQuerySet.as_manager()
@@ -206,16 +206,16 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try, and what was answered."""
+    """One HTTP request and its response."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.DB_CASCADE, related_name="tries")
     at = models.DateTimeField("le")
     duration = models.PositiveIntegerField("durée, en millisecondes")
-    # None: nothing was answered.
+    # None: no response.
     status = models.PositiveSmallIntegerField("réponse", null=True)
-    # Why it failed, in French; empty where it was delivered.
+    # Why it failed, in French; empty if delivered.
     reason = models.CharField("motif", max_length=300, blank=True)
-    # How the answer begins, made harmless.
+    # Beginning of the response body, sanitised.
     answer = models.CharField("début de la réponse", max_length=500, blank=True)
 
     class Meta:

@@ -1,7 +1,6 @@
-"""Saying that something happened: in the transaction of what happened, and only where somebody listens.
+"""Emits events: in the causing transaction, and only if somebody listens.
 
-Whatever the number of events: who listens is one query, events and deliveries are one COPY each, and each endpoint gets
-one job.
+For any number of events: one query for the listeners, one COPY each for events and deliveries, one job per endpoint.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DRAIN", "EventType", "Happening", "emit", "write"]
 
 DRAIN = "webhooks.drain"
-#: How long a delivery is tried.
+#: How long a delivery is retried.
 TRIED_FOR = datetime.timedelta(days=3)
 
 _EVENTS = ("id", "public_id", "type", "subject", "at", "data")
@@ -37,7 +36,7 @@ _DELIVERIES = ("endpoint_id", "event_id", "subject", "state", "attempts", "next_
 
 
 class Happening(NamedTuple):
-    """Something that happened. `subject`: what it is about, « allocation:12 »; one subject's events arrive in order.
+    """An event to emit. `subject`: « allocation:12 »; the events of one subject are delivered in order.
 
     `data`: counts and states; never a key, a token, or a teacher's or pupil's name.
     """
@@ -48,10 +47,10 @@ class Happening(NamedTuple):
 
 
 def emit(*, events: Iterable[Happening], at: datetime.datetime, told_at: datetime.datetime | None = None) -> int:
-    """Tell whoever listens in the collectivity that is entered; return how many events were written.
+    """Write the events that somebody in the current tenant listens to; return how many were written.
 
-    Where nobody does, `events` is not even gone through. Nothing is told in the public schema, which is nobody's.
-    `told_at`: the moment of telling, where it is later than what happened.
+    Without listeners, `events` is not iterated. Nothing is written in the public schema. `emitted_at`: when the event
+    is emitted, if later than when it happened.
     """
     if connection.schema_name == get_public_schema_name():  # type: ignore[attr-defined]
         return 0
@@ -63,12 +62,12 @@ def emit(*, events: Iterable[Happening], at: datetime.datetime, told_at: datetim
 def write(
     *, events: Iterable[Happening], who: Listeners, at: datetime.datetime, told_at: datetime.datetime | None = None
 ) -> list[int]:
-    """Write what these listeners want to know, and queue a job an endpoint; return the events' numbers."""
-    going = {kind.value: who.of(kind) for kind in EventType}
-    told = [event for event in events if who.are_read or going[event.type]]
-    if not told:
+    """Write the events of these listeners and queue one job per endpoint; return the event ids."""
+    endpoints_by_type = {kind.value: who.of(kind) for kind in EventType}
+    listened_events = [event for event in events if who.are_read or endpoints_by_type[event.type]]
+    if not listened_events:
         return []
-    numbers = next_numbers(_table(Event), len(told))
+    numbers = next_numbers(_table(Event), len(listened_events))
     moment, due = at.isoformat(), told_at or at
     _copy(
         _table(Event),
@@ -76,28 +75,28 @@ def write(
         [
             f"{number}\tevt_{secrets.token_hex(14)}\t{kind}\t{subject}\t{moment}\t"
             f"{field(json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False))}\n"
-            for number, (kind, subject, data) in zip(numbers, told, strict=True)
+            for number, (kind, subject, data) in zip(numbers, listened_events, strict=True)
         ],
     )
-    same = f"{DeliveryState.PENDING.value}\t0\t{due.isoformat()}\t{(due + TRIED_FOR).isoformat()}\t\n"
+    common_columns = f"{DeliveryState.PENDING.value}\t0\t{due.isoformat()}\t{(due + TRIED_FOR).isoformat()}\t\n"
     _copy(
         _table(Delivery),
         _DELIVERIES,
         [
-            f"{endpoint}\t{number}\t{subject}\t{same}"
-            for number, (kind, subject, _) in zip(numbers, told, strict=True)
-            for endpoint in going[kind]
+            f"{endpoint}\t{number}\t{subject}\t{common_columns}"
+            for number, (kind, subject, _) in zip(numbers, listened_events, strict=True)
+            for endpoint in endpoints_by_type[kind]
         ],
     )
-    for endpoint in sorted({endpoint for event in told for endpoint in going[event.type]}):
+    for endpoint in sorted({endpoint for event in listened_events for endpoint in endpoints_by_type[event.type]}):
         queue_drain(endpoint)
     return numbers
 
 
 def queue_drain(endpoint_id: int) -> None:
-    """Have the endpoint told what is due, once this transaction is committed.
+    """Queue a drain of the endpoint in the current transaction.
 
-    Whatever is queued already: a job that waits at this moment may begin, and look, before our commit.
+    Even if one is already waiting: that job may start and read before this transaction commits.
     """
     defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)  # type: ignore[attr-defined]
 

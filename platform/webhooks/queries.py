@@ -1,4 +1,4 @@
-"""What others ask of events and deliveries."""
+"""Queries on events, endpoints and deliveries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def last_type(subject: str, *, among: Collection[str]) -> str | None:
-    """Return the type of the last event of a subject among these types; None where there is none. One query."""
+    """Return the type of a subject's last event among these types; None if there is none. One query."""
     events = Event.objects.filter(subject=subject, type__in=among).order_by("-pk")
     return events.values_list("type", flat=True).first()
 
 
 def endpoints_with_counts() -> QuerySet[Endpoint]:
-    """Return the endpoints that nobody deleted, each with how many deliveries are `waiting` and `given_up`."""
+    """Return the endpoints that are not deleted, annotated with delivery counts `waiting` and `given_up`."""
     return Endpoint.objects.kept().annotate(
         waiting=Count("deliveries", filter=Q(deliveries__state=DeliveryState.PENDING)),
         given_up=Count("deliveries", filter=Q(deliveries__state=DeliveryState.FAILED)),
@@ -29,5 +29,5 @@ def endpoints_with_counts() -> QuerySet[Endpoint]:
 
 
 def deliveries_of(endpoint_id: int) -> QuerySet[Delivery]:
-    """Return what was, is or is to be sent to an endpoint that nobody deleted, with the events."""
+    """Return the deliveries of an endpoint that is not deleted, with their events."""
     return Delivery.objects.select_related("event").filter(endpoint_id=endpoint_id, endpoint__deleted_at=None)

@@ -1,7 +1,7 @@
-"""Requests to receivers, several at once. None can hold a worker: whatever it does, ten seconds later it is over.
+"""HTTP client of webhooks: concurrent requests, each with a hard timeout of ten seconds.
 
-Redirections are not followed, nor proxies, cookies or compression; of an answer some bytes are read, and the status
-decides. A receiver that answers and then drips, lies about lengths or never ends has answered all the same.
+No redirects, proxies, cookies or compression. Only the status decides about success; a receiver whose body is slow,
+endless or malformed after that has still responded, and only the first bytes are read.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-#: Sent at the same time to one endpoint.
+#: Concurrent requests to one endpoint.
 AT_ONCE = 16
-#: Seconds for the whole of a try: name, connection, request, the answer's headers.
+#: Timeout in seconds of DNS lookup, connection, request and response headers together.
 DEADLINE = 10.0
-#: Seconds for the beginning of its content, once the status has been told.
+#: Timeout in seconds for the beginning of the body, after the status.
 CONTENT_DEADLINE = 2.0
-_READ = 2048
+_MAX_BODY_BYTES = 2048
 
-#: The first that fits.
-_MEANINGS: tuple[tuple[type[Exception], str], ...] = (
+#: The first match applies.
+_FAILURE_REASONS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, answers.TIMED_OUT),
     (aiohttp.ClientConnectorCertificateError, answers.BAD_CERTIFICATE),
     (aiohttp.ClientConnectorDNSError, answers.NO_NAME),
@@ -43,12 +43,12 @@ _MEANINGS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ClientResponseError, answers.NOT_HTTP),
 )
 
-#: Names are looked up by the system, which nobody can interrupt: in threads that no task waits for.
-_lookups = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhooks-names")
+#: The system's DNS lookup cannot be interrupted, so it runs in threads that no task waits for.
+_dns_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhooks-names")
 
 
 class Outgoing(NamedTuple):
-    """One request."""
+    """One HTTP request."""
 
     url: str
     headers: Mapping[str, str]
@@ -56,7 +56,7 @@ class Outgoing(NamedTuple):
 
 
 class Sender:
-    """Keeps its connections from one call to the next. Not shared between threads, nor used where a loop runs."""
+    """Keeps connections open between calls. Not thread-safe; not usable inside a running event loop."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -74,13 +74,13 @@ class Sender:
             self._runner.close()
 
     def send(self, requests: Sequence[Outgoing]) -> list[Outcome]:
-        """Send all of these at once, and return what became of each, in order."""
-        return self._runner.run(_all(self._session, requests))
+        """Send the requests concurrently and return their results in order."""
+        return self._runner.run(_send_all(self._session, requests))
 
 
 async def _session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=AT_ONCE, resolver=_Names(), use_dns_cache=False, socket_factory=addresses.socket_for
+        limit=AT_ONCE, resolver=_SystemResolver(), use_dns_cache=False, socket_factory=addresses.socket_for
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -94,16 +94,16 @@ async def _session() -> aiohttp.ClientSession:
         },
         auto_decompress=False,
         trust_env=False,
-        read_bufsize=_READ,
+        read_bufsize=_MAX_BODY_BYTES,
     )
 
 
-async def _all(session: aiohttp.ClientSession, requests: Sequence[Outgoing]) -> list[Outcome]:
-    return await asyncio.gather(*(_one(session, request) for request in requests))
+async def _send_all(session: aiohttp.ClientSession, requests: Sequence[Outgoing]) -> list[Outcome]:
+    return await asyncio.gather(*(_send_one(session, request) for request in requests))
 
 
-async def _one(session: aiohttp.ClientSession, request: Outgoing) -> Outcome:
-    began = time.monotonic()
+async def _send_one(session: aiohttp.ClientSession, request: Outgoing) -> Outcome:
+    started = time.monotonic()
     status: int | None = None
     reason, answer = "", b""
     try:
@@ -113,20 +113,22 @@ async def _one(session: aiohttp.ClientSession, request: Outgoing) -> Outcome:
             )
         status = response.status
         reason = answers.explain(status)
-        answer = await _beginning(response)
+        answer = await _read_beginning(response)
     except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as failure:
-        reason = _told(failure)
-    return Outcome(status, reason, answers.harmless(answer), int((time.monotonic() - began) * 1000))
+        reason = _explain_failure(failure)
+    return Outcome(status, reason, answers.harmless(answer), int((time.monotonic() - started) * 1000))
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """Return how the content begins, whatever happens to it; the connection serves again where it ended well."""
+async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of the body, ignoring errors; reuse the connection if the body ended."""
     content = b""
-    # The status was told: what is wrong with the rest changes nothing.
+    # The status is known: an error in the body does not change the result.
     with contextlib.suppress(TimeoutError, OSError, aiohttp.ClientError, ValueError):
         async with asyncio.timeout(CONTENT_DEADLINE):
-            while len(content) < _READ and (piece := await response.content.read(_READ - len(content))):
-                content += piece
+            while len(content) < _MAX_BODY_BYTES and (
+                chunk := await response.content.read(_MAX_BODY_BYTES - len(content))
+            ):
+                content += chunk
     if response.content.is_eof():
         response.release()
     else:
@@ -134,22 +136,22 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     return content
 
 
-def _told(failure: Exception) -> str:
-    """Return why nothing was answered."""
+def _explain_failure(failure: Exception) -> str:
+    """Explain in French why there was no response."""
     if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, addresses.NotAllowed):
         return addresses.PRIVATE
-    return next((said for kind, said in _MEANINGS if isinstance(failure, kind)), answers.BROKEN)
+    return next((reason for kind, reason in _FAILURE_REASONS if isinstance(failure, kind)), answers.BROKEN)
 
 
-class _Names(AbstractResolver):
-    """The system's own look-up."""
+class _SystemResolver(AbstractResolver):
+    """Resolves host names with the system's resolver."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses of a name. Raises `OSError`."""
+        """Return the IP addresses of a host name. Raises `OSError`."""
         look_up = functools.partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        found = await asyncio.get_running_loop().run_in_executor(_lookups, look_up)
+        found = await asyncio.get_running_loop().run_in_executor(_dns_threads, look_up)
         return [
             ResolveResult(
                 hostname=host,
@@ -163,4 +165,4 @@ class _Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Keep nothing open."""
+        """Do nothing: no resources are held."""

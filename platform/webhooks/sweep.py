@@ -1,7 +1,7 @@
-"""The net under the deliveries, and what forgets them.
+"""Periodic tasks: requeue overdue deliveries, delete old events.
 
-A drain plans its successor, so on ordinary days nothing is found. What a job left that was deleted, that failed for
-good, or that was queued in a database restored from a copy, is found within minutes.
+A drain schedules the next one, so normally nothing is overdue. This finds the deliveries whose job was deleted, failed
+for good, or was lost in a database restore.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from webhooks.models import Delivery, Endpoint, Event
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: An ordinary drain has taken what is due well within this.
+#: A working drain claims due deliveries well within this.
 OVERDUE = datetime.timedelta(minutes=2)
-#: How long events, deliveries and attempts are kept.
+#: Retention of events, deliveries and attempts.
 KEPT = datetime.timedelta(days=30)
 _ENDPOINTS = Endpoint._meta.db_table  # noqa: SLF001 - documented
 _DELIVERIES = Delivery._meta.db_table  # noqa: SLF001 - documented
-#: Schemas asked in one statement: it locks tables and their indexes for each.
-_SCHEMAS_AT_ONCE = 100
-#: One statement holds its locks for no longer than this many rows take.
-_FORGOTTEN_AT_ONCE = 5_000
+#: Schemas per UNION ALL statement, which locks tables and indexes of each schema.
+_SCHEMAS_PER_QUERY = 100
+#: Rows per DELETE, to bound how long its locks are held.
+_DELETE_BATCH = 5_000
 
 
 def sweep(*, at: datetime.datetime | None = None) -> list[tuple[str, int]]:
-    """Queue a drain for each endpoint for which something is overdue; return their schemas and numbers."""
-    found = list(_overdue(before=(at or timezone.now()) - OVERDUE))
-    for schema, endpoint_id in found:
+    """Queue a drain for each endpoint with an overdue delivery; return their schemas and ids."""
+    overdue = list(_overdue(before=(at or timezone.now()) - OVERDUE))
+    for schema, endpoint_id in overdue:
         with schema_context(schema):
             drain.queue(endpoint_id=endpoint_id)
-    return found
+    return overdue
 
 
 def _schemas() -> list[str]:
@@ -53,8 +53,8 @@ def _schemas() -> list[str]:
 
 def _overdue(*, before: datetime.datetime) -> Iterator[tuple[str, int]]:
     schemas = _schemas()
-    for start in range(0, len(schemas), _SCHEMAS_AT_ONCE):
-        questions = [
+    for start in range(0, len(schemas), _SCHEMAS_PER_QUERY):
+        statements = [
             sql.SQL(
                 "SELECT {name}, endpoint.id FROM {endpoints} AS endpoint WHERE endpoint.is_enabled"
                 " AND (endpoint.paused_until IS NULL OR endpoint.paused_until <= {before})"
@@ -68,28 +68,28 @@ def _overdue(*, before: datetime.datetime) -> Iterator[tuple[str, int]]:
                 deliveries=sql.Identifier(schema, _DELIVERIES),
                 before=sql.Literal(before),
             )
-            for schema in schemas[start : start + _SCHEMAS_AT_ONCE]
+            for schema in schemas[start : start + _SCHEMAS_PER_QUERY]
         ]
         with connection.cursor() as cursor:
-            cursor.execute(sql.SQL(" UNION ALL ").join(questions))
+            cursor.execute(sql.SQL(" UNION ALL ").join(statements))
             yield from cursor.fetchall()
 
 
 def forget(*, at: datetime.datetime | None = None) -> int:
-    """Forget, in every collectivity, what is older than thirty days; return how many events that was.
+    """Delete events older than `RETENTION` in every tenant schema; return how many.
 
-    Deliveries and their attempts go with their event, deleted endpoints with the last of their deliveries.
+    Deliveries and attempts are deleted with their event, soft-deleted endpoints after their last delivery.
     """
     now = at or timezone.now()
-    return sum(_forget(schema, now) for schema in _schemas())
+    return sum(_prune(schema, now) for schema in _schemas())
 
 
-def _forget(schema: str, now: datetime.datetime) -> int:
-    forgotten = 0
+def _prune(schema: str, now: datetime.datetime) -> int:
+    deleted = 0
     with schema_context(schema):
         claims.give_up(at=now)
         old = Event.objects.filter(at__lt=now - KEPT).order_by("at").values_list("pk", flat=True)
-        while numbers := list(old[:_FORGOTTEN_AT_ONCE]):
-            forgotten += Event.objects.filter(pk__in=numbers).delete()[0]
+        while ids := list(old[:_DELETE_BATCH]):
+            deleted += Event.objects.filter(pk__in=ids).delete()[0]
         Endpoint.objects.filter(deleted_at__lt=now - KEPT, deliveries__isnull=True).delete()
-    return forgotten
+    return deleted

@@ -1,4 +1,4 @@
-"""What workers do for webhooks."""
+"""Tasks and periodic tasks of webhooks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from webhooks import drain as draining
 from webhooks import sweep as sweeping
 from webhooks.operations import DRAIN
 
-#: Threads of this process that may talk to receivers at the same time: the others are for e-mails, imports, the rest.
+#: Limits the threads of this worker that send webhooks; the others stay free for e-mails and imports.
 _places = threading.BoundedSemaphore(max(1, settings.WEBHOOKS_THREADS))
-_LATER = datetime.timedelta(seconds=1)
+_RETRY_DELAY = datetime.timedelta(seconds=1)
 
 
-# Retried where the database itself failed; what a receiver does wrong never fails the job.
+# Retries are for database errors; a receiver's errors never fail the job.
 @task(name=DRAIN, queue="webhooks", retry=RetryStrategy(max_attempts=10, exponential_wait=3))
 def drain(*, endpoint_id: int) -> int | None:
-    """Tell the endpoint what is due; a little later where enough of this process's threads do as much for others."""
+    """Drain the endpoint, or requeue the job a second later if all slots of this worker are taken."""
     if not _places.acquire(blocking=False):
-        draining.queue(endpoint_id=endpoint_id, at=(timezone.now() + _LATER).replace(microsecond=0))
+        draining.queue(endpoint_id=endpoint_id, at=(timezone.now() + _RETRY_DELAY).replace(microsecond=0))
         return None
     try:
         return draining.drain(endpoint_id=endpoint_id)
@@ -35,11 +35,11 @@ def drain(*, endpoint_id: int) -> int | None:
 
 @duty(every=datetime.timedelta(minutes=1))
 def sweep() -> None:
-    """See to it that every endpoint with something overdue has a job ahead of it."""
+    """Queue a drain for every endpoint with overdue deliveries."""
     sweeping.sweep()
 
 
 @duty(every=datetime.timedelta(hours=1))
 def forget() -> None:
-    """Forget what is older than thirty days."""
+    """Delete events older than 30 days."""
     sweeping.forget()

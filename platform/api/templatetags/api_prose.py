@@ -1,4 +1,4 @@
-"""The documentation's texts in its templates."""
+"""Template filters that render the documentation's Markdown."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ register = template.Library()
 
 @register.filter
 def told(text: str) -> SafeString:
-    """Return a text of several paragraphs as HTML."""
+    """Render a Markdown text of several blocks as HTML."""
     return prose.html(text)
 
 
 @register.filter
 def told_in_line(text: str) -> SafeString:
-    """Return one paragraph's text as HTML."""
+    """Render one paragraph of Markdown as inline HTML."""
     return prose.inline(text)

@@ -1,7 +1,7 @@
-"""What must be true at every moment, over all collectivities, looked for from the outside.
+"""Invariants that must hold at every moment over all collectivities, checked by `manage.py audit`.
 
-The database's constraints and the operations' locks keep these; `manage.py audit` trusts neither. Each invariant is
-a query that returns what breaks it, a sentence a row; none is broken where nothing is returned.
+Database constraints and locks enforce them; the audit checks them independently. Each invariant is a query that returns
+its violations, one French sentence per row.
 """
 
 from pages.invariants.checking import check_all

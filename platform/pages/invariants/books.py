@@ -1,13 +1,13 @@
-"""The rules of the seller's books: what was sold, invoiced and paid, and that rights say the same.
+"""Invariants of orders, invoices and payments, and of the entitlements that follow from them.
 
-No unit is usable that no order line counts, that its order's state does not allow, or that nobody was asked to pay for.
+A unit is usable only if an order line counts it, its order's state allows it, and its payment was requested.
 """
 
 from __future__ import annotations
 
 from pages.invariants.rules import Invariant
 
-#: An order's invoice that no credit note cancels, and what came in for it less what went back.
+#: Invoices without a credit note, by order; payments less refunds, by order.
 _LIVE = """
     SELECT invoice.order_id, count(*) AS invoices, sum(invoice.total_ttc) AS total
     FROM orders_invoice AS invoice
@@ -17,7 +17,7 @@ _LIVE = """
 """
 _RECEIVED = "SELECT order_id, sum(amount) AS total FROM orders_payment GROUP BY order_id"
 
-#: Of the public schema.
+#: Checked in the public schema.
 BOOKS = (
     Invariant(
         "invoice_numbers",
@@ -87,7 +87,7 @@ BOOKS = (
         SELECT format('commande n° %s (%s) : %s', sale.id, sale.state, coalesce(live.invoices, 0))
         FROM orders_order AS sale LEFT JOIN ({_LIVE}) AS live ON live.order_id = sale.id
         WHERE coalesce(live.invoices, 0) <> CASE WHEN sale.state IN ('confirmed', 'paid') THEN 1 ELSE 0 END
-        """,  # noqa: S608 - our own words
+        """,  # noqa: S608 - constants only
     ),
     Invariant(
         "paid",
@@ -107,7 +107,7 @@ BOOKS = (
            OR (sale.state = 'confirmed' AND coalesce(received.total, 0) >= coalesce(live.total, 0))
            OR (sale.state NOT IN ('paid', 'confirmed', 'cancelled') AND coalesce(received.total, 0) <> 0)
            OR coalesce(received.total, 0) < 0
-        """,  # noqa: S608 - our own words
+        """,  # noqa: S608 - constants only
     ),
     Invariant(
         "rights_opened",
@@ -161,7 +161,7 @@ BOOKS = (
         JOIN subscriptions_source AS source ON source.order_line_id = line.id
         WHERE (source.suspended_at IS NULL AND (
                 sale.state = 'cancelled'
-                -- Stopped by their date, which had passed when the order lapsed.
+                -- Expired before the order lapsed: no suspension is needed.
                 OR (sale.state = 'lapsed' AND coalesce(
                     source.provisional_until >= (sale.lapsed_at AT TIME ZONE 'Europe/Paris')::date, true))))
            OR (source.cancelled_at IS NULL) = (sale.state = 'cancelled')

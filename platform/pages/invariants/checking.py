@@ -1,4 +1,4 @@
-"""All invariants, checked over the public schema and every collectivity's."""
+"""Check all invariants in the public schema and in every collectivity's schema."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ CODES = (
 
 
 def check_all() -> list[Finding]:
-    """Check every invariant over the public schema and all collectivities; return a finding for each."""
-    findings = {code: Finding(code, rule) for code, rule in _rules()}
+    """Check every invariant and return one finding for each, sorted by rule number."""
+    findings = {code: Finding(code, rule) for code, rule in _list_rules()}
     with schema_context("public"):
         for invariant in (*PUBLIC, *BOOKS):
-            for sentence in _breaches(invariant.sql, None):
+            for sentence in _find_violations(invariant.sql, None):
                 findings[invariant.code].add(sentence)
-        for sentence in _codes():
+        for sentence in _find_code_violations():
             findings["codes"].add(sentence)
         collectivities = list(Collectivity.objects.order_by("pk"))
     for collectivity in collectivities:
         with tenant_context(collectivity):
             for invariant in TENANT:
-                for sentence in _breaches(invariant.sql, {"collectivity": collectivity.pk}):
+                for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
                     findings[invariant.code].add(f"{collectivity.slug} : {sentence}")
             for position in positions():
                 if not position.adds_up:
@@ -48,31 +48,31 @@ def check_all() -> list[Finding]:
     return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
 
 
-def _rules() -> Iterator[tuple[str, str]]:
+def _list_rules() -> Iterator[tuple[str, str]]:
     for invariant in (*PUBLIC, *BOOKS, *TENANT):
         yield invariant.code, invariant.rule
     yield POSITION
     yield CODES
 
 
-def _breaches(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:
+def _find_violations(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         for (sentence,) in cursor:
             yield sentence
 
 
-def _codes() -> Iterator[str]:
-    """Unseal every code: the unique column cannot see the same one under two sealing keys."""
-    seen: dict[str, int] = {}
+def _find_code_violations() -> Iterator[str]:
+    """Unseal every code: the unique constraint cannot detect duplicates under different sealing keys."""
+    key_ids: dict[str, int] = {}
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, sealed_code, sealed_under FROM subscriptions_activationkey ORDER BY id")
-        for number, sealed, under in cursor:
+        for key_id, sealed, sealing_key in cursor:
             try:
-                code = sealing.unseal(sealed, under)
+                code = sealing.unseal(sealed, sealing_key)
             except sealing.Unsealable:
-                yield f"clé n° {number} : aucune clé de scellement n° {under} ne l'ouvre"
+                yield f"clé n° {key_id} : aucune clé de scellement n° {sealing_key} ne l'ouvre"
                 continue
-            if code in seen:
-                yield f"clés n° {seen[code]} et n° {number} : le même code"
-            seen[code] = number
+            if code in key_ids:
+                yield f"clés n° {key_ids[code]} et n° {key_id} : le même code"
+            key_ids[code] = key_id

@@ -1,10 +1,10 @@
-"""The rules of licences: keys, seats, classes, lots, accounts. Those of the seller's books are in `books`."""
+"""Invariants of licences: keys, seats, classes, pools, accounts. Those of sales are in `books`."""
 
 from __future__ import annotations
 
 from pages.invariants.rules import Invariant
 
-#: Of the public schema. The numbers are those of the domain; the eleventh is of docs/decisions/0041.
+#: Checked in the public schema. Rule numbers are those of the specification; the eleventh is in docs/decisions/0041.
 PUBLIC = (
     Invariant(
         "redeemed_once",
@@ -137,7 +137,7 @@ PUBLIC = (
     ),
 )
 
-#: Of each collectivity's schema; `%(collectivity)s` is its number.
+#: Checked in each collectivity's schema; `%(collectivity)s` is its primary key.
 TENANT = (
     Invariant(
         "allocated",

@@ -1,16 +1,16 @@
-"""What an invariant is, and what is found of it."""
+"""Types of the audit: invariants and findings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-#: How many breaches of one invariant are kept as sentences; all are counted.
+#: Maximum number of violations kept as sentences per invariant; all are counted.
 KEPT = 20
 
 
 @dataclass(slots=True)
 class Finding:
-    """One invariant, and what breaks it."""
+    """One invariant and its violations."""
 
     code: str
     rule: str
@@ -18,7 +18,7 @@ class Finding:
     examples: list[str] = field(default_factory=list)
 
     def add(self, sentence: str) -> None:
-        """Count one breach."""
+        """Count one violation."""
         self.broken += 1
         if len(self.examples) < KEPT:
             self.examples.append(sentence)
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A rule and the query for what breaks it."""
+    """A rule and the query that returns its violations."""
 
     code: str
     rule: str

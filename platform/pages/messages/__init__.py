@@ -1,1 +1,1 @@
-"""The office's page « Messages »: have the e-mails arrived, and what to do about those that have not."""
+"""The office's page « Messages »: delivery status of e-mails, and resending."""

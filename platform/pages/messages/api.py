@@ -1,4 +1,4 @@
-"""The office's messages in the API: what became of each. Never what they say: a message may hold a key."""
+"""API of an office's messages and their delivery status, without content, which may include a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TAGS = ["Messages"]
 
-_A_MESSAGE = {
+_EXAMPLE = {
     "id": 4821,
     "kind": "key",
     "kind_label": "Clé d'activation",
@@ -48,7 +48,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         "`key_revoked` pour une attribution réduite ou reprise, `invitation` pour un futur membre…"
     )
     kind_label = serializers.CharField(source="label", help_text="La sorte, en français.")
-    # Empty where its account was deleted, and so described as a text.
+    # May be empty (the account was deleted), so described as a string instead of an e-mail address.
     recipient = serializers.CharField(
         help_text="L'adresse à laquelle il est écrit ; vide si le compte de cette personne a été supprimé depuis."
     )
@@ -77,7 +77,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     class Meta:
         model = Message
-        fields = tuple(_A_MESSAGE)
+        fields = tuple(_EXAMPLE)
         read_only_fields = fields
         extra_kwargs = {
             "id": {"help_text": "Le numéro du message : c'est celui de son adresse."},
@@ -87,12 +87,12 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         }
 
     def get_allocation(self, message: Message) -> int | None:
-        """Return the number of the allocation that it is about."""
+        """Return the primary key of the allocation that the message is about."""
         return message.topic_id if message.topic == TOPIC else None
 
 
 class ApiMessageFilter(django_filters.FilterSet):
-    """What a list of messages can be narrowed to."""
+    """Filters of the list of messages."""
 
     state = django_filters.MultipleChoiceFilter(choices=MessageState.choices, help_text="Un état, ou plusieurs.")
     kind = django_filters.CharFilter(max_length=40, help_text="La sorte de message.")
@@ -110,7 +110,7 @@ class ApiMessageFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
     def about_allocation(self, messages: QuerySet[Message], name: str, number: int) -> QuerySet[Message]:
-        """Keep the messages about one allocation."""
+        """Keep only messages about one allocation."""
         return messages.filter(topic=TOPIC, topic_id=number)
 
 
@@ -126,7 +126,7 @@ class Messages(ListEndpoint):
         operation_id="listMessages",
         summary="Lire ce que deviennent les e-mails",
         tags=TAGS,
-        examples=[OpenApiExample("Un message rejeté", value=_A_MESSAGE, response_only=True)],
+        examples=[OpenApiExample("Un message rejeté", value=_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request) -> Response:
         """Les e-mails du bureau, les derniers d'abord : à qui, à propos de quoi, dans quel état. Jamais leur contenu.
@@ -146,7 +146,7 @@ class OneMessage(Endpoint):
         summary="Lire ce qu'est devenu un e-mail",
         tags=TAGS,
         responses={200: MessageSerializer},
-        examples=[OpenApiExample("Un message rejeté", value=_A_MESSAGE, response_only=True)],
+        examples=[OpenApiExample("Un message rejeté", value=_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request, pk: int) -> Response:
         """Un e-mail du bureau et son état, sans son contenu."""

@@ -1,4 +1,4 @@
-"""How the list of messages is narrowed."""
+"""Filters of the page « Messages »."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SELECT = forms.Select(attrs={"class": "form-select"})
 
 
 class MessageFilter(django_filters.FilterSet):
-    """By state, by kind, and by the words of an address or of what the message is about."""
+    """Filter by state, by kind, and by words of the recipient's address or the message's topic."""
 
     texte = django_filters.CharFilter(
         label="Adresse ou établissement",
@@ -38,18 +38,18 @@ class MessageFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Offer the kinds that stand in this outbox: the portal's are none of an office's business."""
+        """Limit the kinds to those in this office's outbox."""
         super().__init__(*args, **kwargs)
         self.filters["type"].extra["choices"] = kinds_in_use()
 
     def by_text(self, messages: QuerySet[Message], name: str, value: str) -> QuerySet[Message]:
-        """Keep those in which each of the words stands, whatever its case and accents."""
+        """Keep messages that contain every word, ignoring case and accents."""
         for word in value.split():
             messages = messages.filter(Q(recipient__icontains=word) | Q(about__unaccent__icontains=word))
         return messages
 
     @property
     def narrows(self) -> bool:
-        """Whether anything was asked: an empty list then has another reason."""
+        """Whether any filter is set, to explain an empty list."""
         cleaned: dict[str, Any] = self.form.cleaned_data if self.form.is_valid() else {}
         return any(cleaned.values())

@@ -1,4 +1,4 @@
-"""What the page « Messages » asks."""
+"""Forms of the page « Messages »."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django import forms
 
 
 class ResendForm(forms.Form):
-    """To which address a message is sent again."""
+    """The address to which a message is resent."""
 
     recipient = forms.EmailField(
         label="Adresse e-mail",

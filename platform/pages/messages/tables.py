@@ -1,4 +1,4 @@
-"""The list of messages."""
+"""Table of the page « Messages »."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MessageTable(tables.Table):
-    """One line a message, the latest first."""
+    """One row per message, the latest first."""
 
     about = tables.Column(verbose_name="Message", empty_values=())
     recipient = tables.Column(verbose_name="Destinataire")
@@ -34,7 +34,7 @@ class MessageTable(tables.Table):
     caption = "Messages du bureau"
 
     def render_about(self, record: Message) -> SafeString:
-        """Name the message; the link has an identity, so that refreshing the list leaves the focus on it."""
+        """Link to the message; its `id` keeps the focus when htmx refreshes the list."""
         return format_html(
             '<div><a id="message-{}" href="{}">{}</a><br><span class="text-secondary">{}</span></div>',
             record.pk,

@@ -1,4 +1,4 @@
-"""Under `/messages/` of an office."""
+"""URLs under `/messages/` of an office."""
 
 from __future__ import annotations
 

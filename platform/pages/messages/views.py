@@ -1,4 +1,4 @@
-"""« Les e-mails sont-ils arrivés ? »: the list of messages, one message, and what a manager may do about it."""
+"""Views of messages: list, detail, preview; managers can reveal a key and resend."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
     from accounts.models import User
-    from collectivities.access import OfficeRequest as BaseOfficeRequest
+    from collectivities.access import OfficeRequest
 
-    class OfficeRequest(BaseOfficeRequest):
-        """A member's request, which htmx may have made."""
+    class HtmxOfficeRequest(OfficeRequest):
+        """An office request with htmx's attributes."""
 
         user: User
         htmx: HtmxDetails
 
 
 PER_PAGE = 50
-#: The page that shows a preview lets that one frame in; the rest of its policy is every page's.
-_WITH_FRAME: dict[str, Any] = {**settings.SECURE_CSP, "frame-src": [CSP.SELF]}
-#: An e-mail brings its own styles, and nothing else: no script, no request to anybody, no way out of its frame.
-_EMAIL: dict[str, Collection[str] | str] = {
+#: Content security policy of the page with the preview: allows its frame.
+_PREVIEW_PAGE_CSP: dict[str, Any] = {**settings.SECURE_CSP, "frame-src": [CSP.SELF]}
+#: Content security policy of an e-mail's preview: inline styles only, no script, no request, no navigation.
+_EMAIL_CSP: dict[str, Collection[str] | str] = {
     "default-src": [CSP.NONE],
     "style-src": [CSP.UNSAFE_INLINE],
     "img-src": ["data:"],
     "base-uri": [CSP.NONE],
     "form-action": [CSP.NONE],
     "frame-ancestors": [CSP.SELF],
-    # Without a word: nothing of what a frame may be allowed.
+    # Empty: all sandbox restrictions apply.
     "sandbox": "",
 }
 
 
 @office()
 @require_GET
-def message_list(request: OfficeRequest) -> HttpResponse:
-    """Answer htmx with the list alone, which asks again while anything is leaving."""
+def message_list(request: HtmxOfficeRequest) -> HttpResponse:
+    """List the messages; for htmx, the list only, which is polled while messages are being sent."""
     filtered = MessageFilter(request.GET, queryset=Message.objects.all())
     table = MessageTable(filtered.qs)
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
@@ -76,30 +76,30 @@ def message_list(request: OfficeRequest) -> HttpResponse:
         "is_leaving": Message.objects.leaving_at(timezone.now()).exists(),
         "now": timezone.now(),
     }
-    return _whole_or_part(request, "pages/messages/list.html", "pages/messages/_list.html", context)
+    return _render_page_or_fragment(request, "pages/messages/list.html", "pages/messages/_list.html", context)
 
 
-#: Said even where there is none: they are what people come to see.
+#: Displayed even when zero.
 _ALWAYS_COUNTED = frozenset({MessageState.SENT, MessageState.FAILED})
 
 
 @office()
 @require_GET
-@csp_override(_WITH_FRAME)
-def message_detail(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Show what became of a message, and the message itself with its key masked; to htmx, its state alone."""
+@csp_override(_PREVIEW_PAGE_CSP)
+def message_detail(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+    """Show a message's status and its content with the key masked; for htmx, the status only."""
     message = get_object_or_404(Message, pk=pk)
-    context = _detail(request, message)
-    return _whole_or_part(request, "pages/messages/detail.html", "pages/messages/_progress.html", context)
+    context = _build_detail_context(request, message)
+    return _render_page_or_fragment(request, "pages/messages/detail.html", "pages/messages/_progress.html", context)
 
 
 @office()
 @require_GET
 @xframe_options_sameorigin
-@csp_override(_EMAIL)
-def message_preview(request: OfficeRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
-    """Return the message as its recipient's mailbox shows it, its key masked, for the frame of the page."""
-    rendered = _preview(get_object_or_404(Message, pk=pk))
+@csp_override(_EMAIL_CSP)
+def message_preview(request: HtmxOfficeRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Return the message's HTML with its key masked, for the preview frame."""
+    rendered = _render_preview(get_object_or_404(Message, pk=pk))
     if rendered is None or not rendered.html:
         raise Http404("This message has nothing to show.")
     return HttpResponse(rendered.html)
@@ -108,11 +108,11 @@ def message_preview(request: OfficeRequest, pk: int) -> HttpResponse:  # noqa: A
 @office(Role.MANAGER)
 @require_POST
 @never_cache
-@csp_override(_WITH_FRAME)
-def message_reveal(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Show the message with its key. The journal says who asked, and the key is known to the school alone no more."""
+@csp_override(_PREVIEW_PAGE_CSP)
+def message_reveal(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+    """Show the message with its key. The audit log records who did."""
     message = get_object_or_404(Message, pk=pk)
-    reveal = _kind(message).reveal
+    reveal = _get_kind_or_404(message).reveal
     if reveal is None:
         raise Http404("This message holds no key.")
     try:
@@ -120,16 +120,18 @@ def message_reveal(request: OfficeRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         notices.error(request, str(refusal))
         return redirect("messages:detail", pk=pk)
-    return render(request, "pages/messages/detail.html", {**_detail(request, message), "revealed": rendered})
+    return render(
+        request, "pages/messages/detail.html", {**_build_detail_context(request, message), "revealed": rendered}
+    )
 
 
 @office(Role.MANAGER)
 @require_POST
-@csp_override(_WITH_FRAME)
-def message_resend(request: OfficeRequest, pk: int) -> HttpResponse:
-    """Send it again, to the address that was corrected."""
+@csp_override(_PREVIEW_PAGE_CSP)
+def message_resend(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+    """Resend the message, to a corrected address."""
     message = get_object_or_404(Message, pk=pk)
-    resend = _kind(message).resend
+    resend = _get_kind_or_404(message).resend
     if resend is None:
         raise Http404("This message cannot be sent again from here.")
     form = ResendForm(request.POST)
@@ -141,18 +143,18 @@ def message_resend(request: OfficeRequest, pk: int) -> HttpResponse:
         else:
             notices.success(request, f"Un nouveau message est en route vers {new.recipient}.")
             return redirect("messages:detail", pk=new.pk)
-    return render(request, "pages/messages/detail.html", _detail(request, message, form), status=422)
+    return render(request, "pages/messages/detail.html", _build_detail_context(request, message, form), status=422)
 
 
-def _kind(message: Message) -> kinds.Kind:
+def _get_kind_or_404(message: Message) -> kinds.Kind:
     try:
         return kinds.get(message.kind)
     except kinds.UnknownKind:
         raise Http404("No app owns this message any more.") from None
 
 
-def _preview(message: Message) -> kinds.Rendered | None:
-    """Return the message with its secrets masked; None where its owner shows nothing, or nothing is left to show."""
+def _render_preview(message: Message) -> kinds.Rendered | None:
+    """Return the message with its secrets masked; None where its kind has no preview or rendering fails."""
     try:
         preview = kinds.get(message.kind).preview
     except kinds.UnknownKind:
@@ -165,7 +167,9 @@ def _preview(message: Message) -> kinds.Rendered | None:
         return None
 
 
-def _detail(request: OfficeRequest, message: Message, form: ResendForm | None = None) -> dict[str, Any]:
+def _build_detail_context(
+    request: HtmxOfficeRequest, message: Message, form: ResendForm | None = None
+) -> dict[str, Any]:
     may_act = Role.MANAGER in request.member.roles
     kind = kinds.get(message.kind) if kinds.is_known(message.kind) else None
     now = timezone.now()
@@ -174,7 +178,7 @@ def _detail(request: OfficeRequest, message: Message, form: ResendForm | None = 
         "now": now,
         "is_leaving": message.state == MessageState.SENDING
         or (message.state == MessageState.QUEUED and message.due_at <= now),
-        "preview": _preview(message),
+        "preview": _render_preview(message),
         "may_reveal": may_act and kind is not None and kind.reveal is not None,
         "resend_form": (form or ResendForm(initial={"recipient": message.recipient}))
         if may_act and kind is not None and kind.resend is not None
@@ -183,8 +187,8 @@ def _detail(request: OfficeRequest, message: Message, form: ResendForm | None = 
     }
 
 
-def _whole_or_part(request: HttpRequest, whole: str, part: str, context: dict[str, Any]) -> HttpResponse:
-    """Return the part to htmx, the whole page to others; caches keep the two apart."""
-    response = render(request, part if getattr(request, "htmx", False) else whole, context)
+def _render_page_or_fragment(request: HttpRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
+    """Render the fragment for htmx, the full page otherwise, with `Vary: HX-Request`."""
+    response = render(request, fragment if getattr(request, "htmx", False) else page, context)
     patch_vary_headers(response, ["HX-Request"])
     return response

@@ -1,1 +1,1 @@
-"""« Mon compte »: a principal's keys and teachers, a teacher's licence, and what both say about themselves."""
+"""« Mon compte »: a principal's keys and teachers, a teacher's licence, and their personal details."""

@@ -1,4 +1,4 @@
-"""Who one is and which school one belongs to, seen and changed."""
+"""Views that change personal details and school affiliations."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 @require_POST
 @sensitive_post_parameters()
 def change_person(request: HttpRequest) -> HttpResponse:
-    """Keep what one says about oneself; a new address must be confirmed, a new password needs the old one."""
-    # A copy: a form that is refused must not change the name in the page's head.
+    """Save the personal details; a new address has to be confirmed, a new password requires the old one."""
+    # A copy: an invalid form must not change the name in the page's header.
     user = get_object_or_404(User, pk=request.user.pk)
     form = PersonForm(request.POST, instance=user)
     if not form.is_valid():
@@ -54,33 +54,33 @@ def change_person(request: HttpRequest) -> HttpResponse:
         form.add_error("email", str(throttled))
         return page(request, status=422, person_form=form)
     if password:
-        # This browser stays signed in; every other one is signed out.
+        # This session stays signed in; all others end.
         update_session_auth_hash(request, user)
     messages.success(request, "Vos informations sont enregistrées.")
     if form.changes_address:
-        messages.info(request, _told(form.cleaned_data["email"], user))
+        messages.info(request, _build_confirmation_notice(form.cleaned_data["email"], user))
     return redirect("my_account")
 
 
 @signed_in
 @require_POST
 def settle_address(request: HttpRequest) -> HttpResponse:
-    """Write once more to the address that waits to be confirmed, or keep the one there is."""
+    """Resend the confirmation of the pending address, or cancel the change."""
     user = cast("User", request.user)
-    waiting = state_of(user).new_address
-    if request.POST.get("faire") == "renvoyer" and waiting:
+    pending = state_of(user).new_address
+    if request.POST.get("faire") == "renvoyer" and pending:
         try:
-            new_address.ask(user=user, email=waiting, host=request.get_host(), at=timezone.now())
+            new_address.ask(user=user, email=pending, host=request.get_host(), at=timezone.now())
         except throttling.Throttled as throttled:
             messages.error(request, str(throttled))
         else:
-            messages.success(request, _told(waiting, user))
+            messages.success(request, _build_confirmation_notice(pending, user))
     elif request.POST.get("faire") == "garder" and new_address.take_back(user=user):
         messages.success(request, f"Votre adresse reste {user.email}.")
     return redirect("my_account")
 
 
-def _told(email: str, user: User) -> str:
+def _build_confirmation_notice(email: str, user: User) -> str:
     return (
         f"Un e-mail vient d'être envoyé à {email} : suivez son lien pour confirmer cette adresse. D'ici là, rien ne "
         f"change : vous vous connectez comme avant, et vos e-mails arrivent toujours à {user.email}."
@@ -90,7 +90,7 @@ def _told(email: str, user: User) -> str:
 @signed_in
 @require_POST
 def choose_school(request: HttpRequest) -> HttpResponse:
-    """Attach the account to a school: a teacher has one, a principal may lead several."""
+    """Affiliate the account with a school: teachers have one, principals may have several."""
     user = cast("User", request.user)
     if asked_to_search(request.POST):
         return page(request, school_form=SchoolFields(initial=request.POST.dict()), school_open=True)
@@ -113,7 +113,7 @@ def choose_school(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("cle")
 def join_school(request: HttpRequest) -> HttpResponse:
-    """Join the directory's school in the place of the one typed by hand, in one click; then activate its key."""
+    """Replace a school typed by hand with the directory's, then redeem the given key, if any."""
     user = cast("User", request.user)
     school = by_uai(request.POST.get("uai", ""))
     if school is None:
@@ -129,7 +129,7 @@ def join_school(request: HttpRequest) -> HttpResponse:
 
 @signed_in
 def leave_school(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whether to detach the account from a school, then do it."""
+    """Ask for confirmation, then remove the account's affiliation with a school."""
     user = cast("User", request.user)
     affiliation = get_object_or_404(user.affiliations.select_related("school"), pk=pk)
     if request.method != "POST":

@@ -1,7 +1,7 @@
-"""« Je dirige cet établissement »: the link to the school's official mailbox is asked for here, and leads here.
+"""« Je dirige cet établissement »: verify a principal by a link sent to the school's official mailbox.
 
-The link's page is public, as the link is the key: whoever reads the mailbox needs no account. Its secret stands in the
-path, like that of our other letters; the house's `Referrer-Policy` tells no other site where somebody came from.
+The link's page is public: whoever reads the mailbox needs no account. The secret is part of the path, as in our other
+e-mails; the site-wide `Referrer-Policy` keeps it from other sites.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from licensing.subscriptions import handing_over
 from licensing.subscriptions.models import Subscription
-from schools.heads import operations as heads
+from schools.heads import operations as principals
 from schools.heads.exceptions import AskedTooOften, HeadLinkGone, HeadRefused, HeadsHaveChanged
 from schools.heads.queries import request_by_token, verified_heads
 from schools.heads.wording import masked, the_school
@@ -37,11 +37,11 @@ BESIDE, INSTEAD = "avec", "remplace"
 @signed_in
 @require_POST
 def ask(request: HttpRequest) -> HttpResponse:
-    """Send the link to the official mailbox of one of the person's schools."""
+    """Send the link to the official mailbox of one of the user's schools."""
     user = cast("User", request.user)
     uai = request.POST.get("uai", "")
     try:
-        sent = heads.ask(
+        sent = principals.ask(
             uai=uai,
             by=user,
             served=Subscription.objects.filter(principal=user, school=uai).exists(),
@@ -49,10 +49,10 @@ def ask(request: HttpRequest) -> HttpResponse:
         )
     except HeadRefused as refusal:
         messages.error(request, str(refusal))
-        answer = redirect("my_account")
+        response = redirect("my_account")
         if isinstance(refusal, AskedTooOften):
-            answer["Retry-After"] = str(refusal.retry_after)
-        return answer
+            response["Retry-After"] = str(refusal.retry_after)
+        return response
     messages.success(
         request,
         f"Un lien vient d'être envoyé à {sent.school.email} : ouvrez-le depuis cette boîte, ou demandez à qui la "
@@ -61,25 +61,25 @@ def ask(request: HttpRequest) -> HttpResponse:
     return redirect("my_account")
 
 
-class Heads(forms.Form):
-    """What becomes of each of those who lead the school: a question for each, without an answer chosen beforehand."""
+class CurrentPrincipalsForm(forms.Form):
+    """For each current principal, whether they stay or are replaced; no default answer."""
 
-    def __init__(self, data: Any = None, *, newcomer: User, heads: Iterable[User]) -> None:
+    def __init__(self, data: Any = None, *, newcomer: User, current: Iterable[User]) -> None:
         super().__init__(data)
-        for head in heads:
-            self.fields[f"chef-{head.pk}"] = forms.ChoiceField(
-                label=f"{head} dirige aujourd’hui l’établissement.",
+        for principal in current:
+            self.fields[f"chef-{principal.pk}"] = forms.ChoiceField(
+                label=f"{principal} dirige aujourd’hui l’établissement.",
                 choices=[
-                    (BESIDE, f"{newcomer} le dirige avec {head}."),
-                    (INSTEAD, f"{newcomer} remplace {head}, qui ne le dirige plus."),
+                    (BESIDE, f"{newcomer} le dirige avec {principal}."),
+                    (INSTEAD, f"{newcomer} remplace {principal}, qui ne le dirige plus."),
                 ],
                 widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
                 error_messages={"required": "Choisissez l’une des deux réponses."},
             )
 
     def answered(self, answer: str) -> list[int]:
-        """Return the numbers of the accounts for which this was answered, of a valid form."""
-        return [int(name.removeprefix("chef-")) for name, given in self.cleaned_data.items() if given == answer]
+        """Return the primary keys of the principals with this answer, of a valid form."""
+        return [int(name.removeprefix("chef-")) for name, value in self.cleaned_data.items() if value == answer]
 
 
 @public_page
@@ -87,26 +87,28 @@ class Heads(forms.Form):
 @sensitive_variables("token")
 @require_http_methods(["GET", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Show who asks to lead the school, and what confirming opens; then confirm."""
+    """Show who asks to be verified as principal, and the consequences; then confirm."""
     now = timezone.now()
     try:
-        asked, _ = request_by_token(token, at=now)
-        present = [head.user for head in verified_heads(asked.school_id)]
-        form = Heads(request.POST if request.method == "POST" else None, newcomer=asked.user, heads=present)
+        verification_request, _ = request_by_token(token, at=now)
+        current = [affiliation.user for affiliation in verified_heads(verification_request.school_id)]
+        form = CurrentPrincipalsForm(
+            request.POST if request.method == "POST" else None, newcomer=verification_request.user, current=current
+        )
         content: dict[str, Any] = {
-            "asked": asked,
-            "place": the_school(asked.school),
-            "address": masked(asked.user.email),
+            "asked": verification_request,
+            "place": the_school(verification_request.school),
+            "address": masked(verification_request.user.email),
             "form": form,
-            "heads": present,
+            "heads": current,
         }
         if request.method == "GET" or not form.is_valid():
-            # 200 for an unanswered question, too: a 4xx writes its address, which still opens, in the server's log.
+            # 200 for an invalid form, too: a 4xx would log the URL, whose link is still valid.
             return render(request, "pages/direction_confirm.html", content)
-        done = handing_over.confirm(token=token, replaced=form.answered(INSTEAD), kept=form.answered(BESIDE), at=now)
+        result = handing_over.confirm(token=token, replaced=form.answered(INSTEAD), kept=form.answered(BESIDE), at=now)
     except HeadsHaveChanged as refusal:
         messages.error(request, str(refusal))
         return redirect("direction_confirm", token=token)
     except HeadLinkGone as refusal:
         return render(request, "pages/direction_gone.html", {"refusal": refusal}, status=410)
-    return render(request, "pages/direction_confirmed.html", {"done": done, "place": content["place"]})
+    return render(request, "pages/direction_confirmed.html", {"done": result, "place": content["place"]})

@@ -1,6 +1,6 @@
-"""What « Mon compte » offers about one's school: to be confirmed as its head, or the directory's for a typed one.
+"""Offers on « Mon compte »: verification as principal, directory matches of a school typed by hand.
 
-Read with the page; `direction` and `details` are what the buttons lead to.
+Read with the page; the views are in `direction` and `details`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offer:
-    """How a principal who is not verified may become so, by the official mailbox of the school he is looking at."""
+    """Verification offered to a principal by the official mailbox of the displayed school."""
 
     school: School
-    #: He has a subscription for it: the link is offered on the spot.
+    #: The user has a subscription for the school: offered prominently.
     served: bool
-    #: Somebody leads it: he may take over. Who it is stays unsaid.
+    #: The school has a verified principal, whose name is not shown.
     led: bool
-    #: The link that was sent and may still be confirmed.
+    #: The request whose link can still be confirmed.
     sent: HeadRequest | None
 
     @property
@@ -38,9 +38,9 @@ class Offer:
 
 
 def direction(user: User, overview: PrincipalOverview, *, at: datetime.datetime) -> Offer | None:
-    """Return what to offer; None to who is verified, and where the school is not chosen in the directory.
+    """Return the offer; None for a verified principal, and where the school was typed by hand.
 
-    Two queries at most, and none for who is verified.
+    At most two queries; none for a verified principal.
     """
     affiliation = overview.affiliation
     if affiliation is None or affiliation.school is None or affiliation.verified_at is not None:
@@ -56,7 +56,7 @@ def direction(user: User, overview: PrincipalOverview, *, at: datetime.datetime)
 
 
 def likely_schools(content: dict[str, Any]) -> list[LikelySchool]:
-    """Return the directory's schools that the one typed by hand may be, each with the reason; none where none was."""
-    shown = content["overview"].affiliations if "overview" in content else [content.get("affiliation")]
-    typed: Affiliation | None = next((one for one in shown if one is not None and one.school_id is None), None)
+    """Return directory schools that may match the one typed by hand, if any, with reasons."""
+    affiliations = content["overview"].affiliations if "overview" in content else [content.get("affiliation")]
+    typed: Affiliation | None = next((one for one in affiliations if one is not None and one.school_id is None), None)
     return matching.likely_schools_of(typed) if typed is not None else []

@@ -1,6 +1,6 @@
-"""Typing a key, giving it, taking it back: each view makes one operation call.
+"""Views that redeem keys and assign or release licences; each makes one operation call.
 
-With htmx the part about licences alone is sent back; without scripts the whole page, after a redirection.
+htmx requests get the licences fragment; others are redirected to the page.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 @sensitive_post_parameters("cle")
 @sensitive_variables("code")
 def enter_key(request: HttpRequest) -> HttpResponse:
-    """Credit the key to the principal, or one of its units to the teacher, who typed it."""
+    """Redeem the key for a principal, or claim one of its units for a teacher."""
     user = cast("User", request.user)
     code = request.POST.get("cle", "")[:200]
     try:
-        done = entry.enter(
+        entered = entry.enter(
             code=code,
             by=user,
             address=client_address(request),
@@ -49,65 +49,69 @@ def enter_key(request: HttpRequest) -> HttpResponse:
             school=request.session.get(SCHOOL) or None,
         )
     except SchoolNotChosen as refusal:
-        return _key_refused(request, refusal, code, join=refusal.school)
+        return _respond_key_error(request, refusal, code, join=refusal.school)
     except Refused as refusal:
-        return _key_refused(request, refusal, code)
-    if isinstance(done, Subscription):
-        if done.school_id:
-            request.session[SCHOOL] = done.school_id
-        said = f"{plural(done.size, 'licence')} pour votre établissement : il reste à les attribuer à vos enseignants."
+        return _respond_key_error(request, refusal, code)
+    if isinstance(entered, Subscription):
+        if entered.school_id:
+            request.session[SCHOOL] = entered.school_id
+        sentence = (
+            f"{plural(entered.size, 'licence')} pour votre établissement : il reste à les attribuer à vos enseignants."
+        )
     else:
-        said = "Votre licence est active."
-    return _done(request, said)
+        sentence = "Votre licence est active."
+    return _respond_success(request, sentence)
 
 
-def _key_refused(request: HttpRequest, refusal: Refused, code: str, **offer: object) -> HttpResponse:
-    content = {"key_refusal": refusal, "key_typed": code, **offer}
+def _respond_key_error(request: HttpRequest, refusal: Refused, code: str, **context: object) -> HttpResponse:
+    content = {"key_refusal": refusal, "key_typed": code, **context}
     status = 429 if isinstance(refusal, TooManyGuesses) else 409
     if request.htmx:  # type: ignore[attr-defined]
-        # htmx shows 409 in place; a limit is told like any refusal.
-        answer = render(request, "pages/_licences.html", {**licences(request), **content}, status=409)
+        # htmx only swaps 409 in, so a rate limit is a 409 too.
+        response = render(request, "pages/_licences.html", {**licences(request), **content}, status=409)
     else:
-        answer = page(request, status=status, **content)
+        response = page(request, status=status, **content)
     if isinstance(refusal, TooManyGuesses):
-        answer["Retry-After"] = str(refusal.retry_after)
-    return answer
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 @signed_in
 @require_POST
 def assign(request: HttpRequest) -> HttpResponse:
-    """Give a unit of the subscription to the teacher of the row, or to all those who are ticked."""
+    """Assign a unit of the subscription to the teacher of the row, or to all ticked teachers."""
     user = cast("User", request.user)
-    subscription_id = _number(request.POST.get("abonnement", ""))
+    subscription_id = _parse_pk(request.POST.get("abonnement", ""))
     row = request.POST.get("enseignant")
-    chosen = [_number(row)] if row is not None else [_number(one) for one in request.POST.getlist("enseignants")]
+    chosen = [_parse_pk(row)] if row is not None else [_parse_pk(one) for one in request.POST.getlist("enseignants")]
     try:
-        given = operations.assign_many(subscription_id=subscription_id, teacher_ids=chosen, by=user, at=timezone.now())
+        assigned = operations.assign_many(
+            subscription_id=subscription_id, teacher_ids=chosen, by=user, at=timezone.now()
+        )
     except Refused as refusal:
-        return _refused(request, refusal, ticked=set(chosen) if row is None else set(), chosen=subscription_id)
-    return _done(request, _said_of(given, user))
+        return _respond_error(request, refusal, ticked=set(chosen) if row is None else set(), chosen=subscription_id)
+    return _respond_success(request, _describe_assignment(assigned, user))
 
 
-def _said_of(given: Given, user: User) -> str:
-    if len(given.seats) == 1:
-        person = given.seats[0].holder
-        said = f"La clé est attribuée à {'vous-même' if person == user else person} : la licence est active."
+def _describe_assignment(assigned: Given, user: User) -> str:
+    if len(assigned.seats) == 1:
+        person = assigned.seats[0].holder
+        sentence = f"La clé est attribuée à {'vous-même' if person == user else person} : la licence est active."
     else:
-        said = (
-            f"La clé est attribuée à {len(given.seats)} enseignants : leurs licences sont actives, et un e-mail "
+        sentence = (
+            f"La clé est attribuée à {len(assigned.seats)} enseignants : leurs licences sont actives, et un e-mail "
             "informe chacun d'eux."
         )
-    if not given.already:
-        return said
-    names = ", ".join(str(teacher) for teacher in given.already)
-    return f"{said} {'Détenait' if len(given.already) == 1 else 'Détenaient'} déjà une licence : {names}."
+    if not assigned.already:
+        return sentence
+    names = ", ".join(str(teacher) for teacher in assigned.already)
+    return f"{sentence} {'Détenait' if len(assigned.already) == 1 else 'Détenaient'} déjà une licence : {names}."
 
 
 @signed_in
 @require_safe
 def slips(request: HttpRequest, pk: int) -> HttpResponse:
-    """Return the slips to hand out to teachers, as many as units are left: a sheet to print and cut."""
+    """Return a PDF of slips to hand out to teachers, one for each free unit."""
     subscription = get_object_or_404(
         Subscription.objects.filter(administers(cast("User", request.user))).select_related(
             "school", "principal", "key__source__product", "key__source__collectivity"
@@ -117,75 +121,77 @@ def slips(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         return print_slips(subscription, by=cast("User", request.user), at=timezone.now())
     except Refused as refusal:
-        return _refused(request, refusal)
+        return _respond_error(request, refusal)
 
 
 @signed_in
 @require_POST
 def join_teacher(request: HttpRequest) -> HttpResponse:
-    """Count a proposed teacher among those of the school; his key is then one more click."""
+    """Affiliate a suggested teacher with the school, so that a licence can be assigned to them."""
     user = cast("User", request.user)
     try:
         affiliation = joining.join(
-            teacher_id=_number(request.POST.get("enseignant", "")),
+            teacher_id=_parse_pk(request.POST.get("enseignant", "")),
             uai=request.POST.get("uai", ""),
             by=user,
             at=timezone.now(),
         )
     except Refused as refusal:
-        return _refused(request, refusal)
-    return _done(request, f"{affiliation.user} fait partie de vos enseignants, et en est informé par e-mail.")
+        return _respond_error(request, refusal)
+    return _respond_success(
+        request, f"{affiliation.user} fait partie de vos enseignants, et en est informé par e-mail."
+    )
 
 
 @signed_in
 @require_http_methods(["GET", "POST"])
 def release(request: HttpRequest, pk: int) -> HttpResponse:
-    """Ask whether to take the unit back, saying what will happen; then do it."""
+    """Show the consequences and ask for confirmation; then release the seat, or pass it to a successor."""
     user = cast("User", request.user)
     if request.method == "GET":
-        return _ask_to_release(request, user, pk)
-    holder, successor = _number(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
+        return _render_release_page(request, user, pk)
+    holder, successor = _parse_pk(request.POST.get("enseignant", "")), request.POST.get("successeur", "")
     try:
         if successor:
             seat = operations.replace(
-                seat_id=pk, holder_id=holder, successor_id=_number(successor), by=user, at=timezone.now()
+                seat_id=pk, holder_id=holder, successor_id=_parse_pk(successor), by=user, at=timezone.now()
             )
-            return _done(request, f"La licence et sa classe passent à {seat.holder}.")
+            return _respond_success(request, f"La licence et sa classe passent à {seat.holder}.")
         operations.release(seat_id=pk, holder_id=holder, by=user, at=timezone.now())
     except Refused as refusal:
-        return _refused(request, refusal)
-    return _done(request, "La licence est retirée et redevient disponible.")
+        return _respond_error(request, refusal)
+    return _respond_success(request, "La licence est retirée et redevient disponible.")
 
 
-def _ask_to_release(request: HttpRequest, user: User, pk: int) -> HttpResponse:
+def _render_release_page(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     seat = get_object_or_404(
         Seat.objects.held().select_related("holder", "subscription__key__source__product", "subscription__school"),
         pk=pk,
         subscription__in=Subscription.objects.filter(administers(user)),
     )
-    own = seat.holder_id == user.pk
-    reaches = administers_teachers_of(user, seat.subscription)
-    successors = overview.successors(seat) if reaches else ()
-    content = {"seat": seat, "own": own, "named": own or reaches, "successors": successors}
+    is_own = seat.holder_id == user.pk
+    sees_teachers = administers_teachers_of(user, seat.subscription)
+    successors = overview.successors(seat) if sees_teachers else ()
+    content = {"seat": seat, "own": is_own, "named": is_own or sees_teachers, "successors": successors}
     return render(request, "pages/my_account_release.html", content)
 
 
-def _done(request: HttpRequest, sentence: str) -> HttpResponse:
+def _respond_success(request: HttpRequest, sentence: str) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "pages/_licences.html", {**licences(request), "done": sentence})
     messages.success(request, sentence)
     return redirect("my_account")
 
 
-def _refused(request: HttpRequest, refusal: Refused, **kept: object) -> HttpResponse:
-    content = {"refusal": refusal, **kept}
+def _respond_error(request: HttpRequest, refusal: Refused, **context: object) -> HttpResponse:
+    content = {"refusal": refusal, **context}
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "pages/_licences.html", {**licences(request), **content}, status=409)
-    # Not a redirection: what was ticked stays ticked.
+    # No redirect, to keep the ticked boxes.
     return page(request, status=409, **content)
 
 
-def _number(value: str) -> int:
+def _parse_pk(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 19):  # noqa: PLR2004 - what a bigint holds
         raise Http404("No number.")
     return int(value)

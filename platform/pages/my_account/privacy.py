@@ -1,4 +1,4 @@
-"""« Mes données personnelles »: downloading what the site knows of one, and deleting one's account."""
+"""« Mes données personnelles »: download the personal data, and delete the account."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-# Whoever sits down at a computer left open must not find the password by trying.
+# Prevents guessing the password from an unattended session.
 BY_ACCOUNT = Limit("close/account", 5, datetime.timedelta(minutes=15))
 
 
 class PasswordForm(forms.Form):
-    """The password once more, before what cannot be taken back."""
+    """The password, before an irreversible action."""
 
     password = forms.CharField(
         label="Votre mot de passe",
@@ -46,12 +46,12 @@ class PasswordForm(forms.Form):
 @require_safe
 @never_cache
 def download(request: HttpRequest) -> HttpResponse:
-    """Hand over everything the site knows of whoever asks, as a file."""
+    """Return the user's personal data as a JSON file."""
     now = timezone.now()
     text = privacy_export.as_text(privacy_export.gathered(cast("User", request.user), at=now))
-    answer = HttpResponse(text, content_type="application/json; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{timezone.localdate(now)}.json"'
-    return answer
+    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="mes-donnees-peps-{timezone.localdate(now)}.json"'
+    return response
 
 
 @signed_in
@@ -60,30 +60,30 @@ def download(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @sensitive_variables("form")
 def close(request: HttpRequest) -> HttpResponse:
-    """Say what deleting the account does, ask the password, then do it."""
+    """Show the consequences, ask for the password, then delete the account."""
     if request.method != "POST":
-        return _page(request, PasswordForm())
+        return _render_page(request, PasswordForm())
     user = cast("User", request.user)
     form = PasswordForm(request.POST)
     try:
-        if not form.is_valid() or not _confirmed(form, user):
-            return _page(request, form, status=422)
+        if not form.is_valid() or not _check_password(form, user):
+            return _render_page(request, form, status=422)
         privacy_closing.close_account(user_id=user.pk, at=timezone.now())
     except Throttled as throttled:
         form.add_error("password", str(throttled))
-        answer = _page(request, form, status=429)
-        answer["Retry-After"] = str(throttled.retry_after)
-        return answer
+        response = _render_page(request, form, status=429)
+        response["Retry-After"] = str(throttled.retry_after)
+        return response
     except (LastManager, OperatorStays):
-        # The page itself says why, and whom to ask.
-        return _page(request, PasswordForm(), status=409)
+        # The page itself explains why.
+        return _render_page(request, PasswordForm(), status=409)
     logout(request)
     messages.success(request, "votre compte est supprimé. Un dernier e-mail vous le confirme.")
     return redirect("home")
 
 
-def _confirmed(form: PasswordForm, user: User) -> bool:
-    """Tell whether the password is the account's; a wrong one is said beside the field. Raises `Throttled`."""
+def _check_password(form: PasswordForm, user: User) -> bool:
+    """Check the password; add an error to the form for a wrong one. Raises `RateLimitExceeded`."""
     subjects = [(BY_ACCOUNT, str(user.pk))]
     throttling.count(subjects, at=timezone.now())
     if not user.check_password(form.cleaned_data["password"]):
@@ -93,7 +93,7 @@ def _confirmed(form: PasswordForm, user: User) -> bool:
     return True
 
 
-def _page(request: HttpRequest, form: PasswordForm, *, status: int = 200) -> HttpResponse:
+def _render_page(request: HttpRequest, form: PasswordForm, *, status: int = 200) -> HttpResponse:
     user = cast("User", request.user)
     content = {"form": form, "consequences": privacy_closing.consequences(user)}
     return render(request, "pages/my_account_close.html", content, status=status)

@@ -1,4 +1,4 @@
-"""Ending an account: the row stays, nothing personal does. One operation over every app that knows the person."""
+"""Close an account: erase its personal data in every app in one operation; the row stays."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from licensing.orders.models import Order
     from licensing.subscriptions.models import Seat, Subscription
 
-#: After this, whatever was being written to the account at the moment of its end has been, and ends with it.
+#: Delay of the second pass, which erases what concurrent transactions wrote to the account.
 ONCE_MORE_AFTER = datetime.timedelta(minutes=1)
 
 
 class OperatorStays(Refused):
-    """The site would be left without whoever runs it."""
+    """The account is the operator's, which cannot be closed here."""
 
     code = "operator_stays"
 
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What the end of an account does, as its page says it."""
+    """The consequences of closing an account, as its page displays them."""
 
-    #: Why it cannot be ended as things stand; empty where it can.
+    #: Why the account cannot be closed; empty where it can.
     refusal: str
     seats: list[Seat]
     subscriptions: list[Subscription]
-    #: Classes that the person shares, on either side.
+    #: Classes shared with another teacher, as holder or second teacher.
     shared: list[Classroom]
-    #: Orders of the shop that are neither paid nor cancelled: they go on without him.
+    #: Shop orders neither paid nor cancelled, which stay open.
     orders: list[Order]
-    #: Whether invoices name what he ordered.
+    #: Whether the user's orders were invoiced.
     invoiced: bool
     offices: list[str]
-    #: The offices, of now and of before, whose journals keep the name.
+    #: Current and former offices, whose audit logs keep the name.
     journals: list[str]
 
     @property
@@ -62,19 +62,21 @@ class Consequences:
 
     @property
     def left_to_nobody(self) -> list[Subscription]:
-        """Those of a school typed by hand: no other principal can be shown to lead it.
+        """Subscriptions of a school typed by hand, for which no other principal can be verified.
 
-        What a teacher bought for himself nobody else administered.
+        Without subscriptions that teachers bought for themselves, which nobody else administers.
         """
         typed = [one for one in self.subscriptions if one.school_id is None]
         return [one for one in typed if one.principal.profile != Profile.TEACHER]
 
 
 def consequences(user: User) -> Consequences:
-    """Return what ending the account would do; nothing is changed. A fixed number of queries."""
+    """Return the consequences of closing the account, in a constant number of queries."""
     memberships = offices.memberships(user)
-    alone = [one.collectivity.name for one in memberships if one.last_manager]
-    refusal = _operator(user) or (offices.last_manager_sentence(alone) if alone else "")
+    sole_manager_of = [one.collectivity.name for one in memberships if one.last_manager]
+    refusal = _explain_operator_refusal(user) or (
+        offices.last_manager_sentence(sole_manager_of) if sole_manager_of else ""
+    )
     return Consequences(
         refusal=refusal,
         seats=subscriptions.held(user),
@@ -89,24 +91,24 @@ def consequences(user: User) -> Consequences:
 
 @transaction.atomic
 def close_account(*, user_id: int, at: datetime.datetime) -> User:
-    """End the account of the person who asks, and return the row, which names nobody any more.
+    """Close the account and return its erased row.
 
-    Licences become free, memberships end, what waited in the outbox is cancelled, and a farewell leaves for the
-    address of before. Ending an account again sweeps up what was written to it meanwhile, and is otherwise the same as
-    once. Raises `OperatorStays` and `collectivities.exceptions.LastManager`, having changed nothing.
+    Licences are released, memberships end, queued e-mails are cancelled, and a last e-mail goes to the former address.
+    Closing again erases what was written meanwhile. Raises `OperatorStays` and
+    `collectivities.exceptions.LastManager`, having changed nothing.
     """
-    # The account, its outbox and its schools are the portal's, wherever this is asked.
+    # The account, its outbox and its affiliations are in the public schema.
     with schema_context(get_public_schema_name()):
         return _close(user_id, at)
 
 
 def _close(user_id: int, at: datetime.datetime) -> User:
     user = accounts.locked(user_id)
-    again = user.erased_at is not None
-    if why := _operator(user):
-        raise OperatorStays(why)
+    already_closed = user.erased_at is not None
+    if refusal := _explain_operator_refusal(user):
+        raise OperatorStays(refusal)
     addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
-    said = {"username": user.username, "first_name": user.first_name}
+    context = {"username": user.username, "first_name": user.first_name}
     recipient = user.email
     offices.leave_all(user, addresses=addresses, at=at)
     was_shared = classes.shared(user)
@@ -115,14 +117,14 @@ def _close(user_id: int, at: datetime.datetime) -> User:
     orders.end_drafts(user, addresses=addresses, at=at)
     schools.leave_all(user, at=at)
     accounts.erase(user, at=at)
-    if not again:
-        # By name, and to the address of before: the row can tell neither any more. Both go once it has left.
-        enqueue(kind=FAREWELL, recipient=recipient, at=at, topic=FAREWELL, topic_id=user.pk, context=said)
+    if not already_closed:
+        # The e-mail stores name and address, which the row no longer has; both are deleted once it is sent.
+        enqueue(kind=FAREWELL, recipient=recipient, at=at, topic=FAREWELL, topic_id=user.pk, context=context)
         defer("pages.close_account_again", schema=get_public_schema_name(), at=at + ONCE_MORE_AFTER, user_id=user.pk)
     return user
 
 
-def _operator(user: User) -> str:
+def _explain_operator_refusal(user: User) -> str:
     if not (user.is_staff or user.is_superuser):
         return ""
     return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."

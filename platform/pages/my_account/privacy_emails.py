@@ -1,7 +1,7 @@
-"""The last letter to somebody who deleted his account.
+"""Renderer of the last e-mail to a user who deleted their account.
 
-It alone holds words in the outbox: when it leaves, the account can no longer say whom it was. They are forgotten once
-it has left (`pages.tasks`).
+The only message that stores personal data in the outbox, as the account is erased when it is sent. A periodic task
+deletes them once it is sent (`pages.tasks`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FAREWELL = "account.closed"
 
 
-def farewell(message: Message) -> Rendered:
-    """Say that the account is gone, what became of what it held, and what to do if it was somebody else."""
+def render_account_closed(message: Message) -> Rendered:
+    """Confirm that the account was deleted, with the consequences, and what to do if somebody else did it."""
     username, first_name = message.context["username"], message.context["first_name"]
     return letter(
         greeting=hello(first_name),
@@ -50,4 +50,4 @@ def farewell(message: Message) -> Rendered:
     )
 
 
-register(FAREWELL, label="Compte supprimé", render=farewell)
+register(FAREWELL, label="Compte supprimé", render=render_account_closed)

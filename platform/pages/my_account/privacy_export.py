@@ -1,6 +1,6 @@
-"""« Télécharger mes données »: all that the site knows of a person, in one file that people can read.
+"""« Télécharger mes données »: export of a user's personal data as a readable JSON file.
 
-Each app says its own part; no key's code, no password, and nobody else's name is in it.
+Each app exports its own part; without activation keys, passwords or names of other people.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def gathered(user: User, *, at: datetime.datetime) -> dict[str, Any]:
-    """Return everything about the person, by subject. The same number of queries whatever there is."""
+    """Return the user's personal data by subject, in a constant number of queries."""
     return {
         "à propos de ce fichier": {
             "établi le": at,
@@ -47,12 +47,12 @@ def gathered(user: User, *, at: datetime.datetime) -> dict[str, Any]:
 
 
 def as_text(data: dict[str, Any]) -> str:
-    """Return the data as indented JSON whose accents are letters and whose moments are those of Paris."""
-    return json.dumps(data, ensure_ascii=False, indent=2, default=_plain) + "\n"
+    """Return the data as indented JSON with unescaped accents and datetimes in Paris time."""
+    return json.dumps(data, ensure_ascii=False, indent=2, default=_to_json_value) + "\n"
 
 
-def _plain(value: object) -> str:
-    """Return a moment as « 2026-11-24 10:00 », a day as « 2027-08-31 »; what is neither, as it is written."""
+def _to_json_value(value: object) -> str:
+    """Return a datetime as « 2026-11-24 10:00 », a date as « 2027-08-31 », other values as `str`."""
     if isinstance(value, datetime.datetime):
         return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
     return str(value)

@@ -1,4 +1,4 @@
-"""The page itself: one address, whose content follows the profile."""
+"""The page « Mon compte », whose content depends on the user's profile."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from web.access import signed_in
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-#: Which school a principal who leads several is looking at, kept in his session.
+#: Session key of the school displayed to a principal of several.
 SCHOOL = "school"
 
 
 @signed_in
 def my_account(request: HttpRequest) -> HttpResponse:
-    """Everything a principal or a teacher has; agents of collectivities work in their office."""
+    """Show « Mon compte », or select the displayed school."""
     if "etablissement" in request.GET:
         request.session[SCHOOL] = request.GET["etablissement"]
         return redirect("my_account")
@@ -34,7 +34,7 @@ def my_account(request: HttpRequest) -> HttpResponse:
 
 
 def page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResponse:
-    """Return the whole page, with the forms or the refusal of whoever calls."""
+    """Return the page; `changed` overrides its context, e.g. with a bound form or an error."""
     user = cast("User", request.user)
     content: dict[str, Any] = {
         "person_form": PersonForm(instance=user),
@@ -48,17 +48,17 @@ def page(request: HttpRequest, *, status: int = 200, **changed: Any) -> HttpResp
 
 
 def licences(request: HttpRequest) -> dict[str, Any]:
-    """Return what the part of the page about licences shows, the one that htmx replaces."""
+    """Return the context of the licences fragment, which htmx replaces."""
     user = cast("User", request.user)
     now = timezone.now()
     if user.profile == Profile.PRINCIPAL:
-        # Read before what it stands for: what happens in between is then seen at the next look.
-        seen = version(request)
-        shown = overview.of_principal(user, at=now, school=request.session.get(SCHOOL, ""))
+        # Read before the data: a change in between is then detected at the next poll.
+        current_version = version(request)
+        principal_overview = overview.of_principal(user, at=now, school=request.session.get(SCHOOL, ""))
         return {
-            "version": seen,
-            "overview": shown,
-            "direction": direction_offers.direction(user, shown, at=now),
+            "version": current_version,
+            "overview": principal_overview,
+            "direction": direction_offers.direction(user, principal_overview, at=now),
         }
     if user.profile == Profile.TEACHER:
         return {
@@ -70,7 +70,7 @@ def licences(request: HttpRequest) -> dict[str, Any]:
 
 
 def version(request: HttpRequest) -> str:
-    """Return what changes when the part about licences does: in one query, asked by every page that is looked at."""
+    """Return the ETag of the licences fragment, in one query, as every open page polls it."""
     user = cast("User", request.user)
     return freshness.version(user, school=request.session.get(SCHOOL, ""), at=timezone.now())
 
@@ -78,7 +78,7 @@ def version(request: HttpRequest) -> str:
 @signed_in
 @require_safe
 def licences_now(request: HttpRequest) -> HttpResponse:
-    """Return the part about licences as it stands, or that it is still the one which the page shows."""
+    """Return the current licences fragment, or 304 where it is unchanged."""
     if request.headers.get("If-None-Match") == f'"{version(request)}"':
         return HttpResponseNotModified()
     return render(request, "pages/_licences.html", licences(request))

@@ -1,1 +1,1 @@
-"""The operator's admin, at the portal's host alone: what waits for a hand, and a search across all collectivities."""
+"""The operator's back office, on the portal's host only: work items and a search across all collectivities."""

@@ -1,4 +1,4 @@
-"""Django's admin, with the operator's site in place of its own."""
+"""Django admin's app configuration, with the back-office site as default."""
 
 from django.contrib.admin.apps import AdminConfig
 

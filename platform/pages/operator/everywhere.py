@@ -1,6 +1,6 @@
-"""« Rechercher partout »: anyone and anything by UAI, e-mail address or key, across all collectivities.
+"""« Rechercher partout »: search by UAI, e-mail address or key, across all collectivities.
 
-A key is looked up sealed; it is written nowhere, not even back into the page.
+A key is looked up by its sealed form; it is never stored, logged or shown again on the page.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-MOST_KEYS = 200
+_MAX_RESULTS = 200
 
-_SCHOOL = """
+_SCHOOL_SQL = """
 SELECT 'École du périmètre', concat_ws(' ', contact_name, contact_email)
 FROM {schema}.collectivities_schoolinremit WHERE school_id = %s
 UNION ALL SELECT 'Attribution', 'n° ' || id || ', ' || units || ' licence(s) à ' || recipient
   || CASE WHEN revoked_at IS NULL THEN '' ELSE ', reprise' END
 FROM {schema}.pools_allocation WHERE school_id = %s
 """
-_ADDRESS = """
+_EMAIL_SQL = """
 SELECT 'Membre', array_to_string(roles, ', ') || CASE WHEN left_at IS NULL THEN '' ELSE ' (parti)' END
 FROM {schema}.collectivities_member WHERE user_id = ANY(%s)
 UNION ALL SELECT 'Invitation', to_char(created_at, 'DD/MM/YYYY')
@@ -46,7 +46,7 @@ FROM {schema}.pools_allocation WHERE lower(recipient) = %s
 UNION ALL SELECT 'E-mails', count(*) || ' (' || state || ')'
 FROM {schema}.mailing_message WHERE lower(recipient) = %s GROUP BY state
 """
-_KEY = """
+_KEY_SQL = """
 SELECT 'Attribution', 'n° ' || id || ', ' || units || ' licence(s), école ' || school_id || ', à ' || recipient
 FROM {schema}.pools_allocation WHERE key_id = %s
 """
@@ -54,7 +54,7 @@ FROM {schema}.pools_allocation WHERE key_id = %s
 
 @dataclass
 class Line:
-    """Something found in a collectivity's office."""
+    """A match in a collectivity's schema."""
 
     collectivity: object
     what: str
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass
 class Found:
-    """What a search found. `said` is what was understood, and never the key itself."""
+    """Search results. `said` describes the interpreted query; it never contains a key."""
 
     said: str
     problem: str = ""
@@ -75,44 +75,44 @@ class Found:
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing at all was found."""
+        """Whether there are no results."""
         return not (self.problem or self.schools or self.people or self.keys or self.orders or self.lines)
 
 
 def find(text: str) -> Found:
-    """Return what is known of a UAI, an e-mail address or a key, whichever `text` is."""
+    """Search for `text` as a UAI, an e-mail address or a key, whichever it is."""
     text = text.strip()
-    code = uai.normalise(text)
-    if uai.is_valid(code):
-        return _by_uai(code)
+    school_uai = uai.normalise(text)
+    if uai.is_valid(school_uai):
+        return _by_uai(school_uai)
     if "@" in text:
-        return _by_address(text.lower())
+        return _by_email(text.lower())
     if not text:
         return Found("", problem="Saisissez un UAI, une adresse e-mail ou une clé.")
     return _by_key(text)
 
 
-def _by_uai(code: str) -> Found:
-    leads = Affiliation.objects.filter(school_id=code).values("user")
+def _by_uai(school_uai: str) -> Found:
+    user_ids = Affiliation.objects.filter(school_id=school_uai).values("user")
     return Found(
-        f"UAI {code}",
-        schools=list(School.objects.filter(pk=code)),
-        people=list(User.objects.filter(pk__in=leads).order_by("profile", "last_name", "pk")),
-        keys=list(_keys(Q(school_id=code))),
-        orders=list(_orders(Q(school=code))),
-        lines=_lines(_SCHOOL, [code, code]),
+        f"UAI {school_uai}",
+        schools=list(School.objects.filter(pk=school_uai)),
+        people=list(User.objects.filter(pk__in=user_ids).order_by("profile", "last_name", "pk")),
+        keys=list(_find_keys(Q(school_id=school_uai))),
+        orders=list(_find_orders(Q(school=school_uai))),
+        lines=_find_in_offices(_SCHOOL_SQL, [school_uai, school_uai]),
     )
 
 
-def _by_address(address: str) -> Found:
-    people = list(User.objects.filter(email__iexact=address).order_by("pk"))
+def _by_email(email: str) -> Found:
+    people = list(User.objects.filter(email__iexact=email).order_by("pk"))
     return Found(
-        f"adresse {address}",
-        schools=list(School.objects.filter(email__iexact=address)),
+        f"adresse {email}",
+        schools=list(School.objects.filter(email__iexact=email)),
         people=people,
-        keys=list(_keys(Q(redeemed_by__in=people))) if people else [],
-        orders=list(_orders(Q(placed_by__in=people) | Q(bill_email__iexact=address))),
-        lines=_lines(_ADDRESS, [[one.pk for one in people], *[address] * 4]),
+        keys=list(_find_keys(Q(redeemed_by__in=people))) if people else [],
+        orders=list(_find_orders(Q(placed_by__in=people) | Q(bill_email__iexact=email))),
+        lines=_find_in_offices(_EMAIL_SQL, [[one.pk for one in people], *[email] * 4]),
     )
 
 
@@ -123,29 +123,29 @@ def _by_key(text: str) -> Found:
         return Found("clé", problem=str(typo))
     if key is None:
         return Found("clé", problem="Cette clé est bien formée, mais n'a jamais été émise.")
-    (found,) = _keys(Q(pk=key.pk))
+    (found,) = _find_keys(Q(pk=key.pk))
     return Found(
         "clé",
         schools=[found.school] if found.school else [],
         people=[found.redeemed_by] if found.redeemed_by else [],
         keys=[found],
-        orders=list(_orders(Q(lines__source=found.source_id))),
-        lines=_lines(_KEY, [found.pk]),
+        orders=list(_find_orders(Q(lines__source=found.source_id))),
+        lines=_find_in_offices(_KEY_SQL, [found.pk]),
     )
 
 
-def _keys(condition: Q) -> QuerySet[ActivationKey]:
+def _find_keys(condition: Q) -> QuerySet[ActivationKey]:
     return (
         ActivationKey.objects.filter(condition)
         .select_related("source__collectivity", "school", "redeemed_by", "subscription")
         .annotate(held=Count("subscription__seats", filter=Q(subscription__seats__holder__isnull=False)))
-        .order_by("-pk")[:MOST_KEYS]
+        .order_by("-pk")[:_MAX_RESULTS]
     )
 
 
-def _orders(condition: Q) -> QuerySet[Order]:
-    return Order.objects.filter(condition).select_related("collectivity", "school").order_by("-pk")[:MOST_KEYS]
+def _find_orders(condition: Q) -> QuerySet[Order]:
+    return Order.objects.filter(condition).select_related("collectivity", "school").order_by("-pk")[:_MAX_RESULTS]
 
 
-def _lines(question: str, params: Sequence[Any]) -> list[Line]:
-    return [Line(row.collectivity, *map(str, row.values)) for row in ask_all(question, params)]
+def _find_in_offices(sql: str, params: Sequence[Any]) -> list[Line]:
+    return [Line(row.collectivity, *map(str, row.values)) for row in ask_all(sql, params)]

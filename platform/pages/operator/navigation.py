@@ -1,4 +1,4 @@
-"""Where the operator can go: the groups of the sidebar, which the index shows as cards as well."""
+"""Navigation groups of the back office: the sidebar, also shown as cards on the home page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.urls import reverse
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-#: Title → (label, the model's app and name, icon).
+#: Title → (label, app label and model name, icon).
 GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Collectivités": (
         ("Collectivités", "tenants_collectivity", "account_balance"),
@@ -54,7 +54,7 @@ GROUPS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 
 def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the groups as django-unfold takes them."""
+    """Return the groups in django-unfold's format."""
     home = {"title": "Ce qui attend", "icon": "home", "link": reverse("admin:index")}
     search = {"title": "Rechercher partout", "icon": "search", "link": reverse("admin:everywhere")}
     return [
@@ -73,10 +73,10 @@ def sidebar(_request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def style(_request: HttpRequest) -> str:
-    """Return the address of our own rules over django-unfold's."""
+    """Return the URL of our stylesheet, loaded after django-unfold's."""
     return static("web/admin.css")
 
 
 def script(_request: HttpRequest) -> str:
-    """Return the address of what names django-unfold's unnamed controls."""
+    """Return the URL of the script that labels django-unfold's unlabelled controls."""
     return static("web/admin.js")

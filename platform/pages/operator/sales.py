@@ -1,4 +1,4 @@
-"""What waits for a hand in the shop: without a seller and prices nothing is sold; then orders, invoices, next year."""
+"""Work items of sales: missing seller or prices, orders and invoices that need the operator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def tasks(now: datetime.datetime) -> Iterator[Task]:
-    """Return what waits."""
+    """Yield the work items of sales."""
     day = day_in_france(now)
     yield from _seller()
     yield from _test_mode()
@@ -37,7 +37,7 @@ def _seller() -> Iterator[Task]:
 
 
 def _test_mode() -> Iterator[Task]:
-    # Told as Stripe's keys tell it: sk_test_…, rk_test_….
+    # Stripe's test keys start with sk_test_ or rk_test_.
     if "_test_" in settings.STRIPE_SECRET_KEY:
         sentence = (
             "Stripe est en mode test : aucune carte n'est débitée, et qui connaît ses cartes d'essai achète pour rien"
@@ -49,7 +49,7 @@ def _prices(day: datetime.date) -> Iterator[Task]:
     on_sale = year_on_sale(day)
     for year, sentence in waits_on(day):
         url = reverse("admin:catalogue_schoolyear_change", args=[year.pk])
-        # Next year's prices can wait; those without which nothing is sold cannot.
+        # Missing prices of the year on sale are urgent, next year's are not.
         yield Task(sentence.rstrip("."), url, urgent=on_sale is None or year == on_sale)
 
 
@@ -66,10 +66,10 @@ def _invoices() -> Iterator[Task]:
     turned_down = desk.turned_down().count()
     if turned_down:
         url = reverse("admin:orders_invoice_changelist") + "?attend=rejetees"
-        told = plural(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
-        yield Task(f"{told} : à refaire sous un nouveau numéro", url, urgent=True)
+        counted = plural(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
+        yield Task(f"{counted} : à refaire sous un nouveau numéro", url, urgent=True)
     waiting = invoicing.to_deposit().count()
     if waiting:
-        told = plural(waiting, "facture ou avoir", "factures ou avoirs")
+        counted = plural(waiting, "facture ou avoir", "factures ou avoirs")
         url = reverse("admin:orders_invoice_batch")
-        yield Task(f"{told} à déposer sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)
+        yield Task(f"{counted} à déposer sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)

@@ -1,7 +1,7 @@
-"""The admin's site: for superusers, signed in as everybody is, under a policy of its own.
+"""The back-office admin site: for superusers signed in through the portal, with its own Content-Security-Policy.
 
-See docs/decisions on the looser Content-Security-Policy: unfold runs Alpine, which evaluates expressions, and styles
-elements inline. Nobody but the operator ever loads these pages.
+The policy is looser because django-unfold runs Alpine, which evaluates expressions, and sets inline styles; see
+docs/decisions/0022. Only the operator loads these pages.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ POLICY: dict[str, Any] = {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
 }
-#: Groups give nothing here; addresses and second factors are their owners' alone; the queue is `jobs.admin`'s.
+#: Groups are unused; e-mail addresses and second factors belong to their owners; jobs have their own admin.
 LEFT_OUT = {"auth.Group", "account.EmailAddress", "mfa.Authenticator", "procrastinate.ProcrastinateJob"}
 
 
@@ -46,12 +46,12 @@ class OperatorSite(UnfoldAdminSite):
     index_template = "pages/operator/index.html"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Register what the operator has a use for, and leave out the rest of what third parties bring."""
+        """Register the models, except those of third parties that the operator does not need."""
         models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
         super().register([model for model in models if model._meta.label not in LEFT_OUT], admin_class, **options)  # noqa: SLF001 - documented
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Let superusers in, with a second factor where the settings ask for it; nobody else has a page here."""
+        """Allow superusers only, with a second factor if the settings require it."""
         return self._is_operator(request) and not self._lacks_second_factor(request)
 
     @staticmethod
@@ -63,15 +63,15 @@ class OperatorSite(UnfoldAdminSite):
         return settings.OPERATOR_SECOND_FACTOR and not cast("User", request.user).has_second_factor
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:  # noqa: FBT001, FBT002 - Django's signature
-        """Wrap every page of the admin in its own policy."""
+        """Wrap every admin page in the site's Content-Security-Policy."""
         wrapped: Callable[..., Any] = csp_override(POLICY)(super().admin_view(view, cacheable))
         return wrapped
 
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Sign in by the portal's own page, which limits the tries and asks for the second factor.
+        """Redirect to the portal's sign-in page, which is throttled and checks the second factor.
 
-        Django's own form is shown to nobody, signed in or not: it would let in by the password alone.
+        Django's own sign-in form is never shown: it would accept the password alone.
         """
         if self.has_permission(request):
             return redirect("admin:index")
@@ -79,34 +79,34 @@ class OperatorSite(UnfoldAdminSite):
             messages.info(
                 request, "l'exploitation demande la double authentification. Activez-la une fois pour entrer."
             )
-            return redirect_to_login(self._sought(request), reverse("mfa_activate_totp"))
+            return redirect_to_login(self._next_url(request), reverse("mfa_activate_totp"))
         if request.user.is_authenticated:
             raise PermissionDenied("The operator's site is for superusers.")
-        return redirect_to_login(self._sought(request), reverse("account_login"))
+        return redirect_to_login(self._next_url(request), reverse("account_login"))
 
     @staticmethod
-    def _sought(request: HttpRequest) -> str:
-        """Return the page that asked to sign in; what is no page of the admin is its first."""
-        sought = request.GET.get(REDIRECT_FIELD_NAME, "")
-        return sought if sought.startswith(reverse("admin:index")) else reverse("admin:index")
+    def _next_url(request: HttpRequest) -> str:
+        """Return the requested admin page; the home page if it is not an admin URL."""
+        url = request.GET.get(REDIRECT_FIELD_NAME, "")
+        return url if url.startswith(reverse("admin:index")) else reverse("admin:index")
 
     def get_urls(self) -> list[Any]:
-        """Add the search across all collectivities."""
+        """Add the search page before the admin's own."""
         return [path("rechercher/", self.admin_view(self.everywhere), name="everywhere"), *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """Show what waits for a hand, then the search and the lists."""
-        from pages.operator import waiting  # noqa: PLC0415 - imports models; the site is made before they are
+        """Show the work items, the search and the navigation."""
+        from pages.operator import waiting  # noqa: PLC0415 - imports models, which are not loaded yet when the site is created
 
-        waits = {"waits": waiting.tasks(timezone.now()), "synchronised": waiting.synchronised()}
-        answer: TemplateResponse = super().index(request, waits | (extra_context or {}))
-        return answer
+        context = {"waits": waiting.tasks(timezone.now()), "synchronised": waiting.synchronised()}
+        response: TemplateResponse = super().index(request, context | (extra_context or {}))
+        return response
 
     @method_decorator(sensitive_post_parameters("sought"))
     def everywhere(self, request: HttpRequest) -> HttpResponse:
-        """Find anyone by UAI, e-mail address or key. By POST: what was sought stands in no address and no log."""
+        """Search by UAI, e-mail address or key. By POST, so that the query is in no URL and no log."""
         from pages.operator import everywhere  # noqa: PLC0415 - imports models
 
-        found = everywhere.find(request.POST.get("sought", "")) if request.method == "POST" else None
-        context = {**self.each_context(request), "title": "Rechercher partout", "found": found}
+        results = everywhere.find(request.POST.get("sought", "")) if request.method == "POST" else None
+        context = {**self.each_context(request), "title": "Rechercher partout", "found": results}
         return TemplateResponse(request, "pages/operator/everywhere.html", context)

@@ -1,4 +1,4 @@
-"""One thing that waits for the operator's hand."""
+"""One work item of the operator."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Task(NamedTuple):
-    """One thing to do, and where."""
+    """What the operator has to do, and the URL where it is done."""
 
     sentence: str
     url: str

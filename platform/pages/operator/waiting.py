@@ -1,4 +1,4 @@
-"""« Ce qui attend une main »: what the operator has to decide or to look into, first of all."""
+"""« Ce qui attend une main »: the operator's work items, shown on the home page."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from web.typography import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The directory changes every week of the school year: after a month its addresses are old.
-DIRECTORY_IS_OLD = datetime.timedelta(days=30)
-#: What failed longer ago was seen, or never will be.
-FAILURES_SINCE = datetime.timedelta(days=14)
-#: A first manager who has not come in by then may have lost the invitation.
-NOBODY_CAME = datetime.timedelta(days=7)
+#: The directory changes weekly during the school year: after a month its e-mail addresses are outdated.
+_DIRECTORY_MAX_AGE = datetime.timedelta(days=30)
+#: Older delivery failures are not reported.
+_FAILURE_WINDOW = datetime.timedelta(days=14)
+#: After this long, a first manager who has not signed in may have lost the invitation.
+_INVITATION_GRACE = datetime.timedelta(days=7)
 
-_FAILED = """
+_FAILED_MESSAGES_SQL = """
 SELECT count(*) FROM {schema}.mailing_message
 WHERE state IN ('failed', 'bounced') AND created_at > %s HAVING count(*) > 0
 """
-_EMPTY = """
+_EMPTY_OFFICES_SQL = """
 SELECT 1 WHERE NOT EXISTS (SELECT FROM {schema}.collectivities_member WHERE left_at IS NULL)
 AND EXISTS (SELECT FROM {schema}.collectivities_invitation WHERE created_at < %s)
 """
 
 
 def tasks(now: datetime.datetime) -> list[Task]:
-    """Return what waits, the most urgent first. The schemas are asked in a handful of statements."""
+    """Return the work items, urgent ones first, with a fixed number of queries for all schemas."""
     return sorted(
         [*_requests(), *sales.tasks(now), *_directory(now), *_messages(now), *_empty_offices(now)],
         key=lambda one: not one.urgent,
@@ -52,7 +52,7 @@ def _requests() -> Iterator[Task]:
 
 
 def synchronised() -> datetime.datetime | None:
-    """Return when the directory was last synchronised; None where it never was."""
+    """Return when the directory was last synchronised; None if never."""
     last = DirectorySync.objects.order_by("-at").first()
     return last.at if last else None
 
@@ -62,24 +62,24 @@ def _directory(now: datetime.datetime) -> Iterator[Task]:
     last = synchronised()
     if last is None:
         yield Task("L'annuaire n'a jamais été synchronisé : manage.py sync_directory", url, urgent=True)
-    elif now - last > DIRECTORY_IS_OLD:
+    elif now - last > _DIRECTORY_MAX_AGE:
         age = plural((now - last).days, "jour")
         yield Task(f"L'annuaire date de {age} : manage.py sync_directory", url, urgent=True)
 
 
 def _messages(now: datetime.datetime) -> Iterator[Task]:
-    since = now - FAILURES_SINCE
-    own = Message.objects.filter(state__in=LOST, created_at__gt=since).count()
-    if own:
+    since = now - _FAILURE_WINDOW
+    failed = Message.objects.filter(state__in=LOST, created_at__gt=since).count()
+    if failed:
         url = reverse("admin:mailing_message_changelist") + "?arrivee=non"
-        yield Task(f"{plural(own, 'e-mail')} du portail en échec depuis quatorze jours", url, urgent=True)
-    for row in ask_all(_FAILED, [since]):
-        (failed,) = row.values
+        yield Task(f"{plural(failed, 'e-mail')} du portail en échec depuis quatorze jours", url, urgent=True)
+    for row in ask_all(_FAILED_MESSAGES_SQL, [since]):
+        (count,) = row.values
         url = office_url(row.collectivity, "/messages/")
-        yield Task(f"{row.collectivity} : {plural(failed, 'e-mail')} en échec depuis quatorze jours", url, urgent=False)
+        yield Task(f"{row.collectivity} : {plural(count, 'e-mail')} en échec depuis quatorze jours", url, urgent=False)
 
 
 def _empty_offices(now: datetime.datetime) -> Iterator[Task]:
-    for row in ask_all(_EMPTY, [now - NOBODY_CAME]):
+    for row in ask_all(_EMPTY_OFFICES_SQL, [now - _INVITATION_GRACE]):
         url = reverse("admin:tenants_collectivity_change", args=[row.collectivity.pk])
         yield Task(f"{row.collectivity} : personne n'est encore entré dans le bureau", url, urgent=False)

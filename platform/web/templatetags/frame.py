@@ -1,4 +1,4 @@
-"""What the frame of a page asks for: the office's menu, as the member's roles have it."""
+"""Template tags of the base templates: the tenant's menu by role, and French formatting."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OFFICE = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu; `current`: the page that is open lies under it, and under no other more closely."""
+    """A menu entry; `current`: it is the closest match of the current path."""
 
     url: str
     label: str
@@ -44,35 +44,35 @@ class Entry:
 
 
 @functools.cache
-def _doors() -> tuple[tuple[str, str, frozenset[str]], ...]:
-    """Return address, label and roles of each page of the menu. The roles are those of the page's own policy."""
-    doors = []
+def _menu_pages() -> tuple[tuple[str, str, frozenset[str]], ...]:
+    """Return URL, label and roles of each menu page. The roles are those of the page's access policy."""
+    pages = []
     for name, label in OFFICE:
         try:
             url = reverse(name, urlconf="config.urls_tenant")
         except NoReverseMatch:
             continue
         policy = policy_of(resolve(url, urlconf="config.urls_tenant").func)
-        doors.append((url, label, frozenset(getattr(policy, "roles", ()))))
-    return tuple(doors)
+        pages.append((url, label, frozenset(getattr(policy, "roles", ()))))
+    return tuple(pages)
 
 
 @register.simple_tag
 def office_menu(request: HttpRequest) -> list[Entry]:
-    """Return the pages that the member may open; nothing for whoever is not let in."""
+    """Return the pages that the member may open; empty without a member."""
     member = getattr(request, "member", None)
     if member is None:
         return []
-    held = set(member.roles)
-    shown = [(url, label) for url, label, roles in _doors() if not roles or roles & held]
-    above = (url for url, _ in shown if request.path == url or (url != "/" and request.path.startswith(url)))
-    current = max(above, key=len, default=None)
-    return [Entry(url, label, current=url == current) for url, label in shown]
+    member_roles = set(member.roles)
+    visible = [(url, label) for url, label, roles in _menu_pages() if not roles or roles & member_roles]
+    matching_urls = (url for url, _ in visible if request.path == url or (url != "/" and request.path.startswith(url)))
+    current_url = max(matching_urls, key=len, default=None)
+    return [Entry(url, label, current=url == current_url) for url, label in visible]
 
 
 @register.filter
 def french(sentence: object) -> str:
-    """Return the sentence with the spaces that do not break where French wants them."""
+    """Return the sentence with French non-breaking spaces."""
     return typography.spaced(str(sentence))
 
 

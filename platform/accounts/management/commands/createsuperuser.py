@@ -1,7 +1,7 @@
-"""`createsuperuser`: Django's own, and the account's address is taken at its maker's word.
+"""`createsuperuser`: Django's own, which also marks the account's address as confirmed.
 
-Signing in asks for a confirmed address; whoever runs commands on the server needs no e-mail to prove himself, and the
-first superuser may come before any mail can leave.
+Signing in requires a confirmed address, and the first superuser may be created before e-mail is configured. Shell
+access to the server is proof enough.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from accounts.models import User
 class Command(createsuperuser.Command):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        """Create the superuser, its address confirmed."""
+        """Create the superuser with a confirmed address."""
         super().handle(*args, **options)
         for user in User.objects.filter(is_superuser=True, emailaddress=None).exclude(email=""):
             EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)

@@ -1,4 +1,4 @@
-"""`manage.py remove_second_factor IDENTIFIANT`: for an operator who has lost telephone and recovery codes."""
+"""`manage.py remove_second_factor IDENTIFIANT`: for operators without phone and recovery codes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Whoever runs commands on the server needs no telephone to prove himself."""
+    """Disable an account's second factor; shell access to the server is proof enough."""
 
     help = "Retire la double authentification d'un compte : son mot de passe suffit alors pour se connecter."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the account's identifiant."""
+        """Add the account's username."""
         parser.add_argument("username", metavar="IDENTIFIANT")
 
     def handle(self, *args: Any, username: str, **options: Any) -> None:
-        """Remove it, and tell the person by e-mail."""
+        """Disable the second factor and notify the user by e-mail."""
         user = User.objects.filter(username=username.lower()).first()
         if user is None:
             raise CommandError(f"Aucun compte n'a l'identifiant « {username} ».")

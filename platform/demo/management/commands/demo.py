@@ -1,4 +1,4 @@
-"""`manage.py demo`: tell the whole thread on invented data, then serve the site."""
+"""`manage.py demo`: run the demo scenario on invented data, then serve the site."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from demo.story import Story, failed_messages
 if TYPE_CHECKING:
     import argparse
 
-#: Set for the run whose ports and data folder are the demonstration's.
-_PREPARED = "PEPS_DEMO"
-_ENDED_BADLY = (database.NotOurs, processes.DidNotStart)
+#: Environment variable set once the process runs with the demo's ports and data folder.
+_PREPARED_VARIABLE = "PEPS_DEMO"
+_START_ERRORS = (database.NotOurs, processes.DidNotStart)
 
 
 class Command(BaseCommand):
@@ -30,37 +30,37 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Say whether and where the site is served."""
+        """Add the options of the web server."""
         parser.add_argument("--no-serve", action="store_true", help="s'arrêter une fois le parcours raconté")
         parser.add_argument("--port", type=int, default=8000, help="le port du site (8000)")
 
     def handle(self, *args: Any, no_serve: bool, port: int, **options: Any) -> None:
-        """Tell, then serve. Ends with an error as soon as a step does not come out as it must."""
-        if os.environ.get(_PREPARED) != "1":
-            self._begin_again(port)
+        """Run the scenario, then serve the site. Exits with an error as soon as a step fails."""
+        if os.environ.get(_PREPARED_VARIABLE) != "1":
+            self._re_execute(port)
         if not no_serve and processes.is_taken(port):
             raise CommandError(f"Le port {port} est pris : arrêtez ce qui l'occupe, ou choisissez --port.")
         try:
             with contextlib.ExitStack() as running:
                 self._prepare(running)
-                story = Story(self.say)
-                story.tell()
+                scenario = Story(self.say)
+                scenario.tell()
                 if not no_serve:
-                    self._serve(running, port, story)
-        except _ENDED_BADLY as failure:
-            raise CommandError(str(failure)) from failure
+                    self._serve(running, port, scenario)
+        except _START_ERRORS as error:
+            raise CommandError(str(error)) from error
         except Exception:
             for line in failed_messages():
                 self.stderr.write(line)
             raise
 
     def say(self, line: str) -> None:
-        """Print a line at once, also where the output is a file."""
+        """Print a line and flush."""
         self.stdout.write(line)
         self.stdout.flush()
 
-    def _begin_again(self, port: int) -> None:
-        """Start over with the demonstration's own data folder and ports: settings read them once."""
+    def _re_execute(self, port: int) -> None:
+        """Re-execute the command with the demo's data folder and ports, as settings read them at start-up."""
         environment = {
             "PEPS_DATA": str(settings.ROOT / ".data" / "demo"),
             "PUBLIC_PORT": str(port),
@@ -68,10 +68,10 @@ class Command(BaseCommand):
             "SMTP_PORT": str(processes.free_port()),
         }
         sys.stdout.flush()
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment | {_PREPARED: "1"})  # noqa: S606 - this very command
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment | {_PREPARED_VARIABLE: "1"})  # noqa: S606 - this very command
 
     def _prepare(self, running: contextlib.ExitStack) -> None:
-        """Empty the database and the mailbox, and start the mail server and the worker."""
+        """Reset the database and the mailbox, and start the mail server and the worker."""
         self.say("La base et la boîte aux lettres de la démonstration sont vidées.")
         database.empty()
         shutil.rmtree(settings.DATA / "mail", ignore_errors=True)
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         running.enter_context(processes.running("worker", processes.manage("worker")))
         self.say(f"Serveur SMTP : {processes.HOST}:{port}. Travailleur : démarré.")
 
-    def _serve(self, running: contextlib.ExitStack, port: int, story: Story) -> None:
+    def _serve(self, running: contextlib.ExitStack, port: int, scenario: Story) -> None:
         running.enter_context(processes.running("web", processes.web(port), port=port))
         portal = f"http://{settings.BASE_DOMAIN}:{port}/"
         teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
@@ -90,8 +90,8 @@ class Command(BaseCommand):
             f"\nLe portail               {portal}\n"
             f"  cheffe d'établissement : {PRINCIPAL.username}\n"
             f"  enseignants :            {teachers}\n"
-            f"  un élève, à {portal}eleve/ : {story.card.login if story.card else ''}, "
-            f"mot de passe {story.card.password if story.card else ''}\n"
+            f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
+            f"mot de passe {scenario.card.password if scenario.card else ''}\n"
             f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
             "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
             f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
@@ -101,7 +101,7 @@ class Command(BaseCommand):
             f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
             "Ctrl-C pour arrêter."
         )
-        ended = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
-        ended.wait()
+        stop_event = threading.Event()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: stop_event.set())
+        stop_event.wait()

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Runs jobs until it is told to stop. Several may run, on one machine or on many."""
+    """Runs jobs until it receives a signal. Several workers may run, on one or many machines."""
 
     help = "Run the queued jobs: e-mails, imports, what other jobs cause. SIGTERM lets those at work finish."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Say how many jobs at once, which, and until when."""
+        """Declare concurrency, queues and when to end."""
         parser.add_argument("--concurrency", type=int, default=4, help="jobs at the same time (4)")
         parser.add_argument("--queues", default="", help="only these queues, with commas between: mail,default (all)")
         parser.add_argument("--until-idle", action="store_true", help="end when no job is due any more")
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run. Ends with an error when the database does not come back."""
+        """Run the worker. Raises `CommandError` if the database stays unreachable."""
         if options["concurrency"] < 1:
             raise CommandError("--concurrency must be at least 1.")
         queues = [queue.strip() for queue in options["queues"].split(",") if queue.strip()]

@@ -1,4 +1,4 @@
-"""`manage.py read_mail`: what the sink received."""
+"""`manage.py read_mail`: list and print the e-mails that the SMTP sink received."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Say which messages."""
+        """Declare the filters."""
         parser.add_argument("number", nargs="?", type=int, help="which to print: 1 is the latest")
         parser.add_argument("--to", default="", help="only those whose recipient contains this")
         parser.add_argument("--last", type=int, default=20, help="how many to list (20)")
@@ -29,21 +29,21 @@ class Command(BaseCommand):
         parser.add_argument("--folder", type=Path, default=settings.DATA / "mail")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """List, or print."""
+        """List the e-mails, or print one."""
         number: int | None = options["number"]
-        letters = latest(options["folder"], limit=number or options["last"], recipient=options["to"])
+        emails = latest(options["folder"], limit=number or options["last"], recipient=options["to"])
         if number is None:
-            for place, letter in enumerate(letters, start=1):
+            for position, received in enumerate(emails, start=1):
                 self.stdout.write(
-                    f"{place:>3}  {letter.email['Date']}  {letter.email['To']}  {letter.email['Subject']}"
+                    f"{position:>3}  {received.email['Date']}  {received.email['To']}  {received.email['Subject']}"
                 )
-            if not letters:
+            if not emails:
                 self.stdout.write("No message.")
             return
-        if not 1 <= number <= len(letters):
+        if not 1 <= number <= len(emails):
             raise CommandError(f"There is no message number {number}.")
-        letter = letters[number - 1]
+        received = emails[number - 1]
         for name in ("Date", "From", "To", "Reply-To", "Subject", "Message-ID"):
-            if letter.email[name]:
-                self.stdout.write(f"{name}: {letter.email[name]}")
-        self.stdout.write(f"\n{letter.html if options['html'] else letter.text}")
+            if received.email[name]:
+                self.stdout.write(f"{name}: {received.email[name]}")
+        self.stdout.write(f"\n{received.html if options['html'] else received.text}")

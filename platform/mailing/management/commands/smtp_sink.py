@@ -1,4 +1,4 @@
-"""`manage.py smtp_sink`: the mail server of a checkout."""
+"""`manage.py smtp_sink`: run the SMTP server of a development checkout."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class Command(BaseCommand):
-    """Keeps every message it is given in a folder, where `manage.py read_mail` reads them."""
+    """Stores every received message in a folder, for `manage.py read_mail`."""
 
     help = "Receive e-mails over SMTP and keep each as a file. Relays nothing. Ends with Ctrl-C."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Say where it listens and where it writes."""
+        """Declare the address to listen at and the folder."""
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8025)
         parser.add_argument("--folder", type=Path, default=settings.DATA / "mail")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Listen until told to stop."""
-        ended = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
+        """Listen until a signal."""
+        stop_requested = threading.Event()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: stop_requested.set())
         sink = Sink(host=options["host"], port=options["port"], folder=options["folder"], keep=False)
         try:
             sink.start()
@@ -40,6 +40,6 @@ class Command(BaseCommand):
             raise CommandError(f"{options['host']}:{options['port']} cannot be opened: {error.strerror}") from error
         self.stdout.write(f"Receiving at {sink.host}:{sink.port}, into {options['folder']}")
         self.stdout.flush()
-        ended.wait()
+        stop_requested.wait()
         sink.stop()
         self.stdout.write(f"{sink.accepted} message(s) received.")

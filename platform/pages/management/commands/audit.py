@@ -1,4 +1,4 @@
-"""`manage.py audit`: check all invariants over all collectivities; exit status 1 where one is broken."""
+"""`manage.py audit`: check all invariants in all collectivities; exit status 1 where one is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Names for what django-unfold draws as an icon alone, and a main landmark around its pages. All works without.
+// Accessibility of django-unfold: labels for icon buttons and a main landmark. Optional: all works without scripts.
 "use strict";
 
 const NAMES = {
@@ -18,7 +18,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const search = document.getElementById("searchbar");
   search?.setAttribute("aria-label", search.placeholder);
-  // The head over the buttons that remove a row names nothing: it is a cell.
+  // The header of the delete column is empty: make it a plain cell.
   document.querySelectorAll("thead th").forEach((head) => {
     if (head.textContent.trim() || head.children.length) return;
     const cell = document.createElement("td");

@@ -1,5 +1,5 @@
-// A card's QR code opens the page with the two words in the fragment, which no server and no log sees. They are put into
-// the fields and leave the address bar at once. Comfort only: the words stand on the card as well.
+// A card's QR code opens the page with the two words in the URL fragment, which is not sent to the server or logged.
+// They are moved to the fields and removed from the address bar. Optional: the words are printed on the card as well.
 "use strict";
 
 (() => {
@@ -12,7 +12,7 @@
       form.elements.login.value = decodeURIComponent(found[1]);
       form.elements.password.value = decodeURIComponent(found[2]);
     } catch {
-      return; // no address of ours
+      return; // not one of our URLs
     }
     form.querySelector("button").focus();
   }

@@ -1,10 +1,10 @@
-// A teacher's class: the sheet that says who is who lives in this page and in a file on his own disk. First names are
-// never sent: their fields have no name and stand in no form, and nothing here asks the network for anything.
-// Comfort only: without scripts the cards and the list to complete by hand are printed by the server.
+// A class page: pupils' first names exist only in this page and in a file on the teacher's disk. They are never sent:
+// their fields have no name and belong to no form, and nothing here makes a request.
+// Optional: without scripts the server prints the cards and the list to complete by hand.
 "use strict";
 
 (() => {
-  // Sent once: a second click must not draw other passwords.
+  // Submit once: a second click must not generate other passwords.
   document.addEventListener("submit", (event) => {
     if (!("once" in event.target.dataset)) return;
     if (event.target.dataset.sent) event.preventDefault();
@@ -22,7 +22,7 @@
   const said = sheet.querySelector("[data-sheet-said]");
   const cards = sheet.querySelector("[data-sheet-cards]");
   const fresh = "fresh" in sheet.dataset;
-  let kept = !fresh; // whether what the page knows alone has been printed or saved
+  let kept = !fresh; // whether the passwords known only to this page were printed or saved
   let printing = false;
 
   const say = (sentence) => { said.textContent = sentence; };
@@ -37,7 +37,7 @@
     row.querySelector("[data-password]").replaceChildren(word);
   }
 
-  // --- Cards of every password that the page knows --------------------------------------------------------------
+  // --- Cards of all passwords known to the page --------------------------------------------------------------
   function offerCards() {
     const known = rows.filter(passwordOf);
     cards.hidden = fresh && known.length === rows.filter((row) => "new" in row.dataset).length || !known.length;
@@ -56,7 +56,7 @@
   for (const row of rows) if (passwordOf(row)) row.dataset.new = "";
   for (const form of document.querySelectorAll("[data-print]")) {
     form.addEventListener("submit", () => {
-      // A download leaves the page where it is; the browser asks whether one may leave all the same.
+      // A download does not leave the page, but the browser fires beforeunload all the same.
       printing = true;
       setTimeout(() => { printing = false; }, 5000);
       if (rows.every((row) => !nameOf(row).value)) kept = true;
@@ -64,7 +64,7 @@
   }
 
   // --- The file -------------------------------------------------------------------------------------------------
-  // A spreadsheet takes what begins like a formula for one.
+  // Spreadsheet programs execute cells that begin like a formula.
   const written = (text) => {
     const safe = /^[=+\-@]/.test(text) ? `'${text}` : text;
     return /[";\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
@@ -75,7 +75,7 @@
       const password = passwordOf(row);
       return [row.dataset.number, nameOf(row).value.trim(), row.dataset.login, password, password ? row.dataset.stamp : ""];
     });
-    // The mark at the head tells spreadsheets that accents are in UTF-8.
+    // The BOM makes spreadsheet programs read the file as UTF-8.
     const text = "\ufeff" + [TITLES, ...lines].map((line) => line.map(written).join(";")).join("\r\n") + "\r\n";
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
@@ -90,11 +90,11 @@
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch {
-      return new TextDecoder("windows-1252").decode(bytes); // a spreadsheet saved it again
+      return new TextDecoder("windows-1252").decode(bytes); // saved again by a spreadsheet program
     }
   }
 
-  // Lines of cells; a cell in quotes may hold the separator, a quote written twice, and the end of a line.
+  // Parse CSV rows; a quoted cell may hold the separator, doubled quotes and line breaks.
   function cells(text) {
     const body = text.replace(/^\ufeff/, "");
     const head = body.split(/\r?\n/, 1)[0];
@@ -133,7 +133,7 @@
     for (const line of found) {
       const row = byLogin.get(line[login].trim());
       const first = (line[name] ?? "").trim().replace(/^'(?=[=+\-@])/, "");
-      // What was typed here since is newer than the file.
+      // Values typed since then are newer than the file.
       if (first && !nameOf(row).value) nameOf(row).value = first;
       const word = (line[password] ?? "").trim();
       if (!word || passwordOf(row)) continue;
@@ -151,7 +151,7 @@
   sheet.querySelector("[data-sheet-open]").addEventListener("change", async (event) => {
     const [file] = event.target.files;
     if (file) take(decoded(await file.arrayBuffer()));
-    event.target.value = ""; // the same file may be opened again
+    event.target.value = ""; // allows opening the same file again
   });
   sheet.querySelector("[data-sheet-save]").addEventListener("click", save);
   sheet.querySelector("[data-sheet-print]").addEventListener("click", () => {
@@ -161,7 +161,7 @@
   sheet.addEventListener("input", (event) => { if ("firstName" in event.target.dataset) kept = false; });
   window.addEventListener("beforeunload", (event) => { if (!kept && !printing) event.preventDefault(); });
 
-  // Loading the page of new passwords again must not draw others: its address becomes that of the class.
+  // Reloading this page must not generate other passwords: replace its URL by that of the class.
   if (sheet.dataset.after) history.replaceState(null, "", sheet.dataset.after);
   sheet.querySelector("[data-sheet-tools]").hidden = false;
   offerCards();

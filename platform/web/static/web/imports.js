@@ -1,4 +1,4 @@
-// The upload page takes a file that is dropped on it. Without scripts the file field works as it is.
+// Drag and drop on the upload page. Optional: the file field works without scripts.
 "use strict";
 
 for (const form of document.querySelectorAll("[data-dropzone]")) {

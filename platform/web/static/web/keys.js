@@ -1,5 +1,5 @@
-// The field where a key is typed: groups it while typing, says a typo at once, and takes the key of a link.
-// Comfort only: the server forgives and checks the same, and says so itself where scripts are off.
+// The activation key field: groups the key while typing, reports typos at once, and reads the key from a link.
+// Optional: the server normalises and checks keys in the same way.
 "use strict";
 
 (() => {
@@ -28,7 +28,7 @@
   const readable = (text) => text.normalize("NFKC").toUpperCase().replace(/[^\p{L}\p{N}]/gu, "");
   const lookalikes = (text) => text.replace(/O/g, "0").replace(/[IL]/g, "1");
 
-  // What is wrong with the key as it stands, or nothing. Not said before enough of it is there.
+  // Return the error of the key typed so far, or an empty text. Not before enough of it is typed.
   function typo(text) {
     const written = readable(text);
     if (written.length < LENGTH) return written ? `Il manque des caractères : la clé en compte ${LENGTH} après son préfixe.` : "";
@@ -37,8 +37,8 @@
     return checks(code) ? "" : "Cette clé comporte une faute de frappe : comparez-la à celle de l’e-mail, groupe par groupe.";
   }
 
-  // A key that is whole is written in its groups; what is being typed is left alone, so that the caret stays. An O stays
-  // an O: one key in thirty-two looks whole a symbol too early, and the prefix's letters must not become figures.
+  // Group a complete key only; an incomplete one is left alone to keep the caret. An O stays an O: one key in 32 looks
+  // complete one symbol too early, and the letters of the prefix must not become digits.
   function grouped(text) {
     const written = readable(text);
     if (written.length < LENGTH || typo(text)) return text;
@@ -59,7 +59,7 @@
     const field = event.target;
     if (!(field instanceof HTMLInputElement) || !("key" in field.dataset)) return;
     if (field.selectionStart === field.value.length) field.value = grouped(field.value);
-    // While typing, only what is certain: twelve symbols or more that cannot be a key.
+    // While typing, report only certain errors: 12 symbols or more that cannot be a key.
     say(field, readable(field.value).length < LENGTH ? "" : typo(field.value));
   });
   document.addEventListener("change", (event) => {
@@ -82,8 +82,8 @@
     for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
   }
 
-  // A key in a link stands in the fragment, which no server and no log sees. Whoever must sign in first finds it again
-  // afterwards: it waits in this tab, and leaves the address bar at once.
+  // A link holds its key in the URL fragment, which is not sent to the server or logged. It is removed from the address
+  // bar at once and kept in sessionStorage, to survive a sign-in.
   function takeFromLink() {
     const match = /^#cle=([^&]+)$/.exec(window.location.hash);
     if (match) {

@@ -1,4 +1,4 @@
-// What every page does beyond HTML. All of it is comfort: without scripts each form and link works as it is.
+// Scripts of every page. Optional: all forms and links work without them.
 "use strict";
 
 document.addEventListener("htmx:configRequest", (event) => {
@@ -6,8 +6,8 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token) event.detail.headers["X-CSRFToken"] = token.content;
 });
 
-// An answer that cannot be shown must not pass in silence.
-function tell(sentence) {
+// Report responses that htmx does not swap.
+function showError(sentence) {
   const place = document.getElementById("messages");
   if (!place) return;
   const box = document.createElement("div");
@@ -20,15 +20,15 @@ function tell(sentence) {
 
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
-  if (status === 403) tell("Cette action n’est pas permise, ou la page est ouverte depuis trop longtemps. Rien n’a été modifié : rechargez la page et recommencez.");
-  else if (status === 429) tell("Trop d’essais à la suite. Rien n’a été modifié : patientez quelques minutes.");
-  else tell("Le serveur n’a pas pu répondre. Rechargez la page pour voir ce qui a été enregistré.");
+  if (status === 403) showError("Cette action n’est pas permise, ou la page est ouverte depuis trop longtemps. Rien n’a été modifié : rechargez la page et recommencez.");
+  else if (status === 429) showError("Trop d’essais à la suite. Rien n’a été modifié : patientez quelques minutes.");
+  else showError("Le serveur n’a pas pu répondre. Rechargez la page pour voir ce qui a été enregistré.");
 });
 document.addEventListener("htmx:sendError", () => {
-  tell("La connexion est coupée. Vérifiez votre accès à Internet, puis recommencez.");
+  showError("La connexion est coupée. Vérifiez votre accès à Internet, puis recommencez.");
 });
 
-// Menus made of <details> close on Escape and on a click elsewhere.
+// Close <details> menus on Escape and on a click elsewhere.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of document.querySelectorAll("details.burger[open]")) {

@@ -1,12 +1,12 @@
-// Giving keys to several teachers at once, and seeing at once what somebody else did. Comfort only: without scripts each
-// box is ticked by hand, and the page is as fresh as when it was loaded.
+// Assigning seats to several teachers at once, and refreshing the page after changes by others. Optional: without scripts
+// boxes are ticked one by one and the page is not refreshed.
 "use strict";
 
 (() => {
   const EVERY = 20_000;
   const boxes = (form) => [...form.querySelectorAll('input[name="enseignants"]')];
 
-  // « Tout cocher », and how many are ticked on the button itself.
+  // « Tout cocher », and the number of ticked boxes on the button.
   function count(form) {
     const all = boxes(form);
     const ticked = all.filter((box) => box.checked).length;
@@ -32,7 +32,7 @@
     count(form);
   });
 
-  // What a colleague or a teacher did shows by itself, unless somebody is in the middle of something here.
+  // Refresh the list after changes by others, unless the user is editing.
   let asking = false;
   function busy(part) {
     if (part.contains(document.activeElement)) return true;
@@ -53,10 +53,10 @@
       });
       if (answer.status !== 200) return;
       const text = await answer.text();
-      // Looked at again: an answer takes a moment, in which somebody may have begun to type.
+      // Checked again: the user may have started typing while the response was on its way.
       if (part.isConnected && !busy(part)) window.htmx.swap(part, text, { swapStyle: "outerHTML", swapDelay: 0, settleDelay: 0 });
     } catch {
-      // Cut off, or signed out: the page stays as it is, and the next click says so.
+      // Offline or signed out: leave the page; the next click shows the error.
     } finally {
       asking = false;
     }
