@@ -1,4 +1,4 @@
-"""Two collectivities, made once for the whole run, and the fixtures that enter them."""
+"""Two collectivities, created once per run, and the fixtures that enter them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mailing.sink import Sink
 from tenants import provisioning, recording
 from tenants.models import Collectivity, Kind
 
-#: A moment in the autumn term, for operations that take the clock.
+#: A fixed moment in the autumn term, for operations that take `at`.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
 
-#: Of the accounts that `can_sign_in` prepares.
+#: Password of the accounts that `can_sign_in` prepares.
 PASSWORD = "trois-petits-chats-2026"
 
 TENANTS = {
@@ -30,8 +30,8 @@ TENANTS = {
     "gard": {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "key_prefix": "GARD"},
 }
 
-# Django's own way of hashing, with one round instead of a million and a half: half a second a password, which tells
-# the tests nothing. What a server does is in the settings, which are not touched: `tests.test_house` reads them.
+# One PBKDF2 iteration instead of 1.5 million saves half a second per password. The production settings are not
+# touched: `tests.test_house` checks them.
 PBKDF2PasswordHasher.iterations = 1
 
 
@@ -40,7 +40,7 @@ _static_files = {}
 
 
 def _static_files_once(self) -> None:
-    """Look for the static files once a run: each of the tests' thousands of clients would look for all of them."""
+    """Scan the static files once per run instead of once per test client."""
     if not _static_files:
         _look_for_static_files(self)
         _static_files.update(self.files)
@@ -60,21 +60,21 @@ def open_tenant(**fields) -> Collectivity:
 def django_db_setup(django_db_setup, django_db_blocker):
     """Migrate once, then open two collectivities that every test may use."""
     with django_db_blocker.unblock():
-        _do_not_wait_for_the_disk()
+        _disable_synchronous_commit()
         for slug, fields in TENANTS.items():
             if Collectivity.objects.filter(slug=slug).exists():
                 continue  # --reuse-db
             open_tenant(slug=slug, **fields)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_what_tests_fill)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _truncate_filled_tables)
         yield
 
 
-def _do_not_wait_for_the_disk() -> None:
-    """Let commits return before the disk has them, in this database alone.
+def _disable_synchronous_commit() -> None:
+    """Disable `synchronous_commit` in the test database.
 
-    What other connections see of a commit is the same, and so is what a killed process leaves: only a server that
-    falls would lose something, and no test makes it fall. Thousands of commits wait some milliseconds less each.
+    Visibility to other connections and after a killed process is unchanged: only a server crash would lose commits.
+    Saves some milliseconds on each of thousands of commits.
     """
     with connection.cursor() as cursor:
         name = connection.ops.quote_name(connection.settings_dict["NAME"])
@@ -82,8 +82,8 @@ def _do_not_wait_for_the_disk() -> None:
         cursor.execute("SET synchronous_commit TO off")
 
 
-#: What a test that commits must find again afterwards: the two collectivities, and what migrations wrote.
-KEPT = (
+#: Tables kept after a test that commits: the two collectivities and the data of migrations.
+KEPT_TABLES = (
     "django_migrations",
     "django_content_type",
     "auth_permission",
@@ -93,20 +93,20 @@ KEPT = (
 )
 
 
-def _empty_what_tests_fill(self) -> None:
-    """Empty the tables of the public schema and of the collectivities after a test that really commits.
+def _truncate_filled_tables(self) -> None:
+    """Truncate the filled tables of all schemas after a test that commits.
 
-    In place of Django's flush, which knows one schema only and fails on the tenants' keys into the public one.
-    Every name is qualified: whatever schema the test left entered does not matter.
+    Replaces Django's flush, which handles one schema only and fails on foreign keys from tenants into public. All
+    names are qualified: the current schema does not matter.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> ALL(%s)",
-            [list(KEPT)],
+            [list(KEPT_TABLES)],
         )
         tables = [name for (name,) in cursor.fetchall()]
-        # Most are empty, and asking is far cheaper than truncating.
+        # Most are empty, and checking is far cheaper than truncating.
         cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in tables))  # noqa: S608 - names read from the catalogue
         if filled := [name for (name,) in cursor.fetchall()]:
             cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
@@ -114,27 +114,27 @@ def _empty_what_tests_fill(self) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep the races in one worker: each opens dozens of connections."""
+    """Run the races in one xdist worker: each opens dozens of connections."""
     for item in items:
         if "committing" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("races"))
 
 
 def pytest_collection_finish():
-    """What is imported by now stays: the garbage collector need not walk through it at each of its turns."""
+    """Freeze the imported modules, so that the garbage collector skips them."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def _starts_in_the_public_schema():
-    """A request that the test before made left its thread's connection in the schema of its host."""
+    """Reset the schema: a request of the previous test left the connection in its host's."""
     connection.set_schema_to_public()
 
 
 @pytest.fixture
 def nimes(db):
-    """The collectivity most tests work in, entered."""
+    """The collectivity most tests use; its schema is the current one."""
     collectivity = Collectivity.objects.get(slug="nimes")
     with tenant_context(collectivity):
         yield collectivity
@@ -142,16 +142,16 @@ def nimes(db):
 
 @pytest.fixture
 def gard(db):
-    """The other collectivity; not entered."""
+    """The other collectivity; its schema is not entered."""
     with schema_context("public"):
         return Collectivity.objects.get(slug="gard")
 
 
 @pytest.fixture
 def committing(transactional_db):
-    """The same collectivity as `nimes`, entered, in a test whose commits are real: for races and for workers.
+    """Like `nimes`, in a test whose commits are real: for races and workers.
 
-    Threads start in the public schema with a connection of their own: `tests.races.at_once` enters and closes them.
+    Threads start in the public schema on their own connections: `tests.races.at_once` handles both.
     """
     collectivity = Collectivity.objects.get(slug="nimes")
     with tenant_context(collectivity):
@@ -166,7 +166,7 @@ class HostClient(Client):
         self.host = host
 
     def force_login(self, user, backend=None):
-        """Sign in as the page would: a session says at which host it was opened."""
+        """Sign in as the page would: a session stores the host where it was opened."""
         super().force_login(user, backend)
         session = self.session
         session["opened_at"] = self.host
@@ -181,7 +181,7 @@ def portal(db):
 
 @pytest.fixture
 def office(db):
-    """Makes a browser at a collectivity's office: `office("nimes")`, signed in where a user is given."""
+    """Returns a factory of browsers at an office: `office("nimes", user)`, signed in if a user is given."""
 
     def at(slug: str, user=None) -> HostClient:
         client = HostClient(f"{slug}.{settings.BASE_DOMAIN}")
@@ -194,7 +194,7 @@ def office(db):
 
 @pytest.fixture
 def sink(settings):
-    """A mail server that really speaks SMTP, and the settings that lead to it."""
+    """A real SMTP server, configured as the mailer."""
     with Sink() as server:
         settings.MAILERS = {
             "default": {
@@ -207,7 +207,7 @@ def sink(settings):
 
 @pytest.fixture
 def can_sign_in(db):
-    """Gives an account its password and a confirmed address, and returns it."""
+    """Gives an account `PASSWORD` and a confirmed address; returns it."""
 
     def give(user):
         user.set_password(PASSWORD)

@@ -1,4 +1,4 @@
-"""Real races: threads with connections of their own, released at the same moment, whose commits are real."""
+"""Real races: threads with their own connections, started together, whose commits are real."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def at_once(
     schema: str, actions: Sequence[Callable[[], object]], *, refusals: type[Exception] | tuple[type[Exception], ...]
 ) -> list[object]:
-    """Run the actions at the same moment inside `schema`, a thread each; return what each returned, or its refusal.
+    """Run the actions concurrently in `schema`, a thread each; return each result or refusal.
 
-    An exception that is no refusal (a deadlock, a broken constraint) fails the test.
+    Any other exception (a deadlock, a broken constraint) fails the test.
     """
     start = Barrier(len(actions), timeout=30)
 

@@ -1,4 +1,4 @@
-"""What the house itself must hold to."""
+"""Project-wide rules."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_platform_is_a_source_root_and_never_hides_the_standard_library():
         ({"PRODUCTION": "yes"}, "PRODUCTION must be 'True' or 'False'"),
     ],
 )
-def test_a_server_does_not_start_with_secrets_that_anybody_can_read(variables, missing):
+def test_a_server_does_not_start_with_default_secrets(variables, missing):
     command = [sys.executable, "manage.py", "check"]
     answer = subprocess.run(  # noqa: S603 - our own command
         command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False
@@ -38,11 +38,11 @@ def test_a_server_does_not_start_with_secrets_that_anybody_can_read(variables, m
 
 
 def test_a_password_is_hashed_by_djangos_first_choice():
-    """The tests spare its rounds (`tests.conftest`); nothing else may."""
+    """Only `tests.conftest` reduces its iterations."""
     assert settings.PASSWORD_HASHERS[0] == global_settings.PASSWORD_HASHERS[0]
 
 
-def test_the_portal_answers(portal):
+def test_the_portal_responds(portal):
     assert portal.get("/").status_code == 200
 
 

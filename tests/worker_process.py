@@ -1,4 +1,4 @@
-"""`python -m tests.worker_process`: `manage.py worker`, with the kind of message and the tasks that the tests use."""
+"""`python -m tests.worker_process`: `manage.py worker`, with the message kind and the tasks of the tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if __name__ == "__main__":
 
     @task(name="tests.remember")
     def remember(*, word: str, after: str = "") -> None:
-        """Write the word, and the schema it was written in, where the test can read it; once it reads `after`."""
+        """Insert the word and the current schema, once the word `after` has been inserted."""
         with connection.cursor() as cursor:
             while after:
                 cursor.execute("SELECT FROM public.tests_remembered WHERE word = %s", [after])

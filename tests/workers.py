@@ -1,4 +1,4 @@
-"""Real worker processes on the test database, to be killed, stopped and watched."""
+"""Real worker processes on the test database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def database_url() -> str:
 
 @contextlib.contextmanager
 def worker(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a worker process that knows the tests' kinds and beats its heart every second; kill it in the end."""
+    """Run a worker process with the tests' message kinds and a heartbeat of one second; kill it on exit."""
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "tests.worker_process", *arguments],
         cwd=ROOT,
@@ -58,7 +58,7 @@ def worker(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str
 
 
 def eventually(condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
-    """Wait for the condition; return whether it came true in time."""
+    """Wait until the condition holds; return whether it did in time."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Every address of both URL configurations, with the policy it carries."""
+"""Every route of both URL configurations, with its access policy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
 
 @dataclass(frozen=True)
 class Door:
-    """One address: its name, what its pattern wants, and who may pass. `label` None: it carries no policy."""
+    """One route: its name, pattern, arguments and policy. `label` is None where it has no policy."""
 
     name: str
     route: str
@@ -27,29 +27,29 @@ class Door:
 
 
 def doors(urlconf: str) -> list[Door]:
-    """Return every address of the configuration but the admin's, which `test_admin` walks."""
+    """Return every route of the configuration but the admin's, which `test_admin` covers."""
     return list(_walk(get_resolver(urlconf)))
 
 
 def _walk(resolver: URLResolver, namespace: str = "", prefix: str = "", wants: frozenset[str] = frozenset()):
     for pattern in resolver.url_patterns:
         route = prefix + str(pattern.pattern)
-        wanted = wants | set(pattern.pattern.regex.groupindex)
+        all_arguments = wants | set(pattern.pattern.regex.groupindex)
         if isinstance(pattern, URLResolver):
             if pattern.app_name != "admin":
                 inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
-                yield from _walk(pattern, inner, route, wanted)
+                yield from _walk(pattern, inner, route, all_arguments)
             continue
         policy = policy_of(pattern.callback)
         yield Door(
             name=namespace + (pattern.name or f"<{route}>"),
             route=route,
-            wants=wanted,
+            wants=all_arguments,
             label=policy.label if policy else None,
             roles=frozenset(getattr(policy, "roles", ())),
         )
 
 
 def by_name(urlconf: str) -> Iterator[tuple[str, Door]]:
-    """Return each door with its name."""
-    return ((door.name, door) for door in doors(urlconf))
+    """Return (name, route) pairs."""
+    return ((route.name, route) for route in doors(urlconf))

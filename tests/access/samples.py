@@ -1,4 +1,4 @@
-"""For each address that names a thing of a collectivity: such a thing, made in the schema that is entered."""
+"""Sample objects for each office route with arguments, created in the current schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.orders.purchases import a_placed_purchase, upload_scan
 from webhooks import endpoints
 from webhooks.models import Endpoint
 
-#: Numbers that the sequences of no collectivity reach: a thing's number at one is nobody's at another.
+#: Ids beyond any sequence, so that an id of one collectivity exists at no other.
 _numbers = itertools.count(900_000_001)
 
 
@@ -72,7 +72,7 @@ def message():
     return {"pk": pk}
 
 
-def school_in_remit():
+def portfolio_school():
     return {"uai": SchoolInRemitFactory().school_id}
 
 
@@ -80,7 +80,7 @@ def school():
     return {"uai": SchoolFactory().uai}
 
 
-def table():
+def spreadsheet_import():
     pk = next(_numbers)
     made = Import.objects.create(
         pk=pk, pool=PoolFactory(pk=pk), filename="a.csv", size=1, state=ImportState.CHECKED, created_at=TERM
@@ -95,7 +95,7 @@ def purpose():
 
 
 def row():
-    made = table()
+    made = spreadsheet_import()
     ImportRow.objects.create(import_id=made["pk"], number=2, verdict=Verdict.ERROR)
     return made | {"sheet": 0, "number": 2}
 
@@ -110,7 +110,7 @@ def allocation():
 
 
 def purchase():
-    """A draft of the collectivity that is entered, written as it stands: a price list for each door would be long."""
+    """A draft order of the current collectivity, created directly: a price list per route would be slow."""
     order = OrderFactory(
         kind=OrderKind.PURCHASE,
         state=OrderState.DRAFT,
@@ -153,26 +153,26 @@ def webhook_delivery():
     return named | {"number": endpoints.test(endpoint_id=named["pk"], at=TERM).pk}
 
 
-#: Addresses whose thing is everybody's (the national directory) or none: no other collectivity can own it.
+#: Routes whose object is public (the national directory) or absent: it belongs to no collectivity.
 NOBODYS = {"imports:template", "school"}
 
-#: The address's name → what makes its thing. An address that wants something and is not here fails the test.
+#: Route name → factory of its arguments. A route with arguments that is missing here fails the test.
 SAMPLES = {
     "imports:template": purpose,
-    "imports:corrected": table,
-    "imports:report": table,
-    "imports:detail": table,
-    "imports:progress": table,
-    "imports:file": table,
-    "imports:choose": table,
+    "imports:corrected": spreadsheet_import,
+    "imports:report": spreadsheet_import,
+    "imports:detail": spreadsheet_import,
+    "imports:progress": spreadsheet_import,
+    "imports:file": spreadsheet_import,
+    "imports:choose": spreadsheet_import,
     "imports:row": row,
-    "imports:bulk": table,
-    "imports:take_up": table,
-    "imports:annotate": table,
-    "imports:annotated": table,
-    "imports:confirm": table,
-    "imports:cancel": table,
-    "imports:undo": table,
+    "imports:bulk": spreadsheet_import,
+    "imports:take_up": spreadsheet_import,
+    "imports:annotate": spreadsheet_import,
+    "imports:annotated": spreadsheet_import,
+    "imports:confirm": spreadsheet_import,
+    "imports:cancel": spreadsheet_import,
+    "imports:undo": spreadsheet_import,
     "tokens:revoke": token,
     "members:withdraw": invitation,
     "members:roles": member,
@@ -190,7 +190,7 @@ SAMPLES = {
     "purchases:upload": purchase,
     "purchases:scan": purchase_scan,
     "purchases:invoice_pdf": purchase_invoice,
-    "remit:edit": school_in_remit,
+    "remit:edit": portfolio_school,
     "webhooks:detail": webhook,
     "webhooks:edit": webhook,
     "webhooks:rotate": webhook,

@@ -1,7 +1,7 @@
-"""Who may open what: the table of doors. A view that is not in it fails the test, and so does one that says otherwise.
+"""Expected access policy of every view: one that is missing here or differs fails the test.
 
-`domain.md` in short: a data officer prepares imports and keeps the remit; a buyer orders; a manager applies, revokes,
-resends, invites, sets tokens; a viewer sees counts and never a key.
+A data officer prepares imports and maintains the portfolio; a buyer orders; a manager applies, revokes, resends,
+invites and creates tokens; a viewer sees counts and never a key.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ PORTAL = (
 
 ANY_MEMBER = "office: any member"
 MANAGER = "office: manager"
-KEEPERS = "office: data_officer, manager"
+DATA_OFFICER_OR_MANAGER = "office: data_officer, manager"
 BUYER = "office: buyer"
-SEES_PRICES = "office: buyer, manager"
+BUYER_OR_MANAGER = "office: buyer, manager"
 
 OFFICE = ACCOUNTS | {
     "home": ANY_MEMBER,
@@ -144,26 +144,26 @@ OFFICE = ACCOUNTS | {
     "members:roles": MANAGER,
     "members:remove": MANAGER,
     "remit:list": ANY_MEMBER,
-    "remit:add": KEEPERS,
-    "remit:remove": KEEPERS,
-    "remit:edit": KEEPERS,
+    "remit:add": DATA_OFFICER_OR_MANAGER,
+    "remit:remove": DATA_OFFICER_OR_MANAGER,
+    "remit:edit": DATA_OFFICER_OR_MANAGER,
     "imports:list": ANY_MEMBER,
-    "imports:upload": KEEPERS,
+    "imports:upload": DATA_OFFICER_OR_MANAGER,
     "imports:export": ANY_MEMBER,
-    "imports:template": KEEPERS,
-    "imports:corrected": KEEPERS,
-    "imports:report": KEEPERS,
-    "imports:detail": KEEPERS,
-    "imports:progress": KEEPERS,
-    "imports:file": KEEPERS,
-    "imports:choose": KEEPERS,
-    "imports:row": KEEPERS,
-    "imports:bulk": KEEPERS,
-    "imports:take_up": KEEPERS,
-    "imports:annotate": KEEPERS,
-    "imports:annotated": KEEPERS,
+    "imports:template": DATA_OFFICER_OR_MANAGER,
+    "imports:corrected": DATA_OFFICER_OR_MANAGER,
+    "imports:report": DATA_OFFICER_OR_MANAGER,
+    "imports:detail": DATA_OFFICER_OR_MANAGER,
+    "imports:progress": DATA_OFFICER_OR_MANAGER,
+    "imports:file": DATA_OFFICER_OR_MANAGER,
+    "imports:choose": DATA_OFFICER_OR_MANAGER,
+    "imports:row": DATA_OFFICER_OR_MANAGER,
+    "imports:bulk": DATA_OFFICER_OR_MANAGER,
+    "imports:take_up": DATA_OFFICER_OR_MANAGER,
+    "imports:annotate": DATA_OFFICER_OR_MANAGER,
+    "imports:annotated": DATA_OFFICER_OR_MANAGER,
     "imports:confirm": MANAGER,
-    "imports:cancel": KEEPERS,
+    "imports:cancel": DATA_OFFICER_OR_MANAGER,
     "imports:undo": MANAGER,
     "pools:lots": ANY_MEMBER,
     "pools:allocations": ANY_MEMBER,
@@ -173,18 +173,18 @@ OFFICE = ACCOUNTS | {
     "pools:bulk": MANAGER,
     "pools:resend": MANAGER,
     "pools:reveal": MANAGER,
-    "purchases:list": SEES_PRICES,
+    "purchases:list": BUYER_OR_MANAGER,
     "purchases:new": BUYER,
-    "purchases:detail": SEES_PRICES,
+    "purchases:detail": BUYER_OR_MANAGER,
     "purchases:quote": BUYER,
-    "purchases:quote_pdf": SEES_PRICES,
+    "purchases:quote_pdf": BUYER_OR_MANAGER,
     "purchases:order": BUYER,
     "purchases:complete": BUYER,
     "purchases:discard": BUYER,
-    "purchases:purchase_order_pdf": SEES_PRICES,
+    "purchases:purchase_order_pdf": BUYER_OR_MANAGER,
     "purchases:upload": BUYER,
-    "purchases:scan": SEES_PRICES,
-    "purchases:invoice_pdf": SEES_PRICES,
+    "purchases:scan": BUYER_OR_MANAGER,
+    "purchases:invoice_pdf": BUYER_OR_MANAGER,
     "school": ANY_MEMBER,
     "messages:list": ANY_MEMBER,
     "messages:detail": ANY_MEMBER,

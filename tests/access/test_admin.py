@@ -1,4 +1,4 @@
-"""The operator's admin: who enters, under which policy, and what is found and done there."""
+"""The operator's admin: access, the search of all collectivities, opening offices."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ ASKED = {
 }
 
 
-def at(name, *args):
+def admin_url(name, *args):
     return reverse(f"admin:{name}", urlconf="config.urls_public", args=args)
 
 
 PAGES = [
-    at("index"),
-    at("everywhere"),
-    *(at(f"{model._meta.app_label}_{model._meta.model_name}_changelist") for model in admin.site._registry),  # noqa: SLF001 - the only list there is
+    admin_url("index"),
+    admin_url("everywhere"),
+    *(admin_url(f"{model._meta.app_label}_{model._meta.model_name}_changelist") for model in admin.site._registry),  # noqa: SLF001 - the only list there is
 ]
 
 
@@ -56,7 +56,7 @@ def asked(db):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_is_the_operators_alone(page, portal):
+def test_every_page_requires_the_operator(page, portal):
     assert portal.get(page).status_code == 302
     portal.force_login(UserFactory(is_staff=True))
     assert portal.get(page).status_code in (302, 403)
@@ -67,35 +67,35 @@ def test_every_page_is_the_operators_alone(page, portal):
     assert "default-src 'none'" in answer["Content-Security-Policy"]
 
 
-def doors(patterns):
-    """Return the address of every page of the admin, of one thing where it asks for one; its sign-in and out apart."""
+def list_admin_urls(patterns):
+    """Return the URL of every admin page but sign-in and sign-out, with id 1 where it takes an argument."""
     known = {"app_label": "orders", "named": "confirmer"}
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from doors(pattern.url_patterns)
+            yield from list_admin_urls(pattern.url_patterns)
         elif pattern.name and pattern.name not in ("login", "logout"):
             kwargs = {name: known.get(name, 1) for name in pattern.pattern.regex.groupindex}
             yield reverse(f"admin:{pattern.name}", urlconf="config.urls_public", kwargs=kwargs)
 
 
-DOORS = sorted(set(doors(admin.site.urls[0])))
+ADMIN_URLS = sorted(set(list_admin_urls(admin.site.urls[0])))
 
 
-def test_every_door_of_the_admin_is_the_operators_alone(portal):
-    """Files, batches and deeds as well: whatever is added to it, for one thing or for all."""
-    assert len(DOORS) > 150
-    assert "/admin/orders/order/1/faire/confirmer/" in DOORS
+def test_every_admin_url_requires_the_operator(portal):
+    """Files, batches and admin actions as well, for one object or for all."""
+    assert len(ADMIN_URLS) > 150
+    assert "/admin/orders/order/1/faire/confirmer/" in ADMIN_URLS
     passed = []
     for user in (None, PrincipalFactory(), UserFactory(is_staff=True)):
         if user is not None:
             portal.force_login(user)
-        for door in DOORS:
+        for url in ADMIN_URLS:
             for method in (portal.get, portal.post):
-                answer = method(door)
+                answer = method(url)
                 refused = answer.status_code == 403 or "connexion" in answer.get("Location", "")
                 to_sign_in = answer.get("Location", "").startswith("/admin/login/")
                 if not (refused or to_sign_in):
-                    passed.append((user, door, answer.status_code))
+                    passed.append((user, url, answer.status_code))
     assert passed == []
 
 
@@ -112,7 +112,7 @@ def test_a_superuser_made_by_command_signs_in_at_once(portal, monkeypatch):
     assert portal.get("/admin/").status_code == 200
 
 
-def test_what_waits_stands_first(operator, asked):
+def test_pending_work_is_listed_first(operator, asked):
     page = operator.get("/admin/").content.decode()
     assert "1\u00a0demande de bureau à accepter ou à refuser" in page
     assert "jamais été synchronisé" in page
@@ -120,28 +120,30 @@ def test_what_waits_stands_first(operator, asked):
 
 def test_an_office_is_opened_by_a_form(operator):
     fields = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000079", "manager_email": "awa@ales.example"}
-    refused = operator.post(at("tenants_collectivity_add"), fields)
+    refused = operator.post(admin_url("tenants_collectivity_add"), fields)
     assert "faute de frappe" in refused.content.decode()
-    done = operator.post(at("tenants_collectivity_add"), fields | {"siren": "213 000 078"}, follow=True)
+    done = operator.post(admin_url("tenants_collectivity_add"), fields | {"siren": "213 000 078"}, follow=True)
     assert "http://ales.peps.localhost/" in done.content.decode()
     with tenant_context(Collectivity.objects.get(slug="ales")):
         assert Invitation.objects.get().invited_by_id == operator.user.pk
 
 
 def test_a_request_is_accepted_after_a_page_that_says_what_will_happen(operator, asked):
-    page = at("tenants_officerequest_accept", asked.pk)
-    said = operator.get(page).content.decode()
-    assert "awa@ales.example" in said
-    assert 'value="ales"' in said
+    page = admin_url("tenants_officerequest_accept", asked.pk)
+    result = operator.get(page).content.decode()
+    assert "awa@ales.example" in result
+    assert 'value="ales"' in result
     assert not Collectivity.objects.filter(slug="ales").exists()
     operator.post(page, {"slug": "ales-ville", "key_prefix": ""})
     assert Collectivity.objects.get(siren="213000078").slug == "ales-ville"
     assert "déjà été traitée" in operator.post(page, {"slug": "encore"}).content.decode()
-    assert "déjà" in operator.post(at("tenants_officerequest_decline", asked.pk), {"reason": "x"}).content.decode()
+    assert (
+        "déjà" in operator.post(admin_url("tenants_officerequest_decline", asked.pk), {"reason": "x"}).content.decode()
+    )
 
 
 def test_a_request_is_declined_with_a_reason(operator, asked):
-    page = at("tenants_officerequest_decline", asked.pk)
+    page = admin_url("tenants_officerequest_decline", asked.pk)
     operator.post(page, {"reason": ""})
     assert OfficeRequest.objects.get().state == "pending"
     operator.post(page, {"reason": "Le département a un bureau."})
@@ -149,10 +151,10 @@ def test_a_request_is_declined_with_a_reason(operator, asked):
 
 
 def test_a_collectivity_is_neither_changed_nor_deleted(operator, gard):
-    page = at("tenants_collectivity_change", gard.pk)
+    page = admin_url("tenants_collectivity_change", gard.pk)
     assert operator.get(page).status_code == 200
     assert operator.post(page, {"name": "x"}).status_code == 403
-    assert operator.post(at("tenants_collectivity_delete", gard.pk), {"post": "yes"}).status_code == 403
+    assert operator.post(admin_url("tenants_collectivity_delete", gard.pk), {"post": "yes"}).status_code == 403
 
 
 # --- « Rechercher partout » ------------------------------------------------------------------------------------------
@@ -195,14 +197,14 @@ def test_a_key_is_found_and_written_nowhere(operator, nimes, caplog):
 
 
 @pytest.mark.parametrize(
-    ("sought", "said"),
+    ("sought", "result"),
     [("NIMES-7K3M-9QTX-2HW2", "faute de frappe"), ("", "Saisissez"), ("rien@nulle.part", "Rien, dans aucune")],
 )
-def test_what_is_not_found_is_told(operator, nimes, sought, said):
-    assert said in search(operator, sought).content.decode()
+def test_an_empty_search_result_says_why(operator, nimes, sought, result):
+    assert result in search(operator, sought).content.decode()
 
 
-def test_a_search_asks_all_collectivities_in_a_constant_number_of_queries(
+def test_a_search_of_all_collectivities_takes_a_constant_number_of_queries(
     operator, nimes, django_assert_max_num_queries
 ):
     with schema_context("public"), django_assert_max_num_queries(14):

@@ -1,6 +1,6 @@
-"""Every door of the portal and of an office: who passes, who does not, and nothing of one office at another's.
+"""Every route of the portal and of an office: who may open it, and isolation between offices.
 
-The doors are found by walking both URL configurations: a new view fails here until the table names it.
+The routes are read from both URL configurations: a new view fails here until `tests.access.table` lists it.
 """
 
 from __future__ import annotations
@@ -16,112 +16,114 @@ from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
 
-OFFICE_DOORS = [door for door in doors.doors(doors.OFFICE) if (door.label or "").startswith("office")]
-WITH_A_THING = [door for door in OFFICE_DOORS if door.wants]
-SIGNED_IN_DOORS = [
-    (urlconf, door)
+OFFICE_DOORS = [route for route in doors.doors(doors.OFFICE) if (route.label or "").startswith("office")]
+WITH_ARGUMENTS = [route for route in OFFICE_DOORS if route.wants]
+SIGNED_IN_ROUTES = [
+    (urlconf, route)
     for urlconf in (doors.PORTAL, doors.OFFICE)
-    for door in doors.doors(urlconf)
-    if door.label == "signed in"
+    for route in doors.doors(urlconf)
+    if route.label == "signed in"
 ]
-PUPIL_DOORS = [door for door in doors.doors(doors.PORTAL) if door.label == "pupil"]
+PUPIL_ROUTES = [route for route in doors.doors(doors.PORTAL) if route.label == "pupil"]
 
 
-def named(door):
-    return door.name if isinstance(door, doors.Door) else str(door)
+def route_id(route):
+    return route.name if isinstance(route, doors.Door) else str(route)
 
 
-def address(door, kwargs=None, urlconf=doors.OFFICE):
-    return reverse(door.name, urlconf=urlconf, kwargs=kwargs or None)
+def address(route, kwargs=None, urlconf=doors.OFFICE):
+    return reverse(route.name, urlconf=urlconf, kwargs=kwargs or None)
 
 
-def sample(door):
-    return samples.SAMPLES[door.name]() if door.wants else {}
+def sample_kwargs(route):
+    return samples.SAMPLES[route.name]() if route.wants else {}
 
 
 @pytest.mark.parametrize(
     ("urlconf", "expected"), [(doors.PORTAL, table.PORTAL), (doors.OFFICE, table.OFFICE)], ids=["portal", "office"]
 )
-def test_every_view_carries_the_policy_that_the_table_gives_it(urlconf, expected):
-    # What is opened to tokens has a table of its own, in tests.api.test_doors.
-    carried = {name: door.label for name, door in doors.by_name(urlconf) if door.label != "api: token"}
-    assert carried == expected
+def test_every_view_has_its_expected_policy(urlconf, expected):
+    # Routes of the API are tested in tests.api.test_doors.
+    actual = {name: route.label for name, route in doors.by_name(urlconf) if route.label != "api: token"}
+    assert actual == expected
 
 
-def test_every_address_that_names_a_thing_has_a_sample():
-    assert {door.name for door in WITH_A_THING} - set(samples.SAMPLES) == set()
+def test_every_route_with_arguments_has_a_sample_object():
+    assert {route.name for route in WITH_ARGUMENTS} - set(samples.SAMPLES) == set()
 
 
-@pytest.mark.parametrize("door", OFFICE_DOORS, ids=named)
-def test_a_visitor_is_sent_to_sign_in(door, office, nimes):
-    answer = office("nimes").get(address(door, sample(door)))
+@pytest.mark.parametrize("route", OFFICE_DOORS, ids=route_id)
+def test_a_visitor_is_sent_to_sign_in(route, office, nimes):
+    answer = office("nimes").get(address(route, sample_kwargs(route)))
     if answer.status_code == 302:
         assert answer["Location"].startswith("/connexion/?next=")
     else:
         assert answer.status_code in (401, 403)
 
 
-@pytest.mark.parametrize(("urlconf", "door"), SIGNED_IN_DOORS, ids=named)
-def test_what_is_for_people_is_closed_to_visitors(urlconf, door, portal, office, nimes):
+@pytest.mark.parametrize(("urlconf", "route"), SIGNED_IN_ROUTES, ids=route_id)
+def test_routes_for_signed_in_users_are_closed_to_visitors(urlconf, route, portal, office, nimes):
     browser = portal if urlconf == doors.PORTAL else office("nimes")
-    kwargs = dict.fromkeys(door.wants, 1) or None
-    answer = browser.get(reverse(door.name, urlconf=urlconf, kwargs=kwargs))
+    kwargs = dict.fromkeys(route.wants, 1) or None
+    answer = browser.get(reverse(route.name, urlconf=urlconf, kwargs=kwargs))
     assert answer.status_code in (302, 401, 403)
     if answer.status_code == 302:
         assert answer["Location"].startswith("/connexion/?next=")
 
 
-@pytest.mark.parametrize("door", PUPIL_DOORS, ids=named)
-def test_what_is_for_pupils_is_closed_to_visitors_and_to_grown_ups(door, portal):
+@pytest.mark.parametrize("route", PUPIL_ROUTES, ids=route_id)
+def test_routes_for_pupils_are_closed_to_visitors_and_users(route, portal):
     for user in (None, UserFactory(is_superuser=True, is_staff=True)):
         if user is not None:
             portal.force_login(user)
-        answer = portal.get(address(door, urlconf=doors.PORTAL))
+        answer = portal.get(address(route, urlconf=doors.PORTAL))
         assert (answer.status_code, answer["Location"]) == (302, "/eleve/")
 
 
-@pytest.mark.parametrize("door", OFFICE_DOORS, ids=named)
-def test_a_member_of_another_collectivity_learns_nothing(door, office, nimes, gard):
+@pytest.mark.parametrize("route", OFFICE_DOORS, ids=route_id)
+def test_a_member_of_another_collectivity_gets_a_404(route, office, nimes, gard):
     with tenant_context(gard):
         stranger = MemberFactory(roles=list(Role.values)).user
-    kwargs = sample(door)
+    kwargs = sample_kwargs(route)
     for method in ("get", "post"):
-        answer = getattr(office("nimes", stranger), method)(address(door, kwargs))
+        answer = getattr(office("nimes", stranger), method)(address(route, kwargs))
         assert answer.status_code in (403, 404)
 
 
-@pytest.mark.parametrize("door", OFFICE_DOORS, ids=named)
-def test_whoever_left_is_a_stranger(door, office, nimes):
+@pytest.mark.parametrize("route", OFFICE_DOORS, ids=route_id)
+def test_a_former_member_gets_a_404(route, office, nimes):
     gone = MemberFactory(roles=list(Role.values), left_at="2026-11-01T00:00:00Z").user
-    assert office("nimes", gone).get(address(door, sample(door))).status_code in (403, 404)
+    assert office("nimes", gone).get(address(route, sample_kwargs(route))).status_code in (403, 404)
 
 
 @pytest.mark.parametrize("role", Role.values)
-@pytest.mark.parametrize("door", OFFICE_DOORS, ids=named)
-def test_each_role_passes_where_the_table_says_and_nowhere_else(door, role, office, nimes):
+@pytest.mark.parametrize("route", OFFICE_DOORS, ids=route_id)
+def test_each_role_opens_exactly_the_routes_it_may(route, role, office, nimes):
     browser = office("nimes", MemberFactory(roles=[role]).user)
-    answer = browser.get(address(door, sample(door)))
-    if not door.roles or role in door.roles:
+    answer = browser.get(address(route, sample_kwargs(route)))
+    if not route.roles or role in route.roles:
         assert answer.status_code not in (401, 403, 404)
         assert answer.status_code < 500
         assert not answer.headers.get("Location", "").startswith("/connexion/")
     else:
         assert answer.status_code == 403
-        assert browser.post(address(door, sample(door))).status_code == 403
+        assert browser.post(address(route, sample_kwargs(route))).status_code == 403
 
 
-@pytest.mark.parametrize("door", [door for door in WITH_A_THING if door.name not in samples.NOBODYS], ids=named)
-def test_a_thing_of_another_collectivity_does_not_exist(door, office, nimes, gard):
+@pytest.mark.parametrize(
+    "route", [route for route in WITH_ARGUMENTS if route.name not in samples.NOBODYS], ids=route_id
+)
+def test_an_object_of_another_collectivity_is_a_404(route, office, nimes, gard):
     with tenant_context(gard):
-        kwargs = sample(door)
+        kwargs = sample_kwargs(route)
     browser = office("nimes", MemberFactory(roles=list(Role.values)).user)
-    seen = browser.get(address(door, kwargs)).status_code
-    done = browser.post(address(door, kwargs), {"recipient": "a@exemple.example"}, follow=True).status_code
+    seen = browser.get(address(route, kwargs)).status_code
+    done = browser.post(address(route, kwargs), {"recipient": "a@exemple.example"}, follow=True).status_code
     assert {seen, done} <= {404, 405}
     assert 404 in (seen, done)
 
 
-def test_a_schools_page_tells_nothing_of_what_another_collectivity_wrote(office, nimes, gard):
+def test_a_school_page_shows_no_data_of_another_collectivity(office, nimes, gard):
     with tenant_context(gard):
         row = SchoolInRemitFactory(contact_email="secret@gard.example")
         audit.record(action="a.b", by=None, at=TERM, summary="Un secret du Gard", school_id=row.school_id)
@@ -130,11 +132,11 @@ def test_a_schools_page_tells_nothing_of_what_another_collectivity_wrote(office,
     assert "secret" not in page.lower()
 
 
-def test_somebody_without_any_office_is_a_stranger_too(office, nimes):
+def test_a_user_without_any_membership_gets_a_404(office, nimes):
     assert office("nimes", UserFactory()).get("/").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/ecoles/%00/", "/ecoles/%00/contact/", "/attributions/attribuer/?ecole=%00"])
-def test_an_address_with_a_nul_names_nothing(path, office, nimes):
-    """PostgreSQL's texts hold none: asked for one it breaks down, and so did we."""
+def test_a_nul_in_the_url_is_a_404(path, office, nimes):
+    """PostgreSQL text cannot hold a NUL: it would raise an error."""
     assert office("nimes", MemberFactory(roles=list(Role.values)).user).get(path).status_code == 404

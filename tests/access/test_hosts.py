@@ -1,4 +1,4 @@
-"""Hosts and sessions: a session belongs to the host it was opened at, and every answer is guarded."""
+"""Hosts, sessions and security headers: a session is valid only at the host where it was opened."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def carry(browser, other):
-    """Take one browser's cookies to another host by hand."""
+def copy_cookies(browser, other):
+    """Copy one browser's cookies to another host."""
     other.cookies = copy.deepcopy(browser.cookies)
 
 
 @pytest.fixture
 def twice_member(nimes, gard):
-    """A person of both collectivities."""
+    """A member of both collectivities."""
     user = UserFactory()
     MemberFactory(user=user)
     with tenant_context(gard):
@@ -41,7 +41,7 @@ def twice_member(nimes, gard):
 
 def test_a_session_carried_to_another_office_is_refused_and_lives_on_at_its_own(office, twice_member):
     browser, thief = office("nimes", twice_member), office("gard")
-    carry(browser, thief)
+    copy_cookies(browser, thief)
     answer = thief.get("/")
     assert (answer.status_code, answer["Location"]) == (302, "/connexion/?next=/")
     assert browser.get("/").status_code == 200
@@ -50,7 +50,7 @@ def test_a_session_carried_to_another_office_is_refused_and_lives_on_at_its_own(
 def test_a_session_of_the_portal_opens_no_office(portal, office, twice_member):
     portal.force_login(twice_member)
     thief = office("nimes")
-    carry(portal, thief)
+    copy_cookies(portal, thief)
     assert thief.get("/").status_code == 302
     assert office("nimes", twice_member).get("/").status_code == 200
 
@@ -67,7 +67,7 @@ def test_a_session_says_where_it_was_opened_and_is_out_of_scripts_reach(office, 
 
 
 @pytest.mark.parametrize("host", ["nulle-part.peps.localhost", "a.nimes.peps.localhost", "exemple.example", "évil"])
-def test_a_host_that_is_nobodys_is_not_found(client, db, host):
+def test_an_unknown_host_is_a_404(client, db, host):
     assert client.get("/", headers={"Host": host}).status_code in (400, 404)
 
 
@@ -77,7 +77,7 @@ def test_the_admin_is_found_at_no_office(office, nimes):
 
 
 @pytest.mark.parametrize("path", ["/", "/connexion/", "/nulle-part/"])
-def test_every_answer_is_guarded(portal, path):
+def test_every_response_has_security_headers(portal, path):
     headers = portal.get(path).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -89,8 +89,8 @@ def test_every_answer_is_guarded(portal, path):
 
 
 def test_a_server_binds_its_cookies_to_the_host_by_name():
-    """In a process of its own: names follow from the environment at the start."""
-    said = subprocess.run(  # noqa: S603 - our own interpreter and words
+    """In a separate process: cookie names are read from the environment at start."""
+    result = subprocess.run(  # noqa: S603 - our own interpreter and words
         [
             sys.executable,
             "-c",
@@ -108,4 +108,4 @@ def test_a_server_binds_its_cookies_to_the_host_by_name():
         text=True,
         check=True,
     ).stdout
-    assert said.split() == ["__Host-session", "__Host-csrf", "True", "True", "True", "True", "None", "/"]
+    assert result.split() == ["__Host-session", "__Host-csrf", "True", "True", "True", "True", "None", "/"]

@@ -1,4 +1,4 @@
-"""Where a second factor is asked of managers, or of the operator: nothing is opened before it is there."""
+"""Offices that require a second factor of their managers, and the operator's admin, which always does."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from tests.factories.collectivities import MemberFactory
 
 @pytest.fixture
 def asked(nimes):
-    """The collectivity asks its managers for a second factor."""
+    """The collectivity requires a second factor of its managers."""
     OfficeSettings.objects.create(managers_need_second_factor=True)
 
 
-def to_activation(answer):
+def redirects_to_activation(answer):
     return answer.status_code == 302 and answer["Location"].startswith("/securite/activer/?next=")
 
 
 # --- Managers ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_manager_without_one_opens_no_page_of_the_office(office, asked):
+def test_a_manager_without_a_second_factor_opens_no_office_page(office, asked):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER, Role.DATA_OFFICER, Role.BUYER]).user)
     opened = []
-    for door in OFFICE_DOORS:
-        path = address(door, dict.fromkeys(door.wants, 1))
-        if not (to_activation(browser.get(path)) and to_activation(browser.post(path))):
-            opened.append(door.name)
+    for route in OFFICE_DOORS:
+        path = address(route, dict.fromkeys(route.wants, 1))
+        if not (redirects_to_activation(browser.get(path)) and redirects_to_activation(browser.post(path))):
+            opened.append(route.name)
     assert len(OFFICE_DOORS) > 40
     assert opened == []
 
 
-def test_nothing_is_done_on_the_way(office, asked):
+def test_a_refused_post_changes_nothing(office, asked):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
     browser.post("/membres/inviter/", {"email": "awa@nimes.example", "roles": ["viewer"]})
     assert not Invitation.objects.exists()
 
 
-def test_a_part_of_a_page_leads_the_whole_page_there(office, asked):
+def test_an_htmx_request_redirects_the_full_page(office, asked):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
     assert browser.get("/", headers={"HX-Request": "true"})["HX-Redirect"] == "/securite/activer/?next=/"
 
 
-def test_he_is_led_to_it_told_why_and_back_to_his_page(office, asked, can_sign_in):
+def test_a_manager_is_sent_to_set_it_up_with_a_reason_and_back_afterwards(office, asked, can_sign_in):
     manager = can_sign_in(MemberFactory(roles=[Role.MANAGER]).user)
     browser = office("nimes")
     sign_in(browser, manager)
@@ -67,18 +67,18 @@ def test_he_is_led_to_it_told_why_and_back_to_his_page(office, asked, can_sign_i
     assert browser.get("/membres/").status_code == 200
 
 
-def test_a_manager_with_one_works_as_before(office, asked):
+def test_a_manager_with_a_second_factor_is_not_interrupted(office, asked):
     member = MemberFactory(roles=[Role.MANAGER])
     second_factor(member.user)
     assert office("nimes", member.user).get("/membres/").status_code == 200
 
 
 @pytest.mark.parametrize("role", [Role.BUYER, Role.DATA_OFFICER, Role.VIEWER])
-def test_other_roles_are_not_asked(office, asked, role):
+def test_other_roles_need_no_second_factor(office, asked, role):
     assert office("nimes", MemberFactory(roles=[role]).user).get("/membres/").status_code == 200
 
 
-def test_it_is_asked_by_the_query_that_finds_the_member(office, asked, django_assert_max_num_queries):
+def test_the_check_adds_no_query_to_the_member_lookup(office, asked, django_assert_max_num_queries):
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
     with django_assert_max_num_queries(6) as counted:
         browser.get("/membres/")
@@ -87,19 +87,19 @@ def test_it_is_asked_by_the_query_that_finds_the_member(office, asked, django_as
     assert "collectivities_member" in about[0]
 
 
-def test_strangers_still_learn_nothing(office, asked):
+def test_non_members_still_get_a_404(office, asked):
     assert office("nimes", UserFactory()).get("/membres/").status_code == 404
 
 
-# --- Asking for it ----------------------------------------------------------------------------------------------------
+# --- Requiring it -----------------------------------------------------------------------------------------------------
 
 
-def test_a_manager_asks_for_it_when_he_has_one_himself(office, nimes):
+def test_only_a_manager_with_a_second_factor_can_require_it(office, nimes):
     manager = MemberFactory(roles=[Role.MANAGER])
     other = MemberFactory(roles=[Role.MANAGER])
     browser = office("nimes", manager.user)
     answer = browser.post("/reglages/securite/", {"demander": "oui"})
-    assert to_activation(answer)
+    assert redirects_to_activation(answer)
     assert not OfficeSettings.objects.filter(managers_need_second_factor=True).exists()
     second_factor(manager.user)
     page = browser.post("/reglages/securite/", {"demander": "oui"}, follow=True).content.decode()
@@ -108,14 +108,14 @@ def test_a_manager_asks_for_it_when_he_has_one_himself(office, nimes):
     assert AuditEntry.objects.get().summary == "La double authentification est demandée aux gestionnaires."
 
 
-def test_it_is_asked_no_longer(office, asked):
+def test_the_requirement_can_be_lifted(office, asked):
     manager = MemberFactory(roles=[Role.MANAGER])
     second_factor(manager.user)
     office("nimes", manager.user).post("/reglages/securite/", {"demander": "non"})
     assert not OfficeSettings.objects.get().managers_need_second_factor
 
 
-def test_asking_twice_is_asking_once(nimes):
+def test_requiring_it_twice_is_recorded_once(nimes):
     manager = MemberFactory(roles=[Role.MANAGER]).user
     with pytest.raises(SecondFactorFirst):
         operations.ask_second_factor(needed=True, by=manager, at=TERM)
@@ -125,7 +125,7 @@ def test_asking_twice_is_asking_once(nimes):
     assert AuditEntry.objects.count() == 1
 
 
-def test_what_e_mails_show_is_changed_without_touching_it(office, asked):
+def test_changing_the_email_settings_keeps_the_requirement(office, asked):
     manager = MemberFactory(roles=[Role.MANAGER])
     second_factor(manager.user)
     office("nimes", manager.user).post("/reglages/", {"sender_name": "Ville de Nîmes"})
@@ -142,22 +142,22 @@ def operator(db, settings):
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/accounts/user/", "/admin/rechercher/"])
-def test_the_operator_without_one_is_led_to_it_and_opens_nothing(portal, operator, path):
+def test_the_operator_without_a_second_factor_is_sent_to_set_it_up(portal, operator, path):
     portal.force_login(operator)
     answer = portal.get(path, follow=True)
     assert answer.redirect_chain[1][0] == f"/securite/activer/?next={path}"
     assert "l&#x27;exploitation demande" in answer.content.decode()
 
 
-def test_the_operator_with_one_enters(portal, operator):
+def test_the_operator_with_a_second_factor_enters_the_admin(portal, operator):
     second_factor(operator)
     portal.force_login(operator)
     assert portal.get("/admin/").status_code == 200
     assert portal.get("/admin/login/")["Location"] == "/admin/"
 
 
-def test_django_s_own_form_lets_nobody_in(portal, operator, can_sign_in):
-    """It would take a password alone, from whoever is signed in."""
+def test_the_django_admin_login_form_signs_nobody_in(portal, operator, can_sign_in):
+    """Django's own form would accept a password alone."""
     can_sign_in(operator)
     second_factor(operator)
     other = UserFactory(is_staff=True, is_superuser=True)
@@ -167,7 +167,7 @@ def test_django_s_own_form_lets_nobody_in(portal, operator, can_sign_in):
     assert not second_factors.is_on(other)
 
 
-def test_a_session_that_had_one_and_lost_it_is_led_to_it_again(portal, operator):
+def test_a_session_whose_second_factor_was_removed_must_set_it_up_again(portal, operator):
     second_factor(operator)
     portal.force_login(operator)
     has_just_confirmed(portal, operator)
@@ -175,10 +175,10 @@ def test_a_session_that_had_one_and_lost_it_is_led_to_it_again(portal, operator)
     assert portal.get("/admin/").status_code == 302
 
 
-# --- Lost telephones --------------------------------------------------------------------------------------------------
+# --- Lost phones ------------------------------------------------------------------------------------------------------
 
 
-def test_the_operator_removes_it_for_whoever_has_lost_telephone_and_codes(portal, operator):
+def test_the_operator_resets_a_lost_second_factor(portal, operator):
     second_factor(operator)
     person = UserFactory()
     second_factor(person)
@@ -193,7 +193,7 @@ def test_the_operator_removes_it_for_whoever_has_lost_telephone_and_codes(portal
     assert "pas de double authentification" in portal.get(page).content.decode()
 
 
-def test_the_operator_s_own_is_removed_by_a_command(operator):
+def test_a_command_resets_the_operators_own_second_factor(operator):
     second_factor(operator)
     call_command("remove_second_factor", operator.username, verbosity=0)
     assert not second_factors.is_on(operator)

@@ -1,4 +1,4 @@
-"""What tests of accounts do with browsers and letters."""
+"""Account e-mails, and sign-in for tests."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ __all__ = ["PASSWORD", "has_just_confirmed", "link_in", "outbox", "rendered", "r
 
 
 def outbox(kind):
-    """Return the portal's letters of a kind, the oldest first."""
+    """Return the portal's e-mails of a kind, oldest first."""
     with schema_context("public"):
         return list(Message.objects.filter(kind=kind).order_by("pk"))
 
 
 def rendered(message):
-    """Return the letter as it would leave now."""
+    """Render the e-mail."""
     with schema_context("public"):
         return kinds.get(message.kind).render(message)
 
 
 def link_in(text):
-    """Return the path of the first link of a letter."""
+    """Return the path of the first link of an e-mail."""
     return re.search(r"http://[^/\s]+(/\S+)", text)[1]
 
 
 def sign_in(browser, user, password=PASSWORD, **more):
-    """Send identifiant and password, and return the answer."""
+    """Post username and password; return the response."""
     return browser.post(reverse("account_login"), {"login": user.username, "password": password, **more})
 
 
 def has_just_confirmed(browser, user):
-    """Have the browser's session say that its owner has just typed the password again."""
+    """Mark the browser's session as just reauthenticated."""
     session = browser.session
     session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
     session["account_authentication_methods_user"] = str(user.pk)
@@ -49,7 +49,7 @@ def has_just_confirmed(browser, user):
 
 
 def resets_answered():
-    """Do what the worker does with the passwords that were asked for; return how many letters that is."""
+    """Answer all pending password reset requests, as the worker does; return the number of e-mails."""
     with schema_context("public"):
         return sum(
             resets.answer(request_id=pk, at=timezone.now())

@@ -1,4 +1,4 @@
-"""Whose request it is, behind proxies and with lies in the header."""
+"""The client's IP address behind proxies, with forged headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from accounts.addresses import client_address
 
 
 @pytest.mark.parametrize(
-    ("proxies", "forwarded", "remote", "client"),  # TRUSTED_PROXIES, X-Forwarded-For, the connection, who it is
+    ("proxies", "forwarded", "remote", "client"),  # TRUSTED_PROXIES, X-Forwarded-For, the connection, the client
     [
         (0, "", "192.0.2.7", "192.0.2.7"),
         (0, "198.51.100.1", "192.0.2.7", "192.0.2.7"),
@@ -22,7 +22,7 @@ from accounts.addresses import client_address
         (0, "", "", "0.0.0.0"),  # noqa: S104
     ],
 )
-def test_the_client_is_who_our_outermost_proxy_saw(rf, settings, proxies, forwarded, remote, client):  # noqa: PLR0917
+def test_the_client_address_is_the_one_behind_trusted_proxies(rf, settings, proxies, forwarded, remote, client):  # noqa: PLR0917
     settings.TRUSTED_PROXIES = proxies
     request = rf.get("/", REMOTE_ADDR=remote, headers={"X-Forwarded-For": forwarded} if forwarded else {})
     assert client_address(request) == client

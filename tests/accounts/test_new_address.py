@@ -1,4 +1,4 @@
-"""Another e-mail address: the old one stays until the new one is confirmed; a typing mistake locks nobody out."""
+"""Changing one's e-mail address: the old one stays until the new one is confirmed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def change(browser, person, **changes):
     return browser.post("/mon-compte/informations/", {**fields, "old_password": PASSWORD, **changes}, follow=True)
 
 
-def test_until_it_is_confirmed_everything_stays_as_it_was(browser, person):
+def test_an_unconfirmed_address_changes_nothing(browser, person):
     page = change(browser, person).content.decode()
     assert f"<strong>{NEW}</strong> attend" in page
     assert "vous vous connectez comme avant" in page
@@ -46,7 +46,7 @@ def test_until_it_is_confirmed_everything_stays_as_it_was(browser, person):
     assert resets_answered() == 1
 
 
-def test_confirmed_it_takes_the_place_of_the_old_one_which_is_told(browser, person):
+def test_a_confirmed_address_replaces_the_old_one_which_is_notified(browser, person):
     change(browser, person)
     [asked] = outbox("account.address_asked")
     assert asked.recipient == "ancienne@exemple.example"
@@ -59,9 +59,9 @@ def test_confirmed_it_takes_the_place_of_the_old_one_which_is_told(browser, pers
     assert person.email == NEW
     rows = EmailAddress.objects.filter(user=person)
     assert list(rows.values_list("email", "verified", "primary")) == [(NEW, True, True)]
-    [told] = outbox("account.address_changed")
-    assert told.recipient == "ancienne@exemple.example"
-    assert NEW not in rendered(told).text
+    [data] = outbox("account.address_changed")
+    assert data.recipient == "ancienne@exemple.example"
+    assert NEW not in rendered(data).text
 
 
 def test_it_needs_the_password(browser, person):
@@ -70,20 +70,20 @@ def test_it_needs_the_password(browser, person):
     assert outbox("account.confirm_new") == []
 
 
-def test_a_session_is_no_licence_to_guess_the_password(browser, person):
+def test_password_guesses_from_a_session_are_limited(browser, person):
     for _ in range(SIGN_IN_BY_NAME.tries):
         change(browser, person, old_password="faux")
     assert "patientez 15 minutes" in change(browser, person).content.decode()
 
 
-def test_the_rest_is_changed_without_it(browser, person):
+def test_other_fields_are_changed_without_the_password(browser, person):
     change(browser, person, email=person.email.upper(), old_password="", phone="01 45 72 00 00")
     person.refresh_from_db()
     assert (person.phone, person.email) == ("01 45 72 00 00", "ancienne@exemple.example")
     assert EmailAddress.objects.get(user=person).verified
 
 
-def test_another_one_takes_the_place_of_the_one_that_waits(browser, person):
+def test_another_address_replaces_the_pending_one(browser, person):
     change(browser, person, email="faute@exemple.example")
     [first] = outbox("account.confirm_new")
     change(browser, person)
@@ -92,7 +92,7 @@ def test_another_one_takes_the_place_of_the_one_that_waits(browser, person):
     assert EmailAddress.objects.filter(user=person, verified=False).get().email == NEW
 
 
-def test_the_wish_is_taken_back(browser, person):
+def test_a_pending_change_can_be_cancelled(browser, person):
     change(browser, person)
     [letter] = outbox("account.confirm_new")
     path = link_in(rendered(letter).text)
@@ -101,7 +101,7 @@ def test_the_wish_is_taken_back(browser, person):
     assert "plus de 3 jours" in browser.get(path).content.decode()
 
 
-def test_the_letter_is_sent_once_more_five_times_an_hour(browser, person):
+def test_the_confirmation_is_resent_at_most_five_times_an_hour(browser, person):
     change(browser, person)
     for _ in range(4):
         browser.post("/mon-compte/adresse/", {"faire": "renvoyer"})
@@ -111,13 +111,13 @@ def test_the_letter_is_sent_once_more_five_times_an_hour(browser, person):
     assert len(outbox("account.address_asked")) == 1
 
 
-def test_an_address_on_its_way_keeps_nobody_from_a_second_factor(browser, person):
+def test_a_pending_address_does_not_block_the_second_factor(browser, person):
     change(browser, person)
     second_factor(person)
     assert "Gérer la double authentification" in browser.get("/mon-compte/").content.decode()
 
 
-def test_a_refusal_changes_nothing_at_all(browser, person):
+def test_a_refused_form_changes_nothing(browser, person):
     for number in range(5):
         change(browser, person, email=f"n{number}@exemple.example")
     answer = change(browser, person, last_name="Autre")
@@ -127,7 +127,7 @@ def test_a_refusal_changes_nothing_at_all(browser, person):
     assert throttling.prune(before=TERM) == 0
 
 
-def test_the_letters_are_found_by_the_account_s_number(browser, person):
+def test_emails_are_found_by_the_account_id(browser, person):
     change(browser, person)
     for kind in ("account.confirm_new", "account.address_asked"):
         assert outbox(kind)[0].context["user"] == person.pk
@@ -136,7 +136,7 @@ def test_the_letters_are_found_by_the_account_s_number(browser, person):
 # --- « Changer de mot de passe » --------------------------------------------------------------------------------------
 
 
-def test_another_password_needs_the_current_one_under_the_limit_of_the_sign_in_page(browser, person):
+def test_a_password_change_shares_the_sign_in_rate_limit(browser, person):
     new = {"password1": "quatre-petits-chats", "password2": "quatre-petits-chats"}
     for _ in range(SIGN_IN_BY_NAME.tries - 1):
         throttling.count([(SIGN_IN_BY_NAME, person.username)], at=timezone.now())

@@ -1,4 +1,4 @@
-"""Whoever asks page after page learns of no account: by what is said, by what is written, or by what it costs."""
+"""Account enumeration: neither answers, e-mails nor query counts reveal whether an account exists."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FORGOTTEN = "/mot-de-passe/oublie/"
 HERE = "127.0.0.1"
 
 
-def seen(answer):
-    """Return the page without what differs at every reading."""
+def normalised_page(answer):
+    """Return the page without its CSRF token and other parts that vary per request."""
     return re.sub(r'(value|content)="\w{64}"', "", answer.content.decode())
 
 
-def cost(ask):
-    """Return the statements that it takes, without their values."""
+def list_statements(ask):
+    """Return the SQL statements it runs, without their values."""
     with CaptureQueriesContext(connection) as counted:
         ask()
     return [re.sub(r"'[^']*'|\d+", "?", query["sql"])[:120] for query in counted.captured_queries]
@@ -43,51 +43,53 @@ def cost(ask):
 # --- Signing up -------------------------------------------------------------------------------------------------------
 
 
-def test_sign_up_with_an_identifiant_that_is_taken_does_not_tell(portal):
+def test_sign_up_does_not_reveal_a_taken_username(portal):
     PrincipalFactory(username="pris")
     pages = []
     for username in ("pris", "libre"):
         answer = portal.post(SIGN_UP, PERSON | TYPED | {"username": username}, follow=True)
-        pages.append(seen(answer))
+        pages.append(normalised_page(answer))
         assert answer.redirect_chain[-1][0] == "/adresse/a-confirmer/"
         portal.cookies.clear()
     assert pages[0] == pages[1]
     assert set(User.objects.values_list("username", flat=True)) == {"pris", "pris2", "libre"}
 
 
-def test_sign_up_costs_the_same_whether_the_identifiant_is_taken(portal):
+def test_sign_up_runs_the_same_queries_whether_the_username_is_taken(portal):
     PrincipalFactory(username="pris")
 
-    def cost_of(username):
+    def statements_for(username):
         portal.cookies.clear()
         person = PERSON | TYPED | {"username": username, "email": f"{username}@exemple.example"}
-        return cost(lambda: portal.post(SIGN_UP, person))
+        return list_statements(lambda: portal.post(SIGN_UP, person))
 
-    cost_of("premier")  # what the first visitor of the hour pays
-    assert cost_of("pris") == cost_of("libre")
+    statements_for("premier")  # what the first visitor of the hour pays
+    assert statements_for("pris") == statements_for("libre")
 
 
-def test_a_form_that_is_refused_does_not_tell_either(portal):
+def test_a_refused_form_does_not_reveal_a_taken_username(portal):
     PrincipalFactory(username="aaaa1")
     pages = [
-        seen(portal.post(SIGN_UP, PERSON | TYPED | {"username": username, "password2": "autre"})).replace(username, "")
+        normalised_page(portal.post(SIGN_UP, PERSON | TYPED | {"username": username, "password2": "autre"})).replace(
+            username, ""
+        )
         for username in ("aaaa1", "bbbb2")
     ]
     assert pages[0] == pages[1]
 
 
-@pytest.mark.parametrize(("wished", "said"), [("PRIS", "n'était pas libre"), ("libre", "Votre identifiant est")])
-def test_the_letter_alone_says_the_identifiant(portal, wished, said):
+@pytest.mark.parametrize(("wished", "result"), [("PRIS", "n'était pas libre"), ("libre", "Votre identifiant est")])
+def test_only_the_email_says_the_username(portal, wished, result):
     PrincipalFactory(username="pris")
     portal.post(SIGN_UP, PERSON | TYPED | {"username": wished})
     user = User.objects.latest("pk")
     [letter] = outbox("account.confirm")
-    assert said in rendered(letter).text
+    assert result in rendered(letter).text
     assert f"«\u00a0{user.username}\u00a0»" in rendered(letter).text
     assert set(letter.context) == {"address", "another", "host", "user"}
 
 
-def test_confirming_says_the_identifiant_once_more(portal):
+def test_confirmation_shows_the_username(portal):
     PrincipalFactory(username="pris")
     portal.post(SIGN_UP, PERSON | TYPED | {"username": "pris"})
     [letter] = outbox("account.confirm")
@@ -101,22 +103,22 @@ def test_confirming_says_the_identifiant_once_more(portal):
     ("wished", "following"),
     [("mdupont", ["mdupont", "mdupont2", "mdupont3"]), ("classe3", ["classe3", "classe3-2", "classe3-3"])],
 )
-def test_the_variations_of_an_identifiant(wished, following):
+def test_username_variants(wished, following):
     variations = usernames.variations(wished)
     assert [next(variations) for _ in range(3)] == following
 
 
-def test_a_variation_is_never_too_long():
+def test_a_username_variant_is_never_too_long():
     variations = usernames.variations("a" * 150)
     assert [len(next(variations)) for _ in range(3)] == [150, 150, 150]
 
 
-def test_what_closed_accounts_are_called_is_nobody_s(portal):
+def test_the_usernames_of_closed_accounts_are_reserved(portal):
     answer = portal.post(SIGN_UP, PERSON | TYPED | {"username": "Supprime-12"})
     assert "ne peut pas être choisi" in str(answer.context["form"].errors["username"])
 
 
-def test_twenty_who_wish_the_same_identifiant_get_twenty(committing):
+def test_twenty_concurrent_sign_ups_get_distinct_usernames(committing):
     def join():
         return usernames.store(UserFactory.build(username="mdupont"))
 
@@ -124,7 +126,7 @@ def test_twenty_who_wish_the_same_identifiant_get_twenty(committing):
     assert User.objects.filter(username__startswith="mdupont").count() == 20
 
 
-def test_sign_ups_of_one_network_are_limited(portal):
+def test_sign_ups_per_network_are_limited(portal):
     for _ in range(SIGN_UP_BY_ADDRESS.tries):
         throttling.count([(SIGN_UP_BY_ADDRESS, HERE)], at=timezone.now())
     answer = portal.post(SIGN_UP, PERSON | TYPED)
@@ -133,7 +135,7 @@ def test_sign_ups_of_one_network_are_limited(portal):
     assert not User.objects.exists()
 
 
-def test_a_whole_staff_with_one_mailbox_gets_all_its_letters(portal):
+def test_accounts_that_share_a_mailbox_all_get_their_emails(portal):
     for number in range(5):
         portal.post(SIGN_UP, PERSON | TYPED | {"username": f"collegue{number}"})
         portal.cookies.clear()
@@ -143,8 +145,8 @@ def test_a_whole_staff_with_one_mailbox_gets_all_its_letters(portal):
 # --- Invitations ------------------------------------------------------------------------------------------------------
 
 
-def test_an_invited_agent_whose_identifiant_is_taken_gets_another_and_is_told_which(office, nimes):
-    """Once, at the cost of his invitation: he has to know it."""
+def test_an_invited_agent_is_shown_the_username_they_got_instead(office, nimes):
+    """Accepted: they have to know their username, and each probe costs an invitation."""
     UserFactory(username="pris")
     operations.invite(email="awa@nimes.example", roles=["viewer"], by=None, at=timezone.now())
     token = invitation_tokens.token(Invitation.objects.get().nonce)
@@ -159,16 +161,16 @@ def test_an_invited_agent_whose_identifiant_is_taken_gets_another_and_is_told_wh
 # --- Forgotten passwords ----------------------------------------------------------------------------------------------
 
 
-def test_a_forgotten_password_does_not_tell_whether_there_is_an_account(portal):
+def test_a_password_reset_does_not_reveal_whether_an_account_exists(portal):
     for _ in range(2):
         TeacherFactory(email="Ecole@exemple.example")
     answers = []
 
-    def cost_of(email):
-        return cost(lambda: answers.append(portal.post(FORGOTTEN, {"email": email})))
+    def statements_for(email):
+        return list_statements(lambda: answers.append(portal.post(FORGOTTEN, {"email": email})))
 
-    cost_of("premiere@exemple.example")
-    known, unknown = cost_of("ecole@exemple.example"), cost_of("personne@exemple.example")
+    statements_for("premiere@exemple.example")
+    known, unknown = statements_for("ecole@exemple.example"), statements_for("personne@exemple.example")
     assert known == unknown
     assert not any("accounts_user" in statement for statement in known)
     assert {(answer.status_code, answer["Location"]) for answer in answers} == {(302, f"{FORGOTTEN}envoye/")}
@@ -176,32 +178,32 @@ def test_a_forgotten_password_does_not_tell_whether_there_is_an_account(portal):
     assert len(outbox("account.reset")) == 2
 
 
-def test_what_was_asked_is_forgotten_once_answered(portal):
+def test_a_reset_request_is_deleted_once_answered(portal):
     portal.post(FORGOTTEN, {"email": "personne@exemple.example"})
     assert resets_answered() == 0
     assert not ResetRequest.objects.exists()
 
 
-def test_what_nobody_came_to_answer_is_forgotten_after_a_day(db):
+def test_an_unanswered_reset_request_is_deleted_after_a_day(db):
     resets.ask(email="ecole@exemple.example", host="peps.localhost", at=timezone.now() - 2 * tasks.KEPT)
     tasks.forget_tries()
     assert not ResetRequest.objects.exists()
 
 
-def test_answering_twice_writes_once(db):
+def test_answering_a_reset_request_twice_sends_one_email(db):
     TeacherFactory(email="ecole@exemple.example")
     resets.ask(email="ecole@exemple.example", host="peps.localhost", at=TERM)
     request_id = ResetRequest.objects.get().pk
     assert [resets.answer(request_id=request_id, at=TERM) for _ in range(2)] == [1, 0]
 
 
-def test_closed_accounts_get_no_letter(portal):
+def test_closed_accounts_get_no_email(portal):
     TeacherFactory(email="ecole@exemple.example", is_active=False)
     portal.post(FORGOTTEN, {"email": "ecole@exemple.example"})
     assert resets_answered() == 0
 
 
-def test_a_mailbox_is_not_flooded_and_the_page_does_not_tell(portal):
+def test_resets_per_mailbox_are_limited_without_revealing_it(portal):
     TeacherFactory(email="ecole@exemple.example")
     for _ in range(RESET_BY_EMAIL.tries + 2):
         answer = portal.post(FORGOTTEN, {"email": "ecole@exemple.example"})
@@ -209,14 +211,14 @@ def test_a_mailbox_is_not_flooded_and_the_page_does_not_tell(portal):
     assert resets_answered() == RESET_BY_EMAIL.tries
 
 
-def test_resets_of_one_network_are_limited(portal):
+def test_resets_per_network_are_limited(portal):
     for _ in range(RESET_BY_ADDRESS.tries):
         throttling.count([(RESET_BY_ADDRESS, HERE)], at=timezone.now())
     answer = portal.post(FORGOTTEN, {"email": "ecole@exemple.example"})
     assert (answer.status_code, ResetRequest.objects.count()) == (429, 0)
 
 
-def test_an_account_is_found_by_an_index(db):
+def test_accounts_are_looked_up_by_index(db):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
     plan = User.objects.filter(email__iexact="a@exemple.example", is_active=True).explain()
@@ -226,14 +228,14 @@ def test_an_account_is_found_by_an_index(db):
 # --- Signing in -------------------------------------------------------------------------------------------------------
 
 
-def test_signing_in_does_not_tell_whether_there_is_an_account(portal, can_sign_in):
+def test_signing_in_does_not_reveal_whether_an_account_exists(portal, can_sign_in):
     user = can_sign_in(TeacherFactory(username="personne"))
     known = portal.post(reverse("account_login"), {"login": user.username, "password": "faux"})
     unknown = portal.post(reverse("account_login"), {"login": "inconnue", "password": "faux"})
-    assert seen(known).replace("personne", "") == seen(unknown).replace("inconnue", "")
+    assert normalised_page(known).replace("personne", "") == normalised_page(unknown).replace("inconnue", "")
 
 
-def test_thirty_two_forgotten_at_once_write_five_letters(committing):
+def test_concurrent_reset_requests_send_at_most_five_emails(committing):
     TeacherFactory(email="ecole@exemple.example")
     ask = functools.partial(resets.ask, email="ecole@exemple.example", host="peps.localhost", at=TERM)
     at_once("public", [ask] * 32, refusals=throttling.Throttled)

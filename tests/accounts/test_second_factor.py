@@ -1,4 +1,4 @@
-"""« Double authentification »: switched on and off, asked for at every host, codes that work once, nothing readable."""
+"""« Double authentification »: activation, sign-in at every host, single-use codes, sealed secrets."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def person(db):
 
 @pytest.fixture
 def protected(person):
-    """An account with a second factor; `secret` is what its telephone knows."""
+    """An account with a second factor; `secret` is the TOTP secret in plain text."""
     person.secret = second_factor(person)
     return person
 
 
 @pytest.fixture
 def signs_in(protected, can_sign_in):
-    """The same, with a password."""
+    """The same account with a password."""
     return can_sign_in(protected)
 
 
@@ -44,11 +44,11 @@ def secret_on(page):
     return re.search(r"second-factor-secret\">([A-Z2-7 ]+)<", page)[1].replace(" ", "")
 
 
-# --- Switching on -----------------------------------------------------------------------------------------------------
+# --- Activation -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("host", ["portal", "office"])
-def test_it_is_switched_on_with_a_square_a_code_and_recovery_codes_at_every_host(request, person, can_sign_in, host):
+def test_activation_shows_a_qr_code_and_recovery_codes_at_every_host(request, person, can_sign_in, host):
     can_sign_in(person)
     if host == "portal":
         browser = request.getfixturevalue("portal")
@@ -71,7 +71,7 @@ def test_it_is_switched_on_with_a_square_a_code_and_recovery_codes_at_every_host
     assert person.username in rendered(letter).subject
 
 
-def test_it_leads_on_to_where_one_was_going(portal, person):
+def test_activation_redirects_to_the_requested_page(portal, person):
     portal.force_login(person)
     has_just_confirmed(portal, person)
     page = portal.get("/securite/activer/?next=/boutique/").content.decode()
@@ -79,14 +79,14 @@ def test_it_leads_on_to_where_one_was_going(portal, person):
     assert 'href="/boutique/"' in answer.content.decode().split("continuer")[0].rsplit("<a", 1)[1]
 
 
-def test_it_leads_to_no_stranger_s_site(portal, protected):
+def test_activation_refuses_redirects_to_other_sites(portal, protected):
     portal.force_login(protected)
     has_just_confirmed(portal, protected)
     page = portal.get("/securite/codes/?next=https://ailleurs.example/").content.decode()
     assert "ailleurs.example" not in page
 
 
-def test_a_wrong_code_switches_nothing_on_and_the_square_stays(portal, person):
+def test_a_wrong_code_activates_nothing_and_keeps_the_qr_code(portal, person):
     portal.force_login(person)
     has_just_confirmed(portal, person)
     before = secret_on(portal.get("/securite/activer/").content.decode())
@@ -108,7 +108,7 @@ def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, 
     assert sealing.unseal(stored) == secret
 
 
-def test_other_browsers_are_signed_out_and_this_one_is_not(portal, office, nimes, person):
+def test_activation_signs_out_other_browsers_only(portal, office, nimes, person):
     thief = office("nimes", MemberFactory(user=person).user)
     portal.force_login(person)
     has_just_confirmed(portal, person)
@@ -118,14 +118,14 @@ def test_other_browsers_are_signed_out_and_this_one_is_not(portal, office, nimes
     assert thief.get("/securite/")["Location"].startswith("/connexion/")
 
 
-def test_my_account_says_whether_it_is_on(portal, person):
+def test_my_account_shows_whether_the_second_factor_is_active(portal, person):
     portal.force_login(person)
     assert "Activer la double authentification" in portal.get("/mon-compte/").content.decode()
     second_factor(person)
     assert "Gérer la double authentification" in portal.get("/mon-compte/").content.decode()
 
 
-def test_two_windows_switch_on_once(committing, person):
+def test_concurrent_activations_activate_once(committing, person):
     secrets = ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "KRUGKIDROVUWG2ZAMJZG653OEBTG66BA"] * 4
     calls = [
         functools.partial(operations.switch_on, user=person, secret=secret, host="peps.localhost", at=timezone.now())
@@ -152,13 +152,13 @@ def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
     assert browser.session["_auth_user_id"] == str(signs_in.pk)
 
 
-def test_signing_in_leads_on_to_where_one_was_going(portal, signs_in):
+def test_signing_in_redirects_to_the_requested_page(portal, signs_in):
     sign_in(portal, signs_in, next="/boutique/")
     assert portal.post("/securite/code/", {"code": code(signs_in.secret)})["Location"] == "/boutique/"
 
 
 @pytest.mark.parametrize("steps", [-1, 1])
-def test_a_telephone_may_be_half_a_minute_off(portal, signs_in, steps):
+def test_the_clock_of_a_phone_may_be_half_a_minute_off(portal, signs_in, steps):
     sign_in(portal, signs_in)
     portal.post("/securite/code/", {"code": code(signs_in.secret, steps=steps)})
     assert "_auth_user_id" in portal.session
@@ -175,14 +175,14 @@ def test_a_code_works_once(portal, office, signs_in):
     assert "_auth_user_id" not in thief.session
 
 
-def test_a_recovery_code_stands_in_for_the_telephone_once(portal, office, signs_in):
+def test_a_recovery_code_works_once(portal, office, signs_in):
     recovery = Authenticator.objects.get(user=signs_in, type="recovery_codes").wrap().get_unused_codes()[3]
     typed = f"{recovery[:4]} {recovery[4:]}"
     sign_in(portal, signs_in)
     portal.post("/securite/code/", {"code": typed})
     assert "_auth_user_id" in portal.session
     assert "9 codes" in portal.get("/securite/").content.decode()
-    # Not even when the guard of the moment has forgotten it.
+    # Not even when allauth's short-lived cache has forgotten it.
     throttling.prune(before=timezone.now() + datetime.timedelta(days=2))
     thief = office("nimes")
     sign_in(thief, signs_in)
@@ -190,7 +190,7 @@ def test_a_recovery_code_stands_in_for_the_telephone_once(portal, office, signs_
     assert "_auth_user_id" not in thief.session
 
 
-def test_codes_are_not_guessed(portal, signs_in):
+def test_wrong_codes_are_limited(portal, signs_in):
     for _ in range(SECOND_FACTOR.tries):
         throttling.count([(SECOND_FACTOR, str(signs_in.pk))], at=timezone.now())
     sign_in(portal, signs_in)
@@ -199,11 +199,11 @@ def test_codes_are_not_guessed(portal, signs_in):
     assert "_auth_user_id" not in portal.session
 
 
-def test_without_a_password_the_page_of_the_code_is_nobody_s(portal, signs_in):
+def test_the_code_page_requires_a_password_first(portal, signs_in):
     assert portal.get("/securite/code/")["Location"] == "/connexion/"
 
 
-# --- Recovery codes, switching off ------------------------------------------------------------------------------------
+# --- Recovery codes, deactivation -------------------------------------------------------------------------------------
 
 
 def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal, protected):
@@ -218,7 +218,7 @@ def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal
     assert len(re.findall(r"^\d{4} \d{4}$", answer.content.decode(), re.MULTILINE)) == 10
 
 
-def test_new_recovery_codes_take_the_place_of_the_old(portal, protected):
+def test_new_recovery_codes_replace_the_old_ones(portal, protected):
     portal.force_login(protected)
     has_just_confirmed(portal, protected)
     first = portal.get("/securite/codes/").content.decode()
@@ -228,7 +228,7 @@ def test_new_recovery_codes_take_the_place_of_the_old(portal, protected):
     assert len(outbox("account.recovery_codes")) == 1
 
 
-def test_switching_off_leaves_no_secret_and_is_told(portal, protected):
+def test_deactivation_deletes_the_secret_and_is_notified(portal, protected):
     portal.force_login(protected)
     has_just_confirmed(portal, protected)
     assert "Désactiver" in portal.get("/securite/desactiver/").content.decode()
@@ -239,7 +239,7 @@ def test_switching_off_leaves_no_secret_and_is_told(portal, protected):
     assert portal.get("/securite/").status_code == 200
 
 
-def test_switching_off_twice_is_the_same_as_once(protected):
+def test_deactivation_is_idempotent(protected):
     off = functools.partial(operations.switch_off, user=protected, host="peps.localhost", at=timezone.now())
     assert [off(), off()] == [True, False]
     assert len(outbox("account.second_factor_off")) == 1
@@ -263,13 +263,13 @@ def test_a_new_sealing_key_opens_what_the_old_one_sealed_and_reseals_it(settings
     assert len(Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()) == 10
 
 
-def test_a_sealing_key_that_is_missing_is_told(settings, protected):
+def test_a_missing_sealing_key_raises_a_clear_error(settings, protected):
     settings.SEALING_KEYS = [OTHER_KEY]
     with pytest.raises(CommandError, match="double authentification"):
         call_command("reseal_keys", verbosity=0)
 
 
-def test_a_teacher_may_have_one_too(portal):
+def test_a_teacher_may_activate_a_second_factor(portal):
     teacher = TeacherFactory()
     portal.force_login(teacher)
     assert "désactivée" in portal.get("/mon-compte/").content.decode()

@@ -1,4 +1,4 @@
-"""« Créer un compte »: the guide's fields, a school found or typed, an address confirmed; snoopers learn nothing."""
+"""« Créer un compte »: the guide's fields, a school found or typed, an address confirmed."""
 
 from __future__ import annotations
 
@@ -65,29 +65,29 @@ def test_a_school_typed_by_hand(portal):
 
 
 @pytest.mark.parametrize("missing", ["profile", "username", "last_name", "first_name", "email", "password1"])
-def test_each_starred_field_is_needed(portal, missing):
+def test_each_required_field_is_checked(portal, missing):
     answer = sign_up(portal, **{missing: ""}, uai=SchoolFactory().uai)
     assert answer.context["form"].errors[missing]
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize("missing", ["school_name", "address", "postal_code", "city", "country"])
-def test_each_starred_field_of_a_typed_school_is_needed(portal, missing):
+def test_each_required_field_of_a_typed_school_is_checked(portal, missing):
     answer = sign_up(portal, **{**TYPED, missing: ""})
     assert answer.context["form"].errors[missing]
     assert not User.objects.exists()
 
 
-def test_the_telephone_and_the_second_line_of_the_address_are_not(portal):
+def test_the_phone_and_the_second_address_line_are_optional(portal):
     assert sign_up(portal, phone="", **{**TYPED, "address_extra": ""}).status_code == 302
 
 
-def test_a_school_is_needed(portal):
+def test_a_school_is_required(portal):
     assert "school_query" in sign_up(portal).context["form"].errors
     assert "school_query" in sign_up(portal, uai="0000000A").context["form"].errors
 
 
-def test_nobody_makes_himself_an_agent(portal):
+def test_nobody_can_sign_up_as_an_agent(portal):
     assert "profile" in sign_up(portal, profile="agent", uai=SchoolFactory().uai).context["form"].errors
 
 
@@ -101,7 +101,7 @@ def test_searching_without_scripts_keeps_what_was_typed(portal):
     assert not User.objects.exists()
 
 
-def test_the_list_follows_the_typing(portal):
+def test_the_school_list_follows_the_typed_text(portal):
     school = SchoolFactory(name="École Jean Jaurès", commune="Uzès")
     page = portal.get("/inscription/etablissements/", {"school_query": "jean uzes"}).content.decode()
     assert f'value="{school.uai}"' in page
@@ -109,14 +109,14 @@ def test_the_list_follows_the_typing(portal):
     assert "Aucun établissement" in portal.get("/inscription/etablissements/", {"school_query": "zzz"}).content.decode()
 
 
-def test_an_address_may_serve_several_accounts_and_the_answer_never_tells(portal):
+def test_an_email_may_serve_several_accounts_without_revealing_them(portal):
     PrincipalFactory(email=PERSON["email"])
     answer = sign_up(portal, uai=SchoolFactory().uai)
     assert (answer.status_code, answer["Location"]) == (302, "/adresse/a-confirmer/")
     assert User.objects.filter(email=PERSON["email"]).count() == 2
 
 
-def test_at_an_office_one_comes_by_invitation(office):
+def test_an_office_has_no_sign_up_page(office):
     browser = office("nimes")
     assert "invitation" in browser.get("/inscription/").content.decode()
     browser.post("/inscription/", {**PERSON, **TYPED})
@@ -152,7 +152,7 @@ def test_the_outbox_holds_no_token(portal):
     assert set(message.context) == {"user", "host"}
 
 
-def test_a_reset_asked_at_an_office_leads_back_there_by_the_portal_s_outbox(office):
+def test_a_reset_requested_at_an_office_is_sent_by_the_portal_and_leads_back(office):
     TeacherFactory(email="agent@exemple.example")
     office("nimes").post("/mot-de-passe/oublie/", {"email": "agent@exemple.example"})
     resets_answered()
@@ -163,7 +163,7 @@ def test_a_reset_asked_at_an_office_leads_back_there_by_the_portal_s_outbox(offi
 # --- Signing in -----------------------------------------------------------------------------------------------------
 
 
-def test_ten_wrong_passwords_close_an_identifiant_for_a_quarter_of_an_hour(portal):
+def test_ten_wrong_passwords_lock_a_username_for_fifteen_minutes(portal):
     user = TeacherFactory()
     user.set_password(PASSWORD)
     user.save()
@@ -173,13 +173,13 @@ def test_ten_wrong_passwords_close_an_identifiant_for_a_quarter_of_an_hour(porta
     assert "patientez 15 minutes" in str(answer.context["form"].errors)
 
 
-def test_a_wrong_password_and_an_unknown_identifiant_are_answered_alike(portal):
+def test_a_wrong_password_and_an_unknown_username_get_the_same_answer(portal):
     user = TeacherFactory()
-    said = [
+    result = [
         str(portal.post(reverse("account_login"), {"login": login, "password": "faux"}).context["form"].errors)
         for login in (user.username, "personne-du-tout")
     ]
-    assert said[0] == said[1]
+    assert result[0] == result[1]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_wrong_password_and_an_unknown_identifiant_are_answered_alike(portal):
     ],
 )
 @pytest.mark.parametrize("host", ["portal", "office"])
-def test_the_pages_of_an_account_are_ours_at_every_host(request, path, host):
+def test_account_pages_use_our_templates_at_every_host(request, path, host):
     browser = request.getfixturevalue("portal") if host == "portal" else request.getfixturevalue("office")("nimes")
     answer = browser.get(path)
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""So many tries, and not one more, however many arrive together."""
+"""Rate limits: exact, even under concurrency."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BY_ACCOUNT = throttling.Limit("essai/compte", 3, HOUR)
 BY_ADDRESS = throttling.Limit("essai/adresse", 5, 2 * HOUR)
 
 
-def test_a_try_over_the_limit_is_refused_with_the_time_to_wait(db):
+def test_an_attempt_over_the_limit_is_refused_with_the_time_to_wait(db):
     for minute in range(3):
         throttling.count([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=minute))
     with pytest.raises(throttling.Throttled, match="patientez 50 minutes") as throttled:
@@ -26,7 +26,7 @@ def test_a_try_over_the_limit_is_refused_with_the_time_to_wait(db):
     assert throttled.value.retry_after == 50 * 60
 
 
-def test_others_are_not_concerned(db):
+def test_other_subjects_are_not_limited(db):
     for _ in range(3):
         throttling.count([(BY_ACCOUNT, "1")], at=TERM)
     throttling.count([(BY_ACCOUNT, "2")], at=TERM)
@@ -47,13 +47,13 @@ def test_an_address_is_limited_across_accounts(db):
         throttling.count([(BY_ACCOUNT, "99"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
 
 
-def test_two_subjects_are_one_statement(db, django_assert_num_queries):
+def test_two_subjects_take_one_statement(db, django_assert_num_queries):
     Throttle.objects.exists()  # the first query of a test says which schema it is in
     with django_assert_num_queries(1):
         throttling.count([(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
 
 
-def test_what_was_no_wrong_guess_is_given_back(db):
+def test_a_successful_attempt_is_refunded(db):
     subjects = [(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")]
     for _ in range(20):
         throttling.count(subjects, at=TERM)
@@ -61,7 +61,7 @@ def test_what_was_no_wrong_guess_is_given_back(db):
     assert set(Throttle.objects.values_list("tries", flat=True)) == {0}
 
 
-def test_the_table_says_nothing_about_anybody(db):
+def test_the_table_holds_no_personal_data(db):
     throttling.count([(BY_ADDRESS, "192.0.2.1")], at=TERM)
     assert "192.0.2.1" not in str(Throttle.objects.values())
 
@@ -82,19 +82,19 @@ def test_old_windows_are_pruned(db):
         ("::ffff:192.0.2.1", "192.0.2.1"),
     ],
 )
-def test_a_household_of_ipv6_counts_as_one(address, counted_as):
+def test_an_ipv6_network_counts_as_one_address(address, counted_as):
     assert throttling.network(address) == counted_as
 
 
 @pytest.mark.parametrize(
-    ("wait", "said"),
+    ("wait", "result"),
     [(1, "1 minute"), (60, "1 minute"), (61, "2 minutes"), (3599, "1 heure"), (3601, "2 heures")],
 )
-def test_a_wait_in_words(wait, said):
-    assert throttling.in_words(datetime.timedelta(seconds=wait)) == said
+def test_a_wait_in_words(wait, result):
+    assert throttling.in_words(datetime.timedelta(seconds=wait)) == result
 
 
-def test_thirty_two_tries_at_the_same_moment_are_thirty_two_tries(committing):
+def test_concurrent_attempts_are_all_counted(committing):
     limit = throttling.Limit("essai/course", 5, HOUR)
     both = [(limit, "1"), (throttling.Limit("essai/adresse", 100, HOUR), "192.0.2.1")]
     outcomes = at_once(

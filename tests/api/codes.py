@@ -1,4 +1,4 @@
-"""Every code that the API can refuse with, gathered from the source: rules, the machinery, fields and parameters."""
+"""Every error code of the API, collected from the source: rules, framework, fields and parameters."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from web.refused import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: What is called with a code as its first argument, and with one by name.
+#: Callables that take an error code as first argument, third argument, or keyword.
 _FIRST = {"Problem", "Unauthorised", "Throttled", "Fault", "answer", "__init__"}
 _THIRD = {"RowFault"}
 _NAMED = {"ErrorDetail", "ValidationError", "Problem", "Fault"}
 _CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
-#: Packages whose rules the endpoints of other apps ask.
-ASKED_BY_OTHERS = ("webhooks",)
+#: Packages whose rules are used by endpoints of other apps.
+USED_BY_OTHERS = ("webhooks",)
 
-#: Refusals of the apps that have an API which pages alone can meet.
+#: Error codes of these apps that only pages can meet.
 OF_PAGES = {
     "already_decided",
     "invalid_address",
@@ -47,31 +47,31 @@ OF_PAGES = {
 
 
 def endpoints() -> set[type[Endpoint]]:
-    """Return the classes of the API's addresses."""
+    """Return the endpoint classes."""
     patterns = get_resolver("config.urls_api").url_patterns
     return {pattern.callback.cls for pattern in patterns if hasattr(pattern.callback, "cls")}
 
 
 def apps() -> set[str]:
-    """Return the packages that answer the API: an endpoint's module is an app's `api`, or lies in it."""
-    return {re.split(r"\.api\b", one.__module__)[0] for one in endpoints()} | {"api", *ASKED_BY_OTHERS}
+    """Return the packages that have endpoints: their modules are an app's `api` or lie in it."""
+    return {re.split(r"\.api\b", one.__module__)[0] for one in endpoints()} | {"api", *USED_BY_OTHERS}
 
 
 def rules() -> set[str]:
-    """Return the codes of the refusals of those apps' rules."""
+    """Return the error codes of those apps' domain errors."""
     theirs = tuple(f"{app}." for app in apps())
     return {one.code for one in _subclasses(Refused) if one.__module__.startswith(theirs)} - {Refused.code}
 
 
 def all_rules() -> set[str]:
-    """Return the codes of all refusals."""
+    """Return the error codes of all domain errors."""
     return {one.code for one in _subclasses(Refused)}
 
 
 def machinery() -> set[str]:
-    """Return the codes that stand in the source of the API itself and of its endpoints."""
+    """Return the error codes in the source of the API framework and of the endpoints."""
     modules = {one.__module__ for one in endpoints()}
-    # What a row of a list is refused for is said by the operation.
+    # Row errors of bulk requests are raised by the operations.
     modules |= {name for name in sys.modules if ".operations." in name and name.startswith(tuple(apps()))}
     files = {*Path(endpoint.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
     found = {code for file in files for code in _in_source(ast.parse(file.read_text(encoding="utf-8")))}
@@ -79,7 +79,7 @@ def machinery() -> set[str]:
 
 
 def faults() -> set[str]:
-    """Return the codes of what is wrong with a field that is sent or a parameter."""
+    """Return the error codes of fields and parameters."""
     fields = [field for one in _subclasses(Strict) for field in _fields(one())]
     for one in endpoints():
         if issubclass(one, ListEndpoint) and getattr(one, "filterset_class", None) is not None:
@@ -107,7 +107,7 @@ def _of_field(field) -> Iterator[str]:
     yield from field.error_messages
     for validator in field.validators:
         code = getattr(validator, "code", None)
-        # Of functions that check, the source says which code they raise with.
+        # The codes of function validators are read from their source.
         yield from [code] if code else _in_source(ast.parse(inspect.getsource(type(validator))))
 
 

@@ -7,5 +7,5 @@ from tests.api.program import program
 
 @pytest.fixture
 def api(nimes):
-    """A program of Nîmes with every scope; Nîmes is entered."""
+    """An API client of Nîmes with every scope, in the schema of Nîmes."""
     return program()

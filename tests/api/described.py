@@ -1,6 +1,6 @@
-"""Holds what the API answers to what its description says of it: every answer that a test is given, whatever it is for.
+"""Checks every response that the API tests receive against the OpenAPI description.
 
-Chance seldom finds the body that is accepted; the tests send hundreds of them.
+Fuzzing seldom generates an accepted body; the tests send hundreds.
 """
 
 from __future__ import annotations
@@ -14,50 +14,52 @@ from api.description import description
 
 
 @functools.cache
-def _addresses():
-    """Return each address of the description, those without a name in them first, as a pattern and its operations."""
+def _operations_by_path():
+    """Return (pattern, path, operations) of each described path, those without parameters first."""
     paths = sorted(description()["paths"].items(), key=lambda item: item[0].count("{"))
     return [(re.compile(re.sub(r"{\w+}", "[^/]+", path)), path, operations) for path, operations in paths]
 
 
 def operation(method, path):
-    """Return the name of what is asked and its description, or None where no such thing is described."""
-    for pattern, name, operations in _addresses():
+    """Return the name and the description of an operation; None if it is not described."""
+    for pattern, name, operations in _operations_by_path():
         if pattern.fullmatch(path.partition("?")[0]):
-            said = operations.get(method.lower())
-            return None if said is None else (f"{method} {name}", said)
+            described = operations.get(method.lower())
+            return None if described is None else (f"{method} {name}", described)
     return None
 
 
 @functools.cache
 def _validator(name, *where):
-    """Return what checks that part of the operation, and the type it is told to have."""
+    """Return a validator for that part of the operation, and its declared type."""
     method, _, path = name.partition(" ")
-    said = description()["paths"][path][method.lower()]["responses"]
+    node = description()["paths"][path][method.lower()]["responses"]
     for key in where:
-        said = said[key]
-    whole = said["schema"] | {"components": description()["components"]}
-    return jsonschema_rs.validator_for(whole, validate_formats=True), said["schema"].get("type")
+        node = node[key]
+    schema = node["schema"] | {"components": description()["components"]}
+    return jsonschema_rs.validator_for(schema, validate_formats=True), node["schema"].get("type")
 
 
 def hold(method, path, answer):
-    """Fail where the answer is not one that the description tells of.
+    """Fail if the response does not match the description.
 
-    It tells neither of breakdowns nor of verbs that an address has not.
+    Server errors and methods that are not allowed are not described.
     """
     found = operation(method, path)
     if found is None or answer.status_code == 405 or answer.status_code >= 500:
         return
     name, responses = found[0], found[1]["responses"]
     status = str(answer.status_code)
-    assert status in responses, f"{name} answered {status}, which its description does not tell."
+    assert status in responses, f"{name} answered {status}, which is not described."
     for header in responses[status].get("headers", {}):
         if (value := answer.headers.get(header)) is not None:
             validator, kind = _validator(name, status, "headers", header)
             _check(f"{name} {status} {header}", validator, int(value) if kind == "integer" else value)
     if answer.content:
         kind = answer["Content-Type"].partition(";")[0]
-        assert kind in responses[status].get("content", {}), f"{name} answered {status} as {kind}, which is not told."
+        assert kind in responses[status].get("content", {}), (
+            f"{name} answered {status} as {kind}, which is not described."
+        )
         validator, _ = _validator(name, status, "content", kind)
         _check(f"{name} {status}", validator, answer.json())
 

@@ -1,8 +1,8 @@
-"""`python -m tests.api.killed`: ask the API in processes that are killed on the way.
+"""`python -m tests.api.killed`: call the API in processes that are killed at a given point.
 
 Reads lines `[token, path, body, key, point]`. A point is the number of statements after which the process is killed,
-« commit » (just before what was done and its answer are committed) or « committed » (just after: the answer has not
-left). Answers each with the number of statements that were run, or with -9 where the process was killed.
+« commit » (just before the commit) or « committed » (just after, before the response is sent). Writes for each the
+number of statements run, or -9 where the process was killed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def die() -> None:
 
 
 def ask(secret: str, path: str, body: dict[str, Any], key: str, point: int | str | None) -> int:
-    """Ask, and die at the point. Return the number of statements."""
+    """Send the request and die at the point; return the number of statements."""
     from django.db import connection  # noqa: PLC0415 - after the set-up
 
     from tests.api.program import Program  # noqa: PLC0415 - after the set-up
@@ -37,17 +37,17 @@ def ask(secret: str, path: str, body: dict[str, Any], key: str, point: int | str
             die()
         return result
 
-    commit = connection._commit  # noqa: SLF001 - the last step before the database is told
+    commit = connection._commit  # noqa: SLF001 - to intercept the commit
 
-    def last_step():
-        # What is committed before the answer is written is the request's count, and no part of what it does.
+    def commit_or_die():
+        # Commits before the answer is stored belong to rate limiting, not to the request's work.
         if answered and point == "commit":
             die()
         commit()
         if answered and point == "committed":
             die()
 
-    connection._commit = last_step  # noqa: SLF001
+    connection._commit = commit_or_die  # noqa: SLF001
     with connection.execute_wrapper(count):
         answer = Program(secret).post(path, body, key=key)
     if answer.status_code != 201:
@@ -67,10 +67,10 @@ def main() -> None:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         os.close(writing)
-        said = os.read(reading, 20).decode()
+        output = os.read(reading, 20).decode()
         os.close(reading)
-        # Nothing said and not killed: it failed of itself, and what it says of it stands in the error output.
-        print(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else said or "failed", flush=True)  # noqa: T201
+        # No output and not killed: it failed, with its traceback on stderr.
+        print(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else output or "failed", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

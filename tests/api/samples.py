@@ -1,4 +1,4 @@
-"""For each address of the API that names a thing: such a thing, made in the collectivity that is entered."""
+"""Sample objects for each API route with arguments, created in the current collectivity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def school():
     return {"uai": SchoolFactory().uai}
 
 
-def remit_school():
+def portfolio_school():
     return {"uai": SchoolInRemitFactory().school_id}
 
 
@@ -31,31 +31,31 @@ def message():
     return {"pk": row.pk}
 
 
-def table():
+def spreadsheet_import():
     return {"pk": uploaded(PoolFactory(), listing((SchoolFactory(), 1))).pk}
 
 
 def row():
-    number = table()["pk"]
+    number = spreadsheet_import()["pk"]
     return {"pk": number, "row": ImportRow.objects.get(import_id=number).pk}
 
 
-def applied_table():
+def applied_import():
     return {"pk": apply(uploaded(PoolFactory(), listing((SchoolFactory(), 1)))).pk}
 
 
-def opened_pool():
+def create_pool():
     return orders.grant(collectivity=connection.tenant, licences=10, reason="Essai", by=None, at=timezone.now())
 
 
 def pool():
-    return {"pk": opened_pool().pk}
+    return {"pk": create_pool().pk}
 
 
 def allocation():
     school = SchoolFactory()
-    given = {"uai": school.uai, "units": 2, "recipient": school.email}
-    return {"pk": pools.allocate(pool_id=opened_pool().pk, **given, by=None, at=timezone.now()).pk}
+    fields = {"uai": school.uai, "units": 2, "recipient": school.email}
+    return {"pk": pools.allocate(pool_id=create_pool().pk, **fields, by=None, at=timezone.now()).pk}
 
 
 def webhook():
@@ -74,22 +74,21 @@ def event():
     return {"id": Event.objects.latest("pk").public_id}
 
 
-#: Addresses whose thing is everybody's: no other collectivity can own it. With a verb: that verb alone makes it one's
-#: own.
+#: Routes whose object belongs to no collectivity; with a method, for that method only.
 NOBODYS = {"api:school", "PUT api:remit_school"}
 
-#: The address's name → what makes its thing. An address that wants something and is not here fails the test.
+#: Route name → factory of its arguments. A route with arguments that is missing here fails the test.
 SAMPLES = {
     "api:school": school,
-    "api:remit_school": remit_school,
+    "api:remit_school": portfolio_school,
     "api:message": message,
-    "api:import": table,
-    "api:import_choose": table,
-    "api:import_rows": table,
+    "api:import": spreadsheet_import,
+    "api:import_choose": spreadsheet_import,
+    "api:import_rows": spreadsheet_import,
     "api:import_row": row,
-    "api:import_apply": table,
-    "api:import_cancel": table,
-    "api:import_undo": applied_table,
+    "api:import_apply": spreadsheet_import,
+    "api:import_cancel": spreadsheet_import,
+    "api:import_undo": applied_import,
     "api:pool": pool,
     "api:allocation": allocation,
     "api:allocation_revoke": allocation,

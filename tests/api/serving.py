@@ -1,4 +1,4 @@
-"""A server that really listens, at a collectivity's host, for programs that are not Django's test client."""
+"""A live server at a collectivity's host, for clients other than Django's test client."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.conf import settings
 
 @contextmanager
 def at_office(live_server, slug="nimes"):
-    """Have whatever asks the live server ask this office, whose name no DNS knows.
+    """Route all requests of the live server to this office, whose host no DNS resolves.
 
-    Yields the server's address. The name that a program gives the server is changed on the way in, as a proxy would.
+    Yields the server's URL. The Host header is rewritten, as a proxy would.
     """
     host = f"{slug}.{settings.BASE_DOMAIN}"
     handler = live_server.thread.httpd.get_app()

@@ -1,4 +1,4 @@
-"""Spreadsheets sent through the API, and the worker that reads, applies and undoes them."""
+"""Spreadsheets uploaded through the API, and the worker tasks that check, apply and undo them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from imports import tasks
 
 
 def upload(api, content, *, name="écoles.csv", key=None, **fields):
-    """Send a file; return the answer."""
+    """Upload a file; return the response."""
     file = SimpleUploadedFile(name, content, content_type="application/octet-stream")
     return api.upload("/imports", {"file": file, **fields}, key=key)
 
 
 def checked(api, content, **fields):
-    """Send a file and let the worker read it; return what the API says of it then."""
+    """Upload a file and run its check; return the import as the API shows it."""
     answer = upload(api, content, **fields)
     assert answer.status_code == 201, answer.content.decode()
     return read(api, answer.json()["id"])
 
 
 def read(api, number):
-    """Let the worker read the file."""
+    """Run the check of the file; return the import."""
     tasks.read(import_id=number)
     return seen(api, number)
 
 
 def seen(api, number):
-    """Return what the API says of an import."""
+    """Return an import as the API shows it."""
     return api.get(f"/imports/{number}").json()
 
 
@@ -37,15 +37,15 @@ def rows(api, number, query=""):
     return api.get(f"/imports/{number}/rows{query}").json()["data"]
 
 
-def confirm(api, table, **said):
-    """Apply what was shown, with the number that the brake asks for; return the answer."""
+def confirm(api, table, **result):
+    """Apply the shown plan, with the count that the confirmation guard requires; return the response."""
     brake = table["plan"]["brake"]
     typed = {"typed": brake["number"]} if brake else {}
-    return api.post(f"/imports/{table['id']}/apply", {"digest": table["plan"]["digest"], **typed, **said})
+    return api.post(f"/imports/{table['id']}/apply", {"digest": table["plan"]["digest"], **typed, **result})
 
 
 def applied(api, content, **fields):
-    """Send a file, have it read and applied; return what the API says of it then."""
+    """Upload, check and apply a file; return the import."""
     table = checked(api, content, **fields)
     answer = confirm(api, table)
     assert answer.status_code == 202, answer.content.decode()
@@ -54,7 +54,7 @@ def applied(api, content, **fields):
 
 
 def undone(api, number):
-    """Have an import undone."""
+    """Undo an import; return it."""
     answer = api.post(f"/imports/{number}/undo")
     assert answer.status_code == 202, answer.content.decode()
     tasks.undo(import_id=number, asked_at=timezone.now().isoformat())

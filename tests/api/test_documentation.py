@@ -1,4 +1,4 @@
-"""The API's documentation: the description is valid and complete, the pages tell all of it, every code is explained."""
+"""The API's documentation: a valid and complete description, pages for all of it, every error code explained."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def test_the_description_is_valid():
 
 
 def test_the_description_says_what_it_is_and_where():
-    told = description()
-    assert told["openapi"].startswith("3.1")
-    assert told["info"]["title"]
-    assert told["info"]["description"]
-    assert told["externalDocs"]["url"] == "/api/v1/documentation/"
-    assert [server["url"] for server in told["servers"]] == [f"https://{{bureau}}.{settings.BASE_DOMAIN}"]
+    data = description()
+    assert data["openapi"].startswith("3.1")
+    assert data["info"]["title"]
+    assert data["info"]["description"]
+    assert data["externalDocs"]["url"] == "/api/v1/documentation/"
+    assert [server["url"] for server in data["servers"]] == [f"https://{{bureau}}.{settings.BASE_DOMAIN}"]
 
 
 @every_operation
@@ -93,7 +93,7 @@ def test_each_parameter_and_each_answer_is_described(operation):
     assert not [status for status, answer in operation["responses"].items() if not answer.get("description")]
 
 
-def test_each_name_of_an_operation_is_one_operation_s():
+def test_operation_ids_are_unique():
     names = [operation["operationId"] for operation in OPERATIONS.values()]
     assert len(names) == len(set(names))
 
@@ -106,15 +106,15 @@ def test_each_resource_is_described():
 def test_each_field_is_described():
     schemas = description()["components"]["schemas"]
 
-    def says(told):
-        reference = told.get("$ref") or next((part["$ref"] for part in told.get("allOf", ()) if "$ref" in part), "")
-        return told.get("description") or schemas.get(reference.rpartition("/")[2], {}).get("description")
+    def says(data):
+        reference = data.get("$ref") or next((part["$ref"] for part in data.get("allOf", ()) if "$ref" in part), "")
+        return data.get("description") or schemas.get(reference.rpartition("/")[2], {}).get("description")
 
     silent = [
         f"{name}.{field}"
         for name, schema in schemas.items()
-        for field, told in schema.get("properties", {}).items()
-        if not says(told)
+        for field, data in schema.get("properties", {}).items()
+        if not says(data)
     ]
     assert silent == []
 
@@ -134,85 +134,85 @@ def test_the_description_is_served_with_the_office_s_own_address(visitor, office
 
 
 @pytest.mark.parametrize("name", ["documentation", "getting_started", "errors"])
-def test_the_pages_are_everybody_s_and_have_no_scripts(visitor, name):
-    told = page(visitor, name)
-    assert "<script" not in told
-    assert "style=" not in told
-    headings = [int(level) for level in re.findall(r"<h([1-6])", told.partition("<main")[2].partition("</main>")[0])]
+def test_the_pages_are_public_and_have_no_scripts(visitor, name):
+    data = page(visitor, name)
+    assert "<script" not in data
+    assert "style=" not in data
+    headings = [int(level) for level in re.findall(r"<h([1-6])", data.partition("<main")[2].partition("</main>")[0])]
     assert headings[0] == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(headings))
 
 
-def test_a_page_s_contents_lead_to_what_is_there(visitor):
+def test_the_links_of_a_table_of_contents_resolve(visitor):
     for name in ("documentation", "getting_started", "errors"):
-        told = page(visitor, name)
-        anchors = re.findall(r'href="#([^"]+)"', told)
-        assert set(anchors) - set(re.findall(r'id="([^"]+)"', told)) == set()
+        data = page(visitor, name)
+        anchors = re.findall(r'href="#([^"]+)"', data)
+        assert set(anchors) - set(re.findall(r'id="([^"]+)"', data)) == set()
 
 
-def test_each_resource_s_page_tells_the_whole_of_each_operation(visitor):
+def test_each_resource_page_documents_every_operation(visitor):
     found = resources(description(), SERVER)
     assert sum(len(resource.operations) for resource in found) == len(OPERATIONS)
     for resource in found:
-        told = page(visitor, "resource", slug=resource.slug)
-        assert "<script" not in told
+        data = page(visitor, "resource", slug=resource.slug)
+        assert "<script" not in data
         for operation in resource.operations:
-            assert f'<h2 id="{operation.anchor}">' in told
-            assert operation.path in told
+            assert f'<h2 id="{operation.anchor}">' in data
+            assert operation.path in data
             for line in operation.parameters:
-                assert f"<code>{line.name}</code>" in told
+                assert f"<code>{line.name}</code>" in data
             for body in (*operation.bodies, *(body for answer in operation.good for body in answer.bodies)):
                 for line in body.fields:
-                    assert f"<code>{line.name}</code>" in told
+                    assert f"<code>{line.name}</code>" in data
                     assert line.says
 
 
-def test_a_resource_that_is_none_is_no_page(visitor):
+def test_an_unknown_resource_is_a_404(visitor):
     assert visitor.get(address("resource", slug="rien")).status_code == 404
 
 
-def test_the_first_page_says_each_right_and_the_limits(visitor):
-    told = page(visitor, "documentation")
+def test_the_first_page_lists_every_scope_and_the_limits(visitor):
+    data = page(visitor, "documentation")
     for scope in Scope:
-        assert f"<code>{scope.value}</code>" in told
-    assert f"{settings.API_REQUESTS_A_MINUTE} requêtes par minute" in told
-    assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1" in told
+        assert f"<code>{scope.value}</code>" in data
+    assert f"{settings.API_REQUESTS_A_MINUTE} requêtes par minute" in data
+    assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1" in data
 
 
-def test_how_to_begin_is_told_with_the_office_s_own_address(visitor):
-    told = page(visitor, "getting_started")
-    assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1/schools" in told
-    assert SERVER not in told
+def test_the_getting_started_page_uses_the_offices_own_url(visitor):
+    data = page(visitor, "getting_started")
+    assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1/schools" in data
+    assert SERVER not in data
 
 
 # --- The errors -------------------------------------------------------------------------------------------------------
 
 
-def explained():
+def documented_codes():
     return [error.code for family in ERRORS for error in family.errors]
 
 
-def test_every_code_that_the_source_can_raise_is_explained():
+def test_every_error_code_in_the_source_is_documented():
     can = codes.rules() | codes.machinery() | codes.faults()
-    assert can - codes.OF_PAGES - set(explained()) == set()
+    assert can - codes.OF_PAGES - set(documented_codes()) == set()
 
 
-def test_no_code_is_explained_that_nothing_raises():
-    assert len(explained()) == len(set(explained()))
-    # Those of fields are the frameworks' own, and come with the fields that have them.
+def test_every_documented_error_code_exists():
+    assert len(documented_codes()) == len(set(documented_codes()))
+    # Field errors are the frameworks' own: they exist with the fields that raise them.
     of_fields = {error.code for error in FIELDS.errors}
-    assert set(explained()) - of_fields - codes.all_rules() - codes.machinery() == set()
+    assert set(documented_codes()) - of_fields - codes.all_rules() - codes.machinery() == set()
     assert codes.OF_PAGES - codes.all_rules() == set()
-    assert codes.OF_PAGES & set(explained()) == set()
+    assert codes.OF_PAGES & set(documented_codes()) == set()
 
 
-def test_a_refusal_leads_to_its_explanation(api, visitor):
-    said = refused(api.get("/schools?limit=0"), 400, "invalid_request")
-    path, _, anchor = said["type"].partition("#")
+def test_a_problem_type_links_to_its_explanation(api, visitor):
+    result = refused(api.get("/schools?limit=0"), 400, "invalid_request")
+    path, _, anchor = result["type"].partition("#")
     assert path == address("errors") == TYPE.partition("#")[0]
-    told = page(visitor, "errors")
-    for code in (anchor, *(fault["code"] for fault in said["errors"])):
-        assert f'id="{code}"' in told
+    data = page(visitor, "errors")
+    for code in (anchor, *(fault["code"] for fault in result["errors"])):
+        assert f'id="{code}"' in data
 
 
 PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcaption>'
@@ -240,9 +240,9 @@ PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcap
         ("", ""),
     ],
 )  # fmt: skip
-def test_texts_are_shown_as_they_are_written(written, shown):
+def test_markdown_is_rendered(written, shown):
     assert prose.html(written) == shown
 
 
-def test_the_contents_of_a_text_are_its_headings():
+def test_the_table_of_contents_lists_the_headings():
     assert prose.headings("# T\n## Un\n```\n## non\n```\n### non plus\n## Deux") == [("un", "Un"), ("deux", "Deux")]

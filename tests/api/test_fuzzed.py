@@ -1,4 +1,4 @@
-"""Schemathesis asks the live API thousands of questions and holds each answer to the description.
+"""Schemathesis sends thousands of requests to the live API and checks each response against the description.
 
 All of its checks, and its phases: the description's examples, what lies at its borders, what chance makes of it, and
 requests that follow from earlier answers.
@@ -21,14 +21,12 @@ from tests.api.serving import at_office
 from tests.factories.schools import SchoolFactory
 from tests.pools.arranging import give
 
-#: Cases that chance makes for each operation; one in the suite. `make fuzz` asks for many, and for the other phases:
-#: thousands of cases, some minutes.
+#: Generated cases per operation: one in the suite. `make fuzz` runs many and the other phases: some minutes.
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "1")
 PHASES = "examples,coverage,fuzzing,stateful" if "FUZZ_EXAMPLES" in os.environ else "fuzzing"
-#: The same requests each time, so that a change is judged by what it changes; `FUZZ_SEED=random` looks for what none of
-#: them found yet.
+#: A fixed seed makes runs comparable; `FUZZ_SEED=random` explores new cases.
 SEED = os.environ.get("FUZZ_SEED", "20260901")
-#: What is right in itself may be refused all the same: here, by its « Idempotency-Key », which chance draws twice.
+#: A valid request may still be refused: the generator may draw the same « Idempotency-Key » twice.
 ALLOWED = """[checks]
 positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "422", "429", "5xx"]
 """
@@ -44,7 +42,7 @@ def secret(committing, settings):
     return token().secret
 
 
-def test_whatever_is_asked_is_answered_as_described(secret, live_server, tmp_path):
+def test_every_fuzzed_response_matches_the_description(secret, live_server, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(ALLOWED)
     with at_office(live_server) as address:
         command = [
@@ -53,11 +51,11 @@ def test_whatever_is_asked_is_answered_as_described(secret, live_server, tmp_pat
             "--phases", PHASES, "--max-examples", EXAMPLES,
             *(() if SEED == "random" else ("--seed", SEED)),
             "--continue-on-failure", "--no-color", "--generation-database", "none",
-            # A slow machine is no fault of the API's.
+            # A slow machine is no failure of the API.
             "--wait-for-schema", "60", "--request-timeout", "60",
         ]  # fmt: skip
         run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     assert re.search(r"\d+ generated", run.stdout)
-    # With `-s`: how many cases it was.
+    # With `-s`, show the number of cases.
     sys.stdout.write(run.stdout[-1_500:])

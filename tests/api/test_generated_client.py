@@ -1,4 +1,4 @@
-"""A client that a generator wrote from the description alone does all that an information system does."""
+"""A client generated from the OpenAPI description alone can run the full workflow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGE = "client_of_pep_s"
 
 @pytest.fixture
 def generated(live_server, committing, tmp_path, monkeypatch):
-    """Generate the client; return what makes one of its calls: `generated("list_schools")(limit=2)`."""
+    """Generate the client; return a caller: `generated("list_schools")(limit=2)`."""
     (tmp_path / "config.yml").write_text("post_hooks: []\n")
     secret = token().secret
     with at_office(live_server) as address:
@@ -67,61 +67,70 @@ def test_pages_follow_each_other(generated):
     assert generated("get_school")(uais[0]).uai == uais[0]
 
 
-def test_the_whole_thread(generated, committing):
-    """From the remit to the last licence: by hand, by the thousand, by the list; taken back, undone, and told."""
+def test_a_generated_client_runs_the_full_workflow(generated, committing):
+    """Portfolio, single and bulk allocations, an import, revocation, undo, events."""
     first, second, third = (SchoolFactory(name=f"École {name}").uai for name in ("Curie", "Hugo", "Zola"))
     grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
-    ask, told = generated, models()
+    call_operation, models_of_client = generated, models()
 
-    hook = ask("add_webhook")(body=told.NewWebhookRequest(url="https://si.ville.example/peps"))
+    hook = call_operation("add_webhook")(body=models_of_client.NewWebhookRequest(url="https://si.ville.example/peps"))
     assert hook.secret.startswith("whsec_")
-    contacts = [told.RemitRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
-    assert ask("write_remit")(body=told.RemitListBodyRequest(schools=contacts)).added == 2
-    assert [one.uai for one in ask("list_remit")().data] == sorted([first, second])
+    contacts = [models_of_client.RemitRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
+    assert call_operation("write_remit")(body=models_of_client.RemitListBodyRequest(schools=contacts)).added == 2
+    assert [one.uai for one in call_operation("list_remit")().data] == sorted([first, second])
 
-    [pool] = ask("list_pools")().data
-    gift = told.GiftRequest(pool=pool.id, school=first, units=3)
-    given, again = (ask("create_allocation")(body=gift, idempotency_key="une-fois") for _ in range(2))
+    [pool] = call_operation("list_pools")().data
+    gift = models_of_client.GiftRequest(pool=pool.id, school=first, units=3)
+    given, again = (call_operation("create_allocation")(body=gift, idempotency_key="une-fois") for _ in range(2))
     assert given == again
-    rows = [told.RowRequest(school=uai, units=4) for uai in (second, third)]
-    together = ask("create_allocations")(
-        body=told.GiftsRequest(pool=pool.id, mode=told.ModeEnum("all_or_nothing"), allocations=rows)
+    rows = [models_of_client.RowRequest(school=uai, units=4) for uai in (second, third)]
+    together = call_operation("create_allocations")(
+        body=models_of_client.GiftsRequest(
+            pool=pool.id, mode=models_of_client.ModeEnum("all_or_nothing"), allocations=rows
+        )
     )
     assert (together.created, together.units) == (2, 8)
-    resent = ask("resend_allocation")(given.id, body=told.ResendRequest(recipient="direction@ecole.example"))
+    resent = call_operation("resend_allocation")(
+        given.id, body=models_of_client.ResendRequest(recipient="direction@ecole.example")
+    )
     assert resent.recipient == "direction@ecole.example"
-    taken = ask("revoke_allocations")(body=told.ChosenRequest(allocations=[given.id]))
-    assert (taken.done, ask("get_allocation")(given.id).state.value) == (1, "revoked")
+    taken = call_operation("revoke_allocations")(body=models_of_client.ChosenRequest(allocations=[given.id]))
+    assert (taken.done, call_operation("get_allocation")(given.id).state.value) == (1, "revoked")
 
     with worker():
         list_ = importlib.import_module(f"{PACKAGE}.types").File(
             BytesIO(f"UAI;Licences\n{first};2\n{second};6\n".encode()), "ecoles.csv", "text/csv"
         )
-        table = ask("upload_import")(
-            body=told.UploadBodyRequest(file=list_, purpose=told.PurposeEnum("attribution"), pool=pool.id)
+        table = call_operation("upload_import")(
+            body=models_of_client.UploadBodyRequest(
+                file=list_, purpose=models_of_client.PurposeEnum("attribution"), pool=pool.id
+            )
         )
-        read = _once(ask, table.id, "checked")
+        read = _wait_for_import(call_operation, table.id, "checked")
         assert (read.plan.created, read.plan.grown, read.plan.units) == (1, 1, 4)
-        assert [row.uai for row in ask("list_import_rows")(table.id).data] == [first, second]
-        ask("apply_import")(table.id, body=told.ApplyBodyRequest(digest=read.plan.digest))
-        assert _once(ask, table.id, "applied").outcome.units == 4
-        assert ask("get_pool")(pool.id).free == 88
-        ask("undo_import")(table.id)
-        _once(ask, table.id, "undone")
-    assert ask("get_pool")(pool.id).free == 92
+        assert [row.uai for row in call_operation("list_import_rows")(table.id).data] == [first, second]
+        call_operation("apply_import")(table.id, body=models_of_client.ApplyBodyRequest(digest=read.plan.digest))
+        assert _wait_for_import(call_operation, table.id, "applied").outcome.units == 4
+        assert call_operation("get_pool")(pool.id).free == 88
+        call_operation("undo_import")(table.id)
+        _wait_for_import(call_operation, table.id, "undone")
+    assert call_operation("get_pool")(pool.id).free == 92
 
-    assert {one.type_.value for one in ask("list_events")().data} >= {"allocation.issued", "allocation.revoked"}
-    assert ask("list_deliveries")(hook.id).data
-    assert all(one.recipient for one in ask("list_messages")().data)
-    assert ask("list_members")().data == []
+    assert {one.type_.value for one in call_operation("list_events")().data} >= {
+        "allocation.issued",
+        "allocation.revoked",
+    }
+    assert call_operation("list_deliveries")(hook.id).data
+    assert all(one.recipient for one in call_operation("list_messages")().data)
+    assert call_operation("list_members")().data == []
 
 
-def _once(ask, number, state):
+def _wait_for_import(call_operation, number, state):
     """Wait until the spreadsheet is in that state, and return it."""
     found = {}
 
     def reached():
-        found["table"] = ask("get_import")(number)
+        found["table"] = call_operation("get_import")(number)
         return found["table"].state.value == state
 
     assert eventually(reached), found["table"]

@@ -1,4 +1,4 @@
-"""« Prise en main » is true: each of its examples is run, in order, against a server, and prints what the page says.
+"""Run every example of « Prise en main », in order, against a server, and compare what it prints.
 
 A block that is told to print is followed by a block `text`, in which « … » stands for whatever comes.
 """
@@ -39,7 +39,7 @@ SCHOOLS = {
 _FENCED = re.compile(r"^```(bash|python)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 _ADDRESS = re.compile(r"(?:/api/v1|[\"'])(/(?:schools|pools|allocations|imports|webhooks)[\w/{}.\[\]']*)")
 
-#: Executes the blocks of Python that it reads, one after another, as one program would; no DNS knows its office.
+#: Executes the Python blocks it reads in one namespace; resolves the office's host to the test server.
 INTERPRETER = """
 import json, socket, sys, traceback
 ask = socket.getaddrinfo
@@ -56,8 +56,8 @@ for line in sys.stdin:
 
 
 @dataclass(frozen=True)
-class Block:
-    """An example, and what it prints."""
+class PageExample:
+    """An example and its expected output."""
 
     language: str
     code: str
@@ -65,24 +65,24 @@ class Block:
 
     @property
     def addresses(self) -> set[str]:
-        """Return the addresses of the API that it asks."""
+        """Return the API URLs it calls."""
         return {re.sub(r"\{[^}]*\}", "1", found) for found in _ADDRESS.findall(self.code)}
 
 
-def blocks() -> list[Block]:
+def blocks() -> list[PageExample]:
     """Return the examples of the page, in order."""
     text = GETTING_STARTED.read_text(encoding="utf-8")
-    return [Block(language, code, printed) for language, code, printed in _FENCED.findall(text)]
+    return [PageExample(language, code, printed) for language, code, printed in _FENCED.findall(text)]
 
 
 def as_printed(expected: str) -> re.Pattern[str]:
-    """Return what an output must be, where « … » is anything."""
+    """Return a pattern for an expected output, in which « … » matches anything."""
     return re.compile(".*?".join(map(re.escape, expected.strip().split("…"))), re.DOTALL)
 
 
 @contextmanager
 def interpreter(surroundings, folder) -> Iterator[subprocess.Popen[str]]:
-    """Give a Python that keeps its names from one block to the next."""
+    """Run a Python process that keeps its namespace between blocks."""
     command = [sys.executable, "-u", "-c", INTERPRETER]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, env=surroundings, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -112,12 +112,12 @@ def test_the_page_has_examples_in_both_languages():
 
 
 @pytest.mark.parametrize("address", sorted({address for block in blocks() for address in block.addresses}))
-def test_what_the_page_asks_is_an_address_of_the_api(address):
+def test_every_example_calls_an_existing_url(address):
     assert resolve(f"/api/v1{address}", urlconf="config.urls_tenant").url_name != "nowhere"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is absent: apt-get install curl")
-def test_each_example_does_what_the_page_says(committing, live_server, settings, monkeypatch, tmp_path):
+def test_every_example_prints_the_documented_output(committing, live_server, settings, monkeypatch, tmp_path):
     # The server's threads keep no connection once they have answered.
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     port = live_server.thread.port
@@ -128,12 +128,12 @@ def test_each_example_does_what_the_page_says(committing, live_server, settings,
         pool = orders.grant(
             collectivity=committing, licences=100, reason="Essai", name="Achat 2026-2027", by=None, at=timezone.now()
         )
-    told = {"PEPS_JETON": token().secret, "PEPS_LOT": str(pool.pk)}
+    data = {"PEPS_JETON": token().secret, "PEPS_LOT": str(pool.pk)}
     bare = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     here = f"http://nimes.{settings.BASE_DOMAIN}:{port}"
     worker = [sys.executable, "manage.py", "worker"]
     with (
-        interpreter(bare | told, tmp_path) as python,
+        interpreter(bare | data, tmp_path) as python,
         subprocess.Popen(worker, env=environment(PUBLIC_PORT=str(port))) as works,  # noqa: S603 - our own command
     ):
         try:
@@ -142,7 +142,7 @@ def test_each_example_does_what_the_page_says(committing, live_server, settings,
                 if block.language == "python":
                     printed = run_python(python, code)
                 else:
-                    printed = run_bash(code, bare | told, tmp_path)
+                    printed = run_bash(code, bare | data, tmp_path)
                 assert as_printed(block.printed).fullmatch(printed.strip()), f"{block.code}\n→ {printed}"
         finally:
             works.terminate()

@@ -1,4 +1,4 @@
-"""Where the table is and what its columns mean, said by program: the questions of the page, and its refusals."""
+"""`/imports/{id}/choose`: the detected layout, its questions and their answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pool(nimes):
     return PoolFactory(capacity=100)
 
 
-def test_what_was_found_is_told(api, pool):
+def test_the_detected_layout_is_returned(api, pool):
     school = SchoolFactory()
     table = tables.checked(api, listing((school, 3, "a@ville.example")), purpose="attribution", pool=pool.pk)
     assert table["layout"] == {
@@ -38,7 +38,7 @@ def test_what_was_found_is_told(api, pool):
     }
 
 
-def test_a_question_is_answered_and_the_file_is_read_again(api, pool):
+def test_answering_a_question_parses_the_file_again(api, pool):
     content = csv([["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]])
     table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
     assert (table["state"], table["plan"]) == ("read", None)
@@ -56,7 +56,7 @@ def test_a_question_is_answered_and_the_file_is_read_again(api, pool):
     assert tables.read(api, table["id"])["plan"]["units"] == 12
 
 
-def test_a_program_teaches_what_it_said_and_not_what_was_guessed(api, pool):
+def test_only_explicit_answers_are_remembered(api, pool):
     tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
     assert not RememberedLayout.objects.exists()
     lines = [["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]]
@@ -66,7 +66,7 @@ def test_a_program_teaches_what_it_said_and_not_what_was_guessed(api, pool):
     assert (next_year["state"], next_year["layout"]["remembered"]) == ("checked", True)
 
 
-def test_columns_change_places(api, pool):
+def test_columns_can_be_swapped(api, pool):
     content = csv([["UAI", "Licences", "Licences bis"], *[[SchoolFactory().uai, 4, 5] for _ in range(3)]])
     table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
     api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 2, "email": None}})
@@ -76,7 +76,7 @@ def test_columns_change_places(api, pool):
     }  # fmt: skip
 
 
-def test_a_sheet_and_a_row_of_titles_are_chosen(api, pool):
+def test_a_sheet_and_a_header_row_are_chosen(api, pool):
     titles = ["UAI", "Licences"]
     content = xlsx(
         [titles, [SchoolFactory().uai, 1]], sheet="2025", more={"2026": [["Liste"], titles, [SchoolFactory().uai, 7]]}
@@ -86,8 +86,8 @@ def test_a_sheet_and_a_row_of_titles_are_chosen(api, pool):
     table = tables.read(api, table["id"])
     assert (table["layout"]["read"], table["plan"]["units"]) == ([{"sheet": "2026", "index": 1, "header_row": 2}], 7)
     path = f"/imports/{table['id']}/choose"
-    said = refused(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "wrong_layout")
-    assert said["errors"][0]["code"] == "columns_elsewhere"
+    result = refused(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "wrong_layout")
+    assert result["errors"][0]["code"] == "columns_elsewhere"
     refused(api.post(path, {"header_row": 1, "columns": {"units": 1}}), 409, "wrong_layout")
     assert api.post(path, {"header_row": 1}).status_code == 202
 
@@ -104,15 +104,15 @@ def test_a_sheet_and_a_row_of_titles_are_chosen(api, pool):
         ({"units_for_all": 3}, "volume", "wrong_volume"),
     ],
 )
-def test_answers_that_do_not_go_together_are_refused_and_the_table_stays(api, pool, body, field, code):
+def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, field, code):
     table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
     answer = api.post(f"/imports/{table['id']}/choose", body)
     if code is None:
-        # The column of the UAI is now one of numbers: what it was read as before gives way.
+        # The explicit answer replaces the detected meaning of that column.
         assert answer.status_code == 202
         return
-    said = refused(answer, 409, "wrong_layout")
-    assert (field, code) in {(fault["field"], fault["code"]) for fault in said["errors"]}
+    result = refused(answer, 409, "wrong_layout")
+    assert (field, code) in {(fault["field"], fault["code"]) for fault in result["errors"]}
     assert Import.objects.get().state == "checked"
 
 
@@ -133,11 +133,11 @@ def test_answers_that_do_not_go_together_are_refused_and_the_table_stays(api, po
 )
 def test_a_wrong_answer_is_named(api, pool, body, field):
     table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
-    said = refused(api.post(f"/imports/{table['id']}/choose", body), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == [field]
+    result = refused(api.post(f"/imports/{table['id']}/choose", body), 400, "invalid_request")
+    assert [fault["field"] for fault in result["errors"]] == [field]
 
 
-def test_the_remit_asks_for_no_number(api):
+def test_a_portfolio_import_needs_no_quantity_column(api):
     table = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
     for body in ({"volume": "classes"}, {"units_for_all": 3}):
         refused(api.post(f"/imports/{table['id']}/choose", body), 409, "remit_gives_nothing")

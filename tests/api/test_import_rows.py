@@ -1,4 +1,4 @@
-"""The rows of a spreadsheet, read and corrected by program."""
+"""`/imports/{id}/rows`: listing and amending the rows of a spreadsheet."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def amend(api, row, body, number):
     return api.ask("PATCH", f"/imports/{number}/rows/{row['id']}", body)
 
 
-def test_a_row_is_told_with_its_verdict(api, pool):
+def test_a_row_is_returned_with_its_verdict(api, pool):
     school = SchoolFactory(name="École Jean Jaurès")
     number = checked(api, pool, (school, 3, school.email))
     [row] = tables.rows(api, number)
@@ -63,7 +63,7 @@ def test_a_row_is_told_with_its_verdict(api, pool):
     assert api.get(f"/imports/{number}/rows/{row['id']}").json() == row
 
 
-def test_rows_are_narrowed_and_come_in_the_order_of_the_file(api, pool):
+def test_rows_are_filtered_and_in_file_order(api, pool):
     schools = SchoolFactory.create_batch(3)
     number = checked(api, pool, *[(school, 1) for school in schools], (next_uai(), 1), ("Total", 4))
     by_number = [row["number"] for row in tables.rows(api, number)]
@@ -86,7 +86,7 @@ def test_rows_are_narrowed_and_come_in_the_order_of_the_file(api, pool):
         refused(api.get(f"/imports/{number}/rows?{query}"), 400, "invalid_request")
 
 
-def test_a_row_is_corrected_put_aside_and_taken_back(api, pool):
+def test_a_row_is_corrected_ignored_and_restored(api, pool):
     school, other = SchoolFactory.create_batch(2)
     number = checked(api, pool, (school, "x"), ("0000000A", 1))
     wrong, unknown = tables.rows(api, number)
@@ -108,7 +108,7 @@ def test_a_row_is_corrected_put_aside_and_taken_back(api, pool):
     assert amend(api, fixed, {}, number).json() == api.get(f"/imports/{number}/rows/{fixed['id']}").json()
 
 
-def test_a_conflict_is_settled(api, pool):
+def test_a_conflict_is_resolved(api, pool):
     school = SchoolFactory()
     allocate(pool_id=pool.pk, uai=school.uai, units=5, recipient=school.email, by=None, at=TERM)
     number = checked(api, pool, (school, 2))
@@ -122,7 +122,7 @@ def test_a_conflict_is_settled(api, pool):
     assert amend(api, row, {"settlement": ""}, number).json()["settlement"] == ""
 
 
-def test_a_school_that_the_directory_will_know_is_awaited(api, pool):
+def test_a_school_not_yet_in_the_directory_can_be_awaited(api, pool):
     number = checked(api, pool, (next_uai(), 2), (SchoolFactory(), 1))
     unknown, known = tables.rows(api, number)
     assert amend(api, unknown, {"awaited": True}, number).json()["awaited"]
@@ -138,7 +138,7 @@ def test_a_school_that_the_directory_will_know_is_awaited(api, pool):
         ({"edits": {"units": "3", "phone": "04"}, "set_aside": True}, "not_correctable"),
     ],
 )
-def test_what_a_rule_refuses_changes_nothing(api, pool, body, code):
+def test_a_refused_amendment_changes_nothing(api, pool, body, code):
     number = checked(api, pool, (SchoolFactory(), "x"))
     [row] = tables.rows(api, number)
     refused(amend(api, row, body, number), 409, code)
@@ -163,11 +163,11 @@ def test_what_a_rule_refuses_changes_nothing(api, pool, body, code):
 def test_a_wrong_field_of_a_row_is_named(api, pool, body, field):
     number = checked(api, pool, (SchoolFactory(), 3))
     [row] = tables.rows(api, number)
-    said = refused(amend(api, row, body, number), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == [field]
+    result = refused(amend(api, row, body, number), 400, "invalid_request")
+    assert [fault["field"] for fault in result["errors"]] == [field]
 
 
-def test_a_row_of_another_import_is_not_there(api, pool):
+def test_a_row_of_another_import_is_a_404(api, pool):
     mine, other = (checked(api, pool, (SchoolFactory(), 1)) for _ in range(2))
     [row] = tables.rows(api, other)
     refused(api.get(f"/imports/{mine}/rows/{row['id']}"), 404, "not_found")
@@ -176,14 +176,14 @@ def test_a_row_of_another_import_is_not_there(api, pool):
         refused(api.get(f"/imports/{mine}/rows/{number}"), 404, "not_found")
 
 
-def test_rows_that_were_applied_are_not_touched_any_more(api, pool):
+def test_applied_rows_cannot_be_changed(api, pool):
     table = tables.applied(api, listing((SchoolFactory(), 1)), purpose="attribution", pool=pool.pk)
     [row] = tables.rows(api, table["id"])
     assert row["done"] == "created"
     refused(amend(api, row, {"ticked": False}, table["id"]), 409, "wrong_moment")
 
 
-def test_a_row_for_the_remit_tells_what_stood_there(api):
+def test_a_portfolio_row_returns_the_previous_values(api):
     school = SchoolInRemitFactory(contact_name="Claire", classes=3).school
     content = listing((school, 5), titles=("UAI", "Classes"))
     number = tables.checked(api, content, purpose="perimetre")["id"]
@@ -195,7 +195,7 @@ def test_a_row_for_the_remit_tells_what_stood_there(api):
     refused(amend(api, row, {"edits": {"units": "3"}}, number), 409, "not_correctable")
 
 
-def test_a_school_whose_name_is_written_is_proposed(api, pool):
+def test_a_school_is_proposed_by_its_name(api, pool):
     SchoolFactory(name="École élémentaire Jean Jaurès")
     SchoolFactory(name="École maternelle Jean Jaurès", has_elementary=False, has_nursery=True)
     content = listing(("Jean Jaurès", "Nîmes", 2), titles=("École", "Commune", "Licences"))

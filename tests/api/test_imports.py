@@ -1,4 +1,4 @@
-"""A spreadsheet from its upload to its undoing, by program: the same engine as the pages'."""
+"""`/imports`: upload, check, apply, cancel and undo a spreadsheet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pool(nimes):
     return PoolFactory(capacity=100)
 
 
-def test_a_file_becomes_licences_and_is_taken_back(api, pool):
+def test_an_import_is_applied_and_undone(api, pool):
     one, two = SchoolFactory.create_batch(2)
     answer = tables.upload(api, listing((one, 3), (two, 2)), purpose="attribution", pool=pool.pk)
     table = answer.json()
@@ -72,7 +72,7 @@ def test_a_file_becomes_licences_and_is_taken_back(api, pool):
     assert not Allocation.objects.active().exists()
 
 
-def test_a_file_keeps_the_remit(api):
+def test_an_import_updates_the_portfolio(api):
     one, there = SchoolFactory(), SchoolInRemitFactory(classes=3).school
     content = listing((one, 4, "a@ville.example"), (there, 5, ""), titles=("UAI", "Classes", "E-mail"))
     table = tables.applied(api, content, purpose="perimetre")
@@ -83,7 +83,7 @@ def test_a_file_keeps_the_remit(api):
     assert tables.undone(api, table["id"])["outcome"]["undone"] == {"removed": 1, "restored": 1, "left": 0}
 
 
-def test_what_undoing_leaves_is_named(api, pool):
+def test_undoing_lists_what_it_leaves(api, pool):
     school = SchoolFactory()
     table = tables.applied(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
     Allocation.objects.update(units=4)
@@ -105,13 +105,13 @@ def test_what_undoing_leaves_is_named(api, pool):
         ({"purpose": "perimetre", "volume": "classes"}, "remit_gives_nothing"),
     ],
 )
-def test_what_is_said_of_a_file_goes_together(api, pool, fields, code):
+def test_incompatible_form_fields_are_refused(api, pool, fields, code):
     given = {name: pool.pk if value == "own" else value for name, value in fields.items()}
     refused(tables.upload(api, b"UAI", **given), 409, code)
     assert not Import.objects.exists()
 
 
-def test_a_lot_of_another_collectivity_an_empty_one_and_an_empty_file(api, gard):
+def test_a_foreign_pool_an_empty_pool_and_an_empty_file_are_refused(api, gard):
     with tenant_context(gard):
         theirs = PoolFactory()
     for lot in (theirs, PoolFactory(capacity=1, allocated=1)):
@@ -134,17 +134,17 @@ def test_a_lot_of_another_collectivity_an_empty_one_and_an_empty_file(api, gard)
     ],
 )
 def test_a_wrong_field_of_the_form_is_named(api, fields, field):
-    said = refused(tables.upload(api, b"UAI", **fields), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == [field]
+    result = refused(tables.upload(api, b"UAI", **fields), 400, "invalid_request")
+    assert [fault["field"] for fault in result["errors"]] == [field]
 
 
 def test_a_form_without_a_file_and_a_file_that_is_a_text(api):
     for sent in ({"purpose": "perimetre"}, {"purpose": "perimetre", "file": "UAI"}):
-        said = refused(api.upload("/imports", sent), 400, "invalid_request")
-        assert [fault["field"] for fault in said["errors"]] == ["file"]
+        result = refused(api.upload("/imports", sent), 400, "invalid_request")
+        assert [fault["field"] for fault in result["errors"]] == ["file"]
 
 
-def test_what_is_no_form_is_refused(api):
+def test_a_body_that_is_no_form_is_refused(api):
     refused(api.post("/imports", {"purpose": "perimetre"}), 415, "unsupported_media_type")
     headers = {"Authorization": f"Bearer {api.secret}"}
     for content_type in ("multipart/form-data", "multipart/form-data; boundary=x"):
@@ -166,8 +166,8 @@ def test_what_is_no_form_is_refused(api):
 
 def test_a_file_above_twenty_megabytes_is_not_kept(api):
     for size in (20 * 1024 * 1024 + 1, 21 * 1024 * 1024):
-        said = refused(tables.upload(api, b"x" * size, purpose="perimetre"), 413, "body_too_large")
-        assert "20 Mo" in said["detail"]
+        result = refused(tables.upload(api, b"x" * size, purpose="perimetre"), 413, "body_too_large")
+        assert "20 Mo" in result["detail"]
     assert not Import.objects.exists()
 
 
@@ -189,7 +189,7 @@ def form(boundary, content, pool):
     return b"".join(mark + part for part in parts) + f"--{boundary}--\r\n".encode()
 
 
-def test_an_upload_sent_again_parted_otherwise_is_the_same_request(api, pool):
+def test_a_retry_with_another_multipart_boundary_is_the_same_request(api, pool):
     content = listing((SchoolFactory(), 3))
     client = Client(HTTP_HOST=f"nimes.{settings.BASE_DOMAIN}")
     headers = {"Authorization": f"Bearer {api.secret}", "Idempotency-Key": str(uuid.uuid4())}
@@ -210,18 +210,18 @@ def test_an_upload_sent_again_parted_otherwise_is_the_same_request(api, pool):
     assert bytes(Import.objects.get().file.content) == content
 
 
-def test_the_brake_asks_for_its_number(api):
+def test_the_confirmation_guard_requires_its_count(api):
     pool = PoolFactory(capacity=10)
     table = tables.checked(api, listing((SchoolFactory(), 9)), purpose="attribution", pool=pool.pk)
     assert table["plan"]["brake"]["number"] == 9
     path, digest = f"/imports/{table['id']}/apply", table["plan"]["digest"]
-    said = refused(api.post(path, {"digest": digest}), 409, "brake")
-    assert said["detail"] == table["plan"]["brake"]["why"]
+    result = refused(api.post(path, {"digest": digest}), 409, "brake")
+    assert result["detail"] == table["plan"]["brake"]["why"]
     refused(api.post(path, {"digest": digest, "typed": 8}), 409, "brake")
     assert api.post(path, {"digest": digest, "typed": 9}).status_code == 202
 
 
-def test_what_was_shown_is_what_is_applied(api, pool):
+def test_a_stale_digest_is_refused(api, pool):
     school = SchoolFactory()
     table = tables.checked(api, listing((school, 3), ("x", 1)), purpose="attribution", pool=pool.pk)
     refused(tables.confirm(api, table), 409, "rows_in_error")
@@ -231,7 +231,7 @@ def test_what_was_shown_is_what_is_applied(api, pool):
     assert tables.confirm(api, tables.seen(api, table["id"]), only_valid=True).status_code == 202
 
 
-def test_a_lot_that_is_too_small_and_nothing_to_apply(api):
+def test_a_pool_that_is_too_small_and_an_empty_plan_are_refused(api):
     pool = PoolFactory(capacity=2)
     table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
     assert table["plan"]["missing"] == 1
@@ -241,7 +241,7 @@ def test_a_lot_that_is_too_small_and_nothing_to_apply(api):
     refused(tables.confirm(api, tables.seen(api, table["id"])), 409, "nothing_to_apply")
 
 
-def test_the_day_of_the_emails_lies_ahead_and_within_the_year(api, pool):
+def test_the_day_of_the_emails_is_in_the_future_and_within_a_year(api, pool):
     table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
     today = timezone.localdate()
     for day in (today - datetime.timedelta(days=1), pool.source.last_day + datetime.timedelta(days=1)):
@@ -253,7 +253,7 @@ def test_the_day_of_the_emails_lies_ahead_and_within_the_year(api, pool):
     refused(tables.confirm(api, remit, send_on=day.isoformat()), 409, "remit_gives_nothing")
 
 
-def test_an_application_that_a_rule_refuses_is_handed_back_with_the_reason(api):
+def test_an_apply_refused_by_a_rule_returns_the_reason(api):
     pool = PoolFactory(capacity=10)
     school = SchoolFactory()
     table = tables.checked(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
@@ -265,7 +265,7 @@ def test_an_application_that_a_rule_refuses_is_handed_back_with_the_reason(api):
     assert table["counts"]["changed"] == 1
 
 
-def test_an_import_is_given_up_once(api, pool):
+def test_an_import_is_cancelled_once(api, pool):
     table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
     for _ in range(2):
         answer = api.post(f"/imports/{table['id']}/cancel")
@@ -278,7 +278,7 @@ def test_an_import_is_given_up_once(api, pool):
     refused(api.post(f"/imports/{done['id']}/cancel"), 409, "wrong_moment")
 
 
-def test_how_far_the_work_is(api, pool):
+def test_progress_is_reported(api, pool):
     number = tables.upload(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk).json()["id"]
     ImportProgress.objects.create(
         pk=number, step="resolving", done=20, total=60, started_at=timezone.now() - datetime.timedelta(seconds=10)
@@ -291,7 +291,7 @@ def test_how_far_the_work_is(api, pool):
     }  # fmt: skip
 
 
-def test_imports_are_listed_from_the_last(api, pool):
+def test_imports_are_listed_newest_first(api, pool):
     done = tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
     remit = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
     listed = api.get("/imports").json()["data"]
@@ -311,7 +311,7 @@ def test_imports_are_listed_from_the_last(api, pool):
         ("POST", "/apply"), ("POST", "/cancel"), ("POST", "/undo"), ("GET", "/undo"),
     ],
 )  # fmt: skip
-def test_an_import_that_is_none(api, method, path, number):
+def test_an_unknown_import_is_a_404(api, method, path, number):
     refused(api.ask(method, f"/imports/{number}{path}", None if method == "GET" else {}), 404, "not_found")
 
 
@@ -320,7 +320,7 @@ def test_an_import_costs_as_many_queries_whatever_its_length(api, django_assert_
     for size in (2, 12):
         content = listing(*[(SchoolFactory(), 2) for _ in range(size)])
         table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
-        # The host, the schema, the token, its limit; the import; counts, people, digest, lot, brake, what is planned.
+        # The host, the schema, the token, its limit; the import; counts, people, digest, pool, guard, plan.
         with django_assert_num_queries(13):
             api.get(f"/imports/{table['id']}")
         with django_assert_num_queries(8):
@@ -329,7 +329,7 @@ def test_an_import_costs_as_many_queries_whatever_its_length(api, django_assert_
             api.get(f"/imports/{table['id']}/rows")
 
 
-def test_the_office_tells_of_what_a_token_did_and_nobody_writes_to_it(api, pool, office):
+def test_the_office_shows_what_a_token_did_and_emails_no_token(api, pool, office):
     school = SchoolFactory()
     table = tables.applied(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
     manager = office("nimes", MemberFactory().user)
@@ -344,7 +344,7 @@ def test_the_office_tells_of_what_a_token_did_and_nobody_writes_to_it(api, pool,
     assert not Message.objects.exclude(recipient=school.email).exists()
 
 
-def test_a_sheet_s_rows_are_of_their_sheet(api, pool):
+def test_rows_can_be_filtered_by_sheet(api, pool):
     schools = SchoolFactory.create_batch(2)
     titles = ["UAI", "Licences"]
     content = xlsx([titles, [schools[0].uai, 1]], sheet="Nord", more={"Sud": [titles, [schools[1].uai, 2]]})

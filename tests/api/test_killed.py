@@ -1,4 +1,4 @@
-"""A process that is killed while it gives leaves neither gift nor answer, or both; asked again, it is done once."""
+"""A process killed during an allocation leaves both allocation and stored answer or neither; a retry runs once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.api.program import Program, token
 from tests.factories.schools import SchoolFactory
 from tests.workers import ROOT, database_url
 
-#: One of each so many statements is tried, whichever the seed has.
+#: Every n-th statement is tried, from an offset drawn by the seed.
 STEP = 8
 
 
 @pytest.fixture
 def asking(committing):
-    """Asks for three licences for a school in a process that is killed at a point; returns what became of it."""
+    """Request three licences for a school in a process killed at a given point; return its exit."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.api.killed"],
         cwd=ROOT,
@@ -47,16 +47,16 @@ def asking(committing):
         process.stdin.close()
 
 
-def done():
-    """Return all that a gift leaves: what the pool gave, allocations, keys, e-mails, answers."""
+def collect_traces():
+    """Return every trace of an allocation: the pool's count, allocations, keys, e-mails, stored answers."""
     counted = [model.objects.count() for model in (Allocation, ActivationKey, Message, RememberedAnswer)]
     return (Pool.objects.get().allocated, *counted)
 
 
-def test_a_process_killed_on_the_way_leaves_nothing_and_the_retry_is_done_once(committing, asking):
+def test_a_process_killed_before_the_commit_leaves_nothing_and_the_retry_runs_once(committing, asking):
     pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
     secret = token().secret
-    # The first use in a minute is noted: a statement more.
+    # A token's first use in a minute is recorded: one more statement.
     Program(secret).get("/pools")
 
     def gift():
@@ -64,23 +64,23 @@ def test_a_process_killed_on_the_way_leaves_nothing_and_the_retry_is_done_once(c
 
     statements = asking(secret, *gift(), None)
     assert statements > 20
-    assert done() == (3, 1, 1, 1, 1)
+    assert collect_traces() == (3, 1, 1, 1, 1)
     body, key = gift()
     for point in [*range(random.randint(1, STEP), statements, STEP), statements, "commit"]:  # noqa: S311 - a point, no secret
         assert asking(secret, body, key, point) == -signal.SIGKILL
-        assert done() == (3, 1, 1, 1, 1), point
+        assert collect_traces() == (3, 1, 1, 1, 1), point
     retried = Program(secret).post("/allocations", body, key=key)
     assert (retried.status_code, "Idempotent-Replayed" in retried) == (201, False)
-    assert done() == (6, 2, 2, 2, 2)
+    assert collect_traces() == (6, 2, 2, 2, 2)
 
 
-def test_a_process_killed_before_its_answer_left_has_done_it_and_the_retry_is_told_so(committing, asking):
+def test_a_process_killed_after_the_commit_replays_its_answer_to_the_retry(committing, asking):
     pool = orders.grant(collectivity=committing, licences=100, reason="Essai", by=None, at=timezone.now())
     secret, key = token().secret, str(uuid.uuid4())
     body = {"pool": pool.pk, "school": SchoolFactory().uai, "units": 3}
     assert asking(secret, body, key, "committed") == -signal.SIGKILL
-    assert done() == (3, 1, 1, 1, 1)
+    assert collect_traces() == (3, 1, 1, 1, 1)
     retried = Program(secret).post("/allocations", body, key=key)
     assert (retried.status_code, retried["Idempotent-Replayed"]) == (201, "true")
     assert retried["Location"].endswith(f"/api/v1/allocations/{retried.json()['id']}")
-    assert done() == (3, 1, 1, 1, 1)
+    assert collect_traces() == (3, 1, 1, 1, 1)

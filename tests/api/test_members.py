@@ -1,4 +1,4 @@
-"""Who works in the office, for whoever reviews its rights."""
+"""`/members`: the members of the office and their roles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 
 
-def test_the_members_are_listed_with_their_roles_and_those_who_left_are_not(api):
+def test_current_members_are_listed_with_their_roles(api):
     buyer = MemberFactory(roles=[Role.BUYER, Role.VIEWER], joined_at=TERM)
     manager = MemberFactory()
     MemberFactory(left_at=TERM)
@@ -25,7 +25,7 @@ def test_the_members_are_listed_with_their_roles_and_those_who_left_are_not(api)
     assert api.get("/members?role=chef").status_code == 400
 
 
-def test_tokens_are_no_members(api):
+def test_tokens_are_not_members(api):
     assert api.get("/members").json() == {"data": [], "next": None}
     assert not Member.objects.exists()
 

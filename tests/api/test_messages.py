@@ -1,4 +1,4 @@
-"""What became of the office's e-mails: states and reasons, never what they say."""
+"""`/messages`: the states of the office's e-mails and their reasons, never their content."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ids(answer):
     return [one["id"] for one in answer.json()["data"]]
 
 
-def test_a_message_is_told_without_what_it_says(api):
+def test_a_message_is_returned_without_its_content(api):
     school = SchoolFactory(name="École Jean Jaurès")
     allocation = allocate(pool_id=PoolFactory().pk, uai=school.uai, units=2, recipient=school.email, by=None, at=TERM)
     sent = Message.objects.get()
@@ -52,32 +52,32 @@ def test_a_message_is_told_without_what_it_says(api):
 
 
 def test_why_a_message_did_not_arrive_is_said_in_french(api):
-    said = answers.explain(answers.Answer(550, "5.1.1 User unknown"))
-    lost = message(state=MessageState.BOUNCED, reason=said, attempts=1)
-    told = api.get(f"/messages/{lost.pk}").json()
-    assert told["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
-    assert told["server_answer"] == "550 5.1.1 User unknown"
-    assert (told["attempts"], told["next_attempt_at"], told["allocation"]) == (1, None, None)
+    result = answers.explain(answers.Answer(550, "5.1.1 User unknown"))
+    lost = message(state=MessageState.BOUNCED, reason=result, attempts=1)
+    payload = api.get(f"/messages/{lost.pk}").json()
+    assert payload["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
+    assert payload["server_answer"] == "550 5.1.1 User unknown"
+    assert (payload["attempts"], payload["next_attempt_at"], payload["allocation"]) == (1, None, None)
 
 
 def test_a_message_to_an_account_that_was_deleted_names_nobody(api):
     sent = message(state=MessageState.SENT, sent_at=TERM, topic="invitation", topic_id=1)
     personal.forget(personal.of_topic("invitation", [1]))
-    told = api.get(f"/messages/{sent.pk}").json()
-    assert (told["recipient"], told["about"], told["reason"]) == ("", "", personal.ERASED)
+    payload = api.get(f"/messages/{sent.pk}").json()
+    assert (payload["recipient"], payload["about"], payload["reason"]) == ("", "", personal.ERASED)
 
 
 @pytest.mark.parametrize(
     ("state", "waits"), [(state, state in (MessageState.QUEUED, MessageState.DEFERRED)) for state in MessageState]
 )
-def test_every_state_is_told_and_so_is_whether_it_leaves(api, state, waits):
+def test_every_state_is_returned_with_whether_it_is_pending(api, state, waits):
     sending = {"lease_until": LATER} if state == MessageState.SENDING else {}
     one = message(state=state, sent_at=TERM, due_at=LATER, **sending)
-    told = api.get(f"/messages/{one.pk}").json()
-    assert (told["state"], told["next_attempt_at"] is not None) == (state.value, waits)
+    payload = api.get(f"/messages/{one.pk}").json()
+    assert (payload["state"], payload["next_attempt_at"] is not None) == (state.value, waits)
 
 
-def test_messages_are_narrowed_and_listed_from_the_last(api):
+def test_messages_are_filtered_and_listed_newest_first(api):
     first = message()
     second = message(
         kind="invitation", state=MessageState.FAILED, recipient="B@exemple.example", topic="allocation", topic_id=7,
@@ -109,7 +109,7 @@ def test_a_wrong_parameter_is_refused(api, query):
 
 
 @pytest.mark.parametrize("number", ["0", "-1", str(10**12), str(10**30), "x"])
-def test_a_message_that_is_none(api, number):
+def test_an_unknown_message_is_a_404(api, number):
     refused(api.get(f"/messages/{number}"), 404, "not_found")
 
 

@@ -1,4 +1,4 @@
-"""What the description says of a list's parameters is what the list takes."""
+"""List parameters accept what the OpenAPI description documents."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from tests.api.program import refused
 from tests.api.samples import SAMPLES
 from tests.api.ways import WAYS
 
-#: Where the description names no bound, as long as an address may reasonably be.
+#: Length to try where the description gives no bound.
 UNBOUNDED = 1_000
 
 
 def _texts():
-    for way in WAYS:
-        if way.method != "GET":
+    for route in WAYS:
+        if route.method != "GET":
             continue
-        _, described = operation("GET", f"/api/v1{way.path()}")
+        _, described = operation("GET", f"/api/v1{route.path()}")
         for parameter in described.get("parameters", ()):
-            said = parameter["schema"]
-            if parameter["in"] == "query" and said.get("type") == "string" and not said.keys() & {"enum", "format"}:
-                yield pytest.param(way, parameter["name"], said.get("maxLength"), id=f"{way}?{parameter['name']}")
+            result = parameter["schema"]
+            if parameter["in"] == "query" and result.get("type") == "string" and not result.keys() & {"enum", "format"}:
+                yield pytest.param(route, parameter["name"], result.get("maxLength"), id=f"{route}?{parameter['name']}")
 
 
-@pytest.mark.parametrize(("way", "name", "longest"), list(_texts()))
-def test_a_text_as_long_as_the_description_allows_is_taken(api, way, name, longest):
-    path = way.path(SAMPLES[way.name]() if way.wants else None)
+@pytest.mark.parametrize(("route", "name", "longest"), list(_texts()))
+def test_a_text_of_the_documented_maximum_length_is_accepted(api, route, name, longest):
+    path = route.path(SAMPLES[route.name]() if route.wants else None)
     taken = api.get(f"{path}?{name}={'x' * (longest or UNBOUNDED)}")
     if name == "cursor":
         refused(taken, 404, "invalid_cursor")

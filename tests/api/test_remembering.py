@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: what is asked several times under one key is done once, and answered the same."""
+"""`Idempotency-Key`: requests repeated with one key run once and get the same response."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def open_pool(collectivity, licences=100):
 
 @pytest.fixture
 def body(nimes):
-    """A gift of three licences."""
+    """An allocation of three licences."""
     return {"pool": open_pool(nimes).pk, "school": SchoolFactory().uai, "units": 3}
 
 
 def assert_replayed(answer, first):
-    """Assert that the answer is the first one, byte for byte, and says that it is."""
+    """Assert that the response is the first one, byte for byte, marked as replayed."""
     assert (answer.status_code, answer.content) == (first.status_code, first.content)
     assert answer["Content-Type"] == first["Content-Type"]
     assert answer.headers.get("Location") == first.headers.get("Location")
@@ -45,34 +45,34 @@ def assert_replayed(answer, first):
     assert "Idempotent-Replayed" not in first
 
 
-def test_the_same_request_under_the_same_key_is_answered_again_and_done_once(api, body):
+def test_the_same_request_with_the_same_key_is_replayed_and_runs_once(api, body):
     first = api.post("/allocations", body, key=KEY)
     assert (first.status_code, "Location" in first) == (201, True)
     for _ in range(2):
         assert_replayed(api.post("/allocations", body, key=KEY), first)
-    # The same request written otherwise: names in another order, other spaces.
+    # The same JSON in another key order, with other white space.
     reordered = b'{ "units":3,\n"school": "%s", "pool":%d }' % (body["school"].encode(), body["pool"])
     assert_replayed(api.ask("POST", "/allocations", reordered, key=KEY), first)
     assert (Allocation.objects.get().units, Message.objects.count()) == (3, 1)
 
 
-def test_another_token_of_the_same_office_is_answered_the_same(api, body):
+def test_another_token_of_the_same_office_gets_the_replay(api, body):
     first = api.post("/allocations", body, key=KEY)
     assert_replayed(program(name="Autre").post("/allocations", body, key=KEY), first)
 
 
-def test_without_a_key_nothing_is_remembered(api, body):
+def test_without_a_key_nothing_is_replayed(api, body):
     assert [api.post("/allocations", body).status_code for _ in range(2)] == [201, 200]
     assert not RememberedAnswer.objects.exists()
 
 
-def test_another_request_under_the_same_key_is_refused(api, body):
+def test_another_request_with_the_same_key_is_refused(api, body):
     first = api.post("/allocations", body, key=KEY)
     refused(api.post("/allocations", body | {"units": 4}, key=KEY), 422, "idempotency_key_reused")
     refused(api.post(f"/allocations/{first.json()['id']}/revoke", key=KEY), 422, "idempotency_key_reused")
     refused(api.post("/allocations", {}, key=KEY), 422, "idempotency_key_reused")
     assert Allocation.objects.get().units == 3
-    # Refused, it did not take the place of the first.
+    # The refused request did not replace the first.
     assert_replayed(api.post("/allocations", body, key=KEY), first)
 
 
@@ -81,7 +81,7 @@ def test_true_and_one_are_not_the_same_request(api, body):
     refused(api.post("/allocations", body | {"total": True}, key=KEY), 422, "idempotency_key_reused")
 
 
-def test_what_a_rule_refused_is_refused_again_though_it_would_be_allowed_now(api, body):
+def test_a_refusal_is_replayed_even_if_it_would_be_allowed_now(api, body):
     asked = body | {"units": 101}
     first = api.post("/allocations", asked, key=KEY)
     refused(first, 409, "pool_exhausted")
@@ -91,13 +91,13 @@ def test_what_a_rule_refused_is_refused_again_though_it_would_be_allowed_now(api
     assert api.post("/allocations", asked, key=True).status_code == 201
 
 
-def test_what_was_not_understood_is_answered_again(api, body):
+def test_a_validation_error_is_replayed(api, body):
     first = api.post("/allocations", body | {"units": 0}, key=KEY)
     refused(first, 400, "invalid_request")
     assert_replayed(api.post("/allocations", body | {"units": 0}, key=KEY), first)
 
 
-def test_a_whole_list_is_answered_again(api, nimes):
+def test_a_bulk_response_is_replayed(api, nimes):
     rows = [{"school": school.uai, "units": 1} for school in SchoolFactory.create_batch(50)]
     asked = {"pool": open_pool(nimes).pk, "mode": "best_effort", "allocations": [*rows, rows[0]]}
     first = api.post("/allocations/bulk", asked, key=KEY)
@@ -106,24 +106,24 @@ def test_a_whole_list_is_answered_again(api, nimes):
     assert Message.objects.count() == 50
 
 
-def test_who_may_not_is_not_remembered(api, body):
+def test_an_authorisation_error_is_not_stored(api, body):
     reader = program(scopes=["read"])
     refused(reader.post("/allocations", body, key=KEY), 403, "scope_missing")
     refused(Program("peps_api_faux").post("/allocations", body, key=KEY), 401, "invalid_token")
     refused(api.post("/allocations/999/revoke", key=KEY), 404, "not_found")
     assert not RememberedAnswer.objects.exists()
     assert api.post("/allocations", body, key=KEY).status_code == 201
-    # What was done is told to nobody who might not have asked for it.
+    # A stored response is not replayed to a token without the scope.
     refused(reader.post("/allocations", body, key=KEY), 403, "scope_missing")
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "a" * 256])
-def test_a_key_that_is_none_is_refused(api, body, key):
+def test_an_invalid_key_is_refused(api, body, key):
     refused(api.post("/allocations", body, key=key), 400, "invalid_idempotency_key")
     assert not Allocation.objects.exists()
 
 
-def test_another_collectivity_s_same_key_is_another_key(api, gard, body):
+def test_keys_are_scoped_to_their_collectivity(api, gard, body):
     first = api.post("/allocations", body, key=KEY)
     with tenant_context(gard):
         theirs = body | {"pool": open_pool(gard).pk}
@@ -134,7 +134,7 @@ def test_another_collectivity_s_same_key_is_another_key(api, gard, body):
         assert Allocation.objects.get().school_id == body["school"]
 
 
-def test_what_is_stored_can_be_read_by_nobody(nimes, body):
+def test_stored_responses_are_encrypted(nimes, body):
     made = token()
     asked = body | {"recipient": "direction.jaures@ecole.example"}
     Program(made.secret).post("/allocations", asked, key="commande-de-septembre")
@@ -150,32 +150,32 @@ def test_what_is_stored_can_be_read_by_nobody(nimes, body):
         assert secret.encode() not in stored
 
 
-def test_answers_are_remembered_seven_days_and_forgotten_after(api, body, monkeypatch):
+def test_stored_responses_expire_after_seven_days(api, body, monkeypatch):
     first = api.post("/allocations", body, key=KEY)
     days = datetime.timedelta(days=7)
-    later(monkeypatch, days)
-    upkeep_of("forget")()
+    shift_clock(monkeypatch, days)
+    get_periodic_task("forget")()
     assert_replayed(api.post("/allocations", body, key=KEY), first)
-    later(monkeypatch, days + datetime.timedelta(days=2))
-    upkeep_of("forget")()
+    shift_clock(monkeypatch, days + datetime.timedelta(days=2))
+    get_periodic_task("forget")()
     assert not RememberedAnswer.objects.exists()
-    # Forgotten, the key is a new one: the school's allocation grows.
+    # The expired key counts as new: the school's allocation grows.
     again = api.post("/allocations", body, key=KEY)
     assert (again.status_code, "Idempotent-Replayed" in again, again.json()["units"]) == (200, False, 6)
 
 
-def later(monkeypatch, shift):
+def shift_clock(monkeypatch, shift):
     moment = timezone.now() + shift
     monkeypatch.setattr(remembering.timezone, "now", lambda: moment)
 
 
-def upkeep_of(name):
-    """Return the duty, which the workers run every hour."""
+def get_periodic_task(name):
+    """Return the periodic task, which the workers run every hour."""
     assert getattr(remembering, name) in [known.perform for known in upkeep.duties]
     return getattr(remembering, name)
 
 
-def test_a_breakdown_is_not_remembered_and_the_retry_is_done_once(api, body, monkeypatch):
+def test_a_server_error_is_not_stored_and_the_retry_runs_once(api, body, monkeypatch):
     api.client.raise_request_exception = False
     with monkeypatch.context() as broken:
         broken.setattr("licensing.pools.api.reading.one", lambda _: 1 / 0)
@@ -188,8 +188,8 @@ def test_a_breakdown_is_not_remembered_and_the_retry_is_done_once(api, body, mon
 # --- Real connections and commits -----------------------------------------------------------------------------------
 
 
-def test_while_the_first_runs_the_second_is_told_to_wait(committing, monkeypatch):
-    """The second asks, on a connection of its own, at the moment at which the first has given and not yet committed."""
+def test_a_concurrent_request_with_the_same_key_gets_a_conflict(committing, monkeypatch):
+    """The second request runs on its own connection before the first one commits."""
     asking, school = program(), SchoolFactory()
     body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 3}
     meanwhile = []
@@ -215,7 +215,7 @@ def test_while_the_first_runs_the_second_is_told_to_wait(committing, monkeypatch
     assert Allocation.objects.get().units == 3
 
 
-def test_fifty_with_one_key_create_once(committing):
+def test_fifty_concurrent_requests_with_one_key_create_once(committing):
     asking, school = program(), SchoolFactory()
     body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 3}
     asked = [lambda: Program(asking.secret).post("/allocations", body, key=KEY)] * 50
@@ -232,8 +232,8 @@ def test_fifty_with_one_key_create_once(committing):
     assert Pool.objects.get().allocated == 3
 
 
-def test_fifty_with_keys_of_their_own_are_all_done(committing):
-    """The lock is a key's and not the office's: nobody is told to wait for a stranger's request."""
+def test_fifty_concurrent_requests_with_distinct_keys_all_succeed(committing):
+    """The lock is per key: no request waits for one with another key."""
     asking, school = program(), SchoolFactory()
     body = {"pool": open_pool(committing).pk, "school": school.uai, "units": 1}
     asked = [lambda: Program(asking.secret).post("/allocations", body, key=str(uuid.uuid4()))] * 50

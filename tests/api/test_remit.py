@@ -1,4 +1,4 @@
-"""The remit, as a collectivity's own information system keeps it."""
+"""`/portfolio`: the schools a collectivity is responsible for."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def contact(school):
     return (row.contact_name, row.contact_email, row.contact_phone, row.classes)
 
 
-def test_a_school_of_the_remit_is_read(api):
+def test_a_portfolio_school_is_returned(api):
     school = SchoolFactory(name="École Jean Jaurès", state=SchoolState.CLOSED, closed_at="2026-08-31T00:00:00Z")
     SchoolInRemitFactory(school=school, contact_name="Claire", contact_email="c@ville.example", classes=8)
-    said = api.get(f"/remit/{school.uai.lower()}").json()
-    added_at = said.pop("added_at")
+    outcome = api.get(f"/remit/{school.uai.lower()}").json()
+    added_at = outcome.pop("added_at")
     assert added_at.endswith("Z")
-    assert said == {
+    assert outcome == {
         "uai": school.uai,
         "name": "École Jean Jaurès",
         "commune": "Nîmes",
@@ -41,7 +41,7 @@ def test_a_school_of_the_remit_is_read(api):
     refused(api.get("/remit/x"), 404, "not_found")
 
 
-def test_the_remit_is_narrowed_by_words_commune_contact_and_school(api):
+def test_the_portfolio_is_filtered_by_words_commune_contact_and_school(api):
     jaures = SchoolFactory(name="École Jean Jaurès")
     ales = SchoolFactory(name="École Marie Curie", commune="Alès", commune_code="30007", email="")
     SchoolInRemitFactory(school=jaures, contact_email="c@ville.example")
@@ -64,7 +64,7 @@ def test_the_remit_is_narrowed_by_words_commune_contact_and_school(api):
         refused(api.get(f"/remit?{wrong}"), 400, "invalid_request")
 
 
-def test_a_page_of_the_remit_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
+def test_a_portfolio_page_takes_a_constant_number_of_queries(api, django_assert_num_queries):
     api.get("/remit")
     for _ in range(2):
         SchoolInRemitFactory.create_batch(4)
@@ -72,7 +72,7 @@ def test_a_page_of_the_remit_costs_as_many_queries_whatever_its_length(api, djan
             api.get("/remit?limit=3")
 
 
-def test_pages_of_the_remit_follow_each_other_by_uai(api):
+def test_portfolio_pages_are_ordered_by_uai(api):
     expected = sorted(SchoolInRemitFactory().school_id for _ in range(5))
     first = api.get("/remit?limit=3").json()
     second = api.get(first["next"].partition("/api/v1")[2]).json()
@@ -80,7 +80,7 @@ def test_pages_of_the_remit_follow_each_other_by_uai(api):
     assert second["next"] is None
 
 
-def test_a_school_is_put_there_and_is_there(api):
+def test_put_adds_a_school_to_the_portfolio(api):
     school = SchoolFactory()
     first = api.ask("PUT", f"/remit/{school.uai}", {"contact_email": " c@ville.example ", "classes": 8})
     assert (first.status_code, first.json()["contact_email"]) == (201, "c@ville.example")
@@ -92,7 +92,7 @@ def test_a_school_is_put_there_and_is_there(api):
     assert (entry.action, entry.actor_name, entry.school_id) == ("remit.added", "Jeton « SI de la ville »", school.uai)
 
 
-def test_what_is_absent_stays_and_what_is_null_or_empty_goes(api):
+def test_absent_fields_are_kept_and_null_or_empty_fields_are_cleared(api):
     school = SchoolFactory()
     SchoolInRemitFactory(
         school=school, contact_name="Claire", contact_email="c@ville.example", contact_phone="04 66", classes=8
@@ -120,23 +120,23 @@ def test_what_is_absent_stays_and_what_is_null_or_empty_goes(api):
         ({"email": "a@b.example"}, "email"),
     ],
 )
-def test_what_is_not_taken_of_a_school_is_named(api, body, field):
+def test_an_invalid_field_of_a_school_is_named(api, body, field):
     school = SchoolFactory()
-    said = refused(api.ask("PUT", f"/remit/{school.uai}", body), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == [field]
+    outcome = refused(api.ask("PUT", f"/remit/{school.uai}", body), 400, "invalid_request")
+    assert [fault["field"] for fault in outcome["errors"]] == [field]
     assert not SchoolInRemit.objects.exists()
 
 
-def test_an_address_with_a_nul_names_nothing(api):
+def test_a_nul_in_the_url_is_a_404(api):
     refused(api.ask("PUT", "/remit/%00", {}), 404, "not_found")
 
 
 @pytest.mark.parametrize("uai", ["x", "0300000A", "1e9"])
-def test_a_school_that_the_directory_does_not_know_is_not_put_there(api, uai):
+def test_a_school_unknown_to_the_directory_is_refused(api, uai):
     refused(api.ask("PUT", f"/remit/{uai}", {}), 404, "unknown_school")
 
 
-def test_a_school_is_taken_out_once(api):
+def test_a_school_is_removed_once(api):
     school = SchoolInRemitFactory().school
     answer = api.ask("DELETE", f"/remit/{school.uai}")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -145,7 +145,7 @@ def test_a_school_is_taken_out_once(api):
     assert AuditEntry.objects.get().action == "remit.removed"
 
 
-def test_a_list_is_written_with_a_result_for_each_school(api):
+def test_a_bulk_update_returns_a_result_per_school(api):
     new, there, same = SchoolFactory(), SchoolFactory(), SchoolFactory()
     SchoolInRemitFactory(school=there, contact_name="Claire", classes=3)
     SchoolInRemitFactory(school=same, classes=5)
@@ -168,7 +168,7 @@ def test_a_list_is_written_with_a_result_for_each_school(api):
     assert contact(new) == ("", "n@ville.example", "", None)
     assert contact(there) == ("", "", "", 4)
     assert SchoolInRemit.objects.filter(school=outside).exists()
-    # The list once, for the home of the office; each school's share on the school's page.
+    # One entry for the list, on the home page; one per school, on the school's page.
     actions = AuditEntry.objects.order_by("pk").values_list("action", "school_id")
     assert list(actions) == [
         ("remit.added_by_list", new.uai),
@@ -177,20 +177,20 @@ def test_a_list_is_written_with_a_result_for_each_school(api):
     ]
 
 
-def test_one_wrong_row_and_nothing_is_written_and_every_wrong_row_is_named(api):
+def test_one_invalid_row_rejects_the_list_and_every_invalid_row_is_named(api):
     right, twice = SchoolFactory(), SchoolFactory()
     unknown = next_uai()
     rows = [{"uai": right.uai}, {"uai": twice.uai}, {"uai": unknown}, {"uai": f" {twice.uai}"}, {"uai": "\x01"}]
-    said = refused(api.post("/remit/bulk", {"schools": rows}), 409, "wrong_rows")
-    found = [(fault["row"], fault["field"], fault["code"]) for fault in said["errors"]]
+    outcome = refused(api.post("/remit/bulk", {"schools": rows}), 409, "wrong_rows")
+    found = [(fault["row"], fault["field"], fault["code"]) for fault in outcome["errors"]]
     assert found == [
         (2, "schools.uai", "unknown_school"),
         (3, "schools.uai", "twice"),
         (4, "schools.uai", "unknown_school"),
     ]
     rows += [{"uai": right.uai, "contact_email": "non"}, {"uai": next_uai(), "classes": 101}, "x", {"classes": 3}]
-    said = refused(api.post("/remit/bulk", {"schools": rows}), 400, "invalid_request")
-    assert {(fault["row"], fault["field"]) for fault in said["errors"]} == {
+    outcome = refused(api.post("/remit/bulk", {"schools": rows}), 400, "invalid_request")
+    assert {(fault["row"], fault["field"]) for fault in outcome["errors"]} == {
         (2, "schools.uai"),
         (3, "schools.uai"),
         (4, "schools.uai"),
@@ -209,18 +209,18 @@ def test_one_wrong_row_and_nothing_is_written_and_every_wrong_row_is_named(api):
     "body", [[], {}, {"schools": []}, {"schools": {}}, {"schools": None}, {"schools": [[]]}, {"schools": "0301234D"}]
 )
 @pytest.mark.parametrize("path", ["/remit/bulk", "/remit/remove"])
-def test_what_is_no_list_is_refused(api, path, body):
+def test_a_body_that_is_no_list_is_refused(api, path, body):
     refused(api.post(path, body), 400, "invalid_request")
 
 
 @pytest.mark.parametrize("path", ["/remit/bulk", "/remit/remove"])
 def test_a_list_has_ten_thousand_schools_at_most(api, path):
     row = "0301234D" if path == "/remit/remove" else {"uai": "0301234D"}
-    said = refused(api.post(path, {"schools": [row] * 10_001}), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == ["schools"]
+    outcome = refused(api.post(path, {"schools": [row] * 10_001}), 400, "invalid_request")
+    assert [fault["field"] for fault in outcome["errors"]] == ["schools"]
 
 
-def test_a_list_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
+def test_a_bulk_update_takes_a_constant_number_of_queries(api, django_assert_num_queries):
     api.get("/remit")
     for size in (2, 20):
         there = SchoolInRemitFactory.create_batch(size)
@@ -234,7 +234,7 @@ def test_a_list_costs_as_many_queries_whatever_its_length(api, django_assert_num
             api.post("/remit/remove", {"schools": [row["uai"] for row in rows]})
 
 
-def test_a_list_is_taken_out_with_a_result_for_each_school(api):
+def test_a_bulk_removal_returns_a_result_per_school(api):
     there = SchoolInRemitFactory().school
     stays = SchoolInRemitFactory().school
     absent = SchoolFactory()
@@ -254,7 +254,7 @@ def test_a_list_is_taken_out_with_a_result_for_each_school(api):
     assert list(actions) == ["remit.removed_by_list", "remit.list_removed"]
 
 
-def test_a_list_sent_twice_under_one_key_is_written_once(api):
+def test_a_bulk_update_retried_with_its_idempotency_key_runs_once(api):
     rows = {"schools": [{"uai": SchoolFactory().uai}]}
     first, again = (api.post("/remit/bulk", rows, key="cle-1") for _ in range(2))
     assert first.json() == again.json()
@@ -262,7 +262,7 @@ def test_a_list_sent_twice_under_one_key_is_written_once(api):
     assert api.post("/remit/bulk", rows).json()["unchanged"] == 1
 
 
-def test_a_remit_is_a_collectivity_s_own(api, gard):
+def test_a_portfolio_belongs_to_one_collectivity(api, gard):
     school = SchoolInRemitFactory().school
     theirs = program("gard")
     refused(theirs.get(f"/remit/{school.uai}"), 404, "not_found")
@@ -271,7 +271,7 @@ def test_a_remit_is_a_collectivity_s_own(api, gard):
     assert api.get(f"/remit/{school.uai}").json()["classes"] is None
 
 
-def test_the_home_tells_a_list_once(api, office, nimes):
+def test_the_home_page_shows_a_bulk_update_as_one_event(api, office, nimes):
     api.post("/remit/bulk", {"schools": [{"uai": SchoolFactory().uai} for _ in range(3)]})
     page = office("nimes", MemberFactory().user).get("/").content.decode()
     assert page.count("Liste de 3") == 1

@@ -1,4 +1,4 @@
-"""What every address of the API has in common: what it reads, how it refuses, lists, and says that nothing changed."""
+"""Behaviour common to all API endpoints: parsing, errors, pagination, conditional requests."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.factories.schools import SchoolFactory
 
 
 @pytest.mark.parametrize("path", ["/", "/rien", "/schools/", "/schools/0301001A", "/schools/%00", "/schools/a/b"])
-def test_an_address_that_is_none_is_told_in_json(api, path):
+def test_an_unknown_url_is_a_json_404(api, path):
     refused(api.get(path), 404, "not_found")
 
 
-def test_what_an_address_does_not_answer(api):
+def test_a_method_that_is_not_allowed_is_a_405(api):
     answer = api.post("/schools")
     refused(answer, 405, "method_not_allowed")
     assert answer["Allow"] == "GET, HEAD"
@@ -29,23 +29,23 @@ def test_the_portal_has_no_api(portal):
     assert portal.get("/api/v1/schools").status_code == 404
 
 
-def test_a_parameter_of_a_list_is_none_of_what_is_written_at_its_address(api):
-    said = refused(api.upload("/imports?purpose=perimetre", {}), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == ["purpose"]
+def test_list_parameters_are_refused_by_other_methods(api):
+    result = refused(api.upload("/imports?purpose=perimetre", {}), 400, "invalid_request")
+    assert [fault["field"] for fault in result["errors"]] == ["purpose"]
     refused(api.ask("TRACE", "/imports?purpose=perimetre"), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(
     "body", [r'{"\ud800": 1}', r'{"contact_name": "\uDFFF"}', r'{"contact_name": "\ude00\ud83d"}', r'["\ud83d"]']
 )
-def test_half_a_character_is_no_text(api, body):
+def test_a_lone_surrogate_is_refused(api, body):
     school = SchoolInRemitFactory().school
     refused(api.ask("PUT", f"/remit/{school.uai}", body.encode()), 400, "parse_error")
     whole = api.ask("PUT", f"/remit/{school.uai}", rb'{"contact_name": "\ud83d\ude00 \u00e9"}')
     assert whole.json()["contact_name"] == "\U0001f600 é"
 
 
-def test_the_description_says_what_is_taken(office):
+def test_the_description_states_the_accepted_body(office):
     description = office("nimes").get("/api/v1/openapi.json").json()
     created = description["paths"]["/api/v1/imports"]["post"]["responses"]["201"]
     assert {"Location", "RateLimit", "Idempotent-Replayed"} <= set(created["headers"])
@@ -82,8 +82,8 @@ def test_pages_follow_each_other_while_schools_come(api):
 
 @pytest.mark.parametrize("limit", ["0", "501", "-1", "1e2", "", "x", "99999999999999999999", "٣"])
 def test_a_page_has_1_to_500_rows(api, limit):
-    said = refused(api.get(f"/schools?limit={limit}"), 400, "invalid_request")
-    assert said["errors"] == [
+    result = refused(api.get(f"/schools?limit={limit}"), 400, "invalid_request")
+    assert result["errors"] == [
         {"code": "invalid_limit", "detail": "« limit » est un nombre de 1 à 500.", "field": "limit"}
     ]
 
@@ -95,7 +95,7 @@ def _written(text):
 @pytest.mark.parametrize(
     "cursor", ["x", "é", "a" * 300, _written("a" * 40), _written("a\x00"), "MDAwMDAwMUE=", "%2B%2F%2F%2F"]
 )
-def test_a_cursor_that_is_none_is_refused(api, cursor):
+def test_an_invalid_cursor_is_refused(api, cursor):
     refused(api.get(f"/schools?cursor={cursor}"), 404, "invalid_cursor")
 
 
@@ -103,13 +103,13 @@ def test_a_parameter_that_is_unknown_or_wrong_is_refused_with_its_name(api):
     assert refused(api.get("/schools?changed_since="), 400, "invalid_request")["errors"][0]["code"] == "empty"
     assert api.get("/schools?search=").status_code == 200
     wrong = "sate=open&has_nursery=oui&state=gone&type=Ecole&type=Lycee&changed_since=2026-11-25"
-    said = refused(api.get(f"/schools?{wrong}"), 400, "invalid_request")
-    assert {fault["field"] for fault in said["errors"]} == {"sate", "has_nursery", "state", "type", "changed_since"}
+    result = refused(api.get(f"/schools?{wrong}"), 400, "invalid_request")
+    assert {fault["field"] for fault in result["errors"]} == {"sate", "has_nursery", "state", "type", "changed_since"}
     assert api.get("/schools?state=open&state=closed&has_nursery=true").status_code == 200
     assert refused(api.get("/schools/0301001A?x=1"), 400, "invalid_request")["errors"][0]["field"] == "x"
 
 
-def test_a_read_that_did_not_change_is_a_304(api):
+def test_an_unchanged_resource_is_a_304(api):
     school = SchoolFactory()
     first = api.get("/schools")
     tag = first["ETag"]
@@ -125,18 +125,18 @@ def test_a_read_that_did_not_change_is_a_304(api):
     assert changed["Cache-Control"] == "private, no-cache"
 
 
-def test_the_head_of_an_answer_has_its_tag(api):
+def test_a_head_request_returns_the_etag(api):
     SchoolFactory()
     head = api.ask("HEAD", "/schools")
     assert (head.status_code, head.content, head["ETag"]) == (200, b"", api.get("/schools")["ETag"])
 
 
-def test_only_json_is_answered(api):
+def test_only_json_is_accepted_as_a_response_type(api):
     refused(api.get("/schools", Accept="text/html"), 406, "not_acceptable")
     assert api.get("/schools", Accept="*/*").status_code == 200
 
 
-def test_moments_are_said_in_utc(api):
+def test_timestamps_are_in_utc(api):
     SchoolFactory()
     [school] = api.get("/schools").json()["data"]
     assert school["changed_at"].endswith("Z")
@@ -157,11 +157,11 @@ def test_the_description_is_open_to_everybody(office):
     assert answer.json()["openapi"].startswith("3.1")
 
 
-def test_a_breakdown_is_told_in_json(api, monkeypatch, office):
+def test_a_server_error_is_returned_as_json(api, monkeypatch, office):
     monkeypatch.setattr("schools.api.Schools.listed", lambda _: 1 / 0)
     api.client.raise_request_exception = False
-    said = refused(api.get("/schools"), 500, "breakdown")
-    assert "rien n'a été fait" in said["detail"]
+    result = refused(api.get("/schools"), 500, "breakdown")
+    assert "rien n'a été fait" in result["detail"]
     browser = office("nimes")
     browser.raise_request_exception = False
     monkeypatch.setattr("web.access.Public.__call__", lambda *_: 1 / 0)

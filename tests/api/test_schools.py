@@ -21,7 +21,7 @@ def test_a_school_by_its_code_in_any_case(api):
 
 
 @pytest.mark.parametrize("code", ["0301001A", "rien", "0", "-1", "%20", "9" * 40])
-def test_a_code_that_is_no_school_s(api, code):
+def test_an_unknown_uai_is_a_404(api, code):
     refused(api.get(f"/schools/{code}"), 404, "not_found")
 
 
@@ -44,7 +44,7 @@ def test_filters(api):
         assert codes(api.get(f"/schools?{query}")) == sorted(found), query
 
 
-def test_what_the_directory_changed_since(api):
+def test_schools_changed_since_a_moment(api):
     SchoolFactory(changed_at=TERM)
     later = SchoolFactory(changed_at=TERM.replace(hour=11)).uai
     assert codes(api.get("/schools?changed_since=2026-11-24T09:30:00Z")) == [later]

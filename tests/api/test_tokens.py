@@ -1,4 +1,4 @@
-"""Who is let in: by a token of this collectivity, alive, from where it may be shown, with the scope that is asked."""
+"""API tokens: their collectivity, expiry, allowed networks, scopes and rate limits."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def test_nobody_signs_in_as_a_token(nimes, portal):
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer peps_api_faux", "Basic dTpw", "Bearer a b", "Bearer é"])
-def test_without_a_token_of_ours_nothing_is_answered(nimes, header):
+def test_a_missing_or_malformed_token_is_refused(nimes, header):
     answer = Program(None).get(SCHOOLS, Authorization=header)
-    said = refused(answer, 401, "invalid_token" if header.startswith("Bearer") else "not_authenticated")
+    result = refused(answer, 401, "invalid_token" if header.startswith("Bearer") else "not_authenticated")
     assert answer["WWW-Authenticate"] == 'Bearer realm="Pep\'s"'
-    assert said["type"].endswith(f"#{said['code']}")
+    assert result["type"].endswith(f"#{result['code']}")
 
 
-def test_a_session_opens_nothing(nimes, office):
+def test_a_session_does_not_authenticate_the_api(nimes, office):
     browser = office("nimes", UserFactory(is_superuser=True, is_staff=True))
     assert browser.get("/api/v1/schools").status_code == 401
 
 
-def test_another_collectivity_s_token_is_no_token(nimes, gard):
+def test_a_token_of_another_collectivity_is_refused(nimes, gard):
     refused(Program(token("gard").secret, "nimes").get(SCHOOLS), 401, "invalid_token")
 
 
@@ -86,14 +86,14 @@ def test_an_expired_token_is_refused(nimes):
         (["192.0.2.0/24"], "2001:db8::1", 403),
     ],
 )
-def test_a_token_is_shown_from_its_networks_alone(nimes, networks, address, status):
+def test_a_token_is_accepted_from_its_networks_only(nimes, networks, address, status):
     answer = Program(token(networks=networks).secret, REMOTE_ADDR=address).get(SCHOOLS)
     assert answer.status_code == status
     if status == 403:
         refused(answer, 403, "network_not_allowed")
 
 
-def test_each_method_asks_for_its_scope(nimes):
+def test_each_method_requires_its_scope(nimes):
     asking = program(scopes=[Scope.ALLOCATE])
     assert "« Lire » (read)" in refused(asking.get(SCHOOLS), 403, "scope_missing")["detail"]
 
@@ -109,7 +109,7 @@ def test_each_method_asks_for_its_scope(nimes):
         ("networks", {"networks": ["203.0.113.0/99"]}),
     ],
 )
-def test_what_a_token_cannot_be(nimes, field, wrong):
+def test_invalid_token_settings_are_refused(nimes, field, wrong):
     right = {"name": "SI", "scopes": ["read"], "expires_at": TERM + datetime.timedelta(days=30)}
     with pytest.raises(tokens.InvalidToken) as refusal:
         tokens.make(**(right | wrong), by=None, at=TERM)
@@ -129,7 +129,7 @@ def test_the_last_use_is_noted_to_the_minute(nimes):
     assert Token.objects.get().last_used_at == first.last_used_at
 
 
-def test_a_token_may_ask_so_often_and_is_told_where_it_stands(nimes, settings):
+def test_requests_per_token_are_limited_and_the_quota_is_returned(nimes, settings):
     settings.API_REQUESTS_A_MINUTE = 2
     asking, other = program(), program()
     answers = [asking.get(SCHOOLS) for _ in range(3)]
@@ -142,7 +142,7 @@ def test_a_token_may_ask_so_often_and_is_told_where_it_stands(nimes, settings):
     assert other.get(SCHOOLS).status_code == 200
 
 
-def test_a_network_that_tries_tokens_is_told_to_wait_and_shuts_nobody_out(nimes):
+def test_guessing_tokens_is_limited_per_network_without_blocking_others(nimes):
     right = program()
     codes = [Program("peps_api_faux").get(SCHOOLS).status_code for _ in range(61)]
     assert codes == [401] * 60 + [429]

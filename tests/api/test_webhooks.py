@@ -52,14 +52,14 @@ def test_the_journal_says_who_did_it_and_holds_no_secret(api):
     api.ask("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
     api.ask("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
     api.ask("DELETE", f"/webhooks/{made['id']}")
-    said = list(AuditEntry.objects.filter(action__startswith="webhooks.").order_by("pk"))
-    assert [entry.summary for entry in said] == [
+    result = list(AuditEntry.objects.filter(action__startswith="webhooks.").order_by("pk"))
+    assert [entry.summary for entry in result] == [
         "Webhook vers si.ville.example : ajouté.",
         "Webhook vers si.ville.example : secret renouvelé.",
         "Webhook vers si.ville.example : conduit désormais vers autre.example.",
         "Webhook vers autre.example : supprimé.",
     ]
-    assert {entry.actor_name for entry in said} == {"Jeton « SI de la ville »"}
+    assert {entry.actor_name for entry in result} == {"Jeton « SI de la ville »"}
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_the_journal_says_who_did_it_and_holds_no_secret(api):
         ({"url": URL, "secret": "whsec_"}, "secret"),
     ],
 )
-def test_what_is_not_as_described_is_refused_with_its_field(api, body, field):
-    said = refused(api.post("/webhooks", body), 400, "invalid_request")
-    assert {fault["field"] for fault in said["errors"]} == {field}
+def test_an_invalid_field_is_refused_by_name(api, body, field):
+    result = refused(api.post("/webhooks", body), 400, "invalid_request")
+    assert {fault["field"] for fault in result["errors"]} == {field}
     assert not Endpoint.objects.exists()
 
 
@@ -87,13 +87,13 @@ def test_what_is_not_as_described_is_refused_with_its_field(api, body, field):
     "url",
     ["https://10.0.0.1/", "https://[::1]/", "https://localhost/", "https://moi:secret@si.example/", "https://a:99999/"],
 )
-def test_an_address_that_leads_where_it_may_not_is_refused(api, url):
+def test_a_forbidden_url_is_refused(api, url):
     refused(api.post("/webhooks", {"url": url}), 409, "address_refused")
     made = add(api)
     refused(api.ask("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "address_refused")
 
 
-def test_an_address_is_told_once(api):
+def test_a_url_is_registered_once(api):
     add(api)
     refused(api.post("/webhooks", {"url": URL}), 409, "address_taken")
 
@@ -104,7 +104,7 @@ def test_a_webhook_that_is_added_twice_under_one_key_is_one_with_one_secret(api)
     assert Endpoint.objects.count() == 1
 
 
-def test_a_test_its_delivery_and_its_tries(api, receiver):  # noqa: F811 - the fixture
+def test_a_test_event_has_a_delivery_with_attempts(api, receiver):  # noqa: F811 - the fixture
     receiver.behaviour = behaviours.answers(503, b"<b>plus tard</b>")
     made = add(api, url=receiver.url, types=["order.paid"])
     sent = api.post(f"/webhooks/{made['id']}/test")
@@ -135,7 +135,7 @@ def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
     refused(api.post(f"/webhooks/{made['id']}/deliveries/999/replay"), 404, "not_found")
 
 
-def test_deliveries_are_narrowed_and_are_those_of_one_webhook(api, receiver):  # noqa: F811 - the fixture
+def test_deliveries_are_filtered_and_scoped_to_their_webhook(api, receiver):  # noqa: F811 - the fixture
     first, second = add(api, url=receiver.url), add(api, url=f"{receiver.url}/autre")
     happen(issued(1))
     api.post(f"/webhooks/{first['id']}/test")
@@ -154,7 +154,7 @@ def test_deliveries_are_narrowed_and_are_those_of_one_webhook(api, receiver):  #
     refused(api.get(f"/webhooks/{second['id']}/deliveries/{number}"), 404, "not_found")
 
 
-def test_events_are_read_in_order_and_narrowed(api):
+def test_events_are_listed_in_order_and_filtered(api):
     now = timezone.now()
     happen(issued(1), at=now - datetime.timedelta(hours=2))
     happen(issued(2), issued(1), at=now)
@@ -176,7 +176,7 @@ def test_events_are_read_in_order_and_narrowed(api):
 
 
 @pytest.mark.parametrize("name", ["evt_0", "%00", "evt_%C3%A9", "evt_" + "0" * 28, "x" * 300])
-def test_an_event_that_is_none_is_not_there(api, name):
+def test_an_unknown_event_is_a_404(api, name):
     refused(api.get(f"/events/{name}"), 404, "not_found")
 
 
@@ -193,6 +193,6 @@ def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_asse
         api.get(path)
 
 
-def test_reading_events_asks_for_the_scope_of_reading(api):
+def test_reading_events_requires_the_read_scope(api):
     refused(program(scopes=["webhooks"]).get("/events"), 403, "scope_missing")
     refused(program(scopes=["read"]).get("/webhooks"), 403, "scope_missing")

@@ -1,4 +1,4 @@
-"""Every way into the API, a method of an address each, read off the URL configuration."""
+"""Every method of every API route, from the URL configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Way:
-    """One method of one address."""
+    """One method of one route."""
 
     name: str
     method: str
@@ -28,22 +28,22 @@ class Way:
         return f"{self.method} {self.name}"
 
     def path(self, kwargs=None):
-        """Return the address under `/api/v1`; of anything at all where no thing is given."""
+        """Return the path under `/api/v1`; without `kwargs`, with arbitrary arguments."""
         given = kwargs or {name: 1 if name in ("pk", "number", "row") else "0300001A" for name in self.wants}
         return reverse(self.name, urlconf=doors.OFFICE, kwargs=given).removeprefix("/api/v1")
 
 
-def _ways():
+def _iter_routes():
     classes = {
         f"api:{pattern.name}": pattern.callback.cls
         for pattern in get_resolver("config.urls_api").url_patterns
         if hasattr(pattern.callback, "cls")
     }
-    for name, door in doors.by_name(doors.OFFICE):
+    for name, route in doors.by_name(doors.OFFICE):
         view = classes.get(name)
         if view is not None and issubclass(view, Endpoint) and view is not Nowhere:
             for method, scope in view.scopes.items():
-                yield Way(name, method, scope, door.wants, view)
+                yield Way(name, method, scope, route.wants, view)
 
 
-WAYS = list(_ways())
+WAYS = list(_iter_routes())

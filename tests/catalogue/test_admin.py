@@ -1,4 +1,4 @@
-"""The catalogue in the operator's hands: lists of prices are looked at as wholes, and carried over to the next year."""
+"""The catalogue in the back office: price lists are validated as a whole and copied to the next year."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def year(db):
 
 
 def rows(prefix, listed, fields):
-    """Return the form's fields of a list: pairs of (row or None, what is typed; None to delete it)."""
+    """Return the formset's fields: pairs of (row or None, new values or None to delete it)."""
     sent = {
         f"{prefix}-TOTAL_FORMS": len(listed),
         f"{prefix}-INITIAL_FORMS": sum(row is not None for row, _ in listed),
@@ -37,14 +37,14 @@ def rows(prefix, listed, fields):
         sent[f"{prefix}-{number}-id"] = row.pk if row else ""
         if typed is None:
             sent[f"{prefix}-{number}-DELETE"] = "on"
-        said = [getattr(row, field) for field in fields] if typed is None else typed
-        for field, value in zip(fields, said, strict=True):
+        cells = [getattr(row, field) for field in fields] if typed is None else typed
+        for field, value in zip(fields, cells, strict=True):
             sent[f"{prefix}-{number}-{field}"] = "" if value is None else value
     return sent
 
 
 def save(operator, year, *, tiers=None, bands=None, sold_from="2026-06-01"):
-    """Send the year's page with these lists in place of its own; return the answer."""
+    """Post the year's page with these price lists; return the response."""
     tiers = tiers if tiers is not None else [(tier, values(tier)) for tier in year.tiers.order_by("from_classes")]
     if bands is None:
         bands = [(band, (band.from_units, band.unit_ht)) for band in year.bands.order_by("from_units")]
@@ -81,7 +81,7 @@ def test_a_list_is_typed_from_nothing(operator, year):
 
 
 @pytest.mark.parametrize(
-    ("tiers", "said"),
+    ("tiers", "message"),
     [
         ([(1, 1, "49"), (3, None, "30")], "une école de 2\u00a0classes ne trouverait pas de prix"),
         ([(1, 0, "49")], "Un palier commence à 1 classe au moins"),
@@ -89,20 +89,20 @@ def test_a_list_is_typed_from_nothing(operator, year):
         ([], "Une année en vente a des paliers"),
     ],
 )
-def test_a_list_that_leaves_a_school_without_a_price_is_refused(operator, year, tiers, said):
+def test_a_list_that_leaves_a_school_without_a_price_is_refused(operator, year, tiers, message):
     gone = [(tier, None) for tier in year.tiers.all()]
     answer = save(operator, year, tiers=gone + [(None, typed) for typed in tiers])
-    assert said in answer.content.decode()
+    assert message in answer.content.decode()
     assert bounds(year) == [(first, last) for first, last, _price in TIERS]
 
 
 @pytest.mark.parametrize(
-    ("bands", "said"),
+    ("bands", "message"),
     [([(10, "35")], "Le premier tarif commence à 1 licence"), ([], "Une année en vente a des tarifs")],
 )
-def test_a_list_that_leaves_a_volume_without_a_price_is_refused(operator, year, bands, said):
+def test_a_list_that_leaves_a_volume_without_a_price_is_refused(operator, year, bands, message):
     gone = [(band, None) for band in year.bands.all()]
-    assert said in save(operator, year, bands=gone + [(None, typed) for typed in bands]).content.decode()
+    assert message in save(operator, year, bands=gone + [(None, typed) for typed in bands]).content.decode()
     assert year.bands.count() == 4
 
 
@@ -142,14 +142,14 @@ def test_vat_is_a_rate_that_exists(operator, db):
     assert product.vat_rate == Decimal("5.50")
 
 
-def test_the_list_of_years_asks_the_same_however_many_they_are(operator, year):
-    def asked():
+def test_the_list_of_years_takes_constant_queries(operator, year):
+    def count_queries():
         with CaptureQueriesContext(connection) as queries:
             operator.get("/admin/catalogue/schoolyear/")
         return len(queries)
 
-    asked()  # what is asked once alone
-    once = asked()
+    count_queries()  # warm up caches
+    once = count_queries()
     for last in (2028, 2029, 2030):
         on_sale(ends_on=datetime.date(last, 8, 31), sold_from=datetime.date(last - 1, 6, 1))
-    assert asked() == once
+    assert count_queries() == once

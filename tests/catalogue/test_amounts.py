@@ -1,4 +1,4 @@
-"""Money is exact: HT + TVA = TTC to the cent, always; one is rounded, half up, and one is a difference."""
+"""Amounts are exact to the cent: HT + TVA = TTC; one is rounded half up, one is the difference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATES = [Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10")]
 
 
 def half_up(amount: Fraction) -> Decimal:
-    """Round to the cent by other means than the code's."""
+    """Round half up to the cent, independently of the code under test."""
     return Decimal(floor(amount * 100 + Fraction(1, 2))) / 100
 
 
@@ -49,7 +49,7 @@ def test_ten_thousand_baskets_add_up_to_the_cent():
                 assert amounts.ht == price
                 assert amounts.vat == half_up(Fraction(price) * Fraction(rate) / 100)
             assert amounts.ht + amounts.vat == amounts.ttc
-            # What a platform recomputes from base and rate is never more than a cent away.
+            # Recomputed from base and rate it differs by a cent at most.
             assert abs(amounts.vat - half_up(Fraction(amounts.ht) * Fraction(rate) / 100)) <= CENT
             lines.append((rate, amounts))
         whole = total(amounts for _rate, amounts in lines)

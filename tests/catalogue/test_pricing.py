@@ -1,4 +1,4 @@
-"""What is on sale on a day, at what price, and what is wrong with a list of prices."""
+"""What is on sale on a day, its price, and errors in price lists."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_all_licences_of_a_volume_are_at_the_price_of_the_band_they_reach(db, un
 
 
 @pytest.mark.parametrize("count", [0, -1, 10_000_000])
-def test_a_number_that_is_none_is_refused(db, count):
+def test_an_invalid_number_is_refused(db, count):
     on_sale()
     for ask in (pricing.for_classes, pricing.for_volume):
         with pytest.raises(BadQuantity):
@@ -70,7 +70,7 @@ def test_the_rate_is_the_product_s(db):
 
 
 @pytest.mark.parametrize(
-    ("spans", "said"),
+    ("spans", "message"),
     [
         ([], ""),
         ([Span(1, None)], ""),
@@ -80,15 +80,15 @@ def test_the_rate_is_the_product_s(db):
         ([Span(1, None), Span(2, None)], "Un seul palier reste sans limite"),
         ([Span(1, 3), Span(3, None)], "se chevauchent"),
         ([Span(1, 1), Span(3, None)], "une école de 2\u00a0classes"),
-        # It would credit more than can be ordered: nobody could pay for it.
+        # It would credit more than can be ordered.
         ([Span(1, 100), Span(101, 300), Span(301, None)], "200 classes au plus"),
         ([Span(1, 200), Span(201, None)], "200 classes au plus"),
     ],
 )
-def test_tiers_leave_no_number_of_classes_without_one_price(spans, said):
+def test_tiers_leave_no_number_of_classes_without_one_price(spans, message):
     fault = price_lists.fault_of_tiers(spans)
-    assert said in fault
-    assert bool(said) == bool(fault)
+    assert message in fault
+    assert bool(message) == bool(fault)
 
 
 @pytest.mark.parametrize(("starts", "right"), [([], True), ([100, 1], True), ([10], False), ([1, 1], False)])
@@ -96,22 +96,22 @@ def test_bands_leave_no_volume_without_one_price(starts, right):
     assert (price_lists.fault_of_bands(starts) == "") is right
 
 
-def test_the_operator_is_told_what_the_shop_waits_for(db):
-    def told(day):
+def test_missing_prices_are_listed_for_the_operator(db):
+    def missing(day):
         return " ".join(sentence for _year, sentence in price_lists.waits_on(day))
 
-    assert "Rien n'est en vente" in told(NOVEMBER)
+    assert "Rien n'est en vente" in missing(NOVEMBER)
     current = on_sale()
-    assert told(NOVEMBER) == ""
+    assert missing(NOVEMBER) == ""
     PriceBand.objects.all().delete()
-    assert "Les collectivités ne peuvent rien acheter" in told(NOVEMBER)
+    assert "Les collectivités ne peuvent rien acheter" in missing(NOVEMBER)
     SchoolTier.objects.all().delete()
-    assert "Les écoles ne peuvent rien acheter" in told(NOVEMBER)
+    assert "Les écoles ne peuvent rien acheter" in missing(NOVEMBER)
     on_sale()
     june = datetime.date(2027, 6, 15)
-    assert "reconduisez les tarifs" in told(june)
+    assert "reconduisez les tarifs" in missing(june)
     after = price_lists.renew(school_year_id=current.pk)
-    assert "n'a pas encore de date de vente" in told(june)
+    assert "n'a pas encore de date de vente" in missing(june)
     after.sold_from = june
     after.save()
-    assert told(june) == ""
+    assert missing(june) == ""

@@ -1,4 +1,4 @@
-"""What somebody accepted stays what it was, at an address of its own."""
+"""Versions of the terms of sale: immutable, each at its own URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from licensing.catalogue import terms
 
-#: What each version says. A published version never changes: a new text is a new version, and a new line here.
+#: SHA-256 of each version. A published version never changes: a new text is a new version and a new line here.
 PINNED = {"2026-11": "c9ff9f397c58180012b290e9457cbaf7c5142a4cd1af544cfa4c2491e4a5e187"}
 
 FOLDER = Path(terms.__file__).parent / "templates" / "catalogue" / "terms"
@@ -35,11 +35,11 @@ def test_a_version_is_read_at_its_own_address(portal, version):
 
 
 @pytest.mark.parametrize("version", ["2020-01", "..", "2026-11.html"])
-def test_what_was_never_published_is_not_found(portal, version):
+def test_an_unpublished_version_is_not_found(portal, version):
     assert portal.get(f"/conditions-generales-de-vente/{version}/").status_code == 404
 
 
-def test_a_replaced_version_says_so_and_stays_whole(portal, monkeypatch):
+def test_a_replaced_version_says_so_and_stays_complete(portal, monkeypatch):
     monkeypatch.setattr(terms, "VERSIONS", {"2027-06": datetime.date(2027, 6, 1), **terms.VERSIONS})
     monkeypatch.setattr(terms, "CURRENT", "2027-06")
     page = portal.get("/conditions-generales-de-vente/2026-11/").content.decode()

@@ -1,4 +1,4 @@
-"""A class with its licence, its teacher and its pupils, as they stand in the tables: for tests of what reads them."""
+"""A class with its licence, teacher and pupils, written straight to the tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _numbers = itertools.count(1000)
 
 
 def subscription(*, size=1, school=None, principal=None, **source) -> Subscription:
-    """Return a redeemed key's subscription; `source`: fields of where it comes from."""
+    """Return a redeemed subscription; `source`: fields of its entitlement."""
     school = school or SchoolFactory()
     principal = principal or PrincipalFactory()
     with tenant_context(Collectivity.objects.get(slug="nimes")):
@@ -35,7 +35,7 @@ def subscription(*, size=1, school=None, principal=None, **source) -> Subscripti
 
 
 def held(opened: Subscription, *, by=None, number=1) -> Seat:
-    """Return one of its seats, held by a teacher."""
+    """Return one of the subscription's seats, held by a teacher."""
     seat = opened.seats.get(number=number)
     seat.holder, seat.held_since, seat.mode = by or TeacherFactory(), TERM, SeatMode.AUTOMATIC
     seat.save()
@@ -43,7 +43,7 @@ def held(opened: Subscription, *, by=None, number=1) -> Seat:
 
 
 def class_of(seat: Seat, *, pupils=0, **fields) -> Classroom:
-    """Return the class of a seat, with so many pupils, whose passwords nobody knows."""
+    """Return a class on the seat, with `pupils` pupils without usable passwords."""
     opened = Classroom.objects.create(
         seat=seat, **{"code": f"tulipe-{next(_numbers)}", "name": "CE1 B", "opened_at": TERM} | fields
     )
@@ -62,10 +62,10 @@ def class_of(seat: Seat, *, pupils=0, **fields) -> Classroom:
 
 
 def a_class(*, pupils=1, by=None, **source) -> Classroom:
-    """Return a class that a teacher holds, under a licence of its own."""
+    """Return a class with a teacher and a licence of its own."""
     return class_of(held(subscription(**source), by=by), pupils=pupils)
 
 
 def on(day: int, month: int, year: int = 2027, hour: int = 10) -> datetime.datetime:
-    """Return a moment of that day in Paris."""
+    """Return that day and hour in Paris."""
     return datetime.datetime(year, month, day, hour, tzinfo=TERM.tzinfo)

@@ -1,4 +1,4 @@
-"""A teacher with a class, as pages and walks arrange it."""
+"""A teacher with a class, created by the operations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.conftest import TERM
 
 
 class Taught:
-    """A class of `jaures`, its teacher, and the passwords that he was shown."""
+    """A class of a school, its teacher, and its pupils' credentials."""
 
     def __init__(self, school, *, pupils=0, name="CE1 B"):
         self.school = school
@@ -19,19 +19,19 @@ class Taught:
         self.credentials = self.add(pupils) if pupils else []
 
     def add(self, count):
-        """Create accounts, and return what the teacher was shown."""
+        """Create accounts; return their credentials."""
         return operations.add_pupils(classroom_id=self.classroom.pk, count=count, by=self.teacher, at=TERM)
 
     def pupil(self, number=1):
-        """Return an account as it stands."""
+        """Return an account, freshly read."""
         return self.classroom.pupils.get(number=number)
 
     def url(self, rest=""):
-        """Return the address of the class's page, or of one below it."""
+        """Return the URL of the class's page, or of one below it."""
         return f"/mes-classes/{self.classroom.pk}/{rest}"
 
     def pass_on(self):
-        """Give the seat to another teacher of the school, and return him."""
+        """Pass the seat to another teacher of the school; return them."""
         seats.release(seat_id=self.seat.pk, by=self.school.principal, at=TERM)
         heir = self.school.teacher()
         # The lowest free seat is this one.

@@ -1,4 +1,4 @@
-"""A whole client of the portal, as the learning application may have it: Python's standard library, nothing else."""
+"""A complete client of the portal for the learning application, with Python's standard library alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 class Refused(Exception):
-    """The portal's no: a wrong token, a dead ticket, a person who is not there. `code` says which."""
+    """An error of the portal: wrong token, expired ticket, unknown person. `code` says which."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -18,17 +18,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Portal:
-    """The portal, as the application's server reaches it."""
+    """The portal's API, as called by the application's server."""
 
     address: str
     token: str
 
     def spend(self, ticket: str) -> dict:
-        """Return who came with the ticket, and whether he may enter. Raises `Refused`."""
+        """Return the person of the ticket, and whether they may enter. Raises `Refused`."""
         return self._ask({"ticket": ticket})
 
     def ask_again(self, person: str) -> dict | None:
-        """Return whether somebody may still enter; None where he is gone, and what is held of him must go."""
+        """Return whether the person may still enter; None if erased (delete their data)."""
         try:
             return self._ask({"person": person})
         except Refused as refusal:
@@ -37,15 +37,15 @@ class Portal:
             raise
 
     def _ask(self, question: dict[str, str]) -> dict:
-        request = urllib.request.Request(  # noqa: S310 - the address is the configuration's
+        request = urllib.request.Request(  # noqa: S310 - the configured address
             f"{self.address}/api/application/v1/entry",
             data=json.dumps(question).encode(),
             headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the configured address
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
-                said = json.load(error)
-            raise Refused(error.code, said["code"], said["detail"]) from None
+                error_body = json.load(error)
+            raise Refused(error.code, error_body["code"], error_body["detail"]) from None

@@ -13,17 +13,17 @@ PUPILS = [cards.Card(number, f"lapin-tulipe-{5000 + number}", "bateau-soleil-pom
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What is written and which codes are drawn, page by page."""
-    told = []
+    """Record the texts and QR codes drawn, page by page."""
+    drawn_items = []
 
     def cell(self, w=None, h=None, text="", **options):
-        told.append((self.page_no(), text))
+        drawn_items.append((self.page_no(), text))
         return whole(self, w, h, text, **options)
 
     whole = Document.cell
     monkeypatch.setattr(Document, "cell", cell)
-    monkeypatch.setattr(Document, "qr", lambda self, content, **_: told.append((self.page_no(), content)))
-    return told
+    monkeypatch.setattr(Document, "qr", lambda self, content, **_: drawn_items.append((self.page_no(), content)))
+    return drawn_items
 
 
 def test_eight_cards_a_page(drawn):
@@ -32,7 +32,7 @@ def test_eight_cards_a_page(drawn):
     assert [page for page, text in drawn if text.startswith("lapin-")] == [1] * 8 + [2] * 8 + [3] * 8 + [4] * 6
 
 
-def test_a_card_says_what_the_pupil_types_and_leaves_a_line_for_his_first_name(drawn):
+def test_a_card_shows_the_credentials_and_a_line_for_the_first_name(drawn):
     cards.cards(class_name="CE1 B", pupils=PUPILS[:1], at=TERM)
     assert [text for _, text in drawn] == [
         "1. CE1 B",

@@ -1,4 +1,4 @@
-"""Who reads a certificate of deletion, and what it says on the page and on paper."""
+"""Certificates of deletion: access, content on the page and in print."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def page_of(certificate):
 
 
 def head_of(school):
-    head = PrincipalFactory()
-    AffiliationFactory(user=head, school=school, verified_at=TERM, verified_by=Verification.KEY)
-    return head
+    principal = PrincipalFactory()
+    AffiliationFactory(user=principal, school=school, verified_at=TERM, verified_by=Verification.KEY)
+    return principal
 
 
-def test_the_teacher_reads_his(certified, portal):
+def test_the_teacher_reads_their_certificate(certified, portal):
     portal.force_login(certified.teacher)
     assert certified.number in portal.get(LIST).content.decode()
     page = portal.get(page_of(certified)).content.decode()
-    for said in (certified.number, "École Jean Jaurès (Nîmes)", certified.school.uai, "CE1 de Colas", "Benoît Colas",
+    for part in (certified.number, "École Jean Jaurès (Nîmes)", certified.school.uai, "CE1 de Colas", "Benoît Colas",
                  "31\u00a0août 2027", "31\u00a0octobre 2027", ">3<", "jamais été transmis"):  # fmt: skip
-        assert said in page
+        assert part in page
 
 
-def test_a_verified_head_reads_it_with_the_names(certified, portal):
+def test_a_verified_principal_reads_it_with_the_names(certified, portal):
     portal.force_login(head_of(certified.school))
     for page in (LIST, page_of(certified)):
         assert "CE1 de Colas" in portal.get(page).content.decode()
 
 
-def test_the_principal_whose_key_it_was_reads_it_and_no_teacher_s_name_before_he_is_verified(certified, portal):
+def test_the_key_s_principal_reads_no_teacher_s_name_before_being_verified(certified, portal):
     principal = certified.classroom.seat.subscription.principal
     portal.force_login(principal)
     for page in (LIST, page_of(certified)):
@@ -92,17 +92,17 @@ def test_the_printed_page_says_the_same(certified, portal, tmp_path):
     file = tmp_path / "certificat.pdf"
     file.write_bytes(answer.content)
     text = subprocess.run(["pdftotext", "-layout", file, "-"], capture_output=True, check=True, text=True).stdout  # noqa: S603, S607 - wherever it is installed
-    said = re.sub(r"\s+", " ", text)
+    printed = re.sub(r"\s+", " ", text)
     for words in (certified.number, "Benoît Colas", "CE1 de Colas", "31 octobre 2027", "Pep’s certifie"):
-        assert words in said
+        assert words in printed
     assert text.count("\f") == 1  # a single page
 
 
 def test_the_list_takes_as_many_queries_for_many_as_for_one(certified, portal):
     def queries():
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as captured:
             assert portal.get(LIST).content.decode().count("EFF-2027-") == 2 * DeletionCertificate.objects.count()
-        return len(asked)
+        return len(captured)
 
     portal.force_login(certified.teacher)
     once = queries()

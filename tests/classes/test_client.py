@@ -1,4 +1,4 @@
-"""The application's side: a whole client against a server that really listens, and the description it may follow."""
+"""The learning application's client against a live server, and the published OpenAPI description."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DESCRIPTION = Path(__file__).resolve().parent.parent.parent / "docs" / "applicat
 
 @pytest.fixture
 def listening(committing, live_server, monkeypatch):
-    """The portal's address under its own name: no resolver is asked for it."""
+    """The portal's URL under its own host name, without DNS."""
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     resolve = socket.getaddrinfo
 
@@ -37,7 +37,7 @@ def listening(committing, live_server, monkeypatch):
     return f"http://{settings.BASE_DOMAIN}:{live_server.thread.port}"
 
 
-def test_from_the_portal_s_button_a_client_learns_who_comes_asks_again_and_learns_who_is_gone(listening):
+def test_a_client_spends_a_ticket_polls_the_person_and_learns_of_an_erasure(listening):
     classroom = a_class(last_day=NOW.date() + datetime.timedelta(days=30))
     teacher, pupil = HostClient(settings.BASE_DOMAIN), classroom.pupils.get()
     teacher.force_login(classroom.seat.holder)

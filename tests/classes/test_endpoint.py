@@ -1,4 +1,4 @@
-"""The endpoint of the learning application: its token, its tickets, its answers and its refusals."""
+"""The learning application's API: token, tickets, responses, errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(db):
 
 @pytest.fixture
 def ask(portal, made):
-    """Ask as the application does; returns the status and what was said."""
+    """Post as the application does; return the status and the body."""
 
     def asking(body, *, token=made.secret, **headers):
         shown = {"Authorization": f"Bearer {token}"} if token else {}
@@ -43,7 +43,7 @@ def ask(portal, made):
 
 
 def running(**fields):
-    """Return a class whose licence has not ended, whenever this runs."""
+    """Return a class whose licence is valid today."""
     return a_class(last_day=NOW.date() + datetime.timedelta(days=30), **fields)
 
 
@@ -55,16 +55,16 @@ def pupil_of(classroom):
     return tickets.Person("pupil", classroom.pupils.get(number=1).pk)
 
 
-# --- Answers ---------------------------------------------------------------------------------------------------------
+# --- Responses ------------------------------------------------------------------------------------------------------
 
 
-def test_a_ticket_tells_who_comes_and_what_he_may(ask):
+def test_a_ticket_gives_the_person_and_their_access(ask):
     classroom = running()
     person = teacher_of(classroom)
     until = classroom.seat.subscription.key.source.last_day.isoformat()
-    status, said = ask({"ticket": tickets.make(whose=person, at=timezone.now())})
+    status, body = ask({"ticket": tickets.make(whose=person, at=timezone.now())})
     assert status == 200
-    assert said == {
+    assert body == {
         "person": person.name, "allowed": True, "role": "teacher", "until": until,
         "classes": [{"id": classroom.pk, "code": classroom.code, "name": "CE1 B", "until": until}],
         "number": None, "nickname": "", "reason": "", "sentence": "",
@@ -74,25 +74,25 @@ def test_a_ticket_tells_who_comes_and_what_he_may(ask):
 def test_a_pupil_is_a_number_and_a_word(ask):
     classroom = running()
     person = pupil_of(classroom)
-    status, said = ask({"ticket": tickets.make(whose=person, at=timezone.now())})
-    assert (status, said["person"], said["role"]) == (200, person.name, "pupil")
-    assert (said["number"], said["nickname"]) == (1, words.pupils()[0])
+    status, body = ask({"ticket": tickets.make(whose=person, at=timezone.now())})
+    assert (status, body["person"], body["role"]) == (200, person.name, "pupil")
+    assert (body["number"], body["nickname"]) == (1, words.pupils()[0])
 
 
-def test_it_may_be_asked_again_by_the_person_s_name_and_the_answer_changes_with_the_licence(ask):
+def test_a_person_id_can_be_queried_again_and_follows_the_licence(ask):
     classroom = running()
     person = pupil_of(classroom)
     assert ask({"person": person.name})[1]["allowed"] is True
     Source.objects.update(suspended_at=TERM)
-    status, said = ask({"person": person.name})
-    assert (status, said["allowed"], said["reason"], said["until"]) == (200, False, "licence_suspended", None)
-    assert said["sentence"].startswith("Ta classe est fermée")
+    status, body = ask({"person": person.name})
+    assert (status, body["allowed"], body["reason"], body["until"]) == (200, False, "licence_suspended", None)
+    assert body["sentence"].startswith("Ta classe est fermée")
 
 
-def test_an_answer_is_not_to_be_kept_and_takes_four_queries(portal, made, django_assert_num_queries):
+def test_a_response_is_not_cacheable_and_takes_four_queries(portal, made, django_assert_num_queries):
     person = teacher_of(running())
     ticket = tickets.make(whose=person, at=timezone.now())
-    tokens.recognise(made.secret, at=timezone.now())  # « dernier usage » is of this minute
+    tokens.recognise(made.secret, at=timezone.now())  # « dernier usage » is already of this minute
     with django_assert_num_queries(4):  # the schema, the token, the ticket, the question
         answer = portal.post(
             URL, {"ticket": ticket}, content_type="application/json", headers={"Authorization": f"Bearer {made.secret}"}
@@ -100,14 +100,14 @@ def test_an_answer_is_not_to_be_kept_and_takes_four_queries(portal, made, django
     assert answer["Cache-Control"] == "no-store"
 
 
-# --- Refusals --------------------------------------------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_ticket_is_good_once(ask):
     ticket = tickets.make(whose=teacher_of(running()), at=timezone.now())
     assert ask({"ticket": ticket})[0] == 200
-    status, said = ask({"ticket": ticket})
-    assert (status, said["code"]) == (404, "unknown_ticket")
+    status, body = ask({"ticket": ticket})
+    assert (status, body["code"]) == (404, "unknown_ticket")
 
 
 def test_a_ticket_lasts_a_minute(db):
@@ -120,8 +120,8 @@ def test_a_ticket_lasts_a_minute(db):
 
 def test_a_ticket_that_came_too_late_is_a_conflict(ask):
     ticket = tickets.make(whose=teacher_of(running()), at=timezone.now() - datetime.timedelta(minutes=2))
-    status, said = ask({"ticket": ticket})
-    assert (status, said["code"]) == (409, "ticket_expired")
+    status, body = ask({"ticket": ticket})
+    assert (status, body["code"]) == (409, "ticket_expired")
 
 
 def test_of_eight_who_spend_a_ticket_at_once_one_succeeds(committing):
@@ -138,7 +138,7 @@ def test_of_eight_who_spend_a_ticket_at_once_one_succeeds(committing):
     [{}, {"ticket": "a", "person": "teacher-1"}, {"ticket": ""}, {"ticket": None}, {"person": ["teacher-1"]}, [], '"x"',
      {"ticket": "a" * 201}, {"personne": "teacher-1"}],
 )  # fmt: skip
-def test_what_is_no_question_is_refused(ask, body):
+def test_an_invalid_request_is_refused(ask, body):
     status, said = ask(body)
     assert (status, said["code"]) == (400, "invalid_request")
     assert said["detail"]
@@ -148,12 +148,12 @@ def test_what_is_no_question_is_refused(ask, body):
     "name", ["teacher-0", "teacher-007", "teacher-900000000", "pupil-900000000", "élève-1", "teacher-1;", "admin-1",
              "teacher-" + "9" * 30]
 )  # fmt: skip
-def test_a_name_that_is_nobody_s_is_unknown(ask, name):
-    status, said = ask({"person": name})
-    assert (status, said["code"]) == (404, "unknown_person")
+def test_an_unknown_person_id_is_not_found(ask, name):
+    status, body = ask({"person": name})
+    assert (status, body["code"]) == (404, "unknown_person")
 
 
-def test_an_erased_pupil_s_ticket_is_gone_with_him(ask):
+def test_an_erased_pupil_s_ticket_is_gone(ask):
     classroom = running()
     ticket = tickets.make(whose=pupil_of(classroom), at=timezone.now())
     classroom.pupils.all().delete()
@@ -170,7 +170,7 @@ def test_broken_json_and_other_methods_are_refused_in_json(portal, made):
     assert (read.status_code, read.json()["code"]) == (405, "method_not_allowed")
 
 
-# --- The token -------------------------------------------------------------------------------------------------------
+# --- The token ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shown", ["", "Bearer", "Bearer a b", "Bearer peps_é", "Basic YTpi", "peps_abc"])
@@ -190,11 +190,11 @@ def test_a_session_opens_nothing_not_even_the_operator_s(portal, made):
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
-def test_a_revoked_token_is_told_so(ask, made):
+def test_a_revoked_token_is_reported_as_revoked(ask, made):
     tokens.revoke(token_id=made.token.pk, at=NOW)
     tokens.revoke(token_id=made.token.pk, at=NOW + datetime.timedelta(hours=1))
-    status, said = ask({"person": "teacher-1"})
-    assert (status, said["code"]) == (403, "token_revoked")
+    status, body = ask({"person": "teacher-1"})
+    assert (status, body["code"]) == (403, "token_revoked")
     assert ApplicationToken.objects.get().revoked_at == NOW
 
 
@@ -210,9 +210,9 @@ def test_an_office_has_no_such_address(office, nimes, made):
 
 def test_wrong_tokens_are_counted_and_the_right_one_still_passes(ask, made, monkeypatch):
     monkeypatch.setattr(api, "BAD_TOKENS", api.throttling.Limit("application/address", 3, datetime.timedelta(hours=1)))
-    told = [ask({"person": "teacher-1"}, token=f"peps_{number}") for number in range(4)]
-    assert [status for status, _ in told] == [401, 401, 401, 429]
-    assert told[-1][1]["code"] == "throttled"
+    responses = [ask({"person": "teacher-1"}, token=f"peps_{number}") for number in range(4)]
+    assert [status for status, _ in responses] == [401, 401, 401, 429]
+    assert responses[-1][1]["code"] == "throttled"
     assert ask({"person": "teacher-900000000"})[0] == 404
 
 
@@ -234,7 +234,7 @@ def test_neither_token_nor_ticket_is_stored_or_logged(ask, made, caplog):
         stored = str(cursor.fetchall())
     for secret in (made.secret, ticket):
         assert secret not in stored
-        # The queries in the log hold hashes; the application's own line holds the address, which has neither.
+        # Logged queries contain hashes, and the access log line only the path.
         assert secret not in caplog.text
 
 
@@ -259,7 +259,7 @@ def test_an_error_report_shows_neither(rf, made, monkeypatch):
     assert ticket not in str([frame["vars"] for frame in ours])
 
 
-# --- Made by the operator --------------------------------------------------------------------------------------------
+# --- The operator's pages -------------------------------------------------------------------------------------------
 
 ADMIN = "/admin/classes/applicationtoken/"
 
@@ -276,7 +276,7 @@ def test_the_command_prints_a_token_that_opens(portal, db, capsys):
     assert tokens.recognise(secret, at=timezone.now()).name == "Application"
 
 
-def test_the_operator_makes_a_token_and_sees_it_once(operator):
+def test_the_operator_creates_a_token_and_sees_it_once(operator):
     assert operator.post(ADMIN + "nouveau/", {"name": ""}).status_code == 200
     answer = operator.post(ADMIN + "nouveau/", {"name": "Production"})
     token = ApplicationToken.objects.get()
@@ -307,7 +307,7 @@ def test_the_operator_reads_classes_and_counts_and_no_pupil(operator):
     assert operator.post(f"/admin/classes/classroom/{classroom.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_nobody_else_makes_tokens(db, made):
+def test_only_the_operator_creates_tokens(db, made):
     browser = HostClient(settings.BASE_DOMAIN)
     browser.force_login(UserFactory(is_staff=True))
     assert browser.post(ADMIN + "nouveau/", {"name": "x"}).status_code == 302

@@ -1,4 +1,4 @@
-"""« Accéder à l'application »: with a ticket for those who may, with a reason for those who may not."""
+"""« Accéder à l'application »: a ticket for those with access, a reason for the others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _elsewhere(settings, db):
 
 @pytest.fixture
 def classroom():
-    """Return a class whose licence has not ended, whenever this runs."""
+    """Return a class whose licence is valid today."""
     return a_class(last_day=timezone.now().date() + datetime.timedelta(days=30))
 
 
@@ -47,7 +47,7 @@ def sign_in_as_pupil(portal, classroom):
     return pupil
 
 
-def test_a_teacher_arrives_with_a_ticket_of_his_own(portal, classroom):
+def test_a_teacher_arrives_with_a_ticket_of_their_own(portal, classroom):
     portal.force_login(classroom.seat.holder)
     answer = portal.get(URL)
     assert tickets.spend(secret=ticket_in(answer), at=timezone.now()).name == f"teacher-{classroom.seat.holder_id}"
@@ -56,15 +56,15 @@ def test_a_teacher_arrives_with_a_ticket_of_his_own(portal, classroom):
     assert ticket_in(portal.get(URL)) != ticket_in(portal.get(URL))
 
 
-def test_a_pupil_arrives_with_a_ticket_of_his_own(portal, classroom):
+def test_a_pupil_arrives_with_a_ticket_of_their_own(portal, classroom):
     pupil = sign_in_as_pupil(portal, classroom)
     assert f'href="{URL}"' in portal.get("/eleve/classe/").content.decode()
     assert tickets.spend(secret=ticket_in(portal.get(URL)), at=timezone.now()).name == f"pupil-{pupil.pk}"
 
 
-def test_whoever_may_not_enter_is_told_why_and_given_no_ticket(portal, classroom):
+def test_those_without_access_see_why_and_get_no_ticket(portal, classroom):
     Source.objects.update(suspended_at=timezone.now())
-    for who, said in (
+    for who, message in (
         (classroom.seat.holder, "Votre licence est suspendue."),
         (TeacherFactory(), "Aucune licence ne vous est attribuée"),
         (PrincipalFactory(), "attribuez-vous une licence"),
@@ -72,14 +72,14 @@ def test_whoever_may_not_enter_is_told_why_and_given_no_ticket(portal, classroom
         portal.force_login(who)
         page = portal.get(URL)
         assert page.status_code == 200
-        assert said in page.content.decode()
+        assert message in page.content.decode()
     Source.objects.update(unpaid_until=timezone.now().date())
     portal.force_login(classroom.seat.holder)
     assert "attend son règlement" in portal.get(URL).content.decode()
     assert not EntryTicket.objects.exists()
 
 
-def test_a_pupil_who_may_not_is_told_on_his_own_page(portal, classroom):
+def test_a_pupil_without_access_sees_why_on_their_page(portal, classroom):
     sign_in_as_pupil(portal, classroom)
     Source.objects.update(suspended_at=timezone.now())
     answer = portal.get(URL, follow=True)
@@ -87,7 +87,7 @@ def test_a_pupil_who_may_not_is_told_on_his_own_page(portal, classroom):
     assert "Ta classe est fermée pour le moment" in answer.content.decode()
 
 
-def test_a_visitor_is_asked_who_he_is_and_finds_the_link_again_after_signing_in(portal, classroom):
+def test_a_visitor_signs_in_and_finds_the_link_again(portal, classroom):
     page = portal.get(URL).content.decode()
     assert 'href="/eleve/"' in page
     back = page.partition('href="/connexion/?next=')[2].partition('"')[0]
@@ -98,13 +98,13 @@ def test_a_visitor_is_asked_who_he_is_and_finds_the_link_again_after_signing_in(
     EmailAddress.objects.create(user=teacher, email=teacher.email, primary=True, verified=True)
     form = {"login": teacher.username, "password": "un mot de passe sûr", "next": "/application/?connexion"}
     assert portal.post("/connexion/", form)["Location"] == "/application/?connexion"
-    # A page and no redirection to another host: the form of the sign-in may not end there.
+    # A page, not a redirect to another host: CSP's form-action forbids that after sign-in.
     ready = portal.get("/application/?connexion")
     assert (ready.status_code, EntryTicket.objects.count()) == (200, 0)
     assert f'href="{URL}"' in ready.content.decode()
 
 
-def test_the_way_in_stands_on_every_page_of_the_portal(portal, classroom):
+def test_every_portal_page_links_to_the_application(portal, classroom):
     for page in ("/", "/faq/", "/connexion/"):
         assert f'href="{URL}"' in portal.get(page).content.decode()
     portal.force_login(classroom.seat.holder)
@@ -112,18 +112,18 @@ def test_the_way_in_stands_on_every_page_of_the_portal(portal, classroom):
         assert f'href="{URL}"' in portal.get(page).content.decode()
 
 
-def test_nothing_but_reading_the_page_makes_a_ticket(portal, classroom):
+def test_only_viewing_the_page_creates_a_ticket(portal, classroom):
     portal.force_login(classroom.seat.holder)
     assert portal.head(URL).status_code == 405
     assert portal.post(URL).status_code == 405
     assert not EntryTicket.objects.exists()
 
 
-def test_an_office_has_no_way_in(office, nimes, classroom):
+def test_an_office_has_no_link_to_the_application(office, nimes, classroom):
     assert office("nimes", classroom.seat.holder).get(URL).status_code == 404
 
 
-def test_tickets_that_nobody_spent_are_forgotten(classroom):
+def test_unused_tickets_are_deleted(classroom):
     now = timezone.now()
     for minutes in (0, 59, 61):
         tickets.make(

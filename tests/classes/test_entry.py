@@ -1,4 +1,4 @@
-"""May this person enter now, as what, until when: every rule of it, one query each."""
+"""Access rules: may this person enter now, as what, until when; one query each."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def first_pupil(classroom):
     return classroom.pupils.get(number=1)
 
 
-# --- Teachers --------------------------------------------------------------------------------------------------------
+# --- Teachers -------------------------------------------------------------------------------------------------------
 
 
-def test_a_teacher_who_holds_a_seat_enters_until_its_last_day_with_his_class():
+def test_a_teacher_with_a_seat_enters_until_its_last_day_with_their_class():
     classroom = a_class()
     answer = asked(classroom.seat.holder)
     assert answer == entry.Entry(
@@ -47,7 +47,7 @@ def test_a_teacher_who_holds_a_seat_enters_until_its_last_day_with_his_class():
     )
 
 
-def test_a_teacher_enters_before_he_has_opened_his_class():
+def test_a_teacher_enters_before_opening_a_class():
     answer = asked(held(subscription()).holder)
     assert (answer.allowed, answer.classes) == (True, ())
 
@@ -88,7 +88,7 @@ def test_a_suspended_licence_gives_nothing():
     assert (suspended.allowed, suspended.reason, suspended.until) == (False, "licence_suspended", None)
 
 
-def test_what_can_come_back_is_told_rather_than_what_is_over():
+def test_a_recoverable_reason_is_given_before_a_final_one():
     teacher = TeacherFactory()
     held(subscription(last_day=datetime.date(2026, 8, 31)), by=teacher)
     held(subscription(suspended_at=TERM), by=teacher)
@@ -106,18 +106,18 @@ def test_a_withdrawn_teacher_does_not_enter():
     ("profile", "said"),
     [(Profile.TEACHER, "chef d'établissement"), (Profile.PRINCIPAL, "attribuez-vous"), (Profile.AGENT, "agent")],
 )
-def test_each_profile_without_a_licence_is_told_what_to_do(profile, said):
+def test_each_profile_without_a_licence_gets_instructions(profile, said):
     answer = asked(UserFactory(profile=profile))
     assert (answer.allowed, answer.reason) == (False, "no_licence")
     assert said in answer.sentence
 
 
-def test_a_principal_who_gave_himself_a_unit_enters_as_a_teacher():
+def test_a_principal_who_took_a_seat_enters_as_a_teacher():
     answer = asked(held(subscription(), by=PrincipalFactory()).holder)
     assert (answer.allowed, answer.as_what) == (True, "teacher")
 
 
-def test_the_second_teacher_enters_while_he_who_let_him_in_holds_the_seat():
+def test_the_second_teacher_enters_while_the_first_holds_the_seat():
     classroom, second = a_class(), TeacherFactory()
     Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
     answer = asked(second)
@@ -133,10 +133,10 @@ def test_a_closed_account_does_not_enter_and_one_that_never_was_is_unknown():
         entry.may_enter_user(900_000_000, TERM)
 
 
-# --- Pupils ----------------------------------------------------------------------------------------------------------
+# --- Pupils ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_pupil_enters_his_class_by_number_and_word():
+def test_a_pupil_enters_their_class_by_number_and_word():
     classroom = a_class(pupils=2)
     pupil = classroom.pupils.get(number=2)
     answer = entry.may_enter_pupil(pupil.pk, TERM)
@@ -162,7 +162,7 @@ def test_a_pupil_is_kept_out_with_a_sentence_for_children(classroom, source, rea
     assert "licence" not in answer.sentence
 
 
-def test_wrong_tries_put_nobody_out_who_has_signed_in():
+def test_wrong_attempts_end_no_session():
     opened = a_class()
     Classroom.objects.filter(pk=opened.pk).update(locked_at=TERM)
     PupilAccount.objects.filter(classroom=opened).update(locked_at=TERM)
@@ -183,7 +183,7 @@ def test_a_pupil_who_was_erased_is_unknown():
         entry.may_enter_pupil(900_000_000, TERM)
 
 
-# --- One question, one indexed query ---------------------------------------------------------------------------------
+# --- One indexed query each -----------------------------------------------------------------------------------------
 
 
 def test_each_answer_is_one_query_by_indexes_alone():
@@ -199,7 +199,7 @@ def test_each_answer_is_one_query_by_indexes_alone():
             assert ask().allowed
         assert len(asked_of_it) == 1
         with connection.cursor() as cursor:
-            # A table of three rows is read whole by choice; forbidden to, the planner must find an index everywhere.
+            # On three rows the planner prefers sequential scans; with these disabled it must find an index everywhere.
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("EXPLAIN " + asked_of_it[0]["sql"])
             plan = "\n".join(line for (line,) in cursor.fetchall())
@@ -221,7 +221,7 @@ def test_each_answer_is_one_query_by_indexes_alone():
         {"unpaid_until": TERM.date() - DAY},
     ],
 )
-def test_all_who_ask_whether_a_licence_runs_are_answered_alike(source):
+def test_every_check_of_a_running_licence_agrees(source):
     classroom = a_class(**source)
     subscription_of = classroom.seat.subscription
     stop = running.why_not(subscription_of.key.source, TERM)

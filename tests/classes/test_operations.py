@@ -1,4 +1,4 @@
-"""What a teacher does with a class and its pupils."""
+"""A teacher's operations on a class and its pupils."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
 
 LATER = TERM + datetime.timedelta(hours=1)
-#: How a licence stops, and what is said of it.
+#: Entitlement fields that stop a licence, and the message, by code.
 STOPS = {
     "licence_ended": ({"last_day": datetime.date(2026, 11, 23)}, "valable jusqu'au 23\u00a0novembre 2026 inclus"),
     "licence_suspended": ({"suspended_at": TERM, "unpaid_until": datetime.date(2026, 11, 23)}, "attend son règlement"),
@@ -37,7 +37,7 @@ def teacher(classroom):
 
 
 def pass_on(classroom, to=None):
-    """Give the seat of the class to somebody else, or to nobody."""
+    """Give the seat of the class to `to`, or free it."""
     held = {"holder": to, "held_since": TERM, "mode": "automatic"}
     free = {"holder": None, "held_since": None, "mode": ""}
     Seat.objects.filter(pk=classroom.seat_id).update(**(held if to else free))
@@ -99,7 +99,7 @@ def test_a_name_that_cannot_be_shown_is_refused(classroom, teacher, name):
         operations.rename(classroom_id=classroom.pk, by=teacher, name=name, at=TERM)
 
 
-# Who may
+# Permissions
 
 
 def a_stranger(classroom):
@@ -143,7 +143,7 @@ def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
         getattr(operations, write)(classroom_id=classroom.pk, by=by, at=TERM, **WRITES[write])
     with pytest.raises(exceptions.NotYours) as of_none:
         getattr(operations, write)(classroom_id=987654321, by=by, at=TERM, **WRITES[write])
-    assert str(refusal.value) == str(of_none.value)  # a number typed at random tells nothing
+    assert str(refusal.value) == str(of_none.value)  # a guessed id reveals nothing
     pupil.refresh_from_db()
     assert (pupil.failures, pupil.password_set_at) == (3, pupil.created_at)
 
@@ -168,12 +168,12 @@ def test_a_class_is_read_with_one_query(classroom, teacher, django_assert_num_qu
 
 
 def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teacher):
-    made = operations.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)
-    assert [pupil.number for pupil in made] == list(range(1, 31))
-    assert len({pupil.login for pupil in made}) == 30
-    assert all(words.is_password(pupil.password) for pupil in made)
-    assert all(words.read_login(pupil.login)[1] == classroom.code for pupil in made)
-    one = made[7]
+    credentials = operations.add_pupils(classroom_id=classroom.pk, count=30, by=teacher, at=TERM)
+    assert [pupil.number for pupil in credentials] == list(range(1, 31))
+    assert len({pupil.login for pupil in credentials}) == 30
+    assert all(words.is_password(pupil.password) for pupil in credentials)
+    assert all(words.read_login(pupil.login)[1] == classroom.code for pupil in credentials)
+    one = credentials[7]
     pupil = PupilAccount.objects.select_related("classroom").get(classroom=classroom, number=8)
     assert pupil.login == one.login
     assert passwords.matches(one.password, pupil.password)
@@ -182,8 +182,8 @@ def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teac
 def test_the_lowest_free_numbers_are_taken(classroom, teacher):
     for number in (1, 3, 4, 7):
         PupilFactory(classroom=classroom, number=number)
-    made = operations.add_pupils(classroom_id=classroom.pk, count=4, by=teacher, at=TERM)
-    assert [pupil.number for pupil in made] == [2, 5, 6, 8]
+    credentials = operations.add_pupils(classroom_id=classroom.pk, count=4, by=teacher, at=TERM)
+    assert [pupil.number for pupil in credentials] == [2, 5, 6, 8]
     assert classroom.pupils.values("word").distinct().count() == 8
 
 
@@ -220,7 +220,7 @@ def test_the_database_refuses_the_thirty_first_whoever_writes(classroom):
 
 def test_making_many_costs_as_many_queries_as_making_one(classroom, teacher, django_assert_num_queries):
     for count in (1, 20):
-        with django_assert_num_queries(8):  # two of them are the savepoint that stands for the transaction
+        with django_assert_num_queries(8):  # two of them are the savepoint
             operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
 
 
@@ -228,7 +228,7 @@ def test_an_account_is_erased_and_its_number_free_again(classroom, teacher):
     for number in (1, 2, 3):
         PupilFactory(classroom=classroom, number=number)
     operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)
-    operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)  # twice is the same
+    operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)  # idempotent
     assert numbers(classroom) == [1, 3]
     [again] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM)
     assert again.number == 2
@@ -246,20 +246,20 @@ def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
     assert passwords.matches(new.password, one.password)
     assert not passwords.matches(PASSWORD, one.password)
     assert passwords.matches(PASSWORD, other.password)
-    assert one.password_set_at == LATER  # whoever was signed in is signed out
+    assert one.password_set_at == LATER  # existing sessions end
     assert other.password_set_at == other.created_at
 
 
 def test_all_passwords_are_changed_and_the_locked_unlocked(classroom, teacher):
     pupils = PupilFactory.create_batch(3, classroom=classroom, failures=10, locked_at=TERM)
-    made = operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
-    assert [one.number for one in made] == numbers(classroom)
+    credentials = operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
+    assert [one.number for one in credentials] == numbers(classroom)
     for pupil in pupils:
         pupil.refresh_from_db()
         assert (pupil.failures, pupil.locked_at) == (0, None)
 
 
-def test_a_number_that_is_nobodys_changes_no_password(classroom, teacher):
+def test_an_unknown_number_changes_no_password(classroom, teacher):
     pupil = PupilFactory(classroom=classroom, number=1)
     with pytest.raises(exceptions.NoSuchPupil, match="n° 5"):
         operations.reset_passwords(classroom_id=classroom.pk, numbers=[1, 5], by=teacher, at=LATER)
@@ -300,7 +300,7 @@ def test_a_class_is_opened_again_to_all_its_pupils(classroom, teacher):
 
 
 @pytest.mark.parametrize("reason", STOPS)
-def test_without_a_running_licence_nothing_is_made_and_the_sentence_says_why(classroom, teacher, reason):
+def test_without_a_running_licence_nothing_is_created_and_the_error_says_why(classroom, teacher, reason):
     pupil = PupilFactory(classroom=classroom, number=1)
     unopened = SeatFactory(subscription=classroom.seat.subscription)
     fields, said = STOPS[reason]
@@ -352,19 +352,19 @@ DAYS = [None, datetime.date(2026, 11, 23), datetime.date(2026, 11, 24), datetime
         if provisional is None or provisional <= last_day
     ],
 )
-def test_what_is_refused_is_what_queries_leave_out(classroom, last_day, provisional_until, suspended_at):
+def test_operations_refuse_exactly_what_queries_exclude(classroom, last_day, provisional_until, suspended_at):
     fields = {"last_day": last_day, "provisional_until": provisional_until, "suspended_at": suspended_at}
     stop(classroom, **fields)
     runs = Subscription.objects.running_on(TERM.date()).exists()
     assert (running.why_not(Source.objects.get(), TERM) is None) == runs
 
 
-# Reports
+# Error reports
 
 
 @pytest.mark.parametrize("write", ["add_pupils", "reset_passwords"])
 def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, write):
-    """Something breaks between the drawing and the answer: the report of it holds no password that was drawn."""
+    """An exception after the passwords are generated: its report contains none of them."""
     PupilFactory(classroom=classroom, number=1)
     drawn, draw = [], words.draw_password
 
@@ -378,12 +378,12 @@ def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, writ
     monkeypatch.setattr(words, "draw_password", remember)
     monkeypatch.setattr(PupilAccount.objects, "bulk_create", breaks)
     monkeypatch.setattr(PupilAccount.objects, "bulk_update", breaks)
-    asked = {"count": 3} if write == "add_pupils" else {"numbers": None}
+    parameters = {"count": 3} if write == "add_pupils" else {"numbers": None}
     with pytest.raises(RuntimeError) as broken:
-        getattr(operations, write)(classroom_id=classroom.pk, by=teacher, at=TERM, **asked)
-    # Without this test's own frame, which knows them.
+        getattr(operations, write)(classroom_id=classroom.pk, by=teacher, at=TERM, **parameters)
+    # Without this test's own frame, which contains them.
     report = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
-    told = report.get_traceback_html()
-    assert "the database went away" in told
+    report_html = report.get_traceback_html()
+    assert "the database went away" in report_html
     assert drawn
-    assert not [password for password in drawn if password in told]
+    assert not [password for password in drawn if password in report_html]

@@ -1,4 +1,4 @@
-"""A teacher's pages: his classes, their accounts, passwords that are shown once, and cards printed from them."""
+"""A teacher's pages: classes, pupil accounts, passwords shown once, printed cards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def teacher(taught, portal):
 
 
 def state(answer):
-    """Return the mark of the class as a page showed it."""
+    """Return the class's state token from a page."""
     return re.search(r'name="etat" value="([0-9a-f]+)"', answer.content.decode())[1]
 
 
@@ -39,7 +39,7 @@ def add(browser, taught, count, **changed):
 
 
 def handed_back(answer):
-    """Return the cards that a page holds to be printed."""
+    """Return the print form's signed cards from a page."""
     return re.findall(r'name="carte" value="([^"]+)"', answer.content.decode())
 
 
@@ -58,11 +58,11 @@ def test_a_licence_leads_to_its_class(nimes, portal):
     answer = portal.post(opening, {"name": "CE1 B"}, follow=True)
     assert answer.redirect_chain[-1][0] == f"/mes-classes/{seat.classroom.pk}/"
     assert "0/30" in read(answer)
-    # From now on the same link leads to the class.
+    # The same link now leads to the class.
     assert portal.get(opening)["Location"] == f"/mes-classes/{seat.classroom.pk}/"
 
 
-def test_a_principal_who_teaches_opens_the_class_of_his_own_unit(nimes, portal):
+def test_a_principal_who_teaches_opens_the_class_of_their_own_seat(nimes, portal):
     school = School()
     _, subscription = school.subscription()
     seat = seats.assign(subscription_id=subscription.pk, teacher=school.principal, by=school.principal, at=TERM)
@@ -92,7 +92,7 @@ def test_a_licence_that_is_suspended_opens_no_class(nimes, portal):
     assert not Classroom.objects.exists()
 
 
-def test_the_list_tells_classes_of_before_from_those_of_now(taught, teacher):
+def test_the_list_separates_past_and_current_classes(taught, teacher):
     assert "CE1 B" in read(teacher.get("/mes-classes/"))
     Source.objects.update(last_day="2026-08-31")
     assert "Classes des années passées (1)" in read(teacher.get("/mes-classes/"))
@@ -104,7 +104,7 @@ def test_the_list_is_read_in_as_many_queries_whatever_there_is(taught, teacher, 
         teacher.get("/mes-classes/")
 
 
-# --- Who may --------------------------------------------------------------------------------------------------------
+# --- Permissions ----------------------------------------------------------------------------------------------------
 
 ADDRESSES = (
     "",
@@ -121,15 +121,15 @@ ADDRESSES = (
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_class_does_not_exist_for_who_does_not_teach_it(address, taught, portal):
+def test_a_class_is_not_found_for_those_who_do_not_teach_it(address, taught, portal):
     portal.force_login(taught.school.teacher())
-    seen = {portal.get(taught.url(address)).status_code, portal.post(taught.url(address)).status_code}
-    assert seen <= {404, 405}
-    assert 404 in seen
+    statuses = {portal.get(taught.url(address)).status_code, portal.post(taught.url(address)).status_code}
+    assert statuses <= {404, 405}
+    assert 404 in statuses
     assert PupilAccount.objects.count() == 3
 
 
-def test_the_principal_does_not_see_the_class_of_his_teacher(taught, portal):
+def test_the_principal_does_not_see_a_teacher_s_class(taught, portal):
     portal.force_login(taught.school.principal)
     assert portal.get(taught.url()).status_code == 404
 
@@ -149,7 +149,7 @@ def test_the_class_goes_with_the_licence(taught, teacher):
 # --- Accounts and passwords -----------------------------------------------------------------------------------------
 
 
-def test_the_page_of_a_class_tells_everything_but_passwords(taught, teacher):
+def test_the_class_page_shows_everything_but_passwords(taught, teacher):
     page = read(teacher.get(taught.url()))
     assert "3/30" in page
     for credential in taught.credentials:
@@ -158,11 +158,11 @@ def test_the_page_of_a_class_tells_everything_but_passwords(taught, teacher):
 
 
 def test_the_page_asks_as_many_queries_for_thirty_pupils_as_for_three(taught, teacher, django_assert_num_queries):
-    asked = 5  # the schema of the host, the session, the person, the class, its pupils
-    with django_assert_num_queries(asked):
+    query_count = 5  # the schema of the host, the session, the person, the class, its pupils
+    with django_assert_num_queries(query_count):
         teacher.get(taught.url())
     taught.add(27)
-    with django_assert_num_queries(asked):
+    with django_assert_num_queries(query_count):
         teacher.get(taught.url())
 
 
@@ -178,7 +178,7 @@ def test_new_accounts_are_shown_once_with_what_prints_their_cards(taught, teache
         assert login in read(answer)
         assert password not in read(teacher.get(taught.url()))
         assert password not in str(dict(teacher.session))
-    # The logins of the whole class stand there, so that the sheet is whole.
+    # The printed sheet lists the logins of the whole class.
     assert all(credential.login in read(answer) for credential in taught.credentials)
     assert PupilAccount.objects.count() == 5
 
@@ -199,7 +199,7 @@ def test_the_thirty_first_is_refused_and_the_page_says_how_many_are_left(taught,
 
 
 @pytest.mark.parametrize("count", ["0", "31", "vingt", ""])
-def test_a_number_that_is_none_is_told_beside_the_field(count, taught, teacher):
+def test_an_invalid_number_is_reported_beside_the_field(count, taught, teacher):
     answer = add(teacher, taught, count)
     assert answer.status_code == 422
     assert answer.context["new_form"].errors
@@ -214,40 +214,40 @@ def test_a_full_class_says_so(taught, teacher):
 
 
 def test_one_new_password_or_all_of_them(taught, teacher):
-    asked = teacher.get(taught.url("mots-de-passe/?numero=2"))
-    assert taught.pupil(2).login in read(asked)
-    one = teacher.post(taught.url("mots-de-passe/"), {"numero": "2", "etat": state(asked)})
+    confirmation = teacher.get(taught.url("mots-de-passe/?numero=2"))
+    assert taught.pupil(2).login in read(confirmation)
+    one = teacher.post(taught.url("mots-de-passe/"), {"numero": "2", "etat": state(confirmation)})
     assert [card.split(" ")[0] for card in handed_back(one)] == [taught.pupil(2).login]
     everybody = teacher.get(taught.url("mots-de-passe/"))
     assert "toutes les cartes sont à remplacer" in read(everybody)
     assert len(handed_back(teacher.post(taught.url("mots-de-passe/"), {"etat": state(everybody)}))) == 3
 
 
-def test_new_passwords_that_are_asked_twice_are_drawn_once(taught, teacher):
-    """Else the cards that are being printed would be worth nothing."""
-    asked = state(teacher.get(taught.url("mots-de-passe/")))
-    teacher.post(taught.url("mots-de-passe/"), {"etat": asked})
+def test_new_passwords_requested_twice_are_generated_once(taught, teacher):
+    """Otherwise the cards being printed would be invalid."""
+    state_token = state(teacher.get(taught.url("mots-de-passe/")))
+    teacher.post(taught.url("mots-de-passe/"), {"etat": state_token})
     before = list(PupilAccount.objects.values_list("password", flat=True).order_by("pk"))
-    assert teacher.post(taught.url("mots-de-passe/"), {"etat": asked}).status_code == 409
+    assert teacher.post(taught.url("mots-de-passe/"), {"etat": state_token}).status_code == 409
     assert before == list(PupilAccount.objects.values_list("password", flat=True).order_by("pk"))
 
 
 def test_a_pupil_who_does_not_exist_gets_no_password(taught, teacher):
-    asked = teacher.get(taught.url("mots-de-passe/?numero=29"))
-    assert "Aucun élève ne porte ce numéro" in read(asked)
+    confirmation = teacher.get(taught.url("mots-de-passe/?numero=29"))
+    assert "Aucun élève ne porte ce numéro" in read(confirmation)
     answer = teacher.post(taught.url("mots-de-passe/"), {"numero": "29", "etat": state(teacher.get(taught.url()))})
     assert answer.status_code == 409
 
 
-def test_a_removed_pupil_leaves_his_place(taught, teacher):
-    asked = teacher.get(taught.url("eleves/2/retirer/"))
-    assert taught.pupil(2).login in read(asked)
-    answer = teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(asked)}, follow=True)
+def test_a_removed_pupil_frees_a_place(taught, teacher):
+    confirmation = teacher.get(taught.url("eleves/2/retirer/"))
+    assert taught.pupil(2).login in read(confirmation)
+    answer = teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(confirmation)}, follow=True)
     assert "Sa place est libre" in read(answer)
     assert list(PupilAccount.objects.values_list("number", flat=True).order_by("number")) == [1, 3]
-    # Sent again, when the number may be somebody else's by now.
+    # Posted again, when the number may belong to another pupil.
     taught.add(1)
-    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(asked)}).status_code == 409
+    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(confirmation)}).status_code == 409
     assert PupilAccount.objects.count() == 3
 
 
@@ -274,8 +274,8 @@ def test_a_suspended_licence_is_read_and_not_added_to(taught, teacher):
         answer = teacher.post(taught.url(address), {"etat": shown, **fields})
         assert answer.status_code == 409
         assert "règlement" in read(answer)
-    asked = teacher.get(taught.url("eleves/2/retirer/"))
-    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(asked)}).status_code == 302
+    confirmation = teacher.get(taught.url("eleves/2/retirer/"))
+    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(confirmation)}).status_code == 302
 
 
 def test_the_end_of_the_licence_says_when_accounts_are_erased(taught, teacher):
@@ -293,7 +293,7 @@ def test_a_class_whose_pupils_were_erased_says_so_and_leads_to_the_certificate(t
     assert "Créer les comptes" not in read(page)
 
 
-def test_a_class_is_called_otherwise(taught, teacher):
+def test_a_class_is_renamed_on_its_page(taught, teacher):
     assert teacher.post(taught.url("nom/"), {"name": "CE1 C"}).status_code == 302
     assert Classroom.objects.get().name == "CE1 C"
     assert teacher.post(taught.url("nom/"), {"name": ""}).status_code == 422
@@ -338,7 +338,7 @@ def test_fields_for_first_names_have_no_name_and_stand_in_no_form(taught, teache
         assert outside.count("data-first-name") == 4
 
 
-def test_the_sheet_tells_no_password(taught, teacher):
+def test_the_printed_sheet_shows_no_password(taught, teacher):
     answer = teacher.get(taught.url("feuille/"))
     assert "no-store" in answer["Cache-Control"]
     for credential in taught.credentials:

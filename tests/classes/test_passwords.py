@@ -19,7 +19,7 @@ def test_what_is_stored_shows_nothing_of_the_password_and_is_never_the_same():
     one, two = passwords.store(PASSWORD), passwords.store(PASSWORD)
     assert one != two
     assert not any(word in one for word in PASSWORD.split("-"))
-    assert len(one) <= 128  # the column's
+    assert len(one) <= 128  # the column's length
 
 
 def test_the_right_password_matches_in_any_form_and_no_other_does():
@@ -30,7 +30,7 @@ def test_the_right_password_matches_in_any_form_and_no_other_does():
 
 
 def test_the_hash_opens_nothing_without_the_sealing_key(settings):
-    """A copy of the database is no list of passwords to try: the hash itself is sealed."""
+    """A copy of the database allows no offline guessing: the hash itself is sealed."""
     stored = passwords.store(PASSWORD)
     settings.SEALING_KEYS = [NEW]
     with pytest.raises(sealing.Unsealable):
@@ -48,14 +48,14 @@ def test_a_sealing_key_is_changed_while_pupils_go_on_signing_in(nimes, settings,
     classroom = ClassroomFactory()
     pupils = [PupilFactory(classroom=classroom, number=number) for number in (1, 2, 3)]
     settings.SEALING_KEYS = [NEW, *settings.SEALING_KEYS]
-    assert resealing.reseal_batch(size=2) == 2  # and then the machine stops
+    assert resealing.reseal_batch(size=2) == 2  # then an interruption
     for pupil in pupils:
         pupil.refresh_from_db()
         assert passwords.matches(PASSWORD, pupil.password)
     call_command("reseal_keys", batch=2)
     assert "1 mot de passe d'élève" in capsys.readouterr().out
     assert resealing.reseal_batch(size=2) == 0
-    settings.SEALING_KEYS = [NEW]  # the old one may go
+    settings.SEALING_KEYS = [NEW]  # the old key can be dropped
     for pupil in pupils:
         pupil.refresh_from_db()
         assert passwords.matches(PASSWORD, pupil.password)

@@ -1,4 +1,4 @@
-"""A pupil's pages: two words let him in, and nothing of a grown-up's session meets his."""
+"""A pupil's pages: signing in, and a session separate from any adult's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def inside(taught, portal):
     return portal
 
 
-def test_a_pupil_signs_in_and_sees_his_class(inside, taught):
+def test_a_pupil_signs_in_and_sees_their_class(inside, taught):
     page = read(inside.get(CLASS))
     assert f"Bonjour, {taught.pupil().word}" in page
     assert "CE1 B" in page
@@ -52,14 +52,14 @@ def test_capitals_spaces_and_accents_do_not_matter(taught, portal):
 
 
 @pytest.mark.parametrize("wrong", [{"password": "bateau-bateau-bateau"}, {"login": "lapin"}, {"login": "zz-zz-1234"}])
-def test_one_sentence_for_whatever_is_wrong_and_short_enough_for_a_child(taught, portal, wrong):
+def test_one_short_error_for_any_wrong_credential(taught, portal, wrong):
     first = taught.credentials[0]
     answer = enter(portal, first, **wrong)
     assert answer.status_code == 422
     refusal = answer.context["refusal"].sentence
     assert refusal == enter(portal, first, password="rien").context["refusal"].sentence
     assert len(refusal) < 120
-    # What he typed stays, so that he looks for the wrong letter.
+    # The input is kept, so that the pupil can find the typo.
     assert f'value="{wrong.get("password", first.password)}"' in answer.content.decode()
 
 
@@ -74,14 +74,14 @@ def test_a_class_that_gives_no_access_says_so_simply(taught, portal):
     assert "maître" in read(answer)
 
 
-def test_who_is_inside_when_the_licence_stops_is_told_so(inside):
+def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
     Source.objects.update(suspended_at=TERM)
     page = read(inside.get(CLASS))
     assert "fermée pour le moment" in page
     assert "Accéder à l’application" not in page
 
 
-def test_too_many_tries_from_one_network_are_told_with_the_time_to_wait(taught, portal, monkeypatch):
+def test_too_many_attempts_from_one_network_give_the_time_to_wait(taught, portal, monkeypatch):
     def limited(**_):
         raise TooManyTries("Attends 5 minutes, et recommence.", 300)
 
@@ -94,7 +94,7 @@ def test_too_many_tries_from_one_network_are_told_with_the_time_to_wait(taught, 
 # --- The session ----------------------------------------------------------------------------------------------------
 
 
-def test_a_grown_up_s_session_ends_where_a_pupil_enters(taught, portal):
+def test_a_pupil_s_sign_in_ends_an_adult_s_session(taught, portal):
     portal.force_login(taught.teacher)
     before = portal.session.session_key
     assert "met fin à votre session" in read(portal.get(PAGE))
@@ -104,14 +104,14 @@ def test_a_grown_up_s_session_ends_where_a_pupil_enters(taught, portal):
     assert portal.get(CLASS).status_code == 200
 
 
-def test_a_pupil_s_session_ends_where_a_grown_up_signs_in(inside, taught):
+def test_an_adult_s_sign_in_ends_a_pupil_s_session(inside, taught):
     inside.force_login(taught.teacher)
     assert "pupil" not in inside.session
     assert inside.get(CLASS)["Location"] == PAGE
     assert inside.get("/mon-compte/").status_code == 200
 
 
-def test_a_pupil_opens_no_page_of_grown_ups(inside):
+def test_a_pupil_opens_no_adult_page(inside):
     for page in ("/mon-compte/", "/mes-classes/", "/admin/"):
         assert inside.get(page).status_code == 302
 
@@ -141,20 +141,20 @@ def test_a_session_lasts_twelve_hours_and_no_more(inside):
     assert inside.get(CLASS)["Location"] == PAGE
 
 
-def test_leaving_leaves_nothing(inside):
+def test_signing_out_clears_the_session(inside):
     key = inside.session.session_key
     assert inside.post("/eleve/quitter/")["Location"] == PAGE
     assert inside.session.session_key != key
     assert inside.get(CLASS)["Location"] == PAGE
 
 
-def test_leaving_as_a_grown_up_leaves_the_grown_up_signed_in(taught, portal):
+def test_the_pupil_sign_out_keeps_an_adult_signed_in(taught, portal):
     portal.force_login(taught.teacher)
     portal.post("/eleve/quitter/")
     assert portal.get("/mon-compte/").status_code == 200
 
 
-def test_who_is_inside_already_is_asked_whether_it_is_he(inside, taught):
+def test_a_signed_in_pupil_is_asked_to_confirm_their_identity(inside, taught):
     page = read(inside.get(PAGE))
     assert f"Tu es {taught.pupil().word} ?" in page.replace("\u00a0", " ")
     # Another child takes the tablet.
@@ -180,5 +180,5 @@ def test_the_class_passes_to_the_next_teacher_with_its_pupils(inside, taught):
 
 
 def test_a_page_of_a_pupil_asks_four_queries(inside, django_assert_num_queries):
-    with django_assert_num_queries(4):  # the host's schema, the session, the pupil with his class, whether he may enter
+    with django_assert_num_queries(4):  # the host's schema, the session, the pupil with the class, the access check
         inside.get(CLASS)

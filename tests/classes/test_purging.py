@@ -1,4 +1,4 @@
-"""Pupils whose licence has long ended are erased, set by set; the teacher is told before, and the school afterwards."""
+"""Purge of pupils whose licence ended: in batches, with a warning before and a notice afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.races import at_once
 
-#: The licence ends on 31 August; sixty days are kept.
+#: The licence ends on 31 August; pupils are kept for sixty days.
 STILL, DUE = on(30, 10), on(31, 10)
 
 
@@ -30,18 +30,18 @@ def _days(settings):
 
 
 def head_of(school, **fields):
-    head = PrincipalFactory()
-    AffiliationFactory(user=head, school=school, **{"verified_at": TERM, "verified_by": Verification.KEY} | fields)
-    return head
+    principal = PrincipalFactory()
+    AffiliationFactory(user=principal, school=school, **{"verified_at": TERM, "verified_by": Verification.KEY} | fields)
+    return principal
 
 
 def letters(kind):
-    """Return what was queued, by recipient, as it is sent."""
+    """Return the rendered e-mails of a kind, by recipient."""
     with schema_context("public"):
         return {one.recipient: kinds.get(kind).render(one) for one in Message.objects.filter(kind=kind)}
 
 
-# --- Erasing ---------------------------------------------------------------------------------------------------------
+# --- Erasing --------------------------------------------------------------------------------------------------------
 
 
 def test_pupils_are_erased_once_the_delay_has_passed_and_not_a_day_before(db):
@@ -94,7 +94,7 @@ def test_a_class_without_pupils_is_closed_without_a_certificate(db):
     assert not Message.objects.exists()
 
 
-def test_nothing_that_speaks_of_a_pupil_is_left(db):
+def test_an_erased_pupil_s_tickets_are_deleted(db):
     classroom = a_class()
     tickets.make(whose=tickets.Person("pupil", classroom.pupils.get().pk), at=DUE)
     purging.erase(at=DUE)
@@ -129,46 +129,46 @@ def test_two_workers_at_the_same_moment_certify_each_class_once(committing, monk
         class_of(held(shared, number=number), pupils=1)
     monkeypatch.setattr(purging, "AT_ONCE", 2)
     at_once("public", [lambda: purging.erase(at=DUE)] * 8, refusals=())
-    purging.erase(at=DUE)  # whatever was held by another at the last look
+    purging.erase(at=DUE)  # rows locked by another worker at the last pass
     assert DeletionCertificate.objects.count() == 6
     assert not PupilAccount.objects.exists()
 
 
-# --- Those who are told ----------------------------------------------------------------------------------------------
+# --- E-mails --------------------------------------------------------------------------------------------------------
 
 
-def test_the_teacher_the_principal_and_the_heads_are_told_once_each(db):
+def test_the_teacher_and_the_principals_are_emailed_once_each(db):
     school = SchoolFactory(name="École Jean Jaurès")
     shared = subscription(size=2, school=school)
     first, second = (class_of(held(shared, number=number), pupils=number) for number in (1, 2))
-    head = head_of(school)
+    principal = head_of(school)
     not_verified = head_of(school, verified_at=None, verified_by="")
     purging.erase(at=DUE)
-    said = letters(purging.ERASED)
-    assert set(said) == {
-        first.seat.holder.email, second.seat.holder.email, shared.principal.email, head.email,
+    emails = letters(purging.ERASED)
+    assert set(emails) == {
+        first.seat.holder.email, second.seat.holder.email, shared.principal.email, principal.email,
     }  # fmt: skip
-    assert not_verified.email not in said
+    assert not_verified.email not in emails
     certificates = {one.classroom_id: one.number for one in DeletionCertificate.objects.all()}
     for number in certificates.values():
-        assert number in said[head.email].text
-    assert "2\u00a0comptes" in said[second.seat.holder.email].text
-    assert certificates[first.pk] not in said[second.seat.holder.email].text
-    assert "détruisez-la aussi" in said[second.seat.holder.email].text
-    assert "détruisez-la aussi" not in said[head.email].text
+        assert number in emails[principal.email].text
+    assert "2\u00a0comptes" in emails[second.seat.holder.email].text
+    assert certificates[first.pk] not in emails[second.seat.holder.email].text
+    assert "détruisez-la aussi" in emails[second.seat.holder.email].text
+    assert "détruisez-la aussi" not in emails[principal.email].text
 
 
-def test_a_principal_who_is_not_verified_reads_neither_teacher_nor_what_he_called_his_class(db):
+def test_an_unverified_principal_reads_neither_teacher_nor_class_name(db):
     shared = subscription()
     class_of(held(shared, by=TeacherFactory(last_name="Colas-Inconnu")), pupils=1, name="La classe de Colas-Inconnu")
     purging.warn(at=on(1, 10))
     purging.erase(at=DUE)
-    said = letters(purging.ERASED)[shared.principal.email]
-    assert "Colas-Inconnu" not in said.text + said.html + said.subject
-    assert "tulipe-" in said.text
+    emails = letters(purging.ERASED)[shared.principal.email]
+    assert "Colas-Inconnu" not in emails.text + emails.html + emails.subject
+    assert "tulipe-" in emails.text
 
 
-def test_nobody_is_written_to_at_a_closed_account(db):
+def test_a_closed_account_is_not_emailed(db):
     gone = TeacherFactory(is_active=False)
     nameless = TeacherFactory(email="")
     shared = subscription(size=2)
@@ -178,28 +178,28 @@ def test_nobody_is_written_to_at_a_closed_account(db):
     assert [one.recipient for one in Message.objects.all()] == [shared.principal.email]
 
 
-def test_the_teacher_is_told_a_month_before_once(db):
+def test_the_teacher_is_emailed_once_a_month_before(db):
     classroom = a_class(pupils=2)
     assert purging.warn(at=on(30, 9)) == 0
     assert purging.warn(at=on(1, 10)) == 1
     assert purging.warn(at=on(2, 10)) == 0
-    (said,) = letters(purging.WARNED).items()
-    assert said[0] == classroom.seat.holder.email
-    assert said[1].subject == "Les comptes élèves seront effacés le 31\u00a0octobre 2027"
-    assert f"CE1 B ({classroom.code})" in said[1].text
+    (emails,) = letters(purging.WARNED).items()
+    assert emails[0] == classroom.seat.holder.email
+    assert emails[1].subject == "Les comptes élèves seront effacés le 31\u00a0octobre 2027"
+    assert f"CE1 B ({classroom.code})" in emails[1].text
 
 
-def test_where_nobody_teaches_the_class_its_principal_is_told_by_its_code(db):
+def test_the_principal_of_a_class_without_teacher_is_emailed_with_its_code(db):
     classroom = a_class()
     Seat.objects.update(holder=None, held_since=None, mode="")
     purging.warn(at=on(1, 10))
-    (said,) = letters(purging.WARNED).items()
-    assert said[0] == classroom.seat.subscription.principal.email
-    assert "CE1 B" not in said[1].text
-    assert classroom.code in said[1].text
+    (emails,) = letters(purging.WARNED).items()
+    assert emails[0] == classroom.seat.subscription.principal.email
+    assert "CE1 B" not in emails[1].text
+    assert classroom.code in emails[1].text
 
 
-def test_no_class_is_announced_that_is_due_has_no_pupils_or_whose_licence_runs(db, settings):
+def test_no_warning_for_classes_already_due_empty_or_still_licensed(db, settings):
     a_class(pupils=0)
     due = a_class(last_day=datetime.date(2027, 6, 30))
     a_class(last_day=datetime.date(2028, 8, 31))

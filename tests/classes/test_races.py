@@ -1,4 +1,4 @@
-"""Invariant 4, and the counting of tries, under real threads and real commits."""
+"""Invariant 4, and the counting of attempts, with real threads and commits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_thirty_first_and_the_thirty_second_at_once(committing, classroom):
     assert pupils_of(classroom) == list(range(1, 31))
 
 
-def test_two_teachers_add_at_once_and_each_gets_his_own(committing, classroom):
+def test_two_teachers_add_at_once_and_each_gets_their_own(committing, classroom):
     second = TeacherFactory()
     Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
     outcomes = at_once(
@@ -59,7 +59,7 @@ def test_two_teachers_add_at_once_and_each_gets_his_own(committing, classroom):
         ],
         refusals=Refused,
     )
-    # Seven times four are 28: the eighth asks for two more than are left, and gets none.
+    # Seven times four are 28: the eighth wants two more than are left, and is refused.
     assert codes(outcomes) == {"done": 7, "class_full": 1}
     made = [credential for outcome in outcomes if isinstance(outcome, list) for credential in outcome]
     assert sorted(credential.number for credential in made) == list(range(1, 29)) == pupils_of(classroom)
@@ -99,7 +99,7 @@ def sign_in(login, *, right=False):
     )
 
 
-def test_thirty_two_wrong_tries_at_once_look_at_ten_passwords(committing, classroom, monkeypatch):
+def test_thirty_two_simultaneous_wrong_attempts_check_ten_passwords(committing, classroom, monkeypatch):
     looked = []
     matches = passwords.matches
     monkeypatch.setattr(passwords, "matches", lambda typed, stored: looked.append(stored) or matches(typed, stored))
@@ -112,7 +112,7 @@ def test_thirty_two_wrong_tries_at_once_look_at_ten_passwords(committing, classr
     assert (pupil.failures, pupil.locked_at, classroom.failures) == (10, TERM, 10)
 
 
-def test_thirty_two_wrong_tries_over_a_class_close_it_at_the_sixtieth(committing, classroom):
+def test_a_class_is_locked_at_its_sixtieth_wrong_attempt(committing, classroom):
     pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 5)]
     Classroom.objects.filter(pk=classroom.pk).update(failures=52)
     outcomes = at_once(
@@ -132,8 +132,8 @@ def test_a_whole_class_signs_in_at_once(committing, classroom):
     assert (classroom.failures, classroom.locked_at) == (0, None)
 
 
-def test_wrong_and_right_at_once_count_no_try_twice(committing, classroom):
-    """The one who knows is let in or meets the others' lock; whoever was counted last, the count says so."""
+def test_simultaneous_attempts_are_counted_once_each(committing, classroom):
+    """The right password succeeds or meets the lock set by the wrong ones; the counter is exact."""
     pupil = PupilFactory(classroom=classroom)
     outcomes = at_once(
         committing.schema_name,
@@ -147,7 +147,7 @@ def test_wrong_and_right_at_once_count_no_try_twice(committing, classroom):
 
 
 def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committing, classroom):
-    """The seat is locked first: either the class was still his, or he is refused."""
+    """The seat is locked first: either the teacher still holds the class, or is refused."""
     PupilFactory(classroom=classroom, number=1)
     subscription = classroom.seat.subscription
     AffiliationFactory(user=subscription.principal, school=subscription.school)

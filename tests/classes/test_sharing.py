@@ -1,4 +1,4 @@
-"""A second teacher is invited into a class, accepts, leaves, is put out; both are told; no identifiant is."""
+"""Sharing a class: invitation, acceptance, leaving, removal, e-mails; no identifiant is revealed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def colleague(nimes):
 
 
 def invite(classroom, username="c.lavigne", *, at=TERM):
-    """Ask, and do what the ask queued."""
+    """Invite, and run the queued job."""
     holder = Seat.objects.get(pk=classroom.seat_id).holder
     operations.let_in(classroom_id=classroom.pk, username=username, by=holder, at=at)
     job = ProcrastinateJob.objects.filter(task_name="classes.invite").latest("pk")
@@ -67,7 +67,7 @@ def letters(kind):
 
 def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague):
     invite(classroom, " C.Lavigne ")
-    with pytest.raises(exceptions.NotYours):  # not before he says yes
+    with pytest.raises(exceptions.NotYours):  # not before accepting
         may_teach(colleague, classroom.pk)
     [invitation] = invitations_of(colleague, LATER)
     assert (invitation.classroom, invitation.by) == (classroom, holder)
@@ -77,13 +77,13 @@ def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague
     assert len(operations.add_pupils(classroom_id=classroom.pk, count=2, by=colleague, at=LATER)) == 2
 
 
-def test_both_are_told(classroom, holder, colleague):
+def test_both_teachers_are_emailed(classroom, holder, colleague):
     invite(classroom)
     recipient, rendered = letter("class.invited")
     assert recipient == colleague.email
-    for said in ("CE1 B", "Tenante", "École Jean Jaurès", "c.lavigne", "7 jours", "/mes-classes/", "sans votre accord"):
-        assert said in rendered.text
-        assert said in rendered.html
+    for text in ("CE1 B", "Tenante", "École Jean Jaurès", "c.lavigne", "7 jours", "/mes-classes/", "sans votre accord"):
+        assert text in rendered.text
+        assert text in rendered.html
     operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
     recipient, rendered = letter("class.accepted")
     assert recipient == holder.email
@@ -96,8 +96,8 @@ def test_accepting_twice_is_the_same_as_once(classroom, colleague):
     assert letters("class.accepted") == 1
 
 
-def test_inviting_does_not_tell_whether_an_identifiant_exists(classroom, holder, colleague):
-    """Same answer, same work in the request: one job, whoever is asked for."""
+def test_inviting_does_not_reveal_whether_an_identifiant_exists(classroom, holder, colleague):
+    """Same response and same work in the request: one job, whoever is invited."""
     UserFactory(username="agent", profile=Profile.AGENT)
     TeacherFactory(username="parti", is_active=False)
     answers, jobs = [], []
@@ -142,7 +142,7 @@ def test_a_later_invitation_takes_the_place_of_the_one_before(classroom, colleag
     assert second_teacher_of(operations.accept(classroom_id=classroom.pk, by=other, at=LATER)) == other
 
 
-def test_a_third_teacher_is_not_let_in(classroom, holder, colleague):
+def test_a_third_teacher_is_refused(classroom, holder, colleague):
     share(classroom, colleague)
     with pytest.raises(exceptions.AlreadyShared, match="Claire Lavigne partage déjà cette classe"):
         operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=LATER)
@@ -166,7 +166,7 @@ def test_an_invitation_ends_with_the_licence_of_who_made_it(classroom, colleague
         letter("class.invited")
 
 
-def test_nobody_accepts_what_was_not_offered_to_him(classroom, colleague):
+def test_an_invitation_is_accepted_only_by_its_recipient(classroom, colleague):
     invite(classroom)
     with pytest.raises(exceptions.NoInvitation) as refusal:
         operations.accept(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)
@@ -175,9 +175,9 @@ def test_nobody_accepts_what_was_not_offered_to_him(classroom, colleague):
     assert str(refusal.value) == str(of_none.value)
 
 
-def test_declining_says_nothing_to_who_asked(classroom, colleague):
+def test_declining_does_not_notify_the_inviter(classroom, colleague):
     invite(classroom)
-    operations.decline(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)  # not his to decline
+    operations.decline(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)  # not the invited teacher
     assert invitations_of(colleague, LATER).exists()
     for _ in range(2):
         operations.decline(classroom_id=classroom.pk, by=colleague, at=LATER)
@@ -188,7 +188,7 @@ def test_declining_says_nothing_to_who_asked(classroom, colleague):
         letter("class.invited")
 
 
-def test_the_holder_puts_the_second_teacher_out(classroom, holder, colleague):
+def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
     share(classroom, colleague)
     for _ in range(2):
         operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
@@ -212,7 +212,7 @@ def test_the_second_teacher_leaves(classroom, holder, colleague):
     assert letters("class.put_out") == 0
 
 
-def test_who_came_back_is_not_told_that_he_went(classroom, holder, colleague):
+def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder, colleague):
     share(classroom, colleague)
     operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
     share(classroom, colleague)
@@ -223,7 +223,7 @@ def test_who_came_back_is_not_told_that_he_went(classroom, holder, colleague):
             letter(kind)
 
 
-def test_putting_out_takes_an_invitation_back(classroom, holder, colleague):
+def test_removing_a_teacher_withdraws_the_invitation(classroom, holder, colleague):
     invite(classroom)
     operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
     with pytest.raises(exceptions.NoInvitation):
@@ -238,12 +238,12 @@ def test_sharing_ends_with_the_holder_and_the_next_one_chooses(classroom, holder
         may_teach(colleague, classroom.pk)
     assert second_teacher_of(may_teach(successor, classroom.pk)) is None
     share(classroom, TeacherFactory())
-    pass_on(classroom, holder)  # and should the first come back, the one he had let in comes with nobody
+    pass_on(classroom, holder)  # the first teacher's return does not restore the sharing
     with pytest.raises(exceptions.NotYours):
         may_teach(colleague, classroom.pk)
 
 
-def test_an_invitation_that_lost_its_reason_before_the_job_is_none(classroom, holder, colleague):
+def test_an_invitation_void_before_its_job_runs_is_not_sent(classroom, holder, colleague):
     operations.let_in(classroom_id=classroom.pk, username="c.lavigne", by=holder, at=TERM)
     pass_on(classroom, TeacherFactory())
     tasks.invite(classroom_id=classroom.pk, username="c.lavigne", by_id=holder.pk, asked_at=TERM.isoformat())

@@ -1,4 +1,4 @@
-"""Sharing a class: nobody learns which identifiants exist, and the invited teacher says yes himself."""
+"""Pages for sharing a class: no identifiant is revealed, and the invited teacher accepts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def browser_of(user):
 
 
 def invited(taught, colleague, at=TERM):
-    """Do what the job does that the page queues."""
+    """Run the job that the page queues."""
     return operations.invite(classroom_id=taught.classroom.pk, username=colleague.username, by=taught.teacher, at=at)
 
 
@@ -46,7 +46,7 @@ def test_inviting_answers_the_same_whether_or_not_the_identifiant_exists(taught,
     assert colleague.last_name not in pages[0]
 
 
-def test_what_the_page_of_the_class_shows_does_not_tell_that_the_invitation_found_somebody(taught, colleague):
+def test_the_class_page_does_not_reveal_whether_the_invitation_found_somebody(taught, colleague):
     teacher = browser_of(taught.teacher)
     before = read(teacher.get(taught.url()))
     invited(taught, colleague)
@@ -63,7 +63,7 @@ def test_the_invited_teacher_accepts_and_has_the_class(taught, colleague):
     assert answer.redirect_chain[-1][0] == taught.url()
     assert "partage cette classe avec vous" in read(answer)
     assert "Mettre fin au partage" in read(browser_of(taught.teacher).get(taught.url()))
-    # He leaves it again, and finds his list.
+    # Leaving again leads to the list.
     answer = browser.post(taught.url("collegue/retirer/"), follow=True)
     assert answer.redirect_chain[-1][0] == "/mes-classes/"
     assert browser.get(taught.url()).status_code == 404
@@ -78,7 +78,7 @@ def test_a_declined_invitation_is_gone(taught, colleague):
     assert Classroom.objects.get().second_teacher is None
 
 
-def test_who_was_not_invited_lets_himself_into_nothing(taught, colleague):
+def test_a_teacher_who_was_not_invited_gets_no_access(taught, colleague):
     answer = browser_of(colleague).post(taught.url("invitation/accepter/"), follow=True)
     assert "n'est plus valable" in read(answer)
     assert Classroom.objects.get().second_teacher is None

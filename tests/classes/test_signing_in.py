@@ -1,4 +1,4 @@
-"""A pupil signs in, and wrong tries are counted."""
+"""A pupil's sign-in, and rate limits on wrong attempts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def enter(login="lapin-tulipe-5837", password=PASSWORD, *, address=HERE, at=TERM
 
 
 def wrong(times, login="lapin-tulipe-5837", **where):
-    """Try so many wrong passwords; return the codes of the refusals."""
+    """Try `times` wrong passwords; return the error codes."""
     codes = []
     for _ in range(times):
         with pytest.raises(exceptions.Refused) as refusal:
@@ -43,20 +43,20 @@ def wrong(times, login="lapin-tulipe-5837", **where):
     return codes
 
 
-def test_the_right_card_lets_in_and_says_when(lapin, classroom):
+def test_the_right_credentials_sign_in_and_record_the_time(lapin, classroom):
     pupil = enter(at=LATER)
     assert (pupil, pupil.classroom) == (lapin, classroom)
     lapin.refresh_from_db()
     assert lapin.last_seen_at == LATER
 
 
-def test_what_the_operation_drew_lets_in(classroom):
-    [made] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
-    assert enter(made.login, made.password).number == made.number
+def test_generated_credentials_sign_in(classroom):
+    [credential] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM)
+    assert enter(credential.login, credential.password).number == credential.number
 
 
 @pytest.mark.parametrize("login", ["LAPIN TULIPE 5837", "lapintulipe5837", "làpin.tulipe.5837 "])
-def test_a_child_may_type_it_his_way(lapin, login):
+def test_case_spaces_and_accents_are_ignored(lapin, login):
     assert enter(login, PASSWORD.upper().replace("-", " ")) == lapin
 
 
@@ -71,7 +71,7 @@ def test_a_child_may_type_it_his_way(lapin, login):
         ("", ""),
     ],
 )
-def test_whatever_is_wrong_one_sentence_says_it_and_one_hash_is_made(lapin, monkeypatch, login, password):
+def test_any_wrong_credential_gives_one_message_and_costs_one_hash(lapin, monkeypatch, login, password):
     hashed = []
     encode = passwords.PupilHasher.encode
     monkeypatch.setattr(
@@ -87,10 +87,10 @@ def test_whatever_is_wrong_one_sentence_says_it_and_one_hash_is_made(lapin, monk
     assert hashed == [passwords.PupilHasher.iterations]
 
 
-def test_ten_wrong_passwords_lock_the_pupil_until_the_teacher_unlocks_him(lapin, classroom):
+def test_ten_wrong_passwords_lock_the_pupil_until_the_teacher_unlocks_them(lapin, classroom):
     assert wrong(12) == ["wrong_credentials"] * 9 + ["pupil_locked"] * 3
     with pytest.raises(exceptions.PupilLocked, match="maître ou à ta maîtresse de débloquer ton compte"):
-        enter(at=TERM + datetime.timedelta(days=30))  # the right one, and time, do not help
+        enter(at=TERM + datetime.timedelta(days=30))  # neither the right password nor time unlocks
     lapin.refresh_from_db()
     assert (lapin.failures, lapin.locked_at) == (10, TERM)
     operations.unlock(classroom_id=classroom.pk, number=1, by=classroom.seat.holder, at=LATER)
@@ -104,7 +104,7 @@ def test_a_new_password_unlocks_too(lapin, classroom):
     assert wrong(1) == ["wrong_credentials"]
 
 
-def test_a_right_password_takes_back_what_was_counted(lapin, classroom):
+def test_a_right_password_resets_the_counter(lapin, classroom):
     wrong(9)
     enter()
     assert wrong(9) == ["wrong_credentials"] * 9
@@ -121,7 +121,7 @@ def test_the_tenth_try_may_be_the_right_one(lapin):
     assert (lapin.failures, lapin.locked_at) == (0, None)
 
 
-def test_one_pupils_tries_lock_no_classmate(lapin, classroom):
+def test_one_pupil_s_attempts_lock_no_classmate(lapin, classroom):
     zebu = PupilFactory(classroom=classroom, number=2, word="zebu")
     wrong(10)
     assert enter("zebu-tulipe-5837") == zebu
@@ -137,15 +137,15 @@ def test_sixty_wrong_passwords_close_the_class_until_the_teacher_opens_it(lapin,
     assert enter("poney-tulipe-5837") == other
 
 
-def test_trying_logins_does_not_tell_which_animals_a_class_has(lapin):
-    """A login that does not exist locks as one that does, and both are shut out by a closed class."""
+def test_trying_logins_does_not_reveal_which_animals_a_class_has(lapin):
+    """An unknown login locks like a real one, and a locked class refuses both."""
     known = wrong(12)
     assert wrong(12, "zebu-tulipe-5837") == known
     Classroom.objects.update(locked_at=TERM, failures=60)
     assert wrong(2, "poney-tulipe-5837") == wrong(2, "zebu-tulipe-5837") == wrong(2) == ["class_locked"] * 2
 
 
-def test_trying_logins_does_not_tell_which_classes_exist_by_their_pupils(lapin):
+def test_trying_logins_does_not_reveal_which_classes_exist(lapin):
     assert wrong(12, "lapin-jasmin-1234") == wrong(12)
 
 
@@ -174,15 +174,15 @@ def test_right_passwords_are_not_counted_against_a_school(lapin):
 
 
 @pytest.mark.parametrize("reason", [*STOPS, "no_teacher"])
-def test_a_closed_class_is_told_to_the_right_password_alone(lapin, classroom, reason):
+def test_a_closed_class_is_revealed_to_the_right_password_only(lapin, classroom, reason):
     if reason == "no_teacher":
         pass_on(classroom)
     else:
         stop(classroom, **STOPS[reason][0])
     assert wrong(1) == ["wrong_credentials"]
-    with pytest.raises(exceptions.ClassClosed, match="Ta classe est fermée pour le moment") as said:
+    with pytest.raises(exceptions.ClassClosed, match="Ta classe est fermée pour le moment") as messages:
         enter()
-    assert said.value.reason == reason
+    assert messages.value.reason == reason
 
 
 def test_a_removed_pupil_does_not_sign_in(lapin, classroom):
@@ -190,7 +190,7 @@ def test_a_removed_pupil_does_not_sign_in(lapin, classroom):
     assert wrong(1) == ["wrong_credentials"]
 
 
-def test_a_password_changed_while_it_was_looked_at_does_not_let_in(lapin, classroom, monkeypatch):
+def test_a_password_changed_during_its_check_is_refused(lapin, classroom, monkeypatch):
     matches = passwords.matches
 
     def slowly(typed, stored):
@@ -203,7 +203,7 @@ def test_a_password_changed_while_it_was_looked_at_does_not_let_in(lapin, classr
         enter()
 
 
-def test_signing_in_asks_little(lapin, django_assert_num_queries):
+def test_signing_in_takes_few_queries(lapin, django_assert_num_queries):
     with django_assert_num_queries(14):  # two of them count by network, four are the savepoints of two transactions
         enter()
 
@@ -215,5 +215,5 @@ def test_an_error_report_shows_no_password(lapin, monkeypatch):
     monkeypatch.setattr(signing_in, "_let_in", breaks)
     with pytest.raises(RuntimeError) as broken:
         operations.sign_in(login=lapin.login, password=PASSWORD, address=HERE, at=TERM)
-    told = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
-    assert PASSWORD not in told.get_traceback_html()
+    reporter = ExceptionReporter(RequestFactory().get("/"), broken.type, broken.value, broken.tb.tb_next)
+    assert PASSWORD not in reporter.get_traceback_html()

@@ -1,4 +1,4 @@
-"""The words of logins and passwords, and what is forgiven to a child who types them."""
+"""The words of logins and passwords, and the normalisation of typed ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from licensing.classes import words
 from licensing.classes.models import MOST_PUPILS
 
 LISTS = {"pupils": words.pupils, "classes": words.classes, "passwords": words.passwords}
-#: What a playground makes of an animal or a thing; none of them is a child's word.
+#: Words used as insults on a playground, which must not be drawn.
 _MOCKING = """
 ane baleine banane boudin boulet bouc cachalot cafard chacal chameau chatte chienne cloche cloporte clown cochon
 cornichon crapaud cruche cruchon dinde dingo dingue elephant escargot gourde girafe gland grue guenon hyene limace
@@ -23,7 +23,7 @@ bete bouche caca cul culotte fesse gros nain pet petit pipi queue regle slip suc
 
 
 def apart(one, other):
-    """Whether the words differ by two letters at least: changed, added or missing."""
+    """Whether the edit distance of the words is at least two."""
     if abs(len(one) - len(other)) > 1:
         return True
     row = list(range(len(other) + 1))
@@ -43,7 +43,7 @@ def test_words_are_short_plain_and_each_once(name):
 
 
 @pytest.mark.parametrize("name", ["pupils", "classes"])
-def test_a_slip_names_no_classmate_and_no_other_class(name):
+def test_a_typo_matches_no_classmate_and_no_other_class(name):
     close = [pair for pair in itertools.combinations(LISTS[name](), 2) if not apart(*pair)]
     assert close == []
 
@@ -55,7 +55,7 @@ def test_there_are_words_enough():
     assert math.log2(math.perm(len(words.passwords()), 3)) >= 25
 
 
-def test_an_animal_and_a_class_read_one_way_only_when_typed_as_one_word():
+def test_a_login_typed_as_one_word_is_unambiguous():
     joined = [animal + thing for animal in words.pupils() for thing in words.classes()]
     assert len(set(joined)) == len(joined)
 

@@ -47,7 +47,7 @@ def test_an_invitation_needs_an_address_and_known_roles(nimes, email, roles, ref
     assert not Invitation.objects.exists()
 
 
-def test_a_second_invitation_takes_the_place_of_the_first(nimes):
+def test_a_second_invitation_replaces_the_first(nimes):
     _, first = invited()
     _, second = invited("AWA@nimes.example")
     agent = UserFactory()
@@ -74,7 +74,7 @@ def test_a_link_lasts_fourteen_days(nimes):
         operations.accept_invitation(token=token, by=UserFactory(), at=TERM + datetime.timedelta(days=14))
 
 
-def test_a_withdrawn_link_opens_nothing(nimes):
+def test_a_withdrawn_invitation_cannot_be_accepted(nimes):
     invitation, token = invited()
     agent = UserFactory()
     operations.withdraw_invitation(invitation_id=invitation.pk, by=agent, at=LATER)
@@ -118,7 +118,7 @@ def test_an_invited_person_creates_an_account_whose_address_is_proven(nimes):
 @pytest.mark.parametrize(
     ("username", "password", "field"), [("supprime-1", "un mot de passe sûr", "username"), ("awa", "court", "password")]
 )
-def test_an_account_that_cannot_be_leaves_the_invitation_open(nimes, username, password, field):
+def test_an_invalid_account_leaves_the_invitation_open(nimes, username, password, field):
     UserFactory(username="prise")
     invitation, token = invited()
     with pytest.raises(ValidationError) as refused:
@@ -131,7 +131,7 @@ def test_an_account_that_cannot_be_leaves_the_invitation_open(nimes, username, p
     assert User.objects.count() == 1
 
 
-def test_an_identifiant_that_is_taken_becomes_another_and_is_no_refusal(nimes):
+def test_a_taken_username_is_replaced_by_a_variant(nimes):
     UserFactory(username="prise")
     _, token = invited()
     member = operations.join_with_new_account(
@@ -152,7 +152,7 @@ def test_the_last_manager_neither_leaves_nor_loses_the_role(nimes):
     assert changed.roles == [Role.MANAGER]
 
 
-def test_whoever_left_is_no_member_any_more(nimes):
+def test_a_former_member_has_no_access(nimes):
     manager, other = MemberFactory(), MemberFactory()
     operations.remove_member(member_id=other.pk, by=manager.user, at=LATER)
     with pytest.raises(NotAMember):

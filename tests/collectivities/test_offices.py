@@ -1,4 +1,4 @@
-"""Opening an office, asking for one, and deciding."""
+"""Opening an office; requesting one; accepting and declining requests."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def test_an_office_opens_with_its_settings_its_journal_and_an_invitation(db):
     assert "Gestionnaire" in rendered.html
 
 
-def test_an_office_with_a_bad_address_and_a_bad_siren_says_both_and_opens_nothing(db):
+def test_a_bad_slug_and_a_bad_siren_are_both_reported_and_nothing_is_opened(db):
     with pytest.raises(OpeningRefused) as refused:
         operations.open_office(**(ALES | {"siren": "1"}), manager_email="awa", by=None, at=TERM)
     assert set(refused.value.problems) == {"siren", "manager_email"}
     assert not Collectivity.objects.filter(slug="ales").exists()
 
 
-def test_what_fails_after_the_schema_takes_the_schema_with_it(db, monkeypatch):
+def test_a_failure_after_the_schema_is_created_rolls_it_back(db, monkeypatch):
     def fail(**_):
         raise RuntimeError("the outbox is gone")
 
@@ -75,7 +75,7 @@ def test_the_command_opens_an_office_and_answers_in_json(db):
         call_command("open_collectivity", *options, stdout=out)
 
 
-def test_a_request_is_told_to_the_operator_and_acknowledged(db, settings):
+def test_a_request_notifies_the_operator_and_is_acknowledged(db, settings):
     settings.OPERATOR_EMAIL = "exploitant@peps.example"
     request = operations.ask_for_office(**ASKED, at=TERM)
     messages = Message.objects.order_by("pk")
@@ -88,7 +88,7 @@ def test_a_request_is_told_to_the_operator_and_acknowledged(db, settings):
     assert f"/admin/tenants/officerequest/{request.pk}/" in texts[1]
 
 
-def test_asking_twice_is_the_same_as_once(db):
+def test_requesting_an_office_is_idempotent(db):
     first = operations.ask_for_office(**ASKED, at=TERM)
     assert operations.ask_for_office(**(ASKED | {"email": "AWA@ales.example"}), at=TERM) == first
     assert Message.objects.count() == 1
@@ -116,7 +116,7 @@ def test_an_accepted_request_opens_the_office_once(operator):
         operations.decline_request(request_id=request.pk, reason="Doublon", by=operator, at=TERM)
 
 
-def test_a_request_for_an_office_that_exists_stays_to_be_decided(nimes, operator):
+def test_a_request_for_an_existing_office_stays_pending(nimes, operator):
     with schema_context("public"):
         request = operations.ask_for_office(**(ASKED | {"siren": nimes.siren}), at=TERM)
         with pytest.raises(OpeningRefused):

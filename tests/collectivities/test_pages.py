@@ -62,7 +62,7 @@ def test_an_invitation_without_role_says_so(bureau):
     assert not Invitation.objects.exists()
 
 
-def test_the_last_manager_is_told_why_he_stays(bureau, manager):
+def test_removing_the_last_manager_is_refused_with_the_reason(bureau, manager):
     answer = bureau.post(f"/membres/{manager.pk}/retirer/", follow=True)
     assert "dernier gestionnaire" in messages_of(answer)[0]
     answer = bureau.post(f"/membres/{manager.pk}/roles/", {"roles": ["viewer"]})
@@ -121,7 +121,7 @@ def test_an_invited_person_joins_with_the_account_signed_in(office, link):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "result"),
     [
         ({"password_again": "un autre mot de passe"}, "diffèrent"),
         ({"password": "0123456789", "password_again": "0123456789"}, "mot de passe"),
@@ -129,19 +129,19 @@ def test_an_invited_person_joins_with_the_account_signed_in(office, link):
         ({"username": "supprime-1"}, "ne peut pas être choisi"),
     ],
 )
-def test_an_account_that_cannot_be_is_refused_in_its_field(office, link, change, said):
+def test_an_invalid_account_is_reported_at_its_field(office, link, change, result):
     UserFactory(username="pris")
     answer = office("nimes").post(link, ACCOUNT | change)
     assert answer.status_code == 200
-    assert said in answer.content.decode()
+    assert result in answer.content.decode()
     assert User.objects.count() == 1
 
 
-def test_a_link_opens_nothing_at_another_office(office, link, gard):
+def test_an_invitation_link_is_a_404_at_another_office(office, link, gard):
     assert office("gard").get(link).status_code == 410
 
 
-def test_the_link_says_nothing_of_accounts_with_the_same_address(office, link):
+def test_the_invitation_does_not_reveal_accounts_with_the_same_email(office, link):
     before = office("nimes").get(link).content.decode()
     UserFactory(email="awa@nimes.example")
     after = office("nimes").get(link).content.decode()
@@ -158,7 +158,7 @@ def picture(size=(1200, 900), form="JPEG"):
     return out.getvalue()
 
 
-def test_a_logo_is_made_ours_and_served_to_everybody(bureau, office):
+def test_a_logo_is_reencoded_and_served_publicly(bureau, office):
     fields = {"sender_name": "Ville de Nîmes", "reply_to": "ecoles@nimes.example", "signature": "Le service"}
     bureau.post("/reglages/", fields | {"logo": SimpleUploadedFile("logo.jpg", picture())})
     stored = bytes(OfficeSettings.objects.get().logo)
@@ -174,7 +174,7 @@ def test_a_logo_is_made_ours_and_served_to_everybody(bureau, office):
 
 
 @pytest.mark.parametrize("upload", [b"<svg onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n tronqu\xc3\xa9", picture()[:400]])
-def test_what_is_no_picture_is_refused_and_the_rest_unsaved(bureau, upload):
+def test_an_invalid_image_is_refused_and_nothing_is_saved(bureau, upload):
     answer = bureau.post("/reglages/", {"sender_name": "N", "logo": SimpleUploadedFile("logo.png", upload)})
     assert "pas une image lisible" in answer.content.decode()
     assert not OfficeSettings.objects.filter(sender_name="N").exists()
@@ -202,7 +202,7 @@ def test_the_journal_has_pages_and_a_constant_number_of_queries(bureau, django_a
     assert len(answer.context["page_obj"]) == 20
 
 
-def test_the_export_holds_text_and_no_formula(bureau):
+def test_the_export_escapes_formulas(bureau):
     audit.record(action="a.b", by=None, at=TERM, summary='=HYPERLINK("http://x")\x07')
     answer = bureau.get("/journal/export/")
     sheet = load_workbook(io.BytesIO(answer.content)).active
@@ -211,10 +211,10 @@ def test_the_export_holds_text_and_no_formula(bureau):
     assert (cell.data_type, cell.value) == ("s", '=HYPERLINK("http://x")')
 
 
-# --- Remit -----------------------------------------------------------------------------------------------------------
+# --- Portfolio -------------------------------------------------------------------------------------------------------
 
 
-def test_schools_are_found_ticked_and_added(bureau):
+def test_schools_are_searched_selected_and_added(bureau):
     jaures = SchoolFactory(name="École Jean Jaurès")
     assert "École Jean Jaurès" in bureau.get("/ecoles/ajouter/?q=jaures nimes").content.decode()
     bureau.post("/ecoles/ajouter/", {"uai": [jaures.uai]})
@@ -228,7 +228,7 @@ def test_a_pasted_list_is_added_and_the_unknown_named(bureau):
     pasted = f"{schools[0].uai.lower()} ; {schools[1].uai}\n{schools[2].uai}\n0750001K"
     answer = bureau.post("/ecoles/ajouter/", {"uais": pasted}, follow=True)
     assert SchoolInRemit.objects.count() == 3
-    assert any("0750001" in said for said in messages_of(answer)) or len(messages_of(answer)) == 1
+    assert any("0750001" in result for result in messages_of(answer)) or len(messages_of(answer)) == 1
     again = bureau.post("/ecoles/ajouter/", {"uais": schools[0].uai}, follow=True)
     assert messages_of(again) == ["déjà dans le périmètre : 1\u00a0école."]
 
@@ -237,7 +237,7 @@ def test_a_text_without_uai_is_refused(bureau):
     assert "Aucun UAI valable" in bureau.post("/ecoles/ajouter/", {"uais": "Jean Jaurès"}).content.decode()
 
 
-def test_a_contact_is_kept_and_filtered_by(bureau):
+def test_a_contact_is_saved_and_can_be_filtered(bureau):
     row = SchoolInRemitFactory(school__commune="Alès", school__commune_code="30007")
     SchoolInRemitFactory(school__email="")
     bureau.post(
@@ -266,7 +266,7 @@ def test_a_contact_that_cannot_be_written_to_is_refused(bureau):
     assert row.contact_email == ""
 
 
-def test_ticked_schools_leave_the_remit(bureau):
+def test_selected_schools_leave_the_portfolio(bureau):
     rows = SchoolInRemitFactory.create_batch(3)
     bureau.post("/ecoles/retirer/", {"uai": [rows[0].school_id, rows[1].school_id]})
     assert list(SchoolInRemit.objects.values_list("pk", flat=True)) == [rows[2].pk]
@@ -274,20 +274,20 @@ def test_ticked_schools_leave_the_remit(bureau):
     assert "aucune école n'était cochée" in messages_of(answer)[-1]
 
 
-def test_the_remit_is_listed_by_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
+def test_the_portfolio_is_listed_by_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
     SchoolInRemitFactory.create_batch(12)
     with django_assert_max_num_queries(9):
         assert bureau.get("/ecoles/").status_code == 200
 
 
-def test_an_empty_remit_says_what_to_do(bureau):
+def test_an_empty_portfolio_says_what_to_do(bureau):
     assert "Aucune école dans votre périmètre" in bureau.get("/ecoles/").content.decode()
 
 
 # --- A request for an office -----------------------------------------------------------------------------------------
 
 
-def test_a_visitor_asks_for_an_office_and_is_told_what_comes_next(portal):
+def test_a_visitor_requests_an_office_and_sees_the_next_steps(portal):
     answer = portal.post("/collectivites/demande/", REQUEST, follow=True)
     assert "Votre demande est envoyée" in answer.content.decode()
     assert OfficeRequest.objects.get().siren == "213000078"
@@ -298,7 +298,7 @@ def test_the_answer_is_the_same_where_the_collectivity_has_an_office(portal, nim
     assert (answer.status_code, answer["Location"]) == (302, "/collectivites/demande/envoyee/")
 
 
-def test_a_siren_with_a_typo_is_told_as_one(portal):
+def test_a_mistyped_siren_is_reported_as_such(portal):
     answer = portal.post("/collectivites/demande/", REQUEST | {"siren": "213000079"})
     assert "faute de frappe" in answer.content.decode()
     assert not OfficeRequest.objects.exists()

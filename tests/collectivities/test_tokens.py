@@ -1,4 +1,4 @@
-"""The office's page « API »: tokens made, shown once, told in words, revoked; each time in the journal."""
+"""The office's page « API »: tokens are created, shown once, listed, revoked, and recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def browser(manager, office):
 
 
 def filled(**other):
-    """Return what the form sends, with a number of its own."""
+    """Return the fields of the form, with a fresh idempotency key."""
     last_day = timezone.localdate() + datetime.timedelta(days=90)
     return {
         "name": "SI de la ville",
@@ -53,7 +53,7 @@ def filled(**other):
 
 
 def made_by(browser, **other):
-    """Make a token by the page and return the secret that it shows."""
+    """Create a token through the page and return the secret it shows."""
     answer = browser.post(NEW, filled(**other))
     assert answer.status_code == 200
     return SECRET.search(answer.content.decode()).group()
@@ -65,23 +65,23 @@ def shown(browser, path=LIST):
     return answer.content.decode()
 
 
-# --- Made, and shown once ---------------------------------------------------------------------------------------------
+# --- Creating a token -------------------------------------------------------------------------------------------------
 
 
-def test_a_token_that_is_made_opens_the_api_with_its_rights_and_no_others(browser):
+def test_a_new_token_opens_the_api_with_exactly_its_scopes(browser):
     secret = made_by(browser, scopes=["read"])
     assert Program(secret).get("/schools").status_code == 200
     assert Token.objects.get().scopes == ["read"]
 
 
-def test_the_form_says_what_each_right_opens(browser):
+def test_the_form_explains_each_scope(browser):
     page = shown(browser, NEW)
     for scope in Scope:
         assert scope.label in page
         assert MEANING[scope].replace("'", "&#x27;") in page
 
 
-def test_the_secret_stands_in_the_answer_alone(browser, caplog):
+def test_the_secret_appears_in_the_response_only(browser, caplog):
     with caplog.at_level(logging.DEBUG):
         answer = browser.post(NEW, filled())
     secret = SECRET.search(answer.content.decode()).group()
@@ -90,7 +90,7 @@ def test_the_secret_stands_in_the_answer_alone(browser, caplog):
     kept = [*map(str, get_messages(answer.wsgi_request)), *browser.session.values(), caplog.text, *browser.cookies]
     kept += [str(row) for row in (*Token.objects.values(), *AuditEntry.objects.values())]
     kept.append(shown(browser))
-    # What is told of it is its beginning.
+    # Only its prefix is shown.
     assert not [text for text in kept if secret[15:] in str(text)]
     assert secret[:15] in shown(browser)
 
@@ -106,7 +106,7 @@ def test_a_form_that_is_sent_twice_makes_one_token_and_shows_it_no_more(browser)
     assert not SECRET.search(again.content.decode())
 
 
-def test_each_form_is_another(browser):
+def test_each_form_has_its_own_idempotency_key(browser):
     numbers = {re.search(r'name="form" value="([^"]+)"', shown(browser, NEW)).group(1) for _ in range(2)}
     assert len(numbers) == 2
     page = browser.post(NEW, filled(form="x")).content.decode()
@@ -128,7 +128,7 @@ def test_forms_that_arrive_together_make_one_token(committing):
     assert sum(isinstance(outcome, AlreadyMade) for outcome in outcomes) == 3
     assert Token.objects.count() == 1
     with schema_context("public"):
-        # Nor does an account stay of those that were refused.
+        # Refused forms leave no account behind.
         assert User.objects.filter(profile=Profile.PROGRAM).count() == 1
 
 
@@ -145,7 +145,7 @@ def test_forms_that_arrive_together_make_one_token(committing):
         ({"networks": "203.0.113.7\nbureau"}, "networks", "« bureau » n'est ni une adresse IP ni un réseau"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field_and_nothing_is_made(browser, wrong, field, sentence):
+def test_an_invalid_field_is_named_and_no_token_is_created(browser, wrong, field, sentence):
     answer = browser.post(NEW, filled(**wrong))
     assert sentence in " ".join(answer.context["form"].errors[field])
     assert not Token.objects.exists()
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_made(browser, wrong, 
         assert not User.objects.filter(profile=Profile.PROGRAM).exists()
 
 
-def test_a_form_that_was_wrong_may_be_corrected_under_its_number(browser):
+def test_an_invalid_form_may_be_corrected_and_sent_again(browser):
     sent = filled(networks="x")
     browser.post(NEW, sent)
     assert SECRET.search(browser.post(NEW, sent | {"networks": ""}).content.decode())
@@ -176,13 +176,13 @@ def test_networks_are_written_one_a_line(browser):
 # --- The list ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_office_without_a_token_says_what_one_is_for(browser):
+def test_an_empty_list_explains_what_tokens_are_for(browser):
     page = shown(browser)
     assert "Aucun programme n’entre dans ce bureau" in page
     assert "créez un jeton" in page
 
 
-def test_the_list_tells_each_token_in_words(browser, manager):
+def test_the_list_describes_each_token_in_words(browser, manager):
     secret = made_by(browser, networks="127.0.0.1")
     page = shown(browser)
     assert "Attribuer, reprendre, renvoyer" in page
@@ -194,14 +194,14 @@ def test_the_list_tells_each_token_in_words(browser, manager):
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [(31, ""), (30, "plus que 29\u00a0jours"), (2, "plus que 1\u00a0jour"), (1, "à ce soir")]
+    ("days", "result"), [(31, ""), (30, "plus que 29\u00a0jours"), (2, "plus que 1\u00a0jour"), (1, "à ce soir")]
 )
-def test_a_token_that_ends_within_thirty_days_says_so(browser, days, said):
+def test_a_token_that_ends_within_thirty_days_says_so(browser, days, result):
     midnight = tokens.end_of_day(timezone.localdate() - datetime.timedelta(days=1))
     token(expires_at=midnight + datetime.timedelta(days=days))
     page = shown(browser)
-    assert ("À remplacer" in page) == bool(said)
-    assert said in page
+    assert ("À remplacer" in page) == bool(result)
+    assert result in page
 
 
 def test_tokens_that_ended_say_how(browser, manager):
@@ -225,17 +225,17 @@ def test_the_list_costs_as_many_queries_whatever_its_length(browser, manager, dj
     browser.get(LIST)
     for _ in range(2):
         some()
-        # The host, its schema, the session, the account, the member; twice: the tokens, and who made and revoked them.
+        # The host, its schema, the session, the account, the member; twice: the tokens with their creator and revoker.
         with django_assert_num_queries(10):
             browser.get(LIST)
 
 
-def test_the_menu_leads_to_it_and_marks_one_page(browser):
+def test_the_menu_links_to_the_page_and_marks_it_as_current(browser):
     page = shown(browser)
     assert re.findall(r'<a href="([^"]+)" aria-current="page">([^<]+)</a>', page) == [(LIST, "API")] * 2
 
 
-# --- Revoked ----------------------------------------------------------------------------------------------------------
+# --- Revoking----------------------------------------------------------------------------------------------------------
 
 
 def test_a_token_is_revoked_at_once_after_a_page_that_says_what_happens(browser):
@@ -249,7 +249,7 @@ def test_a_token_is_revoked_at_once_after_a_page_that_says_what_happens(browser)
     assert AuditEntry.objects.filter(action="api.token_revoked").count() == 1
 
 
-def test_a_token_of_nobody_is_not_revoked(browser, manager):
+def test_an_unknown_token_cannot_be_revoked(browser, manager):
     assert browser.get(f"{LIST}12345678/revoquer/").status_code == 404
     with pytest.raises(UnknownToken):
         operations.revoke_token(token_id=12345678, by=manager, at=TERM)
@@ -280,10 +280,10 @@ def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
     assert "Jeton « SI de la ville »" in shown(browser, "/journal/?text=SI+de+la+ville")
 
 
-# --- Those who made them ----------------------------------------------------------------------------------------------
+# --- Their creators --------------------------------------------------------------------------------------------------
 
 
-def test_a_member_who_leaves_is_told_with_the_tokens_he_may_know(browser, office, nimes):
+def test_removing_a_member_lists_the_tokens_they_created(browser, office, nimes):
     member = MemberFactory(roles=[Role.MANAGER])
     path = f"/membres/{member.pk}/retirer/"
     assert "jeton" not in shown(browser, path)
@@ -306,25 +306,25 @@ def test_the_home_names_a_token_that_ends_soon_to_managers(browser, office):
     assert "Jeton «" not in shown(browser, "/")
 
 
-def test_a_second_factor_asked_of_managers_is_asked_here(browser, nimes):
+def test_the_page_requires_the_second_factor_of_managers(browser, nimes):
     OfficeSettings.objects.create(managers_need_second_factor=True)
     assert browser.post(NEW, filled())["Location"].startswith("/securite/activer/")
     assert not Token.objects.exists()
 
 
-# --- The accounts that stand for tokens -------------------------------------------------------------------------------
+# --- The accounts behind tokens ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "change", [{"is_active": True}, {"is_staff": True}, {"is_superuser": True}, {"email": "a@b.fr"}, {"password": "x"}]
 )
-def test_nothing_makes_a_person_of_a_token(nimes, change):
+def test_the_database_refuses_to_make_a_person_of_a_token_account(nimes, change):
     account = token().token.account
     with schema_context("public"), pytest.raises(IntegrityError), transaction.atomic():
         User.objects.filter(pk=account.pk).update(**change)
 
 
-def test_the_operator_sees_people_among_accounts_and_no_programs(nimes, portal):
+def test_the_operators_account_list_excludes_token_accounts(nimes, portal):
     account = token(name="SI de la ville").token.account
     with schema_context("public"):
         portal.force_login(UserFactory(is_staff=True, is_superuser=True))
@@ -342,6 +342,6 @@ def test_a_wrong_setting_is_refused_before_anything_is_written(nimes, manager):
     assert not AuditEntry.objects.exists()
 
 
-def test_a_program_is_not_asked_whether_it_is_a_member(nimes):
-    """The account of a token is no member: its rights are its own."""
+def test_a_token_needs_no_membership(nimes):
+    """A token's account has no membership: its rights are its scopes."""
     assert program(scopes=["read"]).get("/schools").status_code == 200

@@ -1,4 +1,4 @@
-"""The office's pages of webhooks: added with a secret shown once, watched, tried, replayed."""
+"""The office's webhook pages: adding, testing, deliveries, replay."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "result"),
     [("", "Indiquez l'adresse"), ("https://10.0.0.1/", "réseau privé"), ("si.ville.example", "adresse complète")],
 )
-def test_what_cannot_be_an_address_is_said_at_the_field(manager, url, said):
+def test_an_invalid_url_is_reported_at_its_field(manager, url, result):
     answer = post(manager, "webhooks:new", data={"url": url})
-    assert said in text(answer)
+    assert result in text(answer)
     assert not Endpoint.objects.exists()
 
 
@@ -85,7 +85,7 @@ def test_a_webhook_is_changed_switched_off_and_deleted(manager, endpoint, receiv
     assert gone.status_code == 404
 
 
-def test_a_secret_is_renewed_once_by_two_clicks(manager, endpoint):  # noqa: F811 - the fixture
+def test_a_double_click_rotates_the_secret_once(manager, endpoint):  # noqa: F811 - the fixture
     seen = re.search(
         r'name="vu" value="([^"]*)"', manager.get(f"/reglages/webhooks/{endpoint.pk}/secret/").content.decode()
     )
@@ -97,7 +97,7 @@ def test_a_secret_is_renewed_once_by_two_clicks(manager, endpoint):  # noqa: F81
     assert "Le secret précédent signe aussi" in text(second)
 
 
-def test_a_test_shows_what_was_answered_and_can_be_replayed(manager, endpoint, receiver):  # noqa: F811 - the fixtures
+def test_a_test_delivery_shows_the_response_and_can_be_replayed(manager, endpoint, receiver):  # noqa: F811 - the fixtures
     receiver.behaviour = behaviours.answers(500, b"<script>alert(1)</script>")
     answer = post(manager, "webhooks:test", endpoint.pk)
     assert "Pas encore de tentative" in text(answer)
@@ -129,10 +129,10 @@ def test_a_webhook_at_rest_says_when_it_is_tried_again(manager, endpoint):  # no
     assert "ne veut plus rien recevoir (410)" in page(manager, "webhooks:detail", endpoint.pk).replace("\xa0", " ")
 
 
-def test_deliveries_are_narrowed_and_cost_the_same(manager, endpoint, django_assert_num_queries):  # noqa: F811 - the fixture
+def test_deliveries_are_filtered_by_a_constant_number_of_queries(manager, endpoint, django_assert_num_queries):  # noqa: F811 - the fixture
     happen(issued(1), issued(2))
     page(manager, "webhooks:detail", endpoint.pk)
-    # Two search_paths, the host, the session, the person, the member, the webhook, how many, which.
+    # Two search_paths, the host, the session, the user, the member, the webhook, the count, the page.
     with django_assert_num_queries(9):
         page(manager, "webhooks:detail", endpoint.pk)
     happen(*(issued(number) for number in range(20)))

@@ -1,4 +1,4 @@
-"""The demonstration empties its database, and so must be sure whose it is."""
+"""The demo empties its database, so it refuses any other than its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demonstration's data: invented, valid, and the same in every run."""
+"""The demo's data: invented, valid, the same in every run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_nobody_real_can_be_written_to():
     assert {row["Mail"].rsplit("@")[1] for row in directory.schools()} == {"ecoles-demo.example"}
 
 
-def test_a_name_is_borne_once_in_a_commune():
+def test_school_names_are_unique_within_a_commune():
     places = sorted((row["Nom_commune"], row["Nom_etablissement"]) for row in directory.schools())
     assert all(one != other for one, other in pairwise(places))
 
@@ -37,7 +37,7 @@ def test_two_runs_write_the_same_file(tmp_path):
     assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfIdentifiant_de_l_etablissement;")
 
 
-def test_the_workbook_has_the_usual_faults(tmp_path):
+def test_the_workbook_has_the_usual_errors(tmp_path):
     workbook.write(tmp_path / "dotation.xlsx")
     rows = list(openpyxl.load_workbook(tmp_path / "dotation.xlsx").active.values)
     numbers = [str(row[0]) for row in rows if row[0]]

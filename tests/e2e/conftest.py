@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-#: The shell that has no window to draw first: the same engine, a quarter less work.
+#: The headless shell first: the same engine, a quarter less work.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 FLAGS = [
@@ -42,7 +42,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # No DNS is asked: every host of the portal is this machine.
+    # Resolve every host of the portal to this machine.
     f"--host-resolver-rules=MAP *.{settings.BASE_DOMAIN} 127.0.0.1, MAP {settings.BASE_DOMAIN} 127.0.0.1",
 ]
 WIDTHS = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -65,14 +65,13 @@ def browser(monkeypatch) -> Iterator[Browser]:
     """Chromium, for one test."""
     if CHROMIUM is None:
         pytest.fail("REQUIRE_BROWSER is 1 and Chromium is absent.")
-    # The test's own thread has Playwright's event loop running; its ORM calls are nevertheless ordinary ones.
+    # Playwright runs an event loop in the test's thread; its ORM calls are synchronous nevertheless.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
         yield chromium
         chromium.close()
-        # While the loop runs Django keeps other connections for this thread, each in the public schema at first: they
-        # end with it.
+        # While the loop runs Django opens separate connections for this thread: close them with it.
         connections.close_all()
 
 
@@ -90,14 +89,14 @@ class Site:
         return f"http://{host}:{self.port}{path}"
 
     def person(self, *, width: str = "wide", scripts: bool = True, session: str = "", slug: str = "") -> Visit:
-        """Return somebody's browser: a fresh profile with its own cookies; `session` signs it in at one host."""
-        # Without it our own scripts could not be told from Playwright's under the strict policy: nothing is bypassed.
+        """Return a fresh browser profile with its own cookies; `session` signs it in at one host."""
+        # `bypass_csp` stays off: the pages run under our strict CSP.
         context = self.browser.new_context(
             viewport=WIDTHS[width],
             java_script_enabled=scripts,
             locale="fr-FR",
             timezone_id="Europe/Paris",
-            # A colour half-way through its transition is one that axe measures and nobody reads.
+            # Else axe measures colours halfway through a transition.
             reduced_motion="reduce",
         )
         context.set_default_timeout(20_000)
@@ -111,7 +110,7 @@ class Site:
 
 @dataclass
 class Visit:
-    """A person's tab, which notes what the browser complained of."""
+    """A person's tab, which records console errors."""
 
     site: Site
     page: Page
@@ -122,7 +121,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _note(self, message) -> None:
-        # An answer such as 404 or 422 is told to the console as well; what it says is tested where it is meant.
+        # Responses such as 404 or 422 also log to the console; they are tested where intended.
         if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
             self.complaints.append(message.text)
 
@@ -134,23 +133,22 @@ class Visit:
 
 @pytest.fixture
 def site(live_server, browser, settings, monkeypatch) -> Iterator[Site]:
-    """The site, served from threads of this process, which keep no connection once they have answered."""
+    """The site, served from threads of this process that keep no database connection."""
     monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
     settings.PUBLIC_PORT = str(live_server.thread.port)
     site = Site(live_server.thread.port, browser)
-    # As a server serves it, whose style sheets a browser may keep: Django's own handler, which stands before it here,
-    # lets nothing be kept, and looks each file up anew.
+    # The production WSGI app: Django's static handler, which wraps it here, disables caching and looks up each file.
     server = live_server.thread.httpd
-    before = server.get_app()
+    original_app = server.get_app()
     server.set_app(get_wsgi_application())
     yield site
     for context in site.contexts:
         context.close()
-    server.set_app(before)
+    server.set_app(original_app)
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a process of the project that works on the test database."""
+    """Return the environment of a project process on the test database."""
     database = connection.settings_dict
     address = f"postgresql://{database['USER']}:{database['PASSWORD']}@"
     host, port = database["HOST"], database["PORT"]
@@ -174,15 +172,15 @@ def mail() -> Iterator[Sink]:
 def worker(committing, mail, site) -> Iterator[None]:
     """A worker process on the test database, which sends to `mail`, for as long as the test lasts."""
     command = [sys.executable, str(ROOT / "manage.py"), "worker"]
-    surroundings = environment(SMTP_PORT=str(mail.port), PUBLIC_PORT=str(site.port))
-    with subprocess.Popen(command, env=surroundings) as process:  # noqa: S603 - our own command
+    process_environment = environment(SMTP_PORT=str(mail.port), PUBLIC_PORT=str(site.port))
+    with subprocess.Popen(command, env=process_environment) as process:  # noqa: S603 - our own command
         yield
         process.terminate()
         process.wait(timeout=30)
 
 
 def in_time[T](ask: Callable[[], T], *, seconds: float = 30.0) -> T:
-    """Ask until the answer is a true one, and return it; the worker works meanwhile."""
+    """Call `ask` until it returns a true value, and return that."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         assert time.monotonic() < deadline, "The worker did not do it in time."

@@ -1,4 +1,4 @@
-"""What every page must look like, whatever it says: accessible, within its width, without a complaint."""
+"""Checks for every page: accessibility, no horizontal overflow, no console errors."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ if TYPE_CHECKING:
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
 
-#: Only what is wrong is asked for: how each element passes takes longer to write down than to find out. No rule of ours
-#: reads style sheets by itself (`preload`), and no frame is looked into from the page around it: the letters that stand
-#: in frames keep to themselves.
-ASK = """async (rules) => {
+#: Only violations are requested: serialising the passes takes longer than finding them. No rule needs style sheets
+#: (`preload`), and frames are skipped: the e-mails shown in them are separate documents.
+AXE_CALL = """async (rules) => {
     const only = {runOnly: {type: "tag", values: rules}, resultTypes: ["violations"]};
     return (await axe.run({...only, preload: false, iframes: false})).violations;
 }"""
 
 
 @functools.cache
-def _axe_itself() -> str:
+def _axe_source() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
 def axe(page: Page) -> list[str]:
-    """Return what axe finds on the page, one line a fault."""
-    # Evaluated through the debugger, which the page's policy does not bind. Half a megabyte is long in getting there:
-    # the pages that this tab opens after the first that is looked at have it from the start.
+    """Return axe's violations on the page, one line each."""
+    # Evaluated through the debugger, which the CSP does not restrict. The script is half a megabyte: later pages of
+    # this tab get it as an init script.
     if page.evaluate("typeof axe === 'undefined'"):
-        # Not into what is framed: a letter's frame is another page, which may not talk to this one.
-        page.add_init_script(f"if (window === window.top) {{ {_axe_itself()} }}")
-        page.evaluate(_axe_itself())
-    found: list[dict[str, Any]] = page.evaluate(ASK, RULES)
+        # Not into frames: an e-mail's frame is isolated from this page.
+        page.add_init_script(f"if (window === window.top) {{ {_axe_source()} }}")
+        page.evaluate(_axe_source())
+    found: list[dict[str, Any]] = page.evaluate(AXE_CALL, RULES)
     return [
         f"{violation['id']}: {node['target']} {' '.join(node.get('failureSummary', '').split())}"
         for violation in found
@@ -48,7 +47,7 @@ def axe(page: Page) -> list[str]:
 
 
 def too_wide(page: Page) -> list[str]:
-    """Return the elements that make the page wider than the window, one line a fault."""
+    """Return the elements that overflow the window's width, one line each."""
     found: list[str] = page.evaluate(
         """() => {
             const width = document.documentElement.clientWidth;
@@ -63,43 +62,42 @@ def too_wide(page: Page) -> list[str]:
 
 
 def faults(visit: Visit) -> list[str]:
-    """Return everything that is wrong with the page that is open, at the width that the window has."""
-    return [*_of_the_page(visit.page), *_complaints(visit)]
+    """Return the problems of the open page at the current width."""
+    return [*_page_problems(visit.page), *_complaints(visit)]
 
 
 def faults_at_both_widths(visit: Visit) -> list[str]:
-    """Return everything that is wrong with the page that is open, on a desk and on a telephone."""
-    return [*_at_widths(visit.page, _of_the_page, *WIDTHS), *_complaints(visit)]
+    """Return the problems of the open page at desktop and phone width."""
+    return [*_at_widths(visit.page, _page_problems, *WIDTHS), *_complaints(visit)]
 
 
 def faults_and_widths(visit: Visit) -> list[str]:
-    """Return everything that is wrong with the page that is open on a desk, and what is too wide for a telephone."""
+    """Return the problems of the open page at desktop width, and its overflow at phone width."""
     narrow = _at_widths(visit.page, too_wide, "phone")
-    return [*_of_the_page(visit.page), *narrow, *_complaints(visit)]
+    return [*_page_problems(visit.page), *narrow, *_complaints(visit)]
 
 
 def axe_at_both_widths(page: Page) -> list[str]:
-    """Return what axe finds on the page, on a desk and on a telephone."""
+    """Return axe's violations at desktop and phone width."""
     return _at_widths(page, axe, *WIDTHS)
 
 
-def _at_widths(page: Page, look: Callable[[Page], list[str]], *widths: str) -> list[str]:
-    """Look at the page at each width.
+def _at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> list[str]:
+    """Check the page at each width.
 
-    The window is narrowed and widened again: what the style makes of a width, it makes of it at once, and the page is
-    asked for, and the people and schools in it arranged, only once.
+    The window is resized rather than the page reloaded: layout follows at once, and the page is set up only once.
     """
-    before = page.viewport_size
+    original_size = page.viewport_size
     found = []
     for width in widths:
         page.set_viewport_size(WIDTHS[width])  # type: ignore[arg-type] # a dictionary of a width and a height
-        found += [f"{width}: {fault}" for fault in look(page)]
-    if before is not None:
-        page.set_viewport_size(before)
+        found += [f"{width}: {problem}" for problem in check(page)]
+    if original_size is not None:
+        page.set_viewport_size(original_size)
     return found
 
 
-def _of_the_page(page: Page) -> list[str]:
+def _page_problems(page: Page) -> list[str]:
     return [*axe(page), *too_wide(page)]
 
 

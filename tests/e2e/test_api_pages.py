@@ -25,14 +25,14 @@ HOST = "nimes.peps.localhost"
 
 
 def asked(site, secret):
-    """Return what the API answers to whoever shows the secret."""
+    """Return the status the API answers for the secret."""
     address = f"http://127.0.0.1:{site.port}/api/v1/schools?limit=1"
     headers = {"Host": f"{HOST}:{site.port}", "Authorization": f"Bearer {secret}"}
     with urllib.request.urlopen(urllib.request.Request(address, headers=headers)) as answer:
         return json.load(answer)
 
 
-def test_a_manager_makes_a_token_and_revokes_it(committing, site):
+def test_a_manager_creates_and_revokes_a_token(committing, site):
     with tenant_context(committing):
         manager = MemberFactory(roles=[Role.MANAGER]).user
         school = SchoolFactory()
@@ -69,7 +69,7 @@ def test_a_manager_makes_a_token_and_revokes_it(committing, site):
     assert_nothing_wrong(found)
 
 
-def test_the_documentation_reads_well_without_scripts(committing, site):
+def test_the_documentation_has_no_problems_without_scripts(committing, site):
     visit = site.person(scripts=True, slug="nimes")
     names = ["documentation", "getting_started", "errors"]
     paths = [reverse(f"api:{name}", urlconf=OFFICE) for name in names]
@@ -78,7 +78,7 @@ def test_the_documentation_reads_well_without_scripts(committing, site):
     for path in paths:
         page = visit.open(path, slug="nimes")
         assert page.locator("script").count() == 0
-        # One page of a resource is made as the next, and each is long: on a telephone, axe reads the first.
+        # Resource pages are long and alike: axe checks only the first at phone width.
         look = faults_at_both_widths if path in paths[: len(names) + 1] else faults_and_widths
         found[path] = look(visit)
         visit.complaints.clear()

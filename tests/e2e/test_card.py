@@ -1,4 +1,4 @@
-"""A purchase by card through Stripe's page, in a browser that keeps to our policy, against Stripe's stand-in."""
+"""A card purchase through Stripe's page, under our CSP, against the fake Stripe server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Site
 
 
-def test_a_principal_pays_at_stripe_s_and_comes_back_to_0_of_5(committing, site: Site, stripe):  # noqa: F811
+def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing, site: Site, stripe):  # noqa: F811
     host = f"{settings.BASE_DOMAIN}:{site.port}"
     stripe.webhook, stripe.host = f"http://127.0.0.1:{site.port}/webhooks/stripe/", host
     payment = begun()

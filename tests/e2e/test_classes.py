@@ -1,4 +1,4 @@
-"""In a real browser: thirty accounts, their cards, the sheet of first names that no request carries, a pupil."""
+"""Classes in a real browser: thirty accounts, their cards, first names that stay in the browser, a pupil."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.looks import faults
 from tests.e2e.test_my_account import session
 from tests.subscriptions.conftest import School
 
-#: No word of a page, of a list of words or of an invented person.
+#: Occurs in no page, word list or factory.
 FIRST_NAME = "Zéphyrine-Wxq"
 
 
@@ -25,7 +25,7 @@ def school(committing):
 
 
 def listen(visit):
-    """Return everything that the tab will send: addresses, headers, bodies."""
+    """Return a list that collects all the tab sends: URLs, headers, bodies."""
     sent = []
     visit.page.on(
         "request", lambda request: sent.append(f"{request.url} {request.headers} {request.post_data_buffer or b''!r}")
@@ -59,12 +59,12 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
     file = tmp_path / saved.value.suggested_filename
     saved.value.save_as(file)
     assert FIRST_NAME in file.read_text(encoding="utf-8-sig")
-    # Loaded again, the page of new passwords is that of the class: nothing is drawn twice.
+    # Reloading the page of new passwords shows the class: no password is generated twice.
     page.reload()
     expect(page.get_by_role("heading", name="CE1 B")).to_be_visible()
     assert PupilAccount.objects.count() == 30
 
-    # One pupil loses his card meanwhile: of him alone the file's password is out of date.
+    # One pupil loses their card meanwhile: only their password in the file is out of date.
     page.get_by_role("link", name=f"Nouveau mot de passe pour {logins[0].split('-')[0]}").click()
     page.get_by_role("button", name="Donner un nouveau mot de passe").click()
     page.get_by_role("link", name="Retour à la classe").click()
@@ -82,7 +82,7 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
     assert not [request for request in sent if "Wxq" in request]
 
 
-def test_a_sheet_that_a_spreadsheet_saved_again_is_read_and_another_class_s_is_not(school, site):
+def test_a_resaved_name_sheet_is_read_and_another_classs_is_refused(school, site):
     taught = Taught(school, pupils=2)
     first, second = (credential.login for credential in taught.credentials)
     page = site.person(session=session(site, taught.teacher)).open(taught.url("feuille/"))
@@ -92,19 +92,19 @@ def test_a_sheet_that_a_spreadsheet_saved_again_is_read_and_another_class_s_is_n
             {"name": "classe.csv", "mimeType": "text/csv", "buffer": text.encode("cp1252")}
         )
 
-    said = page.locator("[data-sheet-said]")
+    result = page.locator("[data-sheet-said]")
     hand("Prénom,Identifiant\r\nLéa,lapin-tulipe-1234\r\n")
-    expect(said).to_contain_text("d’une autre classe")
+    expect(result).to_contain_text("d’une autre classe")
     hand("Nom;Classe\r\nX;Y\r\n")
-    expect(said).to_contain_text("Rien n’a été changé")
+    expect(result).to_contain_text("Rien n’a été changé")
     hand(f'Identifiant,Prénom\n{first},"Noël, dit ""No"""\n{second},\'=Zoé\nparti-tulipe-1234,X\n')
     expect(page.get_by_label(f"Prénom de {first}")).to_have_value('Noël, dit "No"')
     expect(page.get_by_label(f"Prénom de {second}")).to_have_value("=Zoé")
-    expect(said).to_contain_text("1 ligne n’est plus de cette classe")
+    expect(result).to_contain_text("1 ligne n’est plus de cette classe")
 
 
 @pytest.mark.parametrize("width", ["wide", "phone"])
-def test_nothing_is_wrong_with_the_pages_of_a_class(school, site, width):
+def test_class_pages_have_no_problems(school, site, width):
     taught = Taught(school, pupils=3)
     PupilAccount.objects.filter(number=2).update(locked_at=TERM)
     visit = site.person(width=width, session=session(site, taught.teacher))
@@ -120,7 +120,7 @@ def test_nothing_is_wrong_with_the_pages_of_a_class(school, site, width):
 
 
 @pytest.mark.parametrize("width", ["wide", "phone"])
-def test_a_pupil_scans_his_card(school, site, width):
+def test_a_pupil_scans_their_card(school, site, width):
     taught = Taught(school, pupils=1)
     card = taught.credentials[0]
     visit = site.person(width=width)

@@ -1,4 +1,4 @@
-"""A walk through the pages that open without an argument, at both widths."""
+"""Check every page whose URL takes no argument, at both widths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Site
 
-#: Pages that answer something other than a page: a redirection, data, a part of a page.
+#: URLs that answer something else than a page: a redirect, data, a fragment.
 NO_PAGE = {"admin", "api", "school_search", "school_choices", "my_account_licences"}
 SIGNING_OUT = "/deconnexion/"
 PORTAL, OFFICE = "config.urls_public", "config.urls_tenant"
@@ -43,13 +43,13 @@ def pages(urlconf: str) -> list[str]:
 
 
 def assert_nothing_wrong(found: dict[str, list[str]]) -> None:
-    """Fail with every fault of every page, so that one run tells it all."""
-    told = "\n".join(f"{path}  {fault}" for path, wrong in found.items() for fault in wrong)
-    assert not told, told
+    """Fail with every problem of every page at once."""
+    data = "\n".join(f"{path}  {fault}" for path, wrong in found.items() for fault in wrong)
+    assert not data, data
 
 
 def content(client: HostClient, path: str) -> str | None:
-    """Return what the page says between its header and its footer; None where the address answers no page.
+    """Return the main content of the page; None where the URL answers no page.
 
     Without what differs at each answer: the token of its forms.
     """
@@ -61,13 +61,13 @@ def content(client: HostClient, path: str) -> str | None:
 
 
 def contents(client: HostClient, urlconf: str) -> dict[str, str]:
-    """Return the pages that answer somebody who reads, by address."""
+    """Return the content of each page the client may open, by URL."""
     found = ((path, content(client, path)) for path in pages(urlconf) if path != SIGNING_OUT)
     return {path: main for path, main in found if main is not None}
 
 
 def walk(site: Site, client: HostClient, paths: Iterable[str], *, slug: str = "") -> dict[str, list[str]]:
-    """Open the pages in a browser with the client's session; return what is wrong at either width, by page.
+    """Open the pages in a browser with the client's session; return their problems at both widths, by page.
 
     The session is first told that it was opened at the host with the server's port, as the browser's is.
     """
@@ -93,7 +93,7 @@ def test_the_portal_s_pages_for_visitors(committing, site):
 
 
 def test_the_portal_s_pages_for_who_has_signed_in(committing, site):
-    """Those that say to a principal what they do not say to a visitor, then to a teacher what they say to neither."""
+    """Pages that differ between visitor and principal, then those that differ again for a teacher."""
     seen = set(contents(HostClient("peps.localhost"), PORTAL).items())
     for profile in (Profile.PRINCIPAL, Profile.TEACHER):
         client = HostClient("peps.localhost")

@@ -1,4 +1,4 @@
-"""A school changes hands in a browser: the new head asks, the school's mailbox answers, the old one sees no more."""
+"""A handover in a browser: the new principal asks, the school's mailbox confirms, the old one loses access."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.subscriptions.conftest import School
 LINK = re.compile(r"https?://[^/\s]+(/\S+)")
 
 
-def letters_to(address):
-    """Return the letters to an address, rendered as they would leave."""
+def emails_to(address):
+    """Return the e-mails to an address, rendered."""
     with schema_context("public"):
         return [kinds.get(message.kind).render(message) for message in Message.objects.filter(recipient=address)]
 
@@ -45,8 +45,8 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     page.get_by_role("button", name="Je prends la direction de cet établissement").click()
     expect(page.locator("main")).to_contain_text(jaures.school.email)
 
-    # Whoever reads the school's mailbox has no account at all.
-    [letter] = letters_to(jaures.school.email)
+    # Whoever reads the school's mailbox needs no account.
+    [letter] = emails_to(jaures.school.email)
     mailbox = site.person(scripts=scripts, width="phone")
     page = mailbox.open(LINK.search(letter.text)[1])
     expect(page.locator("main")).to_contain_text(successor.username)
@@ -61,4 +61,4 @@ def test_a_school_is_handed_over_through_its_mailbox(jaures, site, scripts):
     expect(page.locator("#licences")).to_contain_text(teacher.email)
     before = site.person(scripts=scripts, session=session(site, jaures.principal)).open("/mon-compte/")
     expect(before.locator("main")).not_to_contain_text(teacher.email)
-    assert any("vous remplace" in letter.subject for letter in letters_to(jaures.principal.email))
+    assert any("vous remplace" in letter.subject for letter in emails_to(jaures.principal.email))

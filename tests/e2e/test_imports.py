@@ -1,4 +1,4 @@
-"""A data officer's afternoon in a real browser: 5,000 rows uploaded, settled in place, applied, and taken back."""
+"""A data officer's afternoon in a real browser: 5,000 rows uploaded, resolved in place, applied and undone."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
 from tests.imports.files import xlsx
 
-#: Where the pictures of the guide are written anew, if anywhere, and which pages it shows.
+#: Folder for the guide's screenshots, if configured, and the pages it shows.
 PICTURES = os.environ.get("PICTURES")
 IN_THE_GUIDE = ("fichier", "verification", "correction", "confirmation", "resultat", "defaire")
-#: No page may hold the browser's thread longer than this, in milliseconds.
+#: Longest main-thread task allowed, in milliseconds.
 LONGEST_TASK = 1_000
-#: Notes how long the browser's thread was held, from the first script of each page on.
+#: Records the long tasks of each page from its first script on.
 WATCH = """
 window.heldFor = 0;
 new PerformanceObserver((list) => {
@@ -40,7 +40,7 @@ NAMES = ("Jean Jaurès", "Jules Ferry", "Marie Curie", "Jean Macé", "Les Platan
 
 @pytest.fixture
 def walker(committing, site):
-    """Makes a manager's tab at the office."""
+    """Opens a manager's tab at the office."""
 
     def at(width, *, scripts=True):
         client = HostClient("nimes.peps.localhost")
@@ -54,13 +54,13 @@ def walker(committing, site):
             visit.page.add_init_script(WATCH)
         return visit
 
-    # While the browser runs, the thread has another connection: it enters the collectivity anew.
+    # While the browser runs, the thread has another connection: enter the collectivity on it too.
     with tenant_context(committing):
         yield at
 
 
-def look(visit, name):
-    """Hold the page that is open against the rules of every page, and against the rule that none blocks."""
+def check_page(visit, name):
+    """Check the open page against the rules for all pages, and for long tasks."""
     page = visit.page
     held = page.evaluate("heldFor")
     served = page.evaluate("performance.getEntriesByType('navigation')[0].responseStart")
@@ -72,14 +72,14 @@ def look(visit, name):
         picture.quantize(96).save(Path(PICTURES) / f"imports-{name}.png", optimize=True)
         page.set_viewport_size(WIDTHS["phone"])
     found = faults_at_both_widths(visit)
-    # Axe leaves empty style attributes behind, which htmx would carry over and the page's policy report.
+    # Axe leaves empty style attributes, which htmx would copy and the CSP report.
     page.reload()
     visit.complaints.clear()
     assert not found, f"{name}: " + "\n".join(found)
 
 
 def workbook(pool, rows):
-    """Return a list as it comes, and the schools in it by what is the matter with them."""
+    """Return a workbook with problems, and its schools by problem."""
     schools = [SchoolFactory(name=f"Ecole élémentaire {name}") for name in NAMES]
     for kind in ("primaire", "élémentaire"):
         SchoolFactory(name=f"Ecole {kind} Les Oliviers", commune="Alès")
@@ -102,38 +102,38 @@ def workbook(pool, rows):
     return xlsx(table, sheet="Écoles", more={"Notice": [["RNE = UAI"]]})
 
 
-def test_a_large_file_is_walked_through(committing, walker, tmp_path):
-    """On a telephone, where it is hardest; each page is looked at as a desk shows it as well."""
+def test_a_large_file_is_uploaded_resolved_applied_and_undone(committing, walker, tmp_path):
+    """At phone width; each page is also checked at desktop width."""
     pool = PoolFactory(capacity=24, name="Lot 2026-2027")
     file = tmp_path / "écoles de la ville.xlsx"
     file.write_bytes(workbook(pool, 1_000))
     visit = walker("phone")
-    hand_over(visit, file)
-    settle(visit)
+    upload_file(visit, file)
+    resolve_rows(visit)
     apply(visit)
     assert sum(Allocation.objects.active().values_list("units", flat=True)) == 24
-    take_back(visit)
+    undo_import(visit)
     visit.open("/imports/", slug="nimes")
-    look(visit, "liste")
+    check_page(visit, "liste")
 
 
-def hand_over(visit, file):
+def upload_file(visit, file):
     page = visit.open("/imports/nouveau/", slug="nimes")
     page.get_by_text("Vous pouvez aussi glisser le fichier ici.").wait_for()
     page.get_by_label("Le même nombre pour toutes les écoles").check()
     page.get_by_label("Nombre de licences pour chaque école").wait_for()
-    look(visit, "fichier")
+    check_page(visit, "fichier")
     page.get_by_label("Votre tableau").set_input_files(file)
     page.get_by_text(f"Fichier choisi : {file.name}").wait_for()
     page.get_by_role("button", name="Déposer et vérifier").click()
     page.get_by_text("Lecture du fichier…").wait_for()
-    look(visit, "lecture")
+    check_page(visit, "lecture")
     tasks.read(import_id=Import.objects.get().pk)
     page.get_by_role("link", name="À régler").first.wait_for()  # the page noticed by itself
-    look(visit, "verification")
+    check_page(visit, "verification")
 
 
-def settle(visit):
+def resolve_rows(visit):
     page = visit.page
     row = page.locator("#ligne-0-4")  # has 5 licences, and the list says 3
     row.get_by_role("button", name="Réduire à 3 licences").click()
@@ -145,7 +145,7 @@ def settle(visit):
     row.get_by_label("Ou chercher l’école").fill("oliviers ales")
     row.get_by_role("button", name="Chercher").click()
     row.get_by_role("button", name="Choisir École élémentaire Les Oliviers – 30000 Alès").wait_for()
-    look(visit, "correction")
+    check_page(visit, "correction")
     row.get_by_role("link", name="Corriger").click()
     row.get_by_label("Adresse e-mail").fill("direction@ecole.example")
     row.get_by_role("button", name="Enregistrer").click()
@@ -158,7 +158,7 @@ def settle(visit):
     page.get_by_label("Problème").select_option("unknown_school")
     page.get_by_role("button", name="Filtrer").click()
     page.get_by_text("École neuve n° 0").first.wait_for()
-    look(visit, "probleme")
+    check_page(visit, "probleme")
     page.locator(".import-bulk summary").click()
     page.get_by_role("button", name="Garder jusqu’à l’annuaire").click()
     page.get_by_text("gardées jusqu").first.wait_for()
@@ -167,7 +167,7 @@ def settle(visit):
 def apply(visit):
     page = visit.page
     page.get_by_role("link", name="Appliquer…").click()
-    look(visit, "confirmation")
+    check_page(visit, "confirmation")
     page.get_by_role("button", name="Attribuer 19 licences").click()
     page.get_by_text("Pour confirmer, tapez 19 dans cette case.").wait_for()
     page.get_by_label("Tapez ce nombre pour confirmer").fill("19")
@@ -175,25 +175,25 @@ def apply(visit):
     page.get_by_text("Attribution en cours…").wait_for()
     tasks.apply(import_id=Import.objects.get().pk)
     page.get_by_text("C’est fait.").wait_for()
-    look(visit, "resultat")
+    check_page(visit, "resultat")
 
 
-def take_back(visit):
+def undo_import(visit):
     page = visit.page
     page.get_by_role("link", name="Défaire cet import…").click()
-    look(visit, "defaire")
+    check_page(visit, "defaire")
     page.get_by_role("button", name="Défaire cet import").click()
     page.get_by_text("L’import se défait…").wait_for()
     tasks.undo(import_id=Import.objects.get().pk, asked_at=TERM.isoformat())
     page.get_by_text("Cet import est défait").wait_for()
-    look(visit, "defait")
+    check_page(visit, "defait")
 
 
-def test_the_remit_is_updated_from_a_small_file_without_scripts(committing, walker):
+def test_the_portfolio_is_updated_from_a_small_file_without_scripts(committing, walker):
     school, known = SchoolFactory(name="Ecole Les Tilleuls", commune="Uzès"), SchoolInRemitFactory(contact_name="M. Lô")
     visit = walker("phone", scripts=False)
     page = visit.open("/imports/nouveau/?but=perimetre", slug="nimes")
-    # A code as none of the schools has: one letter off a school's own, it would be proposed already.
+    # A UAI far from any school's: one edit away, the school would already be proposed.
     content = f"UAI;RNE;Directeur;Nb classes\n{known.school_id};0;Mme Roux;6\n0990000Z;0;M. Blanc;4\n".encode()
     page.get_by_label("Votre tableau").set_input_files({"name": "p.csv", "mimeType": "text/csv", "buffer": content})
     page.get_by_role("button", name="Déposer et vérifier").click()

@@ -1,4 +1,4 @@
-"""The office's pages about lots, with licences in every state, at both widths."""
+"""The office's pool and allocation pages, with licences in every state, at both widths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.pools.arranging import give, redeem, sent
 
 
 def arrange(collectivity):
-    """Give to forty schools of the Gard: some keys issued, redeemed, held, an e-mail lost, an allocation old."""
+    """Allocate to forty schools: keys issued, redeemed, with seats held, a failed e-mail, an old allocation."""
     now = timezone.now()
     pool = orders.grant(collectivity=collectivity, licences=120, reason="Essai", name="Rentrée 2026", by=None, at=now)
     for number in range(40):
@@ -50,7 +50,7 @@ def arrange(collectivity):
     return user
 
 
-def test_pages_of_lots_read_well(committing, site):
+def test_pool_and_allocation_pages_have_no_problems(committing, site):
     with tenant_context(committing):
         user = arrange(committing)
         allocation = Allocation.objects.order_by("pk")[1]

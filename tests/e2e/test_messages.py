@@ -71,7 +71,7 @@ def one_of_each():
         )
 
 
-def test_every_state_reads_well(visit):
+def test_pages_of_every_message_state_have_no_problems(visit):
     one_of_each()
     tab = visit()
     found = {}
@@ -88,7 +88,7 @@ def test_every_state_reads_well(visit):
     assert not any(found.values()), found
 
 
-def test_the_list_follows_a_message_on_its_way(visit):
+def test_the_list_follows_a_message_while_it_is_sent(visit):
     with Sink() as sink:
         sink.temper.recipients["fausse@exemple.example"] = "550 5.1.1 User unknown"
         operations.enqueue(kind="note", recipient="juste@exemple.example", at=timezone.now())

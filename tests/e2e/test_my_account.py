@@ -1,4 +1,4 @@
-"""« Mon compte » in a real browser: the key that forgives, the link that carries it, the page without scripts."""
+"""« Mon compte » in a real browser: typing a key, key links, live updates, the page without scripts."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def shown(code):
     return keys.display("NIMES", code)
 
 
-def test_nothing_is_wrong_with_a_full_page(jaures, site):
+def test_a_full_page_has_no_problems(jaures, site):
     code, subscription = jaures.subscription(units=5)
     _, _ = jaures.subscription()
-    # What is provisional says most: both days, the countdown, and in the choice of a key.
+    # Provisional rights show the most: both dates, the countdown, the choice of a key.
     jaures.source.provisional_until = jaures.source.last_day
     jaures.source.save()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
@@ -53,7 +53,7 @@ def test_nothing_is_wrong_with_a_full_page(jaures, site):
     assert faults_at_both_widths(teacher) == []
 
 
-def test_a_typo_is_said_at_once_and_a_right_key_is_grouped(jaures, site):
+def test_a_mistyped_key_is_reported_at_once_and_a_valid_key_is_grouped(jaures, site):
     code, _ = jaures.key()
     page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
     field = page.get_by_label("Clé d’activation", exact=True)
@@ -78,7 +78,7 @@ def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures
     assert teacher.seats.count() == 1
 
 
-def test_all_are_ticked_at_once_and_what_others_do_shows_by_itself(jaures, site):
+def test_all_are_selected_at_once_and_the_page_refreshes_itself(jaures, site):
     code, _ = jaures.subscription(units=5)
     for _ in range(3):
         jaures.teacher()
@@ -88,7 +88,7 @@ def test_all_are_ticked_at_once_and_what_others_do_shows_by_itself(jaures, site)
     expect(page.locator("#licences")).to_contain_text("La clé est attribuée à 3 enseignants")
     stranger = TeacherFactory()
     operations.claim(code=code, by=stranger, at=TERM)
-    # Whoever is typing is left alone; coming back to the page then shows what happened.
+    # The page does not refresh while someone types; on focus it does.
     field = page.get_by_label("Clé d’activation", exact=True)
     field.fill("NIMES")
     page.evaluate("window.dispatchEvent(new Event('focus'))")
@@ -100,7 +100,7 @@ def test_all_are_ticked_at_once_and_what_others_do_shows_by_itself(jaures, site)
     expect(page.locator("#licences")).to_contain_text(stranger.email)
 
 
-def test_the_key_of_a_link_waits_through_signing_in_and_never_stands_in_an_address(jaures, site):
+def test_the_key_of_a_link_survives_sign_in_and_never_appears_in_a_url(jaures, site):
     code, _ = jaures.key()
     jaures.principal.set_password(PASSWORD)
     jaures.principal.save()

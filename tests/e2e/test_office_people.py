@@ -1,4 +1,4 @@
-"""Members, schools, journal and invitations when there is something to show; and the operator's admin."""
+"""Members, schools, journal and invitations, with data; and the operator's admin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def signed_in(site: Site, host: str, user, **person):
-    """Return a visit with the user's session at the host."""
+    """Return a visit signed in as the user at the host."""
     client = HostClient(f"{host}:{site.port}")
     client.force_login(user)
     return site.person(session=client.session.session_key, **person)
@@ -93,7 +93,7 @@ def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
     page.get_by_text(f"{operator.username} –").wait_for()
 
 
-def test_every_list_and_card_of_the_admin_reads_well(committing, site):
+def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, site):
     with tenant_context(committing):
         pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
         school = SchoolFactory()
@@ -118,19 +118,19 @@ def test_every_list_and_card_of_the_admin_reads_well(committing, site):
             if (first := model.objects.first()) is not None:
                 paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
     visit = signed_in(site, "peps.localhost", operator)
-    # The operator works at a desk; on a telephone it is the theme that lays pages out, the same way each kind of them.
+    # At phone width the theme lays out each kind of page alike: one of each is enough.
     on_a_telephone = {*paths[:4], reverse("admin:orders_order_changelist", urlconf=PORTAL), order_card}
     found = {}
     for path in paths:
         visit.open(path)
-        # Lists scroll sideways within their own frame, and the menu waits beside the page: axe and the policy decide.
+        # Lists scroll sideways and the menu is off-screen: only axe and the console are checked.
         look = axe_at_both_widths if path in on_a_telephone else axe
         found[path] = [*look(visit.page), *visit.complaints]
         visit.complaints.clear()
     assert_nothing_wrong(found)
 
 
-def test_the_operator_takes_a_purchase_order_in_and_its_payment(committing, site):
+def test_the_operator_records_a_purchase_order_and_its_payment(committing, site):
     with schema_context("public"):
         order = sales.placed()
         sales.upload(order)
@@ -138,7 +138,7 @@ def test_the_operator_takes_a_purchase_order_in_and_its_payment(committing, site
     visit = signed_in(site, "peps.localhost", operator)
     page = visit.open("/admin/")
     page.get_by_role("link", name="1 bon de commande signé à vérifier").click()
-    # Its number is on the list; the card says what to do.
+    # The list shows its number; the detail page says what to do.
     page.get_by_role("link", name=str(order.pk), exact=True).click()
     page.get_by_text("Refuser le document fait reprendre").wait_for()
     page.get_by_role("link", name="Confirmer le bon de commande et facturer").click()

@@ -47,7 +47,7 @@ def gard(committing, site):
 
 @pytest.fixture
 def visit(gard, site):
-    """The browser of somebody who buys and gives."""
+    """The browser of a member who buys and allocates."""
     client = HostClient("gard.peps.localhost")
     client.force_login(MemberFactory(user=UserFactory(first_name="Camille"), roles=[Role.BUYER, Role.MANAGER]).user)
     session = client.session
@@ -56,8 +56,8 @@ def visit(gard, site):
     return site.person(session=session.session_key, slug="gard")
 
 
-class Album:
-    """What is wrong with each page that was looked at; its picture too, where a folder is named for them."""
+class PageRecorder:
+    """Collects the problems of each visited page, and its screenshot where a folder is configured."""
 
     def __init__(self, visit):
         self.visit, self.found = visit, {}
@@ -83,15 +83,15 @@ def give(visit, school, units):
     return page.locator("main").inner_text()
 
 
-def as_if_it_had_been_placed(days, bought):
-    """Move the order so many days back: the clock is the server's."""
+def backdate_order(days, bought):
+    """Move the order back by `days`: the server reads the real clock."""
     back = datetime.timedelta(days=days)
     Order.objects.filter(pk=bought.pk).update(placed_at=bought.placed_at - back)
     source = Source.objects.get(order_line__order=bought)
     Source.objects.filter(pk=source.pk).update(provisional_until=source.provisional_until - back)
 
 
-def prepare_and_quote(page, album):
+def prepare_and_quote(page, recorder):
     page.get_by_role("link", name="Acheter des licences").click()
     # What is typed before the script has come is shown by the button alone.
     page.wait_for_load_state()
@@ -99,7 +99,7 @@ def prepare_and_quote(page, album):
     page.get_by_text("TOTAL TTC").wait_for()
     assert typography.euros(Decimal(48000)) in page.locator("#prix").inner_text()
     assert "votre volume" in page.locator("#tarifs").inner_text()
-    album.look("prix")
+    recorder.look("prix")
     page.get_by_role("button", name="Préparer la commande").click()
     page.get_by_role("button", name="Établir un devis").click()
     with page.expect_download() as quoted:
@@ -107,7 +107,7 @@ def prepare_and_quote(page, album):
     assert Path(quoted.value.path()).read_bytes().startswith(b"%PDF-")
 
 
-def order(page, album):
+def order(page, recorder):
     page.get_by_role("link", name="Commander").click()
     for field, typed in DETAILS.items():
         page.locator(f"#id_{field}").fill(typed)
@@ -115,13 +115,13 @@ def order(page, album):
     page.get_by_text("faute de frappe").wait_for()
     page.get_by_role("button", name="Commander, pour").click()
     page.get_by_text("Cochez cette case").wait_for()
-    album.look("commander")
+    recorder.look("commander")
     page.locator("#id_siret").fill(SIRET)
     page.get_by_text("faute de frappe").wait_for(state="detached")
     page.get_by_label("conditions générales de vente").check()
     page.get_by_role("button", name="Commander, pour").click()
     page.get_by_text("sont utilisables tout de suite").wait_for()
-    album.look("commandee")
+    recorder.look("commandee")
     with page.expect_download() as to_sign:
         page.get_by_role("link", name="Télécharger le bon de commande").click()
     assert Path(to_sign.value.path()).read_bytes() == bytes(Document.objects.get(kind="purchase_order").content)
@@ -147,41 +147,39 @@ def pay(bought, by):
     )
 
 
-def test_a_departement_buys_by_mandat_gives_at_once_is_suspended_on_day_46_and_restored_by_its_payment(
-    gard, visit, tmp_path
-):
+def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_payment(gard, visit, tmp_path):
     today = timezone.localdate()
     year = today.year + (today.month >= 9)
     on_sale(ends_on=datetime.date(year, 8, 31), sold_from=datetime.date(year - 1, 6, 1))
     seller()
-    operator, album = UserFactory(is_superuser=True, is_staff=True), Album(visit)
+    operator, recorder = UserFactory(is_superuser=True, is_staff=True), PageRecorder(visit)
     schools = [SchoolFactory(name=f"École Jean Jaurès {number}") for number in range(2)]
 
     page = visit.open("/lots/", slug="gard")
-    prepare_and_quote(page, album)
-    bought = order(page, album)
+    prepare_and_quote(page, recorder)
+    bought = order(page, recorder)
     assert "3\xa0licences attribuées" in give(visit, schools[0], 3)
 
-    as_if_it_had_been_placed(46, bought)
+    backdate_order(46, bought)
     operations.remind_and_lapse(timezone.now())
     visit.open(f"/achats/{bought.pk}/", slug="gard")
     assert "Suspendue" in page.locator("main").inner_text()
-    album.look("suspendue")
+    recorder.look("suspendue")
     assert "Aucun lot n'a de licence libre" in give(visit, schools[1], 3)
 
     visit.open(f"/achats/{bought.pk}/", slug="gard")
     send_signed(page, tmp_path / "bon signé.pdf")
-    album.look("deposee")
+    recorder.look("deposee")
     invoice = operations.confirm(order_id=bought.pk, by=operator, at=timezone.now())
     page.reload()
     assert invoice.number in page.locator("main").inner_text()
-    album.look("facturee")
+    recorder.look("facturee")
     pay(bought, operator)
     visit.open("/achats/", slug="gard")
-    album.look("liste")
+    recorder.look("liste")
 
     bought.refresh_from_db()
     assert bought.state == OrderState.PAID
     assert "3\xa0licences attribuées" in give(visit, schools[1], 3)
     assert [(position.bought, position.free, position.issued) for position in positions()] == [(2000, 1994, 6)]
-    assert_nothing_wrong(album.found)
+    assert_nothing_wrong(recorder.found)

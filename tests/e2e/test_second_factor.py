@@ -1,4 +1,4 @@
-"""A manager is led to double authentication by his office, and signs in with it afterwards."""
+"""A manager is sent to set up a second factor by their office, and signs in with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.factories.accounts import UserFactory, code
 from tests.factories.collectivities import MemberFactory
 
 
-def test_a_manager_switches_it_on_when_his_office_asks_and_signs_in_with_it(committing, site, can_sign_in):
+def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(committing, site, can_sign_in):
     with schema_context("public"):
         manager = can_sign_in(UserFactory())
     with tenant_context(committing):

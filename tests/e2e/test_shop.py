@@ -27,8 +27,8 @@ def buyer(committing):
     return Buyer()
 
 
-def saved(page, name):
-    """Click on a link to a PDF; return what it says, once poppler has drawn its first page in black on white."""
+def download_text(page, name):
+    """Download a PDF by its link and return its text; check that poppler renders its first page."""
     with page.expect_download() as download:
         page.get_by_role("link", name=re.compile(name)).first.click()
     path = download.value.path()
@@ -40,11 +40,11 @@ def saved(page, name):
     return " ".join(text.replace("\xa0", " ").replace("’", "'").split())
 
 
-def test_a_principal_buys_five_classes_by_card_and_has_them_at_once(buyer, site, can_sign_in):
+def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site, can_sign_in):
     can_sign_in(buyer.user)
     visit = site.person()
     page = visit.open("/boutique/")
-    # The tier follows the typing; what was chosen is found again after signing in.
+    # The price tier follows the input; the choice survives signing in.
     page.get_by_label("Combien de classes ?").press_sequentially("3")
     expect(page.get_by_role("heading", name="Licence globale TOUS NIVEAUX (5 classes - 150 élèves)")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("199,00 € TTC")
@@ -56,7 +56,7 @@ def test_a_principal_buys_five_classes_by_card_and_has_them_at_once(buyer, site,
     main.get_by_role("button", name="Connexion").click()
     expect(page).to_have_url(re.compile(r"/boutique/\?classes=3$"))
     page.get_by_role("button", name="Commander").click()
-    # « Qui paie ? » changes the address in place, and keeps what was ticked.
+    # « Qui paie ? » changes the address in place and keeps the ticked boxes.
     page.get_by_label("Je reconnais avoir pris connaissance").check()
     page.get_by_label("La coopérative scolaire").check()
     expect(page.get_by_label("Nom*")).to_have_value("Coopérative scolaire, Collège Belin")
@@ -73,7 +73,7 @@ def test_a_principal_buys_five_classes_by_card_and_has_them_at_once(buyer, site,
     expect(page.locator("#licences")).to_contain_text("0/5")
     page.get_by_role("link", name="Voir la commande").click()
     assert faults_at_both_widths(visit) == []
-    assert "199,00 €" in saved(page, "Télécharger la facture")
+    assert "199,00 €" in download_text(page, "Télécharger la facture")
 
 
 def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
@@ -88,9 +88,9 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     page.get_by_role("button", name="Payer", exact=True).click()
     expect(page.locator("main")).to_contain_text("Droits temporaires jusqu'au")
     order = Order.objects.get()
-    text = saved(page, "Télécharger le bon de commande")
-    for said in ("BON DE COMMANDE", "Collège Belin", "5 classes - 150 élèves", "199,00 €", "Signature et tampon"):
-        assert said in text
+    text = download_text(page, "Télécharger le bon de commande")
+    for result in ("BON DE COMMANDE", "Collège Belin", "5 classes - 150 élèves", "199,00 €", "Signature et tampon"):
+        assert result in text
     assert not order.invoices.exists()
     page.goto(site.url("/mon-compte/"))
     expect(page.locator("#licences")).to_contain_text("0/5")
@@ -105,9 +105,9 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     operator, now = UserFactory(), timezone.now()
     invoice = operations.confirm(order_id=order.pk, by=operator, at=now)
     page.reload()
-    text = saved(page, "Télécharger la facture")
-    for said in (invoice.number, "165,83 €", "33,17 €", "199,00 €"):
-        assert said in text
+    text = download_text(page, "Télécharger la facture")
+    for result in (invoice.number, "165,83 €", "33,17 €", "199,00 €"):
+        assert result in text
     operations.record_payment(
         order_id=order.pk, method=PaymentMethod.CHEQUE, amount=order.total_ttc, received_on=timezone.localdate(now),
         reference="12", by=operator, at=now,
@@ -118,7 +118,7 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     expect(page.locator("main")).not_to_contain_text("Droits temporaires jusqu'au")
 
 
-def test_nothing_is_wrong_with_the_pages_of_an_order_awaited(buyer, site):
+def test_pages_of_a_pending_order_have_no_problems(buyer, site):
     order = buyer.ordered()
     visit = site.person(session=session(site, buyer.user))
     for path in (f"/boutique/commandes/{order.pk}/", "/boutique/commandes/"):

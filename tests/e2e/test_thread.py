@@ -1,6 +1,6 @@
-"""The main job through the pages: a collectivity's spreadsheet becomes keys in mailboxes and seats for three teachers.
+"""The main workflow through the pages: from a spreadsheet to keys in mailboxes and seats for three teachers.
 
-Walked twice: as people do it, and with scripts turned off. The worker and the mail server are real.
+Run twice: with scripts and without. The worker and the mail server are real.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def workbook_of(school, path):
     return path
 
 
-def the_letter_to(mail, address):
+def wait_for_email(mail, address):
     """Wait for the e-mail to an address, and return its text."""
     letters = in_time(lambda: [received for received in mail.received if address in received.recipients])
     return letters[-1].email.get_body(("plain",)).get_content()
 
 
-def once_it_says(page, address, words):
-    """Open a page again until the worker has made it say so."""
+def wait_for_text(page, address, words):
+    """Reload a page until it shows the words."""
 
     def says():
         page.goto(address)
@@ -73,8 +73,8 @@ def once_it_says(page, address, words):
     in_time(says)
 
 
-class Walk:
-    """The people of the story, each with a browser."""
+class Scenario:
+    """The people of the scenario, each with a browser."""
 
     def __init__(self, site, mail, scripts):
         self.mail = mail
@@ -95,14 +95,14 @@ class Walk:
         page.get_by_role("button", name="Déposer et vérifier").click()
         page.wait_for_url(re.compile(r"/imports/\d+/"))
         address = page.url
-        once_it_says(page, f"{address}?onglet=toutes", school.name)
+        wait_for_text(page, f"{address}?onglet=toutes", school.name)
         expect(page.locator("#bilan")).to_contain_text("3 licences")
         self.look(self.office)
         page.get_by_role("link", name="Appliquer…").click()
         page.get_by_label("Appliquer les lignes valables").check()
         page.get_by_role("button", name="Attribuer 3 licences").click()
-        once_it_says(page, address, "C’est fait.")
-        return KEY.search(the_letter_to(self.mail, school.email))[0]
+        wait_for_text(page, address, "C’est fait.")
+        return KEY.search(wait_for_email(self.mail, school.email))[0]
 
     def sign_up(self, visit, profile, username, last_name, first_name):
         """Let a person create an account, find the school, confirm the address and sign in on the home page."""
@@ -110,8 +110,8 @@ class Walk:
         main = page.locator("main")
         main.get_by_label("Profil").select_option(profile)
         address = f"{username}@exemple.example"
-        told = {"username": username, "last_name": last_name, "first_name": first_name, "email": address}
-        for name, value in {**told, "school_query": "jaures"}.items():
+        data = {"username": username, "last_name": last_name, "first_name": first_name, "email": address}
+        for name, value in {**data, "school_query": "jaures"}.items():
             main.locator(f"[name={name}]").fill(value)
         main.get_by_role("button", name="Rechercher").click()
         main.get_by_label(re.compile("Jean Jaurès")).check()
@@ -119,7 +119,7 @@ class Walk:
         main.locator("[name=password1]").fill(PASSWORD)
         main.locator("[name=password2]").fill(PASSWORD)
         main.get_by_role("button", name="Créer mon compte").click()
-        page.goto(re.search(r"https?://\S+/adresse/confirmer/\S+", the_letter_to(self.mail, address))[0])
+        page.goto(re.search(r"https?://\S+/adresse/confirmer/\S+", wait_for_email(self.mail, address))[0])
         page.get_by_role("button", name="Oui, la confirmer").click()
         header = visit.open("/").locator("header")
         header.get_by_label("Identifiant").fill(username)
@@ -166,7 +166,7 @@ def test_from_a_spreadsheet_to_seats_for_teachers(committing, site, mail, worker
     AffiliationFactory(user=proposed, school=None, name="ECOLE JAURES", postal_code=school.postal_code, city="Nimes")
     by_hand = can_sign_in(TeacherFactory(first_name="Nadine", last_name="Roux"))
     AffiliationFactory(user=by_hand, school=None, name="Groupe scolaire du centre", postal_code="30900")
-    walk = Walk(site, mail, scripts)
+    walk = Scenario(site, mail, scripts)
 
     code = walk.apply_a_spreadsheet(manager, school, tmp_path / "dotation.xlsx")
     walk.sign_up(site.person(scripts=scripts, width="phone"), "teacher", "colas", "Colas", "Benoît")
@@ -185,7 +185,7 @@ def test_from_a_spreadsheet_to_seats_for_teachers(committing, site, mail, worker
     assert "Roux" not in page.content()
 
 
-def test_an_office_s_session_opens_nothing_at_the_portal_nor_at_another_office(committing, site):
+def test_an_office_session_is_valid_at_no_other_host(committing, site):
     user = can_sign_in(UserFactory())
     with tenant_context(committing):
         MemberFactory(user=user)

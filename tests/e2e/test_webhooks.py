@@ -1,4 +1,4 @@
-"""The pages of webhooks when there is something to show."""
+"""The webhook pages, with data."""
 
 from __future__ import annotations
 

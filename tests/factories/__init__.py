@@ -1,1 +1,1 @@
-"""What tests arrange with: one module an app."""
+"""Model factories, one module per app."""

@@ -1,4 +1,4 @@
-"""Invented people."""
+"""Factories of users, and their second factor."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from accounts.models import Profile, User
 
 
-def last_name() -> str:
-    """Return an invented name that no page says of its own accord: many a school is called Jean."""
+def _fake_last_name() -> str:
+    """Return an invented name that no page contains otherwise: many schools are called Jean."""
     faker = factory.faker.Faker._get_faker("fr_FR")  # noqa: SLF001 - the one that is seeded
     while (name := faker.last_name()) in {"Jean", "Roux", "Martin"}:
         pass
@@ -25,7 +25,7 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"personne{n}")
     first_name = factory.Faker("first_name", locale="fr_FR")
-    last_name = factory.LazyFunction(last_name)
+    last_name = factory.LazyFunction(_fake_last_name)
     email = factory.LazyAttribute(lambda user: f"{user.username}@exemple.example")
     profile = Profile.AGENT
 
@@ -39,7 +39,7 @@ class TeacherFactory(UserFactory):
 
 
 def second_factor(user: User) -> str:
-    """Give the account a second factor and return its secret, from which `code` follows."""
+    """Enable a second factor and return its secret, to be passed to `code`."""
     secret = generate_totp_secret()
     TOTP.activate(user, secret)
     RecoveryCodes.activate(user)
@@ -47,5 +47,5 @@ def second_factor(user: User) -> str:
 
 
 def code(secret: str, *, steps: int = 0) -> str:
-    """Return what the application shows now, or so many half-minutes later."""
+    """Return the current TOTP code, or the one `steps` half-minutes later."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))

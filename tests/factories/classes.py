@@ -1,4 +1,4 @@
-"""Classes and pupils. A class hangs on a seat that a teacher holds; made in the schema of a collectivity."""
+"""Factories of subscriptions, seats, classes and pupils, to use in the schema of a collectivity."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from licensing.classes import passwords, words
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.subscriptions.models import Seat, SeatMode, Subscription
 
-#: What every pupil of the factory types; hashed once.
+#: Password of every pupil of the factory; hashed once.
 PASSWORD = "bateau-soleil-pomme"
 _stored: list[str] = []
 
 
 def stored_password() -> str:
-    """Return what is stored of `PASSWORD`."""
+    """Return the stored hash of `PASSWORD`."""
     if not _stored:
         _stored.append(passwords.store(PASSWORD))
     return _stored[0]
 
 
 class SubscriptionFactory(factory.django.DjangoModelFactory):
-    """What a principal redeemed; its seats are made by who needs them."""
+    """A redeemed subscription, without its seats."""
 
     class Meta:
         model = Subscription
@@ -39,7 +39,7 @@ class SubscriptionFactory(factory.django.DjangoModelFactory):
 
 
 class SeatFactory(factory.django.DjangoModelFactory):
-    """A seat that a teacher holds; free with `holder=None, held_since=None, mode=""`."""
+    """A seat held by a teacher; free with `holder=None, held_since=None, mode=""`."""
 
     class Meta:
         model = Seat

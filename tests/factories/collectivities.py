@@ -1,4 +1,4 @@
-"""The staff and the remit of a collectivity; made in the schema that is entered."""
+"""Factories of a collectivity's members and portfolio, in the current schema."""
 
 from __future__ import annotations
 

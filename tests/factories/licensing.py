@@ -1,4 +1,4 @@
-"""Orders, sources, keys, pools. Pools are made in the schema that is entered, which must be a collectivity's."""
+"""Factories of orders, entitlements, keys and pools. Pools need the schema of a collectivity."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PoolFactory(factory.django.DjangoModelFactory):
 
 
 class KeyFactory(factory.django.DjangoModelFactory):
-    """An issued key. `code`: the twelve symbols, drawn where none are given."""
+    """An issued key. `code`: its twelve symbols, random by default."""
 
     class Meta:
         model = ActivationKey

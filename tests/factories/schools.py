@@ -1,4 +1,4 @@
-"""Invented schools with valid UAI."""
+"""Factories of schools and affiliations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _numbers = itertools.count(300_000)
 
 
 def next_uai() -> str:
-    """Return a valid UAI that no other school of this run has."""
+    """Return a valid UAI, unique within the run."""
     digits = f"0{next(_numbers):06d}"
     return digits + LETTERS[int(digits) % 23]
 

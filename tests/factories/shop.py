@@ -1,4 +1,4 @@
-"""What the shop needs before it sells: a seller, a school year on sale, its prices. The figures are the guide's."""
+"""The seller, a school year on sale, and its prices, with the guide's figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
 from licensing.catalogue.operations import licence
 from licensing.orders.models import Seller
 
-#: (from, to, price TTC); the last is open, at so much a class.
+#: (from, to, price TTC); the last is open-ended, at a price per class.
 TIERS = (
     (1, 1, "49.00"),
     (2, 5, "199.00"),
@@ -17,7 +17,7 @@ TIERS = (
     (11, 15, "479.00"),
     (16, None, "30.00"),
 )
-#: (from so many licences, unit price HT)
+#: (from this number of licences, unit price HT)
 BANDS = ((1, "35.00"), (100, "30.00"), (500, "25.00"), (1000, "20.00"))
 
 
@@ -46,7 +46,7 @@ def on_sale(
 
 
 def seller() -> Seller:
-    """Return an invented seller, complete; made at the first call."""
+    """Return the seller, created at the first call."""
     return Seller.objects.get_or_create(
         pk=1,
         defaults={

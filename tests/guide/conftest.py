@@ -1,4 +1,4 @@
-"""The people of the printed guide, and how their pages are read."""
+"""The people of the printed guide, and the text of their pages."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ ACCOUNT = "/mon-compte/"
 
 
 def words(answer) -> str:
-    """Return the page as it is read: no tags, plain spaces and apostrophes."""
+    """Return the page's text: no tags, plain spaces and apostrophes."""
     page = re.sub(r"<(script|style).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
     page = " ".join(re.sub(r"<[^>]+>", " ", page).replace("\xa0", " ").split())
     return page.replace("&#x27;", "'").replace("’", "'").replace("&nbsp;", " ").replace("&amp;", "&")
 
 
 def browser_of(user) -> HostClient:
-    """Return the browser of somebody who has signed in at the portal."""
+    """Return a browser signed in at the portal."""
     browser = HostClient(settings.BASE_DOMAIN)
     browser.force_login(user)
     return browser
 
 
 def account_of(user) -> str:
-    """Return « Mon compte » as its owner reads it."""
+    """Return the text of the user's « Mon compte »."""
     return words(browser_of(user).get(ACCOUNT))
 
 
 def letters_to(user_or_address, kind="") -> list:
-    """Return the letters to somebody, rendered as they would leave, from the portal's outbox."""
+    """Return the rendered e-mails to an address, from the portal's outbox."""
     address = getattr(user_or_address, "email", user_or_address)
     with schema_context("public"):
         found = Message.objects.filter(recipient=address, kind__startswith=kind).order_by("pk")
@@ -50,7 +50,7 @@ def letters_to(user_or_address, kind="") -> list:
 
 
 class Story:
-    """A collectivity with a lot, a school that it serves, the school's principal and teachers."""
+    """A collectivity with a pool, a school of its portfolio, the school's principal and teachers."""
 
     def __init__(self, collectivity):
         self.collectivity = collectivity
@@ -65,7 +65,7 @@ class Story:
         return teacher
 
     def teacher_by_hand(self, name="Ecole J. Jaurès", **fields):
-        """Return a teacher who typed his school by hand."""
+        """Return a teacher who typed their school by hand."""
         teacher = TeacherFactory(**fields)
         AffiliationFactory(
             user=teacher, school=None, name=name, address="1 rue du Stade", postal_code="30000", city="Nîmes"
@@ -73,7 +73,7 @@ class Story:
         return teacher
 
     def receives(self, units=3) -> str:
-        """Let the collectivity buy and give; return the key as its e-mail shows it."""
+        """Grant a pool and allocate to the school; return the key as in the e-mail."""
         with tenant_context(self.collectivity):
             pool = orders.grant(
                 collectivity=self.collectivity, licences=50, reason="Essai", name="Lot", by=None, at=TERM
@@ -84,26 +84,26 @@ class Story:
             return queries.key_display(ActivationKey.objects.get(pk=given.key_id))
 
     def letter(self):
-        """Return the collectivity's e-mail, as it leaves."""
+        """Return the collectivity's rendered e-mail."""
         with tenant_context(self.collectivity):
             return kinds.get("key").render(Message.objects.get(recipient=self.school.email))
 
     def types(self, key, user=None):
-        """Let somebody type a key in « Mon compte »; return the page that follows."""
+        """Enter a key in « Mon compte »; return the text of the next page."""
         browser = browser_of(user or self.principal)
         return words(browser.post(f"{ACCOUNT}cle/", {"cle": key}, follow=True))
 
     def redeemed(self, units=3) -> Subscription:
-        """Return the subscription that the principal's key opened; it verified him on the way."""
+        """Redeem the school's key as its principal, which verifies them; return the subscription."""
         self.types(self.receives(units))
         subscription = Subscription.objects.get(principal=self.principal)
         assert self.principal.affiliations.get().verified_by == Verification.KEY
         return subscription
 
     def gives(self, subscription, teacher):
-        """Let the principal press « Attribuer la clé » beside a teacher; return the page that follows."""
-        asked = {"abonnement": subscription.pk, "enseignant": teacher.pk}
-        return words(browser_of(self.principal).post(f"{ACCOUNT}attribuer/", asked, follow=True))
+        """Press « Attribuer la clé » beside a teacher as the principal; return the text of the next page."""
+        fields = {"abonnement": subscription.pk, "enseignant": teacher.pk}
+        return words(browser_of(self.principal).post(f"{ACCOUNT}attribuer/", fields, follow=True))
 
 
 @pytest.fixture

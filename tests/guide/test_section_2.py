@@ -41,7 +41,7 @@ TYPED = {
 
 
 def label(page: str, name: str) -> str:
-    """Return the words of the label of the field called `name`."""
+    """Return the label of the field `name`."""
     field = re.search(rf'<(?:input|select)[^>]*\bname="{name}"[^>]*>', page)[0]
     identity = re.search(r'\bid="([^"]+)"', field)[1]
     found = re.search(rf'<label[^>]*for="{identity}"[^>]*>(.*?)</label>', page, re.DOTALL)[1]
@@ -50,8 +50,16 @@ def label(page: str, name: str) -> str:
 
 def test_premiere_etape_creer_un_compte(portal):
     home = words(portal.get("/"))
-    for said in ("Identifiant", "Mot de passe", "Mot de passe oublié", "Créer un compte", "Boutique", "FAQ", "Contact"):
-        assert said in home
+    for sentence in (
+        "Identifiant",
+        "Mot de passe",
+        "Mot de passe oublié",
+        "Créer un compte",
+        "Boutique",
+        "FAQ",
+        "Contact",
+    ):
+        assert sentence in home
     assert f'href="{SIGN_UP}"' in portal.get("/").content.decode()
 
 
@@ -64,7 +72,7 @@ def test_creez_votre_profil_en_choisissant_chef_d_etablissement_dans_le_menu_der
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sentence"),
     [
         ("profile", "Profil"),
         ("username", "Identifiant *"),
@@ -76,8 +84,8 @@ def test_creez_votre_profil_en_choisissant_chef_d_etablissement_dans_le_menu_der
         ("password2", "Confirmation du mot de passe *"),
     ],
 )
-def test_profil_identifiant_nom_prenom_email_telephone_mot_de_passe_confirmation(portal, name, said):
-    assert label(portal.get(SIGN_UP).content.decode(), name).startswith(said)
+def test_profil_identifiant_nom_prenom_email_telephone_mot_de_passe_confirmation(portal, name, sentence):
+    assert label(portal.get(SIGN_UP).content.decode(), name).startswith(sentence)
 
 
 def test_champs_obligatoires(portal):
@@ -115,8 +123,8 @@ def test_mon_etablissement_n_est_pas_liste(portal):
 def test_sites_du_groupe_a_propos_siege(portal):
     for path in ("/", SIGN_UP, "/boutique/", "/faq/", "/contact/"):
         page = words(portal.get(path))
-        for said in ("Sites du groupe", "www.editions-belin.com", "À propos", "Contactez-nous", "Crédits", "Siège"):
-            assert said in page
+        for sentence in ("Sites du groupe", "www.editions-belin.com", "À propos", "Contactez-nous", "Crédits", "Siège"):
+            assert sentence in page
     for path in ("/contact/", "/faq/", "/credits/"):
         assert portal.get(path).status_code == 200
 
@@ -124,14 +132,14 @@ def test_sites_du_groupe_a_propos_siege(portal):
 def test_dans_les_champs_en_haut_a_droite_de_la_page_d_accueil_puis_le_recapitulatif(portal, can_sign_in):
     person = PrincipalFactory(username="testchefetab", first_name="Benoît", last_name="Colas", phone="01 45 72 00 00")
     AffiliationFactory(user=can_sign_in(person))
-    head = re.search(r"<header.*?</header>", portal.get("/").content.decode(), re.DOTALL)[0]
-    assert 'name="login"' in head
-    assert 'name="password"' in head
+    header = re.search(r"<header.*?</header>", portal.get("/").content.decode(), re.DOTALL)[0]
+    assert 'name="login"' in header
+    assert 'name="password"' in header
     answer = portal.post(reverse("account_login"), {"login": "testchefetab", "password": PASSWORD}, follow=True)
     assert answer.redirect_chain[-1][0] == ACCOUNT
     page = answer.content.decode()
-    for told in ("testchefetab", 'value="Colas"', 'value="Benoît"', f'value="{person.email}"', "01 45 72 00 00"):
-        assert told in page
+    for expected in ("testchefetab", 'value="Colas"', 'value="Benoît"', f'value="{person.email}"', "01 45 72 00 00"):
+        assert expected in page
     assert "Chef d'établissement" in words(answer)
 
 
@@ -139,16 +147,16 @@ def test_mot_de_passe_oublie(portal, can_sign_in):
     person = can_sign_in(PrincipalFactory(username="testchefetab"))
     portal.post(reverse("account_reset_password"), {"email": person.email})
     assert resets_answered() == 1
-    [letter] = letters_to(person, "account.reset")
-    assert "testchefetab" in letter.subject
+    [email] = letters_to(person, "account.reset")
+    assert "testchefetab" in email.subject
 
 
 def test_bonjour_acceder_a_l_application_deconnexion_mon_compte_boutique_faq_contact(story):
     for path in (ACCOUNT, "/", "/faq/"):
         page = words(browser_of(story.principal).get(path))
         assert "Bonjour Camille" in page
-        for said in ("Accéder à l'application", "Déconnexion", "Mon compte", "Boutique", "FAQ", "Contact"):
-            assert said in page
+        for sentence in ("Accéder à l'application", "Déconnexion", "Mon compte", "Boutique", "FAQ", "Contact"):
+            assert sentence in page
 
 
 def test_ne_rien_saisir_si_vous_ne_souhaitez_pas_changer_votre_mot_de_passe(can_sign_in):
@@ -164,18 +172,18 @@ def test_ne_rien_saisir_si_vous_ne_souhaitez_pas_changer_votre_mot_de_passe(can_
 def test_ancien_mot_de_passe(can_sign_in):
     person = can_sign_in(PrincipalFactory())
     new = "quatre-petits-chiens-2027"
-    asked = {
+    fields = {
         "last_name": "Colas",
         "first_name": "Benoît",
         "email": person.email,
         "new_password": new,
         "confirmation": new,
     }
-    answer = browser_of(person).post(f"{ACCOUNT}informations/", {**asked, "old_password": "autre"})
+    answer = browser_of(person).post(f"{ACCOUNT}informations/", {**fields, "old_password": "autre"})
     assert "mot de passe actuel" in words(answer)
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
-    browser_of(person).post(f"{ACCOUNT}informations/", {**asked, "old_password": PASSWORD})
+    browser_of(person).post(f"{ACCOUNT}informations/", {**fields, "old_password": PASSWORD})
     person.refresh_from_db()
     assert person.check_password(new)
 
@@ -185,17 +193,17 @@ def test_choisir_mon_etablissement(story):
     assert "Choisir mon établissement" in account_of(teacher)
     browser_of(teacher).post(f"{ACCOUNT}etablissement/", {"uai": story.school.uai})
     page = account_of(teacher)
-    for told in ("École Jean Jaurès", "30000 Nîmes", story.school.uai):
-        assert told in page
+    for expected in ("École Jean Jaurès", "30000 Nîmes", story.school.uai):
+        assert expected in page
 
 
 def test_nom_de_l_etablissement_adresse_adresse_suite_code_postal_ville_pays(story):
     teacher = TeacherFactory()
     page = account_of(teacher)
-    for said in (
+    for sentence in (
         "Nom de l'établissement *", "Adresse *", "Adresse suite", "Code postal *", "Ville *", "Pays *",
     ):  # fmt: skip
-        assert said in page
+        assert sentence in page
     browser_of(teacher).post(f"{ACCOUNT}etablissement/", TYPED)
     assert "École primaire publique 25 rue Léon-Paul Fargue 30000 Nîmes, France" in account_of(teacher)
 
@@ -228,7 +236,7 @@ def test_vous_devrez_leur_communiquer_manuellement_la_cle_d_activation(story):
 
 
 def test_une_direction_est_verifiee_avant_de_voir_un_enseignant(story):
-    """Not a sentence of the guide: it promises names to whoever says that he is the head; we ask the mailbox first."""
+    """Not in the guide, which shows names to any self-declared principal; we verify by the mailbox first."""
     teacher = story.teacher()
     assert teacher.email not in account_of(story.principal)
     affiliation = story.principal.affiliations.get()

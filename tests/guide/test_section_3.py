@@ -1,6 +1,6 @@
-"""Section 3 of the printed guide, « Acquérir une licence », sentence by sentence, at the pages that keep it.
+"""Section 3 of the printed guide, « Acquérir une licence »: one test a sentence.
 
-`docs/guide-phrase-par-phrase.md` says which sentence each of these tests stands for.
+`docs/guide-phrase-par-phrase.md` maps each sentence to its test.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def page_of(buyer, order) -> str:
 
 
 def paper(buyer, path) -> str:
-    """Return what a PDF says."""
+    """Return the text of a PDF."""
     content = buyer.browser.get(path).content
     text = " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
     return " ".join(text.replace("\xa0", " ").replace("’", "'").split())
@@ -72,8 +72,8 @@ def test_les_licences_sont_valables_jusqu_au_31_aout_inclus(buyer):
 
 
 def test_un_acces_integral_et_illimite_aux_espaces_professeurs_et_eleves(portal, db):
-    said = "Elles donnent un accès intégral et illimité aux espaces professeurs et élèves du site."
-    assert said in words(portal.get(BOUTIQUE))
+    sentence = "Elles donnent un accès intégral et illimité aux espaces professeurs et élèves du site."
+    assert sentence in words(portal.get(BOUTIQUE))
 
 
 def test_une_licence_permet_au_professeur_de_creer_jusqu_a_30_comptes_eleves_par_classe(portal, db):
@@ -84,8 +84,8 @@ def test_une_licence_permet_au_professeur_de_creer_jusqu_a_30_comptes_eleves_par
 
 
 def test_l_integralite_de_la_base_pour_tous_les_niveaux_du_cp_au_cm2(portal, db):
-    said = "Les licences donnent accès à l'intégralité de la base Pep's, pour tous les niveaux du CP au CM2."
-    assert said in words(portal.get(BOUTIQUE))
+    sentence = "Les licences donnent accès à l'intégralité de la base Pep's, pour tous les niveaux du CP au CM2."
+    assert sentence in words(portal.get(BOUTIQUE))
 
 
 def test_commander(buyer):
@@ -110,8 +110,8 @@ def test_vous_pourrez_distribuer_2_a_5_licences_a_autant_d_enseignants(buyer):
 
 def test_mon_panier_commande_en_cours_bonjour_acceder_a_l_application(buyer):
     page = basket_of(buyer, buyer.draft())
-    for said in ("Bonjour Camille", "Accéder à l'application", "Mon panier", "Boutique", "Commande en cours"):
-        assert said in page
+    for sentence in ("Bonjour Camille", "Accéder à l'application", "Mon panier", "Boutique", "Commande en cours"):
+        assert sentence in page
 
 
 def test_lorsque_la_commande_aura_ete_validee_un_reglement_par_carte_ou_par_cheque_mandat(buyer):
@@ -127,29 +127,29 @@ def test_la_ligne_de_commande_et_ses_totaux(buyer):
     page = basket_of(buyer, buyer.draft())
     year = buyer.year.ends_on.year
     assert f"Licence globale TOUS NIVEAUX (5 classes - 150 élèves) – expiration au 31/08/{year} 199,00 €" in page
-    for said in ("Total HT 165,83 €", "TVA 20 % 33,17 €", "TOTAL TTC 199,00 €"):
-        assert said in page
+    for sentence in ("Total HT 165,83 €", "TVA 20 % 33,17 €", "TOTAL TTC 199,00 €"):
+        assert sentence in page
 
 
 def test_adresse_de_facturation(buyer):
     answer = buyer.browser.get(f"/boutique/commandes/{buyer.draft().pk}/preparer/").content.decode()
     assert "Adresse de facturation" in answer
-    for told in ("Collège Belin", "8 rue Férou", "75006", "Paris", "France"):
-        assert f'value="{told}"' in answer
+    for expected in ("Collège Belin", "8 rue Férou", "75006", "Paris", "France"):
+        assert f'value="{expected}"' in answer
     assert "Collège Belin 8 rue Férou 75006 Lutèce France" in page_of(buyer, buyer.ordered(city="Lutèce"))
 
 
 def test_choisissez_votre_mode_de_paiement(buyer):
     page = basket_of(buyer, buyer.draft())
-    for said in ("Choisissez votre mode de paiement", "Payer par carte bancaire",
+    for sentence in ("Choisissez votre mode de paiement", "Payer par carte bancaire",
                  "Payer par chèque ou mandat administratif"):  # fmt: skip
-        assert said in page
+        assert sentence in page
 
 
 def test_je_reconnais_avoir_pris_connaissance_des_cgv_et_les_accepte_sans_reserve(buyer):
     order = buyer.draft()
-    said = "Je reconnais avoir pris connaissance des conditions générales de vente (nouvel onglet) et les accepte"
-    assert said in basket_of(buyer, order)
+    sentence = "Je reconnais avoir pris connaissance des conditions générales de vente (nouvel onglet) et les accepte"
+    assert sentence in basket_of(buyer, order)
     assert buyer.pays(order, terms="").status_code == 422
     order = buyer.ordered()
     assert (order.terms_version, order.terms_accepted_at.date()) == ("2026-11", timezone.now().date())
@@ -182,8 +182,8 @@ def test_verifier_completer_tamponner_et_adresser_a_l_adresse_indiquee_en_haut_a
     order = buyer.ordered()
     assert "à l'adresse indiquée en haut à droite" in page_of(buyer, order)
     text = paper(buyer, f"/boutique/commandes/{order.pk}/bon-de-commande/")
-    for said in ("Les Cahiers du Préau", "12 rue des Écoles", "Collège Belin", "199,00 €"):
-        assert said in text
+    for sentence in ("Les Cahiers du Préau", "12 rue des Écoles", "Collège Belin", "199,00 €"):
+        assert sentence in text
     assert "Signature et tampon" in text
 
 

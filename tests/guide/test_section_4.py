@@ -52,9 +52,9 @@ def test_1_cle_1_classe_1_enseignant_30_eleves(story):
 
 def test_vous_recevez_un_courriel_avec_une_cle_sa_provenance_et_le_nombre_de_licences(story):
     key = story.receives(units=3)
-    letter = story.letter()
-    for told in (key, "Ville de Nîmes", "3"):
-        assert told in letter.text
+    email = story.letter()
+    for expected in (key, "Ville de Nîmes", "3"):
+        assert expected in email.text
     assert keys.parse(key)
 
 
@@ -63,7 +63,7 @@ def test_vous_devez_saisir_manuellement_cette_cle_dans_votre_espace_personnel_ru
     page = browser_of(story.principal).get(ACCOUNT).content.decode()
     assert re.search(rf'<form[^>]*action="{ACCOUNT}cle/"', page)
     assert 'name="cle"' in page
-    # Whatever the case, the dashes and the spaces: the guide warns three times, we forgive.
+    # Case, dashes and spaces do not matter, although the guide warns about them.
     assert "0/3" in story.types(f"  {key.lower().replace('-', ' ')} ")
 
 

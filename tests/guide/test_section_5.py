@@ -41,8 +41,8 @@ def test_vous_pouvez_leur_envoyer_une_cle_en_cliquant_sur_le_bouton_attribuer_la
     page = browser_of(story.principal).get(ACCOUNT)
     assert f"Attribuer la clé à {teacher}" in words(page)
     story.gives(subscription, teacher)
-    [letter] = letters_to(teacher, "seat.given")
-    assert "active" in letter.subject
+    [email] = letters_to(teacher, "seat.given")
+    assert "active" in email.subject
 
 
 def test_la_licence_sera_automatiquement_activee_pour_l_enseignant(story):
@@ -95,7 +95,7 @@ def test_si_un_enseignant_n_apparait_pas_vous_pouvez_lui_communiquer_librement_l
 
 
 def test_veuillez_bien_faire_attention_a_la_casse_dans_la_suite_alphanumerique_de_la_cle(story):
-    """We do better: neither case nor dashes nor look-alike letters matter, and a typo is told as one."""
+    """Better than the guide: case, dashes and look-alikes do not matter, and a typo is reported as one."""
     key = story.receives(units=3)
     story.types(key)
     prefix, symbols = key.split("-", 1)

@@ -1,4 +1,4 @@
-"""`docs/guide-phrase-par-phrase.md` is true: every test it names exists, and every sentence stands in the guide."""
+"""`docs/guide-phrase-par-phrase.md`: every test it names exists, and every sentence is in the guide."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = ROOT / "docs" / "guide-phrase-par-phrase.md"
 GUIDE = ROOT.parent / "shared" / "seed" / "guide-chef-etablissement.txt"
 SECTIONS = (2, 3, 4, 5)
-#: Tests of what the guide does not say.
+#: Tests of what is not in the guide.
 OURS = {"test_une_direction_est_verifiee_avant_de_voir_un_enseignant"}
 
 

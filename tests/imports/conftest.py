@@ -1,4 +1,4 @@
-"""A lot, its members, and a table that was read."""
+"""A pool, its members, and spreadsheets that were parsed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.imports.files import csv
 
 @pytest.fixture
 def member(nimes):
-    """Makes a member of the collectivity that is entered: `member(Role.MANAGER)`, and returns the user."""
+    """Create a member of the current collectivity, `member(Role.MANAGER)`; return the user."""
     return lambda *roles: MemberFactory(roles=list(roles or [Role.MANAGER])).user
 
 
@@ -43,18 +43,18 @@ def url(name, *args):
 
 
 def shown(answer):
-    """Return a page as a reader sees its words: entities resolved, no space that does not break."""
+    """Return the page's HTML with entities resolved and plain spaces."""
     return html.unescape(answer.content.decode()).replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def uploaded(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
-    """Upload a file and let the worker read it."""
-    table = operations.upload(
+    """Upload a file and parse it, as the worker does; return the import."""
+    spreadsheet_import = operations.upload(
         pool_id=pool.pk, filename=filename, content=content, units_for_all=units_for_all, by=by, at=TERM
     )
-    tasks.read(import_id=table.pk)
-    table.refresh_from_db()
-    return table
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    return spreadsheet_import
 
 
 def listing(*rows, titles=("UAI", "Licences", "E-mail")):
@@ -62,18 +62,23 @@ def listing(*rows, titles=("UAI", "Licences", "E-mail")):
     return csv([list(titles), *[[getattr(row[0], "uai", row[0]), *row[1:]] for row in rows]])
 
 
-def asked_number(table):
-    """Return the number that the brake asks a manager to type, None where it asks for none."""
-    brake = brake_of(table)
+def asked_number(spreadsheet_import):
+    """Return the number that the confirmation guard requires, None where it requires none."""
+    brake = brake_of(spreadsheet_import)
     return brake.number if brake else None
 
 
-def apply(table, *, at=TERM):
-    """Confirm a table, type what the brake asks for, and let the worker apply it."""
+def apply(spreadsheet_import, *, at=TERM):
+    """Confirm an import, with the number that the guard requires, and apply it as the worker does."""
     operations.confirm(
-        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=at
+        import_id=spreadsheet_import.pk,
+        digest=queries.digest(spreadsheet_import),
+        send_on=None,
+        typed=asked_number(spreadsheet_import),
+        by=None,
+        at=at,
     )
-    tasks.apply(import_id=table.pk, confirmed_at=at.isoformat())
-    table.refresh_from_db()
-    assert table.state == ImportState.APPLIED, table.refusal
-    return table
+    tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=at.isoformat())
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.APPLIED, spreadsheet_import.refusal
+    return spreadsheet_import

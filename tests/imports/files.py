@@ -1,4 +1,4 @@
-"""Small invented files, made as people make them."""
+"""Builders of small spreadsheet files."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def zipped(members):
 
 
 def members_of(content):
-    """Return what an archive holds, by name."""
+    """Return an archive's members, by name."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -142,7 +142,7 @@ def with_sheet_xml(content, xml):
 
 
 def as_excel(content):
-    """Return a workbook of openpyxl's with its texts kept as Excel does: once each, beside the sheets."""
+    """Move an openpyxl workbook's texts into shared strings, as Excel does."""
     members, texts = members_of(content), {}
     for name in [name for name in members if name.startswith("xl/worksheets/")]:
         members[name] = re.sub(

@@ -1,4 +1,4 @@
-"""What is out of proportion asks for its number."""
+"""The confirmation guard: an unusually large import asks for its number."""
 
 from __future__ import annotations
 
@@ -14,37 +14,35 @@ from tests.factories.schools import SchoolFactory
 from tests.imports.conftest import listing, uploaded
 
 
-@pytest.mark.parametrize(("units", "braked"), [(80, False), (81, True)])
-def test_a_table_that_takes_most_of_what_is_free_asks_for_its_licences(pool, units, braked):
+@pytest.mark.parametrize(("units", "guarded"), [(80, False), (81, True)])
+def test_taking_most_free_licences_asks_for_the_number_of_licences(pool, units, guarded):
     brake = brake_of(uploaded(pool, listing((SchoolFactory(), units))))
-    assert (brake is not None) == braked
+    assert (brake is not None) == guarded
     if brake is not None:
         assert brake.number == 81
         assert "81\u00a0licences sur 100\u00a0licences libres" in brake.why
 
 
-@pytest.mark.parametrize(("holding", "changed", "braked"), [(5, 1, False), (5, 2, True), (4, 4, False)])
-def test_a_table_that_changes_many_of_the_schools_that_have_something_asks_for_their_number(
-    pool, holding, changed, braked
-):
+@pytest.mark.parametrize(("holding", "changed", "guarded"), [(5, 1, False), (5, 2, True), (4, 4, False)])
+def test_changing_most_allocated_schools_asks_for_the_number_of_schools(pool, holding, changed, guarded):
     schools = SchoolFactory.create_batch(holding)
     for school in schools:
         allocate(pool_id=pool.pk, uai=school.uai, units=1, recipient=school.email, by=None, at=TERM)
     rows = [(school, 2 if index < changed else 1) for index, school in enumerate(schools)]
     brake = brake_of(uploaded(pool, listing(*rows, (SchoolFactory(), 1))))
-    assert (brake is not None) == braked
+    assert (brake is not None) == guarded
     if brake is not None:
         assert brake.number == changed
 
 
-def test_a_table_that_changes_much_of_the_remit_asks_for_the_number_of_schools(nimes):
+def test_changing_most_of_the_portfolio_asks_for_the_number_of_schools(nimes):
     schools = [SchoolInRemitFactory(classes=3).school for _ in range(5)]
     content = listing(*[(school, 4) for school in schools[:2]], (SchoolFactory(), 4), titles=("UAI", "Classes"))
-    table = operations.upload(
+    spreadsheet_import = operations.upload(
         purpose=Purpose.REMIT, pool_id=None, filename="a.csv", content=content, units_for_all=None, by=None, at=TERM
     )
-    tasks.read(import_id=table.pk)
-    table.refresh_from_db()
-    brake = brake_of(table)
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    brake = brake_of(spreadsheet_import)
     assert brake is not None
     assert brake.number == 2

@@ -1,4 +1,4 @@
-"""One cell at a time, as people leave it."""
+"""Parsers of single cells."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_thirty_is_thirty_however_it_is_written(cell):
 
 
 @pytest.mark.parametrize("cell", ["1 234", "1\u202f234", "1\u00a0234", 1234])
-def test_thousands_may_be_parted(cell):
+def test_thousands_separators_are_accepted(cell):
     assert read_quantity(cell) == 1234
 
 
@@ -55,7 +55,7 @@ def test_what_is_no_number_of_licences_is_refused(cell):
         (None, "None@"),
     ],
 )
-def test_an_address_is_taken_out_of_what_surrounds_it(cell, address):
+def test_an_email_address_is_extracted_from_its_surroundings(cell, address):
     if cell is None:
         assert isinstance(read_email(cell), Problem)
     else:
@@ -74,27 +74,27 @@ def test_an_address_is_taken_out_of_what_surrounds_it(cell, address):
         (12345, "email_invalid"),
     ],
 )
-def test_what_is_no_address_is_refused(cell, code):
+def test_an_invalid_email_address_is_refused(cell, code):
     problem = read_email(cell)
     assert isinstance(problem, Problem)
     assert problem.code == code
 
 
 @given(st.emails() | st.from_regex(r"[a-z0-9.@_-]{1,30}@[a-z0-9.-]{1,20}\.[a-z]{2,4}", fullmatch=True))
-def test_an_address_that_is_accepted_is_one_that_can_be_written_to(text):
+def test_an_accepted_email_address_is_valid_for_django(text):
     address = read_email(text)
     if isinstance(address, str) and address:
         validate_email(address)
 
 
 @given(st.one_of(st.text(max_size=40), st.floats(), st.integers(), st.booleans(), st.datetimes(), st.none()))
-def test_no_cell_breaks_a_reader(cell):
+def test_no_cell_crashes_a_parser(cell):
     for read in (read_quantity, read_classes, read_email, read_phone, text_of, look_of):
         read(cell)
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("trente", "« trente » n'est pas un nombre."),
         ("1.234", "« 1.234 » peut se lire de deux façons"),
@@ -105,12 +105,12 @@ def test_no_cell_breaks_a_reader(cell):
         ("1e400", "« 1e400 » est un nombre démesuré."),
         ("3 à 5", "« 3 à 5 » contient plusieurs nombres."),
         ("#REF!", "Cette case contient l'erreur « #REF! » de votre tableur."),
-        (datetime.datetime(2026, 4, 3), "Cette case contient une date (03/04/2026)"),  # noqa: DTZ001 - as a reader gives it
+        (datetime.datetime(2026, 4, 3), "Cette case contient une date (03/04/2026)"),  # noqa: DTZ001 - as the formats give it
         (True, "« VRAI » n'est pas un nombre."),
     ],
 )
-def test_it_is_said_what_is_wrong_with_a_number(cell, said):
-    assert read_quantity(cell).message.startswith(said)
+def test_the_error_says_what_is_wrong_with_a_number(cell, message):
+    assert read_quantity(cell).message.startswith(message)
     assert read_quantity(cell).message.endswith("Indiquez un nombre entier de licences.")
 
 
@@ -131,18 +131,18 @@ def test_a_unit_behind_a_number_changes_nothing(cell, number):
 
 
 @pytest.mark.parametrize("cell", ["30 élèves", "30 euros", "30 %", "30 CP"])
-def test_other_units_are_other_numbers(cell):
+def test_a_number_of_another_unit_is_refused(cell):
     assert isinstance(read_quantity(cell), Problem)
 
 
-def test_classes_that_cannot_be_read_are_said_and_stop_nothing():
+def test_an_unreadable_class_count_is_a_warning():
     assert read_classes("") is None
     assert read_classes("5 classes") == 5
     assert (read_classes("cinq").column, read_classes("cinq").blocking) == ("classes", False)
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "message"),
     [
         ("jean dupont@ac.fr", "elle contient une espace."),
         ("école@ville.fr", "le caractère « é » n'y est pas permis."),
@@ -154,8 +154,8 @@ def test_classes_that_cannot_be_read_are_said_and_stop_nothing():
         ("#N/A", "c'est une erreur de votre tableur."),
     ],
 )
-def test_it_is_said_what_is_wrong_with_an_address(cell, said):
-    assert read_email(cell).message == f"« {cell} » n'est pas une adresse e-mail : {said}"
+def test_the_error_says_what_is_wrong_with_an_email_address(cell, message):
+    assert read_email(cell).message == f"« {cell} » n'est pas une adresse e-mail : {message}"
 
 
 @pytest.mark.parametrize(

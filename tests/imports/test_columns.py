@@ -1,4 +1,4 @@
-"""Which column means what: by its title, by what it holds, and what must never be taken for something else."""
+"""Column mapping: by titles, by contents, and without false matches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.imports.files import UAI, csv, xlsx
 ONE_EACH = Choices(units_for_all=1)
 
 
-def found(table):
-    return {meaning.value: table.titles[index] for meaning, index in table.columns.items()}
+def found(parsed_sheet):
+    return {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()}
 
 
-def codes(table):
-    return [question.code for question in table.questions]
+def codes(parsed_sheet):
+    return [question.code for question in parsed_sheet.questions]
 
 
 def read(titles, *rows, choices=ONE_EACH, **known):
@@ -44,8 +44,8 @@ def read(titles, *rows, choices=ONE_EACH, **known):
     ],
 )  # fmt: skip
 def test_titles_as_people_write_them(title, meaning):
-    said = meanings_of(Title(title))
-    assert min(said, key=said.get) == meaning
+    message = meanings_of(Title(title))
+    assert min(message, key=message.get) == meaning
 
 
 @pytest.mark.parametrize(
@@ -68,42 +68,44 @@ def test_titles_of_other_things_say_nothing(title):
         ("Localisation", "Ville", "commune"),
     ],
 )  # fmt: skip
-def test_of_two_lines_the_lower_one_is_believed_unless_it_says_nothing_by_itself(parent, child, meaning):
-    said = meanings_of(joined(parent, child))
-    assert min(said, key=said.get) == meaning
+def test_of_two_title_rows_the_lower_one_wins_unless_it_means_nothing_alone(parent, child, meaning):
+    message = meanings_of(joined(parent, child))
+    assert min(message, key=message.get) == meaning
 
 
 @pytest.mark.parametrize(
     ("parent", "child"), [("Mairie", "Mél"), ("Nombre de classes", "Mat."), ("Élèves", "Nombre"), ("Commune", "Code")]
 )
-def test_what_stands_below_the_title_of_another_thing_is_that_things(parent, child):
+def test_a_column_below_an_unrelated_title_is_unrelated(parent, child):
     assert not meanings_of(joined(parent, child))
 
 
-def test_a_slip_between_two_words_is_settled_for_neither():
+def test_a_typo_between_two_words_matches_neither():
     assert recognised("Vile") == {Meaning.COMMUNE}
-    assert recognised("Vaille") == set()  # as near to « taille » as to « ville »
+    assert recognised("Vaille") == set()  # one edit from both « taille » and « ville »
 
 
-# What the cells say
+# Contents of the cells
 
 
 def test_a_column_of_uai_is_one_whatever_its_title_and_damage():
     assert found(read(["Code", "Repère"], ["12", UAI[0].lower()], ["13", UAI[1]])) == {"uai": "Repère"}
-    table = read(["Réf", "Nom"], ["301234D", "École Zola"], ["0301235e", "École Hugo"], ["O301236F", "École Sand"])
-    assert found(table) == {"uai": "Réf", "name": "Nom"}
-    table = read(["Réf", "Nom"], ["0301234", "École Zola"], ["0301235", "École Hugo"])
-    assert found(table) == {"uai": "Réf", "name": "Nom"}
+    parsed_sheet = read(
+        ["Réf", "Nom"], ["301234D", "École Zola"], ["0301235e", "École Hugo"], ["O301236F", "École Sand"]
+    )
+    assert found(parsed_sheet) == {"uai": "Réf", "name": "Nom"}
+    parsed_sheet = read(["Réf", "Nom"], ["0301234", "École Zola"], ["0301235", "École Hugo"])
+    assert found(parsed_sheet) == {"uai": "Réf", "name": "Nom"}
 
 
 def test_an_address_that_holds_a_uai_is_an_address():
-    table = read(["A", "B"], [f"ce.{UAI[0]}@ac.fr", UAI[0]], [f"ce.{UAI[1]}@ac.fr", UAI[1]])
-    assert found(table) == {"email": "A", "uai": "B"}
+    parsed_sheet = read(["A", "B"], [f"ce.{UAI[0]}@ac.fr", UAI[0]], [f"ce.{UAI[1]}@ac.fr", UAI[1]])
+    assert found(parsed_sheet) == {"email": "A", "uai": "B"}
 
 
-def test_a_title_that_leaves_no_doubt_is_believed_over_wrong_cells():
-    table = read(["UAI", "École"], ["à venir", "Zola"], ["?", "Hugo"])
-    assert found(table) == {"uai": "UAI", "name": "École"}
+def test_an_unambiguous_title_wins_over_wrong_cells():
+    parsed_sheet = read(["UAI", "École"], ["à venir", "Zola"], ["?", "Hugo"])
+    assert found(parsed_sheet) == {"uai": "UAI", "name": "École"}
 
 
 def test_columns_without_titles_are_known_by_what_they_hold():
@@ -113,11 +115,11 @@ def test_columns_without_titles_are_known_by_what_they_hold():
         [3, UAI[2], "EEPU Sand", "EEPU", "30900", "Nimes", "+33466123458", 2],
         [4, UAI[3], "Collège Camus", "Collège", "30000", "Nîmes", "0466123459", 9],
     ]
-    table = read_table(xlsx(rows), Choices(), known=Known(communes=frozenset({"nimes", "ales"})))
-    assert {m.value: i for m, i in table.columns.items()} == {
+    parsed_sheet = read_table(xlsx(rows), Choices(), known=Known(communes=frozenset({"nimes", "ales"})))
+    assert {m.value: i for m, i in parsed_sheet.columns.items()} == {
         "uai": 1, "name": 2, "kind": 3, "postal_code": 4, "commune": 5, "phone": 6, "units": 7,
     }  # fmt: skip
-    assert [row.units for row in table.rows] == [3, 5, 2, 9]
+    assert [row.units for row in parsed_sheet.rows] == [3, 5, 2, 9]
 
 
 @pytest.mark.parametrize(
@@ -126,19 +128,19 @@ def test_columns_without_titles_are_known_by_what_they_hold():
      ["30189", "30007", "30189", "30003"]],
     ids=["numbers of the rows", "years", "pupils", "INSEE"],
 )  # fmt: skip
-def test_numbers_without_a_title_are_no_licences_for_all_that(column):
-    table = read_table(csv([[uai, number] for uai, number in zip(UAI, column, strict=False)]), Choices())
-    assert (codes(table), set(table.columns)) == (["no_units"], {Meaning.UAI})
+def test_numbers_without_a_title_are_not_assumed_to_be_licences(column):
+    parsed_sheet = read_table(csv([[uai, number] for uai, number in zip(UAI, column, strict=False)]), Choices())
+    assert (codes(parsed_sheet), set(parsed_sheet.columns)) == (["no_units"], {Meaning.UAI})
 
 
-def test_two_columns_of_numbers_without_titles_are_not_chosen_between():
-    table = read_table(csv([[UAI[0], 3, 5], [UAI[1], 2, 8]]), Choices())
-    assert codes(table) == ["no_units"]
+def test_no_choice_is_made_between_two_untitled_number_columns():
+    parsed_sheet = read_table(csv([[UAI[0], 3, 5], [UAI[1], 2, 8]]), Choices())
+    assert codes(parsed_sheet) == ["no_units"]
 
 
 def test_a_class_called_cp_is_no_postal_code():
-    table = read(["UAI", "CP", "CE1"], [UAI[0], "24", "22"], [UAI[1], "18", "25"])
-    assert set(table.columns) == {Meaning.UAI}
+    parsed_sheet = read(["UAI", "CP", "CE1"], [UAI[0], "24", "22"], [UAI[1], "18", "25"])
+    assert set(parsed_sheet.columns) == {Meaning.UAI}
 
 
 def test_postal_codes_that_lost_a_zero_are_postal_codes():
@@ -146,49 +148,53 @@ def test_postal_codes_that_lost_a_zero_are_postal_codes():
 
 
 def test_a_kind_under_the_title_of_the_name_leaves_the_name_to_another():
-    table = read(["École", "Nom"], ["élémentaire", "Zola"], ["maternelle", "Hugo"], ["élémentaire", "Sand"])
-    assert found(table)["name"] == "Nom"
+    parsed_sheet = read(["École", "Nom"], ["élémentaire", "Zola"], ["maternelle", "Hugo"], ["élémentaire", "Sand"])
+    assert found(parsed_sheet)["name"] == "Nom"
 
 
 def test_the_postal_code_and_the_town_in_one_cell_are_parted():
     for title in ("Code postal Ville", "Ville"):
-        table = read(["École", title], ["Zola", "30000 Nîmes"], ["Hugo", "Alès (30100)"])
-        assert [(row.cells["commune"], row.cells["postal_code"]) for row in table.rows] == [
+        parsed_sheet = read(["École", title], ["Zola", "30000 Nîmes"], ["Hugo", "Alès (30100)"])
+        assert [(row.cells["commune"], row.cells["postal_code"]) for row in parsed_sheet.rows] == [
             ("Nîmes", "30000"),
             ("Alès", "30100"),
         ]
 
 
-# Never two for one in silence
+# Ambiguities are asked about
 
 
 def test_the_columns_of_several_years_are_asked_about():
-    table = read(["UAI", "Licences 2025", "Licences 2026"], [UAI[0], 3, 4], [UAI[1], 1, 2], choices=Choices())
-    assert codes(table) == ["ambiguous_column"]
-    assert "« Licences 2025 » (B) et « Licences 2026 » (C)" in table.questions[0].message
+    parsed_sheet = read(["UAI", "Licences 2025", "Licences 2026"], [UAI[0], 3, 4], [UAI[1], 1, 2], choices=Choices())
+    assert codes(parsed_sheet) == ["ambiguous_column"]
+    assert "« Licences 2025 » (B) et « Licences 2026 » (C)" in parsed_sheet.questions[0].message
 
 
 def test_two_columns_of_classes_are_asked_about_where_classes_count():
     rows = (["UAI", "Nb classes", "Total classes"], [UAI[0], 3, 4], [UAI[1], 5, 9])
     for choices in (Choices(), Choices(purpose=Purpose.REMIT)):
         assert codes(read(*rows, choices=choices)) == ["ambiguous_column"]
-    assert codes(read(*rows)) == []  # one number for all: nothing hangs on the classes
+    assert codes(read(*rows)) == []  # one number for all: the classes do not matter
 
 
 def test_the_school_s_own_address_needs_no_question():
-    table = read(["UAI", "Mail mairie", "Mail école"], [UAI[0], "m@b.fr", "e@b.fr"], [UAI[1], "n@b.fr", "f@b.fr"])
-    assert (codes(table), found(table)["email"]) == ([], "Mail école")
+    parsed_sheet = read(
+        ["UAI", "Mail mairie", "Mail école"], [UAI[0], "m@b.fr", "e@b.fr"], [UAI[1], "n@b.fr", "f@b.fr"]
+    )
+    assert (codes(parsed_sheet), found(parsed_sheet)["email"]) == ([], "Mail école")
 
 
-def test_for_what_only_helps_the_surer_column_is_taken_in_silence():
-    table = read(["UAI", "Nom", "Nom de l'école"], [UAI[0], "Durand", "École Zola"], [UAI[1], "Petit", "École Hugo"])
-    assert (codes(table), found(table)["name"]) == ([], "Nom de l'école")
+def test_an_optional_meaning_takes_the_surer_column_without_asking():
+    parsed_sheet = read(
+        ["UAI", "Nom", "Nom de l'école"], [UAI[0], "Durand", "École Zola"], [UAI[1], "Petit", "École Hugo"]
+    )
+    assert (codes(parsed_sheet), found(parsed_sheet)["name"]) == ([], "Nom de l'école")
 
 
-def test_rows_are_read_while_only_a_number_or_an_address_is_in_question():
+def test_rows_are_parsed_while_only_a_volume_or_an_email_column_is_in_question():
     rows = (["UAI", "Licences 2025", "Licences 2026"], [UAI[0], 3, 4], [UAI[1], 1, 2])
-    table = read(*rows, choices=Choices())
-    assert [(row.cells["uai"], row.units, row.problems) for row in table.rows] == [
+    parsed_sheet = read(*rows, choices=Choices())
+    assert [(row.cells["uai"], row.units, row.problems) for row in parsed_sheet.rows] == [
         (UAI[0], None, []),
         (UAI[1], None, []),
     ]
@@ -196,23 +202,23 @@ def test_rows_are_read_while_only_a_number_or_an_address_is_in_question():
 
 
 def test_a_sector_is_no_name():
-    table = read(["Secteur", "UAI", "Nom d'usage"], ["Public", UAI[0], "Zola"], ["Privé", UAI[1], "Hugo"])
-    assert found(table) == {"uai": "UAI", "name": "Nom d'usage"}
+    parsed_sheet = read(["Secteur", "UAI", "Nom d'usage"], ["Public", UAI[0], "Zola"], ["Privé", UAI[1], "Hugo"])
+    assert found(parsed_sheet) == {"uai": "UAI", "name": "Nom d'usage"}
 
 
 def test_a_name_beside_a_first_name_is_a_person_s():
-    table = read(
+    parsed_sheet = read(
         ["UAI", "Nom", "Prénom", "Mél"], [UAI[0], "Durand", "Anne", "a@b.fr"], [UAI[1], "Petit", "Luc", "c@d.fr"]
     )
-    assert found(table) == {"uai": "UAI", "email": "Mél", "contact_name": "Nom"}
+    assert found(parsed_sheet) == {"uai": "UAI", "email": "Mél", "contact_name": "Nom"}
 
 
 def test_two_columns_that_both_name_licences_are_asked_about():
-    table = read(["UAI", "Licences déjà attribuées", "Licences à attribuer"], [UAI[0], 3, 4], choices=Choices())
-    assert codes(table) == ["ambiguous_column"]
+    parsed_sheet = read(["UAI", "Licences déjà attribuées", "Licences à attribuer"], [UAI[0], 3, 4], choices=Choices())
+    assert codes(parsed_sheet) == ["ambiguous_column"]
 
 
-# How many
+# Volume
 
 
 def test_the_volume_is_a_column_or_the_classes_or_one_number():
@@ -223,18 +229,18 @@ def test_the_volume_is_a_column_or_the_classes_or_one_number():
     assert [row.units for row in read(*rows, choices=Choices(volume=Volume.REMIT)).rows] == [None, None]
 
 
-def test_for_the_remit_no_volume_is_asked_for():
-    table = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(purpose=Purpose.REMIT))
-    assert (table.volume, codes(table)) == (None, [])
+def test_a_portfolio_import_needs_no_volume():
+    parsed_sheet = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(purpose=Purpose.REMIT))
+    assert (parsed_sheet.volume, codes(parsed_sheet)) == (None, [])
 
 
 def test_a_volume_that_no_column_gives_is_asked_for():
-    table = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(volume=Volume.CLASSES))
-    assert codes(table) == ["no_units"]
-    assert "le nombre de classes" in table.questions[0].message
+    parsed_sheet = read(["UAI", "Nom"], [UAI[0], "Zola"], choices=Choices(volume=Volume.CLASSES))
+    assert codes(parsed_sheet) == ["no_units"]
+    assert "le nombre de classes" in parsed_sheet.questions[0].message
 
 
 def test_small_numbers_that_go_up_and_begin_anew_are_no_numbering():
     rows = [[f"École Jean {n}", "Nîmes", str(1 + n % 12)] for n in range(40)]
-    table = read_table(csv([["École", "Ville", "Nb de classes"], *rows]), Choices(purpose=Purpose.REMIT))
-    assert table.columns[Meaning.CLASSES] == 2
+    parsed_sheet = read_table(csv([["École", "Ville", "Nb de classes"], *rows]), Choices(purpose=Purpose.REMIT))
+    assert parsed_sheet.columns[Meaning.CLASSES] == 2

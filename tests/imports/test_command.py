@@ -1,4 +1,4 @@
-"""`manage.py import_spreadsheet`: the same reading and application as on the pages, with one JSON object."""
+"""`manage.py import_spreadsheet`: parses and applies as the pages do, and prints one JSON object."""
 
 from __future__ import annotations
 
@@ -38,38 +38,38 @@ def run(pool, tmp_path):
     return command
 
 
-def test_it_reads_and_says_everything_and_gives_nothing(run, pool):
+def test_a_dry_run_reports_everything_and_allocates_nothing(run, pool):
     one, two = SchoolFactory.create_batch(2)
     status, out = run(listing((one, 3), (two.uai[1:], 2), ("0311131M", 1), ("Total", 6)), "--json")
-    said = json.loads(out)
+    output = json.loads(out)
     assert status == 0
-    assert (said["sheet"], said["header_row"], said["rows"], said["applied"]) == ("", 1, 4, 0)
-    assert said["columns"] == {"uai": "UAI", "email": "E-mail", "units": "Licences"}
-    assert said["verdicts"] == {"new": 2, "changed": 0, "unchanged": 0, "conflict": 0, "error": 1, "ignored": 1}
-    assert said["resolved"] == [
+    assert (output["sheet"], output["header_row"], output["rows"], output["applied"]) == ("", 1, 4, 0)
+    assert output["columns"] == {"uai": "UAI", "email": "E-mail", "units": "Licences"}
+    assert output["verdicts"] == {"new": 2, "changed": 0, "unchanged": 0, "conflict": 0, "error": 1, "ignored": 1}
+    assert output["resolved"] == [
         {"sheet": "", "row": 2, "uai": one.uai, "how": "uai", "confidence": 1.0, "quantity": 3},
         {"sheet": "", "row": 3, "uai": two.uai, "how": "repaired", "confidence": 0.9, "quantity": 2},
     ]
-    assert [(problem["row"], problem["code"]) for problem in said["problems"]] == [
+    assert [(problem["row"], problem["code"]) for problem in output["problems"]] == [
         (3, "repaired"), (4, "uai_invalid"), (5, "ignored"),
     ]  # fmt: skip
-    assert set(said["problems"][0]) == {"sheet", "row", "column", "code", "message", "proposals"}
+    assert set(output["problems"][0]) == {"sheet", "row", "column", "code", "message", "proposals"}
     assert not Allocation.objects.exists()
 
 
 def test_it_applies_every_row_that_can_be(run, pool):
     school, nursery = SchoolFactory(), SchoolFactory(has_elementary=False)
     status, out = run(listing((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
-    said = json.loads(out)
-    assert (status, said["applied"], said["state"]) == (0, 2, "applied")
+    output = json.loads(out)
+    assert (status, output["applied"], output["state"]) == (0, 2, "applied")
     assert Allocation.objects.count() == Message.objects.count() == 2
     status, out = run(listing((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
-    # Applied again it gives nothing, which is no refusal.
+    # Applied again it allocates nothing, without an error.
     assert (status, json.loads(out)["applied"]) == (0, 0)
     assert Message.objects.count() == 2
 
 
-def test_it_can_keep_to_what_the_pages_tick(run, pool):
+def test_it_can_apply_only_the_rows_ticked_by_default(run, pool):
     content = listing((SchoolFactory(), 1), (SchoolFactory(has_elementary=False), 1))
     status, out = run(content, "--apply", "--ticked-only")
     assert status == 0
@@ -84,7 +84,7 @@ def test_a_refused_file_is_status_2_and_nothing_done(run, content, options):
     assert Import.objects.get().state == "rejected"
 
 
-def test_more_than_the_lot_has_is_status_2_and_nothing_given(run, pool):
+def test_more_than_the_pool_has_is_status_2_and_nothing_allocated(run, pool):
     status, out = run(listing((SchoolFactory(), 101)), "--apply")
     assert status == 2
     assert "Rien n'a été appliqué. Il manque" in out
@@ -101,8 +101,8 @@ def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
         status, out = run(content, f"--quantity-column={title}", "--json")
         assert json.loads(out)["resolved"][0]["quantity"] == 7
     two_lines = csv([["Établissement", "Dotation", ""], ["UAI", "Licences", "Réserve"], [school.uai, 5, 7]])
-    said = json.loads(run(two_lines, "--quantity-column=Réserve", "--json")[1])
-    assert said["resolved"][0]["quantity"] == 7
+    output = json.loads(run(two_lines, "--quantity-column=Réserve", "--json")[1])
+    assert output["resolved"][0]["quantity"] == 7
 
 
 SHAPE = {
@@ -124,23 +124,23 @@ SHAPE = {
         ([], {"content": None}, "no_such_file"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words_and_in_json(run, options, more, code):
+def test_invalid_arguments_are_refused_in_words_and_in_json(run, options, more, code):
     content = more.pop("content", listing((SchoolFactory(), 1)))
     with pytest.raises(CommandError) as refusal:
         run(content, *options, **more)
     assert refusal.value.returncode == 2
     status, out = run(content, *options, "--json", **more)
-    said = json.loads(out)
-    assert (status, said["code"], said["refusal"], set(said)) == (2, code, str(refusal.value), SHAPE)
+    output = json.loads(out)
+    assert (status, output["code"], output["refusal"], set(output)) == (2, code, str(refusal.value), SHAPE)
 
 
-def test_a_refusal_of_the_file_or_of_the_application_says_its_code(run):
+def test_a_refused_file_or_import_gives_its_code(run):
     status, out = run(b"<html></html>", "--json")
-    said = json.loads(out)
-    assert (status, said["code"], said["state"], set(said)) == (2, "html", "rejected", SHAPE)
+    output = json.loads(out)
+    assert (status, output["code"], output["state"], set(output)) == (2, "html", "rejected", SHAPE)
     status, out = run(listing((SchoolFactory(), 101)), "--apply", "--json")
-    said = json.loads(out)
-    assert (status, said["code"], said["applied"], said["state"]) == (2, "too_much", 0, "checked")
+    output = json.loads(out)
+    assert (status, output["code"], output["applied"], output["state"]) == (2, "too_much", 0, "checked")
 
 
 def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, pool):
@@ -149,27 +149,27 @@ def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, po
     status, out = run(
         listing((school, 2), (school, 2), (closed, 1), ("0010001W", 1), ("x", 1), (heir, "beaucoup")), "--json"
     )
-    said = json.loads(out)
+    output = json.loads(out)
     assert status == 0
-    assert [(found["row"], found["uai"], found["quantity"]) for found in said["resolved"]] == [
+    assert [(found["row"], found["uai"], found["quantity"]) for found in output["resolved"]] == [
         (2, school.uai, 2), (3, school.uai, 2), (4, closed.uai, 1), (7, heir.uai, None),
     ]  # fmt: skip
-    assert {found["how"] for found in said["resolved"]} == {"uai"}
-    told = {problem["row"]: problem for problem in said["problems"]}
-    assert {row: problem["code"] for row, problem in told.items()} == {
+    assert {found["how"] for found in output["resolved"]} == {"uai"}
+    problems = {problem["row"]: problem for problem in output["problems"]}
+    assert {row: problem["code"] for row, problem in problems.items()} == {
         3: "duplicate", 4: "closed_school", 5: "unknown_school", 6: "uai_invalid", 7: "units_invalid",
     }  # fmt: skip
-    assert [proposal["uai"] for proposal in told[4]["proposals"]] == [heir.uai]
+    assert [proposal["uai"] for proposal in problems[4]["proposals"]] == [heir.uai]
 
 
-def test_the_remit_is_read_and_written(run, nimes):
+def test_a_portfolio_import_is_parsed_and_applied(run, nimes):
     school, other = SchoolFactory.create_batch(2)
     SchoolInRemitFactory(school=school, contact_email="avant@ville.fr", classes=5)
     content = listing((school, "apres@ville.fr", 5), (other, "", 3), titles=("UAI", "E-mail", "Classes"))
     status, out = run(content, "--purpose=perimetre", "--json", pool_id=None)
-    said = json.loads(out)
-    assert (status, said["verdicts"]["changed"], said["verdicts"]["new"]) == (0, 1, 1)
-    assert said["problems"][0]["message"] == "Contact : avant@ville.fr → apres@ville.fr."
+    output = json.loads(out)
+    assert (status, output["verdicts"]["changed"], output["verdicts"]["new"]) == (0, 1, 1)
+    assert output["problems"][0]["message"] == "Contact : avant@ville.fr → apres@ville.fr."
     status, out = run(content, "--purpose=perimetre", "--apply", pool_id=None)
     assert status == 0
     assert "Appliqué : 2\u00a0lignes." in out

@@ -1,4 +1,4 @@
-"""A corrected file comes back: only what changed is asked about."""
+"""A corrected file is uploaded: only changed rows need review."""
 
 from __future__ import annotations
 
@@ -23,51 +23,51 @@ from tests.imports.files import csv, saved, xlsx
 TITLES = ["UAI", "École", "Licences"]
 
 
-def annotated(table):
-    """Return the annotated workbook of an import, as its officer opens it."""
-    annotating.ask(import_id=table.pk, at=TERM)
-    tasks.annotate(import_id=table.pk)
-    return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=table.pk).content)))
+def annotated(spreadsheet_import):
+    """Return the annotated workbook of an import, opened by openpyxl."""
+    annotating.ask(import_id=spreadsheet_import.pk, at=TERM)
+    tasks.annotate(import_id=spreadsheet_import.pk)
+    return openpyxl.load_workbook(io.BytesIO(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content)))
 
 
 def read(pool, book, filename="corrigé.xlsx", **more):
-    table = uploaded(pool, saved(book), filename=filename, **more)
-    if table.state == ImportState.UPLOADED:  # it asked to be read once more
-        tasks.read(import_id=table.pk)
-        table.refresh_from_db()
-    return table
+    spreadsheet_import = uploaded(pool, saved(book), filename=filename, **more)
+    if spreadsheet_import.state == ImportState.UPLOADED:  # it was queued to be parsed again
+        tasks.read(import_id=spreadsheet_import.pk)
+        spreadsheet_import.refresh_from_db()
+    return spreadsheet_import
 
 
-def row(table, number):
-    return ImportRow.objects.get(import_id=table.pk, number=number)
+def row(spreadsheet_import, number):
+    return ImportRow.objects.get(import_id=spreadsheet_import.pk, number=number)
 
 
-def amend(table, number, **change):
-    return operations.amend(import_id=table.pk, number=number, by=None, at=TERM, **change)
+def amend(spreadsheet_import, number, **change):
+    return operations.amend(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
 
 
 @pytest.fixture
 def first(pool):
-    """A table with five rows: two faulty, one corrected on the page, one put aside, one unticked."""
+    """An import of five rows: two with errors, one edited on the page, one ignored, one unticked."""
     schools = SchoolFactory.create_batch(5)
     rows = [[school.uai, school.name, 2] for school in schools]
     rows[0][2], rows[1][0], rows[2][2] = "beaucoup", "0300000Z", "trois"
-    table = uploaded(pool, xlsx([["Liste"], TITLES, *rows, ["Total", "", 12]]), filename="liste.xlsx")
-    amend(table, 5, edits={"units": "3"})
-    amend(table, 6, set_aside=True)
-    amend(table, 7, ticked=False)
-    table.schools = schools
-    return table
+    spreadsheet_import = uploaded(pool, xlsx([["Liste"], TITLES, *rows, ["Total", "", 12]]), filename="liste.xlsx")
+    amend(spreadsheet_import, 5, edits={"units": "3"})
+    amend(spreadsheet_import, 6, set_aside=True)
+    amend(spreadsheet_import, 7, ticked=False)
+    spreadsheet_import.schools = schools
+    return spreadsheet_import
 
 
-def test_only_what_changed_is_asked_about(pool, first):
+def test_only_changed_rows_need_review(pool, first):
     book = annotated(first)
     sheet = book.active
     sheet["C3"] = 4
     sheet["F4"] = f"{first.schools[1].uai} – {first.schools[1].name}"
-    table = read(pool, book)
-    assert (table.corrects_id, table.state) == (first.pk, ImportState.CHECKED)
-    rows = {number: row(table, number) for number in range(3, 9)}
+    spreadsheet_import = read(pool, book)
+    assert (spreadsheet_import.corrects_id, spreadsheet_import.state) == (first.pk, ImportState.CHECKED)
+    rows = {number: row(spreadsheet_import, number) for number in range(3, 9)}
     assert [number for number in rows if rows[number].altered] == [3, 4]
     assert (rows[3].verdict, rows[3].units) == (Verdict.NEW, 4)
     assert (rows[4].verdict, rows[4].uai, rows[4].how) == (Verdict.NEW, first.schools[1].uai, "chosen")
@@ -77,30 +77,30 @@ def test_only_what_changed_is_asked_about(pool, first):
     assert rows[8].verdict == Verdict.IGNORED
     first.refresh_from_db()
     assert first.state == ImportState.CANCELLED
-    told = AuditEntry.objects.get(action="import.replaced", object_id=first.pk)
-    assert "remplacé par « corrigé.xlsx »" in told.summary
+    audit_entry = AuditEntry.objects.get(action="import.replaced", object_id=first.pk)
+    assert "remplacé par « corrigé.xlsx »" in audit_entry.summary
 
 
-def test_rows_are_known_again_wherever_they_stand(pool, first):
+def test_rows_are_matched_wherever_they_moved(pool, first):
     book = annotated(first)
     sheet = book.active
     sheet.delete_rows(3, 2)
     sheet.insert_rows(3)
     new = SchoolFactory()
     sheet["A3"], sheet["C3"] = new.uai, 1
-    table = read(pool, book)
-    assert [number for number in range(3, 8) if row(table, number).altered] == [3]
-    assert row(table, 4).units == 3
-    assert row(table, 5).set_aside
-    assert not row(table, 6).ticked
+    spreadsheet_import = read(pool, book)
+    assert [number for number in range(3, 8) if row(spreadsheet_import, number).altered] == [3]
+    assert row(spreadsheet_import, 4).units == 3
+    assert row(spreadsheet_import, 5).set_aside
+    assert not row(spreadsheet_import, 6).ticked
 
 
-def test_a_school_chosen_in_the_workbook_is_the_later_word(pool, first):
+def test_a_school_chosen_in_the_workbook_overrides_the_page(pool, first):
     amend(first, 4, set_aside=True)
     book = annotated(first)
     book.active["F4"] = first.schools[1].uai
-    table = read(pool, book)
-    assert (row(table, 4).set_aside, row(table, 4).verdict) == (False, Verdict.NEW)
+    spreadsheet_import = read(pool, book)
+    assert (row(spreadsheet_import, 4).set_aside, row(spreadsheet_import, 4).verdict) == (False, Verdict.NEW)
 
 
 def test_the_last_of_several_rounds_counts(pool, first):
@@ -115,11 +115,11 @@ def test_the_last_of_several_rounds_counts(pool, first):
     assert Import.objects.filter(state=ImportState.CHECKED).count() == 1
 
 
-def test_the_choice_of_columns_and_numbers_is_taken_over(pool):
+def test_the_column_mapping_and_volume_are_carried_over(pool):
     school, other = SchoolFactory.create_batch(2)
-    table = uploaded(pool, csv([[school.uai, other.uai], [other.uai, school.uai], ["0300000Z", "x"]]))
+    spreadsheet_import = uploaded(pool, csv([[school.uai, other.uai], [other.uai, school.uai], ["0300000Z", "x"]]))
     operations.choose(
-        import_id=table.pk,
+        import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=0,
         columns={"uai": 1},
@@ -128,8 +128,8 @@ def test_the_choice_of_columns_and_numbers_is_taken_over(pool):
         by=None,
         at=TERM,
     )
-    tasks.read(import_id=table.pk)
-    book = annotated(Import.objects.get(pk=table.pk))
+    tasks.read(import_id=spreadsheet_import.pk)
+    book = annotated(Import.objects.get(pk=spreadsheet_import.pk))
     book.worksheets[0]["E3"] = SchoolFactory().uai
     corrected = read(pool, book)
     assert (corrected.layout["columns"], corrected.layout["header_row"]) == ({"uai": 1, "choice": 4}, None)
@@ -137,16 +137,16 @@ def test_the_choice_of_columns_and_numbers_is_taken_over(pool):
     assert [row(corrected, number).altered for number in (1, 2, 3)] == [False, False, True]
 
 
-def test_a_file_that_lost_its_mark_is_known_by_our_titles(pool, first):
+def test_a_file_without_its_signature_is_recognised_by_our_titles(pool, first):
     book = annotated(first)
     del book.custom_doc_props[PROPERTY]
-    table = read(pool, book)
-    assert table.corrects_id == first.pk
-    assert row(table, 5).edits == {"units": "3"}
+    spreadsheet_import = read(pool, book)
+    assert spreadsheet_import.corrects_id == first.pk
+    assert row(spreadsheet_import, 5).edits == {"units": "3"}
 
 
 @pytest.mark.parametrize("change", ["columns", "sheet", "title"])
-def test_a_file_that_was_rearranged_is_read_as_it_now_stands(pool, first, change):
+def test_a_rearranged_file_is_parsed_anew(pool, first, change):
     book = annotated(first)
     if change == "columns":
         book.active.insert_cols(1)
@@ -154,11 +154,11 @@ def test_a_file_that_was_rearranged_is_read_as_it_now_stands(pool, first, change
         book.active.insert_rows(1)
     else:
         book.active.title = "Autre nom"
-    table = read(pool, book)
-    assert table.state == ImportState.CHECKED
-    assert ImportRow.objects.filter(import_id=table.pk, verdict=Verdict.NEW).exists()
-    # A sheet of another name is another sheet.
-    assert ImportRow.objects.filter(import_id=table.pk, altered=True).exists() == (change == "sheet")
+    spreadsheet_import = read(pool, book)
+    assert spreadsheet_import.state == ImportState.CHECKED
+    assert ImportRow.objects.filter(import_id=spreadsheet_import.pk, verdict=Verdict.NEW).exists()
+    # A renamed sheet is another sheet.
+    assert ImportRow.objects.filter(import_id=spreadsheet_import.pk, altered=True).exists() == (change == "sheet")
 
 
 def test_a_file_for_another_lot_or_of_another_collectivity_corrects_nothing(pool, first, gard):
@@ -171,8 +171,8 @@ def test_a_file_for_another_lot_or_of_another_collectivity_corrects_nothing(pool
     assert first.state == ImportState.CHECKED
 
 
-def test_a_file_is_said_to_correct_another(pool, first):
-    table = operations.upload(
+def test_the_page_says_which_import_a_file_corrects(pool, first):
+    spreadsheet_import = operations.upload(
         pool_id=pool.pk,
         filename="a.xlsx",
         content=xlsx([["Liste"], TITLES, [first.schools[2].uai, first.schools[2].name, "trois"]]),
@@ -181,5 +181,5 @@ def test_a_file_is_said_to_correct_another(pool, first):
         by=None,
         at=TERM,
     )
-    tasks.read(import_id=table.pk)
-    assert row(table, 3).units == 3
+    tasks.read(import_id=spreadsheet_import.pk)
+    assert row(spreadsheet_import, 3).units == 3

@@ -1,6 +1,6 @@
-"""Files damaged in every way: each is read, or refused with a sentence; none breaks the reader, none leaves a trace.
+"""Damaged files are parsed or refused with a message; none crashes the parser or leaves data behind.
 
-Some 3,100 at each run: bytes and parts of files, what archives and containers hold, and nonsense that is well packed.
+Some 3,100 a run: altered bytes, parts of archives and containers, and well-formed files with random content.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read(content):
 
 @st.composite
 def damage(draw, content):
-    """Give the bytes with some changed, taken out, doubled or cut off."""
+    """Return the bytes with some changed, removed, duplicated or truncated."""
     changed = bytearray(content)
     for at, byte in draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=8)):
         changed[at] = byte
@@ -113,7 +113,7 @@ def test_records_of_an_old_workbook(data):
         kind, length = struct.unpack_from("<HH", stream, at)
         records.append((kind, stream[at + 4 : at + 4 + length]))
         at += 4 + length
-    # Those that are read; a workbook has hundreds of others.
+    # The record types that are parsed; a workbook has hundreds of others.
     numbers = [n for n, (kind, _) in enumerate(records) if kind in READ]
     for number in data.draw(st.lists(st.sampled_from(numbers), min_size=1, max_size=4)):
         kind, body = records[number]
@@ -214,15 +214,19 @@ def test_damaged_files_are_read_or_refused_and_leave_nothing_behind(pool):
     files += [bytes(reversed(content)) for content in WORKBOOKS.values()]
     files += [b"\xff" * 600, b"UAI;Licences\n" + b'"' * 601, "UAI\n\udcff".encode("utf-8", "surrogatepass")]
     found = [uploaded(pool, content, units_for_all=1, filename=f"{n}.xlsx") for n, content in enumerate(files)]
-    rejected = [table for table in found if table.state == ImportState.REJECTED]
+    rejected = [one for one in found if one.state == ImportState.REJECTED]
     assert len(rejected) >= 20
-    assert all(table.refusal.endswith(".") for table in rejected)
-    assert {table.state for table in found} <= {ImportState.REJECTED, ImportState.READ, ImportState.CHECKED}
-    assert not ImportRow.objects.filter(import_id__in=[table.pk for table in rejected]).exists()
+    assert all(one.refusal.endswith(".") for one in rejected)
+    assert {one.state for one in found} <= {
+        ImportState.REJECTED,
+        ImportState.READ,
+        ImportState.CHECKED,
+    }
+    assert not ImportRow.objects.filter(import_id__in=[one.pk for one in rejected]).exists()
     assert not Allocation.objects.exists()
     assert not Message.objects.exists()
     assert Import.objects.count() == len(files)
-    # One reading each, and nothing else was queued.
+    # One parsing job each, and nothing else queued.
     jobs = ProcrastinateJob.objects.filter(task_name="imports.read")
     assert (jobs.count(), ProcrastinateJob.objects.exclude(status="todo").count()) == (len(files), 0)
     pool.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Rows that are none of the table's, and what is written once for a group of rows."""
+"""Ignored rows, and values written once for a group of rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def read(titles, *rows, choices=ONE_EACH):
     return read_table(csv([titles, *rows]), choices, known=Known(communes=COMMUNES))
 
 
-def ignored(table):
-    return [row.ignored for row in table.rows]
+def ignored(parsed_sheet):
+    return [row.ignored for row in parsed_sheet.rows]
 
 
-def said(table, meaning):
-    return [row.cells.get(meaning, "") for row in table.rows if not row.ignored]
+def said(parsed_sheet, meaning):
+    return [row.cells.get(meaning, "") for row in parsed_sheet.rows if not row.ignored]
 
 
 CODED = ["UAI", "École", "Commune", "Licences"]
@@ -45,10 +45,10 @@ CODED = ["UAI", "École", "Commune", "Licences"]
         ["UAI", "École", "Commune", "Licences"], ["Code UAI", "ÉCOLE", "", "Licences"],
     ],
 )  # fmt: skip
-def test_what_is_no_school_is_ignored_with_the_reason(row):
-    table = read(CODED, [UAI[0], "Zola", "Nîmes", "2"], [UAI[1], "Hugo", "Nîmes", "3"], row, choices=Choices())
-    assert ignored(table)[:2] == ["", ""]
-    assert ignored(table)[2].endswith(".")
+def test_rows_that_are_no_school_are_ignored_with_the_reason(row):
+    parsed_sheet = read(CODED, [UAI[0], "Zola", "Nîmes", "2"], [UAI[1], "Hugo", "Nîmes", "3"], row, choices=Choices())
+    assert ignored(parsed_sheet)[:2] == ["", ""]
+    assert ignored(parsed_sheet)[2].endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -66,41 +66,43 @@ def test_a_row_that_names_a_school_is_never_ignored(row):
 
 
 def test_the_somme_is_a_departement():
-    table = read(["École", "Commune", "Département"], ["Hugo", "Amiens", "Somme"], ["Zola", "Abbeville", "Somme"])
-    assert ignored(table) == ["", ""]
+    parsed_sheet = read(
+        ["École", "Commune", "Département"], ["Hugo", "Amiens", "Somme"], ["Zola", "Abbeville", "Somme"]
+    )
+    assert ignored(parsed_sheet) == ["", ""]
 
 
 def test_in_a_list_without_uai_names_are_schools_and_totals_are_not():
     rows = [["Jean Jaurès", "3"], ["Pasteur", ""], ["TOTAL", "3"], ["", "3"], ["* à confirmer", ""]]
-    table = read(["École", "Licences"], *rows, choices=Choices())
-    assert [bool(reason) for reason in ignored(table)] == [False, False, True, True, True]
+    parsed_sheet = read(["École", "Licences"], *rows, choices=Choices())
+    assert [bool(reason) for reason in ignored(parsed_sheet)] == [False, False, True, True, True]
 
 
 def test_a_village_s_only_school_is_a_school_and_a_title_of_many_is_none():
-    table = read(
+    parsed_sheet = read(
         ["Commune", "École", "Classes"],
         ["Nîmes", "Zola", "3"],
         ["", "ECOLE ELEMENTAIRE", ""],
         ["", "ÉCOLES MATERNELLES", ""],
     )
-    assert [bool(reason) for reason in ignored(table)] == [False, False, True]
+    assert [bool(reason) for reason in ignored(parsed_sheet)] == [False, False, True]
 
 
 def test_schools_called_as_their_communes_are_schools():
-    table = read(["École", "Licences"], ["Nîmes", "3"], ["Alès", "2"], ["Saint-Gilles", ""], choices=Choices())
-    assert ignored(table) == ["", "", ""]
+    parsed_sheet = read(["École", "Licences"], ["Nîmes", "3"], ["Alès", "2"], ["Saint-Gilles", ""], choices=Choices())
+    assert ignored(parsed_sheet) == ["", "", ""]
 
 
-def test_a_formula_s_error_where_the_uai_should_be_is_a_fault():
-    table = read(CODED, ["#N/A", "Zola", "Nîmes", "2"], choices=Choices())
-    assert [(problem.column, problem.code) for problem in table.rows[0].problems] == [("uai", "excel_error")]
+def test_a_formula_error_in_the_uai_column_is_an_error():
+    parsed_sheet = read(CODED, ["#N/A", "Zola", "Nîmes", "2"], choices=Choices())
+    assert [(problem.column, problem.code) for problem in parsed_sheet.rows[0].problems] == [("uai", "excel_error")]
 
 
-# Carried down
+# Filled down
 
 
-def test_a_commune_written_once_for_its_group_is_carried():
-    table = read(
+def test_a_commune_written_once_is_filled_down_its_group():
+    parsed_sheet = read(
         ["Commune", "CP", "École", "Licences"],
         ["Nîmes", "30000", "Zola", "3"],
         ["", "", "Hugo", ""],
@@ -109,144 +111,155 @@ def test_a_commune_written_once_for_its_group_is_carried():
         ["", "", "Colette", "4"],
         choices=Choices(),
     )
-    assert said(table, "commune") == ["Nîmes", "Nîmes", "Nîmes", "Alès", "Alès"]
-    assert said(table, "postal_code") == ["30000", "30000", "30000", "30100", "30100"]
-    assert said(table, "units") == ["3", "", "2", "1", "4"]
-    assert table.remarks == [
+    assert said(parsed_sheet, "commune") == ["Nîmes", "Nîmes", "Nîmes", "Alès", "Alès"]
+    assert said(parsed_sheet, "postal_code") == ["30000", "30000", "30000", "30100", "30100"]
+    assert said(parsed_sheet, "units") == ["3", "", "2", "1", "4"]
+    assert parsed_sheet.remarks == [
         "La commune, écrite une fois par groupe, a été reportée sur 3 lignes.",
         "Le code postal, écrit une fois par groupe, a été reporté sur 3 lignes.",
     ]
 
 
-def test_a_commune_that_was_forgotten_here_and_there_is_not_made_up():
+def test_a_commune_missing_here_and_there_is_not_filled_in():
     rows = [["Nîmes", f"École {n}"] for n in range(12)]
     rows[5][0] = rows[9][0] = ""
-    table = read(["Commune", "École"], *rows, ["Alès", "École Camus"])
-    assert (said(table, "commune").count(""), table.remarks) == (2, [])
+    parsed_sheet = read(["Commune", "École"], *rows, ["Alès", "École Camus"])
+    assert (said(parsed_sheet, "commune").count(""), parsed_sheet.remarks) == (2, [])
 
 
-def test_nothing_is_carried_into_the_next_group():
-    table = read(
+def test_nothing_is_filled_down_into_the_next_group():
+    parsed_sheet = read(
         ["Commune", "École", "Licences"],
         ["Nîmes", "Zola", "3"], ["", "Hugo", "2"], ["Sous-total", "", "5"],
         ["", "Sand", "2"], ["", "Camus", "2"],
     )  # fmt: skip
-    assert said(table, "commune") == ["Nîmes", "Nîmes", "", ""]
+    assert said(parsed_sheet, "commune") == ["Nîmes", "Nîmes", "", ""]
 
 
 def test_a_sub_total_within_the_group_ends_nothing():
-    table = read(
+    parsed_sheet = read(
         ["Commune", "École", "Licences"],
         ["Nîmes", "Zola", "3"], ["", "Hugo", "2"],
         ["", "Sous-total maternelles", "5"], ["", "Sand", "2"],
     )  # fmt: skip
-    assert said(table, "commune") == ["Nîmes", "Nîmes", "Nîmes"]
+    assert said(parsed_sheet, "commune") == ["Nîmes", "Nîmes", "Nîmes"]
 
 
 def test_a_postal_code_of_another_place_stops_the_commune():
-    table = read(
+    parsed_sheet = read(
         ["Commune", "Code postal", "École"],
         ["Nîmes", "30000", "Zola"], ["", "30000", "Hugo"], ["", "30100", "Sand"], ["", "30000", "Camus"],
     )  # fmt: skip
-    assert said(table, "commune") == ["Nîmes", "Nîmes", "", "Nîmes"]
+    assert said(parsed_sheet, "commune") == ["Nîmes", "Nîmes", "", "Nîmes"]
 
 
 def test_the_title_of_a_group_gives_its_commune():
-    table = read(
+    parsed_sheet = read(
         ["UAI", "École", "Licences"],
         ["Commune de Nîmes"], [UAI[0], "Zola", "3"], [UAI[1], "Hugo", "2"], ["", "Total Nîmes", "5"],
         ["L'HAŸ-LES-ROSES", "", ""], ["", "Sand", "2"], ["Secteur nord"], ["", "Camus", "1"],
     )  # fmt: skip
-    assert said(table, "commune") == ["Nîmes", "Nîmes", "L'HAŸ-LES-ROSES", ""]
-    assert table.remarks == ["La commune, écrite une fois par groupe, a été reportée sur 3 lignes."]
+    assert said(parsed_sheet, "commune") == ["Nîmes", "Nîmes", "L'HAŸ-LES-ROSES", ""]
+    assert parsed_sheet.remarks == ["La commune, écrite une fois par groupe, a été reportée sur 3 lignes."]
 
 
-def test_merged_cells_say_for_which_rows_they_stand():
+def test_merged_cells_fill_the_rows_they_span():
     content = xlsx(
         [["École", "Commune"], ["Zola", "Nîmes"], ["Hugo", None],
         ["Sand", None], ["Camus", "Alès"], ["Colette", "Alès"],
          ["Verne", "Nîmes"]],
         merged=["B2:B3"],
     )  # fmt: skip
-    table = read_table(content, ONE_EACH)
-    assert said(table, "commune") == ["Nîmes", "Nîmes", "", "Alès", "Alès", "Nîmes"]
+    parsed_sheet = read_table(content, ONE_EACH)
+    assert said(parsed_sheet, "commune") == ["Nîmes", "Nîmes", "", "Alès", "Alès", "Nîmes"]
 
 
 def test_merged_cells_never_give_a_uai_or_a_number():
     content = xlsx([["UAI", "École", "Licences"], [UAI[0], "Zola", 3], [None, "Hugo", None]], merged=["A2:A3", "C2:C3"])
-    table = read_table(content, Choices())
-    assert [(row.cells.get("uai"), row.units) for row in table.rows] == [(UAI[0], 3), (None, None)]
+    parsed_sheet = read_table(content, Choices())
+    assert [(row.cells.get("uai"), row.units) for row in parsed_sheet.rows] == [(UAI[0], 3), (None, None)]
 
 
-def test_what_is_no_meaning_to_be_carried_stays_where_it_stands():
-    table = read(["Mail", "UAI", "École"], ["a@b.fr", UAI[0], "Zola"], ["", UAI[1], "Hugo"], ["", UAI[2], "Sand"])
-    assert [row.email for row in table.rows] == ["a@b.fr", "", ""]
-    assert Meaning.EMAIL in table.columns
+def test_meanings_other_than_the_commune_are_not_filled_down():
+    parsed_sheet = read(
+        ["Mail", "UAI", "École"], ["a@b.fr", UAI[0], "Zola"], ["", UAI[1], "Hugo"], ["", UAI[2], "Sand"]
+    )
+    assert [row.email for row in parsed_sheet.rows] == ["a@b.fr", "", ""]
+    assert Meaning.EMAIL in parsed_sheet.columns
 
 
 def test_a_number_without_a_school_that_is_the_sum_of_those_above_is_a_total():
     rows = [[UAI[0], "Zola", "Nîmes", "2"], [UAI[1], "Hugo", "Nîmes", "3"], ["", "", "Nîmes", "5"]]
-    table = read(
+    parsed_sheet = read(
         CODED, *rows, [UAI[2], "Sand", "Alès", "4"], ["", "", "Alès", "9"], ["", "", "Alès", "8"], choices=Choices()
     )
     assert (
-        ignored(table)[2] == ignored(table)[4] == "Ligne sans école, dont le nombre est la somme de celles du dessus."
+        ignored(parsed_sheet)[2]
+        == ignored(parsed_sheet)[4]
+        == "Ligne sans école, dont le nombre est la somme de celles du dessus."
     )
-    assert ignored(table)[5] == ""
+    assert ignored(parsed_sheet)[5] == ""
 
 
-def test_formulas_that_were_never_computed_are_said_and_totals_of_them_ignored():
+def test_uncomputed_formulas_are_reported_and_their_totals_ignored():
     content = xlsx(
         [["UAI", "École", "E-mail", "Licences"], [UAI[0], "Zola", "a@b.fr", "=1+1"], ["=B2", "Hugo", "=C2", 3],
          ["Total", None, None, "=SUM(D2:D3)"], [None, "Sous-total", None, "=SUM(D2:D3)"]]
     )  # fmt: skip
-    table = read_table(content, Choices())
-    assert [[(problem.column, problem.code) for problem in row.problems] for row in table.rows] == [
+    parsed_sheet = read_table(content, Choices())
+    assert [[(problem.column, problem.code) for problem in row.problems] for row in parsed_sheet.rows] == [
         [("units", "not_computed")], [("uai", "not_computed"), ("email", "not_computed")], [], [],
     ]  # fmt: skip
-    assert "Ouvrez le fichier dans votre tableur" in table.rows[0].problems[0].message
-    assert [bool(row.ignored) for row in table.rows] == [False, False, True, True]
+    assert "Ouvrez le fichier dans votre tableur" in parsed_sheet.rows[0].problems[0].message
+    assert [bool(row.ignored) for row in parsed_sheet.rows] == [False, False, True, True]
 
 
-def test_a_school_named_by_a_formula_that_was_never_computed_does_not_vanish():
+def test_a_school_named_by_an_uncomputed_formula_is_kept():
     content = xlsx(
         [["UAI", "École", "Licences"], ["=A9", "=B9", "=C9"], [None, None, "=SUM(C2:C2)"], [UAI[0], "Zola", 1]]
     )
-    table = read_table(content, Choices())
-    assert [(row.number, bool(row.problems)) for row in table.rows] == [(2, True), (4, False)]
+    parsed_sheet = read_table(content, Choices())
+    assert [(row.number, bool(row.problems)) for row in parsed_sheet.rows] == [(2, True), (4, False)]
 
 
-def test_errors_of_the_spreadsheet_are_faults_of_the_row():
+def test_spreadsheet_error_cells_are_row_errors():
     content = xlsx([["UAI", "École", "Licences"], ["#N/A", "Zola", 3], [UAI[0], "Hugo", "#REF!"], ["#N/A", None, None]])
-    table = read_table(content, Choices())
-    assert [[(problem.column, problem.code) for problem in row.problems] for row in table.rows] == [
+    parsed_sheet = read_table(content, Choices())
+    assert [[(problem.column, problem.code) for problem in row.problems] for row in parsed_sheet.rows] == [
         [("uai", "excel_error")], [("units", "units_invalid")], [("units", "units_missing"), ("uai", "excel_error")],
     ]  # fmt: skip
-    assert not any(row.ignored for row in table.rows)
+    assert not any(row.ignored for row in parsed_sheet.rows)
 
 
-# Said once for a whole sheet
+# Once for a whole sheet
 
 
 def test_sheets_named_for_their_communes_give_them():
     rows = [["École", "Licences"], ["Zola", 3], ["Total", 3]]
-    table = read_table(xlsx(rows, sheet="Nîmes", more={"2-ALES": rows}), Choices(), known=Known(communes=COMMUNES))
-    assert said(table, "commune") == ["Nîmes", "ALES"]
-    assert table.remarks[-1] == "La commune, d'après le nom de la feuille ou son titre, a été reportée sur 2 lignes."
+    parsed_sheet = read_table(
+        xlsx(rows, sheet="Nîmes", more={"2-ALES": rows}), Choices(), known=Known(communes=COMMUNES)
+    )
+    assert said(parsed_sheet, "commune") == ["Nîmes", "ALES"]
+    assert (
+        parsed_sheet.remarks[-1]
+        == "La commune, d'après le nom de la feuille ou son titre, a été reportée sur 2 lignes."
+    )
 
 
-def test_a_line_above_the_titles_may_say_the_commune():
+def test_a_line_above_the_titles_may_name_the_commune():
     rows = [["VILLE DE NÎMES – DIRECTION DE L'ÉDUCATION"], ["École", "Licences"], ["Zola", 3]]
-    table = read_table(xlsx(rows, sheet="Alès"), Choices(), known=Known(communes=COMMUNES))
-    assert said(table, "commune") == ["NÎMES"]
+    parsed_sheet = read_table(xlsx(rows, sheet="Alès"), Choices(), known=Known(communes=COMMUNES))
+    assert said(parsed_sheet, "commune") == ["NÎMES"]
 
 
-def test_a_sheet_with_a_column_for_it_has_its_communes_from_there():
+def test_a_commune_column_wins_over_the_sheet_name():
     rows = [["Ville de Nîmes"], ["École", "Commune"], ["Zola", ""], ["Hugo", "Alès"]]
-    table = read_table(xlsx(rows), ONE_EACH, known=Known(communes=COMMUNES))
-    assert said(table, "commune") == ["", "Alès"]
+    parsed_sheet = read_table(xlsx(rows), ONE_EACH, known=Known(communes=COMMUNES))
+    assert said(parsed_sheet, "commune") == ["", "Alès"]
 
 
-def test_the_name_of_one_sheet_alone_is_not_believed():
-    table = read_table(xlsx([["École"], ["Zola"], ["Hugo"]], sheet="Nîmes"), ONE_EACH, known=Known(communes=COMMUNES))
-    assert said(table, "commune") == ["", ""]
+def test_the_name_of_a_single_sheet_gives_no_commune():
+    parsed_sheet = read_table(
+        xlsx([["École"], ["Zola"], ["Hugo"]], sheet="Nîmes"), ONE_EACH, known=Known(communes=COMMUNES)
+    )
+    assert said(parsed_sheet, "commune") == ["", ""]

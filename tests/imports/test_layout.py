@@ -1,4 +1,4 @@
-"""Which sheets are read, and where their titles stand."""
+"""Sheet selection and header rows."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tests.imports.files import UAI, csv, saved, xlsx
 ONE_EACH = Choices(units_for_all=1)
 
 
-def found(table):
-    return {meaning.value: table.titles[index] for meaning, index in table.columns.items()}
+def found(parsed_sheet):
+    return {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()}
 
 
-def numbers(table):
-    return [(row.sheet, row.number) for row in table.rows if not row.ignored]
+def numbers(parsed_sheet):
+    return [(row.sheet, row.number) for row in parsed_sheet.rows if not row.ignored]
 
 
-def codes(table):
-    return [question.code for question in table.questions]
+def codes(parsed_sheet):
+    return [question.code for question in parsed_sheet.questions]
 
 
-# Two lines of titles
+# Two header rows
 
 
 def test_titles_in_two_merged_lines_are_joined():
@@ -42,19 +42,19 @@ def test_titles_in_two_merged_lines_are_joined():
         ],
         merged=["A1:F1", "A2:A3", "B2:B3", "C2:D2", "E2:F2"],
     )
-    table = read_table(content, Choices())
-    assert table.regions == [(0, 3)]
-    assert table.titles == [
+    parsed_sheet = read_table(content, Choices())
+    assert parsed_sheet.regions == [(0, 3)]
+    assert parsed_sheet.titles == [
         "UAI", "École", "Contact / Nom", "Contact / Mél", "Nombre de classes / Mat.", "Nombre de classes / Élém.",
     ]  # fmt: skip
-    assert found(table) == {
+    assert found(parsed_sheet) == {
         "uai": "UAI", "name": "École", "contact_name": "Contact / Nom", "email": "Contact / Mél",
         "classes": "Nombre de classes / Élém.",
     }  # fmt: skip
-    assert [(row.units, row.contact_name) for row in table.rows] == [(5, "Mme Martin"), (6, "M. Durand")]
+    assert [(row.units, row.contact_name) for row in parsed_sheet.rows] == [(5, "Mme Martin"), (6, "M. Durand")]
 
 
-def test_two_lines_of_a_text_file_have_no_merging_to_go_by():
+def test_two_title_rows_of_a_text_file_are_joined_without_merged_cells():
     content = csv(
         [
             ["Localisation", "", "Établissement", "", "Dotation", ""],
@@ -62,9 +62,9 @@ def test_two_lines_of_a_text_file_have_no_merging_to_go_by():
             ["Nîmes", "30000", "École Zola", UAI[0], "4", ""],
         ]
     )
-    table = read_table(content, Choices())
-    assert table.regions == [(0, 2)]
-    assert found(table) == {
+    parsed_sheet = read_table(content, Choices())
+    assert parsed_sheet.regions == [(0, 2)]
+    assert found(parsed_sheet) == {
         "commune": "Localisation / Commune", "postal_code": "Localisation / Code postal",
         "name": "Établissement / Dénomination", "uai": "Établissement / Code RNE",
         "units": "Dotation / Licences demandées",
@@ -74,52 +74,52 @@ def test_two_lines_of_a_text_file_have_no_merging_to_go_by():
 def test_a_banner_above_the_titles_is_no_line_of_them():
     content = xlsx([["Liste des écoles", None, None, "Année 2026"], ["UAI", "École", "Commune", "Licences"],
                     [UAI[0], "Zola", "Nîmes", 2]])  # fmt: skip
-    table = read_table(content, Choices())
-    assert (table.titles, table.regions) == (["UAI", "École", "Commune", "Licences"], [(0, 2)])
+    parsed_sheet = read_table(content, Choices())
+    assert (parsed_sheet.titles, parsed_sheet.regions) == (["UAI", "École", "Commune", "Licences"], [(0, 2)])
 
 
 def test_the_first_school_is_no_second_line_of_titles():
     content = csv([["École", "Commune", "Type"], ["Jean Jaurès", "", "École"], ["Zola", "Nîmes", "Collège"]])
-    table = read_table(content, ONE_EACH)
-    assert table.regions == [(0, 1)]
-    assert len(table.rows) == 2
+    parsed_sheet = read_table(content, ONE_EACH)
+    assert parsed_sheet.regions == [(0, 1)]
+    assert len(parsed_sheet.rows) == 2
 
 
-def test_a_chosen_row_takes_the_line_above_with_it():
+def test_a_chosen_title_row_includes_the_merged_row_above():
     content = xlsx([["UAI", "Contact", None], [None, "Nom", "Mél"], [UAI[0], "Mme Martin", "a@b.fr"]],
                    merged=["B1:C1"])  # fmt: skip
-    table = read_table(content, Choices(units_for_all=1, header_row=2))
-    assert table.titles == ["UAI", "Contact / Nom", "Contact / Mél"]
+    parsed_sheet = read_table(content, Choices(units_for_all=1, header_row=2))
+    assert parsed_sheet.titles == ["UAI", "Contact / Nom", "Contact / Mél"]
 
 
-# One line
+# One header row
 
 
 @pytest.mark.parametrize(
     "line", [["(1)", "(2)", "(3)"], ["1", "2", "3"], ["a", "b", "c"], ["(texte)", "(texte)", "(nombre)"]]
 )
 def test_a_line_that_numbers_the_columns_is_ignored(line):
-    table = read_table(csv([["UAI", "École", "Licences"], line, [UAI[0], "Zola", "2"]]), Choices())
-    assert [bool(row.ignored) for row in table.rows] == [True, False]
+    parsed_sheet = read_table(csv([["UAI", "École", "Licences"], line, [UAI[0], "Zola", "2"]]), Choices())
+    assert [bool(row.ignored) for row in parsed_sheet.rows] == [True, False]
 
 
 def test_an_example_in_a_note_is_no_school():
     content = csv([["Le RNE est l'ancien nom de l'UAI (exemple : 0301234D)"], ["UAI", "Licences"], [UAI[1], "2"]])
-    table = read_table(content, Choices())
-    assert (table.regions, numbers(table)) == ([(0, 2)], [(0, 3)])
+    parsed_sheet = read_table(content, Choices())
+    assert (parsed_sheet.regions, numbers(parsed_sheet)) == ([(0, 2)], [(0, 3)])
 
 
 def test_titles_stand_above_schools_without_uai():
     rows = [["Récapitulatif"], [], ["Nom de l'établissement", "Commune", "Nb licences"], ["Zola", "Nîmes", 3]]
-    table = read_table(xlsx(rows), Choices())
-    assert table.regions == [(0, 3)]
-    assert [(row.cells["name"], row.cells["commune"], row.units) for row in table.rows] == [("Zola", "Nîmes", 3)]
+    parsed_sheet = read_table(xlsx(rows), Choices())
+    assert parsed_sheet.regions == [(0, 3)]
+    assert [(row.cells["name"], row.cells["commune"], row.units) for row in parsed_sheet.rows] == [("Zola", "Nîmes", 3)]
 
 
 def test_schools_above_the_first_uai_are_not_taken_for_titles():
     content = csv([["", "École Zola", "Nîmes", "3"], [UAI[0], "École Hugo", "Alès", "2"]])
-    table = read_table(content, ONE_EACH)
-    assert (table.regions, len(table.rows)) == ([(0, None)], 2)
+    parsed_sheet = read_table(content, ONE_EACH)
+    assert (parsed_sheet.regions, len(parsed_sheet.rows)) == ([(0, None)], 2)
 
 
 def test_titles_far_above_the_first_uai_are_found():
@@ -130,7 +130,7 @@ def test_titles_far_above_the_first_uai_are_found():
 # Sheets
 
 
-def test_sheets_of_one_shape_are_read_together_each_with_its_own_titles():
+def test_sheets_with_the_same_columns_are_parsed_together():
     titles = ["N° RNE", "École", "Licences"]
     content = xlsx(
         [["Notice"]],
@@ -141,29 +141,29 @@ def test_sheets_of_one_shape_are_read_together_each_with_its_own_titles():
             "Autre": [["UAI", "Commentaire"], [UAI[2], "…"]],
         },
     )
-    table = read_table(content, Choices())
-    assert table.regions == [(1, 3), (2, 1)]
-    assert numbers(table) == [(1, 4), (2, 2)]
-    assert table.remarks == [
+    parsed_sheet = read_table(content, Choices())
+    assert parsed_sheet.regions == [(1, 3), (2, 1)]
+    assert numbers(parsed_sheet) == [(1, 4), (2, 2)]
+    assert parsed_sheet.remarks == [
         "2 feuilles de mêmes colonnes sont lues ensemble : « Nîmes », « Alès ».",
         "D'autres colonnes que celles-ci, ne sont pas lues : « Autre ».",
     ]
 
 
-def test_versions_of_one_list_are_not_added_up():
+def test_versions_of_one_spreadsheet_are_not_added_up():
     rows = [["UAI", "Licences"], [UAI[0], 1], [UAI[1], 2], [UAI[2], 2]]
     content = xlsx(rows, sheet="2024", more={"2025": [*rows[:3], [UAI[3], 9]]})
-    table = read_table(content, Choices())
-    assert (codes(table), table.rows) == (["several_versions"], [])
-    assert "« 2024 » et « 2025 »" in table.questions[0].message
+    parsed_sheet = read_table(content, Choices())
+    assert (codes(parsed_sheet), parsed_sheet.rows) == (["several_versions"], [])
+    assert "« 2024 » et « 2025 »" in parsed_sheet.questions[0].message
     chosen = read_table(content, Choices(sheets=["2025"]))
     assert (codes(chosen), [row.units for row in chosen.rows]) == ([], [1, 2, 9])
 
 
 def test_versions_are_known_by_names_where_there_is_no_uai():
     rows = [["École", "Commune", "Licences"], ["Zola", "Nîmes", 1], ["Hugo", "Alès", 2]]
-    table = read_table(xlsx(rows, sheet="mars", more={"avril": rows}), Choices())
-    assert codes(table) == ["several_versions"]
+    parsed_sheet = read_table(xlsx(rows, sheet="mars", more={"avril": rows}), Choices())
+    assert codes(parsed_sheet) == ["several_versions"]
 
 
 def test_a_school_in_two_sheets_makes_no_version():
@@ -181,9 +181,9 @@ def hiding(content_of, *names):
 
 def test_a_hidden_sheet_counts_less():
     content = xlsx([["UAI"], [UAI[0]]], more={"Base": [["UAI"], [UAI[1]], [UAI[2]], [UAI[3]]]})
-    table = read_table(hiding(content, "Base"), ONE_EACH)
-    assert table.regions == [(0, 1)]
-    assert table.remarks == ["Des feuilles masquées contiennent des écoles et ne sont pas lues : « Base »."]
+    parsed_sheet = read_table(hiding(content, "Base"), ONE_EACH)
+    assert parsed_sheet.regions == [(0, 1)]
+    assert parsed_sheet.remarks == ["Des feuilles masquées contiennent des écoles et ne sont pas lues : « Base »."]
 
 
 def test_a_hidden_sheet_is_read_where_no_other_lists_schools():
@@ -199,9 +199,9 @@ def test_a_sheet_of_names_is_found_among_others():
             "Écoles": [["École", "Ville", "Nb"], ["Zola", "Nîmes", 2], ["Hugo", "Alès", 3]],
         },
     )
-    table = read_table(content, Choices())
-    assert table.regions == [(2, 1)]
-    assert [row.units for row in table.rows] == [2, 3]
+    parsed_sheet = read_table(content, Choices())
+    assert parsed_sheet.regions == [(2, 1)]
+    assert [row.units for row in parsed_sheet.rows] == [2, 3]
 
 
 def test_a_sheet_that_says_how_many_is_preferred_to_one_that_does_not():
@@ -213,27 +213,27 @@ def test_a_sheet_that_says_how_many_is_preferred_to_one_that_does_not():
 def test_what_the_member_chose_always_wins():
     content = xlsx([["UAI", "n"], [UAI[0], 1]], sheet="A", more={"B": [["UAI", "n"], [UAI[1], 1]]})
     chosen = Choices(sheets=["B"], header_row=0, columns={Meaning.UAI: 0, Meaning.UNITS: 1})
-    table = read_table(content, chosen)
-    assert (table.regions, numbers(table)) == ([(1, None)], [(1, 1), (1, 2)])
+    parsed_sheet = read_table(content, chosen)
+    assert (parsed_sheet.regions, numbers(parsed_sheet)) == ([(1, None)], [(1, 1), (1, 2)])
     with pytest.raises(Unreadable) as refusal:
         read_table(content, Choices(sheets=["A", "C"]))
     assert (refusal.value.code, "« C »" in refusal.value.sentence) == ("no_such_sheet", True)
 
 
-def test_a_chosen_row_of_titles_is_that_of_all_chosen_sheets_unless_they_have_the_same_elsewhere():
+def test_a_chosen_title_row_applies_to_all_chosen_sheets_without_their_own():
     titles = ["UAI", "Licences"]
     content = xlsx([["Nîmes"], titles, [UAI[0], 1]], sheet="A", more={"B": [titles, [UAI[1], 2]]})
-    table = read_table(content, Choices(sheets=["A", "B"], header_row=2))
-    assert (table.regions, numbers(table)) == ([(0, 2), (1, 1)], [(0, 3), (1, 2)])
+    parsed_sheet = read_table(content, Choices(sheets=["A", "B"], header_row=2))
+    assert (parsed_sheet.regions, numbers(parsed_sheet)) == ([(0, 2), (1, 1)], [(0, 3), (1, 2)])
 
 
 def test_chosen_sheets_of_other_shapes_have_their_own_columns():
     content = xlsx([["UAI", "Licences"], [UAI[0], 1]], sheet="A", more={"B": [["Licences", "RNE"], [2, UAI[1]]]})
-    table = read_table(content, Choices(sheets=["A", "B"]))
-    assert [(row.cells["uai"], row.units) for row in table.rows] == [(UAI[0], 1), (UAI[1], 2)]
+    parsed_sheet = read_table(content, Choices(sheets=["A", "B"]))
+    assert [(row.cells["uai"], row.units) for row in parsed_sheet.rows] == [(UAI[0], 1), (UAI[1], 2)]
 
 
-# What is remembered
+# Remembered mappings
 
 
 TITLES = ["Réf. A", "Réf. B", "Combien"]
@@ -246,32 +246,34 @@ def known(columns, volume=None):
 
 def test_a_remembered_mapping_is_applied():
     content = csv([[*TITLES, ""], [UAI[0], UAI[1], "3"]])
-    table = read_table(content, ONE_EACH, known=known({Meaning.UAI: 1, Meaning.UNITS: 2}))
-    assert (table.remembered, table.rows[0].cells["uai"]) == (True, UAI[1])
+    parsed_sheet = read_table(content, ONE_EACH, known=known({Meaning.UAI: 1, Meaning.UNITS: 2}))
+    assert (parsed_sheet.remembered, parsed_sheet.rows[0].cells["uai"]) == (True, UAI[1])
 
 
 def test_a_remembered_mapping_that_no_longer_fits_is_asked_about():
     content = csv([TITLES, ["12", UAI[1], "3"], ["13", UAI[2], "4"]])
-    table = read_table(content, ONE_EACH, known=known({Meaning.UAI: 0, Meaning.UNITS: 2}))
-    assert (table.remembered, codes(table), table.rows) == (False, ["remembered_unfit"], [])
-    assert "« Réf. B » (B)" in table.questions[0].message
+    parsed_sheet = read_table(content, ONE_EACH, known=known({Meaning.UAI: 0, Meaning.UNITS: 2}))
+    assert (parsed_sheet.remembered, codes(parsed_sheet), parsed_sheet.rows) == (False, ["remembered_unfit"], [])
+    assert "« Réf. B » (B)" in parsed_sheet.questions[0].message
     assert not read_table(content, Choices(units_for_all=1, columns={Meaning.UAI: 1})).questions
 
 
 def test_two_lines_of_titles_are_remembered_by_both():
     content = xlsx([["UAI", "Contact", None], [None, "Nom", "Mél"], [UAI[0], "Mme Martin", "a@b.fr"]], merged=["B1:C1"])
-    table = read_table(content, Choices(purpose=Purpose.REMIT))
-    assert table.shape == shape_of(["UAI", "Contact / Nom", "Contact / Mél"])
+    parsed_sheet = read_table(content, Choices(purpose=Purpose.REMIT))
+    assert parsed_sheet.shape == shape_of(["UAI", "Contact / Nom", "Contact / Mél"])
 
 
-def test_progress_is_told():
-    told = []
+def test_progress_is_reported():
+    calls = []
     content = csv([["UAI", "Licences"], *[[UAI[0], 1]] * 12_000])
-    read_table(content, Choices(), progress=lambda done, total: told.append((done, total)))
-    assert told == [(5_000, 12_001), (10_000, 12_001)]
+    read_table(content, Choices(), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(5_000, 12_001), (10_000, 12_001)]
 
 
 def test_a_very_wide_table_is_read_by_its_first_columns_and_keeps_all_titles():
     row = [UAI[0], *[f"texte {number}" for number in range(999)]]
-    table = read_table(csv([["UAI", *[f"Colonne {number}" for number in range(998)], "RNE"], *[row] * 400]), ONE_EACH)
-    assert (found(table), len(table.titles), table.titles[-1]) == ({"uai": "UAI"}, 1000, "RNE")
+    parsed_sheet = read_table(
+        csv([["UAI", *[f"Colonne {number}" for number in range(998)], "RNE"], *[row] * 400]), ONE_EACH
+    )
+    assert (found(parsed_sheet), len(parsed_sheet.titles), parsed_sheet.titles[-1]) == ({"uai": "UAI"}, 1000, "RNE")

@@ -1,4 +1,4 @@
-"""How far the worker is, seen from outside its transaction, and how it is stopped."""
+"""The worker's progress, seen from outside its transaction, and cancellation."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ pytestmark = pytest.mark.xdist_group("races")
 
 
 class Pause:
-    """Stands where the worker is told to go on: `reached` when it is there, `go` lets it."""
+    """Pause a worker: `reached` is set when it stops, `go` lets it continue."""
 
     def __init__(self, step):
         self.step, self.reached, self.go = step, Event(), Event()
 
-    def __call__(self, told):
-        def tell(report, step, done, total):
-            told(report, step, done, total)
+    def __call__(self, original):
+        def report_step(report, step, done, total):
+            original(report, step, done, total)
             if step == self.step:
                 self.reached.set()
                 assert self.go.wait(30)
 
-        return tell
+        return report_step
 
 
 @contextmanager
 def worker(schema, job):
-    """Run a job in a thread, as a worker does, while the test looks on."""
+    """Run a job in a thread, as a worker does."""
 
     def run():
         with closing(connection), schema_context(schema):
@@ -62,16 +62,21 @@ def worker(schema, job):
 @pytest.fixture
 def confirmed(committing):
     pool = PoolFactory(capacity=100)
-    table = uploaded(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
+    spreadsheet_import = uploaded(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
     operations.confirm(
-        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+        import_id=spreadsheet_import.pk,
+        digest=queries.digest(spreadsheet_import),
+        send_on=None,
+        typed=asked_number(spreadsheet_import),
+        by=None,
+        at=TERM,
     )
-    return table
+    return spreadsheet_import
 
 
 @pytest.fixture
 def paused(monkeypatch):
-    """Makes the worker pause once it has told of a step."""
+    """Pause the worker once it has reported a step."""
 
     def at(step):
         pause = Pause(step)
@@ -81,14 +86,14 @@ def paused(monkeypatch):
     return at
 
 
-def test_a_page_sees_the_worker_s_steps_before_anything_is_committed(committing, confirmed, paused):
+def test_progress_is_visible_before_the_import_commits(committing, confirmed, paused):
     pause = paused(Stage.MESSAGES)
     with worker(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
         assert pause.reached.wait(30)
-        seen = progress.seen(confirmed.pk, at=timezone.now() + datetime.timedelta(seconds=10))
-        assert (seen.label, seen.total) == ("Préparation des e-mails", 3)
-        assert 0 < seen.percent < 100
-        assert 0 < seen.left < 60
+        current = progress.seen(confirmed.pk, at=timezone.now() + datetime.timedelta(seconds=10))
+        assert (current.label, current.total) == ("Préparation des e-mails", 3)
+        assert 0 < current.percent < 100
+        assert 0 < current.left < 60
         assert not Allocation.objects.exists()  # not committed
         pause.go.set()
     confirmed.refresh_from_db()
@@ -96,13 +101,13 @@ def test_a_page_sees_the_worker_s_steps_before_anything_is_committed(committing,
     assert progress.seen(confirmed.pk, at=timezone.now()) is None
 
 
-def test_an_application_stops_between_two_stages_and_nobody_waits_for_it(committing, confirmed, paused):
+def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(committing, confirmed, paused):
     pause, officer = paused(Stage.ALLOCATIONS), UserFactory()
     with worker(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
         assert pause.reached.wait(30)
-        # The worker holds the import, and is not waited for: it cannot go on before the line after this one.
-        asked = operations.cancel(import_id=confirmed.pk, by=officer, at=TERM)
-        assert asked.state == ImportState.APPLYING
+        # The worker holds the import's lock and cannot continue before the next line: this must not wait for it.
+        cancelled_import = operations.cancel(import_id=confirmed.pk, by=officer, at=TERM)
+        assert cancelled_import.state == ImportState.APPLYING
         assert progress.seen(confirmed.pk, at=TERM).stopping
         pause.go.set()
     confirmed.refresh_from_db()
@@ -113,22 +118,22 @@ def test_an_application_stops_between_two_stages_and_nobody_waits_for_it(committ
     assert AuditEntry.objects.get(action="import.cancelled").actor_id == officer.pk
 
 
-def test_a_reading_is_stopped_too(committing, paused):
+def test_parsing_is_cancelled_too(committing, paused):
     pause = paused("resolving")
-    table = operations.upload(
+    spreadsheet_import = operations.upload(
         pool_id=PoolFactory(capacity=100).pk, filename="a.csv", content=listing((SchoolFactory(), 1)),
         units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
-    with worker(committing.schema_name, lambda: tasks.read(import_id=table.pk)):
+    with worker(committing.schema_name, lambda: tasks.read(import_id=spreadsheet_import.pk)):
         assert pause.reached.wait(30)
-        operations.cancel(import_id=table.pk, by=None, at=TERM)
+        operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
         pause.go.set()
-    table.refresh_from_db()
-    assert table.state == ImportState.CANCELLED
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.CANCELLED
     assert not ImportRow.objects.exists()
 
 
-def test_a_stopped_undoing_leaves_the_import_applied(committing, confirmed, paused):
+def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, paused):
     tasks.apply(import_id=confirmed.pk)
     pause = paused(Stage.TAKING_BACK)
     with worker(committing.schema_name, lambda: tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())):
@@ -140,21 +145,21 @@ def test_a_stopped_undoing_leaves_the_import_applied(committing, confirmed, paus
     assert Allocation.objects.active().count() == 3
 
 
-def test_the_bar_only_grows_and_tells_when_it_will_be_done(committing):
-    told = []
+def test_the_progress_bar_only_grows_and_estimates_the_end(committing):
+    done_counts = []
     with progress.reporting(7, progress.APPLYING) as report:
         for step in progress.APPLYING:
             report(step, 0, 1_000)
-            told.append(ImportProgress.objects.get(pk=7).done)
-    assert told == sorted(told)
-    assert (told[0], told[-1]) == (0, 850)
+            done_counts.append(ImportProgress.objects.get(pk=7).done)
+    assert done_counts == sorted(done_counts)
+    assert (done_counts[0], done_counts[-1]) == (0, 850)
     assert sum(progress.READING.values()) == sum(progress.UNDOING.values()) == pytest.approx(1)
     ImportProgress.objects.create(import_id=8, step="keys", done=250, total=1_000, started_at=TERM)
-    seen = progress.seen(8, at=TERM + datetime.timedelta(seconds=2))
-    assert (seen.percent, seen.left) == (25, 6)
+    current = progress.seen(8, at=TERM + datetime.timedelta(seconds=2))
+    assert (current.percent, current.left) == (25, 6)
 
 
-def test_what_no_job_will_go_on_with_is_given_back(committing, confirmed):
+def test_imports_whose_job_is_gone_are_released(committing, confirmed):
     pool = confirmed.pool
     unread = operations.upload(pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM)
     ImportProgress.objects.create(import_id=unread.pk, step="reading", started_at=TERM)

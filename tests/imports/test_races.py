@@ -1,4 +1,4 @@
-"""Two officers at once, two files over the last licences: the database decides, one of them is told politely."""
+"""Simultaneous imports: the database decides, and the loser gets an error message."""
 
 from __future__ import annotations
 
@@ -26,37 +26,42 @@ from tests.races import at_once
 
 
 def confirmed(pool, content):
-    table = uploaded(pool, content)
+    spreadsheet_import = uploaded(pool, content)
     operations.confirm(
-        import_id=table.pk, digest=queries.digest(table), send_on=None, typed=asked_number(table), by=None, at=TERM
+        import_id=spreadsheet_import.pk,
+        digest=queries.digest(spreadsheet_import),
+        send_on=None,
+        typed=asked_number(spreadsheet_import),
+        by=None,
+        at=TERM,
     )
-    return table
+    return spreadsheet_import
 
 
 def test_one_import_applied_by_many_workers_at_once_is_applied_once(committing):
     pool = PoolFactory(capacity=100)
-    table = confirmed(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(10)]))
-    at_once(committing.schema_name, [lambda: tasks.apply(import_id=table.pk)] * 8, refusals=())
-    table.refresh_from_db()
-    assert table.state == ImportState.APPLIED
+    spreadsheet_import = confirmed(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(10)]))
+    at_once(committing.schema_name, [lambda: tasks.apply(import_id=spreadsheet_import.pk)] * 8, refusals=())
+    spreadsheet_import.refresh_from_db()
+    assert spreadsheet_import.state == ImportState.APPLIED
     assert Allocation.objects.count() == Message.objects.count() == 10
     assert Pool.objects.get(pk=pool.pk).allocated == 20
 
 
 def test_two_managers_confirm_the_same_import_at_once(committing):
     pool = PoolFactory(capacity=100)
-    table = uploaded(pool, listing((SchoolFactory(), 2)))
-    shown = queries.digest(table)
+    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 2)))
+    shown = queries.digest(spreadsheet_import)
 
     def confirm():
-        return operations.confirm(import_id=table.pk, digest=shown, send_on=None, by=None, at=TERM).pk
+        return operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM).pk
 
-    assert at_once(committing.schema_name, [confirm] * 8, refusals=Refused) == [table.pk] * 8
-    tasks.apply(import_id=table.pk)
+    assert at_once(committing.schema_name, [confirm] * 8, refusals=Refused) == [spreadsheet_import.pk] * 8
+    tasks.apply(import_id=spreadsheet_import.pk)
     assert Allocation.objects.count() == 1
 
 
-def test_two_imports_over_the_last_licences_give_one_and_refuse_one(committing):
+def test_of_two_imports_over_the_last_licences_one_is_refused(committing):
     pool = PoolFactory(capacity=10)
     tables = [confirmed(pool, listing((SchoolFactory(), 6), (SchoolFactory(), 4))) for _ in range(2)]
     at_once(committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables], refusals=())
@@ -69,32 +74,32 @@ def test_two_imports_over_the_last_licences_give_one_and_refuse_one(committing):
 
 def test_a_row_is_changed_while_the_import_is_confirmed(committing):
     pool = PoolFactory(capacity=10)
-    table = uploaded(pool, listing((SchoolFactory(), 6), (SchoolFactory(), 4)))
-    shown = queries.digest(table)
-    confirm = lambda: operations.confirm(import_id=table.pk, digest=shown, send_on=None, by=None, at=TERM)  # noqa: E731
-    untick = lambda: operations.amend(import_id=table.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
+    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 6), (SchoolFactory(), 4)))
+    shown = queries.digest(spreadsheet_import)
+    confirm = lambda: operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)  # noqa: E731
+    untick = lambda: operations.amend(import_id=spreadsheet_import.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
     outcomes = at_once(committing.schema_name, [confirm, untick], refusals=Refused)
-    # Whoever came second was refused: what is applied is what was shown.
+    # The second was refused: what is applied is what was shown.
     assert sum(isinstance(outcome, Refused) for outcome in outcomes) == 1
 
 
 def test_an_import_is_cancelled_while_it_is_applied(committing):
     pool = PoolFactory(capacity=10)
-    table = confirmed(pool, listing((SchoolFactory(), 6)))
-    cancel = lambda: operations.cancel(import_id=table.pk, by=None, at=TERM)  # noqa: E731
-    at_once(committing.schema_name, [lambda: tasks.apply(import_id=table.pk), cancel], refusals=Refused)
-    table.refresh_from_db()
+    spreadsheet_import = confirmed(pool, listing((SchoolFactory(), 6)))
+    cancel = lambda: operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)  # noqa: E731
+    at_once(committing.schema_name, [lambda: tasks.apply(import_id=spreadsheet_import.pk), cancel], refusals=Refused)
+    spreadsheet_import.refresh_from_db()
     given = Allocation.objects.count()
-    assert (table.state, given) in [(ImportState.APPLIED, 1), (ImportState.CANCELLED, 0)]
+    assert (spreadsheet_import.state, given) in [(ImportState.APPLIED, 1), (ImportState.CANCELLED, 0)]
 
 
-def test_one_file_uploaded_twice_and_applied_twice_at_once_gives_once(committing):
+def test_one_file_uploaded_and_applied_twice_at_once_allocates_once(committing):
     pool = PoolFactory(capacity=100)
     content = listing(*[(school, 2) for school in SchoolFactory.create_batch(5)])
     tables = [confirmed(pool, content) for _ in range(2)]
     at_once(committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables * 2], refusals=())
     assert sorted(Import.objects.values_list("state", flat=True)) == [ImportState.APPLIED, ImportState.CHECKED]
-    # The other is told, and shows that nothing is left to give.
+    # The other is refused, and shows that nothing is left to allocate.
     late = Import.objects.get(state=ImportState.CHECKED)
     assert "La situation a changé" in late.refusal
     assert set(ImportRow.objects.filter(import_id=late.pk).values_list("verdict", flat=True)) == {"unchanged"}
@@ -107,22 +112,22 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
     pool = PoolFactory(capacity=100)
     schools, grown = SchoolFactory.create_batch(6), SchoolFactory()
     allocate(pool_id=pool.pk, uai=grown.uai, units=1, recipient=grown.email, by=None, at=TERM)
-    table = confirmed(pool, listing(*[(school, 2) for school in [*schools, grown]]))
-    tasks.apply(import_id=table.pk)
-    # Half of the principals type their keys: those of the schools first and last in the order of locks, and the grown.
-    typed = Allocation.objects.select_related("key").filter(school__in=[schools[0], schools[5], grown])
+    spreadsheet_import = confirmed(pool, listing(*[(school, 2) for school in [*schools, grown]]))
+    tasks.apply(import_id=spreadsheet_import.pk)
+    # Half of the principals redeem their keys: the first and last schools in lock order, and the grown one.
+    redeemed_allocations = Allocation.objects.select_related("key").filter(school__in=[schools[0], schools[5], grown])
     typing = [
         partial(redeem, code=key_display(allocation.key), by=PrincipalFactory(), at=TERM, school=allocation.school_id)
-        for allocation in typed
+        for allocation in redeemed_allocations
     ]
-    undo = partial(operations.undo, import_id=table.pk, by=None, at=TERM)
+    undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
     outcomes = at_once(committing.schema_name, [*typing, undo, undo], refusals=Refused)
     assert not isinstance(outcomes[-1], Refused)
-    table.refresh_from_db()
-    undone = table.outcome["undone"]
+    spreadsheet_import.refresh_from_db()
+    undone = spreadsheet_import.outcome["undone"]
     kept = Allocation.objects.active().select_related("key__subscription")
     redeemed = [one for one in kept if one.key.redeemed_at is not None]
-    # Each key is either redeemed for what its allocation says, and listed, or taken back.
+    # Each key is either redeemed, with its allocation's units, and listed, or revoked.
     assert all(one.units == one.key.units == one.key.subscription.size for one in redeemed)
     listed = {one["uai"] for one in undone["left"]}
     assert listed == {one.school_id for one in redeemed if one.school_id != grown.uai or one.units == 2}
@@ -132,22 +137,22 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
     assert AuditEntry.objects.filter(action="import.undone").count() == 1
 
 
-def test_an_import_is_undone_while_another_gives_more_to_its_schools(committing):
+def test_an_import_is_undone_while_another_allocates_more_to_its_schools(committing):
     pool = PoolFactory(capacity=100)
     schools = SchoolFactory.create_batch(4)
-    table = confirmed(pool, listing(*[(school, 2) for school in schools]))
-    tasks.apply(import_id=table.pk)
+    spreadsheet_import = confirmed(pool, listing(*[(school, 2) for school in schools]))
+    tasks.apply(import_id=spreadsheet_import.pk)
     more = confirmed(pool, listing(*[(school, 5) for school in schools]))
-    undo = partial(operations.undo, import_id=table.pk, by=None, at=TERM)
+    undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
     at_once(committing.schema_name, [undo, lambda: tasks.apply(import_id=more.pk)], refusals=())
     more.refresh_from_db()
     units = sorted(Allocation.objects.active().values_list("units", flat=True))
-    # Either it was all taken back, and the second list is shown anew, or all grew, and is left.
+    # Either all was revoked and the second import returns for review, or all grew and is left.
     assert (more.state, units) in [(ImportState.CHECKED, []), (ImportState.APPLIED, [5] * 4)]
     assert Pool.objects.get(pk=pool.pk).allocated == sum(units)
 
 
-def test_two_lists_write_the_same_schools_into_the_remit_at_once(committing):
+def test_two_imports_write_the_same_portfolio_schools_at_once(committing):
     schools = SchoolFactory.create_batch(12)
     lists = [{school.uai: Contact(contact_name=name) for school in order}
              for name, order in (("Mme Roux", schools), ("M. Noir", schools[::-1]))]  # fmt: skip
@@ -155,6 +160,6 @@ def test_two_lists_write_the_same_schools_into_the_remit_at_once(committing):
     written = at_once(committing.schema_name, write, refusals=())
     assert sorted(len(one.added) for one in written) == [0, 12]
     [name] = set(SchoolInRemit.objects.values_list("contact_name", flat=True))
-    # Who came second saw, and changed, what the first had written.
+    # The second saw and changed what the first had written.
     [second] = [one for one in written if not one.added]
     assert {contact.contact_name for contact in second.before.values()} == {"Mme Roux", "M. Noir"} - {name}

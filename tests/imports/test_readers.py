@@ -1,4 +1,4 @@
-"""Files as they come: every format, encoding and separator that is read, and how its rows and cells are numbered."""
+"""Supported formats, encodings and separators, and the numbering of rows and cells."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_quoted_line_break_and_a_quoted_separator_make_no_row_and_no_column():
     assert "Gare\n30000 Nîmes" in rows[1][1]
 
 
-def test_excels_hint_names_the_separator_and_keeps_the_numbering():
+def test_excel_s_sep_line_sets_the_separator_and_keeps_row_numbers():
     rows = list(open_workbook(b"sep=|\r\nUAI|a;b;c\r\n0301234D|1;2;3\r\n").sheets[0].rows())
     assert rows[1] == ["UAI", "a;b;c"]
 
@@ -55,20 +55,20 @@ def test_decimal_commas_are_no_separator(text, separator):
 
 
 @pytest.mark.parametrize("encoding", ["mac_roman", "cp850"])
-def test_the_macintosh_and_dos_are_told_by_the_letters_within_words(encoding):
+def test_mac_and_dos_encodings_are_detected_by_letters_within_words(encoding):
     text = "UAI;École;Téléphone\r0301234D;Collège de la Forêt;Nîmes\r"
     assert list(open_workbook(text.encode(encoding)).sheets[0].rows()) == [
         ["UAI", "École", "Téléphone"], ["0301234D", "Collège de la Forêt", "Nîmes"],
     ]  # fmt: skip
 
 
-def test_what_a_french_windows_writes_between_letters_is_its_own():
+def test_windows_1252_punctuation_within_words_is_kept():
     text = "UAI;Nom\r\n0301234D;L’école “Zola” – annexe…\r\n"
     assert list(open_workbook(text.encode("cp1252")).sheets[0].rows())[1][1] == "L’école “Zola” – annexe…"
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_accents_that_were_read_wrongly_and_saved_are_put_right_and_said(times):
+def test_mojibake_is_repaired_and_reported(times):
     text = right = "UAI;École\n0301234D;Collège « à l’Œuvre » n° 3, Nîmes – 10 €\n"
     for _ in range(times):
         text = "".join(bytes((byte,)).decode("cp1252", "ignore") or chr(byte) for byte in text.encode())
@@ -80,7 +80,7 @@ def test_accents_that_were_read_wrongly_and_saved_are_put_right_and_said(times):
 
 
 @pytest.mark.parametrize("make", [xlsx, xls, ods])
-def test_accents_that_were_read_wrongly_are_put_right_in_workbooks(make):
+def test_mojibake_is_repaired_in_workbooks(make):
     wrong = [["UAI", "École"], [UAI[0], "CollÃ¨ge Ã©lÃ©mentaire"], [UAI[1], 3]]
     book = open_workbook(make(wrong, more={"Bon": [["Élève"]]}))
     assert book.remarks == [MENDED]
@@ -88,18 +88,18 @@ def test_accents_that_were_read_wrongly_are_put_right_in_workbooks(make):
     assert list(book.sheets[1].rows()) == [["Élève"]]
 
 
-def test_a_million_rows_of_separators_at_the_end_are_none():
+def test_a_million_trailing_rows_of_separators_are_dropped():
     sheet = open_workbook(b"UAI;n\n0301234D;3\n" + b";\n" * 1_048_574).sheets[0]
     assert (sheet.height, len(list(sheet.rows()))) == (2, 2)
 
 
-def test_an_open_document_whose_marks_stand_on_lines_of_their_own_is_read():
+def test_an_indented_open_document_is_read():
     plain = list(open_workbook(ods(ROWS)).sheets[0].rows())
     indented = ods_xml(lambda xml: xml.replace("<table:", "\n  <table:").replace("</table:", "\n  </table:"))
     assert list(open_workbook(indented).sheets[0].rows()) == plain
 
 
-def test_what_libreoffice_remembers_of_other_files_is_no_sheet():
+def test_a_libreoffice_cache_of_another_file_is_no_sheet():
     book = open_workbook(ods([["UAI"]], more={"'file:///C:/2025.ods'#$Feuille1": [["UAI"], [UAI[0]]], "B": [["x"]]}))
     assert [sheet.name for sheet in book.sheets] == ["Feuille1", "B"]
 
@@ -131,7 +131,7 @@ def test_a_workbook_keeps_its_row_numbers_and_its_left_margin():
     rows = list(sheet.rows())
     assert len(rows) == 5
     assert rows[3] == ["", "", "RNE"]
-    assert list(sheet.rows()) == rows  # it can be gone through again
+    assert list(sheet.rows()) == rows  # a second iteration gives the same rows
 
 
 MADE = {"xlsx": xlsx, "xls": xls, "ods": ods, "xlsx of Excel": lambda *given, **more: as_excel(xlsx(*given, **more))}
@@ -153,7 +153,7 @@ def test_workbooks_give_their_cells_in_the_places_where_a_spreadsheet_shows_them
         [""] * 7,
         ["", UAI[0], "Élémentaire œuvre\nannexe", 3, datetime.date(2026, 9, 1), True, 1.5],
     ]
-    assert list(sheet.rows()) == read  # it can be gone through again
+    assert list(sheet.rows()) == read  # a second iteration gives the same rows
     assert list(book.sheets[2].rows()) == []
 
 
@@ -164,7 +164,7 @@ def test_fourteen_sheets_of_an_old_workbook_are_read_each_with_its_rows():
     assert [s.name for s in book.sheets if s.hidden] == ["Secteur 7"]
 
 
-def test_hidden_sheets_are_told():
+def test_hidden_sheets_are_flagged():
     book = openpyxl.Workbook()
     book.active["A1"] = "UAI"
     for name, state in (("B", "hidden"), ("C", "veryHidden")):
@@ -174,7 +174,7 @@ def test_hidden_sheets_are_told():
     assert [s.hidden for s in open_workbook(ods([["UAI"]], more={"B": [["x"]]}, hidden=["B"])).sheets] == [False, True]
 
 
-def test_merged_cells_are_told_by_their_corners():
+def test_merged_cells_are_given_by_their_corners():
     rows = [["Licences", None, None], ["a", "b", "c"], ["d", "e", "f"]]
     area = Area(top=1, left=0, bottom=2, right=1)
     for content in (
@@ -203,7 +203,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize("prefix", ["", "x:"])
 @pytest.mark.parametrize(("attributes", "inside", "missing"), FORMULAS)
-def test_a_formula_whose_result_the_file_does_not_hold_is_told(attributes, inside, missing, prefix):
+def test_a_formula_without_a_stored_result_is_flagged(attributes, inside, missing, prefix):
     rows = f'<row r="2"><c r="A2"><v>3</v></c><c r="C2"{attributes}>{inside}</c></row>'
     xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
     if prefix:
@@ -213,7 +213,7 @@ def test_a_formula_whose_result_the_file_does_not_hold_is_told(attributes, insid
     assert list(sheet.rows())[1][0] == 3
 
 
-def test_errors_are_told_from_empty_cells():
+def test_error_cells_differ_from_empty_cells():
     rows = '<row r="2"><c r="A2" s="1" t="e"><v>#N/A</v></c><c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v></c></row>'
     xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
     for written in (xml, xml.replace("<c ", "<c  ")):
@@ -226,7 +226,7 @@ def test_errors_are_told_from_empty_cells():
     assert sheet.errors == {(4, 0), (4, 1)}
 
 
-def test_rows_of_nothing_but_formulas_that_were_not_computed_are_there_as_blank_rows():
+def test_rows_of_uncomputed_formulas_count_as_blank_rows():
     for content in (
         xlsx([["UAI", "n"], ["=A9", "=B9"]]), xls([["UAI", "n"], [xlwt.Formula("A9"), xlwt.Formula("B9")]]),
         ods([["UAI", "n"], [None, None]], formulas={(1, 0): "of:=[.A9]", (1, 1): "of:=[.B9]"}),
@@ -246,12 +246,12 @@ def test_formulas_of_an_old_workbook_are_read_by_the_values_they_had():
         assert blank in content
         content = content.replace(blank, value, 1)
     sheet = open_workbook(content).sheets[0]
-    # What is blank is meant to be, where other formulas of the file have their results.
+    # A blank result is intended where other formulas of the file have results.
     assert list(sheet.rows()) == [["UAI", "n"], [30, True], ["", ""]]
     assert (sheet.uncomputed, sheet.errors) == (frozenset(), {(3, 0)})
 
 
-def test_the_million_blank_rows_that_libreoffice_writes_at_the_end_are_none():
+def test_libreoffice_s_million_trailing_blank_rows_are_dropped():
     filler = (
         '<table:table-row table:number-rows-repeated="1048573"><table:table-cell table:style-name="ce1" '
         'table:number-columns-repeated="16384"/></table:table-row>'

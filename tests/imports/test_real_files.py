@@ -1,4 +1,4 @@
-"""Real lists beside the project: read in place, against the real directory; no mail leaves this machine."""
+"""Real spreadsheets outside the repository, against the real directory; e-mail stays on this machine."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
         "import_spreadsheet", str(VAL_DE_MARNE), "--collectivity=nimes", f"--pool={pool.pk}", "--quantity=1",
         "--apply", "--json", stdout=out,
     )  # fmt: skip
-    said = json.loads(out.getvalue())
-    assert (said["sheet"], said["header_row"], said["rows"]) == ("Ecoles 94", 4, 614)
-    assert said["columns"]["uai"] == "RNE"
-    assert said["columns"]["email"] == "MAIL"
-    assert len(said["resolved"]) == said["applied"] == said["messages"] == 613
-    assert {row["how"] for row in said["resolved"]} == {"uai"}
-    assert said["verdicts"] == dict.fromkeys(Verdict.values, 0) | {"new": 613, "ignored": 1}
+    output = json.loads(out.getvalue())
+    assert (output["sheet"], output["header_row"], output["rows"]) == ("Ecoles 94", 4, 614)
+    assert output["columns"]["uai"] == "RNE"
+    assert output["columns"]["email"] == "MAIL"
+    assert len(output["resolved"]) == output["applied"] == output["messages"] == 613
+    assert {row["how"] for row in output["resolved"]} == {"uai"}
+    assert output["verdicts"] == dict.fromkeys(Verdict.values, 0) | {"new": 613, "ignored": 1}
     ignored = ImportRow.objects.get(verdict=Verdict.IGNORED)
     assert (ignored.number, ignored.passed_over) == (625, "Ligne de total.")
-    assert {row["uai"] for row in said["resolved"]} == set(School.objects.values_list("uai", flat=True))
+    assert {row["uai"] for row in output["resolved"]} == set(School.objects.values_list("uai", flat=True))
     assert Allocation.objects.count() == Message.objects.count() == 613
-    # To a server of this process alone, which keeps what it accepts.
+    # To an SMTP server of this process.
     assert drain(limit=1_000) == len(sink.received) == 613
     assert not Message.objects.exclude(state=MessageState.SENT).exists()
-    # None guessed wrongly: each row was given to the school whose UAI stands in it.
+    # No wrong match: each row's school is the one of its UAI.
     written = {row.number: row.cells["uai"] for row in ImportRow.objects.exclude(uai="")}
-    assert {row["row"]: row["uai"] for row in said["resolved"]} == written
+    assert {row["row"]: row["uai"] for row in output["resolved"]} == written
 
 
 @pytest.mark.parametrize(
@@ -86,28 +86,28 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
         ),
     ],
 )  # fmt: skip
-def test_lists_as_found_are_read_with_their_right_columns(name, columns, rows, faults):
-    table = read_table((SHARED / "spreadsheets" / name).read_bytes(), Choices(units_for_all=1))
-    assert {meaning.value: table.titles[index] for meaning, index in table.columns.items()} == columns
-    assert (table.regions, table.questions, table.remarks) == ([(0, 1)], [], [])
-    assert len(table.rows) == rows
-    assert sum(not is_valid(normalise(row.cells.get("uai", ""))) for row in table.rows) == faults
-    assert not any(row.ignored for row in table.rows)
+def test_real_spreadsheets_are_parsed_with_the_right_columns(name, columns, rows, faults):
+    parsed_sheet = read_table((SHARED / "spreadsheets" / name).read_bytes(), Choices(units_for_all=1))
+    assert {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()} == columns
+    assert (parsed_sheet.regions, parsed_sheet.questions, parsed_sheet.remarks) == ([(0, 1)], [], [])
+    assert len(parsed_sheet.rows) == rows
+    assert sum(not is_valid(normalise(row.cells.get("uai", ""))) for row in parsed_sheet.rows) == faults
+    assert not any(row.ignored for row in parsed_sheet.rows)
 
 
-def test_numbers_that_lost_their_zeros_are_telephone_numbers_again():
-    table = read_table(VAL_DE_MARNE.read_bytes(), Choices(units_for_all=1))
-    assert {row.phone[:2] for row in table.rows if row.phone} <= {"01", "06", "07", "09"}
-    assert all(len(row.phone) == len("01 23 45 67 89") for row in table.rows if row.phone)
+def test_telephone_numbers_get_their_leading_zero_back():
+    parsed_sheet = read_table(VAL_DE_MARNE.read_bytes(), Choices(units_for_all=1))
+    assert {row.phone[:2] for row in parsed_sheet.rows if row.phone} <= {"01", "06", "07", "09"}
+    assert all(len(row.phone) == len("01 23 45 67 89") for row in parsed_sheet.rows if row.phone)
 
 
 @pytest.mark.parametrize("name", ["annuaire_occitanie_2024-11.csv", "annuaire_idf-partiel_2026-05.csv"])
-def test_the_directory_itself_is_a_list_like_any_other(name):
-    table = read_table((SHARED / "directory" / name).read_bytes(), Choices(units_for_all=1))
-    assert {meaning.value: table.titles[index] for meaning, index in table.columns.items()} == {
+def test_the_national_directory_export_is_a_valid_spreadsheet(name):
+    parsed_sheet = read_table((SHARED / "directory" / name).read_bytes(), Choices(units_for_all=1))
+    assert {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()} == {
         "uai": "Identifiant_de_l_etablissement", "name": "Nom_etablissement", "kind": "Type_etablissement",
         "address": "Adresse_1", "postal_code": "Code_postal", "commune": "Nom_commune", "phone": "Telephone",
         "email": "Mail", "departement": "Libelle_departement",
     }  # fmt: skip
-    assert not table.questions
-    assert not any(row.ignored for row in table.rows)
+    assert not parsed_sheet.questions
+    assert not any(row.ignored for row in parsed_sheet.rows)

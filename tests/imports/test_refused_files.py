@@ -1,4 +1,4 @@
-"""Files that are refused: with a sentence that says what they are and what to do, in seconds, in bounded memory."""
+"""Refused files: with a message that says what they are and what to do, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refusal(content):
 
 
 def changed(content, name, old, new):
-    """Return an archive in one of whose members a text is replaced."""
+    """Return an archive with a text replaced in one of its members."""
     members = members_of(content)
     assert old.encode() in members[name]
     members[name] = members[name].replace(old.encode(), new.encode())
@@ -131,7 +131,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("code", "content"), REFUSED, ids=[f"{code}-{n}" for n, (code, _) in enumerate(REFUSED)])
-def test_what_cannot_be_read_is_refused_with_a_sentence(code, content):
+def test_unreadable_files_are_refused_with_a_message(code, content):
     assert refusal(content).code == code
 
 
@@ -160,14 +160,14 @@ def far_ods(rows):
 
 
 def shared(texts, cells):
-    """Return a workbook whose one sheet has these cells, and these shared texts."""
+    """Return a workbook of one sheet with these cells and shared strings."""
     members = members_of(sheet(cells))
     members["xl/sharedStrings.xml"] = f'<sst xmlns="{SPREADSHEET}">{texts}</sst>'
     return zipped(members)
 
 
 def linked(content, sheets):
-    """Return a workbook that names its one sheet so often."""
+    """Return a workbook that lists its one sheet `sheets` times."""
     names = "".join(f'<sheet name="F{n}" sheetId="{n}" r:id="rId1"/>' for n in range(2, sheets))
     head = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
     found = members_of(content)
@@ -209,7 +209,7 @@ def circle(*, mini):
 
 
 LONG = "<si><t>" + "x" * 30_000 + "</t></si>"
-#: What each would take if its reader believed it: gigabytes, and often more than there are.
+#: Files that would take gigabytes if their declared sizes were trusted.
 BOMBS = {
     "corners": ("too_many_cells", lambda: sheet(FAR)),
     "corners in one row": ("too_many_cells", lambda: sheet(f'<row r="1">{CELL % "A1"}{CELL % "XFD1048576"}</row>')),
@@ -295,18 +295,18 @@ print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_does_not_go_off(name):
-    """Its peak is measured in a process of its own, for the reader's memory is none of Python's."""
+def test_a_decompression_bomb_is_refused_within_bounds(name):
+    """Measure the peak in a separate process: the parser's memory is not Python's."""
     code, make = BOMBS[name]
     run = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", MEASURED], input=make(), capture_output=True, check=True, timeout=60
     )
-    said, kilobytes = run.stdout.split()
-    assert said.decode() == str(code)
+    message, kilobytes = run.stdout.split()
+    assert message.decode() == str(code)
     assert int(kilobytes) < 200_000
 
 
-#: What is only much when there is much of it, by limits that are lowered.
+#: Files over the limit on cells, which the test lowers.
 HEAPS = {
     "cells without places": lambda: sheet(
         "<row/>" * 1_000 + "<row>" + "<c><v>1</v></c>" * 100 + f'</row><row r="1">{CELL % "A1"}</row>'
@@ -320,7 +320,7 @@ HEAPS = {
 
 
 @pytest.mark.parametrize("name", HEAPS)
-def test_heaps_are_counted(name, monkeypatch):
+def test_cells_beyond_the_limit_are_refused(name, monkeypatch):
     monkeypatch.setattr(limits, "MAX_CELLS", 10_000)
     assert refusal(HEAPS[name]()).code == "too_many_cells"
 
@@ -340,22 +340,22 @@ def test_merged_cells_and_formulas_are_counted(prefix, monkeypatch):
         assert refusal(with_sheet_xml(xlsx(ROWS), xml)).code == code
 
 
-def test_a_bomb_is_refused_by_what_the_directory_says(monkeypatch):
+def test_a_zip_bomb_is_refused_by_its_declared_sizes(monkeypatch):
     monkeypatch.setattr(limits, "MAX_UNPACKED", 1_000_000)
     bomb = zipped({"xl/workbook.xml": "<a/>", "xl/worksheets/sheet1.xml": b"0" * 2_000_000})
     assert len(bomb) < 10_000
     assert refusal(bomb).code == "zip_bomb"
 
 
-def test_a_bomb_whose_directory_lies_is_refused_before_it_is_unpacked():
+def test_a_zip_bomb_with_false_sizes_is_refused_before_it_is_unpacked():
     bomb = bytearray(zipped({**members_of(xlsx(ROWS)), "xl/worksheets/sheet1.xml": b"<a>" + b"0" * 50_000_000}))
     at = bomb.rfind(b"PK\x01\x02", 0, bomb.rfind(b"xl/worksheets/sheet1.xml"))
     bomb[at + 24 : at + 28] = struct.pack("<I", 1_000)
     assert refusal(bytes(bomb)).code == "damaged"
 
 
-def test_of_two_directories_the_one_that_was_checked_is_read():
-    """A second archive before the first: one program sees the one, another the other."""
+def test_of_two_zip_directories_the_checked_one_is_read():
+    """Two concatenated archives: programs differ on which one they read."""
     harmless = xlsx([["UAI"], [UAI[0]]])
     for content in (sheet(FAR) + harmless, harmless + sheet(FAR)):
         try:
@@ -365,20 +365,20 @@ def test_of_two_directories_the_one_that_was_checked_is_read():
         assert rows == [["UAI"], [UAI[0]]]
 
 
-def test_a_cell_that_straddles_two_pieces_is_seen(monkeypatch):
+def test_a_cell_across_two_chunks_is_counted(monkeypatch):
     monkeypatch.setattr(archive, "PIECE", 64)
     rows = f'<row r="1">{CELL % "A1"}</row>' + " " * 37 + f'<row r="1048576">{CELL % "XFD1048576"}</row>'
     assert refusal(sheet(rows)).code == "too_many_cells"
 
 
-def test_formulas_that_straddle_two_pieces_are_not_taken_for_uncomputed(monkeypatch):
+def test_formulas_across_two_chunks_are_not_taken_for_uncomputed(monkeypatch):
     monkeypatch.setattr(archive, "PIECE", 64)
     rows = "".join(f'<row r="{n}"><c r="A{n}"><f>1+{n}</f><v>{n + 1}</v></c></row>' for n in range(1, 60))
     found = open_workbook(sheet(rows)).sheets[0]
     assert (found.height, found.uncomputed) == (59, frozenset())
 
 
-def test_texts_of_an_old_workbook_that_go_on_in_other_records_are_measured():
+def test_xls_strings_continued_in_other_records_are_measured():
     texts = ["é" * 300 + "œ" * 200 + str(n) for n in range(100)]
     content = xls([["UAI"], *[[text] for text in texts]])
     parts = [data for kind, data in records(content) if kind in (0x00FC, 0x003C)]

@@ -1,4 +1,4 @@
-"""From the rows of a file to schools: what the recognition found, in the officer's words."""
+"""From rows to schools: the recognition's result and its wording."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def mace(nimes):
 
 
 def read(pool, *rows, titles=TITLES):
-    table = uploaded(pool, csv([titles, *rows]))
-    return list(ImportRow.objects.filter(import_id=table.pk).order_by("number"))
+    spreadsheet_import = uploaded(pool, csv([titles, *rows]))
+    return list(ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("number"))
 
 
 def said(row):
@@ -60,7 +60,7 @@ def test_an_uai_whose_row_names_another_school_is_never_taken(pool, zola, mace):
     assert mace.uai in [proposal["uai"] for proposal in row.proposals]
 
 
-def test_an_unknown_school_keeps_its_uai_and_a_closed_one_shows_who_stands_in_its_place(pool, zola):
+def test_an_unknown_school_keeps_its_uai_and_a_closed_one_shows_its_successor(pool, zola):
     closed = SchoolFactory(
         name="Ecole maternelle du Centre", commune="Uzès", address="1 place aux Herbes", state=SchoolState.CLOSED,
         closed_at=TERM,
@@ -81,7 +81,7 @@ def test_a_school_chosen_in_our_own_column_stands(pool, zola, mace):
     assert (row.uai, row.how, row.verdict, row.problems) == (mace.uai, "chosen", "new", [])
 
 
-def test_what_names_no_school_says_what_to_do(pool, zola, mace):
+def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
     none, two, invented = read(
         pool,
         ["", "", "", "", 3],

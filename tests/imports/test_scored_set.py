@@ -1,4 +1,4 @@
-"""Lists damaged in every way, made of an invented directory: what the bench measures at size, kept at small size."""
+"""Recognition score on damaged spreadsheets of an invented directory: a small version of the bench."""
 
 from __future__ import annotations
 

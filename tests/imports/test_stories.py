@@ -1,4 +1,4 @@
-"""What an import gave stands in its rows: the journal and the school's page tell it from there."""
+"""An import in the journal and in a school's timeline, both read from its rows."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def viewer(office, member):
     return office("nimes", member(Role.VIEWER))
 
 
-def test_a_list_tells_each_school_what_it_gave_it(pool, django_assert_max_num_queries):
+def test_an_import_appears_in_the_timeline_of_each_school(pool, django_assert_max_num_queries):
     new, grown, aside = SchoolFactory.create_batch(3)
     allocate(pool_id=pool.pk, uai=grown.uai, units=2, recipient=grown.email, by=None, at=TERM)
-    table = uploaded(pool, listing((new, 1), (grown, 5), (aside, 4)))
+    spreadsheet_import = uploaded(pool, listing((new, 1), (grown, 5), (aside, 4)))
     ImportRow.objects.filter(uai=aside.uai).update(ticked=False)
     assert stories.gifts_to(new.uai, "Ecole A") == []  # not before it is applied
-    apply(table)
+    apply(spreadsheet_import)
     with django_assert_max_num_queries(3):
         (gift,) = stories.gifts_to(new.uai, "Ecole A")
     assert gift.at == TERM
@@ -38,7 +38,7 @@ def test_a_list_tells_each_school_what_it_gave_it(pool, django_assert_max_num_qu
     assert stories.gifts_to(aside.uai, "Ecole C") == []
 
 
-def test_the_journal_says_a_list_once_and_finds_it_by_each_of_its_schools(pool, viewer):
+def test_the_journal_shows_an_import_once_and_finds_it_by_each_school(pool, viewer):
     given, other = SchoolFactory.create_batch(2)
     apply(uploaded(pool, listing((given, 3))))
     assert not AuditEntry.objects.filter(school_id=given.uai).exists()
@@ -47,7 +47,7 @@ def test_the_journal_says_a_list_once_and_finds_it_by_each_of_its_schools(pool, 
     assert found(other.uai) == []
 
 
-def test_the_school_s_page_tells_it(pool, viewer):
+def test_the_school_s_page_shows_the_import(pool, viewer):
     school = SchoolFactory(name="Ecole Jean Jaurès")
     apply(uploaded(pool, listing((school, 3))))
     shown = viewer.get(f"/ecoles/{school.uai}/").content.decode()

@@ -1,4 +1,4 @@
-"""Rows written out by hand for COPY come back as they were, whatever stands in them."""
+"""Hand-written JSON for COPY round-trips, whatever the cells contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imports import storing
 
 SIGNS = {"t": "\t", "n": "\n", "r": "\r"}
-# The signs that JSON or COPY writes otherwise, among all others.
+# Favours characters that JSON or COPY escapes.
 TEXTS = st.text(st.one_of(st.sampled_from('\\"\t\n\r\u00a0é,:{}'), st.characters(codec="utf-8")), max_size=12)
 
 
@@ -21,6 +21,6 @@ def as_copy_reads(written):
 
 @given(st.dictionaries(st.sampled_from(["uai", "name", "commune", "email", "units"]), TEXTS))
 def test_cells_come_back_as_they_were(cells):
-    written = storing._object(cells)  # noqa: SLF001 - what is written by hand, before the database sees it
+    written = storing._object(cells)  # noqa: SLF001 - the hand-written JSON
     assert not set(written) & set("\t\n\r")
     assert json.loads(as_copy_reads(written)) == cells

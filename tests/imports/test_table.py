@@ -1,4 +1,4 @@
-"""The sheet, the titles and the columns, found unaided or asked for."""
+"""Parsing of the sheet, its titles and columns, and the questions asked."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from imports.reading.titles import recognised
 from tests.imports.files import UAI, csv, xlsx
 
 
-def titles(table):
-    return {meaning.value: table.titles[index] for meaning, index in table.columns.items()}
+def titles(parsed_sheet):
+    return {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()}
 
 
-def codes(table):
-    return [question.code for question in table.questions]
+def codes(parsed_sheet):
+    return [question.code for question in parsed_sheet.questions]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_titles_that_hold_a_number_of_classes(title):
 
 def test_licences_are_surer_than_classes():
     content = csv([["UAI", "Nb classes", "Nb licences"], [UAI[0], 5, 3]])
-    table = read_table(content, Choices())
-    assert (table.volume, table.rows[0].units, table.rows[0].classes) == (Volume.COLUMN, 3, 5)
-    table = read_table(csv([["UAI", "Nb classes"], [UAI[0], 5]]), Choices())
-    assert (table.volume, table.rows[0].units) == (Volume.CLASSES, 5)
+    parsed_sheet = read_table(content, Choices())
+    assert (parsed_sheet.volume, parsed_sheet.rows[0].units, parsed_sheet.rows[0].classes) == (Volume.COLUMN, 3, 5)
+    parsed_sheet = read_table(csv([["UAI", "Nb classes"], [UAI[0], 5]]), Choices())
+    assert (parsed_sheet.volume, parsed_sheet.rows[0].units) == (Volume.CLASSES, 5)
 
 
 def test_the_table_is_found_below_banner_blank_rows_and_above_its_total():
@@ -82,30 +82,32 @@ def test_the_table_is_found_below_banner_blank_rows_and_above_its_total():
         merged=["A1:C1"],
         hidden=["B"],
     )
-    table = read_table(content, Choices())
-    assert (table.sheets[0], table.regions) == ("Feuil1", [(0, 4)])
-    assert titles(table) == {"uai": "RNE", "units": "Nb licences", "name": "ECOLE"}
-    assert [(row.number, row.cells["uai"], row.units, row.ignored) for row in table.rows] == [
+    parsed_sheet = read_table(content, Choices())
+    assert (parsed_sheet.sheets[0], parsed_sheet.regions) == ("Feuil1", [(0, 4)])
+    assert titles(parsed_sheet) == {"uai": "RNE", "units": "Nb licences", "name": "ECOLE"}
+    assert [(row.number, row.cells["uai"], row.units, row.ignored) for row in parsed_sheet.rows] == [
         (5, UAI[0], 3, ""),
         (7, UAI[1], 2, ""),
         (8, "TOTAL", None, "Ligne de total."),
     ]
-    assert not any(row.problems for row in table.rows)
+    assert not any(row.problems for row in parsed_sheet.rows)
 
 
 def test_the_sheet_with_the_schools_is_read_and_the_others_are_named():
     content = xlsx([["Notice"], ["RNE : code à huit caractères"]], sheet="Lisez-moi",
                    more={"Écoles": [["UAI", "n"], [UAI[0], 1], [UAI[1], 1]],
                          "Anciennes": [["UAI"], [UAI[2]]]})  # fmt: skip
-    table = read_table(content, Choices(units_for_all=1))
-    assert [table.sheets[region.sheet] for region in table.regions] == ["Écoles"]
-    assert table.remarks == ["Seule la feuille « Écoles » est lue ; contiennent aussi des écoles : « Anciennes »."]
+    parsed_sheet = read_table(content, Choices(units_for_all=1))
+    assert [parsed_sheet.sheets[region.sheet] for region in parsed_sheet.regions] == ["Écoles"]
+    assert parsed_sheet.remarks == [
+        "Seule la feuille « Écoles » est lue ; contiennent aussi des écoles : « Anciennes »."
+    ]
 
 
 def test_the_member_chooses_another_sheet_and_header():
     content = xlsx([["UAI"], [UAI[0]]], more={"B": [["UAI", "x"], ["note"], ["UAI", "Licences"], [UAI[1], 4]]})
-    table = read_table(content, Choices(sheets=["B"], header_row=3))
-    assert [(row.sheet, row.number, row.cells["uai"], row.units) for row in table.rows] == [(1, 4, UAI[1], 4)]
+    parsed_sheet = read_table(content, Choices(sheets=["B"], header_row=3))
+    assert [(row.sheet, row.number, row.cells["uai"], row.units) for row in parsed_sheet.rows] == [(1, 4, UAI[1], 4)]
 
 
 def test_a_sheet_that_is_not_there_is_refused():
@@ -116,70 +118,74 @@ def test_a_sheet_that_is_not_there_is_refused():
 
 def test_columns_are_known_by_what_they_hold():
     content = csv([["Réf", "Info", "Combien"], [UAI[0], "a@b.fr", "2"], [UAI[1], "c@d.fr", "3"]])
-    table = read_table(content, Choices(units_for_all=1))
-    assert titles(table) == {"uai": "Réf", "email": "Info"}
+    parsed_sheet = read_table(content, Choices(units_for_all=1))
+    assert titles(parsed_sheet) == {"uai": "Réf", "email": "Info"}
 
 
-def test_a_title_that_lies_is_not_believed():
+def test_a_wrong_title_is_not_trusted():
     content = csv([["Code établissement", "Repère"], ["340", UAI[0]], ["151", UAI[1]]])
     assert titles(read_table(content, Choices(units_for_all=1))) == {"uai": "Repère"}
 
 
 def test_a_table_without_titles_is_read_from_its_first_row():
-    table = read_table(csv([[UAI[0], "Zola"], [UAI[1], "Jaurès"]]), Choices(units_for_all=2))
-    assert table.regions == [(0, None)]
-    assert [(row.number, row.cells["uai"]) for row in table.rows] == [(1, UAI[0]), (2, UAI[1])]
+    parsed_sheet = read_table(csv([[UAI[0], "Zola"], [UAI[1], "Jaurès"]]), Choices(units_for_all=2))
+    assert parsed_sheet.regions == [(0, None)]
+    assert [(row.number, row.cells["uai"]) for row in parsed_sheet.rows] == [(1, UAI[0]), (2, UAI[1])]
 
 
-def test_two_columns_of_uai_are_a_question():
+def test_two_uai_columns_ask_a_question():
     content = csv([["UAI école", "UAI de rattachement", "n"], [UAI[0], UAI[2], 1], [UAI[1], UAI[3], 1]])
-    table = read_table(content, Choices(units_for_all=1))
-    assert titles(table) == {"uai": "UAI école"}  # the surer title
+    parsed_sheet = read_table(content, Choices(units_for_all=1))
+    assert titles(parsed_sheet) == {"uai": "UAI école"}  # the surer title
     content = csv([["UAI", "RNE"], [UAI[0], UAI[2]], [UAI[1], UAI[3]]])
-    table = read_table(content, Choices(units_for_all=1))
-    assert codes(table) == ["ambiguous_column"]
-    assert "« UAI » (A) et « RNE » (B)" in table.questions[0].message
-    assert table.rows == []
+    parsed_sheet = read_table(content, Choices(units_for_all=1))
+    assert codes(parsed_sheet) == ["ambiguous_column"]
+    assert "« UAI » (A) et « RNE » (B)" in parsed_sheet.questions[0].message
+    assert parsed_sheet.rows == []
     answered = read_table(content, Choices(units_for_all=1, columns={Meaning.UAI: 1}))
     assert [row.cells["uai"] for row in answered.rows] == [UAI[2], UAI[3]]
 
 
-def test_the_same_column_twice_is_no_question():
-    table = read_table(csv([["UAI", "RNE"], [UAI[0], UAI[0].lower()], [UAI[1], UAI[1]]]), Choices(units_for_all=1))
-    assert codes(table) == []
+def test_the_same_column_twice_asks_nothing():
+    parsed_sheet = read_table(
+        csv([["UAI", "RNE"], [UAI[0], UAI[0].lower()], [UAI[1], UAI[1]]]), Choices(units_for_all=1)
+    )
+    assert codes(parsed_sheet) == []
 
 
-def test_two_columns_of_addresses_are_a_question():
-    table = read_table(
+def test_two_email_columns_ask_a_question():
+    parsed_sheet = read_table(
         csv([["UAI", "Mail école", "Mail directeur"], [UAI[0], "a@b.fr", "c@d.fr"]]), Choices(units_for_all=1)
     )
-    assert codes(table) == ["ambiguous_column"]
+    assert codes(parsed_sheet) == ["ambiguous_column"]
 
 
 def test_without_a_number_it_is_asked_for():
     assert codes(read_table(csv([["UAI", "École"], [UAI[0], "Zola"]]), Choices())) == ["no_units"]
 
 
-def test_two_columns_of_numbers_are_a_question_unless_one_number_serves_all():
+def test_two_number_columns_ask_a_question_unless_one_number_serves_all():
     content = csv([["UAI", "Quantité", "Nombre"], [UAI[0], 1, 2]])
     assert codes(read_table(content, Choices())) == ["ambiguous_column"]
-    table = read_table(content, Choices(units_for_all=7))
-    assert (table.volume, codes(table), len(table.rows)) == (Volume.ALL, [], 1)
+    parsed_sheet = read_table(content, Choices(units_for_all=7))
+    assert (parsed_sheet.volume, codes(parsed_sheet), len(parsed_sheet.rows)) == (Volume.ALL, [], 1)
 
 
 def test_without_uai_schools_are_read_by_their_names():
-    table = read_table(csv([["École", "Ville"], ["Zola", "Nîmes"]]), Choices(units_for_all=1))
-    assert (codes(table), table.rows[0].cells) == ([], {"name": "Zola", "commune": "Nîmes"})
+    parsed_sheet = read_table(csv([["École", "Ville"], ["Zola", "Nîmes"]]), Choices(units_for_all=1))
+    assert (codes(parsed_sheet), parsed_sheet.rows[0].cells) == ([], {"name": "Zola", "commune": "Nîmes"})
 
 
-def test_without_uai_and_without_names_it_is_said():
-    table = read_table(csv([["Ville", "Nombre"], ["Nîmes", 3]]), Choices(units_for_all=1))
-    assert codes(table) == ["no_uai_column"]
+def test_without_uai_and_names_an_error_is_reported():
+    parsed_sheet = read_table(csv([["Ville", "Nombre"], ["Nîmes", 3]]), Choices(units_for_all=1))
+    assert codes(parsed_sheet) == ["no_uai_column"]
 
 
-def test_every_fault_of_a_row_is_told_at_once():
-    table = read_table(csv([["UAI", "mail", "Licences"], [UAI[0], "a@b.fr", 1], ["0301234Z", "a@", "-1"]]), Choices())
-    assert [problem.code for problem in table.rows[1].problems] == ["units_invalid", "email_invalid"]
+def test_every_error_of_a_row_is_reported_at_once():
+    parsed_sheet = read_table(
+        csv([["UAI", "mail", "Licences"], [UAI[0], "a@b.fr", 1], ["0301234Z", "a@", "-1"]]), Choices()
+    )
+    assert [problem.code for problem in parsed_sheet.rows[1].problems] == ["units_invalid", "email_invalid"]
 
 
 @pytest.mark.parametrize(
@@ -188,13 +194,15 @@ def test_every_fault_of_a_row_is_told_at_once():
      ["Source : inspection", "", ""], ["UAI", "École", "Licences"]],
 )  # fmt: skip
 def test_totals_and_notes_are_ignored_with_the_reason(row):
-    table = read_table(csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], [UAI[1], "Hugo", 3], row]), Choices())
-    assert table.rows[-1].ignored
+    parsed_sheet = read_table(
+        csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], [UAI[1], "Hugo", 3], row]), Choices()
+    )
+    assert parsed_sheet.rows[-1].ignored
 
 
 @pytest.mark.parametrize(
     "row", [["", "Zola", "2"], ["030123", "", ""], ["0301234Z", "Total Zola", "2"], ["??", "Hugo", "1"]]
 )
-def test_a_row_that_may_be_a_school_is_never_passed_over(row):
-    table = read_table(csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], row]), Choices())
-    assert not table.rows[-1].ignored
+def test_a_row_that_may_be_a_school_is_never_ignored(row):
+    parsed_sheet = read_table(csv([["UAI", "École", "Licences"], [UAI[0], "Zola", 2], row]), Choices())
+    assert not parsed_sheet.rows[-1].ignored

@@ -1,4 +1,4 @@
-"""Workbooks to take away: templates to start from, the report of an import, and the list of imports."""
+"""Workbooks to download: templates, the report of an import, the list of imports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def remit(nimes):
 
 
 def read_back(book, purpose, pool=None):
-    table = operations.upload(
+    spreadsheet_import = operations.upload(
         purpose=purpose,
         pool_id=pool.pk if pool else None,
         filename="modèle.xlsx",
@@ -54,9 +54,9 @@ def read_back(book, purpose, pool=None):
         by=None,
         at=TERM,
     )
-    tasks.read(import_id=table.pk)
-    table.refresh_from_db()
-    return table
+    tasks.read(import_id=spreadsheet_import.pk)
+    spreadsheet_import.refresh_from_db()
+    return spreadsheet_import
 
 
 def test_a_template_filled_in_is_read_without_a_question(officer, pool, remit):
@@ -68,20 +68,26 @@ def test_a_template_filled_in_is_read_without_a_question(officer, pool, remit):
     for line in range(2, 5):
         sheet.cell(line, 4).value = 5
     sheet["A5"], sheet["D5"] = SchoolFactory().uai, 1
-    table = read_back(book, Purpose.ATTRIBUTION, pool)
-    assert (table.state, table.layout["questions"], table.layout["remarks"]) == (ImportState.CHECKED, [], [])
-    assert table.layout["volume"] == "column"
-    rows = ImportRow.objects.filter(import_id=table.pk).order_by("number")
+    spreadsheet_import = read_back(book, Purpose.ATTRIBUTION, pool)
+    assert (spreadsheet_import.state, spreadsheet_import.layout["questions"], spreadsheet_import.layout["remarks"]) == (
+        ImportState.CHECKED,
+        [],
+        [],
+    )
+    assert spreadsheet_import.layout["volume"] == "column"
+    rows = ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("number")
     assert [row.units for row in rows] == [5, 5, 5, 1]
     assert sorted(row.verdict for row in rows) == ["changed", "new", "new", "new"]
 
 
-def test_the_remit_comes_back_unchanged_from_its_template(officer, remit):
+def test_the_portfolio_comes_back_unchanged_from_its_template(officer, remit):
     book = opened(officer.get(url("template", "perimetre")).content)
     assert book["Écoles"]["D2"].data_type == "s"
-    table = read_back(book, Purpose.REMIT)
-    assert (table.state, table.layout["questions"]) == (ImportState.CHECKED, [])
-    assert set(ImportRow.objects.filter(import_id=table.pk).values_list("verdict", flat=True)) == {"unchanged"}
+    spreadsheet_import = read_back(book, Purpose.REMIT)
+    assert (spreadsheet_import.state, spreadsheet_import.layout["questions"]) == (ImportState.CHECKED, [])
+    assert set(ImportRow.objects.filter(import_id=spreadsheet_import.pk).values_list("verdict", flat=True)) == {
+        "unchanged"
+    }
 
 
 def test_a_template_checks_its_cells(pool, remit):
@@ -95,7 +101,7 @@ def test_a_template_checks_its_cells(pool, remit):
     assert rules["F"].type == "custom"
 
 
-def test_a_large_remit_is_not_written_beforehand(pool, remit, monkeypatch):
+def test_a_large_portfolio_is_not_prefilled(pool, remit, monkeypatch):
     monkeypatch.setattr(starting, "MOST_SCHOOLS", 2)
     book = opened(workbook_to_start_from(Purpose.ATTRIBUTION, pool))
     assert book.sheetnames == ["Écoles", "Mode d'emploi"]
@@ -103,11 +109,13 @@ def test_a_large_remit_is_not_written_beforehand(pool, remit, monkeypatch):
     assert "3 écoles" in book["Mode d'emploi"].cell(book["Mode d'emploi"].max_row, 1).value
 
 
-def test_the_report_says_everything_but_the_key(officer, pool):
+def test_the_report_contains_everything_but_the_key(officer, pool):
     school = SchoolFactory()
-    table = uploaded(pool, listing((school, 3), ("0300000Z", "x"), titles=("UAI", "=Licences")), filename="a.csv")
+    spreadsheet_import = uploaded(
+        pool, listing((school, 3), ("0300000Z", "x"), titles=("UAI", "=Licences")), filename="a.csv"
+    )
     operations.choose(
-        import_id=table.pk,
+        import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=1,
         columns={"uai": 0, "units": 1},
@@ -116,12 +124,17 @@ def test_the_report_says_everything_but_the_key(officer, pool):
         by=None,
         at=TERM,
     )
-    tasks.read(import_id=table.pk)
+    tasks.read(import_id=spreadsheet_import.pk)
     operations.confirm(
-        import_id=table.pk, digest=queries.digest(table), send_on=None, only_valid=True, by=None, at=TERM
+        import_id=spreadsheet_import.pk,
+        digest=queries.digest(spreadsheet_import),
+        send_on=None,
+        only_valid=True,
+        by=None,
+        at=TERM,
     )
-    tasks.apply(import_id=table.pk, confirmed_at=TERM.isoformat())
-    content = officer.get(url("report", table.pk)).content
+    tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=TERM.isoformat())
+    content = officer.get(url("report", spreadsheet_import.pk)).content
     book = opened(content)
     titles, first, second = ([cell.value for cell in line] for line in book["Lignes"].iter_rows())
     one, two = dict(zip(titles, first, strict=True)), dict(zip(titles, second, strict=True))
@@ -139,20 +152,25 @@ def test_the_report_says_everything_but_the_key(officer, pool):
 
 def test_the_list_is_exported(officer, pool, member):
     who = member(Role.MANAGER)
-    table = uploaded(pool, listing((SchoolFactory(), 3)), filename="=liste.csv", by=who)
+    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 3)), filename="=liste.csv", by=who)
     sheet = opened(officer.get(url("export")).content)["Imports"]
     line = dict(zip([c.value for c in sheet[1]], [c.value for c in sheet[2]], strict=True))
-    assert (line["N°"], line["Fichier"], line["Déposé par"], line["Lignes"]) == (table.pk, "=liste.csv", str(who), 1)
+    assert (line["N°"], line["Fichier"], line["Déposé par"], line["Lignes"]) == (
+        spreadsheet_import.pk,
+        "=liste.csv",
+        str(who),
+        1,
+    )
     assert sheet["B2"].data_type == "s"
 
 
 def test_a_corrected_file_is_handed_in_on_the_page_of_its_import(officer, pool):
     school = SchoolFactory()
-    table = uploaded(pool, xlsx([["UAI", "Licences"], [school.uai, "x"]]))
+    spreadsheet_import = uploaded(pool, xlsx([["UAI", "Licences"], [school.uai, "x"]]))
     file = SimpleUploadedFile("corrigé.xlsx", xlsx([["UAI", "Licences"], [school.uai, 2]]))
-    answer = officer.post(url("corrected", table.pk), {"file": file})
+    answer = officer.post(url("corrected", spreadsheet_import.pk), {"file": file})
     later = Import.objects.latest("pk")
     assert answer["Location"] == url("detail", later.pk)
-    assert (later.corrects_id, later.pool_id) == (table.pk, pool.pk)
-    assert officer.post(url("corrected", table.pk), {})["Location"] == url("detail", table.pk)
+    assert (later.corrects_id, later.pool_id) == (spreadsheet_import.pk, pool.pk)
+    assert officer.post(url("corrected", spreadsheet_import.pk), {})["Location"] == url("detail", spreadsheet_import.pk)
     assert Import.objects.count() == 2

@@ -1,4 +1,4 @@
-"""What becomes of a row, given what is known of its school."""
+"""Checks of each row against its school's current data."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def said(judged, code):
     return next(problem.message for problem in judged.problems if problem.code == code)
 
 
-# What the file states of the lot
+# Volumes
 
 
 @pytest.mark.parametrize(
     ("held", "verdict", "ticked"),
     [(0, Verdict.NEW, True), (1, Verdict.CHANGED, True), (3, Verdict.UNCHANGED, False), (5, Verdict.CONFLICT, False)],
 )
-def test_the_file_says_what_the_school_must_have(held, verdict, ticked):
+def test_the_file_states_the_total_of_each_school(held, verdict, ticked):
     judged = judge(asked(), situation(held=held))
     assert (judged.verdict, judged.ticked, judged.units_before) == (verdict, ticked, held)
 
@@ -85,13 +85,13 @@ def test_the_file_says_what_the_school_must_have(held, verdict, ticked):
         (0, TERM, "revoke", "lower_redeemed", False),
     ],
 )
-def test_a_lower_number_is_settled_by_what_is_possible(units, redeemed, settlement, code, ticked):
+def test_a_lower_number_is_resolved_by_what_is_possible(units, redeemed, settlement, code, ticked):
     judged = judge(asked(units=units, settlement=settlement), situation(held=5, redeemed_at=redeemed))
     assert (judged.verdict, codes(judged), judged.ticked) == (Verdict.CONFLICT, [code], ticked)
     assert judged.asked.settlement == (settlement if ticked else "")
 
 
-def test_what_was_settled_is_forgotten_once_there_is_no_conflict():
+def test_a_resolution_is_dropped_once_there_is_no_conflict():
     judged = judge(asked(settlement="reduce"), situation(held=3))
     assert (judged.verdict, judged.asked.settlement, judged.ticked) == (Verdict.UNCHANGED, "", False)
 
@@ -103,7 +103,7 @@ def test_a_redeemed_key_says_since_when():
     )
 
 
-def test_no_licence_for_a_school_that_has_none_is_nothing_to_do():
+def test_zero_licences_for_a_school_without_any_changes_nothing():
     judged = judge(asked(units=0), situation(mailbox=""))
     assert (judged.verdict, codes(judged)) == (Verdict.IGNORED, ["nothing_asked"])
 
@@ -116,23 +116,23 @@ def test_no_licence_for_a_school_that_has_none_is_nothing_to_do():
         (Volume.CLASSES, {}, 3),
     ],
 )
-def test_what_says_how_many(volume, more, units):
+def test_the_volume_setting_decides_the_number(volume, more, units):
     assert judge(asked(), situation(volume=volume, **more)).units == units
     assert judge(asked(own_units=True), situation(volume=volume, **more)).units == 3
 
 
-def test_a_remit_that_does_not_know_the_classes_gives_no_number():
+def test_a_portfolio_without_class_counts_gives_no_number():
     judged = judge(asked(), situation(volume=Volume.REMIT, remit=REMIT))
     assert (judged.verdict, codes(judged), judged.units) == (Verdict.ERROR, ["no_classes_known"], None)
 
 
-def test_what_the_cells_said_stays_with_the_row():
+def test_problems_of_the_cells_stay_with_the_row():
     fault = Problem("units", "units_invalid", "…")
     judged = judge(asked(units=None, problems=[fault]), situation(closed=True))
     assert (judged.verdict, codes(judged)) == (Verdict.ERROR, ["units_invalid", "closed_school"])
 
 
-def test_what_is_passed_over_or_put_aside_is_nothing_else():
+def test_an_ignored_row_gets_no_other_verdict():
     total = judge(asked(units=None, ignored="Ligne de total."), situation(closed=True))
     assert (total.verdict, codes(total), said(total, "ignored")) == (Verdict.IGNORED, ["ignored"], "Ligne de total.")
     aside = judge(asked(set_aside=True), situation(closed=True))
@@ -209,7 +209,7 @@ def test_a_school_without_elementary_classes_is_warned_about_unticked_and_allowe
     assert codes(judge(asked(), situation(elementary=False, for_elementary=False))) == []
 
 
-def test_a_school_outside_the_remit_is_warned_about_where_there_is_one():
+def test_a_school_outside_the_portfolio_is_a_warning_when_there_is_one():
     outside = judge(asked(), situation(has_remit=True))
     assert (codes(outside), outside.ticked) == (["outside_remit"], True)
     assert codes(judge(asked(), situation(has_remit=False))) == []
@@ -219,7 +219,7 @@ def test_a_school_outside_the_remit_is_warned_about_where_there_is_one():
 # The same school twice
 
 
-def test_the_same_school_twice_with_one_number_is_given_once():
+def test_the_same_school_twice_with_one_number_is_allocated_once():
     first, second = judge_all([asked(2), asked(5, email="CE@ac.fr")], situation())
     assert (first.verdict, first.ticked) == (Verdict.NEW, True)
     assert (second.verdict, second.ticked, codes(second)) == (Verdict.IGNORED, False, ["duplicate"])
@@ -232,7 +232,7 @@ def test_rows_of_other_sheets_are_named_with_their_sheet():
     assert "ligne\u00a02 de la feuille « Alès »" in judged[1].problems[0].message
 
 
-def test_the_same_school_twice_with_different_numbers_is_for_the_member_to_settle():
+def test_the_same_school_twice_with_different_numbers_is_for_the_member_to_resolve():
     judged = judge_all([asked(2), asked(5, units=4)], situation())
     assert [(one.verdict, codes(one)) for one in judged] == [(Verdict.ERROR, ["duplicate_differs"])] * 2
     assert "ligne\u00a05 (4)" in judged[0].problems[0].message
@@ -246,19 +246,19 @@ def test_one_number_for_all_is_no_contradiction():
     assert [one.verdict for one in judged] == [Verdict.NEW, Verdict.IGNORED]
 
 
-# The address
+# The e-mail address
 
 
 @pytest.mark.parametrize(
     ("email", "contact", "mailbox", "recipient"),
     [("a@b.fr", "c@d.fr", "e@f.fr", "a@b.fr"), ("", "c@d.fr", "e@f.fr", "c@d.fr"), ("", "", "e@f.fr", "e@f.fr")],
 )
-def test_the_recipient_is_the_files_else_the_remits_else_the_directorys(email, contact, mailbox, recipient):
+def test_the_recipient_comes_from_the_file_then_the_portfolio_then_the_directory(email, contact, mailbox, recipient):
     remit = REMIT._replace(contact_email=contact)
     assert judge(asked(email=email), situation(remit=remit, mailbox=mailbox)).recipient == recipient
 
 
-def test_without_any_address_it_is_an_error_said_once():
+def test_a_missing_email_address_is_one_error():
     judged = judge(asked(), situation(mailbox=""))
     assert (judged.verdict, codes(judged)) == (Verdict.ERROR, ["no_email"])
     malformed = judge(asked(problems=[Problem("email", "email_invalid", "…")]), situation(mailbox=""))
@@ -269,13 +269,13 @@ def test_without_any_address_it_is_an_error_said_once():
     ("email", "expected"),
     [("a@b.fr", ["email_elsewhere"]), ("CE@ac.fr", []), ("c@d.fr", [])],
 )
-def test_an_address_that_nobody_knows_is_hinted_at(email, expected):
+def test_an_unknown_email_address_is_flagged(email, expected):
     judged = judge(asked(email=email), situation(remit=REMIT._replace(contact_email="C@d.fr")))
     assert (codes(judged), judged.ticked) == (expected, True)
     assert codes(judge(asked(email=email), situation(mailbox=""))) == []
 
 
-def test_an_address_of_several_schools_of_the_file_is_told_with_its_rows():
+def test_an_email_address_shared_by_schools_is_reported_with_its_rows():
     rows = [asked(n, found(UAI[n]), email="mairie@ville.fr" if n else "") for n in range(4)]
     judged = judge_all(rows, situation(mailbox="mairie@ville.fr"))
     assert [codes(one) for one in judged] == [[], *[["email_shared"]] * 3]
@@ -285,11 +285,11 @@ def test_an_address_of_several_schools_of_the_file_is_told_with_its_rows():
 
 
 @pytest.mark.parametrize("same", ["email", "school", "sum"])
-def test_what_all_rows_have_in_common_is_told_in_one_pass(same):
-    # Each row once against every other took minutes.
+def test_cross_row_checks_take_one_pass(same):
+    # A quadratic comparison took minutes.
     digits = [f"{number:07d}" for number in range(1, 10_001)]
-    letters = "ABCDEFGHJKLMNPRSTUVWXYZ"
-    uais = [one + letters[int(one) % 23] if same != "school" else UAI[0] for one in digits]
+    symbols = "ABCDEFGHJKLMNPRSTUVWXYZ"
+    uais = [one + symbols[int(one) % 23] if same != "school" else UAI[0] for one in digits]
     rows = [
         asked(
             number,
@@ -310,7 +310,7 @@ def test_what_all_rows_have_in_common_is_told_in_one_pass(same):
     }[same]  # fmt: skip
 
 
-# What is plausible
+# Plausibility
 
 
 def test_more_licences_than_known_classes_are_warned_about_and_unticked():
@@ -366,8 +366,8 @@ def test_a_number_far_beyond_the_others_is_warned_about():
     assert {"huge", "looks_like_sum"} <= UNTICKING
 
 
-def test_what_is_judgedat_a_glance_is_judged_the_same_at_length():
-    glanced = 0
+def test_the_fast_path_gives_the_same_verdict_as_the_full_check():
+    fast_results = 0
     cases = itertools.product(
         (0, 1, 3, 61, None), (None, 3), ("", "ce@ac.fr", "a@b.fr"), ("uai", "repaired", "chosen"),
         (None, REMIT, REMIT._replace(contact_email="c@d.fr", classes=2)), (0, 3, 5), ("", "ce@ac.fr"),
@@ -377,14 +377,14 @@ def test_what_is_judgedat_a_glance_is_judged_the_same_at_length():
     for units, classes, email, how, remit, held, mailbox, more in cases:
         row = asked(units=units, classes=classes, email=email, school=found(how=how))
         facts = situation(remit=remit, held=held, mailbox=mailbox, **more)
-        glance = judging.at_a_glance(row, facts, together)
-        if glance is not None:
-            glanced += 1
-            assert glance == judge(row, facts, together)
-    assert glanced > 100
+        fast = judging.at_a_glance(row, facts, together)
+        if fast is not None:
+            fast_results += 1
+            assert fast == judge(row, facts, together)
+    assert fast_results > 100
 
 
-# The remit
+# The portfolio
 
 
 def remit_row(**more):
@@ -395,14 +395,14 @@ def in_remit(**facts):
     return situation(purpose=Purpose.REMIT, for_elementary=False, has_remit=True, volume=None, **facts)
 
 
-def test_the_remit_says_field_by_field_what_changes():
+def test_a_portfolio_row_lists_its_changes_field_by_field():
     before = RemitFacts("Mme Roy", "a@b.fr", "", 5)
     judged = judge(remit_row(email="c@d.fr", classes=6, phone="0466000000"), in_remit(remit=before))
     assert (judged.verdict, judged.ticked, judged.before) == (Verdict.CHANGED, True, before._asdict())
     assert said(judged, "changes") == "Contact : a@b.fr → c@d.fr ; téléphone : 0466000000 ; classes : 5 → 6."
 
 
-def test_an_empty_cell_changes_nothing_in_the_remit_and_a_school_outside_is_new():
+def test_an_empty_cell_changes_no_portfolio_field_and_an_unknown_school_is_new():
     unchanged = judge(remit_row(), in_remit(remit=RemitFacts("Mme Roy", "a@b.fr", "", 5)))
     assert (unchanged.verdict, unchanged.ticked) == (Verdict.UNCHANGED, False)
     new = judge(remit_row(), in_remit(mailbox=""))
@@ -410,22 +410,22 @@ def test_an_empty_cell_changes_nothing_in_the_remit_and_a_school_outside_is_new(
 
 
 @pytest.mark.parametrize(("classes", "expected"), [(0, ["classes_out_of_range"]), (1, []), (100, []), (101, None)])
-def test_a_number_of_classes_that_no_school_has_is_an_error_in_the_remit(classes, expected):
+def test_an_impossible_class_count_is_an_error_in_a_portfolio_import(classes, expected):
     judged = judge(remit_row(classes=classes), in_remit())
     assert codes(judged) == (["classes_out_of_range"] if expected is None else expected)
     assert (judged.verdict is Verdict.ERROR) == bool(codes(judged))
 
 
-def test_the_same_school_twice_in_the_remit_must_say_the_same():
+def test_duplicate_portfolio_rows_must_agree():
     same = judge_all([remit_row(number=2, email="a@b.fr"), remit_row(number=3, email="A@b.fr")], in_remit())
     assert [one.verdict for one in same] == [Verdict.NEW, Verdict.IGNORED]
     differ = judge_all([remit_row(number=2, classes=4), remit_row(number=3, classes=5)], in_remit())
     assert [codes(one) for one in differ] == [["duplicate_differs"]] * 2
 
 
-# The catalogue
+# The codes
 
 
-def test_every_code_has_a_name_and_its_remedies():
+def test_every_code_has_a_name_and_its_fixes():
     assert set(LABELS) == set(REMEDIES)
     assert set(DOUBTS) | UNTICKING <= set(LABELS)

@@ -1,4 +1,4 @@
-"""The annotated workbook: the same file, its faults coloured, noted and said in words, with schools to choose from."""
+"""The annotated workbook: the same file with errors marked and explained, and schools to choose from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PLACE = Place(["Écoles", "Notes"], {0: 2}, {"uai": 0, "name": 1, "commune": 2, 
 
 
 def dressed():
-    """Return a workbook as people dress them up."""
+    """Return a workbook with styles, filters and hidden columns."""
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.title = "Écoles"
@@ -68,40 +68,40 @@ def opened(content):
     return openpyxl.load_workbook(io.BytesIO(content))
 
 
-def annotated(table):
-    """Have the workbook made, and return it opened."""
-    annotating.ask(import_id=table.pk, at=TERM)
-    tasks.annotate(import_id=table.pk)
-    return opened(bytes(AnnotatedFile.objects.get(pk=table.pk).content))
+def annotated(spreadsheet_import):
+    """Build the annotated workbook and return it opened."""
+    annotating.ask(import_id=spreadsheet_import.pk, at=TERM)
+    tasks.annotate(import_id=spreadsheet_import.pk)
+    return opened(bytes(AnnotatedFile.objects.get(pk=spreadsheet_import.pk).content))
 
 
-def test_the_same_workbook_comes_back_with_its_faults_marked():
+def test_the_same_workbook_comes_back_with_its_errors_marked():
     book = opened(annotate(dressed(), PLACE, [WRONG, WHOLE], sign, macros=False))
     sheet = book["Écoles"]
     assert [cell.value for cell in sheet[2]][4:] == list(ADDED_TITLES)
     assert sheet["E3"].value == "Erreur : Cet UAI est faux.\nÀ vérifier : C'est beaucoup."
     assert sheet["F3"].value == "\n".join(WRONG.proposals)
     assert (sheet["E4"].value, sheet["F4"].value) == ("À vérifier : Hors du périmètre.", None)
-    # Two colours, never alone: the note and the column say it.
+    # The colours are repeated in words, by the note and the column.
     fills = {name: sheet[name].fill.fgColor.rgb for name in ("A3", "D3", "A4")}
     assert fills == {"A3": painting.GRAVE, "D3": painting.SLIGHT, "A4": painting.SLIGHT}
     assert sheet["D3"].comment.text == "À vérifier : C'est beaucoup."
-    # What was there stays.
+    # Existing content is kept.
     assert sheet["A3"].comment.text.startswith("Vu avec la mairie")
     assert "Cet UAI est faux" in sheet["A3"].comment.text
     assert (sheet["D4"].value, sheet.freeze_panes, sheet.print_title_rows) == ("=2+2", "A3", "$2:$2")
     assert [str(area) for area in sheet.merged_cells.ranges] == ["A1:D1"]
     assert sheet.column_dimensions["C"].hidden
     assert book["Notes"]["B2"].value == "à garder"
-    # Columns that were hidden together no longer hide ours.
+    # A hidden range of columns does not hide ours.
     spans = {key: (span.min, span.max, span.hidden) for key, span in sheet.column_dimensions.items()}
     assert (spans["F"], spans["H"]) == ((6, 6, False), (8, 16384, True))
 
 
-def test_formulas_keep_what_they_showed():
+def test_formulas_keep_their_displayed_values():
     content = dressed()
     sheet = zipfile.ZipFile(io.BytesIO(content)).read("xl/worksheets/sheet1.xml")
-    # openpyxl writes an empty element in one of two ways, as it has found lxml or not.
+    # openpyxl writes an empty element in two ways, with lxml or without.
     shown = re.sub(rb"<f>2\+2</f>(?:<v ?/>|<v></v>)", b"<f>2+2</f><v>4</v>", sheet)
     assert shown != sheet
     content = with_sheet_xml(content, shown)
@@ -130,7 +130,7 @@ def test_macros_are_kept_as_they_came():
     assert (sheet["A3"].fill.fgColor.rgb, sheet["D3"].comment.text) == (painting.GRAVE, WRONG.faults[1].words)
 
 
-def test_the_choice_is_made_from_a_list_that_follows_its_row():
+def test_the_school_dropdown_belongs_to_its_row():
     content = annotate(dressed(), PLACE, [WRONG], sign, macros=False)
     book = opened(content)
     (rule,) = book["Écoles"].data_validations.dataValidation
@@ -142,7 +142,7 @@ def test_the_choice_is_made_from_a_list_that_follows_its_row():
     assert [sheet.name for sheet in open_workbook(content).sheets][:2] == ["Écoles", "Notes"]
 
 
-def test_a_second_round_takes_the_first_ones_marks_back():
+def test_a_second_annotation_removes_the_first_one_s_marks():
     first = annotate(dressed(), PLACE, [WRONG, WHOLE], sign, macros=False)
     book = opened(first)
     book["Écoles"]["G3"] = "0301234D – École Zola, Nîmes"
@@ -157,7 +157,7 @@ def test_a_second_round_takes_the_first_ones_marks_back():
     assert not [rule for rule in sheet.data_validations.dataValidation if str(rule.sqref) != "G3:G4"]
 
 
-def test_its_origin_is_known_to_the_collectivity_that_signed_it():
+def test_the_signature_is_valid_only_for_the_collectivity_that_signed():
     content = annotate(dressed(), PLACE, [WRONG], sign, macros=False)
     assert provenance.read(content, "nimes") == Provenance(7, 6)
     assert provenance.read(content, "gard") is None
@@ -196,28 +196,33 @@ def test_what_openpyxl_cannot_open_is_rebuilt(monkeypatch):
     assert making.make(dressed(), PLACE, [WRONG], sign).rebuilt
 
 
-def test_the_worker_makes_it_once_and_anew_when_rows_changed(pool):
+def test_the_worker_builds_it_once_and_again_when_rows_changed(pool):
     school = SchoolFactory()
-    table = uploaded(pool, xlsx([["UAI", "Licences"], [school.uai, "x"], ["0300000Z", 1]]), filename="a.xlsx")
-    assert annotating.stage_of(table, TERM) is Stage.ABSENT
-    sheet = annotated(table).worksheets[0]
+    spreadsheet_import = uploaded(
+        pool, xlsx([["UAI", "Licences"], [school.uai, "x"], ["0300000Z", 1]]), filename="a.xlsx"
+    )
+    assert annotating.stage_of(spreadsheet_import, TERM) is Stage.ABSENT
+    sheet = annotated(spreadsheet_import).worksheets[0]
     assert sheet["C2"].value.startswith("Erreur : ")
     assert sheet["B2"].fill.fgColor.rgb == painting.GRAVE
-    assert annotating.ask(import_id=table.pk, at=TERM) is Stage.READY
-    operations.amend(import_id=table.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
-    assert annotating.stage_of(table, TERM) is Stage.OUT_OF_DATE
-    assert annotated(table).worksheets[0]["C2"].value is None
-    assert ProcrastinateJob.objects.filter(task_name="imports.annotate", args__import_id=table.pk).count() == 2
+    assert annotating.ask(import_id=spreadsheet_import.pk, at=TERM) is Stage.READY
+    operations.amend(import_id=spreadsheet_import.pk, number=2, edits={"units": "2"}, by=None, at=TERM)
+    assert annotating.stage_of(spreadsheet_import, TERM) is Stage.OUT_OF_DATE
+    assert annotated(spreadsheet_import).worksheets[0]["C2"].value is None
+    assert (
+        ProcrastinateJob.objects.filter(task_name="imports.annotate", args__import_id=spreadsheet_import.pk).count()
+        == 2
+    )
 
 
-def test_nobody_waits_for_ever(pool, monkeypatch):
-    table = uploaded(pool, xlsx([["UAI", "Licences"], ["0300000Z", 1]]), filename="a.xlsx")
-    annotating.ask(import_id=table.pk, at=TERM)
-    assert annotating.stage_of(table, TERM + datetime.timedelta(minutes=16)) is Stage.FAILED
+def test_a_stale_or_failed_workbook_job_is_shown_as_failed(pool, monkeypatch):
+    spreadsheet_import = uploaded(pool, xlsx([["UAI", "Licences"], ["0300000Z", 1]]), filename="a.xlsx")
+    annotating.ask(import_id=spreadsheet_import.pk, at=TERM)
+    assert annotating.stage_of(spreadsheet_import, TERM + datetime.timedelta(minutes=16)) is Stage.FAILED
     monkeypatch.setattr(annotating, "make_annotated", lambda _table: 1 / 0)
-    tasks.annotate(import_id=table.pk)
-    assert annotating.stage_of(table, TERM) is Stage.FAILED
-    assert annotating.ask(import_id=table.pk, at=TERM) is Stage.MAKING
+    tasks.annotate(import_id=spreadsheet_import.pk)
+    assert annotating.stage_of(spreadsheet_import, TERM) is Stage.FAILED
+    assert annotating.ask(import_id=spreadsheet_import.pk, at=TERM) is Stage.MAKING
     Import.objects.update(state="cancelled")
     with pytest.raises(WrongMoment):
-        annotating.ask(import_id=table.pk, at=TERM)
+        annotating.ask(import_id=spreadsheet_import.pk, at=TERM)

@@ -20,7 +20,7 @@ from tests.workers import eventually, worker
 
 @pytest.fixture(scope="module", autouse=True)
 def _known_here():
-    """Make the name known to this process as well: `defer` refuses names that no task bears."""
+    """Register the name in this process too: `defer` refuses unknown task names."""
 
     @task(name="tests.remember")
     def remember(*, word: str, after: str = "") -> None:
@@ -32,7 +32,7 @@ def _known_here():
 
 @pytest.fixture
 def remembered(committing):
-    """What the worker's tasks wrote: (word, schema), as a set."""
+    """Return the (word, schema) pairs that the worker's tasks wrote."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE public.tests_remembered (word text, schema text)")
 
@@ -46,7 +46,7 @@ def remembered(committing):
         cursor.execute("DROP TABLE public.tests_remembered")
 
 
-def test_each_task_works_in_its_schema_whatever_ran_before_in_its_thread(remembered):
+def test_each_task_runs_in_its_own_schema(remembered):
     for number in range(30):
         defer("tests.remember", schema=["c_nimes", "c_gard", "public"][number % 3], word=f"{number:02}")
     with worker("--until-idle", "--concurrency", "3") as process:
@@ -87,9 +87,9 @@ def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
 def test_a_worker_without_a_database_gives_up_with_an_error(transactional_db):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     with worker("--give-up-after", "1", DATABASE_URL=nowhere) as process:
-        _, said = process.communicate(timeout=60)
+        _, result = process.communicate(timeout=60)
         assert process.returncode == 1
-    assert "CommandError: The database has been away" in said
+    assert "CommandError: The database has been away" in result
 
 
 def test_a_rolled_back_transaction_queues_nothing(nimes):
@@ -100,7 +100,7 @@ def test_a_rolled_back_transaction_queues_nothing(nimes):
     assert ProcrastinateJob.objects.count() == before
 
 
-def test_a_job_that_is_waiting_already_is_not_queued_again_and_spoils_nothing(nimes):
+def test_a_pending_job_is_not_queued_twice_and_breaks_no_transaction(nimes):
     later = timezone.now() + datetime.timedelta(hours=1)
     assert defer_once("tests.remember", schema="c_nimes", once="x", at=later, word="one") is not None
     assert defer_once("tests.remember", schema="c_nimes", once="x", at=later, word="one") is None
@@ -108,7 +108,7 @@ def test_a_job_that_is_waiting_already_is_not_queued_again_and_spoils_nothing(ni
 
 
 class TestHousekeeping:
-    """Without processes: what each statement picks."""
+    """The rescue statements alone, without processes."""
 
     @pytest.fixture(autouse=True)
     def _public(self, db):
@@ -132,18 +132,18 @@ class TestHousekeeping:
     def status(self, number):
         return ProcrastinateJob.objects.get(pk=number).status
 
-    def test_jobs_of_silent_workers_are_rescued_and_those_of_living_ones_left(self):
+    def test_jobs_of_silent_workers_are_rescued_and_those_of_live_ones_kept(self):
         dead, alive = self.begun(heartbeat_ago=40), self.begun(heartbeat_ago=5)
         assert housekeeping.rescue() == [dead]
         assert (self.status(dead), self.status(alive)) == ("todo", "doing")
         assert housekeeping.rescue() == []
 
-    def test_a_job_that_killed_several_workers_is_given_up(self):
+    def test_a_job_that_killed_several_workers_fails(self):
         number = self.begun(heartbeat_ago=40, attempts=housekeeping.RUNS - 1)
         assert housekeeping.rescue() == []
         assert self.status(number) == "failed"
 
-    def test_jobs_that_ended_long_ago_are_forgotten(self):
+    def test_old_finished_jobs_are_deleted(self):
         ended = {}
         for status, days in [("succeeded", 8), ("succeeded", 6), ("failed", 8), ("failed", 31), ("todo", 90)]:
             number = defer("tests.remember", schema="c_nimes", word="x")
@@ -160,5 +160,5 @@ class TestHousekeeping:
         assert left == {("succeeded", 6), ("failed", 8), ("todo", 90)}
 
 
-def test_nothing_is_stopping_until_a_worker_is_told():
+def test_the_stopping_flag_is_false_until_a_worker_is_stopped():
     assert not stopping.is_set()

@@ -13,7 +13,7 @@ def render(message):
     if message.context.get("lapsed"):
         raise kinds.NoLongerDue("La clé a été reprise.")
     if message.context.get("broken"):
-        raise RuntimeError("a renderer's own mistake")
+        raise RuntimeError("a bug in the renderer")
     return Rendered(
         subject=f"Message n° {message.pk}",
         text=f"Bonjour,\nvoici le message n° {message.pk}.\n",
@@ -25,7 +25,7 @@ def render(message):
 
 @pytest.fixture
 def note():
-    """The name of a kind whose messages say their number."""
+    """The name of a message kind whose messages contain their number."""
     kinds.register("note", label="Note", render=render)
     yield "note"
     kinds.unregister("note")
@@ -33,7 +33,7 @@ def note():
 
 @pytest.fixture
 def queue(note):
-    """Queues notes in the schema that is entered, and returns them."""
+    """Queues notes in the current schema and returns them."""
 
     def put(count: int = 1, **context):
         return [

@@ -21,19 +21,19 @@ from mailing.answers import ATTEMPTS, explain, read, wait
         (471, b"hm", "Le serveur du destinataire demande de patienter"),
     ],
 )
-def test_an_answer_is_told_in_a_sentence_with_itself_after_it(code, text, begins):
-    said = explain(read(code, text))
-    assert said.startswith(begins)
-    assert said.endswith(f"Réponse du serveur : {code} {text.decode()}")
+def test_an_smtp_reply_is_explained_in_a_sentence_and_quoted(code, text, begins):
+    result = explain(read(code, text))
+    assert result.startswith(begins)
+    assert result.endswith(f"Réponse du serveur : {code} {text.decode()}")
 
 
-def test_an_answer_is_cut_to_one_short_line():
+def test_an_smtp_reply_is_truncated_to_one_line():
     answer = read(550, b"a\r\nb\x00\xff" + b"x" * 1000)
     assert answer.text.startswith("a b ")
     assert len(answer.text) == 300
 
 
-def test_waits_grow_and_end():
+def test_retry_delays_grow_and_end():
     waits = [wait(attempts) for attempts in range(1, ATTEMPTS)]
     assert waits == sorted(waits)
     assert wait(ATTEMPTS) is None

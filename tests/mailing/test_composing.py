@@ -23,14 +23,14 @@ def sent(**fields):
     return data, email.message_from_bytes(data, policy=email.policy.default)
 
 
-def test_all_of_it_is_seven_bits_in_lines_that_travel():
+def test_a_message_is_seven_bit_with_short_lines():
     data, _ = sent(subject=LONG, text="é" * 5000 + "\nFrom ici\n.\n", html="<p>" + "œ" * 5000 + "</p>", from_name=LONG)
     assert data.isascii()
     assert data.count(b"\n") == data.count(b"\r\n")
     assert max(len(line) for line in data.split(b"\r\n")) <= 78
 
 
-def test_what_was_written_is_what_is_read():
+def test_a_composed_message_parses_back():
     text = "Bonjour,\n\nFrom ici : « œuvre » = 1\u00a0€.\n.\nFin  \n"
     _, read = sent(subject=LONG, text=text, html="<p>œ = é</p>", from_name='Ville de "Nîmes", service')
     assert read["Subject"] == LONG
@@ -63,7 +63,7 @@ def test_the_message_id_stays_the_same_and_tells_schemas_apart():
 @pytest.mark.parametrize(
     "wrong", ["", "a", "a@", "@b.example", "a b@c.example", "a@b.example\nBcc: c@d.example", "é@b.fr"]
 )
-def test_what_is_no_address_is_refused(wrong):
+def test_an_invalid_address_is_refused(wrong):
     with pytest.raises(ValueError, match="Not an address"):
         address(wrong)
 

@@ -1,4 +1,4 @@
-"""Each thing that a mail server may do, over a real socket."""
+"""Sending e-mails: everything a mail server may answer, over a real socket."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_name_cannot_smuggle_a_header(nimes, sink):
     assert received["X"] is None
 
 
-def test_a_message_of_later_stays_and_has_its_job(nimes, sink, note):
+def test_a_message_due_later_stays_queued_and_keeps_its_job(nimes, sink, note):
     due = timezone.now() + 90 * MINUTE
     operations.enqueue(kind=note, recipient="a@exemple.example", at=timezone.now(), due_at=due)
     assert drain() == 0
@@ -85,7 +85,7 @@ def test_one_refused_recipient_does_not_hold_up_the_others(nimes, sink, queue):
     )
 
 
-def test_a_server_that_asks_to_wait_is_asked_again_later_and_not_for_ever(nimes, sink, queue):
+def test_a_temporary_error_is_retried_later_a_limited_number_of_times(nimes, sink, queue):
     sink.temper.recipients["ecole0@exemple.example"] = "451 4.7.1 Greylisted"
     [message] = queue()
     now = timezone.now()
@@ -125,7 +125,7 @@ def test_refused_content_fails_that_message(nimes, sink, queue):
     assert "filtre antispam" in Message.objects.get(state=MessageState.FAILED).reason
 
 
-def test_a_server_that_is_down_holds_nothing_against_the_messages(nimes, settings, queue):
+def test_an_unreachable_server_costs_messages_no_attempt(nimes, settings, queue):
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     settings.MAILERS = {"default": {"OPTIONS": {"host": "127.0.0.1", "port": port, "timeout": 1}}}
@@ -137,7 +137,7 @@ def test_a_server_that_is_down_holds_nothing_against_the_messages(nimes, setting
     assert {message.attempts for message in tried} == {0}
     assert {message.reason for message in tried} == {answers.UNREACHABLE}
     assert all(message.due_at >= before + answers.AWAY for message in tried)
-    # The other twenty were not even claimed, and have a job ahead.
+    # The other twenty were not claimed and have a scheduled job.
     assert Message.objects.filter(state=MessageState.QUEUED).count() == 20
     assert waiting("mailing.drain", schema="c_nimes")
 
@@ -151,7 +151,7 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(nimes, settings, 
     assert states() == [MessageState.DEFERRED] * 2
 
 
-def test_a_server_that_closes_after_some_messages_is_connected_to_anew(nimes, sink, queue):
+def test_a_server_that_closes_after_some_messages_is_reconnected_to(nimes, sink, queue):
     sink.temper.messages_a_connection = 4
     queue(10)
     assert drain() == 10
@@ -160,7 +160,7 @@ def test_a_server_that_closes_after_some_messages_is_connected_to_anew(nimes, si
     assert {message.attempts for message in Message.objects.all()} == {1}
 
 
-def test_a_server_that_is_closing_defers_all_without_counting(nimes, sink, queue):
+def test_a_closing_server_costs_messages_no_attempt(nimes, sink, queue):
     sink.temper.messages_a_connection = 0
     queue(3)
     assert drain() == 0
@@ -168,7 +168,7 @@ def test_a_server_that_is_closing_defers_all_without_counting(nimes, sink, queue
     assert {message.attempts for message in Message.objects.all()} == {0}
 
 
-def test_a_server_that_refuses_our_sender_holds_nothing_against_the_messages(nimes, sink, queue):
+def test_a_refused_sender_costs_messages_no_attempt(nimes, sink, queue):
     sink.temper.sender = "550 5.7.1 Sender not allowed"
     queue(2)
     assert drain() == 0
@@ -179,7 +179,7 @@ def test_a_server_that_refuses_our_sender_holds_nothing_against_the_messages(nim
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_a_line_cut_in_the_middle_delays_one_message(nimes, sink, queue, kept):
+def test_a_connection_lost_mid_message_delays_that_message_only(nimes, sink, queue, kept):
     sink.temper.drop_after = 3
     sink.temper.keeps_the_dropped = kept
     queue(6)
@@ -189,7 +189,7 @@ def test_a_line_cut_in_the_middle_delays_one_message(nimes, sink, queue, kept):
     assert cut.reason == answers.INTERRUPTED
     assert drain(clock=lambda: timezone.now() + 3 * MINUTE) == 1
     identifiers = [str(received.email["Message-ID"]) for received in sink.received]
-    # Whoever received it twice can tell: both carry the same Message-ID.
+    # A duplicate can be recognised: both carry the same Message-ID.
     assert len(identifiers) == 6 + kept
     assert len(set(identifiers)) == 6
 
@@ -203,7 +203,7 @@ def test_a_renderer_that_raises_fails_its_message_alone(nimes, sink, queue, note
     assert {message.reason for message in Message.objects.lost()} == {answers.NOT_COMPOSED}
 
 
-def test_a_message_that_lost_its_reason_is_cancelled(nimes, sink, queue):
+def test_a_message_no_longer_due_is_cancelled(nimes, sink, queue):
     queue(1, lapsed=True)
     assert drain() == 0
     message = Message.objects.get()
@@ -211,7 +211,7 @@ def test_a_message_that_lost_its_reason_is_cancelled(nimes, sink, queue):
 
 
 @pytest.mark.parametrize("address", ["pas une adresse", "é@exemple.example", "a@exemple.example\nBcc: b@c.example", ""])
-def test_an_address_that_is_none_fails_its_message_alone(nimes, sink, queue, note, address):
+def test_an_invalid_address_fails_its_message_alone(nimes, sink, queue, note, address):
     operations.enqueue(kind=note, recipient=address, at=timezone.now())
     queue(1)
     assert drain() == 1
@@ -225,7 +225,7 @@ def test_an_accented_domain_is_written_as_mail_servers_know_it(nimes, sink, note
     assert sink.received[0].recipients == ("mairie@xn--nmes-0pa.example",)
 
 
-def test_a_kind_may_gather_once_what_its_messages_need(nimes, sink):
+def test_a_kind_may_prefetch_data_for_a_batch(nimes, sink):
     gathered = []
 
     def gather(messages):
@@ -240,14 +240,14 @@ def test_a_kind_may_gather_once_what_its_messages_need(nimes, sink):
     assert gathered == [50, 10]
 
 
-def test_a_worker_that_stops_gives_back_what_it_has_not_sent(nimes, sink, queue):
+def test_a_stopping_worker_releases_unsent_messages(nimes, sink, queue):
     queue(20)
     sink.temper.delay = 0.02
 
     calls = iter(range(1000))
 
     def clock():
-        # The clock is asked a few times a message: the worker is stopped while it sends.
+        # The clock is read a few times per message: this stops the worker while it sends.
         if next(calls) == 15:
             stopping.set()
         return timezone.now()
@@ -262,7 +262,7 @@ def test_a_worker_that_stops_gives_back_what_it_has_not_sent(nimes, sink, queue)
     assert drain() == 20 - sent
 
 
-def test_what_another_worker_holds_is_left_to_it_until_its_lease_ends(nimes, sink, queue):
+def test_messages_leased_by_another_worker_are_left_until_the_lease_expires(nimes, sink, queue):
     queue(5)
     now = timezone.now()
     held = claims.claim(limit=3, at=now)
@@ -272,7 +272,7 @@ def test_what_another_worker_holds_is_left_to_it_until_its_lease_ends(nimes, sin
     assert drain(clock=lambda: ends + MINUTE) == 3
 
 
-def test_a_worker_that_lost_its_claim_writes_nothing(nimes, sink, queue, settings):
+def test_a_worker_that_lost_its_lease_writes_nothing(nimes, sink, queue, settings):
     queue(1)
     lease, settings.MAIL_LEASE = settings.MAIL_LEASE, 0
     [asleep] = claims.claim(limit=1, at=timezone.now())
@@ -284,14 +284,14 @@ def test_a_worker_that_lost_its_claim_writes_nothing(nimes, sink, queue, setting
     assert states() == [MessageState.SENT]
 
 
-def test_a_drain_sends_its_share_and_plans_the_rest(nimes, sink, queue):
+def test_a_drain_sends_a_batch_and_schedules_the_rest(nimes, sink, queue):
     queue(12)
     assert drain(limit=10) == 10
     assert any(job["queueing_lock"] for job in waiting("mailing.drain"))
     assert drain() == 2
 
 
-def test_another_backend_than_smtp_does_as_well(nimes, queue, mailoutbox):
+def test_a_backend_other_than_smtp_works(nimes, queue, mailoutbox):
     queue(2)
     assert drain() == 2
     assert [message.to for message in mailoutbox] == [["ecole0@exemple.example"], ["ecole1@exemple.example"]]

@@ -1,4 +1,4 @@
-"""Workers that are killed, two at once, told to stop: real processes, a real mail server, real commits."""
+"""Workers killed, run in parallel, and stopped: real processes, a real mail server, real commits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.workers import eventually, worker
 
 @pytest.fixture
 def mail(sink):
-    """The environment that leads a worker process to the sink; its leases are short."""
+    """Environment of a worker process that sends to the sink, with short leases."""
     return {"SMTP_HOST": sink.host, "SMTP_PORT": str(sink.port), "MAIL_LEASE": "3"}
 
 
@@ -37,7 +37,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight
         first.wait()
     assert 60 <= sink.accepted < 200
     with worker(**mail):
-        # Nobody queues anything: the stalled job is rescued, the lease of what the dead one held ends.
+        # Nothing is queued by hand: the stalled job is rescued and the dead worker's lease expires.
         assert eventually(lambda: not Message.objects.pending().exists(), timeout=60)
     received = times_received(sink)
     assert len(received) == 200
@@ -55,7 +55,7 @@ def test_two_workers_send_nothing_twice(committing, sink, mail, note):
     assert sink.connections > 1
 
 
-def test_a_worker_that_is_asked_to_stop_gives_back_what_it_holds_and_ends_well(committing, sink, mail, note):
+def test_a_worker_asked_to_stop_releases_its_messages_and_exits_cleanly(committing, sink, mail, note):
     sink.temper.delay = 0.02
     enqueue(200)
     with worker(**mail) as process:

@@ -25,7 +25,7 @@ def test_a_message_is_queued_with_its_job(nimes):
     assert job["scheduled_at"] is None
 
 
-def test_a_message_of_later_has_its_job_later(nimes):
+def test_a_message_due_later_has_its_job_later(nimes):
     operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM, due_at=TERM + HOUR)
     [job] = waiting("mailing.drain")
     assert job["scheduled_at"] == TERM + HOUR
@@ -58,7 +58,7 @@ def test_a_rollback_leaves_neither_message_nor_job(nimes):
     assert waiting("mailing.drain") == []
 
 
-def test_cancelling_stops_what_waits_and_leaves_what_left(nimes):
+def test_cancelling_affects_pending_messages_only(nimes):
     messages = [
         operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM, topic="allocation", topic_id=n)
         for n in range(4)
@@ -70,7 +70,7 @@ def test_cancelling_stops_what_waits_and_leaves_what_left(nimes):
         MessageState.CANCELLED, MessageState.SENT, MessageState.SENDING, MessageState.QUEUED]  # fmt: skip
 
 
-def test_the_last_message_of_each_thing(nimes, django_assert_num_queries):
+def test_the_last_message_of_each_topic(nimes, django_assert_num_queries):
     for n in (1, 2, 1):
         last = operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM, topic="allocation", topic_id=n)
     operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM, topic="other", topic_id=1)

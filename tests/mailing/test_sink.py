@@ -41,12 +41,12 @@ def test_each_message_is_a_file_that_reads_back(tmp_path):
     assert len(latest(tmp_path, limit=1)) == 1
 
 
-def test_a_port_that_is_taken_is_said_so():
+def test_a_port_in_use_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         Sink(port=taken.getsockname()[1]).start()
 
 
-def test_the_command_keeps_messages_until_it_is_told_to_stop(tmp_path):
+def test_the_command_stores_messages_until_stopped(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process = subprocess.Popen(  # noqa: S603 - our own command
@@ -61,9 +61,9 @@ def test_the_command_keeps_messages_until_it_is_told_to_stop(tmp_path):
         send(port)
         assert eventually(lambda: len(latest(tmp_path)) == 1)
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
+        result, _ = process.communicate(timeout=20)
         assert process.returncode == 0
-        assert "1 message(s) received." in said
+        assert "1 message(s) received." in result
     finally:
         process.kill()
         process.communicate()

@@ -25,7 +25,7 @@ def test_an_overdue_message_whose_job_is_gone_gets_another(nimes, queue):
     assert len(waiting("mailing.drain", schema="c_nimes")) == 1
 
 
-def test_a_lease_that_ended_is_overdue_and_one_that_runs_is_not(nimes, queue):
+def test_an_expired_lease_is_overdue_and_a_current_one_is_not(nimes, queue):
     [message] = queue(1)
     lose_all_jobs()
     now = timezone.now()
@@ -36,7 +36,7 @@ def test_a_lease_that_ended_is_overdue_and_one_that_runs_is_not(nimes, queue):
     assert sweep(at=now + 13 * MINUTE) == ["c_nimes"]
 
 
-def test_what_was_sent_is_nobody_s_business(nimes, queue):
+def test_sent_messages_are_left_alone(nimes, queue):
     [message] = queue(1)
     Message.objects.filter(pk=message.pk).update(state=MessageState.SENT, sent_at=timezone.now())
     assert sweep(at=timezone.now() + 3 * MINUTE) == []

@@ -1,4 +1,4 @@
-"""Orders as they stand when their invoice is made out, and the invoice; real orders come from the operations."""
+"""Sample orders to invoice, written straight to the tables; real orders come from the operations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def order_of(*lines: pricing.Priced, at: datetime.datetime = TERM, **fields) -> Order:
-    """Make an order of the shop, placed, that a town hall pays; `fields` say otherwise."""
+    """Create a placed shop order that a town hall pays; `fields` override."""
     seller()
     sum_of = amounts.total(line.amounts for line in lines)
     order = Order.objects.create(
@@ -63,14 +63,14 @@ def order_of(*lines: pricing.Priced, at: datetime.datetime = TERM, **fields) -> 
 
 
 def five_classes(at: datetime.datetime = TERM, **fields) -> Order:
-    """Make the guide's order: 5 classes for 199,00 €, for a school of Nîmes."""
+    """Create the guide's order: 5 classes for 199,00 €, for a school of Nîmes."""
     on_sale()
     fields.setdefault("school", SchoolFactory())
     return order_of(pricing.for_classes(5, day_in_france(at)), at=at, **fields)
 
 
 def by_card(at: datetime.datetime = TERM) -> Order:
-    """Make a teacher's own purchase, of one class, by card."""
+    """Create a teacher's purchase of one class, by card."""
     on_sale()
     return order_of(
         pricing.for_classes(1, day_in_france(at)),
@@ -87,7 +87,7 @@ def by_card(at: datetime.datetime = TERM) -> Order:
 
 
 def of_collectivity(collectivity, units: int = 2000, at: datetime.datetime = TERM, **fields) -> Order:
-    """Make a collectivity's purchase of so many licences."""
+    """Create a collectivity's purchase of `units` licences."""
     on_sale()
     return order_of(
         pricing.for_volume(units, day_in_france(at)),
@@ -108,7 +108,7 @@ def of_collectivity(collectivity, units: int = 2000, at: datetime.datetime = TER
 
 
 def again(order: Order) -> Order:
-    """Make another order like this one, of the same buyer."""
+    """Duplicate the order for the same buyer."""
     lines = list(order.lines.all())
     order.pk = None
     order.save(force_insert=True)

@@ -1,4 +1,4 @@
-"""Orders brought to each of their states by the operations alone."""
+"""Orders in each of their states, reached by the operations alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.factories.shop import on_sale, seller
 
 DAY = datetime.timedelta(days=1)
 PLACED_ON = TERM.date()
-#: The last day of the provisional rights of an order placed at TERM, and of the school year.
+#: Last day of the provisional rights of an order placed at TERM, and last day of the school year.
 UNTIL = datetime.date(2027, 1, 8)
 YEAR_ENDS = datetime.date(2027, 8, 31)
 SCAN = b"%PDF-1.7 bon pour accord"
@@ -59,12 +59,12 @@ def but(billing, **fields):
 
 
 def on(day: int, hour: int = 10) -> datetime.datetime:
-    """Return a moment so many days after TERM, at that hour in Paris."""
+    """Return the moment `day` days after TERM, at `hour` in Paris."""
     return (TERM + day * DAY).replace(hour=hour)
 
 
 def draft(*, classes=5, at=TERM, affiliation=None, **_):
-    """Return what a principal has begun to order for his school."""
+    """Return a principal's draft order for their school."""
     on_sale()
     seller()
     affiliation = affiliation or AffiliationFactory(user=PrincipalFactory())
@@ -72,7 +72,7 @@ def draft(*, classes=5, at=TERM, affiliation=None, **_):
 
 
 def collectivity_draft(collectivity, *, units=2000, at=TERM):
-    """Return what a buyer of the collectivity, whose schema is entered, has begun to order."""
+    """Return a buyer's draft order for the collectivity, whose schema must be entered."""
     on_sale()
     seller()
     buyer = MemberFactory(roles=[Role.BUYER]).user
@@ -86,7 +86,7 @@ def put(order, *, at=TERM, billing=None):
 
 
 def choose(order, *, at=TERM, billing=MAIRIE):
-    """Make the draft ready to be paid by card."""
+    """Choose payment by card for the draft."""
     return operations.choose_card(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, at=at)
 
 
@@ -118,7 +118,7 @@ def lapsed_scanned(**given):
 
 
 def waited(days):
-    """Return an order that was placed so many days ago."""
+    """Return an order that was placed `days` days ago."""
     order = placed()
     operations.remind_and_lapse(on(days))
     return order
@@ -190,7 +190,7 @@ def pay(order, *, amount=None, reference="VIR 1", at=TERM, by=None):
 
 
 def charged(order):
-    """Return a payment by card that its provider says is done, and that the books do not know yet."""
+    """Return a card payment that the provider confirmed and that is not settled yet."""
     return CardPayment.objects.create(
         order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc,
         token=f"{order.pk}-{CardPayment.objects.count()}",
@@ -202,7 +202,7 @@ def source_of(order):
 
 
 def dates(order):
-    """Return the last day of the provisional rights, the one the payment is awaited by, and whether all is stopped."""
+    """Return the last day of provisional rights, the payment's due date, and whether rights are suspended."""
     source = source_of(order)
     return source.provisional_until, source.unpaid_until, source.suspended_at is not None
 
@@ -213,7 +213,7 @@ def usable(order, at):
 
 
 def told(order):
-    """Return the kinds of letters queued about the order, in order."""
+    """Return the kinds of e-mails queued about the order, in order."""
     with schema_context("public"):
         return [kind.removeprefix("order.") for kind in messages(order).values_list("kind", flat=True)]
 
@@ -223,8 +223,8 @@ def messages(order):
 
 
 def breaches():
-    """Return the codes of the rules of the books that are broken."""
-    asked = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in BOOKS)
+    """Return the codes of the violated sales invariants."""
+    query = " UNION ALL ".join(f"SELECT '{rule.code}' WHERE EXISTS ({rule.sql})" for rule in BOOKS)
     with schema_context("public"), connection.cursor() as cursor:
-        cursor.execute(asked)
+        cursor.execute(query)
         return {code for (code,) in cursor.fetchall()}

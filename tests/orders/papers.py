@@ -1,4 +1,4 @@
-"""What a PDF says, as somebody reads it: spaces are spaces, and lines run on."""
+"""The text of a PDF, with plain spaces and without line breaks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def pages(document: Document) -> list[str]:
 
 
 def said(document: Document) -> str:
-    """Return the whole text."""
+    """Return the text of all pages."""
     return " ".join(pages(document))
 
 
 def places(document: Document) -> dict[str, tuple[float, float]]:
-    """Return where each text of the first page begins, from its left and from its top, as shares of it."""
+    """Return each text's position on the first page, as fractions of width and height from the top left."""
     page = PdfReader(io.BytesIO(bytes(document.content))).pages[0]
     width, height = float(page.mediabox.width), float(page.mediabox.height)
     found: dict[str, tuple[float, float]] = {}

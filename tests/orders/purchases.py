@@ -1,4 +1,4 @@
-"""Purchases of the collectivity whose schema is entered, at their different steps, by the operations alone."""
+"""Purchases of the collectivity whose schema is entered, made by the operations alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def a_quoted_draft(units=40, *, by=None, at=TERM):
 
 
 def billing(**fields):
-    given = {
+    defaults = {
         "payer": "collectivity",
         "name": "Ville de Nîmes",
         "address": "1 place de l'Hôtel de Ville",
@@ -38,7 +38,7 @@ def billing(**fields):
         "email": "compta@nimes.example",
         "siret": SIRET,
     }
-    return Billing(**given | fields)
+    return Billing(**defaults | fields)
 
 
 def a_placed_purchase(units=40, *, by=None, at=TERM, **fields):

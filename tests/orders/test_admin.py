@@ -1,4 +1,4 @@
-"""« Ouvrir un lot », on the operator's admin."""
+"""« Ouvrir un lot » and the seller, in the back office."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def operator(portal):
 def test_the_operator_opens_a_pool(operator):
     assert "Ouvrir le lot" in operator.get(FORM).content.decode()
     nimes = Collectivity.objects.get(slug="nimes")
-    asked = {"collectivity": nimes.pk, "licences": 12, "reason": "Expérimentation", "name": ""}
-    asked["seen"] = operator.get(FORM).context["seen"]
-    answer = operator.post(FORM, asked, follow=True)
+    fields = {"collectivity": nimes.pk, "licences": 12, "reason": "Expérimentation", "name": ""}
+    fields["seen"] = operator.get(FORM).context["seen"]
+    answer = operator.post(FORM, fields, follow=True)
     assert "12\u00a0licences" in answer.content.decode()
-    # The second of two clicks.
-    again = operator.post(FORM, asked)
+    # A double click.
+    again = operator.post(FORM, fields)
     assert "depuis que cette page est affichée" in again.content.decode()
     assert Order.objects.get().placed_by == User.objects.get()
     with schema_context(nimes.schema_name):
@@ -53,7 +53,7 @@ def test_staff_without_the_permission_gives_nothing(portal):
     assert not Order.objects.exists()
 
 
-# --- Who sells, and public payers ------------------------------------------------------------------------------------
+# --- Seller and public bodies ---------------------------------------------------------------------------------------
 
 SELLER = {
     "name": "Les Cahiers du Préau",

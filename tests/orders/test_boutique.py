@@ -1,4 +1,4 @@
-"""« Boutique »: five tiers side by side, the one for so many classes, what it comes to, and who may order it."""
+"""« Boutique »: the five tiers, the one for a number of classes, its price, and who may order it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.orders.shopping import open_shop
 
 @pytest.fixture
 def year(db):
-    """Return the year on sale today, whenever that is."""
+    """Return the year on sale today."""
     return open_shop()
 
 
@@ -39,14 +39,14 @@ def test_a_number_of_classes_finds_its_tier(portal, year, classes, description, 
 
 
 @pytest.mark.parametrize(
-    ("profile", "said"), [(Profile.PRINCIPAL, "à attribuer à un enseignant"), (Profile.TEACHER, "pour votre classe")]
+    ("profile", "message"), [(Profile.PRINCIPAL, "à attribuer à un enseignant"), (Profile.TEACHER, "pour votre classe")]
 )
-def test_one_licence_is_told_in_the_singular(year, profile, said):
+def test_one_licence_is_worded_in_the_singular(year, profile, message):
     buyer = UserFactory(profile=profile)
     AffiliationFactory(user=buyer)
     page = words(browser_of(buyer).get("/boutique/", {"classes": "1"}))
     assert "Licence valable jusqu'au" in page
-    assert said in page
+    assert message in page
 
 
 @pytest.mark.parametrize("typed", ["0", "-3", "trois", "2,5", "201", "9" * 12, "<b>", "٣"])
@@ -56,7 +56,7 @@ def test_what_is_no_number_of_classes_is_refused_in_words(portal, year, typed):
     assert "Votre choix" not in page
 
 
-def test_nothing_is_sold_before_the_operator_has_said_who_sells(portal, year):
+def test_nothing_is_sold_before_the_seller_is_configured(portal, year):
     Seller.objects.all().delete()
     assert "€" not in words(portal.get("/boutique/", {"classes": "3"}))
 
@@ -67,7 +67,7 @@ def test_nothing_is_priced_before_the_operator_has_published_it(portal):
     assert "Demander un devis" in page
 
 
-def test_a_visitor_signs_in_and_comes_back_to_his_choice(portal, year, can_sign_in):
+def test_a_visitor_signs_in_and_comes_back_to_their_choice(portal, year, can_sign_in):
     page = portal.get("/boutique/", {"classes": "3"}).content.decode()
     door = re.search(r'href="(/boutique/commander/[^"]*)"', page)[1]
     sign_in = portal.get(door)
@@ -98,16 +98,16 @@ def test_whoever_leads_several_schools_says_which_one(year):
 
 
 @pytest.mark.parametrize(
-    ("profile", "classes", "said"),
+    ("profile", "classes", "message"),
     [
         (Profile.TEACHER, "3", "Un enseignant achète pour sa propre classe"),
         (Profile.AGENT, "3", "Les agents d'une collectivité achètent depuis leur bureau"),
         (Profile.PRINCIPAL, "3", "Choisissez d'abord votre établissement"),
     ],
 )
-def test_whoever_cannot_order_this_is_told_why(year, profile, classes, said):
+def test_those_who_cannot_order_see_why(year, profile, classes, message):
     answer = browser_of(UserFactory(profile=profile)).get("/boutique/", {"classes": classes})
-    assert said in words(answer)
+    assert message in words(answer)
     assert "Commander</button>" not in answer.content.decode()
 
 

@@ -1,4 +1,4 @@
-"""The countdown of an order whose purchase order is awaited: by days of Paris, without anybody's hand."""
+"""The automatic countdown of an order that awaits its purchase order, in days of Paris time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ clock = operations.remind_and_lapse
 
 
 def rung(days, *, hour=10, of=TERM):
-    """Return what the clock did on which of these days."""
+    """Return the reminders and lapses of each of these days on which there are any."""
     done = {day: clock((of + datetime.timedelta(days=day)).replace(hour=hour)) for day in days}
     return {day: what for day, what in done.items() if what != (0, 0)}
 
@@ -43,16 +43,16 @@ def test_reminders_on_days_30_40_and_44_then_the_lapse_on_day_46_each_once():
     assert rung(range(48)) == {30: (1, 0), 40: (1, 0), 44: (1, 0), 46: (0, 1)}
     assert lifecycle.told(order) == ["placed", "reminder", "reminder", "reminder", "lapsed"]
     assert [event.action for event in order.events.order_by("pk")] == ["placed", *["reminded"] * 3, "lapsed"]
-    # Nothing was deleted or changed: the date had stopped all of it.
+    # Nothing was deleted or changed: the date alone stops the rights.
     assert (state(order), dates(order)) == (OrderState.LAPSED, (UNTIL, None, False))
 
 
-def test_every_worker_rings_it_by_the_hour(monkeypatch):
-    [duty] = [one for one in duties if one.perform is tasks.remind_and_lapse]
-    assert duty.every == datetime.timedelta(hours=1)
+def test_the_countdown_runs_hourly_as_a_periodic_task(monkeypatch):
+    [periodic_task] = [one for one in duties if one.perform is tasks.remind_and_lapse]
+    assert periodic_task.every == datetime.timedelta(hours=1)
     order = lifecycle.placed()
     monkeypatch.setattr(timezone, "now", lambda: on(46))
-    duty.perform()
+    periodic_task.perform()
     assert state(order) == OrderState.LAPSED
 
 
@@ -65,7 +65,7 @@ def test_an_hourly_clock_does_nothing_twice():
 @pytest.mark.parametrize(
     ("placed", "last_moment"),
     [
-        # Half past midnight in Paris is the day after, wherever London still is; winter time.
+        # 23:30 UTC is the next day in Paris, in winter time.
         (datetime.datetime(2026, 11, 23, 22, 59, tzinfo=UTC), datetime.datetime(2027, 1, 7, 22, 59, tzinfo=UTC)),
         (datetime.datetime(2026, 11, 23, 23, 0, tzinfo=UTC), datetime.datetime(2027, 1, 8, 22, 59, tzinfo=UTC)),
         # Across the change of hour: days are days.
@@ -77,12 +77,12 @@ def test_days_begin_and_end_at_midnight_in_paris(placed, last_moment):
     assert clock(last_moment)[1] == 0
     assert lifecycle.usable(order, last_moment)
     midnight = last_moment + datetime.timedelta(minutes=1)
-    # By its date, before any clock has come by.
+    # By its date, before the hourly task ran.
     assert not lifecycle.usable(order, midnight)
     assert clock(midnight)[1] == 1
 
 
-def test_a_clock_that_stood_still_sends_the_latest_reminder_alone():
+def test_after_an_outage_only_the_latest_reminder_is_sent():
     order = lifecycle.placed()
     assert rung((29, 41, 42, 43)) == {41: (1, 0)}
     assert list(OrderReminder.objects.order_by("day").values_list("day", flat=True)) == [30, 40]
@@ -90,11 +90,11 @@ def test_a_clock_that_stood_still_sends_the_latest_reminder_alone():
     assert rung(range(42, 48)) == {44: (1, 0), 46: (0, 1)}
 
 
-def test_rights_that_the_school_year_cuts_short_are_not_recalled_within_the_hour():
+def test_rights_cut_short_by_the_school_year_get_no_immediate_reminder():
     summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
     order = lifecycle.placed(at=summer)
     assert dates(order) == (YEAR_ENDS, None, False)
-    # As many days before the end as days 40 and 44 are; day 30's was said by the letter of the order.
+    # As many days before the end as days 40 and 44; the order's own e-mail replaces day 30's.
     assert rung(range(14), of=summer) == {6: (1, 0), 10: (1, 0), 12: (0, 1)}
 
 
@@ -110,14 +110,14 @@ def test_a_scan_stops_the_clock_until_the_operator_refuses_it():
     assert rung((60, 61)) == {60: (0, 1)}
 
 
-def test_a_refused_scan_does_not_have_the_same_day_told_again():
+def test_refusing_a_scan_does_not_repeat_a_reminder():
     order = lifecycle.placed()
     scan = lifecycle.upload(order, at=on(29))
     operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=lifecycle.operator(), at=on(41))
     assert rung(range(41, 47)) == {44: (1, 0), 46: (0, 1)}
 
 
-def test_a_scan_sent_after_midnight_finds_the_order_lapsed_whether_or_not_the_clock_came_by():
+def test_a_scan_sent_after_the_last_day_finds_the_order_lapsed():
     order = lifecycle.placed()
     lifecycle.upload(order, at=on(46, 0))
     assert (state(order), lifecycle.usable(order, on(46))) == (OrderState.LAPSED, False)
@@ -134,7 +134,7 @@ def test_prolonged_rights_count_down_anew():
     assert (state(order), order.lapsed_at) == (OrderState.PLACED, None)
     assert dates(order)[0] == on(67).date()
     assert rung(range(47, 70)) == {52: (1, 0), 62: (1, 0), 66: (1, 0), 68: (0, 1)}
-    # By two days alone: what was due before them the letter has just said.
+    # Two days are left: earlier reminders would repeat the e-mail just sent.
     operations.prolong(order_id=order.pk, until=on(72).date(), by=by, at=on(70))
     assert rung(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
 
@@ -162,7 +162,7 @@ def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
         (UNTIL, "courent déjà"),
     ],
 )
-def test_to_prolong_is_to_a_later_day_of_the_year(until, words):
+def test_an_extension_ends_later_and_within_the_school_year(until, words):
     order = lifecycle.placed()
     with pytest.raises(BadDate, match=words):
         operations.prolong(order_id=order.pk, until=until, by=lifecycle.operator(), at=TERM)
@@ -182,7 +182,7 @@ def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens
     assert dates(order) == (None, on(235).date(), False)
 
 
-def test_the_operator_s_suspension_holds_until_he_restores_or_money_comes():
+def test_the_operator_s_suspension_lasts_until_restored_or_paid():
     order = lifecycle.placed()
     by = lifecycle.operator()
     operations.suspend(order_id=order.pk, by=by, at=TERM)
@@ -196,11 +196,11 @@ def test_the_operator_s_suspension_holds_until_he_restores_or_money_comes():
     assert (state(order), dates(order)) == (OrderState.PAID, (None, None, False))
 
 
-def test_no_second_period_for_nothing_in_the_same_year_for_the_same_people(nimes):
+def test_a_school_or_principal_gets_one_provisional_period_a_year(nimes):
     order = lifecycle.placed()
     affiliation = order.placed_by.affiliations.get()
     colleague = AffiliationFactory(user=PrincipalFactory(), school=order.school)
-    # From midnight on, whether or not the clock came by.
+    # From midnight on, whether or not the hourly task ran.
     for day, who in ((46, affiliation), (46, colleague), (47, affiliation)):
         with pytest.raises(LapsedBefore, match=f"Commande n° {order.pk} est restée"):
             lifecycle.put(lifecycle.draft(affiliation=who, at=on(day)), at=on(day))
@@ -213,7 +213,7 @@ def test_no_second_period_for_nothing_in_the_same_year_for_the_same_people(nimes
     assert of_next.lines.get().school_year == next_year
 
 
-def test_an_order_that_cannot_go_on_does_not_hold_back_the_others(monkeypatch):
+def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
     stuck, goes_on = lifecycle.placed(), lifecycle.placed()
     tell = telling.tell_buyer
 
@@ -230,10 +230,10 @@ def test_an_order_that_cannot_go_on_does_not_hold_back_the_others(monkeypatch):
     assert not lifecycle.usable(stuck, on(46))
 
 
-def test_the_hourly_look_asks_two_questions_whatever_there_is_to_look_at():
+def test_the_hourly_task_takes_two_queries_whatever_the_number_of_orders():
     for _ in range(3):
         lifecycle.placed()
     clock(on(30))
-    with connection.execute_wrapper(asked := Asked()):
+    with connection.execute_wrapper(query_counter := Asked()):
         assert clock(on(30, 11)) == (0, 0)
-    assert asked.times == 2
+    assert query_counter.times == 2

@@ -1,4 +1,4 @@
-"""Day 46: all that an order opened stands still by itself; a payment gives it back at once, and nothing was deleted."""
+"""Day 46: the rights of an unpaid order stop by themselves; a payment restores them, nothing is deleted."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ DAY_46 = LAST_MINUTE + datetime.timedelta(minutes=1)
 
 
 class World:
-    """A département's purchase: a school that redeemed, its class with a pupil; another that has not typed its key."""
+    """A département's purchase: one school redeemed its key and has a class with a pupil, another has not."""
 
     def __init__(self, collectivity):
         self.order = sold(by=UserFactory(), units=100, kind=OrderKind.PURCHASE, collectivity=collectivity)
         rights.open_(self.order, until=LAST_PROVISIONAL, by=self.order.placed_by, at=TERM)
         self.pool = Pool.objects.get()
-        head = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator")
-        self.principal, self.school = head.user, head.school
+        affiliation = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator")
+        self.principal, self.school = affiliation.user, affiliation.school
         self.code = self._key(give(self.pool, self.school, units=5))
         self.subscription = keys.redeem(code=self.code, by=self.principal, at=TERM)
         self.teacher = self._teacher()
@@ -63,16 +63,16 @@ class World:
         return AffiliationFactory(user=TeacherFactory(), school=self.school).user
 
     def acts(self, at):
-        """Return what everybody would do with the order's licences at that moment, each by its name."""
+        """Return every action on the order's licences at that moment, by name."""
         heir = AffiliationFactory(user=PrincipalFactory(), school=self.waiting.school).user
-        given = {"subscription_id": self.subscription.pk, "by": self.principal, "at": at}
+        kwargs = {"subscription_id": self.subscription.pk, "by": self.principal, "at": at}
         return {
             "allocate": lambda: give(self.pool, SchoolFactory(), at=at),
             "grow": lambda: give(self.pool, self.school, at=at),
             "resend": lambda: pools.resend(allocation_id=self.waiting.pk, by=None, at=at),
             "import": lambda: self.import_list(at),
             "redeem": lambda: keys.redeem(code=self._key(self.waiting), by=heir, at=at),
-            "assign": lambda: keys.assign(teacher=self._teacher(), **given),
+            "assign": lambda: keys.assign(teacher=self._teacher(), **kwargs),
             "claim": lambda: keys.claim(code=self.code, by=TeacherFactory(), at=at),
             "print": lambda: slips.print_slips(
                 Subscription.objects.get(pk=self.subscription.pk), by=self.principal, at=at
@@ -81,18 +81,18 @@ class World:
         }
 
     def import_list(self, at):
-        """Confirm the list and let the worker apply it, or raise what its members are told."""
+        """Confirm and apply the import; raise its refusal if there is one."""
         confirm_import(
             import_id=self.list.pk, digest=imports_queries.digest(self.list), send_on=None,
             typed=asked_number(self.list), by=None, at=at,
         )  # fmt: skip
         tasks.apply(import_id=self.list.pk, confirmed_at=at.isoformat())
-        told = Import.objects.get(pk=self.list.pk).refusal
-        if told:
-            raise Refused(told)
+        message = Import.objects.get(pk=self.list.pk).refusal
+        if message:
+            raise Refused(message)
 
     def enters(self, at):
-        """Return what the application is answered of the teacher and of his pupil."""
+        """Return the access reasons of the teacher and of their pupil."""
         pupil = self.classroom.pupils.get(number=1)
         return {entry.may_enter_user(self.teacher.pk, at).reason, entry.may_enter_pupil(pupil.pk, at).reason}
 
@@ -123,16 +123,18 @@ def test_on_day_45_everything_still_works(world):
 def test_on_day_46_everything_stops_and_a_payment_restores_it_all(world, monkeypatch):
     before = world.counts()
     refusals = {name: refusal_of(act) for name, act in world.acts(DAY_46).items()}
-    assert {name for name, told in refusals.items() if "ont pris fin le 8 janvier 2027" not in told} == set(), refusals
+    assert {name for name, message in refusals.items() if "ont pris fin le 8 janvier 2027" not in message} == set(), (
+        refusals
+    )
     assert world.enters(DAY_46) == {"provisional_over"}
-    # Nothing is proposed either: no lot to give from, no key that would be sent again or leave late.
+    # Nothing is proposed either: no pool to allocate from, no key to send again or late.
     assert not imports_queries.open_pools(DAY_46.date()).exists()
     assert not awaited.lot_is_open(world.pool, DAY_46)
     assert pools.look_for(uai=world.waiting.school_id, at=DAY_46) == 0
-    letter = Message.objects.filter(topic_id=world.waiting.pk).latest("pk")
+    message = Message.objects.filter(topic_id=world.waiting.pk).latest("pk")
     monkeypatch.setattr("django.utils.timezone.now", lambda: DAY_46)
     with pytest.raises(NoLongerDue, match="suspendu"):
-        emails.render(letter)
+        emails.render(message)
     assert world.counts() == before
 
     rights.make_firm(world.order, at=DAY_46)
@@ -149,12 +151,12 @@ def test_once_the_purchase_order_is_in_nothing_stops_by_itself(world, late):
     assert refusal_of(world.acts(late)["allocate"]) == ""
 
 
-def test_of_a_cancelled_order_nothing_works_and_nothing_is_promised(world):
+def test_nothing_of_a_cancelled_order_works(world):
     before = world.counts()
     rights.withdraw(world.order, at=TERM)
     refusals = {name: refusal_of(act) for name, act in world.acts(TERM).items()}
-    assert {name for name, told in refusals.items() if "a été annulée" not in told} == set(), refusals
-    assert not [told for told in refusals.values() if "reprend" in told]
+    assert {name for name, message in refusals.items() if "a été annulée" not in message} == set(), refusals
+    assert not [message for message in refusals.values() if "reprend" in message]
     assert world.enters(TERM) == {"licence_ended"}
     assert "a été annulée" in entry.may_enter_user(world.teacher.pk, TERM).sentence
     assert world.counts() == before

@@ -1,4 +1,4 @@
-"""What goes to Chorus Pro or a platform: the batch, and where each invoice is there."""
+"""Invoices for Chorus Pro or a platform: the deposit batch, and the status of each there."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_a_batch_holds_what_was_not_deposited_yet():
 
 
 @pytest.mark.parametrize("state", [PlatformState.REJECTED, PlatformState.REFUSED])
-def test_the_credit_note_of_an_invoice_that_was_turned_down_is_not_deposited(state):
-    """No accounts office has booked that invoice: only the one in its place goes there."""
+def test_the_credit_note_of_a_rejected_invoice_is_not_deposited(state):
+    """No accounts office booked that invoice: only its replacement is deposited."""
     operator, order = UserFactory(), invoiced.five_classes()
     rejected = invoicing.issue(order, at=TERM)
     operations.record_status(invoice_id=rejected.pk, state=PlatformState.DEPOSITED, by=operator, at=TERM)
@@ -62,7 +62,7 @@ def test_the_credit_note_of_an_invoice_that_was_turned_down_is_not_deposited(sta
     invoicing.credit(rejected, at=TERM, reason="Engagement inconnu")
     again = invoicing.issue(order, at=TERM)
     assert list(invoicing.to_deposit()) == [again]
-    # One that an accounts office has booked is taken back there.
+    # An invoice that was booked is cancelled there by its credit note.
     operations.record_status(invoice_id=again.pk, state=PlatformState.APPROVED, by=operator, at=TERM)
     taken_back = invoicing.credit(again, at=TERM, reason="Commande annulée")
     assert list(invoicing.to_deposit()) == [taken_back]

@@ -1,4 +1,4 @@
-"""The operator's desk: each action behind a page that says what will happen, and nothing twice."""
+"""The back office's admin actions on orders: each behind a confirmation page, and none twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def text(answer):
 
 
 def do(operator, row, name, **typed):
-    """Open the page of a deed, say « oui », and return what the next page says."""
+    """Open the page of an admin action, confirm it, and return the text of the next page."""
     page = operator.get(deed(row, name))
     assert page.status_code == 200, f"{name} is not possible"
     return text(operator.post(deed(row, name), typed | {"seen": page.context["seen"]}, follow=True))
@@ -82,18 +82,18 @@ def test_the_second_of_two_clicks_does_nothing(operator):
         "seen": operator.get(page).context["seen"],
     }
     operator.post(page, typed | {"reference": "A"})
-    # Not even under another reference: the page is that of an order that had received nothing.
+    # Not even under another reference: the page was loaded before the first payment.
     again = operator.post(page, typed | {"reference": "B"})
     assert again.status_code == 422
     assert "a changé depuis que la page est affichée" in text(again)
     assert Payment.objects.count() == 1
 
 
-def test_what_is_done_is_no_longer_to_do(operator):
+def test_a_completed_action_leaves_the_work_queue(operator):
     order = sales.placed()
-    seen = operator.get(deed(order, "confirmer")).context["seen"]
-    operator.post(deed(order, "confirmer"), {"seen": seen})
-    again = operator.post(deed(order, "confirmer"), {"seen": seen}, follow=True)
+    last_event = operator.get(deed(order, "confirmer")).context["seen"]
+    operator.post(deed(order, "confirmer"), {"seen": last_event})
+    again = operator.post(deed(order, "confirmer"), {"seen": last_event}, follow=True)
     assert "n'est plus à faire" in text(again)
     assert Invoice.objects.count() == 1
 
@@ -115,7 +115,7 @@ def test_a_scan_is_looked_at_then_refused_or_confirmed(operator):
     assert order.scans.get(state="accepted")
 
 
-def test_what_the_invoice_lacks_is_said_and_completed_at_the_desk(operator):
+def test_missing_invoice_data_is_listed_and_completed_in_the_back_office(operator):
     order = sales.placed(siret="")
     assert "Il manque encore" in text(operator.get(deed(order, "confirmer")))
     assert "sans lui, sa facture" in do(operator, order, "confirmer")
@@ -127,13 +127,13 @@ def test_what_the_invoice_lacks_is_said_and_completed_at_the_desk(operator):
     assert Invoice.objects.exists()
 
 
-def test_a_purchase_order_that_came_by_post_without_what_its_invoice_needs_stops_the_countdown(operator):
+def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator):
     order = sales.placed(siret="")
     assert "n'est ni un PDF ni une photo" in do(operator, order, "recevoir", scan=SimpleUploadedFile("bon.pdf", b"MZ"))
     assert "Choisissez le fichier" in do(operator, order, "recevoir")
     assert not order.scans.exists()
-    paper = SimpleUploadedFile("bon.pdf", b"%PDF-1.7 signed")
-    assert "le compte à rebours est arrêté" in do(operator, order, "recevoir", scan=paper)
+    scan = SimpleUploadedFile("bon.pdf", b"%PDF-1.7 signed")
+    assert "le compte à rebours est arrêté" in do(operator, order, "recevoir", scan=scan)
     source = order.lines.get().source
     assert (source.provisional_until, source.unpaid_until is None) == (None, False)
     assert operator.get(deed(order, "recevoir")).status_code == 302
@@ -145,16 +145,16 @@ def test_a_purchase_order_that_came_by_post_without_what_its_invoice_needs_stops
     assert order.scans.get().state == "accepted"
 
 
-def test_what_can_be_confirmed_is_not_asked_for_on_paper(operator):
+def test_an_order_that_can_be_confirmed_needs_no_posted_document(operator):
     assert operator.get(deed(sales.placed(), "recevoir")).status_code == 302
 
 
 def first_deed(operator, order):
-    """Return what the card's filled button says."""
+    """Return the label of the primary button."""
     return operator.get(card(order)).context["deeds"][0][0]
 
 
-def test_what_must_be_done_first_is_the_filled_button(operator):
+def test_the_primary_button_is_the_next_action(operator):
     assert first_deed(operator, sales.placed()).startswith("Confirmer")
     assert first_deed(operator, sales.placed(siret="")) == "Compléter les références du payeur"
     order = sales.confirmed()
@@ -169,7 +169,7 @@ def test_what_must_be_done_first_is_the_filled_button(operator):
     assert "199,00 € à régler" not in page
 
 
-def test_the_card_of_a_cancelled_order_does_not_say_that_the_year_is_over(operator):
+def test_a_cancelled_order_does_not_mention_the_end_of_the_year(operator):
     order = sales.paid()
     operations.cancel(order_id=order.pk, reason="Doublon.", by=UserFactory(), at=timezone.now())
     page = text(operator.get(card(order)))
@@ -205,14 +205,16 @@ def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
     assert operator.get(deed(payment, "rembourser")).status_code == 302
 
 
-@pytest.mark.parametrize(("key", "told"), [("sk_test_1", True), ("rk_test_1", True), ("sk_live_1", False), ("", False)])
-def test_whoever_leaves_stripe_in_its_test_mode_is_told_so(operator, settings, key, told):
-    """Its test cards are known to everybody: they would buy for nothing."""
+@pytest.mark.parametrize(
+    ("key", "warns"), [("sk_test_1", True), ("rk_test_1", True), ("sk_live_1", False), ("", False)]
+)
+def test_stripe_in_test_mode_shows_a_warning(operator, settings, key, warns):
+    """Its test card numbers are public: anyone could buy for nothing."""
     settings.STRIPE_SECRET_KEY = key
-    assert ("Stripe est en mode test" in text(operator.get("/admin/"))) == told
+    assert ("Stripe est en mode test" in text(operator.get("/admin/"))) == warns
 
 
-def test_the_card_says_why_the_rights_stopped_and_what_brings_them_back(operator):
+def test_the_order_page_says_why_rights_stopped_and_how_to_restore_them(operator):
     cancelled = sales.placed()
     operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     page = text(operator.get(card(cancelled)))
@@ -222,7 +224,7 @@ def test_the_card_says_why_the_rights_stopped_and_what_brings_them_back(operator
     assert "tant que le bon de commande signé, ou le règlement, n'est pas venu" in text(operator.get(card(lapsed)))
 
 
-def test_to_cancel_what_was_invoiced_says_nothing_of_a_purchase_order_that_came_late(operator):
+def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
     order = sales.placed(at=timezone.now() - datetime.timedelta(days=60))
     operations.remind_and_lapse(timezone.now())
     assert "sans bon de commande" in text(operator.get(deed(order, "annuler")))
@@ -230,7 +232,7 @@ def test_to_cancel_what_was_invoiced_says_nothing_of_a_purchase_order_that_came_
     assert "sans bon de commande" not in text(operator.get(deed(order, "annuler")))
 
 
-def test_to_refuse_a_document_past_the_last_day_says_that_everything_stops_and_how_it_need_not(operator):
+def test_refusing_a_late_scan_warns_that_everything_stops(operator):
     long_ago = timezone.now() - datetime.timedelta(days=60)
     fresh, late = sales.placed(), sales.placed(at=long_ago)
     sales.upload(fresh)
@@ -244,39 +246,39 @@ def test_to_refuse_a_document_past_the_last_day_says_that_everything_stops_and_h
     assert Source.objects.get(order_line__order=late).usable_on(until)
 
 
-def test_whoever_has_answered_is_asked_no_more(operator):
+def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
     late = sales.confirmed(at=timezone.now() - datetime.timedelta(days=60))
-    for answer, asked in (("suspendre", False), ("retablir", True)):
+    for answer, listed in (("suspendre", False), ("retablir", True)):
         do(operator, late, answer)
-        assert ("attend=echues" in text(operator.get("/admin/"))) is asked
+        assert ("attend=echues" in text(operator.get("/admin/"))) is listed
     until = day_in_france(timezone.now()) + datetime.timedelta(days=1)
     do(operator, late, "prolonger", until=until.isoformat())
     assert "attend=echues" not in text(operator.get("/admin/"))
 
 
-def test_one_refusal_holds_up_no_other_order_of_a_choice(operator):
+def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
     kept, cancelled = sales.confirmed(), sales.placed()
     operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
     chosen = {"action": "suspend", "_selected_action": [kept.pk, cancelled.pk]}
     assert str(kept.school) in text(operator.post("/admin/orders/order/", chosen))
-    told = text(operator.post("/admin/orders/order/", chosen | {"confirmed": "1"}, follow=True))
-    assert "1 lot suspendu" in told
-    assert "est annulée" in told
+    page = text(operator.post("/admin/orders/order/", chosen | {"confirmed": "1"}, follow=True))
+    assert "1 lot suspendu" in page
+    assert "est annulée" in page
 
 
-def test_an_order_is_found_by_its_school_its_buyer_and_whoever_treats_its_invoice(operator):
+def test_an_order_is_found_by_its_school_its_buyer_and_its_billing_office(operator):
     order = sales.placed()
     for sought in (order.school_id, order.placed_by.email, "Compta@Nimes.example"):
         assert f'href="{card(order)}"' in text(operator.post("/admin/rechercher/", {"sought": sought})), sought
 
 
-def test_an_order_s_number_is_written_as_on_its_papers(operator, gard):
+def test_an_order_s_number_is_written_as_on_its_documents(operator, gard):
     order = OrderFactory(pk=1_035_000, collectivity=gard)
     OrderLineFactory(order=order)
     assert re.search(r">\s*1035000\s*</a>", text(operator.get("/admin/orders/order/")))
 
 
-def test_the_first_page_says_what_waits(operator):
+def test_the_home_page_lists_the_work_queue(operator):
     page = text(operator.get("/admin/"))
     assert "Le vendeur n'est pas décrit" in page
     assert "Rien n'est en vente" in page
@@ -301,7 +303,7 @@ def test_the_first_page_says_what_waits(operator):
 
 
 @pytest.mark.parametrize("page", ["order", "invoice", "payment", "purchaseorderscan", "cardpayment", "providerevent"])
-def test_every_list_costs_the_same_whatever_its_length(operator, page, django_assert_num_queries):
+def test_every_list_takes_the_same_queries_whatever_its_length(operator, page, django_assert_num_queries):
     def sell():
         sales.upload(sales.placed())
         sales.paid()
@@ -328,7 +330,7 @@ def test_every_list_costs_the_same_whatever_its_length(operator, page, django_as
         "invoice/a-deposer/", "invoice/a-deposer/fichier/",
     ],
 )  # fmt: skip
-def test_nobody_else_comes_to_the_desk(portal, page):
+def test_only_the_operator_opens_the_back_office(portal, page):
     portal.force_login(sales.placed().placed_by)
     assert portal.get(f"/admin/orders/{page}").status_code in (302, 403)
     assert Order.objects.get().state == OrderState.PLACED
@@ -343,13 +345,13 @@ def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(oper
     with zipfile.ZipFile(io.BytesIO(b"".join(archive))) as opened:
         invoices = [operations.live_invoice(order).number for order in (first, second)]
         assert set(opened.namelist()) == {"liste.csv", *(f"{number}.pdf" for number in invoices)}
-    # Issued while the operator was at the platform: it was not in the archive.
+    # Issued after the archive was downloaded, so not in it.
     third = operations.live_invoice(sales.confirmed())
     operator.post("/admin/orders/invoice/a-deposer/", {"factures": numbers})
     assert [one.pk for one in invoicing.to_deposit()] == [third.pk]
 
 
-def test_a_rejected_invoice_waits_first_and_is_made_anew_under_a_new_number(operator):
+def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(operator):
     order = sales.confirmed()
     invoice = operations.live_invoice(order)
     assert operator.get(deed(invoice, "refaire")).status_code == 302
@@ -364,12 +366,12 @@ def test_a_rejected_invoice_waits_first_and_is_made_anew_under_a_new_number(oper
     assert "facture rejetée" not in text(operator.get("/admin/"))
     card_of_it = text(operator.get(f"/admin/orders/invoice/{invoice.pk}/change/"))
     assert f"Annulée par l'avoir {invoice.credit}" in card_of_it
-    paper = operator.get(f"/admin/orders/invoice/{issued.pk}/document/")
-    assert paper.content.startswith(b"%PDF")
+    response = operator.get(f"/admin/orders/invoice/{issued.pk}/document/")
+    assert response.content.startswith(b"%PDF")
     assert "EDUC" in operator.get(f"/admin/orders/invoice/{issued.pk}/donnees/").content.decode()
 
 
-def test_money_of_a_card_goes_back_by_the_provider(operator):
+def test_a_card_payment_is_refunded_by_the_provider(operator):
     order = sales.paid_by_card()
     payment = Payment.objects.get()
     do(operator, order, "annuler", reason="À la demande de l'école.")

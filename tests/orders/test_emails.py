@@ -1,4 +1,4 @@
-"""What buyers are written about their orders, as it is sent."""
+"""E-mails to buyers about their orders, as sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = [value for value in vars(telling).values() if str(value).startswith("order
 
 @pytest.fixture
 def clock(db, monkeypatch):
-    """Sets the clock of whoever sends, and has the countdown go by it; to TERM at first."""
+    """Set the current time, TERM at first, and run the countdown at it."""
 
     def set_to(day):
         monkeypatch.setattr(timezone, "now", lambda: on(day))
@@ -36,7 +36,7 @@ def clock(db, monkeypatch):
 
 
 def read(order, kind):
-    """Return the last letter of a kind about an order as its receiver reads it, its spaces being plain ones."""
+    """Return the text of the last e-mail of a kind about an order, with plain spaces."""
     with schema_context("public"):
         message = lifecycle.messages(order).filter(kind=f"order.{kind}").latest("pk")
         sent = kinds.get(message.kind).render(message)
@@ -49,17 +49,17 @@ def assert_said(order, kind, *parts):
     assert [part for part in parts if part not in text] == []
 
 
-def test_letters_lead_to_the_pages_of_orders():
+def test_emails_link_to_the_order_pages():
     assert reverse("orders_detail", urlconf="config.urls_public", args=[7]) == "/boutique/commandes/7/"
     assert reverse("purchases:detail", urlconf="config.urls_tenant", args=[7]) == "/achats/7/"
 
 
-def test_every_letter_that_an_operation_queues_can_be_written():
+def test_every_queued_kind_of_email_has_a_renderer():
     assert len(ALL) == 11
     assert [kind for kind in ALL if not kinds.is_known(kind)] == []
 
 
-def test_a_principal_reads_his_order_from_its_first_day_to_its_refund(clock):
+def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
     by = lifecycle.operator()
     order = lifecycle.placed()
     page = f"/boutique/commandes/{order.pk}/"
@@ -96,7 +96,7 @@ def test_a_principal_reads_his_order_from_its_first_day_to_its_refund(clock):
     assert_said(order, "refunded", "199,00 €, par virement", "La commande est annulée.", "du 24 novembre 2026")
 
 
-def test_who_is_suspended_for_want_of_a_payment_is_told_and_what_brings_the_licences_back(clock):
+def test_the_suspension_email_says_how_to_restore_the_licences(clock):
     order = lifecycle.confirmed()
     by = lifecycle.operator()
     clock(50)
@@ -114,7 +114,7 @@ def test_who_is_suspended_for_want_of_a_payment_is_told_and_what_brings_the_lice
     assert_said(early, "suspended", "Nous avons suspendu les licences de votre commande.")
 
 
-def test_that_licences_resumed_is_said_once_and_where_they_did(clock):
+def test_resumed_licences_are_announced_once(clock):
     by = lifecycle.operator()
     late = lifecycle.lapsed()
     clock(47)
@@ -134,7 +134,7 @@ def test_that_licences_resumed_is_said_once_and_where_they_did(clock):
     assert "ont repris" not in read(still, "invoiced")
 
 
-def test_a_cooperative_is_handed_its_invoice_and_a_teacher_told_of_his_own_licence(clock):
+def test_a_cooperative_gets_its_invoice_and_a_teacher_their_licence_email(clock):
     order = lifecycle.draft()
     lifecycle.put(order, billing=COOPERATIVE)
     operations.confirm(order_id=order.pk, by=lifecycle.operator(), at=TERM)
@@ -146,7 +146,7 @@ def test_a_cooperative_is_handed_its_invoice_and_a_teacher_told_of_his_own_licen
     assert_said(own, "paid", "Votre licence est active", "49,00 € TTC")
 
 
-def test_who_pays_for_himself_is_not_asked_to_hand_his_invoice_to_himself(clock):
+def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
     order = lifecycle.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
     own = lifecycle.but(COOPERATIVE, payer="other", name=order.placed_by.get_full_name())
     lifecycle.put(order, billing=own)
@@ -156,7 +156,7 @@ def test_who_pays_for_himself_is_not_asked_to_hand_his_invoice_to_himself(clock)
     assert "Transmettez" not in read(order, "invoiced")
 
 
-def test_that_licences_go_on_is_said_by_the_letter_of_what_brought_them_back_and_by_no_other(clock):
+def test_resumed_licences_are_announced_by_the_email_of_the_cause_alone(clock):
     by = lifecycle.operator()
     lapsed = lifecycle.lapsed()
     first = operations.confirm(order_id=lapsed.pk, by=by, at=on(47))
@@ -179,7 +179,7 @@ def test_that_licences_go_on_is_said_by_the_letter_of_what_brought_them_back_and
     assert "en pause" not in read(restored, "paid")
 
 
-def test_a_collectivity_of_one_licence_and_two_lacks_reads_them_counted(clock, nimes):
+def test_emails_agree_in_number_with_licences_and_missing_data(clock, nimes):
     siret = lifecycle.DEPARTEMENT.siret
     PublicBody.objects.create(
         siret=siret, name="Département du Gard", service_required=True, engagement_required=True, changed_at=TERM
@@ -192,7 +192,7 @@ def test_a_collectivity_of_one_licence_and_two_lacks_reads_them_counted(clock, n
     )  # fmt: skip
 
 
-def test_a_collectivity_is_written_to_at_its_office_and_told_what_its_invoice_lacks(clock, nimes):
+def test_a_collectivity_s_email_lists_the_missing_invoice_data(clock, nimes):
     order = lifecycle.collectivity_draft(nimes)
     lifecycle.put(order, billing=lifecycle.but(lifecycle.DEPARTEMENT, siret=""))
     assert_said(
@@ -202,7 +202,7 @@ def test_a_collectivity_is_written_to_at_its_office_and_told_what_its_invoice_la
     assert "carte" not in read(order, "placed")
 
 
-def test_the_other_buyers_are_told_once_the_one_who_ordered_has_left_the_office(clock, nimes):
+def test_the_other_buyers_are_emailed_once_the_buyer_left_the_office(clock, nimes):
     order = lifecycle.collectivity_draft(nimes)
     lifecycle.put(order)
     colleague = MemberFactory(roles=[Role.BUYER]).user
@@ -219,7 +219,7 @@ def test_the_other_buyers_are_told_once_the_one_who_ordered_has_left_the_office(
     assert lifecycle.told(order) == ["placed", "reminder"]
 
 
-#: A letter that waited, what happened meanwhile, and that it then does not leave.
+#: A queued e-mail, and the later event that makes it outdated.
 OVERTAKEN = {
     "placed": (lifecycle.placed, lifecycle.upload),
     "reminder": (lambda: lifecycle.waited(30), lifecycle.upload),
@@ -232,7 +232,7 @@ OVERTAKEN = {
 
 
 @pytest.mark.parametrize("kind", OVERTAKEN)
-def test_a_letter_that_events_have_overtaken_does_not_leave(kind, clock):
+def test_an_outdated_email_is_not_sent(kind, clock):
     make, happens = OVERTAKEN[kind]
     order = make()
     read(order, kind)
@@ -241,7 +241,7 @@ def test_a_letter_that_events_have_overtaken_does_not_leave(kind, clock):
         read(order, kind)
 
 
-def test_who_deleted_his_account_is_written_nothing(clock):
+def test_a_deleted_account_is_not_emailed(clock):
     order = lifecycle.placed()
     order.placed_by.is_active = False
     order.placed_by.save()

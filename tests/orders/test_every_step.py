@@ -1,4 +1,4 @@
-"""Every operation in every state: where it leads, what it refuses, and that doing it twice is the same as once."""
+"""Every operation in every state: the next state or the refusal, and idempotence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mailing.models import Message
 from tests.orders import lifecycle
 from tests.orders.lifecycle import MAIRIE, YEAR_ENDS, on
 
-#: After the lapse of what lapses, in the school year of all.
+#: After the lapse, within the school year.
 AT = on(48)
 
 STEPS = {
@@ -44,8 +44,8 @@ STEPS = {
     "clock": lambda _order, _by: operations.remind_and_lapse(AT),
 }
 
-#: What comes of each step, in the order of `lifecycle.STATES`: the state, « + » where the licences may be used after
-#: it; or the code of the refusal, « ! » before it. « . »: nothing to take the step with.
+#: Outcome of each operation, in the order of `lifecycle.STATES`: the next state, « + » where the licences are then
+#: usable; or « ! » and the code of the refusal. « . »: the operation does not apply.
 TABLE = """
             draft            by_card   placed     scanned    lapsed     lapsed_scanned confirmed  paid      cancelled
 quote       draft            draft     !draft     !draft     !draft     !draft         !draft     !draft    !draft
@@ -77,12 +77,12 @@ def rows():
             yield state, name, f"!{CODES.get(code, code)}" if outcome.startswith("!") else outcome
 
 
-def test_the_table_is_whole():
+def test_the_transition_table_covers_every_state_and_operation():
     assert {(state, name) for state, name, _ in rows()} == {(a, b) for a in lifecycle.STATES for b in STEPS}
 
 
 @pytest.mark.parametrize("state", lifecycle.STATES)
-def test_every_step_from(state, db):
+def test_every_operation_from(state, db):
     order = lifecycle.STATES[state]()
     by = lifecycle.operator()
     nothing, wrong = written(), {}
@@ -101,7 +101,7 @@ def test_every_step_from(state, db):
 
 
 def taken(name, order, by):
-    """Take the step and return what came of it, as the table says it."""
+    """Run the operation and return its outcome in the table's notation."""
     try:
         with transaction.atomic():
             STEPS[name](Order.objects.get(pk=order.pk), by)
@@ -112,7 +112,7 @@ def taken(name, order, by):
 
 
 def written():
-    """Return how much stands in the books, the journal and the outbox."""
+    """Return the row counts of the books, the journal and the outbox."""
     models = (OrderEvent, Invoice, Payment, PurchaseOrderScan, Message)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(f'(SELECT count(*) FROM {one._meta.db_table})' for one in models)}")  # noqa: S608, SLF001
@@ -120,5 +120,5 @@ def written():
 
 
 def _card(order):
-    """Return the same payment by card for each of the two times."""
+    """Return the order's card payment, the same at both calls."""
     return CardPayment.objects.filter(order=order).first() or lifecycle.charged(order)

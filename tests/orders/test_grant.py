@@ -20,8 +20,8 @@ from tests.factories.accounts import UserFactory
 
 
 def grant(collectivity, **changes):
-    asked = {"licences": 613, "reason": "Expérimentation", "by": None, "at": TERM, **changes}
-    return operations.grant(collectivity=collectivity, **asked)
+    kwargs = {"licences": 613, "reason": "Expérimentation", "by": None, "at": TERM, **changes}
+    return operations.grant(collectivity=collectivity, **kwargs)
 
 
 def test_a_grant_is_an_order_line_that_opens_a_pool(nimes):
@@ -64,7 +64,7 @@ def test_what_is_refused_changes_nothing(nimes, changes, code):
     assert not Pool.objects.exists()
 
 
-def test_the_command_answers_a_program(nimes, capsys):
+def test_the_command_prints_json(nimes, capsys):
     call_command(
         "open_pool", "--collectivity", "NIMES", "--licences", "12", "--reason", "Essai", "--name", "Lot A", "--json"
     )

@@ -1,4 +1,4 @@
-"""The PDF of an invoice: what it says, what the law wants on it, and that archives can keep it (PDF/A-3, Factur-X)."""
+"""The PDF of an invoice: content, mandatory mentions, archival format (PDF/A-3, Factur-X)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def text_of(invoice) -> str:
     return " ".join(words.replace("\u202f", " ").split())
 
 
-def test_it_says_all_that_the_law_wants():
+def test_the_pdf_has_every_mandatory_mention():
     invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
-    said, seller = text_of(invoice), Seller.objects.get()
+    text, seller = text_of(invoice), Seller.objects.get()
     for wanted in (
         "Facture n° P2026-000001 du 24 novembre 2026",
         f"{seller.name}, {seller.legal_form} – {seller.address}, {seller.postal_code} {seller.city}",
@@ -52,10 +52,10 @@ def test_it_says_all_that_the_law_wants():
         "Pas d'escompte pour paiement anticipé.",
         "page 1 sur 1",
     ):
-        assert wanted in said, wanted
+        assert wanted in text, wanted
 
 
-def test_a_professional_a_private_person_and_a_credit_note_read_what_concerns_them():
+def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
     own = text_of(invoicing.issue(invoiced.by_card(), at=TERM, paid_by_card=True))
     assert "Réglée par carte bancaire le 24 novembre 2026." in own
     assert "Déjà réglé 49,00 € Net à payer 0,00 €" in own
@@ -71,25 +71,25 @@ def test_a_professional_a_private_person_and_a_credit_note_read_what_concerns_th
     assert "IBAN" not in note
 
 
-def test_an_accounts_office_finds_the_school_and_the_purchase_order_as_they_were_signed():
+def test_the_invoice_names_the_school_and_the_signed_purchase_order():
     school = SchoolFactory(name="Ecole Jean Jaurès")
     order = lifecycle.placed(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
     signed = purchase_order_document(order, at=TERM)
-    said = text_of(lifecycle.confirm(order))
-    assert f"Bon de commande {signed.number}" in said
-    assert "Pour École Jean Jaurès" in said
+    text = text_of(lifecycle.confirm(order))
+    assert f"Bon de commande {signed.number}" in text
+    assert "Pour École Jean Jaurès" in text
     assert "Bon de commande" not in text_of(invoicing.issue(invoiced.by_card(), at=TERM, paid_by_card=True))
 
 
-def test_the_option_for_vat_on_debits_is_said_in_the_words_of_the_law():
+def test_vat_on_debits_is_stated_in_the_legal_wording():
     order = invoiced.five_classes()
     Seller.objects.update(vat_on_debits=True)
-    said = text_of(invoicing.issue(order, at=TERM))
-    assert "Option pour le paiement de la taxe d'après les débits" in said
-    assert "encaissements" not in said
+    text = text_of(invoicing.issue(order, at=TERM))
+    assert "Option pour le paiement de la taxe d'après les débits" in text
+    assert "encaissements" not in text
 
 
-def test_archives_can_keep_it_and_machines_read_it():
+def test_the_pdf_is_pdf_a_3_with_embedded_xml():
     invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
     document = invoicing.document_of(invoice, at=TERM)
     content = bytes(document.content)
@@ -99,14 +99,14 @@ def test_archives_can_keep_it_and_machines_read_it():
     reader = pdf_of(invoice)
     root = reader.trailer["/Root"]
     described = root["/Metadata"].get_data().decode()
-    for said in (
+    for text in (
         "<pdfaid:part>3</pdfaid:part>",
         "<pdfaid:conformance>B</pdfaid:conformance>",
         "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
         "<fx:DocumentFileName>factur-x.xml</fx:DocumentFileName>",
         f"Facture {invoice.number}",
     ):
-        assert said in described, said
+        assert text in described, text
     assert len(reader.trailer["/ID"]) == 2
     assert "/Encrypt" not in reader.trailer
     assert root["/Lang"] == "fr"
@@ -123,7 +123,7 @@ def test_archives_can_keep_it_and_machines_read_it():
         assert "/ToUnicode" in font
 
 
-def test_a_letter_that_no_font_has_leaves_a_mark_and_no_hole(caplog):
+def test_a_character_missing_from_the_fonts_is_replaced_by_a_mark(caplog):
     invoice = invoicing.issue(invoiced.five_classes(bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM)
     assert "Coopérative ? de l'école" in text_of(invoice)
     assert not caplog.records, "archives refuse a glyph that is missing"

@@ -16,7 +16,7 @@ from tests.races import at_once
 
 
 class Crashed(Exception):
-    """The machine stops between the invoice and the end of its transaction."""
+    """Raised between the invoice and the end of its transaction."""
 
 
 def issue(order_id: int, *, crash: bool) -> str:
@@ -40,12 +40,12 @@ def test_a_hundred_at_once_are_numbered_without_a_gap(committing):
     assert sum(isinstance(outcome, Crashed) for outcome in outcomes) == 10
     assert given == [f"P2026-{rank:06}" for rank in range(1, 91)]
     assert InvoiceSequence.objects.get().last == 90
-    # In the order of issue: the rank grows with the row.
+    # In order of issue: the number grows with the primary key.
     assert list(Invoice.objects.order_by("pk").values_list("sequence", flat=True)) == list(range(1, 91))
     assert all(re.fullmatch(r".{1,20}", number) for number in given)
 
 
-def test_one_document_for_all_who_ask_at_once(committing):
+def test_simultaneous_requests_create_one_document(committing):
     with schema_context("public"), transaction.atomic():
         invoice = invoicing.issue(invoiced.five_classes(), at=TERM)
     documents = at_once("public", [lambda: invoicing.document_of(invoice, at=TERM).sha256] * 4, refusals=())

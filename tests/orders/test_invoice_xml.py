@@ -1,4 +1,4 @@
-"""The XML of invoices: accepted by the norm's schematron and France's, and saying what the order says."""
+"""The XML of invoices: valid for the schematrons of EN 16931 and of France, and equal to the order."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_paid_by_card_without_a_siret():
 
 
 @pytest.mark.parametrize("method", [PaymentMethod.CHEQUE, PaymentMethod.TRANSFER])
-def test_paid_in_part_and_made_out_anew_once_it_is_paid(method):
+def test_paid_in_part_and_reissued_once_it_is_paid(method):
     order = invoiced.five_classes()
     received(order, "50.00")
     first = invoicing.issue(order, at=TERM)
@@ -98,7 +98,7 @@ def test_money_that_went_back_is_not_what_paid_it():
     assert "Réglée par chèque" in invoicing.issue(order, at=TERM).facts["terms"]
 
 
-#: Who pays, where neither a service nor an engagement is asked for.
+#: Payers that require neither a service code nor an engagement number.
 PAYERS = {
     "a private school": {"payer": Payer.SCHOOL, "siret": "78430177200017"},
     "a cooperative": {"payer": Payer.COOPERATIVE, "siret": ""},
@@ -109,7 +109,7 @@ PAYERS = {
 
 @pytest.mark.parametrize("paid", [None, *PaymentMethod])
 @pytest.mark.parametrize("payer", PAYERS)
-def test_whoever_pays_and_however_the_invoice_and_its_credit_note_break_no_rule(payer, paid):
+def test_every_payer_and_method_gives_a_valid_invoice_and_credit_note(payer, paid):
     order = invoiced.five_classes(service_code="", engagement_number="", **PAYERS[payer])
     if paid:
         received(order, "199.00", paid)

@@ -1,4 +1,4 @@
-"""Invoices: what they say, their numbers, and that they stay as they were issued."""
+"""Invoices: content, numbering, immutability."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 PARIS = ZoneInfo("Europe/Paris")
 
 
-def test_an_invoice_freezes_what_the_order_said():
+def test_an_invoice_freezes_the_order_s_data():
     order = invoiced.five_classes()
     invoice = invoicing.issue(order, at=TERM)
     assert (invoice.number, invoice.issued_on, invoice.due_on) == (
@@ -41,7 +41,7 @@ def test_an_invoice_freezes_what_the_order_said():
     line = invoice.facts["lines"][0]
     assert line["description"] == "Licence globale TOUS NIVEAUX (5\xa0classes - 150 élèves) – expiration au 31/08/2027"
     assert order.school.uai in line["detail"]
-    # Its PDF is a task's, in the same transaction.
+    # The PDF task is queued in the same transaction.
     assert Job.objects.get().args["invoice_id"] == invoice.pk
 
 
@@ -83,7 +83,7 @@ def test_numbers_follow_the_days_and_begin_again_with_the_year():
     on = [invoicing.issue(invoiced.five_classes(), at=at) for at in (late, TERM, new_year)]
     assert [(one.number, one.issued_on.isoformat()) for one in on] == [
         ("P2026-000001", "2026-12-31"),
-        ("P2026-000002", "2026-12-31"),  # a clock that is late: not before the one before
+        ("P2026-000002", "2026-12-31"),  # a clock that is late: never before the previous invoice
         ("P2027-000001", "2027-01-01"),
     ]
 
@@ -114,7 +114,7 @@ def test_an_address_that_could_not_be_invoiced_is_refused_before_the_order():
     assert sales.placed(country="La Réunion", postal_code="97400").bill_country == "La Réunion"
 
 
-def test_who_pays_reads_whom_it_is_for():
+def test_the_payer_reads_which_school_it_is_for():
     teacher = TeacherFactory(first_name="Camille", last_name="Durand")
 
     def detail(**fields) -> str:

@@ -1,4 +1,4 @@
-"""What is done to an order at the same moment is done once: real threads, real commits, and the books hold."""
+"""Simultaneous operations on an order take effect once: real threads, real commits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def at_once(*actions):
 
 
 def done(outcomes):
-    """Return what was not refused."""
+    """Return the outcomes that are not exceptions."""
     return [one for one in outcomes if not isinstance(one, Refused)]
 
 
@@ -36,7 +36,7 @@ def public(committing):
         yield
 
 
-def test_a_hundred_confirmations_at_once_make_a_hundred_invoices_with_consecutive_numbers(public):
+def test_a_hundred_simultaneous_confirmations_number_invoices_consecutively(public):
     orders = [lifecycle.placed().pk for _ in range(100)]
     by = lifecycle.operator()
     given = at_once(*(lambda pk=pk: operations.confirm(order_id=pk, by=by, at=TERM).number for pk in orders))
@@ -46,7 +46,7 @@ def test_a_hundred_confirmations_at_once_make_a_hundred_invoices_with_consecutiv
 
 
 def test_the_same_click_six_times_at_once_is_one(committing):
-    """Each step, six times at the same moment: once in the books, the journal and the outbox."""
+    """Each operation six times at once: recorded once in the books, the journal and the outbox."""
     order = lifecycle.collectivity_draft(committing)
     by = lifecycle.operator()
     with schema_context("public"):
@@ -87,7 +87,7 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
         with transaction.atomic():
             card.start(order_id=order.pk, by=of.user, at=TERM)
             begun.set()
-            # Until the other one waits for the order.
+            # Until the other thread waits for the order's lock.
             waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
             with connection.cursor() as cursor:
                 for _ in range(100):
@@ -105,7 +105,7 @@ def test_a_basket_that_is_being_paid_at_this_moment_is_left_as_it_is(public):
     assert order.lines.get().quantity == 5
 
 
-def test_the_clocks_of_four_workers_do_each_thing_once(public):
+def test_four_workers_run_the_countdown_once(public):
     reminded, lapsing = lifecycle.placed(at=on(16)), lifecycle.placed()
     rung = at_once(*[lambda: operations.remind_and_lapse(on(46))] * 4)
     assert (sum(one for one, _ in rung), sum(one for _, one in rung)) == (1, 1)
@@ -115,7 +115,7 @@ def test_the_clocks_of_four_workers_do_each_thing_once(public):
 
 @pytest.mark.parametrize("number", range(2))
 def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(number, committing):
-    """Five orders, and eleven steps to each at the same moment, in an order that chance gives."""
+    """Five orders, eleven operations on each at once, in random order."""
     made = [lifecycle.collectivity_draft(committing)]
     by = lifecycle.operator()
     with schema_context("public"):
@@ -124,7 +124,7 @@ def test_whatever_is_done_at_once_the_books_hold_and_rights_say_what_was_paid(nu
         steps = [step for order in made for step in _steps(order, cards.get(order.pk), by)]
         random.Random(number).shuffle(steps)  # noqa: S311 - no secret
         at_once(*steps)
-        # Money by card that came too late stands in the books until it is given back, of cancelled orders alone.
+        # A late card payment stays in the books until refunded, on cancelled orders only.
         for payment in Payment.objects.filter(order__state=OrderState.CANCELLED, refunds__isnull=True):
             operations.refund(payment_id=payment.pk, by=by, at=on(48))
         assert lifecycle.breaches() == set()

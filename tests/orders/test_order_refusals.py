@@ -1,4 +1,4 @@
-"""What is refused before an order is placed, and that nothing was ordered then; and prices that hold or do not."""
+"""Refusals before an order is placed, which change nothing; and which prices are held."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMUNE = "21300189400012"
 OF_THE_SCHOOL = "21300189400095"
 
 
-# --- Who pays -------------------------------------------------------------------------------------------------------
+# --- Payers ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_an_order_is_placed_for_somebody_who_can_be_invoiced(field, given):
     assert (order.state, order.bill_name, order.method) == (OrderState.DRAFT, "", "")
 
 
-def test_a_siret_is_taken_as_people_write_it_and_what_is_typed_is_proposed_again():
+def test_a_siret_is_normalised_and_proposed_again_next_time():
     order = lifecycle.put(
         lifecycle.draft(), billing=lifecycle.but(MAIRIE, name="  Mairie   de Nîmes ", siret="213 001 894 00012")
     )
@@ -80,7 +80,7 @@ def test_a_siret_is_taken_as_people_write_it_and_what_is_typed_is_proposed_again
     )
     next_one = lifecycle.draft(affiliation=order.placed_by.affiliations.get())
     again = operations.prefilled(next_one)
-    # An engagement is for one order.
+    # An engagement number is valid for one order.
     assert (again.siret, again.service_code, again.engagement_number) == (COMMUNE, "S", "")
 
 
@@ -93,7 +93,7 @@ def test_the_terms_are_accepted_as_they_are_now():
     assert (placed.terms_version, placed.terms_accepted_at) == (lifecycle.terms.CURRENT, TERM)
 
 
-def test_what_the_invoice_lacks_is_completed_until_it_is_there_and_again_once_it_is_rejected():
+def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
     order = lifecycle.put(lifecycle.draft(), billing=lifecycle.but(MAIRIE, siret=""))
     by = lifecycle.operator()
 
@@ -117,7 +117,7 @@ def test_what_the_invoice_lacks_is_completed_until_it_is_there_and_again_once_it
     refused("not_in_this_state", operations.reinvoice, invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
 
 
-# --- What it costs --------------------------------------------------------------------------------------------------
+# --- Prices ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_teacher_buys_one_class_and_an_agent_none():
@@ -135,7 +135,7 @@ def test_a_teacher_buys_one_class_and_an_agent_none():
         refused("bad_quantity", lifecycle.draft, classes=classes)
 
 
-def test_one_basket_a_person_but_neither_the_quoted_one_nor_the_one_being_paid():
+def test_a_new_basket_replaces_neither_a_quoted_one_nor_one_being_paid():
     first = lifecycle.draft(classes=5)
     of = first.placed_by.affiliations.get()
     assert lifecycle.draft(classes=1, affiliation=of) == first
@@ -172,7 +172,7 @@ def test_licences_of_a_year_that_is_over_are_not_sold_by_card_but_a_debt_is_paid
     assert card.start(order_id=owed.pk, by=owed.placed_by, at=over).total == owed.total_ttc
 
 
-def test_a_price_that_changed_is_said_and_a_valid_quote_holds_it(nimes):
+def test_a_changed_price_is_refused_unless_a_valid_quote_holds_it(nimes):
     held, kept, bare = (lifecycle.collectivity_draft(nimes) for _ in range(3))
     by = held.placed_by
     operations.quote(order_id=kept.pk, by=by, at=TERM)
@@ -184,7 +184,7 @@ def test_a_price_that_changed_is_said_and_a_valid_quote_holds_it(nimes):
     assert lifecycle.put(kept, at=on(29, 23)).total_ht == Decimal("40000.00")
     with pytest.raises(PriceChanged, match=r"23.décembre 2026"):
         lifecycle.put(held, at=on(30, 0))
-    # Nothing was ordered: it may be quoted anew, at today's price, under a number of its own.
+    # Nothing was ordered: a new quote at today's price gets its own number.
     again = operations.quote(order_id=held.pk, by=by, at=on(30))
     assert (again.quote_number, again.total_ht) == (f"DV2026-{held.pk}/2", Decimal("198000.00"))
     placed = lifecycle.put(held, at=on(59, 23))
@@ -206,7 +206,7 @@ def test_a_collectivity_pays_by_no_card(nimes):
     ],
     ids=["another VAT", "another number of classes"],
 )
-def test_what_changed_under_the_same_price_is_said_before_anything_is_ordered(change):
+def test_a_change_at_the_same_price_is_refused_before_ordering(change):
     order = lifecycle.draft()
     change()
     for step in (lifecycle.put, lifecycle.choose):
@@ -214,7 +214,7 @@ def test_what_changed_under_the_same_price_is_said_before_anything_is_ordered(ch
             step(order)
 
 
-def test_a_price_of_the_shop_that_changed_before_the_card_is_said():
+def test_a_shop_price_changed_before_card_payment_is_refused():
     order = lifecycle.draft()
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
     with pytest.raises(PriceChanged):

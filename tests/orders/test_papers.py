@@ -1,4 +1,4 @@
-"""Quotes and purchase orders: what they say, made out once, kept as they were."""
+"""Quote and purchase order documents: their content, generated once, immutable."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def shop(db):
 
 
 def draft(by=None, classes=5):
-    head = by or PrincipalFactory()
+    principal = by or PrincipalFactory()
     school = SchoolFactory(name="Ecole Jean Jaurès", postal_code="30000", commune="Nîmes")
-    affiliation = AffiliationFactory(user=head, school=school)
-    return operations.draft_for_school(classes=classes, affiliation=affiliation, by=head, at=AT)
+    affiliation = AffiliationFactory(user=principal, school=school)
+    return operations.draft_for_school(classes=classes, affiliation=affiliation, by=principal, at=AT)
 
 
 def placed(order=None, **changes):
@@ -59,9 +59,9 @@ def complete(order, at, **codes):
     operations.complete(order_id=order.pk, by=order.placed_by, at=at, **given)
 
 
-def test_a_purchase_order_says_what_the_guide_s_basket_says(shop):
+def test_a_purchase_order_shows_the_guide_s_basket(shop):
     order = placed()
-    paper = said(purchase_order_document(order, at=AT))
+    document_text = said(purchase_order_document(order, at=AT))
     for words in (
         f"BON DE COMMANDE n° BC2026-{order.pk} du 25 novembre 2026",
         "Licence globale TOUS NIVEAUX (5 classes - 150 élèves) – expiration au 31/08/2027",
@@ -76,7 +76,7 @@ def test_a_purchase_order_says_what_the_guide_s_basket_says(shop):
         f"version {terms.CURRENT}, acceptées le 25 novembre 2026",
         "SIRET 123 456 782 00010 – TVA FR11123456782",
     ):
-        assert words in paper
+        assert words in document_text
 
 
 def test_it_goes_back_to_the_address_at_its_top_right(shop):
@@ -94,24 +94,24 @@ def test_what_the_invoice_needs_is_filled_in_where_it_is_known(shop):
     )
 
 
-def test_a_teacher_who_pays_for_himself_is_asked_for_no_service(shop):
+def test_a_teacher_who_pays_needs_no_service_code(shop):
     teacher = TeacherFactory()
     order = placed(draft(teacher, classes=1), payer=Payer.OTHER, name="Benoît Colas")
-    paper = said(purchase_order_document(order, at=AT))
-    assert "engagement" not in paper
-    assert "votre licence vaut jusqu’au 31 août 2027 inclus" in paper
+    document_text = said(purchase_order_document(order, at=AT))
+    assert "engagement" not in document_text
+    assert "votre licence vaut jusqu’au 31 août 2027 inclus" in document_text
 
 
-def test_a_paper_is_made_out_once_and_its_hash_is_kept(shop):
+def test_a_document_is_generated_once_and_its_hash_is_kept(shop):
     order = placed()
-    made = purchase_order_document(order, at=AT)
+    document = purchase_order_document(order, at=AT)
     Seller.objects.update(name="Une autre maison")
     again = purchase_order_document(order, at=AT + datetime.timedelta(days=3))
-    assert (again.pk, bytes(again.content)) == (made.pk, made.content)
-    assert made.sha256 == hashlib.sha256(made.content).hexdigest()
+    assert (again.pk, bytes(again.content)) == (document.pk, document.content)
+    assert document.sha256 == hashlib.sha256(document.content).hexdigest()
 
 
-def test_completed_while_it_may_still_be_signed_it_is_made_out_anew_and_the_first_stays(shop):
+def test_completing_an_unsigned_order_reissues_its_document_and_keeps_the_first(shop):
     order = placed()
     first = purchase_order_document(order, at=AT)
     day = AT + datetime.timedelta(days=1)
@@ -125,16 +125,16 @@ def test_completed_while_it_may_still_be_signed_it_is_made_out_anew_and_the_firs
     assert purchase_order_document(order, at=day) == second
 
 
-def test_after_the_forty_five_days_it_says_that_the_rights_have_stopped(shop):
+def test_a_document_after_45_days_says_that_the_rights_have_stopped(shop):
     order = placed()
     late = AT + datetime.timedelta(days=46)
     operations.remind_and_lapse(late)
     assert Order.objects.get(pk=order.pk).state == OrderState.LAPSED
-    paper = said(purchase_order_document(order, at=late))
-    assert "Les droits temporaires ont pris fin le 9 janvier 2027. Ils reprennent dès que ce bon" in paper
+    document_text = said(purchase_order_document(order, at=late))
+    assert "Les droits temporaires ont pris fin le 9 janvier 2027. Ils reprennent dès que ce bon" in document_text
 
 
-def test_however_long_the_names_the_room_to_sign_stands_with_its_steps(shop):
+def test_long_names_keep_the_signature_box_with_its_instructions(shop):
     long = {"name": "Communauté d’agglomération " * 7, "address": "Bâtiment " * 27, "address_extra": "Étage " * 40}
     of_signing = [page for page in pages(purchase_order_document(placed(**long), at=AT)) if "Bon pour commande" in page]
     (page,) = of_signing
@@ -142,7 +142,7 @@ def test_however_long_the_names_the_room_to_sign_stands_with_its_steps(shop):
     assert "Que faire de ce bon ?" in page
 
 
-def test_every_letter_of_a_name_is_drawn(shop, caplog):
+def test_every_character_of_a_name_is_drawn(shop, caplog):
     purchase_order_document(placed(name="Œuvre de l’école – Ÿ, ĐÀ ŁÓDŹ, Ærø « n° 1 » … €"), at=AT)
     assert not [record for record in caplog.records if record.name.startswith("fpdf")]
 
@@ -158,8 +158,8 @@ def test_a_quote_of_a_collectivity_holds_its_price_until_a_day(shop, gard):
     with pytest.raises(NoPaper):
         quote_document(order, at=AT)
     order = operations.quote(order_id=order.pk, by=buyer, at=AT)
-    made = quote_document(order, at=AT)
-    paper = said(made)
+    document = quote_document(order, at=AT)
+    document_text = said(document)
     for words in (
         f"DEVIS n° DV2026-{order.pk} du 25 novembre 2026",
         "Valable jusqu’au 24 décembre 2026 inclus",
@@ -170,11 +170,11 @@ def test_a_quote_of_a_collectivity_holds_its_price_until_a_day(shop, gard):
         "expiration au 31/08/2027",
         "page « Achats », au plus tard le 24 décembre 2026",
     ):
-        assert words in paper
-    assert quote_document(order, at=AT) == made
+        assert words in document_text
+    assert quote_document(order, at=AT) == document
 
 
-def test_a_quote_that_ran_out_is_another_paper_the_next_time(shop, gard):
+def test_an_expired_quote_is_reissued_as_another_document(shop, gard):
     buyer = PrincipalFactory()
     order = operations.draft_for_collectivity(collectivity=gard, units=10, by=buyer, at=AT)
     first = quote_document(operations.quote(order_id=order.pk, by=buyer, at=AT), at=AT)
@@ -184,14 +184,14 @@ def test_a_quote_that_ran_out_is_another_paper_the_next_time(shop, gard):
     assert "4 janvier 2027" in said(second)
 
 
-def test_without_a_seller_no_paper_is_made_out(shop):
+def test_without_a_seller_no_document_is_generated(shop):
     order = placed()
     Seller.objects.all().delete()
     with pytest.raises(NoPaper, match="vendeur"):
         purchase_order_document(order, at=AT)
 
 
-def test_a_download_has_a_name_that_files_can_have(shop):
+def test_a_download_has_a_valid_file_name(shop):
     order = placed()
     document = purchase_order_document(order, at=AT)
     document.number += "/2"
@@ -201,7 +201,7 @@ def test_a_download_has_a_name_that_files_can_have(shop):
 
 
 @pytest.mark.xdist_group("races")
-def test_asked_for_twice_at_once_it_is_made_out_once(committing):
+def test_simultaneous_requests_generate_a_document_once(committing):
     seller()
     on_sale()
     order = placed()

@@ -1,4 +1,4 @@
-"""What is refused of a placed order, its scans, its money, its rights and its end; and that nothing changed then."""
+"""Refusals on a placed order (scans, payments, rights, cancellation), which change nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db
 # --- Scans ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_scan_is_a_pdf_or_a_picture_of_four_megabytes_at_most_whatever_its_name_says():
+def test_a_scan_is_a_pdf_or_an_image_of_four_megabytes_at_most():
     order = lifecycle.placed()
     for content in (b"", b"<html>", b"GIF89a", b"PK\x03\x04", SCAN.ljust(4 * 1024 * 1024 + 1)):
         with pytest.raises(BadScan):
@@ -78,7 +78,7 @@ def test_a_purchase_order_came_in_on_the_day_it_was_uploaded_or_else_confirmed()
     assert (uploaded.received_at, posted.received_at) == (TERM, on(3))
 
 
-def test_nobody_fills_the_disks_with_scans():
+def test_the_number_of_scans_is_limited():
     order = lifecycle.placed()
     for number in range(MOST_SCANS):
         lifecycle.upload(order, content=SCAN + bytes([number]))
@@ -92,10 +92,10 @@ def test_a_card_that_pays_leaves_no_scan_to_check():
     assert (order.scans.get().state, order.scans.get().reason) == (ScanState.REFUSED, "Commande réglée par carte.")
 
 
-# --- Money ----------------------------------------------------------------------------------------------------------
+# --- Payments -------------------------------------------------------------------------------------------------------
 
 
-def test_money_is_recorded_to_the_cent_once_and_makes_the_rights_firm_when_all_of_it_is_there():
+def test_payments_are_recorded_once_and_rights_become_firm_when_paid_in_full():
     order = lifecycle.confirmed()
     for code, given in (
         ("bad_amount", {"amount": "0"}),
@@ -112,7 +112,7 @@ def test_money_is_recorded_to_the_cent_once_and_makes_the_rights_firm_when_all_o
     assert not Payment.objects.exists()
     first = lifecycle.pay(order, amount="75", reference="CHQ  1")
     assert lifecycle.pay(order, amount="75", reference="CHQ 1") == first
-    # The second instalment of a town hall that words its transfers alike.
+    # A second instalment with the same reference as the first.
     assert lifecycle.pay(order, amount="75", reference="CHQ 1", at=on(9)) != first
     assert "49,00 € à régler" in refused("bad_amount", lifecycle.pay, order, amount="49.01").replace("\u202f", " ")
     assert lifecycle.dates(order)[1] is not None
@@ -121,12 +121,12 @@ def test_money_is_recorded_to_the_cent_once_and_makes_the_rights_firm_when_all_o
     assert (order.state, operations.balance(order), lifecycle.dates(order)) == ("paid", 0, (None, None, False))
 
 
-def test_a_payment_goes_back_once_and_only_where_the_order_does_not_need_it():
+def test_a_payment_is_refunded_once_and_only_when_not_needed():
     order = lifecycle.paid()
     by = lifecycle.operator()
     payment = order.payments.get()
     refused("not_in_this_state", operations.refund, payment_id=payment.pk, by=by, at=TERM)
-    # Paid by card as well, at the same time: one of the two is too much.
+    # Also paid by card at the same time: one of the two is in excess.
     card = operations.settle_by_card(card_payment_id=lifecycle.charged(order).pk, at=TERM).payments.get(method="card")
     back = operations.refund(payment_id=card.pk, by=None, at=TERM)
     assert operations.refund(payment_id=card.pk, by=None, at=TERM) == back
@@ -157,7 +157,7 @@ def test_a_card_that_pays_all_of_what_a_cheque_has_paid_in_part_is_not_taken():
 
 
 def told_by_the_provider(order, *, at=TERM):
-    """Take note that an attempt, which is opened now, was paid at that moment."""
+    """Settle a new card payment of the order at that moment."""
     attempt = card.start(order_id=order.pk, by=order.placed_by, at=TERM)
     attempt = starting.remember(payment_id=attempt.pk, opened=Opened(reference=f"cs-{attempt.pk}", address=""))
 
@@ -172,7 +172,7 @@ def told_by_the_provider(order, *, at=TERM):
     return pay
 
 
-def test_a_card_that_pays_for_a_year_that_ended_at_midnight_opens_nothing_and_is_given_back():
+def test_a_card_payment_for_a_year_that_just_ended_is_refunded():
     order = lifecycle.by_card()
     told_by_the_provider(order, at=datetime.datetime(2027, 8, 31, 22, 5, tzinfo=datetime.UTC))()
     assert (order.state, order.payments.count(), order.invoices.count()) == (OrderState.DRAFT, 0, 0)
@@ -189,22 +189,22 @@ def test_an_attempt_that_came_to_nothing_holds_neither_price_nor_terms(monkeypat
     refused("price_changed", card.start, order_id=order.pk, by=order.placed_by, at=on(90))
 
 
-# --- Rights for nothing ---------------------------------------------------------------------------------------------
+# --- Provisional rights ---------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_s_order_does_not_keep_the_head_of_the_school_from_buying():
+def test_a_stranger_s_order_does_not_keep_the_principal_from_buying():
     school = SchoolFactory()
     stranger = AffiliationFactory(user=PrincipalFactory(), school=school)
-    heads = [
+    principals = [
         AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by=Verification.MAILBOX)
         for _ in range(2)
     ]
-    for whose in (stranger, heads[0]):
+    for whose in (stranger, principals[0]):
         lifecycle.placed(affiliation=whose)
     operations.remind_and_lapse(on(46))
-    refused("lapsed_before", lifecycle.put, lifecycle.draft(affiliation=heads[1], at=on(47)), at=on(47))
-    Order.objects.filter(placed_by=heads[0].user).update(state=OrderState.CANCELLED, cancelled_at=on(47))
-    assert lifecycle.put(lifecycle.draft(affiliation=heads[1], at=on(47)), at=on(47)).state == OrderState.PLACED
+    refused("lapsed_before", lifecycle.put, lifecycle.draft(affiliation=principals[1], at=on(47)), at=on(47))
+    Order.objects.filter(placed_by=principals[0].user).update(state=OrderState.CANCELLED, cancelled_at=on(47))
+    assert lifecycle.put(lifecycle.draft(affiliation=principals[1], at=on(47)), at=on(47)).state == OrderState.PLACED
     another = AffiliationFactory(user=PrincipalFactory(), school=school)
     refused("lapsed_before", lifecycle.put, lifecycle.draft(affiliation=another, at=on(47)), at=on(47))
 
@@ -218,7 +218,7 @@ def test_so_many_orders_of_one_buyer_await_their_purchase_order_and_no_more():
     assert lifecycle.placed(affiliation=whose).state == OrderState.PLACED
 
 
-# --- Ends -----------------------------------------------------------------------------------------------------------
+# --- Cancellation ---------------------------------------------------------------------------------------------------
 
 
 def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
@@ -235,7 +235,7 @@ def test_an_order_ends_for_a_reason_and_a_grant_is_suspended_instead(nimes):
     assert not lifecycle.usable(order, TERM)
 
 
-def test_every_step_of_a_collectivity_s_order_stands_in_its_journal(nimes):
+def test_every_step_of_a_collectivity_s_order_is_in_its_journal(nimes):
     order = lifecycle.collectivity_draft(nimes)
     lifecycle.put(order)
     lifecycle.confirm(order)

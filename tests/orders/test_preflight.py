@@ -1,4 +1,4 @@
-"""Before the invoice: what Chorus Pro will ask of it, told at once; a public école never pays, its commune does."""
+"""Checks before the invoice: Chorus Pro's requirements; a public école never pays, its commune does."""
 
 import pytest
 
@@ -16,8 +16,8 @@ OF_A_COLLEGE = "19300001500019"
 
 
 def ecole(**fields):
-    given = {"uai": "0940001X", "name": "École Jean Jaurès", "type": "Ecole", "sector": "Public", "changed_at": TERM}
-    return School(**given | {"siret": OF_THE_SCHOOL} | fields)
+    defaults = {"uai": "0940001X", "name": "École Jean Jaurès", "type": "Ecole", "sector": "Public", "changed_at": TERM}
+    return School(**defaults | {"siret": OF_THE_SCHOOL} | fields)
 
 
 def body(**fields):
@@ -25,11 +25,11 @@ def body(**fields):
 
 
 def judge(**fields):
-    given = {"payer": Payer.TOWN_HALL, "siret": COMMUNE, "service_code": "", "engagement_number": ""}
-    return preflight.missing(**given | fields)
+    defaults = {"payer": Payer.TOWN_HALL, "siret": COMMUNE, "service_code": "", "engagement_number": ""}
+    return preflight.missing(**defaults | fields)
 
 
-def test_the_samples_are_sound():
+def test_the_sample_sirets_are_valid():
     assert [preflight.fault_of(one) for one in (COMMUNE, OF_THE_SCHOOL, OF_A_COLLEGE)] == ["", "", ""]
     assert preflight.head_office(OF_THE_SCHOOL) == COMMUNE
 
@@ -70,7 +70,7 @@ def test_a_commune_may_have_its_head_office_in_the_directory_as_its_schools():
     assert judge(siret=COMMUNE, school=ecole(siret=COMMUNE)) == []
 
 
-def test_a_public_ecole_is_nobody_who_could_pay_and_a_college_or_a_private_school_is():
+def test_a_public_ecole_cannot_pay_while_a_college_or_private_school_can():
     (fault,) = judge(payer=Payer.SCHOOL, siret="", school=ecole())
     assert (fault.field, fault.wrong) == ("payer", True)
 
@@ -107,11 +107,11 @@ def test_a_public_body_is_public_whatever_was_ticked():
 def test_what_is_looked_up_finds_the_body_and_the_school_that_a_collectivity_copied():
     ecole().save()
     body(service_required=True).save()
-    asked = {"payer": Payer.COLLECTIVITY, "service_code": "", "engagement_number": "", "school": None}
+    fields = {"payer": Payer.COLLECTIVITY, "service_code": "", "engagement_number": "", "school": None}
 
-    known = preflight.of(siret="219 400 223 00018", **asked)
-    copied = preflight.of(siret=OF_THE_SCHOOL, **asked)
-    unknown = preflight.of(siret="21300189400012", **asked)
+    known = preflight.of(siret="219 400 223 00018", **fields)
+    copied = preflight.of(siret=OF_THE_SCHOOL, **fields)
+    unknown = preflight.of(siret="21300189400012", **fields)
 
     assert ([one.field for one in known.missing], known.note, known.wrong) == (["service_code"], "", [])
     assert "celui de l'école" in copied.wrong[0].sentence
@@ -124,7 +124,7 @@ def test_what_is_proposed_is_the_communes_never_the_ecoles_own():
     assert preflight.proposed_siret(ecole()) == COMMUNE
     assert preflight.proposed_siret(ecole(), payer=Payer.SCHOOL) == ""
     assert preflight.proposed_siret(ecole(siret="")) == ""
-    # One of the directory has an association's SIRET, and some have one that is mistyped.
+    # In the directory one has an association's SIRET, and some are mistyped.
     assert preflight.proposed_siret(ecole(siret="77670213600016")) == ""
     assert preflight.proposed_siret(ecole(siret="21940022300082")) == ""
     assert preflight.proposed_siret(ecole(type="Collège", siret=OF_A_COLLEGE), payer=Payer.SCHOOL) == OF_A_COLLEGE
@@ -149,7 +149,7 @@ def test_a_card_pays_nothing_before_its_invoice_which_follows_at_once_lacks_noth
     with pytest.raises(BadBilling, match="demande un numéro d'engagement") as refusal:
         lifecycle.choose(order, billing=no_engagement)
     assert refusal.value.field == "engagement_number"
-    # By mandat administratif it can wait; not if a card pays in its place.
+    # By mandat administratif it can wait; by card it cannot.
     placed = lifecycle.put(order, billing=no_engagement)
     with pytest.raises(NotToPay, match="demande un numéro d'engagement"):
         card.start(order_id=placed.pk, by=placed.placed_by, at=TERM)

@@ -23,13 +23,13 @@ def load(tmp_path, content, capsys):
     return capsys.readouterr().out
 
 
-def test_bodies_and_their_services_are_loaded_and_lines_that_cannot_be_read_are_told(tmp_path, capsys):
-    for _ in range(2):  # twice is once
-        said = load(tmp_path, ONE_A_SERVICE.encode("utf-8-sig"), capsys)
+def test_bodies_and_services_are_loaded_and_unreadable_lines_reported(tmp_path, capsys):
+    for _ in range(2):  # loading twice changes nothing
+        output = load(tmp_path, ONE_A_SERVICE.encode("utf-8-sig"), capsys)
 
-    assert "2\xa0organismes chargés, 2\xa0lignes refusées" in said
-    assert "ligne 5 : Ce SIRET comporte une faute" in said
-    assert "ligne 6 : Une obligation" in said
+    assert "2\xa0organismes chargés, 2\xa0lignes refusées" in output
+    assert "ligne 5 : Ce SIRET comporte une faute" in output
+    assert "ligne 6 : Une obligation" in output
     town, nimes = PublicBody.objects.order_by("-pk")
     assert (town.service_required, town.engagement_required) == (True, False)
     assert town.services == [{"code": "EDUC", "name": "Éducation"}, {"code": "CULT", "name": "Culture"}]
@@ -47,7 +47,7 @@ def test_the_columns_of_chorus_pros_own_interface_are_read_and_other_bodies_stay
 
     town = PublicBody.objects.get(pk="21940022300018")
     assert (town.name, town.service_or_engagement_required, town.service_required) == ("Commune d'Été", True, False)
-    # What this file has no column for stays.
+    # Fields without a column in this file are kept.
     assert [one["code"] for one in town.services] == ["EDUC", "CULT"]
     assert PublicBody.objects.count() == 2
 
@@ -58,7 +58,7 @@ def test_a_file_that_is_no_such_list_changes_nothing(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("rows", [1, 8000])
-def test_a_quotation_mark_that_is_never_closed_is_said_and_changes_nothing(rows, tmp_path, capsys):
+def test_an_unclosed_quotation_mark_is_reported_and_changes_nothing(rows, tmp_path, capsys):
     swallowed = "siret;nom\n21940022300018;\"Commune d'Été\n" + "21940022300018;Commune\n" * rows
     with pytest.raises(CommandError, match="guillemet"):
         load(tmp_path, swallowed.encode(), capsys)

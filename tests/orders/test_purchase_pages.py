@@ -1,4 +1,4 @@
-"""« Achats » at an office: from the price of a volume to the invoice; buyers act, managers read, prices stay inside."""
+"""« Achats » at an office: from the price of a volume to the invoice; buyers act, managers read."""
 
 import datetime
 import html
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _at_term(monkeypatch):
-    """The pages' clock: a day of the school year whose prices are published."""
+    """Set the current time to a day whose prices are published."""
     monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
 
 
@@ -45,7 +45,7 @@ def text(answer):
 
 
 def details(**fields):
-    given = {
+    defaults = {
         "name": "Ville de Nîmes",
         "address": "1 place de l'Hôtel de Ville",
         "postal_code": "30000",
@@ -55,7 +55,7 @@ def details(**fields):
         "terms_version": terms.CURRENT,
         "accepted": "on",
     }
-    return {name: value for name, value in (given | fields).items() if value is not None}
+    return {name: value for name, value in (defaults | fields).items() if value is not None}
 
 
 @pytest.mark.parametrize("htmx", [False, True])
@@ -84,7 +84,7 @@ def test_a_volume_shows_its_price_with_and_without_scripts(buyer, htmx):
         ("1" * 13, 409),
     ],
 )
-def test_what_is_no_volume_is_told_beside_the_field(buyer, typed, status):
+def test_an_invalid_volume_is_reported_beside_the_field(buyer, typed, status):
     on_sale()
     seller()
 
@@ -95,7 +95,7 @@ def test_what_is_no_volume_is_told_beside_the_field(buyer, typed, status):
     assert not Order.objects.exists()
 
 
-def test_a_larger_volume_that_costs_less_is_told(buyer):
+def test_a_larger_volume_that_costs_less_is_pointed_out(buyer):
     on_sale()
     seller()
 
@@ -105,7 +105,7 @@ def test_a_larger_volume_that_costs_less_is_told(buyer):
 
 
 @pytest.mark.parametrize("known", [on_sale, seller])
-def test_without_prices_or_without_a_seller_one_is_told_to_write(buyer, known):
+def test_without_prices_or_a_seller_the_page_gives_a_contact(buyer, known):
     known()
 
     assert "pas encore publiés" in text(buyer.get(at("new")))
@@ -118,13 +118,13 @@ def test_a_volume_becomes_a_draft_which_becomes_a_quote(buyer):
     prepared = buyer.post(at("new"), {"licences": "2000"})
     order = Order.objects.get()
     quoted = text(buyer.post(at("quote", order.pk), follow=True))
-    paper = buyer.get(at("quote_pdf", order.pk))
+    response = buyer.get(at("quote_pdf", order.pk))
 
     assert prepared["Location"] == at("detail", order.pk)
     order.refresh_from_db()
     assert order.quote_number in quoted
     assert "23 décembre 2026" in quoted
-    assert paper["Content-Type"] == "application/pdf"
+    assert response["Content-Type"] == "application/pdf"
     assert not Pool.objects.exists()
 
 
@@ -136,13 +136,13 @@ def test_ordering_opens_the_lot_at_once_and_says_what_is_left_to_do(buyer, nimes
     order.refresh_from_db()
     assert (order.state, order.siret, order.terms_version) == (OrderState.PLACED, SIRET, terms.CURRENT)
     assert Pool.objects.get().capacity == 2000
-    for said in ("2 000 licences sont utilisables", "8 janvier 2027", "bon de commande (PDF)", "12 rue des Écoles"):
-        assert said in page
+    for message in ("2 000 licences sont utilisables", "8 janvier 2027", "bon de commande (PDF)", "12 rue des Écoles"):
+        assert message in page
     assert buyer.get(at("purchase_order_pdf", order.pk)).content.startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize(
-    ("changed", "status", "said"),
+    ("changed", "status", "message"),
     [
         ({"accepted": None}, 422, "Cochez cette case"),
         ({"siret": "21300189400013"}, 409, "faute de frappe"),
@@ -151,27 +151,27 @@ def test_ordering_opens_the_lot_at_once_and_says_what_is_left_to_do(buyer, nimes
         ({"name": ""}, 422, "Ce champ est obligatoire"),
     ],
 )
-def test_what_cannot_be_ordered_is_told_and_nothing_is(buyer, changed, status, said):
+def test_an_invalid_order_is_refused_with_the_reason(buyer, changed, status, message):
     order = a_draft()
 
     answer = buyer.post(at("order", order.pk), details(**changed))
 
     order.refresh_from_db()
     assert (answer.status_code, order.state) == (status, OrderState.DRAFT)
-    assert said in text(answer)
-    # At the head of a long form too: the field may be far below.
+    assert message in text(answer)
+    # Also above the form: the field may be far below.
     assert 'role="alert"' in text(answer)
     assert not Pool.objects.exists()
 
 
-def test_what_the_invoice_lacks_is_told_while_one_types_and_may_be_completed_after_the_order(buyer):
+def test_missing_invoice_data_is_shown_live_and_completed_after_ordering(buyer):
     PublicBody.objects.create(siret=SIRET, name="COMMUNE DE NIMES", engagement_required=True, changed_at=TERM)
     order = a_placed_purchase()
-    asked = {"siret": SIRET, "service_code": "", "engagement_number": ""}
+    fields = {"siret": SIRET, "service_code": "", "engagement_number": ""}
 
-    typing = text(buyer.get(at("complete", order.pk), asked, headers={"HX-Request": "true"}))
+    typing = text(buyer.get(at("complete", order.pk), fields, headers={"HX-Request": "true"}))
     waiting = text(buyer.get(at("detail", order.pk)))
-    buyer.post(at("complete", order.pk), asked | {"engagement_number": "2026-118"})
+    buyer.post(at("complete", order.pk), fields | {"engagement_number": "2026-118"})
 
     assert "demande un numéro d'engagement" in typing
     assert "<html" not in typing
@@ -218,10 +218,10 @@ def test_a_refused_scan_says_why_and_an_invoiced_order_what_to_pay_and_how(buyer
     invoice = operations.confirm(order_id=order.pk, by=by, at=TERM)
     page = text(buyer.get(at("detail", order.pk)))
 
-    for said in (invoice.number, "À régler", "FR76 3000 6000", "24 décembre 2026"):
-        assert said in page
-    paper = buyer.get(at("invoice_pdf", order.pk, invoice.number))
-    assert paper.content.startswith(b"%PDF-")
+    for message in (invoice.number, "À régler", "FR76 3000 6000", "24 décembre 2026"):
+        assert message in page
+    response = buyer.get(at("invoice_pdf", order.pk, invoice.number))
+    assert response.content.startswith(b"%PDF-")
     assert buyer.get(at("invoice_pdf", order.pk, "P2026-999999")).status_code == 404
 
 
@@ -261,14 +261,14 @@ def test_the_list_asks_as_much_for_three_orders_as_for_one(buyer, django_assert_
     assert page.count("Droits temporaires") == 3
 
 
-def test_papers_that_are_not_there_are_not_found(buyer):
+def test_missing_documents_are_not_found(buyer):
     order = a_draft()
 
     for name in ("quote_pdf", "purchase_order_pdf"):
         assert buyer.get(at(name, order.pk)).status_code == 404
 
 
-def test_the_home_and_the_lots_lead_to_the_order_and_to_the_shop_those_who_may_open_them(office, nimes, buyer):
+def test_home_and_pools_link_to_order_and_shop_for_those_allowed(office, nimes, buyer):
     order = a_placed_purchase()
     viewer = office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
 
@@ -278,7 +278,7 @@ def test_the_home_and_the_lots_lead_to_the_order_and_to_the_shop_those_who_may_o
     assert at("new") in text(buyer.get("/lots/"))
 
 
-def test_an_invoice_that_its_platform_turned_down_is_told_and_its_codes_corrected(buyer):
+def test_an_invoice_rejected_by_its_platform_is_shown_and_corrected(buyer):
     order = a_placed_purchase()
     by = order.placed_by
     invoice = operations.confirm(order_id=order.pk, by=by, at=TERM)
@@ -292,7 +292,7 @@ def test_an_invoice_that_its_platform_turned_down_is_told_and_its_codes_correcte
 
     assert "Code service inconnu." in page
     assert "ne la réglez pas" in page
-    # Nobody is asked to pay what will be cancelled, neither by a sum nor by a state.
+    # An invoice to be cancelled shows neither an amount to pay nor an unpaid state.
     for one in (page, listed):
         assert "Facture non acceptée, à refaire" in one
         assert "à régler" not in one

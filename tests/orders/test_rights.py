@@ -1,4 +1,4 @@
-"""What an order opens, when it stops, and what a payment gives back: nothing is ever deleted."""
+"""The rights that an order grants: opening, last day, restoration by a payment, without deletion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ YEAR_ENDS = datetime.date(2027, 8, 31)
 
 
 def sold(*, by, units, **fields):
-    """Return an order that was placed, with its one line; nothing is opened yet."""
+    """Return a placed order of one line, before its rights are opened."""
     line = OrderLineFactory(
         quantity=units,
         order__reason="",
@@ -39,7 +39,7 @@ def sold(*, by, units, **fields):
 
 @pytest.fixture
 def bought(db):
-    """A principal's order of the shop, five licences for his school."""
+    """A principal's shop order of five licences for their school."""
     affiliation = AffiliationFactory(user=PrincipalFactory())
     return sold(by=affiliation.user, units=5, kind=OrderKind.SHOP, collectivity=None, school=affiliation.school)
 
@@ -49,7 +49,7 @@ def purchased(nimes):
     return sold(by=UserFactory(), units=2000, kind=OrderKind.PURCHASE, collectivity=nimes)
 
 
-def test_a_principal_has_0_of_5_and_a_key_that_is_his_already(bought):
+def test_a_principal_s_order_gives_0_of_5_seats_and_a_redeemed_key(bought):
     rights.open_(bought, until=LAST_PROVISIONAL, by=bought.placed_by, at=TERM)
     source = Source.objects.get(order_line__order=bought)
     assert (source.provisional_until, source.last_day) == (LAST_PROVISIONAL, YEAR_ENDS)
@@ -59,7 +59,7 @@ def test_a_principal_has_0_of_5_and_a_key_that_is_his_already(bought):
     assert (key.subscription.seats.free().count(), key.subscription.seats.held().count()) == (5, 0)
 
 
-def test_a_teacher_holds_his_own_licence_and_no_school_administers_it(db):
+def test_a_teacher_holds_their_own_licence_outside_any_school(db):
     teacher = AffiliationFactory(user=TeacherFactory()).user
     order = sold(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)
     rights.open_(order, until=None, by=teacher, at=TERM)
@@ -68,7 +68,7 @@ def test_a_teacher_holds_his_own_licence_and_no_school_administers_it(db):
     assert subscription.key.source.temporary_until is None
 
 
-def test_a_collectivity_has_a_lot_of_its_own(purchased, nimes):
+def test_a_collectivity_s_order_opens_a_pool(purchased, nimes):
     rights.open_(purchased, until=LAST_PROVISIONAL, by=purchased.placed_by, at=TERM)
     with tenant_context(nimes):
         pool = Pool.objects.get()

@@ -1,4 +1,4 @@
-"""« Commande en cours » and « Mes commandes »: what is asked, what is refused in words, and whose order it is."""
+"""« Commande en cours » and « Mes commandes »: fields, refusals, access."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_ordering_again_takes_the_place_of_what_was_begun(buyer):
 def test_the_address_is_proposed_and_what_is_typed_comes_back(buyer):
     order = buyer.draft()
     page = buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/").content.decode()
-    for told in ("Collège Belin", "8 rue Férou", "75006", "Paris", buyer.user.email):
-        assert f'value="{told}"' in page
+    for expected in ("Collège Belin", "8 rue Férou", "75006", "Paris", buyer.user.email):
+        assert f'value="{expected}"' in page
     answer = buyer.pays(order, city="Lutèce", terms="")
     assert answer.status_code == 422
     assert 'value="Lutèce"' in answer.content.decode()
@@ -53,7 +53,7 @@ def test_the_address_is_proposed_and_what_is_typed_comes_back(buyer):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"method": ""}, "Choisissez votre mode de paiement."),
         ({"payer": ""}, "Dites qui paie"),
@@ -63,28 +63,28 @@ def test_the_address_is_proposed_and_what_is_typed_comes_back(buyer):
         ({"terms_version": "1999-01"}, "Les conditions générales de vente viennent de changer"),
     ],
 )
-def test_what_does_not_do_is_said_where_it_stands_and_nothing_is_ordered(buyer, changed, said):
+def test_form_errors_are_shown_beside_their_fields_and_nothing_is_ordered(buyer, changed, message):
     answer = buyer.pays(buyer.draft(), **changed)
     assert answer.status_code in (409, 422)
-    assert said in words(answer)
+    assert message in words(answer)
     assert Order.objects.get().state == OrderState.DRAFT
     assert not Subscription.objects.exists()
 
 
-def test_payer_pays_for_what_the_page_showed_and_not_for_what_another_window_put_there(buyer):
+def test_a_basket_changed_in_another_window_is_not_charged(buyer):
     order = buyer.draft(1)
-    seen = buyer.shown(order)
+    digest = buyer.shown(order)
     buyer.draft(5)
     for method in ("mandate", "card"):
-        answer = buyer.pays(order, panier=seen, method=method)
+        answer = buyer.pays(order, panier=digest, method=method)
         assert answer.status_code == 409
         assert "Votre panier a changé" in words(answer)
         assert "« Payer » vous engage : 199,00 € TTC." in words(answer)
     assert (Order.objects.get().state, Subscription.objects.exists()) == (OrderState.DRAFT, False)
     # For another school, at the same price.
-    seen = buyer.shown(order)
+    digest = buyer.shown(order)
     Order.objects.update(school=SchoolFactory(type="Collège", sector="Privé"))
-    assert buyer.pays(order, panier=seen).status_code == 409
+    assert buyer.pays(order, panier=digest).status_code == 409
     assert buyer.pays(order).status_code == 302
 
 
@@ -112,7 +112,7 @@ def test_another_payer_changes_the_address_and_keeps_the_rest(db):
 
 
 @pytest.mark.parametrize("method", ["mandate", "card"])
-def test_nothing_is_ordered_nor_charged_where_nobody_is_said_to_sell(buyer, method):
+def test_nothing_is_ordered_nor_charged_without_a_seller(buyer, method):
     order = buyer.draft()
     Seller.objects.all().delete()
     answer = buyer.pays(order, method=method)
@@ -136,7 +136,7 @@ def test_the_card_is_asked_for_elsewhere_and_nothing_opens_before(buyer):
     assert not Subscription.objects.exists()
 
 
-def test_a_teacher_buys_for_himself_and_holds_his_licence_at_once(db):
+def test_a_teacher_buys_and_holds_a_licence_at_once(db):
     buyer = Buyer()
     buyer.user = TeacherFactory(first_name="Zoé", last_name="Roche")
     buyer.browser = browser_of(buyer.user)
@@ -165,14 +165,14 @@ def test_a_quote_is_made_out_to_whoever_will_pay_and_commits_nobody(buyer):
     assert (order.state, order.quote_until, order.terms_version) == (OrderState.DRAFT, until, "")
 
 
-def test_a_paper_that_cannot_be_made_out_yet_says_why(buyer):
+def test_a_document_that_cannot_be_generated_yet_says_why(buyer):
     order = buyer.ordered()
     Seller.objects.all().delete()
     page = words(buyer.browser.get(f"/boutique/commandes/{order.pk}/bon-de-commande/", follow=True))
     assert "le vendeur n'est pas renseigné" in page
 
 
-def test_given_up_it_is_gone(buyer):
+def test_a_discarded_basket_is_gone(buyer):
     order = buyer.draft()
     buyer.browser.post(f"/boutique/commandes/{order.pk}/abandonner/")
     assert "Aucune commande" in words(buyer.browser.get("/boutique/commandes/"))
@@ -194,7 +194,7 @@ def test_a_signed_scan_stops_the_countdown_until_it_is_looked_at(buyer):
     assert "encore 45 jours" in page
 
 
-def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buyer, monkeypatch):
+def test_the_countdown_stops_while_a_scan_is_under_review(buyer, monkeypatch):
     order = buyer.ordered()
     buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", scan())
     page = words(buyer.browser.get(f"/boutique/commandes/{order.pk}/"))
@@ -211,7 +211,7 @@ def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buye
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         ({}, "Choisissez le fichier"),
         (scan(b""), "Ce fichier est vide"),
@@ -219,11 +219,11 @@ def test_nothing_counts_while_the_scan_is_looked_at_however_long_that_takes(buye
         (scan(PDF + b" " * 4 * 1024 * 1024), "Ce fichier dépasse 4 Mo"),
     ],
 )
-def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):
+def test_what_is_no_scan_is_refused_in_words(buyer, sent, message):
     order = buyer.ordered()
     answer = buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
-    assert said in words(answer)
-    # The field is far down the page: its head says that nothing was sent.
+    assert message in words(answer)
+    # The field is far down the page: the top says that nothing was sent.
     assert "Rien n'a été déposé" in words(answer)
     assert not order.scans.exists()
 
@@ -240,7 +240,7 @@ def test_what_is_no_scan_is_refused_in_words(buyer, sent, said):
     ],
 )
 def test_a_scan_is_named_for_what_it_is_wherever_it_is_opened(buyer, sent, kept):
-    """Who saves it opens it by its name: a « PDF » called .html would run in a browser of ours or of the buyer's."""
+    """Browsers open a saved file by its extension: a « PDF » named .html would run as a page."""
     order = buyer.ordered()
     buyer.browser.post(f"/boutique/commandes/{order.pk}/bon-signe/", sent)
     assert order.scans.get().filename == kept
@@ -275,7 +275,7 @@ def test_a_rejected_invoice_says_why_and_what_it_lacks_can_be_completed(db):
     assert Order.objects.get().service_code == "ACHATS"
 
 
-def test_what_is_left_of_an_order_paid_in_part_is_told_and_no_card_is_offered_that_would_be_refused(buyer):
+def test_a_partly_paid_order_shows_the_balance_and_offers_no_card(buyer):
     order = buyer.ordered()
     path = f"/boutique/commandes/{order.pk}/"
     by, now = UserFactory(), timezone.now()
@@ -290,7 +290,7 @@ def test_what_is_left_of_an_order_paid_in_part_is_told_and_no_card_is_offered_th
     assert "par carte bancaire" not in page
 
 
-def test_whoever_sent_it_signed_is_told_to_wait_and_not_to_print_it_again(buyer):
+def test_after_uploading_a_scan_the_page_no_longer_offers_to_print(buyer):
     order = buyer.ordered()
     path = f"/boutique/commandes/{order.pk}/"
     assert "imprimez le bon de commande" in words(buyer.browser.get(path))
@@ -300,7 +300,7 @@ def test_whoever_sent_it_signed_is_told_to_wait_and_not_to_print_it_again(buyer)
     assert "imprimez le bon de commande" not in page
 
 
-def test_nobody_else_reads_an_order_but_who_leads_its_school(buyer):
+def test_an_order_is_readable_only_by_its_buyer_and_verified_principals(buyer):
     order = buyer.ordered()
     colleague = PrincipalFactory()
     affiliation = AffiliationFactory(user=colleague, school=buyer.school)
@@ -329,7 +329,7 @@ def test_an_order_shows_its_own_invoices_and_no_other_s(buyer):
         assert buyer.browser.get(f"{base}{number}/").status_code == 404
 
 
-def test_the_list_asks_a_fixed_number_of_questions(buyer, django_assert_num_queries):
+def test_the_list_takes_a_fixed_number_of_queries(buyer, django_assert_num_queries):
     buyer.ordered()
     with django_assert_num_queries(6):
         buyer.browser.get("/boutique/commandes/")

@@ -1,4 +1,4 @@
-"""Suspending what an order opened, and giving it back."""
+"""Suspending and restoring an order's rights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_suspended_lot_gives_nothing_and_a_restored_one_gives_again(pool):
     assert list(actions) == ["pools.opened", "pools.suspended", "pools.restored"]
 
 
-def test_the_operator_is_told_before_anything_is_suspended(nimes, pool, portal):
+def test_the_operator_confirms_before_anything_is_suspended(nimes, pool, portal):
     portal.force_login(UserFactory(is_staff=True, is_superuser=True))
     chosen = {"action": "suspend", "_selected_action": [pool.source.order_line.order_id]}
     assert "Rien n&#x27;est perdu" in portal.post("/admin/orders/order/", chosen).content.decode()

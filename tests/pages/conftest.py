@@ -17,7 +17,7 @@ def jaures(nimes):
 
 @pytest.fixture
 def as_(portal):
-    """Sign somebody in at the portal, and return the browser."""
+    """Returns a function that signs a user in at the portal and returns the browser."""
 
     def sign_in(user):
         portal.force_login(user)

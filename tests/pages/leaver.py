@@ -1,4 +1,4 @@
-"""Somebody of whom every app knows something, and whose name no other row of the database can hold by chance."""
+"""A person with data in every app, whose name occurs nowhere else in the database."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 
 PASSWORD = "trois-petits-chats-2026"
-#: What must be nowhere once the account is deleted.
+#: Texts that must occur nowhere once the account is deleted.
 SAID = ("Zéphirine", "Quenouille", "zquenouille", "0699887766")
 
 
 def person(profile=Profile.TEACHER, **fields):
-    """Return an account with a name like nobody's, a password, and a confirmed address."""
+    """Create an account with a unique name, a password and a confirmed address."""
     user = UserFactory(
         profile=profile,
         first_name="Zéphirine",
@@ -45,7 +45,7 @@ def person(profile=Profile.TEACHER, **fields):
 
 
 def school_of(school, user, *, verified=False):
-    """Attach the account to the school, and return the attachment."""
+    """Affiliate the account with the school; return the affiliation."""
     made = affiliations.choose(user=user, school=school, at=TERM)
     if verified:
         affiliations.verify(affiliation=made, means=Verification.OPERATOR, at=TERM)
@@ -53,7 +53,7 @@ def school_of(school, user, *, verified=False):
 
 
 def classroom(seat, code="tulipe-5830", **fields):
-    """Return the class that a seat opens, with one pupil."""
+    """Create the class of a seat, with one pupil."""
     made = Classroom.objects.create(seat=seat, code=code, name="CE1 B", opened_at=TERM, **fields)
     PupilAccount.objects.create(
         classroom=made, number=1, word="lapin", password="x", created_at=TERM, password_set_at=TERM
@@ -62,7 +62,7 @@ def classroom(seat, code="tulipe-5830", **fields):
 
 
 def with_everything(jaures, nimes):
-    """Return an account that every foreign key which ends with it refers to, and most of those that stay."""
+    """Create an account referenced by every foreign key that ends with it, and by most that stay."""
     user = person()
     school_of(jaures.school, user, verified=True)
     _, subscription = jaures.subscription()
@@ -115,7 +115,7 @@ def with_everything(jaures, nimes):
 
 
 class Asked:
-    """How many statements the database was given: for `connection.execute_wrapper`."""
+    """Counts SQL statements; for `connection.execute_wrapper`."""
 
     def __init__(self):
         self.times = 0
@@ -126,6 +126,6 @@ class Asked:
 
 
 def closed(user):
-    """Delete the account as its page does, and return its row."""
+    """Delete the account as its page does; return its row."""
     close_account(user_id=user.pk, at=TERM)
     return User.objects.get(pk=user.pk)

@@ -1,4 +1,4 @@
-"""`manage.py audit` finds each invariant broken, and nothing where all hold."""
+"""`manage.py audit` detects each broken invariant, and nothing in sound data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sound(nimes):
 
 
 def audit(capsys):
-    """Return the exit status and the codes of what is broken."""
+    """Return the exit status and the codes of the broken invariants."""
     status = 0
     try:
         call_command("audit", "--json")
@@ -46,7 +46,7 @@ def audit(capsys):
     return status, {found["code"] for found in report["invariants"] if found["broken"]}
 
 
-def test_all_hold(sound, capsys):
+def test_no_invariant_is_broken_in_sound_data(sound, capsys):
     assert audit(capsys) == (0, set())
 
 
@@ -58,7 +58,7 @@ def test_each_invariant_is_printed(sound, capsys):
 
 
 BREACHES = {
-    # What the database itself refuses is first allowed.
+    # First drop the constraints that would refuse it.
     "pupils": "ALTER TABLE public.classes_pupilaccount DROP CONSTRAINT pupil_number_within_class;"
     "UPDATE public.classes_pupilaccount SET number = 31 "
     "WHERE number = (SELECT max(number) FROM public.classes_pupilaccount)",
@@ -88,9 +88,9 @@ BREACHES = {
 
 
 @pytest.mark.parametrize("code", BREACHES)
-def test_each_is_found_broken(sound, code, capsys):
+def test_each_broken_invariant_is_detected(sound, code, capsys):
     with connection.cursor() as cursor:
-        # As an accident would: past the ORM, past the deferred checks.
+        # Bypass the ORM and the deferred checks.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(BREACHES[code])
@@ -107,7 +107,7 @@ def test_each_is_found_broken(sound, code, capsys):
         "UPDATE pools_allocation SET school_id = '0000000Z' WHERE units = 3",
     ],
 )
-def test_what_no_foreign_key_guards_is_looked_at(sound, breach, capsys):
+def test_broken_references_without_a_foreign_key_are_detected(sound, breach, capsys):
     with connection.cursor() as cursor:
         cursor.execute(breach)
     status, broken = audit(capsys)
@@ -125,7 +125,7 @@ def test_what_no_foreign_key_guards_is_looked_at(sound, breach, capsys):
         ),
     ],
 )
-def test_what_no_constraint_forbids_of_a_class_is_looked_at(sound, breach, code, capsys):
+def test_broken_class_invariants_are_detected(sound, breach, code, capsys):
     with connection.cursor() as cursor:
         cursor.execute(breach)
     assert audit(capsys) == (1, {code})

@@ -1,4 +1,4 @@
-"""`manage.py audit` finds each rule of the seller's books broken, and none where sales went their way."""
+"""`manage.py audit` detects each broken accounting invariant, and nothing after ordinary sales."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def broken():
     return {found.code for found in check_all() if found.broken}
 
 
-def test_whatever_state_sales_are_in_the_books_are_right(sold):
+def test_the_books_are_sound_in_every_order_state(sold):
     assert set(Order.objects.values_list("state", flat=True)) == {
         "draft", "placed", "lapsed", "confirmed", "paid", "cancelled"
     }  # fmt: skip
@@ -93,8 +93,8 @@ BREACHES = [
 ]  # fmt: skip
 
 
-def test_each_rule_of_the_books_is_found_broken(sold):
-    """One set of sales, each breach undone before the next: as an accident would, past the ORM and its checks."""
+def test_each_broken_accounting_invariant_is_detected(sold):
+    """Each breach, made past the ORM and its checks, is rolled back before the next."""
     missed = []
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -111,7 +111,7 @@ def test_each_rule_of_the_books_is_found_broken(sold):
     assert broken() == set()
 
 
-def test_a_card_charged_twice_is_no_breach_and_waits_to_be_given_back(nimes):
+def test_a_card_charged_twice_is_awaiting_refund_and_not_a_breach(nimes):
     order = sales.paid_by_card()
     again = CardPayment.objects.create(
         order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc, transaction_id="pi_2"

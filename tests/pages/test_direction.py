@@ -24,13 +24,13 @@ ASK = f"{PAGE}direction/"
 
 @pytest.fixture
 def unverified(jaures):
-    """The school's principal, who redeemed a key that went to another mailbox than the school's."""
+    """The school's principal, who redeemed a key sent to another mailbox than the school's."""
     jaures.subscription(exposed_at=TERM)
     return jaures.principal
 
 
 def link(user, school):
-    """Have a link sent now: pages look at the clock."""
+    """Send a link now: pages read the real clock."""
     return heads.link(user, school, at=timezone.now())
 
 
@@ -45,7 +45,7 @@ def answers(*, instead=(), beside=()):
 # --- Offered --------------------------------------------------------------------------------------------------------
 
 
-def test_who_redeemed_a_key_sent_elsewhere_is_offered_the_link_on_the_spot(jaures, unverified, as_):
+def test_redeeming_a_key_sent_elsewhere_offers_the_confirmation_link(jaures, unverified, as_):
     browser = as_(unverified)
     page = words(browser.get(PAGE))
     assert "Envoyer le lien à cette adresse" in page
@@ -56,20 +56,20 @@ def test_who_redeemed_a_key_sent_elsewhere_is_offered_the_link_on_the_spot(jaure
     assert Message.objects.get(kind="head.ask").recipient == jaures.school.email
 
 
-def test_the_offer_stands_in_the_part_that_htmx_replaces(jaures, as_):
+def test_the_offer_is_part_of_the_htmx_fragment(jaures, as_):
     code, _ = jaures.key(exposed_at=TERM)
     answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": code}, headers={"HX-Request": "true"})
     assert "Envoyer le lien à cette adresse" in words(answer)
 
 
-def test_who_chose_a_school_that_somebody_leads_may_take_it_over(jaures, as_):
+def test_a_school_with_a_principal_can_be_taken_over(jaures, as_):
     head = jaures.head(verified=True)
     page = words(as_(jaures.principal).get(PAGE))
     assert "Je prends la direction de cet établissement" in page
     assert head.last_name not in page
 
 
-def test_who_has_neither_key_nor_predecessor_is_told_what_verifies(jaures, as_):
+def test_without_key_or_predecessor_the_page_explains_how_to_be_verified(jaures, as_):
     browser = as_(jaures.principal)
     page = words(browser.get(PAGE))
     assert "Vous serez vérifié en activant une clé" in page
@@ -77,7 +77,7 @@ def test_who_has_neither_key_nor_predecessor_is_told_what_verifies(jaures, as_):
     assert "n'a pas encore d'abonnement" in words(browser.post(ASK, {"uai": jaures.school.pk}, follow=True))
 
 
-def test_a_school_without_a_mailbox_leads_to_the_contact_page(jaures, unverified, as_):
+def test_a_school_without_a_mailbox_links_to_the_contact_page(jaures, unverified, as_):
     School.objects.filter(pk=jaures.school.pk).update(email="")
     browser = as_(unverified)
     assert "n’a pas d’adresse e-mail officielle dans l’annuaire national" in words(browser.get(PAGE))
@@ -92,7 +92,7 @@ def test_a_verified_principal_is_offered_nothing_and_costs_no_query_more(jaures,
 
 
 @pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory, UserFactory])
-def test_nobody_asks_for_a_school_that_is_not_his(jaures, as_, factory):
+def test_a_link_for_a_school_one_did_not_choose_is_refused(jaures, as_, factory):
     jaures.head(verified=True)
     page = words(as_(factory()).post(ASK, {"uai": jaures.school.pk}, follow=True))
     assert "Un lien vient d'être envoyé" not in page
@@ -117,7 +117,7 @@ def test_the_links_page_says_who_asks_and_only_a_click_confirms(jaures, unverifi
     for part in (str(unverified), unverified.username, "•••@exemple.example", jaures.school.name):
         assert part in page
     assert unverified.email not in page
-    # No other site is told the address, no cache keeps the page.
+    # No referrer is sent and no cache stores the page.
     assert answer["Referrer-Policy"] == "same-origin"
     assert "no-store" in answer["Cache-Control"]
     assert not re.search(r'(src|href)="(https?:)?//(?!peps\.localhost)[^"]*(\.js|\.css|\.png)', answer.content.decode())
@@ -126,14 +126,14 @@ def test_the_links_page_says_who_asks_and_only_a_click_confirms(jaures, unverifi
     assert verified(unverified, jaures.school)
 
 
-def test_confirmed_the_principal_sees_his_teachers(jaures, unverified, as_, portal):
+def test_a_confirmed_principal_sees_their_teachers(jaures, unverified, as_, portal):
     teacher = jaures.teacher()
     assert teacher.email not in words(as_(unverified).get(PAGE))
     portal.post(page_of(link(unverified, jaures.school)))
     assert teacher.email in words(portal.get(PAGE))
 
 
-def test_a_link_that_served_or_was_never_made_is_said_to_be_gone(jaures, unverified, portal):
+def test_a_used_or_unknown_link_is_gone(jaures, unverified, portal):
     token = link(unverified, jaures.school)
     portal.post(page_of(token))
     for gone in (token, "x" * 43):
@@ -144,7 +144,7 @@ def test_a_link_that_served_or_was_never_made_is_said_to_be_gone(jaures, unverif
             assert unverified.username not in answer.content.decode().partition("<main")[2]
 
 
-def test_where_somebody_leads_the_school_the_mailbox_says_what_becomes_of_him(jaures, unverified, portal):
+def test_the_mailbox_decides_what_happens_to_the_current_principal(jaures, unverified, portal):
     head = jaures.head(verified=True)
     token = link(unverified, jaures.school)
     page = words(portal.get(page_of(token)))
@@ -158,10 +158,10 @@ def test_where_somebody_leads_the_school_the_mailbox_says_what_becomes_of_him(ja
     assert verified(head, jaures.school)
 
 
-def test_heads_that_changed_meanwhile_are_asked_about_again(jaures, unverified, portal, monkeypatch):
+def test_principals_that_changed_meanwhile_must_be_decided_again(jaures, unverified, portal, monkeypatch):
     head = jaures.head(verified=True)
     token = link(unverified, jaures.school)
-    # Between what the page reads and what the operation locks.
+    # Between the page's read and the operation's lock.
     monkeypatch.setattr("pages.my_account.direction.verified_heads", lambda _: Affiliation.objects.none())
     answer = portal.post(page_of(token))
     assert answer["Location"] == page_of(token)
@@ -174,8 +174,8 @@ def test_heads_that_changed_meanwhile_are_asked_about_again(jaures, unverified, 
 # --- Handed over ----------------------------------------------------------------------------------------------------
 
 
-def test_a_hand_over_passes_the_subscriptions_on_and_the_predecessor_is_told(jaures, as_, portal):
-    """From a successor's sign-up to his counter; the predecessor sees nothing of the school any longer."""
+def test_a_handover_transfers_the_subscriptions_and_notifies_the_predecessor(jaures, as_, portal):
+    """From the successor's sign-up to their counter; the predecessor no longer sees the school."""
     _, subscription = jaures.subscription()
     teacher, predecessor = jaures.teacher(), jaures.principal
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=predecessor, at=TERM)
@@ -197,17 +197,17 @@ def test_a_hand_over_passes_the_subscriptions_on_and_the_predecessor_is_told(jau
     answer = as_(predecessor).post(f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": predecessor.pk},
                                    headers={"HX-Request": "true"})  # fmt: skip
     assert answer.status_code == 409
-    told = Message.objects.get(kind="head.replaced")
-    assert told.recipient == predecessor.email
-    assert str(successor) in kinds.get("head.replaced").render(told).text
-    # The teacher notices nothing.
+    data = Message.objects.get(kind="head.replaced")
+    assert data.recipient == predecessor.email
+    assert str(successor) in kinds.get("head.replaced").render(data).text
+    # The teacher's seat is unchanged.
     assert "Active" in words(as_(teacher).get(PAGE))
     assert list(HeadEvent.objects.order_by("pk").values_list("kind", flat=True)) == [
         "verified", "asked", "replaced", "verified",
     ]  # fmt: skip
 
 
-def test_heads_who_stay_keep_what_is_theirs_and_all_share_it(jaures, as_, portal):
+def test_principals_who_stay_keep_and_share_their_subscriptions(jaures, as_, portal):
     jaures.subscription()
     newcomer = jaures.head()
     portal.post(page_of(link(newcomer, jaures.school)), answers(beside=[jaures.principal]))
@@ -216,7 +216,7 @@ def test_heads_who_stay_keep_what_is_theirs_and_all_share_it(jaures, as_, portal
     assert "0/3" in words(as_(jaures.principal).get(PAGE))
 
 
-def test_who_leaves_a_school_leaves_its_subscriptions_and_the_next_head_has_them(jaures, as_, portal):
+def test_subscriptions_pass_to_the_next_principal_of_the_school(jaures, as_, portal):
     jaures.subscription()
     affiliation = jaures.principal.affiliations.get()
     browser = as_(jaures.principal)
@@ -231,7 +231,7 @@ def test_who_leaves_a_school_leaves_its_subscriptions_and_the_next_head_has_them
     assert "0/3" not in words(browser.get(PAGE))
 
 
-def test_a_key_sent_before_one_was_replaced_verifies_him_no_more(jaures, portal, as_):
+def test_a_key_sent_before_the_handover_no_longer_verifies(jaures, portal, as_):
     kept_back, _ = jaures.key()
     jaures.subscription()
     successor = jaures.head()
@@ -239,7 +239,7 @@ def test_a_key_sent_before_one_was_replaced_verifies_him_no_more(jaures, portal,
     as_(jaures.principal).post(f"{PAGE}cle/", {"cle": kept_back})
     assert Subscription.objects.filter(principal=jaures.principal).exists()
     assert not verified(jaures.principal, jaures.school)
-    # One sent to the school afterwards does: he is back.
+    # One sent to the school afterwards does: they are verified again.
     later, _ = jaures.key()
     as_(jaures.principal).post(f"{PAGE}cle/", {"cle": later})
     assert verified(jaures.principal, jaures.school)
@@ -264,7 +264,7 @@ def test_one_account_leads_several_schools_each_verified_for_itself(jaures, as_,
     assert "0/3" in words(browser.get(PAGE, {"etablissement": jaures.school.pk}, follow=True))
 
 
-# --- What the operator reads ----------------------------------------------------------------------------------------
+# --- The operator's view --------------------------------------------------------------------------------------------
 
 
 def test_the_operator_reads_what_happened_and_changes_nothing(jaures, portal):

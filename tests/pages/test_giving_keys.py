@@ -1,4 +1,4 @@
-"""« Mes abonnements » in use: the guide's tables, teachers served together, slips, a page that keeps itself true."""
+"""« Mes abonnements »: the tables, assigning seats, key slips, and the page that refreshes itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def give(browser, subscription, teachers, **more):
 
 
 def boxes(answer):
-    """Return the numbers of the teachers who can be ticked, and of those who are."""
+    """Return the ids of the teachers who can be selected, and of those who are."""
     found = re.findall(r'name="enseignants" value="(\d+)"( checked)?', answer.content.decode())
     return [int(number) for number, _ in found], [int(number) for number, ticked in found if ticked]
 
@@ -86,7 +86,7 @@ def test_once_provisional_rights_have_run_out_the_page_says_so_and_gives_nothing
 
 
 def test_a_teacher_of_last_year_waits_for_this_year_s_key(jaures, as_):
-    """What is over serves nobody: he stands among those without a licence, with the button."""
+    """An expired seat does not count: the teacher is listed without a licence, with the button."""
     _, past = jaures.subscription()
     teacher = jaures.teacher()
     operations.assign(subscription_id=past.pk, teacher=teacher, by=jaures.principal, at=TERM)
@@ -103,7 +103,7 @@ def test_a_teacher_of_last_year_waits_for_this_year_s_key(jaures, as_):
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_twelve_queries_for_a_principal_who_is_not_verified_too(jaures, as_, count, django_assert_max_num_queries):
+def test_an_unverified_principal_takes_at_most_twelve_queries(jaures, as_, count, django_assert_max_num_queries):
     for _ in range(count):
         code, _ = jaures.subscription(exposed_at=TERM)
         operations.claim(code=code, by=TeacherFactory(), at=TERM)
@@ -116,7 +116,7 @@ def test_twelve_queries_for_a_principal_who_is_not_verified_too(jaures, as_, cou
 # --- Several at once ------------------------------------------------------------------------------------------------
 
 
-def test_ticked_teachers_are_served_by_one_answer(jaures, as_):
+def test_selected_teachers_get_seats_in_one_request(jaures, as_):
     _, subscription = jaures.subscription(units=5)
     teachers = [jaures.teacher() for _ in range(3)]
     browser = as_(jaures.principal)
@@ -124,11 +124,11 @@ def test_ticked_teachers_are_served_by_one_answer(jaures, as_):
     answer = give(browser, subscription, teachers[:2], headers=HTMX)
     assert "La clé est attribuée à 2 enseignants" in words(answer)
     assert "2/5" in words(answer)
-    assert boxes(answer)[0] == []  # one is left: his own button is enough
+    assert boxes(answer)[0] == []  # one is left: its row button is enough
     assert f"Attribuer la clé à {teachers[2]}" in words(answer)
 
 
-def test_too_many_ticked_stay_ticked(jaures, as_):
+def test_too_many_selected_teachers_stay_selected(jaures, as_):
     _, subscription = jaures.subscription(units=2)
     teachers = [jaures.teacher() for _ in range(4)]
     for headers in ({}, HTMX):
@@ -139,12 +139,12 @@ def test_too_many_ticked_stay_ticked(jaures, as_):
     assert not Seat.objects.held().exists()
 
 
-def test_nobody_ticked_is_said(jaures, as_):
+def test_an_empty_selection_is_reported(jaures, as_):
     _, subscription = jaures.subscription()
     assert "Cochez au moins un enseignant" in words(give(as_(jaures.principal), subscription, []))
 
 
-def test_the_button_of_a_row_gives_to_that_teacher_alone_whoever_is_ticked(jaures, as_):
+def test_a_row_button_assigns_to_that_teacher_only(jaures, as_):
     _, subscription = jaures.subscription()
     one, other = jaures.teacher(), jaures.teacher()
     as_(jaures.principal).post(
@@ -153,7 +153,7 @@ def test_the_button_of_a_row_gives_to_that_teacher_alone_whoever_is_ticked(jaure
     assert [seat.holder for seat in Seat.objects.held()] == [one]
 
 
-def test_with_several_subscriptions_each_lists_its_holders_and_the_rest_are_asked_which_key(jaures, as_):
+def test_with_several_subscriptions_each_lists_its_holders(jaures, as_):
     _, first = jaures.subscription()
     _, second = jaures.subscription()
     served, waiting = jaures.teacher(), jaures.teacher()
@@ -170,7 +170,7 @@ def test_with_several_subscriptions_each_lists_its_holders_and_the_rest_are_aske
     assert "Tous vos enseignants ont une licence" in words(browser.get(answer["Location"]))
 
 
-def test_where_one_of_several_keys_is_left_the_page_says_which(jaures, as_):
+def test_the_only_key_with_seats_left_is_named(jaures, as_):
     _, full = jaures.subscription(units=1)
     _, left = jaures.subscription()
     teachers = [jaures.teacher() for _ in range(2)]
@@ -179,7 +179,7 @@ def test_where_one_of_several_keys_is_left_the_page_says_which(jaures, as_):
     assert f"Clé à attribuer : {queries.key_display(left.key)}" in words(browser.get(PAGE))
 
 
-def test_numbers_of_teachers_answer_alike_whether_they_exist_or_not(jaures, as_):
+def test_teacher_ids_get_the_same_answer_whether_they_exist_or_not(jaures, as_):
     _, subscription = jaures.subscription()
     browser = as_(jaures.principal)
     answers = {
@@ -233,7 +233,7 @@ def test_a_principal_who_is_not_verified_is_offered_no_successor(jaures, as_):
     assert "aussitôt" not in page
 
 
-def test_giving_up_one_s_own_unit_speaks_to_oneself(jaures, as_):
+def test_releasing_ones_own_seat_uses_the_second_person(jaures, as_):
     _, subscription = jaures.subscription()
     browser = as_(jaures.principal)
     give(browser, subscription, [jaures.principal])
@@ -251,7 +251,7 @@ def slips(browser, subscription):
     return browser.get(f"{PAGE}bons/{subscription.pk}/")
 
 
-def test_a_slip_is_printed_for_each_unit_that_is_left_and_kept_by_nobody(jaures, as_):
+def test_a_slip_is_printed_for_each_free_seat_and_not_stored(jaures, as_):
     _, subscription = jaures.subscription(units=6)
     answer = slips(as_(jaures.principal), subscription)
     assert answer["Content-Type"] == "application/pdf"
@@ -261,7 +261,7 @@ def test_a_slip_is_printed_for_each_unit_that_is_left_and_kept_by_nobody(jaures,
     assert queries.key_display(subscription.key) not in answer["Content-Disposition"]
 
 
-def test_the_key_of_a_slip_stands_in_the_fragment(jaures, as_, monkeypatch):
+def test_the_key_of_a_slip_is_in_the_url_fragment(jaures, as_, monkeypatch):
     _, subscription = jaures.subscription(units=1)
     drawn = []
     monkeypatch.setattr("web.pdf.Document.qr", lambda _self, content, **_place: drawn.append(content))
@@ -290,7 +290,7 @@ def test_no_slip_is_printed_that_would_be_refused(jaures, as_):
     assert "Les licences de Ville de Nîmes sont suspendues" in words(slips(browser, subscription))
 
 
-# --- A page that keeps itself true ----------------------------------------------------------------------------------
+# --- Refreshing the page --------------------------------------------------------------------------------------------
 
 
 def look(browser, version=""):
@@ -302,7 +302,7 @@ def version_of(answer):
 
 
 @pytest.mark.parametrize("reader", ["principal", "teacher"])
-def test_what_did_not_change_is_answered_by_a_304_in_one_query(jaures, as_, reader, django_assert_num_queries):
+def test_an_unchanged_page_is_a_304_in_one_query(jaures, as_, reader, django_assert_num_queries):
     code, _ = jaures.subscription()
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
@@ -342,7 +342,7 @@ def test_the_principal_sees_at_once_what_others_did(jaures, as_):
     assert len(set(seen)) == len(seen)
 
 
-def test_the_teacher_sees_at_once_that_he_was_given_a_licence_and_that_it_was_taken_back(jaures, as_):
+def test_the_teacher_sees_a_licence_given_and_withdrawn_at_once(jaures, as_):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
     browser = as_(teacher)
@@ -354,7 +354,7 @@ def test_the_teacher_sees_at_once_that_he_was_given_a_licence_and_that_it_was_ta
     assert "Aucune licence pour le moment" in words(look(browser, version_of(given)))
 
 
-def test_a_teacher_who_moves_to_another_school_keeps_his_licence_and_his_principal_learns_it(jaures, as_):
+def test_a_teacher_who_moves_keeps_the_seat_and_the_principal_sees_it(jaures, as_):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=jaures.principal, at=TERM)

@@ -14,9 +14,7 @@ JOIN = f"{PAGE}etablissement/rejoindre/"
 
 
 @pytest.mark.parametrize("factory", [PrincipalFactory, TeacherFactory])
-def test_the_directorys_likely_schools_are_proposed_with_the_reason_and_joined_in_one_click(
-    jaures, elsewhere, as_, factory
-):
+def test_likely_schools_are_proposed_with_a_reason_and_joined_in_one_click(jaures, elsewhere, as_, factory):
     SchoolFactory(name="École Émile Zola")
     user = elsewhere(factory)
     browser = as_(user)
@@ -29,7 +27,7 @@ def test_the_directorys_likely_schools_are_proposed_with_the_reason_and_joined_i
     assert "Est-ce l’un de ces établissements" not in page
 
 
-def test_a_teacher_who_joined_appears_to_his_principal(jaures, elsewhere, as_):
+def test_a_teacher_who_joined_appears_to_their_principal(jaures, elsewhere, as_):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)
     as_(teacher).post(JOIN, {"uai": jaures.school.pk})
@@ -43,15 +41,15 @@ def test_joining_verifies_nobody(jaures, elsewhere, as_):
     assert teacher.email not in page
 
 
-def test_nothing_is_proposed_to_who_chose_his_school_nor_where_nothing_is_alike(jaures, elsewhere, as_):
+def test_nothing_is_proposed_for_a_chosen_school_or_without_a_match(jaures, elsewhere, as_):
     assert "Est-ce l’un de ces établissements" not in words(as_(jaures.principal).get(PAGE))
     user = elsewhere(TeacherFactory)
     user.affiliations.update(name="Les Petits Ruisseaux")
     assert "Est-ce l’un de ces établissements" not in words(as_(user).get(PAGE))
 
 
-def test_a_principal_with_another_school_is_proposed_it_all_the_same(jaures, elsewhere, as_):
-    """He typed the second one by hand; what he has of the first stays."""
+def test_a_principal_of_another_school_still_gets_proposals(jaures, elsewhere, as_):
+    """They typed the second school by hand; their rights in the first one stay."""
     user = elsewhere(PrincipalFactory)
     first = SchoolFactory(name="École des Garrigues")
     browser = as_(user)
@@ -71,7 +69,7 @@ def test_proposals_cost_a_fixed_number_of_queries(jaures, elsewhere, as_, django
         browser.get(PAGE)
 
 
-def test_what_was_activated_for_a_school_typed_by_hand_stays_with_its_principal(jaures, elsewhere, as_):
+def test_subscriptions_of_a_typed_school_stay_with_their_principal(jaures, elsewhere, as_):
     user = elsewhere(PrincipalFactory)
     code, key = jaures.key()
     key.school = None

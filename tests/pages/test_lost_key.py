@@ -1,4 +1,4 @@
-"""« Je n'ai pas reçu ma clé »: the same answer and the same work for every school; the key goes where it went."""
+"""« Je n'ai pas reçu ma clé »: one answer for every school; keys are resent to the recorded address."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _it_is_term(monkeypatch):
     monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
 
 
-def gift(collectivity, school, *, recipient="", left=True, **asked):
-    """Give the school a key, whose e-mail has left; return the allocation."""
+def allocate_key(collectivity, school, *, recipient="", left=True, **asked):
+    """Allocate a key whose e-mail was sent; return the allocation."""
     with tenant_context(collectivity):
         pool = orders.grant(collectivity=collectivity, licences=10, reason="Essai", by=None, at=TERM)
         given = operations.allocate(
@@ -41,8 +41,8 @@ def gift(collectivity, school, *, recipient="", left=True, **asked):
         return given
 
 
-def work(uai, *schemas, at=TERM):
-    """Do what the queued jobs do."""
+def run_jobs(uai, *schemas, at=TERM):
+    """Run the queued jobs."""
     with schema_context("public"):
         found = operations.look_for(uai=uai, at=at)
     for collectivity in schemas:
@@ -51,8 +51,8 @@ def work(uai, *schemas, at=TERM):
     return found
 
 
-def again(collectivity):
-    """Return to whom the collectivity's outbox writes once more."""
+def pending_recipients(collectivity):
+    """Return the recipients of the collectivity's pending e-mails."""
     with tenant_context(collectivity):
         return list(Message.objects.filter(state=MessageState.QUEUED, kind="key").values_list("recipient", flat=True))
 
@@ -64,11 +64,11 @@ def jobs():
 # --- The page -------------------------------------------------------------------------------------------------------
 
 
-def test_the_answer_and_the_work_are_the_same_for_every_school(portal, nimes, django_assert_num_queries):
-    """A key that waits, one that was redeemed, none at all, a school without a mailbox: nothing tells them apart."""
+def test_every_school_gets_the_same_answer_and_queries(portal, nimes, django_assert_num_queries):
+    """A pending key, a redeemed one, none, no mailbox: the answers are identical."""
     waits, redeemed, nothing = SchoolFactory(), SchoolFactory(), SchoolFactory(email="")
-    gift(nimes, waits)
-    allocation = gift(nimes, redeemed)
+    allocate_key(nimes, waits)
+    allocation = allocate_key(nimes, redeemed)
     redeem(allocation, PrincipalFactory())
     seen = set()
     portal.get(ADDRESS)
@@ -82,7 +82,7 @@ def test_the_answer_and_the_work_are_the_same_for_every_school(portal, nimes, dj
     assert [args for _, args in jobs()] == [
         {"schema": "public", "uai": school.pk} for school in (waits, redeemed, nothing)
     ]
-    assert again(nimes) == []
+    assert pending_recipients(nimes) == []
     page = words(portal.get(answer["Location"]))
     assert "Si une clé attend cet établissement" in page
     assert waits.name not in page
@@ -102,7 +102,7 @@ def test_a_school_must_be_chosen(portal, db, uai):
     assert not jobs()
 
 
-def test_ten_schools_an_hour_from_a_network(portal):
+def test_a_network_may_ask_for_ten_schools_an_hour(portal):
     school = SchoolFactory()
     for _ in range(10):
         portal.post(ADDRESS, {"uai": school.pk})
@@ -112,33 +112,33 @@ def test_ten_schools_an_hour_from_a_network(portal):
     assert len(jobs()) == 10
 
 
-def test_it_is_found_from_the_home_the_questions_and_my_account(portal, db):
+def test_the_page_is_linked_from_the_home_the_faq_and_my_account(portal, db):
     for page in ("/", "/faq/"):
         assert f'href="{ADDRESS}"' in portal.get(page).content.decode()
     portal.force_login(PrincipalFactory())
     assert f'href="{ADDRESS}"' in portal.get(PAGE).content.decode()
 
 
-# --- The work -------------------------------------------------------------------------------------------------------
+# --- The task -------------------------------------------------------------------------------------------------------
 
 
 def test_each_collectivity_sends_its_waiting_keys_again_to_the_address_on_record(nimes, gard):
     school = SchoolFactory()
-    gift(nimes, school)
-    gift(gard, school, recipient="secretariat@gard.example")
-    gift(nimes, SchoolFactory())
-    assert work(school.pk, nimes, gard) == 2
+    allocate_key(nimes, school)
+    allocate_key(gard, school, recipient="secretariat@gard.example")
+    allocate_key(nimes, SchoolFactory())
+    assert run_jobs(school.pk, nimes, gard) == 2
     assert {(args["schema"], args["uai"]) for _, args in jobs()} == {
         (nimes.schema_name, school.pk), (gard.schema_name, school.pk),
     }  # fmt: skip
-    assert again(nimes) == [school.email]
-    assert again(gard) == ["secretariat@gard.example"]
+    assert pending_recipients(nimes) == [school.email]
+    assert pending_recipients(gard) == ["secretariat@gard.example"]
 
 
-def test_the_journal_says_that_nobody_of_the_office_did_it_and_why(nimes):
+def test_the_journal_says_that_the_system_resent_it_and_why(nimes):
     school = SchoolFactory()
-    gift(nimes, school)
-    work(school.pk, nimes)
+    allocate_key(nimes, school)
+    run_jobs(school.pk, nimes)
     entry = AuditEntry.objects.get(action="keys.resent")
     assert (entry.actor_id, entry.school_id) == (None, school.pk)
     assert "sur le portail" in entry.summary
@@ -146,15 +146,15 @@ def test_the_journal_says_that_nobody_of_the_office_did_it_and_why(nimes):
 
 def test_a_school_is_written_to_once_a_day(nimes):
     school = SchoolFactory()
-    gift(nimes, school)
+    allocate_key(nimes, school)
     day = datetime.timedelta(days=1)
-    assert [work(school.pk, at=TERM + number * day / 2) for number in range(4)] == [1, 0, 1, 0]
+    assert [run_jobs(school.pk, at=TERM + number * day / 2) for number in range(4)] == [1, 0, 1, 0]
 
 
 @pytest.mark.parametrize("state", ["redeemed", "revoked", "suspended", "expired", "provisional", "not left"])
-def test_what_need_not_or_must_not_be_sent_is_not(nimes, state):
+def test_keys_in_other_states_are_not_resent(nimes, state):
     school = SchoolFactory()
-    allocation = gift(nimes, school, left=state != "not left")
+    allocation = allocate_key(nimes, school, left=state != "not left")
     source = Source.objects.filter(pk=allocation.pool.source_id)
     yesterday = TERM.date() - datetime.timedelta(days=1)
     if state == "redeemed":
@@ -169,22 +169,22 @@ def test_what_need_not_or_must_not_be_sent_is_not(nimes, state):
     elif state == "provisional":
         source.update(provisional_until=yesterday)
     before = Message.objects.count()
-    assert work(school.pk, nimes) == (1 if state == "not left" else 0)
+    assert run_jobs(school.pk, nimes) == (1 if state == "not left" else 0)
     assert Message.objects.count() == before
     assert not AuditEntry.objects.filter(action="keys.resent").exists()
 
 
-def test_what_is_sent_again_to_another_address_stays_a_key_that_proves_nothing(nimes):
+def test_a_key_resent_to_another_address_does_not_verify(nimes):
     school = SchoolFactory()
-    allocation = gift(nimes, school, recipient="mairie@nimes.example")
-    work(school.pk, nimes)
+    allocation = allocate_key(nimes, school, recipient="mairie@nimes.example")
+    run_jobs(school.pk, nimes)
     assert ActivationKey.objects.get(pk=allocation.key_id).exposed_at is not None
     assert Allocation.objects.get().recipient == "mairie@nimes.example"
 
 
 def test_a_key_sent_again_to_the_school_still_verifies(nimes):
     school = SchoolFactory()
-    allocation = gift(nimes, school)
-    work(school.pk, nimes)
+    allocation = allocate_key(nimes, school)
+    run_jobs(school.pk, nimes)
     assert ActivationKey.objects.get(pk=allocation.key_id).exposed_at is None
     assert timezone.now() == TERM

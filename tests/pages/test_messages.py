@@ -69,7 +69,7 @@ def viewer(nimes, office):
     return office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
 
 
-def became(message, state, **fields):
+def set_state(message, state, **fields):
     Message.objects.filter(pk=message.pk).update(state=state, **fields)
 
 
@@ -80,7 +80,7 @@ def test_without_a_message_the_page_says_what_to_do(viewer):
 
 
 def test_the_list_shows_states_counts_and_reasons(viewer, message):
-    became(
+    set_state(
         message,
         MessageState.FAILED,
         reason="Cette adresse n'existe pas : corrigez-la. Réponse du serveur : 550 5.1.1 unknown",
@@ -95,7 +95,7 @@ def test_the_list_shows_states_counts_and_reasons(viewer, message):
 
 def test_a_deferred_message_says_when_it_is_tried_next(viewer, message):
     due = timezone.localtime() + HOUR
-    became(message, MessageState.DEFERRED, due_at=due, reason="La boîte du destinataire est pleine.")
+    set_state(message, MessageState.DEFERRED, due_at=due, reason="La boîte du destinataire est pleine.")
     page = viewer.get("/messages/").content.decode()
     assert f"Prochain essai le {due.day} novembre à {due:%H:%M}" in page or "Prochain essai le" in page
     assert "La boîte du destinataire est pleine." in page
@@ -108,11 +108,11 @@ def test_the_list_refreshes_itself_while_anything_leaves(viewer, message):
     part = viewer.get("/messages/", headers={"HX-Request": "true"})
     assert "<html" not in part.content.decode()
     assert "HX-Request" in part["Vary"]
-    became(message, MessageState.SENT, sent_at=timezone.now())
+    set_state(message, MessageState.SENT, sent_at=timezone.now())
     assert "hx-trigger" not in viewer.get("/messages/", headers={"HX-Request": "true"}).content.decode()
 
 
-def test_a_message_of_later_does_not_keep_the_list_asking(viewer, nimes):
+def test_a_message_due_later_does_not_keep_the_list_refreshing(viewer, nimes):
     operations.enqueue(
         kind="test_key", recipient="a@exemple.example", at=timezone.now(), due_at=timezone.now() + 24 * HOUR
     )
@@ -135,7 +135,7 @@ def test_a_message_of_later_does_not_keep_the_list_asking(viewer, nimes):
         ("etat=nonsense", {"jaures", "zola", "colleague"}),
     ],
 )
-def test_the_list_is_narrowed_by_state_kind_and_words(viewer, query, found):
+def test_the_list_is_filtered_by_state_kind_and_words(viewer, query, found):
     for kind, name, about in [
         ("test_key", "jaures", "École Jean Jaurès"),
         ("test_key", "zola", "École Émile Zola"),
@@ -143,13 +143,13 @@ def test_the_list_is_narrowed_by_state_kind_and_words(viewer, query, found):
     ]:
         message = operations.enqueue(kind=kind, recipient=f"{name}@exemple.example", at=timezone.now(), about=about)
         if name == "zola":
-            became(message, MessageState.FAILED, reason="Non.")
+            set_state(message, MessageState.FAILED, reason="Non.")
     page = viewer.get(f"/messages/?{query}").content.decode()
     assert {name for name in ("jaures", "zola", "colleague") if f"{name}@exemple.example" in page} == found
     assert ("Aucun message ne répond" in page) == (not found)
 
 
-def test_the_list_asks_as_much_for_many_as_for_few(viewer, message, django_assert_num_queries):
+def test_the_list_takes_a_constant_number_of_queries(viewer, message, django_assert_num_queries):
     def queries():
         with django_assert_num_queries(11):  # two search_paths, host, session, user, member, kinds, count…
             viewer.get("/messages/")
@@ -183,13 +183,13 @@ def test_the_detail_shows_the_message_with_its_key_masked_in_a_frame_of_its_own(
     assert frame["X-Frame-Options"] == "SAMEORIGIN"
 
 
-def test_the_detail_tells_htmx_the_state_alone(viewer, message):
+def test_htmx_gets_the_state_only(viewer, message):
     part = viewer.get(f"/messages/{message.pk}/", headers={"HX-Request": "true"}).content.decode()
     assert part.strip().startswith('<div id="message-progress"')
     assert 'hx-trigger="every 3s"' in part
 
 
-def test_a_manager_sees_the_key_when_he_asks_and_the_owner_hears_of_it(manager, message):
+def test_a_manager_reveals_the_key_and_the_owning_app_is_notified(manager, message):
     page = manager.get(f"/messages/{message.pk}/").content.decode()
     assert SECRET not in page
     assert "Afficher la clé" in page
@@ -200,7 +200,7 @@ def test_a_manager_sees_the_key_when_he_asks_and_the_owner_hears_of_it(manager, 
     assert [pk for pk, _ in asked] == [message.pk]
 
 
-def test_the_owner_may_refuse_to_show_the_key(manager, message):
+def test_the_owning_app_may_refuse_to_reveal_the_key(manager, message):
     Message.objects.filter(pk=message.pk).update(context={"revoked": True})
     page = manager.post(f"/messages/{message.pk}/cle/", follow=True).content.decode()
     assert "Cette attribution a été reprise." in page
@@ -218,7 +218,7 @@ def test_others_neither_see_the_key_nor_send_again(office, nimes, message, role)
 
 
 def test_an_address_is_corrected_and_the_message_sent_again(manager, message):
-    became(message, MessageState.FAILED, reason="Non.")
+    set_state(message, MessageState.FAILED, reason="Non.")
     assert "Corriger l’adresse et renvoyer" in manager.get(f"/messages/{message.pk}/").content.decode()
     answer = manager.post(f"/messages/{message.pk}/renvoyer/", {"recipient": "juste@exemple.example"}, follow=True)
     new = Message.objects.latest("pk")
@@ -238,7 +238,7 @@ def test_a_refused_resend_says_why_and_sends_nothing(manager, message, recipient
     assert Message.objects.count() == 1
 
 
-def test_a_message_with_a_personal_link_is_shown_to_nobody(manager, nimes):
+def test_a_message_with_a_personal_link_is_never_shown(manager, nimes):
     message = operations.enqueue(kind="test_invitation", recipient="a@exemple.example", at=timezone.now())
     page = manager.get(f"/messages/{message.pk}/").content.decode()
     assert "n’a pas d’aperçu" in page
@@ -248,14 +248,14 @@ def test_a_message_with_a_personal_link_is_shown_to_nobody(manager, nimes):
     assert manager.post(f"/messages/{message.pk}/renvoyer/", {"recipient": "b@exemple.example"}).status_code == 404
 
 
-def test_a_message_whose_app_is_gone_is_still_listed(manager, nimes):
+def test_a_message_of_an_unknown_kind_is_still_listed(manager, nimes):
     message = operations.enqueue(kind="forgotten", recipient="a@exemple.example", at=timezone.now())
     assert manager.get("/messages/").status_code == 200
     assert manager.get(f"/messages/{message.pk}/").status_code == 200
     assert manager.post(f"/messages/{message.pk}/cle/").status_code == 404
 
 
-def test_the_message_of_another_collectivity_is_not_there(office, nimes, gard, message):
+def test_a_message_of_another_collectivity_is_a_404(office, nimes, gard, message):
     with tenant_context(gard):
         elsewhere = office("gard", MemberFactory(roles=[Role.MANAGER]).user)
     assert elsewhere.get("/messages/").status_code == 200

@@ -21,7 +21,7 @@ PAGE = "/mon-compte/"
 
 
 def words(answer):
-    """Return the page as it is read: no tags, single spaces."""
+    """Return the visible text of the page: no tags, single spaces."""
     page = re.sub(r"<(script|style).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", page).split()).replace("&#x27;", "'")
 
@@ -33,7 +33,7 @@ def test_a_visitor_is_sent_to_sign_in(portal):
     assert portal.get(PAGE)["Location"] == "/connexion/?next=/mon-compte/"
 
 
-def test_the_principal_types_the_key_and_sees_0_of_3(jaures, as_):
+def test_a_principal_types_the_key_and_sees_no_seat_taken_of_three(jaures, as_):
     code, _ = jaures.key(units=3)
     browser = as_(jaures.principal)
     answer = browser.post(f"{PAGE}cle/", {"cle": keys.display("NIMES", code).lower()}, follow=True)
@@ -55,7 +55,7 @@ def test_with_htmx_the_part_about_licences_comes_back_alone(jaures, as_):
     assert "0/3" in words(answer)
 
 
-def test_a_refusal_stands_beside_the_field_and_keeps_what_was_typed(jaures, as_):
+def test_a_refusal_is_shown_at_the_field_and_keeps_the_input(jaures, as_):
     answer = as_(jaures.principal).post(f"{PAGE}cle/", {"cle": "NIMES-7K3M-Q9TX-0000"})
     assert answer.status_code == 409
     assert "faute de frappe" in words(answer)
@@ -73,7 +73,7 @@ def test_too_many_guesses_are_answered_with_the_time_to_wait(jaures, as_):
     assert "patientez" in words(answer)
 
 
-def test_one_who_typed_his_school_joins_the_directory_s_and_the_key_is_activated(jaures, as_):
+def test_a_principal_with_a_typed_school_joins_the_directorys_by_activating(jaures, as_):
     principal = PrincipalFactory()
     Affiliation.objects.create(
         user=principal, name="Ecole J. Jaurès", address="x", postal_code="30000", city="Nîmes", since=TERM
@@ -115,7 +115,7 @@ def test_teachers_of_other_schools_do_not_appear(jaures, as_):
     assert stranger.email not in words(as_(jaures.principal).get(PAGE))
 
 
-def test_a_principal_who_is_not_verified_sees_no_teacher_and_is_told_why(jaures, as_):
+def test_an_unverified_principal_sees_no_teacher_and_is_shown_why(jaures, as_):
     code, _ = jaures.subscription(exposed_at=TERM)
     listed, manual = jaures.teacher(), TeacherFactory()
     operations.claim(code=code, by=manual, at=TERM)
@@ -128,8 +128,8 @@ def test_a_principal_who_is_not_verified_sees_no_teacher_and_is_told_why(jaures,
     assert "Un enseignant qui a saisi la clé lui-même" in page
 
 
-def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(jaures, as_):
-    """The key went to another mailbox than the directory's: whoever redeems it proves nothing."""
+def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(jaures, as_):
+    """A key sent to another mailbox than the directory's does not verify whoever redeems it."""
     code, _ = jaures.key(exposed_at=TERM)
     impostor = PrincipalFactory()
     AffiliationFactory(user=impostor, school=jaures.school)
@@ -143,7 +143,7 @@ def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(j
     assert teacher.last_name not in words(answer)
 
 
-def test_nobody_probes_teachers_by_number(jaures, as_):
+def test_teachers_cannot_be_probed_by_id(jaures, as_):
     """A refusal names no teacher of a school that is not one's own."""
     _, subscription = jaures.subscription(exposed_at=TERM)
     stranger = TeacherFactory()
@@ -172,7 +172,7 @@ def test_with_several_subscriptions_the_first_to_expire_is_offered_first(jaures,
     assert options[0][1] == queries.key_display(early.key)
 
 
-def test_a_principal_who_teaches_gives_himself_the_key(jaures, as_):
+def test_a_principal_who_teaches_takes_a_seat(jaures, as_):
     _, subscription = jaures.subscription()
     browser = as_(jaures.principal)
     assert "M’attribuer la clé" in words(browser.get(PAGE))
@@ -183,14 +183,14 @@ def test_a_principal_who_teaches_gives_himself_the_key(jaures, as_):
 
 
 @pytest.mark.parametrize("sent", [{}, {"abonnement": "x", "enseignant": "y"}, {"abonnement": "9" * 30}])
-def test_nonsense_is_a_404(jaures, as_, sent):
+def test_invalid_input_is_a_404(jaures, as_, sent):
     assert as_(jaures.principal).post(f"{PAGE}attribuer/", sent).status_code == 404
 
 
 # --- Manual mode ----------------------------------------------------------------------------------------------------
 
 
-def test_the_teacher_types_the_key_and_sees_the_account_he_is_attached_to(jaures, as_):
+def test_the_teacher_types_the_key_and_sees_the_subscription(jaures, as_):
     code, _ = jaures.subscription()
     teacher = TeacherFactory()
     answer = as_(teacher).post(f"{PAGE}cle/", {"cle": code}, follow=True)
@@ -203,7 +203,7 @@ def test_the_teacher_types_the_key_and_sees_the_account_he_is_attached_to(jaures
     assert teacher.email in page
 
 
-def test_the_principal_withdraws_with_a_confirmation(jaures, as_):
+def test_the_principal_withdraws_a_seat_after_confirming(jaures, as_):
     code, subscription = jaures.subscription()
     teacher = TeacherFactory()
     seat = operations.claim(code=code, by=teacher, at=TERM)
@@ -217,7 +217,7 @@ def test_the_principal_withdraws_with_a_confirmation(jaures, as_):
     assert not subscription.seats.held().exists()
 
 
-def test_a_stranger_neither_sees_nor_withdraws(jaures, as_):
+def test_another_user_neither_sees_nor_withdraws_a_seat(jaures, as_):
     code, _ = jaures.subscription()
     seat = operations.claim(code=code, by=TeacherFactory(), at=TERM)
     stranger = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator").user
@@ -273,24 +273,24 @@ def test_a_principal_of_two_schools_switches_between_them(jaures, as_):
     assert "Aucun abonnement en cours" in page
 
 
-def test_a_verified_colleague_sees_the_school_s_subscription_and_an_unverified_one_does_not(jaures, as_):
+def test_only_verified_colleagues_see_the_subscriptions_of_the_school(jaures, as_):
     jaures.subscription()
     assert "0/3" in words(as_(jaures.head(verified=True)).get(PAGE))
     assert "0/3" not in words(as_(jaures.head()).get(PAGE))
 
 
-def test_asking_for_a_school_one_does_not_lead_shows_one_s_own(jaures, as_):
+def test_requesting_another_school_shows_ones_own(jaures, as_):
     jaures.subscription()
     stranger = AffiliationFactory(user=PrincipalFactory()).user
     page = words(as_(stranger).get(PAGE, {"etablissement": jaures.school.uai}, follow=True))
     assert "École Jean Jaurès" not in page
 
 
-def test_an_agent_is_shown_to_his_office(as_):
+def test_an_agent_is_sent_to_their_office(as_):
     assert "bureau" in words(as_(UserFactory()).get(PAGE))
 
 
-# --- Oneself --------------------------------------------------------------------------------------------------------
+# --- Profile --------------------------------------------------------------------------------------------------------
 
 PASSWORD = "trois-petits-chats-2026"
 
@@ -373,11 +373,11 @@ def test_nobody_leaves_a_school_for_another(jaures, as_):
     assert as_(PrincipalFactory()).post(f"{PAGE}etablissement/{affiliation.pk}/quitter/").status_code == 404
 
 
-# --- Figures --------------------------------------------------------------------------------------------------------
+# --- Queries --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("subscriptions", "teachers"), [(1, 2), (10, 60), (20, 120)])
-def test_at_most_twelve_queries_whatever_there_is(jaures, as_, subscriptions, teachers, django_assert_num_queries):
+def test_the_page_takes_at_most_twelve_queries(jaures, as_, subscriptions, teachers, django_assert_num_queries):
     made = [jaures.subscription(units=7)[1] for _ in range(subscriptions)]
     people = [jaures.teacher().pk for _ in range(teachers)]
     for number, subscription in enumerate(made):

@@ -1,4 +1,4 @@
-"""The office's home, and a school's story."""
+"""The office's home page and a school's timeline."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def page(client, path="/"):
     return answer.content.decode()
 
 
-def test_an_office_without_a_lot_says_what_comes(nimes, viewer):
+def test_an_office_without_a_pool_sees_the_next_steps(nimes, viewer):
     assert "Aucun lot de licences n'est ouvert" in page(viewer)
     assert "Un acheteur de votre collectivité peut en commander un" in page(viewer)
 
 
-def test_a_buyer_of_an_office_without_a_lot_is_led_to_the_prices(nimes, office):
+def test_a_buyer_of_an_office_without_a_pool_is_sent_to_the_prices(nimes, office):
     assert 'href="/achats/nouveau/"' in page(office("nimes", MemberFactory(roles=["buyer"]).user))
 
 
-def test_the_four_parts_add_up_to_what_was_bought(pool, viewer):
+def test_the_four_counters_add_up_to_the_licences_bought(pool, viewer):
     give(pool, SchoolFactory(), units=3, at=NOW)
     subscription = redeem(give(pool, SchoolFactory(), units=4, at=NOW), PrincipalFactory())
     seat = subscription.seats.first()
@@ -64,7 +64,7 @@ def test_the_four_parts_add_up_to_what_was_bought(pool, viewer):
     assert "style=" not in shown
 
 
-def test_what_asks_for_a_hand_comes_first(pool, viewer):
+def test_pending_work_comes_first(pool, viewer):
     give(pool, SchoolFactory(), units=9, at=NOW - datetime.timedelta(days=16))
     lost = give(pool, SchoolFactory(), units=10, at=NOW)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.FAILED, reason="Boîte inconnue.")
@@ -76,7 +76,7 @@ def test_what_asks_for_a_hand_comes_first(pool, viewer):
 
 
 @pytest.mark.parametrize("count", [1, 25])
-def test_the_home_asks_as_much_for_one_school_as_for_many(pool, viewer, count, django_assert_num_queries):
+def test_the_home_page_takes_a_constant_number_of_queries(pool, viewer, count, django_assert_num_queries):
     big = orders.grant(collectivity=pool.source.collectivity, licences=50, reason="Essai", by=None, at=NOW)
     for _ in range(count):
         give(big, SchoolFactory(**SOME), units=1, at=NOW)
@@ -86,7 +86,7 @@ def test_the_home_asks_as_much_for_one_school_as_for_many(pool, viewer, count, d
         page(viewer)
 
 
-def test_the_map_and_its_table_say_the_same(pool, viewer):
+def test_the_map_and_its_table_agree(pool, viewer):
     give(pool, SchoolFactory(latitude=43.8, longitude=4.3), units=1, at=NOW)
     redeem(give(pool, SchoolFactory(latitude=44.1, longitude=4.0), units=1, at=NOW), PrincipalFactory())
     SchoolInRemitFactory(school=SchoolFactory(latitude=43.6, longitude=4.1))
@@ -97,7 +97,7 @@ def test_the_map_and_its_table_say_the_same(pool, viewer):
     assert "1 école sans coordonnées" in shown
 
 
-def test_dots_stay_inside_and_near_ones_are_one():
+def test_dots_stay_inside_the_map_and_near_ones_are_merged():
     drawn = drawing([("none", 43.0 + n / 5000, 4.0 + n / 5000) for n in range(5000)] + [("held", None, None)])
     assert len(drawn.dots) < (WIDTH // GRAIN) * 3
     assert all(0 <= dot.x <= WIDTH and 0 <= dot.y <= HEIGHT for dot in drawn.dots)
@@ -110,14 +110,14 @@ def test_a_single_school_is_drawn_in_the_middle():
     assert abs(dot.y - HEIGHT / 2) < GRAIN
 
 
-def test_an_import_to_check_is_said(pool, viewer):
+def test_an_import_to_check_is_listed(pool, viewer):
     Import.objects.create(
         pool=pool, filename="ecoles.xlsx", size=1, sha256="0" * 64, state=ImportState.CHECKED, created_at=NOW
     )
     assert "1\u00a0tableau attend votre vérification" in page(viewer)
 
 
-def test_schools_that_arrived_in_the_directory_are_said(pool, viewer):
+def test_schools_new_in_the_directory_are_listed(pool, viewer):
     table = Import.objects.create(
         pool=pool, filename="a.csv", size=1, state=ImportState.APPLIED, created_at=NOW, applied_at=NOW
     )
@@ -128,7 +128,7 @@ def test_schools_that_arrived_in_the_directory_are_said(pool, viewer):
     assert "Reprendre pour vérification" in shown
 
 
-def test_a_school_s_story_is_told_in_order(pool, viewer, django_assert_num_queries):
+def test_the_timeline_of_a_school_is_in_order(pool, viewer, django_assert_num_queries):
     school = SchoolFactory(name="Ecole Jean Jaurès")
     SchoolInRemitFactory(school=school, contact_name="Mme Martin", contact_email="martin@exemple.example")
     allocation = give(pool, school, units=3, at=NOW - datetime.timedelta(days=2))
@@ -149,7 +149,7 @@ def test_a_school_that_does_not_exist_is_a_404(nimes, viewer):
     assert viewer.get("/ecoles/0300001X/").status_code == 404
 
 
-def test_a_list_of_schools_does_not_bury_the_other_events(pool, viewer):
+def test_a_bulk_update_does_not_bury_the_other_events(pool, viewer):
     demands = [Demand(uai=SchoolFactory().uai, units=1, recipient=f"ecole{n}@exemple.example") for n in range(12)]
     give(pool, SchoolFactory(name="École Seule"), units=1, at=NOW)
     allocate_many(pool_id=pool.pk, demands=demands, by=None, at=NOW)

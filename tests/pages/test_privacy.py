@@ -1,4 +1,4 @@
-"""« Supprimer mon compte »: the row stays, nothing personal does; nobody else loses anything."""
+"""« Supprimer mon compte »: the account row is anonymised and nobody else loses anything."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.subscriptions.conftest import School
 
 PAGE = "/mon-compte/supprimer/"
 
-#: What refers to an account and stays, of somebody who has no name any more.
+#: References to an account that stay, to the anonymised row.
 KEPT = {
     "tenants.OfficeRequest.decided_by",
     "schools.DirectorySync.by",
@@ -56,12 +56,12 @@ KEPT = {
     "classes.DeletionCertificate.teacher",
     "classes.ApplicationToken.created_by",
     "admin.LogEntry.user",
-    # Ended, and kept for the journal, which names the member as it did.
+    # Ended, and kept for the audit log, which still names the member.
     "collectivities.Member.user",
     # Numbers without a foreign key.
     "api.Token.created_by_id",
     "api.Token.revoked_by_id",
-    # The token's own account: a program's, which names nobody.
+    # A token's own account, which names nobody.
     "api.Token.account",
     "webhooks.Endpoint.created_by_id",
     "collectivities.Invitation.invited_by_id",
@@ -73,7 +73,7 @@ KEPT = {
     "pools.Allocation.created_by_id",
     "pools.Allocation.revoked_by_id",
 }
-#: What refers to an account and ends with it: the row goes, or lets go of it.
+#: References to an account that end with it: the row is deleted, or the column set to null.
 ENDED = {
     "accounts.User_groups.user",
     "accounts.User_user_permissions.user",
@@ -89,7 +89,7 @@ ENDED = {
     "classes.ClassInvitation.by",
     "classes.EntryTicket.user",
 }
-#: Where a number without a foreign key names an account.
+#: Columns that hold an account id without a foreign key.
 NUMBERS = ("_by_id", "actor_id", "account")
 
 
@@ -104,7 +104,7 @@ def references():
 
 
 def mentions(needle):
-    """Return the rows of every table of every schema that mention the needle: « schema.table: row »."""
+    """Return all rows of all schemas that contain the needle, as « schema.table: row »."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT schemaname || '.' || tablename FROM pg_tables"
@@ -122,11 +122,11 @@ def mentions(needle):
 # --- Nothing personal stays -----------------------------------------------------------------------------------------
 
 
-def test_every_column_that_refers_to_an_account_is_said_to_stay_or_to_end():
+def test_every_reference_to_an_account_is_declared_kept_or_removed():
     assert set(references()) == KEPT | ENDED
 
 
-def test_what_ends_with_an_account_refers_to_it_no_more(jaures, nimes, portal):
+def test_removed_references_no_longer_point_to_the_account(jaures, nimes, portal):
     user = leaver.with_everything(jaures, nimes)
     portal.force_login(user)
     ending = {name: column for name, column in references().items() if name in ENDED}
@@ -141,7 +141,7 @@ def test_what_ends_with_an_account_refers_to_it_no_more(jaures, nimes, portal):
     assert referring() == set()
 
 
-def test_no_table_of_any_schema_names_the_person_but_the_journal_and_the_farewell(jaures, nimes):
+def test_no_table_names_the_person_but_the_journal_and_the_farewell_email(jaures, nimes):
     user = leaver.with_everything(jaures, nimes)
     assert all(mentions(needle) for needle in leaver.SAID)
     leaver.closed(user)
@@ -152,7 +152,7 @@ def test_no_table_of_any_schema_names_the_person_but_the_journal_and_the_farewel
     assert left == {f"{nimes.schema_name}.collectivities_auditentry"}
 
 
-def test_the_account_s_row_stays_as_nobody_s(jaures):
+def test_the_account_row_is_kept_anonymised(jaures):
     user = leaver.person()
     row = leaver.closed(user)
     assert (row.username, str(row), row.is_active) == (f"supprime-{user.pk}", "Compte supprimé", False)
@@ -161,13 +161,13 @@ def test_the_account_s_row_stays_as_nobody_s(jaures):
     assert row.erased_at == TERM
 
 
-def test_an_identifiant_that_somebody_chose_in_mockery_hinders_nobody(nimes):
+def test_a_username_like_an_anonymised_one_blocks_no_deletion(nimes):
     user = leaver.person()
     UserFactory(username=f"Supprime-{user.pk}")
     assert leaver.closed(user).username == f"supprime:{user.pk}"
 
 
-def test_a_second_deletion_is_the_same_as_one(jaures):
+def test_deletion_is_idempotent(jaures):
     user = leaver.person()
     first = leaver.closed(user)
     leaver.school_of(jaures.school, user)  # written at the very moment of the deletion
@@ -179,7 +179,7 @@ def test_a_second_deletion_is_the_same_as_one(jaures):
         assert Message.objects.filter(kind=FAREWELL).count() == 1
 
 
-def test_the_database_refuses_to_name_a_deleted_account_and_so_does_the_operator_s_page(nimes, portal):
+def test_a_deleted_account_cannot_be_named_by_sql_or_by_the_admin(nimes, portal):
     user = leaver.closed(leaver.person())
     with pytest.raises(IntegrityError, match="user_erased_says_nothing"), transaction.atomic():
         User.objects.filter(pk=user.pk).update(last_name="Quenouille")
@@ -200,7 +200,7 @@ def test_other_accounts_with_the_same_address_do_not_change(nimes):
 # --- Licences, classes, schools -------------------------------------------------------------------------------------
 
 
-def test_a_licence_becomes_free_with_its_class_and_the_principal_is_told_by_a_letter_that_names_nobody(jaures):
+def test_a_seat_is_freed_and_the_principal_gets_an_anonymous_email(jaures):
     user = leaver.person()
     leaver.school_of(jaures.school, user)
     code, subscription = jaures.subscription()
@@ -213,16 +213,16 @@ def test_a_licence_becomes_free_with_its_class_and_the_principal_is_told_by_a_le
     last = SeatEvent.objects.order_by("pk").last()
     assert (last.kind, last.teacher, last.by) == (SeatEvent.Kind.WITHDRAWN, user, user)
     with schema_context(get_public_schema_name()):
-        told = Message.objects.get(kind="seat.left")
-        letter = kinds.get(told.kind).render(told)
-    assert told.recipient == jaures.principal.email
+        data = Message.objects.get(kind="seat.left")
+        letter = kinds.get(data.kind).render(data)
+    assert data.recipient == jaures.principal.email
     assert "0/3" in letter.subject
     assert "Quenouille" not in letter.text + letter.html
     with pytest.raises(WithdrawnFromTeacher):
         operations.claim(code=code, by=user, at=TERM)
 
 
-def test_a_principal_s_own_licence_is_told_to_nobody(jaures):
+def test_freeing_a_principals_own_seat_sends_no_email(jaures):
     _, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     leaver.closed(jaures.principal)
@@ -231,7 +231,7 @@ def test_a_principal_s_own_licence_is_told_to_nobody(jaures):
         assert not Message.objects.filter(kind="seat.left").exists()
 
 
-def test_the_places_of_second_teachers_end_on_both_sides_and_the_other_one_is_told(jaures):
+def test_second_teacher_links_end_on_both_sides_and_the_other_is_notified(jaures):
     user, colleague, stays = leaver.person(), TeacherFactory(), TeacherFactory()
     Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
     _, subscription = jaures.subscription()
@@ -248,12 +248,12 @@ def test_the_places_of_second_teachers_end_on_both_sides_and_the_other_one_is_to
     leaver.closed(user)
     assert list(Classroom.objects.exclude(second_teacher=None).values_list("code", flat=True)) == ["tulipe-3333"]
     with schema_context(get_public_schema_name()):
-        told = {message.kind: message for message in Message.objects.filter(kind__startswith="class.")}
-        assert {kind: message.recipient for kind, message in told.items()} == {
+        data = {message.kind: message for message in Message.objects.filter(kind__startswith="class.")}
+        assert {kind: message.recipient for kind, message in data.items()} == {
             "class.put_out": colleague.email,
             "class.left": jaures.principal.email,
         }
-        letter = kinds.get("class.left").render(told["class.left"])
+        letter = kinds.get("class.left").render(data["class.left"])
     assert letter.subject.startswith("Votre second enseignant ne partage plus la classe")
 
 
@@ -271,7 +271,7 @@ def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(j
     assert "activée par Compte supprimé" in page
 
 
-def test_once_he_is_gone_whoever_leads_the_school_is_written_to_in_his_place(jaures):
+def test_emails_then_go_to_whoever_leads_the_school(jaures):
     code, _ = jaures.subscription()
     successor = jaures.head(verified=True)
     jaures.head()  # who merely chose the school
@@ -284,7 +284,7 @@ def test_once_he_is_gone_whoever_leads_the_school_is_written_to_in_his_place(jau
 # --- Offices --------------------------------------------------------------------------------------------------------
 
 
-def test_memberships_end_in_every_office_and_each_journal_says_so(nimes, gard):
+def test_memberships_end_in_every_office_and_each_journal_records_it(nimes, gard):
     user = leaver.person(Profile.AGENT)
     for one in (nimes, gard):
         with tenant_context(one):
@@ -297,7 +297,7 @@ def test_memberships_end_in_every_office_and_each_journal_says_so(nimes, gard):
             assert AuditEntry.objects.get(action="members.left").actor_name == "Zéphirine Quenouille"
 
 
-def test_an_invitation_that_was_accepted_forgets_the_address_and_a_pending_one_keeps_it(nimes):
+def test_an_accepted_invitation_loses_the_address_and_a_pending_one_keeps_it(nimes):
     user = leaver.person(Profile.AGENT)
     Member.objects.create(user=user, roles=[Role.VIEWER], joined_at=TERM)
     fields = {"email": user.email, "roles": [Role.VIEWER], "nonce": "n", "created_at": TERM, "expires_at": TERM}
@@ -326,7 +326,7 @@ def test_the_last_manager_of_an_office_stays_and_nothing_has_changed_anywhere(ni
     assert as_(user).post(PAGE, {"password": leaver.PASSWORD}).status_code == 409
 
 
-def test_the_operator_cannot_delete_himself(nimes, as_):
+def test_the_operator_cannot_delete_their_own_account(nimes, as_):
     user = leaver.person(is_staff=True)
     with pytest.raises(OperatorStays):
         close_account(user_id=user.pk, at=TERM)
@@ -337,7 +337,7 @@ def test_the_operator_cannot_delete_himself(nimes, as_):
 # --- The outbox -----------------------------------------------------------------------------------------------------
 
 
-def test_what_waited_is_cancelled_and_what_was_sent_is_nobody_s(jaures, nimes):
+def test_pending_emails_are_cancelled_and_sent_ones_anonymised(jaures, nimes):
     user = leaver.with_everything(jaures, nimes)
     other = TeacherFactory(email=user.email)
     with schema_context(get_public_schema_name()):
@@ -355,7 +355,7 @@ def test_what_waited_is_cancelled_and_what_was_sent_is_nobody_s(jaures, nimes):
         assert (kept.recipient, kept.state) == (user.email, MessageState.QUEUED)
 
 
-def test_the_farewell_goes_to_the_old_address_and_is_then_forgotten(nimes):
+def test_the_farewell_email_goes_to_the_old_address_which_is_then_erased(nimes):
     user = leaver.person()
     leaver.closed(user)
     with schema_context(get_public_schema_name()):
@@ -371,17 +371,17 @@ def test_the_farewell_goes_to_the_old_address_and_is_then_forgotten(nimes):
         assert (message.recipient, message.context, message.state) == ("", {}, MessageState.SENT)
 
 
-def test_sessions_that_have_run_out_are_forgotten(nimes, as_):
+def test_expired_sessions_are_deleted(nimes, as_):
     as_(leaver.person())
     Session.objects.update(expire_date=TERM.replace(year=2020))
     forget_sessions()
     assert not Session.objects.exists()
 
 
-# --- At the same moment ---------------------------------------------------------------------------------------------
+# --- Concurrency ----------------------------------------------------------------------------------------------------
 
 
-def test_licences_given_taken_back_and_typed_while_an_account_is_deleted_never_stay_with_it(committing):
+def test_concurrent_seat_changes_leave_nothing_on_a_deleted_account(committing):
     jaures = School()
     head = jaures.head(verified=True)
     user = leaver.person()
@@ -402,7 +402,7 @@ def test_licences_given_taken_back_and_typed_while_an_account_is_deleted_never_s
         assert Message.objects.filter(kind=FAREWELL).count() == 1
 
 
-def test_two_last_managers_who_leave_at_once_do_not_leave_an_office_without_one(committing):
+def test_two_last_managers_deleted_at_once_leave_one_manager(committing):
     users = [leaver.person(Profile.AGENT, username=f"zquenouille{n}") for n in range(2)]
     for user in users:
         Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
@@ -415,7 +415,7 @@ def test_two_last_managers_who_leave_at_once_do_not_leave_an_office_without_one(
     assert Member.objects.active().count() == 1
 
 
-def test_consequences_are_told_without_changing_anything(jaures):
+def test_listing_the_consequences_changes_nothing(jaures):
     before = User.objects.get(pk=jaures.principal.pk).__dict__
     consequences(jaures.principal)
     after = User.objects.get(pk=jaures.principal.pk).__dict__

@@ -23,7 +23,7 @@ def data_of(browser):
     return json.loads(browser.get(FILE).content)
 
 
-def test_it_is_a_file_that_no_cache_keeps_and_that_people_can_read(jaures, as_):
+def test_the_export_is_a_readable_file_that_no_cache_stores(jaures, as_):
     answer = as_(jaures.principal).get(FILE)
     assert answer["Content-Type"] == "application/json; charset=utf-8"
     assert answer["Content-Disposition"].startswith('attachment; filename="mes-donnees-peps-2')
@@ -37,7 +37,7 @@ def test_a_visitor_gets_no_file(portal):
     assert portal.get(FILE)["Location"].startswith("/connexion/?next=")
 
 
-def test_every_app_says_its_part(jaures, nimes, as_):
+def test_every_app_contributes_its_data(jaures, nimes, as_):
     user = leaver.with_everything(jaures, nimes)
     data = data_of(as_(user))
     assert data["compte"]["identifiant"] == "zquenouille"
@@ -66,7 +66,7 @@ def test_every_app_says_its_part(jaures, nimes, as_):
     assert [one["état"] for one in data["e-mails qui vous ont été écrits"]][-1] == "En attente"
 
 
-def test_a_principal_reads_the_keys_he_activated_without_their_codes(jaures, as_):
+def test_a_principal_gets_the_keys_they_activated_without_codes(jaures, as_):
     code, subscription = jaures.subscription()
     text = as_(jaures.principal).get(FILE).content.decode()
     data = json.loads(text)
@@ -77,7 +77,7 @@ def test_a_principal_reads_the_keys_he_activated_without_their_codes(jaures, as_
     assert keys.display("NIMES", code) not in text
 
 
-def test_nobody_else_is_named_and_no_pupil_s_login_or_password_told(jaures, as_):
+def test_nobody_else_is_named_and_no_pupil_login_is_exported(jaures, as_):
     _, subscription = jaures.subscription()
     Affiliation.objects.filter(user=jaures.principal).update(verified_at=TERM, verified_by="key")
     teacher = leaver.person()
@@ -95,7 +95,7 @@ def test_nobody_else_is_named_and_no_pupil_s_login_or_password_told(jaures, as_)
     assert "tulipe" not in own
 
 
-def test_messages_to_others_at_the_same_address_are_not_mine(jaures, as_):
+def test_messages_to_other_accounts_at_the_same_address_are_not_exported(jaures, as_):
     other = PrincipalFactory(email=jaures.principal.email)
     with schema_context(get_public_schema_name()):
         for user in (jaures.principal, other):
@@ -105,13 +105,13 @@ def test_messages_to_others_at_the_same_address_are_not_mine(jaures, as_):
     assert len(data_of(as_(other))["e-mails qui vous ont été écrits"]) == 1
 
 
-def test_a_school_typed_by_hand_is_told_as_it_was_typed(elsewhere, as_, nimes):
+def test_a_typed_school_is_exported_as_typed(elsewhere, as_, nimes):
     principal = elsewhere(PrincipalFactory)
-    told = data_of(as_(principal))["établissements"][0]
-    assert (told["nom"], told["choisi"]) == ("Ecole J. Jaurès", "saisi à la main")
+    payload = data_of(as_(principal))["établissements"][0]
+    assert (payload["nom"], payload["choisi"]) == ("Ecole J. Jaurès", "saisi à la main")
 
 
-def test_it_asks_as_many_questions_whatever_there_is_to_tell(jaures, as_, django_assert_num_queries):
+def test_the_export_takes_a_constant_number_of_queries(jaures, as_, django_assert_num_queries):
     browser = as_(jaures.principal)
     with connection.execute_wrapper(asked := leaver.Asked()):
         browser.get(FILE)

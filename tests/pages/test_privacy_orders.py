@@ -1,4 +1,4 @@
-"""What becomes of orders when the person who made them asks for his data, or deletes his account."""
+"""Orders in the personal data export and after account deletion."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from tests.pages.test_my_account import words
 OWN = {"name": "Zéphirine Quenouille", "email": "zquenouille@exemple.example", "payer": "other"}
 
 
-def told(page):
+def plain_text(page):
     return words(page).replace("\xa0", " ").replace("\u202f", " ")
 
 
-def begun(user, *, classes=5):
-    """Return what the person began to order, and typed his own name for."""
+def draft_order(user, *, classes=5):
+    """Return a draft order of the person, billed in their own name."""
     order = lifecycle.draft(classes=classes, affiliation=AffiliationFactory(user=user))
     return lifecycle.choose(order, billing=lifecycle.but(COOPERATIVE, **OWN))
 
 
-def test_what_was_never_ordered_ends_with_the_account_and_names_nobody(nimes):
+def test_drafts_are_deleted_with_the_account(nimes):
     user = leaver.person(Profile.PRINCIPAL)
-    order = begun(user)
+    order = draft_order(user)
     CardPayment.objects.filter(pk=lifecycle.charged(order).pk).update(billing_email=user.email)
     leaver.closed(user)
     order.refresh_from_db()
     assert (order.state, order.bill_name, order.bill_email, order.payer) == (OrderState.CANCELLED, "", "", "")
     card = CardPayment.objects.get()
     assert card.billing_email == ""
-    # The money arrives all the same: it opens nothing, and is there to be given back.
+    # A late payment opens nothing and can be refunded.
     operations.settle_by_card(card_payment_id=card.pk, at=TERM)
     order.refresh_from_db()
     assert (order.state, Payment.objects.get().card) == (OrderState.CANCELLED, card)
 
 
-def test_what_was_ordered_stays_in_the_books_and_goes_on_and_the_page_says_so_before(nimes, as_):
+def test_placed_orders_are_kept_and_the_page_says_so_first(nimes, as_):
     user = leaver.person(Profile.PRINCIPAL)
-    order = lifecycle.put(begun(user), billing=lifecycle.but(COOPERATIVE, **OWN))
-    page = told(as_(user).get("/mon-compte/supprimer/"))
+    order = lifecycle.put(draft_order(user), billing=lifecycle.but(COOPERATIVE, **OWN))
+    page = plain_text(as_(user).get("/mon-compte/supprimer/"))
     assert f"la commande n° {order.pk} (199,00 € TTC) suit son cours sans vous" in page
     assert "conservés dix ans" in page
     leaver.closed(user)
@@ -55,16 +55,16 @@ def test_what_was_ordered_stays_in_the_books_and_goes_on_and_the_page_says_so_be
     assert lifecycle.confirm(order).facts["buyer"]["name"] == "Zéphirine Quenouille"
 
 
-def test_the_page_says_that_a_licence_of_one_s_own_passes_to_nobody(nimes, as_):
+def test_the_page_says_that_ones_own_licence_is_lost(nimes, as_):
     user = leaver.person()
-    operations.settle_by_card(card_payment_id=lifecycle.charged(begun(user, classes=1)).pk, at=TERM)
-    page = told(as_(user).get("/mon-compte/supprimer/"))
+    operations.settle_by_card(card_payment_id=lifecycle.charged(draft_order(user, classes=1)).pk, at=TERM)
+    page = plain_text(as_(user).get("/mon-compte/supprimer/"))
     assert "que vous avez achetée pour vous-même : elle ne passe à personne" in page
     assert "saisi à la main" not in page
     assert "redevient disponible" not in page
 
 
-def test_a_collectivity_keeps_its_draft_without_the_address_of_the_buyer_who_leaves(nimes):
+def test_a_collectivity_draft_is_kept_without_the_buyers_address(nimes):
     user = leaver.person(Profile.AGENT)
     order = lifecycle.collectivity_draft(nimes)
     Order.objects.filter(pk=order.pk).update(placed_by=user, bill_name="Ville de Nîmes", bill_email=user.email)
@@ -74,18 +74,18 @@ def test_a_collectivity_keeps_its_draft_without_the_address_of_the_buyer_who_lea
     assert (order.state, order.bill_name, order.bill_email) == (OrderState.DRAFT, "Ville de Nîmes", "")
 
 
-def test_a_person_is_handed_his_orders_in_as_many_questions_whatever_there_are(nimes, as_, django_assert_num_queries):
+def test_orders_are_exported_by_a_constant_number_of_queries(nimes, as_, django_assert_num_queries):
     user = leaver.person(Profile.PRINCIPAL)
     browser = as_(user)
-    begun(user)
+    draft_order(user)
     with lifecycle.connection.execute_wrapper(asked := leaver.Asked()):
         browser.get("/mon-compte/mes-donnees/")
-    order = lifecycle.put(begun(user), billing=lifecycle.but(COOPERATIVE, **OWN))
+    order = lifecycle.put(draft_order(user), billing=lifecycle.but(COOPERATIVE, **OWN))
     lifecycle.upload(order)
     with django_assert_num_queries(asked.times):
         data = json.loads(browser.get("/mon-compte/mes-donnees/").content)
     assert [one["état"] for one in data["commandes"]] == ["Bon de commande attendu"]
-    said = data["commandes"][-1]
-    assert [one["nombre"] for one in said["licences"]] == [5]
-    assert (said["montant TTC"], said["facturation"]["nom"]) == ("199.00", "Zéphirine Quenouille")
+    result = data["commandes"][-1]
+    assert [one["nombre"] for one in result["licences"]] == [5]
+    assert (result["montant TTC"], result["facturation"]["nom"]) == ("199.00", "Zéphirine Quenouille")
     assert data["bons de commande signés déposés"][0]["fichier"] == "bon.pdf"

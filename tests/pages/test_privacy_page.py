@@ -1,4 +1,4 @@
-"""« Supprimer mon compte », as the person sees it: told before, asked for the password, and signed out for good."""
+"""The page « Supprimer mon compte »: consequences, password, sign-out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.pages.test_my_account import words
 PAGE = "/mon-compte/supprimer/"
 
 
-def test_the_page_says_what_will_happen_to_what_the_person_has(jaures, as_):
+def test_the_page_lists_the_consequences_of_deletion(jaures, as_):
     _, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     page = words(as_(jaures.principal).get(PAGE)).replace("\xa0", " ")
@@ -48,7 +48,7 @@ def test_with_the_password_the_account_is_deleted_and_every_browser_signed_out(n
         assert one.get(path)["Location"].startswith("/connexion/")
 
 
-def test_a_wrong_password_is_said_beside_the_field_and_guesses_are_limited(nimes, as_):
+def test_a_wrong_password_is_reported_at_the_field_and_guesses_are_limited(nimes, as_):
     user = leaver.person()
     browser = as_(user)
     answer = browser.post(PAGE, {"password": "autre-chose"})
@@ -62,7 +62,7 @@ def test_a_wrong_password_is_said_beside_the_field_and_guesses_are_limited(nimes
     assert User.objects.get(pk=user.pk).is_active
 
 
-def test_the_old_identifiant_is_refused_by_the_ordinary_sentence_and_may_be_chosen_again(nimes, portal):
+def test_the_old_username_is_unknown_and_may_be_chosen_again(nimes, portal):
     user = leaver.person()
     leaver.closed(user)
     answer = portal.post("/connexion/", {"login": "zquenouille", "password": leaver.PASSWORD})
@@ -80,13 +80,13 @@ def test_a_forgotten_password_of_a_deleted_account_writes_to_nobody(nimes, porta
         assert not Message.objects.filter(kind="account.reset").exists()
 
 
-def test_my_account_leads_to_both(jaures, as_):
+def test_my_account_links_to_both_pages(jaures, as_):
     page = as_(jaures.principal).get("/mon-compte/").content.decode()
     assert 'href="/mon-compte/mes-donnees/"' in page
     assert f'href="{PAGE}"' in page
 
 
-def test_the_page_asks_as_many_questions_whatever_the_person_has(jaures, as_, django_assert_num_queries):
+def test_the_page_takes_a_constant_number_of_queries(jaures, as_, django_assert_num_queries):
     browser = as_(jaures.principal)
     jaures.subscription()
     with connection.execute_wrapper(asked := leaver.Asked()):

@@ -1,4 +1,4 @@
-"""« Mon compte » and the pages of classes while an order is not paid for: both days, how long, and what follows."""
+"""« Mon compte » and the class pages while an order is unpaid: both dates, the countdown, the expiry."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def _it_is_term(monkeypatch):
 
 @pytest.fixture
 def bought(db):
-    """Five licences that a principal ordered by mandat for his school."""
+    """Five licences that a principal ordered by mandat for their school."""
     head = AffiliationFactory(user=PrincipalFactory(), verified_at=TERM, verified_by="operator")
     order = sold(by=head.user, units=5, kind=OrderKind.SHOP, collectivity=None, school=head.school)
     rights.open_(order, until=LAST_PROVISIONAL, by=head.user, at=TERM)
     return order
 
 
-def late(monkeypatch, days):
+def shift_clock(monkeypatch, days):
     monkeypatch.setattr("django.utils.timezone.now", lambda: TERM + days * DAY)
 
 
-def test_a_buyer_sees_0_of_5_and_both_days_from_the_moment_he_ordered(bought, as_):
+def test_a_buyer_sees_the_licences_and_both_dates_from_the_order_on(bought, as_):
     page = words(as_(bought.placed_by).get(PAGE))
     assert "0/5" in page
     assert "Achetée en boutique" in page
@@ -49,7 +49,7 @@ def test_a_buyer_sees_0_of_5_and_both_days_from_the_moment_he_ordered(bought, as
     assert f"Voir la commande n° {bought.pk}" in page
 
 
-def test_a_head_who_shares_them_sees_the_countdown_and_not_the_order(bought, as_):
+def test_another_principal_sees_the_countdown_and_not_the_order(bought, as_):
     colleague = AffiliationFactory(
         user=PrincipalFactory(), school=bought.school, verified_at=TERM, verified_by="operator"
     ).user
@@ -58,22 +58,22 @@ def test_a_head_who_shares_them_sees_the_countdown_and_not_the_order(bought, as_
     assert "Voir la commande" not in page
 
 
-def test_what_is_paid_for_is_offered_before_what_may_stop(bought, as_):
+def test_paid_licences_are_offered_before_provisional_ones(bought, as_):
     paid = sold(by=bought.placed_by, units=2, kind=OrderKind.SHOP, collectivity=None, school=bought.school)
     rights.open_(paid, until=None, by=bought.placed_by, at=TERM + DAY)
     page = words(as_(bought.placed_by).get(PAGE))
     assert re.search(r"Clé à attribuer à vous-même PEPS-\S+ – 0/2 PEPS-\S+ – 0/5, droits temporaires", page)
 
 
-def test_the_countdown_goes_on_until_everything_stands_still_and_a_payment_restores_it(bought, as_, monkeypatch):
-    late(monkeypatch, 45)
+def test_expiry_suspends_everything_and_a_payment_restores_it(bought, as_, monkeypatch):
+    shift_clock(monkeypatch, 45)
     assert "(dernier jour)" in words(as_(bought.placed_by).get(PAGE))
-    late(monkeypatch, 46)
+    shift_clock(monkeypatch, 46)
     browser = as_(bought.placed_by)
     seen = browser.get(PAGE)
     assert "faute de bon de commande signé" in words(seen)
     rights.make_firm(bought, at=TERM + 46 * DAY)
-    # A page that is looked at changes by itself.
+    # An open page refreshes itself.
     page = words(look(browser, version_of(seen)))
     assert "0/5" in page
     assert "temporaires" not in page
@@ -103,7 +103,7 @@ def test_a_cancelled_order_is_past_and_promises_nothing(bought, as_):
     assert "reprend" not in page
 
 
-def test_his_teacher_reads_both_days_on_his_pages(bought, as_):
+def test_the_teacher_sees_both_dates(bought, as_):
     teacher = AffiliationFactory(user=TeacherFactory(), school=bought.school).user
     subscription = Subscription.objects.get()
     operations.assign(subscription_id=subscription.pk, teacher=teacher, by=bought.placed_by, at=TERM)
@@ -116,7 +116,7 @@ def test_his_teacher_reads_both_days_on_his_pages(bought, as_):
     assert both in words(browser.get(f"{CLASSES}{opened.pk}/"))
 
 
-def test_a_teacher_who_bought_for_himself_has_his_licence_at_once(db, as_):
+def test_a_teacher_who_buys_for_themselves_has_the_licence_at_once(db, as_):
     teacher = AffiliationFactory(user=TeacherFactory()).user
     order = sold(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)
     rights.open_(order, until=None, by=teacher, at=TERM)

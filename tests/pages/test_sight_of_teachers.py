@@ -1,4 +1,4 @@
-"""Who may see a school's teachers: nobody by an address in a spreadsheet, nobody unverified, on no page, in no e-mail.
+"""Visibility of a school's teachers: only verified principals see them, on any page or in any e-mail.
 
 The other half of `test_direction`: there, what opens the list; here, everything that does not.
 """
@@ -32,9 +32,9 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.imports.conftest import apply, listing, uploaded
 from tests.pages.test_my_account import PAGE
 
-#: No word of any page, which an invented name might be.
+#: Last names that occur on no page.
 NAMES = ("Zyxwéla", "Vutsrôm", "Qponâl")
-#: Signing out; and what is made from the directory alone, slowly.
+#: Skipped: signing out, and slow pages made from the directory alone.
 PASSED_BY = {"account_logout", "imports:template", "api:schema"}
 
 
@@ -50,7 +50,7 @@ def school(nimes):
 
 @pytest.fixture
 def teachers(school):
-    """One who chose the school, one who is given the key, one who typed the school by hand."""
+    """One who chose the school, one who holds a seat, one who typed the school by hand."""
     listed, manual, near = (
         TeacherFactory(last_name=name, email=f"{name[:3].lower()}.secret@exemple.example") for name in NAMES
     )
@@ -62,28 +62,28 @@ def teachers(school):
     return listed, manual, near
 
 
-def told(content):
-    """Return which teachers a page or a letter names."""
+def find_teachers(content):
+    """Return which teachers a page or an e-mail names."""
     return [word for word in (*NAMES, ".secret@") if word.lower() in content.lower()]
 
 
 def pages(client, urlconf, *numbers, uai=""):
-    """Return every page that opens, by address: those without arguments, and those of these numbers."""
+    """Return every page that opens, by URL: without arguments, and with these ids."""
     found = {}
-    for door in doors.doors(urlconf):
-        if door.name in PASSED_BY:
+    for route in doors.doors(urlconf):
+        if route.name in PASSED_BY:
             continue
         kinds_of_arguments = (
             [{}]
-            if not door.wants
+            if not route.wants
             else [{"pk": number} for number in numbers]
-            if door.wants == {"pk"}
+            if route.wants == {"pk"}
             else [{"uai": uai}]
-            if door.wants == {"uai"}
+            if route.wants == {"uai"}
             else []
         )
         for arguments in kinds_of_arguments:
-            address = reverse(door.name, urlconf=urlconf, kwargs=arguments or None)
+            address = reverse(route.name, urlconf=urlconf, kwargs=arguments or None)
             answer = client.get(address)
             if answer.status_code == 200 and not answer.streaming:
                 found[address] = text_of(answer.content)
@@ -91,15 +91,15 @@ def pages(client, urlconf, *numbers, uai=""):
 
 
 def text_of(content):
-    """Return what an answer says, a workbook's cells included."""
+    """Return the text of a response, including the cells of a workbook."""
     if not content.startswith(b"PK"):
         return content.decode("utf-8", "replace")
     with zipfile.ZipFile(io.BytesIO(content)) as book:
         return " ".join(book.read(name).decode("utf-8", "replace") for name in book.namelist())
 
 
-def letters():
-    """Return every message of the outbox that is entered, as it would leave now."""
+def render_outbox():
+    """Return every message of the current schema's outbox, rendered."""
     written = []
     for message in Message.objects.all():
         try:
@@ -110,8 +110,8 @@ def letters():
     return written
 
 
-def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(nimes, school, teachers, portal, office):
-    """From the spreadsheet to the key in its own mailbox, to whoever redeems it there: no name anywhere."""
+def test_a_collectivity_that_gives_its_own_address_sees_no_teacher(nimes, school, teachers, portal, office):
+    """An import sends the key to the collectivity's own mailbox; redeeming it shows no teacher."""
     listed, manual, near = teachers
     with tenant_context(nimes):
         apply(uploaded(PoolFactory(capacity=50), listing((school, 3, "mairie@nimes.example"))))
@@ -120,7 +120,7 @@ def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(n
         Message.objects.update(state=MessageState.SENT, sent_at=TERM)
     code = key_display(allocation.key)
 
-    # Anybody, with an account that chose the school.
+    # Any account that chose the school.
     stranger = AffiliationFactory(user=PrincipalFactory(), school=school).user
     portal.force_login(stranger)
     portal.post(f"{PAGE}cle/", {"cle": code})
@@ -132,56 +132,60 @@ def test_a_collectivity_that_writes_its_own_address_gains_no_sight_of_teachers(n
     seen = pages(portal, doors.PORTAL, seat.pk, subscription.pk)
     assert PAGE in seen
     assert "1/3" in seen[PAGE]
-    assert {address: told(content) for address, content in seen.items() if told(content)} == {}
-    # Nor by trying what only the verified may.
+    assert {address: find_teachers(content) for address, content in seen.items() if find_teachers(content)} == {}
+    # Actions for verified principals are refused.
     for address, typed in (
         ("attribuer/", {"abonnement": subscription.pk, "enseignant": listed.pk}),
         ("enseignants/", {"uai": school.pk, "enseignant": near.pk}),
         (f"retirer/{seat.pk}/", {"enseignant": listed.pk}),
     ):
         answer = portal.post(f"{PAGE}{address}", typed, headers={"HX-Request": "true"})
-        assert told(answer.content.decode()) == []
+        assert find_teachers(answer.content.decode()) == []
         assert not Seat.objects.filter(holder__in=[listed, near]).exists()
-    # Nor in what is written to him, to his school's mailbox, to the collectivity; nor when he takes the unit back.
+    # E-mails to them, the school and the collectivity name no teacher either, nor does withdrawing the seat.
     portal.post(f"{PAGE}direction/", {"uai": school.pk})
     portal.post(f"{PAGE}retirer/{seat.pk}/", {"enseignant": manual.pk})
     assert not Seat.objects.filter(holder=manual).exists()
     with schema_context("public"):
-        assert [told(one) for one in letters() if told(one) and not one.startswith(manual.email)] == []
+        assert [
+            find_teachers(one) for one in render_outbox() if find_teachers(one) and not one.startswith(manual.email)
+        ] == []
     with tenant_context(nimes):
-        assert [told(one) for one in letters() if told(one)] == []
-        assert [told(entry.summary) for entry in AuditEntry.objects.all() if told(entry.summary)] == []
+        assert [find_teachers(one) for one in render_outbox() if find_teachers(one)] == []
+        assert [
+            find_teachers(entry.summary) for entry in AuditEntry.objects.all() if find_teachers(entry.summary)
+        ] == []
         agent = MemberFactory(roles=list(Role.values)).user
     browser = office("nimes", agent)
     seen = pages(browser, doors.OFFICE, allocation.pk, uai=school.pk)
     assert f"/ecoles/{school.pk}/" in seen
-    assert {address: told(content) for address, content in seen.items() if told(content)} == {}
+    assert {address: find_teachers(content) for address, content in seen.items() if find_teachers(content)} == {}
 
 
-def test_one_who_merely_chose_a_school_that_somebody_leads_sees_no_teacher_anywhere(school, teachers, portal):
+def test_an_unverified_principal_sees_no_teacher_on_any_page(school, teachers, portal):
     AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by="mailbox")
     portal.force_login(AffiliationFactory(user=PrincipalFactory(), school=school).user)
     seen = pages(portal, doors.PORTAL)
     assert len(seen) > 10
-    assert {address: told(content) for address, content in seen.items() if told(content)} == {}
+    assert {address: find_teachers(content) for address, content in seen.items() if find_teachers(content)} == {}
 
 
-def test_the_same_walk_finds_them_once_the_school_confirmed_him(school, teachers, portal):
-    """The walks above look where names stand: verified, the same pages show those they may."""
+def test_a_verified_principal_sees_the_teachers(school, teachers, portal):
+    """Control: once verified, the same pages do show the teachers."""
     portal.force_login(
         AffiliationFactory(user=PrincipalFactory(), school=school, verified_at=TERM, verified_by="mailbox").user
     )
-    shown = told(pages(portal, doors.PORTAL)[PAGE])
+    shown = find_teachers(pages(portal, doors.PORTAL)[PAGE])
     assert re.sub("é|ô|â", "?", " ".join(shown)) == "Zyxw?la Qpon?l .secret@"
 
 
-def test_a_number_typed_at_random_makes_nobody_s_teacher_or_pupil_known(school, teachers, portal):
+def test_guessed_ids_reveal_no_teacher_or_pupil(school, teachers, portal):
     portal.force_login(AffiliationFactory(user=PrincipalFactory(), school=school).user)
     for teacher in teachers:
         answer = portal.post(
             f"{PAGE}enseignants/", {"uai": school.pk, "enseignant": teacher.pk}, headers={"HX-Request": "true"}
         )
         assert answer.status_code == 409
-        assert told(answer.content.decode()) == []
+        assert find_teachers(answer.content.decode()) == []
     with pytest.raises(Refused):
         operations.release(seat_id=1, by=PrincipalFactory(), at=TERM)

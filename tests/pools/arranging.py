@@ -1,4 +1,4 @@
-"""What the tests of pools and of their pages arrange with."""
+"""Actions on allocations and messages, for tests of pools."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.conftest import TERM
 
 
 def give(pool, school, units=3, **changes):
-    """Give a school licences of the pool, by the operation."""
-    asked = {"recipient": school.email, "by": None, "at": TERM, **changes}
-    return operations.allocate(pool_id=pool.pk, uai=school.uai, units=units, **asked)
+    """Allocate licences of the pool to a school, by the operation."""
+    kwargs = {"recipient": school.email, "by": None, "at": TERM, **changes}
+    return operations.allocate(pool_id=pool.pk, uai=school.uai, units=units, **kwargs)
 
 
 def redeem(allocation, principal):
-    """Leave the allocation as redemption leaves it."""
+    """Write the rows that redemption of the allocation's key writes."""
     ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=principal)
     subscription = Subscription.objects.create(
         key_id=allocation.key_id,
@@ -29,5 +29,5 @@ def redeem(allocation, principal):
 
 
 def sent(state=MessageState.SENT):
-    """Leave the outbox as a worker leaves it."""
+    """Mark the queued messages as sent, as a worker does."""
     Message.objects.filter(state=MessageState.QUEUED).update(state=state, sent_at=TERM)

@@ -23,7 +23,7 @@ def pool(nimes, now):
 
 @pytest.fixture
 def member(nimes):
-    """Makes a member with these roles."""
+    """Create a member with these roles; return the user."""
 
     def make(*roles):
         user = UserFactory()

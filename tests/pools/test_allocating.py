@@ -1,4 +1,4 @@
-"""Giving licences to schools."""
+"""Allocating licences to schools."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_second_volume_grows_the_key_that_nobody_redeemed(pool):
     assert ActivationKey.objects.get().units == 5
     pool.refresh_from_db()
     assert pool.allocated == 5
-    # The first had not left: one e-mail says the whole.
+    # The first e-mail had not left: one e-mail gives the total.
     assert sorted(Message.objects.values_list("state", flat=True)) == [MessageState.CANCELLED, MessageState.QUEUED]
 
 
@@ -172,7 +172,7 @@ def test_many_at_once_mix_new_grown_and_unchanged(pool):
     assert Message.objects.filter(state=MessageState.QUEUED).count() == 3
 
 
-def test_all_or_none(pool):
+def test_a_bulk_allocation_is_all_or_nothing(pool):
     schools = SchoolFactory.create_batch(4)
     with pytest.raises(Refused, match="il en faudrait 12"):
         operations.allocate_many(
@@ -206,7 +206,7 @@ def test_the_number_of_statements_does_not_grow_with_the_schools(nimes, count, d
 
 
 def test_rows_hold_no_key(pool):
-    """Neither the outbox nor the journal nor the queue ever holds the string that opens something."""
+    """Neither the outbox nor the journal nor the queue ever contains a key in clear."""
     allocation = give(pool, SchoolFactory())
     symbols = key_display(allocation.key).removeprefix("NIMES-")
     with connection.cursor() as cursor:
@@ -215,25 +215,25 @@ def test_rows_hold_no_key(pool):
             assert cursor.fetchone() == (0,)
 
 
-#: The same expression with short repetitions: what it draws is seldom too long to be ordinary, and drawn at once.
+#: The same expression with short repetitions, so that Hypothesis generates valid addresses fast.
 SHORT = mailboxes.ORDINARY.pattern.replace("++", "{1,6}").replace("*+", "{0,2}")
 
 
 @given(st.from_regex(SHORT, fullmatch=True).filter(mailboxes.is_ordinary))
-def test_what_is_taken_for_an_ordinary_address_is_one_to_django(address):
+def test_an_address_taken_for_ordinary_is_valid_for_django(address):
     validate_email(address)
 
 
-def test_whoever_watches_learns_the_stages_and_stops_everything(pool):
+def test_the_progress_callback_gets_every_stage_and_can_abort(pool):
     demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(2)]
-    seen = []
+    steps = []
 
     class Enough(Exception):
         pass
 
     def stop_before(last):
         def watch(step, done, total):
-            seen.append(step)
+            steps.append(step)
             if step == last:
                 raise Enough
 
@@ -244,7 +244,7 @@ def test_whoever_watches_learns_the_stages_and_stops_everything(pool):
             continue
         with pytest.raises(Enough), transaction.atomic():
             operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM, watch=stop_before(last))
-        assert seen.pop() == last
+        assert steps.pop() == last
         assert not Allocation.objects.exists()
         assert not ActivationKey.objects.exists()
         assert not Message.objects.exists()

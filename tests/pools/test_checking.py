@@ -1,4 +1,4 @@
-"""Foreign keys checked before the commit, while something else is done."""
+"""Deferred foreign keys checked before the commit, in the background of a block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.factories.licensing import KeyFactory
 
 
 def strand(key):
-    """Have a key refer to a source that there is not, which the database lets pass until it checks."""
+    """Point a key to a missing entitlement; the deferred constraint accepts it until checked."""
     ActivationKey.objects.filter(pk=key.pk).update(source_id=0)
 
 
@@ -26,11 +26,11 @@ def strand_and_check(key, done):
 def check_and_strand(key):
     with keys_checked_meanwhile():
         pass
-    strand(key)  # not told yet
+    strand(key)  # not raised yet
     raise ZeroDivisionError
 
 
-def test_a_row_that_refers_to_none_is_told_at_the_end_of_the_block(nimes):
+def test_a_dangling_reference_is_raised_at_the_end_of_the_block(nimes):
     key, done = KeyFactory(), []
     with pytest.raises(IntegrityError):
         strand_and_check(key, done)
@@ -45,7 +45,7 @@ def test_what_is_written_afterwards_is_checked_at_the_commit_as_ever(nimes):
     assert key.source_id != 0
 
 
-def test_what_the_block_raises_is_what_is_raised(nimes):
+def test_the_block_s_own_exception_wins(nimes):
     with pytest.raises(ZeroDivisionError), transaction.atomic(), keys_checked_meanwhile():
         raise ZeroDivisionError
-    assert not ActivationKey.objects.exists()  # the connection is free again
+    assert not ActivationKey.objects.exists()  # the connection is usable again

@@ -1,4 +1,4 @@
-"""The ground the races stand on."""
+"""The `committing` fixture, which the race tests rely on."""
 
 from __future__ import annotations
 

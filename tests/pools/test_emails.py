@@ -1,4 +1,4 @@
-"""The e-mail that carries a key, its reminder, and what says that a key is void."""
+"""The e-mail with a key, its reminder, and the notice that a key is void."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def rendered(clock):
-    """Renders the last message as the outbox would."""
+    """Render the last message as the outbox does."""
 
     def render():
         message = Message.objects.order_by("-pk").first()
@@ -96,9 +96,9 @@ def test_the_html_says_what_the_text_says(pool, school, rendered):
     words = re.sub(r"<(style|title)[^>]*>.*?</\1>|<!--.*?-->|<[^>]+>", " ", mail.html, flags=re.DOTALL)
     words = re.sub(r" +", " ", words.replace("&#x27;", "'").replace("&quot;", '"'))
     for line in mail.text.splitlines():
-        said = re.sub(r"^\d\. ", "", line.strip()).removesuffix(" :")
-        if said and said != "--" and not said.startswith("http"):
-            assert said.partition(" :")[0] in words, said
+        text = re.sub(r"^\d\. ", "", line.strip()).removesuffix(" :")
+        if text and text != "--" and not text.startswith("http"):
+            assert text.partition(" :")[0] in words, text
 
 
 def test_one_link_host_no_image_no_attachment(pool, school, rendered):
@@ -159,7 +159,7 @@ def test_a_key_worth_less(pool, school, rendered):
     message = Message.objects.order_by("-pk").first()
     shown = kinds.get(message.kind).preview(message)
     assert key not in shown.text + shown.html
-    # Redeemed before the e-mail left: the number is still worth telling, the key no more.
+    # Redeemed before the e-mail left: it gives the number and no longer the key.
     allocation.refresh_from_db()
     redeem(allocation, PrincipalFactory())
     late = rendered()
@@ -190,7 +190,7 @@ def test_a_second_volume_after_redemption_asks_for_no_key(pool, school, rendered
 def test_what_lost_its_reason_does_not_leave(pool, clock):
     allocations = [give(pool, SchoolFactory(), units=1) for _ in range(3)]
     redeem(allocations[0], PrincipalFactory())
-    # A worker holds the message at the moment of the revocation: its renderer has the last word.
+    # The message is already claimed by a worker at the revocation: the renderer must check.
     type(allocations[1]).objects.filter(pk=allocations[1].pk).update(revoked_at=TERM)
     renderer = emails.gather(list(Message.objects.all()))
     outcomes = []
@@ -208,7 +208,7 @@ def test_what_lost_its_reason_does_not_leave(pool, clock):
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_fifty_are_read_at_once(pool, clock, count, django_assert_num_queries):
+def test_a_batch_is_rendered_with_two_queries(pool, clock, count, django_assert_num_queries):
     for _ in range(count):
         give(pool, SchoolFactory(), units=1)
     batch = list(Message.objects.all())
@@ -259,5 +259,5 @@ def test_what_people_wrote_is_escaped(pool, rendered):
         ("Saint-Joseph", "l'établissement Saint-Joseph", "à l'établissement Saint-Joseph"),
     ],
 )
-def test_articles(name, the, to_the):
+def test_french_articles(name, the, to_the):
     assert (named(name).the, named(name).to_the) == (the, to_the)

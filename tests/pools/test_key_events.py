@@ -1,4 +1,4 @@
-"""What the portal tells a collectivity of its keys: counts, never a name."""
+"""Key events recorded for a collectivity: counts, never a name."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def test_an_event_is_written_with_its_counts(allocation, event, held, summary):
     assert (entry.summary, entry.school_id, entry.at, entry.actor_id) == (summary, allocation.school_id, TERM, None)
 
 
-def test_a_key_of_nobody_here_is_not_written(nimes):
+def test_a_key_of_another_collectivity_is_not_recorded(nimes):
     note_key_event(key_id=KeyFactory().pk, event="redeemed", at=TERM.isoformat(), held=0, size=3)
     assert not AuditEntry.objects.exists()

@@ -1,4 +1,4 @@
-"""The office's pages about lots and allocations."""
+"""The office's pages of pools and allocations."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_allocating_without_scripts(pool, manager, now):
     assert Allocation.objects.get().units == 3
 
 
-def test_a_refusal_is_said_on_the_form_and_keeps_what_was_typed(pool, manager):
+def test_a_refusal_is_shown_on_the_form_and_keeps_the_input(pool, manager):
     school = SchoolFactory()
     answer = manager.post(
         f"/attributions/attribuer/?ecole={school.uai}",
@@ -117,8 +117,8 @@ def test_a_lot_of_another_collectivity_is_no_choice(pool, gard, manager, now):
 def test_bulk_asks_before_it_acts(pool, manager, now):
     given = [give(pool, SchoolFactory(), units=1, at=now) for _ in range(3)]
     ids = [allocation.pk for allocation in given[:2]]
-    asked = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "scope": ""})
-    assert "retournent à leur lot" in text(asked)
+    confirmation = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "scope": ""})
+    assert "retournent à leur lot" in text(confirmation)
     assert Allocation.objects.active().count() == 3
     done = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "confirmed": "1"}, follow=True)
     assert "2\u00a0attributions reprises" in text(done)
@@ -129,8 +129,10 @@ def test_bulk_over_the_whole_list(pool, manager, now):
     for _ in range(3):
         give(pool, SchoolFactory(), units=1, at=now)
     sent()
-    asked = manager.post("/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"})
-    assert "Relancer\u00a0: 3 attributions" in text(asked)
+    confirmation = manager.post(
+        "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"}
+    )
+    assert "Relancer\u00a0: 3 attributions" in text(confirmation)
     done = manager.post(
         "/attributions/actions/",
         {"action": "relancer", "scope": "filter", "query": "state=issued", "confirmed": "1"},
@@ -145,7 +147,7 @@ def test_bulk_over_the_whole_list(pool, manager, now):
     assert "Cochez au moins une attribution" in text(nothing)
 
 
-def test_a_key_is_shown_once_asked_and_written_down(pool, manager, now):
+def test_a_key_is_shown_after_confirmation_and_recorded(pool, manager, now):
     allocation = give(pool, SchoolFactory(), units=1, at=now)
     code = key_display(allocation.key)
     for page in ("/attributions/", f"/attributions/{allocation.pk}/"):
@@ -171,7 +173,7 @@ def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
     page = text(viewer.get("/attributions/"))
     assert allocation.school.name in page
     assert "checkbox" not in page
-    assert text(viewer.get(f"/attributions/{allocation.pk}/")).count("<form") == 1  # to sign out
+    assert text(viewer.get(f"/attributions/{allocation.pk}/")).count("<form") == 1  # the sign-out form
     for path in ("attribuer/", "actions/", f"{allocation.pk}/cle/", f"{allocation.pk}/renvoyer/"):
         assert viewer.post(f"/attributions/{path}").status_code == 403
     assert viewer.get("/attributions/attribuer/").status_code == 403

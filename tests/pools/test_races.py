@@ -64,7 +64,7 @@ def test_two_lists_over_the_last_licences(committing, open_pool):
     def give_all(demands):
         return operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=TERM)
 
-    # The same schools in opposite orders: what deadlocks where locks are taken as they come.
+    # The same schools in opposite orders: a deadlock unless locks are ordered.
     lists = [[Demand(s.uai, 1, s.email) for s in order] for order in (schools, schools[::-1])]
     results = at_once(committing.schema_name, [partial(give_all, demands) for demands in lists], refusals=Refused)
     assert outcomes(results) == {"done": 1, "pool_exhausted": 1}
@@ -79,7 +79,7 @@ def test_grow_reduce_revoke_and_redeem_of_the_same_allocation(committing, open_p
 
     @transaction.atomic
     def type_the_key():
-        """As the portal redeems: the key locked, then the subscription made."""
+        """Redeem as the portal does: lock the key, then create the subscription."""
         key = ActivationKey.objects.locked().get(pk=first.key_id)
         if key.revoked_at is not None or key.redeemed_at is not None:
             return

@@ -1,4 +1,4 @@
-"""Lowering what a school was promised."""
+"""Reducing an allocation."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def allocation(pool):
 
 
 def lower(allocation, units, **changes):
-    asked = {"by": None, "at": LATER, **changes}
-    return operations.reduce(pool_id=allocation.pool_id, uai=allocation.school_id, units=units, **asked)
+    kwargs = {"by": None, "at": LATER, **changes}
+    return operations.reduce(pool_id=allocation.pool_id, uai=allocation.school_id, units=units, **kwargs)
 
 
 def test_the_difference_returns_to_the_pool_and_the_key_is_worth_less(allocation):
@@ -99,7 +99,7 @@ def test_an_email_that_waits_says_the_new_number_by_itself(allocation, monkeypat
     assert "vous attribue 3 licences" in kinds.get(message.kind).render(message).subject
 
 
-def test_a_school_that_was_written_to_is_told_once_whatever_follows(allocation):
+def test_an_emailed_school_gets_one_correction_whatever_follows(allocation):
     sent()
     lower(allocation, 3)
     lower(allocation, 2)
@@ -111,8 +111,8 @@ def test_as_many_queries_for_fifty_as_for_two(pool, django_assert_num_queries, d
     schools = SchoolFactory.create_batch(50)
     for school in schools:
         give(pool, school, units=2)
-    asked = [Reduction(school.uai, 1) for school in schools]
+    reductions = [Reduction(school.uai, 1) for school in schools]
     with django_assert_max_num_queries(20) as two:
-        operations.reduce_many(pool_id=pool.pk, reductions=asked[:2], by=None, at=LATER)
+        operations.reduce_many(pool_id=pool.pk, reductions=reductions[:2], by=None, at=LATER)
     with django_assert_num_queries(len(two.captured_queries)):
-        operations.reduce_many(pool_id=pool.pk, reductions=asked[2:], by=None, at=LATER)
+        operations.reduce_many(pool_id=pool.pk, reductions=reductions[2:], by=None, at=LATER)

@@ -1,4 +1,4 @@
-"""Taking back, sending again, reminding, showing."""
+"""Revoking, resending, reminding, revealing a key."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_revoking_twice_is_once(pool, allocation):
     assert AuditEntry.objects.filter(action="pools.revoked").count() == 1
 
 
-def test_a_school_that_received_the_key_is_told_that_it_is_void(allocation):
+def test_a_school_that_received_the_key_is_emailed_that_it_is_void(allocation):
     sent()
     operations.revoke(allocation_id=allocation.pk, by=None, at=LATER)
     message = Message.objects.get(state=MessageState.QUEUED)
@@ -142,7 +142,7 @@ def test_a_reminder_follows_an_email_that_left_once_a_day(allocation):
     operations.remind(allocation_id=allocation.pk, by=None, at=LATER + datetime.timedelta(days=1))
 
 
-def test_showing_a_key_is_written_down_and_exposes_it(allocation):
+def test_showing_a_key_is_recorded_and_exposes_it(allocation):
     agent = UserFactory()
     shown = operations.reveal(allocation_id=allocation.pk, by=agent, at=LATER)
     assert shown == key_display(allocation.key)

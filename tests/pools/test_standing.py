@@ -1,4 +1,4 @@
-"""Lots whose order is not paid for yet, or no longer counts: in every list, on every page, in the letters with keys."""
+"""The entitlement's status (unpaid, lapsed, cancelled…) in lists, pages and e-mails of pools."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def pool(nimes):
     return PoolFactory(name="Achat 2026-2027", capacity=100)
 
 
-def as_it_is(pool, standing):
-    """Leave the lot's rights as they stand in that case."""
-    Source.objects.filter(pk=pool.source_id).update(**STANDINGS[standing][0])
+def as_it_is(pool, status):
+    """Set the pool's entitlement to that status."""
+    Source.objects.filter(pk=pool.source_id).update(**STANDINGS[status][0])
     pool.source.refresh_from_db()
     return pool
 
@@ -52,27 +52,27 @@ def words(answer):
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("standing", STANDINGS, ids=lambda standing: standing.value)
-def test_all_who_ask_whether_licences_may_be_used_are_answered_alike(pool, standing):
+@pytest.mark.parametrize("status", STANDINGS, ids=lambda status: status.value)
+def test_every_check_of_usable_licences_agrees(pool, status):
     waiting, redeemed = give(pool, SchoolFactory()), give(pool, SchoolFactory())
     redeem(redeemed, PrincipalFactory())
-    as_it_is(pool, standing)
+    as_it_is(pool, status)
     states = dict(allocations(TODAY).values_list("pk", "state"))
     [position] = positions()
-    asked = {
+    answers = {
         pool.source.usable_on(TODAY),
         position.source.usable_on(TODAY),
         Subscription.objects.running_on(TODAY).exists(),
         open_pools(TODAY).exists(),
         states == {waiting.pk: "issued", redeemed.pk: "redeemed"},
     }
-    assert asked == {standing in USABLE}
-    if standing not in USABLE:
-        assert set(states.values()) == {STATES[standing]}
+    assert answers == {status in USABLE}
+    if status not in USABLE:
+        assert set(states.values()) == {STATES[status]}
 
 
 @pytest.mark.parametrize(
-    ("standing", "badge", "to_do"),
+    ("status", "badge", "to_do"),
     [
         (Standing.PROVISIONAL, "Provisoire", "bon de commande signé à nous adresser (plus que 12 jours)"),
         (Standing.UNPAID, "Provisoire", "commande à régler (plus que 12 jours)"),
@@ -81,28 +81,28 @@ def test_all_who_ask_whether_licences_may_be_used_are_answered_alike(pool, stand
     ],
     ids=lambda case: getattr(case, "value", ""),
 )
-def test_the_office_counts_down_and_says_both_days(pool, office, standing, badge, to_do):
-    as_it_is(pool, standing)
+def test_the_office_shows_the_countdown_and_both_dates(pool, office, status, badge, to_do):
+    as_it_is(pool, status)
     browser = office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
     home, lots = words(browser.get("/")), words(browser.get("/lots/"))
     assert f"Lot « Achat 2026-2027 » : {to_do}" in home
     for page in (home, lots):
         assert f"Achat 2026-2027 {badge}" in page
-        assert STANDINGS[standing][2] in page
+        assert STANDINGS[status][2] in page
 
 
-def test_a_letter_with_a_key_says_that_the_licences_are_provisional_and_until_when(pool):
+def test_an_email_with_a_key_says_until_when_licences_are_provisional(pool):
     give(pool, SchoolFactory())
     as_it_is(pool, Standing.PROVISIONAL)
-    letter = Message.objects.get()
-    said = " ".join(emails.render(letter).text.split())
-    assert "jusqu'au 6 décembre 2026 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus" in said
-    assert "Ces licences sont provisoires" in said
+    message = Message.objects.get()
+    email_text = " ".join(emails.render(message).text.split())
+    assert "jusqu'au 6 décembre 2026 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus" in email_text
+    assert "Ces licences sont provisoires" in email_text
     Source.objects.update(provisional_until=None)
-    assert "provisoires" not in emails.render(letter).text
+    assert "provisoires" not in emails.render(message).text
 
 
-def test_a_lot_is_given_from_while_it_is_provisional(pool, office):
+def test_a_provisional_pool_can_be_allocated_from(pool, office):
     as_it_is(pool, Standing.PROVISIONAL)
     school = SchoolFactory()
     browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)

@@ -1,4 +1,4 @@
-"""Small directory files in the dress of each year."""
+"""Small directory files in the format of each year."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def code(number: int) -> str:
 
 
 def row(number: int, **cells: str) -> dict[str, str]:
-    """Return an invented school, different from others in its UAI and its name."""
+    """Return the cells of an invented school with its own UAI and name."""
     return {
         **SCHOOL,
         "Identifiant_de_l_etablissement": code(number),
@@ -94,16 +94,16 @@ def row(number: int, **cells: str) -> dict[str, str]:
 
 
 def write(path: Path, rows: list[dict[str, str]], header: str = VINTAGES["2026"]) -> Path:
-    """Write the rows under `header`, whatever the spelling of its names that year; gzipped where the name says so."""
+    """Write the rows under `header`, whatever its spelling of column names; gzip for a `.gz` path."""
     names = header.split(";")
     with (gzip.open if path.suffix == ".gz" else open)(path, "wt", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";", lineterminator="\n")
         writer.writerow(names)
         for cells in rows:
-            known = {_plain(name): text for name, text in cells.items()}
-            writer.writerow([known.get(_plain(name), "") for name in names])
+            known = {_column_key(name): text for name, text in cells.items()}
+            writer.writerow([known.get(_column_key(name), "") for name in names])
     return path
 
 
-def _plain(name: str) -> str:
+def _column_key(name: str) -> str:
     return name.lower().replace(" ", "_")

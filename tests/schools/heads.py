@@ -1,4 +1,4 @@
-"""A school, those who lead it, and the links sent to its mailbox."""
+"""Principals of a school, and the links sent to its mailbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.factories.schools import AffiliationFactory
 
 
 def principal_of(school, *, verified=False, **fields):
-    """Return a principal who chose the school."""
+    """Create a principal affiliated with the school."""
     affiliation = AffiliationFactory(
         user=PrincipalFactory(**fields),
         school=school,
@@ -21,16 +21,16 @@ def principal_of(school, *, verified=False, **fields):
 
 
 def verified(user, school):
-    """Whether the person is verified to lead the school."""
+    """Return whether the user is a verified principal of the school."""
     return user.affiliations.filter(school=school, verified_at__isnull=False).exists()
 
 
 def link(user, school, *, at=TERM, served=True):
-    """Have a link sent, and return its token, which the mailbox alone reads."""
+    """Send a confirmation link; return its token."""
     operations.ask(uai=school.pk, by=user, served=served, at=at)
     return token_of(user, school)
 
 
 def token_of(user, school):
-    """Return the token of the last link sent for somebody."""
+    """Return the token of the last link sent for the user."""
     return links.token(HeadRequest.objects.filter(user=user, school=school).latest("pk").nonce)

@@ -20,7 +20,7 @@ def operator(portal):
 
 
 @pytest.mark.parametrize("typed", ["école ZOLA", "nimes zola", "{uai}", "{short}", "Ecole.Zola@ac-exemple.example"])
-def test_a_school_is_found_by_any_of_its_marks(operator, typed):
+def test_a_school_is_found_by_any_of_its_fields(operator, typed):
     SchoolFactory(name="École Hugo")
     school = SchoolFactory(name="École Zola", email="ecole.zola@ac-exemple.example")
     text = typed.format(uai=school.uai.lower(), short=school.uai[1:])
@@ -28,7 +28,7 @@ def test_a_school_is_found_by_any_of_its_marks(operator, typed):
     assert [found.pk for found in page.context["cl"].result_list] == [school.pk]
 
 
-def test_the_last_synchronisation_is_told(operator, tmp_path):
+def test_the_last_synchronisation_is_shown(operator, tmp_path):
     synchronise(path=write(tmp_path / "annuaire-2026.csv", [row(1)]), by=None, at=TERM)
     assert "annuaire-2026.csv" in operator.get("/admin/schools/directorysync/").content.decode()
 

@@ -1,4 +1,4 @@
-"""One cell: what is repaired, what is lost, what there is none of."""
+"""Parsing single cells of the directory."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ ANY = st.text(max_size=20)
         (cells.sector, "SECTEUR PRIVE", "Privé"),
     ],
 )
-def test_what_a_cell_says(read, text, meaning):
+def test_a_cell_is_parsed(read, text, meaning):
     assert read(text) == meaning
 
 
-def test_a_siret_without_its_zero_is_proved_by_luhn():
+def test_a_siret_without_its_zero_is_confirmed_by_luhn():
     digits = "0552081310001"
     whole = digits + luhn.calc_check_digit(digits)
     assert cells.siret(whole[1:]) == whole
@@ -75,7 +75,7 @@ def test_the_third_line_of_an_address_mostly_repeats_the_town(third, kept):
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1e400", "4,88E+14", "48751139", "", "48.7.5", "--1"])
-def test_what_is_not_on_the_globe_is_nowhere(text):
+def test_coordinates_off_the_globe_are_dropped(text):
     assert cells.degrees(text, 90) is None
 
 
@@ -99,7 +99,7 @@ def test_levels_follow_from_what_a_school_is(nature, kind, flags, meaning):
 
 
 @given(ANY)
-def test_any_text_is_read_without_harm_and_once_is_enough(text):
+def test_parsing_never_fails_and_is_idempotent(text):
     text = cells.tidy(text)
     for read in (cells.postal_code, cells.commune_code, cells.departement_code, cells.phone, cells.siret, cells.email):
         meaning = read(text)

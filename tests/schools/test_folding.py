@@ -1,4 +1,4 @@
-"""The two folds, ours and the database's, are one."""
+"""Text normalisation in Python equals the one in the database."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from schools.folding import fold, words
     "text",
     ["École Élémentaire", "L'Haÿ-les-Roses", "  Sacré-Cœur  n° 2 ", "Æquoreum", "STRAßE", "Łódź", "…", "ÎLE D'ÿEU"],
 )
-def test_python_folds_as_the_database_does(db, text):
+def test_python_normalises_as_the_database_does(db, text):
     with connection.cursor() as cursor:
         cursor.execute("SELECT public.fold(%s)", [text])
         assert cursor.fetchone() == (fold(text),)
 
 
-def test_saints_are_written_out():
+def test_saints_are_expanded():
     assert words("St-Exupéry, Ste Anne et saint-exupéry") == ["saint", "exupery", "sainte", "anne", "et"]

@@ -1,4 +1,4 @@
-"""Who leads a school, by its official mailbox: the link asked for, confirmed, used once; and what is written down."""
+"""Principals verified by the school's official mailbox: requesting, confirming, handing over, history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MINUTE, HOUR, DAY = (datetime.timedelta(**{unit: 1}) for unit in ("minutes", "ho
 
 @pytest.fixture(autouse=True)
 def _it_is_term(monkeypatch):
-    """Letters are rendered when they leave, which is now."""
+    """E-mails are rendered when sent: now."""
     monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
 
 
@@ -38,11 +38,11 @@ def asker(school):
     return principal_of(school)
 
 
-def asked(user, school, *, served=True, at=TERM):
+def request_link(user, school, *, served=True, at=TERM):
     return operations.ask(uai=school.pk, by=user, served=served, at=at)
 
 
-def confirmed(token, *, replaced=(), kept=(), at=TERM):
+def confirm(token, *, replaced=(), kept=(), at=TERM):
     return operations.confirm(token=token, replaced=replaced, kept=kept, at=at)
 
 
@@ -50,7 +50,7 @@ def events(school):
     return [(event.kind, event.user, event.by, event.means) for event in HeadEvent.objects.order_by("pk")]
 
 
-def letter(kind):
+def render_email(kind):
     message = Message.objects.filter(kind=kind).latest("pk")
     return message.recipient, kinds.get(kind).render(message)
 
@@ -59,7 +59,7 @@ def letter(kind):
 
 
 def test_the_link_goes_to_the_directorys_address_and_to_no_other(school, asker):
-    asked(asker, school)
+    request_link(asker, school)
     message = Message.objects.get()
     assert (message.kind, message.recipient) == ("head.ask", school.email)
     assert events(school) == [("asked", asker, asker, "mailbox")]
@@ -71,13 +71,13 @@ def test_neither_the_outbox_nor_the_database_holds_the_link(school, asker):
     assert token not in str(HeadRequest.objects.values_list().get())
 
 
-def test_the_letter_says_who_asks_and_that_ignoring_it_does_nothing(school, asker):
+def test_the_email_says_who_asks_and_that_ignoring_it_does_nothing(school, asker):
     token = link(asker, school)
-    _, said = letter("head.ask")
+    _, result = render_email("head.ask")
     for part in (str(asker), asker.username, f"/direction/{token}/", school.pk, "il ne se passera rien"):
-        assert part in said.text
-    assert asker.email not in said.text
-    assert f"{asker.email[0]}•••@exemple.example" in said.text
+        assert part in result.text
+    assert asker.email not in result.text
+    assert f"{asker.email[0]}•••@exemple.example" in result.text
 
 
 @pytest.mark.parametrize(
@@ -90,31 +90,31 @@ def test_the_letter_says_who_asks_and_that_ignoring_it_does_nothing(school, aske
                                AffiliationFactory(user=user, school=school)], "no_mailbox"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_asked_is_refused_and_nobody_is_written_to(school, arrange, code):
+def test_an_invalid_request_is_refused_and_sends_no_email(school, arrange, code):
     user = PrincipalFactory()
     arrange(user, school)
     with pytest.raises(exceptions.HeadRefused) as refusal:
-        asked(user, school)
+        request_link(user, school)
     assert refusal.value.code == code
     assert not Message.objects.exists()
 
 
-def test_a_teacher_leads_no_school(school):
+def test_a_teacher_cannot_ask_to_lead_a_school(school):
     teacher = AffiliationFactory(user=TeacherFactory(), school=school).user
     with pytest.raises(exceptions.NotAPrincipal):
-        asked(teacher, school)
+        request_link(teacher, school)
 
 
-def test_without_a_subscription_one_takes_over_from_somebody_or_does_not_ask(school, asker):
+def test_without_a_subscription_only_a_takeover_can_be_asked(school, asker):
     with pytest.raises(exceptions.NothingToLead):
-        asked(asker, school, served=False)
+        request_link(asker, school, served=False)
     principal_of(school, verified=True)
-    assert asked(asker, school, served=False)
+    assert request_link(asker, school, served=False)
 
 
-def test_a_school_is_written_to_once_an_hour_and_three_times_a_day(school):
+def test_a_school_is_emailed_at_most_once_an_hour_and_three_times_a_day(school):
     def ask_at(moment):
-        return asked(principal_of(school), school, at=moment)
+        return request_link(principal_of(school), school, at=moment)
 
     ask_at(TERM)
     with pytest.raises(exceptions.AskedTooOften) as refusal:
@@ -128,50 +128,50 @@ def test_a_school_is_written_to_once_an_hour_and_three_times_a_day(school):
     ask_at(TERM + DAY)
 
 
-def test_an_account_has_five_letters_a_day_sent(db):
+def test_an_account_may_cause_five_emails_a_day(db):
     user = PrincipalFactory()
     schools = [AffiliationFactory(user=user).school for _ in range(6)]
     for school in schools[:5]:
-        asked(user, school)
+        request_link(user, school)
     with pytest.raises(exceptions.AskedTooOften):
-        asked(user, schools[5])
+        request_link(user, schools[5])
 
 
 # --- Confirming -----------------------------------------------------------------------------------------------------
 
 
-def test_the_mailbox_verifies_and_the_person_is_told(school, asker):
-    done = confirmed(link(asker, school))
+def test_the_mailbox_verifies_and_the_person_is_notified(school, asker):
+    done = confirm(link(asker, school))
     affiliation = asker.affiliations.get()
     assert (affiliation.verified_at, affiliation.verified_by) == (TERM, Verification.MAILBOX)
     assert done.replaced == []
     assert events(school)[-1] == ("verified", asker, None, "mailbox")
-    recipient, said = letter("head.verified")
+    recipient, result = render_email("head.verified")
     assert recipient == asker.email
-    assert "a confirmé que vous le dirigez" in said.text
+    assert "a confirmé que vous le dirigez" in result.text
 
 
-def test_a_link_serves_once(school, asker):
+def test_a_link_works_once(school, asker):
     token = link(asker, school)
-    confirmed(token)
+    confirm(token)
     with pytest.raises(exceptions.HeadLinkGone):
-        confirmed(token)
+        confirm(token)
 
 
 def test_a_link_lasts_seven_days(school, asker):
     token = link(asker, school)
     with pytest.raises(exceptions.HeadLinkGone):
-        confirmed(token, at=TERM + 7 * DAY)
-    assert confirmed(token, at=TERM + 7 * DAY - MINUTE)
+        confirm(token, at=TERM + 7 * DAY)
+    assert confirm(token, at=TERM + 7 * DAY - MINUTE)
 
 
 @pytest.mark.parametrize("token", ["", "x", "é" * 300, "a" * 43])
-def test_an_invented_link_opens_nothing(db, token):
+def test_a_forged_link_is_refused(db, token):
     with pytest.raises(exceptions.HeadLinkGone):
-        confirmed(token)
+        confirm(token)
 
 
-def test_a_link_of_one_who_left_or_whose_account_is_closed_opens_nothing(school):
+def test_a_link_of_a_closed_account_or_of_someone_who_left_is_refused(school):
     left, closed = principal_of(school), principal_of(school)
     tokens = [link(left, school), link(closed, school, at=TERM + HOUR)]
     affiliations.leave(user=left, affiliation_id=left.affiliations.get().pk, at=TERM)
@@ -179,49 +179,49 @@ def test_a_link_of_one_who_left_or_whose_account_is_closed_opens_nothing(school)
     closed.save()
     for token in tokens:
         with pytest.raises(exceptions.HeadLinkGone):
-            confirmed(token)
+            confirm(token)
 
 
 def test_a_link_verifies_nobody_for_another_school(school, asker):
     other = AffiliationFactory(user=asker).school
-    confirmed(link(asker, school))
+    confirm(link(asker, school))
     assert not verified(asker, other)
 
 
 # --- Handing over ---------------------------------------------------------------------------------------------------
 
 
-def test_a_predecessor_loses_the_school_and_is_told(school, asker):
+def test_a_predecessor_loses_the_school_and_is_notified(school, asker):
     predecessor = principal_of(school, verified=True)
-    done = confirmed(link(asker, school), replaced=[predecessor.pk])
+    done = confirm(link(asker, school), replaced=[predecessor.pk])
     assert done.replaced == [predecessor]
     assert (verified(asker, school), verified(predecessor, school)) == (True, False)
     assert predecessor.affiliations.filter(school=school).exists()
     assert ("replaced", predecessor, asker, "mailbox") in events(school)
-    recipient, said = letter("head.replaced")
+    recipient, result = render_email("head.replaced")
     assert recipient == predecessor.email
-    assert str(asker) in said.text
+    assert str(asker) in result.text
     assert not Message.objects.filter(kind="head.joined").exists()
 
 
-def test_one_who_leads_with_others_leaves_them_what_they_have_and_they_are_told(school, asker):
+def test_co_principals_keep_their_rights_and_are_notified(school, asker):
     colleague = principal_of(school, verified=True)
-    confirmed(link(asker, school), kept=[colleague.pk])
+    confirm(link(asker, school), kept=[colleague.pk])
     assert verified(asker, school)
     assert verified(colleague, school)
-    recipient, said = letter("head.joined")
+    recipient, result = render_email("head.joined")
     assert recipient == colleague.email
-    assert str(asker) in said.text
+    assert str(asker) in result.text
 
 
-def test_each_of_several_heads_is_kept_or_replaced_for_himself(school, asker):
+def test_each_of_several_principals_is_kept_or_replaced_individually(school, asker):
     stays, goes = principal_of(school, verified=True), principal_of(school, verified=True)
-    confirmed(link(asker, school), kept=[stays.pk], replaced=[goes.pk])
+    confirm(link(asker, school), kept=[stays.pk], replaced=[goes.pk])
     assert [verified(user, school) for user in (asker, stays, goes)] == [True, True, False]
 
 
 @pytest.mark.parametrize("answer", ["nothing", "stranger", "both"])
-def test_an_answer_that_does_not_fit_those_who_lead_the_school_changes_nothing(school, asker, answer):
+def test_an_answer_that_does_not_match_the_principals_changes_nothing(school, asker, answer):
     head = principal_of(school, verified=True)
     token = link(asker, school)
     replaced, kept = {
@@ -230,32 +230,32 @@ def test_an_answer_that_does_not_fit_those_who_lead_the_school_changes_nothing(s
         "both": ([head.pk], [head.pk]),
     }[answer]
     with pytest.raises(exceptions.HeadsHaveChanged):
-        confirmed(token, replaced=replaced, kept=kept)
+        confirm(token, replaced=replaced, kept=kept)
     assert verified(head, school)
     assert not verified(asker, school)
 
 
-def test_links_sent_before_for_those_concerned_open_nothing_more(school, asker):
+def test_earlier_links_for_the_same_principals_are_invalidated(school, asker):
     predecessor = principal_of(school)
     first, second = link(predecessor, school), link(predecessor, school, at=TERM + HOUR)
-    confirmed(first)
+    confirm(first)
     token = link(asker, school, at=TERM + 2 * HOUR)
-    confirmed(token, replaced=[predecessor.pk], at=TERM + 2 * HOUR)
+    confirm(token, replaced=[predecessor.pk], at=TERM + 2 * HOUR)
     with pytest.raises(exceptions.HeadLinkGone):
-        confirmed(second, replaced=[asker.pk], at=TERM + 3 * HOUR)
+        confirm(second, replaced=[asker.pk], at=TERM + 3 * HOUR)
 
 
 def test_a_predecessor_may_ask_again_and_the_mailbox_decides(school, asker):
     predecessor = principal_of(school, verified=True)
-    confirmed(link(asker, school), replaced=[predecessor.pk])
-    confirmed(link(predecessor, school, served=False, at=TERM + HOUR), replaced=[asker.pk], at=TERM + HOUR)
+    confirm(link(asker, school), replaced=[predecessor.pk])
+    confirm(link(predecessor, school, served=False, at=TERM + HOUR), replaced=[asker.pk], at=TERM + HOUR)
     assert (verified(predecessor, school), verified(asker, school)) == (True, False)
 
 
-# --- What is written down otherwise ----------------------------------------------------------------------------------
+# --- Other recorded events -------------------------------------------------------------------------------------------
 
 
-def test_the_operators_word_is_written_down_with_who_he_is(school, asker):
+def test_a_verification_by_the_operator_is_recorded_with_its_author(school, asker):
     operator = UserFactory(is_staff=True)
     head = principal_of(school, verified=True)
     affiliations.verify(affiliation=asker.affiliations.get(), means=Verification.OPERATOR, by=operator, at=TERM)
@@ -264,7 +264,7 @@ def test_the_operators_word_is_written_down_with_who_he_is(school, asker):
     assert Message.objects.get(kind="head.joined").recipient == head.email
 
 
-def test_leaving_is_written_down_of_who_led_the_school_alone(school):
+def test_leaving_is_recorded_for_verified_principals_only(school):
     head, other = principal_of(school, verified=True), principal_of(school)
     for user in (head, other):
         affiliations.leave(user=user, affiliation_id=user.affiliations.get().pk, at=TERM)
@@ -272,8 +272,8 @@ def test_leaving_is_written_down_of_who_led_the_school_alone(school):
 
 
 @pytest.mark.parametrize("change", ["expired", "left", "mailbox"])
-def test_a_letter_that_lost_its_reason_does_not_leave(school, asker, change):
-    asked(asker, school)
+def test_an_email_no_longer_due_is_cancelled(school, asker, change):
+    request_link(asker, school)
     if change == "expired":
         HeadRequest.objects.update(expires_at=TERM)
     elif change == "left":
@@ -281,15 +281,15 @@ def test_a_letter_that_lost_its_reason_does_not_leave(school, asker, change):
     else:
         School.objects.update(email="ailleurs@exemple.example")
     with pytest.raises(NoLongerDue):
-        letter("head.ask")
+        render_email("head.ask")
 
 
 # --- Races ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("led", [True, False], ids=["over a predecessor", "over nobody"])
-def test_two_are_confirmed_at_once_and_one_mailbox_is_told_to_look_again(committing, led):
-    """Nobody comes to lead a school without those who lead it having been shown to whoever confirms."""
+def test_concurrent_confirmations_make_one_mailbox_decide_again(committing, led):
+    """Nobody is confirmed without the current principals having been shown to whoever confirms."""
     school = SchoolFactory()
     predecessors = [principal_of(school, verified=True)] if led else []
     successors = [principal_of(school) for _ in range(2)]
@@ -297,7 +297,7 @@ def test_two_are_confirmed_at_once_and_one_mailbox_is_told_to_look_again(committ
     at = TERM + 2 * HOUR
     outcomes = at_once(
         "public",
-        [lambda token=token: confirmed(token, replaced=[one.pk for one in predecessors], at=at) for token in tokens],
+        [lambda token=token: confirm(token, replaced=[one.pk for one in predecessors], at=at) for token in tokens],
         refusals=exceptions.HeadRefused,
     )
     assert sorted(isinstance(outcome, exceptions.HeadsHaveChanged) for outcome in outcomes) == [False, True]
@@ -305,17 +305,19 @@ def test_two_are_confirmed_at_once_and_one_mailbox_is_told_to_look_again(committ
     assert not any(verified(user, school) for user in predecessors)
 
 
-def test_a_link_opened_in_eight_windows_serves_once(committing):
+def test_a_link_confirmed_eight_times_at_once_works_once(committing):
     school = SchoolFactory()
     asker = principal_of(school)
     token = link(asker, school)
-    outcomes = at_once("public", [lambda: confirmed(token)] * 8, refusals=exceptions.HeadLinkGone)
+    outcomes = at_once("public", [lambda: confirm(token)] * 8, refusals=exceptions.HeadLinkGone)
     assert sum(isinstance(outcome, operations.Confirmed) for outcome in outcomes) == 1
     assert HeadEvent.objects.filter(kind="verified").count() == 1
 
 
-def test_a_school_is_asked_by_eight_at_once_and_written_to_once(committing):
+def test_eight_concurrent_requests_send_one_email(committing):
     school = SchoolFactory()
     askers = [principal_of(school) for _ in range(8)]
-    at_once("public", [lambda user=user: asked(user, school) for user in askers], refusals=exceptions.AskedTooOften)
+    at_once(
+        "public", [lambda user=user: request_link(user, school) for user in askers], refusals=exceptions.AskedTooOften
+    )
     assert HeadRequest.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Proposals: who is thought likely, and why."""
+"""Proposals of likely schools and teachers, with their reasons."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_closed_school_is_not_proposed():
     assert likely_schools(name="École Zola", postal_code="30000") == []
 
 
-def test_an_affiliation_says_it_all(jaures):
+def test_proposals_can_be_made_from_an_affiliation(jaures):
     proposals = likely_schools_of(typed("Ecole Jaures", postal_code="30000", city="Nîmes"))
     assert [school for school, _ in proposals] == [jaures]
     assert likely_schools_of(teacher(school=jaures)) == []
@@ -74,7 +74,7 @@ def test_teachers_who_typed_or_chose_a_neighbour_are_proposed(jaures):
     assert reasons[next_door.pk] == "a choisi « Collège Jean Jaurès (Nîmes) »"
 
 
-def test_who_is_of_the_school_elsewhere_or_no_teacher_is_not(jaures):
+def test_members_of_the_school_other_towns_and_other_profiles_are_not_proposed(jaures):
     here = teacher(school=jaures)
     typed("Ecole Jaurès", postal_code="30000", user=here.user)
     typed("Ecole Jaurès", postal_code="31000", city="Toulouse")
@@ -84,7 +84,7 @@ def test_who_is_of_the_school_elsewhere_or_no_teacher_is_not(jaures):
     assert likely_teachers(jaures) == []
 
 
-def test_a_name_that_tells_nothing_is_compared_whole():
+def test_a_name_without_distinctive_words_is_compared_in_full():
     school = SchoolFactory(name="École primaire publique", postal_code="30500")
     found = typed("ecole primaire publique", postal_code="30500")
     assert [affiliation for affiliation, _ in likely_teachers(school)] == [found]

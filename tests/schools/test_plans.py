@@ -1,4 +1,4 @@
-"""No question that the directory is asked reads a table whole: at seventy thousand schools nobody would wait for it.
+"""No directory query does a sequential scan: it would be too slow at seventy thousand schools.
 
 What the planner would choose among a handful of rows tells nothing: there are some hundreds, and it is forbidden to
 read tables whole, which it then does only where no index can answer. `python -m bench` looks at what it chooses when
@@ -34,7 +34,7 @@ def plans(db):
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE schools_school, schools_affiliation, accounts_user")
         cursor.execute("SET LOCAL enable_seqscan = off")
-    # The one index that is walked on purpose, in the order of the list, until there are twenty.
+    # The one index scanned in order on purpose, until twenty rows are found.
     return Plans(walked=frozenset({"school_order"}))
 
 
@@ -54,14 +54,14 @@ def test_teachers_are_proposed_to_a_school_by_indexes(plans, jaures):
 
 
 @pytest.mark.parametrize("place", [{"postal_code": "30000"}, {"city": "Nîmes"}, {"postal_code": "99999"}])
-def test_schools_are_proposed_to_who_typed_his_own_by_indexes(plans, jaures, place):
+def test_schools_are_proposed_for_a_typed_name_by_indexes(plans, jaures, place):
     affiliation = AffiliationFactory(user=TeacherFactory(), school=None, name="Ecole Jean Jaures", **place)
     with plans.watch():
         assert [school for school, _ in likely_schools_of(affiliation)] == [jaures]
     assert plans.whole_reads() == []
 
 
-# Not the misspelt ones: how trigrams are compared depends on how many words there are, and only the bench has as many.
+# Misspelt words are left to the bench: the trigram plan depends on the size of the word table.
 @pytest.mark.parametrize("text", ["jean jaures", "aures", "30000"])
 def test_a_search_is_answered_by_indexes(plans, jaures, text):
     with plans.watch():
@@ -70,8 +70,8 @@ def test_a_search_is_answered_by_indexes(plans, jaures, text):
     assert plans.whole_reads() == []
 
 
-def test_a_table_read_whole_is_noticed(plans, jaures):
-    """What the tests above rest on."""
+def test_a_sequential_scan_is_detected(plans, jaures):
+    """Control for the tests above."""
     with plans.watch():
         list(type(jaures).objects.filter(address="1 rue de la Paix"))
     assert len(plans.whole_reads()) == 1

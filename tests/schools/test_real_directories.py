@@ -1,4 +1,4 @@
-"""The real extracts that may lie beside the project: read whole, without a surprise."""
+"""The real extracts that may lie beside the project: read in full."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = [
     ("name", "schools", "folded"),
     [("annuaire_idf-partiel_2026-05.csv", 613, 0), ("annuaire_occitanie_2024-11.csv", 6237, 3)],
 )
-def test_an_official_extract_is_read_whole_and_twice_changes_nothing(name, schools, folded):
+def test_an_official_extract_is_read_in_full_and_twice_changes_nothing(name, schools, folded):
     report = synchronise(path=REAL / name, by=None, at=TERM)
     assert (len(report.added), report.folded, report.refused) == (schools, folded, [])
     again = synchronise(path=REAL / name, full=True, by=None, at=TERM)

@@ -27,16 +27,16 @@ def proposed(found):
 
 
 @pytest.mark.parametrize("cell", ["0300294G", " 030 0294-g ", "'0300294G", "030.0294.G"])
-def test_case_and_what_stands_between_the_digits_do_not_matter(jaures, cell):
+def test_case_and_separators_do_not_matter(jaures, cell):
     found = one(uai=cell, name="ÉCOLE ÉLÉMENTAIRE JEAN JAURES", commune="NIMES")
     assert (found.uai, found.how, found.confidence, found.doubt) == (jaures.uai, How.UAI, 1.0, "")
 
 
 @pytest.mark.parametrize("cell", ["300294G", "O3OO294G", "03OO294g", "École Jaurès (300294g)"])
-def test_a_repair_that_the_letter_proves_needs_nothing_else(jaures, cell):
-    alone, told = one(uai=cell), one(uai=cell, name="E.E.PU Jean Jaurès", postal_code="30000")
-    assert [(each.uai, each.how) for each in (alone, told)] == [(jaures.uai, How.REPAIRED)] * 2
-    assert alone.confidence < told.confidence
+def test_a_repair_proven_by_the_check_letter_needs_nothing_else(jaures, cell):
+    alone, data = one(uai=cell), one(uai=cell, name="E.E.PU Jean Jaurès", postal_code="30000")
+    assert [(each.uai, each.how) for each in (alone, data)] == [(jaures.uai, How.REPAIRED)] * 2
+    assert alone.confidence < data.confidence
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_repair_that_the_letter_proves_needs_nothing_else(jaures, cell):
     ["0300294H", "0300294", "300294", "300294.0", "0300924G", "0300394G", "030294G", "03002294G", "0300Z94G"],
     ids=["letter", "no letter", "nor zero", "decimals", "swapped", "digit", "left out", "doubled", "misread"],
 )
-def test_a_repair_that_nothing_proves_needs_the_name(jaures, cell):
+def test_an_unproven_repair_needs_a_matching_name(jaures, cell):
     named = one(uai=cell, name="EEPU J. Jaurès", commune="Nîmes")
     assert (named.uai, named.how) == (jaures.uai, How.REPAIRED)
     alone = one(uai=cell)
@@ -53,14 +53,14 @@ def test_a_repair_that_nothing_proves_needs_the_name(jaures, cell):
     assert (other.uai, other.doubt) == ("", "repair_unsure")
 
 
-def test_a_commune_alone_proves_a_repair_that_no_other_school_explains(jaures):
+def test_a_commune_proves_an_unambiguous_repair(jaures):
     assert one(uai="0300294H", commune="Nîmes").uai == jaures.uai
     SchoolFactory(uai="0300295H")
     found = one(uai="0300294H", commune="Nîmes")
     assert (found.uai, found.doubt, set(proposed(found))) == ("", "repair_unsure", {jaures.uai, "0300295H"})
 
 
-def test_two_repairs_are_told_apart_by_the_name():
+def test_two_possible_repairs_are_distinguished_by_the_name():
     digits = "0300294"
     schools = {letter: SchoolFactory(uai=uai) for letter, uai in (("G", "0300294G"), ("H", "0300295H"))}
     schools["G"].name, schools["H"].name = "École primaire Jules Ferry", "École primaire Anatole France"
@@ -71,7 +71,7 @@ def test_two_repairs_are_told_apart_by_the_name():
     assert one(uai=digits + "H", name="École J. Ferry", commune="Nîmes").uai == "0300294G"
 
 
-def test_a_closed_school_is_still_its_uai_s(jaures):
+def test_a_closed_school_is_still_matched_by_its_uai(jaures):
     closed = SchoolFactory(state="closed", closed_at="2025-09-01T00:00Z")
     assert one(uai=closed.uai, name=closed.name, commune="Nîmes").uai == closed.uai
 
@@ -82,12 +82,12 @@ def test_a_valid_uai_that_the_directory_lacks_is_unknown_and_its_name_is_propose
 
 
 @pytest.mark.parametrize("cell", ["", "  ", "?", "à créer", "néant"])
-def test_where_no_uai_was_meant_the_name_decides(jaures, cell):
+def test_without_a_uai_the_name_decides(jaures, cell):
     found = one(uai=cell, name="École élémentaire Jean Jaurès", commune="Nîmes")
     assert (found.uai, found.how) == (jaures.uai, How.NAME)
 
 
-def test_a_uai_far_from_the_school_that_the_name_says_is_doubted(jaures):
+def test_a_uai_that_contradicts_the_name_is_doubted(jaures):
     found = one(uai="9999999X", name="École élémentaire Jean Jaurès", commune="Nîmes")
     assert (found.uai, found.doubt, proposed(found)) == ("", "uai_invalid", [jaures.uai])
 
@@ -98,7 +98,7 @@ def test_two_uai_in_a_cell_are_both_proposed(jaures):
     assert (found.uai, found.doubt, proposed(found)) == ("", "uai_twice", [jaures.uai, other.uai])
 
 
-def test_of_two_uai_the_only_school_that_lives_is_taken(jaures):
+def test_of_two_uai_the_only_open_school_is_taken(jaures):
     closed = SchoolFactory(state="closed", closed_at="2025-09-01T00:00Z")
     for other in (closed.uai, "0311131L"):
         found = one(uai=f"{other}, {jaures.uai}", name="École Jean Jaurès", commune="Nîmes")
@@ -106,7 +106,7 @@ def test_of_two_uai_the_only_school_that_lives_is_taken(jaures):
     assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt == "uai_twice"
 
 
-def test_a_row_that_says_nothing_misses_its_uai():
+def test_an_empty_row_misses_its_uai():
     assert one().doubt == "uai_missing"
     assert one(uai="Total").doubt == "uai_invalid"
 

@@ -107,14 +107,14 @@ def test_twins_are_proposed_and_none_is_taken(nimes_schools, written, likely):
         "École des Tilleuls",
     ],
 )
-def test_what_the_row_says_against_a_school_forbids_it(nimes_schools, written):
+def test_a_contradicting_cell_excludes_a_school(nimes_schools, written):
     found = one(written, "Nîmes")
     assert (found.uai, found.how) == ("", None)
     assert found.doubt in ("several_schools", "no_match")
 
 
 @pytest.mark.parametrize(
-    ("told", "directory", "postal_code"),
+    ("data", "directory", "postal_code"),
     [
         ({"commune": "PARIS 13"}, "Paris 13e Arrondissement", "75013"),
         ({"commune": "Paris 13E"}, "Paris 13e Arrondissement", "75013"),
@@ -133,7 +133,7 @@ def test_what_the_row_says_against_a_school_forbids_it(nimes_schools, written):
         ({"commune": "Nîmes", "postal_code": "30911"}, "Nîmes", "30000"),  # a CEDEX code
     ],
 )
-def test_a_place_as_people_write_it(told, directory, postal_code):
+def test_a_place_as_people_write_it(data, directory, postal_code):
     meant = school(
         "École élémentaire Louise Michel",
         commune=directory,
@@ -142,10 +142,10 @@ def test_a_place_as_people_write_it(told, directory, postal_code):
     )
     school("École élémentaire Louise Michel", commune="Ailleurs", postal_code="88000", departement_code="088")
     learn_words()
-    assert one("EEPU Louise Michel", **told).uai == meant.uai
+    assert one("EEPU Louise Michel", **data).uai == meant.uai
 
 
-def test_the_arrondissement_parts_schools_of_one_name():
+def test_the_arrondissement_distinguishes_schools_of_one_name():
     thirteenth, third = (
         school(
             "Collège Gérard Philipe",
@@ -174,7 +174,7 @@ def test_the_only_public_school_of_a_commune_needs_no_name():
     assert (found.uai, found.doubt) == ("", "several_schools")
 
 
-def test_a_commune_of_the_name_elsewhere_is_not_the_one_meant():
+def test_a_commune_of_the_same_name_elsewhere_is_not_matched():
     school("École primaire", commune="Saint-Denis", postal_code="97400", departement_code="974")
     here = school("École primaire", commune="Saint-Denis", postal_code="93200", departement_code="093")
     assert one("École primaire", "Saint-Denis").doubt == "several_schools"
@@ -184,7 +184,7 @@ def test_a_commune_of_the_name_elsewhere_is_not_the_one_meant():
     assert one("École primaire", "Saint-Denis", departement="11").uai == ""
 
 
-def test_the_rest_of_the_list_says_where_a_commune_of_many_lies():
+def test_an_ambiguous_commune_is_resolved_by_the_rest_of_the_list():
     names = [
         f"École primaire {name}"
         for name in ("Prévert", "Pasteur", "Hugo", "Ferry", "Zola", "Verne", "Macé", "Buisson", "Curie", "Jaurès")
@@ -207,7 +207,7 @@ def test_the_commune_may_stand_in_the_name(written):
     assert one(written).uai == meant.uai
 
 
-def test_a_name_alone_is_searched_in_the_remit_then_in_the_departements_never_in_the_country():
+def test_a_name_alone_is_searched_in_the_portfolio_then_in_the_departements():
     here = school("Collège Lucie Aubrac")
     there = school("Collège Lucie Aubrac", commune="Toulouse", postal_code="31000", departement_code="031")
     assert one("Collège Lucie Aubrac").doubt == "no_match"

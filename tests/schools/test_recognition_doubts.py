@@ -1,4 +1,4 @@
-"""Rows whose UAI is right and whose name or commune speaks of another school: a column that was sorted alone."""
+"""Rows with a valid UAI whose name or commune contradicts it, as after sorting one column alone."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_a_name_that_is_another_school_s_is_doubted_and_both_are_proposed(jaures
     assert proposed(found) == [mace.uai, jaures.uai]
 
 
-def test_a_level_that_is_the_neighbour_s_is_doubted(jaures):
+def test_a_school_level_of_the_neighbour_is_doubted(jaures):
     nursery = SchoolFactory(name="École maternelle Jean Jaurès", has_nursery=True, has_elementary=False)
     assert one(jaures, "École maternelle Jean Jaurès", "Nîmes").doubt == "other_school"
     assert one(nursery, "École maternelle Jean Jaurès", "Nîmes").uai == nursery.uai
 
 
-def test_a_name_and_a_commune_that_are_both_others_are_doubted_even_where_no_school_is_found(jaures):
+def test_a_different_name_and_commune_are_doubted_even_without_a_match(jaures):
     assert one(jaures, "École primaire Les Lilas", "Toulouse", postal_code="31000").doubt == "other_school"
 
 
@@ -71,12 +71,12 @@ def test_an_honest_row_is_taken_however_it_is_written(jaures, mace, cells):
     assert 0.5 < found.confidence <= 1
 
 
-def test_a_name_that_merely_differs_is_less_sure_than_one_that_agrees(jaures):
+def test_a_different_name_lowers_the_confidence(jaures):
     renamed, agreed = one(jaures, "École Rosa Parks", "Nîmes"), one(jaures, "École Jean Jaurès", "Nîmes")
     assert renamed.confidence < agreed.confidence
 
 
-def test_a_school_of_another_kind_is_no_proof_where_the_row_says_no_kind():
+def test_a_school_of_another_kind_is_no_proof_without_a_kind_in_the_row():
     college = SchoolFactory(name="Collège Rosa Parks", type="Collège", has_elementary=None, has_nursery=None)
     SchoolFactory(name="Lycée Georges Brassens", type="Lycée", has_elementary=None, has_nursery=None)
     assert one(college, "GEORGES BRASSENS", "Nîmes").uai == college.uai
@@ -84,7 +84,7 @@ def test_a_school_of_another_kind_is_no_proof_where_the_row_says_no_kind():
 
 
 def _list(shifted):
-    """Return rows of which the first have each the next one's UAI, and one that its place alone confirms."""
+    """Return rows whose first `shifted` carry the next one's UAI, and a row confirmed by its commune only."""
     names = [
         "Ferry", "Macé", "Jaurès", "Zola", "Hugo", "Pasteur", "Curie", "Prévert", "Pagnol", "Verne", "Camus", "Diderot",
         "Rousseau", "Voltaire", "Molière", "Racine", "Rabelais", "Ronsard", "Lamartine", "Musset", "Vigny", "Balzac",
@@ -98,7 +98,7 @@ def _list(shifted):
     return rows, Named(99, bare.uai, "", "Alès")
 
 
-def test_where_many_rows_speak_of_other_schools_a_uai_alone_proves_nothing():
+def test_with_many_contradicting_rows_a_uai_alone_proves_nothing():
     rows, bare = _list(shifted=4)
     found = recognise([*rows, bare], NOWHERE)
     assert [found[n].doubt for n in range(6)] == ["other_school"] * 5 + [""]
@@ -107,7 +107,7 @@ def test_where_many_rows_speak_of_other_schools_a_uai_alone_proves_nothing():
     assert proposed(found[99]) == [bare.uai]
 
 
-def test_a_few_rows_that_speak_of_other_schools_cast_no_doubt_on_the_list():
+def test_a_few_contradicting_rows_cast_no_doubt_on_the_list():
     rows, bare = _list(shifted=1)
     found = recognise([*rows, bare], NOWHERE)
     assert [found[n].doubt for n in range(4)] == ["other_school", "other_school", "", ""]

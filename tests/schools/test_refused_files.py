@@ -1,4 +1,4 @@
-"""A file that was cut, recoded or is something else changes nothing, and is told so in French."""
+"""A file that was cut, recoded or is something else changes nothing, and is refused with a French message."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_another_encoding(whole, encoding):
     assert "UTF-8" in message or "octets nuls" in message
 
 
-def test_utf_8_read_as_windows_s_and_saved_again(whole):
+def test_utf_8_decoded_as_windows_1252_and_saved_again(whole):
     whole.write_text(whole.read_text("utf-8-sig").encode().decode("cp1252", "replace"), encoding="utf-8")
     assert "accents" in refusal_of(whole)
 
@@ -121,13 +121,13 @@ def test_a_line_break_in_a_cell_is_a_cell_like_another(whole):
     assert School.objects.filter(name="Ecole 7").exists()
 
 
-def test_one_slip_of_the_accents_costs_one_line(whole):
+def test_one_garbled_line_costs_one_line(whole):
     whole.write_bytes(whole.read_bytes().replace("École élémentaire n° 7;".encode(), "CollÃ¨ge 7;".encode()))
     report = synchronise(path=whole, by=None, at=TERM)
     assert [row.reason for row in report.refused] == ["Les accents de cette ligne sont abîmés."]
 
 
-def test_commas_and_a_last_line_that_is_whole_though_nothing_ends_it(tmp_path):
+def test_commas_and_a_last_line_without_a_line_break(tmp_path):
     path = write(tmp_path / "annuaire.csv", [row(1)])
     path.write_bytes(path.read_bytes().replace(b";", b",").rstrip(b"\n"))
     assert len(synchronise(path=path, by=None, at=TERM).added) == 1

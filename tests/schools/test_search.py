@@ -1,4 +1,4 @@
-"""What a search finds, and in which order."""
+"""Search results and their order."""
 
 from __future__ import annotations
 
@@ -46,39 +46,39 @@ def test_saints_are_found_however_they_are_written(directory, text):
     assert names(text) == ["Collège Saint-Exupéry"]
 
 
-def test_so_are_the_women_among_them(directory):
+def test_female_saints_are_found_however_they_are_written(directory):
     assert names("sainte anne") == names("ste-anne") == ["École primaire Ste Anne"]
 
 
 @pytest.mark.parametrize("text", ["l'hay", "L'Haÿ les roses", "l"])
-def test_short_words_begin_words(directory, text):
+def test_short_words_match_as_prefixes(directory, text):
     assert "École primaire Ste Anne" in names(text)
 
 
-def test_words_that_begin_so_come_before_words_that_hold_it(directory):
+def test_prefix_matches_come_before_inner_matches(directory):
     assert names("jean") == ["École élémentaire Jean Jaurès", "École maternelle Jean-Macé"]
     assert names("ejean") == ["École Dejean"]
 
 
 @pytest.mark.parametrize("text", ["jaurse", "jeures nimes", "jauurès"])
-def test_a_slip_is_forgiven_where_nothing_is_found(directory, text):
+def test_a_misspelling_falls_back_to_similarity(directory, text):
     assert names(text) == ["École élémentaire Jean Jaurès"]
 
 
 @pytest.mark.parametrize(
     "text", ["", "   ", "?!", "xyzzyq", "30999", "0301234", "jaurès alès", "%", "_", "\\", "'", "\x00"]
 )
-def test_what_is_not_there_is_not_made_up(directory, text):
+def test_an_unrelated_text_finds_nothing(directory, text):
     assert names(text) == []
 
 
-def test_a_code_is_one_school(directory):
+def test_a_uai_finds_one_school(directory):
     school = School.objects.get(name="École Dejean")
     for typed in (school.uai, school.uai.lower(), f" {school.uai[:4]} {school.uai[4:]}", school.uai[1:]):
         assert list(search(typed)) == [school]
 
 
-def test_the_beginning_of_a_code_is_a_word(directory):
+def test_a_uai_prefix_is_searched_as_a_word(directory):
     school = School.objects.get(name="École Dejean")
     assert school in search(school.uai[:7])
 
@@ -90,12 +90,12 @@ def test_open_schools_come_first_then_names_in_french_order():
     assert names("uzes") == ["Ampère", "École", "Zola", "Abbé fermé"]
 
 
-def test_a_search_among_some_falls_back_among_them(directory):
+def test_a_search_of_a_subset_falls_back_within_it(directory):
     dejean = School.objects.filter(name="École Dejean")
     assert names("jean", among=dejean) == ["École Dejean"]
 
 
-def test_the_answer_is_lazy_and_composes(directory):
+def test_the_result_is_lazy_and_composable(directory):
     assert search("ecole").filter(postal_code="30100").count() == 1
     assert len(search("ecole")[:2]) == 2
 
@@ -106,16 +106,16 @@ def test_a_search_is_a_few_queries(directory, django_assert_num_queries, text, q
         list(search(text))
 
 
-def test_a_paragraph_is_a_search_like_another(directory):
+def test_a_long_text_can_be_searched(directory):
     assert names("école " * 10_000)
 
 
 @given(st.text(alphabet="abc", max_size=8), st.text(alphabet="abc", max_size=8))
-def test_slips_are_a_distance(one, other):
+def test_the_edit_distance_is_a_metric(one, other):
     assert slips(one, other) == slips(other, one)
     assert (slips(one, other) == 0) == (one == other)
     assert slips(one, other) <= max(len(one), len(other))
 
 
-def test_a_swap_is_one_slip():
+def test_a_transposition_is_one_edit():
     assert slips("ecoel", "ecole") == slips("ecle", "ecole") == slips("ecoole", "ecole") == slips("ecola", "ecole") == 1

@@ -1,4 +1,4 @@
-"""The search that forms ask: open at the portal, for members at an office, the same answer at both."""
+"""The school search endpoint: public at the portal, for members at an office."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.mark.parametrize("urlconf", ["config.urls_public", "config.urls_tenant"])
-def test_it_has_one_name_at_both(urlconf):
+def test_the_url_name_is_the_same_at_both_hosts(urlconf):
     assert reverse("school_search", urlconf=urlconf) == SEARCH
 
 
-def test_a_visitor_finds_his_school(portal):
+def test_a_visitor_finds_their_school(portal):
     school = SchoolFactory(name="École Zola", address="1 rue des Pins")
     answer = portal.get(SEARCH, {"q": "zola"}).json()
     assert answer == {
@@ -39,7 +39,7 @@ def test_a_visitor_finds_his_school(portal):
 
 
 @pytest.mark.parametrize("text", ["", "z", " z "])
-def test_one_letter_is_too_few(portal, text, django_assert_num_queries):
+def test_one_character_is_too_few(portal, text, django_assert_num_queries):
     SchoolFactory(name="École Zola")
     with django_assert_num_queries(0):
         assert portal.get(SEARCH, {"q": text}).json()["results"] == []
@@ -60,7 +60,7 @@ def test_htmx_gets_radio_buttons(portal):
     assert "<html" not in page
 
 
-def test_htmx_is_told_that_nothing_was_found(portal):
+def test_htmx_gets_an_empty_result_message(portal):
     assert "Aucun établissement" in portal.get(SEARCH, {"q": "xyzzyq"}, headers=HTMX).content.decode()
     assert portal.get(SEARCH, {"q": "x"}, headers=HTMX).content.decode().strip() == ""
 
@@ -74,5 +74,5 @@ def test_an_office_answers_its_members(nimes, office):
     assert office("nimes").get(SEARCH, {"q": "zola"}).status_code == 302
 
 
-def test_nothing_is_written_by_it(portal):
+def test_a_search_writes_nothing(portal):
     assert portal.post(SEARCH, {"q": "zola"}).status_code in (403, 405)

@@ -1,4 +1,4 @@
-"""What a synchronisation changes, and what it refuses to."""
+"""Synchronising the directory: changes and refusals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_vintage_is_read(file, vintage):
     assert school.changed_at == TERM
 
 
-def test_the_geolocation_file_serves_and_takes_nothing_away(file):
+def test_the_geolocation_file_updates_without_removing_data(file):
     sync(write(file, [row(1)]))
     line = {
         "Code établissement": code(1),
@@ -71,7 +71,7 @@ def test_gzip_is_read_whatever_the_name(tmp_path):
     assert len(sync(packed.rename(tmp_path / "annuaire.csv")).added) == 1
 
 
-def test_twice_changes_nothing(file):
+def test_synchronising_twice_changes_nothing(file):
     write(file, [row(number) for number in range(1, 30)])
     sync(file)
     report = sync(file, at=LATER, full=True)
@@ -108,7 +108,7 @@ def test_a_full_file_closes_what_it_lacks_and_a_school_that_comes_back_is_reopen
     assert (back.state, back.closed_at) == ("open", None)
 
 
-def test_more_than_two_percent_of_closures_stop_everything(file):
+def test_more_than_two_percent_of_closures_abort_the_run(file):
     sync(write(file, [row(number) for number in range(1, 101)]))
     fewer = write(file, [row(number) for number in range(4, 102)])
     with pytest.raises(TooManyClosures, match="3 des 100"):
@@ -120,7 +120,7 @@ def test_more_than_two_percent_of_closures_stop_everything(file):
     assert (len(report.closed), len(report.added)) == (3, 1)
 
 
-def test_a_school_whose_line_is_refused_is_not_taken_for_absent(file):
+def test_a_school_whose_row_is_rejected_is_not_closed(file):
     everyone = [row(number) for number in range(1, 101)]
     sync(write(file, everyone))
     everyone[0]["Nom_etablissement"] = ""
@@ -129,7 +129,7 @@ def test_a_school_whose_line_is_refused_is_not_taken_for_absent(file):
     assert [(refusal.line, refusal.uai) for refusal in report.refused] == [(2, code(1))]
 
 
-def test_the_state_is_the_directory_s(file):
+def test_the_state_comes_from_the_directory(file):
     states = {1: "OUVERT", 2: "A FERMER", 3: "À ouvrir", 4: ""}
     sync(write(file, [row(number, etat=state) for number, state in states.items()]))
     assert list(School.objects.order_by("uai").values_list("state", flat=True)) == [
@@ -142,7 +142,7 @@ def test_the_state_is_the_directory_s(file):
         sync(write(file, [row(1, etat="FERME")]))
 
 
-def test_rows_of_one_school_are_folded_whatever_their_order(file):
+def test_rows_of_one_school_are_merged_in_any_order(file):
     rows = [
         row(1, Nom_etablissement="Cité scolaire (collège)", Mail="", Ecole_elementaire="1", SIREN_SIRET=""),
         row(
@@ -158,7 +158,7 @@ def test_rows_of_one_school_are_folded_whatever_their_order(file):
     assert sync(write(file, rows[::-1])).counts()["unchanged"] == 2
 
 
-def test_lines_that_are_no_school_are_left_out_and_said(file):
+def test_rows_that_are_no_school_are_skipped_and_reported(file):
     rows = [
         row(1),
         row(2, Identifiant_de_l_etablissement="0300002Z"),
@@ -176,7 +176,7 @@ def test_lines_that_are_no_school_are_left_out_and_said(file):
     assert "trop long" in reasons[5]
 
 
-def test_a_copy_saved_again_by_excel_takes_nothing_away(file):
+def test_a_copy_resaved_by_excel_removes_no_data(file):
     ain = "0010001" + "W"
     whole = row(1, Identifiant_de_l_etablissement=ain, Code_postal="01500", Code_commune="01004",
                 Code_departement="001", SIREN_SIRET="21010004300012")  # fmt: skip
@@ -207,7 +207,7 @@ def test_the_queries_do_not_grow_with_the_file(file, django_assert_num_queries):
         sync(file, full=True)
 
 
-def test_the_search_index_is_left_without_a_waiting_list(file):
+def test_the_search_index_has_no_pending_list(file):
     sync(write(file, [row(1)]))
     with connection.cursor() as cursor:
         cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
@@ -234,7 +234,7 @@ def test_the_command_speaks_french(file):
     assert "et 10 de plus" in text
 
 
-def test_a_refusal_is_status_two(tmp_path):
+def test_a_refused_file_exits_with_status_two(tmp_path):
     out = StringIO()
     with pytest.raises(CommandError, match="ne peut pas être lu") as refusal:
         call_command("sync_directory", tmp_path / "absent.csv", "--json", stdout=out)

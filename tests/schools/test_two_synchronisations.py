@@ -1,4 +1,4 @@
-"""Two synchronisations at once: one works, the other is refused politely, and nothing is written twice."""
+"""Two synchronisations at once: the second is refused and nothing is written twice."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def test_the_second_is_refused_while_the_first_works(committing, tmp_path, monke
             may_end.set()
         assert len(first.result().added) == 19
     assert (School.objects.count(), DirectorySync.objects.count()) == (19, 1)
-    # The lock went with its transaction.
+    # The lock was released with its transaction.
     assert operations.synchronise(path=path, by=None, at=TERM).counts()["unchanged"] == 19

@@ -1,4 +1,4 @@
-"""The UAI: what its letter catches, and what is repaired."""
+"""The UAI: its check letter, and the repairs of damaged codes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_valid_code_is_left_as_it_is(digits):
     ("typed", "meant"),
     [
         ("0311131l", "0311131L"),
-        ("311131L", "0311131L"),  # Excel ate the zero
+        ("311131L", "0311131L"),  # Excel dropped the zero
         ("10001w", "0010001W"),  # and two of them
         ("O311131L", "0311131L"),  # an O for a zero
         ("03lll3lL", "0311131L"),  # an L for each one
@@ -54,22 +54,22 @@ def test_a_valid_code_is_left_as_it_is(digits):
         ("0311131L", "0311131L"),
     ],
 )
-def test_what_has_one_repair_is_repaired(typed, meant):
+def test_a_code_with_one_possible_repair_is_repaired(typed, meant):
     assert uai.normalise(typed) == meant
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "311131M", "0311131", "1L", "971000B", "École Jean Jaurès", "0311131LL"])
-def test_what_has_not_is_left_for_a_person(typed):
+def test_a_code_without_a_unique_repair_is_left(typed):
     assert not uai.is_valid(uai.normalise(typed))
     assert uai.fault(typed)
 
 
 @given(st.text())
-def test_any_text_has_an_answer(text):
+def test_any_text_is_valid_or_has_a_named_problem(text):
     assert uai.is_valid(uai.normalise(text)) == (uai.fault(text) == "")
 
 
-def test_the_fault_is_named():
+def test_the_problem_is_named():
     assert "manque" in uai.fault(" ")
     assert "faute de frappe" in uai.fault("0311131M")
     assert "dernière lettre" in uai.fault("0311131")
@@ -83,7 +83,7 @@ def test_several_codes_in_one_cell():
 
 
 @given(DIGITS, st.integers(0, 6), st.integers(0, 9), st.sampled_from(uai.LETTERS))
-def test_what_one_slip_made_is_near_what_was_meant(digits, place, digit, letter):
+def test_one_typing_error_stays_within_the_neighbours(digits, place, digit, letter):
     code = digits + uai.check_letter(digits)
     slipped = {
         digits + letter,
@@ -99,11 +99,11 @@ def test_what_one_slip_made_is_near_what_was_meant(digits, place, digit, letter)
 
 
 @given(st.text())
-def test_whatever_is_near_is_valid(text):
+def test_every_neighbour_is_valid(text):
     assert all(map(uai.is_valid, uai.near(text)))
 
 
-def test_letters_and_digits_are_taken_for_each_other():
+def test_confusable_letters_and_digits_are_exchanged():
     assert "0311131L" in uai.near("03I1l3lM")
     assert "0300294G" in uai.near("03002946")
     assert "0300289B" in uai.near("03002898")

@@ -15,7 +15,7 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 
 
 class School:
-    """A school with a principal, and what tests do with it."""
+    """A school with a principal, and actions on it."""
 
     def __init__(self):
         self.school = SchoolFactory(name="École Jean Jaurès", commune="Nîmes")
@@ -62,7 +62,7 @@ def committed_jaures(committing):
 
 @pytest.fixture
 def elsewhere():
-    """Make somebody who typed his school by hand."""
+    """Create a user who typed their school by hand."""
 
     def make(factory):
         user = factory()
@@ -76,5 +76,5 @@ def elsewhere():
 
 
 def held(subscription):
-    """Return the counter, as « Mon compte » shows it."""
+    """Return the seat counter of « Mon compte »."""
     return f"{subscription.seats.held().count()}/{ActivationKey.objects.get(pk=subscription.key_id).units}"

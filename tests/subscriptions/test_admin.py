@@ -1,4 +1,4 @@
-"""The operator's admin: finds a key by what was typed, shows a code only when asked, verifies principals, audited."""
+"""The back office: finding a key by its code, revealing a code, verifying principals; all audited."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_a_key_is_found_as_it_was_typed(jaures, operator):
 
 def test_a_code_is_shown_after_asking_and_the_key_proves_nothing_more(jaures, operator):
     code, key = jaures.key()
-    asked = act(operator, KEYS, "reveal", key).content.decode()
-    assert keys.display("NIMES", code) not in asked
+    page = act(operator, KEYS, "reveal", key).content.decode()
+    assert keys.display("NIMES", code) not in page
     assert not LogEntry.objects.exists()
     shown = act(operator, KEYS, "reveal", key, confirmed="1").content.decode()
     assert keys.display("NIMES", code) in shown

@@ -1,4 +1,4 @@
-"""What teachers and principals are written about their seats, as it is sent."""
+"""E-mails to teachers and principals about their seats, as sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def letter(kind):
         return kinds.get(kind).render(message)
 
 
-def test_a_teacher_learns_that_his_licence_is_active(jaures):
+def test_a_teacher_is_emailed_that_their_licence_is_active(jaures):
     code, subscription = jaures.subscription()
     operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     rendered = letter("seat.given")
@@ -35,7 +35,7 @@ def test_a_teacher_learns_that_his_licence_is_active(jaures):
         assert code[:4] not in part
 
 
-def test_a_teacher_who_lost_it_before_the_mail_left_is_not_told_he_has_it(jaures):
+def test_a_seat_withdrawn_before_sending_cancels_the_assignment_email(jaures):
     _, subscription = jaures.subscription()
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     operations.release(seat_id=seat.pk, by=jaures.principal, at=LATER)
@@ -44,7 +44,7 @@ def test_a_teacher_who_lost_it_before_the_mail_left_is_not_told_he_has_it(jaures
     assert "Votre compte demeure" in letter("seat.withdrawn").text
 
 
-def test_a_teacher_who_got_it_back_is_not_told_that_he_lost_it(jaures):
+def test_a_seat_given_back_before_sending_cancels_the_withdrawal_email(jaures):
     code, subscription = jaures.subscription()
     teacher = jaures.teacher()
     seat = operations.claim(code=code, by=teacher, at=TERM)
@@ -54,7 +54,7 @@ def test_a_teacher_who_got_it_back_is_not_told_that_he_lost_it(jaures):
         letter("seat.withdrawn")
 
 
-def test_a_verified_principal_learns_who_typed_his_key(jaures):
+def test_a_verified_principal_is_emailed_who_claimed_a_seat(jaures):
     code, _ = jaures.subscription()
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
@@ -63,7 +63,7 @@ def test_a_verified_principal_learns_who_typed_his_key(jaures):
     assert str(teacher) in rendered.text
 
 
-def test_an_unverified_principal_learns_that_somebody_did(jaures):
+def test_an_unverified_principal_is_emailed_without_the_teacher_s_name(jaures):
     code, _ = jaures.subscription(exposed_at=TERM)
     teacher = TeacherFactory()
     operations.claim(code=code, by=teacher, at=TERM)
@@ -72,7 +72,7 @@ def test_an_unverified_principal_learns_that_somebody_did(jaures):
     assert teacher.last_name not in rendered.text + rendered.html
 
 
-def test_a_principal_learns_that_his_subscription_grew(jaures):
+def test_a_principal_is_emailed_that_their_subscription_grew(jaures):
     _, subscription = jaures.subscription()
     operations.grow(key=subscription.key, units=2, at=TERM)
     rendered = letter("subscription.grown")
@@ -80,7 +80,7 @@ def test_a_principal_learns_that_his_subscription_grew(jaures):
     assert "désormais 5" in rendered.text
 
 
-def test_a_teacher_learns_that_a_principal_counted_him_among_his_own(jaures, elsewhere):
+def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)
     joining.join(teacher_id=teacher.pk, uai=jaures.school.uai, by=jaures.principal, at=TERM)
@@ -89,7 +89,7 @@ def test_a_teacher_learns_that_a_principal_counted_him_among_his_own(jaures, els
     assert "Ce n'est pas votre école" in rendered.text
 
 
-def test_the_collectivity_is_told_in_its_own_schema_and_of_nobody(jaures):
+def test_the_collectivity_s_event_is_written_in_its_schema_without_names(jaures):
     code, subscription = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     operations.claim(code=code, by=TeacherFactory(), at=TERM)

@@ -1,4 +1,4 @@
-"""Typing a key: guesses are counted by account and by address; typos and real keys are not."""
+"""Entering a key: guesses are rate-limited by account and by IP address; typos and real keys are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys given to several teachers at once, and passed from one to another; provisional rights; a teacher who moves."""
+"""Assigning seats in bulk, replacing a teacher, provisional rights, a teacher who moves."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LATER = TERM + datetime.timedelta(hours=1)
 LAST_PROVISIONAL = datetime.date(2026, 12, 31)
 
 
-def give(jaures, subscription, teachers, **asked):
+def give(jaures, subscription, teachers, **kwargs):
     return operations.assign_many(
         subscription_id=subscription.pk,
         teacher_ids=[teacher.pk for teacher in teachers],
-        **{"by": jaures.principal, "at": TERM, **asked},
+        **{"by": jaures.principal, "at": TERM, **kwargs},
     )
 
 
-def refused(action, *args, **asked):
+def refused(action, *args, **kwargs):
     before = list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count(), messages()
     with pytest.raises(Refused) as refusal:
-        action(*args, **asked)
+        action(*args, **kwargs)
     assert before == (list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count(), messages())
     return refusal.value
 
@@ -51,10 +51,10 @@ def letter(kind):
         return kinds.get(kind).render(message)
 
 
-# --- Several at once ------------------------------------------------------------------------------------------------
+# --- In bulk --------------------------------------------------------------------------------------------------------
 
 
-def test_those_who_are_ticked_are_served_together_and_each_is_told(jaures):
+def test_selected_teachers_get_seats_together_and_an_email_each(jaures):
     _, subscription = jaures.subscription(units=5)
     teachers = [jaures.teacher() for _ in range(3)]
     given = give(jaures, subscription, [*teachers, jaures.principal])
@@ -62,10 +62,10 @@ def test_those_who_are_ticked_are_served_together_and_each_is_told(jaures):
     assert {seat.holder for seat in given.seats} == {*teachers, jaures.principal}
     assert {seat.mode for seat in given.seats} == {SeatMode.AUTOMATIC}
     assert SeatEvent.objects.filter(kind="given", by=jaures.principal, at=TERM).count() == 4
-    # He need not be told what he did for himself.
+    # No e-mail about one's own action.
     assert messages("seat.given") == sorted(teacher.email for teacher in teachers)
-    told = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk").last()
-    assert (told.args["event"], told.args["held"], told.args["size"]) == ("held", 4, 5)
+    job = ProcrastinateJob.objects.filter(task_name="pools.note_key_event").order_by("pk").last()
+    assert (job.args["event"], job.args["held"], job.args["size"]) == ("held", 4, 5)
 
 
 @pytest.mark.parametrize("count", [2, 40])
@@ -86,7 +86,7 @@ def test_more_than_is_left_is_refused_before_anybody_is_served(jaures):
     assert "décochez-en 1" in str(refusal)
 
 
-def test_who_holds_one_already_is_left_out_and_said(jaures):
+def test_a_teacher_who_already_holds_a_seat_is_skipped_and_reported(jaures):
     _, subscription = jaures.subscription(units=3)
     served, waiting = jaures.teacher(), jaures.teacher()
     give(jaures, subscription, [served])
@@ -102,7 +102,7 @@ def test_all_served_already_is_a_refusal(jaures):
     assert refused(give, jaures, subscription, teachers).code == "already_served"
 
 
-def test_one_stranger_among_the_ticked_refuses_them_all_and_is_not_named(jaures):
+def test_one_stranger_among_the_selected_refuses_all_and_stays_unnamed(jaures):
     _, subscription = jaures.subscription(units=3)
     stranger = TeacherFactory()
     refusal = refused(give, jaures, subscription, [jaures.teacher(), stranger])
@@ -110,12 +110,12 @@ def test_one_stranger_among_the_ticked_refuses_them_all_and_is_not_named(jaures)
     assert stranger.last_name not in str(refusal)
 
 
-def test_nobody_ticked_is_said(jaures):
+def test_an_empty_selection_is_refused(jaures):
     _, subscription = jaures.subscription()
     assert refused(give, jaures, subscription, []).code == "nobody_chosen"
 
 
-def test_whoever_is_not_verified_reaches_nobody_however_many_he_names(jaures):
+def test_an_unverified_principal_assigns_to_nobody_however_many_are_selected(jaures):
     _, subscription = jaures.subscription(exposed_at=TERM)
     refusal = refused(give, jaures, subscription, [jaures.teacher(), jaures.principal])
     assert refusal.code == "not_verified"
@@ -129,8 +129,8 @@ def test_a_closed_account_is_given_nothing(jaures):
     assert refused(give, jaures, subscription, [gone]).code == "teacher_of_another_school"
 
 
-def test_numbers_typed_at_random_spell_out_nobody(jaures):
-    """The same answer for nobody, a teacher elsewhere, a principal, an agent, a closed account."""
+def test_guessed_teacher_ids_reveal_nobody(jaures):
+    """The same refusal for an unknown id, a teacher elsewhere, a principal, an agent, a closed account."""
     _, subscription = jaures.subscription()
     elsewhere = AffiliationFactory(user=TeacherFactory()).user
     closed = jaures.teacher()
@@ -177,7 +177,7 @@ def test_subscriptions_of_others_answer_as_those_that_do_not_exist(jaures):
     assert len(answers) == 1
 
 
-# --- From one teacher to the next -----------------------------------------------------------------------------------
+# --- Replacing a teacher --------------------------------------------------------------------------------------------
 
 
 def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
@@ -194,7 +194,7 @@ def test_a_unit_passes_with_its_seat_to_the_teacher_who_takes_over(jaures):
     assert successor.email in messages("seat.given")
 
 
-def test_whoever_was_replaced_cannot_retype_the_key(jaures):
+def test_a_replaced_teacher_cannot_retype_the_key(jaures):
     code, subscription = jaures.subscription(units=3)
     leaving, successor = jaures.teacher(), jaures.teacher()
     seat = give(jaures, subscription, [leaving]).seats[0]
@@ -202,7 +202,7 @@ def test_whoever_was_replaced_cannot_retype_the_key(jaures):
     assert refused(operations.claim, code=code, by=leaving, at=LATER).code == "withdrawn"
 
 
-def test_replacing_is_refused_where_the_unit_changed_hands_or_the_successor_is_served(jaures):
+def test_a_replacement_is_refused_if_the_seat_changed_or_the_successor_has_one(jaures):
     _, subscription = jaures.subscription(units=3)
     holder, served, third = jaures.teacher(), jaures.teacher(), jaures.teacher()
     seat = next(seat for seat in give(jaures, subscription, [holder, served]).seats if seat.holder == holder)
@@ -214,8 +214,8 @@ def test_replacing_is_refused_where_the_unit_changed_hands_or_the_successor_is_s
     assert refusal.code == "teacher_of_another_school"
 
 
-def test_a_unit_that_somebody_held_is_given_before_an_unused_one(jaures):
-    """Its class and pupils are there, and wait for the next teacher: a leave is ordinary."""
+def test_a_previously_held_seat_is_assigned_before_an_unused_one(jaures):
+    """Its class and pupils are kept for the next teacher: leaves are common."""
     code, subscription = jaures.subscription(units=4)
     teachers = [jaures.teacher() for _ in range(3)]
     last = give(jaures, subscription, teachers).seats[2]
@@ -265,7 +265,7 @@ def test_once_they_have_run_out_nothing_is_redeemed_given_claimed_or_passed_on(u
     assert not Subscription.objects.running_on(after.date()).exists()
 
 
-def test_the_payment_brings_everything_back(unpaid):
+def test_a_payment_restores_everything(unpaid):
     _, subscription = unpaid.subscription()
     unpaid.source.provisional_until = None
     unpaid.source.save()
@@ -273,7 +273,7 @@ def test_the_payment_brings_everything_back(unpaid):
     assert give(unpaid, subscription, [unpaid.teacher()], at=after).seats
 
 
-def test_the_letter_says_both_dates(unpaid):
+def test_the_email_gives_both_dates(unpaid):
     _, subscription = unpaid.subscription()
     give(unpaid, subscription, [unpaid.teacher()])
     text = letter("seat.given").text
@@ -288,7 +288,7 @@ def move(teacher, school):
     return moving.move(teacher=teacher, school=school, typed=None, at=LATER)
 
 
-def test_a_teacher_who_moves_keeps_his_unit_and_every_verified_head_is_told(jaures):
+def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures):
     _, subscription = jaures.subscription()
     colleague, teacher = jaures.head(verified=True), jaures.teacher()
     give(jaures, subscription, [teacher])
@@ -297,7 +297,7 @@ def test_a_teacher_who_moves_keeps_his_unit_and_every_verified_head_is_told(jaur
     assert messages("teacher.moved") == sorted([colleague.email, jaures.principal.email])
 
 
-def test_the_letter_names_him_and_says_what_to_do(jaures):
+def test_the_email_names_the_teacher_and_says_what_to_do(jaures):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
     give(jaures, subscription, [teacher])
@@ -307,7 +307,7 @@ def test_the_letter_names_him_and_says_what_to_do(jaures):
     assert "celui qui le remplace" in " ".join(text.split())
 
 
-def test_the_letter_is_no_longer_due_once_he_is_back_or_the_unit_withdrawn(jaures):
+def test_the_email_is_no_longer_due_once_the_teacher_is_back_or_withdrawn(jaures):
     _, subscription = jaures.subscription()
     teacher = jaures.teacher()
     seat = give(jaures, subscription, [teacher]).seats[0]
@@ -320,7 +320,7 @@ def test_the_letter_is_no_longer_due_once_he_is_back_or_the_unit_withdrawn(jaure
         letter("teacher.moved")
 
 
-def test_a_head_who_is_not_verified_is_not_told_who_moved(jaures):
+def test_an_unverified_principal_is_not_emailed_who_moved(jaures):
     code, _ = jaures.subscription(exposed_at=TERM)
     teacher = jaures.teacher()
     operations.claim(code=code, by=teacher, at=TERM)
@@ -330,7 +330,7 @@ def test_a_head_who_is_not_verified_is_not_told_who_moved(jaures):
     assert teacher.last_name not in text
 
 
-def test_nobody_is_told_of_one_without_a_unit_or_who_stays(jaures):
+def test_no_email_about_a_teacher_without_a_seat_or_who_stays(jaures):
     _, subscription = jaures.subscription()
     teacher, without = jaures.teacher(), jaures.teacher()
     give(jaures, subscription, [teacher])
@@ -339,7 +339,7 @@ def test_nobody_is_told_of_one_without_a_unit_or_who_stays(jaures):
     assert messages("teacher.moved") == []
 
 
-def test_every_verified_head_is_told_that_the_key_was_typed(jaures):
+def test_every_verified_principal_is_emailed_that_the_key_was_claimed(jaures):
     code, _ = jaures.subscription()
     colleague = jaures.head(verified=True)
     jaures.head()

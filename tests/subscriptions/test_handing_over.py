@@ -1,4 +1,4 @@
-"""A school's subscriptions follow whoever its mailbox names, also when something else happens at that moment."""
+"""Handing a school's subscriptions over to a new principal, also during concurrent actions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def administered(user):
     return Subscription.objects.filter(administers(user)).count()
 
 
-def test_what_belongs_to_other_schools_and_other_heads_stays_where_it_is(jaures):
+def test_subscriptions_of_other_schools_and_principals_are_not_handed_over(jaures):
     jaures.subscription()
     elsewhere = AffiliationFactory(user=jaures.principal).school
     Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(school=elsewhere)
@@ -35,7 +35,7 @@ def test_what_belongs_to_other_schools_and_other_heads_stays_where_it_is(jaures)
     successor = jaures.head()
     hand_over(jaures, successor, predecessors=[jaures.principal])
     assert [one.principal for one in Subscription.objects.order_by("pk")] == [successor, jaures.principal, unverified]
-    # He who redeemed a key that went elsewhere keeps working by hand; the head shares it.
+    # A principal who redeemed an exposed key keeps access; the verified principal shares it.
     assert (administered(successor), administered(jaures.principal), administered(unverified)) == (2, 1, 1)
 
 
@@ -51,7 +51,7 @@ def test_who_never_belonged_to_the_school_administers_nothing_of_it(jaures):
     assert administered(PrincipalFactory()) == 0
 
 
-def test_a_predecessor_redeems_a_key_while_he_is_being_replaced(committed_jaures):
+def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
     jaures = committed_jaures
     jaures.subscription()
     code, _ = jaures.key(issued_at=TERM)

@@ -1,4 +1,4 @@
-"""Keys forgive how they are written, and nothing else."""
+"""Parsing and check symbols of activation keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_code_is_eleven_drawn_symbols_and_a_check():
     assert len(codes) == 2000
     assert all(len(code) == 12 and set(code) <= set(keys.ALPHABET) for code in codes)
     assert all(keys.check_symbol(code[:-1]) == code[-1] for code in codes)
-    # Every symbol comes at every drawn place: 55 bits, none of them idle.
+    # Every symbol occurs at every random position: all 55 bits are used.
     assert all(len({code[place] for code in codes}) == 32 for place in range(11))
 
 

@@ -1,4 +1,4 @@
-"""Keys made in bulk: in order, sealed, unique across all tenants, with few statements."""
+"""Minting keys in bulk: ordered, sealed, unique across tenants, in few statements."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_keys_come_in_the_order_of_the_demands(source):
     numbers = minting.mint(
         source=source, prefix="NIMES", demands=[(second.uai, 3, True), (first.uai, 5, False)], at=TERM
     )
-    made = ActivationKey.objects.in_bulk(numbers)
-    assert [(made[n].school_id, made[n].units, made[n].exposed_at) for n in numbers] == [
+    minted = ActivationKey.objects.in_bulk(numbers)
+    assert [(minted[n].school_id, minted[n].units, minted[n].exposed_at) for n in numbers] == [
         (second.uai, 3, TERM),
         (first.uai, 5, None),
     ]
-    assert {key.issued_at for key in made.values()} == {TERM}
+    assert {key.issued_at for key in minted.values()} == {TERM}
 
 
 def test_what_is_stored_opens_to_a_key_that_redeems(source):
@@ -39,7 +39,7 @@ def test_what_is_stored_opens_to_a_key_that_redeems(source):
     assert sealing.seal(keys.parse(shown)).code == bytes(key.sealed_code)
 
 
-def test_nothing_asked_nothing_made(source, django_assert_num_queries):
+def test_no_demand_mints_no_key(source, django_assert_num_queries):
     with django_assert_num_queries(2):  # a savepoint and its release
         assert minting.mint(source=source, prefix="NIMES", demands=[], at=TERM) == []
 
@@ -70,7 +70,7 @@ def test_a_code_that_exists_under_an_older_sealing_key_is_drawn_again(source, mo
     assert (keys.parse(queries.key_display(key)), key.sealed_under) == (other, 2)
 
 
-def test_a_generator_that_repeats_itself_is_heard(source, monkeypatch):
+def test_a_generator_that_repeats_itself_raises_codes_exhausted(source, monkeypatch):
     taken = keys.generate()
     KeyFactory(code=taken, source=source)
     monkeypatch.setattr(keys, "generate", lambda: taken)

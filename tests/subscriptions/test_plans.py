@@ -1,4 +1,4 @@
-"""What « Mon compte » asks of subscriptions and seats, every twenty seconds of whoever looks: by indexes alone."""
+"""The queries of « Mon compte », polled every twenty seconds, use indexes alone."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.factories.accounts import TeacherFactory
     ],
     ids=["a look", "the principal's page", "whether it is his", "a teacher's look", "the teacher's page"],
 )
-def test_no_plan_reads_a_whole_table(jaures, ask):
+def test_no_query_plan_scans_a_table_sequentially(jaures, ask):
     jaures.subscription()
     teacher = TeacherFactory()
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         ask(jaures, teacher)
     with connection.cursor() as cursor:
-        # On a table of two rows reading it whole is right; a plan that has no other way shows it all the same.
+        # Sequential scans are disabled: on two rows the planner would choose one anyway.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        for query in asked.captured_queries:
+        for query in queries.captured_queries:
             if "subscriptions_" not in query["sql"]:
                 continue
             cursor.execute(f"EXPLAIN {query['sql']}")

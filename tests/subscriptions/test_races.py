@@ -1,6 +1,6 @@
 """Invariants 2, 3 and 5 under real threads and real commits.
 
-Each was seen to fail with its lock and its constraint taken away.
+Each fails without its lock and its constraint.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def test_thirty_two_teachers_ask_for_the_last_seat(committing, committed_jaures)
 
 
 def test_the_last_seat_is_not_refused_while_its_taker_may_roll_back(committing, committed_jaures):
-    """A seat that is locked is not yet taken: whoever finds none free waits for it before being refused."""
+    """A locked seat is not yet taken: a claim waits for it before being refused."""
     code, subscription = committed_jaures.subscription(units=1)
     waverer, other = TeacherFactory.create_batch(2)
 
@@ -111,8 +111,8 @@ def test_one_teacher_is_given_the_key_and_types_it_at_once(committing, committed
     assert holders(subscription) == [teacher.pk]
 
 
-def test_two_heads_give_to_the_same_school_at_once(committing, committed_jaures):
-    """Ten units, two heads who tick six teachers each, three of them the same: one is served whole, then the other."""
+def test_two_principals_assign_in_the_same_school_at_once(committing, committed_jaures):
+    """Ten seats, two principals select six teachers each, three in common: one wins, then the other."""
     _, subscription = committed_jaures.subscription(units=10)
     colleague = committed_jaures.head(verified=True)
     teachers = [committed_jaures.teacher().pk for _ in range(9)]
@@ -130,8 +130,8 @@ def test_two_heads_give_to_the_same_school_at_once(committing, committed_jaures)
     assert SeatEvent.objects.count() == 9
 
 
-def test_several_are_given_the_key_while_they_type_it(committing, committed_jaures):
-    """Whoever is first, each holds one unit, and the gift is whole: all the ticked are served."""
+def test_several_teachers_are_assigned_seats_while_they_claim_them(committing, committed_jaures):
+    """Whichever is first, each holds one seat, and the bulk assignment applies entirely."""
     code, subscription = committed_jaures.subscription(units=12)
     teachers = [committed_jaures.teacher() for _ in range(8)]
     give = functools.partial(
@@ -150,7 +150,7 @@ def test_several_are_given_the_key_while_they_type_it(committing, committed_jaur
     assert sorted(holders(subscription)) == sorted(teacher.pk for teacher in teachers)
 
 
-def test_a_gift_to_several_and_claims_never_share_a_unit_nor_half_serve(committing, committed_jaures):
+def test_a_bulk_assignment_and_claims_never_share_a_seat_nor_apply_in_part(committing, committed_jaures):
     code, subscription = committed_jaures.subscription(units=6)
     ticked = [committed_jaures.teacher().pk for _ in range(4)]
     give = functools.partial(
@@ -174,7 +174,7 @@ def test_a_gift_to_several_and_claims_never_share_a_unit_nor_half_serve(committi
     assert len(held) == SeatEvent.objects.count() <= 6
 
 
-def test_two_heads_pass_one_unit_to_two_teachers(committing, committed_jaures):
+def test_two_principals_pass_one_seat_to_two_teachers(committing, committed_jaures):
     _, subscription = committed_jaures.subscription(units=2)
     colleague = committed_jaures.head(verified=True)
     leaving, one, other = (committed_jaures.teacher() for _ in range(3))
@@ -192,7 +192,7 @@ def test_two_heads_pass_one_unit_to_two_teachers(committing, committed_jaures):
     assert len(holders(subscription)) == 1
 
 
-def test_giving_typing_and_withdrawing_at_once_neither_deadlocks_nor_loses_a_seat(committing, committed_jaures):
+def test_assigning_claiming_and_releasing_at_once_neither_deadlock_nor_lose_seats(committing, committed_jaures):
     code, subscription = committed_jaures.subscription(units=4)
     principal = committed_jaures.principal
     given = [committed_jaures.teacher() for _ in range(10)]
@@ -238,18 +238,18 @@ def test_a_teacher_who_retypes_the_key_while_it_is_withdrawn_does_not_keep_it(co
     assert holders(subscription) == []
 
 
-def test_a_withdrawal_between_the_two_looks_of_a_claim_is_seen(committing, committed_jaures, monkeypatch):
-    """Whichever look comes second must be the one that a withdrawal changes: held first, withdrawn second."""
+def test_a_withdrawal_between_the_two_reads_of_a_claim_is_noticed(committing, committed_jaures, monkeypatch):
+    """The second query must be the one a withdrawal changes: held first, withdrawn second."""
     code, subscription = committed_jaures.subscription(units=4)
     teacher = TeacherFactory()
     seat = operations.claim(code=code, by=teacher, at=TERM)
     looked = seating.was_withdrawn
 
-    def withdraw_just_after(*asked):
-        said = looked(*asked)
+    def withdraw_just_after(*args):
+        result = looked(*args)
         release = functools.partial(operations.release, seat_id=seat.pk, by=committed_jaures.principal, at=LATER)
         at_once(committing.schema_name, [release], refusals=())
-        return said
+        return result
 
     monkeypatch.setattr(seating, "was_withdrawn", withdraw_just_after)
     with pytest.raises(Refused):
@@ -283,7 +283,7 @@ def test_a_key_grows_while_teachers_take_its_seats(committing, committed_jaures)
 
 
 @pytest.mark.parametrize("turn", range(5))
-def test_a_key_that_is_being_shown_to_others_verifies_only_who_was_first(committing, committed_jaures, turn):
+def test_a_key_being_exposed_verifies_only_whoever_redeemed_first(committing, committed_jaures, turn):
     code, key = committed_jaures.key()
     at_once(
         committing.schema_name,
@@ -294,14 +294,14 @@ def test_a_key_that_is_being_shown_to_others_verifies_only_who_was_first(committ
         refusals=(),
     )
     key.refresh_from_db()
-    # Both happened, and whichever was first, neither undid the other.
+    # Both took effect, in either order.
     assert key.redeemed_by == committed_jaures.principal
     assert key.exposed_at == TERM
     assert Affiliation.objects.filter(user=committed_jaures.principal, verified_at__isnull=False).count() in (0, 1)
 
 
-def test_exposing_first_means_no_verification(committing, committed_jaures):
-    """The one who redeems waits for the lock of whoever is exposing, and then sees it exposed."""
+def test_a_key_exposed_first_verifies_nobody(committing, committed_jaures):
+    """Redemption waits for the lock of the exposure, then sees the key exposed."""
     code, key = committed_jaures.key()
     locked = threading.Event()
 
@@ -320,7 +320,7 @@ def test_exposing_first_means_no_verification(committing, committed_jaures):
 
 
 def test_one_code_is_minted_once_whoever_draws_it(committing, committed_jaures, monkeypatch):
-    """Every thread draws the same code first: one keeps it, the others draw again."""
+    """Every thread generates the same code first: one keeps it, the others retry."""
     same = keys.generate()
     drawn = threading.local()
     generate = keys.generate
@@ -346,7 +346,7 @@ def test_the_database_refuses_a_code_twice(committing, committed_jaures):
         KeyFactory(code=code, source=committed_jaures.source)
 
 
-def test_refusals_are_polite(committing, committed_jaures):
+def test_a_refused_claim_says_why(committing, committed_jaures):
     code, _ = committed_jaures.subscription(units=1)
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     with pytest.raises(exceptions.NoSeatLeft, match="La seule licence de cet abonnement est déjà attribuée"):

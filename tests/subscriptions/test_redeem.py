@@ -1,4 +1,4 @@
-"""A principal types a key: what is credited, what is refused, and in which words."""
+"""Redeeming a key: what is credited, refusals and their wording."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.subscriptions.conftest import held
 PARIS = ZoneInfo("Europe/Paris")
 
 
-def refused(code, by, at=TERM, **asked):
+def refused(code, by, at=TERM, **kwargs):
     with pytest.raises(Refused) as refusal:
-        operations.redeem(code=code, by=by, at=at, **asked)
+        operations.redeem(code=code, by=by, at=at, **kwargs)
     assert not Subscription.objects.exists()
     assert not Seat.objects.exists()
     return refusal.value
@@ -45,7 +45,7 @@ def test_the_number_of_statements_does_not_depend_on_the_units(jaures, units, dj
         operations.redeem(code=code, by=jaures.principal, at=TERM)
 
 
-def test_a_typo_is_told_without_touching_the_database(jaures, django_assert_num_queries):
+def test_a_typo_is_reported_without_a_query(jaures, django_assert_num_queries):
     code, _ = jaures.key()
     wrong = keys.ALPHABET[(keys.ALPHABET.index(code[0]) + 1) % 32] + code[1:]
     with django_assert_num_queries(0), pytest.raises(exceptions.MistypedKey, match="faute de frappe"):
@@ -69,19 +69,19 @@ def test_a_key_of_another_school_says_which_school_it_is_for(jaures):
     assert key.redeemed_at is None
 
 
-def test_one_who_typed_his_school_by_hand_is_offered_to_join_the_directory_s(jaures, elsewhere):
+def test_a_principal_with_a_typed_school_is_offered_the_directory_s(jaures, elsewhere):
     code, _ = jaures.key()
     refusal = refused(code, elsewhere(PrincipalFactory))
     assert (refusal.code, refusal.school) == ("school_not_chosen", jaures.school)
     assert "rejoignez-le" in str(refusal)
 
 
-def test_one_without_any_school_is_offered_the_same(jaures):
+def test_a_principal_without_a_school_is_offered_the_directory_s(jaures):
     code, _ = jaures.key()
     assert refused(code, PrincipalFactory()).school == jaures.school
 
 
-def test_a_key_redeemed_by_a_colleague_says_by_whom_and_when_to_a_verified_head(jaures):
+def test_a_verified_principal_sees_which_colleague_redeemed_the_key_and_when(jaures):
     code, subscription = jaures.subscription()
     with pytest.raises(exceptions.AlreadyRedeemed) as refusal:
         operations.redeem(code=code, by=jaures.head(verified=True), at=TERM)
@@ -90,7 +90,7 @@ def test_a_key_redeemed_by_a_colleague_says_by_whom_and_when_to_a_verified_head(
 
 
 @pytest.mark.parametrize("meant_for_a_school", [True, False])
-def test_one_who_merely_chose_the_school_is_not_told_who_redeemed_its_key(jaures, meant_for_a_school):
+def test_an_unverified_principal_does_not_see_who_redeemed_the_key(jaures, meant_for_a_school):
     code, subscription = jaures.subscription()
     if not meant_for_a_school:
         subscription.key.school = None
@@ -107,7 +107,7 @@ def test_a_key_redeemed_by_oneself_says_so(jaures):
         operations.redeem(code=code, by=jaures.principal, at=TERM)
 
 
-def test_a_stranger_is_not_told_who_redeemed_a_key(jaures):
+def test_a_stranger_does_not_see_who_redeemed_a_key(jaures):
     code, _ = jaures.subscription()
     stranger = PrincipalFactory()
     AffiliationFactory(user=stranger)
@@ -167,14 +167,14 @@ def test_a_key_that_others_know_verifies_nobody(jaures):
     assert Affiliation.objects.get(user=jaures.principal).verified_at is None
 
 
-def test_a_key_for_one_of_his_schools_credits_that_one(jaures):
+def test_a_key_for_one_of_several_schools_credits_that_one(jaures):
     AffiliationFactory(user=jaures.principal, since=TERM - datetime.timedelta(days=900))
     _, subscription = jaures.subscription()
     assert subscription.school == jaures.school
     assert Affiliation.objects.get(user=jaures.principal, verified_at__isnull=False).school == jaures.school
 
 
-def test_a_key_for_no_school_in_particular_credits_the_one_he_works_for(jaures):
+def test_a_key_without_a_school_credits_the_principal_s_school(jaures):
     code, key = jaures.key()
     key.school = None
     key.save()
@@ -192,7 +192,7 @@ def test_a_redeemed_key_grows_with_its_subscription(jaures):
     assert list(subscription.seats.values_list("number", flat=True).order_by("number")) == [1, 2, 3, 4, 5]
 
 
-def test_letting_a_key_be_seen_is_noted_once(jaures):
+def test_exposing_a_key_is_recorded_once(jaures):
     _, key = jaures.key()
     operations.expose(key_id=key.pk, at=TERM)
     operations.expose(key_id=key.pk, at=TERM + datetime.timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Each refusal its own sentence, and what to do about it: for a principal and for a teacher, all in one table."""
+"""Every refusal of a key, for a principal and a teacher: its message and how to fix it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
 
 @dataclass
 class Case:
-    """`arrange` returns the code to type and who types it; `said` and `remedy` must stand in the sentence."""
+    """`arrange` returns the code to enter and the user; `said` and `remedy` must be in the message."""
 
     arrange: Callable[[School], tuple[str, User]]
     code: str
@@ -207,24 +207,24 @@ def refusal(action, case, jaures):
 
 
 @pytest.mark.parametrize("name", PRINCIPAL)
-def test_what_a_principal_is_told_and_what_he_can_do(jaures, name):
+def test_a_principal_s_refusal_says_why_and_how_to_fix_it(jaures, name):
     case = PRINCIPAL[name]
-    said = refusal(operations.redeem, case, jaures)
-    assert said.code == case.code
-    assert case.said in str(said)
-    assert case.remedy in str(said)
+    error = refusal(operations.redeem, case, jaures)
+    assert error.code == case.code
+    assert case.said in str(error)
+    assert case.remedy in str(error)
 
 
 @pytest.mark.parametrize("name", TEACHER)
-def test_what_a_teacher_is_told_and_what_he_can_do(jaures, name):
+def test_a_teacher_s_refusal_says_why_and_how_to_fix_it(jaures, name):
     case = TEACHER[name]
-    said = refusal(operations.claim, case, jaures)
-    assert said.code == case.code
-    assert case.said in str(said)
-    assert case.remedy in str(said)
+    error = refusal(operations.claim, case, jaures)
+    assert error.code == case.code
+    assert case.said in str(error)
+    assert case.remedy in str(error)
 
 
-def test_each_profile_is_told_which_account_it_takes(jaures):
+def test_a_wrong_profile_learns_which_account_is_needed(jaures):
     code, _ = jaures.key()
     for action, by in ((operations.redeem, TeacherFactory()), (operations.claim, PrincipalFactory())):
         with pytest.raises(Refused) as refused:

@@ -1,4 +1,4 @@
-"""Codes at rest open nothing, and sealing keys can be changed under way."""
+"""Codes are encrypted at rest, and sealing keys can be rotated online."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ def test_both_keys_are_looked_up_while_codes_are_resealed(source, settings):
 
 def test_resealing_goes_in_batches_and_is_restartable(source, settings, capsys):
     codes = [keys.generate() for _ in range(5)]
-    made = [KeyFactory(code=code, source=source) for code in codes]
+    created = [KeyFactory(code=code, source=source) for code in codes]
     only_old = settings.SEALING_KEYS
     settings.SEALING_KEYS = [NEW, *only_old]
-    assert resealing.reseal_batch(size=2) == 2  # and then the machine stops
+    assert resealing.reseal_batch(size=2) == 2  # then an interruption
     assert ActivationKey.objects.filter(sealed_under=2).count() == 2
-    assert [queries.find_key(code) for code in codes] == made
+    assert [queries.find_key(code) for code in codes] == created
     call_command("reseal_keys", batch=2)
     assert "3 clés" in capsys.readouterr().out
     assert not ActivationKey.objects.exclude(sealed_under=2).exists()
-    settings.SEALING_KEYS = [NEW]  # the old one may go
-    assert [queries.find_key(code) for code in codes] == made
-    assert [keys.parse(queries.key_display(ActivationKey.objects.get(pk=key.pk))) for key in made] == codes
+    settings.SEALING_KEYS = [NEW]  # the old key can be dropped
+    assert [queries.find_key(code) for code in codes] == created
+    assert [keys.parse(queries.key_display(ActivationKey.objects.get(pk=key.pk))) for key in created] == codes
 
 
 def test_resealing_again_changes_nothing(source, capsys):

@@ -1,4 +1,4 @@
-"""Teachers hold seats: given by the principal, or taken by typing the key; withdrawn, and given to the next."""
+"""Seats: assigned by a principal or claimed with the key, withdrawn, passed on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LATER = TERM + datetime.timedelta(hours=1)
 EXPIRED = datetime.datetime(2027, 9, 1, 0, 0, tzinfo=TERM.tzinfo)
 
 
-def refused(action, **asked):
+def refused(action, **kwargs):
     before = list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count()
     with pytest.raises(Refused) as refusal:
-        action(**{"at": TERM, **asked})
+        action(**{"at": TERM, **kwargs})
     assert before == (list(Seat.objects.order_by("pk").values()), SeatEvent.objects.count())
     return refusal.value
 
@@ -37,7 +37,7 @@ def messages(kind):
 # --- Manual mode ----------------------------------------------------------------------------------------------------
 
 
-def test_a_teacher_who_typed_his_school_by_hand_types_the_key_himself(jaures, elsewhere):
+def test_a_teacher_with_a_typed_school_claims_with_the_key(jaures, elsewhere):
     code, subscription = jaures.subscription()
     teacher = elsewhere(TeacherFactory)
     seat = operations.claim(code=code, by=teacher, at=TERM)
@@ -45,7 +45,7 @@ def test_a_teacher_who_typed_his_school_by_hand_types_the_key_himself(jaures, el
     assert [(event.kind, event.teacher, event.by) for event in seat.events.all()] == [("claimed", teacher, teacher)]
 
 
-def test_a_teacher_is_never_refused_for_his_school(jaures):
+def test_a_teacher_is_never_refused_for_their_school(jaures):
     code, subscription = jaures.subscription()
     stranger = TeacherFactory()
     AffiliationFactory(user=stranger)
@@ -54,13 +54,13 @@ def test_a_teacher_is_never_refused_for_his_school(jaures):
     assert held(subscription) == "2/3"
 
 
-def test_the_principal_is_told_that_a_teacher_typed_his_key(jaures):
+def test_the_principal_is_emailed_when_a_teacher_claims_a_seat(jaures):
     code, _ = jaures.subscription()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     assert messages("seat.claimed") == [jaures.principal.email]
 
 
-def test_a_teacher_s_typo_is_told_without_touching_the_database(jaures, django_assert_num_queries):
+def test_a_teacher_s_typo_is_reported_without_a_query(jaures, django_assert_num_queries):
     teacher = TeacherFactory()
     with django_assert_num_queries(0):
         assert refused_plainly("7K3M-Q9TX-0000", teacher).code == "typo"
@@ -165,7 +165,7 @@ def test_an_unverified_principal_reaches_no_teacher(jaures):
     assert refusal.code == "not_verified"
 
 
-def test_an_unverified_principal_may_give_himself_a_unit(jaures):
+def test_an_unverified_principal_may_take_a_seat_themselves(jaures):
     _, subscription = jaures.subscription(exposed_at=TERM)
     operations.assign(subscription_id=subscription.pk, teacher=jaures.principal, by=jaures.principal, at=TERM)
     assert held(subscription) == "1/3"
@@ -241,7 +241,7 @@ def test_the_seat_stays_and_passes_to_the_next_teacher(jaures):
     assert (again.pk, held(subscription)) == (seat.pk, "1/1")
 
 
-def test_the_teacher_is_told_of_the_withdrawal(jaures):
+def test_the_teacher_is_emailed_about_the_withdrawal(jaures):
     code, _ = jaures.subscription()
     teacher = TeacherFactory()
     seat = operations.claim(code=code, by=teacher, at=TERM)

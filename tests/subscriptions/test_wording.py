@@ -1,4 +1,4 @@
-"""Both days of what is not paid for yet, and how long the first still lasts."""
+"""Wording of an entitlement's dates, countdown and status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TODAY = TERM.date()
 DAY = datetime.timedelta(days=1)
 SOON = datetime.date(2026, 12, 6)
 PAST = TODAY - DAY
-#: How a source stands on that day, and what is said of it.
+#: Fields of an entitlement with this status on TODAY, its validity and its sentence.
 STANDINGS = {
     Standing.FIRM: ({}, "31/08/2027", ""),
     Standing.PROVISIONAL: (
@@ -51,26 +51,26 @@ def source(**fields):
     return Source(**{"last_day": datetime.date(2027, 8, 31)} | fields)
 
 
-@pytest.mark.parametrize("expected", STANDINGS, ids=lambda standing: standing.value)
-def test_each_standing_has_its_words(expected):
+@pytest.mark.parametrize("expected", STANDINGS, ids=lambda status: status.value)
+def test_each_status_has_its_wording(expected):
     fields, validity, sentence = STANDINGS[expected]
-    it = source(**fields)
-    said = wording.standing(it, TODAY).replace("\N{NO-BREAK SPACE}", " ")
-    assert it.standing_on(TODAY) is expected
-    assert wording.validity(it, TODAY) == validity
-    assert sentence in said
-    assert bool(said) == bool(sentence)
+    entitlement = source(**fields)
+    text = wording.standing(entitlement, TODAY).replace("\N{NO-BREAK SPACE}", " ")
+    assert entitlement.standing_on(TODAY) is expected
+    assert wording.validity(entitlement, TODAY) == validity
+    assert sentence in text
+    assert bool(text) == bool(sentence)
 
 
 def test_what_is_paid_for_or_given_awaits_no_payment_where_it_is_suspended():
-    it = source(suspended_at=TERM)
-    assert "règlement" not in wording.standing(it, TODAY)
-    assert "dès qu'elles seront rétablies" in wording.standing(it, TODAY)
-    assert wording.validity(it, TODAY) == "31/08/2027"
+    entitlement = source(suspended_at=TERM)
+    assert "règlement" not in wording.standing(entitlement, TODAY)
+    assert "dès qu'elles seront rétablies" in wording.standing(entitlement, TODAY)
+    assert wording.validity(entitlement, TODAY) == "31/08/2027"
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    ("days", "text"),
     [
         (-1, ""),
         (0, "dernier jour"),
@@ -81,8 +81,8 @@ def test_what_is_paid_for_or_given_awaits_no_payment_where_it_is_suspended():
         (45, "encore 45 jours"),
     ],
 )
-def test_a_countdown_says_how_long_it_lasts(days, said):
-    assert wording.countdown(TODAY + days * DAY, TODAY).replace("\N{NO-BREAK SPACE}", " ") == said
+def test_a_countdown_says_how_long_it_lasts(days, text):
+    assert wording.countdown(TODAY + days * DAY, TODAY).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 def test_a_sentence_says_what_a_payment_changes_as_long_as_it_does():

@@ -1,4 +1,4 @@
-"""Migrating all schemas: the up-to-date ones are skipped, a failing one stops nobody else."""
+"""Migrating all schemas: up-to-date ones are skipped, a failing one does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenants import migrating, recording
 from tenants.models import SchemaRecording
 
 
-def forget(schema, app, name):
+def unapply_migration(schema, app, name):
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {schema}.django_migrations WHERE app = %s AND name = %s", [app, name])  # noqa: S608 - our own schemas
 
@@ -23,7 +23,7 @@ def run(**options):
     return out.getvalue()
 
 
-def test_nothing_to_do_is_found_in_a_handful_of_queries_whatever_the_number(db, django_assert_num_queries):
+def test_up_to_date_schemas_are_skipped_in_a_constant_number_of_queries(db, django_assert_num_queries):
     with django_assert_num_queries(3):
         assert migrating.outdated(["c_nimes", "c_gard"]) == []
 
@@ -33,7 +33,7 @@ def test_a_second_run_changes_nothing(db):
 
 
 def test_a_schema_that_is_behind_is_brought_up_to_date(db):
-    forget("c_gard", "imports", "0001_initial")
+    unapply_migration("c_gard", "imports", "0001_initial")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT string_agg(format('c_gard.%I', tablename), ', ') FROM pg_tables "
@@ -53,8 +53,8 @@ def test_a_failing_schema_is_listed_at_the_end_and_the_others_go_on(db, monkeypa
         if schema == "c_nimes":
             raise RuntimeError("relation « x » already exists")
 
-    forget("c_nimes", "imports", "0001_initial")
-    forget("c_gard", "imports", "0001_initial")
+    unapply_migration("c_nimes", "imports", "0001_initial")
+    unapply_migration("c_gard", "imports", "0001_initial")
     monkeypatch.setattr(migrating, "_migrate", migrate)
     with pytest.raises(CommandError) as failed:
         run(tenant=True)
@@ -69,12 +69,12 @@ def test_a_collectivity_whose_schema_is_missing_is_a_failure(db):
     assert "n'existe pas" in outcome.failed[0].error
 
 
-def test_the_recording_is_refreshed_and_older_ones_dropped(db):
+def test_the_schema_recording_is_refreshed_and_older_ones_deleted(db):
     SchemaRecording.objects.all().delete()
     SchemaRecording.objects.create(fingerprint="old", statements="", referenced=[], made_at="2026-01-01T00:00:00Z")
     run(tenant=True)
     assert SchemaRecording.objects.get().fingerprint == recording.fingerprint()
 
 
-def test_part_of_the_migrations_is_left_to_django_tenants(db):
+def test_partial_migrations_are_delegated_to_django_tenants(db):
     assert call_command("migrate", "imports", check_unapplied=True, verbosity=0) is None

@@ -1,4 +1,4 @@
-"""Addresses, prefixes and SIREN."""
+"""Slugs, key prefixes and SIREN."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from tenants import naming
         ("Syndicat mixte " + "très long " * 9, "tres-long-tres-long-tres-long-tres-long"),
     ],
 )
-def test_an_address_follows_from_the_name(name, slug):
+def test_a_slug_is_derived_from_the_name(name, slug):
     assert naming.slug_from(name) == slug
     assert naming.problem_of_slug(slug) is None
 
 
 @pytest.mark.parametrize("slug", ["", "-a", "a-", "a_b", "Nimes", "nîmes", "a.b", "x" * 41, "xn--nmes-1va"])
-def test_what_no_host_can_be_called_is_refused(slug):
+def test_an_invalid_hostname_is_refused(slug):
     assert "adresse" in naming.problem_of_slug(slug)
 
 
 @pytest.mark.parametrize("slug", ["www", "admin", "api", "mail"])
-def test_reserved_addresses_are_refused(slug):
+def test_reserved_slugs_are_refused(slug):
     assert "réservée" in naming.problem_of_slug(slug)
 
 
-def test_a_prefix_follows_from_the_address():
+def test_a_key_prefix_is_derived_from_the_slug():
     assert naming.prefix_from("saint-denis-93210") == "SAINTDENIS"
     assert naming.prefix_from("cc-30100") == "CC3"
 

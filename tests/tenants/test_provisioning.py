@@ -1,4 +1,4 @@
-"""Opening a collectivity: what is made, what is refused, and what happens when two meet."""
+"""Opening a collectivity: schema, refusals, concurrency."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.races import at_once
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
-#: Everything the catalogue says of a schema, its own name left out.
+#: Everything the system catalogue holds about a schema, without its name.
 ANATOMY = """
 SELECT 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default, is_identity,
        generation_expression, character_maximum_length) FROM information_schema.columns WHERE table_schema = '{0}'
@@ -32,18 +32,18 @@ UNION ALL SELECT 'migration', app, name, '' FROM {0}.django_migrations
 """
 
 
-def anatomy(schema):
+def describe_schema(schema):
     with connection.cursor() as cursor:
         cursor.execute(ANATOMY.format(schema))
         return sorted(tuple(str(cell).replace(schema, "§") for cell in row) for row in cursor.fetchall())
 
 
-def test_a_replayed_schema_is_what_its_migrations_make(db):
+def test_a_replayed_schema_equals_a_migrated_one(db):
     open_tenant(**ALES)
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA c_migrated")
     call_command("migrate_schemas", schema_name="c_migrated", verbosity=0)
-    replayed, migrated = anatomy("c_ales"), anatomy("c_migrated")
+    replayed, migrated = describe_schema("c_ales"), describe_schema("c_migrated")
     assert len(replayed) > 100
     assert replayed == migrated
 
@@ -60,7 +60,7 @@ def test_a_derived_name_that_is_taken_gets_a_number(nimes):
     assert (planned.slug, planned.key_prefix) == ("nimes-2", "NIMES2")
 
 
-def test_every_problem_is_told_at_once_and_nothing_is_done(nimes):
+def test_every_problem_is_reported_at_once_and_nothing_is_created(nimes):
     with schema_context("public"), pytest.raises(OpeningRefused) as refused:
         open_tenant(name=" ", kind="royaume", siren="213001895", slug="www", key_prefix="É")
     assert set(refused.value.problems) == {"name", "kind", "siren", "slug", "key_prefix"}
@@ -75,7 +75,7 @@ def test_every_problem_is_told_at_once_and_nothing_is_done(nimes):
         ("key_prefix", {"key_prefix": "nimes"}),
     ],
 )
-def test_what_is_taken_is_refused(nimes, field, fields):
+def test_taken_names_are_refused(nimes, field, fields):
     with schema_context("public"), pytest.raises(OpeningRefused) as refused:
         open_tenant(**(ALES | fields))
     assert set(refused.value.problems) == {field}
@@ -83,7 +83,7 @@ def test_what_is_taken_is_refused(nimes, field, fields):
 
 @pytest.fixture
 def opened(committing):
-    """Lets a test commit openings, and drops what it opened."""
+    """Lets a test commit openings and drops them afterwards."""
     recording.current()
     yield
     connection.set_schema_to_public()
@@ -101,15 +101,15 @@ def attempt():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_openings_of_one_address_at_once(opened):
+def test_concurrent_openings_of_one_slug(opened):
     first, second = at_once("public", [attempt, attempt], refusals=OpeningRefused)
     assert {type(first), type(second)} == {Collectivity, OpeningRefused}
     assert Collectivity.objects.filter(slug="ales").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_opening_waits_a_second_at_most_then_tries_again(opened):
-    """Somebody's open transaction writes to a table that the schema's foreign keys refer to."""
+def test_an_opening_waits_a_second_at_most_then_retries(opened):
+    """An open transaction writes to a table that the schema's foreign keys refer to."""
     held, free = threading.Event(), threading.Event()
 
     def redeem():
@@ -140,7 +140,7 @@ def test_an_opening_waits_a_second_at_most_then_tries_again(opened):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_opening_that_is_never_let_in_gives_up_having_done_nothing(opened, monkeypatch):
+def test_an_opening_that_never_gets_its_lock_changes_nothing(opened, monkeypatch):
     monkeypatch.setattr(waiting, "LOCK_TIMEOUT", 100)
     held, free = threading.Event(), threading.Event()
 
@@ -172,7 +172,7 @@ def test_an_opening_that_is_never_let_in_gives_up_having_done_nothing(opened, mo
         assert cursor.fetchone() == ("0",)
 
 
-def test_the_recording_is_kept_under_the_migrations_fingerprint(db):
+def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(db):
     SchemaRecording.objects.all().delete()
     made = recording.current()
     assert made.fingerprint == recording.fingerprint()

@@ -1,4 +1,4 @@
-"""What the browser is served: named files only, hashed on a server, nothing that dangles."""
+"""Static files: a fixed list, hashed in production, without broken references."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from whitenoise import compress
 from web.assets import PackagedAssets
 
 
-def test_named_files_alone_are_served():
+def test_only_listed_files_are_served():
     finder = PackagedAssets()
     assert finder.find("tabler/css/tabler.min.css")
     assert finder.find("htmx/htmx.min.js")
@@ -24,12 +24,12 @@ def test_named_files_alone_are_served():
 
 
 @pytest.mark.parametrize("path", ["web/peps.css", "web/peps.js", "web/icon.svg", "tabler/css/tabler.min.css"])
-def test_what_the_frame_asks_for_is_found(path):
+def test_files_used_by_the_base_template_exist(path):
     assert finders.find(path)
 
 
-def test_collecting_for_a_server_hashes_everything_and_points_to_no_source_map(tmp_path, monkeypatch):
-    # How small a file becomes is not what is asked here: the least effort takes a tenth of the time.
+def test_collectstatic_hashes_everything_and_references_no_source_map(tmp_path, monkeypatch):
+    # Compression level is irrelevant here: the lowest takes a tenth of the time.
     monkeypatch.setattr(compress.brotli, "compress", functools.partial(compress.brotli.compress, quality=0))
     storages = {"staticfiles": {"BACKEND": "web.assets.HashedAssets"}}
     with override_settings(STATIC_ROOT=tmp_path, STORAGES=storages):

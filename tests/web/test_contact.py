@@ -1,4 +1,4 @@
-"""What a visitor writes reaches the team as an e-mail that can be answered, and carries no key."""
+"""The contact form: queued as an e-mail with reply-to, keys masked."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_a_key_is_masked_however_it_is_written(text):
     assert "9TX" not in without_keys(text).upper()
 
 
-def test_ordinary_words_are_left_alone():
+def test_ordinary_words_are_not_masked():
     text = "L'école Jean-Jaurès, 30000 Nîmes, tél. 04-66-00-00-00, année 2026-2027."
     assert without_keys(text) == text
 
 
-def test_what_is_missing_is_said_and_nothing_leaves(portal):
+def test_a_missing_field_is_reported_and_nothing_is_sent(portal):
     answer = portal.post("/contact/", WORDS | {"email": "pas une adresse", "message": ""})
     assert answer.status_code == 422
     assert "Saisissez une adresse" in answer.content.decode() or "adresse e-mail valide" in answer.content.decode()
@@ -54,7 +54,7 @@ def test_what_is_missing_is_said_and_nothing_leaves(portal):
     assert not Message.objects.exists()
 
 
-def test_a_machine_that_fills_in_the_hidden_field_is_not_heard(portal):
+def test_a_robot_that_fills_in_the_hidden_field_is_ignored(portal):
     portal.post("/contact/", WORDS | {"website": "https://exemple.example"})
     assert not Message.objects.exists()
 
@@ -64,7 +64,7 @@ def test_a_name_on_several_lines_cannot_write_headers(portal):
     assert "\n" not in render_contact(Message.objects.get()).subject
 
 
-def test_who_has_signed_in_need_not_say_who_they_are(portal):
+def test_a_signed_in_user_need_not_give_name_and_email(portal):
     portal.force_login(PrincipalFactory(first_name="Camille", last_name="Martin", email="cm@exemple.example"))
     page = portal.get("/contact/?sujet=achat").content.decode()
     assert 'value="Camille Martin"' in page
@@ -72,7 +72,7 @@ def test_who_has_signed_in_need_not_say_who_they_are(portal):
     assert '<option value="achat" selected>' in page
 
 
-def test_one_address_cannot_write_all_day_and_loses_nothing_of_what_it_wrote(portal):
+def test_messages_per_network_are_limited_and_the_text_is_kept(portal):
     for _ in range(10):
         portal.post("/contact/", WORDS)
     answer = portal.post("/contact/", WORDS)

@@ -1,4 +1,4 @@
-"""Error pages: in the dress of the host they happen at, in French, with a next step."""
+"""Error pages: in the layout of their host, in French, with a next step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_page_that_does_not_exist_at_the_portal(portal):
     assert "Sites du groupe" in answer.content.decode()
 
 
-def test_a_stranger_at_an_office_is_told_whose_account_is_open(office):
+def test_a_non_member_at_an_office_sees_which_account_is_signed_in(office):
     answer = office("nimes", UserFactory(username="passant")).get("/")
     assert answer.status_code == 404
     assert "passant" in answer.content.decode()
@@ -29,16 +29,16 @@ def test_an_office_that_was_never_opened(db):
     assert "Aucun bureau n’est ouvert à cette adresse" in answer.content.decode()
 
 
-def test_a_form_without_its_token_is_refused_in_french(db):
+def test_a_missing_csrf_token_is_refused_in_french(db):
     browser = Client(enforce_csrf_checks=True, HTTP_HOST="peps.localhost")
     answer = browser.post("/connexion/", {"login": "x", "password": "y"})
     assert answer.status_code == 403
     assert "Votre envoi n’a pas été pris en compte" in answer.content.decode()
 
 
-def test_the_page_of_a_breakdown_needs_neither_request_nor_database():
+def test_the_server_error_page_needs_neither_request_nor_database():
     assert "Une panne nous empêche de répondre" in render_to_string("500.html")
 
 
-def test_a_request_that_cannot_be_read_gets_a_page(rf):
+def test_a_malformed_request_gets_a_page(rf):
     assert "n’a pas été comprise" in render_to_string("400.html")

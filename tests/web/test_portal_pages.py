@@ -1,4 +1,4 @@
-"""The portal's pages for visitors: each opens, says who we are, and leads on."""
+"""The portal's public pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGES = ["home", "office_door", "shop", "faq", "contact", "cgv", "credits", "leg
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_stands_in_the_guide_s_header_and_footer(portal, name):
+def test_a_page_has_the_header_and_footer(portal, name):
     page = portal.get(reverse(name, urlconf="config.urls_public")).content.decode()
     for words in (
         "Parcours d’entraînement personnalisés",
@@ -31,7 +31,7 @@ def test_a_page_stands_in_the_guide_s_header_and_footer(portal, name):
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in ("shop", "legal")])
-def test_a_page_asks_the_database_for_nothing_but_the_session(portal, django_assert_max_num_queries, name):
+def test_a_page_queries_the_session_only(portal, django_assert_max_num_queries, name):
     with django_assert_max_num_queries(1):
         portal.get(reverse(name, urlconf="config.urls_public"))
 
@@ -42,7 +42,7 @@ def test_a_visitor_signs_in_from_the_top_of_the_home(portal):
     assert "Mot de passe oublié" in page
 
 
-def test_who_has_signed_in_is_greeted_by_first_name(portal):
+def test_a_signed_in_user_is_greeted_by_first_name(portal):
     portal.force_login(PrincipalFactory(first_name="Camille"))
     page = portal.get("/faq/").content.decode()
     assert "Bonjour <strong>Camille</strong>" in page
@@ -50,7 +50,7 @@ def test_who_has_signed_in_is_greeted_by_first_name(portal):
     assert "Déconnexion" in page
 
 
-def test_the_door_finds_an_office_whatever_the_accents(portal):
+def test_the_office_finder_ignores_accents(portal):
     page = portal.get("/collectivites/", {"q": "nimes ville"}).content.decode()
     assert "Ville de Nîmes" in page
     assert "http://nimes.peps.localhost" in page
@@ -58,12 +58,12 @@ def test_the_door_finds_an_office_whatever_the_accents(portal):
 
 
 @pytest.mark.parametrize("text", ["%", "_", "introuvable", "' OR 1=1 --"])
-def test_the_door_says_when_no_office_answers(portal, text):
+def test_the_office_finder_says_when_nothing_is_found(portal, text):
     answer = portal.get("/collectivites/", {"q": text})
     assert "http://nimes.peps.localhost" not in answer.content.decode()
 
 
-def test_the_legal_notices_say_who_sells_as_the_terms_of_sale_promise(portal, db):
+def test_the_legal_notices_name_the_seller(portal, db):
     assert "Vendeur des licences" not in portal.get("/mentions-legales/").content.decode()
     one = seller()
     one.mediator = "Médiation exemple, 1 rue du Pont, 75001 Paris"

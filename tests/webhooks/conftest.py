@@ -11,19 +11,19 @@ from webhooks import endpoints
 
 @pytest.fixture
 def reachable(settings):
-    """This machine's own servers may be told, as where an operator allows its network."""
+    """Allow webhooks to localhost, as an operator may allow a private network."""
     settings.WEBHOOKS_ALLOW_HTTP = True
     settings.WEBHOOKS_PRIVATE_NETWORKS = [ipaddress.ip_network("127.0.0.0/8")]
 
 
 @pytest.fixture
 def receiver(reachable):
-    """A server that takes what it is told."""
+    """A server that accepts every event."""
     with Receiver() as listening:
         yield listening
 
 
 @pytest.fixture
 def endpoint(nimes, receiver):
-    """Nîmes tells the receiver everything; Nîmes is entered."""
+    """An endpoint of Nîmes for all event types, in the schema of Nîmes."""
     return endpoints.add(url=receiver.url, types=[], by_id=None, at=timezone.now()).endpoint

@@ -1,4 +1,4 @@
-"""Events as operations write them, and what is due of them told as a worker does it."""
+"""Emits events as operations do, and delivers them as a worker does."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def issued(number, units=1):
 
 
 def happen(*events, at=None):
-    """Write events; by default a hundred milliseconds ago."""
+    """Emit events, by default dated a hundred milliseconds ago."""
     return emit(events=events, at=at or timezone.now() - datetime.timedelta(milliseconds=100))
 
 
 class Clock:
-    """The hour as the drain reads it; `pass_` moves it on."""
+    """A clock for the drain; `pass_` moves it on."""
 
     def __init__(self):
         self.ahead = datetime.timedelta()
@@ -33,5 +33,5 @@ class Clock:
 
 
 def told(endpoint, clock=timezone.now, **given):
-    """Tell an endpoint what is due; return how much was delivered."""
+    """Deliver what is due to an endpoint; return the number delivered."""
     return drain(endpoint_id=endpoint.pk, clock=clock, **given)

@@ -1,6 +1,6 @@
-"""A collectivity's own server on its bad days: a real HTTP server in threads, that answers, fails, hangs or lies.
+"""A threaded HTTP server that receives webhooks and can answer, fail, hang or break the protocol.
 
-How it answers is chosen by request, so that one event may fare badly while others pass.
+Its behaviour is chosen per request, so that one event may fail while others pass.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    type Behaviour = Callable[["Handler"], None]
+    type Behaviour = Callable[[Handler], None]
 
-#: Twenty thousand bytes that become twenty millions.
+#: A gzip bomb: twenty kilobytes that expand to twenty megabytes.
 BOMB = gzip.compress(b"\0" * 20_000_000)
 
 
 @dataclass(frozen=True)
 class Received:
-    """One request."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -41,13 +41,13 @@ class Received:
 
 
 class Receiver:
-    """Listens on this machine. `behaviour` answers each request; change it at any time."""
+    """Listens on localhost. `behaviour` answers each request; change it at any time."""
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:
         self.behaviour = behaviour or answers(200)
         self.received: list[Received] = []
         self.connections = 0
-        #: Set in the end, so that nobody hangs for longer than the test.
+        #: Set on exit, so that no handler outlives the test.
         self.over = threading.Event()
         self._changed = threading.Condition()
         self._server = _Server(("127.0.0.1", 0), Handler)
@@ -74,13 +74,13 @@ class Receiver:
             self._changed.notify_all()
 
     def wait_for(self, count: int, timeout: float = 60.0) -> bool:
-        """Wait until so many requests have come; return whether they did."""
+        """Wait for `count` requests; return whether they came in time."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.received) >= count, timeout)
 
     @property
     def told(self) -> list[dict[str, Any]]:
-        """What was received, in order."""
+        """The received bodies, in order."""
         return [one.content for one in self.received]
 
 
@@ -90,7 +90,7 @@ class _Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that hang up are what is tested."""
+        """Stay silent: clients that hang up are part of the tests."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -117,19 +117,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def raw(self, content: bytes) -> None:
-        """Write bytes as they stand, and hang up afterwards."""
+        """Write raw bytes, then close the connection."""
         self.close_connection = True
         self.wfile.write(content)
 
     def trickle(self, piece: bytes, every: float) -> None:
-        """Write again and again, for as long as the other side bears it."""
+        """Write `piece` repeatedly until the client hangs up."""
         self.close_connection = True
         with contextlib.suppress(OSError):
             while not self.server.receiver.over.wait(every):
                 self.wfile.write(piece)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Stay silent."""
 
 
 def answers(status: int, content: bytes = b"ok", **headers: str) -> Behaviour:

@@ -1,4 +1,4 @@
-"""What happened is written where somebody listens, by sets, in the transaction of what happened; else not at all."""
+"""Emitting events: in bulk, in the operation's transaction, and only where somebody listens."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def add(types=()):
     return endpoints.add(url=url, types=types, by_id=None, at=NOW).endpoint
 
 
-def test_where_nobody_listens_one_query_is_asked_and_nothing_is_even_made(nimes, django_assert_num_queries):
+def test_without_listeners_emitting_takes_one_query_and_builds_nothing(nimes, django_assert_num_queries):
     assert emit(events=[], at=NOW) == 0  # the first query in a schema is preceded by the change of search_path
     with django_assert_num_queries(1):
         assert emit(events=(1 / 0 for _ in range(60_000)), at=NOW) == 0
     assert not waiting("webhooks.drain")
 
 
-def test_in_the_public_schema_nothing_is_asked(db, django_assert_num_queries):
+def test_emitting_in_the_public_schema_takes_no_query(db, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert emit(events=[issued(1)], at=NOW) == 0
 
 
-def test_sixty_thousand_events_are_as_many_statements_as_two_and_a_job_an_endpoint(nimes, django_assert_num_queries):
+def test_emitting_takes_a_constant_number_of_statements(nimes, django_assert_num_queries):
     first, second = add(), add()
-    # Who listens, the events' numbers, two COPYs, a job for each endpoint.
+    # The listeners, the event ids, two COPYs, a job per endpoint.
     with django_assert_num_queries(6):
         assert happen(issued(1), issued(2)) == 2
     with django_assert_num_queries(6):
@@ -51,7 +51,7 @@ def test_sixty_thousand_events_are_as_many_statements_as_two_and_a_job_an_endpoi
     assert (event.type, event.data) == ("allocation.issued", {"allocation": 9999, "units": 1})
 
 
-def test_an_endpoint_is_told_what_it_asks_for(nimes):
+def test_an_endpoint_gets_the_types_it_subscribes_to(nimes):
     some = add([EventType.POOL_LOW])
     assert happen(issued(1)) == 0
     assert not Event.objects.exists()
@@ -62,7 +62,7 @@ def test_an_endpoint_is_told_what_it_asks_for(nimes):
     assert Delivery.objects.latest("pk").endpoint == every
 
 
-def test_an_endpoint_that_is_off_or_deleted_is_told_nothing(nimes):
+def test_a_disabled_or_deleted_endpoint_gets_nothing(nimes):
     off, deleted = add(), add()
     endpoints.change(endpoint_id=off.pk, is_enabled=False)
     endpoints.remove(endpoint_id=deleted.pk, at=NOW)
@@ -72,13 +72,13 @@ def test_an_endpoint_that_is_off_or_deleted_is_told_nothing(nimes):
 @pytest.mark.parametrize(
     ("scopes", "is_read"), [(["read"], True), (["webhooks"], True), (["remit", "allocate", "import"], False)]
 )
-def test_a_token_that_lets_events_be_read_is_somebody_who_listens(nimes, scopes, is_read):
+def test_a_token_with_the_read_scope_counts_as_a_listener(nimes, scopes, is_read):
     token(scopes=scopes)
     assert happen(issued(1)) == int(is_read)
     assert not Delivery.objects.exists()
 
 
-def test_a_token_that_is_over_listens_no_more(nimes):
+def test_an_expired_or_revoked_token_is_no_listener(nimes):
     revoked, expired = token(), token()
     tokens.revoke(token_id=revoked.token.pk, by=None, at=timezone.now())
     long_ago = timezone.now() - datetime.timedelta(days=2)
@@ -88,7 +88,7 @@ def test_a_token_that_is_over_listens_no_more(nimes):
     assert happen(issued(1)) == 0
 
 
-def test_another_collectivity_hears_nothing(nimes, gard):
+def test_another_collectivity_gets_no_event(nimes, gard):
     add()
     with tenant_context(gard):
         assert happen(issued(1)) == 0
@@ -96,7 +96,7 @@ def test_another_collectivity_hears_nothing(nimes, gard):
         assert not Endpoint.objects.exists()
 
 
-def test_what_is_undone_was_never_told(nimes):
+def test_a_rolled_back_transaction_emits_nothing(nimes):
     add()
     with transaction.atomic():
         happen(issued(1))
@@ -105,7 +105,7 @@ def test_what_is_undone_was_never_told(nimes):
     assert not waiting("webhooks.drain")
 
 
-def test_a_text_that_copy_could_misread_is_stored_as_it_was(nimes):
+def test_copy_control_characters_are_stored_unchanged(nimes):
     add()
     name = 'Lot « \\N » \t"\n\\'
     happen(Happening(EventType.POOL_LOW, "pool:1", {"name": name}))
@@ -123,20 +123,20 @@ def test_a_text_that_copy_could_misread_is_stored_as_it_was(nimes):
         {"previous_until": NOW},
     ],
 )
-def test_the_database_refuses_an_endpoint_that_cannot_be(nimes, wrong):
+def test_the_database_refuses_an_invalid_endpoint(nimes, wrong):
     endpoint = add()
     with pytest.raises(IntegrityError), transaction.atomic():
         Endpoint.objects.filter(pk=endpoint.pk).update(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"state": "delivered"}, {"settled_at": NOW}])
-def test_the_database_refuses_a_delivery_that_cannot_be(nimes, wrong):
+def test_the_database_refuses_an_invalid_delivery(nimes, wrong):
     add()
     happen(issued(1))
     with pytest.raises(IntegrityError), transaction.atomic():
         Delivery.objects.update(**wrong)
 
 
-def test_the_tables_stand_in_each_collectivity_and_not_in_the_portal(nimes):
+def test_the_tables_are_in_each_tenant_schema_and_not_in_public(nimes):
     with schema_context("public"):
         assert "webhooks_event" not in connection.introspection.table_names()

@@ -1,4 +1,4 @@
-"""What is done with endpoints and deliveries."""
+"""Operations on endpoints and deliveries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webhooks.models import Attempt, Delivery, Endpoint, Event
 from webhooks.operations import emit
 
 
-def test_a_test_goes_to_one_endpoint_whatever_it_asks_for(nimes, endpoint, receiver):
+def test_a_test_event_goes_to_one_endpoint_whatever_its_filters(nimes, endpoint, receiver):
     other = endpoints.add(url=f"{receiver.url}/autre", types=["order.paid"], by_id=None, at=timezone.now()).endpoint
     sent = endpoints.test(endpoint_id=other.pk, at=timezone.now())
     assert (sent.endpoint_id, sent.event.type) == (other.pk, "webhook.test")
@@ -37,7 +37,7 @@ def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
     assert Attempt.objects.count() == 2
 
 
-def test_what_was_given_up_can_be_replayed_and_an_endpoint_at_rest_wakes(endpoint, receiver):
+def test_a_failed_delivery_can_be_replayed_and_wakes_a_paused_endpoint(endpoint, receiver):
     receiver.behaviour = behaviours.answers(503)
     clock = Clock()
     happen(issued(1))
@@ -52,7 +52,7 @@ def test_what_was_given_up_can_be_replayed_and_an_endpoint_at_rest_wakes(endpoin
     assert told(endpoint, clock) == 1
 
 
-def test_an_endpoint_that_is_off_keeps_what_waits_and_is_told_it_when_it_is_on_again(endpoint, receiver):
+def test_a_disabled_endpoint_keeps_its_queue_until_enabled(endpoint, receiver):
     happen(issued(1))
     endpoints.change(endpoint_id=endpoint.pk, is_enabled=False)
     assert told(endpoint) == 0
@@ -68,7 +68,7 @@ def test_an_endpoint_that_is_off_keeps_what_waits_and_is_told_it_when_it_is_on_a
     assert told(endpoint) == 1
 
 
-def test_a_deleted_endpoint_is_told_nothing_and_what_it_was_told_is_kept(endpoint, receiver):
+def test_a_deleted_endpoint_gets_nothing_and_its_history_is_kept(endpoint, receiver):
     happen(issued(1))
     told(endpoint)
     happen(issued(2))
@@ -79,7 +79,7 @@ def test_a_deleted_endpoint_is_told_nothing_and_what_it_was_told_is_kept(endpoin
         endpoints.change(endpoint_id=endpoint.pk, is_enabled=True)
 
 
-def test_another_collectivitys_endpoint_is_none(endpoint, gard):
+def test_an_endpoint_of_another_collectivity_is_unknown(endpoint, gard):
     with tenant_context(gard):
         for act in (endpoints.rotate, endpoints.remove, endpoints.test):
             with pytest.raises(endpoints.UnknownEndpoint):
@@ -99,7 +99,7 @@ def test_an_office_has_twenty_endpoints_at_most(nimes):
     add("https://si.exemple.fr/une-place")
 
 
-def test_an_address_is_told_once(nimes):
+def test_a_url_is_registered_once(nimes):
     first, second = add("https://si.exemple.fr/1"), add("https://si.exemple.fr/2")
     with pytest.raises(endpoints.AddressTaken):
         add(first.url)
@@ -109,14 +109,14 @@ def test_an_address_is_told_once(nimes):
     assert endpoints.change(endpoint_id=second.pk, url=first.url).url == first.url
 
 
-def test_a_secret_is_not_renewed_twice_by_one_who_asked_twice(endpoint):
+def test_a_repeated_rotation_is_refused(endpoint):
     seen = endpoint.rotation
     endpoints.rotate(endpoint_id=endpoint.pk, at=timezone.now(), seen=seen)
     with pytest.raises(endpoints.AlreadyRotated):
         endpoints.rotate(endpoint_id=endpoint.pk, at=timezone.now(), seen=seen)
 
 
-def test_what_has_no_job_is_found_and_what_waits_is_left_alone(nimes, endpoint, receiver):
+def test_the_sweep_requeues_deliveries_without_a_job_only(nimes, endpoint, receiver):
     now = timezone.now()
     assert sweep.sweep() == []
     happen(issued(1), at=now - datetime.timedelta(minutes=5))
@@ -127,11 +127,11 @@ def test_what_has_no_job_is_found_and_what_waits_is_left_alone(nimes, endpoint, 
     Endpoint.objects.update(paused_until=None)
     Delivery.objects.update(next_at=now + datetime.timedelta(hours=1))
     happen(issued(1), at=now - datetime.timedelta(minutes=5))
-    # The second waits for the first, whose next try is an hour away.
+    # The second waits for the first, whose next attempt is an hour away.
     assert sweep.sweep() == []
 
 
-def test_after_thirty_days_all_is_forgotten(endpoint, receiver):
+def test_events_are_deleted_after_thirty_days(endpoint, receiver):
     now = timezone.now()
     for number, days in ((1, 31), (2, 29)):
         emit(events=[issued(number)], at=now - datetime.timedelta(days=days), told_at=now)
@@ -144,7 +144,7 @@ def test_after_thirty_days_all_is_forgotten(endpoint, receiver):
     assert not Endpoint.objects.exists()
 
 
-def test_what_waits_for_an_endpoint_that_is_off_is_given_up_as_well(endpoint):
+def test_deliveries_of_a_disabled_endpoint_expire_too(endpoint):
     now = timezone.now()
     happen(issued(1), at=now - datetime.timedelta(days=4))
     endpoints.change(endpoint_id=endpoint.pk, is_enabled=False)

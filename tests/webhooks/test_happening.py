@@ -1,4 +1,4 @@
-"""Each operation tells programs what it did, in counts and states; where nobody listens it asks that, and no more."""
+"""Events emitted by operations: counts and states; one query where nobody listens."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def pool(nimes):
     return orders.grant(collectivity=nimes, licences=20, reason="Essai", by=None, at=TERM)
 
 
-def told():
-    """Return what was told since the last call: type, subject and data."""
+def emitted_events():
+    """Return the events emitted since the last call: type, subject and data."""
     events = list(Event.objects.order_by("pk"))
     Event.objects.all().delete()
     return [(event.type, event.subject, event.data) for event in events]
 
 
-def noted():
-    """Do what the portal queued for the collectivity, in order."""
+def run_portal_jobs():
+    """Run the jobs that the portal queued for the collectivity, in order."""
     for job in waiting("pools.note_key_event"):
         arguments = dict(job["args"])
         arguments.pop("schema")
@@ -58,47 +58,47 @@ def noted():
     ProcrastinateJob.objects.filter(task_name="pools.note_key_event").delete()
 
 
-def test_a_gift_a_second_one_a_reduction_and_a_revocation(listening, pool):
+def test_allocating_growing_reducing_and_revoking_emit_events(listening, pool):
     school = SchoolFactory()
     allocation = give(pool, school, units=3)
     same = {"allocation": allocation.pk, "pool": pool.pk, "uai": school.uai}
     subject = f"allocation:{allocation.pk}"
-    assert told() == [("allocation.issued", subject, same | {"units": 3, "added": 3, "import": None})]
+    assert emitted_events() == [("allocation.issued", subject, same | {"units": 3, "added": 3, "import": None})]
     give(pool, school, units=2)
-    assert told() == [("allocation.issued", subject, same | {"units": 5, "added": 2, "import": None})]
+    assert emitted_events() == [("allocation.issued", subject, same | {"units": 5, "added": 2, "import": None})]
     pools.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
-    assert told() == [("allocation.issued", subject, same | {"units": 1, "added": -4, "import": None})]
+    assert emitted_events() == [("allocation.issued", subject, same | {"units": 1, "added": -4, "import": None})]
     pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
-    assert told() == [("allocation.revoked", subject, same | {"units": 1})]
+    assert emitted_events() == [("allocation.revoked", subject, same | {"units": 1})]
     pools.revoke(allocation_id=allocation.pk, by=None, at=TERM)
-    assert told() == []
+    assert emitted_events() == []
 
 
-def test_what_is_refused_is_not_told(listening, pool):
+def test_a_refused_operation_emits_nothing(listening, pool):
     with pytest.raises(PoolExhausted):
         give(pool, SchoolFactory(), units=21)
-    assert told() == []
+    assert emitted_events() == []
 
 
-def test_a_pool_is_low_once_when_a_tenth_is_left(listening, pool):
+def test_pool_low_is_emitted_once_at_a_tenth(listening, pool):
     first = SchoolFactory()
     give(pool, first, units=17)
-    assert "pool.low" not in [kind for kind, *_ in told()]
+    assert "pool.low" not in [kind for kind, *_ in emitted_events()]
     give(pool, SchoolFactory(), units=1)
-    assert told()[-1] == (
+    assert emitted_events()[-1] == (
         "pool.low", f"pool:{pool.pk}", {"pool": pool.pk, "name": pool.name, "capacity": 20, "free": 2}
     )  # fmt: skip
     give(pool, SchoolFactory(), units=1)
-    assert "pool.low" not in [kind for kind, *_ in told()]
+    assert "pool.low" not in [kind for kind, *_ in emitted_events()]
     pools.reduce(pool_id=pool.pk, uai=first.uai, units=1, by=None, at=TERM)
     give(pool, first, units=17)
-    assert told()[-1][0] == "pool.low"
+    assert emitted_events()[-1][0] == "pool.low"
 
 
-def test_a_key_is_redeemed_its_licences_used_freed_and_all_used(listening, pool):
+def test_redeeming_assigning_and_releasing_emit_events(listening, pool):
     school = SchoolFactory()
     allocation = give(pool, school, units=2)
-    told()
+    emitted_events()
     with schema_context("public"):
         principal = PrincipalFactory()
         AffiliationFactory(user=principal, school=school)
@@ -108,7 +108,7 @@ def test_a_key_is_redeemed_its_licences_used_freed_and_all_used(listening, pool)
     def on_the_portal(act):
         with schema_context("public"):
             done = act()
-        noted()
+        run_portal_jobs()
         return done
 
     on_the_portal(lambda: subscriptions.redeem(code=code, by=principal, at=TERM))
@@ -116,7 +116,7 @@ def test_a_key_is_redeemed_its_licences_used_freed_and_all_used(listening, pool)
     on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
     on_the_portal(lambda: subscriptions.release(seat_id=first.pk, by=principal, at=TERM))
     on_the_portal(lambda: subscriptions.claim(code=code, by=next(teachers), at=TERM))
-    assert [(kind, data.get("held"), data["units"]) for kind, _, data in told()] == [
+    assert [(kind, data.get("held"), data["units"]) for kind, _, data in emitted_events()] == [
         ("allocation.redeemed", 0, 2),
         ("seat.held", 1, 2),
         ("seat.held", 2, 2),
@@ -127,8 +127,8 @@ def test_a_key_is_redeemed_its_licences_used_freed_and_all_used(listening, pool)
     ]
 
 
-def test_two_who_take_the_last_two_units_at_once_use_them_up_once(listening, pool):
-    """Neither saw the other's unit: each of their jobs says that one of two is held."""
+def test_concurrent_last_assignments_emit_one_exhausted_event(listening, pool):
+    """Neither saw the other's seat: each job reports one of two held."""
     school = SchoolFactory()
     allocation = give(pool, school, units=2)
     with schema_context("public"):
@@ -137,13 +137,13 @@ def test_two_who_take_the_last_two_units_at_once_use_them_up_once(listening, poo
         subscription = subscriptions.redeem(code=key_display(allocation.key), by=principal, at=TERM)
         for seat in subscription.seats.all():
             Seat.objects.filter(pk=seat.pk).update(holder=TeacherFactory(), held_since=TERM, mode="manual")
-    told()
+    emitted_events()
     for _ in range(2):
         note_key_event(key_id=allocation.key_id, event="held", at=TERM.isoformat(), held=1, size=2)
-    assert [kind for kind, *_ in told()] == ["seat.held", "allocation.exhausted", "seat.held"]
+    assert [kind for kind, *_ in emitted_events()] == ["seat.held", "allocation.exhausted", "seat.held"]
 
 
-def test_the_jobs_of_one_key_are_done_in_order(pool):
+def test_jobs_of_one_key_run_in_order(pool):
     school = SchoolFactory()
     allocation = give(pool, school, units=2)
     with schema_context("public"):
@@ -153,7 +153,7 @@ def test_the_jobs_of_one_key_are_done_in_order(pool):
     assert ProcrastinateJob.objects.get(task_name="pools.note_key_event").lock == f"pools.key:{allocation.key_id}"
 
 
-def test_what_happened_long_ago_is_told_for_three_days_from_now(listening, pool):
+def test_old_events_are_retried_for_three_days_from_emission(listening, pool):
     allocation = give(pool, SchoolFactory(), units=2)
     before = timezone.now()
     long_ago = before - datetime.timedelta(days=5)
@@ -164,39 +164,39 @@ def test_what_happened_long_ago_is_told_for_three_days_from_now(listening, pool)
     assert delivery.gives_up_at > before
 
 
-def test_a_message_that_will_not_arrive_is_told_without_its_address(listening, pool, sink):
+def test_a_failed_email_emits_an_event_without_its_address(listening, pool, sink):
     school = SchoolFactory()
     allocation = give(pool, school, at=timezone.now() - datetime.timedelta(seconds=1))
     sink.temper.recipients[school.email] = f"550 5.1.1 <{school.email}>: User unknown"
-    told()
+    emitted_events()
     send_mail()
-    [(kind, subject, data)] = told()
+    [(kind, subject, data)] = emitted_events()
     assert (kind, subject) == ("message.bounced", f"allocation:{allocation.pk}")
     assert (data["kind"], data["topic"], data["topic_id"]) == ("key", "allocation", allocation.pk)
     assert data["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
     assert school.email not in str(data)
 
 
-def test_the_portals_own_messages_are_nobodys(listening, sink):
+def test_emails_of_the_portal_emit_nothing(listening, sink):
     with schema_context("public"):
         mailing.enqueue(kind="inconnu", recipient="a@exemple.example", at=TERM)
         send_mail()
-    assert told() == []
+    assert emitted_events() == []
 
 
-def test_an_order_that_is_paid_is_told_to_whom_it_belongs(listening, nimes, gard):
+def test_a_paid_order_emits_an_event_to_its_collectivity(listening, nimes, gard):
     order = lifecycle.put(lifecycle.collectivity_draft(nimes))
     lifecycle.confirm(order)
-    assert "order.paid" not in [kind for kind, *_ in told()]
+    assert "order.paid" not in [kind for kind, *_ in emitted_events()]
     lifecycle.pay(order)
-    [(_, subject, data)] = [one for one in told() if one[0] == "order.paid"]
+    [(_, subject, data)] = [one for one in emitted_events() if one[0] == "order.paid"]
     assert subject == f"order:{order.pk}"
     assert data == {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}
     with tenant_context(gard):
         assert not Event.objects.exists()
 
 
-def test_no_event_holds_a_key_or_a_name(listening, pool):
+def test_no_event_contains_a_key_or_a_name(listening, pool):
     school = SchoolFactory()
     allocation = give(pool, school, units=1)
     with schema_context("public"):
@@ -205,11 +205,11 @@ def test_no_event_holds_a_key_or_a_name(listening, pool):
         code = key_display(allocation.key)
         subscriptions.redeem(code=code, by=principal, at=TERM)
         subscriptions.claim(code=code, by=teacher, at=TERM)
-    noted()
-    said = str(told())
-    assert "allocation.exhausted" in said
+    run_portal_jobs()
+    result = str(emitted_events())
+    assert "allocation.exhausted" in result
     for secret in (code, code[-6:], "Introuvable", teacher.email, principal.email, principal.last_name):
-        assert secret not in said
+        assert secret not in result
 
 
 def _statements(act):
@@ -218,7 +218,7 @@ def _statements(act):
     return len(asked)
 
 
-def test_many_are_told_by_as_many_statements_as_one(listening, pool):
+def test_many_events_take_as_many_statements_as_one(listening, pool):
     def give_to(count):
         demands = [Demand(school.uai, 1, school.email) for school in SchoolFactory.create_batch(count)]
         return lambda: pools.allocate_many(pool_id=pool.pk, demands=demands, by=UserFactory(), at=TERM)
@@ -227,7 +227,7 @@ def test_many_are_told_by_as_many_statements_as_one(listening, pool):
     assert Event.objects.filter(type="allocation.issued").count() == 11
 
 
-def test_where_nobody_listens_one_question_is_asked(pool, monkeypatch):
+def test_without_endpoints_an_operation_adds_one_query(pool, monkeypatch):
     asked = []
     listeners = emitting.listeners
     monkeypatch.setattr(emitting, "listeners", lambda at: asked.append(at) or listeners(at))

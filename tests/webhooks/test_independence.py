@@ -1,4 +1,4 @@
-"""One receiver's troubles are nobody else's; a worker that is killed loses nothing. Real processes, real commits."""
+"""Isolation between receivers, and killed workers: real processes, real commits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webhooks.models import Attempt, Delivery, DeliveryState
 
 @pytest.fixture
 def environment(reachable):
-    """What a worker process needs to reach this machine's receivers; its leases are short."""
+    """Environment of a worker process that may reach local receivers, with short leases."""
     return {
         "WEBHOOKS_ALLOW_HTTP": "True",
         "WEBHOOKS_PRIVATE_NETWORKS": "127.0.0.0/8",
@@ -44,19 +44,19 @@ def test_a_killed_worker_loses_nothing_and_keeps_the_order(committing, environme
             first.wait()
         assert len(receiver.received) < 120
         with worker(**environment):
-            # Nobody queues anything: the stalled job is rescued, the lease of what the dead one held ends.
+            # Nothing is queued by hand: the stalled job is rescued and the dead worker's lease expires.
             assert eventually(lambda: not Delivery.objects.pending().exists(), timeout=60)
         assert Delivery.objects.filter(state=DeliveryState.DELIVERED).count() == 120
         assert len({one.id for one in receiver.received}) == 120
         heard = collections.defaultdict(list)
         for content in receiver.told:
             heard[content["data"]["allocation"]].append(content["data"]["units"])
-        # At least once, in order: what was on its way when the worker died may have come twice.
+        # At least once, in order: the delivery in flight when the worker died may come twice.
         assert all(units == sorted(units) and set(units) == {1, 2, 3, 4} for units in heard.values())
 
 
-def test_a_receiver_that_hangs_holds_up_neither_others_nor_letters(committing, environment, sink):
-    """A worker of two threads: while the one hangs, everything for the other arrives, and so do the letters."""
+def test_a_hanging_receiver_delays_neither_others_nor_emails(committing, environment, sink):
+    """A worker of two threads: while one hangs, the other's events and the e-mails arrive."""
     letters = {"SMTP_HOST": sink.host, "SMTP_PORT": str(sink.port)}
     with Receiver(behaviours.hangs) as hanging, Receiver() as sound:
         add(hanging)
@@ -67,14 +67,14 @@ def test_a_receiver_that_hangs_holds_up_neither_others_nor_letters(committing, e
         with worker("--concurrency", "2", **environment, **letters):
             assert sound.wait_for(200)
             assert sink.wait_for(50)
-        # Nobody waited for a hanging receiver: it was still being waited for, on its first round.
+        # The hanging receiver was still on its first attempt: nothing waited for it.
         assert len(hanging.received) <= 2 * 16
         assert not Delivery.objects.filter(endpoint__url=hanging.url, state=DeliveryState.DELIVERED).exists()
-        # Nothing of it is lost.
+        # Its events are not lost.
         assert Delivery.objects.pending().filter(endpoint__url=hanging.url).count() == 200
 
 
-def test_two_drains_of_one_endpoint_tell_nothing_twice(committing, environment):
+def test_concurrent_drains_send_nothing_twice(committing, environment):
     with Receiver(behaviours.waits(0.01)) as receiver:
         endpoint = add(receiver)
         happen(*(issued(number) for number in range(100)))
@@ -83,7 +83,7 @@ def test_two_drains_of_one_endpoint_tell_nothing_twice(committing, environment):
         assert len(receiver.received) == 100
 
 
-def test_a_worker_that_slept_through_its_lease_writes_nothing(committing, environment, settings):
+def test_a_worker_whose_lease_expired_writes_nothing(committing, environment, settings):
     settings.WEBHOOKS_LEASE = 0
     with Receiver() as receiver:
         endpoint = add(receiver)
@@ -99,7 +99,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing(committing, enviro
 
         def awake():
             receiver.wait_for(1)
-            # The first drain's advisory lock is held: what a second worker would do after the lease is done by hand.
+            # The first drain holds the advisory lock: play the second worker after the lease by hand.
             claimed = claims.claim(endpoint_id=endpoint.pk, limit=1, at=timezone.now())
             claims.conclude(
                 endpoint_id=endpoint.pk, claimed=claimed, outcomes=[Outcome(200, "", "", 1)], at=timezone.now()
@@ -112,7 +112,7 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing(committing, enviro
         assert Attempt.objects.get().status == 200
 
 
-def test_a_process_lends_few_threads_to_receivers(nimes, endpoint, receiver, monkeypatch):
+def test_a_process_limits_the_threads_that_wait_for_receivers(nimes, endpoint, receiver, monkeypatch):
     places = threading.BoundedSemaphore(1)
     monkeypatch.setattr(tasks, "_places", places)
     happen(issued(1))

@@ -1,4 +1,4 @@
-"""Whatever a receiver does: nothing is lost or held up, everything is tried again, and each try is kept."""
+"""Delivering events: failures are retried, recorded, and delay no other delivery."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from webhooks.models import Attempt, Delivery, DeliveryState, Endpoint
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """Half a second for a try, in place of ten."""
+    """Half a second per attempt instead of ten."""
     monkeypatch.setattr(sending, "DEADLINE", 0.5)
     monkeypatch.setattr(sending, "CONTENT_DEADLINE", 0.2)
 
 
-def test_what_is_due_is_told_and_what_was_answered_is_kept(endpoint, receiver):
+def test_due_events_are_sent_and_responses_stored(endpoint, receiver):
     receiver.behaviour = behaviours.answers(201, "reçu\n\x00 <b>".encode())
     happen(issued(1, units=3))
     assert told(endpoint) == 1
@@ -46,11 +46,11 @@ def test_what_is_due_is_told_and_what_was_answered_is_kept(endpoint, receiver):
         (behaviours.continues_for_ever, None, answers.TIMED_OUT),
         (behaviours.hangs_up, None, answers.BROKEN),
         (behaviours.says_no_http, None, answers.NOT_HTTP),
-        # Its yes cannot be told from the rest: better told twice than not at all.
+        # The status cannot be parsed: at-least-once delivery prefers a duplicate.
         (behaviours.says_more_than_it_promised, None, answers.NOT_HTTP),
     ],
 )
-def test_what_was_not_taken_waits_with_its_reason(endpoint, receiver, hasty, case):
+def test_a_failed_delivery_is_retried_with_its_reason_stored(endpoint, receiver, hasty, case):
     receiver.behaviour, status, reason = case
     happen(issued(1))
     assert told(endpoint) == 0
@@ -75,19 +75,19 @@ def test_what_was_not_taken_waits_with_its_reason(endpoint, receiver, hasty, cas
         behaviours.sends_a_bomb,
     ],
 )
-def test_a_receiver_that_said_yes_may_say_what_it_will_afterwards(endpoint, receiver, hasty, behaviour):
+def test_a_2xx_counts_whatever_follows(endpoint, receiver, hasty, behaviour):
     receiver.behaviour = behaviour
     happen(issued(1), issued(2))
     assert told(endpoint) == 2
     assert len(receiver.received) == 2
     assert all(len(attempt.answer) <= answers.KEPT for attempt in Attempt.objects.all())
-    # What lied about its length has spoilt its own connection, and nobody else's answer.
+    # A wrong Content-Length spoils its own connection only.
     receiver.behaviour = behaviours.answers(200)
     happen(issued(3))
     assert told(endpoint) == 1
 
 
-def test_nobody_there_and_no_such_name_are_told(endpoint, receiver, monkeypatch):
+def test_an_unreachable_host_and_an_unknown_name_are_reported(endpoint, receiver, monkeypatch):
     Endpoint.objects.update(url="http://127.0.0.1:1/")
     happen(issued(1))
     assert told(endpoint) == 0
@@ -98,13 +98,13 @@ def test_nobody_there_and_no_such_name_are_told(endpoint, receiver, monkeypatch)
     assert Delivery.objects.get(subject="allocation:2").reason == answers.NO_NAME
 
 
-def test_connections_serve_again(endpoint, receiver):
+def test_connections_are_reused(endpoint, receiver):
     happen(*(issued(number) for number in range(100)))
     assert told(endpoint) == 100
     assert receiver.connections <= sending.AT_ONCE
 
 
-def test_events_of_one_subject_arrive_in_order_and_the_others_pass_them(endpoint, receiver):
+def test_events_are_ordered_per_subject(endpoint, receiver):
     clock = Clock()
     receiver.behaviour = lambda handler: handler.say(
         500 if handler.received.content["data"]["allocation"] == 1 else 200
@@ -119,7 +119,7 @@ def test_events_of_one_subject_arrive_in_order_and_the_others_pass_them(endpoint
     assert [one["data"]["units"] for one in receiver.told if one["data"]["allocation"] == 1] == [1, 1, 2, 3]
 
 
-def test_what_fails_is_tried_for_three_days_then_given_up(endpoint, receiver):
+def test_a_failing_delivery_is_retried_for_three_days(endpoint, receiver):
     receiver.behaviour = behaviours.answers(500)
     clock = Clock()
     happen(issued(1), issued(1))
@@ -134,13 +134,13 @@ def test_what_fails_is_tried_for_three_days_then_given_up(endpoint, receiver):
     assert second.state == DeliveryState.PENDING or second.attempts == 0
 
 
-def test_an_endpoint_that_fails_is_asked_one_thing_then_left_alone(endpoint, receiver, hasty):
+def test_a_failing_endpoint_is_probed_with_one_request_then_paused(endpoint, receiver, hasty):
     receiver.behaviour = behaviours.hangs
     clock = Clock()
     happen(*(issued(number) for number in range(60)))
     for _ in range(50):
         told(endpoint, clock)
-    # One round of several, one of a single request, and then it rests.
+    # One batch, then a single probe, then a pause.
     assert len(receiver.received) == sending.AT_ONCE + 1
     endpoint.refresh_from_db()
     assert endpoint.paused_until > clock()
@@ -152,7 +152,7 @@ def test_an_endpoint_that_fails_is_asked_one_thing_then_left_alone(endpoint, rec
     assert (endpoint.failures, endpoint.failing_since, endpoint.paused_until) == (0, None, None)
 
 
-def test_a_receiver_that_is_gone_is_asked_no_more(endpoint, receiver):
+def test_a_410_disables_the_endpoint(endpoint, receiver):
     receiver.behaviour = behaviours.answers(410)
     happen(issued(1))
     assert told(endpoint) == 0
@@ -164,7 +164,7 @@ def test_a_receiver_that_is_gone_is_asked_no_more(endpoint, receiver):
     assert len(receiver.received) == 1
 
 
-def test_a_drain_that_has_used_its_time_lets_others_go_first_and_comes_back(endpoint, receiver):
+def test_a_drain_out_of_time_yields_and_is_rescheduled(endpoint, receiver):
     happen(*(issued(number) for number in range(40)))
     before = len(waiting("webhooks.drain"))
     assert told(endpoint, budget=0.0) == 0

@@ -1,4 +1,4 @@
-"""What is sent is signed as the Standard Webhooks convention has it: its own library checks."""
+"""Signatures follow Standard Webhooks, as verified by its own library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def accepts(secret, received):
         return None
 
 
-def test_the_receiver_checks_with_the_library_of_the_convention(made, receiver):
+def test_signatures_verify_with_the_standard_webhooks_library(made, receiver):
     happened_at = timezone.now()
     happen(issued(1), at=happened_at)
     told(made.endpoint)
@@ -44,7 +44,7 @@ def test_the_receiver_checks_with_the_library_of_the_convention(made, receiver):
         altered.verify(one.body.replace(b"issued", b"gone"), one.headers)
 
 
-def test_the_secret_stands_nowhere_in_the_clear(made):
+def test_the_secret_is_stored_sealed(made):
     stored = bytes(Endpoint.objects.get().sealed_secret)
     assert made.secret.encode() not in stored
     assert signing.sealing.unseal(stored) not in stored
@@ -64,7 +64,7 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(made, receiver):
     assert accepts(new.secret, receiver.received[1])
 
 
-def test_secrets_are_sealed_anew_so_that_an_old_sealing_key_may_go(made, receiver, settings):
+def test_secrets_are_resealed_with_the_new_key(made, receiver, settings):
     endpoints.rotate(endpoint_id=made.endpoint.pk, at=timezone.now())
     new = "2:" + base64.b64encode(bytes(range(64))).decode()
     old, settings.SEALING_KEYS = settings.SEALING_KEYS, [new, *settings.SEALING_KEYS]
@@ -78,7 +78,7 @@ def test_secrets_are_sealed_anew_so_that_an_old_sealing_key_may_go(made, receive
         call_command("reseal_keys", verbosity=0)
 
 
-def test_a_secret_that_cannot_be_read_again_loses_nothing(made, receiver):
+def test_an_unreadable_secret_loses_no_delivery(made, receiver):
     Endpoint.objects.update(sealed_secret=b"perdu")
     happen(issued(1))
     assert told(made.endpoint) == 0

@@ -1,4 +1,4 @@
-"""What is done with allocations that exist: one by its address, or up to ten thousand with a result a row."""
+"""Actions on allocations: one by its URL, or up to ten thousand with a result per row."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_revoking_gives_the_licences_back_and_twice_is_once(api, pool, allocatio
 
 
 @pytest.mark.parametrize("act", ["revoke", "resend", "remind", "reduce"])
-def test_what_a_principal_has_redeemed_is_left_to_him(api, pool, allocation, act):
+def test_a_redeemed_allocation_cannot_be_taken_back(api, pool, allocation, act):
     redeem(allocation, PrincipalFactory())
     body = {"units": 2} if act == "reduce" else {}
     refused(api.post(f"/allocations/{allocation.pk}/{act}", body), 409, "already_redeemed")
@@ -52,13 +52,13 @@ def test_what_a_principal_has_redeemed_is_left_to_him(api, pool, allocation, act
 
 
 @pytest.mark.parametrize("act", ["resend", "remind", "reduce"])
-def test_nothing_is_done_with_what_was_taken_back(api, allocation, act, now):
+def test_a_revoked_allocation_cannot_be_changed(api, allocation, act, now):
     operations.revoke(allocation_id=allocation.pk, by=None, at=now)
     body = {"units": 2} if act == "reduce" else {}
     refused(api.post(f"/allocations/{allocation.pk}/{act}", body), 409, "already_revoked")
 
 
-def test_resending_writes_the_same_key_again(api, allocation):
+def test_resending_emails_the_same_key_again(api, allocation):
     answer = api.post(f"/allocations/{allocation.pk}/resend")
     assert (answer.status_code, answer.json()["message_state"]) == (200, "queued")
     assert waiting() == [("key", allocation.recipient)]
@@ -100,43 +100,43 @@ def test_reducing_an_old_allocation_leaves_the_school_s_new_one_alone(api, pool,
 
 @pytest.mark.parametrize("act", ["revoke", "resend", "remind", "reduce"])
 @pytest.mark.parametrize("number", [1, 2**31, 2**63, 10**30])
-def test_nothing_is_done_with_what_does_not_exist(api, pool, act, number):
+def test_an_unknown_allocation_is_a_404(api, pool, act, number):
     refused(api.post(f"/allocations/{number}/{act}"), 404, "not_found")
 
 
 @pytest.mark.parametrize("act", ["revoke", "remind"])
-def test_what_needs_no_word_takes_none(api, allocation, act):
-    said = refused(api.post(f"/allocations/{allocation.pk}/{act}", {"why": "x"}), 400, "invalid_request")
-    assert [fault["code"] for fault in said["errors"]] == ["unknown_field"]
+def test_actions_without_a_body_refuse_one(api, allocation, act):
+    outcome = refused(api.post(f"/allocations/{allocation.pk}/{act}", {"why": "x"}), 400, "invalid_request")
+    assert [fault["code"] for fault in outcome["errors"]] == ["unknown_field"]
     assert api.ask("POST", f"/allocations/{allocation.pk}/revoke").status_code == 200
 
 
-def test_many_are_revoked_with_a_result_a_row(api, pool, now):
+def test_a_bulk_revocation_returns_a_result_per_row(api, pool, now):
     free, redeemed, other = (give(pool, SchoolFactory(), units=5, at=now) for _ in range(3))
     redeem(redeemed, PrincipalFactory())
     asked = [redeemed.pk, free.pk, 2_000_000_000, free.pk]
     answer = api.post("/allocations/revoke", {"allocations": asked})
     assert answer.status_code == 200
-    told = answer.json()
-    assert (told["done"], told["refused"]) == (2, 2)
-    assert [(r["row"], r["allocation"], r["result"], r["code"]) for r in told["results"]] == [
+    data = answer.json()
+    assert (data["done"], data["refused"]) == (2, 2)
+    assert [(r["row"], r["allocation"], r["result"], r["code"]) for r in data["results"]] == [
         (0, redeemed.pk, "refused", "already_redeemed"),
         (1, free.pk, "done", None),
         (2, 2_000_000_000, "refused", "unknown_allocation"),
         (3, free.pk, "done", None),
     ]
-    assert [result["detail"] is None for result in told["results"]] == [False, True, False, True]
+    assert [result["detail"] is None for result in data["results"]] == [False, True, False, True]
     assert Pool.objects.get(pk=pool.pk).allocated == 10
     assert Allocation.objects.get(pk=other.pk).revoked_at is None
 
 
-def test_many_are_resent_and_reminded(api, pool, now):
+def test_allocations_are_resent_and_reminded_in_bulk(api, pool, now):
     given = [give(pool, SchoolFactory(), at=now) for _ in range(3)]
     numbers = [allocation.pk for allocation in given]
     assert api.post("/allocations/resend", {"allocations": numbers}).json()["done"] == 3
     assert waiting() == [("key", allocation.recipient) for allocation in given]
-    told = api.post("/allocations/remind", {"allocations": numbers}).json()
-    assert {result["code"] for result in told["results"]} == {"not_yet_sent"}
+    data = api.post("/allocations/remind", {"allocations": numbers}).json()
+    assert {result["code"] for result in data["results"]} == {"not_yet_sent"}
     sent()
     assert api.post("/allocations/remind", {"allocations": numbers}).json()["done"] == 3
     assert waiting() == [("key_reminder", allocation.recipient) for allocation in given]
@@ -160,9 +160,9 @@ def test_another_collectivity_s_allocations_are_unknown(api, pool, gard, now):
     ],
 )
 @pytest.mark.parametrize("act", ["revoke", "resend", "remind"])
-def test_what_is_no_list_of_allocations_is_refused(api, pool, act, asked, fault):
-    said = refused(api.post(f"/allocations/{act}", asked), 400, "invalid_request")
-    assert [(told["field"], told.get("row")) for told in said["errors"]] == [fault]
+def test_an_invalid_list_of_allocations_is_refused(api, pool, act, asked, fault):
+    outcome = refused(api.post(f"/allocations/{act}", asked), 400, "invalid_request")
+    assert [(data["field"], data.get("row")) for data in outcome["errors"]] == [fault]
 
 
 @pytest.mark.parametrize("act", ["resend", "remind", "revoke"])
@@ -175,7 +175,7 @@ def test_ten_and_five_hundred_cost_as_many_queries(api, nimes, now, act):
         given = operations.allocate_many(pool_id=pool.pk, demands=demands, by=None, at=now)
         sent()
         with CaptureQueriesContext(connection) as queries:
-            told = api.post(f"/allocations/{act}", {"allocations": list(given.allocations.values())}).json()
-        assert told["done"] == count
+            data = api.post(f"/allocations/{act}", {"allocations": list(given.allocations.values())}).json()
+        assert data["done"] == count
         asked.append(len(queries))
     assert asked[0] == asked[1] <= 30

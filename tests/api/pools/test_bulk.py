@@ -1,4 +1,4 @@
-"""`POST /allocations/bulk`: all or nothing with every wrong row, or row after row until the lot is used up."""
+"""`POST /allocations/bulk`: all or nothing with every wrong row, or best effort until the pool is exhausted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def row(school, units=3, /, **changes):
 
 
 @pytest.mark.parametrize("mode", [WHOLE, BEST])
-def test_a_list_is_given_with_a_result_a_row_in_order(api, pool, mode):
+def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     schools = SchoolFactory.create_batch(4)
     SchoolInRemitFactory(school=schools[1], contact_email="direction@ecole.example")
     first = give(pool, schools[2], units=2, at=timezone.now())
@@ -41,29 +41,29 @@ def test_a_list_is_given_with_a_result_a_row_in_order(api, pool, mode):
     rows = [row(schools[0]), row(schools[1], 4), row(schools[2], 1), row(schools[3], 5, total=True)]
     answer = bulk(api, pool, rows, mode)
     assert answer.status_code == 200
-    told = answer.json()
-    sums = (told["pool"], told["units"], told["created"], told["grown"], told["unchanged"], told["refused"])
+    data = answer.json()
+    sums = (data["pool"], data["units"], data["created"], data["grown"], data["unchanged"], data["refused"])
     assert sums == (pool.pk, 8, 2, 1, 1, 0)
     numbers = dict(Allocation.objects.values_list("school_id", "pk"))
-    assert told["results"] == [
+    assert data["results"] == [
         {"row": place, "school": school.uai, "result": result, "allocation": numbers[school.uai], "units": units,
          "code": None, "detail": None}
         for place, (school, result, units) in enumerate(
             zip(schools, ["created", "created", "grown", "unchanged"], [3, 4, 3, 5], strict=True)
         )
     ]  # fmt: skip
-    assert (told["results"][2]["allocation"], told["results"][3]["allocation"]) == (first.pk, had.pk)
+    assert (data["results"][2]["allocation"], data["results"][3]["allocation"]) == (first.pk, had.pk)
     assert Allocation.objects.get(school=schools[1].uai).recipient == "direction@ecole.example"
     assert Pool.objects.get(pk=pool.pk).allocated == 15
     assert all(position.adds_up for position in positions())
 
 
-def test_the_journal_tells_the_list_once_and_each_school_its_own(api, pool, office):
+def test_the_journal_records_the_list_once_and_each_school_its_own(api, pool, office):
     schools = SchoolFactory.create_batch(3)
     bulk(api, pool, [row(school) for school in schools])
     [entry] = AuditEntry.objects.filter(action="pools.allocated_together")
-    said = entry.summary.replace("\N{NO-BREAK SPACE}", " ")
-    assert said == "9 licences attribuées à 3 établissements sur le lot « Lot A »."
+    outcome = entry.summary.replace("\N{NO-BREAK SPACE}", " ")
+    assert outcome == "9 licences attribuées à 3 établissements sur le lot « Lot A »."
     assert entry.actor_name == "Jeton « SI de la ville »"
     home = office("nimes", MemberFactory().user).get("/").content.decode()
     assert (entry.summary in home, f"à {schools[0].name}" in home) == (True, False)
@@ -72,7 +72,7 @@ def test_the_journal_tells_the_list_once_and_each_school_its_own(api, pool, offi
 
 
 def wrong_rows():
-    """Return rows of which one is right, and of each other its place, code and field."""
+    """Return rows of which one is valid, and the index, code and field of each error."""
     right, closed = SchoolFactory(), SchoolFactory(state=SchoolState.CLOSED, closed_at=timezone.now())
     rows = [
         row(right),
@@ -94,71 +94,71 @@ def wrong_rows():
     return rows, wrong
 
 
-def test_all_or_nothing_names_every_wrong_row_and_gives_nothing(api, pool):
+def test_all_or_nothing_names_every_invalid_row_and_allocates_nothing(api, pool):
     rows, wrong = wrong_rows()
-    said = refused(bulk(api, pool, rows), 409, "rows_refused")
-    assert [(f["row"], f["code"], f["field"]) for f in said["errors"]] == [
+    outcome = refused(bulk(api, pool, rows), 409, "rows_refused")
+    assert [(f["row"], f["code"], f["field"]) for f in outcome["errors"]] == [
         (place, code, f"allocations.{field}") for place, code, field in wrong
     ]
-    assert all(fault["detail"] for fault in said["errors"])
-    assert said["errors"][1]["detail"].endswith(f"{rows[2]['school']}.")
+    assert all(fault["detail"] for fault in outcome["errors"])
+    assert outcome["errors"][1]["detail"].endswith(f"{rows[2]['school']}.")
     assert_nothing_was_given(pool)
 
 
 def test_all_or_nothing_names_totals_that_would_shrink(api, pool):
     school = SchoolFactory()
     give(pool, school, units=5, at=timezone.now())
-    said = refused(bulk(api, pool, [row(SchoolFactory()), row(school, 4, total=True)]), 409, "rows_refused")
-    assert [(fault["row"], fault["code"], fault["field"]) for fault in said["errors"]] == [
+    outcome = refused(bulk(api, pool, [row(SchoolFactory()), row(school, 4, total=True)]), 409, "rows_refused")
+    assert [(fault["row"], fault["code"], fault["field"]) for fault in outcome["errors"]] == [
         (1, "would_shrink", "allocations.units")
     ]
     assert Allocation.objects.count() == 1
 
 
-def test_all_or_nothing_of_more_than_the_pool_holds_gives_nothing(api, pool):
+def test_all_or_nothing_beyond_the_pool_allocates_nothing(api, pool):
     rows = [row(SchoolFactory(), 51), row(SchoolFactory(), 50)]
     refused(bulk(api, pool, rows), 409, "pool_exhausted")
     assert_nothing_was_given(pool)
 
 
-def test_best_effort_gives_the_right_rows_and_says_why_not_the_others(api, pool):
+def test_best_effort_allocates_the_valid_rows_and_explains_the_others(api, pool):
     rows, wrong = wrong_rows()
-    told = bulk(api, pool, rows, BEST).json()
-    assert (told["created"], told["refused"], told["units"]) == (1, 6, 3)
-    assert [(r["row"], r["code"]) for r in told["results"]] == [(0, None), *((place, code) for place, code, _ in wrong)]
-    for result in told["results"][1:]:
+    data = bulk(api, pool, rows, BEST).json()
+    assert (data["created"], data["refused"], data["units"]) == (1, 6, 3)
+    assert [(r["row"], r["code"]) for r in data["results"]] == [(0, None), *((place, code) for place, code, _ in wrong)]
+    for result in data["results"][1:]:
         assert (result["result"], result["allocation"], result["units"]) == ("refused", None, None)
         assert result["detail"]
-    assert [result["school"] for result in told["results"]] == [asked["school"] for asked in rows]
+    assert [result["school"] for result in data["results"]] == [asked["school"] for asked in rows]
     assert Allocation.objects.get().school_id == rows[0]["school"]
 
 
 def test_best_effort_goes_on_after_a_row_that_does_not_fit(api, pool):
     rows = [row(SchoolFactory(), units) for units in (60, 50, 30, 11, 10, 1)]
-    told = bulk(api, pool, rows, BEST).json()
-    assert [result["result"] for result in told["results"]] == [
+    data = bulk(api, pool, rows, BEST).json()
+    assert [result["result"] for result in data["results"]] == [
         "created", "refused", "created", "refused", "created", "refused"
     ]  # fmt: skip
-    assert {result["code"] for result in told["results"]} == {None, "pool_exhausted"}
-    assert "10 licences libres" in told["results"][3]["detail"].replace("\N{NO-BREAK SPACE}", " ")
+    assert {result["code"] for result in data["results"]} == {None, "pool_exhausted"}
+    assert "10 licences libres" in data["results"][3]["detail"].replace("\N{NO-BREAK SPACE}", " ")
     assert Pool.objects.get(pk=pool.pk).allocated == 100
 
 
-def test_best_effort_leaves_a_school_that_has_its_total_though_nothing_is_left(api, pool):
+def test_best_effort_accepts_an_unchanged_total_from_an_empty_pool(api, pool):
     school = SchoolFactory()
     give(pool, school, units=100, at=timezone.now())
-    told = bulk(api, pool, [row(SchoolFactory(), 1), row(school, 100, total=True)], BEST).json()
-    assert [result["result"] for result in told["results"]] == ["refused", "unchanged"]
+    data = bulk(api, pool, [row(SchoolFactory(), 1), row(school, 100, total=True)], BEST).json()
+    assert [result["result"] for result in data["results"]] == ["refused", "unchanged"]
 
 
-def test_a_list_of_which_nothing_is_right_is_answered_all_the_same(api, pool):
-    told = bulk(api, pool, [row(SchoolFactory.build())], BEST).json()
-    assert (told["units"], told["refused"], told["results"][0]["code"]) == (0, 1, "unknown_school")
+def test_best_effort_with_no_valid_row_still_answers_200(api, pool):
+    data = bulk(api, pool, [row(SchoolFactory.build())], BEST).json()
+    assert (data["units"], data["refused"], data["results"][0]["code"]) == (0, 1, "unknown_school")
     assert_nothing_was_given(pool)
 
 
 @pytest.mark.parametrize("mode", [WHOLE, BEST])
-def test_what_concerns_all_rows_refuses_them_all(api, pool, mode):
+def test_a_problem_with_the_pool_refuses_all_rows(api, pool, mode):
     rows = [row(SchoolFactory())]
     refused(bulk(api, pool, rows, mode, pool=2_000_000_000), 409, "unknown_pool")
     refused(bulk(api, pool, rows, mode, send_on="2026-01-01"), 409, "bad_date")
@@ -168,11 +168,11 @@ def test_what_concerns_all_rows_refuses_them_all(api, pool, mode):
 
 
 @pytest.mark.parametrize("mode", [WHOLE, BEST])
-def test_what_is_no_row_is_refused_with_its_place_whatever_the_mode(api, pool, mode):
+def test_a_malformed_row_is_refused_with_its_index_in_any_mode(api, pool, mode):
     school = SchoolFactory()
     rows = [row(school), row(school, "3"), 7, row(school, school="x", units=0), {}, row(school, autre=1)]
-    said = refused(bulk(api, pool, rows, mode), 400, "invalid_request")
-    assert [(f["row"], f["field"], f["code"]) for f in said["errors"]] == [
+    outcome = refused(bulk(api, pool, rows, mode), 400, "invalid_request")
+    assert [(f["row"], f["field"], f["code"]) for f in outcome["errors"]] == [
         (1, "allocations.units", "invalid"),
         (2, "allocations", "invalid"),
         (3, "allocations.school", "invalid_uai"),
@@ -189,13 +189,13 @@ def test_what_is_no_row_is_refused_with_its_place_whatever_the_mode(api, pool, m
     [([], "empty"), ({}, "not_a_list"), ("x", "not_a_list"), ([{}] * 10_001, "max_length"), (None, "null")],
 )
 def test_a_list_has_one_to_ten_thousand_rows(api, pool, rows, code):
-    said = refused(bulk(api, pool, rows), 400, "invalid_request")
-    assert [(fault["field"], fault["code"]) for fault in said["errors"]] == [("allocations", code)]
+    outcome = refused(bulk(api, pool, rows), 400, "invalid_request")
+    assert [(fault["field"], fault["code"]) for fault in outcome["errors"]] == [("allocations", code)]
 
 
-def test_a_mode_must_be_said(api, pool):
-    said = refused(bulk(api, pool, [row(SchoolFactory())], None), 400, "invalid_request")
-    assert [fault["field"] for fault in said["errors"]] == ["mode"]
+def test_the_mode_is_required(api, pool):
+    outcome = refused(bulk(api, pool, [row(SchoolFactory())], None), 400, "invalid_request")
+    assert [fault["field"] for fault in outcome["errors"]] == ["mode"]
 
 
 def test_the_redeemed_key_of_a_school_grows_with_its_seats(api, pool):
@@ -208,7 +208,7 @@ def test_the_redeemed_key_of_a_school_grows_with_its_seats(api, pool):
 
 
 def _queries(api, pool, count, mode):
-    """Give to twice `count` schools: half have a contact, a tenth have something already, some rows are wrong."""
+    """Allocate to twice `count` schools: half have a contact, a tenth an allocation, some rows are invalid."""
     schools = SchoolFactory.create_batch(count)
     for school in schools[::10]:
         give(pool, school, units=1, at=timezone.now())

@@ -17,64 +17,64 @@ from tests.factories.collectivities import SchoolInRemitFactory
 from tests.factories.schools import SchoolFactory
 
 
-def asked(api, pool, school, /, **changes):
+def post_allocation(api, pool, school, /, **changes):
     return api.post("/allocations", {"pool": pool.pk, "school": school.uai, "units": 3} | changes)
 
 
-def test_a_gift_is_a_201_with_its_address(api, pool):
+def test_a_new_allocation_is_a_201_with_its_location(api, pool):
     school = SchoolFactory()
-    answer = asked(api, pool, school)
+    answer = post_allocation(api, pool, school)
     assert answer.status_code == 201
     allocation = Allocation.objects.get()
     assert answer["Location"] == f"http://nimes.peps.localhost/api/v1/allocations/{allocation.pk}"
-    told = answer.json()
-    assert told == api.get(f"/allocations/{allocation.pk}").json()
-    assert (told["school"], told["units"], told["recipient"], told["state"]) == (school.uai, 3, school.email, "issued")
-    assert told["message_state"] == "queued"
+    data = answer.json()
+    assert data == api.get(f"/allocations/{allocation.pk}").json()
+    assert (data["school"], data["units"], data["recipient"], data["state"]) == (school.uai, 3, school.email, "issued")
+    assert data["message_state"] == "queued"
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.actor_name, entry.object_id) == (
         "pools.allocated", "Jeton « SI de la ville »", allocation.pk
     )  # fmt: skip
 
 
-def test_a_second_gift_grows_the_first_and_is_a_200(api, pool):
+def test_a_second_allocation_grows_the_first_and_is_a_200(api, pool):
     school = SchoolFactory()
-    first = asked(api, pool, school).json()
-    second = asked(api, pool, school)
+    first = post_allocation(api, pool, school).json()
+    second = post_allocation(api, pool, school)
     assert (second.status_code, second.headers.get("Location")) == (200, None)
     assert (second.json()["id"], second.json()["units"]) == (first["id"], 6)
 
 
-def test_a_total_that_the_school_has_is_left_as_it_is(api, pool):
+def test_an_unchanged_total_changes_nothing(api, pool):
     school = SchoolFactory()
-    asked(api, pool, school)
-    again = asked(api, pool, school, total=True)
+    post_allocation(api, pool, school)
+    again = post_allocation(api, pool, school, total=True)
     assert (again.status_code, again.json()["units"]) == (200, 3)
     assert Message.objects.count() == 1
-    assert asked(api, pool, school, total=True, units=5).json()["units"] == 5
-    refused(asked(api, pool, school, total=True, units=4), 409, "would_shrink")
+    assert post_allocation(api, pool, school, total=True, units=5).json()["units"] == 5
+    refused(post_allocation(api, pool, school, total=True, units=4), 409, "would_shrink")
 
 
-def test_without_a_recipient_the_contact_of_the_remit_then_the_official_mailbox(api, pool):
+def test_the_default_recipient_is_the_contact_then_the_official_mailbox(api, pool):
     with_contact, without, unknown = SchoolFactory(), SchoolFactory(), SchoolFactory()
     SchoolInRemitFactory(school=with_contact, contact_email="direction@ecole.example")
     SchoolInRemitFactory(school=without, contact_email="")
-    assert asked(api, pool, with_contact).json()["recipient"] == "direction@ecole.example"
-    assert asked(api, pool, without, recipient=None).json()["recipient"] == without.email
-    assert asked(api, pool, unknown).json()["recipient"] == unknown.email
-    assert asked(api, pool, SchoolFactory(), recipient="a@b.example").json()["recipient"] == "a@b.example"
+    assert post_allocation(api, pool, with_contact).json()["recipient"] == "direction@ecole.example"
+    assert post_allocation(api, pool, without, recipient=None).json()["recipient"] == without.email
+    assert post_allocation(api, pool, unknown).json()["recipient"] == unknown.email
+    assert post_allocation(api, pool, SchoolFactory(), recipient="a@b.example").json()["recipient"] == "a@b.example"
 
 
-def test_a_key_written_to_the_contact_is_not_the_official_mailbox_s_alone(api, pool):
+def test_a_key_sent_to_the_contact_proves_no_official_mailbox(api, pool):
     school = SchoolFactory()
     SchoolInRemitFactory(school=school, contact_email="direction@ecole.example")
-    asked(api, pool, school)
+    post_allocation(api, pool, school)
     assert ActivationKey.objects.get().exposed_at is not None
 
 
-def test_a_school_of_which_nobody_knows_an_address_is_refused(api, pool):
-    said = refused(asked(api, pool, SchoolFactory(email="")), 409, "no_address")
-    assert [fault["field"] for fault in said["errors"]] == ["recipient"]
+def test_a_school_without_any_email_address_is_refused(api, pool):
+    result = refused(post_allocation(api, pool, SchoolFactory(email="")), 409, "no_address")
+    assert [fault["field"] for fault in result["errors"]] == ["recipient"]
     assert_nothing_was_given(pool)
 
 
@@ -100,17 +100,17 @@ def assert_nothing_was_given(pool):
         ("bad_date", None, {"send_on": "9999-12-31"}),
     ],
 )
-def test_what_a_rule_refuses_gives_nothing(api, pool, code, field, changes):
-    said = refused(asked(api, pool, SchoolFactory(), **changes), 409, code)
-    assert [fault["field"] for fault in said["errors"]] == ([] if field is None else [field])
+def test_a_refused_request_allocates_nothing(api, pool, code, field, changes):
+    result = refused(post_allocation(api, pool, SchoolFactory(), **changes), 409, code)
+    assert [fault["field"] for fault in result["errors"]] == ([] if field is None else [field])
     assert_nothing_was_given(pool)
 
 
 def test_a_closed_school_and_a_suspended_pool_are_refused(api, pool):
     closed = SchoolFactory(state=SchoolState.CLOSED, closed_at=timezone.now())
-    refused(asked(api, pool, closed), 409, "school_closed")
+    refused(post_allocation(api, pool, closed), 409, "school_closed")
     Source.objects.filter(pk=pool.source_id).update(suspended_at=timezone.now())
-    refused(asked(api, pool, SchoolFactory()), 409, "pool_suspended")
+    refused(post_allocation(api, pool, SchoolFactory()), 409, "pool_suspended")
     assert_nothing_was_given(pool)
 
 
@@ -137,28 +137,28 @@ def test_a_closed_school_and_a_suspended_pool_are_refused(api, pool):
         ("unites", "unknown_field", 3),
     ],
 )
-def test_what_is_no_gift_is_refused_by_field(api, pool, field, code, wrong):
-    said = refused(asked(api, pool, SchoolFactory(), **{field: wrong}), 400, "invalid_request")
-    assert {(fault["field"], fault["code"]) for fault in said["errors"]} == {(field, code)}
+def test_an_invalid_field_is_refused_by_name(api, pool, field, code, wrong):
+    result = refused(post_allocation(api, pool, SchoolFactory(), **{field: wrong}), 400, "invalid_request")
+    assert {(fault["field"], fault["code"]) for fault in result["errors"]} == {(field, code)}
     assert_nothing_was_given(pool)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"3", b'"x"', b"{", b"\xff", b"[" * 100_000])
-def test_what_is_no_object_is_refused(api, pool, body):
+def test_a_body_that_is_no_object_is_refused(api, pool, body):
     answer = api.ask("POST", "/allocations", body, key=True)
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
 
 
-def test_a_gift_takes_no_parameter(api, pool):
+def test_query_parameters_are_refused(api, pool):
     refused(api.post("/allocations?pool=1"), 400, "invalid_request")
 
 
-def test_three_point_zero_is_a_whole_number(api, pool):
-    assert asked(api, pool, SchoolFactory(), units=3.0).json()["units"] == 3
+def test_a_float_with_an_integral_value_is_accepted(api, pool):
+    assert post_allocation(api, pool, SchoolFactory(), units=3.0).json()["units"] == 3
 
 
 def test_an_email_may_leave_on_a_chosen_day(api, pool):
     day = timezone.localdate() + datetime.timedelta(days=3)
-    assert asked(api, pool, SchoolFactory(), send_on=day.isoformat()).status_code == 201
+    assert post_allocation(api, pool, SchoolFactory(), send_on=day.isoformat()).status_code == 201
     assert timezone.localtime(Message.objects.get().due_at).date() == day

@@ -1,4 +1,4 @@
-"""`/pools`: where every licence is."""
+"""`/pools`: licences by state."""
 
 from __future__ import annotations
 
@@ -14,20 +14,26 @@ from tests.factories.schools import SchoolFactory
 from tests.pools.arranging import give, redeem
 
 
-def test_every_licence_of_a_pool_is_somewhere(api, pool):
+def test_the_licences_of_a_pool_add_up(api, pool):
     now = timezone.now()
     give(pool, SchoolFactory(), units=7, at=now)
     redeemed = redeem(give(pool, SchoolFactory(), units=5, at=now), PrincipalFactory())
     for seat in redeemed.seats.filter(number__lte=2):
         seat.holder, seat.held_since, seat.mode = UserFactory(), now, SeatMode.AUTOMATIC
         seat.save()
-    [told] = api.get("/pools").json()["data"]
-    assert told == api.get(f"/pools/{pool.pk}").json()
-    assert (told["bought"], told["free"], told["issued"], told["redeemed_free"], told["held"]) == (100, 88, 7, 3, 2)
-    assert told["bought"] == told["free"] + told["issued"] + told["redeemed_free"] + told["held"]
-    assert (told["id"], told["name"], told["schools"], told["redeemed_schools"]) == (pool.pk, "Lot A", 2, 1)
-    assert told["opened_at"].endswith("Z")
-    assert told["last_day"] == pool.source.last_day.isoformat()
+    [payload] = api.get("/pools").json()["data"]
+    assert payload == api.get(f"/pools/{pool.pk}").json()
+    assert (payload["bought"], payload["free"], payload["issued"], payload["redeemed_free"], payload["held"]) == (
+        100,
+        88,
+        7,
+        3,
+        2,
+    )
+    assert payload["bought"] == payload["free"] + payload["issued"] + payload["redeemed_free"] + payload["held"]
+    assert (payload["id"], payload["name"], payload["schools"], payload["redeemed_schools"]) == (pool.pk, "Lot A", 2, 1)
+    assert payload["opened_at"].endswith("Z")
+    assert payload["last_day"] == pool.source.last_day.isoformat()
 
 
 @pytest.mark.parametrize(
@@ -40,18 +46,18 @@ def test_every_licence_of_a_pool_is_somewhere(api, pool):
         ("overdue", None, -1),
     ],
 )
-def test_a_pool_says_where_its_rights_are(api, pool, standing, provisional_in, unpaid_in):
+def test_a_pool_returns_its_entitlement_status(api, pool, standing, provisional_in, unpaid_in):
     def day(shift):
         return None if shift is None else timezone.localdate() + datetime.timedelta(days=shift)
 
     Source.objects.filter(pk=pool.source_id).update(provisional_until=day(provisional_in), unpaid_until=day(unpaid_in))
-    told = api.get(f"/pools/{pool.pk}").json()
-    assert told["standing"] == standing
-    assert told["provisional_until"] == (day(provisional_in) and day(provisional_in).isoformat())
-    assert told["unpaid_until"] == (day(unpaid_in) and day(unpaid_in).isoformat())
+    payload = api.get(f"/pools/{pool.pk}").json()
+    assert payload["standing"] == standing
+    assert payload["provisional_until"] == (day(provisional_in) and day(provisional_in).isoformat())
+    assert payload["unpaid_until"] == (day(unpaid_in) and day(unpaid_in).isoformat())
 
 
-def test_a_pool_that_was_suspended_says_so(api, pool):
+def test_a_suspended_pool_says_so(api, pool):
     Source.objects.filter(pk=pool.source_id).update(suspended_at=timezone.now())
     assert api.get(f"/pools/{pool.pk}").json()["standing"] == "suspended"
 

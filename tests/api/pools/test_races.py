@@ -1,4 +1,4 @@
-"""Programs that ask for more than a pool holds, at the same moment, with real threads and real commits."""
+"""Concurrent requests for more than a pool holds, with real threads and commits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ASKING = 60
 
 @pytest.fixture
 def opened(committing):
-    """Opens a pool of so many licences."""
+    """Opens a pool of `licences`."""
 
     def open_pool(licences):
         return orders.grant(collectivity=committing, licences=licences, reason="Course", by=None, at=timezone.now())
@@ -38,7 +38,7 @@ def assert_sound(pool, given):
     assert all(position.adds_up for position in positions())
 
 
-def test_sixty_that_ask_for_twice_what_the_pool_holds_are_given_what_it_holds(committing, opened):
+def test_concurrent_allocations_never_exceed_the_pool(committing, opened):
     pool, asking = opened(ASKING), program()
     asked = [
         partial(
@@ -54,8 +54,8 @@ def test_sixty_that_ask_for_twice_what_the_pool_holds_are_given_what_it_holds(co
     assert_sound(pool, ASKING)
 
 
-def test_lists_that_ask_for_twice_what_the_pool_holds_are_given_what_it_holds(committing, opened):
-    """Ten lists of six rows each, over the same schools in other orders: none meets a deadlock."""
+def test_concurrent_bulk_allocations_never_exceed_the_pool(committing, opened):
+    """Ten lists of six rows over the same schools in different orders: no deadlock."""
     pool, asking = opened(60), program()
     schools = SchoolFactory.create_batch(6)
     asked = [
@@ -80,7 +80,7 @@ def test_lists_that_ask_for_twice_what_the_pool_holds_are_given_what_it_holds(co
     assert all(position.adds_up for position in positions())
 
 
-def test_whole_lists_over_the_last_licences_are_given_whole_or_not(committing, opened):
+def test_concurrent_all_or_nothing_lists_are_applied_fully_or_not_at_all(committing, opened):
     pool, asking = opened(25), program()
     lists = [[{"school": school.uai, "units": 1} for school in SchoolFactory.create_batch(10)] for _ in range(5)]
     asked = [

@@ -1,4 +1,4 @@
-"""`GET /allocations`: what was given, and what became of it; narrowed, page after page."""
+"""`GET /allocations`: states, filters, pagination."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def now():
     return timezone.now()
 
 
-def listed(api, **narrowed):
+def list_ids(api, **narrowed):
     answer = api.get(f"/allocations?{urlencode(narrowed, doseq=True)}")
     assert answer.status_code == 200, answer.content.decode()
     return [allocation["id"] for allocation in answer.json()["data"]]
 
 
-def test_an_allocation_tells_what_became_of_it_and_never_its_key(api, pool, now):
+def test_an_allocation_returns_its_state_and_never_its_key(api, pool, now):
     school = SchoolFactory()
     allocation = give(pool, school, units=4, at=now)
     sent()
     seats = redeem(allocation, PrincipalFactory(last_name="Principale")).seats
     seats.filter(number=1).update(holder=UserFactory(last_name="Enseignante"), held_since=now, mode=SeatMode.AUTOMATIC)
     answer = api.get(f"/allocations/{allocation.pk}")
-    told = answer.json()
-    assert told == {
+    payload = answer.json()
+    assert payload == {
         "id": allocation.pk,
         "pool": pool.pk,
         "school": school.uai,
@@ -49,59 +49,59 @@ def test_an_allocation_tells_what_became_of_it_and_never_its_key(api, pool, now)
         "held": 1,
         "message_state": "sent",
         "created_at": now.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
-        "redeemed_at": told["redeemed_at"],
+        "redeemed_at": payload["redeemed_at"],
         "revoked_at": None,
         "import": None,
     }
-    assert told["redeemed_at"].endswith("Z")
+    assert payload["redeemed_at"].endswith("Z")
     [listed_one] = api.get("/allocations").json()["data"]
-    assert listed_one == told
+    assert listed_one == payload
     key = key_display(ActivationKey.objects.get())
     for secret in (key, key[-6:], "Principale", "Enseignante"):
         assert secret not in answer.content.decode()
 
 
-def test_an_allocation_that_is_none_is_not_there(api, pool):
+def test_an_unknown_allocation_is_a_404(api, pool):
     for number in ("1", "0", str(2**31), str(2**63), "9" * 40, "9" * 5000, "-1", "x"):
         refused(api.get(f"/allocations/{number}"), 404, "not_found")
 
 
-def test_allocations_in_a_state(api, pool, now):
+def test_allocations_filtered_by_state(api, pool, now):
     issued, redeemed, revoked = (give(pool, SchoolFactory(), at=now) for _ in range(3))
     redeem(redeemed, PrincipalFactory())
     operations.revoke(allocation_id=revoked.pk, by=None, at=now)
-    assert listed(api) == [revoked.pk, redeemed.pk, issued.pk]
-    assert listed(api, state="issued") == [issued.pk]
-    assert listed(api, state="revoked") == [revoked.pk]
-    assert listed(api, state=["redeemed", "revoked"]) == [revoked.pk, redeemed.pk]
+    assert list_ids(api) == [revoked.pk, redeemed.pk, issued.pk]
+    assert list_ids(api, state="issued") == [issued.pk]
+    assert list_ids(api, state="revoked") == [revoked.pk]
+    assert list_ids(api, state=["redeemed", "revoked"]) == [revoked.pk, redeemed.pk]
     Source.objects.update(suspended_at=now)
-    assert listed(api, state="suspended") == [redeemed.pk, issued.pk]
-    assert listed(api, state=["expired", "cancelled"]) == []
+    assert list_ids(api, state="suspended") == [redeemed.pk, issued.pk]
+    assert list_ids(api, state=["expired", "cancelled"]) == []
 
 
-def test_allocations_of_a_school_a_pool_an_import(api, nimes, pool, now):
+def test_allocations_filtered_by_school_pool_and_import(api, nimes, pool, now):
     other = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=now)
     school = SchoolFactory()
     here, there = give(pool, school, at=now), give(other, school, at=now, import_id=7)
     elsewhere = give(pool, SchoolFactory(), at=now)
-    assert listed(api, school=school.uai) == [there.pk, here.pk]
-    assert listed(api, school=school.uai.lower()) == [there.pk, here.pk]
-    assert listed(api, pool=pool.pk) == [elsewhere.pk, here.pk]
-    assert listed(api, **{"import": 7}) == [there.pk]
-    assert listed(api, **{"import": 8}) == listed(api, pool=other.pk + 9) == listed(api, school="rien") == []
-    [told] = api.get("/allocations?import=7").json()["data"]
-    assert told["import"] == 7
+    assert list_ids(api, school=school.uai) == [there.pk, here.pk]
+    assert list_ids(api, school=school.uai.lower()) == [there.pk, here.pk]
+    assert list_ids(api, pool=pool.pk) == [elsewhere.pk, here.pk]
+    assert list_ids(api, **{"import": 7}) == [there.pk]
+    assert list_ids(api, **{"import": 8}) == list_ids(api, pool=other.pk + 9) == list_ids(api, school="rien") == []
+    [payload] = api.get("/allocations?import=7").json()["data"]
+    assert payload["import"] == 7
 
 
 def test_allocations_made_between_two_moments(api, pool, now):
     moments = [now - datetime.timedelta(hours=hours) for hours in (3, 2, 1)]
     first, second, third = (give(pool, SchoolFactory(), at=moment) for moment in moments)
     after, before = moments[1].isoformat(), moments[2].isoformat()
-    assert listed(api, created_after=after) == [third.pk, second.pk]
-    assert listed(api, created_before=before) == [second.pk, first.pk]
-    assert listed(api, created_after=after, created_before=before) == [second.pk]
-    # An offset that the database would not read.
-    assert listed(api, created_before="1290-09-24T08:12:04+16:15") == []
+    assert list_ids(api, created_after=after) == [third.pk, second.pk]
+    assert list_ids(api, created_before=before) == [second.pk, first.pk]
+    assert list_ids(api, created_after=after, created_before=before) == [second.pk]
+    # A UTC offset that PostgreSQL refuses.
+    assert list_ids(api, created_before="1290-09-24T08:12:04+16:15") == []
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_allocations_made_between_two_moments(api, pool, now):
         ("pool", ""),
     ],
 )
-def test_a_filter_that_is_wrong_is_refused_by_name(api, pool, name, wrong):
-    said = refused(api.get(f"/allocations?{urlencode({name: wrong})}"), 400, "invalid_request")
-    assert {fault["field"] for fault in said["errors"]} == {name}
+def test_an_invalid_filter_is_refused_by_name(api, pool, name, wrong):
+    result = refused(api.get(f"/allocations?{urlencode({name: wrong})}"), 400, "invalid_request")
+    assert {fault["field"] for fault in result["errors"]} == {name}
 
 
 def test_pages_follow_each_other_while_allocations_come(api, pool, now):
@@ -149,7 +149,7 @@ def test_reading_allocations_costs_as_many_queries_whatever_their_number(api, po
             assert api.get("/allocations?state=redeemed&limit=500").status_code == 200
 
 
-def test_a_page_reads_no_sealed_code(api, pool, now):
+def test_a_page_does_not_load_sealed_codes(api, pool, now):
     give(pool, SchoolFactory(), at=now)
     with CaptureQueriesContext(connection) as asked:
         api.get("/allocations")

@@ -1,4 +1,4 @@
-"""Rows that are plainly right are taken as they stand: exactly those that the serializer would return so."""
+"""The fast path for valid rows returns exactly what the serializer would."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ rows = st.one_of(
 )
 
 
-def judged(serializer, row):
+def run_serializer(serializer, row):
     try:
         return serializer.run_validation(row)
     except serializers.ValidationError as error:
@@ -47,31 +47,31 @@ def judged(serializer, row):
 
 
 @given(row=rows)
-def test_a_row_that_is_taken_as_it_stands_is_what_the_serializer_returns(row):
+def test_the_fast_path_returns_what_the_serializer_returns(row):
     serializer = RowSerializer()
     if serializer.is_plain(row):
         assert serializer.run_validation(row) == row
 
 
 @given(sent=st.lists(rows, min_size=1, max_size=4))
-def test_the_faults_of_rows_are_those_of_the_serializer(sent):
-    one_by_one = [judged(RowSerializer(), row) for row in sent]
+def test_row_errors_are_those_of_the_serializer(sent):
+    one_by_one = [run_serializer(RowSerializer(), row) for row in sent]
     try:
         found = Rows(child=RowSerializer()).run_validation(sent)
     except serializers.ValidationError as error:
         faults = error.get_full_details()
-        assert faults == {place: said for place, said in enumerate(one_by_one) if place in faults}
-        assert all(judged(RowSerializer(), row) == row for place, row in enumerate(sent) if place not in faults)
+        assert faults == {place: result for place, result in enumerate(one_by_one) if place in faults}
+        assert all(run_serializer(RowSerializer(), row) == row for place, row in enumerate(sent) if place not in faults)
     else:
         assert found == one_by_one
 
 
 @given(sent=st.lists(st.integers(-1, 3) | odd, min_size=1, max_size=4))
-def test_the_faults_of_numbers_are_those_of_their_field(sent):
+def test_number_errors_are_those_of_their_field(sent):
     plainly = serializers.ListField(child=Whole(min_value=1))
-    assert judged(Numbers(), sent) == judged(plainly, sent)
+    assert run_serializer(Numbers(), sent) == run_serializer(plainly, sent)
 
 
-def test_a_usual_row_needs_no_looking_through():
+def test_an_ordinary_row_takes_the_fast_path():
     assert RowSerializer().is_plain({"school": UAI, "units": 3})
     assert RowSerializer().is_plain({"school": UAI, "units": 3, "recipient": "ce.0300123k@ac-x.fr", "total": True})

@@ -1,4 +1,4 @@
-"""Stripe's stand-in, and settings that lead to it."""
+"""A fake Stripe server, and the settings that point to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROVIDER = "licensing.orders.card.stripe_checkout.StripeCheckout"
 
 @pytest.fixture
 def stripe(settings, monkeypatch):
-    """Payments go to a server that answers as Stripe does."""
+    """Send payments to a server that answers as Stripe does."""
     with stand_in.Server() as server:
         settings.STRIPE_SECRET_KEY = stand_in.SECRET_KEY
         settings.STRIPE_WEBHOOK_SECRET = stand_in.WEBHOOK_SECRET
@@ -23,7 +23,7 @@ def stripe(settings, monkeypatch):
         settings.PAYMENT_VARIANTS = {"stripe": (PROVIDER, {})}
         # django-payments keeps the providers it has made.
         monkeypatch.setattr(core, "PROVIDER_CACHE", {})
-        # Half a second before asking a second time tells the tests nothing.
+        # Retry without Stripe's delay of half a second.
         monkeypatch.setattr(HTTPClient, "INITIAL_DELAY", 0)
         monkeypatch.setattr(HTTPClient, "MAX_DELAY", 0)
         yield server
@@ -31,14 +31,14 @@ def stripe(settings, monkeypatch):
 
 @pytest.fixture
 def opened(stripe, portal):
-    """An attempt whose buyer is at Stripe's page, and its session there."""
+    """A payment whose buyer is on Stripe's page, and its checkout session."""
     payment = begun()
     return payment, at_stripe(payment, portal)
 
 
 @pytest.fixture
 def tell(portal):
-    """Tells our webhook of an event, as Stripe does; returns its answer."""
+    """Post an event to our webhook, signed as Stripe does; return the response."""
 
     def deliver(event, **signing):
         body, signature = stand_in.signed(event, **signing)

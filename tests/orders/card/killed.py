@@ -1,4 +1,4 @@
-"""`python -m tests.orders.card.killed`: take note of payments in processes that are killed on the way.
+"""`python -m tests.orders.card.killed`: settle payments in processes that are killed midway.
 
 Reads lines `[payment, point]`. A point is the number of statements after which the process is killed, or « commit »
 (just before it) or « committed » (just after). Answers each with the number of statements that were run, or with -9
@@ -20,7 +20,7 @@ def die() -> None:
 
 
 def settle(payment_id: int, point: int | str) -> int:
-    """Hear that the payment came in, as a webhook does, and die at the point. Return the number of statements."""
+    """Settle the payment as the webhook does, and die at the point. Return the number of statements."""
     from django.db import connection  # noqa: PLC0415 - after the set-up
     from django.utils import timezone  # noqa: PLC0415 - after the set-up
 
@@ -38,7 +38,7 @@ def settle(payment_id: int, point: int | str) -> int:
             die()
         return answer
 
-    commit = connection._commit  # noqa: SLF001 - the last step before the database is told
+    commit = connection._commit  # noqa: SLF001 - the last step before COMMIT
 
     def last_step():
         if point == "commit":
@@ -65,10 +65,10 @@ def main() -> None:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         os.close(writing)
-        said = os.read(reading, 20).decode()
+        output = os.read(reading, 20).decode()
         os.close(reading)
-        # Nothing said and not killed: it failed of itself, and what it says of it stands in the error output.
-        print(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else said or "failed", flush=True)  # noqa: T201
+        # No output and not killed: it failed by itself, with a traceback in stderr.
+        print(-os.WTERMSIG(status) if os.WIFSIGNALED(status) else output or "failed", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

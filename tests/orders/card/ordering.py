@@ -1,4 +1,4 @@
-"""Orders that are ready to be paid by card, and what came of them."""
+"""Orders ready to be paid by card, and the effects of paying them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PRICE = Decimal("199.00")
 
 
 def ready(*, classes=5, buyer=None):
-    """Return an order of the shop whose buyer chose to pay by card."""
+    """Return a shop order whose buyer chose to pay by card."""
     on_sale()
     seller()
     affiliation = AffiliationFactory(user=buyer or PrincipalFactory())
@@ -40,13 +40,13 @@ def ready(*, classes=5, buyer=None):
 
 
 def begun(**fields):
-    """Return an attempt to pay such an order."""
+    """Return a payment that was started for such an order."""
     order = ready(**fields)
     return card.start(order_id=order.pk, by=order.placed_by, at=TERM)
 
 
 def at_stripe(payment, portal):
-    """Let the buyer go to Stripe's page; return the session that was opened for it."""
+    """Open Stripe's page as the buyer; return the checkout session."""
     portal.force_login(payment.order.placed_by)
     answer = portal.post(payment.get_process_url())
     assert answer.status_code == 302
@@ -55,7 +55,7 @@ def at_stripe(payment, portal):
 
 
 def effects(order):
-    """Return what payment by card makes: payments, invoices and credit notes, subscriptions with their sizes."""
+    """Return an order's payments, invoices and credit notes, and the sizes of its subscriptions."""
     return {
         "payments": list(Payment.objects.filter(order=order).order_by("pk").values_list("amount", flat=True)),
         "invoices": list(Invoice.objects.filter(order=order).order_by("pk").values_list("kind", flat=True)),
@@ -65,13 +65,13 @@ def effects(order):
     }
 
 
-#: Of an order of five classes that was paid once.
+#: Effects of paying an order of five classes once.
 SETTLED = {"payments": [PRICE], "invoices": ["invoice"], "licences": [5]}
 NOTHING = {"payments": [], "invoices": [], "licences": []}
 
 
 def work():
-    """Do what is queued for the provider, as a worker does; return the names of the jobs."""
+    """Run the queued card jobs, as a worker does; return their names."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE procrastinate_jobs SET status = 'succeeded'"

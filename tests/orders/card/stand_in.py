@@ -1,7 +1,7 @@
-"""Stripe, as far as we speak to it, over real HTTP: Checkout sessions, refunds, its page for the card, signed events.
+"""A fake Stripe over real HTTP: Checkout sessions, refunds, the card page, signed events.
 
-Requests and answers are those of its documentation (docs.stripe.com/api). What it would refuse is refused: an unknown
-key, a parameter it does not know, a sum that is no whole number, a key of idempotency used for something else.
+Requests and responses follow its documentation (docs.stripe.com/api). It refuses what Stripe refuses: a wrong API key,
+an unknown parameter, an amount that is no integer, an idempotency key reused with other parameters.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _bad(code: str, message: str) -> Refusal:
 
 @dataclass
 class StandIn:
-    """What it holds, and what was asked of it."""
+    """Its objects, and the requests that it received."""
 
     sessions: dict[str, dict] = field(default_factory=dict)
     intents: dict[str, dict] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class StandIn:
     refunds: list[dict] = field(default_factory=list)
     #: Each request: method, path, parameters.
     asked: list[tuple[str, str, dict]] = field(default_factory=list)
-    #: True: every request is answered as when Stripe is down.
+    #: True: answer every request as when Stripe is down.
     down: bool = False
-    #: Why it refuses refunds; empty: it makes them.
+    #: The reason for which refunds fail; empty: they succeed.
     refuses_refunds: str = ""
-    #: Where its page tells of what happens by itself: « http://127.0.0.1:8000/webhooks/stripe/ », and the host there.
+    #: Where its card page posts events: « http://127.0.0.1:8000/webhooks/stripe/ », and the Host header.
     webhook: str = ""
     host: str = ""
     _answers: dict[str, tuple[str, dict | Refusal]] = field(default_factory=dict)
@@ -69,9 +69,9 @@ class StandIn:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     url: str = ""
 
-    # --- what a test does -------------------------------------------------------------------------------------------
+    # --- actions of a test ------------------------------------------------------------------------------------------
     def pay(self, session: str) -> dict:
-        """The buyer pays; return the event that tells of it."""
+        """Pay as the buyer; return the event."""
         with self._lock:
             held = self.sessions[session]
             assert held["status"] == "open"
@@ -103,34 +103,34 @@ class StandIn:
             return self.event("checkout.session.completed", self._shown(held))
 
     def expire(self, session: str) -> dict:
-        """The session ends without a payment; return the event that tells of it."""
+        """Expire the session without a payment; return the event."""
         with self._lock:
             held = self.sessions[session]
             held.update(status="expired", url=None)
             return self.event("checkout.session.expired", self._shown(held))
 
     def refund(self, session: str, amount: int | None = None) -> dict:
-        """Give money back from Stripe's own desk; return the event that tells of it."""
+        """Refund from Stripe's dashboard; return the event."""
         charge = self._charge_of(session)
         self._refund({"payment_intent": charge["payment_intent"], **({"amount": amount} if amount else {})})
         return self.event("charge.refunded", charge)
 
     def fail_refund(self, reason: str = "expired_or_canceled_card") -> dict:
-        """The last refund comes back; return the event that tells of it."""
+        """Fail the last refund; return the event."""
         refund = self.refunds[-1]
         refund.update(status="failed", failure_reason=reason)
         return self.event("refund.failed", refund)
 
     def dispute(self, session: str, step: str = "created") -> dict:
-        """The card's owner asks his bank for the money, or has it; return the event that tells of it."""
+        """Open or close a dispute by the cardholder; return the event."""
         charge = self._charge_of(session)
-        # It stays so, whoever is right in the end.
+        # Stripe keeps the flag whatever the outcome.
         charge["disputed"] = True
         dispute = {"id": self._number("du"), "object": "dispute", "charge": charge["id"], "metadata": {}}
         return self.event(f"charge.dispute.{step}", dispute | {"payment_intent": charge["payment_intent"]})
 
     def fail_later(self, session: str) -> dict:
-        """A payment that took days comes to nothing; return the event that tells of it."""
+        """Fail a delayed payment; return the event."""
         with self._lock:
             self.pay(session)
             held = self.sessions[session]
@@ -139,7 +139,7 @@ class StandIn:
             return self.event("checkout.session.async_payment_failed", self._shown(held))
 
     def event(self, kind: str, about: dict) -> dict:
-        """Return a new event about something as it is now."""
+        """Return a new event with a snapshot of the object."""
         return {
             "id": self._number("evt"),
             "object": "event",
@@ -152,9 +152,9 @@ class StandIn:
 
     def asked_to(self, path: str) -> list[dict]:
         """Return the parameters of each POST to the path."""
-        return [parameters for method, asked, parameters in self.asked if (method, asked) == ("POST", path)]
+        return [parameters for method, requested, parameters in self.asked if (method, requested) == ("POST", path)]
 
-    # --- what it answers --------------------------------------------------------------------------------------------
+    # --- the API ----------------------------------------------------------------------------------------------------
     def answer(self, method: str, path: str, parameters: dict, headers) -> dict:
         with self._lock:
             self.asked.append((method, path, parameters))
@@ -169,7 +169,7 @@ class StandIn:
                 if before != same:
                     raise Refusal(400, "idempotency_error", "idempotency_key_in_use", "Other parameters before.")
             else:
-                # What was answered first is kept, be it a refusal.
+                # The first response is kept, even an error.
                 try:
                     answer = self._answer(method, path, parameters)
                 except Refusal as refusal:
@@ -283,20 +283,20 @@ class StandIn:
     def _number(self, prefix: str) -> str:
         return f"{prefix}_{next(self._numbers):08d}"
 
-    # --- its page, and its events -----------------------------------------------------------------------------------
+    # --- the card page and events -----------------------------------------------------------------------------------
     def page(self, method: str, session: str, answer: str) -> tuple[str, str]:
-        """Return what the page for the card shows, or where its buyer is led."""
+        """Return the redirect (POST) and the HTML (GET) of the card page."""
         held = self.sessions[session]
         if method == "GET":
             return "", _PAGE.format(amount=held["amount_total"] / 100, back=held["cancel_url"])
         if answer == "pay":
-            told = self.pay(session)
+            event = self.pay(session)
             if self.webhook:
-                self.deliver(told)
+                self.deliver(event)
         return held["success_url"], ""
 
     def deliver(self, event: dict) -> int:
-        """Tell our webhook, over HTTP; return its answer's status."""
+        """Post the event to our webhook over HTTP; return the status."""
         body, signature = signed(event)
         request = urllib.request.Request(  # noqa: S310 - our own address
             self.webhook,
@@ -320,7 +320,7 @@ def signed(event: dict, *, secret: str = WEBHOOK_SECRET, at: float | None = None
 
 
 def nested(pairs: list[tuple[str, str]]) -> dict:
-    """Return « a[b][0]=c » as dictionaries; a list of plain values as a list."""
+    """Parse « a[b][0]=c » into nested dictionaries."""
     read: dict = {}
     for name, value in pairs:
         first, *more = re.findall(r"[^\[\]]+", name)
@@ -331,7 +331,7 @@ def nested(pairs: list[tuple[str, str]]) -> dict:
     return read
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _StripeHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     stand_in: StandIn
 
@@ -370,11 +370,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Server:
-    """The stand-in at an address of this machine, for as long as the `with` lasts."""
+    """Serve a fake Stripe on a local port within a `with` block."""
 
     def __enter__(self) -> StandIn:
         self.stand_in = StandIn()
-        handler = type("Handler", (_Handler,), {"stand_in": self.stand_in})
+        handler = type("Handler", (_StripeHandler,), {"stand_in": self.stand_in})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.stand_in.url = f"http://127.0.0.1:{self.server.server_port}"

@@ -1,4 +1,4 @@
-"""The demonstration of card payments: walked like a real one, and never on a server."""
+"""The demo provider of card payments: same steps as a real one, refused on a server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_payment_that_the_bank_accepts_opens_the_licences(portal, db):
     assert "aucune carte n’est demandée" in portal.get(payment.get_process_url()).content.decode()
     assert "0/5" in answer(portal, payment, "accepte")
     assert effects(payment.order) == SETTLED
-    # The button pressed again, and the page drawn again.
+    # A second click, and a reload.
     assert "0/5" in answer(portal, payment, "accepte")
     assert effects(payment.order) == SETTLED
 
@@ -48,7 +48,7 @@ def test_a_payment_that_the_bank_declines_opens_nothing_and_can_be_made_again(po
     assert effects(payment.order) == SETTLED
 
 
-def test_a_teacher_holds_the_licence_that_he_pays(portal, db):
+def test_a_teacher_holds_the_licence_they_paid_for(portal, db):
     payment = begun(classes=1, buyer=TeacherFactory())
     assert "Ouvrir ma classe" in answer(portal, payment, "accepte")
 
@@ -65,7 +65,7 @@ def test_a_refund_gives_the_money_back_once(portal, db):
     assert effects(payment.order)["payments"] == [PRICE, -PRICE]
 
 
-def test_an_order_that_is_awaited_by_post_can_be_paid_by_card_after_all(portal, db):
+def test_an_order_placed_by_mandate_can_still_be_paid_by_card(portal, db):
     order = ready()
     order.state, order.method, order.placed_at = OrderState.LAPSED, "mandate", TERM
     order.lapsed_at = TERM
@@ -75,7 +75,7 @@ def test_an_order_that_is_awaited_by_post_can_be_paid_by_card_after_all(portal, 
     assert effects(order) == SETTLED
 
 
-def test_no_server_takes_the_demonstration_s_money(settings, db):
+def test_the_demo_provider_is_refused_on_a_server(settings, db):
     settings.PRODUCTION = True
     with pytest.raises(ImproperlyConfigured):
         Demonstration()

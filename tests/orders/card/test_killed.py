@@ -1,4 +1,4 @@
-"""A process that is killed between a payment and its rights leaves both or neither; and threads that settle at once."""
+"""A process killed while settling a payment leaves all or nothing; simultaneous settlements."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.orders.card.ordering import NOTHING, SETTLED, begun, effects
 from tests.races import at_once
 from tests.workers import ROOT, database_url
 
-#: One of each so many statements is tried, whichever the seed has.
+#: The process is killed at every 12th statement, from a random first one.
 STEP = 12
 
 
 def accepted():
-    """Return an attempt that the bank has accepted, of which nothing is known here yet."""
+    """Return a payment that the bank accepted and that is not settled yet."""
     payment = begun()
     CardPayment.objects.filter(pk=payment.pk).update(
         transaction_id=f"{ACCEPTED}-{payment.token}", status=PaymentStatus.INPUT
@@ -36,7 +36,7 @@ def accepted():
 
 @pytest.fixture
 def settling(committing):
-    """Settles a payment in a process that is killed at a point; returns what became of the process."""
+    """Settle a payment in a process that is killed at a point; return the process's result."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.orders.card.killed"],
         cwd=ROOT,
@@ -66,19 +66,19 @@ def test_a_process_killed_between_a_payment_and_its_rights_leaves_both_or_neithe
         assert payment.status == PaymentStatus.INPUT
     assert settling(payment, "committed") == -signal.SIGKILL
     assert effects(payment.order) == SETTLED
-    # Whoever asks next finds it done; and the invoices' series has no gap for all those that died.
+    # The next look settles it, and the invoice numbers have no gap.
     asking.look_again(payment, at=timezone.now())
     assert effects(payment.order) == SETTLED
     assert list(Invoice.objects.order_by("pk").values_list("sequence", flat=True)) == [1, 2]
 
 
-def test_told_by_eight_at_once_a_payment_is_settled_once(committing):
+def test_eight_simultaneous_notifications_settle_a_payment_once(committing):
     payment = accepted()
     event = Event(number="evt_1", kind="checkout.session.completed", token=payment.token)
-    told = [event, None] * 4
+    notifications = [event, None] * 4
     at_once(
         "public",
-        [lambda event=event: asking.look_again(payment, at=timezone.now(), event=event) for event in told],
+        [lambda event=event: asking.look_again(payment, at=timezone.now(), event=event) for event in notifications],
         refusals=(),
     )
     assert effects(payment.order) == SETTLED

@@ -1,4 +1,4 @@
-"""What Stripe refuses, what comes to nothing there later, and what the operator is told to do about it."""
+"""Failures at Stripe: refused requests, payments that fail later, and the operator's instructions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BY_TRANSFER = "Faites le remboursement par virement."
 
 @pytest.fixture
 def owed(opened, stripe, tell):
-    """A payment whose money the books have given back, and whose refund is about to be asked for."""
+    """A payment that is refunded in the books, before the refund is requested from Stripe."""
     payment, session = opened
     tell(stripe.pay(session))
     operator = UserFactory(is_superuser=True)
@@ -39,11 +39,11 @@ def state(payment):
     return payment.status, payment.message
 
 
-# --- Before the money -------------------------------------------------------------------------------------------------
+# --- Before payment -------------------------------------------------------------------------------------------------
 
 
 def test_an_attempt_that_stripe_will_not_open_is_followed_by_another(stripe, portal):
-    """Were it kept, its buyer could correct what he likes and never pay by card."""
+    """If it were kept, the buyer could never pay by card."""
     payment = begun()
     CardPayment.objects.update(billing_email="élève@exemple.example")
     portal.force_login(payment.order.placed_by)
@@ -66,10 +66,10 @@ def test_a_payment_that_fails_days_later_ends_and_can_be_made_again(stripe, open
     assert CardPayment.objects.filter(status=PaymentStatus.WAITING).count() == 1
 
 
-# --- Money that is to go back -----------------------------------------------------------------------------------------
+# --- Refunds --------------------------------------------------------------------------------------------------------
 
 
-def test_a_refund_that_was_refused_is_asked_for_anew_and_not_answered_from_memory(stripe, owed):
+def test_a_refused_refund_is_retried_with_a_new_idempotency_key(stripe, owed):
     payment, _ = owed
     stripe.refuses_refunds = "insufficient_funds"
     work()
@@ -80,22 +80,22 @@ def test_a_refund_that_was_refused_is_asked_for_anew_and_not_answered_from_memor
     assert (state(payment), len(stripe.refunds)) == ((PaymentStatus.REFUNDED, ""), 1)
 
 
-def test_what_went_back_by_another_hand_at_the_same_moment_is_not_sent_from_the_bank_as_well(stripe, owed, monkeypatch):
+def test_a_simultaneous_refund_by_someone_else_is_not_repeated(stripe, owed, monkeypatch):
     payment, session = owed
     look = StripeCheckout.look
 
     def look_then_refund(self, about):
-        seen = look(self, about)
+        outcome = look(self, about)
         if not stripe.refunds:
             stripe.refund(session)
-        return seen
+        return outcome
 
     monkeypatch.setattr(StripeCheckout, "look", look_then_refund)
     work()
     assert (state(payment), len(stripe.refunds)) == ((PaymentStatus.REFUNDED, ""), 1)
 
 
-def test_money_that_a_bank_may_have_taken_back_is_not_sent_from_ours(stripe, owed):
+def test_a_disputed_payment_is_not_refunded(stripe, owed):
     payment, session = owed
     stripe.dispute(session)
     work()
@@ -105,7 +105,7 @@ def test_money_that_a_bank_may_have_taken_back_is_not_sent_from_ours(stripe, owe
     assert "voyez ce qu'elle a décidé avant de rien virer" in message
 
 
-def test_a_refund_that_has_not_left_says_so_until_it_has(stripe, owed):
+def test_a_pending_refund_says_so_until_it_is_sent(stripe, owed):
     payment, _ = owed
     stripe.down = True
     with pytest.raises(ProviderSilent):
@@ -116,7 +116,7 @@ def test_a_refund_that_has_not_left_says_so_until_it_has(stripe, owed):
     assert state(payment) == (PaymentStatus.REFUNDED, "")
 
 
-def test_what_was_heard_before_a_refund_failed_and_is_written_after_changes_nothing(stripe, owed):
+def test_a_stale_outcome_does_not_overwrite_a_failed_refund(stripe, owed):
     payment, _ = owed
     work()
     payment.refresh_from_db()
@@ -128,7 +128,7 @@ def test_what_was_heard_before_a_refund_failed_and_is_written_after_changes_noth
     assert state(payment) == failed
 
 
-def test_where_our_key_is_not_accepted_the_refund_waits_for_the_right_one(stripe, owed, monkeypatch, tell, caplog):
+def test_a_refund_waits_while_our_api_key_is_rejected(stripe, owed, monkeypatch, tell, caplog):
     payment, session = owed
     monkeypatch.setattr(stand_in, "SECRET_KEY", "sk_test_another0123456789")
     with pytest.raises(ProviderSilent):
@@ -141,7 +141,7 @@ def test_where_our_key_is_not_accepted_the_refund_waits_for_the_right_one(stripe
     assert state(payment) == (PaymentStatus.REFUNDED, "")
 
 
-def test_the_end_of_a_dispute_is_told_and_asks_for_no_answer(stripe, opened, tell):
+def test_the_end_of_a_dispute_is_shown_and_needs_no_action(stripe, opened, tell):
     payment, session = opened
     tell(stripe.pay(session))
     tell(stripe.dispute(session))
@@ -151,15 +151,15 @@ def test_the_end_of_a_dispute_is_told_and_asks_for_no_answer(stripe, opened, tel
     assert effects(payment.order) == SETTLED
 
 
-# --- How it is asked --------------------------------------------------------------------------------------------------
+# --- API calls ------------------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_asked_while_a_transaction_is_open(committing, stripe, portal, tell, monkeypatch):
-    asked = []
-    ask = StripeCheckout._ask  # noqa: SLF001 - every question goes through it
+def test_stripe_is_never_called_inside_a_transaction(committing, stripe, portal, tell, monkeypatch):
+    in_transaction = []
+    ask = StripeCheckout._ask  # noqa: SLF001 - every request goes through it
 
     def noted(self, *question):
-        asked.append(connection.in_atomic_block)
+        in_transaction.append(connection.in_atomic_block)
         return ask(self, *question)
 
     monkeypatch.setattr(StripeCheckout, "_ask", noted)
@@ -178,12 +178,12 @@ def test_nobody_is_asked_while_a_transaction_is_open(committing, stripe, portal,
     assert asking.catch_up(at=silent.modified, after=TERM - TERM) == 0
     CardPayment.objects.filter(pk=silent.pk).update(modified=TERM)
     assert asking.catch_up(at=silent.modified, after=TERM - TERM) == 1
-    assert len(asked) > 5
-    assert not any(asked)
+    assert len(in_transaction) > 5
+    assert not any(in_transaction)
 
 
-def test_what_stripe_says_of_a_session_that_it_does_not_know_is_not_logged(stripe, opened, caplog):
-    """As where the keys of the test mode give way to the live ones while somebody pays."""
+def test_stripe_s_answer_about_an_unknown_session_is_not_logged(stripe, opened, caplog):
+    """As when test keys are replaced by live ones during a payment."""
     caplog.set_level(logging.DEBUG)
     payment, session = opened
     stripe.sessions.clear()
@@ -193,6 +193,6 @@ def test_what_stripe_says_of_a_session_that_it_does_not_know_is_not_logged(strip
     assert session not in caplog.text
 
 
-def test_whoever_deploys_subscribes_to_all_that_is_listened_to():
-    told = (settings.ROOT / "docs" / "deploy.md").read_text()
-    assert [kind for kind in sorted(KINDS) if f"`{kind}`" not in told] == []
+def test_the_deployment_guide_lists_every_handled_event_type():
+    guide = (settings.ROOT / "docs" / "deploy.md").read_text()
+    assert [kind for kind in sorted(KINDS) if f"`{kind}`" not in guide] == []

@@ -1,4 +1,4 @@
-"""Payments through Stripe, over HTTP against its stand-in: whatever is told, in whatever order, has its effect once."""
+"""Payments through Stripe, over HTTP against a fake: each event has its effect once, in any order."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ WEBHOOK = "/webhooks/stripe/"
 
 
 def shuffled(events, seed):
-    told = events * 5
-    random.Random(seed).shuffle(told)  # noqa: S311 - an order, not a secret
-    return told
+    repeated = events * 5
+    random.Random(seed).shuffle(repeated)  # noqa: S311 - an order, not a secret
+    return repeated
 
 
-def test_a_purchase_from_the_button_to_the_counter(stripe, portal):
+def test_a_purchase_from_checkout_to_the_seat_counter(stripe, portal):
     payment = begun()
     session = at_stripe(payment, portal)
-    (asked,) = stripe.asked_to("/v1/checkout/sessions")
-    price = asked["line_items"]["0"]["price_data"]
-    assert (price["unit_amount"], price["currency"], asked["locale"]) == ("19900", "eur", "fr")
+    (request,) = stripe.asked_to("/v1/checkout/sessions")
+    price = request["line_items"]["0"]["price_data"]
+    assert (price["unit_amount"], price["currency"], request["locale"]) == ("19900", "eur", "fr")
     assert price["product_data"]["name"].replace("\xa0", " ") == "Licence globale TOUS NIVEAUX (5 classes - 150 élèves)"
-    assert (asked["customer_email"], asked["allowed_payment_method_types"]) == ("coop@exemple.example", {"0": "card"})
+    assert (request["customer_email"], request["allowed_payment_method_types"]) == (
+        "coop@exemple.example",
+        {"0": "card"},
+    )
     stripe.pay(session)
     page = portal.get(f"/paiement/{payment.token}/retour/").content.decode()
     assert "0/5" in page
     assert effects(payment.order) == SETTLED
     payment.refresh_from_db()
     assert (payment.status, payment.captured_amount) == (PaymentStatus.CONFIRMED, PRICE)
-    # Nothing of the buyer's at Stripe is kept here.
+    # No personal data from Stripe is stored.
     assert payment.extra_data == '{"charge": "pi_00000002"}'
 
 
@@ -61,7 +64,7 @@ def test_each_event_five_times_out_of_order_has_the_effect_of_one(stripe, opened
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_refund_at_stripe_s_own_desk_is_noticed_whatever_is_told_first(stripe, opened, tell, seed):
+def test_a_refund_from_the_stripe_dashboard_is_recorded_in_any_event_order(stripe, opened, tell, seed):
     payment, session = opened
     paid = stripe.pay(session)
     events = [paid, stripe.refund(session), stripe.event("refund.updated", stripe.refunds[0])]
@@ -79,10 +82,10 @@ def test_a_refund_at_stripe_s_own_desk_is_noticed_whatever_is_told_first(stripe,
     assert (work(), len(stripe.refunds)) == ([], 1)
 
 
-def test_only_what_stripe_signed_is_listened_to(stripe, opened, tell, caplog):
+def test_only_events_signed_by_stripe_are_accepted(stripe, opened, tell, caplog):
     payment, session = opened
     paid = stripe.pay(session)
-    asked = len(stripe.asked)
+    request_count = len(stripe.asked)
     body, signature = stand_in.signed(paid)
     visitor = HostClient(settings.BASE_DOMAIN, enforce_csrf_checks=True)
 
@@ -96,7 +99,7 @@ def test_only_what_stripe_signed_is_listened_to(stripe, opened, tell, caplog):
         assert post(body, Stripe_Signature=nonsense) == 400
     assert post(b"\xff", Stripe_Signature=signature) == 400
     assert post(body.replace(b"19900", b"1"), Stripe_Signature=signature) == 400
-    assert (len(stripe.asked), effects(payment.order)) == (asked, NOTHING)
+    assert (len(stripe.asked), effects(payment.order)) == (request_count, NOTHING)
     assert post(body, Stripe_Signature=signature) == 200
     assert effects(payment.order) == SETTLED
 
@@ -117,7 +120,7 @@ def test_nothing_secret_and_nobody_s_address_is_logged(stripe, portal, tell, cap
 
 
 @pytest.mark.parametrize("wrong", [{"amount_total": 100}, {"currency": "usd"}, {"client_reference_id": "another"}])
-def test_what_was_not_asked_for_opens_nothing_and_is_given_back(stripe, opened, tell, wrong):
+def test_an_unexpected_payment_grants_nothing_and_is_refunded(stripe, opened, tell, wrong):
     payment, session = opened
     paid = stripe.pay(session)
     stripe.sessions[session].update(wrong)
@@ -131,7 +134,7 @@ def test_what_was_not_asked_for_opens_nothing_and_is_given_back(stripe, opened, 
 
 def test_an_order_paid_in_two_windows_is_paid_once(stripe, opened, portal, tell):
     first, session = opened
-    # The second window: the first attempt is given up here, and paid at Stripe's before it can be closed there.
+    # Second window: the first payment is cancelled here, and paid at Stripe before its session expires.
     CardPayment.objects.filter(pk=first.pk).update(status=PaymentStatus.CANCELLED)
     second = card.start(order_id=first.order_id, by=first.order.placed_by, at=TERM)
     other = at_stripe(second, portal)
@@ -157,7 +160,7 @@ def test_the_operator_s_refund_is_in_the_books_at_once_and_sent_once(stripe, ope
     assert effects(payment.order)["payments"] == [PRICE, -PRICE]
     assert stripe.refunds == []
     assert set(work()) == {"give_back"}
-    # As where a worker was killed before it could say that it had done it.
+    # As when a worker was killed before recording the refund.
     asking.give_back(CardPayment.objects.get(), at=TERM)
     tell(stripe.event("charge.refunded", stripe.charges["ch_00000003"]))
     assert [refund["amount"] for refund in stripe.refunds] == [19900]
@@ -166,7 +169,7 @@ def test_the_operator_s_refund_is_in_the_books_at_once_and_sent_once(stripe, ope
     assert payment.status == PaymentStatus.REFUNDED
 
 
-def test_a_refund_that_fails_waits_for_a_hand(stripe, opened, tell):
+def test_a_failed_refund_waits_for_the_operator(stripe, opened, tell):
     payment, session = opened
     tell(stripe.pay(session))
     tell(stripe.refund(session))
@@ -174,21 +177,21 @@ def test_a_refund_that_fails_waits_for_a_hand(stripe, opened, tell):
     payment.refresh_from_db()
     assert payment.message == "Le remboursement a échoué (carte expirée ou annulée) : faites-le par virement."
     assert payment.captured_amount == PRICE
-    # Asked again, another is made.
+    # A second request creates another refund.
     card.send_again(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM)
     assert work() == ["give_back"]
     payment.refresh_from_db()
     assert (payment.status, payment.message, len(stripe.refunds)) == (PaymentStatus.REFUNDED, "", 2)
 
 
-def test_money_that_is_owed_to_nobody_is_not_sent_back(stripe, opened, tell):
+def test_a_payment_that_is_not_owed_back_is_not_refunded(stripe, opened, tell):
     payment, session = opened
     tell(stripe.pay(session))
     with pytest.raises(NotToPay):
         card.send_again(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM)
 
 
-def test_a_payment_that_its_bank_is_asked_for_is_told_until_the_operator_has_seen_it(stripe, opened, tell):
+def test_a_disputed_payment_is_shown_until_the_operator_acknowledges_it(stripe, opened, tell):
     payment, session = opened
     tell(stripe.pay(session))
     tell(stripe.dispute(session))
@@ -198,7 +201,7 @@ def test_a_payment_that_its_bank_is_asked_for_is_told_until_the_operator_has_see
     assert card.looked_at(card_payment_id=payment.pk, by=UserFactory(is_superuser=True), at=TERM).message == ""
 
 
-def test_a_refund_of_a_part_is_told_and_decides_nothing(stripe, opened, tell):
+def test_a_partial_refund_is_shown_and_changes_nothing(stripe, opened, tell):
     payment, session = opened
     tell(stripe.pay(session))
     tell(stripe.refund(session, 5000))
@@ -228,7 +231,7 @@ def test_while_stripe_is_down_nothing_is_lost(stripe, portal, tell):
     assert effects(payment.order) == SETTLED
 
 
-def test_what_keeps_a_paid_order_from_its_invoice_is_told_and_made_up_for(stripe, opened, tell):
+def test_a_paid_order_without_invoice_is_reported_and_invoiced_later(stripe, opened, tell):
     payment, session = opened
     paid = stripe.pay(session)
     Seller.objects.all().delete()
@@ -242,7 +245,7 @@ def test_what_keeps_a_paid_order_from_its_invoice_is_told_and_made_up_for(stripe
     assert (effects(payment.order), payment.message) == (SETTLED, "")
 
 
-def test_payments_of_which_nothing_was_heard_are_asked_about(stripe, opened, portal):
+def test_payments_without_a_notification_are_polled(stripe, opened, portal):
     paid, session = opened
     given_up = begun()
     expired = at_stripe(given_up, portal)
@@ -254,21 +257,21 @@ def test_payments_of_which_nothing_was_heard_are_asked_about(stripe, opened, por
     assert effects(paid.order) == SETTLED
     given_up.refresh_from_db()
     assert given_up.status == PaymentStatus.REJECTED
-    # Its buyer may begin anew.
+    # The buyer may start again.
     again = portal.post(given_up.get_process_url())
     second = CardPayment.objects.get(order=given_up.order, status=PaymentStatus.WAITING)
     assert again["Location"] == second.get_process_url()
 
 
-def test_a_session_whose_name_was_not_written_down_is_known_by_its_event(stripe, opened, tell):
-    """As where the process was killed between opening it at Stripe's and keeping its name."""
+def test_a_session_whose_id_was_not_saved_is_found_by_its_event(stripe, opened, tell):
+    """As when the process was killed between creating the session and saving its id."""
     payment, session = opened
     CardPayment.objects.update(transaction_id="", status=PaymentStatus.WAITING)
     assert tell(stripe.pay(session)).status_code == 200
     assert effects(payment.order) == SETTLED
 
 
-def test_asked_twice_stripe_opens_one_session(stripe, opened):
+def test_starting_twice_opens_one_stripe_session(stripe, opened):
     payment, session = opened
     CardPayment.objects.update(transaction_id="", status=PaymentStatus.WAITING)
     payment.refresh_from_db()
@@ -277,7 +280,7 @@ def test_asked_twice_stripe_opens_one_session(stripe, opened):
     assert list(stripe.sessions) == [session]
 
 
-def test_an_attempt_for_another_sum_is_given_up_here_and_there(stripe, opened):
+def test_an_attempt_for_another_amount_is_cancelled_here_and_at_stripe(stripe, opened):
     payment, session = opened
     order = payment.order
     assert card.start(order_id=order.pk, by=order.placed_by, at=TERM) == payment
