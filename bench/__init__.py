@@ -1,14 +1,14 @@
-"""What is measured, and against what: `python -m bench [NAME…] [--json]`.
+"""Benchmarks: `python -m bench [NAME…] [--json]`.
 
-Each measure times ours, a floor (the least that PostgreSQL needs for the same result) and a peer (how it is usually
-done), all in one run and in turn, so that a busy machine slows all three. A new measure is a function in a module of
-this package, marked `@bench.registry.measure("name")`; it receives a scratch database, made for it and dropped after
-it. Nothing timed stands in the test suite.
+Each measure times ours, a floor (the least work PostgreSQL needs for the same result) and a peer (the usual library or
+method), interleaved in one run, so that a busy machine slows all three. A new measure is a function in a module of this
+package, decorated with `@bench.registry.measure("name")`; it runs on its own scratch database. The test suite times
+nothing.
 
-Where a page waits for the database, the measure tells the plans of its questions as well (`bench.plans`), at seventy
-thousand schools and two hundred thousand accounts (`bench.people`, `bench.licences`): a table read whole ends the run
-with status 1. What of it can be told among a few rows is tested (`tests/schools/test_plans.py`).
+For database-bound pages the measure also prints the query plans (`bench.plans`), with seventy thousand schools and two
+hundred thousand accounts (`bench.people`, `bench.licences`): a sequential scan ends the run with status 1. Plans that
+can be checked on a few rows are tested in `tests/schools/test_plans.py`.
 
-`read_spreadsheets` measures no time: it is the score of a set of damaged lists (`bench.damaged`), against the truth of
-every row. A measure that does not reach what it must ends the run with status 1, once all have been told.
+`read_spreadsheets` measures no time: it scores imports of damaged lists (`bench.damaged`) against the expected
+result of every row. A measure that misses its target ends the run with status 1, after all have run.
 """

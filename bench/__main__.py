@@ -12,13 +12,13 @@ from typing import Any
 
 
 def main() -> None:
-    """Run what was asked for; an unknown name ends with the list of those there are."""
+    """Run the named measures; exit with the list of measures on an unknown name."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--json", action="store_true", help="print one JSON list, with what each floor and peer is")
     options = parser.parse_args()
 
-    # Asked to stop, it still drops its scratch database.
+    # On SIGTERM, still drop the scratch database.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.path.insert(1, str(Path(__file__).resolve().parent.parent / "platform"))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

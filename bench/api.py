@@ -1,4 +1,4 @@
-"""The API under load, through the server as it is deployed: ten thousand gifts by one request, and two hundred at once.
+"""The API under load, through gunicorn: ten thousand allocations in one request, and two hundred requests at once.
 
 A measure fails where a bound of issue 6 is missed.
 """
@@ -39,58 +39,58 @@ if TYPE_CHECKING:
 
     from bench.serving import Server
 
-#: What is asked of ten thousand allocations by one request.
-MOST_SECONDS, MOST_MEGABYTES, MOST_QUERIES = 3.0, 300.0, 40
-#: One at a time is slow: so many are asked for that way, and their time is scaled to ten thousand.
+#: Bounds for ten thousand allocations in one request.
+MAX_SECONDS, MAX_MEGABYTES, MAX_QUERIES = 3.0, 300.0, 40
+#: The peer is slow: it makes this many requests, and its time is scaled to ten thousand.
 SINGLY = 200
-#: So many ask at the same moment, each for two of as many licences; and nobody waits longer.
-AT_ONCE, LONGEST_WAIT = 200, 10.0
+#: Concurrent requests, each for two of as many licences; and the longest wait allowed, in seconds.
+AT_ONCE, MAX_WAIT = 200, 10.0
 _SLUG = "nimes"
 
 
 @dataclass(frozen=True)
-class Bulk(Measure):
-    """The figures of one large request, and how many questions it asks of the database."""
+class BulkRequestMeasure(Measure):
+    """The figures of one large request, and its number of queries."""
 
     queries: int
 
     def line(self) -> str:
-        """Return the figures, with the questions first."""
+        """Return the figures, with the number of queries first."""
         return super().line().replace("  ", f"  queries={self.queries}  ", 1)
 
     def failures(self) -> list[str]:
-        """Return each bound that was missed."""
+        """Return each missed bound."""
         return [
-            f"{what}: {value:.4g}, {most:g} at most"
-            for what, value, most in (
-                ("seconds", self.ours_s, MOST_SECONDS),
-                ("MB of a server process", self.peak_mb, MOST_MEGABYTES),
-                ("queries", self.queries, MOST_QUERIES),
+            f"{what}: {value:.4g}, {limit:g} at most"
+            for what, value, limit in (
+                ("seconds", self.ours_s, MAX_SECONDS),
+                ("MB of a server process", self.peak_mb, MAX_MEGABYTES),
+                ("queries", self.queries, MAX_QUERIES),
             )
-            if value > most
+            if value > limit
         ]
 
 
 @measure("api_allocations")
-def api_allocations() -> Bulk:
-    """Ten thousand schools served by one request, against as many requests and against the bare COPY of the rows."""
+def api_allocations() -> BulkRequestMeasure:
+    """Allocate to 10,000 schools in one request, against as many requests and against a bare COPY of the rows."""
     pools.arrange()
     token, pool = _office()
     rows = [{"school": uai, "units": 3} for uai in School.objects.order_by("pk").values_list("uai", flat=True)]
-    whole = json.dumps({"pool": pool, "mode": "all_or_nothing", "allocations": rows}).encode()
+    body = json.dumps({"pool": pool, "mode": "all_or_nothing", "allocations": rows}).encode()
     with tenant_context(Collectivity.objects.get()), serving(_SLUG, token) as server:
-        queries = _queries(token, whole)
+        queries = _queries(token, body)
         written = rows_of(pools.WRITTEN)
         times = medians_in_turn(
             {
-                "ours": Contender(lambda: _bulk(server, whole), before=pools.empty),
+                "ours": Contender(lambda: _bulk(server, body), before=pools.empty),
                 "floor": Contender(lambda: copy_rows(written), before=pools.empty),
                 "peer": Contender(lambda: _singly(server, pool, rows[:SINGLY]), before=pools.empty),
             },
             rounds=5,
         )
         peak = server.peak()
-    return Bulk(
+    return BulkRequestMeasure(
         name="api_allocations",
         ours_s=times["ours"],
         floor_s=times["floor"],
@@ -103,7 +103,7 @@ def api_allocations() -> Bulk:
 
 
 def _office() -> tuple[str, int]:
-    """Return a token of the office there is, and its pool."""
+    """Return a token of the office, and its pool's id."""
     now = timezone.now()
     with tenant_context(Collectivity.objects.get()):
         made = tokens.make(
@@ -117,7 +117,7 @@ def _office() -> tuple[str, int]:
 
 
 def _queries(token: str, body: bytes) -> int:
-    """Ask once in this process, and return how many questions the database was asked."""
+    """Send the request once in this process; return its number of queries."""
     program = Client(HTTP_HOST=f"{_SLUG}.{settings.BASE_DOMAIN}", headers={"Authorization": f"Bearer {token}"})
     with CaptureQueriesContext(connection) as asked:
         answer = program.post(
@@ -147,8 +147,8 @@ def _check(status: int, expected: int, content: bytes) -> None:
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """What became of many requests at once, and how long they waited."""
+class ConcurrencyMeasure:
+    """The outcome of many concurrent requests, and their waiting times."""
 
     name: str
     asked: int
@@ -158,7 +158,7 @@ class Crowd:
     median_s: float
     p95_s: float
     longest_s: float
-    bound_s: float = LONGEST_WAIT
+    bound_s: float = MAX_WAIT
 
     def figures(self) -> dict[str, Any]:
         """Return everything."""
@@ -169,7 +169,7 @@ class Crowd:
         return "  ".join(f"{name}={value}" for name, value in self.figures().items())
 
     def failures(self) -> list[str]:
-        """Return what was given beside what the pool held, what broke down, and who waited too long."""
+        """Return over- or under-allocation, server errors, and too long a wait."""
         found = [] if self.given == self.held else [f"{self.given} licences given of {self.held}"]
         found += [f"{count} answers of status {status}" for status, count in self.statuses.items() if status >= 500]  # noqa: PLR2004 - HTTP's own division
         if self.longest_s > self.bound_s:
@@ -178,8 +178,8 @@ class Crowd:
 
 
 @measure("api_crowd")
-def api_crowd() -> Crowd:
-    """Two hundred requests at the same moment, that together ask for twice what the pool holds."""
+def api_crowd() -> ConcurrencyMeasure:
+    """Two hundred concurrent requests that together ask for twice what the pool holds."""
     pools.arrange()
     office = Collectivity.objects.get()
     orders.grant(collectivity=office, licences=AT_ONCE, reason="Mesure", by=None, at=timezone.now())
@@ -202,7 +202,7 @@ def api_crowd() -> Crowd:
         stored = sum(Allocation.objects.filter(pool=pool).values_list("units", flat=True))
     if given != stored:
         raise RuntimeError(f"The pool says {given}, its allocations {stored}.")
-    return Crowd(
+    return ConcurrencyMeasure(
         name="api_crowd",
         asked=2 * AT_ONCE,
         held=AT_ONCE,

@@ -1,4 +1,4 @@
-"""Rows by bare COPY: the same into the same tables, what storing them costs at the least; and a world of new ones."""
+"""Bare COPY: dump and restore rows as a lower bound, and bulk-insert test data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def rows_of(tables: Iterable[str]) -> dict[str, bytes]:
-    """Return what stands in each table, as COPY takes it back."""
+    """Return the rows of each table in COPY format, by « table (columns) »."""
     held = {}
     for table in tables:
         written = io.BytesIO()
         with connection.cursor() as cursor:
-            # What the database computes is not given to it.
+            # Generated columns cannot be written.
             cursor.execute(
                 "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
                 " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
@@ -36,17 +36,17 @@ def rows_of(tables: Iterable[str]) -> dict[str, bytes]:
 
 @transaction.atomic
 def copy_rows(rows: Mapping[str, bytes]) -> None:
-    """Write them back, all in one transaction."""
+    """Write the dumped rows back in one transaction."""
     for table, content in rows.items():
         with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
             copy.write(content)
 
 
 def copy_new(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write new rows, told by the names of columns; what a row does not tell is the field's default."""
+    """COPY new rows, dictionaries by column name; missing columns get the field's default."""
     fields = [field for field in model._meta.concrete_fields if not (field.primary_key or field.generated)]  # noqa: SLF001 - documented
     defaults = {field.column: field.get_default() for field in fields}
-    # « primary » is a word of SQL.
+    # « primary » is a reserved word.
     into = f"{model._meta.db_table} ({', '.join(map(connection.ops.quote_name, defaults))})"  # noqa: SLF001
     with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for row in rows:

@@ -37,7 +37,7 @@ QUERIES = [
     "ecoel jules ferry", "hugo", "st exupery", "paris", "primaire publique les", "macé", "prevrt",
 ]  # fmt: skip
 
-#: Walked in the order of the list until there are twenty: what half the schools have is met soon enough.
+#: Indexes scanned in order until twenty rows match: frequent words are found early.
 WALKED = frozenset({"school_order"})
 
 _COLUMNS = ["uai", *FIELDS, "state", "changed_at"]
@@ -55,7 +55,7 @@ def _empty() -> None:
 
 @transaction.atomic
 def _parsed(path: Path) -> list[tuple[Any, ...]]:
-    """Return the rows that the synchronisation writes, as they are written."""
+    """Return the rows exactly as the synchronisation writes them."""
     staging.copy_in(DirectoryFile(path))
     staging.fold_repeats()
     values = ", ".join(
@@ -94,7 +94,7 @@ class _SchoolResource(resources.ModelResource):
 
 @measure("sync_directory")
 def sync_directory() -> Measure:
-    """The first load of the directory, file to committed schools; 3 times the floor and 300 MB at most."""
+    """Load the directory for the first time, from file to commit; at most 3 times the floor and 300 MB."""
     with tempfile.TemporaryDirectory() as folder:
         path = _file(folder)
         rows = _parsed(path)
@@ -125,7 +125,7 @@ def sync_directory() -> Measure:
 
 @measure("directory_search")
 def directory_search() -> Measure:
-    """The 95th percentile of a search's first twenty, over a list of queries; 20 ms at most, nothing read whole."""
+    """95th percentile of the first twenty results over a list of queries; 20 ms at most, no sequential scan."""
     with tempfile.TemporaryDirectory() as folder:
         synchronise(path=_file(folder), by=None, at=datetime.datetime.now(tz=datetime.UTC))
     codes = list(School.objects.order_by("uai").values_list("uai", flat=True)[:: 70_018 // 20][:20])
@@ -138,7 +138,7 @@ def directory_search() -> Measure:
         }
         turns = in_turn({name: Contender(run) for name, run in contenders.items()}, rounds=7)
         for name, each in turns.items():
-            # One time a query: its median, which a neighbour's burst of work does not move.
+            # The median per query, which is robust against bursts of other work.
             times[name].append(statistics.median(each))
     plans = Plans(walked=WALKED)
     with plans.watch():

@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 ROWS = 60_000
 ROUNDS = 3
-#: The peer takes half a minute: the others are timed before and after it, and between.
+#: The peer takes half a minute: the others are timed before, between and after it.
 ORDER = ("ours", "floor", "same tables", "ours", "floor", "same tables", "peer", "ours", "floor", "same tables")
 HEADER = ["UAI", "École", "Adresse", "Code postal", "Commune", "E-mail", "Licences"]
-_EMPTIED = (
+_EMPTIED_TABLES = (
     "imports_importrow", "imports_importfile", "imports_import", "pools_allocation", "mailing_message",
     "collectivities_auditentry", "public.subscriptions_activationkey", "public.procrastinate_jobs", "bench_plain",
 )  # fmt: skip
 
 
-#: Where an import's rows, keys, allocations and messages stand, in an order that foreign keys allow.
-_FILLED = ("imports_importrow", "public.subscriptions_activationkey", "pools_allocation", "mailing_message")
+#: The tables an import fills, in an order that foreign keys allow.
+_FILLED_TABLES = ("imports_importrow", "public.subscriptions_activationkey", "pools_allocation", "mailing_message")
 
 
-#: At most so many times the floor, and the same rows COPYed into the same tables; at least so many times the peer's
-#: rows in a second.
-TIMES_FLOOR, TIMES_TABLES, TIMES_PEER = 10, 2.5, 8
+#: At most this many times the floor, and a COPY of the same rows into the same tables; at least this many times the
+#: peer's speed.
+MAX_TIMES_FLOOR, MAX_TIMES_TABLES, MIN_SPEEDUP = 10, 2.5, 8
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class ImportMeasure(Measure):
     steps_s: dict[str, float]
 
     def figures(self) -> dict[str, Any]:
-        """Return everything, rounded to what a measure is worth."""
+        """Return everything, rounded to the precision of the measure."""
         return super().figures() | {
             "same_tables_s": round(self.same_tables_s, 3),
             "ratio_to_same_tables": round(self.ours_s / self.same_tables_s, 2),
@@ -71,14 +71,17 @@ class ImportMeasure(Measure):
         }
 
     def failures(self) -> list[str]:
-        """Return which ratios are not reached."""
+        """Return each missed ratio."""
         speedup = self.speedup_over_peer or 0.0
         return [
             said
             for failed, said in (
-                (self.ratio_to_floor > TIMES_FLOOR, f"{self.ratio_to_floor:.1f} times the floor"),
-                (self.ours_s > TIMES_TABLES * self.same_tables_s, f"{self.ours_s / self.same_tables_s:.2f} times COPY"),
-                (speedup < TIMES_PEER, f"{speedup:.1f} times the peer's speed"),
+                (self.ratio_to_floor > MAX_TIMES_FLOOR, f"{self.ratio_to_floor:.1f} times the floor"),
+                (
+                    self.ours_s > MAX_TIMES_TABLES * self.same_tables_s,
+                    f"{self.ours_s / self.same_tables_s:.2f} times COPY",
+                ),
+                (speedup < MIN_SPEEDUP, f"{speedup:.1f} times the peer's speed"),
             )
             if failed
         ]
@@ -93,8 +96,8 @@ class ImportMeasure(Measure):
         )
 
 
-class Plain(models.Model):
-    """The plain table that the peer and the floor fill: no constraint but its key."""
+class PlainTableRow(models.Model):
+    """A plain table for the peer and the floor, without constraints but its key."""
 
     uai = models.CharField(max_length=8, primary_key=True)
     name = models.TextField()
@@ -105,7 +108,7 @@ class Plain(models.Model):
     units = models.IntegerField()
 
     class Meta:
-        # Of an application that is installed: the peer copies instances, which Django finds again by it.
+        # An installed app: Django needs it to unpickle the instances that the peer copies.
         app_label = "imports"
         managed = False
         db_table = "bench_plain"
@@ -114,15 +117,15 @@ class Plain(models.Model):
         return self.uai
 
 
-class PlainResource(resources.ModelResource):
-    """The same columns, as django-import-export takes them in bulk.
+class PlainTableResource(resources.ModelResource):
+    """The same columns for django-import-export, in bulk.
 
-    As by default, it looks each row up and works out what the row changes: so do we, for each row's verdict. What else
-    it does by default and we do not (differences as HTML, a report of skipped rows) is off.
+    It looks each row up and computes its changes, as we do for verdicts. Its other defaults, which we do not match
+    (HTML diffs, a report of skipped rows), are off.
     """
 
     class Meta:
-        model = Plain
+        model = PlainTableRow
         import_id_fields = ("uai",)
         use_bulk = True
         batch_size = 1000
@@ -152,7 +155,7 @@ def _workbook() -> bytes:
 
 
 def _arrange(at: datetime.datetime) -> Pool:
-    """Fill the directory with the schools of the file and open a lot that holds them all."""
+    """Fill the directory with the schools of the file and open a pool large enough for all."""
     columns = "uai, name, type, sector, address, address_extra, postal_code, commune, commune_code, departement, "
     columns += "departement_code, academie, region, has_elementary, nature, phone, email, siret, state, changed_at"
     with connection.cursor() as cursor:
@@ -163,10 +166,10 @@ def _arrange(at: datetime.datetime) -> Pool:
                                 "", "", email, "", "open", at))  # fmt: skip
         cursor.execute("ANALYZE schools_school")
     with connection.schema_editor() as editor:
-        editor.create_model(Plain)
+        editor.create_model(PlainTableRow)
     with connection.cursor() as cursor:
-        for table in {*_EMPTIED, *_FILLED}:
-            # The server cleans up when it sees fit: in some rounds of some contenders, with one of two processors.
+        for table in {*_EMPTIED_TABLES, *_FILLED_TABLES}:
+            # Autovacuum would run in some rounds only and take one of two processors.
             cursor.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off, toast.autovacuum_enabled = off)")
     return grant(collectivity=_office(), licences=ROWS * 9, reason="Mesure", by=None, at=at)
 
@@ -177,12 +180,12 @@ def _office() -> Collectivity:
 
 def _empty() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(_EMPTIED)} CASCADE")
+        cursor.execute(f"TRUNCATE {', '.join(_EMPTIED_TABLES)} CASCADE")
     Pool.objects.update(allocated=0)
 
 
 def _ours(pool: Pool, content: bytes, steps: dict[str, list[float]]) -> None:
-    """Upload, read, confirm, apply: what the pages and the worker do, each step in its own transaction."""
+    """Upload, read, confirm and apply as pages and worker do, each step in its own transaction."""
     at = timezone.now()
 
     def timed[Result](step: str, act: Callable[[], Result]) -> Result:
@@ -191,18 +194,20 @@ def _ours(pool: Pool, content: bytes, steps: dict[str, list[float]]) -> None:
         steps.setdefault(step, []).append(time.perf_counter() - start)
         return done
 
-    table = timed(
+    spreadsheet_import = timed(
         "upload",
         lambda: operations.upload(
             pool_id=pool.pk, filename="ecoles.xlsx", content=content, units_for_all=None, by=None, at=at
         ),
     )
-    timed("read", lambda: tasks.read(import_id=table.pk))
+    timed("read", lambda: tasks.read(import_id=spreadsheet_import.pk))
     timed(
         "confirm",
-        lambda: operations.confirm(import_id=table.pk, digest=queries.digest(table), send_on=None, by=None, at=at),
+        lambda: operations.confirm(
+            import_id=spreadsheet_import.pk, digest=queries.digest(spreadsheet_import), send_on=None, by=None, at=at
+        ),
     )
-    timed("apply", lambda: tasks.apply(import_id=table.pk))
+    timed("apply", lambda: tasks.apply(import_id=spreadsheet_import.pk))
 
 
 @transaction.atomic
@@ -215,12 +220,12 @@ def _floor(content: bytes) -> None:
 
 def _peer(content: bytes) -> None:
     dataset = XLSX().create_dataset(content)
-    dataset.headers = [field.name for field in Plain._meta.fields]  # noqa: SLF001 - Django's documented way to its fields
-    PlainResource().import_data(dataset, raise_errors=True, use_transactions=True)
+    dataset.headers = [field.name for field in PlainTableRow._meta.fields]  # noqa: SLF001 - Django's documented way to its fields
+    PlainTableResource().import_data(dataset, raise_errors=True, use_transactions=True)
 
 
 def _checked(run: Callable[[], None]) -> Callable[[], None]:
-    """Run once and see that all was given, before anything is timed."""
+    """Run once, untimed, and check that everything was allocated."""
     _empty()
     run()
     given = (Allocation.objects.count(), Message.objects.count())
@@ -245,7 +250,7 @@ def import_60000() -> ImportMeasure:
         steps: dict[str, list[float]] = {}
         ours = _checked(lambda: _ours(pool, content, steps))
         steps.clear()
-        rows = rows_of(_FILLED)
+        rows = rows_of(_FILLED_TABLES)
         times = medians_in_turn(
             {
                 "ours": Contender(ours, before=_empty),

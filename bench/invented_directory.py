@@ -1,4 +1,4 @@
-"""A directory as large as the country's, invented, for machines where no real one lies beside the project."""
+"""A synthetic directory of national size, for machines without the real extract."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from schools.uai import check_letter
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: As many as the composite of real extracts has.
+#: The size of the real extract.
 SIZE = 70_018
 
 _KINDS = ["École élémentaire", "École maternelle", "École primaire", "Collège", "Lycée", "École privée"]
 _FIRST = ["Jean", "Marie", "Jules", "Louise", "Victor", "Simone", "Paul", "Rosa", "Saint", "Sainte", "Notre", "Les"]
-# Syllables as varied as those of French names: a search compares words by their trigrams.
+# Syllables as varied as in French names, for realistic trigrams.
 _ONSETS = [*"bcdfgjlmnprstv", "bl", "br", "ch", "cl", "cr", "dr", "fl", "fr", "gl", "gr", "gu", "pl", "pr", "qu", "tr"]
 _NUCLEI = ["a", "ai", "an", "au", "e", "é", "è", "eau", "eu", "i", "ie", "in", "o", "oi", "on", "ou", "u", "ui"]
 _CODAS = ["", "", "", "c", "l", "lle", "nt", "r", "rd", "s", "t", "x"]
@@ -32,11 +32,11 @@ _HEADER = [
 
 
 def write(path: Path) -> Path:
-    """Write the invented directory, gzipped, the same at each call; return `path`."""
+    """Write the directory, gzipped and deterministic; return `path`."""
     chance = random.Random(2026)  # noqa: S311 - invention, not secrecy
     towns = [_word(chance, chance.randint(2, 3)).capitalize() for _ in range(_TOWNS)]
     names = [_word(chance, chance.randint(1, 3)).capitalize() for _ in range(_NAMES)]
-    # A few names stand at a thousand schools, most at one or two.
+    # A few names occur at a thousand schools, most at one or two.
     weights = list(itertools.accumulate(1 / rank for rank in range(1, _NAMES + 1)))
     with gzip.open(path, "wt", encoding="utf-8-sig", newline="", compresslevel=1) as file:
         writer = csv.writer(file, delimiter=";", lineterminator="\n")

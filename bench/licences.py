@@ -1,7 +1,7 @@
-"""Who holds which licence, on top of `bench.people`: 30,000 units in the country, and one school that has many.
+"""Licences on top of `bench.people`: 30,000 seats in the country, and one school with many.
 
-The keys come from the collectivity's own operations; what follows is left as redemption and classes leave it, since
-ten thousand principals who redeem one after another would take longer than all that is measured.
+Keys are created by the real operations; subscriptions and classes are inserted in bulk, since ten thousand
+redemptions would take longer than the measures.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from tenants.models import Collectivity
 
-#: Of the school that is looked at; and of the country.
+#: Of the measured school; and of the country.
 SUBSCRIPTIONS, UNITS, TEACHERS = 10, 7, 60
 SCHOOLS, CLASSES, PUPILS = 10_000, 5_000, 20
 _BATCH = 5_000
 
 
 def arrange() -> User:
-    """Return the principal whose page is looked at; fill the country around him."""
+    """Create all licences; return the principal whose page is measured."""
     now = timezone.now()
     office = open_office(
         name="Ville de Nîmes",
@@ -78,7 +78,7 @@ def arrange() -> User:
 
 @transaction.atomic
 def _school_of(school: School) -> User:
-    """Move so many teachers to the school, and give it a verified principal."""
+    """Move `TEACHERS` teachers to the school and give it a verified principal."""
     moving = list(
         Affiliation.objects.filter(user__profile=Profile.TEACHER)
         .exclude(school=school)
@@ -100,7 +100,7 @@ def _school_of(school: School) -> User:
 
 @transaction.atomic
 def _redeemed(keys: Sequence[ActivationKey], principals: Sequence[int]) -> list[Subscription]:
-    """Leave the keys as redemption leaves them, whoever redeems."""
+    """Insert the rows that redeeming the keys would leave."""
     now = timezone.now()
     for key, principal in zip(keys, principals, strict=True):
         key.redeemed_at, key.redeemed_by_id = now, principal
@@ -119,7 +119,7 @@ def _redeemed(keys: Sequence[ActivationKey], principals: Sequence[int]) -> list[
 
 
 def _country(office: Collectivity, without: School) -> None:
-    """Give to ten thousand other schools, three units each, of which two are held; a class in some of them."""
+    """Allocate three seats to each of 10,000 other schools, two of them held; open classes in some."""
     chance = random.Random(11)  # noqa: S311 - a draw, not a secret
     now = timezone.now()
     pool = orders.grant(collectivity=office, licences=10 * SCHOOLS, reason="Mesure", by=None, at=now)

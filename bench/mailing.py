@@ -44,7 +44,7 @@ with Sink(keep=False) as sink:
 
 
 def render(message: Message) -> Rendered:
-    """Return a letter of an ordinary size, from its templates."""
+    """Render an e-mail of ordinary size from its templates."""
     return letter(
         subject=f"Ville de Nîmes vous attribue 3 licences Pep's pour l'École n° {message.topic_id}",
         paragraphs=["La Ville de Nîmes attribue trois licences à votre école, jusqu'au 31 août inclus."] * 8,
@@ -56,7 +56,7 @@ def render(message: Message) -> Rendered:
 
 @task(name="bench.send_one", queue="bench")
 def send_one(*, number: int) -> None:
-    """Send one message as it is usually done: rendered and sent by a job of its own, over a connection of its own."""
+    """Send one message the usual way: its own job, its own connection."""
     rendered = render(Message.objects.get(pk=number))
     recipient = f"ce.{number:07}a@ac-exemple.example"
     email = EmailMultiAlternatives(rendered.subject, rendered.text, to=[recipient])
@@ -83,7 +83,7 @@ def queue() -> None:
 
 
 def queue_a_job_each() -> None:
-    """Fill the outbox, and queue a job a message in the place of ours."""
+    """Fill the outbox, and queue one job per message instead of ours."""
     queue()
     ProcrastinateJob.objects.all()._raw_delete("default")  # noqa: SLF001
     with transaction.atomic():
@@ -92,7 +92,7 @@ def queue_a_job_each() -> None:
 
 
 def work(name: str) -> None:
-    """Run one worker on the queue, one job at a time, until nothing is left in it."""
+    """Run one worker on the queue, one job at a time, until it is empty."""
     worker.run(concurrency=1, queues=[name], until_idle=True, give_up_after=10)
 
 
@@ -111,8 +111,8 @@ def _prebuilt(port: int, contents: list[bytes]) -> None:
             line.sendmail(sender, [f"ce.{number:07}a@ac-exemple.example"], content)
 
 
-def _hang_up() -> None:
-    """End the connections of the workers' threads, which would keep the database from being dropped."""
+def _close_connections() -> None:
+    """Close the workers' connections, which would block dropping the database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -138,7 +138,7 @@ def _sink() -> Iterator[int]:
 
 @measure("send_emails")
 def send_emails() -> Measure:
-    """2,000 messages from the outbox to the server's acceptance, each outcome committed."""
+    """Send 2,000 messages from the outbox, committing each outcome."""
     with _sink() as port:
         options = {"host": "127.0.0.1", "port": port}
         mailers = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
@@ -156,7 +156,7 @@ def send_emails() -> Measure:
                 },
                 rounds=3,
             )
-        _hang_up()
+        _close_connections()
         queue()
         os.environ |= {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port)}
         peak = peak_of_code("from bench.mailing import send_all\nsend_all()")

@@ -1,4 +1,4 @@
-"""Who may belong where, among 70,000 schools and 200,000 accounts: teachers for a school, schools for a typed name."""
+"""Matching among 70,000 schools and 200,000 accounts: teachers for a school, schools for a typed name."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-#: How many schools and typed names are asked about; the peer, which reads everything, about one in so many of them.
+#: Number of schools and typed names; the slow peer runs for one in `PEER_EVERY` of them.
 ASKED, ROUNDS, PEER_EVERY = 120, 3, 10
 
 
 @measure("teacher_matching")
 def teacher_matching() -> Measures:
-    """The 95th percentile of the proposals made to a principal, and to whoever typed his school by hand."""
+    """95th percentile of proposing teachers to a principal, and schools to someone who typed theirs."""
     people.load_directory()
     people.settle()
     chance = random.Random(7)  # noqa: S311 - a draw, not a secret
@@ -99,7 +99,7 @@ def _measure(
             if contender != "peer" or number % PEER_EVERY == 0
         }
         for contender, each in in_turn(named, rounds=ROUNDS).items():
-            # One time a question: its median, which a neighbour's burst of work does not move.
+            # The median per query, which is robust against bursts of other work.
             times[contender].append(statistics.median(each))
     return Measure(
         name=name,

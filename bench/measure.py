@@ -1,4 +1,4 @@
-"""Timing contenders in turn, and the memory of one."""
+"""Interleaved timing of contenders, and peak memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLUMNS = ("ours_s", "floor_s", "peer_s", "ratio_to_floor", "speedup_over_peer"
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure's figures, in seconds. `floor` and `peer` say in a few words what they are."""
+    """One measure's figures, in seconds. `floor` and `peer` describe the contenders."""
 
     name: str
     ours_s: float
@@ -33,22 +33,22 @@ class Measure:
     peak_mb: float
     floor: str
     peer: str
-    #: What PostgreSQL does for ours, each question with its plan; and what it must not do, and does.
+    #: Our queries with their plans; and the forbidden full scans among them.
     plans: tuple[str, ...] = field(default=(), kw_only=True)
     whole_reads: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def ratio_to_floor(self) -> float:
-        """How many times the least that is needed."""
+        """Our time divided by the floor's."""
         return self.ours_s / self.floor_s
 
     @property
     def speedup_over_peer(self) -> float | None:
-        """How many times quicker than how it is usually done; None where there is no peer."""
+        """The peer's time divided by ours; None without a peer."""
         return None if self.peer_s is None else self.peer_s / self.ours_s
 
     def figures(self) -> dict[str, Any]:
-        """Return everything, rounded to what a measure is worth."""
+        """Return everything, rounded to the precision of the measure."""
         speedup = self.speedup_over_peer
         return {
             **asdict(self),
@@ -63,19 +63,19 @@ class Measure:
     def line(self) -> str:
         """Return the figures in one line, and below it the plans where there are any."""
         figures = self.figures()
-        told = f"name={self.name}  " + "  ".join(
+        text = f"name={self.name}  " + "  ".join(
             f"{column}={'-' if figures[column] is None else figures[column]}" for column in _COLUMNS
         )
-        return "\n".join([told, *(f"  {line}" for plan in self.plans for line in plan.splitlines())])
+        return "\n".join([text, *(f"  {line}" for plan in self.plans for line in plan.splitlines())])
 
     def failures(self) -> list[str]:
-        """Return what is read whole; what a time must reach is judged by who reads it, where it was taken."""
+        """Return the full scans; timings depend on the machine and are left to the reader."""
         return list(self.whole_reads)
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Several figures of one world, which takes longer to make than to measure."""
+    """Several measures on one data set, which takes longer to create than to measure."""
 
     name: str
     parts: tuple[Measure, ...]
@@ -85,17 +85,17 @@ class Measures:
         return {"name": self.name, "parts": [part.figures() for part in self.parts]}
 
     def line(self) -> str:
-        """Return a line a figure, each with its plans."""
+        """Return one line per measure, with its plans."""
         return "\n".join(part.line() for part in self.parts)
 
     def failures(self) -> list[str]:
-        """Return what any of them does not reach."""
+        """Return the failures of all parts."""
         return [f"{part.name}: {failure}" for part in self.parts for failure in part.failures()]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Something to time, and what must be done before each time, untimed."""
+    """A callable to time, and its untimed setup before each run."""
 
     run: Callable[[], object]
     before: Callable[[], object] = lambda: None
@@ -104,13 +104,12 @@ class Contender:
 def in_turn(
     contenders: Mapping[str, Contender], *, rounds: int = 5, order: Sequence[str] = ()
 ) -> dict[str, list[float]]:
-    """Return the seconds of each contender in each round: A B C, A B C, and so on, or in the `order` told.
+    """Return the seconds of each contender in each round: A B C, A B C, or in the given `order`.
 
-    In an order, one may come oftener than another: what is short beside what is long is so timed as often in good
-    moments of the machine as in bad ones.
+    An order may repeat a contender: short ones are then timed before, between and after long ones.
     """
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    # What stands before the first round stays to the last: to look through it again each time would take minutes.
+    # Freeze existing objects: collecting them before each run would take minutes.
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
@@ -133,7 +132,7 @@ def medians_in_turn(
 
 
 def percentile(times: Sequence[float], share: float) -> float:
-    """Return the time that `share` of the times do not exceed."""
+    """Return the percentile `share` (0 to 1) of the times."""
     return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 
@@ -162,9 +161,9 @@ def peak_of_code(code: str) -> float:
 
 
 def own_peak() -> float:
-    """Return in MB the most memory that this process has held.
+    """Return the peak memory of this process in MB.
 
-    Not `getrusage`, where the kernel tells it: a child's `ru_maxrss` begins with its parent's.
+    From `/proc` where available: a child's `ru_maxrss` from `getrusage` starts at its parent's.
     """
     status = Path("/proc/self/status")
     if status.exists():

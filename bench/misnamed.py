@@ -1,4 +1,4 @@
-"""Rows that name schools as people do: abbreviated, misspelt, without their accents, the commune with a CEDEX."""
+"""Rows with realistic school names: abbreviated, misspelt, without accents, the commune with a CEDEX."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SHORTEST_MISSPELT = 5
 
 
 class Told(NamedTuple):
-    """What the directory tells of a school that is to be misnamed."""
+    """The directory's fields of a school to misname."""
 
     uai: str
     name: str
@@ -47,7 +47,7 @@ class Told(NamedTuple):
 
 
 def misnamed(schools: Iterable[Told], *, seed: int = 2026) -> list[tuple[Named, str]]:
-    """Return a row for each school, by name and commune or postal code, with the UAI it means; the same each time."""
+    """Return a (row, UAI) for each school, by name and commune or postal code; deterministic."""
     chance = random.Random(seed)  # noqa: S311 - invention, not secrecy
     rows: list[tuple[Named, str]] = []
     for key, school in enumerate(schools):
@@ -100,7 +100,7 @@ def _cased(chance: random.Random, text: str) -> str:
 
 
 def _misspelt(chance: random.Random, text: str) -> str:
-    """Return the text with one slip in one of its long words: a letter left out, doubled, mistaken or swapped."""
+    """Return the text with one typing error in a long word: a deletion, doubling, substitution or swap."""
     words = text.split()
     long = [place for place, word in enumerate(words) if len(word) >= _SHORTEST_MISSPELT and word.isalpha()]
     if not long:

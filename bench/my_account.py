@@ -1,4 +1,4 @@
-"""« Mon compte » and the way into the application, where 200,000 accounts, 30,000 units and 100,000 pupils are."""
+"""« Mon compte » and entry into the application, with 200,000 accounts, 30,000 seats and 100,000 pupils."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from django.db.models import Model
 
-MOST_QUERIES = 12
+MAX_QUERIES = 12
 ASKED, ROUNDS = 100, 5
-#: A handful of rows here: the planner reads them whole, and would not where there are many.
+#: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
         "subscriptions_source", "orders_order", "orders_orderline", "catalogue_product", "catalogue_schoolyear",
@@ -38,24 +38,24 @@ SMALL = frozenset(
 
 
 @dataclass(frozen=True)
-class Page(Measure):
-    """The figures of a page, and how many questions it asks."""
+class PageMeasure(Measure):
+    """The figures of a page, and its number of queries."""
 
     queries: int
 
     def line(self) -> str:
-        """Return the figures, with the questions first."""
+        """Return the figures, with the number of queries first."""
         return super().line().replace("  ", f"  queries={self.queries}  ", 1)
 
     def failures(self) -> list[str]:
-        """Return what is read whole, and questions beyond what a page may ask."""
-        many = [f"{self.queries} queries, {MOST_QUERIES} at most"] if self.queries > MOST_QUERIES else []
+        """Return full scans, and queries beyond the limit."""
+        many = [f"{self.queries} queries, {MAX_QUERIES} at most"] if self.queries > MAX_QUERIES else []
         return [*super().failures(), *many]
 
 
 @measure("my_account")
 def my_account() -> Measures:
-    """A principal with ten subscriptions and sixty teachers looks at his page; teachers and pupils want to come in."""
+    """The page of a principal with ten subscriptions and sixty teachers; entry checks of teachers and pupils."""
     people.load_directory()
     people.settle()
     principal = licences.arrange()
@@ -65,7 +65,7 @@ def my_account() -> Measures:
 # --- The page -------------------------------------------------------------------------------------------------------
 
 
-def _page(principal: User) -> Page:
+def _page(principal: User) -> PageMeasure:
     browser = Client(HTTP_HOST=settings.BASE_DOMAIN)
     browser.force_login(principal)
     session = browser.session
@@ -84,12 +84,12 @@ def _page(principal: User) -> Page:
     times = in_turn(
         {
             "ours": Contender(look),
-            "floor": Contender(lambda: _again(plans.asked)),
+            "floor": Contender(lambda: _replay(plans.asked)),
             "peer": Contender(lambda: _as_usual(principal)),
         },
         rounds=15,
     )
-    return Page(
+    return PageMeasure(
         name="my_account",
         ours_s=percentile(times["ours"], 0.95),
         floor_s=percentile(times["floor"], 0.95),
@@ -104,14 +104,14 @@ def _page(principal: User) -> Page:
 
 
 def look_once() -> None:
-    """Make what the page shows, as a process of its own does."""
+    """Load the page's data once, in a separate process."""
     from licensing.subscriptions import overview  # noqa: PLC0415
 
     principal = User.objects.get(username="direction")
     overview.of_principal(principal, at=timezone.now())
 
 
-def _again(asked: Sequence[tuple[str, Any]]) -> None:
+def _replay(asked: Sequence[tuple[str, Any]]) -> None:
     with connection.cursor() as cursor:
         for sql, params in asked:
             cursor.execute(sql, params)
@@ -119,20 +119,20 @@ def _again(asked: Sequence[tuple[str, Any]]) -> None:
 
 
 def _as_usual(principal: User) -> list[str]:
-    told = []
+    loaded = []
     for affiliation in principal.affiliations.all():
         school = affiliation.school
         for subscription in Subscription.objects.filter(school=school):
             source = subscription.key.source
-            told.append(f"{source.product} {source.last_day} {source.collectivity} {subscription.principal}")
-            told += [f"{seat.holder} {seat.held_since}" for seat in subscription.seats.all() if seat.holder_id]
+            loaded.append(f"{source.product} {source.last_day} {source.collectivity} {subscription.principal}")
+            loaded += [f"{seat.holder} {seat.held_since}" for seat in subscription.seats.all() if seat.holder_id]
         for other in Affiliation.objects.filter(school=school, user__profile=Profile.TEACHER):
             held = [seat.subscription.key.source.last_day for seat in other.user.seats.all()]
-            told.append(f"{other.user} {held}")
-    return told
+            loaded.append(f"{other.user} {held}")
+    return loaded
 
 
-# --- The way in -----------------------------------------------------------------------------------------------------
+# --- Entry checks ---------------------------------------------------------------------------------------------------
 
 
 def _entry(name: str) -> Measure:
@@ -183,11 +183,11 @@ def _entry(name: str) -> Measure:
 
 def _teacher_as_usual(number: int) -> list[object]:
     user = User.objects.get(pk=number)
-    told: list[object] = [user.is_active]
+    loaded: list[object] = [user.is_active]
     for seat in user.seats.all():
-        told += [seat.subscription.key.source.last_day, getattr(seat, "classroom", None)]
-    told += [shared.seat.subscription.key.source.last_day for shared in user.shared_classes.all()]
-    return told
+        loaded += [seat.subscription.key.source.last_day, getattr(seat, "classroom", None)]
+    loaded += [shared.seat.subscription.key.source.last_day for shared in user.shared_classes.all()]
+    return loaded
 
 
 def _pupil_as_usual(number: int) -> list[object]:

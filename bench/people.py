@@ -1,6 +1,6 @@
-"""Two hundred thousand accounts at the seventy thousand schools of the country: half of them teachers.
+"""200,000 accounts at the 70,000 schools of the country, half of them teachers.
 
-One in twenty typed his school by hand, as people do (`bench.misnamed`); the others chose it in the directory.
+One in twenty typed their school by hand (`bench.misnamed`); the others chose it in the directory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def load_directory() -> str:
 
 @transaction.atomic
 def settle() -> None:
-    """Make the accounts and where they belong, the same each time, then tell the planner."""
+    """Create the accounts and their affiliations, deterministically, then ANALYZE."""
     chance = random.Random(2026)  # noqa: S311 - invention, not secrecy
     columns = ("uai", "name", "commune", "postal_code")
     schools = [Told(*values) for values in School.objects.order_by("uai").values_list(*columns)]
@@ -73,7 +73,7 @@ def _people(chance: random.Random) -> Iterator[dict[str, Any]]:
 
 def _affiliations(chance: random.Random, people: Sequence[int], schools: Sequence[Told]) -> Iterator[dict[str, Any]]:
     since = timezone.now() - datetime.timedelta(days=100)
-    # Those who typed are spread over both profiles.
+    # Typed schools are spread over both profiles.
     by_hand = set(chance.sample(range(ACCOUNTS), TYPED))
     meant = [school for school in schools if school.name and school.commune]
     typed = iter(misnamed(chance.choices(meant, k=TYPED)))

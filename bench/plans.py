@@ -1,4 +1,4 @@
-"""What PostgreSQL does to answer: the plan of each question that some code asks, and which read a table whole."""
+"""Query plans: the plan of each query that some code runs, and full scans among them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _INDEX_SCANS = ("Index Scan", "Index Only Scan", "Bitmap Index Scan")
 
 @dataclass
 class Plans:
-    """The questions asked while it watches, and how they are answered.
+    """Records queries and explains them.
 
-    `walked` names the indexes that are read from one end on purpose, to stop at the twentieth row; `small`, the tables
-    of a few rows, which are read whole whatever stands in the rest.
+    `walked` names indexes scanned in order on purpose until a LIMIT; `small`, tables of a few rows, which are always
+    scanned.
     """
 
     walked: frozenset[str] = frozenset()
@@ -28,7 +28,7 @@ class Plans:
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[None]:
-        """Note what is asked within."""
+        """Record the queries of the block."""
         with connection.execute_wrapper(self._note):
             yield
 
@@ -38,22 +38,22 @@ class Plans:
         return execute(sql, params, *more)
 
     def whole_reads(self) -> list[str]:
-        """Return what is read whole, a table or an index without a condition on it, once each."""
+        """Return each full scan once: a table, or an index without a condition."""
         found = set()
-        for sql, params in self._questions():
-            found |= {self._told(node) for node in _nodes(sql, params) if self._is_whole(node)}
+        for sql, params in self._queries():
+            found |= {self._describe(node) for node in _nodes(sql, params) if self._is_full_scan(node)}
         return sorted(found)
 
     def texts(self) -> list[str]:
-        """Return each question once, in the order asked, as it stood at first, with its plan and the rows met."""
+        """Return each distinct query once, in order, with its plan and row counts."""
         texts: dict[str, str] = {}
-        for sql, params in self._questions():
+        for sql, params in self._queries():
             if sql not in texts:
                 texts[sql] = f"{' '.join(sql.split())}\n{_text(sql, params)}"
         return list(texts.values())
 
-    def _questions(self) -> Iterator[tuple[str, Any]]:
-        """Return each question in turn, under the settings under which it was asked."""
+    def _queries(self) -> Iterator[tuple[str, Any]]:
+        """Yield each query, replaying the settings it ran under."""
         for sql, params in self.asked:
             if "set_config" in sql:
                 with connection.cursor() as cursor:
@@ -61,7 +61,7 @@ class Plans:
             else:
                 yield sql, params
 
-    def _is_whole(self, node: dict[str, Any]) -> bool:
+    def _is_full_scan(self, node: dict[str, Any]) -> bool:
         kind = node["Node Type"]
         if node.get("Relation Name") in self.small:
             return False
@@ -70,8 +70,8 @@ class Plans:
         return kind == "Seq Scan"
 
     @staticmethod
-    def _told(node: dict[str, Any]) -> str:
-        return f"{node['Node Type']} of {node.get('Index Name') or node.get('Relation Name')}, whole"
+    def _describe(node: dict[str, Any]) -> str:
+        return f"{node['Node Type']} of {node.get('Index Name') or node.get('Relation Name')}, full scan"
 
 
 def _nodes(sql: str, params: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Giving licences to ten thousand schools: keys, allocations, journal and e-mails, all committed."""
+"""Allocating licences to ten thousand schools: keys, allocations, audit log and e-mails, all committed."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SCHOOLS = 10_000
-#: One at a time is slow: so many schools are served that way, and their time is scaled to all.
+#: The peer is slow: it serves this many schools, and its time is scaled to all.
 SINGLY = 500
-#: What a gift writes, in an order that foreign keys allow; a job for every 500 e-mails is left out of the floor.
+#: The tables an allocation writes, in an order that foreign keys allow; the floor omits a job per 500 e-mails.
 WRITTEN = (
     "public.subscriptions_activationkey",
     "pools_allocation",
@@ -40,8 +40,8 @@ def demands() -> list[Demand]:
     return [Demand(uai, 3, email) for uai, email in School.objects.order_by("pk").values_list("uai", "email")]
 
 
-def give_all(asked: Sequence[Demand] | None = None) -> None:
-    """Serve all the schools from the one pool there is."""
+def allocate_all(asked: Sequence[Demand] | None = None) -> None:
+    """Allocate to all schools from the only pool."""
     with tenant_context(Collectivity.objects.get()):
         operations.allocate_many(
             pool_id=Pool.objects.get().pk,
@@ -79,7 +79,7 @@ def arrange() -> None:
 
 
 def empty() -> None:
-    """Leave the office as if nothing had been given."""
+    """Delete all allocations."""
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(WRITTEN)}, public.procrastinate_jobs CASCADE")
         cursor.execute("UPDATE pools_pool SET allocated = 0")
@@ -100,22 +100,22 @@ def _singly(asked: Sequence[Demand]) -> None:
 
 @measure("allocate")
 def allocate() -> Measure:
-    """Ten thousand schools served at once, against the bare COPY of what that writes and against one after another."""
+    """Allocate to 10,000 schools at once, against a bare COPY of the same rows and against one by one."""
     arrange()
     asked = demands()
     with tenant_context(Collectivity.objects.get()):
-        give_all(asked)
+        allocate_all(asked)
         rows = rows_of(WRITTEN)
         times = medians_in_turn(
             {
-                "ours": Contender(lambda: give_all(asked), before=empty),
+                "ours": Contender(lambda: allocate_all(asked), before=empty),
                 "floor": Contender(lambda: copy_rows(rows), before=empty),
                 "peer": Contender(lambda: _singly(asked[:SINGLY]), before=empty),
             },
             rounds=3,
         )
         empty()
-    peak = peak_of_code("from bench.pools import give_all; give_all()")
+    peak = peak_of_code("from bench.pools import allocate_all; allocate_all()")
     return Measure(
         name="allocate",
         ours_s=times["ours"],

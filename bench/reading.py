@@ -1,4 +1,4 @@
-"""Lists as people send them: how many are read unaided, how many rows find their school, how many a wrong one."""
+"""Realistic lists: how many layouts are detected, how many rows match their school, how many a wrong one."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from tenants.models import Collectivity, Kind
 if TYPE_CHECKING:
     from bench.damaged.truth import DamagedFile
 
-#: Rows of an ordinary file; the longest has fifty times as many.
+#: Rows of an ordinary file; the longest has fifty times more.
 SIZE = 180
-#: Schools of the invented directory, where no real one lies beside the project.
+#: Schools of the synthetic directory, used without the real extract.
 INVENTED = 4_000
-#: Of the rows that carry a UAI, of those that carry name and commune, and of the automatic matches.
+#: Shares of rows with a UAI, of rows with name and commune, and of wrong automatic matches.
 CODED, NAMED, WRONG = 0.99, 0.90, 0.001
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingMeasure:
     """The score of the whole set, and each file's."""
 
     scores: list[Score]
@@ -59,7 +59,7 @@ class Reading:
         }  # fmt: skip
 
     def line(self) -> str:
-        """Return a line a file, and the total's."""
+        """Return one line per file, and the total."""
         whole = total(self.scores)
         shares = (
             f"coded={whole.share(Expected.CODED):.3%}  named={whole.share(Expected.NAMED):.3%}  "
@@ -69,12 +69,12 @@ class Reading:
         return "\n".join([head, *(each.line() for each in (*self.scores, whole))])
 
     def failures(self) -> list[str]:
-        """Return what the set does not reach."""
+        """Return the missed targets."""
         return failures_of(total(self.scores))
 
 
 def failures_of(whole: Score) -> list[str]:
-    """Return what the whole set does not reach."""
+    """Return the missed targets of the total score."""
     return [
         said
         for failed, said in (
@@ -88,7 +88,7 @@ def failures_of(whole: Score) -> list[str]:
 
 
 def directory() -> Directory:
-    """Return the schools that the database holds."""
+    """Return the schools in the database."""
     fields = ("uai", "name", "address", "postal_code", "commune", "commune_code", "departement_code")
     return Directory(
         Listed(*values) for values in School.objects.exclude(state=SchoolState.CLOSED).values_list(*fields)
@@ -96,7 +96,7 @@ def directory() -> Directory:
 
 
 def read(file: DamagedFile, *, collectivity: Collectivity, pool_id: int, folder: Path) -> dict[str, Any]:
-    """Return what the command says of a file; the database is left as it was."""
+    """Return the command's JSON for a file; the transaction is rolled back."""
     path = folder / file.filename
     path.write_bytes(file.content)
     options = [f"--collectivity={collectivity.slug}", f"--purpose={file.purpose}", "--json"]
@@ -110,7 +110,7 @@ def read(file: DamagedFile, *, collectivity: Collectivity, pool_id: int, folder:
     now = timezone.now()
     with transaction.atomic(), tenant_context(collectivity):
         SchoolInRemit.objects.bulk_create(SchoolInRemit(school_id=uai, added_at=now) for uai in sorted(file.remit))
-        # Refused, it exits, and its answer says why.
+        # On a refusal it exits; the output says why.
         with contextlib.suppress(SystemExit):
             call_command("import_spreadsheet", str(path), *options, stdout=out)
         transaction.set_rollback(True)
@@ -118,7 +118,7 @@ def read(file: DamagedFile, *, collectivity: Collectivity, pool_id: int, folder:
 
 
 @measure("read_spreadsheets")
-def read_spreadsheets() -> Reading:
+def read_spreadsheets() -> ReadingMeasure:
     """The scored set: more than 99 % of coded rows, 90 % of named ones; at most 1 wrong match in 1,000."""
     now = timezone.now()
     real = SHARED / "directory" / "composite_national.csv.gz" if SHARED else None
@@ -138,4 +138,4 @@ def read_spreadsheets() -> Reading:
             score(file, read(file, collectivity=collectivity, pool_id=pool.pk, folder=folder))
             for file in damaged_files(directory(), size=SIZE)
         ]
-    return Reading(scores, "real" if real else "invented")
+    return ReadingMeasure(scores, "real" if real else "invented")

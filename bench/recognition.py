@@ -1,4 +1,4 @@
-"""Recognising 10,000 rows by name and place among 70,000 schools, and 60,000 by their UAI: the time, and the truth."""
+"""Recognising 10,000 rows by name and place among 70,000 schools, and 60,000 by UAI: time and accuracy."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BY_NAME, BY_UAI, ABSENT, BY_PEER = 10_000, 60_000, 1_000, 20
-#: Of the rows by name, those recognised; of these, the wrong ones; seconds for all rows by name, and by UAI.
+#: Minimum recall by name; maximum share of wrong matches; seconds for all rows by name, and by UAI.
 RECALL, WRONG, SECONDS_BY_NAME, SECONDS_BY_UAI = 0.90, 0.001, 5.0, 2.0
 NOWHERE = Scope(frozenset(), frozenset())
 
 
 @dataclass(frozen=True)
-class Recognition:
-    """What was measured. The recall is of rows with name and commune; those with a postal code stand by themselves."""
+class RecognitionMeasure:
+    """The figures. Recall is separate for rows with a commune and rows with a postal code."""
 
     directory: str
     schools: int
@@ -46,7 +46,7 @@ class Recognition:
     recall_by_postal_code: float
     recognised: int
     wrong: int
-    #: Of 1,000 rows whose schools were taken out of the directory: given another school.
+    #: Of 1,000 rows whose schools were deleted from the directory: matched to another school.
     absent_given_another: int
 
     def figures(self) -> dict[str, Any]:
@@ -64,8 +64,8 @@ class Recognition:
         )
 
     def failures(self) -> list[str]:
-        """Return what is not reached."""
-        # Invented names and communes are like no others: the recall is asked of the real ones.
+        """Return the missed targets."""
+        # Synthetic names are unrealistic: recall is checked on the real directory only.
         real = self.directory == "real"
         return [
             said
@@ -80,7 +80,7 @@ class Recognition:
 
 
 @measure("recognise_10000")
-def recognise_10000() -> Recognition:
+def recognise_10000() -> RecognitionMeasure:
     """10,000 rows by name and place under 5 s; more than 90 % recognised alone, at most 1 in 1,000 wrongly."""
     real = SHARED / "directory" / "composite_national.csv.gz" if SHARED else None
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def recognise_10000() -> Recognition:
     )
     found = recognise(named, NOWHERE)
     given = {key: each.uai for key, each in found.items() if each.uai}
-    return Recognition(
+    return RecognitionMeasure(
         directory="real" if real else "invented",
         schools=School.objects.count(),
         by_name_s=statistics.median(times["by_name"]),
@@ -143,7 +143,7 @@ def _share(right: Sequence[bool]) -> float:
 
 @transaction.atomic
 def _absent(rows: Sequence[tuple[Named, str]]) -> int:
-    """Return how many rows are given another school where their own is not in the directory."""
+    """Return how many rows match another school when their own is deleted."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM schools_school WHERE uai = ANY(%s)", [[uai for _, uai in rows]])
     found = recognise([row for row, _ in rows], NOWHERE)

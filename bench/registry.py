@@ -1,4 +1,4 @@
-"""The measures by name, found in every module of the package."""
+"""The registry of measures, from every module of the package."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Measured(Protocol):
-    """What a measure gives: its figures for a program and for a reader, and what it does not reach."""
+class MeasureResult(Protocol):
+    """The result of a measure: figures, text, and missed targets."""
 
     def figures(self) -> dict[str, Any]:
         """Return everything; `name` is among it."""
 
     def line(self) -> str:
-        """Return what a reader wants to see, a line or a few."""
+        """Return the figures as text, in one or a few lines."""
 
     def failures(self) -> list[str]:
-        """Return a sentence for each thing that must be reached and is not."""
+        """Return a sentence for each missed target."""
 
 
-_measures: dict[str, Callable[[], Measured]] = {}
+_measures: dict[str, Callable[[], MeasureResult]] = {}
 
 
-def measure[Result: Measured](name: str) -> Callable[[Callable[[], Result]], Callable[[], Result]]:
-    """Enter a function under `name`. It runs with a scratch database connected, and returns what it measured."""
+def measure[Result: MeasureResult](name: str) -> Callable[[Callable[[], Result]], Callable[[], Result]]:
+    """Register a function under `name`. It runs with a scratch database connected and returns its result."""
 
-    def enter(function: Callable[[], Result]) -> Callable[[], Result]:
+    def register(function: Callable[[], Result]) -> Callable[[], Result]:
         _measures[name] = function
         return function
 
-    return enter
+    return register
 
 
-def all_measures() -> dict[str, Callable[[], Measured]]:
+def all_measures() -> dict[str, Callable[[], MeasureResult]]:
     """Return every measure, by name. Django must be set up: the modules import models."""
     for module in pkgutil.iter_modules(bench.__path__):
         if not module.name.startswith("__"):

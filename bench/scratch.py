@@ -1,4 +1,4 @@
-"""A database for one measure: migrated, connected to, and dropped, whatever happens."""
+"""A scratch database for one measure: created, migrated, and always dropped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Real extracts that may lie beside the project; every measure works without them.
+#: Folder of real extracts beside the project, if any; every measure works without it.
 SHARED = next((folder / "shared" / "data" for folder in ROOT.parents if (folder / "shared" / "data").is_dir()), None)
 
 
 @contextlib.contextmanager
 def scratch_database() -> Iterator[None]:
-    """Connect Django to a new database of this process's own, and drop it at the end."""
+    """Connect Django to a new database for the block, then drop it."""
     usual = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = f"bench_peps_{os.getpid()}"
-    # What the migrations say must not stand among the figures.
+    # Keep the output of migrations out of the figures.
     with contextlib.redirect_stdout(sys.stderr):
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
@@ -35,7 +35,7 @@ def scratch_database() -> Iterator[None]:
 
 
 def url() -> str:
-    """Return the address of the database that Django is connected to, for a process of its own."""
+    """Return the URL of the connected database, for a subprocess."""
     settings = connection.settings_dict
     user = urllib.parse.quote(settings["USER"])
     password = f":{urllib.parse.quote(settings['PASSWORD'])}" if settings["PASSWORD"] else ""

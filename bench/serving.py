@@ -1,4 +1,4 @@
-"""The web server as it is deployed, on the scratch database; and a program that asks it over HTTP."""
+"""Gunicorn on the scratch database, and an HTTP client for it."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from bench.scratch import ROOT, url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: As docs/deploy.md runs it.
+#: As in docs/deploy.md.
 WORKERS, THREADS = 4, 4
-_PATIENCE_S = 60
+_START_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the server said."""
+class ServerResponse:
+    """The server's response."""
 
     status: int
     content: bytes
 
     def json(self) -> Any:
-        """Return it, read."""
+        """Return the parsed body."""
         return json.loads(self.content)
 
 
 @dataclass(frozen=True)
 class Server:
-    """One office's server, and the token that its program shows."""
+    """One office's server, and the API token of its client."""
 
     master: int
     port: int
     host: str
     token: str
 
-    def post(self, path: str, body: bytes, *, key: str | None = None) -> Answer:
-        """Ask `/api/v1<path>` on a connection of its own."""
+    def post(self, path: str, body: bytes, *, key: str | None = None) -> ServerResponse:
+        """Post to `/api/v1<path>` on a new connection."""
         headers = {
             "Host": self.host,
             "Authorization": f"Bearer {self.token}",
@@ -57,10 +57,10 @@ class Server:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)) as connection:
             connection.request("POST", f"/api/v1{path}", body, headers)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read())
+            return ServerResponse(answer.status, answer.read())
 
     def peak(self) -> float:
-        """Return in MB the most memory that any worker process has held."""
+        """Return the highest peak memory of a worker process, in MB."""
         return max(_peak(int(number)) for number in self._workers())
 
     def _workers(self) -> list[str]:
@@ -69,7 +69,7 @@ class Server:
 
 @contextlib.contextmanager
 def serving(slug: str, token: str) -> Iterator[Server]:
-    """Run gunicorn on the scratch database while the block runs."""
+    """Run gunicorn on the scratch database for the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -81,7 +81,7 @@ def serving(slug: str, token: str) -> Iterator[Server]:
         "DATABASE_URL": url(),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
-        # How much is asked is what is measured, and no reason to be told to wait.
+        # Load is measured: no rate limit.
         "API_REQUESTS_A_MINUTE": "1000000",
         "LOG_LEVEL": "ERROR",
     }
@@ -95,8 +95,8 @@ def serving(slug: str, token: str) -> Iterator[Server]:
 
 
 def _wait_for(server: Server) -> None:
-    """Wait until each worker has answered something: a first request loads what a server has loaded long since."""
-    deadline = time.monotonic() + _PATIENCE_S
+    """Wait until each worker has answered: the first request of a process loads code."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
     answered = 0
     while answered < 5 * WORKERS:
         try:

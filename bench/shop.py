@@ -1,6 +1,6 @@
-"""The shop after some years: sixty thousand orders, and what is asked of them all each time somebody looks.
+"""The shop with sixty thousand orders: the operator's home page and a buyer's orders.
 
-Orders are left as the operations leave them: made one after another, they would take longer than all that is measured.
+Orders are inserted in bulk, as the operations would leave them: creating them one by one would take too long.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from schools.uai import check_letter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: How many orders are where: most are paid, by card every other one.
+#: Number of orders by state: most are paid, every other one by card.
 STATES = {
     OrderState.PAID: 50_000,
     OrderState.CANCELLED: 4_000,
@@ -43,7 +43,7 @@ BUYERS = 6_000
 OPERATOR = "exploitation"
 HT, VAT, TTC = Decimal("165.83"), Decimal("33.17"), Decimal("199.00")
 _SUMS = {"total_ht": HT, "total_vat": VAT, "total_ttc": TTC}
-#: A handful of rows here: the planner reads them whole, and would not where there are many.
+#: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
         "orders_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
@@ -55,20 +55,20 @@ SMALL = frozenset(
 
 @measure("shop")
 def shop() -> Measures:
-    """The operator's first page counts what waits; a buyer of ten orders looks at them."""
+    """The operator's home page with pending work; the orders of a buyer of ten."""
     _arrange()
     return Measures(
         "shop",
         (
-            # It counts over all the books; how long that takes is what is measured.
-            _page("what_waits", OPERATOR, "/admin/", "facturées ne sont pas réglées", may_read_whole=True),
+            # It aggregates all orders: full scans are expected and timed.
+            _page("what_waits", OPERATOR, "/admin/", "facturées ne sont pas réglées", may_scan=True),
             _page("my_orders", "direction0", "/boutique/commandes/", "Réglée"),
         ),
     )
 
 
 def look_once(username: str, path: str) -> None:
-    """Open a page once, as a process of its own does."""
+    """Open a page once, in a separate process."""
     _browser(username).get(path)
 
 
@@ -81,18 +81,18 @@ def _browser(username: str) -> Client:
     return browser
 
 
-def _page(name: str, username: str, path: str, told: str, *, may_read_whole: bool = False) -> Measure:
+def _page(name: str, username: str, path: str, expected: str, *, may_scan: bool = False) -> Measure:
     browser = _browser(username)
 
     def look() -> None:
-        if told not in browser.get(path).content.decode():
-            raise RuntimeError(f"The page {path} does not tell « {told} ».")
+        if expected not in browser.get(path).content.decode():
+            raise RuntimeError(f"The page {path} does not show « {expected} ».")
 
     look()
     plans = Plans(small=SMALL)
     with plans.watch():
         look()
-    times = medians_in_turn({"ours": Contender(look), "floor": Contender(lambda: _again(plans.asked))}, rounds=9)
+    times = medians_in_turn({"ours": Contender(look), "floor": Contender(lambda: _replay(plans.asked))}, rounds=9)
     return Measure(
         name=name,
         ours_s=times["ours"],
@@ -102,11 +102,11 @@ def _page(name: str, username: str, path: str, told: str, *, may_read_whole: boo
         floor="the page's own questions alone, their answers fetched and thrown away",
         peer="none",
         plans=tuple(plans.texts()),
-        whole_reads=() if may_read_whole else tuple(plans.whole_reads()),
+        whole_reads=() if may_scan else tuple(plans.whole_reads()),
     )
 
 
-def _again(asked: Sequence[tuple[str, Any]]) -> None:
+def _replay(asked: Sequence[tuple[str, Any]]) -> None:
     with connection.cursor() as cursor:
         for sql, params in asked:
             cursor.execute(sql, params)
@@ -122,13 +122,16 @@ def _arrange() -> None:
     )
     copy_new(User, people)
     User.objects.create_superuser(OPERATOR, "exploitation@exemple.example", "un mot de passe sûr")
-    heads = list(User.objects.filter(profile=Profile.PRINCIPAL).order_by("pk").values_list("pk", flat=True))
+    principals = list(User.objects.filter(profile=Profile.PRINCIPAL).order_by("pk").values_list("pk", flat=True))
     School.objects.bulk_create(
         School(uai=_uai(number), name=f"École n° {number}", changed_at=now) for number in range(BUYERS)
     )
     led = {"since": now, "verified_at": now, "verified_by": Verification.OPERATOR.value}
-    copy_new(Affiliation, ({**led, "user_id": head, "school_id": _uai(number)} for number, head in enumerate(heads)))
-    buyers = itertools.cycle((head, _uai(number)) for number, head in enumerate(heads))
+    copy_new(
+        Affiliation,
+        ({**led, "user_id": principal, "school_id": _uai(number)} for number, principal in enumerate(principals)),
+    )
+    buyers = itertools.cycle((principal, _uai(number)) for number, principal in enumerate(principals))
     copy_new(
         Order, (_order(state, number, *next(buyers), now) for state, count in STATES.items() for number in range(count))
     )

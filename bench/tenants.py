@@ -1,4 +1,4 @@
-"""Collectivities by the thousand: opening one more, and finding that none is behind."""
+"""A thousand collectivities: opening one more, and checking that all are migrated."""
 
 from __future__ import annotations
 

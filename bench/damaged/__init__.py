@@ -1,5 +1,5 @@
-"""Lists of schools, damaged in every way that people damage them, each with the truth of every row.
+"""Lists of schools, damaged as people damage them, each with the expected result of every row.
 
-The rows come from a directory, real or invented; the damage is drawn from a seed, the same at each call. Nothing here
-knows how lists are read: what a row means is said by who wrote it, and `bench.reading` compares.
+The rows come from a real or synthetic directory; the damage is drawn from a seed and deterministic. Nothing here uses
+the import code: expectations are recorded while writing, and `bench.reading` compares.
 """

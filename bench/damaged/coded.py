@@ -1,4 +1,4 @@
-"""Lists whose rows carry a UAI, as it comes."""
+"""Lists whose rows carry a UAI, intact or damaged."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def xlsx_with_two_lines_of_titles_and_sub_totals(m: Material) -> DamagedFile:
 
 @damaged
 def csv_of_nine_thousand_rows_without_titles(m: Material) -> DamagedFile:
-    """No titles at all: what a column holds says what it is."""
+    """No header row: columns are identified by their content."""
     sheet = Sheet()
     for school in m.schools(m.size * 50):
         line = m.line(school)

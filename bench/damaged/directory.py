@@ -1,4 +1,4 @@
-"""The schools that damaged lists are made of, and what can be told of one by its name and its place."""
+"""The schools that damaged lists are made of, and which of them a name and a place identify."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Sequence
 
-#: The words that say what a school is and not what it is called.
+#: Words for the kind of a school, which are not part of its proper name.
 KIND_WORDS = frozenset(
     """
     ecole ecoles elementaire maternelle primaire college lycee lycees publique public privee prive communale
@@ -45,20 +45,20 @@ class School(NamedTuple):
 
     @property
     def telling(self) -> tuple[str, ...]:
-        """The words that tell it from the other schools of its kind, in no order."""
+        """The words that distinguish it from other schools of its kind, sorted."""
         words = (_WRITTEN_OUT.get(word, word) for word in fold(self.name).split())
         return tuple(sorted({word for word in words if word not in _EMPTY_WORDS}))
 
     @property
     def place(self) -> str:
-        """Its commune, one text however it is spelt."""
+        """Its commune, normalised."""
         words = (_WRITTEN_OUT.get(word, word) for word in fold(self.commune).split() if word != "arrondissement")
         # « Paris 06 » is « Paris 6e Arrondissement ».
         return " ".join(_ORDINAL.sub(r"\1", word) for word in words)
 
 
 class Directory:
-    """All the schools that a row may be taken for, and those that lists are made of."""
+    """All schools a row may match, and those that lists are made of."""
 
     def __init__(self, everything: Iterable[School]) -> None:
         self.all = sorted(everything)
@@ -103,7 +103,7 @@ class Directory:
     def one_fits(
         self, school: School, *, place: str, kind_said: bool = False, by_last_word: str = "", among: Sequence[str] = ()
     ) -> bool:
-        """Tell whether this school alone has its name, as it was written, at this place (a commune, a postal code).
+        """Return whether the written name identifies this school alone at this place (a commune, a postal code).
 
         `by_last_word`: the one word left whole where a first name became an initial. `among`: schools of these kinds.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# Each enters its makers when it is imported.
+# Each module registers its file makers on import.
 from bench.damaged import coded, groupings, manners, named, shuffled, traps  # noqa: F401
 from bench.damaged.material import Material, makers
 

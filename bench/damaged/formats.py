@@ -1,4 +1,4 @@
-"""The formats in which lists are sent, written as the programs of officers write them."""
+"""Writers of the spreadsheet formats in which lists are sent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def xlsx(*sheets: Sheet) -> bytes:
 
 
 def xlsm(*sheets: Sheet) -> bytes:
-    """Return a workbook that says it may hold macros, as one saved from a town hall's template does."""
+    """Return a macro-enabled workbook."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(xlsx(*sheets))) as plain, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as saved:
         for name in plain.namelist():

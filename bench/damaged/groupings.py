@@ -54,7 +54,7 @@ def sheets_with_a_summary_of_their_own_words(m: Material) -> DamagedFile:
 
 @damaged
 def classes_level_by_level(m: Material) -> DamagedFile:
-    """The classes of each level under one title, and their total, for the remit."""
+    """The classes of each level under one title, and their total, for the portfolio."""
     sheet = Sheet("Structures")
     sheet.aside("Identification", "", "", "Nombre de classes", "", "", "", "", "")
     sheet.aside("UAI", "École", "Commune", "CP", "CE1", "CE2", "CM1", "CM2", "Total")
@@ -91,7 +91,7 @@ def columns_numbered_below_their_titles(m: Material) -> DamagedFile:
 
 @damaged
 def schools_outside_the_remit(m: Material) -> DamagedFile:
-    """The collectivity has said which schools are its own; the list, by name and commune, is of others."""
+    """The collectivity has a portfolio; the list, by name and commune, is of other schools."""
     sheet = Sheet()
     sheet.aside("École", "Commune", "Département", "Nb licences")
     for school in m.schools():

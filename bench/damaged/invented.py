@@ -1,4 +1,4 @@
-"""A small invented directory whose schools are called as schools are: the same namesakes in every town."""
+"""A small synthetic directory with realistic names: the same namesakes in every town."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KINDS = [
     "École primaire publique", "École élémentaire publique", "École maternelle publique", "École primaire privée",
     "Collège", "Lycée",
 ]  # fmt: skip
-#: One for each département: its towns are called like the others', and yet not the same.
+#: One suffix per département, so that towns have similar but distinct names.
 _SUFFIXES = [
     "", "-en-Vallée", "-sur-Orle", "-le-Haut", "-la-Forêt", "-les-Bains", "-en-Brande", "-sous-Bois", "-le-Vieux",
     "-sur-Mer", "-l'Abbaye", "-du-Lac", "-en-Forêt", "-la-Ville", "-le-Château", "-en-Plaine", "-les-Vignes", "-d'Aval",
@@ -48,7 +48,7 @@ _EACH = 200
 
 
 def write(path: Path, schools: list[School]) -> Path:
-    """Write the schools as the national directory is published; return `path`."""
+    """Write the schools in the format of the national directory; return `path`."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, delimiter=";")
         writer.writerow(_HEADER)
@@ -65,7 +65,7 @@ def write(path: Path, schools: list[School]) -> Path:
 
 
 def invented(size: int) -> list[School]:
-    """Return `size` schools of as many départements as they fill, two at least; the same at each call."""
+    """Return `size` schools in at least two départements; deterministic."""
     chance = random.Random(2026)  # noqa: S311 - invention, not secrecy
     departements = max(2, min(size // _EACH, len(_SUFFIXES)))
     schools = []

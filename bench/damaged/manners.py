@@ -1,4 +1,4 @@
-"""Lists in the manner of some that were really met, with the habits of who made them."""
+"""Lists modelled on real ones, with the habits of their authors."""
 
 from __future__ import annotations
 

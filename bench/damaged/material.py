@@ -1,4 +1,4 @@
-"""What one damaged file is made of: schools drawn from the directory, and rows that mean them."""
+"""Schools and damaged rows for one file, drawn from the directory."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ _makers: list[Callable[[Material], DamagedFile]] = []
 
 
 def damaged(make: Callable[[Material], DamagedFile]) -> Callable[[Material], DamagedFile]:
-    """Enter a maker of one file."""
+    """Register a maker of one file."""
     _makers.append(make)
     return make
 
 
 def makers() -> list[Callable[[Material], DamagedFile]]:
-    """Return all makers, in the order in which they were entered."""
+    """Return all makers, in the order of registration."""
     return list(_makers)
 
 
 class Line(NamedTuple):
-    """The cells that a row may have, by name, and the truth of a row that names its school by its UAI."""
+    """The cells of a row by name, and its expected result."""
 
     cells: dict[str, Any]
     truth: Row
 
     def of(self, keys: Iterable[str]) -> list[Any]:
-        """Return these cells, in this order; a key that is none is a blank."""
+        """Return these cells in order; an unknown key gives a blank."""
         return [self.cells.get(key, "") for key in keys]
 
 
 class Material:
-    """The directory, the file's own chance, and its size in rows."""
+    """Draws schools and rows for one file, with the file's own random generator."""
 
     def __init__(self, directory: Directory, name: str, size: int, seed: int) -> None:
         self.directory = directory
         self.name = name
         self.size = size
-        # Its own: a file more, or less, changes no other.
+        # Seeded by name: adding or removing a file changes no other.
         self.chance = random.Random(f"{seed} {name}")  # noqa: S311 - damage, not secrecy
 
     def schools(self, size: int | None = None, *, where: Callable[[School], bool] = lambda _: True) -> list[School]:
-        """Return schools of one département, the file's size of them where nothing else is said."""
+        """Return schools of one département, by default as many as the file's size."""
         return self.directory.sample(self.chance, self.size if size is None else size, where=where)
 
     def communes(self, number: int, *, least: int = 3, most: int = 12) -> list[tuple[str, list[School]]]:
-        """Return communes of one département, by their name, with their schools."""
+        """Return (name, schools) of communes of one département."""
         groups = self.directory.communes(self.chance, number, least=least)
         return [(group[0].commune, group[:most]) for group in groups]
 
@@ -76,7 +76,7 @@ class Material:
         self, school: School, *, place: str, expected: Expected = Expected.NAMED, remit: Iterable[School] = (),
         unit: str = "classes", faults: float = 0.04,
     ) -> Line:  # fmt: skip
-        """Return a row without a UAI. `place`: "commune", "postal", or "remit" for a name alone among its schools."""
+        """Return a row without a UAI. `place`: "commune", "postal", or "remit" for a name within the portfolio."""
         chance = self.chance
         quantity = writing.quantity(chance.randint(1, 18), chance, unit=unit, faults=faults)
         name = writing.school_name(school, chance)
@@ -96,13 +96,13 @@ class Material:
         return Line(cells, Row(expected if certain else Expected.OPEN, school.uai, quantity.meant))
 
     def stranger(self) -> tuple[str, str]:
-        """Return a valid UAI of no school, and a name that no school has."""
+        """Return a valid UAI and a name that belong to no school."""
         known = {school.uai for school in self.directory.all}
         while True:
             digits = f"0{self.chance.randint(10_000, 959_999):06d}"
             uai = digits + check_letter(digits)
             if uai not in known:
-                return uai, f"École élémentaire {self.chance.choice(_STRANGERS)}"
+                return uai, f"École élémentaire {self.chance.choice(_UNKNOWN_NAMES)}"
 
     def _cells(self, school: School, uai: str | int, quantity: Any) -> dict[str, Any]:
         chance = self.chance
@@ -126,8 +126,8 @@ class Material:
         }  # fmt: skip
 
 
-#: Names that stand in no directory.
-_STRANGERS = (
+#: Names that occur in no directory.
+_UNKNOWN_NAMES = (
     "Zéphirin Quatrebarbes", "des Trois-Licornes", "Hégésippe Vaucanson", "du Moulin à Sel-Gris", "Wilhelmine Ubu",
     "de la Comète-Bleue", "Yolande Xaintrailles", "des Dix-Sept-Ponts", "Aristarque Kermabon", "du Vieux-Sémaphore",
 )  # fmt: skip

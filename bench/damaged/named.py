@@ -1,4 +1,4 @@
-"""Lists that name the schools and do not code them."""
+"""Lists with names and without UAI."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def xlsx_by_name_with_merged_communes(m: Material) -> DamagedFile:
 
 @damaged
 def xlsx_of_one_town(m: Material) -> DamagedFile:
-    """A town's own list: no commune anywhere but in the banner; the remit is the town's schools."""
+    """A town's own list: no commune anywhere but in the banner; the portfolio is the town's schools."""
     [(commune, schools)] = m.communes(1, least=8, most=60)
     sheet = Sheet("Écoles")
     sheet.aside(f"VILLE DE {commune.upper()} – DIRECTION DE L'ÉDUCATION")
@@ -142,7 +142,7 @@ def xls_of_sheets_by_commune_without_codes(m: Material) -> DamagedFile:
 
 @damaged
 def perimeter_without_codes(m: Material) -> DamagedFile:
-    """Contacts and classes of a département's schools, for the remit."""
+    """Contacts and classes of a département's schools, for the portfolio."""
     sheet = Sheet("Contacts")
     sheet.aside("Etablissement", "Adresse", "C.P.", "Ville", "Chef d'établissement", "Courriel", "Tél. fixe", "Nb cl.")
     for school in m.schools(m.size * 2):

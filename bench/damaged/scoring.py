@@ -1,4 +1,4 @@
-"""What a reading found, against the truth."""
+"""Scores the result of an import against the expected rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUANTITIES = ("units", "classes", "quantity")
 
 
 class Fault(NamedTuple):
-    """One thing that is not as it should be. `row`: 0 for the file as a whole."""
+    """One deviation from the expected result. `row` is 0 for the file as a sum_of_scores."""
 
     file: str
     sheet: str
@@ -30,7 +30,7 @@ class Fault(NamedTuple):
 
 @dataclass
 class Score:
-    """Counts of one file, or of all of them: right of each kind, and of how many."""
+    """Correct and total counts of one file or of all."""
 
     name: str
     files: int = 0
@@ -44,7 +44,7 @@ class Score:
     faults: list[Fault] = field(default_factory=list)
 
     def share(self, expected: Expected) -> float:
-        """Return the share of these rows that came out right; 1 where there are none."""
+        """Return the share of correct rows of this kind; 1 where there are none."""
         return self.right[expected] / self.rows[expected] if self.rows[expected] else 1.0
 
     @property
@@ -53,7 +53,7 @@ class Score:
         return self.wrong / self.automatic if self.automatic else 0.0
 
     def line(self) -> str:
-        """Return it in one line."""
+        """Return the score in one line."""
         shares = "  ".join(f"{kind}={self.right[kind]}/{self.rows[kind]}" for kind in Expected if self.rows[kind])
         return (
             f"{self.name}: layout={self.layouts}/{self.files}  {shares}  wrong={self.wrong}/{self.automatic}  "
@@ -61,7 +61,7 @@ class Score:
         )
 
     def figures(self) -> dict[str, Any]:
-        """Return it for a program."""
+        """Return the score as a dictionary."""
         return {
             "name": self.name, "files": self.files, "layouts_right": self.layouts,
             "rows": {kind.value: self.rows[kind] for kind in Expected},
@@ -73,30 +73,30 @@ class Score:
 
 def total(scores: Iterable[Score]) -> Score:
     """Return the sum of the scores."""
-    whole = Score("total")
+    sum_of_scores = Score("total")
     for score in scores:
-        whole.files += score.files
-        whole.layouts += score.layouts
-        whole.rows += score.rows
-        whole.right += score.right
-        whole.automatic += score.automatic
-        whole.wrong += score.wrong
-        whole.quantities += score.quantities
-        whole.quantities_right += score.quantities_right
-        whole.faults += score.faults
-    return whole
+        sum_of_scores.files += score.files
+        sum_of_scores.layouts += score.layouts
+        sum_of_scores.rows += score.rows
+        sum_of_scores.right += score.right
+        sum_of_scores.automatic += score.automatic
+        sum_of_scores.wrong += score.wrong
+        sum_of_scores.quantities += score.quantities
+        sum_of_scores.quantities_right += score.quantities_right
+        sum_of_scores.faults += score.faults
+    return sum_of_scores
 
 
-def score(file: DamagedFile, said: dict[str, Any]) -> Score:
-    """Return how well a file was understood. `said`: what `import_spreadsheet --json` printed of it."""
+def score(file: DamagedFile, output: dict[str, Any]) -> Score:
+    """Return the score of a file. `output`: the parsed JSON of `import_spreadsheet --json`."""
     result = Score(file.name, files=1)
-    result.faults += [Fault(file.name, "", 0, *fault) for fault in _faults_of_layout(file, said)]
+    result.faults += [Fault(file.name, "", 0, *fault) for fault in _layout_mismatches(file, output)]
     result.layouts = int(not result.faults)
-    # Where one sheet alone is read, its name says nothing about a row.
+    # With one sheet, rows are compared by number alone.
     several = len(file.sheets) > 1
-    resolved = {(row["sheet"] if several else "", row["row"]): row for row in said["resolved"]}
+    resolved = {(row["sheet"] if several else "", row["row"]): row for row in output["resolved"]}
     problems: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-    for problem in said["problems"]:
+    for problem in output["problems"]:
         problems[problem["sheet"] if several else "", problem["row"] or 0].append(problem["code"])
     truths = {(sheet if several else "", row): truth for (sheet, row), truth in file.rows.items()}
     result.automatic = len(resolved)
@@ -119,12 +119,12 @@ def _judge(
 ) -> None:
     found = row["uai"] if row is not None else ""
     wrong = bool(found) and (found != truth.uai or truth.expected is Expected.NEVER)
-    passed_over = "ignored" in codes
+    ignored = "ignored" in codes
     right = {
-        Expected.IGNORED: not found and passed_over,
-        # Neither may be passed over in silence: it is told, and settled by a person.
-        Expected.NEVER: not found and bool(codes) and not passed_over,
-        Expected.OPEN: not wrong and (bool(found) or (bool(codes) and not passed_over)),
+        Expected.IGNORED: not found and ignored,
+        # Must be reported and left to a person, not ignored.
+        Expected.NEVER: not found and bool(codes) and not ignored,
+        Expected.OPEN: not wrong and (bool(found) or (bool(codes) and not ignored)),
     }.get(truth.expected, found == truth.uai)
     result.rows[truth.expected] += 1
     result.right[truth.expected] += right
@@ -136,25 +136,25 @@ def _judge(
         result.quantities += 1
         result.quantities_right += row["quantity"] == truth.quantity
         if row["quantity"] != truth.quantity:
-            said = f"quantity {truth.quantity}"
-            result.faults.append(Fault(result.name, *place, said, str(row["quantity"])))
+            expected = f"quantity {truth.quantity}"
+            result.faults.append(Fault(result.name, *place, expected, str(row["quantity"])))
 
 
-def _faults_of_layout(file: DamagedFile, said: dict[str, Any]) -> list[tuple[str, str]]:
+def _layout_mismatches(file: DamagedFile, output: dict[str, Any]) -> list[tuple[str, str]]:
     faults = [
-        (problem["column"] or "no question", problem["code"]) for problem in said["problems"] if not problem["row"]
+        (problem["column"] or "no question", problem["code"]) for problem in output["problems"] if not problem["row"]
     ]
-    if said["state"] == "rejected":
-        faults.append(("read", said["refusal"]))
-    if said["header_row"] not in file.header_rows:
-        faults.append((f"titles in row {file.header_rows}", str(said["header_row"])))
-    sheets = set(said.get("sheets") or [said["sheet"]])
+    if output["state"] == "rejected":
+        faults.append(("read", output["refusal"]))
+    if output["header_row"] not in file.header_rows:
+        faults.append((f"titles in row {file.header_rows}", str(output["header_row"])))
+    sheets = set(output.get("sheets") or [output["sheet"]])
     if file.sheets != ("",) and sheets != set(file.sheets):
         faults.append((f"sheets {sorted(file.sheets)}", str(sorted(sheets))))
     for meaning, title in file.columns.items():
-        titles = [said["columns"].get(name) for name in (_QUANTITIES if meaning == "quantity" else (meaning,))]
+        titles = [output["columns"].get(name) for name in (_QUANTITIES if meaning == "quantity" else (meaning,))]
         if not any(got is not None and fold(part) in fold(got) for got in titles for part in title.split("|")):
-            faults.append((f"{meaning} « {title} »", f"{said['columns']}"))
-    if "uai" not in file.columns and file.name != "uai_columns_of_other_schools" and "uai" in said["columns"]:
-        faults.append(("no column of UAI", said["columns"]["uai"]))
+            faults.append((f"{meaning} « {title} »", f"{output['columns']}"))
+    if "uai" not in file.columns and file.name != "uai_columns_of_other_schools" and "uai" in output["columns"]:
+        faults.append(("no column of UAI", output["columns"]["uai"]))
     return faults

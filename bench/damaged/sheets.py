@@ -1,4 +1,4 @@
-"""A sheet being filled: its rows, what is true of them, and what is merged."""
+"""Builds a sheet: rows with their expected results, merged areas, hidden columns."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bench.damaged.truth import Expected, Row
 
 
 class Formula(NamedTuple):
-    """A formula that no program has computed yet: the cell has no cached value."""
+    """A formula without a cached value."""
 
     text: str
 
 
 class Sheet:
-    """Rows from 1, with the truth of those that are not blank."""
+    """Rows from 1, with the expected result of those that are not blank."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -31,15 +31,15 @@ class Sheet:
         return len(self.rows)
 
     def aside(self, *cells: Any) -> None:
-        """Add rows that stand above the table or in another sheet: nothing is asked of them; without cells, a blank."""
+        """Add a row outside the table, which is not scored; without cells, a blank row."""
         self.rows.append(list(cells))
 
     def note(self, *cells: Any) -> None:
-        """Add a row below the titles that is no school's."""
+        """Add a row inside the table that must be ignored."""
         self.rows.append(list(cells))
         self.truth[self.name, len(self.rows)] = Row(Expected.IGNORED)
 
     def row(self, truth: Row, *cells: Any) -> None:
-        """Add a row that means a school, or tries to."""
+        """Add a row that refers to a school."""
         self.rows.append(list(cells))
         self.truth[self.name, len(self.rows)] = truth

@@ -1,4 +1,4 @@
-"""Lists made by lot: titles, order of columns, banners, traps, totals and format, each as somebody might have it."""
+"""Random lists: titles, column order, banners, misleading columns, totals and format are drawn."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ _TITLES = {
         "Besoin en licences", "Licences 2026-2027", "Nombre de licenses", "Total licences", "Dotation licences",
     ),
 }  # fmt: skip
-#: Beside them: what may be taken for something else.
-_BESIDE: dict[str, str] = {
+#: Additional misleading columns.
+_EXTRA_COLUMNS: dict[str, str] = {
     "Téléphone": "phone_number", "Tél.": "phone", "Directeur(trice)": "director", "Circonscription": "district",
     "Effectif": "pupils", "Nb élèves": "pupils", "SIRET": "siret", "Secteur": "sector", "Adresse": "address",
     "Année": "year", "Code INSEE": "insee", "Code": "code", "Type": "kind", "Dép.": "departement",
 }  # fmt: skip
 
 
-def _list_by_lot(number: int) -> Callable[[Material], DamagedFile]:
+def _random_list(number: int) -> Callable[[Material], DamagedFile]:
     def make(m: Material) -> DamagedFile:
         return _shuffled(m, number)
 
@@ -62,7 +62,7 @@ def _list_by_lot(number: int) -> Callable[[Material], DamagedFile]:
 
 
 for _number in range(1, LISTS + 1):
-    damaged(_list_by_lot(_number))
+    damaged(_random_list(_number))
 
 
 def _shuffled(m: Material, number: int) -> DamagedFile:
@@ -72,7 +72,7 @@ def _shuffled(m: Material, number: int) -> DamagedFile:
     keys = ["name", "commune", *(["uai"] if coded else []), *(["quantity"] if with_quantity else [])]
     keys += [key for key in ("postal", "email") if chance.random() < 0.4]  # noqa: PLR2004
     titles = {chance.choice(_TITLES[key]): key for key in keys}
-    titles |= {title: _BESIDE[title] for title in chance.sample(sorted(_BESIDE), chance.randint(0, 5))}
+    titles |= {title: _EXTRA_COLUMNS[title] for title in chance.sample(sorted(_EXTRA_COLUMNS), chance.randint(0, 5))}
     # A number in front of each row, as many lists have.
     counted = chance.random() < 0.4  # noqa: PLR2004
     order = chance.sample(sorted(titles), len(titles))
@@ -125,7 +125,7 @@ def _total(m: Material, sheet: Sheet, order: list[str], titles: dict[str, str], 
 
 
 def _saved(m: Material, sheet: Sheet) -> tuple[bytes, str, bool]:
-    """Return the sheet in some format, under some name, and whether the format names its sheets."""
+    """Return content, filename, and whether the drawn format names its sheets."""
     way = m.chance.choice(("xlsx", "xlsx", "xls", "ods", "xlsm", "csv", "csv", "tsv"))
     if way == "csv":
         separator = m.chance.choice(";;,|")

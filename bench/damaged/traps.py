@@ -1,4 +1,4 @@
-"""Columns that look like others, and rows that must not be believed."""
+"""Misleading columns, and rows that must not be matched automatically."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def uai_column_moved_by_one(m: Material) -> DamagedFile:
 
 @damaged
 def uai_column_moved_within_one_town(m: Material) -> DamagedFile:
-    """The same where all schools are of one commune: only the names tell."""
+    """The same where all schools are of one commune: only the names differ."""
     [(_, schools)] = m.communes(1, least=8, most=40)
     codes = [school.uai for school in schools]
     return _miscoded(m, schools, codes[1:] + codes[:1], "ville.xlsx")
@@ -266,7 +266,7 @@ def totals_and_notes_everywhere(m: Material) -> DamagedFile:
 
 @damaged
 def perimeter_with_contacts(m: Material) -> DamagedFile:
-    """The remit's own list: titles abbreviated and misspelt, telephone numbers that became numbers."""
+    """A portfolio list: titles abbreviated and misspelt, telephone numbers that became numbers."""
     sheet = Sheet("Périmètre")
     titles = {
         "N° RNE de l'étab.": "uai", "Etblt": "name", "Comune": "commune", "Cde postal": "postal_number",
@@ -287,7 +287,7 @@ def perimeter_with_contacts(m: Material) -> DamagedFile:
 
 @damaged
 def columns_of_several_years(m: Material) -> DamagedFile:
-    """Three columns of licences, a year each: which one counts is said by the officer."""
+    """Three columns of licences, a year each: the officer chooses which one counts."""
     sheet = Sheet("Suivi")
     sheet.aside("Commune", "Ecole", "Code RNE", "Licences 2024-2025", "Licences 2025-2026", "Licences 2026-2027")
     for school in m.schools():

@@ -1,4 +1,4 @@
-"""What is true of a damaged file: where its table is, what its columns mean, which school each row means."""
+"""The expected result of a damaged file: table, column meanings, and school of each row."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import NamedTuple
 
 
 class Expected(StrEnum):
-    """What a row carries, and so what may be asked of who reads it."""
+    """What a row contains, and so what is expected of its import."""
 
     #: A valid UAI of the directory, or one that can be repaired in one way only.
     CODED = "coded"
     #: No UAI; a name and a commune, or a postal code, that only one school of the directory has.
     NAMED = "named"
-    #: A name alone, which only one school of the remit has.
+    #: A name that only one school of the portfolio has.
     ALONE = "alone"
-    #: Nothing can be asked: not found is right, the school that was meant is right, another one is wrong.
+    #: Ambiguous: no match or the intended school is right, another school is wrong.
     OPEN = "open"
-    #: What says two different schools, or none of the directory: resolved by itself, it is wrong whatever the school.
+    #: Contradictory or unknown: any automatic match is wrong.
     NEVER = "never"
     #: A total, a note, a title: no school at all.
     IGNORED = "ignored"
 
 
 class Row(NamedTuple):
-    """The truth of one row. `quantity`: None where the cell holds no number that can be read."""
+    """The expected result of one row. `quantity` is None where the cell holds no readable number."""
 
     expected: Expected
     uai: str = ""
@@ -39,28 +39,28 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class DamagedFile:
-    """A file as people send it, how it is handed in, and what should be found in it."""
+    """A file, the options of its import, and the expected result."""
 
     name: str
     filename: str
     content: bytes
-    #: By the sheet's name ("" in a text file) and the row's number there, from 1. Rows not said are blank.
+    #: By sheet name ("" in a text file) and row number from 1. Missing rows are blank.
     rows: dict[tuple[str, int], Row]
-    #: The title of each meaning's column; of a title in two lines, « one|other »: either says it, or both.
+    #: The title of each column by meaning; « one|other » for a title in two lines: either part suffices.
     columns: dict[str, str]
     #: The rows of titles that are right, from 1; None: no titles.
     header_rows: tuple[int | None, ...]
     #: The sheets that hold the table.
     sheets: tuple[str, ...] = ("",)
     purpose: Purpose = Purpose.ATTRIBUTION
-    #: One number for all, where no column says how many.
+    #: One quantity for all rows, where no column has it.
     quantity_for_all: int | None = None
-    #: The title of the column of quantities, where a person must say it.
+    #: The title of the quantity column, where a person must choose it.
     quantity_column: str | None = None
-    #: The schools that the collectivity answers for; none: it has not said.
+    #: The collectivity's portfolio; empty if it has none.
     remit: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def has_quantities(self) -> bool:
-        """Whether a column of the file says how many."""
+        """Whether the file has a quantity column."""
         return self.quantity_for_all is None and "quantity" in self.columns

@@ -1,4 +1,4 @@
-"""How people write the name of a school, a commune, a UAI and a number into a cell."""
+"""Realistic spellings of school names, communes, UAI and numbers in cells."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _RANK = re.compile(r"\b(" + "|".join(_RANKS) + r")\b", re.IGNORECASE)
 
 
 class WrittenName(NamedTuple):
-    """A name as somebody wrote it. `last_word`: the one left whole where the first name became an initial."""
+    """A written name. `last_word`: the unabbreviated one where the first name became an initial."""
 
     text: str
     kind_said: bool
@@ -109,7 +109,7 @@ def _now_and_then(chance: random.Random, share: float) -> bool:
 
 
 def _slip(words: list[str], chance: random.Random) -> tuple[list[str], str]:
-    """Return the words with an initial, in another order or with a slip; and the word left whole by an initial."""
+    """Return the words with an initial, reordered or misspelt; and the unabbreviated word beside an initial."""
     slip = chance.choices(("initial", "order", "letters", ""), (10, 6, 8, 76))[0]
     two = len(words) == 2  # noqa: PLR2004 - a first name and a name
     if slip == "initial" and two and fold(words[0]) in _FIRST_NAMES:
@@ -130,7 +130,7 @@ def _dress(text: str, chance: random.Random) -> str:
 
 
 def misspelt(word: str, chance: random.Random) -> str:
-    """Return the word with one slip of the fingers; a short one as it is."""
+    """Return the word with one typing error; a short one unchanged."""
     if len(word) < 6:  # noqa: PLR2004
         return word
     at = chance.randrange(1, len(word) - 2)
@@ -148,7 +148,7 @@ def saints(text: str) -> str:
 
 
 def commune_name(commune: str, departement: str, chance: random.Random) -> str:
-    """Return the commune's name as it is written in addresses, letters and haste."""
+    """Return a realistic spelling of the commune's name."""
     numbered = re.fullmatch(r"(\w+?)[ -]+(\d+)(?:er?|eme|ème)?(?: arrondissement)?", commune, re.IGNORECASE)
     if numbered is not None:
         return chance.choice(("{} {}", "{} {}e", "{} {}EME", "{} {}e arrondissement")).format(numbered[1], numbered[2])
@@ -170,7 +170,7 @@ def commune_name(commune: str, departement: str, chance: random.Random) -> str:
 
 
 def repairable(uai: str, chance: random.Random, *, proven: bool = False) -> str | int:
-    """Return the UAI as it comes, valid or to be repaired. `proven`: only what its check letter itself proves."""
+    """Return the UAI valid or damaged. `proven`: only damage that the check letter alone can repair."""
     zero = uai.find("0", 1, 7)
     other = LETTERS[(LETTERS.index(uai[7]) + chance.randrange(1, len(LETTERS))) % len(LETTERS)]
     ways: list[str | int] = [
@@ -190,14 +190,14 @@ def repairable(uai: str, chance: random.Random, *, proven: bool = False) -> str 
 
 
 class WrittenNumber(NamedTuple):
-    """A number as it stands in a cell, and what it says; None where it says nothing."""
+    """A cell, and the number it means; None where it means none."""
 
     cell: Any
     meant: int | None
 
 
 def quantity(number: int, chance: random.Random, *, unit: str = "classes", faults: float = 0.04) -> WrittenNumber:
-    """Return a number of licences or classes as people leave it."""
+    """Return a realistic spelling of a number of licences or classes."""
     if chance.random() < faults:
         return WrittenNumber(chance.choice(("", "#N/A", datetime.date(2026, 9, 1), "?", "à préciser")), None)
     ways = (number, number, number, float(number), f"{number} ", f"{number} {unit}", f"{number},00", f"\u00a0{number}")
