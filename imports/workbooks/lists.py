@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
     from openpyxl.worksheet.worksheet import Worksheet
 
-#: A name that needs no quotes in formulas.
-SHEET = OWN_SHEET
 #: Length up to which spreadsheet programs compare texts in a lookup.
 KEY = 250
 _FORMULA = (
@@ -36,8 +34,8 @@ class Lists:
     def __init__(self, book: Workbook) -> None:
         self._book = book
         self._sets: dict[str, Sequence[str]] = {}
-        if SHEET in book.sheetnames:
-            del book[SHEET]
+        if OWN_SHEET in book.sheetnames:
+            del book[OWN_SHEET]
 
     def offer(self, text: str, proposals: Sequence[str]) -> None:
         """Add a set, keyed by its text in the column « Propositions »."""
@@ -49,7 +47,7 @@ class Lists:
         choices = get_column_letter(first + 3)
         rule = validation(get_column_letter(first + 2), top)
         area = f"{choices}{top}:{choices}{max(top, bottom)}"
-        for old in [old for old in sheet.data_validations.dataValidation if SHEET in (old.formula1 or "")]:
+        for old in [old for old in sheet.data_validations.dataValidation if OWN_SHEET in (old.formula1 or "")]:
             sheet.data_validations.dataValidation.remove(old)
         rule.add(area)
         sheet.data_validations.append(rule)
@@ -58,7 +56,7 @@ class Lists:
         """Write the hidden sheet."""
         if not self._sets:
             return
-        sheet = self._book.create_sheet(SHEET)
+        sheet = self._book.create_sheet(OWN_SHEET)
         sheet.sheet_state = "hidden"
         for text, proposals in self._sets.items():
             sheet.append(
@@ -70,7 +68,7 @@ def validation(letter: str, row: int) -> DataValidation:
     """Return the rule that looks its list up by the column `letter`; `row`: first row it applies to."""
     return DataValidation(
         type="list",
-        formula1=_FORMULA.format(sheet=SHEET, letter=letter, row=row, key=KEY),
+        formula1=_FORMULA.format(sheet=OWN_SHEET, letter=letter, row=row, key=KEY),
         allow_blank=True,
         # The UAI of another school may be typed.
         showErrorMessage=False,

@@ -37,7 +37,7 @@ def rebuild(content: bytes, place: Place, marks: Sequence[Mark], sign: Callable[
     book = Workbook(write_only=True)
     added = Added(_first_added(read.sheets, place), lists.Lists(book), painting.Notes())
     for index, sheet in enumerate(read.sheets):
-        if sheet.name == lists.SHEET:
+        if sheet.name == lists.OWN_SHEET:
             continue
         _SheetWriter(book, sheet, index, added).write(place, of_sheet[index])
     added.offers.write()

@@ -136,9 +136,9 @@ def test_the_school_dropdown_belongs_to_its_row():
     (rule,) = book["Écoles"].data_validations.dataValidation
     assert (rule.type, str(rule.sqref), rule.showErrorMessage) == ("list", "G3:G4", False)
     assert "$F3" in rule.formula1
-    offered = [cell.value for cell in book[lists.SHEET][1]]
+    offered = [cell.value for cell in book[lists.OWN_SHEET][1]]
     assert offered == ["\n".join(WRONG.proposals), 2, *WRONG.proposals]
-    assert book[lists.SHEET].sheet_state == "hidden"
+    assert book[lists.OWN_SHEET].sheet_state == "hidden"
     assert [sheet.name for sheet in open_workbook(content).sheets][:2] == ["Écoles", "Notes"]
 
 
