@@ -5,8 +5,8 @@ method), interleaved in one run, so that a busy machine slows all three. A new m
 package, decorated with `@bench.registry.measure("name")`; it runs on its own scratch database. The test suite times
 nothing.
 
-For database-bound pages the measure also prints the query plans (`bench.plans`), with seventy thousand schools and two
-hundred thousand accounts (`bench.people`, `bench.licences`): a sequential scan ends the run with status 1. Plans that
+For database-bound pages the measure also prints the query plans (`bench.query_plans`), with seventy thousand schools and two
+hundred thousand accounts (`bench.account_data`, `bench.licence_data`): a sequential scan ends the run with status 1. Plans that
 can be checked on a few rows are tested in `tests/schools/test_plans.py`.
 
 `read_spreadsheets` measures no time: it scores imports of damaged lists (`bench.damaged`) against the expected

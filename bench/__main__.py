@@ -26,7 +26,7 @@ def main() -> None:
 
     django.setup()
     from bench.registry import all_measures  # noqa: PLC0415 - imports models
-    from bench.scratch import scratch_database  # noqa: PLC0415
+    from bench.scratch_database import scratch_database  # noqa: PLC0415
 
     measures = all_measures()
     unknown = set(options.names) - measures.keys()

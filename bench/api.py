@@ -23,12 +23,12 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from api import tokens
-from api.scopes import Scope
+from api.scopes import TokenScope
 from bench import pools
-from bench.copying import copy_rows, rows_of
 from bench.measure import Contender, Measure, medians_in_turn, percentile
+from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
-from bench.serving import serving
+from bench.web_server import running_server
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
 from schools.models import School
@@ -37,7 +37,7 @@ from tenants.models import Collectivity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.serving import Server
+    from bench.web_server import OfficeServer
 
 #: Bounds for ten thousand allocations in one request.
 MAX_SECONDS, MAX_MEGABYTES, MAX_QUERIES = 3.0, 300.0, 40
@@ -74,18 +74,18 @@ class BulkRequestMeasure(Measure):
 @measure("api_allocations")
 def api_allocations() -> BulkRequestMeasure:
     """Allocate to 10,000 schools in one request, against as many requests and against a bare COPY of the rows."""
-    pools.arrange()
+    pools.create_office()
     token, pool = _office()
     rows = [{"school": uai, "units": 3} for uai in School.objects.order_by("pk").values_list("uai", flat=True)]
     body = json.dumps({"pool": pool, "mode": "all_or_nothing", "allocations": rows}).encode()
-    with tenant_context(Collectivity.objects.get()), serving(_SLUG, token) as server:
+    with tenant_context(Collectivity.objects.get()), running_server(_SLUG, token) as server:
         queries = _queries(token, body)
-        written = rows_of(pools.WRITTEN)
+        written = dump_rows(pools.WRITTEN_TABLES)
         times = medians_in_turn(
             {
-                "ours": Contender(lambda: _bulk(server, body), before=pools.empty),
-                "floor": Contender(lambda: copy_rows(written), before=pools.empty),
-                "peer": Contender(lambda: _singly(server, pool, rows[:SINGLY]), before=pools.empty),
+                "ours": Contender(lambda: _bulk(server, body), before=pools.delete_allocations),
+                "floor": Contender(lambda: restore_rows(written), before=pools.delete_allocations),
+                "peer": Contender(lambda: _singly(server, pool, rows[:SINGLY]), before=pools.delete_allocations),
             },
             rounds=5,
         )
@@ -106,9 +106,9 @@ def _office() -> tuple[str, int]:
     """Return a token of the office, and its pool's id."""
     now = timezone.now()
     with tenant_context(Collectivity.objects.get()):
-        made = tokens.make(
+        made = tokens.create(
             name="Mesure",
-            scopes=Scope.values,
+            scopes=TokenScope.values,
             expires_at=now + datetime.timedelta(days=1),
             by=None,
             at=now,
@@ -130,12 +130,12 @@ def _queries(token: str, body: bytes) -> int:
     return len(asked)
 
 
-def _bulk(server: Server, body: bytes) -> None:
+def _bulk(server: OfficeServer, body: bytes) -> None:
     answer = server.post("/allocations/bulk", body, key=str(uuid.uuid4()))
     _check(answer.status, 200, answer.content)
 
 
-def _singly(server: Server, pool: int, rows: Sequence[dict[str, Any]]) -> None:
+def _singly(server: OfficeServer, pool: int, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         answer = server.post("/allocations", json.dumps({"pool": pool} | row).encode(), key=str(uuid.uuid4()))
         _check(answer.status, 201, answer.content)
@@ -180,14 +180,14 @@ class ConcurrencyMeasure:
 @measure("api_crowd")
 def api_crowd() -> ConcurrencyMeasure:
     """Two hundred concurrent requests that together ask for twice what the pool holds."""
-    pools.arrange()
+    pools.create_office()
     office = Collectivity.objects.get()
     orders.grant(collectivity=office, licences=AT_ONCE, reason="Mesure", by=None, at=timezone.now())
     token, pool = _office()
     schools = School.objects.order_by("pk").values_list("uai", flat=True)[:AT_ONCE]
     bodies = [json.dumps({"pool": pool, "school": uai, "units": 2}).encode() for uai in schools]
     start = Barrier(AT_ONCE)
-    with serving(_SLUG, token) as server, ThreadPoolExecutor(AT_ONCE) as threads:
+    with running_server(_SLUG, token) as server, ThreadPoolExecutor(AT_ONCE) as threads:
 
         def ask(body: bytes) -> tuple[int, float]:
             start.wait()

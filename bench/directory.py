@@ -16,15 +16,15 @@ from django.db.models import Q
 from django.utils import timezone
 from import_export import resources
 
-from bench import invented_directory
-from bench.measure import Contender, Measure, in_turn, medians_in_turn, peak_of_code, peak_of_command, percentile
-from bench.plans import Plans
+from bench import synthetic_directory
+from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, peak_of_command, percentile, time_in_turn
+from bench.query_plans import QueryPlans
 from bench.registry import measure
-from bench.scratch import SHARED
+from bench.scratch_database import SHARED
 from schools.directory import staging
 from schools.directory.files import DirectoryFile
+from schools.directory.merge import FIELDS
 from schools.directory.operations import synchronise
-from schools.directory.writing import FIELDS
 from schools.models import School
 from schools.queries import search
 
@@ -38,14 +38,14 @@ QUERIES = [
 ]  # fmt: skip
 
 #: Indexes scanned in order until twenty rows match: frequent words are found early.
-WALKED = frozenset({"school_order"})
+ORDERED_INDEXES = frozenset({"school_order"})
 
 _COLUMNS = ["uai", *FIELDS, "state", "changed_at"]
 
 
 def _file(folder: str) -> Path:
     real = SHARED / "directory" / "composite_national.csv.gz" if SHARED else None
-    return real if real is not None and real.is_file() else invented_directory.write(Path(folder) / "annuaire.csv.gz")
+    return real if real is not None and real.is_file() else synthetic_directory.write(Path(folder) / "annuaire.csv.gz")
 
 
 def _empty() -> None:
@@ -56,8 +56,8 @@ def _empty() -> None:
 @transaction.atomic
 def _parsed(path: Path) -> list[tuple[Any, ...]]:
     """Return the rows exactly as the synchronisation writes them."""
-    staging.copy_in(DirectoryFile(path))
-    staging.fold_repeats()
+    staging.copy_rows(DirectoryFile(path))
+    staging.merge_duplicates()
     values = ", ".join(
         name if name in ("has_nursery", "has_elementary", "latitude", "longitude") else f"coalesce({name}, '')"
         for name in FIELDS
@@ -136,11 +136,11 @@ def directory_search() -> Measure:
             "floor": lambda: list(School.objects.filter(pk__in=codes)),
             "peer": lambda query=query: list(_as_usual(query)),
         }
-        turns = in_turn({name: Contender(run) for name, run in contenders.items()}, rounds=7)
+        turns = time_in_turn({name: Contender(run) for name, run in contenders.items()}, rounds=7)
         for name, each in turns.items():
             # The median per query, which is robust against bursts of other work.
             times[name].append(statistics.median(each))
-    plans = Plans(walked=WALKED)
+    plans = QueryPlans(walked=ORDERED_INDEXES)
     with plans.watch():
         for query in QUERIES:
             list(search(query)[:20])
@@ -156,7 +156,7 @@ def directory_search() -> Measure:
         floor="twenty schools by primary key; 95th percentile, as the others",
         peer="icontains of each word in name, commune, postal code and UAI, ordered by name, as an admin's search does",
         plans=tuple(plans.texts()),
-        whole_reads=tuple(plans.whole_reads()),
+        full_scans=tuple(plans.full_scans()),
     )
 
 

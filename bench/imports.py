@@ -18,17 +18,17 @@ from django_tenants.utils import tenant_context
 from import_export import resources
 from import_export.formats.base_formats import XLSX
 
-from bench.copying import copy_rows, rows_of
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_command
+from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
 from collectivities.operations import open_office
 from imports import operations, queries, tasks
-from jobs.memory import collect_seldom
+from jobs.garbage_collection import raise_gc_threshold
 from licensing.orders.operations import grant
 from licensing.pools.models import Allocation, Pool
 from mailing.models import Message
 from schools.uai import check_letter
-from tenants.models import Collectivity, Kind
+from tenants.models import Collectivity, CollectivityKind
 
 if TYPE_CHECKING:
     import datetime
@@ -40,13 +40,13 @@ ROUNDS = 3
 ORDER = ("ours", "floor", "same tables", "ours", "floor", "same tables", "peer", "ours", "floor", "same tables")
 HEADER = ["UAI", "École", "Adresse", "Code postal", "Commune", "E-mail", "Licences"]
 _EMPTIED_TABLES = (
-    "imports_importrow", "imports_importfile", "imports_import", "pools_allocation", "mailing_message",
-    "collectivities_auditentry", "public.subscriptions_activationkey", "public.procrastinate_jobs", "bench_plain",
+    "imports_importrow", "imports_importfile", "imports_spreadsheetimport", "pools_allocation", "mailing_message",
+    "collectivities_auditentry", "public.entitlements_activationkey", "public.procrastinate_jobs", "bench_plain",
 )  # fmt: skip
 
 
 #: The tables an import fills, in an order that foreign keys allow.
-_FILLED_TABLES = ("imports_importrow", "public.subscriptions_activationkey", "pools_allocation", "mailing_message")
+_FILLED_TABLES = ("imports_importrow", "public.entitlements_activationkey", "pools_allocation", "mailing_message")
 
 
 #: At most this many times the floor, and a COPY of the same rows into the same tables; at least this many times the
@@ -204,7 +204,11 @@ def _ours(pool: Pool, content: bytes, steps: dict[str, list[float]]) -> None:
     timed(
         "confirm",
         lambda: operations.confirm(
-            import_id=spreadsheet_import.pk, digest=queries.digest(spreadsheet_import), send_on=None, by=None, at=at
+            import_id=spreadsheet_import.pk,
+            digest=queries.compute_digest(spreadsheet_import),
+            send_on=None,
+            by=None,
+            at=at,
         ),
     )
     timed("apply", lambda: tasks.apply(import_id=spreadsheet_import.pk))
@@ -240,22 +244,22 @@ def import_60000() -> ImportMeasure:
     at = timezone.now()
     content = _workbook()
     open_office(
-        name="Mesure", kind=Kind.REGION, siren="213001894", slug="mesure", key_prefix="MESURE",
+        name="Mesure", kind=CollectivityKind.REGION, siren="213001894", slug="mesure", key_prefix="MESURE",
         manager_email="mesure@exemple.example", by=None, at=at,
     )  # fmt: skip
     # As a worker does.
-    collect_seldom()
+    raise_gc_threshold()
     with tenant_context(_office()), tempfile.TemporaryDirectory() as folder:
         pool = _arrange(at)
         steps: dict[str, list[float]] = {}
         ours = _checked(lambda: _ours(pool, content, steps))
         steps.clear()
-        rows = rows_of(_FILLED_TABLES)
+        rows = dump_rows(_FILLED_TABLES)
         times = medians_in_turn(
             {
                 "ours": Contender(ours, before=_empty),
                 "floor": Contender(lambda: _floor(content), before=_empty),
-                "same tables": Contender(lambda: copy_rows(rows), before=_empty),
+                "same tables": Contender(lambda: restore_rows(rows), before=_empty),
                 "peer": Contender(lambda: _peer(content), before=_empty),
             },
             rounds=ROUNDS,

@@ -19,33 +19,33 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
 from bench.registry import measure
-from bench.scratch import ROOT
+from bench.scratch_database import ROOT
 from jobs import worker
 from jobs.tasks import defer, task
 from mailing import kinds, operations
-from mailing.composing import compose
-from mailing.letters import letter
+from mailing.email_template import render_email
+from mailing.mime import compose
 from mailing.models import Message, MessageState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailing.kinds import Rendered
+    from mailing.kinds import RenderedEmail
 
 #: An import of a département.
 COUNT = 2_000
 _SINK = """
 import time
-from mailing.sink import Sink
-with Sink(keep=False) as sink:
+from mailing.sink import SmtpSink
+with SmtpSink(keep=False) as sink:
     print(sink.port, flush=True)
     time.sleep(3600)
 """
 
 
-def render(message: Message) -> Rendered:
+def render(message: Message) -> RenderedEmail:
     """Render an e-mail of ordinary size from its templates."""
-    return letter(
+    return render_email(
         subject=f"Ville de Nîmes vous attribue 3 licences Pep's pour l'École n° {message.topic_id}",
         paragraphs=["La Ville de Nîmes attribue trois licences à votre école, jusqu'au 31 août inclus."] * 8,
         button="Activer mes trois licences",
@@ -75,7 +75,7 @@ def queue() -> None:
     empty()
     operations.enqueue_many(
         [
-            operations.Outgoing(kind="bench", recipient=f"ce.{number:07}a@ac-exemple.example", topic_id=number)
+            operations.NewMessage(kind="bench", recipient=f"ce.{number:07}a@ac-exemple.example", topic_id=number)
             for number in range(COUNT)
         ],
         at=timezone.now(),

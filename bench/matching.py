@@ -10,12 +10,12 @@ from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Q
 
 from accounts.models import Profile
-from bench import people
-from bench.directory import WALKED
-from bench.measure import Contender, Measure, Measures, in_turn, peak_of_code, percentile
-from bench.plans import Plans
+from bench import account_data
+from bench.directory import ORDERED_INDEXES
+from bench.measure import Contender, Measure, MeasureGroup, peak_of_code, percentile, time_in_turn
+from bench.query_plans import QueryPlans
 from bench.registry import measure
-from schools.matching import likely_schools_of, likely_teachers
+from schools.matching import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School, SchoolState
 
 if TYPE_CHECKING:
@@ -28,68 +28,68 @@ ASKED, ROUNDS, PEER_EVERY = 120, 3, 10
 
 
 @measure("teacher_matching")
-def teacher_matching() -> Measures:
+def teacher_matching() -> MeasureGroup:
     """95th percentile of proposing teachers to a principal, and schools to someone who typed theirs."""
-    people.load_directory()
-    people.settle()
-    chance = random.Random(7)  # noqa: S311 - a draw, not a secret
+    account_data.load_directory()
+    account_data.create_accounts()
+    rng = random.Random(7)  # noqa: S311 - a draw, not a secret
     schools = list(School.objects.exclude(state=SchoolState.CLOSED).order_by("uai"))
     typed = list(Affiliation.objects.filter(school=None).order_by("pk"))
     # The largest cities, where most have to be compared, and schools drawn from everywhere.
     cities = list(School.objects.filter(commune__in=["Paris", "Toulouse", "Marseille"]).order_by("uai")[:ASKED:6])
-    return Measures(
+    return MeasureGroup(
         "teacher_matching",
         (
-            _teachers([*chance.sample(schools, ASKED - len(cities)), *cities]),
-            _schools(chance.sample(typed, ASKED)),
+            _teachers([*rng.sample(schools, ASKED - len(cities)), *cities]),
+            _schools(rng.sample(typed, ASKED)),
         ),
     )
 
 
 def _teachers(schools: Sequence[School]) -> Measure:
     some = list(Affiliation.objects.order_by("pk").values_list("pk", flat=True)[:2000:100])
-    plans = Plans()
+    plans = QueryPlans()
     with plans.watch():
         for school in schools:
-            likely_teachers(school)
+            suggest_teachers(school)
     return _measure(
         "likely_teachers",
         {
-            "ours": [lambda school=school: likely_teachers(school) for school in schools],
+            "ours": [lambda school=school: suggest_teachers(school) for school in schools],
             "floor": [lambda: list(_with_people(Affiliation.objects.filter(pk__in=some)))] * len(schools),
             "peer": [lambda school=school: list(_teachers_as_usual(school)) for school in schools],
         },
         plans,
         floor="twenty affiliations by primary key, with their teachers and schools",
         peer="the twenty most similar names among all teachers of the same postal code or town, without our indexes",
-        peak="from schools.models import School\nfrom schools.matching import likely_teachers\n"
-        f"for school in School.objects.order_by('uai')[:{ASKED}]: likely_teachers(school)",
+        peak="from schools.models import School\nfrom schools.matching import suggest_teachers\n"
+        f"for school in School.objects.order_by('uai')[::{ASKED}]: suggest_teachers(school)",
     )
 
 
 def _schools(typed: Sequence[Affiliation]) -> Measure:
     some = list(School.objects.order_by("uai").values_list("uai", flat=True)[:5000:1000])
-    plans = Plans(walked=WALKED)
+    plans = QueryPlans(walked=ORDERED_INDEXES)
     with plans.watch():
         for affiliation in typed:
-            likely_schools_of(affiliation)
+            suggest_schools_for(affiliation)
     return _measure(
         "likely_schools_of",
         {
-            "ours": [lambda affiliation=affiliation: likely_schools_of(affiliation) for affiliation in typed],
+            "ours": [lambda affiliation=affiliation: suggest_schools_for(affiliation) for affiliation in typed],
             "floor": [lambda: list(School.objects.filter(pk__in=some))] * len(typed),
             "peer": [lambda affiliation=affiliation: list(_schools_as_usual(affiliation)) for affiliation in typed],
         },
         plans,
         floor="five schools by primary key",
         peer="the five most similar names among all open schools",
-        peak="from schools.models import Affiliation\nfrom schools.matching import likely_schools_of\n"
-        f"for each in Affiliation.objects.filter(school=None)[:{ASKED}]: likely_schools_of(each)",
+        peak="from schools.models import Affiliation\nfrom schools.matching import suggest_schools_for\n"
+        f"for each in Affiliation.objects.filter(school=None)[:[:{ASKED}]: suggest_schools_for(each)",
     )
 
 
 def _measure(
-    name: str, contenders: dict[str, list[Callable[[], object]]], plans: Plans, *, floor: str, peer: str, peak: str
+    name: str, contenders: dict[str, list[Callable[[], object]]], plans: QueryPlans, *, floor: str, peer: str, peak: str
 ) -> Measure:
     times: dict[str, list[float]] = {contender: [] for contender in contenders}
     for number, turn in enumerate(zip(*contenders.values(), strict=True)):
@@ -98,7 +98,7 @@ def _measure(
             for contender, run in zip(contenders, turn, strict=True)
             if contender != "peer" or number % PEER_EVERY == 0
         }
-        for contender, each in in_turn(named, rounds=ROUNDS).items():
+        for contender, each in time_in_turn(named, rounds=ROUNDS).items():
             # The median per query, which is robust against bursts of other work.
             times[contender].append(statistics.median(each))
     return Measure(
@@ -110,7 +110,7 @@ def _measure(
         floor=f"{floor}; 95th percentile, as the others",
         peer=peer,
         plans=tuple(plans.texts()),
-        whole_reads=tuple(plans.whole_reads()),
+        full_scans=tuple(plans.full_scans()),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.scratch import ROOT, url
+from bench.scratch_database import ROOT, url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ class Measure:
     peer: str
     #: Our queries with their plans; and the forbidden full scans among them.
     plans: tuple[str, ...] = field(default=(), kw_only=True)
-    whole_reads: tuple[str, ...] = field(default=(), kw_only=True)
+    full_scans: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def ratio_to_floor(self) -> float:
@@ -70,11 +70,11 @@ class Measure:
 
     def failures(self) -> list[str]:
         """Return the full scans; timings depend on the machine and are left to the reader."""
-        return list(self.whole_reads)
+        return list(self.full_scans)
 
 
 @dataclass(frozen=True)
-class Measures:
+class MeasureGroup:
     """Several measures on one data set, which takes longer to create than to measure."""
 
     name: str
@@ -101,7 +101,7 @@ class Contender:
     before: Callable[[], object] = lambda: None
 
 
-def in_turn(
+def time_in_turn(
     contenders: Mapping[str, Contender], *, rounds: int = 5, order: Sequence[str] = ()
 ) -> dict[str, list[float]]:
     """Return the seconds of each contender in each round: A B C, A B C, or in the given `order`.
@@ -127,7 +127,7 @@ def medians_in_turn(
     contenders: Mapping[str, Contender], *, rounds: int = 5, order: Sequence[str] = ()
 ) -> dict[str, float]:
     """Return the median seconds of each contender."""
-    times = in_turn(contenders, rounds=rounds, order=order)
+    times = time_in_turn(contenders, rounds=rounds, order=order)
     return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 

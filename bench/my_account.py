@@ -12,13 +12,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Profile, User
-from bench import licences, people
-from bench.measure import Contender, Measure, Measures, in_turn, peak_of_code, percentile
-from bench.plans import Plans
+from bench import account_data, licence_data
+from bench.measure import Contender, Measure, MeasureGroup, peak_of_code, percentile, time_in_turn
+from bench.query_plans import QueryPlans
 from bench.registry import measure
-from licensing.classes.entry import may_enter_pupil, may_enter_user
+from licensing.classes.entry_check import check_pupil_entry, check_user_entry
 from licensing.classes.models import PupilAccount
-from licensing.subscriptions.models import Seat, Subscription
+from licensing.entitlements.models import Seat, Subscription
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ASKED, ROUNDS = 100, 5
 #: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
-        "subscriptions_source", "orders_order", "orders_orderline", "catalogue_product", "catalogue_schoolyear",
+        "entitlements_entitlement", "orders_order", "orders_orderline", "catalogue_product", "catalogue_schoolyear",
         "tenants_collectivity", "tenants_domain", "accounts_session", "mfa_authenticator",
     }
 )  # fmt: skip
@@ -54,12 +54,12 @@ class PageMeasure(Measure):
 
 
 @measure("my_account")
-def my_account() -> Measures:
+def my_account() -> MeasureGroup:
     """The page of a principal with ten subscriptions and sixty teachers; entry checks of teachers and pupils."""
-    people.load_directory()
-    people.settle()
-    principal = licences.arrange()
-    return Measures("my_account", (_page(principal), _entry("may_enter_user"), _entry("may_enter_pupil")))
+    account_data.load_directory()
+    account_data.create_accounts()
+    principal = licence_data.create_licences()
+    return MeasureGroup("my_account", (_page(principal), _entry("may_enter_user"), _entry("may_enter_pupil")))
 
 
 # --- The page -------------------------------------------------------------------------------------------------------
@@ -78,10 +78,10 @@ def _page(principal: User) -> PageMeasure:
             raise RuntimeError(f"The page answered {answer.status_code}.")
 
     look()
-    plans = Plans(small=SMALL)
+    plans = QueryPlans(small=SMALL)
     with plans.watch():
         look()
-    times = in_turn(
+    times = time_in_turn(
         {
             "ours": Contender(look),
             "floor": Contender(lambda: _replay(plans.asked)),
@@ -98,14 +98,14 @@ def _page(principal: User) -> PageMeasure:
         floor="the page's own questions alone, their answers fetched and thrown away; 95th percentile, as the others",
         peer="the same facts as objects lead from one to the next, a question each, and no page made of them",
         plans=tuple(plans.texts()),
-        whole_reads=tuple(plans.whole_reads()),
+        full_scans=tuple(plans.full_scans()),
         queries=len(plans.asked),
     )
 
 
 def look_once() -> None:
     """Load the page's data once, in a separate process."""
-    from licensing.subscriptions import overview  # noqa: PLC0415
+    from licensing.entitlements import overview  # noqa: PLC0415
 
     principal = User.objects.get(username="direction")
     overview.of_principal(principal, at=timezone.now())
@@ -123,11 +123,13 @@ def _as_usual(principal: User) -> list[str]:
     for affiliation in principal.affiliations.all():
         school = affiliation.school
         for subscription in Subscription.objects.filter(school=school):
-            source = subscription.key.source
-            loaded.append(f"{source.product} {source.last_day} {source.collectivity} {subscription.principal}")
+            entitlement = subscription.key.entitlement
+            loaded.append(
+                f"{entitlement.product} {entitlement.last_day} {entitlement.collectivity} {subscription.principal}"
+            )
             loaded += [f"{seat.holder} {seat.held_since}" for seat in subscription.seats.all() if seat.holder_id]
         for other in Affiliation.objects.filter(school=school, user__profile=Profile.TEACHER):
-            held = [seat.subscription.key.source.last_day for seat in other.user.seats.all()]
+            held = [seat.subscription.key.entitlement.last_day for seat in other.user.seats.all()]
             loaded.append(f"{other.user} {held}")
     return loaded
 
@@ -142,11 +144,11 @@ def _entry(name: str) -> Measure:
     usual: Callable[[int], object]
     if model is User:
         ids = list(Seat.objects.held().order_by("pk").values_list("holder_id", flat=True)[: ASKED * 50 : 50])
-        ask, usual = (lambda number: may_enter_user(number, now)), _teacher_as_usual
+        ask, usual = (lambda number: check_user_entry(number, now)), _teacher_as_usual
     else:
         ids = list(PupilAccount.objects.order_by("pk").values_list("pk", flat=True)[: ASKED * 500 : 500])
-        ask, usual = (lambda number: may_enter_pupil(number, now)), _pupil_as_usual
-    plans = Plans()
+        ask, usual = (lambda number: check_pupil_entry(number, now)), _pupil_as_usual
+    plans = QueryPlans()
     with plans.watch():
         for number in ids:
             ask(number)
@@ -154,7 +156,7 @@ def _entry(name: str) -> Measure:
         raise RuntimeError(f"{len(plans.asked)} questions for {len(ids)} answers.")
     times: dict[str, list[float]] = {"ours": [], "floor": [], "peer": []}
     for number in ids:
-        turns = in_turn(
+        turns = time_in_turn(
             {
                 "ours": Contender(lambda number=number: ask(number)),  # type: ignore[misc]
                 "floor": Contender(lambda number=number: model._default_manager.get(pk=number)),  # type: ignore[misc] # noqa: SLF001
@@ -171,13 +173,13 @@ def _entry(name: str) -> Measure:
         peer_s=percentile(times["peer"], 0.95),
         peak_mb=peak_of_code(
             "from django.utils import timezone\n"
-            f"from licensing.classes.entry import {name}\n"
+            f"from licensing.classes.entry_check import {name}\n"
             f"{name}({ids[0]}, timezone.now())"
         ),
         floor="the person's own row by primary key; 95th percentile, as the others",
         peer="the same rows as objects lead from one to the next, a question each",
         plans=tuple(plans.texts()),
-        whole_reads=tuple(plans.whole_reads()),
+        full_scans=tuple(plans.full_scans()),
     )
 
 
@@ -185,12 +187,12 @@ def _teacher_as_usual(number: int) -> list[object]:
     user = User.objects.get(pk=number)
     loaded: list[object] = [user.is_active]
     for seat in user.seats.all():
-        loaded += [seat.subscription.key.source.last_day, getattr(seat, "classroom", None)]
-    loaded += [shared.seat.subscription.key.source.last_day for shared in user.shared_classes.all()]
+        loaded += [seat.subscription.key.entitlement.last_day, getattr(seat, "classroom", None)]
+    loaded += [shared.seat.subscription.key.entitlement.last_day for shared in user.shared_classes.all()]
     return loaded
 
 
 def _pupil_as_usual(number: int) -> list[object]:
     pupil = PupilAccount.objects.get(pk=number)
     seat = pupil.classroom.seat
-    return [pupil.locked_at, seat.holder, seat.subscription.key.source.last_day]
+    return [pupil.locked_at, seat.holder, seat.subscription.key.entitlement.last_day]

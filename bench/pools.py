@@ -8,8 +8,8 @@ from django.db import connection
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from bench.copying import copy_rows, rows_of
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code
+from bench.raw_copy import dump_rows, restore_rows
 from bench.registry import measure
 from collectivities.operations import open_office
 from licensing.orders import operations as orders
@@ -27,8 +27,8 @@ SCHOOLS = 10_000
 #: The peer is slow: it serves this many schools, and its time is scaled to all.
 SINGLY = 500
 #: The tables an allocation writes, in an order that foreign keys allow; the floor omits a job per 500 e-mails.
-WRITTEN = (
-    "public.subscriptions_activationkey",
+WRITTEN_TABLES = (
+    "public.entitlements_activationkey",
     "pools_allocation",
     "collectivities_auditentry",
     "mailing_message",
@@ -51,7 +51,7 @@ def allocate_all(asked: Sequence[Demand] | None = None) -> None:
         )
 
 
-def arrange() -> None:
+def create_office() -> None:
     """Open an office with ten licences for each of ten thousand schools."""
     now = timezone.now()
     digits = [f"0{300_000 + number:06d}" for number in range(SCHOOLS)]
@@ -78,10 +78,10 @@ def arrange() -> None:
     orders.grant(collectivity=office, licences=10 * SCHOOLS, reason="Mesure", by=None, at=now)
 
 
-def empty() -> None:
+def delete_allocations() -> None:
     """Delete all allocations."""
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(WRITTEN)}, public.procrastinate_jobs CASCADE")
+        cursor.execute(f"TRUNCATE {', '.join(WRITTEN_TABLES)}, public.procrastinate_jobs CASCADE")
         cursor.execute("UPDATE pools_pool SET allocated = 0")
 
 
@@ -101,20 +101,20 @@ def _singly(asked: Sequence[Demand]) -> None:
 @measure("allocate")
 def allocate() -> Measure:
     """Allocate to 10,000 schools at once, against a bare COPY of the same rows and against one by one."""
-    arrange()
+    create_office()
     asked = demands()
     with tenant_context(Collectivity.objects.get()):
         allocate_all(asked)
-        rows = rows_of(WRITTEN)
+        rows = dump_rows(WRITTEN_TABLES)
         times = medians_in_turn(
             {
-                "ours": Contender(lambda: allocate_all(asked), before=empty),
-                "floor": Contender(lambda: copy_rows(rows), before=empty),
-                "peer": Contender(lambda: _singly(asked[:SINGLY]), before=empty),
+                "ours": Contender(lambda: allocate_all(asked), before=delete_allocations),
+                "floor": Contender(lambda: restore_rows(rows), before=delete_allocations),
+                "peer": Contender(lambda: _singly(asked[:SINGLY]), before=delete_allocations),
             },
             rounds=3,
         )
-        empty()
+        delete_allocations()
     peak = peak_of_code("from bench.pools import allocate_all; allocate_all()")
     return Measure(
         name="allocate",

@@ -13,15 +13,15 @@ from django.contrib.postgres.search import TrigramSimilarity
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bench import invented_directory
-from bench.measure import Contender, in_turn, peak_of_code
-from bench.misnamed import Told, misnamed
+from bench import synthetic_directory
+from bench.measure import Contender, peak_of_code, time_in_turn
+from bench.misnamed_rows import KnownSchool, misnamed
 from bench.registry import measure
-from bench.scratch import SHARED
+from bench.scratch_database import SHARED
 from schools.directory.operations import synchronise
 from schools.folding import fold
 from schools.models import School
-from schools.recognition import Named, Scope, recognise
+from schools.recognition import SchoolReference, SearchScope, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BY_NAME, BY_UAI, ABSENT, BY_PEER = 10_000, 60_000, 1_000, 20
 #: Minimum recall by name; maximum share of wrong matches; seconds for all rows by name, and by UAI.
 RECALL, WRONG, SECONDS_BY_NAME, SECONDS_BY_UAI = 0.90, 0.001, 5.0, 2.0
-NOWHERE = Scope(frozenset(), frozenset())
+NOWHERE = SearchScope(frozenset(), frozenset())
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,17 @@ def recognise_10000() -> RecognitionMeasure:
     real = SHARED / "directory" / "composite_national.csv.gz" if SHARED else None
     with tempfile.TemporaryDirectory() as folder:
         if real is None or not real.is_file():
-            real, path = None, invented_directory.write(Path(folder) / "annuaire.csv.gz")
+            real, path = None, synthetic_directory.write(Path(folder) / "annuaire.csv.gz")
         synchronise(path=real or path, by=None, at=timezone.now())
     rows = misnamed(_schools())
     named = [row for row, _ in rows]
     coded = [
-        Named(key, *cells)
+        SchoolReference(key, *cells)
         for key, cells in enumerate(
             School.objects.order_by("uai").values_list("uai", "name", "commune", "postal_code")[:BY_UAI]
         )
     ]
-    times = in_turn(
+    times = time_in_turn(
         {
             "by_name": Contender(lambda: recognise(named, NOWHERE)),
             "by_uai": Contender(lambda: recognise(coded, NOWHERE)),
@@ -122,18 +122,18 @@ def recognise_10000() -> RecognitionMeasure:
 
 
 _PEAK = """
-from bench.misnamed import misnamed
+from bench.misnamed_rows import misnamed
 from bench.recognition import NOWHERE, _schools
 from schools.recognition import recognise
 recognise([row for row, _ in misnamed(_schools())], NOWHERE)
 """
 
 
-def _schools() -> list[Told]:
+def _schools() -> list[KnownSchool]:
     """Return schools, collèges and lycées drawn from the directory, the same each time."""
     kinds = ["Ecole", "École", "Collège", "Lycée"]
     everything = School.objects.filter(type__in=kinds).exclude(name="").exclude(commune="").order_by("uai")
-    known = [Told(*values) for values in everything.values_list("uai", "name", "commune", "postal_code")]
+    known = [KnownSchool(*values) for values in everything.values_list("uai", "name", "commune", "postal_code")]
     return random.Random(2026).sample(known, BY_NAME)  # noqa: S311 - a draw, not a secret
 
 
@@ -142,7 +142,7 @@ def _share(right: Sequence[bool]) -> float:
 
 
 @transaction.atomic
-def _absent(rows: Sequence[tuple[Named, str]]) -> int:
+def _absent(rows: Sequence[tuple[SchoolReference, str]]) -> int:
     """Return how many rows match another school when their own is deleted."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM schools_school WHERE uai = ANY(%s)", [[uai for _, uai in rows]])
@@ -151,7 +151,7 @@ def _absent(rows: Sequence[tuple[Named, str]]) -> int:
     return sum(bool(each.uai) for each in found.values())
 
 
-def _as_usual(rows: Sequence[Named]) -> None:
+def _as_usual(rows: Sequence[SchoolReference]) -> None:
     """Look each row up by itself: the most similar name, of its commune or of its postal code."""
     for row in rows:
         place = {"commune_folded": fold(row.commune)} if row.commune else {"postal_code": row.postal_code.zfill(5)}

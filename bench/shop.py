@@ -17,13 +17,15 @@ from django.utils import timezone
 from payments import PaymentStatus
 
 from accounts.models import Profile, User
-from bench.copying import copy_new
-from bench.measure import Contender, Measure, Measures, medians_in_turn, peak_of_code
-from bench.plans import Plans
+from bench.measure import Contender, Measure, MeasureGroup, medians_in_turn, peak_of_code
+from bench.query_plans import QueryPlans
+from bench.raw_copy import insert_rows
 from bench.registry import measure
-from licensing.catalogue.operations import current_school_year, licence
-from licensing.orders.models import CardPayment, Invoice, Order, OrderLine, OrderState, Payment
-from licensing.subscriptions.models import Source
+from licensing.billing.models import Invoice
+from licensing.catalogue.operations import get_licence_product, get_school_year
+from licensing.entitlements.models import Entitlement
+from licensing.orders.models import Order, OrderLine, OrderState
+from licensing.payments.models import CardPayment, Payment
 from schools.models import Affiliation, School, Verification
 from schools.uai import check_letter
 
@@ -46,18 +48,18 @@ _SUMS = {"total_ht": HT, "total_vat": VAT, "total_ttc": TTC}
 #: Tables of a few rows, for which the planner chooses a sequential scan.
 SMALL = frozenset(
     {
-        "orders_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
+        "billing_seller", "catalogue_product", "catalogue_schoolyear", "catalogue_schooltier", "catalogue_priceband",
         "tenants_collectivity", "tenants_domain", "accounts_session", "orders_purchaseorderscan",
-        "orders_platformstatus", "orders_publicbody",
+        "billing_platformstatus", "orders_publicbody",
     }
 )  # fmt: skip
 
 
 @measure("shop")
-def shop() -> Measures:
+def shop() -> MeasureGroup:
     """The operator's home page with pending work; the orders of a buyer of ten."""
     _arrange()
-    return Measures(
+    return MeasureGroup(
         "shop",
         (
             # It aggregates all orders: full scans are expected and timed.
@@ -89,7 +91,7 @@ def _page(name: str, username: str, path: str, expected: str, *, may_scan: bool 
             raise RuntimeError(f"The page {path} does not show « {expected} ».")
 
     look()
-    plans = Plans(small=SMALL)
+    plans = QueryPlans(small=SMALL)
     with plans.watch():
         look()
     times = medians_in_turn({"ours": Contender(look), "floor": Contender(lambda: _replay(plans.asked))}, rounds=9)
@@ -102,7 +104,7 @@ def _page(name: str, username: str, path: str, expected: str, *, may_scan: bool 
         floor="the page's own questions alone, their answers fetched and thrown away",
         peer="none",
         plans=tuple(plans.texts()),
-        whole_reads=() if may_scan else tuple(plans.whole_reads()),
+        full_scans=() if may_scan else tuple(plans.full_scans()),
     )
 
 
@@ -120,31 +122,33 @@ def _arrange() -> None:
         {"username": f"direction{number}", "password": "!", "profile": Profile.PRINCIPAL.value}
         for number in range(BUYERS)
     )
-    copy_new(User, people)
+    insert_rows(User, people)
     User.objects.create_superuser(OPERATOR, "exploitation@exemple.example", "un mot de passe sûr")
     principals = list(User.objects.filter(profile=Profile.PRINCIPAL).order_by("pk").values_list("pk", flat=True))
     School.objects.bulk_create(
         School(uai=_uai(number), name=f"École n° {number}", changed_at=now) for number in range(BUYERS)
     )
     led = {"since": now, "verified_at": now, "verified_by": Verification.OPERATOR.value}
-    copy_new(
+    insert_rows(
         Affiliation,
         ({**led, "user_id": principal, "school_id": _uai(number)} for number, principal in enumerate(principals)),
     )
     buyers = itertools.cycle((principal, _uai(number)) for number, principal in enumerate(principals))
-    copy_new(
+    insert_rows(
         Order, (_order(state, number, *next(buyers), now) for state, count in STATES.items() for number in range(count))
     )
     orders = list(Order.objects.order_by("pk").values_list("pk", "state", "method"))
-    year, product = current_school_year(now.date()), licence()
+    year, product = get_school_year(now.date()), get_licence_product()
     line = {"product_id": product.pk, "school_year_id": year.pk, "quantity": 5, "unit_ht": HT, "vat_rate": 20, **_SUMS}
-    copy_new(OrderLine, ({**line, "order_id": pk, "description": "Licence globale"} for pk, _, _ in orders))
+    insert_rows(OrderLine, ({**line, "order_id": pk, "description": "Licence globale"} for pk, _, _ in orders))
     lines = dict(OrderLine.objects.values_list("order_id", "pk"))
     open_ = [(pk, state) for pk, state, _ in orders if state not in (OrderState.DRAFT, OrderState.CANCELLED)]
-    source = {"product_id": product.pk, "last_day": year.ends_on}
-    copy_new(Source, ({**source, "order_line_id": lines[pk], **_rights(state, now)} for pk, state in open_))
+    entitlement = {"product_id": product.pk, "last_day": year.ends_on}
+    insert_rows(
+        Entitlement, ({**entitlement, "order_line_id": lines[pk], **_rights(state, now)} for pk, state in open_)
+    )
     invoiced = [pk for pk, state, _ in orders if state in (OrderState.PAID, OrderState.CONFIRMED)]
-    copy_new(Invoice, (_invoice(pk, rank, now) for rank, pk in enumerate(invoiced, start=1)))
+    insert_rows(Invoice, (_invoice(pk, rank, now) for rank, pk in enumerate(invoiced, start=1)))
     cards = [pk for pk, state, method in orders if (state, method) == (OrderState.PAID, "card")]
     attempt = {
         "variant": "stripe",
@@ -154,12 +158,12 @@ def _arrange() -> None:
         "created": now,
         "modified": now,
     }
-    copy_new(
+    insert_rows(
         CardPayment, ({**attempt, "order_id": pk, "token": f"t{pk}", "transaction_id": f"cs_{pk}"} for pk in cards)
     )
     by_card = dict(CardPayment.objects.values_list("order_id", "pk"))
     money = {"amount": TTC, "received_on": now.date(), "recorded_at": now}
-    copy_new(
+    insert_rows(
         Payment,
         (
             {**money, "order_id": pk, "card_id": by_card.get(pk), "method": "card" if pk in by_card else "cheque"}

@@ -16,7 +16,7 @@ from django_tenants.management.commands.migrate_schemas import MigrateSchemasCom
 from bench.measure import Contender, Measure, medians_in_turn, peak_of_code, peak_of_command
 from bench.registry import measure
 from collectivities.operations import open_office
-from tenants import migrating, provisioning, recording
+from tenants import provisioning, schema_migrations, schema_snapshot
 from tenants.models import Collectivity
 
 #: How many collectivities there are when the last is opened.
@@ -51,7 +51,7 @@ def _open(number: int) -> float:
 
 def _provision(number: int) -> None:
     """Make a collectivity without members or e-mail."""
-    planned = provisioning.Plan(
+    planned = provisioning.OfficePlan(
         name=f"Commune {number}",
         kind="commune",
         siren=_siren(20_000_000 + number),
@@ -59,13 +59,13 @@ def _provision(number: int) -> None:
         key_prefix=f"C{number:X}".replace("0", "G").replace("1", "H"),
     )
     with transaction.atomic():
-        provisioning.provision(planned, recording.current(), at=timezone.now())
+        provisioning.provision(planned, schema_snapshot.get_current(), at=timezone.now())
 
 
 @measure("open_collectivity")
 def open_collectivity() -> Measure:
     """Opening one more office at 1,000: the floor is the same at none, so the ratio is the growth; 1.5 at most."""
-    recording.current()
+    schema_snapshot.get_current()
     times = [_open(number) for number in range(COUNT)]
     connection.set_schema_to_public()
     clones = []
@@ -100,10 +100,10 @@ def migrate_schemas() -> Measure:
     def look() -> None:
         call_command(MigrateCommand(), verbosity=0)
         with connection.cursor() as cursor:
-            for start in range(0, COUNT, migrating.CHUNK):
+            for start in range(0, COUNT, schema_migrations.CHUNK_SIZE):
                 asked = " UNION ALL ".join(
                     f"SELECT count(*) FROM {schema}.django_migrations"  # noqa: S608 - our own names
-                    for schema in schemas[start : start + migrating.CHUNK]
+                    for schema in schemas[start : start + schema_migrations.CHUNK_SIZE]
                 )
                 cursor.execute(asked)
                 cursor.fetchall()

@@ -15,8 +15,8 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from collectivities.models import Member
-from collectivities.queries import owes_second_factor
-from web.access import opened
+from collectivities.queries import lacks_required_second_factor
+from web.access import require_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 V = TypeVar("V", bound="Callable[..., object]")
 
 
-class OfficeRequest(HttpRequest):
+class OfficeHttpRequest(HttpRequest):
     """A request that `OfficeAccess` let through, with the member who makes it."""
 
     member: Member
 
 
-class Office:
+class OfficeAccess:
     """Access policy: a member with one of the roles; any member where no role is given."""
 
     def __init__(self, *roles: Role) -> None:
@@ -43,7 +43,7 @@ class Office:
         """Redirect visitors to the sign-in page; answer 404 to non-members and 403 to members without the role."""
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        members = Member.objects.filter(left_at=None).annotate(lacks_second_factor=owes_second_factor())
+        members = Member.objects.filter(left_at=None).annotate(lacks_second_factor=lacks_required_second_factor())
         member = members.filter(user_id=request.user.pk).select_related("user").first()
         if member is None:
             # 404 and not 403: non-members must not learn which pages exist.
@@ -52,7 +52,7 @@ class Office:
             raise PermissionDenied("Votre rôle ne permet pas d'ouvrir cette page.")
         if vars(member)["lacks_second_factor"]:
             return self.without_second_factor(request)
-        cast("OfficeRequest", request).member = member
+        cast("OfficeHttpRequest", request).member = member
         return None
 
     def without_second_factor(self, request: HttpRequest) -> HttpResponse:
@@ -71,4 +71,4 @@ class Office:
 
 def office(*roles: Role) -> Callable[[V], V]:
     """Restrict a view to members of the collectivity with one of `roles` (to all members where none is given)."""
-    return opened(Office(*roles))
+    return require_policy(OfficeAccess(*roles))

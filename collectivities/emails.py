@@ -11,11 +11,11 @@ from django.utils import timezone
 from accounts.models import User
 from collectivities import invitation_tokens
 from collectivities.models import Invitation, Role
-from collectivities.queries import office_settings
+from collectivities.queries import get_office_settings
 from mailing import kinds
-from mailing.kinds import NoLongerDue, Rendered
-from tenants.addresses import office_url, portal_url
+from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.models import Collectivity, OfficeRequest
+from tenants.office_urls import office_url, portal_url
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,8 +32,8 @@ def _topic_id(message: Message) -> int:
     return message.topic_id
 
 
-def _render(name: str, subject: str, context: dict[str, Any], **headers: str) -> Rendered:
-    return Rendered(
+def _render(name: str, subject: str, context: dict[str, Any], **headers: str) -> RenderedEmail:
+    return RenderedEmail(
         subject=subject,
         text=render_to_string(f"collectivities/email/{name}.txt", context),
         html=render_to_string(f"collectivities/email/{name}.html", context | {"subject": subject}),
@@ -41,11 +41,11 @@ def _render(name: str, subject: str, context: dict[str, Any], **headers: str) ->
     )
 
 
-def _render_invitation(message: Message, *, masked: bool) -> Rendered:
+def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
     collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
-    token = _MASKED if masked else invitation_tokens.token(invitation.nonce)
+    token = _MASKED if masked else invitation_tokens.build_token(invitation.nonce)
     return _render(
         "invitation",
         f"{collectivity.name} vous invite dans son bureau Pep's",
@@ -58,29 +58,29 @@ def _render_invitation(message: Message, *, masked: bool) -> Rendered:
             "expires_at": invitation.expires_at,
         },
         from_name=f"Pep's – {collectivity.name}",
-        reply_to=office_settings().reply_to,
+        reply_to=get_office_settings().reply_to,
     )
 
 
-def invitation(message: Message) -> Rendered:
+def render_invitation(message: Message) -> RenderedEmail:
     """Render an invitation to the office. Raises `NoLongerDue` where it is no longer valid."""
     if not Invitation.objects.get(pk=_topic_id(message)).is_valid(timezone.now()):
         raise NoLongerDue("L'invitation a été retirée, a expiré ou a déjà servi.")
     return _render_invitation(message, masked=False)
 
 
-def invitation_preview(message: Message) -> Rendered:
+def render_invitation_preview(message: Message) -> RenderedEmail:
     """Render an invitation with the token of its link masked."""
     return _render_invitation(message, masked=True)
 
 
-def office_requested(message: Message) -> Rendered:
+def render_office_requested(message: Message) -> RenderedEmail:
     """Render the acknowledgement of a request for an office."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
     return _render("office_requested", "Votre demande de bureau Pep's est bien reçue", {"office_request": request})
 
 
-def office_request_arrived(message: Message) -> Rendered:
+def render_office_request_arrived(message: Message) -> RenderedEmail:
     """Render the notification of a new request, for the operator."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
     link = portal_url(f"/admin/tenants/officerequest/{request.pk}/change/")
@@ -92,14 +92,14 @@ def office_request_arrived(message: Message) -> Rendered:
     )
 
 
-def office_declined(message: Message) -> Rendered:
+def render_office_declined(message: Message) -> RenderedEmail:
     """Render the refusal of a request, with its reason, for the applicant."""
     request = OfficeRequest.objects.get(pk=_topic_id(message))
     link = portal_url("/contact/")
     return _render("office_declined", "Votre demande de bureau Pep's", {"office_request": request, "contact": link})
 
 
-kinds.register("invitation", label="Invitation au bureau", render=invitation, preview=invitation_preview)
-kinds.register("office_requested", label="Accusé de réception d'une demande de bureau", render=office_requested)
-kinds.register("office_request_arrived", label="Demande de bureau à traiter", render=office_request_arrived)
-kinds.register("office_declined", label="Refus d'une demande de bureau", render=office_declined)
+kinds.register("invitation", label="Invitation au bureau", render=render_invitation, preview=render_invitation_preview)
+kinds.register("office_requested", label="Accusé de réception d'une demande de bureau", render=render_office_requested)
+kinds.register("office_request_arrived", label="Demande de bureau à traiter", render=render_office_request_arrived)
+kinds.register("office_declined", label="Refus d'une demande de bureau", render=render_office_declined)

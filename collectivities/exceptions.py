@@ -4,42 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from web import refused
-from web.typography import plural
+from core import exceptions
+from core.formatting import pluralize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Refused(refused.Refused):
+class CollectivityError(exceptions.DomainError):
     """Base of the errors of the office's operations."""
 
 
-class InvalidAddress(Refused):
+class InvalidAddress(CollectivityError):
     code = "invalid_address"
 
 
-class InvalidRoles(Refused):
+class InvalidRoles(CollectivityError):
     code = "invalid_roles"
 
 
-class LastManager(Refused):
+class LastManager(CollectivityError):
     """The office would be left without a manager."""
 
     code = "last_manager"
 
 
-class NotAMember(Refused):
+class NotAMember(CollectivityError):
     code = "not_a_member"
 
 
-class SecondFactorFirst(Refused):
+class SecondFactorFirst(CollectivityError):
     """Only a manager who has a second factor may require one of all managers."""
 
     code = "second_factor_first"
 
 
-class InvitationGone(Refused):
+class InvitationGone(CollectivityError):
     """Used, withdrawn, expired or unknown: the message does not tell which."""
 
     code = "invitation_gone"
@@ -51,23 +51,23 @@ class InvitationGone(Refused):
         )
 
 
-class InvalidLogo(Refused):
+class InvalidLogo(CollectivityError):
     code = "invalid_logo"
 
 
-class NotInRemit(Refused):
-    code = "not_in_remit"
+class NotInPortfolio(CollectivityError):
+    code = "not_in_portfolio"
 
 
-class InvalidContact(Refused):
+class InvalidContact(CollectivityError):
     code = "invalid_contact"
 
 
-class UnknownSchool(Refused):
+class UnknownPortfolioSchool(CollectivityError):
     code = "unknown_school"
 
 
-class RowFault(NamedTuple):
+class PortfolioRowError(NamedTuple):
     """An error in one row of a list: index of the row from 0, field, stable code, French sentence."""
 
     row: int
@@ -76,23 +76,23 @@ class RowFault(NamedTuple):
     sentence: str
 
 
-class WrongRows(Refused):
+class InvalidRows(CollectivityError):
     """Some rows of a list are invalid and nothing was written; `faults` lists all errors."""
 
     code = "wrong_rows"
 
-    def __init__(self, faults: Sequence[RowFault]) -> None:
+    def __init__(self, faults: Sequence[PortfolioRowError]) -> None:
         rows = len({fault.row for fault in faults})
         super().__init__(
-            f"{plural(rows, 'ligne est refusée', 'lignes sont refusées')} : rien n'a été fait. Corrigez la liste, puis "
-            "renvoyez-la."
+            f"{pluralize(rows, 'ligne est refusée', 'lignes sont refusées')} : rien n'a été fait. Corrigez la liste,"
+            " puis renvoyez-la."
         )
         self.faults = faults
 
 
-class UnknownToken(Refused):
+class UnknownApiToken(CollectivityError):
     code = "unknown_token"
 
 
-class AlreadyDecided(Refused):
+class AlreadyDecided(CollectivityError):
     code = "already_decided"

@@ -13,11 +13,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
-from api.scopes import MEANING, Scope
-from api.tokens import LONGEST_NAME
-from collectivities.models import OfficeSettings, Role, SchoolInRemit
+from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
+from api.tokens import MAX_NAME_LENGTH
+from collectivities.models import OfficeSettings, PortfolioSchool, Role
 from schools import uai
-from tenants import naming
+from tenants import identifiers
 from tenants.models import OfficeRequest
 
 #: What each role may do, shown next to its checkbox.
@@ -102,18 +102,18 @@ def _one_year_from_today() -> datetime.date:
     return timezone.localdate() + datetime.timedelta(days=365)
 
 
-class TokenForm(forms.Form):
+class ApiTokenForm(forms.Form):
     """A new API token. `form` is an idempotency key: a form sent twice creates one token."""
 
     name = forms.CharField(
         label="Nom du jeton",
-        max_length=LONGEST_NAME,
+        max_length=MAX_NAME_LENGTH,
         help_text="Celui du logiciel qui s'en servira : le journal l'écrit devant tout ce qu'il fait.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
         label="Droits",
-        choices=[(scope.value, f"{scope.label} – {MEANING[scope]}") for scope in Scope],
+        choices=[(scope.value, f"{scope.label} – {SCOPE_DESCRIPTIONS[scope]}") for scope in TokenScope],
         widget=forms.CheckboxSelectMultiple,
         help_text="Cochez ce dont le logiciel a besoin, et rien de plus. Aucun droit n'en comprend un autre.",
         error_messages={"required": "Cochez au moins un droit."},
@@ -168,9 +168,9 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at
         widgets: ClassVar = {"signature": forms.Textarea(attrs={"rows": 4})}
 
 
-class ContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SchoolContactForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
     class Meta:
-        model = SchoolInRemit
+        model = PortfolioSchool
         fields: ClassVar = ["contact_name", "contact_email", "contact_phone", "classes"]
         widgets: ClassVar = {"contact_phone": forms.TextInput(attrs={"type": "tel", "autocomplete": "off"})}
         help_texts: ClassVar = {
@@ -193,7 +193,7 @@ class AddSchoolsForm(forms.Form):
         """Return the UAI found in the text. Raises `ValidationError` where there is none."""
         found: dict[str, None] = {}
         for line in self.cleaned_data["uais"].splitlines():
-            found |= dict.fromkeys(uai.find(line))
+            found |= dict.fromkeys(uai.find_all(line))
         if not found:
             raise ValidationError("Aucun UAI valable dans ce texte : sept chiffres et une lettre, comme 0123456S.")
         return list(found)
@@ -222,8 +222,8 @@ class OfficeRequestForm(forms.ModelForm):  # type: ignore[type-arg] # no subscri
 
     def clean_siren(self) -> str:
         """Return the nine digits. Raises `ValidationError` where they are not a valid SIREN."""
-        siren = naming.clean_siren(self.cleaned_data["siren"])
-        problem = naming.problem_of_siren(siren)
+        siren = identifiers.clean_siren(self.cleaned_data["siren"])
+        problem = identifiers.check_siren(siren)
         if problem is not None:
             raise ValidationError(problem)
         return siren

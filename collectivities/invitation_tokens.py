@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from web.link_tokens import new_nonce, token_hash, token_of
+from core.link_tokens import derive_token, generate_nonce, hash_token
 
-__all__ = ["new_nonce", "token", "token_hash"]
+__all__ = ["build_token", "generate_nonce", "hash_token"]
 
 _SALT = "collectivities.invitation"
 
 
-def token(nonce: str) -> str:
+def build_token(nonce: str) -> str:
     """Return the URL-safe token of an invitation."""
-    return token_of(nonce, salt=_SALT)
+    return derive_token(nonce, salt=_SALT)

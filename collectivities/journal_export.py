@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 HEADERS = ("Date", "Auteur", "Action", "UAI", "Ce qui s'est passé")
 WIDTHS = (18, 28, 26, 12, 100)
 #: Limits memory; larger exports are split by the filter's dates.
-MOST_LINES = 100_000
+MAX_ROWS = 100_000
 
 
-def workbook(entries: QuerySet[AuditEntry]) -> bytes:
+def build_workbook(entries: QuerySet[AuditEntry]) -> bytes:
     """Return the first `MAX_ROWS` entries as an xlsx file."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Journal")
@@ -40,7 +40,7 @@ def workbook(entries: QuerySet[AuditEntry]) -> bytes:
         cell.data_type = "s"
         return cell
 
-    for entry in entries[:MOST_LINES].iterator(chunk_size=2000):
+    for entry in entries[:MAX_ROWS].iterator(chunk_size=2000):
         date_cell = WriteOnlyCell(sheet, value=timezone.localtime(entry.at).replace(tzinfo=None, microsecond=0))
         date_cell.number_format = "dd/mm/yyyy hh:mm"
         sheet.append([date_cell, *map(text, (entry.actor_name, entry.action, entry.school_id, entry.summary))])

@@ -13,35 +13,35 @@ from PIL import Image, UnidentifiedImageError
 
 from collectivities.exceptions import InvalidLogo
 
-MOST_UPLOADED = 2 * 1024 * 1024
-MOST_STORED = 200 * 1024
+MAX_UPLOAD_BYTES = 2 * 1024 * 1024
+MAX_STORED_BYTES = 200 * 1024
 #: Twice the size shown in e-mails, for high-density screens.
-BOX = (600, 240)
+MAX_DIMENSIONS = (600, 240)
 #: Above, decompression would take too much memory.
-MOST_PIXELS = 25_000_000
+MAX_PIXELS = 25_000_000
 _FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _ADVICE = "Choisissez une image PNG, JPEG, GIF ou WebP de 2 Mo au plus."
 
 
-def clean(upload: bytes) -> bytes:
+def reencode(upload: bytes) -> bytes:
     """Return the image as a PNG that fits `MAX_DIMENSIONS`, of 200 kB at most. Raises `InvalidLogo`."""
-    if len(upload) > MOST_UPLOADED:
+    if len(upload) > MAX_UPLOAD_BYTES:
         raise InvalidLogo(f"Ce fichier est trop lourd. {_ADVICE}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(upload), formats=_FORMATS)
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise InvalidLogo(f"Cette image a trop de points. {_ADVICE}")
             pixels = image.convert("RGBA")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
         raise InvalidLogo(f"Ce fichier n'est pas une image lisible. {_ADVICE}") from error
-    pixels.thumbnail(BOX)
+    pixels.thumbnail(MAX_DIMENSIONS)
     while True:
         # Try full colour, then 256 colours, then half the size, until it fits.
         for version in (pixels, pixels.quantize(256)):
             buffer = io.BytesIO()
             version.save(buffer, "PNG", optimize=True)
-            if len(buffer.getvalue()) <= MOST_STORED:
+            if len(buffer.getvalue()) <= MAX_STORED_BYTES:
                 return buffer.getvalue()
         pixels = pixels.resize((max(1, pixels.width // 2), max(1, pixels.height // 2)))

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import datetime
 
 #: Audit actions for one school of a list: home pages leave them out and show the entry of the list.
-REMIT_ADDED_BY_LIST = "remit.added_by_list"
-REMIT_UPDATED_BY_LIST = "remit.contact_set_by_list"
-REMIT_REMOVED_BY_LIST = "remit.removed_by_list"
-REMIT_BY_LIST = (REMIT_ADDED_BY_LIST, REMIT_UPDATED_BY_LIST, REMIT_REMOVED_BY_LIST)
+PORTFOLIO_ADDED_BY_LIST = "portfolio.added_by_list"
+PORTFOLIO_UPDATED_BY_LIST = "portfolio.contact_set_by_list"
+PORTFOLIO_REMOVED_BY_LIST = "portfolio.removed_by_list"
+PORTFOLIO_LIST_ACTIONS = (PORTFOLIO_ADDED_BY_LIST, PORTFOLIO_UPDATED_BY_LIST, PORTFOLIO_REMOVED_BY_LIST)
 
 
 class Role(models.TextChoices):
@@ -121,7 +121,7 @@ class Invitation(models.Model):
         return self.accepted_at is None and self.withdrawn_at is None and at < self.expires_at
 
 
-class SchoolInRemit(models.Model):
+class PortfolioSchool(models.Model):
     """A school of the collectivity's portfolio, and its contact there."""
 
     school = models.OneToOneField(

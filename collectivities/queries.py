@@ -9,45 +9,45 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from accounts import second_factor
 from collectivities import invitation_tokens
 from collectivities.exceptions import InvitationGone
-from collectivities.models import Invitation, Member, OfficeSettings, Role, SchoolInRemit
+from collectivities.models import Invitation, Member, OfficeSettings, PortfolioSchool, Role
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
 
 
-def owes_second_factor() -> ExpressionWrapper[Q]:
+def lacks_required_second_factor() -> ExpressionWrapper[Q]:
     """Return an expression on members: whether they lack the second factor that the office requires of them."""
     required = Q(Exists(OfficeSettings.objects.filter(managers_need_second_factor=True)))
-    without = ~Q(second_factor.exists_for(OuterRef("user_id")))
+    without = ~Q(second_factor.has_second_factor(OuterRef("user_id")))
     manager = Q(roles__contains=[Role.MANAGER.value])
     return ExpressionWrapper(manager & required & without, output_field=BooleanField())
 
 
-def managers_without_second_factor() -> list[Member]:
+def list_managers_without_second_factor() -> list[Member]:
     """Return the managers without a second factor, by name, whether or not the office requires one."""
     managers = Member.objects.active().filter(roles__contains=[Role.MANAGER.value]).select_related("user")
-    without = managers.exclude(second_factor.exists_for(OuterRef("user_id")))
+    without = managers.exclude(second_factor.has_second_factor(OuterRef("user_id")))
     return list(without.order_by("user__last_name", "user__first_name", "pk"))
 
 
-def contacts_for(uais: Collection[str]) -> dict[str, str]:
+def get_contact_emails(uais: Collection[str]) -> dict[str, str]:
     """Return by UAI the contact e-mail addresses in the portfolio, for those of the schools that have one."""
     return dict(
-        SchoolInRemit.objects.filter(school_id__in=uais)
+        PortfolioSchool.objects.filter(school_id__in=uais)
         .exclude(contact_email="")
         .values_list("school_id", "contact_email")
     )
 
 
-def office_settings() -> OfficeSettings:
+def get_office_settings() -> OfficeSettings:
     """Return the office's settings, or an unsaved instance with defaults."""
     return OfficeSettings.objects.first() or OfficeSettings()
 
 
-def invitation_by_token(token: str, *, at: datetime.datetime) -> Invitation:
+def get_invitation_by_token(token: str, *, at: datetime.datetime) -> Invitation:
     """Return the valid invitation of a link's token. Raises `InvitationGone`."""
-    invitation = Invitation.objects.filter(token_hash=invitation_tokens.token_hash(token)).first()
+    invitation = Invitation.objects.filter(token_hash=invitation_tokens.hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     return invitation

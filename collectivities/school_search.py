@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.views.decorators.http import require_safe
 
 from collectivities.access import office
-from schools.views import answer_search
+from schools.views import render_school_search
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -17,4 +17,4 @@ if TYPE_CHECKING:
 @require_safe
 def school_search(request: HttpRequest) -> HttpResponse:
     """Search the directory, for forms that add a school to the portfolio or allocate licences."""
-    return answer_search(request)
+    return render_school_search(request)

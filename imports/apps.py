@@ -7,7 +7,7 @@ class ImportsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the filter that finds audit entries of imports by school."""
-        from collectivities import journal  # noqa: PLC0415 - once the models are loaded
-        from imports import stories  # noqa: PLC0415
+        from collectivities import journal_filter  # noqa: PLC0415 - once the models are loaded
+        from imports import timeline  # noqa: PLC0415
 
-        journal.SPEAKING_OF.append(stories.speaking_of)
+        journal_filter.SCHOOL_CONDITIONS.append(timeline.filter_entries_by_school)

@@ -6,8 +6,8 @@ from django.db import models
 
 
 class Purpose(models.TextChoices):
-    ATTRIBUTION = "attribution", "Attribuer des licences"
-    REMIT = "perimetre", "Mettre à jour le périmètre"
+    ALLOCATION = "allocation", "Attribuer des licences"
+    PORTFOLIO = "portfolio", "Mettre à jour le périmètre"
 
 
 class ImportState(models.TextChoices):
@@ -30,7 +30,7 @@ class Volume(models.TextChoices):
 
     COLUMN = "column", "La colonne du nombre de licences"
     CLASSES = "classes", "La colonne du nombre de classes"
-    REMIT = "remit", "Le nombre de classes connu de votre périmètre"
+    PORTFOLIO = "portfolio", "Le nombre de classes connu de votre périmètre"
     ALL = "all", "Un même nombre pour toutes les écoles"
 
 
@@ -47,14 +47,14 @@ class Verdict(models.TextChoices):
 APPLICABLE = (Verdict.NEW, Verdict.CHANGED)
 
 
-class Settlement(models.TextChoices):
+class ConflictResolution(models.TextChoices):
     """How a member resolves a conflict: the school has more licences than the file states."""
 
     REDUCE = "reduce", "Réduire à ce nombre"
     REVOKE = "revoke", "Reprendre la clé"
 
 
-class How(models.TextChoices):
+class RowMatchMethod(models.TextChoices):
     """How the school of a row was matched."""
 
     UAI = "uai", "par son UAI"
@@ -63,7 +63,7 @@ class How(models.TextChoices):
     CHOSEN = "chosen", "choisie"
 
 
-class Done(models.TextChoices):
+class RowEffect(models.TextChoices):
     """Effect of applying a row."""
 
     CREATED = "created", "Attribuée"

@@ -2,108 +2,108 @@
 
 from __future__ import annotations
 
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 
 
-class UnknownImport(Refused):
+class UnknownImport(LicensingError):
     code = "unknown_import"
 
 
-class WrongMoment(Refused):
+class WrongImportState(LicensingError):
     """The state of the import does not allow this: another member acted first, or it is finished."""
 
     code = "wrong_moment"
 
 
-class NothingToApply(Refused):
+class NothingToApply(LicensingError):
     code = "nothing_to_apply"
 
 
-class RowsInError(Refused):
+class RowsInError(LicensingError):
     """Some rows are in error, and `only_valid` was not set."""
 
     code = "rows_in_error"
 
 
-class Braked(Refused):
+class ConfirmationRequired(LicensingError):
     """The confirmation guard is set, and its number was not typed."""
 
-    code = "brake"
+    code = "confirmation_guard"
 
 
-class Outdated(Refused):
+class Outdated(LicensingError):
     """The rows or their schools changed since they were shown."""
 
     code = "outdated"
 
 
-class PoolMissing(Refused):
+class PoolMissing(LicensingError):
     """An allocation import needs a pool."""
 
     code = "pool_missing"
 
 
-class PoolNotOpen(Refused):
+class PoolNotOpen(LicensingError):
     """The pool belongs to another collectivity, has ended, or has no licence left."""
 
     code = "pool_not_open"
 
 
-class WrongVolume(Refused):
+class WrongVolume(LicensingError):
     """`volume` and `units_for_all` contradict each other."""
 
     code = "wrong_volume"
 
 
-class RemitGivesNothing(Refused):
+class PortfolioHasNoUnits(LicensingError):
     """A portfolio import takes no pool, no number of licences and no send date."""
 
-    code = "remit_gives_nothing"
+    code = "portfolio_gives_nothing"
 
 
-class EmptyFile(Refused):
+class EmptyFile(LicensingError):
     code = "empty_file"
 
 
-class NotCorrectable(Refused):
+class NotEditable(LicensingError):
     """The column is not editable for this purpose."""
 
     code = "not_correctable"
 
 
-class UnknownRow(Refused):
+class UnknownRow(LicensingError):
     code = "unknown_row"
 
 
-class RowCannotBeTicked(Refused):
+class RowCannotBeTicked(LicensingError):
     code = "row_cannot_be_ticked"
 
 
-class TooMuch(Refused):
+class NotEnoughLicences(LicensingError):
     """The ticked rows need more licences than the pool has."""
 
     code = "too_much"
 
 
-class NothingArrived(Refused):
+class NothingArrived(LicensingError):
     """No awaited school of the import is in the directory yet, or another member acted first."""
 
     code = "nothing_arrived"
 
 
-class LotEnded(Refused):
+class PoolEnded(LicensingError):
     """The pool is closed: another one must be chosen."""
 
     code = "lot_ended"
 
 
-class CannotAwait(Refused):
+class CannotAwait(LicensingError):
     """The school of the row is known, or the row has no UAI to wait for."""
 
     code = "cannot_await"
 
 
-class CannotSettle(Refused):
+class CannotResolveConflict(LicensingError):
     """The row has no conflict, or this does not resolve it."""
 
     code = "cannot_settle"

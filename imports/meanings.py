@@ -29,7 +29,7 @@ class Meaning(StrEnum):
 
 
 #: Hidden sheet of generated workbooks that holds the choice lists: never parsed as data.
-OWN_SHEET = "Pep_listes"
+LISTS_SHEET = "Pep_listes"
 
 #: Titles of the columns added to an annotated workbook: problems, proposed schools, chosen school. Only the last is
 #: parsed.
@@ -54,6 +54,6 @@ LABELS = {
 _ADDED = frozenset(map(fold, ADDED_TITLES))
 
 
-def is_added(title: str) -> bool:
+def is_added_title(title: str) -> bool:
     """Return whether a column is one of those added to an annotated workbook."""
     return fold(title) in _ADDED

@@ -11,23 +11,23 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Case, Q, Value, When
 
-from imports.enums import Done, How, ImportState, Purpose, Settlement, Verdict, Volume
+from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 
 
-class ImportQuerySet(models.QuerySet["Import"]):
+class SpreadsheetImportQuerySet(models.QuerySet["SpreadsheetImport"]):
     def locked(self) -> Self:
         """Lock the imports alone until the transaction ends. Lock order: import, then pool."""
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
-    def standing(self) -> Self:
+    def active(self) -> Self:
         """Imports that were neither rejected nor cancelled."""
         return self.exclude(state__in=[ImportState.REJECTED, ImportState.CANCELLED])
 
 
-class Import(models.Model):
+class SpreadsheetImport(models.Model):
     """One spreadsheet import, from upload to application. Applied at most once."""
 
-    purpose = models.CharField("but", max_length=12, choices=Purpose, default=Purpose.ATTRIBUTION)
+    purpose = models.CharField("but", max_length=12, choices=Purpose, default=Purpose.ALLOCATION)
     # The pool of an allocation import; None for the portfolio.
     pool = models.ForeignKey(
         "pools.Pool", verbose_name="lot", on_delete=models.PROTECT, related_name="imports", null=True, blank=True
@@ -63,7 +63,7 @@ class Import(models.Model):
     undone_at = models.DateTimeField("défait le", null=True, blank=True)
     undone_by_id = models.BigIntegerField(null=True)
 
-    objects = ImportQuerySet.as_manager()
+    objects = SpreadsheetImportQuerySet.as_manager()
 
     class Meta:
         verbose_name = "tableau"
@@ -80,7 +80,7 @@ class Import(models.Model):
             ),
             models.CheckConstraint(
                 name="import_attribution_has_a_pool",
-                condition=Q(purpose="attribution", pool__isnull=False) | Q(purpose="perimetre", pool__isnull=True),
+                condition=Q(purpose="allocation", pool__isnull=False) | Q(purpose="portfolio", pool__isnull=True),
             ),
             models.CheckConstraint(name="import_rejected_says_why", condition=~Q(state="rejected") | ~Q(refusal="")),
             models.CheckConstraint(
@@ -96,7 +96,7 @@ class Import(models.Model):
 class ImportFile(models.Model):
     """Content of the file. A table of its own, so that lists of imports never load it."""
 
-    of = models.OneToOneField(Import, primary_key=True, on_delete=models.CASCADE, related_name="file")
+    of = models.OneToOneField(SpreadsheetImport, primary_key=True, on_delete=models.CASCADE, related_name="file")
     content = models.BinaryField()
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class ImportFile(models.Model):
 class AnnotatedFile(models.Model):
     """The annotated workbook, built by a worker."""
 
-    of = models.OneToOneField(Import, primary_key=True, on_delete=models.CASCADE, related_name="annotated")
+    of = models.OneToOneField(SpreadsheetImport, primary_key=True, on_delete=models.CASCADE, related_name="annotated")
     asked_at = models.DateTimeField()
     # None while it is being built.
     made_at = models.DateTimeField(null=True)
@@ -143,7 +143,7 @@ class RememberedLayout(models.Model):
 
     purpose = models.CharField(max_length=12, choices=Purpose)
     # A digest of the folded titles.
-    shape = models.CharField(max_length=64)
+    header_digest = models.CharField(max_length=64)
     titles = models.JSONField(default=list)
     columns = models.JSONField(default=dict)
     volume = models.CharField(max_length=10, choices=Volume, blank=True)
@@ -151,7 +151,9 @@ class RememberedLayout(models.Model):
     confirmed_by_id = models.BigIntegerField(null=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(name="layout_remembered_once", fields=["purpose", "shape"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="layout_remembered_once", fields=["purpose", "header_digest"])
+        ]
 
     def __str__(self) -> str:
         return ", ".join(self.titles)
@@ -169,7 +171,7 @@ class ImportRow(models.Model):
     cells = models.JSONField(default=dict)
     edits = models.JSONField(default=dict)
     uai = models.CharField("UAI", max_length=8, blank=True)
-    how = models.CharField("trouvée", max_length=10, choices=How, blank=True)
+    how = models.CharField("trouvée", max_length=10, choices=RowMatchMethod, blank=True)
     # From 0 to 1; None if no school was matched.
     confidence = models.FloatField(null=True)
     # Proposed schools, at most three, the likeliest first: [{"uai", "label", "score"}].
@@ -193,9 +195,9 @@ class ImportRow(models.Model):
     problems = models.JSONField(default=list)
     codes = ArrayField(models.CharField(max_length=40), default=list)
     # How a member resolved a conflict.
-    settlement = models.CharField("règlement", max_length=10, choices=Settlement, blank=True)
+    conflict_resolution = models.CharField("règlement", max_length=10, choices=ConflictResolution, blank=True)
     # Why the parser ignored the row (a total, a note); whether the member set it aside.
-    passed_over = models.CharField(max_length=100, blank=True)
+    ignored_reason = models.CharField(max_length=100, blank=True)
     set_aside = models.BooleanField("mise de côté", default=False)
     # Set aside until the directory knows the school.
     awaited = models.BooleanField("en attente de l'annuaire", default=False)
@@ -208,14 +210,14 @@ class ImportRow(models.Model):
         verbose_name="fait",
         expression=Case(
             When(ticked=False, then=Value("")),
-            When(settlement=Settlement.REDUCE.value, then=Value(Done.REDUCED.value)),
-            When(settlement=Settlement.REVOKE.value, then=Value(Done.REVOKED.value)),
-            When(verdict=Verdict.NEW.value, units__isnull=True, then=Value(Done.ADDED.value)),
-            When(verdict=Verdict.NEW.value, then=Value(Done.CREATED.value)),
-            When(units__isnull=True, then=Value(Done.UPDATED.value)),
-            default=Value(Done.GROWN.value),
+            When(conflict_resolution=ConflictResolution.REDUCE.value, then=Value(RowEffect.REDUCED.value)),
+            When(conflict_resolution=ConflictResolution.REVOKE.value, then=Value(RowEffect.REVOKED.value)),
+            When(verdict=Verdict.NEW.value, units__isnull=True, then=Value(RowEffect.ADDED.value)),
+            When(verdict=Verdict.NEW.value, then=Value(RowEffect.CREATED.value)),
+            When(units__isnull=True, then=Value(RowEffect.UPDATED.value)),
+            default=Value(RowEffect.GROWN.value),
         ),
-        output_field=models.CharField(max_length=10, choices=Done, blank=True),
+        output_field=models.CharField(max_length=10, choices=RowEffect, blank=True),
         db_persist=True,
     )
 
@@ -230,7 +232,7 @@ class ImportRow(models.Model):
                 name="import_row_ticked_can_be_applied",
                 condition=Q(ticked=False)
                 | (
-                    (Q(verdict__in=["new", "changed"]) | (Q(verdict="conflict") & ~Q(settlement="")))
+                    (Q(verdict__in=["new", "changed"]) | (Q(verdict="conflict") & ~Q(conflict_resolution="")))
                     & ~Q(uai="")
                     # An allocation needs a recipient; a portfolio entry may have no contact.
                     & (Q(units__isnull=True) | ~Q(recipient=""))
@@ -250,7 +252,7 @@ class ImportRow(models.Model):
         return f"ligne {self.number}"
 
     @property
-    def typed(self) -> dict[str, str]:
+    def initial_values(self) -> dict[str, str]:
         """Initial values of the correction form: the edits, else the cells of the file."""
         found: dict[str, str] = {"uai": "", "email": "", "units": ""} | self.cells | self.edits
         # `units_for_all`, if set, replaces the number in the file.
@@ -259,5 +261,5 @@ class ImportRow(models.Model):
     @property
     def units_added(self) -> int:
         """Licences the row takes from the pool; negative if it returns some."""
-        wanted = 0 if self.settlement == Settlement.REVOKE else self.units or 0
+        wanted = 0 if self.conflict_resolution == ConflictResolution.REVOKE else self.units or 0
         return wanted - self.units_before

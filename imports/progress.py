@@ -16,7 +16,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from imports.models import ImportProgress
-from licensing.pools.operations import Stage
+from licensing.pools.operations import AllocationStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,32 +32,36 @@ LABELS = {
     "resolving": "Recherche des écoles dans l'annuaire",
     "judging": "Vérification des lignes",
     "storing": "Enregistrement des lignes",
-    Stage.CHECKING.value: "Dernière vérification",
-    Stage.TAKING_BACK.value: "Réduction et reprise des licences",
-    Stage.KEYS.value: "Fabrication des clés",
-    Stage.ALLOCATIONS.value: "Attribution aux écoles",
-    Stage.JOURNAL.value: "Contrôle des attributions",
-    Stage.MESSAGES.value: "Préparation des e-mails",
-    "remit": "Mise à jour du périmètre",
-    Stage.COMMITTING.value: "Validation de l'ensemble",
+    AllocationStage.CHECKING.value: "Dernière vérification",
+    AllocationStage.TAKING_BACK.value: "Réduction et reprise des licences",
+    AllocationStage.KEYS.value: "Fabrication des clés",
+    AllocationStage.ALLOCATIONS.value: "Attribution aux écoles",
+    AllocationStage.JOURNAL.value: "Contrôle des attributions",
+    AllocationStage.MESSAGES.value: "Préparation des e-mails",
+    "portfolio": "Mise à jour du périmètre",
+    AllocationStage.COMMITTING.value: "Validation de l'ensemble",
 }
-READING = {"waiting": 0.0, "reading": 0.35, "resolving": 0.3, "judging": 0.1, "storing": 0.25}
-APPLYING = {
-    Stage.CHECKING.value: 0.25,
-    Stage.TAKING_BACK.value: 0.05,
-    Stage.KEYS.value: 0.2,
-    Stage.ALLOCATIONS.value: 0.15,
-    Stage.JOURNAL.value: 0.1,
-    Stage.MESSAGES.value: 0.1,
-    Stage.COMMITTING.value: 0.15,
+READING_SHARES = {"waiting": 0.0, "reading": 0.35, "resolving": 0.3, "judging": 0.1, "storing": 0.25}
+APPLYING_SHARES = {
+    AllocationStage.CHECKING.value: 0.25,
+    AllocationStage.TAKING_BACK.value: 0.05,
+    AllocationStage.KEYS.value: 0.2,
+    AllocationStage.ALLOCATIONS.value: 0.15,
+    AllocationStage.JOURNAL.value: 0.1,
+    AllocationStage.MESSAGES.value: 0.1,
+    AllocationStage.COMMITTING.value: 0.15,
 }
-REMIT = {Stage.CHECKING.value: 0.4, "remit": 0.4, Stage.COMMITTING.value: 0.2}
-UNDOING = {Stage.CHECKING.value: 0.4, Stage.TAKING_BACK.value: 0.5, Stage.COMMITTING.value: 0.1}
+PORTFOLIO = {AllocationStage.CHECKING.value: 0.4, "portfolio": 0.4, AllocationStage.COMMITTING.value: 0.2}
+UNDOING_SHARES = {
+    AllocationStage.CHECKING.value: 0.4,
+    AllocationStage.TAKING_BACK.value: 0.5,
+    AllocationStage.COMMITTING.value: 0.1,
+}
 
 #: Age after which progress without a job is deleted.
-FORGOTTEN_AFTER = datetime.timedelta(minutes=5)
+STALE_AFTER = datetime.timedelta(minutes=5)
 #: Minimum seconds between two writes within one step: pages poll once a second.
-EVERY = 0.25
+MIN_INTERVAL = 0.25
 
 _BEGIN = """
 INSERT INTO imports_importprogress (import_id, step, done, total, started_at, stop_requested)
@@ -70,11 +74,11 @@ _UPDATE = (
 _END = "DELETE FROM imports_importprogress WHERE import_id = %s"
 
 
-class Stopped(Exception):
+class ImportStopped(Exception):
     """A member cancelled: the worker must roll back."""
 
 
-class Progress(NamedTuple):
+class CurrentProgress(NamedTuple):
     """Progress of the worker, as shown on a page."""
 
     step: str
@@ -88,7 +92,7 @@ class Progress(NamedTuple):
     stopping: bool
 
 
-class Report:
+class ProgressReporter:
     """Progress callback of an import. Called with a step, items done and total; raises `ImportStopped`."""
 
     def __init__(self, import_id: int, shares: Mapping[str, float], own: BaseDatabaseWrapper | None) -> None:
@@ -98,7 +102,7 @@ class Report:
     def __call__(self, step: str, done: int, total: int, /) -> None:
         """Write the progress, throttled within a step. Raises `ImportStopped` if a member cancelled."""
         now = time.monotonic()
-        if self._connection is None or (step == self._step and now - self._written_at < EVERY):
+        if self._connection is None or (step == self._step and now - self._written_at < MIN_INTERVAL):
             return
         self._step, self._written_at = str(step), now
         before = 0.0
@@ -115,11 +119,11 @@ class Report:
             logger.warning("The progress of import %s could not be written", self._import_id, exc_info=True)
             return
         if answer is not None and answer[0]:
-            raise Stopped
+            raise ImportStopped
 
 
 @contextmanager
-def reporting(import_id: int, shares: Mapping[str, float]) -> Iterator[Report]:
+def report_progress(import_id: int, shares: Mapping[str, float]) -> Iterator[ProgressReporter]:
     """Yield the progress callback of an import in the current schema, and clear its progress at the end.
 
     `shares`: the steps in order, with their share of the total time. An earlier request to stop is kept.
@@ -137,7 +141,7 @@ def reporting(import_id: int, shares: Mapping[str, float]) -> Iterator[Report]:
         own.close()  # type: ignore[union-attr]
         own = None
     try:
-        yield Report(import_id, shares, own)
+        yield ProgressReporter(import_id, shares, own)
     finally:
         if own is not None:
             try:
@@ -149,12 +153,12 @@ def reporting(import_id: int, shares: Mapping[str, float]) -> Iterator[Report]:
                 own.close()
 
 
-def ask_to_stop(import_id: int) -> bool:
+def request_stop(import_id: int) -> bool:
     """Ask the worker of an import to stop between two steps; return whether there is one."""
     return bool(ImportProgress.objects.filter(pk=import_id).update(stop_requested=True))
 
 
-def seen(import_id: int, *, at: datetime.datetime) -> Progress | None:
+def get_current_progress(import_id: int, *, at: datetime.datetime) -> CurrentProgress | None:
     """Return the progress of an import, None if no worker is on it."""
     row = ImportProgress.objects.filter(pk=import_id).first()
     if row is None:
@@ -164,7 +168,7 @@ def seen(import_id: int, *, at: datetime.datetime) -> Progress | None:
         percent = min(99, 100 * row.done // row.total)
         elapsed = max(0.0, (at - row.started_at).total_seconds())
         left = max(1, round(elapsed * (row.total - row.done) / row.done))
-    return Progress(
+    return CurrentProgress(
         step=row.step or "waiting",
         label=LABELS.get(row.step, LABELS["waiting"]),
         done=row.done,

@@ -24,11 +24,11 @@ from django.db.models import (
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from imports.enums import APPLICABLE, Done, Settlement, Verdict
-from imports.models import Import, ImportRow
-from imports.verdicts.codes import UNTICKING
+from imports.checks.problem_codes import UNTICKING
+from imports.enums import APPLICABLE, ConflictResolution, RowEffect, Verdict
+from imports.models import ImportRow, SpreadsheetImport
+from licensing.entitlements.models import usable_on
 from licensing.pools.models import Pool
-from licensing.subscriptions.models import usable_on
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 # Order-independent hash of a row's effect: summing 60,000 hashes costs a third of hashing one long text.
 _HASH = Func(
     Func(
-        "sheet", "number", "uai", "units", "units_before", "recipient", "verdict", "settlement", "classes",
+        "sheet", "number", "uai", "units", "units_before", "recipient", "verdict", "conflict_resolution", "classes",
         "contact_name", "phone", "before",
         function="ROW", output_field=TextField(),
     ),
@@ -46,13 +46,13 @@ _HASH = Func(
     output_field=DecimalField(max_digits=30, decimal_places=0),
 )  # fmt: skip
 #: Licences that a ticked row takes from the pool; negative if it returns some.
-_TAKEN = Case(When(settlement=Settlement.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()) - F(
-    "units_before"
-)
+_TAKEN = Case(
+    When(conflict_resolution=ConflictResolution.REVOKE, then=Value(0)), default=F("units"), output_field=IntegerField()
+) - F("units_before")
 _TICKED = Q(ticked=True)
 
 
-class Narrowing(TypedDict, total=False):
+class BaseRowQuery(TypedDict, total=False):
     """Row filters; absent, empty or None means no filter."""
 
     verdict: str
@@ -68,7 +68,7 @@ class Narrowing(TypedDict, total=False):
     to_settle: bool
 
 
-class RowFilters(Narrowing, total=False):
+class RowQuery(BaseRowQuery, total=False):
     """The same, with a filter on ticked rows."""
 
     ticked: bool | None
@@ -96,21 +96,21 @@ class Tally:
         return max(self.free - self.units, 0)
 
 
-def imports_list() -> QuerySet[Import]:
+def list_imports() -> QuerySet[SpreadsheetImport]:
     """Return all imports with their pools, the latest first."""
-    return Import.objects.select_related("pool").order_by("-created_at", "-pk")
+    return SpreadsheetImport.objects.select_related("pool").order_by("-created_at", "-pk")
 
 
-def open_pools(day: datetime.date) -> QuerySet[Pool]:
+def list_open_pools(day: datetime.date) -> QuerySet[Pool]:
     """Return the pools that are valid on this day and have free licences."""
     return (
         Pool.objects.filter(usable_on(day), allocated__lt=F("capacity"))
-        .select_related("source")
-        .order_by("source__last_day", "pk")
+        .select_related("entitlement")
+        .order_by("entitlement__last_day", "pk")
     )
 
 
-def counts_of(import_ids: list[int]) -> dict[int, dict[str, int]]:
+def count_verdicts(import_ids: list[int]) -> dict[int, dict[str, int]]:
     """Return the number of rows of each verdict, by import."""
     found: dict[int, dict[str, int]] = {pk: {} for pk in import_ids}
     for row in (
@@ -123,7 +123,7 @@ def counts_of(import_ids: list[int]) -> dict[int, dict[str, int]]:
     return found
 
 
-def codes_of(spreadsheet_import: Import) -> dict[str, int]:
+def count_codes(spreadsheet_import: SpreadsheetImport) -> dict[str, int]:
     """Return the number of rows by problem code, the most frequent first."""
     codes = (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk)
@@ -134,7 +134,7 @@ def codes_of(spreadsheet_import: Import) -> dict[str, int]:
     return {line["code"]: line["n"] for line in codes}
 
 
-class Confirmable(NamedTuple):
+class ConfirmationSummary(NamedTuple):
     """Aggregates needed to confirm an import, from one query."""
 
     digest: str
@@ -143,7 +143,7 @@ class Confirmable(NamedTuple):
     errors: int
 
 
-def confirmable(spreadsheet_import: Import) -> Confirmable:
+def get_confirmation_summary(spreadsheet_import: SpreadsheetImport) -> ConfirmationSummary:
     """Return digest, number and licences of the ticked rows, and the number of rows in error."""
     found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).aggregate(
         count=Count("pk", filter=_TICKED),
@@ -151,36 +151,36 @@ def confirmable(spreadsheet_import: Import) -> Confirmable:
         taken=Sum(_TAKEN, filter=_TICKED, default=0),
         in_error=Count("pk", filter=Q(verdict=Verdict.ERROR)),
     )
-    return Confirmable(f"{found['count']}-{found['hashed']}", found["count"], found["taken"], found["in_error"])
+    return ConfirmationSummary(f"{found['count']}-{found['hashed']}", found["count"], found["taken"], found["in_error"])
 
 
-def tally(spreadsheet_import: Import) -> Tally:
+def get_tally(spreadsheet_import: SpreadsheetImport) -> Tally:
     """Return the tally of the ticked rows."""
     taken = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).aggregate(
         schools=Count("pk"), units=Sum(_TAKEN, default=0)
     )
-    return tally_of(spreadsheet_import, taken["schools"], taken["units"])
+    return build_tally(spreadsheet_import, taken["schools"], taken["units"])
 
 
-def tally_of(spreadsheet_import: Import, schools: int, units: int) -> Tally:
+def build_tally(spreadsheet_import: SpreadsheetImport, schools: int, units: int) -> Tally:
     """Return the tally for these totals and the pool of the import."""
     if spreadsheet_import.pool_id is None:
         return Tally(schools=schools, units=0, free=0)
     free = _free_units(spreadsheet_import)
     if units <= free:
         return Tally(schools, units, free)
-    places = list(rows_beyond(spreadsheet_import).values_list("sheet", "number"))
+    places = list(list_rows_beyond_pool(spreadsheet_import).values_list("sheet", "number"))
     return Tally(schools, units, free, places[0], len(places))
 
 
-def _free_units(spreadsheet_import: Import) -> int:
+def _free_units(spreadsheet_import: SpreadsheetImport) -> int:
     free: int = Pool.objects.values_list(F("capacity") - F("allocated"), flat=True).get(
         pk=spreadsheet_import.pool_id or 0
     )
     return free
 
 
-def rows_beyond(spreadsheet_import: Import) -> QuerySet[ImportRow]:
+def list_rows_beyond_pool(spreadsheet_import: SpreadsheetImport) -> QuerySet[ImportRow]:
     """Return the ticked rows that exceed the pool, in file order.
 
     Licences returned by resolved conflicts count first; then rows take theirs one after the other.
@@ -188,7 +188,8 @@ def rows_beyond(spreadsheet_import: Import) -> QuerySet[ImportRow]:
     if spreadsheet_import.pool_id is None:
         return ImportRow.objects.none()
     running = Window(
-        Sum(_TAKEN), order_by=[Case(When(settlement="", then=1), default=0).asc(), F("sheet").asc(), F("number").asc()]
+        Sum(_TAKEN),
+        order_by=[Case(When(conflict_resolution="", then=1), default=0).asc(), F("sheet").asc(), F("number").asc()],
     )
     return (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True)
@@ -198,23 +199,23 @@ def rows_beyond(spreadsheet_import: Import) -> QuerySet[ImportRow]:
     )
 
 
-def planned(spreadsheet_import: Import) -> dict[str, int]:
+def count_effects(spreadsheet_import: SpreadsheetImport) -> dict[str, int]:
     """Return the number of ticked rows by `RowEffect`."""
-    counts = dict.fromkeys(Done.values, 0)
+    counts = dict.fromkeys(RowEffect.values, 0)
     ticked = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by()
     return counts | dict(ticked.values_list("done").annotate(n=Count("pk")))
 
 
-def left_out(spreadsheet_import: Import) -> int:
+def count_unapplicable(spreadsheet_import: SpreadsheetImport) -> int:
     """Return the number of rows that cannot be applied: errors and open conflicts."""
     return (
         ImportRow.objects.filter(import_id=spreadsheet_import.pk)
-        .filter(Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, settlement=""))
+        .filter(Q(verdict=Verdict.ERROR) | Q(verdict=Verdict.CONFLICT, conflict_resolution=""))
         .count()
     )
 
 
-def digest(spreadsheet_import: Import) -> str:
+def compute_digest(spreadsheet_import: SpreadsheetImport) -> str:
     """Return the digest of the effects of the ticked rows, which a manager confirms."""
     found = ImportRow.objects.filter(_TICKED, import_id=spreadsheet_import.pk).aggregate(
         count=Count("pk"), hashed=Sum(_HASH)
@@ -222,7 +223,7 @@ def digest(spreadsheet_import: Import) -> str:
     return f"{found['count']}-{found['hashed']}"
 
 
-def rows(spreadsheet_import: Import, **filters: Unpack[RowFilters]) -> QuerySet[ImportRow]:
+def filter_rows(spreadsheet_import: SpreadsheetImport, **filters: Unpack[RowQuery]) -> QuerySet[ImportRow]:
     """Return the rows of an import that match the filters, in file order."""
     found = ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("sheet", "number")
     verdict, code, ticked, sheet = (
@@ -245,7 +246,7 @@ def rows(spreadsheet_import: Import, **filters: Unpack[RowFilters]) -> QuerySet[
     if filters.get("to_settle"):
         found = found.filter(
             Q(verdict=Verdict.ERROR)
-            | Q(verdict=Verdict.CONFLICT, settlement="")
+            | Q(verdict=Verdict.CONFLICT, conflict_resolution="")
             | Q(codes__overlap=sorted(UNTICKING), ticked=False, verdict__in=APPLICABLE)
         )
     return _containing_words(found, filters.get("text", ""))
@@ -264,12 +265,12 @@ def _containing_words(found: QuerySet[ImportRow], text: str) -> QuerySet[ImportR
     return found
 
 
-def likely(
-    spreadsheet_import: Import, least: float, ahead: float, **filters: Unpack[RowFilters]
+def list_likely_matches(
+    spreadsheet_import: SpreadsheetImport, least: float, ahead: float, **filters: Unpack[RowQuery]
 ) -> QuerySet[ImportRow]:
     """Return unmatched rows whose first proposal scores `least` or more, and `ahead` more than the second."""
     return (
-        rows(spreadsheet_import, **filters)
+        filter_rows(spreadsheet_import, **filters)
         .filter(verdict=Verdict.ERROR, how="", uai="")
         .annotate(
             first=Cast(KT("proposals__0__score"), FloatField()),
@@ -279,15 +280,15 @@ def likely(
     )
 
 
-def tickable() -> Q:
+def is_tickable_q() -> Q:
     """Return the condition under which a row may be ticked."""
-    return Q(verdict__in=APPLICABLE) | (Q(verdict=Verdict.CONFLICT) & ~Q(settlement=""))
+    return Q(verdict__in=APPLICABLE) | (Q(verdict=Verdict.CONFLICT) & ~Q(conflict_resolution=""))
 
 
-def same_file(spreadsheet_import: Import) -> Import | None:
+def find_same_file(spreadsheet_import: SpreadsheetImport) -> SpreadsheetImport | None:
     """Return the latest other import of the same file that was neither rejected nor cancelled."""
     return (
-        Import.objects.standing()
+        SpreadsheetImport.objects.active()
         .filter(sha256=spreadsheet_import.sha256)
         .exclude(pk=spreadsheet_import.pk)
         .order_by("-created_at")

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from collectivities.operations import Contact, contacts_now
-from imports.enums import Done, Purpose
+from collectivities.operations import SchoolContact, lock_contacts
+from core import array_lookups, formatting
+from imports.enums import Purpose, RowEffect
 from imports.models import ImportRow
 from licensing.catalogue.operations import day_in_france
+from licensing.entitlements.models import ActivationKey
 from licensing.pools.models import Allocation
-from licensing.pools.queries import reached
-from licensing.subscriptions.models import ActivationKey
-from web import arrays, typography
+from licensing.pools.queries import find_emailed_ids
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterator
 
-    from imports.models import Import
+    from imports.models import SpreadsheetImport
 
 
-class Planned(NamedTuple):
+class PlannedAllocation(NamedTuple):
     """An allocation that would be revoked (`units_after` 0) or reduced, with its row."""
 
     sheet: int
@@ -40,10 +40,10 @@ class PlannedContact(NamedTuple):
     number: int
     uai: str
     label: str
-    contact: Contact
+    contact: SchoolContact
 
 
-class Left(NamedTuple):
+class KeptRow(NamedTuple):
     """A row whose effect would be kept: stable code, reason in French."""
 
     sheet: int
@@ -55,7 +55,7 @@ class Left(NamedTuple):
     reason: str
 
     @classmethod
-    def of(cls, one: Planned, code: str, reason: str) -> Left:
+    def of(cls, one: PlannedAllocation, code: str, reason: str) -> KeptRow:
         """Return a planned allocation as one that is kept."""
         return cls(one.sheet, one.number, one.uai, one.label, one.units, code, reason)
 
@@ -64,11 +64,11 @@ class Left(NamedTuple):
 class UndoPlan:
     """Effects of undoing an import."""
 
-    revoked: list[Planned]
-    reduced: list[Planned]
+    revoked: list[PlannedAllocation]
+    reduced: list[PlannedAllocation]
     removed: list[PlannedContact]
     restored: list[PlannedContact]
-    left: list[Left]
+    left: list[KeptRow]
     #: Schools that would be notified: those that had received an e-mail.
     messages: int
 
@@ -95,32 +95,32 @@ class _AppliedRow(NamedTuple):
     redeemed_at: datetime.datetime | None = None
 
 
-def plan_of(spreadsheet_import: Import) -> UndoPlan:
+def build_undo_plan(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     """Return the plan of undoing an applied import now. Locks its portfolio entries."""
     return (
         _plan_portfolio(spreadsheet_import)
-        if spreadsheet_import.purpose == Purpose.REMIT
+        if spreadsheet_import.purpose == Purpose.PORTFOLIO
         else _plan_licences(spreadsheet_import)
     )
 
 
-def _plan_licences(spreadsheet_import: Import) -> UndoPlan:
-    revoked: list[Planned] = []
-    reduced: list[Planned] = []
+def _plan_licences(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
+    revoked: list[PlannedAllocation] = []
+    reduced: list[PlannedAllocation] = []
     left = []
     for row in _applied_rows(spreadsheet_import):
         if reason := _reason_to_keep(row, spreadsheet_import):
-            left.append(Left(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
+            left.append(KeptRow(row.sheet, row.number, row.uai, row.label, row.units_now or 0, *reason))
             continue
-        after = row.units_before if row.done == Done.GROWN else 0
+        after = row.units_before if row.done == RowEffect.GROWN else 0
         (reduced if after else revoked).append(
-            Planned(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
+            PlannedAllocation(row.sheet, row.number, row.uai, row.label, row.allocation_id or 0, row.units, after)
         )
-    notified = reached([one.allocation_id for one in (*revoked, *reduced)])
+    notified = find_emailed_ids([one.allocation_id for one in (*revoked, *reduced)])
     return UndoPlan(revoked, reduced, [], [], left, messages=len(notified))
 
 
-def _applied_rows(spreadsheet_import: Import) -> Iterator[_AppliedRow]:
+def _applied_rows(spreadsheet_import: SpreadsheetImport) -> Iterator[_AppliedRow]:
     """Yield the applied rows, each with the current allocation of its school.
 
     Three queries instead of a join: before the tables are analysed after a large import, the planner would choose
@@ -128,9 +128,9 @@ def _applied_rows(spreadsheet_import: Import) -> Iterator[_AppliedRow]:
     """
     applied = ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number")
     rows = list(applied.values_list("sheet", "number", "uai", "label", "done", "units", "units_before"))
-    active = Allocation.objects.active().filter(arrays.text_in("school_id", (row[2] for row in rows)))
+    active = Allocation.objects.active().filter(array_lookups.text_in("school_id", (row[2] for row in rows)))
     held = {one.school_id: one for one in active.filter(pool_id=spreadsheet_import.pool_id or 0)}
-    keys = ActivationKey.objects.filter(arrays.number_in("pk", (one.key_id for one in held.values())))
+    keys = ActivationKey.objects.filter(array_lookups.number_in("pk", (one.key_id for one in held.values())))
     redeemed = dict(keys.filter(redeemed_at__isnull=False).values_list("pk", "redeemed_at"))
     for sheet, number, uai, label, done, units, units_before in rows:
         row = _AppliedRow(sheet, number, uai, label, done, units or 0, units_before)
@@ -148,12 +148,12 @@ def _applied_rows(spreadsheet_import: Import) -> Iterator[_AppliedRow]:
         )
 
 
-def _reason_to_keep(row: _AppliedRow, spreadsheet_import: Import) -> tuple[str, str] | None:
+def _reason_to_keep(row: _AppliedRow, spreadsheet_import: SpreadsheetImport) -> tuple[str, str] | None:
     """Return the code and reason for which a row is kept, None if it can be reverted."""
-    if row.done in (Done.REDUCED, Done.REVOKED):
+    if row.done in (RowEffect.REDUCED, RowEffect.REVOKED):
         return _reason_not_restored(row)
     if row.redeemed_at is not None:
-        day = typography.day(day_in_france(row.redeemed_at))
+        day = formatting.long_date(day_in_france(row.redeemed_at))
         return "already_redeemed", f"La clé a été activée le {day} : l'école garde ses licences."
     if row.allocation_id is None:
         return "already_revoked", "L'attribution a déjà été reprise depuis."
@@ -163,7 +163,7 @@ def _reason_to_keep(row: _AppliedRow, spreadsheet_import: Import) -> tuple[str, 
         and spreadsheet_import.applied_at is not None
         and row.created_at <= spreadsheet_import.applied_at
     )
-    if not (made_here if row.done == Done.CREATED else stood_before):
+    if not (made_here if row.done == RowEffect.CREATED else stood_before):
         return "replaced", "L'attribution a été reprise depuis, et l'école en a reçu une autre."
     if row.units_now != row.units:
         return "changed", (
@@ -173,7 +173,7 @@ def _reason_to_keep(row: _AppliedRow, spreadsheet_import: Import) -> tuple[str, 
 
 
 def _reason_not_restored(row: _AppliedRow) -> tuple[str, str]:
-    if row.done == Done.REDUCED:
+    if row.done == RowEffect.REDUCED:
         return "was_reduced", (
             f"Ce tableau avait réduit l'attribution de {row.units_before} à {row.units} : attribuez de nouveau ce qui "
             "manque, s'il le faut."
@@ -183,32 +183,32 @@ def _reason_not_restored(row: _AppliedRow) -> tuple[str, str]:
     )
 
 
-def _plan_portfolio(spreadsheet_import: Import) -> UndoPlan:
+def _plan_portfolio(spreadsheet_import: SpreadsheetImport) -> UndoPlan:
     rows = list(ImportRow.objects.filter(import_id=spreadsheet_import.pk, ticked=True).order_by("sheet", "number"))
     uais = [row.uai for row in rows]
-    now = contacts_now(uais)
+    now = lock_contacts(uais)
     served = set(
-        Allocation.objects.active().filter(arrays.text_in("school_id", uais)).values_list("school_id", flat=True)
+        Allocation.objects.active().filter(array_lookups.text_in("school_id", uais)).values_list("school_id", flat=True)
     )
     removed, restored, left = [], [], []
     for row in rows:
-        before = Contact(**row.before) if row.before is not None else None
+        before = SchoolContact(**row.before) if row.before is not None else None
         reason = _reason_to_keep_contact(row, before, now.get(row.uai), served=row.uai in served)
         if reason is not None:
-            left.append(Left(row.sheet, row.number, row.uai, row.label, 0, *reason))
+            left.append(KeptRow(row.sheet, row.number, row.uai, row.label, 0, *reason))
         elif before is None:
-            removed.append(PlannedContact(row.sheet, row.number, row.uai, row.label, Contact()))
+            removed.append(PlannedContact(row.sheet, row.number, row.uai, row.label, SchoolContact()))
         else:
             restored.append(PlannedContact(row.sheet, row.number, row.uai, row.label, before))
     return UndoPlan([], [], removed, restored, left, messages=0)
 
 
 def _reason_to_keep_contact(
-    row: ImportRow, before: Contact | None, now: Contact | None, *, served: bool
+    row: ImportRow, before: SchoolContact | None, now: SchoolContact | None, *, served: bool
 ) -> tuple[str, str] | None:
     if now is None:
         return "removed", "L'école a déjà été retirée du périmètre depuis."
-    if now != Contact(row.contact_name, row.email, row.phone, row.classes).over(before or Contact()):
+    if now != SchoolContact(row.contact_name, row.email, row.phone, row.classes).over(before or SchoolContact()):
         return "changed", "Le contact ou le nombre de classes a changé depuis : il reste comme il est."
     if before is None and served:
         return "served", "L'école a reçu des licences : elle reste dans le périmètre."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imports.enums import How, Verdict
+from core import formatting
+from imports.enums import RowMatchMethod, Verdict
 from imports.meanings import Meaning
-from web import typography
 
 if TYPE_CHECKING:
     from imports.models import ImportRow
@@ -21,15 +21,15 @@ TABS = {
     Verdict.IGNORED: "Ignorées",
 }
 #: Codes shown elsewhere in the row: portfolio changes and match method.
-TOLD_APART = frozenset({"changes", "by_name", "repaired"})
+SHOWN_SEPARATELY = frozenset({"changes", "by_name", "repaired"})
 _SURE, _NEARLY_SURE = 0.995, 0.97
 
 
-def how_found(row: ImportRow) -> str:
+def describe_match(row: ImportRow) -> str:
     """Return the match method and confidence of a row in words, "" if matched by its UAI."""
-    if not row.uai or row.how in ("", How.UAI):
+    if not row.uai or row.how in ("", RowMatchMethod.UAI):
         return ""
-    if row.how == How.CHOSEN:
+    if row.how == RowMatchMethod.CHOSEN:
         return "choisie par vous"
     confidence = row.confidence or 0.0
     if confidence >= _SURE:
@@ -38,29 +38,29 @@ def how_found(row: ImportRow) -> str:
         sure = "presque sûrement"
     else:
         sure = "très probablement"
-    return f"trouvée {How(row.how).label}, {sure}"
+    return f"trouvée {RowMatchMethod(row.how).label}, {sure}"
 
 
-def as_in_file(row: ImportRow) -> str:
+def describe_original(row: ImportRow) -> str:
     """Return the school as written in the file, "" if it was matched by its UAI."""
-    if not row.uai or row.how in ("", How.UAI):
+    if not row.uai or row.how in ("", RowMatchMethod.UAI):
         return ""
     names = [row.cells[meaning] for meaning in (Meaning.NAME, Meaning.COMMUNE) if row.cells.get(meaning)]
     written: str = row.cells.get(Meaning.UAI, "")
-    return written if row.how == How.REPAIRED or not names else " – ".join(names)
+    return written if row.how == RowMatchMethod.REPAIRED or not names else " – ".join(names)
 
 
-def time_left(seconds: int) -> str:
+def describe_time_left(seconds: int) -> str:
     """Return the rounded time left, as « encore 20 secondes environ »."""
     if seconds < 5:  # noqa: PLR2004
         return "c'est presque fini"
     if seconds < 55:  # noqa: PLR2004
         tens = max(5, round(seconds / 5) * 5) if seconds < 20 else round(seconds / 10) * 10  # noqa: PLR2004
-        return f"encore {typography.plural(tens, 'seconde')} environ"
-    return f"encore {typography.plural(max(1, round(seconds / 60)), 'minute')} environ"
+        return f"encore {formatting.pluralize(tens, 'seconde')} environ"
+    return f"encore {formatting.pluralize(max(1, round(seconds / 60)), 'minute')} environ"
 
 
-class Change(NamedTuple):
+class PortfolioChange(NamedTuple):
     """One portfolio field that changes; `before` is "" if it was empty."""
 
     label: str
@@ -68,7 +68,7 @@ class Change(NamedTuple):
     after: str
 
 
-def changes(row: ImportRow) -> list[Change]:
+def list_changes(row: ImportRow) -> list[PortfolioChange]:
     """Return the portfolio fields that a row changes. Empty cells change nothing."""
     before = row.before or {}
     stated = (
@@ -82,5 +82,5 @@ def changes(row: ImportRow) -> list[Change]:
         stored = before.get(field)
         previous = "" if stored is None else str(stored)
         if after and after != previous:
-            changed.append(Change(label, previous, after))
+            changed.append(PortfolioChange(label, previous, after))
     return changed

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from web import refused
+from core import exceptions
 
 
-class Refused(refused.Refused):
+class LicensingError(exceptions.DomainError):
     """A licensing rule does not allow the operation.
 
     Each rule has a subclass with its own code: `raise NoSeatLeft("Les 5 clés de cet abonnement…")`.

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import transaction
 from django.db.models import Exists
 
-from schools.heads import events, notices
-from schools.heads.queries import replaced_since, verified_heads
-from schools.models import Affiliation, HeadEvent, Verification
+from schools.models import Affiliation, PrincipalEvent, Verification
+from schools.principals import events, notifications
+from schools.principals.queries import list_verified_principals, replacements_since
 
 if TYPE_CHECKING:
     import datetime
@@ -45,7 +45,7 @@ def choose(*, user: User, school: School, at: datetime.datetime) -> Affiliation:
 
 
 @transaction.atomic
-def type_by_hand(*, user: User, typed: TypedSchool, at: datetime.datetime) -> Affiliation:
+def set_typed(*, user: User, typed: TypedSchool, at: datetime.datetime) -> Affiliation:
     """Affiliate the user with a hand-typed school, replacing the one typed before.
 
     Affiliations with schools of the directory are kept.
@@ -62,7 +62,7 @@ def replace(*, user: User, school: School | None, typed: TypedSchool | None, at:
     if school is not None:
         affiliation = choose(user=user, school=school, at=at)
     elif typed is not None:
-        affiliation = type_by_hand(user=user, typed=typed, at=at)
+        affiliation = set_typed(user=user, typed=typed, at=at)
     else:
         raise ValueError("A school is chosen or typed.")
     user.affiliations.exclude(pk=affiliation.pk).delete()
@@ -76,7 +76,7 @@ def leave(*, user: User, affiliation_id: int, at: datetime.datetime) -> None:
     if affiliation is None:
         return
     if affiliation.verified_at is not None and affiliation.school_id is not None:
-        events.record(HeadEvent.Kind.LEFT, school_id=affiliation.school_id, user=user, by=user, at=at)
+        events.record(PrincipalEvent.Kind.LEFT, school_id=affiliation.school_id, user=user, by=user, at=at)
     affiliation.delete()
 
 
@@ -87,7 +87,7 @@ def verify(
     means: Verification,
     at: datetime.datetime,
     by: User | None = None,
-    known_since: datetime.datetime | None = None,
+    proof_sent_at: datetime.datetime | None = None,
 ) -> bool:
     """Mark the affiliation as verified, by these means; return whether it was unverified before.
 
@@ -97,31 +97,31 @@ def verify(
     if affiliation.school_id is None:
         return False
     unverified = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
-    if known_since is not None:
-        unverified = unverified.exclude(Exists(replaced_since(known_since)))
+    if proof_sent_at is not None:
+        unverified = unverified.exclude(Exists(replacements_since(proof_sent_at)))
     if not unverified.update(verified_at=at, verified_by=means):
         return False
     affiliation.verified_at, affiliation.verified_by = at, means
     events.record(
-        HeadEvent.Kind.VERIFIED, school_id=affiliation.school_id, user=affiliation.user, by=by, means=means, at=at
+        PrincipalEvent.Kind.VERIFIED, school_id=affiliation.school_id, user=affiliation.user, by=by, means=means, at=at
     )
-    for colleague in verified_heads(affiliation.school_id).exclude(user=affiliation.user_id):
-        notices.tell_joined(colleague.user, affiliation.user, affiliation.school_id, at)
+    for colleague in list_verified_principals(affiliation.school_id).exclude(user=affiliation.user_id):
+        notifications.notify_joined(colleague.user, affiliation.user, affiliation.school_id, at)
     return True
 
 
 @transaction.atomic
-def replaced(*, affiliation: Affiliation, successor: User, at: datetime.datetime) -> None:
+def mark_replaced(*, affiliation: Affiliation, successor: User, at: datetime.datetime) -> None:
     """Record that a successor replaced this principal, and notify them. The affiliation is kept, unverified."""
     if affiliation.school_id is None:
         raise ValueError("Nobody leads a school that was typed by hand.")
     Affiliation.objects.filter(pk=affiliation.pk).update(verified_at=None, verified_by="")
     events.record(
-        HeadEvent.Kind.REPLACED,
+        PrincipalEvent.Kind.REPLACED,
         school_id=affiliation.school_id,
         user=affiliation.user,
         by=successor,
         means=Verification.MAILBOX,
         at=at,
     )
-    notices.tell_replaced(affiliation.user, successor, affiliation.school_id, at)
+    notifications.notify_replaced(affiliation.user, successor, affiliation.school_id, at)

@@ -11,12 +11,12 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Moment, Text
-from api.filters import Flag, Since
-from api.scopes import Scope
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import StrictCharField, UtcDateTimeField
+from api.filters import StrictBooleanFilter, StrictDateTimeFilter
+from api.scopes import TokenScope
 from schools.models import School, SchoolState
-from schools.queries import by_uai, search
+from schools.queries import find_by_uai, search
 from schools.uai import LETTERS
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ _EXAMPLE = OpenApiExample(
 )
 
 
-class Uai(Text):
+class UaiField(StrictCharField):
     """A UAI in a request body, in its full form."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -93,8 +93,8 @@ class Uai(Text):
 class SchoolSerializer(serializers.ModelSerializer[School]):
     """Un établissement, tel que l'annuaire national le décrit."""
 
-    closed_at = Moment(allow_null=True, help_text="Depuis quand l'annuaire le dit fermé.")
-    changed_at = Moment(help_text="Le dernier changement que l'annuaire en a dit.")
+    closed_at = UtcDateTimeField(allow_null=True, help_text="Depuis quand l'annuaire le dit fermé.")
+    changed_at = UtcDateTimeField(help_text="Le dernier changement que l'annuaire en a dit.")
 
     class Meta:
         model = School
@@ -143,14 +143,14 @@ class SchoolFilter(django_filters.FilterSet):
         choices=SchoolState.choices,
         help_text="L'état, tel que l'annuaire le dit ; plusieurs fois pour plusieurs états.",
     )
-    changed_since = Since(
+    changed_since = StrictDateTimeFilter(
         field_name="changed_at", lookup_expr="gte", help_text="Ce que l'annuaire a changé depuis cette date."
     )
     postal_code = django_filters.CharFilter(help_text="Le code postal, en entier.")
     type = django_filters.CharFilter(help_text="Le type, tel que l'annuaire l'écrit : « Ecole », « Collège »…")
     sector = django_filters.CharFilter(help_text="Le secteur : « Public » ou « Privé ».")
-    has_nursery = Flag(help_text="Ceux qui ont des classes maternelles, ou ceux qui n'en ont pas.")
-    has_elementary = Flag(help_text="Ceux qui ont des classes du CP au CM2, ou ceux qui n'en ont pas.")
+    has_nursery = StrictBooleanFilter(help_text="Ceux qui ont des classes maternelles, ou ceux qui n'en ont pas.")
+    has_elementary = StrictBooleanFilter(help_text="Ceux qui ont des classes du CP au CM2, ou ceux qui n'en ont pas.")
 
     class Meta:
         model = School
@@ -161,10 +161,10 @@ class SchoolFilter(django_filters.FilterSet):
         return search(value, among=schools)
 
 
-class Schools(ListEndpoint):
+class SchoolListView(ListEndpoint):
     """`/schools`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
     queryset = School.objects.all()
     serializer_class = SchoolSerializer
     filterset_class = SchoolFilter
@@ -178,13 +178,13 @@ class Schools(ListEndpoint):
     )
     def get(self, request: Request) -> Response:
         """Les établissements de l'annuaire national, dans l'ordre de leur UAI."""
-        return self.listed()
+        return self.list_response()
 
 
-class OneSchool(Endpoint):
+class SchoolView(Endpoint):
     """`/schools/{uai}`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
 
     @extend_schema(
         operation_id="getSchool",
@@ -196,7 +196,7 @@ class OneSchool(Endpoint):
     )
     def get(self, request: Request, uai: str) -> Response:
         """L'établissement qui porte cet UAI, écrit en minuscules ou sans son zéro s'il le faut."""
-        school = by_uai(uai)
+        school = find_by_uai(uai)
         if school is None:
             raise Http404
         return Response(SchoolSerializer(school).data)

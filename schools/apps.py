@@ -7,4 +7,4 @@ class SchoolsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds of this app's e-mails."""
-        from schools.heads import emails  # noqa: F401, PLC0415 - needs the models
+        from schools.principals import emails  # noqa: F401, PLC0415 - needs the models

@@ -9,7 +9,7 @@ class DirectoryRefused(Exception):
     code = "directory_refused"
 
 
-class SynchronisationUnderWay(DirectoryRefused):
+class SynchronisationInProgress(DirectoryRefused):
     """Another synchronisation is running."""
 
     code = "synchronisation_under_way"

@@ -29,13 +29,13 @@ def fold(text: str) -> str:
     return _OTHER.sub(" ", folded).strip()
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the distinct folded words of `text`, abbreviations expanded: « St-Exupéry » is `saint`, `exupery`."""
     expansions = {"st": "saint", "ste": "sainte"}
     return list(dict.fromkeys(expansions.get(word, word) for word in fold(text).split()))
 
 
-def slips(one: str, other: str) -> int:
+def edit_distance(one: str, other: str) -> int:
     """Return the Damerau–Levenshtein distance (optimal string alignment) between two words."""
     previous: list[int] = []
     row = list(range(len(other) + 1))

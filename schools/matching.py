@@ -13,7 +13,7 @@ from django.contrib.postgres.search import TrigramStrictWordSimilarity
 from django.db.models import F, Q
 
 from accounts.models import Profile
-from schools.folding import fold, words
+from schools.folding import fold, split_words
 from schools.models import Affiliation, Fold, School, SchoolState
 from schools.queries import search
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 #: Minimum trigram similarity: « J. Jaurès » matches « Jean Jaurès », « Jean Macé » does not.
-ALIKE = 0.5
+MIN_SIMILARITY = 0.5
 
-_BEST_FIRST = ("-likeness", "since", "pk")
+_BEST_FIRST = ("-similarity", "since", "pk")
 _MAX_NEIGHBOURS = 10_000
 
 # Stop words of school names.
@@ -49,7 +49,7 @@ class LikelyTeacher(NamedTuple):
     reason: str
 
 
-def likely_schools(*, name: str, postal_code: str = "", city: str = "", limit: int = 5) -> list[LikelySchool]:
+def suggest_schools(*, name: str, postal_code: str = "", city: str = "", limit: int = 5) -> list[LikelySchool]:
     """Return open schools of the same place with a similar name, best first.
 
     Where the place has no open school, the name is searched in the whole country.
@@ -59,26 +59,30 @@ def likely_schools(*, name: str, postal_code: str = "", city: str = "", limit: i
     # No `exists()` first: PostgreSQL would scan the whole directory for a first row.
     near = list(
         open_schools.filter(place)
-        .annotate(likeness=TrigramStrictWordSimilarity(_distinctive_words(name), F("name_folded")))
-        .order_by("-likeness", "name_folded", "uai")[:limit]
+        .annotate(similarity=TrigramStrictWordSimilarity(_distinctive_words(name), F("name_folded")))
+        .order_by("-similarity", "name_folded", "uai")[:limit]
         if place
         else ()
     )
     if not near:
         return [LikelySchool(school, "même nom") for school in search(name, among=open_schools)[:limit]]
-    return [LikelySchool(school, _place_reason(school, postal_code)) for school in near if school.likeness >= ALIKE]
+    return [
+        LikelySchool(school, _place_reason(school, postal_code))
+        for school in near
+        if school.similarity >= MIN_SIMILARITY
+    ]
 
 
-def likely_schools_of(affiliation: Affiliation, *, limit: int = 5) -> list[LikelySchool]:
+def suggest_schools_for(affiliation: Affiliation, *, limit: int = 5) -> list[LikelySchool]:
     """Return likely schools for a hand-typed affiliation; none for a school of the directory."""
     if affiliation.school_id is not None:
         return []
-    return likely_schools(
+    return suggest_schools(
         name=affiliation.name, postal_code=affiliation.postal_code, city=affiliation.city, limit=limit
     )
 
 
-def likely_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
+def suggest_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
     """Return teachers who may belong to `school` without being affiliated with it, best first.
 
     Those who typed a school of the same place with a similar name, and those who chose another school of the place
@@ -94,20 +98,20 @@ def likely_teachers(school: School, *, limit: int = 20) -> list[LikelyTeacher]:
         teachers.filter(school__isnull=True)
         .alias(town=Fold(F("city")))
         .filter(_same_place(postal_code=school.postal_code, town=fold(school.commune)))
-        .annotate(likeness=TrigramStrictWordSimilarity(distinctive, Fold(F("name"))))
-        .filter(likeness__gte=ALIKE)
+        .annotate(similarity=TrigramStrictWordSimilarity(distinctive, Fold(F("name"))))
+        .filter(similarity__gte=MIN_SIMILARITY)
         .order_by(*_BEST_FIRST)[:limit]
     )
     chosen = (
         teachers.filter(school__in=_similar_neighbours(school, distinctive))
-        .annotate(likeness=TrigramStrictWordSimilarity(distinctive, F("school__name_folded")))
+        .annotate(similarity=TrigramStrictWordSimilarity(distinctive, F("school__name_folded")))
         .order_by(*_BEST_FIRST)[:limit]
     )
     reasons = [
         *((affiliation, f"a saisi « {affiliation.name} » à la main") for affiliation in typed),
         *((affiliation, f"a choisi « {affiliation.school} »") for affiliation in chosen),
     ]
-    reasons.sort(key=lambda pair: -pair[0].likeness)  # type: ignore[attr-defined] # annotated above
+    reasons.sort(key=lambda pair: -pair[0].similarity)  # type: ignore[attr-defined] # annotated above
     return [LikelyTeacher(*pair) for pair in reasons[:limit]]
 
 
@@ -123,7 +127,7 @@ def _place_filter(postal_code: str, city: str) -> Q:
     code = postal_code.replace(" ", "")
     if code:
         near |= Q(postal_code=code)
-    town = " ".join(words(city.upper().partition("CEDEX")[0]))
+    town = " ".join(split_words(city.upper().partition("CEDEX")[0]))
     if town:
         near |= Q(search_text__contains=f" {town} ")
     return near
@@ -148,8 +152,8 @@ def _similar_neighbours(school: School, distinctive: str) -> QuerySet[School]:
     alike = (
         School.objects.filter(_same_place(postal_code=school.postal_code, commune_code=school.commune_code))
         .exclude(pk=school.pk)
-        .alias(likeness=TrigramStrictWordSimilarity(distinctive, F("name_folded")))
-        .filter(likeness__gte=ALIKE)
+        .alias(similarity=TrigramStrictWordSimilarity(distinctive, F("name_folded")))
+        .filter(similarity__gte=MIN_SIMILARITY)
     )
     return alike.values("pk")[:_MAX_NEIGHBOURS]  # type: ignore[return-value] # for a subquery, values or rows are one
 

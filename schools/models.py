@@ -219,7 +219,7 @@ class Affiliation(models.Model):
         return self.school.name if self.school is not None else self.name
 
 
-class HeadEvent(models.Model):
+class PrincipalEvent(models.Model):
     """An event in the history of a school's principals: requested, verified, replaced, left. Append-only."""
 
     class Kind(models.TextChoices):
@@ -229,7 +229,7 @@ class HeadEvent(models.Model):
         LEFT = "left", "a quitté l'établissement"
 
     school = models.ForeignKey(
-        School, on_delete=models.PROTECT, related_name="head_events", verbose_name="établissement"
+        School, on_delete=models.PROTECT, related_name="principal_events", verbose_name="établissement"
     )
     kind = models.CharField("événement", max_length=10, choices=Kind)
     # The principal it is about; and who caused it, where a person did: the operator, the successor.
@@ -245,13 +245,13 @@ class HeadEvent(models.Model):
     class Meta:
         verbose_name = "changement de direction"
         verbose_name_plural = "changements de direction"
-        indexes: ClassVar = [models.Index(name="head_event_of_school", fields=["school", "-at"])]
+        indexes: ClassVar = [models.Index(name="principal_event_of_school", fields=["school", "-at"])]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.at}"
 
 
-class HeadRequest(models.Model):
+class PrincipalRequest(models.Model):
     """A principal's request for verification through the official mailbox. The token is in the e-mail only."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -265,7 +265,7 @@ class HeadRequest(models.Model):
 
     class Meta:
         verbose_name = "demande de confirmation"
-        indexes: ClassVar = [models.Index(name="head_request_of_school", fields=["school", "-asked_at"])]
+        indexes: ClassVar = [models.Index(name="principal_request_of_school", fields=["school", "-asked_at"])]
 
     def __str__(self) -> str:
         return f"{self.user} – {self.school_id}"

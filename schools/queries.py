@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import DateTimeField, F, Func, Q
 
 from schools import uai
-from schools.folding import slips, words
+from schools.folding import edit_distance, split_words
 from schools.models import DirectoryWord, School
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 #: Open schools before closed ones, then by name: the order of the index `school_order`.
-ORDER = (F("closed_at").asc(nulls_first=True), "name_folded", "uai")
+DEFAULT_ORDER = (F("closed_at").asc(nulls_first=True), "name_folded", "uai")
 
 
 class _Unindexed(Func):
@@ -65,7 +65,7 @@ FROM unnest(%s::text[]) AS sought(word), LATERAL (
 """
 
 
-def by_uai(text: str) -> School | None:
+def find_by_uai(text: str) -> School | None:
     """Return the school of a UAI, normalised first; None where there is none."""
     code = uai.normalise(text)
     return School.objects.filter(pk=code).first() if uai.is_valid(code) else None
@@ -84,7 +84,7 @@ def search(text: str, *, among: QuerySet[School] | None = None) -> QuerySet[Scho
     code = uai.normalise(text)
     if uai.is_valid(code):
         return schools.filter(pk=code)
-    terms = words(text)[:_MAX_WORDS]
+    terms = split_words(text)[:_MAX_WORDS]
     if not terms:
         return schools.none()
     with _index_scans_only():
@@ -125,7 +125,7 @@ def _restore_seqscan(before: str) -> None:
         cursor.execute("SELECT set_config('enable_seqscan', %s, false)", [before])
 
 
-def communes() -> frozenset[str]:
+def list_communes() -> frozenset[str]:
     """Return the folded names of all communes with a school: some 20,000."""
     return frozenset(School.objects.exclude(commune_folded="").values_list("commune_folded", flat=True).distinct())
 
@@ -135,7 +135,7 @@ def _order_by_size(schools: QuerySet[School]) -> QuerySet[School] | None:
     number = schools.values("pk")[: _SORT_LIMIT + 1].count()
     if not number:
         return None
-    return schools.order_by(*(_ORDER_BY_SORT if number <= _SORT_LIMIT else ORDER))
+    return schools.order_by(*(_ORDER_BY_SORT if number <= _SORT_LIMIT else DEFAULT_ORDER))
 
 
 def _prefix_filter(word: str) -> Q:
@@ -175,7 +175,7 @@ def _corrections(unsure: list[str]) -> dict[str, list[str]]:
         pairs: list[tuple[str, str]] = cursor.fetchall()
     corrections: dict[str, list[str]] = {}
     for word in unsure:
-        distances = {neighbour: slips(word, neighbour) for term, neighbour in pairs if term == word}
+        distances = {neighbour: edit_distance(word, neighbour) for term, neighbour in pairs if term == word}
         near = [neighbour for neighbour, distance in distances.items() if distance <= max(1, len(word) // 4)]
         corrections[word] = sorted(near, key=distances.__getitem__)[:_MAX_CORRECTIONS]
     return corrections

@@ -73,7 +73,7 @@ def tidy(text: str) -> str:
     return _BETWEEN.sub("", unicodedata.normalize("NFKC", text)).upper()
 
 
-def near(text: str) -> frozenset[str]:
+def find_similar(text: str) -> frozenset[str]:
     """Return the valid UAI one edit away from `text`: unproven candidates, most of them of no school.
 
     Edits: the letter wrong or missing, with or without leading zeros; the letter right, and a digit wrong, missing,
@@ -110,7 +110,7 @@ def _edits(digits: str, letter: str) -> set[str]:
     return candidates | {other + letter for other in others if check_letter(other) == letter}
 
 
-def find(text: str) -> list[str]:
+def find_all(text: str) -> list[str]:
     """Return the distinct valid UAI in `text`, in order: a cell may contain several."""
     single = normalise(text)
     if is_valid(single):
@@ -119,7 +119,7 @@ def find(text: str) -> list[str]:
     return list(dict.fromkeys(uai for uai in candidates if is_valid(uai)))
 
 
-def fault(text: str) -> str:
+def describe_error(text: str) -> str:
     """Return the French sentence for an invalid UAI; an empty string where it is valid."""
     uai = normalise(text)
     if not uai:

@@ -28,7 +28,7 @@ class HtmxRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def answer_search(request: HttpRequest) -> HttpResponse:
+def render_school_search(request: HttpRequest) -> HttpResponse:
     """Return the first twenty matches of `?q=`: radio buttons for htmx, JSON otherwise.
 
     The radio buttons are named after `?field=`, by default `school`; their value is the UAI.
@@ -46,4 +46,4 @@ def answer_search(request: HttpRequest) -> HttpResponse:
 @require_safe
 def school_search(request: HttpRequest) -> HttpResponse:
     """Search the directory, without sign-in."""
-    return answer_search(request)
+    return render_school_search(request)

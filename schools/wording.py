@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 
-def school_name(name: str) -> str:
+def format_school_name(name: str) -> str:
     """Return a school's name with its missing accent: « Ecole » becomes « École », « ECOLE » « ÉCOLE »."""
     for bare, accented in (("Ecole", "École"), ("ECOLE", "ÉCOLE")):
         if name.startswith(bare):
@@ -13,12 +13,12 @@ def school_name(name: str) -> str:
     return name
 
 
-def sort_of_school(kind: str, sector: str) -> str:
+def format_school_type(kind: str, sector: str) -> str:
     """Return type and sector as « École – Public »; either may be empty."""
-    return " – ".join(part for part in (school_name(kind), sector) if part)
+    return " – ".join(part for part in (format_school_name(kind), sector) if part)
 
 
-def of_town(town: str) -> str:
+def town_with_preposition(town: str) -> str:
     """Return the town with its preposition: « de Nîmes », « d'Alès », « du Havre », « des Lilas »."""
     for article, contracted in (("Le ", "du "), ("LE ", "du "), ("Les ", "des "), ("LES ", "des ")):
         if town.startswith(article):

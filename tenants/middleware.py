@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 
-class TenantOfTheHost(TenantMainMiddleware):
+class HostTenantMiddleware(TenantMainMiddleware):
     """Django-tenants' middleware, except that the portal is recognised by its host name and has no tenant row."""
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django_tenants.models import DomainMixin, TenantMixin
 
 
-class Kind(models.TextChoices):
+class CollectivityKind(models.TextChoices):
     COMMUNE = "commune", "Commune"
     EPCI = "epci", "Intercommunalité (EPCI)"
     DEPARTEMENT = "departement", "Département"
@@ -32,7 +32,7 @@ class Collectivity(TenantMixin):
     auto_drop_schema = False
 
     name = models.CharField("nom", max_length=200)
-    kind = models.CharField("nature", max_length=20, choices=Kind)
+    kind = models.CharField("nature", max_length=20, choices=CollectivityKind)
     siren = models.CharField("SIREN", max_length=9, unique=True, validators=[RegexValidator(r"^[0-9]{9}$")])
     slug = models.CharField("adresse du bureau", max_length=40, unique=True)
     key_prefix = models.CharField("préfixe des clés", max_length=10, unique=True)
@@ -70,7 +70,7 @@ class OfficeRequest(models.Model):
         DECLINED = "declined", "Refusée"
 
     name = models.CharField("nom de la collectivité", max_length=200)
-    kind = models.CharField("nature", max_length=20, choices=Kind)
+    kind = models.CharField("nature", max_length=20, choices=CollectivityKind)
     siren = models.CharField("SIREN", max_length=9)
     applicant = models.CharField("votre nom", max_length=150)
     role = models.CharField("votre fonction", max_length=150, blank=True)
@@ -112,7 +112,7 @@ class OfficeRequest(models.Model):
         return self.name
 
 
-class SchemaRecording(models.Model):
+class SchemaSnapshot(models.Model):
     """The SQL that creates a collectivity's schema, keyed by a fingerprint of the migrations it was recorded from."""
 
     fingerprint = models.CharField(max_length=64, primary_key=True)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db import IntegrityError, connection, transaction
 from django_tenants.utils import schema_context
 
-from tenants import naming
-from tenants.addresses import office_host
+from tenants import identifiers
 from tenants.exceptions import OpeningRefused
-from tenants.models import Collectivity, Domain, Kind, SchemaRecording
+from tenants.models import Collectivity, CollectivityKind, Domain, SchemaSnapshot
+from tenants.office_urls import office_host
 
 if TYPE_CHECKING:
     import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAME_LENGTH = 200
 
 
-class Plan(NamedTuple):
+class OfficePlan(NamedTuple):
     """The validated values of an office to open."""
 
     name: str
@@ -33,22 +33,26 @@ class Plan(NamedTuple):
     key_prefix: str
 
 
-def plan(*, name: str, kind: str, siren: str, slug: str = "", key_prefix: str = "") -> Plan:
+def plan(*, name: str, kind: str, siren: str, slug: str = "", key_prefix: str = "") -> OfficePlan:
     """Validate the values of a new office; an empty slug or key prefix is derived from the name.
 
     Raises `OpeningRefused` with every problem at once. Writes nothing.
     """
     name = " ".join(name.split())
-    siren = naming.clean_siren(siren)
-    slug = slug.strip().lower() or _find_free("slug", naming.slug_from(name), naming.SLUG_LENGTH, "-")
-    prefix = key_prefix.strip().upper() or _find_free("key_prefix", naming.prefix_from(slug), naming.PREFIX_LENGTH)
-    planned = Plan(name=name, kind=kind, siren=siren, slug=slug, key_prefix=prefix)
+    siren = identifiers.clean_siren(siren)
+    slug = slug.strip().lower() or _find_free("slug", identifiers.derive_slug(name), identifiers.SLUG_LENGTH, "-")
+    prefix = key_prefix.strip().upper() or _find_free(
+        "key_prefix", identifiers.derive_key_prefix(slug), identifiers.PREFIX_LENGTH
+    )
+    planned = OfficePlan(name=name, kind=kind, siren=siren, slug=slug, key_prefix=prefix)
     problems = {
         "name": _problem_of_name(name),
-        "kind": None if kind in Kind.values else f"La nature « {kind} » n'existe pas : {', '.join(Kind.values)}.",
-        "siren": naming.problem_of_siren(siren),
-        "slug": naming.problem_of_slug(slug),
-        "key_prefix": naming.problem_of_prefix(prefix),
+        "kind": None
+        if kind in CollectivityKind.values
+        else f"La nature « {kind} » n'existe pas : {', '.join(CollectivityKind.values)}.",
+        "siren": identifiers.check_siren(siren),
+        "slug": identifiers.check_slug(slug),
+        "key_prefix": identifiers.check_key_prefix(prefix),
     }
     problems_found = {field: problem for field, problem in problems.items() if problem is not None}
     for field in ("siren", "slug", "key_prefix"):
@@ -59,7 +63,7 @@ def plan(*, name: str, kind: str, siren: str, slug: str = "", key_prefix: str = 
     return planned
 
 
-def provision(planned: Plan, snapshot: SchemaRecording, *, at: datetime.datetime) -> Collectivity:
+def provision(planned: OfficePlan, snapshot: SchemaSnapshot, *, at: datetime.datetime) -> Collectivity:
     """Create the collectivity's row, domain and schema in the current transaction, and return it.
 
     Raises `OpeningRefused` where a concurrent transaction opened the same office; Django's `OperationalError` where a
@@ -91,7 +95,7 @@ def provision(planned: Plan, snapshot: SchemaRecording, *, at: datetime.datetime
 
 def _find_free(field: str, base: str, length: int, joint: str = "") -> str:
     """Return `base`, or `base` with the first number from 2 to 9 that is free."""
-    candidates = itertools.chain([base], (naming.numbered(base, n, length, joint) for n in range(2, 10)))
+    candidates = itertools.chain([base], (identifiers.add_number(base, n, length, joint) for n in range(2, 10)))
     taken = set(
         Collectivity.objects.filter(**{f"{field}__startswith": base[: length - 2]}).values_list(field, flat=True)
     )
@@ -106,7 +110,7 @@ def _problem_of_name(name: str) -> str | None:
     return None
 
 
-def _taken_sentence(field: str, planned: Plan) -> str:
+def _taken_sentence(field: str, planned: OfficePlan) -> str:
     return {
         "siren": f"Une collectivité de SIREN {planned.siren} a déjà un bureau.",
         "slug": f"L'adresse « {planned.slug} » est déjà prise par une autre collectivité.",
@@ -114,7 +118,7 @@ def _taken_sentence(field: str, planned: Plan) -> str:
     }[field]
 
 
-def _translate_error(error: IntegrityError, planned: Plan) -> OpeningRefused:
+def _translate_error(error: IntegrityError, planned: OfficePlan) -> OpeningRefused:
     """Translate a constraint violation. Raises `error` itself for any other constraint."""
     constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
     for field in ("siren", "key_prefix"):

@@ -15,9 +15,9 @@ from django.test import Client, TransactionTestCase
 from django_tenants.utils import schema_context, tenant_context
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from mailing.sink import Sink
-from tenants import provisioning, recording
-from tenants.models import Collectivity, Kind
+from mailing.sink import SmtpSink
+from tenants import provisioning, schema_snapshot
+from tenants.models import Collectivity, CollectivityKind
 
 #: A fixed moment in the autumn term, for operations that take `at`.
 TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -26,12 +26,17 @@ TERM = datetime.datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo("Europe/Paris"))
 PASSWORD = "trois-petits-chats-2026"
 
 TENANTS = {
-    "nimes": {"name": "Ville de Nîmes", "kind": Kind.COMMUNE, "siren": "213001894", "key_prefix": "NIMES"},
-    "gard": {"name": "Département du Gard", "kind": Kind.DEPARTEMENT, "siren": "223000019", "key_prefix": "GARD"},
+    "nimes": {"name": "Ville de Nîmes", "kind": CollectivityKind.COMMUNE, "siren": "213001894", "key_prefix": "NIMES"},
+    "gard": {
+        "name": "Département du Gard",
+        "kind": CollectivityKind.DEPARTEMENT,
+        "siren": "223000019",
+        "key_prefix": "GARD",
+    },
 }
 
 # One PBKDF2 iteration instead of 1.5 million saves half a second per password. The production settings are not
-# touched: `tests.test_house` checks them.
+# touched: `tests.test_project` checks them.
 PBKDF2PasswordHasher.iterations = 1
 
 
@@ -53,7 +58,7 @@ WhiteNoiseMiddleware.add_files_from_finders = _static_files_once
 def open_tenant(**fields) -> Collectivity:
     """Open a collectivity as `open_office` does, without members or e-mail."""
     with transaction.atomic():
-        return provisioning.provision(provisioning.plan(**fields), recording.current(), at=TERM)
+        return provisioning.provision(provisioning.plan(**fields), schema_snapshot.get_current(), at=TERM)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +94,7 @@ KEPT_TABLES = (
     "auth_permission",
     "tenants_collectivity",
     "tenants_domain",
-    "tenants_schemarecording",
+    "tenants_schemasnapshot",
 )
 
 
@@ -151,7 +156,7 @@ def gard(db):
 def committing(transactional_db):
     """Like `nimes`, in a test whose commits are real: for races and workers.
 
-    Threads start in the public schema on their own connections: `tests.races.at_once` handles both.
+    Threads start in the public schema on their own connections: `tests.races.run_concurrently` handles both.
     """
     collectivity = Collectivity.objects.get(slug="nimes")
     with tenant_context(collectivity):
@@ -195,7 +200,7 @@ def office(db):
 @pytest.fixture
 def sink(settings):
     """A real SMTP server, configured as the mailer."""
-    with Sink() as server:
+    with SmtpSink() as server:
         settings.MAILERS = {
             "default": {
                 "BACKEND": "django.core.mail.backends.smtp.EmailBackend",

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def at_once(
-    schema: str, actions: Sequence[Callable[[], object]], *, refusals: type[Exception] | tuple[type[Exception], ...]
+def run_concurrently(
+    schema: str,
+    actions: Sequence[Callable[[], object]],
+    *,
+    expected_errors: type[Exception] | tuple[type[Exception], ...],
 ) -> list[object]:
     """Run the actions concurrently in `schema`, a thread each; return each result or refusal.
 
@@ -29,7 +32,7 @@ def at_once(
             start.wait()
             try:
                 return action()
-            except refusals as refusal:
+            except expected_errors as refusal:
                 return refusal
 
     with ThreadPoolExecutor(max_workers=len(actions)) as threads:

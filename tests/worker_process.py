@@ -17,9 +17,9 @@ if __name__ == "__main__":
 
     from jobs.tasks import task
     from mailing import kinds
-    from tests.mailing.conftest import render
+    from tests.mailing.conftest import render_note
 
-    kinds.register("note", label="Note", render=render)
+    kinds.register("note", label="Note", render=render_note)
 
     @task(name="tests.remember")
     def remember(*, word: str, after: str = "") -> None:

@@ -33,7 +33,7 @@ def database_url() -> str:
 
 
 @contextlib.contextmanager
-def worker(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def running_worker(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run a worker process with the tests' message kinds and a heartbeat of one second; kill it on exit."""
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "tests.worker_process", *arguments],
@@ -57,7 +57,7 @@ def worker(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str
         process.communicate()
 
 
-def eventually(condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
+def wait_until(condition: Callable[[], bool], *, timeout: float = 30.0) -> bool:
     """Wait until the condition holds; return whether it did in time."""
     deadline = time.monotonic() + timeout
     while not condition():

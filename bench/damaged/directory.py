@@ -26,7 +26,7 @@ _WRITTEN_OUT = {"st": "saint", "ste": "sainte"}
 _ORDINAL = re.compile(r"0*([0-9]+)(?:er|e|eme)?")
 
 
-class School(NamedTuple):
+class ListedSchool(NamedTuple):
     """A row of the directory."""
 
     uai: str
@@ -44,7 +44,7 @@ class School(NamedTuple):
         return next((k for k in ("maternelle", "elementaire", "primaire", "college", "lycee") if k in words), "")
 
     @property
-    def telling(self) -> tuple[str, ...]:
+    def distinctive_words(self) -> tuple[str, ...]:
         """The words that distinguish it from other schools of its kind, sorted."""
         words = (_WRITTEN_OUT.get(word, word) for word in fold(self.name).split())
         return tuple(sorted({word for word in words if word not in _EMPTY_WORDS}))
@@ -57,51 +57,57 @@ class School(NamedTuple):
         return " ".join(_ORDINAL.sub(r"\1", word) for word in words)
 
 
-class Directory:
+class SchoolDirectory:
     """All schools a row may match, and those that lists are made of."""
 
-    def __init__(self, everything: Iterable[School]) -> None:
+    def __init__(self, everything: Iterable[ListedSchool]) -> None:
         self.all = sorted(everything)
         self.schools = [s for s in self.all if s.name and s.commune and s.kind]
-        self.by_departement: defaultdict[str, list[School]] = defaultdict(list)
+        self.by_departement: defaultdict[str, list[ListedSchool]] = defaultdict(list)
         for school in self.schools:
             self.by_departement[school.departement].append(school)
         self._alike: Counter[tuple[str, ...]] = Counter()
-        self._at: defaultdict[str, list[School]] = defaultdict(list)
+        self._at: defaultdict[str, list[ListedSchool]] = defaultdict(list)
         for school in self.all:
             for place in (school.place, school.postal_code):
                 if place:
-                    self._alike[place, school.kind, *school.telling] += 1
-                    self._alike[place, "*", *school.telling] += 1
-                    self._alike.update((place, school.kind, "…", word) for word in school.telling)
+                    self._alike[place, school.kind, *school.distinctive_words] += 1
+                    self._alike[place, "*", *school.distinctive_words] += 1
+                    self._alike.update((place, school.kind, "…", word) for word in school.distinctive_words)
                     self._at[place].append(school)
 
     def sample(
-        self, chance: random.Random, size: int, *, where: Callable[[School], bool] = lambda _: True
-    ) -> list[School]:
+        self, rng: random.Random, size: int, *, where: Callable[[ListedSchool], bool] = lambda _: True
+    ) -> list[ListedSchool]:
         """Return schools of one département, `size` of them where it has so many; of the country above 500."""
         if size > 500:  # noqa: PLR2004 - no département's list is longer
             among = [school for school in self.schools if where(school)]
-            return chance.sample(among, min(size, len(among)))
+            return rng.sample(among, min(size, len(among)))
         choices = [sorted(filter(where, schools)) for _, schools in sorted(self.by_departement.items())]
         most = max(map(len, choices))
-        among = chance.choice([schools for schools in choices if len(schools) >= min(size, most)])
-        return chance.sample(among, min(size, len(among)))
+        among = rng.choice([schools for schools in choices if len(schools) >= min(size, most)])
+        return rng.sample(among, min(size, len(among)))
 
-    def communes(self, chance: random.Random, number: int, *, least: int = 3) -> list[list[School]]:
+    def communes(self, rng: random.Random, number: int, *, least: int = 3) -> list[list[ListedSchool]]:
         """Return the schools of `number` communes of one département, at least `least` schools each."""
         choices = []
         for _, schools in sorted(self.by_departement.items()):
-            grouped: defaultdict[str, list[School]] = defaultdict(list)
+            grouped: defaultdict[str, list[ListedSchool]] = defaultdict(list)
             for school in schools:
                 grouped[school.place].append(school)
             choices.append([group for _, group in sorted(grouped.items()) if len(group) >= least])
         most = max(map(len, choices))
-        groups = chance.choice([groups for groups in choices if len(groups) >= min(number, most)])
-        return chance.sample(groups, min(number, len(groups)))
+        groups = rng.choice([groups for groups in choices if len(groups) >= min(number, most)])
+        return rng.sample(groups, min(number, len(groups)))
 
-    def one_fits(
-        self, school: School, *, place: str, kind_said: bool = False, by_last_word: str = "", among: Sequence[str] = ()
+    def is_unique_match(
+        self,
+        school: ListedSchool,
+        *,
+        place: str,
+        has_kind: bool = False,
+        by_last_word: str = "",
+        among: Sequence[str] = (),
     ) -> bool:
         """Return whether the written name identifies this school alone at this place (a commune, a postal code).
 
@@ -109,11 +115,11 @@ class Directory:
         """
         if by_last_word:
             return self._alike[place, school.kind, "…", by_last_word] == 1
-        if not kind_said or school.kind == "lycee":
+        if not has_kind or school.kind == "lycee":
             # « Jean Moulin » alone may be any of them, and « lycée Jean Moulin » its professional section.
-            said = set(school.telling)
+            said = set(school.distinctive_words)
             near = [other for other in self._at[place] if other != school and other.kind in (among or {other.kind})]
-            if any(said <= set(other.telling) and (not kind_said or other.kind == "lycee") for other in near):
+            if any(said <= set(other.distinctive_words) and (not has_kind or other.kind == "lycee") for other in near):
                 return False
-        kinds = among or [school.kind if kind_said else "*"]
-        return sum(self._alike[place, kind, *school.telling] for kind in kinds) == 1
+        kinds = among or [school.kind if has_kind else "*"]
+        return sum(self._alike[place, kind, *school.distinctive_words] for kind in kinds) == 1

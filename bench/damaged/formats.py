@@ -14,13 +14,13 @@ from odf import namespaces, table, text
 from odf.opendocument import OpenDocumentSpreadsheet
 from openpyxl.utils import get_column_letter
 
-from bench.damaged.sheets import Formula, Sheet
+from bench.damaged.sheet_builder import SheetBuilder, UncomputedFormula
 
 #: The code of `#N/A` in Excel 97's files.
 _NOT_AVAILABLE = 0x2A
 
 
-def xlsx(*sheets: Sheet) -> bytes:
+def xlsx(*sheets: SheetBuilder) -> bytes:
     """Return a workbook of Excel's; formulas are without cached value."""
     book = openpyxl.Workbook()
     book.remove(book.worksheets[0])
@@ -28,7 +28,7 @@ def xlsx(*sheets: Sheet) -> bytes:
         page = book.create_sheet(sheet.name)
         for row, cells in enumerate(sheet.rows, start=1):
             for column, cell in enumerate(cells, start=1):
-                if isinstance(cell, Formula):
+                if isinstance(cell, UncomputedFormula):
                     page.cell(row, column, f"={cell.text}")
                 elif cell not in ("", None):
                     target = page.cell(row, column)
@@ -44,7 +44,7 @@ def xlsx(*sheets: Sheet) -> bytes:
     return out.getvalue()
 
 
-def xlsm(*sheets: Sheet) -> bytes:
+def xlsm(*sheets: SheetBuilder) -> bytes:
     """Return a macro-enabled workbook."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(xlsx(*sheets))) as plain, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as saved:
@@ -59,7 +59,7 @@ def xlsm(*sheets: Sheet) -> bytes:
     return out.getvalue()
 
 
-def xls(*sheets: Sheet) -> bytes:
+def xls(*sheets: SheetBuilder) -> bytes:
     """Return a workbook of Excel 97."""
     book = xlwt.Workbook(encoding="utf-8")
     day = xlwt.easyxf(num_format_str="DD/MM/YYYY")
@@ -69,7 +69,7 @@ def xls(*sheets: Sheet) -> bytes:
             for column, cell in enumerate(cells):
                 if cell == "#N/A":
                     page.row(row).set_cell_error(column, _NOT_AVAILABLE)
-                elif isinstance(cell, Formula):
+                elif isinstance(cell, UncomputedFormula):
                     page.write(row, column, xlwt.Formula(cell.text))
                 elif isinstance(cell, datetime.date):
                     page.write(row, column, cell, day)
@@ -80,7 +80,7 @@ def xls(*sheets: Sheet) -> bytes:
     return out.getvalue()
 
 
-def ods(*sheets: Sheet) -> bytes:
+def ods(*sheets: SheetBuilder) -> bytes:
     """Return a workbook of LibreOffice's: blank cells and rows repeated, merged areas covered."""
     book = OpenDocumentSpreadsheet()
     for sheet in sheets:
@@ -116,7 +116,7 @@ def ods(*sheets: Sheet) -> bytes:
 
 
 def _ods_cell(cell: Any) -> table.TableCell:
-    if isinstance(cell, Formula):
+    if isinstance(cell, UncomputedFormula):
         return table.TableCell(formula=f"of:={cell.text}")
     if cell in ("", None):
         return table.TableCell()
@@ -136,7 +136,7 @@ def _ods_cell(cell: Any) -> table.TableCell:
 
 
 def delimited(
-    sheet: Sheet, *, separator: str = ";", encoding: str = "utf-8", width: int = 0, first_line: str = ""
+    sheet: SheetBuilder, *, separator: str = ";", encoding: str = "utf-8", width: int = 0, first_line: str = ""
 ) -> bytes:
     """Return a text file as Excel writes it; `width`: cells a row at least, empty at its end."""
     out = io.StringIO()
@@ -149,7 +149,7 @@ def delimited(
 
 
 def _shown(cell: Any) -> str:
-    if isinstance(cell, Formula):
+    if isinstance(cell, UncomputedFormula):
         return ""
     if isinstance(cell, datetime.date):
         return f"{cell:%d/%m/%Y}"

@@ -6,19 +6,19 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.damaged.truth import Expected
+from bench.damaged.expectations import ExpectedMatch
 from schools.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.damaged.truth import DamagedFile, Row
+    from bench.damaged.expectations import DamagedFile, ExpectedRow
 
 #: The meanings that a column of quantities may be given.
 _QUANTITIES = ("units", "classes", "quantity")
 
 
-class Fault(NamedTuple):
+class Mismatch(NamedTuple):
     """One deviation from the expected result. `row` is 0 for the file as a sum_of_scores."""
 
     file: str
@@ -35,15 +35,15 @@ class Score:
     name: str
     files: int = 0
     layouts: int = 0
-    rows: Counter[Expected] = field(default_factory=Counter)
-    right: Counter[Expected] = field(default_factory=Counter)
+    rows: Counter[ExpectedMatch] = field(default_factory=Counter)
+    right: Counter[ExpectedMatch] = field(default_factory=Counter)
     automatic: int = 0
     wrong: int = 0
     quantities: int = 0
     quantities_right: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
 
-    def share(self, expected: Expected) -> float:
+    def share(self, expected: ExpectedMatch) -> float:
         """Return the share of correct rows of this kind; 1 where there are none."""
         return self.right[expected] / self.rows[expected] if self.rows[expected] else 1.0
 
@@ -54,7 +54,7 @@ class Score:
 
     def line(self) -> str:
         """Return the score in one line."""
-        shares = "  ".join(f"{kind}={self.right[kind]}/{self.rows[kind]}" for kind in Expected if self.rows[kind])
+        shares = "  ".join(f"{kind}={self.right[kind]}/{self.rows[kind]}" for kind in ExpectedMatch if self.rows[kind])
         return (
             f"{self.name}: layout={self.layouts}/{self.files}  {shares}  wrong={self.wrong}/{self.automatic}  "
             f"quantities={self.quantities_right}/{self.quantities}"
@@ -64,14 +64,14 @@ class Score:
         """Return the score as a dictionary."""
         return {
             "name": self.name, "files": self.files, "layouts_right": self.layouts,
-            "rows": {kind.value: self.rows[kind] for kind in Expected},
-            "right": {kind.value: self.right[kind] for kind in Expected},
+            "rows": {kind.value: self.rows[kind] for kind in ExpectedMatch},
+            "right": {kind.value: self.right[kind] for kind in ExpectedMatch},
             "automatic": self.automatic, "wrong": self.wrong, "quantities": self.quantities,
             "quantities_right": self.quantities_right,
         }  # fmt: skip
 
 
-def total(scores: Iterable[Score]) -> Score:
+def sum_scores(scores: Iterable[Score]) -> Score:
     """Return the sum of the scores."""
     sum_of_scores = Score("total")
     for score in scores:
@@ -83,15 +83,15 @@ def total(scores: Iterable[Score]) -> Score:
         sum_of_scores.wrong += score.wrong
         sum_of_scores.quantities += score.quantities
         sum_of_scores.quantities_right += score.quantities_right
-        sum_of_scores.faults += score.faults
+        sum_of_scores.mismatches += score.mismatches
     return sum_of_scores
 
 
-def score(file: DamagedFile, output: dict[str, Any]) -> Score:
+def score_file(file: DamagedFile, output: dict[str, Any]) -> Score:
     """Return the score of a file. `output`: the parsed JSON of `import_spreadsheet --json`."""
     result = Score(file.name, files=1)
-    result.faults += [Fault(file.name, "", 0, *fault) for fault in _layout_mismatches(file, output)]
-    result.layouts = int(not result.faults)
+    result.mismatches += [Mismatch(file.name, "", 0, *fault) for fault in _layout_mismatches(file, output)]
+    result.layouts = int(not result.mismatches)
     # With one sheet, rows are compared by number alone.
     several = len(file.sheets) > 1
     resolved = {(row["sheet"] if several else "", row["row"]): row for row in output["resolved"]}
@@ -102,7 +102,7 @@ def score(file: DamagedFile, output: dict[str, Any]) -> Score:
     result.automatic = len(resolved)
     for place in resolved.keys() - truths.keys():
         result.wrong += 1
-        result.faults.append(Fault(file.name, *place, "no row of the table", resolved[place]["uai"]))
+        result.mismatches.append(Mismatch(file.name, *place, "no row of the table", resolved[place]["uai"]))
     for place, truth in truths.items():
         _judge(result, place, truth, resolved.get(place), problems[place], with_quantity=file.has_quantities)
     return result
@@ -111,50 +111,50 @@ def score(file: DamagedFile, output: dict[str, Any]) -> Score:
 def _judge(
     result: Score,
     place: tuple[str, int],
-    truth: Row,
+    truth: ExpectedRow,
     row: dict[str, Any] | None,
     codes: list[str],
     *,
     with_quantity: bool,
 ) -> None:
     found = row["uai"] if row is not None else ""
-    wrong = bool(found) and (found != truth.uai or truth.expected is Expected.NEVER)
+    wrong = bool(found) and (found != truth.uai or truth.expected is ExpectedMatch.NEVER)
     ignored = "ignored" in codes
     right = {
-        Expected.IGNORED: not found and ignored,
+        ExpectedMatch.IGNORED: not found and ignored,
         # Must be reported and left to a person, not ignored.
-        Expected.NEVER: not found and bool(codes) and not ignored,
-        Expected.OPEN: not wrong and (bool(found) or (bool(codes) and not ignored)),
+        ExpectedMatch.NEVER: not found and bool(codes) and not ignored,
+        ExpectedMatch.OPEN: not wrong and (bool(found) or (bool(codes) and not ignored)),
     }.get(truth.expected, found == truth.uai)
     result.rows[truth.expected] += 1
     result.right[truth.expected] += right
     result.wrong += wrong
     if not right:
         got = found or ", ".join(codes) or "not in the answer"
-        result.faults.append(Fault(result.name, *place, f"{truth.expected} {truth.uai}", got))
+        result.mismatches.append(Mismatch(result.name, *place, f"{truth.expected} {truth.uai}", got))
     elif row is not None and with_quantity:
         result.quantities += 1
         result.quantities_right += row["quantity"] == truth.quantity
         if row["quantity"] != truth.quantity:
             expected = f"quantity {truth.quantity}"
-            result.faults.append(Fault(result.name, *place, expected, str(row["quantity"])))
+            result.mismatches.append(Mismatch(result.name, *place, expected, str(row["quantity"])))
 
 
 def _layout_mismatches(file: DamagedFile, output: dict[str, Any]) -> list[tuple[str, str]]:
-    faults = [
+    mismatches = [
         (problem["column"] or "no question", problem["code"]) for problem in output["problems"] if not problem["row"]
     ]
     if output["state"] == "rejected":
-        faults.append(("read", output["refusal"]))
+        mismatches.append(("read", output["refusal"]))
     if output["header_row"] not in file.header_rows:
-        faults.append((f"titles in row {file.header_rows}", str(output["header_row"])))
+        mismatches.append((f"titles in row {file.header_rows}", str(output["header_row"])))
     sheets = set(output.get("sheets") or [output["sheet"]])
     if file.sheets != ("",) and sheets != set(file.sheets):
-        faults.append((f"sheets {sorted(file.sheets)}", str(sorted(sheets))))
+        mismatches.append((f"sheets {sorted(file.sheets)}", str(sorted(sheets))))
     for meaning, title in file.columns.items():
         titles = [output["columns"].get(name) for name in (_QUANTITIES if meaning == "quantity" else (meaning,))]
         if not any(got is not None and fold(part) in fold(got) for got in titles for part in title.split("|")):
-            faults.append((f"{meaning} « {title} »", f"{output['columns']}"))
+            mismatches.append((f"{meaning} « {title} »", f"{output['columns']}"))
     if "uai" not in file.columns and file.name != "uai_columns_of_other_schools" and "uai" in output["columns"]:
-        faults.append(("no column of UAI", output["columns"]["uai"]))
-    return faults
+        mismatches.append(("no column of UAI", output["columns"]["uai"]))
+    return mismatches

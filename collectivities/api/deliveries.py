@@ -12,16 +12,16 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Moment, Strict
-from api.remembering import repeatable
-from api.scopes import Scope
-from collectivities.api.events import AN_EVENT, EventSerializer
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import StrictSerializer, UtcDateTimeField
+from api.idempotency import idempotent
+from api.scopes import TokenScope
+from collectivities.api.events import EVENT_EXAMPLE, EventSerializer
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
 from webhooks.models import Attempt, Delivery, DeliveryState, EventType
-from webhooks.models import Endpoint as Webhook
-from webhooks.queries import deliveries_of
+from webhooks.models import WebhookEndpoint as Webhook
+from webhooks.queries import list_deliveries
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 TAGS = ["Webhooks"]
 
-A_DELIVERY = {
+DELIVERY_EXAMPLE = {
     "number": 1201,
-    "event": {name: AN_EVENT[name] for name in ("id", "type", "subject", "at")},
+    "event": {name: EVENT_EXAMPLE[name] for name in ("id", "type", "subject", "at")},
     "state": "pending",
     "attempts": 1,
     "next_at": "2026-11-25T09:00:35.000000Z",
@@ -39,8 +39,8 @@ A_DELIVERY = {
     "settled_at": None,
     "reason": "Le serveur du destinataire est en panne (réponse 500).",
 }
-_EXAMPLE_WITH_TRIES = A_DELIVERY | {
-    "event": AN_EVENT,
+_EXAMPLE_WITH_TRIES = DELIVERY_EXAMPLE | {
+    "event": EVENT_EXAMPLE,
     "tries": [
         {
             "at": "2026-11-25T09:00:05.000000Z",
@@ -53,7 +53,7 @@ _EXAMPLE_WITH_TRIES = A_DELIVERY | {
 }
 
 
-class ToldEventSerializer(EventSerializer):
+class EventSummarySerializer(EventSerializer):
     """Un événement, sans ce qu'il contient."""
 
     class Meta(EventSerializer.Meta):
@@ -65,19 +65,19 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """L'envoi d'un événement à un webhook."""
 
     number = serializers.IntegerField(source="pk", help_text="Son numéro.")
-    event = ToldEventSerializer(help_text="Ce qui est envoyé.")
+    event = EventSummarySerializer(help_text="Ce qui est envoyé.")
     state = serializers.ChoiceField(
         choices=DeliveryState.choices, help_text="En attente, remis, ou abandonné au bout de trois jours."
     )
     attempts = serializers.IntegerField(help_text="Essais, depuis l'événement ou depuis qu'il a été rejoué.")
-    next_at = Moment(allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus.")
-    gives_up_at = Moment(help_text="Quand il sera abandonné, à défaut de succès.")
-    settled_at = Moment(allow_null=True, help_text="Quand il a été remis ou abandonné.")
+    next_at = UtcDateTimeField(allow_null=True, help_text="Pas de nouvel essai avant ; null : il n'y en aura plus.")
+    gives_up_at = UtcDateTimeField(help_text="Quand il sera abandonné, à défaut de succès.")
+    settled_at = UtcDateTimeField(allow_null=True, help_text="Quand il a été remis ou abandonné.")
     reason = serializers.CharField(help_text="Pourquoi le dernier essai a échoué ; vide s'il a réussi.")
 
     class Meta:
         model = Delivery
-        fields = tuple(A_DELIVERY)
+        fields = tuple(DELIVERY_EXAMPLE)
         read_only_fields = fields
 
     def to_representation(self, instance: Delivery) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
     """Un essai."""
 
-    at = Moment(help_text="Quand il s'est terminé.")
+    at = UtcDateTimeField(help_text="Quand il s'est terminé.")
     duration = serializers.IntegerField(help_text="En millisecondes.")
     status = serializers.IntegerField(allow_null=True, help_text="Le statut HTTP ; null : rien n'a été répondu.")
     reason = serializers.CharField(help_text="Pourquoi il a échoué ; vide s'il a réussi.")
@@ -101,7 +101,7 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
         read_only_fields = fields
 
 
-class DeliveryWithTriesSerializer(DeliverySerializer):
+class DeliveryWithAttemptsSerializer(DeliverySerializer):
     """Un envoi, l'événement entier, et chacun des essais."""
 
     event = EventSerializer(help_text="Ce qui est envoyé.")  # type: ignore[assignment]  # with what it holds
@@ -112,7 +112,7 @@ class DeliveryWithTriesSerializer(DeliverySerializer):
         read_only_fields = fields
 
 
-class DeliveryFilter(django_filters.FilterSet):
+class ApiDeliveryFilter(django_filters.FilterSet):
     """Filter deliveries by state and event type."""
 
     state = django_filters.MultipleChoiceFilter(choices=DeliveryState.choices, help_text="Un ou plusieurs états.")
@@ -125,11 +125,11 @@ class DeliveryFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
-class EmptyBody(Strict):
+class EmptyBody(StrictSerializer):
     """Un objet vide : il n'y a rien à dire de plus."""
 
 
-def webhook_of(pk: int) -> Webhook:
+def get_webhook_or_404(pk: int) -> Webhook:
     """Return the webhook of a URL. Raises `Http404`."""
     webhook = Webhook.objects.kept().filter(pk=pk).first()
     if webhook is None:
@@ -137,62 +137,62 @@ def webhook_of(pk: int) -> Webhook:
     return webhook
 
 
-class Deliveries(ListEndpoint):
+class DeliveryListView(ListEndpoint):
     """`/webhooks/{pk}/deliveries`."""
 
-    scopes = {"GET": Scope.WEBHOOKS}
+    scopes = {"GET": TokenScope.WEBHOOKS}
     queryset = Delivery.objects.select_related("event")
     serializer_class = DeliverySerializer
-    filterset_class = DeliveryFilter
+    filterset_class = ApiDeliveryFilter
 
     @extend_schema(
         operation_id="listDeliveries",
         summary="Lire les envois d'un webhook",
         tags=TAGS,
-        examples=[OpenApiExample("Un envoi", value=A_DELIVERY, response_only=True)],
+        examples=[OpenApiExample("Un envoi", value=DELIVERY_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request, pk: int) -> Response:
         """Les envois des trente derniers jours, le dernier d'abord."""
-        webhook_of(pk)
-        return self.listed()
+        get_webhook_or_404(pk)
+        return self.list_response()
 
     def get_queryset(self) -> QuerySet[Delivery]:
         """Return the deliveries of the URL's webhook."""
         return super().get_queryset().filter(endpoint_id=self.kwargs.get("pk"))
 
 
-class OneDelivery(Endpoint):
+class DeliveryView(Endpoint):
     """`/webhooks/{pk}/deliveries/{number}`."""
 
-    scopes = {"GET": Scope.WEBHOOKS}
+    scopes = {"GET": TokenScope.WEBHOOKS}
 
     @extend_schema(
         operation_id="getDelivery",
         summary="Lire un envoi et ses essais",
         tags=TAGS,
-        responses={200: DeliveryWithTriesSerializer},
+        responses={200: DeliveryWithAttemptsSerializer},
         examples=[OpenApiExample("Un envoi", value=_EXAMPLE_WITH_TRIES, response_only=True)],
     )
     def get(self, request: Request, pk: int, number: int) -> Response:
         """L'événement entier, et chaque essai : quand, ce qui a été répondu, pourquoi il a échoué."""
         delivery = (
-            deliveries_of(pk)
+            list_deliveries(pk)
             .prefetch_related(Prefetch("tries", Attempt.objects.order_by("pk")))
             .filter(pk=number)
             .first()
         )
         if delivery is None:
             raise Http404
-        return Response(DeliveryWithTriesSerializer(delivery).data)
+        return Response(DeliveryWithAttemptsSerializer(delivery).data)
 
 
-class Replay(Endpoint):
+class DeliveryReplayView(Endpoint):
     """`/webhooks/{pk}/deliveries/{number}/replay`."""
 
-    scopes = {"POST": Scope.WEBHOOKS}
+    scopes = {"POST": TokenScope.WEBHOOKS}
     statuses = {rules.UnknownEndpoint.code: 404}
 
-    @repeatable
+    @idempotent
     @extend_schema(
         operation_id="replayDelivery",
         summary="Rejouer un envoi",
@@ -201,7 +201,10 @@ class Replay(Endpoint):
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui repart aussitôt.")},
         examples=[
             OpenApiExample(
-                "L'envoi", value=A_DELIVERY | {"attempts": 0, "reason": ""}, response_only=True, status_codes=["202"]
+                "L'envoi",
+                value=DELIVERY_EXAMPLE | {"attempts": 0, "reason": ""},
+                response_only=True,
+                status_codes=["202"],
             )
         ],
     )

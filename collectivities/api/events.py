@@ -11,11 +11,11 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Moment
-from api.filters import Since
-from api.scopes import Scope
-from webhooks.models import Event, EventType
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import UtcDateTimeField
+from api.filters import StrictDateTimeFilter
+from api.scopes import TokenScope
+from webhooks.models import EventType, WebhookEvent
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TAGS = ["Événements"]
 _ID = re.compile(r"evt_[0-9a-f]{28}")
 
-AN_EVENT = {
+EVENT_EXAMPLE = {
     "id": "evt_0123456789abcdef0123456789ab",
     "type": "allocation.issued",
     "subject": "allocation:12",
@@ -32,7 +32,7 @@ AN_EVENT = {
 }
 
 
-class EventSerializer(serializers.ModelSerializer[Event]):
+class EventSerializer(serializers.ModelSerializer[WebhookEvent]):
     """Ce qui s'est passé."""
 
     id = serializers.CharField(
@@ -42,14 +42,14 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     subject = serializers.CharField(
         help_text="De quoi il s'agit : `allocation:12`, `pool:3`. Les envois d'un même sujet arrivent dans l'ordre."
     )
-    at = Moment(help_text="Quand cela s'est passé.")
+    at = UtcDateTimeField(help_text="Quand cela s'est passé.")
     data = serializers.DictField(  # type: ignore[assignment]  # the metaclass removes the field
         help_text="Des nombres et des états, selon le type ; jamais une clé ni un nom."
     )
 
     class Meta:
-        model = Event
-        fields = tuple(AN_EVENT)
+        model = WebhookEvent
+        fields = tuple(EVENT_EXAMPLE)
         read_only_fields = fields
 
 
@@ -58,19 +58,19 @@ class EventFilter(django_filters.FilterSet):
 
     type = django_filters.MultipleChoiceFilter(choices=EventType.choices, help_text="Un ou plusieurs types.")
     subject = django_filters.CharFilter(max_length=60, help_text="Un sujet : `allocation:12`.")
-    after = Since(field_name="at", lookup_expr="gte", help_text="À partir de cet instant, compris.")
-    before = Since(field_name="at", lookup_expr="lt", help_text="Avant cet instant.")
+    after = StrictDateTimeFilter(field_name="at", lookup_expr="gte", help_text="À partir de cet instant, compris.")
+    before = StrictDateTimeFilter(field_name="at", lookup_expr="lt", help_text="Avant cet instant.")
 
     class Meta:
-        model = Event
+        model = WebhookEvent
         fields: tuple[str, ...] = ()
 
 
-class Events(ListEndpoint):
+class EventListView(ListEndpoint):
     """`/events`."""
 
-    scopes = {"GET": Scope.READ}
-    queryset = Event.objects.all()
+    scopes = {"GET": TokenScope.READ}
+    queryset = WebhookEvent.objects.all()
     serializer_class = EventSerializer
     filterset_class = EventFilter
     cursor_field = "pk"
@@ -79,7 +79,7 @@ class Events(ListEndpoint):
         operation_id="listEvents",
         summary="Lire ce qui s'est passé",
         tags=TAGS,
-        examples=[OpenApiExample("Une attribution", value=AN_EVENT, response_only=True)],
+        examples=[OpenApiExample("Une attribution", value=EVENT_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request) -> Response:
         """Les événements des trente derniers jours, dans l'ordre où ils ont été écrits.
@@ -88,13 +88,13 @@ class Events(ListEndpoint):
         un grand tableau n'est visible qu'une fois appliqué en entier : reprenez avec `after` quelques minutes avant
         le dernier lu, et reconnaissez à leur `id` ceux que vous avez déjà.
         """
-        return self.listed()
+        return self.list_response()
 
 
-class OneEvent(Endpoint):
+class EventView(Endpoint):
     """`/events/{id}`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
 
     @extend_schema(
         operation_id="getEvent",
@@ -104,11 +104,11 @@ class OneEvent(Endpoint):
             OpenApiParameter("id", str, OpenApiParameter.PATH, description="Son `id`, ou le `webhook-id` reçu.")
         ],
         responses={200: EventSerializer},
-        examples=[OpenApiExample("Une attribution", value=AN_EVENT, response_only=True)],
+        examples=[OpenApiExample("Une attribution", value=EVENT_EXAMPLE, response_only=True)],
     )
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the name in the URL
         """Un événement des trente derniers jours."""
-        event = Event.objects.filter(public_id=id).first() if _ID.fullmatch(id) else None
+        event = WebhookEvent.objects.filter(public_id=id).first() if _ID.fullmatch(id) else None
         if event is None:
             raise Http404
         return Response(EventSerializer(event).data)

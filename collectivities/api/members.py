@@ -8,9 +8,9 @@ import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 
-from api.endpoint import ListEndpoint
-from api.fields import Moment
-from api.scopes import Scope
+from api.endpoints import ListEndpoint
+from api.fields import UtcDateTimeField
+from api.scopes import TokenScope
 from collectivities.models import Member, Role
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class MemberSerializer(serializers.ModelSerializer[Member]):
         help_text="Ce qu'il est au bureau, au moins un : acheteur (`buyer`), gestionnaire (`manager`), référent "
         "données (`data_officer`), lecteur (`viewer`).",
     )
-    since = Moment(source="joined_at", help_text="Depuis quand il est membre.")
+    since = UtcDateTimeField(source="joined_at", help_text="Depuis quand il est membre.")
 
     class Meta:
         model = Member
@@ -67,10 +67,10 @@ class MemberFilter(django_filters.FilterSet):
         return members.filter(roles__contains=[role])
 
 
-class Members(ListEndpoint):
+class MemberListView(ListEndpoint):
     """`/members`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
     queryset = Member.objects.active().select_related("user")
     serializer_class = MemberSerializer
     filterset_class = MemberFilter
@@ -84,4 +84,4 @@ class Members(ListEndpoint):
     )
     def get(self, request: Request) -> Response:
         """Qui travaille au bureau, avec quels rôles, depuis quand. Qui l'a quitté n'y est pas."""
-        return self.listed()
+        return self.list_response()

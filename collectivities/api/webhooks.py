@@ -10,16 +10,16 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Choice, Moment, Strict, Text, Truth
-from api.remembering import repeatable
-from api.scopes import Scope
-from collectivities.api.deliveries import A_DELIVERY, TAGS, DeliverySerializer, EmptyBody, webhook_of
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer, UtcDateTimeField
+from api.idempotency import idempotent
+from api.scopes import TokenScope
+from collectivities.api.deliveries import DELIVERY_EXAMPLE, TAGS, DeliverySerializer, EmptyBody, get_webhook_or_404
 from collectivities.operations import webhooks as operations
 from webhooks import endpoints as rules
-from webhooks.addresses import WRITTEN
-from webhooks.models import SUBSCRIBABLE, Off
-from webhooks.models import Endpoint as Webhook
+from webhooks.models import SUBSCRIBABLE, DisabledReason
+from webhooks.models import WebhookEndpoint as Webhook
+from webhooks.url_policy import URL_PATTERN
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -51,18 +51,21 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
     url = serializers.CharField(help_text="Où les événements sont envoyés.")
     enabled = serializers.BooleanField(source="is_enabled", help_text="Faux : rien n'est envoyé.")
     disabled_because = serializers.ChoiceField(
-        source="off_because",
-        choices=[(Off.MANUAL.value, Off.MANUAL.label), (Off.GONE.value, Off.GONE.label)],
+        source="disabled_reason",
+        choices=[
+            (DisabledReason.MANUAL.value, DisabledReason.MANUAL.label),
+            (DisabledReason.GONE.value, DisabledReason.GONE.label),
+        ],
         allow_null=True,
         help_text="`manual` : un gestionnaire ou un programme l'a désactivé ; `gone` : le destinataire a répondu 410 ; "
         "null : il est activé.",
     )
-    failing_since = Moment(allow_null=True, help_text="Depuis quand aucun envoi ne réussit.")
-    paused_until = Moment(allow_null=True, help_text="En échec, il est laissé au repos jusque-là.")
-    previous_secret_until = Moment(
+    failing_since = UtcDateTimeField(allow_null=True, help_text="Depuis quand aucun envoi ne réussit.")
+    paused_until = UtcDateTimeField(allow_null=True, help_text="En échec, il est laissé au repos jusque-là.")
+    previous_secret_until = UtcDateTimeField(
         source="previous_until", allow_null=True, help_text="Jusqu'à quand le secret précédent signe aussi."
     )
-    created_at = Moment(help_text="Quand il a été ajouté.")
+    created_at = UtcDateTimeField(help_text="Quand il a été ajouté.")
 
     class Meta:
         model = Webhook
@@ -90,59 +93,59 @@ class WebhookWithSecretSerializer(WebhookSerializer):
 @extend_schema_field(
     {
         "type": "string",
-        "maxLength": Webhook.LONGEST,
-        "pattern": f"^{WRITTEN.pattern}$",
+        "maxLength": Webhook.MAX_URL_LENGTH,
+        "pattern": f"^{URL_PATTERN.pattern}$",
         "description": "En https, vers l'internet, sans identifiant ni « # ».",
     }
 )
-class Address(Text):
+class WebhookUrlField(StrictCharField):
     """A URL checked for syntax only; the operation checks whether the address is allowed."""
 
     default_error_messages = {"invalid": "Une adresse complète est attendue, sans espace ni accent."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=Webhook.LONGEST, trim_whitespace=False, **kwargs)
+        super().__init__(max_length=Webhook.MAX_URL_LENGTH, trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         """Return the URL unchanged. Fails with `invalid`."""
         url = super().to_internal_value(data)
-        if not WRITTEN.fullmatch(url):
+        if not URL_PATTERN.fullmatch(url):
             self.fail("invalid")
         return url
 
 
 def _types_field() -> serializers.ListField:
     return serializers.ListField(
-        child=Choice(choices=_TYPES),
+        child=StrictChoiceField(choices=_TYPES),
         required=False,
         max_length=100,
         help_text="Les types à envoyer ; aucun : tous, ceux à venir compris.",
     )
 
 
-class WebhookChange(Strict):
+class WebhookChangeBody(StrictSerializer):
     """Ce qu'il faut changer d'un webhook : un champ absent reste comme il est."""
 
-    url = Address(required=False)
+    url = WebhookUrlField(required=False)
     types = _types_field()
-    enabled = Truth(required=False, help_text="Faux : ne plus rien envoyer, et garder ce qui attend.")
+    enabled = StrictBooleanField(required=False, help_text="Faux : ne plus rien envoyer, et garder ce qui attend.")
 
 
-class NewWebhook(Strict):
+class NewWebhookBody(StrictSerializer):
     """Un webhook à ajouter."""
 
-    url = Address()
+    url = WebhookUrlField()
     types = _types_field()
 
 
-def _serialize_with_secret(created: rules.Made) -> dict[str, Any]:
+def _serialize_with_secret(created: rules.NewEndpoint) -> dict[str, Any]:
     return WebhookSerializer(created.endpoint).data | {"secret": created.secret}
 
 
-class Webhooks(ListEndpoint):
+class WebhookListView(ListEndpoint):
     """`/webhooks`."""
 
-    scopes = {"GET": Scope.WEBHOOKS, "POST": Scope.WEBHOOKS}
+    scopes = {"GET": TokenScope.WEBHOOKS, "POST": TokenScope.WEBHOOKS}
     queryset = Webhook.objects.kept()
     serializer_class = WebhookSerializer
 
@@ -154,14 +157,14 @@ class Webhooks(ListEndpoint):
     )
     def get(self, request: Request) -> Response:
         """Les webhooks du bureau, le dernier ajouté d'abord."""
-        return self.listed()
+        return self.list_response()
 
-    @repeatable
+    @idempotent
     @extend_schema(
         operation_id="addWebhook",
         summary="Ajouter un webhook",
         tags=TAGS,
-        request=NewWebhook,
+        request=NewWebhookBody,
         responses={
             201: OpenApiResponse(WebhookWithSecretSerializer, "Le webhook, et son secret, montré cette seule fois.")
         },
@@ -180,7 +183,7 @@ class Webhooks(ListEndpoint):
         Refus : `address_refused` (l'adresse n'est pas en https, ou mène à un réseau privé), `address_taken` (un webhook
         y conduit déjà), `too_many_webhooks`.
         """
-        body = NewWebhook(data=request.data)
+        body = NewWebhookBody(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data
         created = operations.add_webhook(
@@ -190,10 +193,10 @@ class Webhooks(ListEndpoint):
         return Response(_serialize_with_secret(created), status=201, headers={"Location": location})
 
 
-class OneWebhook(Endpoint):
+class WebhookView(Endpoint):
     """`/webhooks/{pk}`."""
 
-    scopes = {"GET": Scope.WEBHOOKS, "PATCH": Scope.WEBHOOKS, "DELETE": Scope.WEBHOOKS}
+    scopes = {"GET": TokenScope.WEBHOOKS, "PATCH": TokenScope.WEBHOOKS, "DELETE": TokenScope.WEBHOOKS}
     statuses = {rules.UnknownEndpoint.code: 404}
 
     @extend_schema(
@@ -205,13 +208,13 @@ class OneWebhook(Endpoint):
     )
     def get(self, request: Request, pk: int) -> Response:
         """Le webhook, sans son secret : il n'est montré qu'une fois."""
-        return Response(WebhookSerializer(webhook_of(pk)).data)
+        return Response(WebhookSerializer(get_webhook_or_404(pk)).data)
 
     @extend_schema(
         operation_id="changeWebhook",
         summary="Changer un webhook",
         tags=TAGS,
-        request=WebhookChange,
+        request=WebhookChangeBody,
         responses={200: WebhookSerializer},
         examples=[
             OpenApiExample("Tous les événements", value={"types": []}, request_only=True),
@@ -224,7 +227,7 @@ class OneWebhook(Endpoint):
 
         Refus : `address_refused`, `address_taken`.
         """
-        body = WebhookChange(data=request.data)
+        body = WebhookChangeBody(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data
         webhook = operations.change_webhook(
@@ -250,13 +253,13 @@ class OneWebhook(Endpoint):
         return Response(status=204)
 
 
-class Rotation(Endpoint):
+class WebhookSecretRotationView(Endpoint):
     """`/webhooks/{pk}/rotate`."""
 
-    scopes = {"POST": Scope.WEBHOOKS}
+    scopes = {"POST": TokenScope.WEBHOOKS}
     statuses = {rules.UnknownEndpoint.code: 404}
 
-    @repeatable
+    @idempotent
     @extend_schema(
         operation_id="rotateWebhookSecret",
         summary="Renouveler le secret d'un webhook",
@@ -273,20 +276,20 @@ class Rotation(Endpoint):
         )
 
 
-class Trial(Endpoint):
+class WebhookTestView(Endpoint):
     """`/webhooks/{pk}/test`."""
 
-    scopes = {"POST": Scope.WEBHOOKS}
+    scopes = {"POST": TokenScope.WEBHOOKS}
     statuses = {rules.UnknownEndpoint.code: 404}
 
-    @repeatable
+    @idempotent
     @extend_schema(
         operation_id="testWebhook",
         summary="Essayer un webhook",
         tags=TAGS,
         request=EmptyBody,
         responses={202: OpenApiResponse(DeliverySerializer, "L'envoi, qui part aussitôt ; lisez ce qu'il devient.")},
-        examples=[OpenApiExample("L'envoi", value=A_DELIVERY, response_only=True, status_codes=["202"])],
+        examples=[OpenApiExample("L'envoi", value=DELIVERY_EXAMPLE, response_only=True, status_codes=["202"])],
     )
     def post(self, request: Request, pk: int) -> Response:
         """Envoie un `webhook.test` à cette adresse, quels que soient ses types. Refus : `webhook_disabled`."""

@@ -8,57 +8,57 @@ from collectivities.operations.members import (
     remove_member,
     withdraw_invitation,
 )
+from collectivities.operations.office_requests import accept_request, decline_request, request_office
 from collectivities.operations.offices import open_office
-from collectivities.operations.presentation import set_presentation
-from collectivities.operations.remit import add_to_remit, remove_from_remit, set_contact
-from collectivities.operations.remit_lists import (
-    Contact,
-    Said,
-    Written,
-    contacts_now,
+from collectivities.operations.portfolio import add_to_portfolio, remove_from_portfolio, set_contact
+from collectivities.operations.portfolio_bulk import (
+    PortfolioRowResult,
+    check_schools,
+    put_in_portfolio,
+    remove_portfolio_list,
+    write_portfolio_list,
+)
+from collectivities.operations.portfolio_store import (
+    ContactChange,
+    PortfolioChanges,
+    SchoolContact,
+    bulk_remove_from_portfolio,
+    lock_contacts,
     restore_contacts,
-    take_back_from_remit,
-    write_remit,
+    write_portfolio,
 )
-from collectivities.operations.remit_programs import (
-    Result,
-    faults_of_schools,
-    put_in_remit,
-    remove_list,
-    write_list,
-)
-from collectivities.operations.requests import accept_request, ask_for_office, decline_request
-from collectivities.operations.security import ask_second_factor
-from collectivities.operations.tokens import make_token, revoke_token
+from collectivities.operations.presentation import set_presentation
+from collectivities.operations.security import set_second_factor_requirement
+from collectivities.operations.tokens import create_token, revoke_token
 
 __all__ = [
-    "Contact",
-    "Result",
-    "Said",
-    "Written",
+    "ContactChange",
+    "PortfolioChanges",
+    "PortfolioRowResult",
+    "SchoolContact",
     "accept_invitation",
     "accept_request",
-    "add_to_remit",
-    "ask_for_office",
-    "ask_second_factor",
+    "add_to_portfolio",
+    "bulk_remove_from_portfolio",
     "change_roles",
-    "contacts_now",
+    "check_schools",
+    "create_token",
     "decline_request",
-    "faults_of_schools",
     "invite",
     "join_with_new_account",
-    "make_token",
+    "lock_contacts",
     "open_office",
-    "put_in_remit",
-    "remove_from_remit",
-    "remove_list",
+    "put_in_portfolio",
+    "remove_from_portfolio",
     "remove_member",
+    "remove_portfolio_list",
+    "request_office",
     "restore_contacts",
     "revoke_token",
     "set_contact",
     "set_presentation",
-    "take_back_from_remit",
+    "set_second_factor_requirement",
     "withdraw_invitation",
-    "write_list",
-    "write_remit",
+    "write_portfolio",
+    "write_portfolio_list",
 ]

@@ -15,14 +15,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connection, transaction
 
-from accounts import letters, usernames
-from accounts.correspondence import write_to
+from accounts import email_kinds, usernames
 from accounts.models import Profile, User
-from collectivities import audit, invitation_tokens
+from accounts.outbox import queue_email_to_user
+from collectivities import audit_log, invitation_tokens
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import Invitation, Member, Role
 from mailing.operations import cancel, enqueue
-from tenants.addresses import office_host
+from tenants.office_urls import office_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 VALIDITY = datetime.timedelta(days=14)
 
 
-def checked_address(email: str) -> str:
+def clean_email(email: str) -> str:
     """Return the e-mail address, stripped. Raises `InvalidAddress`."""
     email = email.strip()
     try:
@@ -44,14 +44,14 @@ def checked_address(email: str) -> str:
     return email
 
 
-def checked_roles(roles: Collection[str]) -> list[str]:
+def clean_roles(roles: Collection[str]) -> list[str]:
     """Return the roles without duplicates, in the order of `Role`. Raises `InvalidRoles` for none or an unknown one."""
     if not roles or not set(roles) <= set(Role.values):
         raise InvalidRoles("Choisissez au moins un rôle parmi ceux de la liste.")
     return [role for role in Role.values if role in roles]
 
 
-def roles_in_words(roles: Collection[str]) -> str:
+def format_roles(roles: Collection[str]) -> str:
     """Return the French labels of the roles, separated by commas."""
     return ", ".join(str(Role(role).label).lower() for role in Role.values if role in roles)
 
@@ -62,29 +62,29 @@ def invite(*, email: str, roles: Collection[str], by: User | None, at: datetime.
 
     A second invitation of the same address replaces the first. Raises `InvalidAddress`, `InvalidRoles`.
     """
-    email, roles = checked_address(email), checked_roles(roles)
+    email, roles = clean_email(email), clean_roles(roles)
     # Serialises invitations: two concurrent ones of the same address would both find none to replace.
     Invitation.objects.lock_table()
     earlier = Invitation.objects.pending().filter(email__iexact=email)
     earlier_ids = list(earlier.values_list("pk", flat=True))
     earlier.update(withdrawn_at=at)
     cancel("invitation", earlier_ids, at)
-    nonce = invitation_tokens.new_nonce()
+    nonce = invitation_tokens.generate_nonce()
     invitation = Invitation.objects.create(
         email=email,
         roles=roles,
         nonce=nonce,
-        token_hash=invitation_tokens.token_hash(invitation_tokens.token(nonce)),
+        token_hash=invitation_tokens.hash_token(invitation_tokens.build_token(nonce)),
         created_at=at,
         expires_at=at + VALIDITY,
         invited_by_id=by.pk if by else None,
     )
     enqueue(kind="invitation", recipient=email, at=at, topic="invitation", topic_id=invitation.pk)
-    audit.record(
+    audit_log.record(
         action="members.invited",
         by=by,
         at=at,
-        summary=f"Invitation envoyée à {email} ({roles_in_words(roles)}).",
+        summary=f"Invitation envoyée à {email} ({format_roles(roles)}).",
         object_type="invitation",
         object_id=invitation.pk,
     )
@@ -105,7 +105,7 @@ def withdraw_invitation(*, invitation_id: int, by: User, at: datetime.datetime) 
     invitation.withdrawn_at = at
     invitation.save(update_fields=["withdrawn_at"])
     cancel("invitation", [invitation.pk], at)
-    audit.record(
+    audit_log.record(
         action="members.invitation_withdrawn",
         by=by,
         at=at,
@@ -121,7 +121,7 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
 
     Raises `InvitationGone`.
     """
-    invitation = Invitation.objects.locked().filter(token_hash=invitation_tokens.token_hash(token)).first()
+    invitation = Invitation.objects.locked().filter(token_hash=invitation_tokens.hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     invitation.accepted_at = at
@@ -130,16 +130,16 @@ def accept_invitation(*, token: str, by: User, at: datetime.datetime) -> Member:
     if member is None:
         member = Member.objects.create(user=by, roles=invitation.roles, joined_at=at)
     elif member.left_at is None:
-        member.roles = checked_roles([*member.roles, *invitation.roles])
+        member.roles = clean_roles([*member.roles, *invitation.roles])
         member.save(update_fields=["roles"])
     else:
         member.roles, member.left_at, member.joined_at = invitation.roles, None, at
         member.save(update_fields=["roles", "left_at", "joined_at"])
-    audit.record(
+    audit_log.record(
         action="members.joined",
         by=by,
         at=at,
-        summary=f"{by} a rejoint le bureau ({roles_in_words(member.roles)}).",
+        summary=f"{by} a rejoint le bureau ({format_roles(member.roles)}).",
         object_type="member",
         object_id=member.pk,
     )
@@ -156,7 +156,7 @@ def join_with_new_account(
     `ValidationError` by field where the account is invalid. A username that is taken is no error: the account gets the
     first free variation of it, which the e-mail mentions.
     """
-    invitation = Invitation.objects.filter(token_hash=invitation_tokens.token_hash(token)).first()
+    invitation = Invitation.objects.filter(token_hash=invitation_tokens.hash_token(token)).first()
     if invitation is None or not invitation.is_valid(at):
         raise InvitationGone
     user = User(
@@ -174,27 +174,27 @@ def join_with_new_account(
     user.full_clean(validate_unique=False)
     if usernames.is_reserved(user.username):
         raise ValidationError({"username": "Cet identifiant ne peut pas être choisi : prenez-en un autre."})
-    usernames.store(user)
+    usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     tenant: Collectivity = connection.tenant  # type: ignore[attr-defined]
-    write_to(user, letters.CREATED, host=office_host(tenant.slug), at=at)
+    queue_email_to_user(user, email_kinds.CREATED, host=office_host(tenant.slug), at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 
 @transaction.atomic
 def change_roles(*, member_id: int, roles: Collection[str], by: User, at: datetime.datetime) -> Member:
     """Replace a member's roles by these. Raises `InvalidRoles`, `NotAMember`, `LastManager`."""
-    roles = checked_roles(roles)
+    roles = clean_roles(roles)
     member = _locked_member(member_id, stays_manager=Role.MANAGER in roles)
     if set(member.roles) == set(roles):
         return member
     before, member.roles = member.roles, roles
     member.save(update_fields=["roles"])
-    audit.record(
+    audit_log.record(
         action="members.roles_changed",
         by=by,
         at=at,
-        summary=f"Rôles de {member.user} : {roles_in_words(roles)} (auparavant : {roles_in_words(before)}).",
+        summary=f"Rôles de {member.user} : {format_roles(roles)} (auparavant : {format_roles(before)}).",
         object_type="member",
         object_id=member.pk,
     )
@@ -207,7 +207,7 @@ def remove_member(*, member_id: int, by: User, at: datetime.datetime) -> Member:
     member = _locked_member(member_id, stays_manager=False)
     member.left_at = at
     member.save(update_fields=["left_at"])
-    audit.record(
+    audit_log.record(
         action="members.removed",
         by=by,
         at=at,

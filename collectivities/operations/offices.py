@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities import audit
+from collectivities import audit_log
 from collectivities.exceptions import InvalidAddress
 from collectivities.models import OfficeSettings, Role
-from collectivities.operations.members import checked_address, invite
-from tenants import provisioning, recording, waiting
+from collectivities.operations.members import clean_email, invite
+from tenants import lock_timeouts, provisioning, schema_snapshot
 from tenants.exceptions import OpeningRefused
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def open_office(
         except OpeningRefused as refusal:
             problems = refusal.problems
     try:
-        manager_email = checked_address(manager_email)
+        manager_email = clean_email(manager_email)
     except InvalidAddress as refusal:
         problems["manager_email"] = str(refusal)
     if problems:
@@ -53,7 +53,7 @@ def open_office(
         collectivity = provisioning.provision(planned, snapshot, at=at)
         with tenant_context(collectivity):
             OfficeSettings.objects.create(sender_name=collectivity.name[:100])
-            audit.record(
+            audit_log.record(
                 action="office.opened",
                 by=by,
                 at=at,
@@ -65,9 +65,9 @@ def open_office(
     try:
         with schema_context("public"):
             # After a change of migrations the snapshot is rebuilt here, before any lock is taken.
-            snapshot = recording.current()
-            return waiting.patiently(open_once)
-    except waiting.LockedOut:
+            snapshot = schema_snapshot.get_current()
+            return lock_timeouts.retry_on_lock(open_once)
+    except lock_timeouts.LockUnavailable:
         raise OpeningRefused(
             {"": "Un import ou une mise à jour est en cours : rien n'a été ouvert. Réessayez dans une minute."}
         ) from None

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from collectivities import audit, logos
+from collectivities import audit_log, logos
 from collectivities.models import OfficeSettings
-from collectivities.operations.members import checked_address
+from collectivities.operations.members import clean_email
 
 if TYPE_CHECKING:
     import datetime
@@ -35,7 +35,7 @@ def set_presentation(
     """
     values = {
         "sender_name": " ".join(sender_name.split()),
-        "reply_to": checked_address(reply_to) if reply_to.strip() else "",
+        "reply_to": clean_email(reply_to) if reply_to.strip() else "",
         "signature": signature.strip().replace("\r\n", "\n"),
     }
     OfficeSettings.objects.get_or_create(pk=1)
@@ -44,12 +44,12 @@ def set_presentation(
     for field, value in values.items():
         setattr(settings, field, value)
     if logo is not None:
-        settings.logo = logos.clean(logo)
+        settings.logo = logos.reencode(logo)
         changed.append("logo")
     elif without_logo and settings.logo is not None:
         settings.logo = None
         changed.append("logo retiré")
     if changed:
         settings.save()
-        audit.record(action="settings.changed", by=by, at=at, summary=f"Réglages modifiés : {', '.join(changed)}.")
+        audit_log.record(action="settings.changed", by=by, at=at, summary=f"Réglages modifiés : {', '.join(changed)}.")
     return settings

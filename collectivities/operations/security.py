@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from accounts import second_factor
-from collectivities import audit
+from collectivities import audit_log
 from collectivities.exceptions import SecondFactorFirst
 from collectivities.models import OfficeSettings
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def ask_second_factor(*, needed: bool, by: User, at: datetime.datetime) -> OfficeSettings:
+def set_second_factor_requirement(*, needed: bool, by: User, at: datetime.datetime) -> OfficeSettings:
     """Require a second factor of managers, effective from their next page, or stop requiring it. Idempotent.
 
     Raises `SecondFactorFirst` where the manager who requires it has none: they would be locked out.
     """
     OfficeSettings.objects.get_or_create(pk=1)
     settings = OfficeSettings.objects.select_for_update(no_key=True).get(pk=1)
-    if needed and not second_factor.is_on(by):
+    if needed and not second_factor.is_enabled(by):
         raise SecondFactorFirst(
             "Activez d'abord la double authentification de votre propre compte : vous pourrez ensuite la demander à "
             "tous les gestionnaires."
@@ -34,7 +34,7 @@ def ask_second_factor(*, needed: bool, by: User, at: datetime.datetime) -> Offic
         return settings
     settings.managers_need_second_factor = needed
     settings.save(update_fields=["managers_need_second_factor"])
-    audit.record(
+    audit_log.record(
         action="settings.second_factor_asked" if needed else "settings.second_factor_not_asked",
         by=by,
         at=at,

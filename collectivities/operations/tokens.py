@@ -11,11 +11,11 @@ from django.db import transaction
 
 from api import tokens
 from api.models import Token
-from api.scopes import Scope
-from collectivities import audit
-from collectivities.exceptions import UnknownToken
-from collectivities.tokens import last_day
-from web import typography
+from api.scopes import TokenScope
+from collectivities import audit_log
+from collectivities.exceptions import UnknownApiToken
+from collectivities.token_list import get_last_day
+from core import formatting
 
 if TYPE_CHECKING:
     import datetime
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def make_token(
+def create_token(
     *,
     name: str,
     scopes: Collection[str],
@@ -35,21 +35,23 @@ def make_token(
     form: uuid.UUID | None,
     by: User,
     at: datetime.datetime,
-) -> tokens.Made:
+) -> tokens.NewToken:
     """Create a token and return it with its secret, which is shown once.
 
-    Raises `api.tokens.InvalidToken`, which names the field, and `api.tokens.AlreadyMade` for a form submitted twice.
+    Raises `api.tokens.InvalidTokenSettings`, which names the field, and `api.tokens.TokenAlreadyCreated` for a form submitted twice.
     """
-    created = tokens.make(name=name, scopes=scopes, expires_at=expires_at, networks=networks, form=form, by=by, at=at)
+    created = tokens.create(name=name, scopes=scopes, expires_at=expires_at, networks=networks, form=form, by=by, at=at)
     token = created.token
-    granted = ", ".join(Scope(scope).label.lower() for scope in token.scopes)
-    restriction = f", depuis {typography.enumeration(token.networks)}" if token.networks else ""
-    audit.record(
+    granted = ", ".join(TokenScope(scope).label.lower() for scope in token.scopes)
+    restriction = f", depuis {formatting.join_words(token.networks)}" if token.networks else ""
+    audit_log.record(
         action="api.token_made",
         by=by,
         at=at,
-        summary=f"Jeton « {token.name} » ({token.hint}…) créé, valable jusqu'au "
-        f"{typography.day(last_day(token))}{restriction}. Droits : {granted}.",
+        summary=(
+            f"Jeton « {token.name} » ({token.hint}…) créé, valable jusqu'au "
+            f"{formatting.long_date(get_last_day(token))}{restriction}. Droits : {granted}."
+        ),
         object_type="token",
         object_id=token.pk,
     )
@@ -61,10 +63,10 @@ def revoke_token(*, token_id: int, by: User, at: datetime.datetime) -> Token:
     """Revoke a token: requests with it are refused from now on. Idempotent. Raises `UnknownApiToken`."""
     token = Token.objects.locked().filter(pk=token_id).first()
     if token is None:
-        raise UnknownToken("Ce jeton n'existe pas dans ce bureau : rechargez la page.")
+        raise UnknownApiToken("Ce jeton n'existe pas dans ce bureau : rechargez la page.")
     if token.revoked_at is not None:
         return token
-    audit.record(
+    audit_log.record(
         action="api.token_revoked",
         by=by,
         at=at,

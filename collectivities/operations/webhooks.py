@@ -10,19 +10,19 @@ from urllib.parse import urlsplit
 
 from django.db import transaction
 
-from collectivities import audit
+from collectivities import audit_log
 from webhooks import endpoints
-from webhooks.endpoints import Made
+from webhooks.endpoints import NewEndpoint
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
 
     from accounts.models import User
-    from webhooks.models import Delivery, Endpoint
+    from webhooks.models import Delivery, WebhookEndpoint
 
 __all__ = [
-    "Made",
+    "NewEndpoint",
     "add_webhook",
     "change_webhook",
     "remove_webhook",
@@ -33,7 +33,7 @@ __all__ = [
 
 
 @transaction.atomic
-def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> Made:
+def add_webhook(*, url: str, types: Collection[str], by: User | None, at: datetime.datetime) -> NewEndpoint:
     """Add a webhook for these types of events (none: all), and return it with its secret.
 
     Raises `AddressRefused`, `AddressTaken`, `UnknownType`, `TooMany`.
@@ -52,13 +52,13 @@ def change_webhook(
     is_enabled: bool | None = None,
     by: User | None,
     at: datetime.datetime,
-) -> Endpoint:
+) -> WebhookEndpoint:
     """Change the given fields of a webhook and return it. Nothing is logged where no value differs.
 
     Raises `UnknownEndpoint`, `AddressRefused`, `AddressTaken`, `UnknownType`.
     """
-    before = endpoints.locked(webhook_id)
-    after = endpoints.change(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)
+    before = endpoints.get_locked(webhook_id)
+    after = endpoints.update(endpoint_id=webhook_id, url=url, types=types, is_enabled=is_enabled)
     changes = [
         label
         for label, is_changed in (
@@ -74,13 +74,15 @@ def change_webhook(
 
 
 @transaction.atomic
-def rotate_webhook_secret(*, webhook_id: int, by: User | None, at: datetime.datetime, seen: str | None = None) -> Made:
+def rotate_webhook_secret(
+    *, webhook_id: int, by: User | None, at: datetime.datetime, current_rotation: str | None = None
+) -> NewEndpoint:
     """Rotate a webhook's secret and return webhook and secret; the old one also signs for 24 hours.
 
     `current_rotation`: the `rotation` that the page showed, against double submission. Raises `UnknownEndpoint`,
     `AlreadyRotated`.
     """
-    created = endpoints.rotate(endpoint_id=webhook_id, at=at, seen=seen)
+    created = endpoints.rotate_secret(endpoint_id=webhook_id, at=at, expected_rotation=current_rotation)
     _record("rotated", created.endpoint, "secret renouvelé", by=by, at=at)
     return created
 
@@ -94,7 +96,7 @@ def remove_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -
 @transaction.atomic
 def test_webhook(*, webhook_id: int, by: User | None, at: datetime.datetime) -> Delivery:
     """Queue a test event and return its delivery. Raises `UnknownEndpoint`, `EndpointOff`."""
-    delivery = endpoints.test(endpoint_id=webhook_id, at=at)
+    delivery = endpoints.send_test(endpoint_id=webhook_id, at=at)
     _record("tested", delivery.endpoint, "essai envoyé", by=by, at=at)
     return delivery
 
@@ -110,8 +112,8 @@ def replay_delivery(*, webhook_id: int, delivery_id: int, by: User | None, at: d
     return delivery
 
 
-def _record(action: str, endpoint: Endpoint, details: str, *, by: User | None, at: datetime.datetime) -> None:
-    audit.record(
+def _record(action: str, endpoint: WebhookEndpoint, details: str, *, by: User | None, at: datetime.datetime) -> None:
+    audit_log.record(
         action=f"webhooks.{action}",
         by=by,
         at=at,

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from collectivities.views import requests
+from collectivities.views import office_requests
 
 urlpatterns = [
-    path("collectivites/demande/", requests.ask, name="office_request"),
-    path("collectivites/demande/envoyee/", requests.sent, name="office_request_sent"),
+    path("collectivites/demande/", office_requests.submit, name="office_request"),
+    path("collectivites/demande/envoyee/", office_requests.submitted, name="office_request_sent"),
 ]

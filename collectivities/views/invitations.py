@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from collectivities import operations
 from collectivities.exceptions import InvitationGone
 from collectivities.forms import NewAccountForm
-from collectivities.queries import invitation_by_token
+from collectivities.queries import get_invitation_by_token
 from web.access import public_page
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
     Does not reveal whether an account exists for the invitation's address.
     """
     try:
-        invitation = invitation_by_token(token, at=timezone.now())
+        invitation = get_invitation_by_token(token, at=timezone.now())
         if request.user.is_authenticated:
             if request.method == "POST":
                 operations.accept_invitation(token=token, by=request.user, at=timezone.now())

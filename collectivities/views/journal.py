@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from collectivities.access import office
-from collectivities.journal import JournalFilter
-from collectivities.journal_export import workbook
+from collectivities.journal_export import build_workbook
+from collectivities.journal_filter import JournalFilter
 from collectivities.models import AuditEntry
 
 if TYPE_CHECKING:
-    from collectivities.access import OfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 PAGE_SIZE = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -24,7 +24,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @office()
 @require_GET
-def journal(request: OfficeRequest) -> HttpResponse:
+def journal(request: OfficeHttpRequest) -> HttpResponse:
     """List filtered audit entries, newest first."""
     entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
     page = Paginator(entry_filter.qs, PAGE_SIZE).get_page(request.GET.get("page"))
@@ -33,9 +33,9 @@ def journal(request: OfficeRequest) -> HttpResponse:
 
 @office()
 @require_GET
-def export(request: OfficeRequest) -> HttpResponse:
+def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export filtered audit entries as a workbook."""
     entry_filter = JournalFilter(request.GET, AuditEntry.objects.order_by("-at", "-pk"))
-    response = HttpResponse(workbook(entry_filter.qs), content_type=XLSX)
+    response = HttpResponse(build_workbook(entry_filter.qs), content_type=XLSX)
     response["Content-Disposition"] = f'attachment; filename="journal-{timezone.localdate():%Y-%m-%d}.xlsx"'
     return response

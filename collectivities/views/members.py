@@ -11,20 +11,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from collectivities import operations
 from collectivities.access import office
-from collectivities.exceptions import Refused
+from collectivities.exceptions import CollectivityError
 from collectivities.forms import InvitationForm, RolesForm
 from collectivities.models import Invitation, Member, Role
-from collectivities.tokens import living_made_by
+from collectivities.token_list import count_valid_tokens
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from collectivities.access import OfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 
 @office()
 @require_GET
-def members_list(request: OfficeRequest) -> HttpResponse:
+def members_list(request: OfficeHttpRequest) -> HttpResponse:
     """List members with their roles, and pending invitations."""
     now = timezone.now()
     members = Member.objects.active().select_related("user").order_by("user__last_name", "user__first_name", "pk")
@@ -45,13 +45,13 @@ def members_list(request: OfficeRequest) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
-def invite(request: OfficeRequest) -> HttpResponse:
+def invite(request: OfficeHttpRequest) -> HttpResponse:
     """Invite a person; a second invitation of the same address replaces the first."""
     form = InvitationForm(request.POST or None, initial={"email": request.GET.get("email", "")})
     if request.method == "POST" and form.is_valid():
         try:
             invitation = operations.invite(**form.cleaned_data, by=request.member.user, at=timezone.now())
-        except Refused as refusal:
+        except CollectivityError as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"l'invitation part à l'adresse {invitation.email}.")
@@ -61,12 +61,12 @@ def invite(request: OfficeRequest) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_POST
-def withdraw(request: OfficeRequest, pk: int) -> HttpResponse:
+def withdraw(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Withdraw a pending invitation."""
     get_object_or_404(Invitation, pk=pk)
     try:
         operations.withdraw_invitation(invitation_id=pk, by=request.member.user, at=timezone.now())
-    except Refused as refusal:
+    except CollectivityError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "l'invitation est retirée, son lien n'ouvre plus rien.")
@@ -75,14 +75,14 @@ def withdraw(request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
-def roles(request: OfficeRequest, pk: int) -> HttpResponse:
+def roles(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Change a member's roles."""
     member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
     form = RolesForm(request.POST or None, initial={"roles": member.roles})
     if request.method == "POST" and form.is_valid():
         try:
             operations.change_roles(member_id=pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except Refused as refusal:
+        except CollectivityError as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"les rôles de {member.user} sont enregistrés.")
@@ -92,15 +92,15 @@ def roles(request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
-def remove(request: OfficeRequest, pk: int) -> HttpResponse:
+def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then remove a member."""
     member = get_object_or_404(Member.objects.active().select_related("user"), pk=pk)
     if request.method == "GET":
-        valid_tokens = living_made_by(member.user, timezone.now())
+        valid_tokens = count_valid_tokens(member.user, timezone.now())
         return render(request, "collectivities/remove.html", {"person": member.user, "tokens": valid_tokens})
     try:
         operations.remove_member(member_id=pk, by=request.member.user, at=timezone.now())
-    except Refused as refusal:
+    except CollectivityError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"{member.user} ne fait plus partie du bureau.")

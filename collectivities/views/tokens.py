@@ -13,18 +13,18 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
 from api.models import Token
-from api.tokens import AlreadyMade, InvalidToken
+from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
 from collectivities import operations
 from collectivities.access import office
-from collectivities.exceptions import UnknownToken
-from collectivities.forms import TokenForm
+from collectivities.exceptions import UnknownApiToken
+from collectivities.forms import ApiTokenForm
 from collectivities.models import Role
-from collectivities.tokens import end_of_day, ended, last_day, living
+from collectivities.token_list import get_end_of_day, get_last_day, list_ended_tokens, list_valid_tokens
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from collectivities.access import OfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 #: Form fields by parameter of the operation, where the names differ.
 _FIELDS = {"expires_at": "last_day"}
@@ -32,48 +32,50 @@ _FIELDS = {"expires_at": "last_day"}
 
 @office(Role.MANAGER)
 @require_GET
-def tokens_list(request: OfficeRequest) -> HttpResponse:
+def tokens_list(request: OfficeHttpRequest) -> HttpResponse:
     """List valid tokens, then ended ones."""
     now = timezone.now()
-    return render(request, "collectivities/tokens.html", {"living": living(now), "ended": ended(now)})
+    return render(
+        request, "collectivities/tokens.html", {"living": list_valid_tokens(now), "ended": list_ended_tokens(now)}
+    )
 
 
 @office(Role.MANAGER)
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("created")
-def new(request: OfficeRequest) -> HttpResponse:
+def new(request: OfficeHttpRequest) -> HttpResponse:
     """Create a token and show its secret once, in the response, which is not cached.
 
     The form carries an idempotency key: submitted again, it neither creates a second token nor shows the first.
     """
-    form = TokenForm(request.POST or None)
+    form = ApiTokenForm(request.POST or None)
     if request.method == "GET" or not form.is_valid():
         return render(request, "collectivities/token_new.html", {"form": form})
     data = form.cleaned_data
     try:
-        created = operations.make_token(
+        created = operations.create_token(
             name=data["name"],
             scopes=data["scopes"],
-            expires_at=end_of_day(data["last_day"]),
+            expires_at=get_end_of_day(data["last_day"]),
             networks=data["networks"],
             form=data["form"],
             by=request.member.user,
             at=timezone.now(),
         )
-    except AlreadyMade as refusal:
+    except TokenAlreadyCreated as refusal:
         messages.warning(request, str(refusal))
         return redirect("tokens:list")
-    except InvalidToken as refusal:
+    except InvalidTokenSettings as refusal:
         form.add_error(_FIELDS.get(refusal.field, refusal.field), str(refusal))
         return render(request, "collectivities/token_new.html", {"form": form})
-    context = {"token": created.token, "secret": created.secret, "last_day": last_day(created.token)}
-    return render(request, "collectivities/token_made.html", context)
+    context = {"token": created.token, "secret": created.secret, "last_day": get_last_day(created.token)}
+    return render(request, "collectivities/token_created.html", context)
 
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
-def revoke(request: OfficeRequest, pk: int) -> HttpResponse:
+def revoke(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then revoke a token."""
     token = Token.objects.filter(pk=pk).first()
     if token is None:
@@ -82,10 +84,10 @@ def revoke(request: OfficeRequest, pk: int) -> HttpResponse:
         messages.info(request, f"Le jeton « {token.name} » est déjà révoqué.")
         return redirect("tokens:list")
     if request.method == "GET":
-        return render(request, "collectivities/token_revoke.html", {"token": token, "last_day": last_day(token)})
+        return render(request, "collectivities/token_revoke.html", {"token": token, "last_day": get_last_day(token)})
     try:
         operations.revoke_token(token_id=pk, by=request.member.user, at=timezone.now())
-    except UnknownToken as refusal:
+    except UnknownApiToken as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"le jeton « {token.name} » est révoqué : plus aucun programme n'entre avec lui.")

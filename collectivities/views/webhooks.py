@@ -16,15 +16,22 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from collectivities.access import office
 from collectivities.models import Role
 from collectivities.operations import webhooks as operations
-from collectivities.webhooks import ChangedWebhookForm, DeliveryFilter, WebhookForm, content_of, state_of, types_of
-from web.refused import Refused
-from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, Endpoint
-from webhooks.queries import deliveries_of, endpoints_with_counts
+from collectivities.webhook_forms import (
+    WebhookDeliveryFilter,
+    WebhookEditForm,
+    WebhookForm,
+    format_event_data,
+    get_webhook_status,
+    list_type_labels,
+)
+from core.exceptions import DomainError
+from webhooks.models import SUBSCRIBABLE, Delivery, DeliveryState, WebhookEndpoint
+from webhooks.queries import list_deliveries, list_endpoints_with_counts
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from collectivities.access import OfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 _TEMPLATES = "collectivities/webhooks"
 PAGE_SIZE = 50
@@ -32,10 +39,13 @@ PAGE_SIZE = 50
 
 @office(Role.MANAGER)
 @require_GET
-def webhooks_list(request: OfficeRequest) -> HttpResponse:
+def webhooks_list(request: OfficeHttpRequest) -> HttpResponse:
     """List the webhooks with their status."""
     now = timezone.now()
-    rows = [(webhook, state_of(webhook, now), types_of(webhook)) for webhook in endpoints_with_counts().order_by("pk")]
+    rows = [
+        (webhook, get_webhook_status(webhook, now), list_type_labels(webhook))
+        for webhook in list_endpoints_with_counts().order_by("pk")
+    ]
     return render(request, f"{_TEMPLATES}/list.html", {"webhooks": rows, "types": SUBSCRIBABLE})
 
 
@@ -43,13 +53,13 @@ def webhooks_list(request: OfficeRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("created")
-def new(request: OfficeRequest) -> HttpResponse:
+def new(request: OfficeHttpRequest) -> HttpResponse:
     """Add a webhook and show its secret once, in the response, which is not cached."""
     form = WebhookForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             created = operations.add_webhook(**form.cleaned_data, by=request.member.user, at=timezone.now())
-        except Refused as refusal:
+        except DomainError as refusal:
             form.add_error("url", str(refusal))
         else:
             return render(request, f"{_TEMPLATES}/secret.html", {"webhook": created.endpoint, "secret": created.secret})
@@ -58,14 +68,14 @@ def new(request: OfficeRequest) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_GET
-def detail(request: OfficeRequest, pk: int) -> HttpResponse:
+def detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show a webhook and its deliveries."""
     webhook, now = _get_webhook(pk), timezone.now()
-    delivery_filter = DeliveryFilter(request.GET, deliveries_of(pk).order_by("-pk"))
+    delivery_filter = WebhookDeliveryFilter(request.GET, list_deliveries(pk).order_by("-pk"))
     context = {
         "webhook": webhook,
-        "state": state_of(webhook, now),
-        "types": types_of(webhook),
+        "state": get_webhook_status(webhook, now),
+        "types": list_type_labels(webhook),
         "both_sign": webhook.previous_until is not None and webhook.previous_until > now,
         "filter": delivery_filter,
         "page_obj": Paginator(delivery_filter.qs, PAGE_SIZE).get_page(request.GET.get("page")),
@@ -76,15 +86,15 @@ def detail(request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
-def edit(request: OfficeRequest, pk: int) -> HttpResponse:
+def edit(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Edit a webhook."""
     webhook = _get_webhook(pk)
     initial = {"url": webhook.url, "types": webhook.types, "is_enabled": webhook.is_enabled}
-    form = ChangedWebhookForm(request.POST or None, initial=initial)
+    form = WebhookEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             operations.change_webhook(webhook_id=pk, **form.cleaned_data, by=request.member.user, at=timezone.now())
-        except Refused as refusal:
+        except DomainError as refusal:
             form.add_error("url", str(refusal))
         else:
             messages.success(request, "le webhook est enregistré.")
@@ -96,16 +106,16 @@ def edit(request: OfficeRequest, pk: int) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @sensitive_variables("created")
-def rotate(request: OfficeRequest, pk: int) -> HttpResponse:
+def rotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then rotate the secret and show the new one once."""
     webhook = _get_webhook(pk)
     if request.method == "GET":
         return render(request, f"{_TEMPLATES}/rotate.html", {"webhook": webhook})
     try:
         created = operations.rotate_webhook_secret(
-            webhook_id=pk, seen=request.POST.get("vu", ""), by=request.member.user, at=timezone.now()
+            webhook_id=pk, current_rotation=request.POST.get("vu", ""), by=request.member.user, at=timezone.now()
         )
-    except Refused as refusal:
+    except DomainError as refusal:
         messages.warning(request, str(refusal))
         return redirect("webhooks:detail", pk=pk)
     context = {"webhook": created.endpoint, "secret": created.secret, "is_renewed": True}
@@ -114,12 +124,12 @@ def rotate(request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_POST
-def test(request: OfficeRequest, pk: int) -> HttpResponse:
+def send_test(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Queue a test event and show its delivery."""
     _get_webhook(pk)
     try:
         test_delivery = operations.test_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
-    except Refused as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
         return redirect("webhooks:detail", pk=pk)
     messages.success(request, "l'essai est en route : rechargez cette page dans quelques secondes.")
@@ -128,15 +138,15 @@ def test(request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_http_methods(["GET", "POST"])
-def remove(request: OfficeRequest, pk: int) -> HttpResponse:
+def remove(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Confirm, then delete a webhook."""
     webhook = _get_webhook(pk)
     if request.method == "GET":
-        waiting = deliveries_of(pk).filter(state=DeliveryState.PENDING).count()
+        waiting = list_deliveries(pk).filter(state=DeliveryState.PENDING).count()
         return render(request, f"{_TEMPLATES}/remove.html", {"webhook": webhook, "waiting": waiting})
     try:
         operations.remove_webhook(webhook_id=pk, by=request.member.user, at=timezone.now())
-    except Refused as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "le webhook est supprimé : plus rien ne lui est envoyé.")
@@ -145,13 +155,13 @@ def remove(request: OfficeRequest, pk: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_GET
-def delivery(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
+def delivery(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
     """Show a delivery: its content and each attempt."""
     found = _get_delivery(pk, number)
     context = {
         "webhook": found.endpoint,
         "delivery": found,
-        "content": content_of(found.event),
+        "content": format_event_data(found.event),
         "tries": found.tries.order_by("-pk"),
         "may_replay": found.state != DeliveryState.PENDING and found.endpoint.is_enabled,
         "now": timezone.now(),
@@ -161,27 +171,27 @@ def delivery(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
 
 @office(Role.MANAGER)
 @require_POST
-def replay(request: OfficeRequest, pk: int, number: int) -> HttpResponse:
+def replay(request: OfficeHttpRequest, pk: int, number: int) -> HttpResponse:
     """Queue a delivery again."""
     _get_delivery(pk, number)
     try:
         operations.replay_delivery(webhook_id=pk, delivery_id=number, by=request.member.user, at=timezone.now())
-    except Refused as refusal:
+    except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "l'envoi repart : rechargez cette page dans quelques secondes.")
     return redirect("webhooks:delivery", pk=pk, number=number)
 
 
-def _get_webhook(pk: int) -> Endpoint:
-    webhook = Endpoint.objects.kept().filter(pk=pk).first()
+def _get_webhook(pk: int) -> WebhookEndpoint:
+    webhook = WebhookEndpoint.objects.kept().filter(pk=pk).first()
     if webhook is None:
         raise Http404("No such webhook in this office.")
     return webhook
 
 
 def _get_delivery(pk: int, number: int) -> Delivery:
-    found = deliveries_of(pk).select_related("endpoint").filter(pk=number).first()
+    found = list_deliveries(pk).select_related("endpoint").filter(pk=number).first()
     if found is None:
         raise Http404("No such delivery in this office.")
     return found

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample
 
 _SUMMARY = {
     "id": 57,
-    "purpose": "attribution",
+    "purpose": "allocation",
     "pool": 3,
     "filename": "ecoles-2026.xlsx",
     "size": 18_422,
@@ -53,7 +53,7 @@ CHECKED = _SUMMARY | {
         "missing": 0,
         "errors": 0,
         "conflicts": 0,
-        "brake": None,
+        "confirmation_guard": None,
     },
     "outcome": None,
     "refusal": None,
@@ -91,8 +91,8 @@ ROW = {
     "before": None,
     "verdict": "new",
     "problems": [],
-    "settlement": "",
-    "passed_over": "",
+    "conflict_resolution": "",
+    "ignored_reason": "",
     "set_aside": False,
     "awaited": False,
     "ticked": True,
@@ -121,14 +121,14 @@ UNDO = {
 }
 
 
-def answer(name: str, value: object, **given: object) -> OpenApiExample:
+def response_example(name: str, value: object, **given: object) -> OpenApiExample:
     """Return an example of a response."""
     return OpenApiExample(name, value=value, response_only=True, **given)  # type: ignore[arg-type]
 
 
-def request(name: str, value: object, **given: object) -> OpenApiExample:
+def request_example(name: str, value: object, **given: object) -> OpenApiExample:
     """Return an example of a request."""
     return OpenApiExample(name, value=value, request_only=True, **given)  # type: ignore[arg-type]
 
 
-LISTED = answer("Un tableau", _SUMMARY)
+LISTED = response_example("Un tableau", _SUMMARY)

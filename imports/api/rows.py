@@ -10,17 +10,17 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework.response import Response
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import MOST, Choice, Strict, Text, Truth
-from api.filters import Flag, Number
-from api.scopes import Scope
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import MAX_INTEGER, StrictBooleanField, StrictCharField, StrictChoiceField, StrictSerializer
+from api.filters import StrictBooleanFilter, StrictNumberFilter
+from api.scopes import TokenScope
 from imports import operations
 from imports.api import examples
-from imports.api.shapes import RowSerializer
-from imports.api.tables import TAGS, existing
-from imports.corrections import FIELDS, LONGEST
-from imports.enums import Purpose, Settlement, Verdict
-from imports.exceptions import NotCorrectable
+from imports.api.imports import TAGS, get_import_or_404
+from imports.api.serializers import ImportRowSerializer
+from imports.editable_columns import EDITABLE_COLUMNS, MAX_LENGTH
+from imports.enums import ConflictResolution, Purpose, Verdict
+from imports.exceptions import NotEditable
 from imports.meanings import LABELS
 from imports.models import ImportRow
 from schools.uai import normalise
@@ -38,15 +38,15 @@ class ApiRowFilter(django_filters.FilterSet):
     verdict = django_filters.ChoiceFilter(choices=Verdict.choices, help_text="Celles que nous jugeons ainsi.")
     code = django_filters.CharFilter(method="with_code", max_length=40, help_text="Le code d'un problème qu'elles ont.")
     uai = django_filters.CharFilter(method="of_school", max_length=20, help_text="L'UAI de l'école trouvée.")
-    ticked = Flag(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
+    ticked = StrictBooleanFilter(help_text="Les lignes cochées, qui seraient appliquées, ou les autres.")
     sheet = extend_schema_field(
         {
             "type": "integer",
             "minimum": 0,
-            "maximum": MOST,
+            "maximum": MAX_INTEGER,
             "description": "Celles de cette feuille : sa place dans le classeur, à partir de 0.",
         }
-    )(Number())
+    )(StrictNumberFilter())
 
     class Meta:
         model = ImportRow
@@ -61,45 +61,55 @@ class ApiRowFilter(django_filters.FilterSet):
         return rows.filter(uai=normalise(written))
 
 
-class EditsBody(Strict):
+class EditsBody(StrictSerializer):
     """Ce que les cellules doivent dire, écrit comme dans le tableau ; vide : rien."""
 
-    uai = Text(
-        required=False, allow_blank=True, max_length=LONGEST, help_text="L'école, seule : celle que vous choisissez."
+    uai = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="L'école, seule : celle que vous choisissez."
     )
-    units = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Licences, d'une attribution.")
-    email = Text(
+    units = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Licences, d'une attribution."
+    )
+    email = StrictCharField(
         required=False,
         allow_blank=True,
-        max_length=LONGEST,
+        max_length=MAX_LENGTH,
         help_text="L'adresse à qui écrire : où part la clé d'une attribution, ou le contact du périmètre.",
     )
-    classes = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Classes, du périmètre.")
-    contact_name = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Contact, du périmètre.")
-    phone = Text(required=False, allow_blank=True, max_length=LONGEST, help_text="Téléphone, du périmètre.")
+    classes = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Classes, du périmètre."
+    )
+    contact_name = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Contact, du périmètre."
+    )
+    phone = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_LENGTH, help_text="Téléphone, du périmètre."
+    )
 
 
-class RowBody(Strict):
+class ImportRowBody(StrictSerializer):
     """Ce qui change dans la ligne ; ce qui est absent reste comme il est."""
 
     edits = EditsBody(required=False)
-    set_aside = Truth(required=False, help_text="La mettre de côté, ou la reprendre.")
-    awaited = Truth(required=False, help_text="La garder de côté jusqu'à ce que l'annuaire connaisse son école.")
-    settlement = Choice(
+    set_aside = StrictBooleanField(required=False, help_text="La mettre de côté, ou la reprendre.")
+    awaited = StrictBooleanField(
+        required=False, help_text="La garder de côté jusqu'à ce que l'annuaire connaisse son école."
+    )
+    conflict_resolution = StrictChoiceField(
         required=False,
         allow_blank=True,
-        choices=Settlement.choices,
+        choices=ConflictResolution.choices,
         help_text="Régler un conflit ; vide : ne pas le régler.",
     )
-    ticked = Truth(required=False, help_text="La cocher, ou la décocher.")
+    ticked = StrictBooleanField(required=False, help_text="La cocher, ou la décocher.")
 
 
-class Rows(ListEndpoint):
+class ImportRowListEndpoint(ListEndpoint):
     """`/imports/{pk}/rows`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
     queryset = ImportRow.objects.all()
-    serializer_class = RowSerializer
+    serializer_class = ImportRowSerializer
     filterset_class = ApiRowFilter
     cursor_field = "pk"
 
@@ -111,40 +121,40 @@ class Rows(ListEndpoint):
         operation_id="listImportRows",
         summary="Lire les lignes d'un tableau",
         tags=TAGS,
-        examples=[examples.answer("Une ligne", examples.ROW)],
+        examples=[examples.response_example("Une ligne", examples.ROW)],
     )
     def get(self, request: Request, pk: int) -> Response:
         """Les lignes, dans l'ordre du fichier, chacune avec ses cellules, ses problèmes et son verdict."""
-        existing(pk)
-        return self.listed()
+        get_import_or_404(pk)
+        return self.list_response()
 
 
-class OneRow(Endpoint):
+class ImportRowEndpoint(Endpoint):
     """`/imports/{pk}/rows/{row}`."""
 
-    scopes = {"GET": Scope.READ, "PATCH": Scope.IMPORT}
+    scopes = {"GET": TokenScope.READ, "PATCH": TokenScope.IMPORT}
 
     @extend_schema(
         operation_id="getImportRow",
         summary="Lire une ligne",
         tags=TAGS,
-        responses={200: RowSerializer},
-        examples=[examples.answer("Une ligne", examples.ROW)],
+        responses={200: ImportRowSerializer},
+        examples=[examples.response_example("Une ligne", examples.ROW)],
     )
     def get(self, request: Request, pk: int, row: int) -> Response:
         """La ligne de cet « id » : plusieurs feuilles peuvent avoir une ligne de même numéro."""
-        return Response(RowSerializer(_get_row_or_404(pk, row)).data)
+        return Response(ImportRowSerializer(_get_row_or_404(pk, row)).data)
 
     @extend_schema(
         operation_id="amendImportRow",
         summary="Corriger une ligne, la mettre de côté, la cocher",
         tags=TAGS,
-        request=RowBody,
-        responses={200: RowSerializer},
+        request=ImportRowBody,
+        responses={200: ImportRowSerializer},
         examples=[
-            examples.request("Huit licences", {"edits": {"units": "8"}}),
-            examples.request("De côté", {"set_aside": True}),
-            examples.answer("La ligne, jugée de nouveau", examples.ROW),
+            examples.request_example("Huit licences", {"edits": {"units": "8"}}),
+            examples.request_example("De côté", {"set_aside": True}),
+            examples.response_example("La ligne, jugée de nouveau", examples.ROW),
         ],
     )
     def patch(self, request: Request, pk: int, row: int) -> Response:
@@ -155,25 +165,25 @@ class OneRow(Endpoint):
         qui se corrigent dans un tel tableau. Une attribution corrige uai, units et email ; le périmètre uai, classes,
         contact_name, email et phone.
         """
-        spreadsheet_import, found = existing(pk), _get_row_or_404(pk, row)
-        body = RowBody(data=request.data)
+        spreadsheet_import, found = get_import_or_404(pk), _get_row_or_404(pk, row)
+        body = ImportRowBody(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = dict(body.validated_data)
         _check_editable(Purpose(spreadsheet_import.purpose), data.get("edits", {}))
-        changed = operations.amend(
+        changed = operations.amend_row(
             import_id=pk, sheet=found.sheet, number=found.number, **data, by=self.actor(), at=timezone.now()
         )
-        return Response(RowSerializer(changed).data)
+        return Response(ImportRowSerializer(changed).data)
 
 
 def _get_row_or_404(pk: int, row: int) -> ImportRow:
     """Return a row of this import. Raises `Http404`, also for a row of another import."""
-    return get_object_or_404(ImportRow, import_id=existing(pk).pk, pk=row)
+    return get_object_or_404(ImportRow, import_id=get_import_or_404(pk).pk, pk=row)
 
 
 def _check_editable(purpose: Purpose, edits: Mapping[str, str]) -> None:
     """Raise `NotEditable` for a column that cannot be edited for this purpose."""
     for meaning in edits:
-        if meaning not in FIELDS[purpose]:
-            named = ", ".join(f"« {LABELS[one]} »" for one in FIELDS[purpose])
-            raise NotCorrectable(f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")
+        if meaning not in EDITABLE_COLUMNS[purpose]:
+            named = ", ".join(f"« {LABELS[one]} »" for one in EDITABLE_COLUMNS[purpose])
+            raise NotEditable(f"« {meaning} » ne se corrige pas dans ce tableau. Se corrigent : {named}.")

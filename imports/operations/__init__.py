@@ -4,41 +4,49 @@ Lock order: import → pool → what pools lock. Parsing and application run in 
 requests them; both are idempotent.
 """
 
-from imports.operations.amending import amend, tick_all
-from imports.operations.applying import apply, confirm, hand_back
-from imports.operations.bulk import accept_proposals, add_all_to_remit, await_all, put_all_aside
-from imports.operations.cancelling import cancel, cancel_stopped, look_after_abandoned
-from imports.operations.depositing import deposit
-from imports.operations.locking import APPLY_TASK, OPEN, READ_TASK, UNDO_TASK
-from imports.operations.reading import choices_of, choose, keep_reading, known, reject, remember_layout, upload
-from imports.operations.undoing import ask_undo, undo, undo_plan
+from imports.operations.apply_rows import apply, confirm, return_to_review
+from imports.operations.bulk_edits import accept_proposals, add_all_to_portfolio, await_all, set_all_aside
+from imports.operations.cancellation import cancel, cancel_stopped, recover_abandoned
+from imports.operations.import_lock import APPLY_TASK, OPEN_STATES, READ_TASK, UNDO_TASK
+from imports.operations.intake import (
+    choose_layout,
+    get_parsing_options,
+    load_parsing_context,
+    reject,
+    remember_layout,
+    store_parsed,
+    upload,
+)
+from imports.operations.program_upload import upload_from_program
+from imports.operations.row_edits import amend_row, tick_all
+from imports.operations.undo_import import get_undo_plan, request_undo, undo
 
 __all__ = [
     "APPLY_TASK",
-    "OPEN",
+    "OPEN_STATES",
     "READ_TASK",
     "UNDO_TASK",
     "accept_proposals",
-    "add_all_to_remit",
-    "amend",
+    "add_all_to_portfolio",
+    "amend_row",
     "apply",
-    "ask_undo",
     "await_all",
     "cancel",
     "cancel_stopped",
-    "choices_of",
-    "choose",
+    "choose_layout",
     "confirm",
-    "deposit",
-    "hand_back",
-    "keep_reading",
-    "known",
-    "look_after_abandoned",
-    "put_all_aside",
+    "get_parsing_options",
+    "get_undo_plan",
+    "load_parsing_context",
+    "recover_abandoned",
     "reject",
     "remember_layout",
+    "request_undo",
+    "return_to_review",
+    "set_all_aside",
+    "store_parsed",
     "tick_all",
     "undo",
-    "undo_plan",
     "upload",
+    "upload_from_program",
 ]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imports.enums import Done, How, Purpose, Settlement, Verdict, Volume
+from imports.enums import ConflictResolution, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
 from imports.meanings import LABELS, Meaning
-from imports.reading.columns import letters
-from imports.workbooks.tables import Page, workbook
+from imports.parsing.column_mapping import column_letters
+from imports.workbooks.plain_workbook import WorksheetContent, build_workbook
 from licensing.catalogue.operations import PARIS
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from imports.models import Import, ImportRow
+    from imports.models import ImportRow, SpreadsheetImport
 
 _LIST_COLUMNS = {
     "N°": 8, "Fichier": 40, "But": 26, "Lot": 28, "État": 20, "Lignes": 9, "En erreur": 9, "En conflit": 9,
@@ -28,13 +28,13 @@ _ROW_COLUMNS = {
 }  # fmt: skip
 
 
-def moment(at: datetime.datetime | None) -> str:
+def format_moment(at: datetime.datetime | None) -> str:
     """Return a time in Paris as sortable text, "" for None."""
     return f"{at.astimezone(PARIS):%Y-%m-%d %H:%M}" if at else ""
 
 
-def list_of_imports(
-    spreadsheet_imports: Iterable[Import], counts: Mapping[int, Mapping[str, int]], people: Mapping[int, str]
+def build_import_list(
+    spreadsheet_imports: Iterable[SpreadsheetImport], counts: Mapping[int, Mapping[str, int]], people: Mapping[int, str]
 ) -> bytes:
     """Return the list as a workbook. `counts`: rows by verdict, by import id; `people`: names by user id."""
 
@@ -54,20 +54,20 @@ def list_of_imports(
                 outcome.get("messages"),
                 outcome.get("added"),
                 outcome.get("updated"),
-                moment(spreadsheet_import.created_at),
+                format_moment(spreadsheet_import.created_at),
                 people.get(spreadsheet_import.created_by_id or 0, ""),
-                moment(spreadsheet_import.applied_at),
+                format_moment(spreadsheet_import.applied_at),
                 people.get(spreadsheet_import.applied_by_id or 0, "") if spreadsheet_import.applied_at else "",
-                moment(spreadsheet_import.undone_at),
+                format_moment(spreadsheet_import.undone_at),
                 people.get(spreadsheet_import.undone_by_id or 0, ""),
                 spreadsheet_import.refusal,
             ]
 
-    return workbook(Page("Imports", list(_LIST_COLUMNS), list(_LIST_COLUMNS.values()), rows()))
+    return build_workbook(WorksheetContent("Imports", list(_LIST_COLUMNS), list(_LIST_COLUMNS.values()), rows()))
 
 
-def report(
-    spreadsheet_import: Import, rows: Iterable[ImportRow], people: Mapping[int, str], corrects: str = ""
+def build_import_report(
+    spreadsheet_import: SpreadsheetImport, rows: Iterable[ImportRow], people: Mapping[int, str], corrects: str = ""
 ) -> bytes:
     """Return the report of an import as a workbook. `corrects`: name of the file it corrects."""
     layout = spreadsheet_import.layout
@@ -75,9 +75,9 @@ def report(
     titles = ["Feuille", "Ligne", *(LABELS[Meaning(meaning)] for meaning in meanings), "Corrections", *_ROW_COLUMNS]
     widths = [16, 8, *[22] * len(meanings), 30, *_ROW_COLUMNS.values()]
     names = layout.get("sheets", [])
-    return workbook(
-        Page("Lignes", titles, widths, (_row(row, meanings, names) for row in rows)),
-        Page("Import", ["", ""], [34, 80], _import_details(spreadsheet_import, people, corrects)),
+    return build_workbook(
+        WorksheetContent("Lignes", titles, widths, (_row(row, meanings, names) for row in rows)),
+        WorksheetContent("Import", ["", ""], [34, 80], _import_details(spreadsheet_import, people, corrects)),
     )
 
 
@@ -89,7 +89,7 @@ def _row(row: ImportRow, meanings: Sequence[str], names: Sequence[str]) -> list[
         " ; ".join(f"{LABELS[Meaning(meaning)]} : {text or 'vidé'}" for meaning, text in row.edits.items()),
         row.uai,
         row.label,
-        How(row.how).label if row.how else "",
+        RowMatchMethod(row.how).label if row.how else "",
         row.confidence,
         row.units,
         row.units_before,
@@ -98,7 +98,7 @@ def _row(row: ImportRow, meanings: Sequence[str], names: Sequence[str]) -> list[
         "\n".join(problem["message"] for problem in row.problems),
         _decision(row),
         "oui" if row.ticked else "non",
-        Done(row.done).label if row.done else "",
+        RowEffect(row.done).label if row.done else "",
     ]
 
 
@@ -107,10 +107,12 @@ def _decision(row: ImportRow) -> str:
         return "En attente de l'annuaire"
     if row.set_aside:
         return "Mise de côté"
-    return Settlement(row.settlement).label if row.settlement else ""
+    return ConflictResolution(row.conflict_resolution).label if row.conflict_resolution else ""
 
 
-def _import_details(spreadsheet_import: Import, people: Mapping[int, str], corrects: str) -> Iterator[list[Any]]:
+def _import_details(
+    spreadsheet_import: SpreadsheetImport, people: Mapping[int, str], corrects: str
+) -> Iterator[list[Any]]:
     layout, nobody = spreadsheet_import.layout, "la ligne de commande"
     yield ["Fichier", spreadsheet_import.filename]
     yield ["Empreinte (SHA-256)", spreadsheet_import.sha256]
@@ -120,17 +122,26 @@ def _import_details(spreadsheet_import: Import, people: Mapping[int, str], corre
     yield ["Corrige", corrects]
     yield [
         "Déposé",
-        f"{moment(spreadsheet_import.created_at)}, par {people.get(spreadsheet_import.created_by_id or 0, nobody)}",
+        (
+            f"{format_moment(spreadsheet_import.created_at)}, par"
+            f" {people.get(spreadsheet_import.created_by_id or 0, nobody)}"
+        ),
     ]
     if spreadsheet_import.applied_at:
         yield [
             "Appliqué",
-            f"{moment(spreadsheet_import.applied_at)}, par {people.get(spreadsheet_import.applied_by_id or 0, nobody)}",
+            (
+                f"{format_moment(spreadsheet_import.applied_at)}, par"
+                f" {people.get(spreadsheet_import.applied_by_id or 0, nobody)}"
+            ),
         ]
     if spreadsheet_import.undone_at:
         yield [
             "Défait",
-            f"{moment(spreadsheet_import.undone_at)}, par {people.get(spreadsheet_import.undone_by_id or 0, nobody)}",
+            (
+                f"{format_moment(spreadsheet_import.undone_at)}, par"
+                f" {people.get(spreadsheet_import.undone_by_id or 0, nobody)}"
+            ),
         ]
     if spreadsheet_import.send_on:
         yield ["E-mails à partir du", spreadsheet_import.send_on]
@@ -148,7 +159,7 @@ def _import_details(spreadsheet_import: Import, people: Mapping[int, str], corre
     titles = layout.get("titles", [])
     for meaning, index in layout.get("columns", {}).items():
         title = titles[index] if index < len(titles) else ""
-        yield [f"Colonne : {LABELS[Meaning(meaning)]}", f"{letters(index)} – {title or 'sans titre'}"]
+        yield [f"Colonne : {LABELS[Meaning(meaning)]}", f"{column_letters(index)} – {title or 'sans titre'}"]
     for remark in layout.get("remarks", []):
         yield ["Remarque", remark]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imports.enums import Verdict, Volume
 from imports.meanings import Meaning
-from imports.reading.table import volume_column
+from imports.parsing.spreadsheet import volume_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,26 +18,26 @@ _INFORMATIVE_CODES = {"changes"}
 _WILDCARDS = str.maketrans("*?~", "   ")
 
 
-class Fault(NamedTuple):
+class MarkedProblem(NamedTuple):
     """A problem, and the column (from 0) of its cell; None for the whole row."""
 
     column: int | None
     words: str
     #: An error or a conflict, not a warning.
-    grave: bool
+    severe: bool
 
 
-class Mark(NamedTuple):
+class RowMarks(NamedTuple):
     """Problems and proposals of a row: index of its sheet, row number from 1."""
 
     sheet: int
     number: int
-    faults: tuple[Fault, ...]
+    faults: tuple[MarkedProblem, ...]
     #: For example « 0301234D – École Zola – Nîmes ».
     proposals: tuple[str, ...]
 
 
-class Place(NamedTuple):
+class TableLocation(NamedTuple):
     """Location of the data in the workbook, as parsed."""
 
     #: Names of all sheets; header row by index of each parsed sheet, None if it has none.
@@ -47,7 +47,7 @@ class Place(NamedTuple):
     width: int
 
     @classmethod
-    def of(cls, layout: Mapping[str, Any]) -> Place:
+    def of(cls, layout: Mapping[str, Any]) -> TableLocation:
         """Build it from the layout of an import."""
         headers = {region["sheet"]: region["header_row"] for region in layout.get("read", [])}
         return cls(layout.get("sheets", []), headers, layout.get("columns", {}), len(layout.get("titles", [])))
@@ -58,7 +58,7 @@ class Place(NamedTuple):
         return min((index for meaning, index in self.columns.items() if meaning != Meaning.CHOICE), default=0)
 
 
-def mark(
+def build_mark(
     *,
     sheet: int,
     number: int,
@@ -67,7 +67,7 @@ def mark(
     proposals: Iterable[Mapping[str, Any]],
     columns: Mapping[str, int],
     volume: Volume | str | None,
-) -> Mark | None:
+) -> RowMarks | None:
     """Return the mark of a row, None if it has no problem."""
     if verdict == Verdict.IGNORED:
         return None
@@ -76,13 +76,15 @@ def mark(
         if problem["code"] in _INFORMATIVE_CODES:
             continue
         # In a conflict only the problem of the number is severe; others are warnings.
-        grave = problem["blocking"] or (verdict == Verdict.CONFLICT and problem["column"] in ("", Meaning.UNITS))
-        kind = _SEVERITY_LABELS.get(Verdict(verdict), "À vérifier") if grave else "À vérifier"
-        faults.append(Fault(_column(problem["column"], columns, volume), f"{kind} : {problem['message']}", grave))
+        severe = problem["blocking"] or (verdict == Verdict.CONFLICT and problem["column"] in ("", Meaning.UNITS))
+        kind = _SEVERITY_LABELS.get(Verdict(verdict), "À vérifier") if severe else "À vérifier"
+        faults.append(
+            MarkedProblem(_column(problem["column"], columns, volume), f"{kind} : {problem['message']}", severe)
+        )
     if not faults:
         return None
     labels = tuple(f"{proposal['uai']} – {proposal['label'].translate(_WILDCARDS)}" for proposal in proposals)
-    return Mark(sheet, number, tuple(faults), labels)
+    return RowMarks(sheet, number, tuple(faults), labels)
 
 
 def _column(meaning: str, columns: Mapping[str, int], volume: Volume | str | None) -> int | None:

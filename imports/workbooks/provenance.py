@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.core.signing import BadSignature, Signer
 from openpyxl.packaging.custom import StringProperty
 
-from imports.readers import archive
-from imports.readers.refusals import Unreadable
+from imports.formats import zip_archive
+from imports.formats.exceptions import UnreadableFile
 
 if TYPE_CHECKING:
     import zipfile
 
     from openpyxl import Workbook
 
-PROPERTY = "peps-import"
-ZIP = b"PK\x03\x04"
+PROPERTY_NAME = "peps-import"
+ZIP_SIGNATURE = b"PK\x03\x04"
 #: Maximum size in bytes of a parsed properties file; ours is about a hundred.
-LARGEST = 256 * 1024
+MAX_PROPERTY_BYTES = 256 * 1024
 # In an .xlsx, and in an .ods that it may have been saved as. Matched as bytes: untrusted XML is not parsed.
 _PROPERTY_PATTERNS = {
     "docProps/custom.xml": re.compile(
@@ -44,45 +44,45 @@ def _signer(schema: str) -> Signer:
     return Signer(salt=f"imports.provenance:{schema}")
 
 
-def signed(provenance: Provenance, schema: str) -> str:
+def sign(provenance: Provenance, schema: str) -> str:
     """Return the signed value of the property."""
     choice = "" if provenance.choice is None else str(provenance.choice)
     return _signer(schema).sign(f"{provenance.import_id}.{choice}")
 
 
-def put(book: Workbook, text: str) -> None:
+def write_property(book: Workbook, text: str) -> None:
     """Set the property of a workbook, replacing an earlier one."""
     properties = book.custom_doc_props  # type: ignore[attr-defined] # missing in the type stubs
-    if PROPERTY in properties.names:
-        del properties[PROPERTY]
-    properties.append(StringProperty(name=PROPERTY, value=text))
+    if PROPERTY_NAME in properties.names:
+        del properties[PROPERTY_NAME]
+    properties.append(StringProperty(name=PROPERTY_NAME, value=text))
 
 
-def read(content: bytes, schema: str) -> Provenance | None:
+def read_provenance(content: bytes, schema: str) -> Provenance | None:
     """Return the provenance of a file, None if it has none or one not signed for this collectivity.
 
     Bounded for any file: reads the ZIP directory and unpacks one small member.
     """
-    if not content.startswith(ZIP):
+    if not content.startswith(ZIP_SIGNATURE):
         return None
     try:
         found = _read_property(content)
         if found is None:
             return None
         number, _, choice = _signer(schema).unsign(found).partition(".")
-    except (Unreadable, BadSignature):
+    except (UnreadableFile, BadSignature):
         return None
     return Provenance(int(number), int(choice) if choice else None)
 
 
 def _read_property(content: bytes) -> str | None:
-    for member in archive.directory(content):
+    for member in zip_archive.read_directory(content):
         pattern = _PROPERTY_PATTERNS.get(member.filename)
-        if pattern is not None and member.file_size <= LARGEST:
+        if pattern is not None and member.file_size <= MAX_PROPERTY_BYTES:
             return _match_in_member(content, member, pattern)
     return None
 
 
 def _match_in_member(content: bytes, member: zipfile.ZipInfo, pattern: re.Pattern[bytes]) -> str | None:
-    match = pattern.search(b"".join(archive.inflate(content, member)))
+    match = pattern.search(b"".join(zip_archive.inflate(content, member)))
     return match[1].decode("ascii") if match else None

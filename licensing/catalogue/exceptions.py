@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 
 
-class NotOnSale(Refused):
+class NotOnSale(LicensingError):
     code = "not_on_sale"
 
 
-class BadQuantity(Refused):
+class BadQuantity(LicensingError):
     code = "bad_quantity"
 
 
-class NothingToRenew(Refused):
+class NothingToRenew(LicensingError):
     code = "nothing_to_renew"
 
 
-class PricesThere(Refused):
+class PricesAlreadyExist(LicensingError):
     code = "prices_there"

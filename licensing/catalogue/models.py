@@ -13,7 +13,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 
-from web import typography
+from core import formatting
 
 
 class SchoolYear(models.Model):
@@ -110,10 +110,10 @@ class SchoolTier(models.Model):
 
     def __str__(self) -> str:
         if self.to_classes is None:
-            return f"{typography.plural(self.from_classes, 'classe')} et plus"
+            return f"{formatting.pluralize(self.from_classes, 'classe')} et plus"
         if self.from_classes == self.to_classes:
-            return typography.plural(self.to_classes, "classe")
-        return f"{self.from_classes} à {typography.plural(self.to_classes, 'classe')}"
+            return formatting.pluralize(self.to_classes, "classe")
+        return f"{self.from_classes} à {formatting.pluralize(self.to_classes, 'classe')}"
 
 
 class PriceBand(models.Model):
@@ -145,4 +145,4 @@ class PriceBand(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"à partir de {typography.plural(self.from_units, 'licence')}"
+        return f"à partir de {formatting.pluralize(self.from_units, 'licence')}"

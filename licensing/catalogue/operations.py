@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from licensing.catalogue.models import Product, SchoolYear
 
 #: Code of the only product: a licence for all levels, CP to CM2.
-LICENCE = "licence-tous-niveaux"
+LICENCE_CODE = "licence-tous-niveaux"
 
 #: Time zone of all calendar days, wherever the server and the user are.
 PARIS = ZoneInfo("Europe/Paris")
@@ -21,14 +21,14 @@ def day_in_france(at: datetime.datetime) -> datetime.date:
     return at.astimezone(PARIS).date()
 
 
-def licence() -> Product:
+def get_licence_product() -> Product:
     """Return the « TOUS NIVEAUX » product, creating it at first use."""
     return Product.objects.get_or_create(
-        code=LICENCE, defaults={"name": "Licence Pep's TOUS NIVEAUX", "for_elementary": True}
+        code=LICENCE_CODE, defaults={"name": "Licence Pep's TOUS NIVEAUX", "for_elementary": True}
     )[0]
 
 
-def current_school_year(day: datetime.date) -> SchoolYear:
+def get_school_year(day: datetime.date) -> SchoolYear:
     """Return the school year of `day` (1 September to 31 August inclusive), creating it at first use."""
     start_year = day.year if day.month >= _SEPTEMBER else day.year - 1
     return SchoolYear.objects.get_or_create(

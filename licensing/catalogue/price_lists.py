@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import transaction
 
-from licensing.catalogue.exceptions import NothingToRenew, PricesThere
+from core import formatting
+from licensing.catalogue.exceptions import NothingToRenew, PricesAlreadyExist
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
-from licensing.catalogue.operations import current_school_year
-from licensing.catalogue.pricing import MOST_CLASSES, year_on_sale
-from web import typography
+from licensing.catalogue.operations import get_school_year
+from licensing.catalogue.pricing import MAX_CLASSES, get_year_on_sale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 _NEXT_YEAR_NOTICE = datetime.timedelta(days=120)
 
 
-class Span(NamedTuple):
+class ClassRange(NamedTuple):
     """The range of class counts of a tier; `last` is None for the open top tier."""
 
     first: int
     last: int | None
 
 
-def fault_of_tiers(spans: Sequence[Span]) -> str:
+def check_tiers(spans: Sequence[ClassRange]) -> str:
     """Return the first error in a year's tiers as a French sentence; empty if every class count has a price."""
     ordered = sorted(spans, key=lambda span: span.first)
     if ordered and ordered[0].first != 1:
@@ -40,30 +40,30 @@ def fault_of_tiers(spans: Sequence[Span]) -> str:
         error = _find_tier_error(before, after)
         if error:
             return error
-    if any(max(span.first, span.last or 0) > MOST_CLASSES for span in ordered):
-        return f"La boutique vend {MOST_CLASSES} classes au plus à la fois : aucun palier ne va au-delà."
+    if any(max(span.first, span.last or 0) > MAX_CLASSES for span in ordered):
+        return f"La boutique vend {MAX_CLASSES} classes au plus à la fois : aucun palier ne va au-delà."
     if ordered and ordered[-1].last is not None:
         return "Laissez vide la limite haute du dernier palier : il vaut pour toutes les écoles plus grandes."
     return ""
 
 
-def _find_tier_error(before: Span, after: Span) -> str:
+def _find_tier_error(before: ClassRange, after: ClassRange) -> str:
     if before.last is None:
         return "Un seul palier reste sans limite haute : le dernier."
     if after.first <= before.last:
         return (
-            f"Deux paliers se chevauchent : l'un va jusqu'à {typography.plural(before.last, 'classe')}, le suivant "
+            f"Deux paliers se chevauchent : l'un va jusqu'à {formatting.pluralize(before.last, 'classe')}, le suivant "
             f"commence à {after.first}."
         )
     if after.first > before.last + 1:
         return (
-            f"Il manque un palier : une école de {typography.plural(before.last + 1, 'classe')} ne trouverait pas de "
-            "prix."
+            f"Il manque un palier : une école de {formatting.pluralize(before.last + 1, 'classe')} ne trouverait pas de"
+            " prix."
         )
     return ""
 
 
-def fault_of_bands(starts: Sequence[int]) -> str:
+def check_bands(starts: Sequence[int]) -> str:
     """Return the first error in a year's price bands as a French sentence; empty if every volume has a price."""
     if not starts:
         return ""
@@ -74,40 +74,40 @@ def fault_of_bands(starts: Sequence[int]) -> str:
     return ""
 
 
-def told(year: SchoolYear) -> str:
+def describe_prices(year: SchoolYear) -> str:
     """Return the full price list as one French line, for the history."""
     tiers = [
-        f"{tier} {typography.euros(tier.price_ttc)} TTC{'' if tier.to_classes else ' par classe'}"
+        f"{tier} {formatting.euros(tier.price_ttc)} TTC{'' if tier.to_classes else ' par classe'}"
         for tier in year.tiers.order_by("from_classes")
     ]
-    bands = [f"{band} {typography.euros(band.unit_ht)} HT" for band in year.bands.order_by("from_units")]
-    sale = f"en vente à partir du {typography.day(year.sold_from)}" if year.sold_from else "pas encore en vente"
+    bands = [f"{band} {formatting.euros(band.unit_ht)} HT" for band in year.bands.order_by("from_units")]
+    sale = f"en vente à partir du {formatting.long_date(year.sold_from)}" if year.sold_from else "pas encore en vente"
     return f"{year}, {sale}. Écoles : {', '.join(tiers) or 'rien'}. Collectivités : {', '.join(bands) or 'rien'}."
 
 
-def label_after(year: SchoolYear) -> str:
+def get_next_year_label(year: SchoolYear) -> str:
     """Return the label of the following year (« 2027-2028 » for 2026-2027), which may not exist yet."""
     return f"{year.ends_on.year}-{year.ends_on.year + 1}"
 
 
-def next_year(year: SchoolYear) -> SchoolYear:
+def get_next_year(year: SchoolYear) -> SchoolYear:
     """Return the following school year, creating it at first use."""
-    return current_school_year(year.ends_on + datetime.timedelta(days=1))
+    return get_school_year(year.ends_on + datetime.timedelta(days=1))
 
 
 @transaction.atomic
-def renew(*, school_year_id: int) -> SchoolYear:
+def copy_to_next_year(*, school_year_id: int) -> SchoolYear:
     """Copy a year's prices to the next year and return that year, which is not on sale yet.
 
     Raises `NothingToRenew` if there are no prices, `PricesThere` if the next year already has some.
     """
     # Locked so that the second of a double click finds the prices that the first has copied.
     year = SchoolYear.objects.select_for_update(no_key=True).get(pk=school_year_id)
-    after = next_year(year)
+    after = get_next_year(year)
     if not year.tiers.exists() and not year.bands.exists():
         raise NothingToRenew(f"L'année {year} n'a pas de tarif à reconduire.")
     if after.tiers.exists() or after.bands.exists():
-        raise PricesThere(f"L'année {after} a déjà des tarifs : rien n'a été copié. Modifiez-les directement.")
+        raise PricesAlreadyExist(f"L'année {after} a déjà des tarifs : rien n'a été copié. Modifiez-les directement.")
     SchoolTier.objects.bulk_create(
         SchoolTier(
             product_id=tier.product_id,
@@ -125,11 +125,11 @@ def renew(*, school_year_id: int) -> SchoolYear:
     return after
 
 
-def waits_on(day: datetime.date) -> list[tuple[SchoolYear, str]]:
+def list_missing_prices(day: datetime.date) -> list[tuple[SchoolYear, str]]:
     """Return what the operator has to add, as (school year to edit, French sentence)."""
     missing = []
-    current = current_school_year(day)
-    on_sale = year_on_sale(day)
+    current = get_school_year(day)
+    on_sale = get_year_on_sale(day)
     if on_sale is None:
         missing.append((current, f"Rien n'est en vente : fixez les tarifs de {current} et la date de leur vente."))
     else:
@@ -142,4 +142,4 @@ def waits_on(day: datetime.date) -> list[tuple[SchoolYear, str]]:
         missing.append(
             (current, f"L'année qui suit {current} n'a pas encore de date de vente : reconduisez les tarifs.")
         )
-    return [(year, typography.spaced(sentence)) for year, sentence in missing]
+    return [(year, formatting.add_nonbreaking_spaces(sentence)) for year, sentence in missing]

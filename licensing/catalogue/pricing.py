@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from licensing.catalogue.amounts import Amounts, from_ht, from_ttc
+from core import formatting
+from core.money import Amounts, add_vat, extract_vat
 from licensing.catalogue.exceptions import BadQuantity, NotOnSale
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
-from licensing.catalogue.operations import licence
-from web import typography
+from licensing.catalogue.operations import get_licence_product
 
 if TYPE_CHECKING:
     import datetime
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from licensing.catalogue.models import Product
 
 #: Upper bound of a school's order; anything above is an input error.
-MOST_CLASSES = 200
+MAX_CLASSES = 200
 #: Upper bound of a volume: France has some 350,000 classes from CP to CM2.
-MOST_UNITS = 1_000_000
-PUPILS_A_CLASS = 30
+MAX_UNITS = 1_000_000
+PUPILS_PER_CLASS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Priced:
+class PricedLine:
     """An order line at the prices of one day. Amounts in euros."""
 
     product: Product
@@ -39,56 +39,60 @@ class Priced:
     amounts: Amounts
 
 
-def year_on_sale(day: datetime.date) -> SchoolYear | None:
+def get_year_on_sale(day: datetime.date) -> SchoolYear | None:
     """Return the school year on sale on that day: the latest whose sale has begun and that has not ended."""
     return SchoolYear.objects.filter(sold_from__lte=day, ends_on__gte=day).order_by("-ends_on").first()
 
 
-def tiers_on(day: datetime.date) -> list[SchoolTier]:
+def list_tiers(day: datetime.date) -> list[SchoolTier]:
     """Return the school tiers on sale, smallest first; empty if nothing is on sale."""
-    year = year_on_sale(day)
-    tiers = SchoolTier.objects.filter(school_year=year, product=licence()).select_related("product", "school_year")
+    year = get_year_on_sale(day)
+    tiers = SchoolTier.objects.filter(school_year=year, product=get_licence_product()).select_related(
+        "product", "school_year"
+    )
     return list(tiers.order_by("from_classes")) if year else []
 
 
-def bands_on(day: datetime.date) -> list[PriceBand]:
+def list_bands(day: datetime.date) -> list[PriceBand]:
     """Return the collectivities' price bands on sale, smallest first; empty if nothing is on sale."""
-    year = year_on_sale(day)
-    bands = PriceBand.objects.filter(school_year=year, product=licence()).select_related("product", "school_year")
+    year = get_year_on_sale(day)
+    bands = PriceBand.objects.filter(school_year=year, product=get_licence_product()).select_related(
+        "product", "school_year"
+    )
     return list(bands.order_by("from_units")) if year else []
 
 
-def for_classes(classes: int, day: datetime.date) -> Priced:
+def price_classes(classes: int, day: datetime.date) -> PricedLine:
     """Price a number of classes for a school, by its tier, which credits the tier's upper bound.
 
     Raises `BadQuantity` or `NotOnSale`.
     """
-    return of_tier(tier_for(classes, tiers_on(day)), classes)
+    return price_tier(find_tier(classes, list_tiers(day)), classes)
 
 
-def tier_for(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
+def find_tier(classes: int, tiers: list[SchoolTier]) -> SchoolTier:
     """Return the tier of a number of classes. Raises `BadQuantity` or `NotOnSale`."""
-    if not 0 < classes <= MOST_CLASSES:
-        raise BadQuantity(f"Indiquez un nombre de classes, de 1 à {MOST_CLASSES}.")
+    if not 0 < classes <= MAX_CLASSES:
+        raise BadQuantity(f"Indiquez un nombre de classes, de 1 à {MAX_CLASSES}.")
     if not tiers:
         raise NotOnSale("Les tarifs ne sont pas encore publiés : écrivez-nous, nous vous répondrons.")
     tier = next((one for one in reversed(tiers) if one.from_classes <= classes), None)
     if tier is None or (tier.to_classes is not None and classes > tier.to_classes):
-        raise NotOnSale(f"Aucun palier ne convient à {typography.plural(classes, 'classe')} : écrivez-nous.")
+        raise NotOnSale(f"Aucun palier ne convient à {formatting.pluralize(classes, 'classe')} : écrivez-nous.")
     return tier
 
 
-def of_tier(tier: SchoolTier, classes: int) -> Priced:
+def price_tier(tier: SchoolTier, classes: int) -> PricedLine:
     """Return the order line of a tier; `classes` only matters in the open top tier."""
     credited = tier.to_classes or classes
     ttc = tier.price_ttc if tier.to_classes else tier.price_ttc * classes
-    amounts = from_ttc(ttc, tier.product.vat_rate)
-    return Priced(
+    amounts = extract_vat(ttc, tier.product.vat_rate)
+    return PricedLine(
         product=tier.product,
         school_year=tier.school_year,
         quantity=credited,
-        description=f"Licence globale TOUS NIVEAUX ({typography.plural(credited, 'classe')} - "
-        f"{typography.number(credited * PUPILS_A_CLASS)} élèves)",
+        description=f"Licence globale TOUS NIVEAUX ({formatting.pluralize(credited, 'classe')} - "
+        f"{formatting.number(credited * PUPILS_PER_CLASS)} élèves)",
         billed_quantity=1,
         unit_ht=amounts.ht,
         vat_rate=tier.product.vat_rate,
@@ -96,23 +100,23 @@ def of_tier(tier: SchoolTier, classes: int) -> Priced:
     )
 
 
-def for_volume(units: int, day: datetime.date) -> Priced:
+def price_volume(units: int, day: datetime.date) -> PricedLine:
     """Price a number of licences for a collectivity, all at the unit price of the band they reach.
 
     Raises `BadQuantity` or `NotOnSale`.
     """
-    if not 0 < units <= MOST_UNITS:
-        raise BadQuantity(f"Indiquez un nombre de licences, de 1 à {typography.number(MOST_UNITS)}.")
-    band = next((one for one in reversed(bands_on(day)) if one.from_units <= units), None)
+    if not 0 < units <= MAX_UNITS:
+        raise BadQuantity(f"Indiquez un nombre de licences, de 1 à {formatting.number(MAX_UNITS)}.")
+    band = next((one for one in reversed(list_bands(day)) if one.from_units <= units), None)
     if band is None:
         raise NotOnSale("Aucun tarif n'est publié pour ce volume : écrivez-nous, nous établirons un devis.")
-    return Priced(
+    return PricedLine(
         product=band.product,
         school_year=band.school_year,
         quantity=units,
-        description=f"Licences Pep's TOUS NIVEAUX, une par classe ({typography.plural(PUPILS_A_CLASS, 'élève')})",
+        description=f"Licences Pep's TOUS NIVEAUX, une par classe ({formatting.pluralize(PUPILS_PER_CLASS, 'élève')})",
         billed_quantity=units,
         unit_ht=band.unit_ht,
         vat_rate=band.product.vat_rate,
-        amounts=from_ht(band.unit_ht * units, band.product.vat_rate),
+        amounts=add_vat(band.unit_ht * units, band.product.vat_rate),
     )

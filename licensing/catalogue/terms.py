@@ -11,7 +11,7 @@ import datetime
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from web.addresses import portal_url
+from core.urls import portal_url
 
 #: Version → first day on which it is offered for acceptance, newest first.
 VERSIONS: dict[str, datetime.date] = {"2026-11": datetime.date(2026, 11, 1)}
@@ -20,13 +20,13 @@ VERSIONS: dict[str, datetime.date] = {"2026-11": datetime.date(2026, 11, 1)}
 CURRENT = "2026-11"
 
 
-def text(version: str) -> str:
+def render_terms(version: str) -> str:
     """Render a version as HTML without a title. Raises `KeyError` for an unknown version."""
     if version not in VERSIONS:
         raise KeyError(version)
     return render_to_string(f"catalogue/terms/{version}.html")
 
 
-def address(version: str = CURRENT) -> str:
+def get_terms_url(version: str = CURRENT) -> str:
     """Return the absolute URL of a version, for any host and for printed documents."""
-    return portal_url(reverse("cgv_version", args=[version], urlconf="config.urls_public"))
+    return portal_url(reverse("terms_of_sale_version", args=[version], urlconf="config.urls_public"))

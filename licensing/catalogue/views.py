@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.http import Http404
 from django.shortcuts import render
 
+from core import formatting
 from licensing.catalogue import terms
-from web import typography
 from web.access import public_page
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 @public_page
-def cgv(request: HttpRequest, version: str = "") -> HttpResponse:
+def terms_of_sale(request: HttpRequest, version: str = "") -> HttpResponse:
     """Show a version (the current one by default) with links to the others."""
     version = version or terms.CURRENT
     if version not in terms.VERSIONS:
         raise Http404
     context = {
         "version": version,
-        "since": typography.day(terms.VERSIONS[version]),
+        "since": formatting.long_date(terms.VERSIONS[version]),
         "current": version == terms.CURRENT,
-        "text": terms.text(version),
-        "others": [(one, typography.day(since)) for one, since in terms.VERSIONS.items() if one != version],
+        "text": terms.render_terms(version),
+        "others": [(one, formatting.long_date(since)) for one, since in terms.VERSIONS.items() if one != version],
     }
     return render(request, "catalogue/terms.html", context)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from licensing.classes import pupil_session
-from web.access import opened
+from web.access import require_policy
 
 if TYPE_CHECKING:
     from licensing.classes.models import PupilAccount
@@ -20,18 +20,18 @@ class PupilRequest(HttpRequest):
     pupil: PupilAccount
 
 
-class Pupil:
+class SignedInPupil:
     """Access policy: a signed-in pupil."""
 
     label = "pupil"
 
     def __call__(self, request: HttpRequest) -> HttpResponse | None:
         """Return None for a signed-in pupil; redirect all others to the pupils' sign-in page."""
-        pupil = pupil_session.of(request)
+        pupil = pupil_session.get_pupil(request)
         if pupil is None:
             return redirect("classes:pupil_sign_in")
         cast("PupilRequest", request).pupil = pupil
         return None
 
 
-pupil_page = opened(Pupil())
+pupil_page = require_policy(SignedInPupil())

@@ -23,10 +23,10 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView, exception_handler
 
 from accounts import throttling
-from accounts.addresses import client_address
-from licensing.classes import entry, tickets, tokens
+from accounts.client_ip import get_client_ip
+from licensing.classes import entry_check, tickets, tokens
 from licensing.classes.models import ApplicationToken
-from web.access import opened
+from web.access import require_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 #: Invalid tokens, by network.
-BAD_TOKENS = throttling.Limit("application/address", 30, datetime.timedelta(minutes=15))
+INVALID_TOKEN_LIMIT = throttling.RateLimit("application/address", 30, datetime.timedelta(minutes=15))
 _MAX_LENGTH = 200
 NON_FIELD_ERRORS = api_settings.NON_FIELD_ERRORS_KEY
 
@@ -54,7 +54,7 @@ SCHEMA = {
 }
 
 
-class Application:
+class ApplicationTokenPolicy:
     """Access policy: an application token, which `ApplicationAuthentication` checks, with errors in JSON."""
 
     label = "application: token"
@@ -80,13 +80,15 @@ class ApplicationAuthentication(BaseAuthentication):
         secret = parts[1].decode("latin-1") if len(parts) == 2 else ""  # noqa: PLR2004 - the scheme and the token
         at = timezone.now()
         try:
-            return AnonymousUser(), tokens.recognise(secret, at=at)
+            return AnonymousUser(), tokens.authenticate(secret, at=at)
         except tokens.TokenRevoked as refusal:
             raise PermissionDenied(str(refusal), code=refusal.code) from None
-        except tokens.UnknownToken as refusal:
+        except tokens.UnknownApplicationToken as refusal:
             try:
-                throttling.count([(BAD_TOKENS, throttling.network(client_address(request)))], at=at)
-            except throttling.Throttled as throttled:
+                throttling.count_attempts(
+                    [(INVALID_TOKEN_LIMIT, throttling.get_network(get_client_ip(request)))], at=at
+                )
+            except throttling.RateLimitExceeded as throttled:
                 raise Throttled(throttled.retry_after) from None
             raise AuthenticationFailed(str(refusal), code=refusal.code) from None
 
@@ -106,7 +108,7 @@ class ApplicationScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer"}
 
 
-class ShowsToken(BasePermission):
+class HasApplicationToken(BasePermission):
     message = "Montrez le jeton de l'application : « Authorization: Bearer … »."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -114,15 +116,15 @@ class ShowsToken(BasePermission):
         return isinstance(request.auth, ApplicationToken)
 
 
-class Conflict(APIException):
+class TicketConflict(APIException):
     status_code = 409
 
 
-class NotThere(APIException):
+class EntryNotFound(APIException):
     status_code = 404
 
 
-class Question(serializers.Serializer[Any]):
+class EntryRequestSerializer(serializers.Serializer[Any]):
     """Either a ticket, which is consumed, or the name of a person that an earlier answer gave."""
 
     ticket = serializers.CharField(
@@ -152,12 +154,12 @@ class OpenClassSerializer(serializers.Serializer[Any]):
     until = serializers.DateField(help_text="The last day, inclusive, in Europe/Paris.")
 
 
-class Answer(serializers.Serializer[Any]):
+class EntrySerializer(serializers.Serializer[Any]):
     """Who the person is, and whether they may enter now."""
 
     person = serializers.CharField(help_text="Stable: `teacher-12`, `pupil-34`.")
     allowed = serializers.BooleanField(source="entry.allowed")
-    role = serializers.ChoiceField(["teacher", "pupil"], source="entry.as_what")
+    role = serializers.ChoiceField(["teacher", "pupil"], source="entry.role")
     until = serializers.DateField(
         source="entry.until", allow_null=True, help_text="The last day, inclusive, in Europe/Paris."
     )
@@ -172,27 +174,27 @@ class Answer(serializers.Serializer[Any]):
     sentence = serializers.CharField(source="entry.sentence", help_text="Why not, in French, to be shown as it stands.")
 
 
-class Refusal(serializers.Serializer[Any]):
+class EntryErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
 def _error_response(description: str) -> OpenApiResponse:
-    return OpenApiResponse(Refusal, description)
+    return OpenApiResponse(EntryErrorSerializer, description)
 
 
-@opened(Application())
+@require_policy(ApplicationTokenPolicy())
 class EntryEndpoint(APIView):
     """`POST /api/application/v1/entry`."""
 
     authentication_classes = (ApplicationAuthentication,)
-    permission_classes = (ShowsToken,)
+    permission_classes = (HasApplicationToken,)
 
     @extend_schema(
         operation_id="entry",
-        request=Question,
+        request=EntryRequestSerializer,
         responses={
-            200: Answer,
+            200: EntrySerializer,
             400: _error_response("`invalid_request`, `parse_error`"),
             401: _error_response("`not_authenticated`, `invalid_token`"),
             403: _error_response("`token_revoked`"),
@@ -204,16 +206,16 @@ class EntryEndpoint(APIView):
     @sensitive_variables()
     def post(self, request: Request) -> Response:
         """Spend a ticket, or ask again about a person; answer whether they may enter now, as what, until when."""
-        serializer = Question(data=request.data)
+        serializer = EntryRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         at = timezone.now()
         try:
             person = _find_person(serializer.validated_data, at)
-            answer = Answer({"person": person.name, "entry": person.may_enter(at)})
+            answer = EntrySerializer({"person": person.name, "entry": person.check_entry(at)})
         except tickets.TicketExpired as refusal:
-            raise Conflict(str(refusal), code=refusal.code) from None
-        except (tickets.UnknownTicket, entry.UnknownPerson) as refusal:
-            raise NotThere(str(refusal), code=refusal.code) from None
+            raise TicketConflict(str(refusal), code=refusal.code) from None
+        except (tickets.UnknownTicket, entry_check.UnknownPerson) as refusal:
+            raise EntryNotFound(str(refusal), code=refusal.code) from None
         # The answer may change at any moment.
         return Response(answer.data, headers={"Cache-Control": "no-store"})
 
@@ -223,12 +225,12 @@ class EntryEndpoint(APIView):
 
 
 @sensitive_variables("query")
-def _find_person(query: dict[str, str], at: datetime.datetime) -> tickets.Person:
+def _find_person(query: dict[str, str], at: datetime.datetime) -> tickets.ApplicationUser:
     if "ticket" in query:
         return tickets.spend(secret=query["ticket"], at=at)
-    person = tickets.person(query["person"])
+    person = tickets.parse_person(query["person"])
     if person is None:
-        raise entry.UnknownPerson("Ce nom n'est pas de ceux que le portail donne.")
+        raise entry_check.UnknownPerson("Ce nom n'est pas de ceux que le portail donne.")
     return person
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Q
 from django.utils import timezone
 
+from core.formatting import NO_BREAK_SPACE, number
 from licensing.classes.models import DeletionCertificate
-from licensing.subscriptions.queries import verified_schools
-from licensing.subscriptions.wording import on_day, the_school
-from web.typography import NO_BREAK_SPACE, number
+from licensing.entitlements.queries import at_verified_schools
+from licensing.entitlements.wording import format_long_date, name_with_commune
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,14 +42,14 @@ STATEMENT = (
 )
 
 
-class Readable(NamedTuple):
+class ReadableCertificate(NamedTuple):
     """A certificate, and whether its reader may see the teacher's name and the name of the class."""
 
     certificate: DeletionCertificate
     named: bool
 
     @property
-    def the_class(self) -> str:
+    def class_label(self) -> str:
         classroom = self.certificate.classroom
         return f"{classroom.name} ({classroom.code})" if self.named else classroom.code
 
@@ -60,10 +60,10 @@ class Readable(NamedTuple):
             # A school typed by hand in the principal's account.
             principal = self.certificate.classroom.seat.subscription.principal
             return next((str(typed) for typed in principal.affiliations.all()), str(principal))
-        return f"{the_school(school)}, UAI{NO_BREAK_SPACE}{school.uai}"
+        return f"{name_with_commune(school)}, UAI{NO_BREAK_SPACE}{school.uai}"
 
     @property
-    def facts(self) -> list[tuple[str, str]]:
+    def content_lines(self) -> list[tuple[str, str]]:
         """The content as (label, value) lines, without empty values."""
         one = self.certificate
         teacher = one.teacher.get_full_name() if one.teacher and self.named else ""
@@ -71,33 +71,36 @@ class Readable(NamedTuple):
         lines = [
             ("Certificat", f"n°{NO_BREAK_SPACE}{one.number}"),
             ("Établissement", self.the_school),
-            ("Classe", self.the_class),
+            ("Classe", self.class_label),
             ("Enseignant", teacher),
-            ("Licence terminée le", on_day(one.licence_ended_on)),
-            ("Premier compte créé le", on_day(one.created_first) if one.created_first else ""),
+            ("Licence terminée le", format_long_date(one.licence_ended_on)),
+            ("Premier compte créé le", format_long_date(one.first_created_at) if one.first_created_at else ""),
             ("Comptes élèves effacés", number(one.pupils)),
-            ("Effacés le", f"{on_day(one.erased_at)} à {erased:%H}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{erased:%M}"),
+            (
+                "Effacés le",
+                f"{format_long_date(one.erased_at)} à {erased:%H}{NO_BREAK_SPACE}h{NO_BREAK_SPACE}{erased:%M}",
+            ),
         ]
         return [(label, value) for label, value in lines if value]
 
 
-def readable_by(user: User) -> list[Readable]:
+def list_readable(user: User) -> list[ReadableCertificate]:
     """Return the certificates that a user may read, the newest first."""
     return _list_readable(user, Q())
 
 
-def readable_among(user: User, numbers: Sequence[int]) -> list[Readable]:
+def list_readable_among(user: User, numbers: Sequence[int]) -> list[ReadableCertificate]:
     """Return those of the given certificates that a user may read, for the e-mail about them."""
     return _list_readable(user, Q(pk__in=numbers))
 
 
-def find(user: User, pk: int) -> Readable | None:
+def find_readable(user: User, pk: int) -> ReadableCertificate | None:
     """Return a certificate, or None where it does not exist or the user may not read it."""
     return next(iter(_list_readable(user, Q(pk=pk))), None)
 
 
-def _list_readable(user: User, condition: Q) -> list[Readable]:
-    led_schools = verified_schools(user)
+def _list_readable(user: User, condition: Q) -> list[ReadableCertificate]:
+    led_schools = at_verified_schools(user)
     certificates = (
         DeletionCertificate.objects.filter(
             condition, Q(teacher=user) | Q(classroom__seat__subscription__principal=user) | led_schools
@@ -108,29 +111,29 @@ def _list_readable(user: User, condition: Q) -> list[Readable]:
         .order_by("-erased_at", "-pk")
     )
     led_ids = set(DeletionCertificate.objects.filter(condition, led_schools).values_list("pk", flat=True))
-    return [Readable(one, one.teacher_id == user.pk or one.pk in led_ids) for one in certificates]
+    return [ReadableCertificate(one, one.teacher_id == user.pk or one.pk in led_ids) for one in certificates]
 
 
-def printed(readable: Readable) -> HttpResponse:
+def render_pdf(readable: ReadableCertificate) -> HttpResponse:
     """Return the certificate as a PDF response."""
     one = readable.certificate
     # Importing fpdf takes 0.5 s, and the workers' e-mails need only the texts of this module.
-    from web.pdf import Document  # noqa: PLC0415
+    from core.pdf import PdfDocument  # noqa: PLC0415
 
-    page = Document(title=f"{TITLE} {one.number}", at=one.erased_at, margin=25)
+    page = PdfDocument(title=f"{TITLE} {one.number}", at=one.erased_at, margin=25)
     page.add_page()
-    page.line_of("Pep’s", size=20, bold=True, after=0)
-    page.line_of("Parcours d’entraînement personnalisés", size=10, after=14)
-    page.line_of(TITLE, size=18, bold=True, after=8)
-    for label, value in readable.facts:
+    page.write_paragraph("Pep’s", size=20, bold=True, after=0)
+    page.write_paragraph("Parcours d’entraînement personnalisés", size=10, after=14)
+    page.write_paragraph(TITLE, size=18, bold=True, after=8)
+    for label, value in readable.content_lines:
         top = page.get_y()
-        page.write_in(11)
+        page.set_text_size(11)
         page.cell(62, 7, label)
         page.set_xy(page.l_margin + 62, top)
-        page.line_of(value, bold=True, after=2.5)
+        page.write_paragraph(value, bold=True, after=2.5)
     page.ln(6)
     for paragraph in STATEMENT:
-        page.line_of(paragraph, after=4)
+        page.write_paragraph(paragraph, after=4)
     page.ln(4)
-    page.line_of("Éditions Belin, 8, rue Férou, 75278 Paris Cedex 06", size=9, after=0)
+    page.write_paragraph("Éditions Belin, 8, rue Férou, 75278 Paris Cedex 06", size=9, after=0)
     return page.answer(f"certificat-{one.number}.pdf")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accounts.models import User
-from licensing.classes import certificates, purging
+from core.formatting import pluralize
+from core.urls import portal_url
+from licensing.classes import certificates, pupil_erasure
 from licensing.classes.models import Classroom
-from licensing.subscriptions.wording import on_day
+from licensing.entitlements.wording import format_long_date
 from mailing import kinds
-from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import hello, letter
-from web.addresses import portal_url
-from web.typography import plural
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
     from mailing.models import Message
@@ -23,26 +23,29 @@ _SHEET_ADVICE = (
 )
 
 
-def render_erasure_warning(message: Message) -> Rendered:
+def render_erasure_warning(message: Message) -> RenderedEmail:
     """Warn a teacher that their pupils' accounts will be erased."""
     person = User.objects.get(pk=message.context["user"])
     classes = list(
         Classroom.objects.filter(pk__in=message.context["classrooms"], purged_at__isnull=True)
-        .select_related("seat__subscription__key__source")
+        .select_related("seat__subscription__key__entitlement")
         .order_by("pk")
     )
     if not classes:
         raise NoLongerDue("Les comptes élèves ont été effacés avant l'envoi.")
-    last_day = max(one.seat.subscription.key.source.last_day for one in classes)
-    day = on_day(purging.erased_on(last_day))
+    last_day = max(one.seat.subscription.key.entitlement.last_day for one in classes)
+    day = format_long_date(pupil_erasure.get_erasure_date(last_day))
     # Only the teacher may see the name of the class; others get its code.
     labels = [f"{one.name} ({one.code})" if one.seat.holder_id == person.pk else one.code for one in classes]
     label = f"de la classe {labels[0]}" if len(labels) == 1 else f"des classes {', '.join(labels)}"
-    return letter(
-        greeting=hello(person.first_name),
+    return render_email(
+        greeting=format_salutation(person.first_name),
         subject=f"Les comptes élèves seront effacés le {day}",
         paragraphs=[
-            f"La licence {label} a pris fin le {on_day(last_day)} : les comptes élèves n'ouvrent plus l'application.",
+            (
+                f"La licence {label} a pris fin le {format_long_date(last_day)} : les comptes élèves n'ouvrent plus"
+                " l'application."
+            ),
             f"Ils seront effacés le {day}, et vous recevrez un certificat. Vous n'avez rien à faire.",
             _SHEET_ADVICE,
             "À la rentrée, une licence de la nouvelle année ouvre une nouvelle classe, avec de nouveaux comptes.",
@@ -52,26 +55,28 @@ def render_erasure_warning(message: Message) -> Rendered:
     )
 
 
-def render_erasure_certificates(message: Message) -> Rendered:
+def render_erasure_certificates(message: Message) -> RenderedEmail:
     """Notify the teacher or the school that the pupils were erased, with links to the certificates."""
     person = User.objects.get(pk=message.context["user"])
-    readable = certificates.readable_among(person, message.context["certificates"])
+    readable = certificates.list_readable_among(person, message.context["certificates"])
     if not readable:
         raise NoLongerDue("La personne n'enseigne plus dans cet établissement, et ne le dirige plus.")
     is_teacher = any(one.certificate.teacher_id == person.pk for one in readable)
     first = readable[0].certificate
-    return letter(
-        greeting=hello(person.first_name),
-        subject=f"Comptes élèves effacés : certificat n° {first.number}"
-        if len(readable) == 1
-        else f"Comptes élèves effacés : {len(readable)} certificats",
+    return render_email(
+        greeting=format_salutation(person.first_name),
+        subject=(
+            f"Comptes élèves effacés : certificat n° {first.number}"
+            if len(readable) == 1
+            else f"Comptes élèves effacés : {len(readable)} certificats"
+        ),
         paragraphs=[
             (
-                f"Les licences de l'année ont pris fin le {on_day(first.licence_ended_on)}. Les comptes élèves, qui "
-                f"n'ouvraient plus l'application, ont été effacés le {on_day(first.erased_at)} :"
+                f"Les licences de l'année ont pris fin le {format_long_date(first.licence_ended_on)}. Les comptes"
+                f" élèves, qui n'ouvraient plus l'application, ont été effacés le {format_long_date(first.erased_at)} :"
             ),
             *(
-                f"– classe {one.the_class} : {plural(one.certificate.pupils, 'compte')}, certificat n° "
+                f"– classe {one.class_label} : {pluralize(one.certificate.pupils, 'compte')}, certificat n° "
                 f"{one.certificate.number}"
                 for one in readable
             ),
@@ -83,5 +88,5 @@ def render_erasure_certificates(message: Message) -> Rendered:
     )
 
 
-kinds.register(purging.WARNED, label="Effacement de comptes élèves annoncé", render=render_erasure_warning)
-kinds.register(purging.ERASED, label="Comptes élèves effacés", render=render_erasure_certificates)
+kinds.register(pupil_erasure.WARNED, label="Effacement de comptes élèves annoncé", render=render_erasure_warning)
+kinds.register(pupil_erasure.ERASED, label="Comptes élèves effacés", render=render_erasure_certificates)

@@ -5,22 +5,22 @@ Messages to pupils, who are six, use short sentences.
 
 from __future__ import annotations
 
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 
 
-class NotYours(Refused):
+class ClassNotTaught(LicensingError):
     """The user does not teach the class or hold the seat; whether it exists is not revealed."""
 
     code = "not_yours"
 
 
-class NotTheHolder(Refused):
+class NotSeatHolder(LicensingError):
     """Only the holder of the seat may share the class."""
 
     code = "not_the_holder"
 
 
-class LicenceNotRunning(Refused):
+class LicenceNotRunning(LicensingError):
     """The licence of the class has ended, is suspended, or its provisional period has lapsed.
 
     `reason` says which: `licence_ended`, `licence_suspended`, `provisional_over`.
@@ -33,43 +33,43 @@ class LicenceNotRunning(Refused):
         self.reason = reason
 
 
-class BadName(Refused):
+class InvalidClassName(LicensingError):
     """The name is empty, longer than 60 characters, or not printable."""
 
     code = "bad_name"
 
 
-class ClassFull(Refused):
+class ClassFull(LicensingError):
     """More accounts were requested than numbers are free; none was created."""
 
     code = "class_full"
 
 
-class BadCount(Refused):
+class InvalidPupilCount(LicensingError):
     """The requested number of accounts is out of range."""
 
     code = "bad_count"
 
 
-class NoSuchPupil(Refused):
+class NoSuchPupil(LicensingError):
     """No pupil of the class has the number: the page was stale."""
 
     code = "no_such_pupil"
 
 
-class AlreadyShared(Refused):
+class AlreadyShared(LicensingError):
     """The class already has a second teacher, the maximum."""
 
     code = "already_shared"
 
 
-class NoInvitation(Refused):
+class NoInvitation(LicensingError):
     """The user has no valid invitation: it expired after a week, was withdrawn, or the seat changed hands."""
 
     code = "no_invitation"
 
 
-class TooManyInvitations(Refused):
+class TooManyInvitations(LicensingError):
     """The account exceeded the rate limit on invitations, which could be used to probe usernames."""
 
     code = "too_many_invitations"
@@ -79,25 +79,25 @@ class TooManyInvitations(Refused):
         self.retry_after = retry_after
 
 
-class WrongCredentials(Refused):
+class WrongCredentials(LicensingError):
     """No pupil has this login and password; which of the two is wrong is not revealed."""
 
     code = "wrong_credentials"
 
 
-class PupilLocked(Refused):
+class PupilLocked(LicensingError):
     """Too many wrong passwords for this login; the teacher can unlock it."""
 
     code = "pupil_locked"
 
 
-class ClassLocked(Refused):
+class ClassLocked(LicensingError):
     """Too many wrong passwords in the class; the teacher can unlock it."""
 
     code = "class_locked"
 
 
-class ClassClosed(Refused):
+class ClassClosed(LicensingError):
     """The password is correct, but the class is not accessible now.
 
     `reason` says why: `no_teacher`, or as in `LicenceNotRunning`.
@@ -110,7 +110,7 @@ class ClassClosed(Refused):
         self.reason = reason
 
 
-class TooManyTries(Refused):
+class TooManyAttempts(LicensingError):
     """Too many failed attempts from one network, over all classes."""
 
     code = "too_many_tries"

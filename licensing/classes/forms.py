@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from licensing.classes.models import MOST_PUPILS, Classroom
+from licensing.classes.models import MAX_PUPILS, Classroom
 
 _PLAIN_ATTRS = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -27,13 +27,13 @@ class NewPupilsForm(forms.Form):
     count = forms.IntegerField(
         label="Nombre de comptes à créer",
         min_value=1,
-        max_value=MOST_PUPILS,
+        max_value=MAX_PUPILS,
         widget=forms.NumberInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
         error_messages={
             "required": "Indiquez combien de comptes il faut créer.",
             "invalid": "Indiquez un nombre entier, par exemple 24.",
             "min_value": "Indiquez au moins 1 compte.",
-            "max_value": f"Une classe compte au plus {MOST_PUPILS} comptes élèves.",
+            "max_value": f"Une classe compte au plus {MAX_PUPILS} comptes élèves.",
         },
     )
 

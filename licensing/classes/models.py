@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 
 #: One licence unit = one class = one teacher + 30 pupil accounts.
-MOST_PUPILS = 30
+MAX_PUPILS = 30
 
 
 class ClassroomQuerySet(models.QuerySet["Classroom"]):
@@ -28,7 +28,7 @@ class Classroom(models.Model):
 
     # One to one: at most one class a seat.
     seat = models.OneToOneField(
-        "subscriptions.Seat", on_delete=models.PROTECT, related_name="classroom", verbose_name="clé attribuée"
+        "entitlements.Seat", on_delete=models.PROTECT, related_name="classroom", verbose_name="clé attribuée"
     )
     code = models.CharField("code de la classe", max_length=24, unique=True)
     # Chosen by the teacher, « CE1 B »; never a child's name.
@@ -43,7 +43,7 @@ class Classroom(models.Model):
         related_name="shared_classes",
         verbose_name="second enseignant",
     )
-    second_let_in_by = models.ForeignKey(
+    second_invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
@@ -67,10 +67,10 @@ class Classroom(models.Model):
             models.CheckConstraint(name="class_code_reads", condition=Q(code__regex=r"^[a-z]+-[0-9]{4}$")),
             models.CheckConstraint(
                 name="class_second_says_by_whom",
-                condition=Q(second_teacher__isnull=True, second_let_in_by__isnull=True)
+                condition=Q(second_teacher__isnull=True, second_invited_by__isnull=True)
                 | (
-                    Q(second_teacher__isnull=False, second_let_in_by__isnull=False)
-                    & ~Q(second_teacher=models.F("second_let_in_by"))
+                    Q(second_teacher__isnull=False, second_invited_by__isnull=False)
+                    & ~Q(second_teacher=models.F("second_invited_by"))
                 ),
             ),
         ]
@@ -138,7 +138,7 @@ class PupilAccount(models.Model):
             # With the range check below: at most 30 pupils.
             models.UniqueConstraint(name="pupil_number_once", fields=["classroom", "number"]),
             models.CheckConstraint(
-                name="pupil_number_within_class", condition=Q(number__gte=1, number__lte=MOST_PUPILS)
+                name="pupil_number_within_class", condition=Q(number__gte=1, number__lte=MAX_PUPILS)
             ),
             models.UniqueConstraint(name="pupil_word_once", fields=["classroom", "word"]),
             models.CheckConstraint(name="pupil_word_reads", condition=Q(word__regex=r"^[a-z]+$")),
@@ -164,7 +164,7 @@ class DeletionCertificate(models.Model):
     )
     number = models.CharField("numéro", max_length=20, unique=True)
     pupils = models.PositiveSmallIntegerField("comptes effacés")
-    created_first = models.DateTimeField("premier compte créé le", null=True)
+    first_created_at = models.DateTimeField("premier compte créé le", null=True)
     licence_ended_on = models.DateField("licence terminée le")
     erased_at = models.DateTimeField("effacés le")
     # The teacher of the class at that time, if any, and the school that held the licence.

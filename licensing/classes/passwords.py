@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.debug import sensitive_variables
 
 from licensing.classes import words
-from licensing.subscriptions import sealing
+from licensing.entitlements import code_sealing
 
 #: Prefix of a stored password: `pupil$<number of the sealing key>$…`.
 SCHEME = "pupil$"
@@ -32,29 +32,29 @@ _hasher = PupilHasher()
 
 
 @sensitive_variables()
-def store(password: str) -> str:
+def encode(password: str) -> str:
     """Return the sealed hash of a password."""
-    return _seal(_hasher.encode(words.read_password(password), _hasher.salt()))
+    return _seal(_hasher.encode(words.normalize_password(password), _hasher.salt()))
 
 
 @sensitive_variables()
-def matches(password: str, stored: str) -> bool:
+def verify(password: str, stored: str) -> bool:
     """Return whether the password matches. Raises `sealing.Unsealable` where its sealing key is missing."""
     salt, iterations, digest = _unseal(stored)
-    normalized = words.read_password(password)
+    normalized = words.normalize_password(password)
     hashed = _hasher.encode(normalized, salt, iterations).rsplit("$", 1)[1]
     return constant_time_compare(hashed, digest) and bool(normalized)
 
 
 @sensitive_variables("password")
-def match_nothing(password: str) -> None:
+def verify_dummy(password: str) -> None:
     """Take as long as `matches` does, so that timing does not reveal unknown logins."""
-    matches(password, _get_dummy())
+    verify(password, _get_dummy())
 
 
-def current_scheme() -> str:
+def get_current_prefix() -> str:
     """Return the prefix of passwords that are sealed under the current key."""
-    return f"{SCHEME}{sealing.current()}$"
+    return f"{SCHEME}{code_sealing.current_key_number()}$"
 
 
 def reseal(stored: str) -> str:
@@ -65,15 +65,15 @@ def reseal(stored: str) -> str:
 
 def _seal(encoded: str) -> str:
     _, iterations, salt, digest = encoded.split("$")
-    sealed = sealing.seal(digest)
+    sealed = code_sealing.seal(digest)
     return f"{SCHEME}{sealed.under}${iterations}${salt}${base64.b64encode(sealed.code).decode()}"
 
 
 def _unseal(stored: str) -> tuple[str, int, str]:
     _, key_number, iterations, salt, sealed = stored.split("$")
-    return salt, int(iterations), sealing.unseal(base64.b64decode(sealed), int(key_number))
+    return salt, int(iterations), code_sealing.unseal(base64.b64decode(sealed), int(key_number))
 
 
 @cache
 def _get_dummy() -> str:
-    return store(words.draw_password())
+    return encode(words.generate_password())

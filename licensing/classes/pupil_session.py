@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 #: A school day: a tablet left in the classroom is signed out the next morning.
-LASTS = datetime.timedelta(hours=12)
+LIFETIME = datetime.timedelta(hours=12)
 
 _SESSION_KEY = "pupil"
 
@@ -30,13 +30,13 @@ def begin(request: HttpRequest, pupil: PupilAccount, *, at: datetime.datetime) -
     request.session[_SESSION_KEY] = {
         "pk": pupil.pk,
         "password_set_at": pupil.password_set_at.isoformat(),
-        "until": (at + LASTS).isoformat(),
+        "until": (at + LIFETIME).isoformat(),
     }
-    request.session.set_expiry(int(LASTS.total_seconds()))
+    request.session.set_expiry(int(LIFETIME.total_seconds()))
     rotate_token(request)
 
 
-def of(request: HttpRequest) -> PupilAccount | None:
+def get_pupil(request: HttpRequest) -> PupilAccount | None:
     """Return the signed-in pupil with their class, or None; delete a session that has ended."""
     session_data = request.session.get(_SESSION_KEY)
     if session_data is None:
@@ -65,7 +65,7 @@ def end(request: HttpRequest) -> None:
     request.session.flush()
 
 
-def end_for_grown_up(*, request: HttpRequest | None, **_: object) -> None:
+def end_on_user_login(*, request: HttpRequest | None, **_: object) -> None:
     """Sign the pupil out when a user signs in in the same browser, as Django keeps the session's data."""
     if request is not None:
         request.session.pop(_SESSION_KEY, None)

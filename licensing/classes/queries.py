@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F, Q
 
-from licensing.classes.exceptions import NotYours
+from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.models import ClassInvitation, Classroom
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Validity of an invitation to share a class.
 INVITATION_DAYS = 7
 
-NOT_YOURS = (
+NOT_TAUGHT_MESSAGE = (
     "Cette classe n'est pas la vôtre, ou ne l'est plus : sa licence a pu être attribuée à un autre enseignant. "
     "Revenez à la liste de vos classes."
 )
@@ -29,29 +29,31 @@ def taught_by(user: User) -> Q:
 
     They hold its seat, or were invited as second teacher by its is_current holder.
     """
-    return Q(seat__holder=user) | Q(second_teacher=user, second_let_in_by=F("seat__holder"))
+    return Q(seat__holder=user) | Q(second_teacher=user, second_invited_by=F("seat__holder"))
 
 
-def may_teach(user: User, classroom_id: int) -> Classroom:
+def get_taught_class(user: User, classroom_id: int) -> Classroom:
     """Return the class, with its seat, entitlement and teachers. Raises `NotYours`, also for a missing one."""
     classroom = (
         Classroom.objects.filter(taught_by(user), pk=classroom_id)
-        .select_related("seat__holder", "seat__subscription__school", "seat__subscription__key__source__product",
+        .select_related("seat__holder", "seat__subscription__school", "seat__subscription__key__entitlement__product",
                         "second_teacher")
         .first()
     )  # fmt: skip
     if classroom is None:
-        raise NotYours(NOT_YOURS)
+        raise ClassNotTaught(NOT_TAUGHT_MESSAGE)
     return classroom
 
 
-def second_teacher_of(classroom: Classroom) -> User | None:
+def get_second_teacher(classroom: Classroom) -> User | None:
     """Return the second teacher, or None; one invited by a former holder does not count."""
-    is_current = classroom.second_let_in_by_id is not None and classroom.second_let_in_by_id == classroom.seat.holder_id
+    is_current = (
+        classroom.second_invited_by_id is not None and classroom.second_invited_by_id == classroom.seat.holder_id
+    )
     return classroom.second_teacher if is_current else None
 
 
-def invitations_of(user: User, at: datetime.datetime) -> QuerySet[ClassInvitation]:
+def list_invitations(user: User, at: datetime.datetime) -> QuerySet[ClassInvitation]:
     """Return the invitations that the user can accept now, the latest first, with classes and inviters."""
     return (
         ClassInvitation.objects.filter(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accounts.models import User
-from licensing.classes import notices
+from core.urls import portal_url
+from licensing.classes import notifications
 from licensing.classes.models import ClassInvitation, Classroom
-from licensing.classes.queries import INVITATION_DAYS, second_teacher_of
-from licensing.subscriptions.wording import provenance
+from licensing.classes.queries import INVITATION_DAYS, get_second_teacher
+from licensing.entitlements.wording import describe_account
 from mailing import kinds
-from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import hello, letter
-from web.addresses import portal_url
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
     from mailing.models import Message
@@ -21,7 +21,7 @@ _BUTTON = "Ouvrir Mes classes"
 _PATH = "mes-classes/"
 
 
-def render_invitation(message: Message) -> Rendered:
+def render_invitation(message: Message) -> RenderedEmail:
     """Invite a teacher to share a colleague's class."""
     invitation = (
         ClassInvitation.objects.select_related("by", "classroom__seat__subscription__school")
@@ -30,14 +30,14 @@ def render_invitation(message: Message) -> Rendered:
     )
     if invitation is None or invitation.classroom.seat.holder_id != invitation.by_id:
         raise NoLongerDue("L'invitation a été reprise, ou la licence a changé de main, avant l'envoi.")
-    return letter(
+    return render_email(
         greeting=_build_greeting(message),
         subject=f"{invitation.by} vous invite à partager une classe",
         paragraphs=[
             (
-                f"{invitation.by} ({provenance(invitation.classroom.seat.subscription)}) vous propose de partager sa "
-                f"classe « {invitation.classroom.name} » : vous pourrez y gérer les comptes des élèves, et entrer dans "
-                "l'application."
+                f"{invitation.by} ({describe_account(invitation.classroom.seat.subscription)}) vous propose de partager"
+                f" sa classe « {invitation.classroom.name} » : vous pourrez y gérer les comptes des élèves, et entrer"
+                " dans l'application."
             ),
             (
                 f"Pour accepter, ouvrez « Mes classes » avec votre identifiant {_get_username(message)} dans les "
@@ -50,13 +50,13 @@ def render_invitation(message: Message) -> Rendered:
     )
 
 
-def render_acceptance(message: Message) -> Rendered:
+def render_acceptance(message: Message) -> RenderedEmail:
     """Notify the holder of the licence that the invitation was accepted."""
     classroom = _get_classroom(message)
-    second = second_teacher_of(classroom)
+    second = get_second_teacher(classroom)
     if second is None or second.pk != message.context["second"]:
         raise NoLongerDue("Le partage de la classe a pris fin avant l'envoi.")
-    return letter(
+    return render_email(
         greeting=_build_greeting(message),
         subject=f"{second} partage désormais la classe « {classroom.name} »",
         paragraphs=[
@@ -71,19 +71,19 @@ def render_acceptance(message: Message) -> Rendered:
     )
 
 
-def render_removal(message: Message) -> Rendered:
+def render_removal(message: Message) -> RenderedEmail:
     """Notify the second teacher that the class is no longer shared with them."""
     classroom = _get_classroom(message)
-    second = second_teacher_of(classroom)
+    second = get_second_teacher(classroom)
     if second is not None and second.pk == message.context["user"]:
         raise NoLongerDue("La classe est de nouveau partagée avec cet enseignant.")
-    return letter(
+    return render_email(
         greeting=_build_greeting(message),
         subject=f"La classe « {classroom.name} » n'est plus partagée avec vous",
         paragraphs=[
             (
                 f"L'enseignant qui détient la licence de la classe « {classroom.name} » "
-                f"({provenance(classroom.seat.subscription)}) a mis fin au partage avec vous."
+                f"({describe_account(classroom.seat.subscription)}) a mis fin au partage avec vous."
             ),
             "Votre compte et vos autres classes demeurent. La classe et les comptes de ses élèves aussi.",
         ],
@@ -92,14 +92,14 @@ def render_removal(message: Message) -> Rendered:
     )
 
 
-def render_departure(message: Message) -> Rendered:
+def render_departure(message: Message) -> RenderedEmail:
     """Notify the holder of the licence that the second teacher left."""
     classroom = _get_classroom(message)
     second = User.objects.get(pk=message.context["second"])
-    if second_teacher_of(classroom) == second:
+    if get_second_teacher(classroom) == second:
         raise NoLongerDue("L'enseignant partage de nouveau la classe.")
     name = "Votre second enseignant" if second.erased_at is not None else str(second)
-    return letter(
+    return render_email(
         greeting=_build_greeting(message),
         subject=f"{name} ne partage plus la classe « {classroom.name} »",
         paragraphs=[
@@ -122,10 +122,10 @@ def _get_username(message: Message) -> str:
 
 
 def _build_greeting(message: Message) -> str:
-    return hello(User.objects.get(pk=message.context["user"]).first_name)
+    return format_salutation(User.objects.get(pk=message.context["user"]).first_name)
 
 
-kinds.register(notices.INVITED, label="Invitation à partager une classe", render=render_invitation)
-kinds.register(notices.ACCEPTED, label="Classe partagée", render=render_acceptance)
-kinds.register(notices.PUT_OUT, label="Partage d'une classe terminé", render=render_removal)
-kinds.register(notices.LEFT, label="Second enseignant parti", render=render_departure)
+kinds.register(notifications.INVITED, label="Invitation à partager une classe", render=render_invitation)
+kinds.register(notifications.ACCEPTED, label="Classe partagée", render=render_acceptance)
+kinds.register(notifications.PUT_OUT, label="Partage d'une classe terminé", render=render_removal)
+kinds.register(notifications.LEFT, label="Second enseignant parti", render=render_departure)

@@ -7,35 +7,35 @@ import datetime
 from django.utils import timezone
 
 from accounts.models import User
+from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
-from jobs.upkeep import duty
-from licensing.classes import operations, purging, tickets
-from licensing.exceptions import Refused
+from licensing.classes import operations, pupil_erasure, tickets
+from licensing.exceptions import LicensingError
 
 
 @task(name="classes.invite")
 def invite(*, classroom_id: int, username: str, by_id: int, asked_at: str) -> None:
     """Invite the teacher with this username, if any; do nothing where the situation changed meanwhile."""
     try:
-        operations.invite(
+        operations.create_invitation(
             classroom_id=classroom_id,
             username=username,
             by=User.objects.get(pk=by_id),
             at=datetime.datetime.fromisoformat(asked_at),
         )
-    except Refused:
+    except LicensingError:
         return
 
 
-@duty(every=datetime.timedelta(days=1))
+@periodic_task(every=datetime.timedelta(days=1))
 def erase_pupils() -> None:
     """Warn teachers whose pupils will be erased, and erase pupils whose retention has passed."""
     at = timezone.now()
-    purging.warn(at=at)
-    purging.erase(at=at)
+    pupil_erasure.warn_teachers(at=at)
+    pupil_erasure.erase_pupils(at=at)
 
 
-@duty(every=datetime.timedelta(hours=1))
-def forget_tickets() -> None:
+@periodic_task(every=datetime.timedelta(hours=1))
+def delete_expired_tickets() -> None:
     """Delete expired tickets."""
     tickets.prune(at=timezone.now())

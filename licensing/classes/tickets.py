@@ -17,11 +17,11 @@ from django.conf import settings
 from django.db import connection
 from django.views.decorators.debug import sensitive_variables
 
-from licensing.classes import entry
+from licensing.classes import entry_check
 from licensing.classes.models import EntryTicket
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 
-LASTS = datetime.timedelta(minutes=1)
+LIFETIME = datetime.timedelta(minutes=1)
 #: Expired tickets are kept for a while, to tell `ticket_expired` from `unknown_ticket`.
 _RETENTION = datetime.timedelta(hours=1)
 
@@ -30,19 +30,19 @@ _SPEND_SQL = "DELETE FROM classes_entryticket WHERE token_hash = %s RETURNING us
 _NAME_PATTERN = re.compile(r"(teacher|pupil)-([1-9][0-9]{0,17})")
 
 
-class UnknownTicket(Refused):
+class UnknownTicket(LicensingError):
     """The ticket does not exist, or was already spent."""
 
     code = "unknown_ticket"
 
 
-class TicketExpired(Refused):
+class TicketExpired(LicensingError):
     """The ticket is older than a minute."""
 
     code = "ticket_expired"
 
 
-class Person(NamedTuple):
+class ApplicationUser(NamedTuple):
     """A teacher or pupil, under the name that the application uses: `teacher-12`, `pupil-34`."""
 
     kind: Literal["teacher", "pupil"]
@@ -52,31 +52,31 @@ class Person(NamedTuple):
     def name(self) -> str:
         return f"{self.kind}-{self.number}"
 
-    def may_enter(self, at: datetime.datetime) -> entry.Entry:
+    def check_entry(self, at: datetime.datetime) -> entry_check.EntryDecision:
         """Return whether the person may enter. Raises `entry.UnknownPerson`."""
-        check = entry.may_enter_user if self.kind == "teacher" else entry.may_enter_pupil
+        check = entry_check.check_user_entry if self.kind == "teacher" else entry_check.check_pupil_entry
         return check(self.number, at)
 
 
-def person(name: str) -> Person | None:
+def parse_person(name: str) -> ApplicationUser | None:
     """Parse a name, whether or not the account exists; None where it is malformed."""
     match = _NAME_PATTERN.fullmatch(name)
     if match is None:
         return None
-    return Person("teacher" if match[1] == "teacher" else "pupil", int(match[2]))
+    return ApplicationUser("teacher" if match[1] == "teacher" else "pupil", int(match[2]))
 
 
 @sensitive_variables("secret")
-def make(*, whose: Person, at: datetime.datetime) -> str:
+def create(*, person: ApplicationUser, at: datetime.datetime) -> str:
     """Create a ticket and return its secret. The caller has checked that the person may enter."""
     secret = secrets.token_urlsafe(32)
-    owner = {"user_id": whose.number} if whose.kind == "teacher" else {"pupil_id": whose.number}
+    owner = {"user_id": person.number} if person.kind == "teacher" else {"pupil_id": person.number}
     EntryTicket.objects.create(token_hash=_hash(secret), made_at=at, **owner)
     return secret
 
 
 @sensitive_variables("secret")
-def spend(*, secret: str, at: datetime.datetime) -> Person:
+def spend(*, secret: str, at: datetime.datetime) -> ApplicationUser:
     """Delete the ticket and return its person. Raises `UnknownTicket` or `TicketExpired`."""
     with connection.cursor() as cursor:
         cursor.execute(_SPEND_SQL, [_hash(secret)])
@@ -86,13 +86,13 @@ def spend(*, secret: str, at: datetime.datetime) -> Person:
             "Ce ticket n'existe pas, ou a déjà servi : demandez à la personne de revenir par le portail."
         )
     user_id, pupil_id, made_at = row
-    if made_at + LASTS <= at:
+    if made_at + LIFETIME <= at:
         raise TicketExpired("Ce ticket a plus d'une minute : demandez à la personne de revenir par le portail.")
-    return Person("teacher", user_id) if user_id is not None else Person("pupil", pupil_id)
+    return ApplicationUser("teacher", user_id) if user_id is not None else ApplicationUser("pupil", pupil_id)
 
 
 @sensitive_variables("secret")
-def address(secret: str) -> str:
+def build_url(secret: str) -> str:
     """Return the application's URL with the ticket added to its query."""
     parts = urlsplit(settings.APPLICATION_URL)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), ("ticket", secret)])

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from licensing.classes.models import ApplicationToken
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -26,19 +26,19 @@ _HINT_LENGTH = len(PREFIX) + 6
 _LAST_USED_PRECISION = datetime.timedelta(minutes=1)
 
 
-class UnknownToken(Refused):
+class UnknownApplicationToken(LicensingError):
     """The token does not exist."""
 
     code = "invalid_token"
 
 
-class TokenRevoked(Refused):
+class TokenRevoked(LicensingError):
     """The operator revoked the token."""
 
     code = "token_revoked"
 
 
-class Made(NamedTuple):
+class CreatedApplicationToken(NamedTuple):
     """A new token's row, and its secret, which is not stored."""
 
     token: ApplicationToken
@@ -46,13 +46,13 @@ class Made(NamedTuple):
 
 
 @sensitive_variables("secret")
-def make(*, name: str, by: User | None, at: datetime.datetime) -> Made:
+def create(*, name: str, by: User | None, at: datetime.datetime) -> CreatedApplicationToken:
     """Create a token and return it with its secret, which cannot be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApplicationToken.objects.create(
         name=name, token_hash=_hash(secret), hint=secret[:_HINT_LENGTH], created_at=at, created_by=by
     )
-    return Made(token, secret)
+    return CreatedApplicationToken(token, secret)
 
 
 @transaction.atomic
@@ -66,11 +66,11 @@ def revoke(*, token_id: int, at: datetime.datetime) -> ApplicationToken:
 
 
 @sensitive_variables("secret")
-def recognise(secret: str, *, at: datetime.datetime) -> ApplicationToken:
+def authenticate(secret: str, *, at: datetime.datetime) -> ApplicationToken:
     """Return the token with this secret, and update its last use. Raises `UnknownToken` or `TokenRevoked`."""
     token = ApplicationToken.objects.filter(token_hash=_hash(secret)).first()
     if token is None:
-        raise UnknownToken("Ce jeton n'existe pas : demandez-en un à l'exploitant du portail.")
+        raise UnknownApplicationToken("Ce jeton n'existe pas : demandez-en un à l'exploitant du portail.")
     if token.revoked_at is not None:
         raise TokenRevoked("Ce jeton a été révoqué : demandez-en un autre à l'exploitant du portail.")
     if token.last_used_at is None or token.last_used_at <= at - _LAST_USED_PRECISION:

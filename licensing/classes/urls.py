@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from licensing.classes.views import classes, credentials, pupils, sharing, signing_in
+from licensing.classes.views import classes, credentials, pupil_pages, pupils, sharing
 
 app_name = "classes"
 
@@ -18,12 +18,12 @@ urlpatterns = [
     path("mes-classes/<int:pk>/mots-de-passe/", credentials.reset, name="reset"),
     path("mes-classes/<int:pk>/debloquer/", pupils.unlock, name="unlock"),
     path("mes-classes/<int:pk>/feuille/", credentials.sheet, name="sheet"),
-    path("mes-classes/<int:pk>/imprimer/", credentials.printed, name="printed"),
-    path("mes-classes/<int:pk>/collegue/", sharing.let_in, name="let_in"),
-    path("mes-classes/<int:pk>/collegue/retirer/", sharing.put_out, name="put_out"),
+    path("mes-classes/<int:pk>/imprimer/", credentials.print_cards, name="print_cards"),
+    path("mes-classes/<int:pk>/collegue/", sharing.invite, name="invite"),
+    path("mes-classes/<int:pk>/collegue/retirer/", sharing.end_sharing, name="end_sharing"),
     path("mes-classes/<int:pk>/invitation/accepter/", sharing.accept, name="accept"),
     path("mes-classes/<int:pk>/invitation/refuser/", sharing.decline, name="decline"),
-    path("eleve/", signing_in.sign_in, name="pupil_sign_in"),
-    path("eleve/classe/", signing_in.my_class, name="pupil_class"),
-    path("eleve/quitter/", signing_in.sign_out, name="pupil_sign_out"),
+    path("eleve/", pupil_pages.sign_in, name="pupil_sign_in"),
+    path("eleve/classe/", pupil_pages.my_class, name="pupil_class"),
+    path("eleve/quitter/", pupil_pages.sign_out, name="pupil_sign_out"),
 ]

@@ -28,39 +28,39 @@ _draw = secrets.SystemRandom()
 
 
 @cache
-def pupils() -> tuple[str, ...]:
+def list_pupil_words() -> tuple[str, ...]:
     """Return the animals from which pupils' words are drawn."""
     return _load_words("pupils")
 
 
 @cache
-def classes() -> tuple[str, ...]:
+def list_class_words() -> tuple[str, ...]:
     """Return the flowers, fruits and things with which class codes begin."""
     return _load_words("classes")
 
 
 @cache
-def passwords() -> tuple[str, ...]:
+def list_password_words() -> tuple[str, ...]:
     """Return the words of passwords; three of them give more than 27 bits."""
     return _load_words("passwords")
 
 
-def draw_code() -> str:
+def generate_code() -> str:
     """Return a random class code, `tulipe-5837`, which may already be taken."""
-    return f"{secrets.choice(classes())}-{''.join(secrets.choice(_DIGITS) for _ in range(_CODE_DIGITS))}"
+    return f"{secrets.choice(list_class_words())}-{''.join(secrets.choice(_DIGITS) for _ in range(_CODE_DIGITS))}"
 
 
-def draw_pupils(count: int, *, besides: Collection[str]) -> list[str]:
+def generate_pupil_words(count: int, *, exclude: Collection[str]) -> list[str]:
     """Return `count` distinct words other than `besides`. Raises `ValueError` where too few are left."""
-    return _draw.sample([word for word in pupils() if word not in besides], count)
+    return _draw.sample([word for word in list_pupil_words() if word not in exclude], count)
 
 
-def draw_password() -> str:
+def generate_password() -> str:
     """Return three distinct words: `bateau-soleil-pomme`."""
-    return "-".join(_draw.sample(passwords(), _PASSWORD_WORDS))
+    return "-".join(_draw.sample(list_password_words(), _PASSWORD_WORDS))
 
 
-def read_login(text: str) -> tuple[str, str] | None:
+def parse_login(text: str) -> tuple[str, str] | None:
     """Parse a login into the pupil's word and the class code; None where the text cannot be a login.
 
     Case, accents and separators are ignored: `Lapin Tulipe 5837` and `lapintulipe5837` give
@@ -77,7 +77,7 @@ def read_login(text: str) -> tuple[str, str] | None:
     return None
 
 
-def read_password(text: str) -> str:
+def normalize_password(text: str) -> str:
     """Normalise a password to lower-case letters and digits without accents; may return an empty string."""
     return "".join(re.findall(r"[a-z0-9]", _normalize(text)))
 
@@ -102,14 +102,14 @@ def _load_words(name: str) -> tuple[str, ...]:
 
 @cache
 def _pupils() -> frozenset[str]:
-    return frozenset(pupils())
+    return frozenset(list_pupil_words())
 
 
 @cache
 def _classes() -> frozenset[str]:
-    return frozenset(classes())
+    return frozenset(list_class_words())
 
 
 @cache
 def _passwords() -> frozenset[str]:
-    return frozenset(passwords())
+    return frozenset(list_password_words())

@@ -4,212 +4,224 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from licensing.orders.letters import (
-    CHANGED,
-    STOPPED,
-    awaited,
-    by_card,
-    day_of,
-    how_to_send,
-    lacking,
-    letter_about,
-    order_of,
-    reference,
-    reply_to,
-    source_of,
-    today,
-    what,
-    where,
+from licensing.entitlements import wording
+from licensing.entitlements.wording import format_long_date
+from licensing.orders.email_parts import (
+    STATE_CHANGED,
+    SUSPENSION_NOTICE,
+    build_email,
+    can_pay_by_card,
+    describe_licences,
+    describe_missing,
+    describe_order,
+    describe_reference,
+    describe_sending,
+    format_day,
+    get_awaited_order,
+    get_entitlement,
+    get_order,
+    get_reply_to,
+    get_today,
 )
 from licensing.orders.models import OrderState, PurchaseOrderScan, ScanState
-from licensing.orders.operations import telling
-from licensing.orders.operations.receiving import live_invoice
-from licensing.subscriptions import wording
-from licensing.subscriptions.wording import on_day
+from licensing.orders.operations import notifications
+from licensing.orders.operations.purchase_orders import get_current_invoice
 from mailing import kinds
-from mailing.kinds import NoLongerDue, Rendered
+from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
     from mailing.models import Message
 
 
-def render_placed(message: Message) -> Rendered:
+def render_placed(message: Message) -> RenderedEmail:
     """Render the order confirmation: what is open, until when, and the purchase order to send."""
-    order, until = awaited(message)
-    return letter_about(
+    order, until = get_awaited_order(message)
+    return build_email(
         message,
         order,
-        subject=f"{order} : bon de commande signé à nous envoyer avant le {on_day(until)}",
+        subject=f"{order} : bon de commande signé à nous envoyer avant le {format_long_date(until)}",
         paragraphs=[
-            f"Votre commande est enregistrée : {what(order)}.",
+            f"Votre commande est enregistrée : {describe_order(order)}.",
             (
-                f"{where(order)} Vos droits sont temporaires, jusqu'au {on_day(until)} inclus ; une fois la commande "
-                f"réglée, ils deviennent définitifs, jusqu'au {on_day(source_of(order).last_day)} inclus."
+                f"{describe_licences(order)} Vos droits sont temporaires, jusqu'au {format_long_date(until)} inclus ;"
+                " une fois la commande réglée, ils deviennent définitifs, jusqu'au"
+                f" {format_long_date(get_entitlement(order).last_day)} inclus."
             ),
-            how_to_send(order),
+            describe_sending(order),
             (
-                "Dès que le bon de commande signé nous parvient, nous établissons la facture. Si nous ne l'avons pas "
-                f"reçu le {on_day(until)}, les droits s'arrêtent le lendemain, sans que rien ne soit supprimé."
+                "Dès que le bon de commande signé nous parvient, nous établissons la facture. Si nous ne l'avons pas"
+                f" reçu le {format_long_date(until)}, les droits s'arrêtent le lendemain, sans que rien ne soit"
+                " supprimé."
             ),
-            *lacking(order),
+            *describe_missing(order),
         ],
         button="Télécharger le bon de commande",
     )
 
 
-def render_reminder(message: Message) -> Rendered:
+def render_reminder(message: Message) -> RenderedEmail:
     """Render the reminder that the purchase order is awaited, and until when."""
-    order, until = awaited(message)
-    left = (until - today()).days
-    when = {0: "aujourd'hui", 1: "demain"}.get(left, f"le {on_day(until)}")
-    return letter_about(
+    order, until = get_awaited_order(message)
+    left = (until - get_today()).days
+    when = {0: "aujourd'hui", 1: "demain"}.get(left, f"le {format_long_date(until)}")
+    return build_email(
         message,
         order,
         subject=f"{order} : vos droits temporaires prennent fin {when}",
         paragraphs=[
-            f"Nous n'avons pas encore reçu le bon de commande signé de votre commande : {what(order)}.",
+            f"Nous n'avons pas encore reçu le bon de commande signé de votre commande : {describe_order(order)}.",
             (
-                f"Sans lui, vos licences seront en pause après le {on_day(until)} : elles ne pourront plus être ni "
-                "attribuées, ni utilisées en classe. Rien ne sera supprimé."
+                f"Sans lui, vos licences seront en pause après le {format_long_date(until)} : elles ne pourront plus"
+                " être ni attribuées, ni utilisées en classe. Rien ne sera supprimé."
             ),
-            how_to_send(order),
-            *lacking(order),
+            describe_sending(order),
+            *describe_missing(order),
         ],
         button="Ouvrir la commande",
         notes=["Vous venez de l'envoyer ? Merci : ne tenez pas compte de ce rappel."],
     )
 
 
-def render_lapsed(message: Message) -> Rendered:
+def render_lapsed(message: Message) -> RenderedEmail:
     """Render the e-mail on lapsed provisional rights: what is kept, and how to restore them."""
-    order = order_of(message, OrderState.LAPSED)
+    order = get_order(message, OrderState.LAPSED)
     waiting = order.scans.filter(state=ScanState.WAITING).first()
-    ended = source_of(order).provisional_until
-    return letter_about(
+    ended = get_entitlement(order).provisional_until
+    return build_email(
         message,
         order,
         subject=f"{order} : vos licences sont en pause",
         paragraphs=[
             "Les droits temporaires de votre commande ont pris fin"
-            + (f" le {on_day(ended)}" if ended else "")
+            + (f" le {format_long_date(ended)}" if ended else "")
             + (" : nous n'avons pas reçu le bon de commande signé." if waiting is None else "."),
             (
-                f"{STOPPED}, et tout reprend dès que le bon de commande nous "
-                f"parvient{' ou que vous réglez par carte' if by_card(order) else ''}."
+                f"{SUSPENSION_NOTICE}, et tout reprend dès que le bon de commande nous "
+                f"parvient{' ou que vous réglez par carte' if can_pay_by_card(order) else ''}."
             ),
-            how_to_send(order)
-            if waiting is None
-            else f"Nous avons reçu votre document le {day_of(waiting.received_at)} : nous le vérifions.",
-            f"Vous ne voulez plus de ces licences ? Écrivez-nous à {reply_to()} : nous annulerons la commande.",
+            (
+                describe_sending(order)
+                if waiting is None
+                else f"Nous avons reçu votre document le {format_day(waiting.received_at)} : nous le vérifions."
+            ),
+            f"Vous ne voulez plus de ces licences ? Écrivez-nous à {get_reply_to()} : nous annulerons la commande.",
         ],
         button="Ouvrir la commande",
-        notes=[reference(order)],
+        notes=[describe_reference(order)],
     )
 
 
-def render_scan_refused(message: Message) -> Rendered:
+def render_scan_refused(message: Message) -> RenderedEmail:
     """Render the e-mail on a refused purchase order: the reason, and until when another is awaited."""
-    order = order_of(message, OrderState.PLACED, OrderState.LAPSED)
+    order = get_order(message, OrderState.PLACED, OrderState.LAPSED)
     scan = PurchaseOrderScan.objects.get(pk=message.context["scan"])
     if order.scans.filter(state=ScanState.WAITING).exists():
         raise NoLongerDue("Un autre bon de commande a été déposé avant l'envoi.")
-    until = source_of(order).provisional_until
-    runs = until is not None and until >= today() and order.state == OrderState.PLACED
-    return letter_about(
+    until = get_entitlement(order).provisional_until
+    runs = until is not None and until >= get_today() and order.state == OrderState.PLACED
+    return build_email(
         message,
         order,
         subject=f"{order} : le bon de commande déposé ne convient pas",
         paragraphs=[
             (
-                f"Le document « {scan.filename} », déposé le {day_of(scan.received_at)}, ne convient pas. "
+                f"Le document « {scan.filename} », déposé le {format_day(scan.received_at)}, ne convient pas. "
                 f"Voici pourquoi : {scan.reason}"
             ),
-            how_to_send(order),
-            f"Vos droits temporaires courent jusqu'au {on_day(until)} inclus."
-            if runs and until
-            else "Vos droits temporaires ont pris fin : vos licences sont en pause. Rien n'est supprimé, et tout "
-            "reprend dès que le bon de commande signé nous parvient.",
+            describe_sending(order),
+            (
+                f"Vos droits temporaires courent jusqu'au {format_long_date(until)} inclus."
+                if runs and until
+                else (
+                    "Vos droits temporaires ont pris fin : vos licences sont en pause. Rien n'est supprimé, et tout "
+                    "reprend dès que le bon de commande signé nous parvient."
+                )
+            ),
         ],
         button="Déposer le bon de commande",
-        notes=[reference(order)],
+        notes=[describe_reference(order)],
     )
 
 
-def render_prolonged(message: Message) -> Rendered:
+def render_prolonged(message: Message) -> RenderedEmail:
     """Render the e-mail on prolonged temporary rights."""
-    order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED)
-    source = source_of(order)
-    if source.temporary_until is None or source.suspended_at is not None:
-        raise NoLongerDue(CHANGED)
-    last_day = on_day(source.last_day)
-    return letter_about(
+    order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED)
+    entitlement = get_entitlement(order)
+    if entitlement.temporary_until is None or entitlement.suspended_at is not None:
+        raise NoLongerDue(STATE_CHANGED)
+    last_day = format_long_date(entitlement.last_day)
+    return build_email(
         message,
         order,
-        subject=f"{order} : droits temporaires prolongés jusqu'au {on_day(source.temporary_until)}",
+        subject=f"{order} : droits temporaires prolongés jusqu'au {format_long_date(entitlement.temporary_until)}",
         paragraphs=[
             (
-                "Les droits temporaires de votre commande courent désormais jusqu'au "
-                f"{on_day(source.temporary_until)} inclus ; une fois la commande réglée, ils deviennent définitifs, "
-                f"jusqu'au {last_day} inclus."
+                "Les droits temporaires de votre commande courent désormais jusqu'au"
+                f" {format_long_date(entitlement.temporary_until)} inclus ; une fois la commande réglée, ils deviennent"
+                f" définitifs, jusqu'au {last_day} inclus."
             ),
-            how_to_send(order)
-            if source.provisional_until
-            else "Il ne manque plus que son règlement."
-            if order.state == OrderState.CONFIRMED
-            else "Nous vérifions le bon de commande que vous avez déposé.",
+            (
+                describe_sending(order)
+                if entitlement.provisional_until
+                else (
+                    "Il ne manque plus que son règlement."
+                    if order.state == OrderState.CONFIRMED
+                    else "Nous vérifions le bon de commande que vous avez déposé."
+                )
+            ),
         ],
         button="Ouvrir la commande",
-        notes=[reference(order)],
+        notes=[describe_reference(order)],
     )
 
 
-def render_suspended(message: Message) -> Rendered:
+def render_suspended(message: Message) -> RenderedEmail:
     """Render the e-mail on licences suspended by the operator, and how to restore them."""
-    order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
-    source = source_of(order)
-    if source.suspended_at is None:
+    order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+    entitlement = get_entitlement(order)
+    if entitlement.suspended_at is None:
         raise NoLongerDue("Les licences ont été rétablies avant l'envoi.")
     is_unpaid = order.state == OrderState.CONFIRMED
-    is_overdue = is_unpaid and source.unpaid_until is not None and source.unpaid_until < today()
-    return letter_about(
+    is_overdue = is_unpaid and entitlement.unpaid_until is not None and entitlement.unpaid_until < get_today()
+    return build_email(
         message,
         order,
         subject=f"{order} : vos licences sont suspendues",
         paragraphs=[
             (
-                f"La facture {live_invoice(order)} n'est pas réglée, et les droits temporaires de votre commande "
-                f"couraient jusqu'au {on_day(source.unpaid_until)} : nous les avons suspendus."
-            )
-            if is_overdue and source.unpaid_until
-            else "Nous avons suspendu les licences de votre commande.",
-            f"{STOPPED}{', et tout reprend dès que le règlement nous parvient' if is_unpaid else ''}.",
-            f"Une question, un règlement en cours ? Écrivez-nous à {reply_to()}.",
+                f"La facture {get_current_invoice(order)} n'est pas réglée, et les droits temporaires de votre commande"
+                f" couraient jusqu'au {format_long_date(entitlement.unpaid_until)} : nous les avons suspendus."
+                if is_overdue and entitlement.unpaid_until
+                else "Nous avons suspendu les licences de votre commande."
+            ),
+            f"{SUSPENSION_NOTICE}{', et tout reprend dès que le règlement nous parvient' if is_unpaid else ''}.",
+            f"Une question, un règlement en cours ? Écrivez-nous à {get_reply_to()}.",
         ],
         button="Ouvrir la commande",
-        notes=[reference(order)],
+        notes=[describe_reference(order)],
     )
 
 
-def render_restored(message: Message) -> Rendered:
+def render_restored(message: Message) -> RenderedEmail:
     """Render the e-mail on licences restored by the operator."""
-    order = order_of(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
-    source = source_of(order)
-    if source.suspended_at is not None or not source.usable_on(today()):
-        raise NoLongerDue(CHANGED)
-    return letter_about(
+    order = get_order(message, OrderState.PLACED, OrderState.CONFIRMED, OrderState.PAID)
+    entitlement = get_entitlement(order)
+    if entitlement.suspended_at is not None or not entitlement.usable_on(get_today()):
+        raise NoLongerDue(STATE_CHANGED)
+    return build_email(
         message,
         order,
         subject=f"{order} : vos licences sont rétablies",
-        paragraphs=[f"Tout reprend où il en était, {wording.until(source, today())}."],
+        paragraphs=[f"Tout reprend où il en était, {wording.format_until(entitlement, get_today())}."],
         button="Ouvrir la commande",
-        notes=[reference(order)],
+        notes=[describe_reference(order)],
     )
 
 
-kinds.register(telling.PLACED, label="Commande enregistrée", render=render_placed)
-kinds.register(telling.REMINDER, label="Rappel de bon de commande", render=render_reminder)
-kinds.register(telling.LAPSED, label="Droits temporaires échus", render=render_lapsed)
-kinds.register(telling.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
-kinds.register(telling.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
-kinds.register(telling.SUSPENDED, label="Licences suspendues", render=render_suspended)
-kinds.register(telling.RESTORED, label="Licences rétablies", render=render_restored)
+kinds.register(notifications.PLACED, label="Commande enregistrée", render=render_placed)
+kinds.register(notifications.REMINDER, label="Rappel de bon de commande", render=render_reminder)
+kinds.register(notifications.LAPSED, label="Droits temporaires échus", render=render_lapsed)
+kinds.register(notifications.SCAN_REFUSED, label="Bon de commande refusé", render=render_scan_refused)
+kinds.register(notifications.PROLONGED, label="Droits temporaires prolongés", render=render_prolonged)
+kinds.register(notifications.SUSPENDED, label="Licences suspendues", render=render_suspended)
+kinds.register(notifications.RESTORED, label="Licences rétablies", render=render_restored)

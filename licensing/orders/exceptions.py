@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 
 
-class UnknownCollectivity(Refused):
+class UnknownCollectivity(LicensingError):
     code = "unknown_collectivity"
 
 
-class UnknownOrder(Refused):
+class UnknownOrder(LicensingError):
     code = "unknown_order"
 
 
-class NoReason(Refused):
+class NoReason(LicensingError):
     code = "no_reason"
 
 
-class NameTooLong(Refused):
+class NameTooLong(LicensingError):
     code = "name_too_long"
 
 
-class UnreadableList(Refused):
+class UnreadableBodyList(LicensingError):
     code = "unreadable_list"
 
 
-class NotABuyer(Refused):
+class NotABuyer(LicensingError):
     """This profile cannot buy here, or not this quantity."""
 
     code = "not_a_buyer"
 
 
-class NotADraft(Refused):
+class NotADraft(LicensingError):
     """The order is no longer a draft and cannot change."""
 
     code = "not_a_draft"
 
 
-class PriceChanged(Refused):
+class PriceChanged(LicensingError):
     """The price shown to the buyer is outdated, or the quote has expired."""
 
     code = "price_changed"
 
 
-class BadBilling(Refused):
+class BadBilling(LicensingError):
     """Invalid billing details. `field` is the first invalid field of `BillingDetails`."""
 
     code = "bad_billing"
@@ -53,43 +53,43 @@ class BadBilling(Refused):
         self.field = field
 
 
-class TermsNotAccepted(Refused):
+class TermsNotAccepted(LicensingError):
     code = "terms_not_accepted"
 
 
-class LapsedBefore(Refused):
+class LapsedBefore(LicensingError):
     """An earlier order of the same buyer lapsed without its purchase order."""
 
     code = "lapsed_before"
 
 
-class BadScan(Refused):
+class BadScan(LicensingError):
     code = "bad_scan"
 
 
-class NothingToCheck(Refused):
+class NothingToCheck(LicensingError):
     code = "nothing_to_check"
 
 
-class NotInThisState(Refused):
+class NotInThisState(LicensingError):
     """The operation is not allowed in the order's state."""
 
     code = "not_in_this_state"
 
 
-class IncompleteForInvoice(Refused):
+class IncompleteForInvoice(LicensingError):
     """References required on the payer's invoice are missing."""
 
     code = "incomplete_for_invoice"
 
 
-class BadAmount(Refused):
+class BadAmount(LicensingError):
     code = "bad_amount"
 
 
-class BadReference(Refused):
+class BadReference(LicensingError):
     code = "bad_reference"
 
 
-class BadDate(Refused):
+class InvalidOrderDate(LicensingError):
     code = "bad_date"

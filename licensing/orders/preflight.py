@@ -13,9 +13,9 @@ from stdnum import luhn
 from stdnum.exceptions import InvalidChecksum, ValidationError
 from stdnum.fr import siret as siret_number
 
+from core import formatting
 from licensing.orders.models import Payer, PublicBody
 from schools.models import School
-from web import typography
 
 if TYPE_CHECKING:
     from licensing.orders.models import Order
@@ -31,7 +31,7 @@ _MAX_SERVICES_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class MissingDetail:
     """A billing detail that is missing or wrong."""
 
     #: Field of the order: `payer`, `siret`, `service_code` or `engagement_number`.
@@ -45,29 +45,29 @@ class Missing:
 class Preflight:
     """Result of the check."""
 
-    missing: list[Missing]
+    missing: list[MissingDetail]
     #: The public body with this SIRET, if Chorus Pro's directory is loaded and has it.
     body: PublicBody | None
     #: A sentence on what cannot be checked; may be empty.
     note: str
 
     @property
-    def wrong(self) -> list[Missing]:
+    def wrong(self) -> list[MissingDetail]:
         """The details to correct before the order can be placed."""
         return [one for one in self.missing if one.wrong]
 
 
-def digits(text: str) -> str:
+def normalise_siret(text: str) -> str:
     """Normalise a SIRET: remove spaces, points and hyphens."""
     return "".join(text.split()).replace(".", "").replace("-", "")
 
 
-def spelled(siret: str) -> str:
+def format_siret(siret: str) -> str:
     """Format a SIRET as « 213 001 894 00015 », with no-break spaces."""
-    return f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}".replace(" ", typography.NO_BREAK_SPACE)
+    return f"{siret[:3]} {siret[3:6]} {siret[6:9]} {siret[9:]}".replace(" ", formatting.NO_BREAK_SPACE)
 
 
-def fault_of(siret: str) -> str:
+def get_siret_error(siret: str) -> str:
     """Return why a SIRET is invalid, in a sentence; empty if it is valid."""
     try:
         siret_number.validate(siret)
@@ -83,13 +83,13 @@ def is_public_primary(school: School | None) -> bool:
     return school is not None and school.type == "Ecole" and school.sector == "Public"
 
 
-def head_office(siret: str) -> str:
+def get_head_office_siret(siret: str) -> str:
     """Return the SIRET of a body's head office, from its SIREN or the SIRET of any of its establishments."""
     prefix = siret[:_SIREN_LENGTH] + _HEAD_OFFICE
     return prefix + str(luhn.calc_check_digit(prefix))
 
 
-def is_public(*, payer: str, school: School | None, body: PublicBody | None) -> bool:
+def is_public_buyer(*, payer: str, school: School | None, body: PublicBody | None) -> bool:
     """Return whether the invoice goes to a public body, through Chorus Pro."""
     return (
         body is not None
@@ -98,7 +98,7 @@ def is_public(*, payer: str, school: School | None, body: PublicBody | None) -> 
     )
 
 
-def missing(
+def find_missing(
     *,
     payer: str,
     siret: str,
@@ -107,32 +107,32 @@ def missing(
     school: School | None = None,
     owner: School | None = None,
     body: PublicBody | None = None,
-) -> list[Missing]:
+) -> list[MissingDetail]:
     """Return the missing or wrong billing details, in the order of the form; empty if the invoice can be issued.
 
     `school`: the one the licences are for. `owner`, `body`: the public école and public body with that SIRET, if any.
     """
     if payer == Payer.SCHOOL and is_public_primary(school):
         return [
-            Missing(
+            MissingDetail(
                 field="payer",
                 sentence="Une école publique n'a pas de personnalité juridique : aucune facture ne peut lui être "
                 "adressée. Choisissez « La mairie », ou « La coopérative scolaire » si c'est elle qui paie.",
                 wrong=True,
             )
         ]
-    public = is_public(payer=payer, school=school, body=body)
+    public = is_public_buyer(payer=payer, school=school, body=body)
     if not siret:
         return [_missing_siret(payer)] if public else []
-    error = fault_of(siret) or _school_siret_error(siret, owner or school)
+    error = get_siret_error(siret) or _school_siret_error(siret, owner or school)
     if error:
-        return [Missing(field="siret", sentence=error, wrong=True)]
+        return [MissingDetail(field="siret", sentence=error, wrong=True)]
     return _missing_references(body, service_code, engagement_number) if body else []
 
 
-def _missing_siret(payer: str) -> Missing:
+def _missing_siret(payer: str) -> MissingDetail:
     owners = {Payer.COLLECTIVITY: "de votre collectivité", Payer.TOWN_HALL: "de la commune"}
-    return Missing(
+    return MissingDetail(
         field="siret",
         sentence=f"Indiquez le SIRET {owners.get(Payer(payer), 'de votre établissement')} ({SIRET_LENGTH} chiffres) : "
         "sans lui, sa facture ne peut pas être déposée sur Chorus Pro.",
@@ -141,20 +141,25 @@ def _missing_siret(payer: str) -> Missing:
 
 def _school_siret_error(siret: str, school: School | None) -> str:
     # For a few communes the directory gives the head office's SIRET as that of the school: it is valid.
-    if school is None or not is_public_primary(school) or siret != school.siret or siret == head_office(siret):
+    if (
+        school is None
+        or not is_public_primary(school)
+        or siret != school.siret
+        or siret == get_head_office_siret(siret)
+    ):
         return ""
     return (
         "Ce SIRET est celui de l'école, qui n'a pas de personnalité juridique : la facture s'adresse à sa commune. "
-        f"Le SIRET de la commune est sans doute le {spelled(head_office(siret))}."
+        f"Le SIRET de la commune est sans doute le {format_siret(get_head_office_siret(siret))}."
     )
 
 
-def _missing_references(body: PublicBody, service_code: str, engagement_number: str) -> list[Missing]:
+def _missing_references(body: PublicBody, service_code: str, engagement_number: str) -> list[MissingDetail]:
     """Return the references that this body requires and that are missing or unknown to it."""
     problems = []
     if body.service_or_engagement_required and not service_code and not engagement_number:
         problems.append(
-            Missing(
+            MissingDetail(
                 field="service_code",
                 sentence=f"« {body.name} » demande un code service ou un numéro d'engagement : "
                 f"l'un des deux suffit.{_services_sentence(body)}",
@@ -162,13 +167,13 @@ def _missing_references(body: PublicBody, service_code: str, engagement_number: 
         )
     elif body.service_required and not service_code:
         problems.append(
-            Missing(
+            MissingDetail(
                 field="service_code", sentence=f"« {body.name} » demande un code service.{_services_sentence(body)}"
             )
         )
     if service_code and body.services and service_code not in {one["code"] for one in body.services}:
         problems.append(
-            Missing(
+            MissingDetail(
                 field="service_code",
                 sentence=f"Le code service « {service_code} » n'est pas de ceux que « {body.name} » a déclarés sur "
                 f"Chorus Pro.{_services_sentence(body)}",
@@ -176,7 +181,7 @@ def _missing_references(body: PublicBody, service_code: str, engagement_number: 
         )
     if body.engagement_required and not engagement_number:
         problems.append(
-            Missing(
+            MissingDetail(
                 field="engagement_number",
                 sentence=f"« {body.name} » demande un numéro d'engagement : sa comptabilité le donne quand elle engage "
                 "la dépense.",
@@ -192,12 +197,12 @@ def _services_sentence(body: PublicBody) -> str:
     return f" Ses services sont : {', '.join(labels)}."
 
 
-def note(*, payer: str, siret: str, complete: bool, school: School | None, body: PublicBody | None) -> str:
+def describe_unknowns(*, payer: str, siret: str, complete: bool, school: School | None, body: PublicBody | None) -> str:
     """Return a sentence that an unknown public body may require more than its SIRET; empty if not applicable.
 
     `complete`: every reference that a body may require is given.
     """
-    if complete or body is not None or not siret or not is_public(payer=payer, school=school, body=None):
+    if complete or body is not None or not siret or not is_public_buyer(payer=payer, school=school, body=None):
         return ""
     return (
         "Nous ne savons pas si cet organisme demande un code service ou un numéro d'engagement : "
@@ -205,14 +210,16 @@ def note(*, payer: str, siret: str, complete: bool, school: School | None, body:
     )
 
 
-def of(*, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None) -> Preflight:
+def check_billing(
+    *, payer: str, siret: str, service_code: str, engagement_number: str, school: School | None
+) -> Preflight:
     """Check billing details, looking up the body and the école with this SIRET. `school`: the order's, if any."""
-    siret = digits(siret)
+    siret = normalise_siret(siret)
     body = PublicBody.objects.filter(pk=siret).first() if siret else None
     # A collectivity may enter the SIRET of one of its schools by mistake, and a principal that of their school.
     owner = School.objects.filter(siret=siret, type="Ecole", sector="Public").first() if siret else None
     return Preflight(
-        missing=missing(
+        missing=find_missing(
             payer=payer,
             siret=siret,
             service_code=service_code.strip(),
@@ -222,7 +229,7 @@ def of(*, payer: str, siret: str, service_code: str, engagement_number: str, sch
             body=body,
         ),
         body=body,
-        note=note(
+        note=describe_unknowns(
             payer=payer,
             siret=siret,
             complete=bool(service_code.strip() and engagement_number.strip()),
@@ -232,9 +239,9 @@ def of(*, payer: str, siret: str, service_code: str, engagement_number: str, sch
     )
 
 
-def of_order(order: Order) -> Preflight:
+def check_order(order: Order) -> Preflight:
     """Check the current billing details of an order."""
-    return of(
+    return check_billing(
         payer=order.payer or (Payer.COLLECTIVITY if order.collectivity_id else Payer.OTHER),
         siret=order.siret,
         service_code=order.service_code,
@@ -243,23 +250,23 @@ def of_order(order: Order) -> Preflight:
     )
 
 
-def proposed_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) -> str:
+def propose_payer_siret(school: School | None, *, payer: str = Payer.TOWN_HALL) -> str:
     """Return the SIRET to propose for the payer of a school's order; empty if unknown.
 
     For a public école: its commune's (the directory's SIRET for it begins with the commune's SIREN), never its own.
     """
-    if school is None or fault_of(school.siret):
+    if school is None or get_siret_error(school.siret):
         return ""
     if not is_public_primary(school):
         return school.siret if payer == Payer.SCHOOL else ""
     if payer != Payer.TOWN_HALL or not school.siret.startswith(_LOCAL_AUTHORITY):
         return ""
-    return siret_of(school.siret[:_SIREN_LENGTH])
+    return propose_body_siret(school.siret[:_SIREN_LENGTH])
 
 
-def siret_of(siren: str) -> str:
+def propose_body_siret(siren: str) -> str:
     """Return the SIRET to propose for a public body: its head office's, checked against Chorus Pro's directory."""
-    head_office_number = head_office(siren)
+    head_office_number = get_head_office_siret(siren)
     known = list(PublicBody.objects.filter(pk__startswith=siren).order_by("pk").values_list("pk", flat=True)[:50])
     # A head office that has moved has another establishment number.
     return head_office_number if head_office_number in known or not known else known[0]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from licensing.orders.exceptions import UnreadableList
+from licensing.orders.exceptions import UnreadableBodyList
 from licensing.orders.models import PublicBody
-from licensing.orders.preflight import digits, fault_of
+from licensing.orders.preflight import get_siret_error, normalise_siret
 from schools.folding import fold
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _BATCH_SIZE = 2000
 
 
 @dataclass(slots=True)
-class Loaded:
+class LoadReport:
     """Result of loading a file."""
 
     bodies: int = 0
@@ -50,12 +50,12 @@ class Loaded:
 
 
 @transaction.atomic
-def load(*, content: bytes, at: datetime.datetime) -> Loaded:
+def load(*, content: bytes, at: datetime.datetime) -> LoadReport:
     """Upsert the public bodies of a CSV file, with one row per body or per service. Idempotent.
 
     Raises `UnreadableList` if the columns are missing or the CSV is malformed; nothing is changed then.
     """
-    report = Loaded()
+    report = LoadReport()
     bodies: dict[str, PublicBody] = {}
     reader, columns = _open_reader(content)
     for cells in _rows(reader):
@@ -90,7 +90,7 @@ def _open_reader(content: bytes) -> tuple[Reader, dict[str, int]]:
     indexes = {name: _column_index(header, headers) for name, headers in _HEADERS.items()}
     columns = {name: column for name, column in indexes.items() if column is not None}
     if not {"siret", "name"} <= columns.keys():
-        raise UnreadableList("Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
+        raise UnreadableBodyList("Ce fichier n'a pas de colonne « siret » et « nom » : rien n'a été changé.")
     return reader, columns
 
 
@@ -98,7 +98,7 @@ def _rows(reader: Reader) -> Iterator[list[str]]:
     try:
         yield from reader
     except csv.Error:
-        raise UnreadableList(
+        raise UnreadableBodyList(
             f"La ligne {reader.line_num} ne se lit pas, sans doute pour un guillemet jamais fermé : rien n'a été "
             "changé."
         ) from None
@@ -110,8 +110,8 @@ def _column_index(header: list[str], headers: tuple[str, ...]) -> int | None:
 
 def _merge_row(bodies: dict[str, PublicBody], row: Mapping[str, str], at: datetime.datetime) -> str:
     """Merge a row into `bodies`; return why it is invalid, or an empty string."""
-    siret = digits(row["siret"])
-    error = fault_of(siret)
+    siret = normalise_siret(row["siret"])
+    error = get_siret_error(siret)
     if error or not row["name"]:
         return error or "L'organisme n'a pas de nom."
     flags = {name: _parse_flag(row.get(name, "")) for name in _FLAGS}

@@ -8,6 +8,6 @@ class PoolsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds of messages of this app."""
-        from licensing.pools import outbox  # noqa: PLC0415 - needs the models
+        from licensing.pools import message_kinds  # noqa: PLC0415 - needs the models
 
-        outbox.register()
+        message_kinds.register_kinds()

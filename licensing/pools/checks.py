@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from core import formatting
+from core.email_addresses import is_ordinary_address
 from licensing.catalogue.operations import PARIS, day_in_france
-from licensing.pools.exceptions import BadAddress, BadDate, PoolClosed, PoolSuspended, UnknownPool
+from licensing.entitlements.models import EntitlementStatus
+from licensing.pools.exceptions import BadAddress, BadSendDate, PoolClosed, PoolSuspended, UnknownPool
 from licensing.pools.models import Pool
-from licensing.subscriptions.models import Standing
-from web import typography
-from web.mailboxes import is_ordinary
 
 if TYPE_CHECKING:
-    from licensing.subscriptions.models import Source
+    from licensing.entitlements.models import Entitlement
 
 #: Send time of e-mails scheduled for a day.
 _SEND_TIME = datetime.time(8, 0, tzinfo=PARIS)
@@ -24,41 +24,41 @@ _SEND_TIME = datetime.time(8, 0, tzinfo=PARIS)
 _MAX_ADDRESS_LENGTH = 254
 
 
-def locked_pool(pool_id: int) -> Pool:
+def lock_pool(pool_id: int) -> Pool:
     """Lock the pool and return it with its entitlement. Raises `UnknownPool`."""
-    pool = Pool.objects.locked().select_related("source__collectivity").filter(pk=pool_id).first()
+    pool = Pool.objects.locked().select_related("entitlement__collectivity").filter(pk=pool_id).first()
     if pool is None:
         raise UnknownPool("Ce lot n'existe pas dans votre collectivité : choisissez-le dans la liste de vos lots.")
     return pool
 
 
-def check_open(source: Source, at: datetime.datetime) -> None:
+def check_open(entitlement: Entitlement, at: datetime.datetime) -> None:
     """Raise `PoolSuspended` or `PoolClosed` where the entitlement forbids allocating and sending keys."""
-    match source.standing_on(day_in_france(at)):
-        case Standing.SUSPENDED:
+    match entitlement.status_on(day_in_france(at)):
+        case EntitlementStatus.SUSPENDED:
             raise PoolSuspended(
                 "Ce lot est suspendu dans l'attente de sa commande : rien ne peut en être attribué ni envoyé. "
                 "Il reprendra tel quel dès qu'elle sera régularisée."
             )
-        case Standing.LAPSED:
+        case EntitlementStatus.LAPSED:
             raise PoolSuspended(
-                f"Les droits temporaires de ce lot ont pris fin le {typography.day(source.open_until)}, faute de bon "
-                "de commande signé : rien ne peut en être attribué ni envoyé. Il reprendra tel quel dès que le bon de "
-                "commande sera reçu ou la commande réglée."
+                f"Les droits temporaires de ce lot ont pris fin le {formatting.long_date(entitlement.open_until)},"
+                " faute de bon de commande signé : rien ne peut en être attribué ni envoyé. Il reprendra tel quel dès"
+                " que le bon de commande sera reçu ou la commande réglée."
             )
-        case Standing.CANCELLED:
+        case EntitlementStatus.CANCELLED:
             raise PoolClosed("La commande de ce lot a été annulée : choisissez un autre lot.")
-        case Standing.ENDED:
+        case EntitlementStatus.ENDED:
             raise PoolClosed(
-                f"Les licences de ce lot n'étaient valables que jusqu'au {typography.day(source.last_day)} inclus : "
-                "choisissez un lot de l'année scolaire en cours."
+                f"Les licences de ce lot n'étaient valables que jusqu'au {formatting.long_date(entitlement.last_day)}"
+                " inclus : choisissez un lot de l'année scolaire en cours."
             )
 
 
-def address(text: str) -> str:
+def clean_address(text: str) -> str:
     """Return the e-mail address without surrounding spaces. Raises `BadAddress`."""
     stripped = text.strip()
-    if is_ordinary(stripped):
+    if is_ordinary_address(stripped):
         return stripped
     try:
         validate_email(stripped)
@@ -73,7 +73,9 @@ def address(text: str) -> str:
     return stripped
 
 
-def due(send_on: datetime.date | None, *, source: Source, at: datetime.datetime) -> datetime.datetime:
+def compute_due_at(
+    send_on: datetime.date | None, *, entitlement: Entitlement, at: datetime.datetime
+) -> datetime.datetime:
     """Return when to send the e-mails: at once, or at 8:00 in Paris on the given day.
 
     Raises `BadDate` for a past day, or one after the last day of the licences.
@@ -81,14 +83,15 @@ def due(send_on: datetime.date | None, *, source: Source, at: datetime.datetime)
     if send_on is None:
         return at
     if send_on < day_in_france(at):
-        raise BadDate(f"Le {typography.day(send_on)} est passé : choisissez aujourd'hui ou un jour à venir.")
-    if send_on > source.last_day:
-        raise BadDate(
-            f"Les licences de ce lot s'arrêtent le {typography.day(source.last_day)} : choisissez un jour d'ici là."
+        raise BadSendDate(f"Le {formatting.long_date(send_on)} est passé : choisissez aujourd'hui ou un jour à venir.")
+    if send_on > entitlement.last_day:
+        raise BadSendDate(
+            f"Les licences de ce lot s'arrêtent le {formatting.long_date(entitlement.last_day)} : choisissez un jour"
+            " d'ici là."
         )
     return max(at, datetime.datetime.combine(send_on, _SEND_TIME))
 
 
-def is_official(recipient: str, mailbox: str) -> bool:
+def is_official_mailbox(recipient: str, mailbox: str) -> bool:
     """Whether an address is the school's official mailbox: a key sent elsewhere verifies nobody."""
     return recipient == mailbox or recipient.strip().casefold() == mailbox.strip().casefold()

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from collectivities.queries import office_settings
+from collectivities.queries import get_office_settings
+from core import formatting
+from core.urls import portal_url
 from licensing.catalogue.operations import day_in_france
+from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.queries import unseal_key
+from licensing.entitlements.wording import format_until
 from licensing.pools.models import Allocation, MessageKind
-from licensing.pools.wording import named
-from licensing.subscriptions.models import Standing
-from licensing.subscriptions.queries import key_display
-from licensing.subscriptions.wording import until
-from mailing.kinds import NoLongerDue, Rendered
-from schools.wording import school_name
-from tenants.addresses import office_url
-from web import typography
-from web.addresses import portal_url
+from licensing.pools.wording import name_with_article
+from mailing.kinds import NoLongerDue, RenderedEmail
+from schools.wording import format_school_name
+from tenants.office_urls import office_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,34 +51,34 @@ class KeyEmail:
     notes: tuple[str, ...] = ()
 
 
-def gather(messages: Sequence[Message]) -> Callable[[Message], Rendered]:
+def build_renderer(messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
     """Load the allocations of all these messages in two queries, and return a function that renders each."""
     allocations = _load_allocations(messages)
-    presentation = office_settings()
+    presentation = get_office_settings()
 
-    def render_one(message: Message) -> Rendered:
+    def render_one(message: Message) -> RenderedEmail:
         allocation = allocations.get(message.topic_id or 0)
         if allocation is None:
             raise NoLongerDue("L'attribution dont parlait ce message n'existe pas.")
         check_due(message, allocation)
-        return _render(message, allocation, presentation, key_display(allocation.key))
+        return _render(message, allocation, presentation, unseal_key(allocation.key))
 
     return render_one
 
 
-def render(message: Message) -> Rendered:
+def render(message: Message) -> RenderedEmail:
     """Render the message for sending. Raises `NoLongerDue`."""
-    return gather([message])(message)
+    return build_renderer([message])(message)
 
 
-def preview(message: Message) -> Rendered:
+def preview(message: Message) -> RenderedEmail:
     """Render the message with its key masked, whether still due or not."""
     return _render_with(message, lambda allocation: f"{allocation.key.prefix}-{_MASKED}")
 
 
-def whole(message: Message) -> Rendered:
+def render_with_key(message: Message) -> RenderedEmail:
     """Render the message with its key, whether still due or not. The caller records who saw it."""
-    return _render_with(message, lambda allocation: key_display(allocation.key))
+    return _render_with(message, lambda allocation: unseal_key(allocation.key))
 
 
 def check_due(message: Message, allocation: Allocation) -> None:
@@ -91,27 +91,27 @@ def check_due(message: Message, allocation: Allocation) -> None:
     volume_changed = message.context.get("added") or message.kind == MessageKind.REDUCED
     if allocation.key.redeemed_at is not None and not volume_changed:
         raise NoLongerDue("La clé a été activée avant l'envoi.")
-    source = allocation.pool.source
-    match source.standing_on(day_in_france(timezone.now())):
-        case Standing.SUSPENDED | Standing.LAPSED:
+    entitlement = allocation.pool.entitlement
+    match entitlement.status_on(day_in_france(timezone.now())):
+        case EntitlementStatus.SUSPENDED | EntitlementStatus.LAPSED:
             raise NoLongerDue("Le lot a été suspendu avant l'envoi : renvoyez la clé quand il sera rétabli.")
-        case Standing.CANCELLED:
+        case EntitlementStatus.CANCELLED:
             raise NoLongerDue("La commande du lot a été annulée avant l'envoi.")
-        case Standing.ENDED:
+        case EntitlementStatus.ENDED:
             raise NoLongerDue("Les licences de ce lot ont expiré avant l'envoi.")
 
 
 def _load_allocations(messages: Sequence[Message]) -> dict[int, Allocation]:
-    related = Allocation.objects.select_related("pool__source__collectivity", "school", "key")
+    related = Allocation.objects.select_related("pool__entitlement__collectivity", "school", "key")
     return related.in_bulk([message.topic_id for message in messages if message.topic_id is not None])
 
 
-def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> Rendered:
+def _render_with(message: Message, key_of: Callable[[Allocation], str]) -> RenderedEmail:
     allocation = _load_allocations([message])[message.topic_id or 0]
-    return _render(message, allocation, office_settings(), key_of(allocation))
+    return _render(message, allocation, get_office_settings(), key_of(allocation))
 
 
-def _render(message: Message, allocation: Allocation, presentation: OfficeSettings, key: str) -> Rendered:
+def _render(message: Message, allocation: Allocation, presentation: OfficeSettings, key: str) -> RenderedEmail:
     giver = _giver(allocation)
     if message.kind == MessageKind.REVOKED:
         email = _build_revoked(allocation, giver)
@@ -124,7 +124,7 @@ def _render(message: Message, allocation: Allocation, presentation: OfficeSettin
     else:
         email = _build_with_key(allocation, giver, key, grown=bool(message.context.get("added")))
     context = {
-        "letter": email,
+        "email": email,
         "giver": giver,
         # The same URL for all recipients: it cannot be used for tracking.
         "logo": _logo(allocation, presentation),
@@ -132,38 +132,38 @@ def _render(message: Message, allocation: Allocation, presentation: OfficeSettin
         "signature": presentation.signature.strip(),
         "portal": portal_url(),
     }
-    return Rendered(
+    return RenderedEmail(
         subject=email.subject,
-        text=render_to_string("pools/emails/letter.txt", context).strip() + "\n",
-        html=render_to_string("pools/emails/letter.html", context),
+        text=render_to_string("pools/emails/email.txt", context).strip() + "\n",
+        html=render_to_string("pools/emails/email.html", context),
         from_name=presentation.sender_name or giver,
         reply_to=presentation.reply_to,
     )
 
 
 def _giver(allocation: Allocation) -> str:
-    collectivity = allocation.pool.source.collectivity
+    collectivity = allocation.pool.entitlement.collectivity
     return collectivity.name if collectivity is not None else ""
 
 
 def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
-    collectivity = allocation.pool.source.collectivity
+    collectivity = allocation.pool.entitlement.collectivity
     return office_url(collectivity, "/logo.png") if collectivity is not None and presentation.logo else ""
 
 
 def _place(allocation: Allocation) -> str:
     """Return « (Nîmes, UAI 0300001A) », as names are not unique."""
-    uai = f"UAI{typography.NO_BREAK_SPACE}{allocation.school_id}"
+    uai = f"UAI{formatting.NO_BREAK_SPACE}{allocation.school_id}"
     return f"({', '.join(filter(None, [allocation.school.commune, uai]))})"
 
 
 def _until(allocation: Allocation) -> str:
-    return until(allocation.pool.source, day_in_france(timezone.now()))
+    return format_until(allocation.pool.entitlement, day_in_france(timezone.now()))
 
 
 def _provisional_notes(allocation: Allocation, giver: str) -> tuple[str, ...]:
     """Return the note that licences not paid for yet are provisional; empty where the order is settled."""
-    if allocation.pool.source.temporary_until is None:
+    if allocation.pool.entitlement.temporary_until is None:
         return ()
     if allocation.units == 1:
         note = (
@@ -182,10 +182,14 @@ def _build_with_key(
     allocation: Allocation, giver: str, key: str, *, reminder: bool = False, grown: bool = False
 ) -> KeyEmail:
     units = allocation.units
-    licences, school, single = typography.plural(units, "licence"), named(allocation.school.name), units == 1
+    licences, school, single = (
+        formatting.pluralize(units, "licence"),
+        name_with_article(allocation.school.name),
+        units == 1,
+    )
     validity = "Elle est valable" if single else "Elles sont valables"
     if reminder:
-        since = typography.day(day_in_france(allocation.created_at))
+        since = formatting.long_date(day_in_france(allocation.created_at))
         subject = f"Rappel : {licences} Pep's {'attend' if single else 'attendent'} {school.the}"
         opening = (
             (
@@ -234,7 +238,7 @@ def _build_with_key(
 
 
 def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
-    licences, school = typography.plural(added, "licence"), named(allocation.school.name)
+    licences, school = formatting.pluralize(added, "licence"), name_with_article(allocation.school.name)
     credited = "déjà créditée sur votre compte" if added == 1 else "déjà créditées sur votre compte"
     return KeyEmail(
         subject=_with_plain_spaces(f"{giver} vous attribue {licences} Pep's de plus pour {school.the}"),
@@ -242,14 +246,14 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
             f"{giver} attribue {licences} Pep's de plus {school.to_the} {_place(allocation)}, {_until(allocation)}.",
             (
                 f"{'Elle est' if added == 1 else 'Elles sont'} {credited}, qui en compte désormais "
-                f"{typography.number(allocation.units)} : vous n'avez aucune clé à saisir."
+                f"{formatting.number(allocation.units)} : vous n'avez aucune clé à saisir."
             ),
         ),
         button="Ouvrir « Mon compte »",
         address=portal_url("/mon-compte/"),
         steps=(
             "Ouvrez « Mon compte » sur le portail Pep's par le lien ci-dessus, et connectez-vous.",
-            f"Dans « Mes abonnements », vérifiez le nouveau total : {typography.number(allocation.units)}.",
+            f"Dans « Mes abonnements », vérifiez le nouveau total : {formatting.number(allocation.units)}.",
             "Attribuez une licence à chaque enseignant de votre choix : il y accède aussitôt.",
         ),
         notes=(_ONE_LICENCE,),
@@ -257,8 +261,8 @@ def _build_grown(allocation: Allocation, giver: str, added: int) -> KeyEmail:
 
 
 def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
-    units, school = allocation.units, named(allocation.school.name)
-    licences = typography.plural(units, "licence")
+    units, school = allocation.units, name_with_article(allocation.school.name)
+    licences = formatting.pluralize(units, "licence")
     subject = _with_plain_spaces(f"Votre clé Pep's vaut désormais {licences} pour {school.the}")
     reduction = (
         f"{giver} ramène à {licences} Pep's ce qui était attribué {school.to_the} {_place(allocation)}, "
@@ -290,8 +294,8 @@ def _build_reduced(allocation: Allocation, giver: str, key: str) -> KeyEmail:
 
 
 def _build_revoked(allocation: Allocation, giver: str) -> KeyEmail:
-    single, school = allocation.units == 1, named(allocation.school.name)
-    licences = "la licence" if single else f"les {typography.plural(allocation.units, 'licence')}"
+    single, school = allocation.units == 1, name_with_article(allocation.school.name)
+    licences = "la licence" if single else f"les {formatting.pluralize(allocation.units, 'licence')}"
     return KeyEmail(
         subject=_with_plain_spaces(f"La clé Pep's envoyée {school.to_the} n'est plus valable"),
         opening=(
@@ -309,9 +313,9 @@ def _build_revoked(allocation: Allocation, giver: str) -> KeyEmail:
 
 def _with_plain_spaces(subject: str) -> str:
     """Replace no-break spaces in a subject, so that mail searches match its words."""
-    return subject.replace(typography.NO_BREAK_SPACE, " ")
+    return subject.replace(formatting.NO_BREAK_SPACE, " ")
 
 
-def about(allocation: Allocation) -> str:
+def school_label(allocation: Allocation) -> str:
     """Return the school as shown in the list of messages."""
-    return f"{school_name(allocation.school.name)} ({allocation.school_id})"
+    return f"{format_school_name(allocation.school.name)} ({allocation.school_id})"

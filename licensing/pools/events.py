@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count
 
-from licensing.pools.models import TOPIC
-from licensing.subscriptions.models import Seat
-from webhooks.operations import EventType, Happening
-from webhooks.queries import last_type
+from licensing.entitlements.models import Seat
+from licensing.pools.models import ALLOCATION_TOPIC
+from webhooks.operations import EventType, NewEvent
+from webhooks.queries import get_last_event_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from licensing.pools.models import Allocation, Pool
-    from licensing.pools.operations.giving import Step
+    from licensing.pools.operations.allocation_rows import AllocationStep
 
 #: A pool is low when at most a tenth of its capacity is free.
 _LOW_DIVISOR = 10
@@ -30,9 +30,9 @@ _KEY_EVENT_TYPES = {
 }
 
 
-def given(
-    pool: Pool, steps: Sequence[Step], numbers: Mapping[str, int], *, units: int, import_id: int | None
-) -> Iterator[Happening]:
+def build_issued_events(
+    pool: Pool, steps: Sequence[AllocationStep], numbers: Mapping[str, int], *, units: int, import_id: int | None
+) -> Iterator[NewEvent]:
     """Yield an event per allocation created or grown, and one if the pool becomes low.
 
     `pool`: as locked, before the units were allocated.
@@ -45,10 +45,10 @@ def given(
     left = pool.free - units
     if left * _LOW_DIVISOR <= pool.capacity < pool.free * _LOW_DIVISOR:
         data = {"pool": pool.pk, "name": pool.name, "capacity": pool.capacity, "free": left}
-        yield Happening(EventType.POOL_LOW, f"pool:{pool.pk}", data)
+        yield NewEvent(EventType.POOL_LOW, f"pool:{pool.pk}", data)
 
 
-def reduced(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) -> Iterator[Happening]:
+def build_reduced_events(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) -> Iterator[NewEvent]:
     """Yield an `allocation.issued` event per reduction, with a negative `added`."""
     for allocation, now in moving:
         yield _build_issued_event(
@@ -61,13 +61,13 @@ def reduced(moving: Sequence[tuple[Allocation, int]], *, import_id: int | None) 
         )
 
 
-def revoked(taken: Sequence[Allocation]) -> Iterator[Happening]:
+def build_revoked_events(taken: Sequence[Allocation]) -> Iterator[NewEvent]:
     """Yield an event per revoked allocation."""
     for allocation in taken:
         yield _build_event(EventType.ALLOCATION_REVOKED, allocation, units=allocation.units)
 
 
-def of_key(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[Happening]:
+def build_key_events(allocation: Allocation, event: str, *, held: int, size: int) -> Iterator[NewEvent]:
     """Yield a key event, and one if the last seat is held: once, until a seat is free again.
 
     `held`, `size`: the counts when it happened. Two concurrent claims of the last two seats do not see each other, so
@@ -79,22 +79,22 @@ def of_key(allocation: Allocation, event: str, *, held: int, size: int) -> Itera
     now = Seat.objects.filter(subscription__key=allocation.key_id).aggregate(held=Count("holder"), size=Count("pk"))
     is_full = held == size or now["held"] == now["size"]
     ends = (EventType.ALLOCATION_EXHAUSTED, EventType.SEAT_RELEASED, EventType.ALLOCATION_ISSUED)
-    if is_full and last_type(_subject_of(allocation.pk), among=ends) != EventType.ALLOCATION_EXHAUSTED:
+    if is_full and get_last_event_type(_subject_of(allocation.pk), among=ends) != EventType.ALLOCATION_EXHAUSTED:
         yield _build_event(EventType.ALLOCATION_EXHAUSTED, allocation, units=size, held=size)
 
 
 def _subject_of(allocation_id: int) -> str:
     """Return the event subject of an allocation."""
-    return f"{TOPIC}:{allocation_id}"
+    return f"{ALLOCATION_TOPIC}:{allocation_id}"
 
 
 def _build_issued_event(
     number: int, pool_id: int, uai: str, *, units: int, added: int, import_id: int | None
-) -> Happening:
+) -> NewEvent:
     data = {"allocation": number, "pool": pool_id, "uai": uai, "units": units, "added": added, "import": import_id}
-    return Happening(EventType.ALLOCATION_ISSUED, _subject_of(number), data)
+    return NewEvent(EventType.ALLOCATION_ISSUED, _subject_of(number), data)
 
 
-def _build_event(kind: EventType, allocation: Allocation, **counts: Any) -> Happening:
+def _build_event(kind: EventType, allocation: Allocation, **counts: Any) -> NewEvent:
     data = {"allocation": allocation.pk, "pool": allocation.pool_id, "uai": allocation.school_id} | counts
-    return Happening(kind, _subject_of(allocation.pk), data)
+    return NewEvent(kind, _subject_of(allocation.pk), data)

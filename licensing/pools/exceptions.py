@@ -4,87 +4,87 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from licensing.exceptions import Refused
-from web import typography
+from core import formatting
+from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class UnknownPool(Refused):
+class UnknownPool(LicensingError):
     code = "unknown_pool"
 
 
-class PoolExhausted(Refused):
+class PoolExhausted(LicensingError):
     code = "pool_exhausted"
 
 
-class PoolSuspended(Refused):
+class PoolSuspended(LicensingError):
     code = "pool_suspended"
 
 
-class PoolClosed(Refused):
+class PoolClosed(LicensingError):
     code = "pool_closed"
 
 
-class UnknownSchool(Refused):
+class SchoolNotInDirectory(LicensingError):
     code = "unknown_school"
 
 
-class SchoolClosed(Refused):
+class SchoolClosed(LicensingError):
     code = "school_closed"
 
 
-class SchoolTwice(Refused):
+class DuplicateSchool(LicensingError):
     code = "school_twice"
 
 
-class BadAddress(Refused):
+class BadAddress(LicensingError):
     code = "bad_address"
 
 
-class NoAddress(Refused):
+class NoAddress(LicensingError):
     code = "no_address"
 
 
-class BadUnits(Refused):
+class BadUnits(LicensingError):
     code = "bad_units"
 
 
-class WouldShrink(Refused):
+class WouldShrink(LicensingError):
     code = "would_shrink"
 
 
-class BadDate(Refused):
+class BadSendDate(LicensingError):
     code = "bad_date"
 
 
-class UnknownAllocation(Refused):
+class UnknownAllocation(LicensingError):
     code = "unknown_allocation"
 
 
-class AlreadyRedeemed(Refused):
+class AllocationRedeemed(LicensingError):
     code = "already_redeemed"
 
 
-class AlreadyRevoked(Refused):
+class AllocationRevoked(LicensingError):
     code = "already_revoked"
 
 
-class NotYetSent(Refused):
+class NotYetSent(LicensingError):
     code = "not_yet_sent"
 
 
-class RemindedToday(Refused):
+class AlreadyRemindedToday(LicensingError):
     code = "reminded_today"
 
 
-class RowsRefused(Refused):
+class RowsRefused(LicensingError):
     """Some rows of an all-or-nothing list are refused; `refusals` by row index, from 0."""
 
     code = "rows_refused"
 
-    def __init__(self, refusals: Mapping[int, Refused]) -> None:
-        refused_rows = typography.plural(len(refusals), "ligne est refusée", "lignes sont refusées")
+    def __init__(self, refusals: Mapping[int, LicensingError]) -> None:
+        refused_rows = formatting.pluralize(len(refusals), "ligne est refusée", "lignes sont refusées")
         super().__init__(f"Rien n'a été attribué : {refused_rows}.")
         self.refusals = refusals

@@ -12,14 +12,14 @@ from openpyxl.styles import Font
 from licensing.catalogue.operations import PARIS
 from licensing.pools.queries import AllocationState
 from mailing.models import MessageState
-from schools.wording import school_name
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from openpyxl.cell import Cell
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
-    from licensing.pools.queries import Told
+    from licensing.pools.queries import AnnotatedAllocation
 
 _COLUMN_TITLES = (
     "UAI", "Établissement", "Commune", "Lot", "Licences", "État", "Attribuées à un enseignant", "Adresse e-mail",
@@ -29,7 +29,7 @@ _COLUMN_WIDTHS = (11, 44, 24, 30, 10, 22, 14, 38, 16, 14, 14)
 _CHUNK_SIZE = 2000
 
 
-def workbook(allocations: QuerySet[Told]) -> bytes:
+def build_workbook(allocations: QuerySet[AnnotatedAllocation]) -> bytes:
     """Return the allocations as an xlsx file, in the order of the queryset, written row by row."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Attributions")
@@ -46,7 +46,7 @@ def workbook(allocations: QuerySet[Told]) -> bytes:
         sheet.append(
             [
                 _text_cell(sheet, allocation.school_id),
-                _text_cell(sheet, school_name(allocation.school.name)),
+                _text_cell(sheet, format_school_name(allocation.school.name)),
                 _text_cell(sheet, allocation.school.commune),
                 _text_cell(sheet, allocation.pool.name),
                 allocation.units,

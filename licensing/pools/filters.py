@@ -11,14 +11,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import AllocationState, not_redeemed_since, with_lost_email
-from schools.folding import words
+from licensing.pools.queries import AllocationState, filter_lost_email, filter_not_redeemed_since
+from schools.folding import split_words
 from schools.uai import is_valid, normalise
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from licensing.pools.queries import Told
+    from licensing.pools.queries import AnnotatedAllocation
 
 #: Days after which an unredeemed key is due for a reminder.
 DORMANT_DAYS = 15
@@ -70,26 +70,28 @@ class AllocationFilter(django_filters.FilterSet):
         fields: ClassVar = ["q", "pool", "state", "commune"]
 
     @property
-    def qs(self) -> QuerySet[Told]:
+    def qs(self) -> QuerySet[AnnotatedAllocation]:
         """Return the filtered queryset; without a selected state, all but the revoked."""
-        filtered: QuerySet[Told] = super().qs
+        filtered: QuerySet[AnnotatedAllocation] = super().qs
         state = self.form.cleaned_data.get("state") if self.form.is_bound and self.form.is_valid() else _NO_STATE
         return filtered if state else filtered.filter(revoked_at__isnull=True)
 
-    def in_state(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
+    def in_state(self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str) -> QuerySet[AnnotatedAllocation]:
         """Filter by state, or by one of the two situations that need attention."""
         if value == DORMANT:
-            return not_redeemed_since(timezone.now() - datetime.timedelta(days=DORMANT_DAYS), queryset)
+            return filter_not_redeemed_since(timezone.now() - datetime.timedelta(days=DORMANT_DAYS), queryset)
         if value == LOST:
-            return with_lost_email(queryset)
+            return filter_lost_email(queryset)
         return queryset.filter(state=value)
 
-    def with_words(self, queryset: QuerySet[Told], name: str, value: str) -> QuerySet[Told]:
+    def with_words(
+        self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str
+    ) -> QuerySet[AnnotatedAllocation]:
         """Filter by UAI, by all the words of the school (folded), or by part of the e-mail address."""
         code = normalise(value)
         if is_valid(code):
             return queryset.filter(school_id=code)
         condition = Q()
-        for word in words(value):
+        for word in split_words(value):
             condition &= Q(school__search_text__contains=word)
         return queryset.filter(condition | Q(recipient__icontains=value.strip()))

@@ -8,10 +8,10 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Layout, Submit
 from django import forms
 
-from licensing.pools.wording import lot_in_words
+from licensing.pools.wording import describe_pool
 
 if TYPE_CHECKING:
-    from licensing.pools.queries import Position
+    from licensing.pools.queries import PoolPosition
 
 
 class AllocateForm(forms.Form):
@@ -37,10 +37,10 @@ class AllocateForm(forms.Form):
         help_text="Laissez vide pour l'envoyer tout de suite ; sinon il part ce jour-là à 8 heures.",
     )
 
-    def __init__(self, *args: Any, positions: list[Position], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, positions: list[PoolPosition], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["pool"].choices = [  # type: ignore[attr-defined]
-            (pool.pool_id, lot_in_words(pool.name, pool.free, pool.source)) for pool in positions
+            (pool.pool_id, describe_pool(pool.name, pool.free, pool.entitlement)) for pool in positions
         ]
         self.helper = FormHelper()
         self.helper.layout = Layout(

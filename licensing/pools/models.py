@@ -12,13 +12,13 @@ from django.db import models
 from django.db.models import F, Q
 
 #: Audit actions of one school in a bulk operation: shown on the school's page; the home page shows the bulk entry.
-GIVEN_BY_LIST = "pools.allocated_by_list"
-GROWN_BY_LIST = "pools.grown_by_list"
-REDUCED_BY_LIST = "pools.reduced_by_list"
-REVOKED_BY_LIST = "pools.revoked_by_list"
-BY_LIST = (GIVEN_BY_LIST, GROWN_BY_LIST, REDUCED_BY_LIST, REVOKED_BY_LIST)
+ALLOCATED_IN_BULK = "pools.allocated_by_list"
+GROWN_IN_BULK = "pools.grown_by_list"
+REDUCED_IN_BULK = "pools.reduced_by_list"
+REVOKED_IN_BULK = "pools.revoked_by_list"
+BULK_ACTIONS = (ALLOCATED_IN_BULK, GROWN_IN_BULK, REDUCED_IN_BULK, REVOKED_IN_BULK)
 #: `Message.topic` of messages about an allocation; their `topic_id` is its primary key.
-TOPIC = "allocation"
+ALLOCATION_TOPIC = "allocation"
 
 
 class MessageKind(models.TextChoices):
@@ -45,7 +45,7 @@ class Pool(models.Model):
     Its validity and status are those of its entitlement.
     """
 
-    source = models.OneToOneField("subscriptions.Source", on_delete=models.PROTECT, related_name="+")
+    entitlement = models.OneToOneField("entitlements.Entitlement", on_delete=models.PROTECT, related_name="+")
     name = models.CharField("nom du lot", max_length=120)
     capacity = models.PositiveIntegerField("licences achetées")
     allocated = models.PositiveIntegerField("licences attribuées", default=0)
@@ -106,7 +106,7 @@ class Allocation(models.Model):
         db_index=False,
         related_name="+",
     )
-    key = models.OneToOneField("subscriptions.ActivationKey", on_delete=models.PROTECT, related_name="+")
+    key = models.OneToOneField("entitlements.ActivationKey", on_delete=models.PROTECT, related_name="+")
     units = models.PositiveIntegerField("licences")
     # The address the key is e-mailed to.
     recipient = models.EmailField("adresse e-mail")

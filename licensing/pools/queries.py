@@ -8,10 +8,10 @@ from django.db import connection, models
 from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from licensing.pools.models import TOPIC, Allocation, MessageKind
-from licensing.subscriptions.models import Seat, Source, usable_on
+from core import array_lookups
+from licensing.entitlements.models import Entitlement, Seat, usable_on
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
 from mailing.models import LOST, Message, MessageState
-from web import arrays
 
 if TYPE_CHECKING:
     import datetime
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     #: An `Allocation` with the annotations of `allocations`, which the stubs cannot express across functions.
-    type Told = Any
+    type AnnotatedAllocation = Any
 
 #: States of a message that the recipient's server accepted, or that is being sent.
 _REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.DELIVERED)
 
 
-class Position(NamedTuple):
+class PoolPosition(NamedTuple):
     """Where the licences of a pool are: bought = free + issued + redeemed_free + held."""
 
     pool_id: int
@@ -50,14 +50,14 @@ class Position(NamedTuple):
     redeemed_schools: int
 
     @property
-    def adds_up(self) -> bool:
+    def is_balanced(self) -> bool:
         """Whether the parts sum to the licences bought."""
         return self.bought == self.free + self.issued + self.redeemed_free + self.held
 
     @property
-    def source(self) -> Source:
+    def entitlement(self) -> Entitlement:
         """An unsaved entitlement with the columns read, for its status rules."""
-        return Source(
+        return Entitlement(
             last_day=self.last_day,
             provisional_until=self.provisional_until,
             unpaid_until=self.unpaid_until,
@@ -69,10 +69,10 @@ class Position(NamedTuple):
 _POSITIONS_SQL = """
 WITH held AS (
     SELECT seat.subscription_id, count(*) AS seats
-    FROM public.subscriptions_seat AS seat
-    JOIN public.subscriptions_subscription AS subscription ON subscription.id = seat.subscription_id
-    JOIN public.subscriptions_activationkey AS key ON key.id = subscription.key_id
-    WHERE seat.holder_id IS NOT NULL AND key.source_id IN (SELECT source_id FROM pools_pool)
+    FROM public.entitlements_seat AS seat
+    JOIN public.entitlements_subscription AS subscription ON subscription.id = seat.subscription_id
+    JOIN public.entitlements_activationkey AS key ON key.id = subscription.key_id
+    WHERE seat.holder_id IS NOT NULL AND key.entitlement_id IN (SELECT entitlement_id FROM pools_pool)
     GROUP BY seat.subscription_id
 )
 SELECT
@@ -84,43 +84,43 @@ SELECT
     coalesce(sum(subscription.size - coalesce(held.seats, 0)), 0)::bigint,
     coalesce(sum(held.seats), 0)::bigint,
     pool.opened_at,
-    source.last_day,
-    source.provisional_until,
-    source.unpaid_until,
-    source.suspended_at,
-    source.cancelled_at,
+    entitlement.last_day,
+    entitlement.provisional_until,
+    entitlement.unpaid_until,
+    entitlement.suspended_at,
+    entitlement.cancelled_at,
     line.order_id,
     sold.kind = 'purchase',
     count(allocation.id),
     count(key.redeemed_at)
 FROM pools_pool AS pool
-JOIN public.subscriptions_source AS source ON source.id = pool.source_id
-JOIN public.orders_orderline AS line ON line.id = source.order_line_id
+JOIN public.entitlements_entitlement AS entitlement ON entitlement.id = pool.entitlement_id
+JOIN public.orders_orderline AS line ON line.id = entitlement.order_line_id
 JOIN public.orders_order AS sold ON sold.id = line.order_id
 LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
-LEFT JOIN public.subscriptions_activationkey AS key ON key.id = allocation.key_id
-LEFT JOIN public.subscriptions_subscription AS subscription ON subscription.key_id = key.id
+LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+LEFT JOIN public.entitlements_subscription AS subscription ON subscription.key_id = key.id
 LEFT JOIN held ON held.subscription_id = subscription.id
-GROUP BY pool.id, source.id, line.id, sold.id
+GROUP BY pool.id, entitlement.id, line.id, sold.id
 ORDER BY pool.opened_at DESC, pool.id DESC
 """
 
 
-def positions() -> list[Position]:
+def list_pool_positions() -> list[PoolPosition]:
     """Return the position of every pool of the collectivity, the latest first. One query."""
     with connection.cursor() as cursor:
         cursor.execute(_POSITIONS_SQL)
-        return [Position(*row) for row in cursor.fetchall()]
+        return [PoolPosition(*row) for row in cursor.fetchall()]
 
 
-def reached(allocation_ids: Collection[int]) -> set[int]:
+def find_emailed_ids(allocation_ids: Collection[int]) -> set[int]:
     """Return those of the allocations whose key was e-mailed and accepted, or is being sent."""
     return _find_allocations_with_message(
         allocation_ids, kinds=(MessageKind.KEY, MessageKind.REMINDER, MessageKind.REDUCED), states=_REACHED_STATES
     )
 
 
-def reminded_since(moment: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
+def find_reminded_ids(moment: datetime.datetime, allocation_ids: Collection[int]) -> set[int]:
     """Return those of the allocations for which a reminder was queued since a moment."""
     return _find_allocations_with_message(
         allocation_ids, kinds=(MessageKind.REMINDER,), states=[*_REACHED_STATES, MessageState.QUEUED], since=moment
@@ -135,7 +135,7 @@ def _find_allocations_with_message(
     since: datetime.datetime | None = None,
 ) -> set[int]:
     messages = Message.objects.filter(
-        arrays.number_in("topic_id", allocation_ids), topic=TOPIC, kind__in=kinds, state__in=states
+        array_lookups.number_in("topic_id", allocation_ids), topic=ALLOCATION_TOPIC, kind__in=kinds, state__in=states
     )
     if since is not None:
         messages = messages.filter(created_at__gte=since)
@@ -153,7 +153,7 @@ class AllocationState(models.TextChoices):
     CANCELLED = "cancelled", "Commande annulée"
 
 
-def allocations(day: datetime.date) -> QuerySet[Told]:
+def list_allocations(day: datetime.date) -> QuerySet[AnnotatedAllocation]:
     """Return the allocations with pool, school and key, annotated with their state on `day`.
 
     Annotations: `state` (an `AllocationState`), `held` (seats held by teachers), `message_state` (of the last e-mail).
@@ -165,14 +165,16 @@ def allocations(day: datetime.date) -> QuerySet[Told]:
         .annotate(seats=Count("pk"))
         .values("seats")
     )
-    last_message = Message.objects.filter(topic=TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
-    return Allocation.objects.select_related("pool__source", "school", "key").annotate(
+    last_message = (
+        Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=OuterRef("pk")).order_by("-pk").values("state")[:1]
+    )
+    return Allocation.objects.select_related("pool__entitlement", "school", "key").annotate(
         state=Case(
             When(revoked_at__isnull=False, then=Value(AllocationState.REVOKED.value)),
             # The precedence of `Entitlement.status_on`.
-            When(pool__source__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
-            When(pool__source__cancelled_at__isnull=False, then=Value(AllocationState.CANCELLED.value)),
-            When(~Q(usable_on(day, "pool__source")), then=Value(AllocationState.SUSPENDED.value)),
+            When(pool__entitlement__last_day__lt=day, then=Value(AllocationState.EXPIRED.value)),
+            When(pool__entitlement__cancelled_at__isnull=False, then=Value(AllocationState.CANCELLED.value)),
+            When(~Q(usable_on(day, "pool__entitlement")), then=Value(AllocationState.SUSPENDED.value)),
             When(key__redeemed_at__isnull=False, then=Value(AllocationState.REDEEMED.value)),
             default=Value(AllocationState.ISSUED.value),
         ),
@@ -181,11 +183,13 @@ def allocations(day: datetime.date) -> QuerySet[Told]:
     )
 
 
-def not_redeemed_since(moment: datetime.datetime, among: QuerySet[Told]) -> QuerySet[Told]:
+def filter_not_redeemed_since(
+    moment: datetime.datetime, among: QuerySet[AnnotatedAllocation]
+) -> QuerySet[AnnotatedAllocation]:
     """Filter those created before a moment whose key is not redeemed."""
     return among.filter(state=AllocationState.ISSUED, created_at__lte=moment)
 
 
-def with_lost_email(among: QuerySet[Told]) -> QuerySet[Told]:
+def filter_lost_email(among: QuerySet[AnnotatedAllocation]) -> QuerySet[AnnotatedAllocation]:
     """Filter unredeemed ones whose last e-mail was lost and will not be retried."""
     return among.filter(state=AllocationState.ISSUED, message_state__in=LOST)

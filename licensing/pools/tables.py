@@ -8,11 +8,11 @@ import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
 
+from core import formatting
 from licensing.pools.models import Allocation
 from licensing.pools.queries import AllocationState
 from mailing.models import MessageState
-from schools.wording import school_name
-from web import typography
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -28,7 +28,7 @@ _STATE_COLOURS = {
 }
 
 
-def badge(state: str) -> SafeString:
+def render_state_badge(state: str) -> SafeString:
     """Render the state as a coloured badge."""
     allocation_state = AllocationState(state)
     return format_html(
@@ -71,16 +71,16 @@ class AllocationTable(tables.Table):
         return format_html(
             '<a href="{}">{}</a><br><span class="text-secondary">{} · {}</span>',
             reverse("pools:allocation", args=[record.pk]),
-            school_name(record.school.name),
+            format_school_name(record.school.name),
             record.school.commune,
             record.school_id,
         )
 
     def render_units(self, value: int) -> str:
-        return typography.number(value)
+        return formatting.number(value)
 
     def render_state(self, value: str) -> SafeString:
-        return badge(value)
+        return render_state_badge(value)
 
     def render_held(self, value: int, record: Any) -> str:
         return f"{value}/{record.units}" if record.key.redeemed_at is not None else "–"

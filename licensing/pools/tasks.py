@@ -10,12 +10,12 @@ import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from collectivities import audit
+from collectivities import audit_log
+from core import formatting
 from jobs.tasks import task
 from licensing.pools import events, operations
 from licensing.pools.models import Allocation
-from schools.wording import school_name
-from web import typography
+from schools.wording import format_school_name
 from webhooks import operations as webhooks
 
 _SUMMARIES = {
@@ -35,28 +35,28 @@ def note_key_event(*, key_id: int, event: str, at: str, held: int, size: int) ->
     allocation = Allocation.objects.locked().select_related("school").filter(key_id=key_id).first()
     if allocation is None:
         return  # not a key of this collectivity's pools
-    count = f"{typography.number(held)}/{typography.number(size)} attribuée{'s' if held > 1 else ''}"
+    count = f"{formatting.number(held)}/{formatting.number(size)} attribuée{'s' if held > 1 else ''}"
     happened_at = datetime.datetime.fromisoformat(at)
-    audit.record(
+    audit_log.record(
         action=f"keys.{event}",
         by=None,
         at=happened_at,
-        summary=_SUMMARIES[event].format(school=school_name(allocation.school.name), count=count),
+        summary=_SUMMARIES[event].format(school=format_school_name(allocation.school.name), count=count),
         school_id=allocation.school_id,
         object_type="allocation",
         object_id=allocation.pk,
     )
-    happenings = events.of_key(allocation, event, held=held, size=size)
-    webhooks.emit(events=happenings, at=happened_at, told_at=timezone.now())
+    happenings = events.build_key_events(allocation, event, held=held, size=size)
+    webhooks.emit(events=happenings, at=happened_at, emitted_at=timezone.now())
 
 
 @task(name="pools.look_for_lost_keys")
 def look_for_lost_keys(*, uai: str) -> None:
     """Queue the resending in each collectivity with unredeemed keys for the school. In the public schema."""
-    operations.look_for(uai=uai, at=timezone.now())
+    operations.queue_lost_keys(uai=uai, at=timezone.now())
 
 
 @task(name="pools.send_lost_keys")
 def send_lost_keys(*, uai: str) -> None:
     """Resend the school's unredeemed keys, in the schema of a collectivity that gave them."""
-    operations.send_lost(uai=uai, at=timezone.now())
+    operations.resend_lost_keys(uai=uai, at=timezone.now())

@@ -6,11 +6,11 @@ import functools
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
-from schools.wording import school_name
-from web import typography
+from core import formatting
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
-    from licensing.subscriptions.models import Source
+    from licensing.entitlements.models import Entitlement
 
 #: Article by first word of a school's name, folded.
 _ARTICLES = {
@@ -33,12 +33,12 @@ def _fold(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word.lower()) if not unicodedata.combining(c))
 
 
-def named(name: str) -> SchoolNameForms:
+def name_with_article(name: str) -> SchoolNameForms:
     """Return the name with its article: « l'École Jean Jaurès », « le Collège Belin ».
 
     A name without a known first word (« Saint-Joseph ») is prefixed: « l'établissement Saint-Joseph ».
     """
-    proper = school_name(" ".join(name.split()))
+    proper = format_school_name(" ".join(name.split()))
     article = _ARTICLE_OF.get(_fold(proper.split(" ")[0].rstrip(",")) if proper else "")
     if article is None:
         article, proper = "l'", f"établissement {proper}"
@@ -50,36 +50,36 @@ def named(name: str) -> SchoolNameForms:
 
 @functools.cache
 def _format_units(units: int) -> str:
-    return typography.plural(units, "licence")
+    return formatting.pluralize(units, "licence")
 
 
-def given_in_words(units: int, name: str, pool_name: str, recipient: str) -> str:
+def describe_allocation(units: int, name: str, pool_name: str, recipient: str) -> str:
     """Return the audit summary of a new allocation."""
     participle = "attribuée" if units == 1 else "attribuées"
     return (
-        f"{_format_units(units)} {participle} à {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0»\u00a0; "
+        f"{_format_units(units)} {participle} à {format_school_name(name)} sur le lot «\u00a0{pool_name}\u00a0»\u00a0; "
         f"clé pour {recipient}."
     )
 
 
-def grown_in_words(added: int, total: int, name: str, pool_name: str, recipient: str) -> str:
+def describe_growth(added: int, total: int, name: str, pool_name: str, recipient: str) -> str:
     """Return the audit summary of units added to an allocation."""
     return (
-        f"{_format_units(added)} de plus pour {school_name(name)} sur le lot «\u00a0{pool_name}\u00a0» "
-        f"(désormais {typography.number(total)}, même clé)\u00a0; e-mail pour {recipient}."
+        f"{_format_units(added)} de plus pour {format_school_name(name)} sur le lot «\u00a0{pool_name}\u00a0» "
+        f"(désormais {formatting.number(total)}, même clé)\u00a0; e-mail pour {recipient}."
     )
 
 
-def given_together(units: int, schools: int, pool_name: str) -> str:
+def describe_bulk_allocation(units: int, schools: int, pool_name: str) -> str:
     """Return the audit summary of a bulk allocation."""
     participle = "attribuée" if units == 1 else "attribuées"
     return (
-        f"{_format_units(units)} {participle} à {typography.plural(schools, 'établissement')} "
+        f"{_format_units(units)} {participle} à {formatting.pluralize(schools, 'établissement')} "
         f"sur le lot «\u00a0{pool_name}\u00a0»."
     )
 
 
-def lot_in_words(name: str, free: int, source: Source) -> str:
+def describe_pool(name: str, free: int, entitlement: Entitlement) -> str:
     """Return a pool's label for choices: « Achat 2026-2027 – 120 licences libres, droits temporaires »."""
-    provisional = ", droits temporaires" if source.temporary_until else ""
-    return f"{name} – {typography.plural(free, 'licence libre', 'licences libres')}{provisional}"
+    provisional = ", droits temporaires" if entitlement.temporary_until else ""
+    return f"{name} – {formatting.pluralize(free, 'licence libre', 'licences libres')}{provisional}"

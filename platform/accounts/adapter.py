@@ -12,11 +12,11 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django_tenants.utils import get_public_schema_name
 
-from accounts import letters, throttling, usernames
-from accounts.addresses import client_address
-from accounts.correspondence import write
-from accounts.limits import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_NAME
+from accounts import email_kinds, throttling, usernames
+from accounts.client_ip import get_client_ip as client_address
 from accounts.models import Profile
+from accounts.outbox import queue_email
+from accounts.rate_limits import SIGN_IN_BY_NAME, SIGN_IN_BY_NETWORK
 
 if TYPE_CHECKING:
     from allauth.account.models import EmailAddress, EmailConfirmationHMAC
@@ -40,7 +40,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return True on the portal only; an office's members join by invitation."""
-        return on_the_portal(request)
+        return is_portal(request)
 
     def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002 - allauth's signature
         """Validate the username's format but not its uniqueness, which would reveal existing accounts."""
@@ -55,13 +55,13 @@ class AccountAdapter(DefaultAccountAdapter):
         user.phone = form.cleaned_data["phone"]
         saved: User = super().save_user(request, user, form, commit=False)
         # Read by `send_confirmation_mail` later in this request: only the e-mail reveals it.
-        request.another_username = not usernames.store(saved)  # type: ignore[attr-defined]
+        request.another_username = not usernames.save_with_free_username(saved)  # type: ignore[attr-defined]
         return saved
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Return « Mon compte » for principals and teachers, the home page for others."""
         user: User = request.user  # type: ignore[assignment]
-        if on_the_portal(request) and user.profile in {Profile.PRINCIPAL, Profile.TEACHER}:
+        if is_portal(request) and user.profile in {Profile.PRINCIPAL, Profile.TEACHER}:
             return reverse("my_account")
         return reverse("home")
 
@@ -86,15 +86,15 @@ class AccountAdapter(DefaultAccountAdapter):
         """Check a password, with rate limits by username and by network."""
         subjects = [
             (SIGN_IN_BY_NAME, str(credentials.get("username", "")).casefold()),
-            (SIGN_IN_BY_ADDRESS, throttling.network(client_address(request))),
+            (SIGN_IN_BY_NETWORK, throttling.get_network(client_address(request))),
         ]
         try:
-            throttling.count(subjects, at=timezone.now())
-        except throttling.Throttled as throttled:
+            throttling.count_attempts(subjects, at=timezone.now())
+        except throttling.RateLimitExceeded as throttled:
             raise ValidationError(str(throttled), code="throttled") from None
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:
-            throttling.give_back(subjects)
+            throttling.refund_attempts(subjects)
         return user
 
     # --- E-mails --------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class AccountAdapter(DefaultAccountAdapter):
         address = emailconfirmation.email_address
         another = int(getattr(request, "another_username", False))
         # `user`: finds the account's e-mails when it is erased.
-        self._queue(letters.CONFIRM, address.email, address=address.pk, user=address.user_id, another=another)
+        self._queue(email_kinds.CONFIRM, address.email, address=address.pk, user=address.user_id, another=another)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Set the confirmed address on the account, in one transaction."""
@@ -125,19 +125,19 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         notice = template_prefix.rpartition("/")[2]
         if notice == "email_changed":
-            self._queue(letters.ADDRESS_CHANGED, email or user.email, user=user.pk)
+            self._queue(email_kinds.ADDRESS_CHANGED, email or user.email, user=user.pk)
         if notice in {"password_changed", "password_reset", "password_set"}:
-            self._queue(letters.PASSWORD_CHANGED, email or user.email, user=user.pk)
+            self._queue(email_kinds.PASSWORD_CHANGED, email or user.email, user=user.pk)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Raise `NotImplementedError`: nothing is sent inside a request; every e-mail needs a kind of its own."""
         raise NotImplementedError(f"{template_prefix} has no e-mail of ours.")
 
     def _queue(self, kind: str, recipient: str, **context: int) -> None:
-        write(kind, recipient, host=self.request.get_host(), at=timezone.now(), **context)
+        queue_email(kind, recipient, host=self.request.get_host(), at=timezone.now(), **context)
 
 
-def on_the_portal(request: HttpRequest) -> bool:
+def is_portal(request: HttpRequest) -> bool:
     """Return whether the request was made to the portal's host, not an office's."""
     schema: str = request.tenant.schema_name  # type: ignore[attr-defined]
     return schema == str(get_public_schema_name())

@@ -10,12 +10,12 @@ from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import reverse
 
-from accounts import letters
+from accounts import email_kinds
 from accounts.models import User
+from core.urls import build_absolute_url, portal_url
 from mailing import kinds
-from mailing.kinds import NoLongerDue, Rendered
-from mailing.letters import hello, letter
-from web.addresses import absolute, portal_url
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
 
 if TYPE_CHECKING:
     from mailing.models import Message
@@ -27,7 +27,7 @@ _NOT_YOU_NOTICE = (
 )
 
 
-def render_confirmation(message: Message) -> Rendered:
+def render_confirmation(message: Message) -> RenderedEmail:
     """Ask to confirm the address of a new account, and give its username, which the page does not."""
     address = _get_unconfirmed_address(message)
     username = address.user.username
@@ -38,8 +38,8 @@ def render_confirmation(message: Message) -> Rendered:
         )
     else:
         intro = f"Votre compte Pep's est créé. Votre identifiant est « {username} »."
-    return letter(
-        greeting=hello(address.user.first_name),
+    return render_email(
+        greeting=format_salutation(address.user.first_name),
         subject="Confirmez votre adresse e-mail",
         paragraphs=[intro, "Confirmez que cette adresse est bien la vôtre : le compte sera aussitôt utilisable."],
         button="Confirmer mon adresse",
@@ -48,11 +48,11 @@ def render_confirmation(message: Message) -> Rendered:
     )
 
 
-def render_new_address_confirmation(message: Message) -> Rendered:
+def render_new_address_confirmation(message: Message) -> RenderedEmail:
     """Ask to confirm the new address of an account."""
     address = _get_unconfirmed_address(message)
-    return letter(
-        greeting=hello(address.user.first_name),
+    return render_email(
+        greeting=format_salutation(address.user.first_name),
         subject="Confirmez votre nouvelle adresse e-mail",
         paragraphs=[
             f"Cette adresse a été donnée comme nouvelle adresse du compte Pep's « {address.user.username} ».",
@@ -64,11 +64,11 @@ def render_new_address_confirmation(message: Message) -> Rendered:
     )
 
 
-def render_address_change_requested(message: Message) -> Rendered:
+def render_address_change_requested(message: Message) -> RenderedEmail:
     """Notify the current address that a change of address was requested."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"Changement d'adresse demandé pour le compte « {user.username} »",
         paragraphs=[
             f"Une autre adresse e-mail a été demandée pour le compte « {user.username} ».",
@@ -80,11 +80,11 @@ def render_address_change_requested(message: Message) -> Rendered:
     )
 
 
-def render_address_changed(message: Message) -> Rendered:
+def render_address_changed(message: Message) -> RenderedEmail:
     """Notify the former address that the account now has another one."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"L'adresse du compte « {user.username} » a changé",
         paragraphs=[
             f"Le compte « {user.username} » a désormais une autre adresse e-mail, qui vient d'être confirmée.",
@@ -95,15 +95,15 @@ def render_address_changed(message: Message) -> Rendered:
     )
 
 
-def render_account_created(message: Message) -> Rendered:
+def render_account_created(message: Message) -> RenderedEmail:
     """Give the username of an account created from an invitation."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject="Votre compte Pep's est créé",
         paragraphs=[f"Votre compte Pep's est créé. Votre identifiant, pour vous connecter, est « {user.username} »."],
         button="Connexion",
-        address=absolute(message.context["host"], reverse("account_login")),
+        address=build_absolute_url(message.context["host"], reverse("account_login")),
     )
 
 
@@ -117,18 +117,18 @@ def _get_unconfirmed_address(message: Message) -> EmailAddress:
 
 def _build_confirmation_url(message: Message, address: EmailAddress) -> str:
     path = reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
-    return absolute(message.context["host"], path)
+    return build_absolute_url(message.context["host"], path)
 
 
-def render_password_reset(message: Message) -> Rendered:
+def render_password_reset(message: Message) -> RenderedEmail:
     """Send the password reset link, naming the account: several may share an address."""
     user = User.objects.filter(pk=message.context["user"], is_active=True).first()
     if user is None or user.email.lower() != message.recipient.lower():
         raise NoLongerDue("Le compte n'est plus actif, ou a une autre adresse.")
     token = default_token_generator.make_token(user)
     path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), token])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"Nouveau mot de passe pour le compte « {user.username} »",
         paragraphs=[
             (
@@ -137,7 +137,7 @@ def render_password_reset(message: Message) -> Rendered:
             ),
         ],
         button="Choisir un nouveau mot de passe",
-        address=absolute(message.context["host"], path),
+        address=build_absolute_url(message.context["host"], path),
         notes=[
             (
                 "Ce lien vaut 3 jours et ne sert qu'une fois. Vous n'avez rien demandé ? Ignorez cet e-mail : "
@@ -147,26 +147,26 @@ def render_password_reset(message: Message) -> Rendered:
     )
 
 
-def render_password_changed(message: Message) -> Rendered:
+def render_password_changed(message: Message) -> RenderedEmail:
     """Notify that the password was changed, and what to do if somebody else did it."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"Le mot de passe du compte « {user.username} » a été modifié",
         paragraphs=[
             f"Le mot de passe du compte « {user.username} » vient d'être modifié.",
             "Si ce n'est pas vous, choisissez-en un nouveau sans attendre.",
         ],
         button="Choisir un nouveau mot de passe",
-        address=absolute(message.context["host"], reverse("account_reset_password")),
+        address=build_absolute_url(message.context["host"], reverse("account_reset_password")),
     )
 
 
-def render_second_factor_enabled(message: Message) -> Rendered:
+def render_second_factor_enabled(message: Message) -> RenderedEmail:
     """Notify that the second factor was enabled."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"La double authentification du compte « {user.username} » est activée",
         paragraphs=[
             (
@@ -176,52 +176,58 @@ def render_second_factor_enabled(message: Message) -> Rendered:
             "Gardez vos codes de secours en lieu sûr : ils remplacent l'application si vous perdez votre téléphone.",
         ],
         button="Voir la double authentification",
-        address=absolute(message.context["host"], reverse("mfa_index")),
+        address=build_absolute_url(message.context["host"], reverse("mfa_index")),
         notes=[_NOT_YOU_NOTICE],
     )
 
 
-def render_second_factor_disabled(message: Message) -> Rendered:
+def render_second_factor_disabled(message: Message) -> RenderedEmail:
     """Notify that the second factor was disabled."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"La double authentification du compte « {user.username} » est désactivée",
         paragraphs=[
             f"Le mot de passe suffit désormais pour se connecter au compte « {user.username} ».",
             "Vous pouvez la réactiver à tout moment.",
         ],
         button="Réactiver la double authentification",
-        address=absolute(message.context["host"], reverse("mfa_index")),
+        address=build_absolute_url(message.context["host"], reverse("mfa_index")),
         notes=[_NOT_YOU_NOTICE],
     )
 
 
-def render_recovery_codes_renewed(message: Message) -> Rendered:
+def render_recovery_codes_renewed(message: Message) -> RenderedEmail:
     """Notify that the recovery codes were renewed; the e-mail contains none."""
     user = User.objects.get(pk=message.context["user"])
-    return letter(
-        greeting=hello(user.first_name),
+    return render_email(
+        greeting=format_salutation(user.first_name),
         subject=f"Nouveaux codes de secours pour le compte « {user.username} »",
         paragraphs=[
             f"De nouveaux codes de secours ont été créés pour le compte « {user.username} ».",
             "Les anciens ne servent plus à rien : jetez-les, et gardez les nouveaux en lieu sûr.",
         ],
         button="Voir la double authentification",
-        address=absolute(message.context["host"], reverse("mfa_index")),
+        address=build_absolute_url(message.context["host"], reverse("mfa_index")),
         notes=[_NOT_YOU_NOTICE],
     )
 
 
-kinds.register(letters.CONFIRM, label="Adresse à confirmer", render=render_confirmation)
-kinds.register(letters.CONFIRM_NEW, label="Nouvelle adresse à confirmer", render=render_new_address_confirmation)
-kinds.register(letters.ADDRESS_ASKED, label="Changement d'adresse demandé", render=render_address_change_requested)
-kinds.register(letters.ADDRESS_CHANGED, label="Adresse changée", render=render_address_changed)
-kinds.register(letters.CREATED, label="Compte créé sur invitation", render=render_account_created)
-kinds.register(letters.RESET, label="Mot de passe oublié", render=render_password_reset)
-kinds.register(letters.PASSWORD_CHANGED, label="Mot de passe modifié", render=render_password_changed)
-kinds.register(letters.SECOND_FACTOR_ON, label="Double authentification activée", render=render_second_factor_enabled)
+kinds.register(email_kinds.CONFIRM, label="Adresse à confirmer", render=render_confirmation)
 kinds.register(
-    letters.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=render_second_factor_disabled
+    email_kinds.CONFIRM_NEW_ADDRESS, label="Nouvelle adresse à confirmer", render=render_new_address_confirmation
 )
-kinds.register(letters.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)
+kinds.register(
+    email_kinds.ADDRESS_CHANGE_REQUESTED, label="Changement d'adresse demandé", render=render_address_change_requested
+)
+kinds.register(email_kinds.ADDRESS_CHANGED, label="Adresse changée", render=render_address_changed)
+kinds.register(email_kinds.CREATED, label="Compte créé sur invitation", render=render_account_created)
+kinds.register(email_kinds.RESET, label="Mot de passe oublié", render=render_password_reset)
+kinds.register(email_kinds.PASSWORD_CHANGED, label="Mot de passe modifié", render=render_password_changed)
+kinds.register(
+    email_kinds.SECOND_FACTOR_ON, label="Double authentification activée", render=render_second_factor_enabled
+)
+kinds.register(
+    email_kinds.SECOND_FACTOR_OFF, label="Double authentification désactivée", render=render_second_factor_disabled
+)
+kinds.register(email_kinds.RECOVERY_CODES, label="Nouveaux codes de secours", render=render_recovery_codes_renewed)

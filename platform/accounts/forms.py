@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts import throttling
-from accounts.limits import SIGN_IN_BY_NAME
 from accounts.models import Profile, User
+from accounts.rate_limits import SIGN_IN_BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ def _remove_placeholders(form: BaseForm) -> None:
         field.widget.attrs.pop("placeholder", None)
 
 
-class SignUpForm(allauth_forms.SignupForm):
+class AccountSignUpForm(allauth_forms.SignupForm):
     """The fields of a new account, in the order of the guide."""
 
     profile = forms.ChoiceField(label="Profil", choices=PROFILES)
@@ -95,7 +95,7 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         return password
 
 
-class ForgottenPasswordForm(forms.Form):
+class PasswordResetRequestForm(forms.Form):
     """Accept any address: the page does not reveal whether an account has it."""
 
     email = forms.EmailField(label="Adresse e-mail", widget=forms.EmailInput({"autocomplete": "email"}))
@@ -145,7 +145,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         self.initial.setdefault("email", self.instance.email)
 
     @property
-    def changes_address(self) -> bool:
+    def changes_email(self) -> bool:
         """Whether the address differs from the account's."""
         return bool(self.cleaned_data["email"].lower() != self.instance.email.lower())
 
@@ -153,7 +153,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         """Require the old password to change the password or the address: either gives access to the account."""
         data = super().clean() or self.cleaned_data
         new = data.get("new_password")
-        changes_email = "email" in data and self.changes_address
+        changes_email = "email" in data and self.changes_email
         if new or changes_email:
             self._check_old_password(data.get("old_password") or "", changes_email=bool(changes_email and not new))
         if not new:
@@ -170,12 +170,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         """Check the password under the sign-in rate limit: a session must not allow guessing."""
         subjects = [(SIGN_IN_BY_NAME, self.instance.username.casefold())]
         try:
-            throttling.count(subjects, at=timezone.now())
-        except throttling.Throttled as throttled:
+            throttling.count_attempts(subjects, at=timezone.now())
+        except throttling.RateLimitExceeded as throttled:
             self.add_error("old_password", str(throttled))
             return
         if self.instance.check_password(password):
-            throttling.give_back(subjects)
+            throttling.refund_attempts(subjects)
         else:
             purpose = "changer d'adresse e-mail" if changes_email else "en changer"
             self.add_error("old_password", f"Saisissez votre mot de passe actuel pour {purpose}.")

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts import sealing, throttling
-from accounts.limits import CODE_ONCE, SECOND_FACTOR
+from accounts.rate_limits import SECOND_FACTOR, SINGLE_USE_CODE
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -33,15 +33,15 @@ class _RateLimitedCode:
         now = timezone.now()
         subjects = [(SECOND_FACTOR, str(self.user.pk))]
         try:
-            throttling.count(subjects, at=now)
-        except throttling.Throttled as throttled:
+            throttling.count_attempts(subjects, at=now)
+        except throttling.RateLimitExceeded as throttled:
             raise ValidationError(str(throttled), code="throttled") from None
         code: str = super().clean_code()  # type: ignore[misc]
         try:
-            throttling.count([(CODE_ONCE, f"{self.user.pk}:{normalize_user_code(code)}")], at=now)
-        except throttling.Throttled:
+            throttling.count_attempts([(SINGLE_USE_CODE, f"{self.user.pk}:{normalize_user_code(code)}")], at=now)
+        except throttling.RateLimitExceeded:
             raise get_adapter().validation_error("incorrect_code") from None
-        throttling.give_back(subjects)
+        throttling.refund_attempts(subjects)
         return code
 
 
@@ -53,7 +53,7 @@ class ConfirmCodeForm(_RateLimitedCode, base.ReauthenticateForm):
     code = forms.CharField(label="Code", max_length=20, widget=forms.TextInput(_CODE_ATTRS))
 
 
-class SwitchOnForm(_RateLimitedCode, ActivateTOTPForm):
+class EnableTotpForm(_RateLimitedCode, ActivateTOTPForm):
     """The authenticator's first code. Until it is correct, the new secret is kept sealed in the session."""
 
     code = forms.CharField(

@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 #: For views that display or receive secrets.
-private = method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")
+sensitive_view = method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")
 
 
 def _get_user(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-class Overview(base.IndexView):
+class SecondFactorView(base.IndexView):
     """Show whether the second factor is enabled, and the available actions."""
 
 
-@private
-class SignInCode(base.AuthenticateView):
+@sensitive_view
+class SignInCodeView(base.AuthenticateView):
     """Ask for the code after the password."""
 
 
-@private
-class ConfirmCode(base.ReauthenticateView):
+@sensitive_view
+class ConfirmCodeView(base.ReauthenticateView):
     """Ask for the code before a sensitive action, for accounts without a password."""
 
 
-@private
-class SwitchOn(NextRedirectMixin, totp.ActivateTOTPView):
+@sensitive_view
+class EnableTotpView(NextRedirectMixin, totp.ActivateTOTPView):
     """Show the QR code, take the first code, then redirect to the recovery codes, keeping `next`."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -62,8 +62,8 @@ class SwitchOn(NextRedirectMixin, totp.ActivateTOTPView):
         """Enable the second factor. This session stays signed in; all others end."""
         user = _get_user(self.request)
         try:
-            second_factor.switch_on(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
-        except second_factor.SecondFactorRefused as refusal:
+            second_factor.enable(user=user, secret=form.secret, host=self.request.get_host(), at=timezone.now())
+        except second_factor.SecondFactorError as refusal:
             messages.error(self.request, str(refusal))
             return redirect("mfa_index")
         clear_totp_secret(self.request)
@@ -74,21 +74,21 @@ class SwitchOn(NextRedirectMixin, totp.ActivateTOTPView):
         return redirect(self.passthrough_next_url(reverse("mfa_view_recovery_codes")))
 
 
-@private
-class SwitchOff(totp.DeactivateTOTPView):
+@sensitive_view
+class DisableTotpView(totp.DeactivateTOTPView):
     """Ask for confirmation, then disable the second factor."""
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Disable the second factor. This session stays signed in; all others end."""
         user = _get_user(self.request)
-        if second_factor.switch_off(user=user, host=self.request.get_host(), at=timezone.now()):
+        if second_factor.disable(user=user, host=self.request.get_host(), at=timezone.now()):
             update_session_auth_hash(self.request, user)
         messages.success(self.request, "la double authentification est désactivée : votre mot de passe suffit.")
         return redirect("mfa_index")
 
 
-@private
-class Codes(NextRedirectMixin, codes.ViewRecoveryCodesView):
+@sensitive_view
+class RecoveryCodesView(NextRedirectMixin, codes.ViewRecoveryCodesView):
     """Show the unused recovery codes."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -97,23 +97,25 @@ class Codes(NextRedirectMixin, codes.ViewRecoveryCodesView):
         return content | {"continue_to": self.get_next_url()}
 
 
-@private
-class NewCodes(codes.GenerateRecoveryCodesView):
+@sensitive_view
+class RenewRecoveryCodesView(codes.GenerateRecoveryCodesView):
     """Replace the recovery codes."""
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Renew the recovery codes, then show them."""
         try:
-            second_factor.renew_codes(user=_get_user(self.request), host=self.request.get_host(), at=timezone.now())
-        except second_factor.SecondFactorRefused as refusal:
+            second_factor.renew_recovery_codes(
+                user=_get_user(self.request), host=self.request.get_host(), at=timezone.now()
+            )
+        except second_factor.SecondFactorError as refusal:
             messages.error(self.request, str(refusal))
             return redirect("mfa_index")
         messages.success(self.request, "voici vos nouveaux codes de secours. Les anciens ne servent plus à rien.")
         return redirect("mfa_view_recovery_codes")
 
 
-@private
-class CodesFile(codes.DownloadRecoveryCodesView):
+@sensitive_view
+class RecoveryCodesFileView(codes.DownloadRecoveryCodesView):
     """Download the recovery codes as a text file."""
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:

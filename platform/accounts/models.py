@@ -74,7 +74,7 @@ class User(AbstractUser):
         """Whether signing in requires a code after the password."""
         from accounts import second_factor  # noqa: PLC0415 - its models refer to this one
 
-        return second_factor.is_on(self)
+        return second_factor.is_enabled(self)
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Bind sessions to the password, as Django does, and to the account's session generation."""

@@ -22,18 +22,18 @@ class AccountState(NamedTuple):
     new_address: str
 
 
-def addresses_asked_for() -> QuerySet[EmailAddress]:
+def list_pending_addresses() -> QuerySet[EmailAddress]:
     """Return the new addresses that accounts have not confirmed yet, the latest first."""
     return EmailAddress.objects.filter(verified=False, primary=False).order_by("-pk")  # type: ignore[no-any-return]
 
 
-def state_of(user: User) -> AccountState:
+def get_account_state(user: User) -> AccountState:
     """Return the state of an account, in one query."""
-    pending = addresses_asked_for().filter(user_id=OuterRef("pk")).values("email")[:1]
+    pending = list_pending_addresses().filter(user_id=OuterRef("pk")).values("email")[:1]
     row = (
         User.objects.filter(pk=user.pk)
         .values_list(
-            second_factor.exists_for(OuterRef("pk")),
+            second_factor.has_second_factor(OuterRef("pk")),
             Coalesce(Subquery(pending), Value("")),
         )
         .get()

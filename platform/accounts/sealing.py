@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from django.views.decorators.debug import sensitive_variables
 
-from web.sealing import Sealing, Unsealable
+from core.sealing import Sealer, UnsealError
 
-__all__ = ["Unsealable", "resealed", "seal", "unseal"]
+__all__ = ["UnsealError", "reseal", "seal", "unseal"]
 
-_sealing = Sealing("accounts.second-factor")
+_sealing = Sealer("accounts.second-factor")
 
 
 @sensitive_variables("secret")
@@ -25,6 +25,6 @@ def unseal(sealed: str) -> str:
     return _sealing.unseal(sealed.encode()).decode()
 
 
-def resealed(sealed: str) -> str:
+def reseal(sealed: str) -> str:
     """Return the same secret sealed under the current key. Raises `Unsealable`."""
-    return _sealing.resealed(sealed.encode()).decode()
+    return _sealing.reseal(sealed.encode()).decode()

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import Exists, F
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import letters, sealing
-from accounts.correspondence import write_to
+from accounts import email_kinds, sealing
 from accounts.models import User
+from accounts.outbox import queue_email_to_user
 
 if TYPE_CHECKING:
     import datetime
@@ -26,58 +26,58 @@ if TYPE_CHECKING:
 _SECRET_KEYS = {Authenticator.Type.TOTP: "secret", Authenticator.Type.RECOVERY_CODES: "seed"}
 
 
-class SecondFactorRefused(Exception):
+class SecondFactorError(Exception):
     """A rule forbids the change; nothing was changed. The message is shown to the user."""
 
     code = "second_factor_refused"
 
 
-def is_on(user: User) -> bool:
+def is_enabled(user: User) -> bool:
     """Return whether the account has a second factor."""
     return bool(Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).exists())
 
 
-def exists_for(user_id: object) -> Exists:
+def has_second_factor(user_id: object) -> Exists:
     """Return a queryset condition that the account, given as an `OuterRef`, has a second factor."""
     return Exists(Authenticator.objects.filter(user_id=user_id, type=Authenticator.Type.TOTP))
 
 
 @transaction.atomic
 @sensitive_variables("secret")
-def switch_on(*, user: User, secret: str, host: str, at: datetime.datetime) -> None:
+def enable(*, user: User, secret: str, host: str, at: datetime.datetime) -> None:
     """Enable the second factor, create recovery codes and notify the user. Raises `SecondFactorError`."""
     _lock(user)
-    if is_on(user):
-        raise SecondFactorRefused("La double authentification est déjà activée pour ce compte.")
+    if is_enabled(user):
+        raise SecondFactorError("La double authentification est déjà activée pour ce compte.")
     TOTP.activate(user, secret)
     RecoveryCodes.activate(user)
     _end_other_sessions(user)
-    write_to(user, letters.SECOND_FACTOR_ON, host=host, at=at)
+    queue_email_to_user(user, email_kinds.SECOND_FACTOR_ON, host=host, at=at)
 
 
 @transaction.atomic
-def switch_off(*, user: User, host: str, at: datetime.datetime) -> bool:
+def disable(*, user: User, host: str, at: datetime.datetime) -> bool:
     """Delete the second factor and its recovery codes, notify the user; return whether there was one."""
     _lock(user)
-    was_enabled = is_on(user)
+    was_enabled = is_enabled(user)
     Authenticator.objects.filter(user_id=user.pk).delete()
     if was_enabled:
         _end_other_sessions(user)
-        write_to(user, letters.SECOND_FACTOR_OFF, host=host, at=at)
+        queue_email_to_user(user, email_kinds.SECOND_FACTOR_OFF, host=host, at=at)
     return was_enabled
 
 
 @transaction.atomic
-def renew_codes(*, user: User, host: str, at: datetime.datetime) -> None:
+def renew_recovery_codes(*, user: User, host: str, at: datetime.datetime) -> None:
     """Replace the recovery codes and notify the user. Raises `SecondFactorError`."""
     _lock(user)
-    if not is_on(user):
-        raise SecondFactorRefused(
+    if not is_enabled(user):
+        raise SecondFactorError(
             "Les codes de secours accompagnent la double authentification : activez-la d'abord, ils seront créés avec."
         )
     Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).delete()
     RecoveryCodes.activate(user)
-    write_to(user, letters.RECOVERY_CODES, host=host, at=at)
+    queue_email_to_user(user, email_kinds.RECOVERY_CODES, host=host, at=at)
 
 
 @transaction.atomic
@@ -89,7 +89,7 @@ def reseal(*, after: int = 0, size: int = 500) -> tuple[int, int]:
     rows = list(Authenticator.objects.select_for_update(no_key=True).filter(pk__gt=after).order_by("pk")[:size])
     for row in rows:
         secret_key = _SECRET_KEYS[Authenticator.Type(row.type)]
-        row.data[secret_key] = sealing.resealed(row.data[secret_key])
+        row.data[secret_key] = sealing.reseal(row.data[secret_key])
     Authenticator.objects.bulk_update(rows, ["data"])
     return len(rows), rows[-1].pk if rows else 0
 

@@ -23,7 +23,7 @@ _TABLE = "public.accounts_throttle"
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """Maximum number of attempts in a window, for each subject of a scope."""
 
     scope: str
@@ -31,12 +31,12 @@ class Limit:
     window: datetime.timedelta
 
 
-class Throttled(Exception):
+class RateLimitExceeded(Exception):
     """Too many attempts; the message says when to try again, `wait` how long that is."""
 
     def __init__(self, wait: datetime.timedelta) -> None:
         self.wait = wait
-        super().__init__(f"Trop d'essais : patientez {in_words(wait)}, puis réessayez.")
+        super().__init__(f"Trop d'essais : patientez {format_wait(wait)}, puis réessayez.")
 
     @property
     def retry_after(self) -> int:
@@ -44,7 +44,7 @@ class Throttled(Exception):
         return max(1, int(self.wait.total_seconds()))
 
 
-def in_words(wait: datetime.timedelta) -> str:
+def format_wait(wait: datetime.timedelta) -> str:
     """Return a wait in French, rounded up: « 1 minute », « 25 minutes », « 2 heures »."""
     minutes = max(1, -(-int(wait.total_seconds()) // 60))
     if minutes < 60:  # noqa: PLR2004 - an hour
@@ -53,7 +53,7 @@ def in_words(wait: datetime.timedelta) -> str:
     return f"{hours} heure{'s' if hours > 1 else ''}"
 
 
-def network(address: str) -> str:
+def get_network(address: str) -> str:
     """Return the network that counts as one client: an IPv4 address, or an IPv6 /64 prefix."""
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
@@ -63,19 +63,19 @@ def network(address: str) -> str:
     return str(parsed)
 
 
-def count(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> None:
+def count_attempts(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime) -> None:
     """Count one attempt for each subject. Raises `RateLimitExceeded` where one is over its limit."""
-    waits = [counter.reopens_in for counter in tally(subjects, at=at) if counter.is_over]
+    waits = [counter.resets_in for counter in increment_counters(subjects, at=at) if counter.is_over]
     if waits:
-        raise Throttled(max(waits))
+        raise RateLimitExceeded(max(waits))
 
 
-class Tried(NamedTuple):
+class AttemptCounter(NamedTuple):
     """A subject's attempts in its window, including the current one, and the time until the window ends."""
 
-    limit: Limit
+    limit: RateLimit
     tries: int
-    reopens_in: datetime.timedelta
+    resets_in: datetime.timedelta
 
     @property
     def is_over(self) -> bool:
@@ -83,7 +83,7 @@ class Tried(NamedTuple):
         return self.tries > self.limit.tries
 
 
-def tally(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> list[Tried]:
+def increment_counters(subjects: Sequence[tuple[RateLimit, str]], *, at: datetime.datetime) -> list[AttemptCounter]:
     """Count one attempt for each subject, and return their counters."""
     rows = _hash_subjects(subjects)
     values = ", ".join(["(%s, %s, %s, 1)"] * len(rows))
@@ -112,13 +112,13 @@ def tally(subjects: Sequence[tuple[Limit, str]], *, at: datetime.datetime) -> li
         )
         counted = {scope: (tries, opened_at) for scope, tries, opened_at in cursor.fetchall()}
     return [
-        Tried(limit, tries, opened_at + limit.window - at)
+        AttemptCounter(limit, tries, opened_at + limit.window - at)
         for limit, _ in rows
         for tries, opened_at in [counted[limit.scope]]
     ]
 
 
-def give_back(subjects: Sequence[tuple[Limit, str]]) -> None:
+def refund_attempts(subjects: Sequence[tuple[RateLimit, str]]) -> None:
     """Decrement the counter of each subject, after a successful attempt."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -134,7 +134,7 @@ def prune(*, before: datetime.datetime) -> int:
     return deleted
 
 
-def _hash_subjects(subjects: Sequence[tuple[Limit, str]]) -> list[tuple[Limit, str]]:
+def _hash_subjects(subjects: Sequence[tuple[RateLimit, str]]) -> list[tuple[RateLimit, str]]:
     """Hash the subjects and sort them: a common lock order prevents deadlocks between requests."""
     hashed = [
         (limit, salted_hmac("accounts.throttling", subject, algorithm="sha256").hexdigest())

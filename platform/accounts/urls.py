@@ -6,14 +6,14 @@ from allauth.account import views
 from django.urls import path, re_path
 
 from accounts import mfa_views
-from accounts.views import ConfirmAddress, ForgottenPassword
+from accounts.views import ConfirmAddressView, PasswordResetRequestView
 from web.access import public_page, signed_in
 
 urlpatterns = [
     path("connexion/", public_page(views.login), name="account_login"),
     path("deconnexion/", public_page(views.logout), name="account_logout"),
     path("mot-de-passe/", signed_in(views.password_change), name="account_change_password"),
-    path("mot-de-passe/oublie/", public_page(ForgottenPassword.as_view()), name="account_reset_password"),
+    path("mot-de-passe/oublie/", public_page(PasswordResetRequestView.as_view()), name="account_reset_password"),
     path("mot-de-passe/oublie/envoye/", public_page(views.password_reset_done), name="account_reset_password_done"),
     # The key contains a hyphen: `uidb36` ends at the first one.
     re_path(
@@ -27,16 +27,24 @@ urlpatterns = [
         name="account_reset_password_from_key_done",
     ),
     path("adresse/a-confirmer/", public_page(views.email_verification_sent), name="account_email_verification_sent"),
-    path("adresse/confirmer/<key>/", public_page(ConfirmAddress.as_view()), name="account_confirm_email"),
+    path("adresse/confirmer/<key>/", public_page(ConfirmAddressView.as_view()), name="account_confirm_email"),
     path("compte-inactif/", public_page(views.account_inactive), name="account_inactive"),
     path("verification/", signed_in(views.reauthenticate), name="account_reauthenticate"),
-    path("securite/", signed_in(mfa_views.Overview.as_view()), name="mfa_index"),
+    path("securite/", signed_in(mfa_views.SecondFactorView.as_view()), name="mfa_index"),
     # Reachable only after the password; allauth redirects all others to the sign-in page.
-    path("securite/code/", public_page(mfa_views.SignInCode.as_view()), name="mfa_authenticate"),
-    path("securite/verification/", signed_in(mfa_views.ConfirmCode.as_view()), name="mfa_reauthenticate"),
-    path("securite/activer/", signed_in(mfa_views.SwitchOn.as_view()), name="mfa_activate_totp"),
-    path("securite/desactiver/", signed_in(mfa_views.SwitchOff.as_view()), name="mfa_deactivate_totp"),
-    path("securite/codes/", signed_in(mfa_views.Codes.as_view()), name="mfa_view_recovery_codes"),
-    path("securite/codes/nouveaux/", signed_in(mfa_views.NewCodes.as_view()), name="mfa_generate_recovery_codes"),
-    path("securite/codes/fichier/", signed_in(mfa_views.CodesFile.as_view()), name="mfa_download_recovery_codes"),
+    path("securite/code/", public_page(mfa_views.SignInCodeView.as_view()), name="mfa_authenticate"),
+    path("securite/verification/", signed_in(mfa_views.ConfirmCodeView.as_view()), name="mfa_reauthenticate"),
+    path("securite/activer/", signed_in(mfa_views.EnableTotpView.as_view()), name="mfa_activate_totp"),
+    path("securite/desactiver/", signed_in(mfa_views.DisableTotpView.as_view()), name="mfa_deactivate_totp"),
+    path("securite/codes/", signed_in(mfa_views.RecoveryCodesView.as_view()), name="mfa_view_recovery_codes"),
+    path(
+        "securite/codes/nouveaux/",
+        signed_in(mfa_views.RenewRecoveryCodesView.as_view()),
+        name="mfa_generate_recovery_codes",
+    ),
+    path(
+        "securite/codes/fichier/",
+        signed_in(mfa_views.RecoveryCodesFileView.as_view()),
+        name="mfa_download_recovery_codes",
+    ),
 ]

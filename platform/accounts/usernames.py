@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 _BATCH_SIZE = 20
 _MAX_LENGTH = 150
 #: Prefix of the usernames of erased accounts.
-RESERVED = "supprime-"
+RESERVED_PREFIX = "supprime-"
 
 
-def variations(requested: str) -> Iterator[str]:
+def generate_variations(requested: str) -> Iterator[str]:
     """Yield the requested username, then « mdupont2 », « mdupont3 »… (« classe3-2 » after a digit)."""
     yield requested
     separator = "-" if requested[-1:].isdigit() else ""
@@ -33,14 +33,14 @@ def variations(requested: str) -> Iterator[str]:
 
 def is_reserved(requested: str) -> bool:
     """Return whether the username is reserved for erased accounts."""
-    return requested.strip().lower().startswith(RESERVED)
+    return requested.strip().lower().startswith(RESERVED_PREFIX)
 
 
 @transaction.atomic
-def store(user: User) -> bool:
+def save_with_free_username(user: User) -> bool:
     """Save a new account under its username or a free variation; return whether it got the requested one."""
     requested = user.username
-    candidates = variations(requested)
+    candidates = generate_variations(requested)
     while True:
         batch = list(itertools.islice(candidates, _BATCH_SIZE))
         taken = set(User.objects.filter(username__in=batch).values_list("username", flat=True))

@@ -9,36 +9,36 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts import resets, throttling
-from accounts.addresses import client_address
-from accounts.forms import ForgottenPasswordForm
-from accounts.limits import RESET_BY_ADDRESS
+from accounts import password_resets, throttling
+from accounts.client_ip import get_client_ip
+from accounts.forms import PasswordResetRequestForm
+from accounts.rate_limits import RESET_BY_NETWORK
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
 
-class ForgottenPassword(allauth_views.PasswordResetView):
+class PasswordResetRequestView(allauth_views.PasswordResetView):
     """Take an address and always give the same response: a worker looks the accounts up."""
 
-    def get_form_class(self) -> type[ForgottenPasswordForm]:
+    def get_form_class(self) -> type[PasswordResetRequestForm]:
         """Return a form that makes no database query."""
-        return ForgottenPasswordForm
+        return PasswordResetRequestForm
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Queue the password reset, rate-limited by network."""
         now = timezone.now()
         try:
-            throttling.count([(RESET_BY_ADDRESS, throttling.network(client_address(self.request)))], at=now)
-        except throttling.Throttled as throttled:
+            throttling.count_attempts([(RESET_BY_NETWORK, throttling.get_network(get_client_ip(self.request)))], at=now)
+        except throttling.RateLimitExceeded as throttled:
             form.add_error(None, str(throttled))
             response: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=429)
             return response
-        resets.ask(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
+        password_resets.request_reset(email=form.cleaned_data["email"], host=self.request.get_host(), at=now)
         return redirect("account_reset_password_done")
 
 
-class ConfirmAddress(allauth_views.ConfirmEmailView):
+class ConfirmAddressView(allauth_views.ConfirmEmailView):
     """The page of a confirmation link; its message repeats the username to users about to sign in."""
 
     def respond(self, success: bool) -> HttpResponse:  # noqa: FBT001 - allauth's signature

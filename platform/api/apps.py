@@ -7,4 +7,4 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the periodic task, the readers of events and the OpenAPI extension for tokens."""
-        from api import authentication, polling, remembering  # noqa: F401, PLC0415 - need the models
+        from api import authentication, event_readers, idempotency  # noqa: F401, PLC0415 - need the models

@@ -12,9 +12,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 
 from accounts import throttling
-from accounts.addresses import client_address
+from accounts.client_ip import get_client_ip
 from api import tokens
-from api.problems import Problem
+from api.problem_details import ApiProblem
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
     from api.models import Token
 
 #: Invalid tokens per client network.
-BAD_TOKENS = throttling.Limit("api/address", 60, datetime.timedelta(minutes=15))
+INVALID_TOKEN_LIMIT = throttling.RateLimit("api/address", 60, datetime.timedelta(minutes=15))
 _MINUTE = datetime.timedelta(minutes=1)
 _HEADER = 'Bearer realm="Pep\'s"'
 
 
-class Unauthorised(Problem):
+class Unauthorised(ApiProblem):
     """No valid token was sent."""
 
     status_code = 401
     auth_header = _HEADER
 
 
-class Throttled(Problem):
+class TooManyRequests(ApiProblem):
     """Too many requests; `Retry-After` holds the seconds to wait."""
 
     status_code = 429
 
 
-def requests_a_minute() -> throttling.Limit:
+def get_request_limit() -> throttling.RateLimit:
     """Return the request rate limit of one token."""
-    return throttling.Limit("api/token", settings.API_REQUESTS_A_MINUTE, _MINUTE)
+    return throttling.RateLimit("api/token", settings.API_REQUESTS_PER_MINUTE, _MINUTE)
 
 
-class BearerToken(BaseAuthentication):
+class BearerTokenAuthentication(BaseAuthentication):
     """Authenticates tokens of the current tenant; sets `request.auth` to the token."""
 
     @sensitive_variables()
@@ -55,7 +55,7 @@ class BearerToken(BaseAuthentication):
         header_parts = get_authorization_header(request).split()
         if not header_parts or header_parts[0].lower() != b"bearer":
             raise Unauthorised("not_authenticated", "Montrez un jeton : « Authorization: Bearer … ».")
-        at, address = timezone.now(), client_address(request)
+        at, address = timezone.now(), get_client_ip(request)
         secret = header_parts[1].decode("latin-1") if len(header_parts) == 2 else ""  # noqa: PLR2004 - the scheme and the token
         token = tokens.find(secret)
         if token is None:
@@ -67,18 +67,18 @@ class BearerToken(BaseAuthentication):
         if token.expires_at <= at:
             raise Unauthorised("token_expired", "Ce jeton a expiré : demandez-en un autre à un gestionnaire.")
         if not tokens.is_allowed_from(token, address):
-            raise Problem(
+            raise ApiProblem(
                 "network_not_allowed", "Ce jeton ne s'utilise pas depuis cette adresse réseau.", status_code=403
             )
-        [tried] = throttling.tally([(requests_a_minute(), f"{request.get_host()}/{token.pk}")], at=at)
-        request._request.api_tried = tried  # type: ignore[attr-defined]  # noqa: SLF001 - for the response headers
+        [tried] = throttling.increment_counters([(get_request_limit(), f"{request.get_host()}/{token.pk}")], at=at)
+        request._request.api_rate_limit = tried  # type: ignore[attr-defined]  # noqa: SLF001 - for the response headers
         if tried.is_over:
-            raise Throttled(
+            raise TooManyRequests(
                 "too_many_requests",
                 f"Ce jeton a fait ses {tried.limit.tries} requêtes de la minute : patientez.",
                 retry_after=_seconds_to_reset(tried),
             )
-        tokens.note_use(token, address=address, at=at)
+        tokens.record_use(token, address=address, at=at)
         return token.account, token
 
     def authenticate_header(self, request: Request) -> str:
@@ -86,7 +86,7 @@ class BearerToken(BaseAuthentication):
         return _HEADER
 
 
-def rate_headers(tried: throttling.Tried) -> dict[str, str]:
+def build_rate_limit_headers(tried: throttling.AttemptCounter) -> dict[str, str]:
     """Return the rate limit headers of the IETF draft « RateLimit header fields for HTTP »."""
     quota, remaining = tried.limit.tries, max(0, tried.limit.tries - tried.tries)
     return {
@@ -95,21 +95,21 @@ def rate_headers(tried: throttling.Tried) -> dict[str, str]:
     }
 
 
-def _seconds_to_reset(tried: throttling.Tried) -> int:
-    return max(1, -(-int(tried.reopens_in.total_seconds() * 1000) // 1000))
+def _seconds_to_reset(tried: throttling.AttemptCounter) -> int:
+    return max(1, -(-int(tried.resets_in.total_seconds() * 1000) // 1000))
 
 
 def _count_invalid_token(address: str, at: datetime.datetime) -> None:
     try:
-        throttling.count([(BAD_TOKENS, throttling.network(address))], at=at)
-    except throttling.Throttled as throttled:
-        raise Throttled("too_many_requests", str(throttled), retry_after=throttled.retry_after) from None
+        throttling.count_attempts([(INVALID_TOKEN_LIMIT, throttling.get_network(address))], at=at)
+    except throttling.RateLimitExceeded as throttled:
+        raise TooManyRequests("too_many_requests", str(throttled), retry_after=throttled.retry_after) from None
 
 
-class TokenScheme(OpenApiAuthenticationExtension):
+class TokenSchemeExtension(OpenApiAuthenticationExtension):
     """OpenAPI security scheme of the API tokens."""
 
-    target_class = BearerToken
+    target_class = BearerTokenAuthentication
     name = "token"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:

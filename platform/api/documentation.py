@@ -13,17 +13,17 @@ from django.http import Http404
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from api import lists, prose
-from api.description import description
-from api.errors import ERRORS
-from api.reference import resources
-from api.scopes import MEANING, Scope
+from api import markdown, pagination
+from api.documentation_content import build_resources
+from api.error_codes import ERROR_FAMILIES
+from api.openapi import get_openapi_document
+from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
 from web.access import public_page
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
-    from api.reference import Resource
+    from api.documentation_content import ResourceDoc
 
 GETTING_STARTED = settings.ROOT / "docs" / "api.md"
 #: Host written in docs/api.md; replaced by the tenant's own host when the page is rendered.
@@ -35,12 +35,12 @@ _SAMPLE_HOST = "https://nimes.peps.example"
 def index(request: HttpRequest) -> HttpResponse:
     """Render the start page: what all endpoints have in common."""
     limits = {
-        "requests": settings.API_REQUESTS_A_MINUTE,
-        "megabytes": settings.API_LARGEST_BODY // (1024 * 1024),
-        "usual": lists.USUAL,
-        "most": lists.MOST,
+        "requests": settings.API_REQUESTS_PER_MINUTE,
+        "megabytes": settings.API_MAX_BODY_BYTES // (1024 * 1024),
+        "usual": pagination.DEFAULT_PAGE_SIZE,
+        "most": pagination.MAX_PAGE_SIZE,
     }
-    scopes = [(scope, MEANING[scope]) for scope in Scope]
+    scopes = [(scope, SCOPE_DESCRIPTIONS[scope]) for scope in TokenScope]
     return _render_page(request, "api/documentation/index.html", "index", scopes=scopes, **limits)
 
 
@@ -50,7 +50,7 @@ def getting_started(request: HttpRequest) -> HttpResponse:
     """Render « Prise en main » with the URL of the current tenant."""
     text = _getting_started().replace(_SAMPLE_HOST, _server_url(request))
     title, _, body = text.partition("\n")
-    content = {"title": title.removeprefix("# "), "contents": prose.headings(body), "text": body}
+    content = {"title": title.removeprefix("# "), "contents": markdown.list_headings(body), "text": body}
     return _render_page(request, "api/documentation/getting_started.html", "getting_started", **content)
 
 
@@ -68,7 +68,7 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def errors(request: HttpRequest) -> HttpResponse:
     """Render the list of error codes, each with its meaning and its fix."""
-    return _render_page(request, "api/documentation/errors.html", "errors", families=ERRORS)
+    return _render_page(request, "api/documentation/errors.html", "errors", families=ERROR_FAMILIES)
 
 
 def _render_page(request: HttpRequest, template: str, here: str, **context: object) -> HttpResponse:
@@ -83,8 +83,8 @@ def _server_url(request: HttpRequest) -> str:
     return f"{request.scheme}://{request.get_host()}"
 
 
-def _resources(server: str) -> list[Resource]:
-    return resources(description(), server)
+def _resources(server: str) -> list[ResourceDoc]:
+    return build_resources(get_openapi_document(), server)
 
 
 @functools.cache

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Largest value of PostgreSQL's `integer`.
-MOST = 2_147_483_647
+MAX_INTEGER = 2_147_483_647
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class Text(serializers.CharField):
+class StrictCharField(serializers.CharField):
     """A string; numbers and booleans are not converted."""
 
     default_error_messages = {"invalid": "Un texte est attendu."}
@@ -32,7 +32,7 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class Email(serializers.EmailField):
+class StrictEmailField(serializers.EmailField):
     """An e-mail address; only strings are accepted."""
 
     def to_internal_value(self, data: Any) -> str:
@@ -42,13 +42,13 @@ class Email(serializers.EmailField):
         return super().to_internal_value(data)
 
 
-class Whole(serializers.IntegerField):
+class StrictIntegerField(serializers.IntegerField):
     """An integer, at most `MAX_INTEGER` by default."""
 
     default_error_messages = {"invalid": "Un nombre entier est attendu."}
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_value", MOST)
+        kwargs.setdefault("max_value", MAX_INTEGER)
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int:
@@ -61,7 +61,7 @@ class Whole(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
-class Truth(serializers.BooleanField):
+class StrictBooleanField(serializers.BooleanField):
     """`true` or `false`."""
 
     default_error_messages = {"invalid": "« true » ou « false » est attendu."}
@@ -73,7 +73,7 @@ class Truth(serializers.BooleanField):
         return data
 
 
-class Day(serializers.DateField):
+class StrictDateField(serializers.DateField):
     """A date, `2027-08-31`."""
 
     default_error_messages = {"invalid": "Un jour est attendu, écrit 2027-08-31."}
@@ -88,7 +88,7 @@ class Day(serializers.DateField):
             self.fail("invalid", format="")
 
 
-class Choice(serializers.ChoiceField):
+class StrictChoiceField(serializers.ChoiceField):
     """One of the listed strings."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -98,22 +98,22 @@ class Choice(serializers.ChoiceField):
         return super().to_internal_value(data)
 
 
-class Moment(serializers.DateTimeField):
+class UtcDateTimeField(serializers.DateTimeField):
     """A date and time in UTC, `2026-11-25T09:00:00.123456Z`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(default_timezone=datetime.UTC, **kwargs)
 
 
-class MomentInSchema(OpenApiSerializerFieldExtension):
-    target_class = Moment
+class UtcDateTimeFieldExtension(OpenApiSerializerFieldExtension):
+    target_class = UtcDateTimeField
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, str]:
         """Return the OpenAPI schema of the field."""
         return {"type": "string", "format": "date-time"}
 
 
-class Strict(serializers.Serializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
     """A serializer that rejects unknown fields."""
 
     def to_internal_value(self, data: Any) -> Any:

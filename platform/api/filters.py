@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import extend_schema_field
 
-from api.fields import MOST
+from api.fields import MAX_INTEGER
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
@@ -33,7 +33,7 @@ class _StrictBooleanFormField(forms.NullBooleanField):
         """Accept what `to_python` returned."""
 
 
-class Flag(django_filters.BooleanFilter):
+class StrictBooleanFilter(django_filters.BooleanFilter):
     """`true` or `false`."""
 
     field_class = _StrictBooleanFormField
@@ -43,7 +43,7 @@ class _StrictIntegerFormField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         if value in (None, ""):
             return None
-        if not _DIGITS.fullmatch(value) or int(value) > MOST:
+        if not _DIGITS.fullmatch(value) or int(value) > MAX_INTEGER:
             raise ValidationError("Un nombre entier est attendu.", code="invalid")
         return int(value)
 
@@ -51,8 +51,8 @@ class _StrictIntegerFormField(forms.CharField):
         """Accept what `to_python` returned: CharField's validators expect a string."""
 
 
-@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MOST})
-class Number(django_filters.NumberFilter):
+@extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_INTEGER})
+class StrictNumberFilter(django_filters.NumberFilter):
     """A non-negative integer, such as a primary key."""
 
     field_class = _StrictIntegerFormField
@@ -81,7 +81,7 @@ def _parse_moment(text: str) -> datetime.datetime | None:
         return None
 
 
-class Since(django_filters.IsoDateTimeFilter):
+class StrictDateTimeFilter(django_filters.IsoDateTimeFilter):
     """An ISO 8601 date and time with a time zone."""
 
     field_class = _StrictDateTimeFormField

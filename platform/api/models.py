@@ -12,7 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from api.scopes import Scope
+from api.scopes import TokenScope
 
 if TYPE_CHECKING:
     import datetime
@@ -37,7 +37,7 @@ class Token(models.Model):
     token_hash = models.CharField(max_length=64, unique=True)
     # First characters of the secret, shown so that people can identify the token.
     hint = models.CharField("début du jeton", max_length=20)
-    scopes = ArrayField(models.CharField(max_length=20, choices=Scope), verbose_name="droits")
+    scopes = ArrayField(models.CharField(max_length=20, choices=TokenScope), verbose_name="droits")
     # CIDR notation; empty: any network.
     networks = ArrayField(models.CharField(max_length=43), verbose_name="réseaux autorisés", default=list, blank=True)
     # Acts as the user in the audit log and in `created_by` columns; nobody can sign in with it. No constraint: each one
@@ -64,7 +64,8 @@ class Token(models.Model):
         verbose_name = "jeton"
         constraints: ClassVar = [
             models.CheckConstraint(
-                name="token_has_known_scopes", condition=Q(scopes__contained_by=Scope.values) & Q(scopes__len__gt=0)
+                name="token_has_known_scopes",
+                condition=Q(scopes__contained_by=TokenScope.values) & Q(scopes__len__gt=0),
             ),
             models.CheckConstraint(name="token_expires_after_it_was_made", condition=Q(expires_at__gt=F("created_at"))),
         ]
@@ -73,7 +74,7 @@ class Token(models.Model):
         return self.name
 
 
-class RememberedAnswer(models.Model):
+class IdempotencyRecord(models.Model):
     """The stored response of a request with an `Idempotency-Key`, written in that request's transaction."""
 
     # A hash of the key: the client chose it, and it may contain anything.

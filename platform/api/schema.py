@@ -14,10 +14,10 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Strict, Text
-from api.problems import CONTENT_TYPE
-from api.remembering import HEADER, NOT_KEPT, REPLAYED
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import StrictCharField, StrictSerializer
+from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
+from api.problem_details import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drf_spectacular.plumbing import ComponentRegistry
 
 
-class FaultSerializer(serializers.Serializer[Any]):
+class FieldErrorSerializer(serializers.Serializer[Any]):
     """Une erreur précise de la requête."""
 
     code = serializers.CharField(help_text="Stable, pour les programmes.")
@@ -42,7 +42,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="Le statut HTTP.")
     code = serializers.CharField(help_text="Stable, pour les programmes.")
     detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
-    errors = FaultSerializer(  # type: ignore[assignment]  # the metaclass removes the field
+    errors = FieldErrorSerializer(  # type: ignore[assignment]  # the metaclass removes the field
         many=True, help_text="Chaque erreur, avec son champ et sa ligne."
     )
 
@@ -67,7 +67,7 @@ _LOCATION = {
     "Location": {"description": "L'adresse de ce qui a été créé.", "schema": {"type": "string", "format": "uri"}}
 }
 _REPLAYED = {
-    REPLAYED: {
+    REPLAYED_HEADER: {
         "description": "« true » : la requête avait déjà été faite, ceci en est la première réponse.",
         "schema": {"type": "string", "enum": ["true"]},
     }
@@ -101,7 +101,7 @@ _SUCCESS_DESCRIPTIONS = {
 _PATH_PARAMETER_DESCRIPTION = "Le numéro de ce que l'adresse nomme."
 
 
-def each_type_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def deduplicate_types(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Remove duplicates from `type` lists: drf-spectacular repeats « null » in some, which is not valid."""
     parts: list[Any] = [result]
     while parts:
@@ -116,7 +116,7 @@ def each_type_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-class Described(AutoSchema):
+class ApiAutoSchema(AutoSchema):
     """Adds to each operation what all endpoints have in common."""
 
     view: Any
@@ -128,7 +128,7 @@ class Described(AutoSchema):
         operation: dict[str, Any] | None = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is None or not isinstance(self.view, Endpoint):
             return operation
-        scope = self.view.scope_of(self.method)
+        scope = self.view.get_required_scope(self.method)
         if scope is not None:
             operation["x-scope"] = scope.value
             scope_note = f"**Droit** : `{scope.value}` ({scope.label.lower()})."
@@ -160,13 +160,13 @@ class Described(AutoSchema):
             responses["304"] = {"description": "Rien n'a changé depuis l'« ETag » montré.", "headers": _HEADERS | _ETAG}
         if self._is_repeatable():
             for status, response in responses.items():
-                if int(status) not in NOT_KEPT:
+                if int(status) not in UNSTORED_STATUSES:
                     response["headers"] = response["headers"] | _REPLAYED
         return dict(sorted(responses.items()))
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
         schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
-        if isinstance(serializer, Strict):
+        if isinstance(serializer, StrictSerializer):
             schema["additionalProperties"] = False
         return schema
 
@@ -195,7 +195,7 @@ class Described(AutoSchema):
     def _header_parameters(self) -> Iterator[dict[str, Any]]:
         if self._is_repeatable():
             yield {
-                "name": HEADER,
+                "name": KEY_HEADER,
                 "in": "header",
                 "required": False,
                 "description": "Une valeur neuve par opération (un UUID) : envoyée de nouveau avec la même requête, "
@@ -230,10 +230,10 @@ def _forbid_nul(schema: dict[str, Any]) -> None:
         schema["pattern"] = _NO_NUL_PATTERN
 
 
-class FiltersInDescription(DjangoFilterExtension):
+class StrictFilterExtension(DjangoFilterExtension):
     """Adds `maxLength` to query parameters, which drf-spectacular omits."""
 
-    target_class = "api.lists.KnownFilters"
+    target_class = "api.pagination.StrictFilterBackend"
     priority = 1
 
     def resolve_filter_field(
@@ -249,10 +249,10 @@ class FiltersInDescription(DjangoFilterExtension):
         return parameters
 
 
-class TextInDescription(OpenApiSerializerFieldExtension):
+class StrictCharFieldExtension(OpenApiSerializerFieldExtension):
     """Adds a pattern without NUL to text fields."""
 
-    target_class = Text
+    target_class = StrictCharField
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:

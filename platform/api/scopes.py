@@ -5,19 +5,19 @@ from __future__ import annotations
 from django.db import models
 
 
-class Scope(models.TextChoices):
+class TokenScope(models.TextChoices):
     READ = "read", "Lire"
-    REMIT = "remit", "Modifier le périmètre"
+    PORTFOLIO = "portfolio", "Modifier le périmètre"
     ALLOCATE = "allocate", "Attribuer, reprendre, renvoyer"
     IMPORT = "import", "Déposer et appliquer des tableaux"
     WEBHOOKS = "webhooks", "Régler les webhooks"
 
 
 #: What each scope gives access to, as shown on the form that creates tokens.
-MEANING = {
-    Scope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, événements",
-    Scope.REMIT: "ajouter des écoles, changer leur contact, en retirer",
-    Scope.ALLOCATE: "attribuer des licences, les reprendre, renvoyer une clé, relancer",
-    Scope.IMPORT: "déposer un tableau, l'appliquer, le défaire",
-    Scope.WEBHOOKS: "dire à quelle adresse les événements sont envoyés, rejouer un envoi",
+SCOPE_DESCRIPTIONS = {
+    TokenScope.READ: "établissements, périmètre, lots, attributions, tableaux, messages, membres, événements",
+    TokenScope.PORTFOLIO: "ajouter des écoles, changer leur contact, en retirer",
+    TokenScope.ALLOCATE: "attribuer des licences, les reprendre, renvoyer une clé, relancer",
+    TokenScope.IMPORT: "déposer un tableau, l'appliquer, le défaire",
+    TokenScope.WEBHOOKS: "dire à quelle adresse les événements sont envoyés, rejouer un envoi",
 }

@@ -18,8 +18,8 @@ from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import Profile, User
 from api.models import Token
-from api.scopes import Scope
-from web.refused import Refused
+from api.scopes import TokenScope
+from core.exceptions import DomainError
 
 if TYPE_CHECKING:
     import uuid
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 #: Identifies the token for people and for secret scanners.
 PREFIX = "peps_api_"
 _HINT_LENGTH = len(PREFIX) + 6
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 #: Maximum validity: two years.
-LONGEST = datetime.timedelta(days=731)
+MAX_LIFETIME = datetime.timedelta(days=731)
 #: `last_used_at` is updated at most once a minute, to save a write per request.
 _USE_RESOLUTION = datetime.timedelta(minutes=1)
 
 
-class InvalidToken(Refused):
+class InvalidTokenSettings(DomainError):
     """A setting of the new token is invalid; `field` names it."""
 
     code = "invalid_token_settings"
@@ -45,13 +45,13 @@ class InvalidToken(Refused):
         self.field = field
 
 
-class AlreadyMade(Refused):
+class TokenAlreadyCreated(DomainError):
     """The same form was submitted twice: the secret was only in the first response."""
 
     code = "token_already_made"
 
 
-class Made(NamedTuple):
+class NewToken(NamedTuple):
     """A new token and its secret, which is not stored."""
 
     token: Token
@@ -60,7 +60,7 @@ class Made(NamedTuple):
 
 @sensitive_variables("secret")
 @transaction.atomic
-def make(
+def create(
     *,
     name: str,
     scopes: Collection[str],
@@ -69,7 +69,7 @@ def make(
     form: uuid.UUID | None = None,
     by: User | None,
     at: datetime.datetime,
-) -> Made:
+) -> NewToken:
     """Create a token and return it with its secret, which cannot be shown again.
 
     `form`: id of the submitted form, which creates one token however often it is submitted. Raises
@@ -77,13 +77,13 @@ def make(
     """
     _check_form_not_used(form)
     name = " ".join(name.split())
-    if not 0 < len(name) <= LONGEST_NAME:
-        raise InvalidToken("name", "Donnez un nom au jeton, de 80 caractères au plus : celui de son logiciel.")
-    valid_scopes = [scope for scope in Scope.values if scope in set(scopes)]
+    if not 0 < len(name) <= MAX_NAME_LENGTH:
+        raise InvalidTokenSettings("name", "Donnez un nom au jeton, de 80 caractères au plus : celui de son logiciel.")
+    valid_scopes = [scope for scope in TokenScope.values if scope in set(scopes)]
     if not valid_scopes or len(valid_scopes) != len(set(scopes)):
-        raise InvalidToken("scopes", "Cochez au moins un droit.")
-    if not at < expires_at <= at + LONGEST:
-        raise InvalidToken("expires_at", "Choisissez un dernier jour à venir, dans deux ans au plus.")
+        raise InvalidTokenSettings("scopes", "Cochez au moins un droit.")
+    if not at < expires_at <= at + MAX_LIFETIME:
+        raise InvalidTokenSettings("expires_at", "Choisissez un dernier jour à venir, dans deux ans au plus.")
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(
         name=name,
@@ -104,12 +104,12 @@ def make(
         # Concurrent submissions: the second one waited for the first.
         _check_form_not_used(form)
         raise
-    return Made(token, secret)
+    return NewToken(token, secret)
 
 
 def _check_form_not_used(form: uuid.UUID | None) -> None:
     if form is not None and Token.objects.filter(form=form).exists():
-        raise AlreadyMade(
+        raise TokenAlreadyCreated(
             "Ce formulaire a déjà créé un jeton, montré une seule fois. Si vous ne l'avez pas copié, révoquez-le et "
             "créez-en un autre."
         )
@@ -135,7 +135,7 @@ def _parse_network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text.strip(), strict=False))
     except ValueError:
-        raise InvalidToken(
+        raise InvalidTokenSettings(
             "networks",
             f"« {text.strip()} » n'est ni une adresse IP ni un réseau : écrivez 203.0.113.7 ou 203.0.113.0/24.",
         ) from None
@@ -167,7 +167,7 @@ def is_allowed_from(token: Token, address: str) -> bool:
     return any(client_ip in ipaddress.ip_network(network) for network in token.networks)
 
 
-def note_use(token: Token, *, address: str, at: datetime.datetime) -> None:
+def record_use(token: Token, *, address: str, at: datetime.datetime) -> None:
     """Record the last use, at most once a minute; of concurrent requests one writes."""
     if token.last_used_at is None or token.last_used_at <= at - _USE_RESOLUTION:
         Token.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(

@@ -39,7 +39,7 @@ def from_url(url: str) -> dict[str, Any]:
     }
 
 
-def embedded(folder: Path) -> dict[str, Any]:
+def start_embedded(folder: Path) -> dict[str, Any]:
     """Start the embedded server in `folder` if it is not running, and return its connection settings."""
     with warnings.catch_warnings():
         # platformdirs warns of a missing XDG_RUNTIME_DIR, which is normal under cron and in containers.

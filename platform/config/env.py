@@ -32,7 +32,7 @@ def number(name: str, default: int) -> int:
     return int(value)
 
 
-def words(name: str, default: str = "") -> list[str]:
+def items(name: str, default: str = "") -> list[str]:
     """Return the comma-separated items of the variable, without empty ones."""
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
 
@@ -40,7 +40,7 @@ def words(name: str, default: str = "") -> list[str]:
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """Return the comma-separated IP networks of the variable. Raises `ImproperlyConfigured` otherwise."""
     try:
-        return [ipaddress.ip_network(item) for item in words(name)]
+        return [ipaddress.ip_network(item) for item in items(name)]
     except ValueError as error:
         raise ImproperlyConfigured(
             f"{name} must be networks such as 10.0.0.0/8, with commas between: {error}."

@@ -24,9 +24,9 @@ if PRODUCTION and not env.text("SECRET_KEY", ""):
 SECRET_KEY = env.text("SECRET_KEY", "only-for-demonstration-and-tests")
 
 # AES-SIV keys that seal secrets: `id:base64 of 64 bytes`, the current one first, then older ones while resealing.
-if PRODUCTION and not env.words("SEALING_KEYS"):
+if PRODUCTION and not env.items("SEALING_KEYS"):
     raise ImproperlyConfigured("SEALING_KEYS must be set where PRODUCTION is True (see docs/deploy.md).")
-SEALING_KEYS = env.words(
+SEALING_KEYS = env.items(
     "SEALING_KEYS", "1:" + base64.b64encode(hashlib.sha512(b"only-for-demonstration-and-tests").digest()).decode()
 )
 
@@ -60,12 +60,17 @@ SHARED_APPS = [
     "web",
     "schools",
     "licensing.catalogue",
-    "licensing.orders",
-    "licensing.subscriptions",
+    "licensing.entitlements",
     "licensing.classes",
-    "pages",
+    "licensing.orders",
+    "licensing.billing",
+    "licensing.payments",
+    "sites.portal",
+    "sites.office",
+    "sites.back_office",
+    "sites.audit",
     # Fictitious schools and people: not on a server.
-    *([] if PRODUCTION else ["demo"]),
+    *([] if PRODUCTION else ["sites.demo"]),
     "procrastinate.contrib.django",
     "django.contrib.postgres",
     "django.contrib.contenttypes",
@@ -74,7 +79,7 @@ SHARED_APPS = [
     "django.contrib.staticfiles",
     # Our admin site replaces unfold's own.
     "unfold.apps.BasicAppConfig",
-    "pages.operator.app.OperatorAdmin",
+    "sites.back_office.admin_config.BackOfficeAdminConfig",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -100,9 +105,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "tenants.middleware.TenantOfTheHost",
+    "tenants.middleware.HostTenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "web.middleware.SessionOfOneHost",
+    "web.middleware.HostBoundSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -110,7 +115,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "web.middleware.ClosedUnlessOpened",
+    "web.middleware.AccessPolicyMiddleware",
 ]
 
 TEMPLATES = [
@@ -139,7 +144,7 @@ WSGI_APPLICATION = "config.wsgi.application"
 _database = (
     database.from_url(env.text("DATABASE_URL", ""))
     if env.text("DATABASE_URL", "")
-    else database.embedded(DATA / "postgres")
+    else database.start_embedded(DATA / "postgres")
 )
 DATABASES = {
     "default": {
@@ -216,11 +221,11 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_FORMS = {
     "login": "accounts.forms.SignInForm",
-    "signup": "pages.sign_up.SignUpForm",
+    "signup": "sites.portal.sign_up.SignUpForm",
     "change_password": "accounts.forms.ChangePasswordForm",
 }
 
-# None: counted by accounts.limits in the database instead. The others respond with status 429.
+# None: counted by accounts.rate_limits in the database instead. The others respond with status 429.
 ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",
     "login_failed": None,
@@ -233,7 +238,7 @@ MFA_ADAPTER = "accounts.mfa_adapter.MfaAdapter"
 MFA_FORMS = {
     "authenticate": "accounts.mfa_forms.SignInCodeForm",
     "reauthenticate": "accounts.mfa_forms.ConfirmCodeForm",
-    "activate_totp": "accounts.mfa_forms.SwitchOnForm",
+    "activate_totp": "accounts.mfa_forms.EnableTotpForm",
 }
 MFA_TOTP_ISSUER = "Pep's"
 # Clock drift of phones: the previous and the next code are valid too.
@@ -309,7 +314,7 @@ APPLICATION_URL = env.text("APPLICATION_URL", "https://application.peps.example/
 PUPILS_KEPT_DAYS = env.number("PUPILS_KEPT_DAYS", 60)
 
 # --- Card payments: django-payments with Stripe if configured, else a demo provider without cards --------------------
-PAYMENT_MODEL = "orders.CardPayment"
+PAYMENT_MODEL = "payments.CardPayment"
 PAYMENT_HOST = BASE_DOMAIN
 PAYMENT_USES_SSL = SECURE
 STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "")
@@ -323,27 +328,27 @@ STRIPE_CHECKOUT_ORIGIN = env.text("STRIPE_CHECKOUT_ORIGIN", "https://checkout.st
 CARD_VARIANT = "stripe" if STRIPE_SECRET_KEY else "" if PRODUCTION else "demonstration"
 _providers: dict[str, tuple[str, dict[str, str]]] = {
     # Without arguments, which would show in tracebacks: it reads the settings above.
-    "stripe": ("licensing.orders.card.stripe_checkout.StripeCheckout", {}),
-    "demonstration": ("licensing.orders.card.demonstration.Demonstration", {}),
+    "stripe": ("licensing.payments.card.stripe_checkout.StripeCheckout", {}),
+    "demonstration": ("licensing.payments.card.demo_provider.DemoProvider", {}),
 }
 PAYMENT_VARIANTS = {CARD_VARIANT: _providers[CARD_VARIANT]} if CARD_VARIANT else {}
 
 # --- API ------------------------------------------------------------------------------------------------------------
 #: Requests per token and minute.
-API_REQUESTS_A_MINUTE = env.number("API_REQUESTS_A_MINUTE", 600)
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 600)
 # Webhooks: plain http outside of production only; private networks only if listed.
 WEBHOOKS_ALLOW_HTTP = env.flag("WEBHOOKS_ALLOW_HTTP", default=not PRODUCTION)
 WEBHOOKS_PRIVATE_NETWORKS = env.networks("WEBHOOKS_PRIVATE_NETWORKS")
 WEBHOOKS_LEASE, WEBHOOKS_THREADS = env.number("WEBHOOKS_LEASE", 60), env.number("WEBHOOKS_THREADS", 2)
 #: Maximum bytes of a JSON body; 10,000 allocations are about 2 MB.
-API_LARGEST_BODY = 8 * 1024 * 1024
+API_MAX_BODY_BYTES = 8 * 1024 * 1024
 REST_FRAMEWORK = {
     # Closed by default: each endpoint sets its authentication and permissions.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "api.schema.Described",
+    "DEFAULT_SCHEMA_CLASS": "api.schema.ApiAutoSchema",
     # No format suffix or parameter.
     "URL_FORMAT_OVERRIDE": None,
 }
@@ -370,7 +375,7 @@ SPECTACULAR_SETTINGS = {
         "MessageState": "mailing.models.MessageState",
         "SchoolState": "schools.models.SchoolState",
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.each_type_once"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "api.schema.deduplicate_types"],
 }
 
 # --- Back office ----------------------------------------------------------------------------------------------------
@@ -383,12 +388,12 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     # Light: the only theme whose contrasts the browser tests check.
     "THEME": "light",
-    "STYLES": ["pages.operator.navigation.style"],
-    "SCRIPTS": ["pages.operator.navigation.script"],
+    "STYLES": ["sites.back_office.navigation.get_stylesheet_url"],
+    "SCRIPTS": ["sites.back_office.navigation.get_script_url"],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,
-        "navigation": "pages.operator.navigation.sidebar",
+        "navigation": "sites.back_office.navigation.build_sidebar",
     },
 }
 

@@ -5,59 +5,65 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from api import documentation
-from api.description import openapi
-from api.endpoint import Nowhere
-from collectivities.api import deliveries, events, members, remit, webhooks
-from imports.api import rows, steps, tables
-from licensing.pools.api import acting, giving, pools
-from pages.messages import api as messages
+from api.endpoints import NotFoundEndpoint
+from api.openapi import openapi_json
+from collectivities.api import deliveries, events, members, portfolio, webhooks
+from imports.api import actions as import_actions
+from imports.api import imports, rows
+from licensing.pools.api import actions as pool_actions
+from licensing.pools.api import allocations, pools
 from schools import api as schools
+from sites.office.messages import api as messages
 
 app_name = "api"
 
 urlpatterns = [
-    path("openapi.json", openapi, name="description"),
+    path("openapi.json", openapi_json, name="openapi"),
     path("documentation/", documentation.index, name="documentation"),
     path("documentation/prise-en-main/", documentation.getting_started, name="getting_started"),
     path("documentation/erreurs/", documentation.errors, name="errors"),
     path("documentation/<slug:slug>/", documentation.resource, name="resource"),
-    path("schools", schools.Schools.as_view(), name="schools"),
-    path("schools/<str:uai>", schools.OneSchool.as_view(), name="school"),
-    path("remit", remit.Remit.as_view(), name="remit"),
-    path("remit/bulk", remit.RemitList.as_view(), name="remit_bulk"),
-    path("remit/remove", remit.RemitRemoval.as_view(), name="remit_remove"),
-    path("remit/<str:uai>", remit.RemitSchool.as_view(), name="remit_school"),
-    path("members", members.Members.as_view(), name="members"),
-    path("messages", messages.Messages.as_view(), name="messages"),
-    path("messages/<int:pk>", messages.OneMessage.as_view(), name="message"),
-    path("imports", tables.Imports.as_view(), name="imports"),
-    path("imports/<int:pk>", tables.OneImport.as_view(), name="import"),
-    path("imports/<int:pk>/choose", steps.ChooseLayout.as_view(), name="import_choose"),
-    path("imports/<int:pk>/rows", rows.Rows.as_view(), name="import_rows"),
-    path("imports/<int:pk>/rows/<int:row>", rows.OneRow.as_view(), name="import_row"),
-    path("imports/<int:pk>/apply", steps.ApplyImport.as_view(), name="import_apply"),
-    path("imports/<int:pk>/cancel", steps.CancelImport.as_view(), name="import_cancel"),
-    path("imports/<int:pk>/undo", steps.UndoImport.as_view(), name="import_undo"),
-    path("pools", pools.Pools.as_view(), name="pools"),
-    path("pools/<int:pk>", pools.OnePool.as_view(), name="pool"),
-    path("allocations", giving.Allocations.as_view(), name="allocations"),
-    path("allocations/bulk", giving.ManyAllocations.as_view(), name="allocations_bulk"),
-    path("allocations/revoke", acting.RevokeMany.as_view(), name="allocations_revoke"),
-    path("allocations/resend", acting.ResendMany.as_view(), name="allocations_resend"),
-    path("allocations/remind", acting.RemindMany.as_view(), name="allocations_remind"),
-    path("allocations/<int:pk>", acting.OneAllocation.as_view(), name="allocation"),
-    path("allocations/<int:pk>/revoke", acting.Revoke.as_view(), name="allocation_revoke"),
-    path("allocations/<int:pk>/resend", acting.Resend.as_view(), name="allocation_resend"),
-    path("allocations/<int:pk>/remind", acting.Remind.as_view(), name="allocation_remind"),
-    path("allocations/<int:pk>/reduce", acting.Reduce.as_view(), name="allocation_reduce"),
-    path("events", events.Events.as_view(), name="events"),
-    path("events/<str:id>", events.OneEvent.as_view(), name="event"),
-    path("webhooks", webhooks.Webhooks.as_view(), name="webhooks"),
-    path("webhooks/<int:pk>", webhooks.OneWebhook.as_view(), name="webhook"),
-    path("webhooks/<int:pk>/rotate", webhooks.Rotation.as_view(), name="webhook_rotate"),
-    path("webhooks/<int:pk>/test", webhooks.Trial.as_view(), name="webhook_test"),
-    path("webhooks/<int:pk>/deliveries", deliveries.Deliveries.as_view(), name="deliveries"),
-    path("webhooks/<int:pk>/deliveries/<int:number>", deliveries.OneDelivery.as_view(), name="delivery"),
-    path("webhooks/<int:pk>/deliveries/<int:number>/replay", deliveries.Replay.as_view(), name="delivery_replay"),
-    re_path("^(?P<rest>.*)$", Nowhere.as_view(), name="nowhere"),
+    path("schools", schools.SchoolListView.as_view(), name="schools"),
+    path("schools/<str:uai>", schools.SchoolView.as_view(), name="school"),
+    path("portfolio", portfolio.PortfolioView.as_view(), name="portfolio"),
+    path("portfolio/bulk", portfolio.PortfolioBulkView.as_view(), name="portfolio_bulk"),
+    path("portfolio/remove", portfolio.PortfolioRemovalView.as_view(), name="portfolio_remove"),
+    path("portfolio/<str:uai>", portfolio.PortfolioSchoolView.as_view(), name="portfolio_school"),
+    path("members", members.MemberListView.as_view(), name="members"),
+    path("messages", messages.MessageListEndpoint.as_view(), name="messages"),
+    path("messages/<int:pk>", messages.MessageEndpoint.as_view(), name="message"),
+    path("imports", imports.ImportListEndpoint.as_view(), name="imports"),
+    path("imports/<int:pk>", imports.ImportEndpoint.as_view(), name="import"),
+    path("imports/<int:pk>/choose", import_actions.ChooseLayoutEndpoint.as_view(), name="import_choose"),
+    path("imports/<int:pk>/rows", rows.ImportRowListEndpoint.as_view(), name="import_rows"),
+    path("imports/<int:pk>/rows/<int:row>", rows.ImportRowEndpoint.as_view(), name="import_row"),
+    path("imports/<int:pk>/apply", import_actions.ApplyImportEndpoint.as_view(), name="import_apply"),
+    path("imports/<int:pk>/cancel", import_actions.CancelImportEndpoint.as_view(), name="import_cancel"),
+    path("imports/<int:pk>/undo", import_actions.UndoImportEndpoint.as_view(), name="import_undo"),
+    path("pools", pools.PoolListEndpoint.as_view(), name="pools"),
+    path("pools/<int:pk>", pools.PoolEndpoint.as_view(), name="pool"),
+    path("allocations", allocations.AllocationListEndpoint.as_view(), name="allocations"),
+    path("allocations/bulk", allocations.BulkAllocationEndpoint.as_view(), name="allocations_bulk"),
+    path("allocations/revoke", pool_actions.BulkRevokeEndpoint.as_view(), name="allocations_revoke"),
+    path("allocations/resend", pool_actions.BulkResendEndpoint.as_view(), name="allocations_resend"),
+    path("allocations/remind", pool_actions.BulkRemindEndpoint.as_view(), name="allocations_remind"),
+    path("allocations/<int:pk>", pool_actions.AllocationEndpoint.as_view(), name="allocation"),
+    path("allocations/<int:pk>/revoke", pool_actions.RevokeEndpoint.as_view(), name="allocation_revoke"),
+    path("allocations/<int:pk>/resend", pool_actions.ResendEndpoint.as_view(), name="allocation_resend"),
+    path("allocations/<int:pk>/remind", pool_actions.RemindEndpoint.as_view(), name="allocation_remind"),
+    path("allocations/<int:pk>/reduce", pool_actions.ReduceEndpoint.as_view(), name="allocation_reduce"),
+    path("events", events.EventListView.as_view(), name="events"),
+    path("events/<str:id>", events.EventView.as_view(), name="event"),
+    path("webhooks", webhooks.WebhookListView.as_view(), name="webhooks"),
+    path("webhooks/<int:pk>", webhooks.WebhookView.as_view(), name="webhook"),
+    path("webhooks/<int:pk>/rotate", webhooks.WebhookSecretRotationView.as_view(), name="webhook_rotate"),
+    path("webhooks/<int:pk>/test", webhooks.WebhookTestView.as_view(), name="webhook_test"),
+    path("webhooks/<int:pk>/deliveries", deliveries.DeliveryListView.as_view(), name="deliveries"),
+    path("webhooks/<int:pk>/deliveries/<int:number>", deliveries.DeliveryView.as_view(), name="delivery"),
+    path(
+        "webhooks/<int:pk>/deliveries/<int:number>/replay",
+        deliveries.DeliveryReplayView.as_view(),
+        name="delivery_replay",
+    ),
+    re_path("^(?P<rest>.*)$", NotFoundEndpoint.as_view(), name="not_found"),
 ]

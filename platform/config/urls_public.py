@@ -11,8 +11,8 @@ urlpatterns = [
     path("", include("collectivities.urls.portal")),
     path("", include("schools.urls")),
     path("", include("licensing.catalogue.urls")),
-    path("", include("licensing.orders.urls")),
+    path("", include("sites.portal.shop.urls")),
     path("", include("licensing.classes.urls_application")),
     path("", include("licensing.classes.urls")),
-    path("", include("pages.urls_public")),
+    path("", include("sites.portal.urls")),
 ]

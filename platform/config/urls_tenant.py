@@ -12,9 +12,9 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("collectivities.urls.office")),
     path("", include("licensing.pools.urls")),
-    path("", include("licensing.orders.urls_office")),
-    path("", include("imports.urls")),
-    path("", include("pages.urls_tenant")),
+    path("", include("sites.office.purchases.urls")),
+    path("", include("imports.web.urls")),
+    path("", include("sites.office.urls")),
 ]
 
-handler500 = "api.breakdown.server_error"
+handler500 = "api.error_handlers.server_error"

@@ -12,14 +12,14 @@ import logging
 from django.conf import settings
 from django.db import connection, transaction
 
-from jobs.upkeep import duty
+from jobs.periodic_tasks import periodic_task
 
 logger = logging.getLogger(__name__)
 
 #: A worker that missed this many heartbeats is considered dead.
 MISSED_HEARTBEATS = 3
 #: A job whose worker died this many times (most likely out of memory) is marked failed.
-RUNS = 5
+MAX_RUNS = 5
 
 _SELECT_STALLED = """
     SELECT job.id, job.task_name, job.attempts FROM procrastinate_jobs job
@@ -48,21 +48,21 @@ _DELETE_OLD = """
 _DELETE_BATCH = 5_000
 
 
-def stalled_after() -> int:
+def get_stall_timeout() -> int:
     """Return after how many seconds without a heartbeat a worker's jobs are retried."""
     return int(settings.JOBS_HEARTBEAT) * MISSED_HEARTBEATS
 
 
-@duty(every=datetime.timedelta(seconds=settings.JOBS_HEARTBEAT))
+@periodic_task(every=datetime.timedelta(seconds=settings.JOBS_HEARTBEAT))
 @transaction.atomic
-def rescue() -> list[int]:
+def retry_stalled_jobs() -> list[int]:
     """Requeue the jobs whose worker is dead; return their ids."""
     rescued = []
     with connection.cursor() as cursor:
-        cursor.execute(_SELECT_STALLED, [stalled_after()])
+        cursor.execute(_SELECT_STALLED, [get_stall_timeout()])
         for job_id, name, attempts in cursor.fetchall():
-            if attempts + 1 >= RUNS:
-                logger.error("Job %s (%s) was left by %s workers and is given up", job_id, name, RUNS)
+            if attempts + 1 >= MAX_RUNS:
+                logger.error("Job %s (%s) was left by %s workers and is given up", job_id, name, MAX_RUNS)
                 cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job_id])
             else:
                 logger.warning("Job %s (%s) was left by its worker and is queued again", job_id, name)
@@ -71,8 +71,8 @@ def rescue() -> list[int]:
     return rescued
 
 
-@duty(every=datetime.timedelta(hours=1))
-def prune() -> int:
+@periodic_task(every=datetime.timedelta(hours=1))
+def prune_finished_jobs() -> int:
     """Delete jobs finished over 7 days ago, failed ones after 30; return how many."""
     deleted = 0
     with connection.cursor() as cursor:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def waiting(name: str, **arguments: Any) -> list[Mapping[str, Any]]:
+def list_waiting_jobs(name: str, **arguments: Any) -> list[Mapping[str, Any]]:
     """Return a task's jobs that have not started, by id: `id`, `args`, `scheduled_at`, `priority`, `attempts`.
 
     `arguments`: only the jobs deferred with these arguments, such as `schema`.

@@ -56,7 +56,7 @@ def defer(
     return deferrer.defer(schema=schema, **arguments)
 
 
-def defer_several(
+def defer_many(
     name: str, times: int, *, schema: str, at: datetime.datetime | None = None, priority: int = 0, **arguments: Any
 ) -> None:
     """Queue the same task `times` times in one statement, for work shared by several workers."""
@@ -68,7 +68,7 @@ def defer_once(
     name: str,
     *,
     schema: str,
-    once: str,
+    queueing_lock: str,
     at: datetime.datetime | None = None,
     priority: int = 0,
     **arguments: Any,
@@ -77,7 +77,9 @@ def defer_once(
 
     A job that has started does not count: it may have read the data before this transaction.
     """
-    deferrer = app.configure_task(name, allow_unknown=False, schedule_at=at, queueing_lock=once, priority=priority)
+    deferrer = app.configure_task(
+        name, allow_unknown=False, schedule_at=at, queueing_lock=queueing_lock, priority=priority
+    )
     try:
         # A savepoint: the unique violation must not abort the surrounding transaction.
         with transaction.atomic():

@@ -27,10 +27,10 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
-from jobs.housekeeping import stalled_after
-from jobs.memory import collect_seldom
-from jobs.stop import stopping
-from jobs.upkeep import keep_up
+from jobs.garbage_collection import raise_gc_threshold
+from jobs.housekeeping import get_stall_timeout
+from jobs.periodic_tasks import run_periodic_tasks
+from jobs.shutdown import shutdown_requested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ _RECONNECT_DELAY = 2.0
 _STABLE_RUN = 60.0
 
 
-class GaveUp(Exception):
+class DatabaseUnavailable(Exception):
     """The database stayed unreachable for too long."""
 
 
@@ -53,10 +53,10 @@ def run(*, concurrency: int, queues: Sequence[str] | None, until_idle: bool, giv
     On a signal, take no more jobs and wait for the running ones: long ones check `jobs.shutdown.shutdown_requested`.
     Raises `DatabaseUnavailable` when the database has been unreachable for `give_up_after` seconds.
     """
-    stopping.clear()
-    collect_seldom()
+    shutdown_requested.clear()
+    raise_gc_threshold()
     stop_periodic = threading.Event()
-    periodic_thread = threading.Thread(target=keep_up, args=(stop_periodic,), name="upkeep", daemon=True)
+    periodic_thread = threading.Thread(target=run_periodic_tasks, args=(stop_periodic,), name="upkeep", daemon=True)
     periodic_thread.start()
     try:
         asyncio.run(_run(concurrency, queues, until_idle=until_idle, give_up_after=give_up_after))
@@ -69,14 +69,14 @@ async def _run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bo
     # The default executor has too few threads on a machine with few cores.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(concurrency + 2, thread_name_prefix="job"))
     unavailable_since: float | None = None
-    while not stopping.is_set():
+    while not shutdown_requested.is_set():
         started = time.monotonic()
         try:
             await _run_until_failure(concurrency, queues, until_idle=until_idle)
             failure: Exception | None = None
         except Exception as error:  # noqa: BLE001 - any failure ends this run only; the next one may succeed
             failure = error
-        if stopping.is_set() or (until_idle and failure is None):
+        if shutdown_requested.is_set() or (until_idle and failure is None):
             return
         ended = time.monotonic()
         if ended - started > _STABLE_RUN:
@@ -84,7 +84,7 @@ async def _run(concurrency: int, queues: Sequence[str] | None, *, until_idle: bo
         elif unavailable_since is None:
             unavailable_since = started
         if ended - unavailable_since > give_up_after:
-            raise GaveUp(f"The database has been away for {ended - unavailable_since:.0f} s.") from failure
+            raise DatabaseUnavailable(f"The database has been away for {ended - unavailable_since:.0f} s.") from failure
         logger.error("The worker lost its database (%s); it tries again in %s s", failure, _RECONNECT_DELAY)
         await asyncio.sleep(_RECONNECT_DELAY)
 
@@ -102,7 +102,7 @@ async def _run_until_failure(concurrency: int, queues: Sequence[str] | None, *, 
             wait=not until_idle,
             install_signal_handlers=False,
             update_heartbeat_interval=settings.JOBS_HEARTBEAT,
-            stalled_worker_timeout=stalled_after(),
+            stalled_worker_timeout=get_stall_timeout(),
             # Checks Django's connections before each task.
             task_middleware=app.worker_defaults["task_middleware"],
         )
@@ -113,5 +113,5 @@ async def _run_until_failure(concurrency: int, queues: Sequence[str] | None, *, 
 
 
 def _request_shutdown(worker: Worker) -> None:
-    stopping.set()
+    shutdown_requested.set()
     worker.stop()

@@ -13,32 +13,32 @@ from django.db import connection
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from jobs.stop import stopping
+from jobs.shutdown import shutdown_requested
 from jobs.tasks import defer_once
-from mailing import answers, claims, kinds
-from mailing.composing import compose, message_id
-from mailing.line import Interrupted, Line, LineDown, Refused
+from mailing import kinds, leases, smtp_replies
+from mailing.mime import build_message_id, compose
 from mailing.models import Message, MessageState
-from mailing.operations import MESSAGES_A_JOB
+from mailing.operations import MESSAGES_PER_JOB
+from mailing.smtp_connection import ConnectionInterrupted, MessageRejected, ServerUnavailable, SmtpConnection
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
 
-    from mailing.kinds import Rendered
+    from mailing.kinds import RenderedEmail
 
 logger = logging.getLogger(__name__)
 
 #: Messages per claim: few, as they wait for the lease to end if the worker dies; enough to make claims cheap.
-CLAIMED_AT_ONCE = 50
+CLAIM_BATCH_SIZE = 50
 
 
-def drain(*, limit: int = MESSAGES_A_JOB, clock: Callable[[], datetime.datetime] = timezone.now) -> int:
+def drain(*, limit: int = MESSAGES_PER_JOB, clock: Callable[[], datetime.datetime] = timezone.now) -> int:
     """Send at most `limit` due messages of the current schema; return how many were accepted."""
     accepted = handled = 0
-    with Line() as smtp:
-        while handled < limit and not stopping.is_set():
-            messages = claims.claim(limit=min(CLAIMED_AT_ONCE, limit - handled), at=clock())
+    with SmtpConnection() as smtp:
+        while handled < limit and not shutdown_requested.is_set():
+            messages = leases.claim(limit=min(CLAIM_BATCH_SIZE, limit - handled), at=clock())
             if not messages:
                 break
             handled += len(messages)
@@ -47,11 +47,11 @@ def drain(*, limit: int = MESSAGES_A_JOB, clock: Callable[[], datetime.datetime]
             accepted += batch.accepted
             if batch.is_server_unavailable:
                 break
-    plan_next(clock())
+    schedule_next(clock())
     return accepted
 
 
-def plan_next(at: datetime.datetime) -> None:
+def schedule_next(at: datetime.datetime) -> None:
     """Queue the next drain of this outbox for its next due message; do nothing if none is pending."""
     pending = Message.objects.pending().aggregate(
         due=Min("due_at", filter=~Q(state=MessageState.SENDING)),
@@ -63,13 +63,13 @@ def plan_next(at: datetime.datetime) -> None:
         moment = max(min(moments), at)
         # One waiting job per schema and minute, however many drains end in it.
         once = f"mailing.drain:{schema}:{moment:%Y-%m-%dT%H:%M}"
-        defer_once("mailing.drain", schema=schema, at=moment if moment > at else None, once=once)
+        defer_once("mailing.drain", schema=schema, at=moment if moment > at else None, queueing_lock=once)
 
 
 class _Batch:
     """A batch of claimed messages being sent."""
 
-    def __init__(self, messages: list[Message], smtp: Line, clock: Callable[[], datetime.datetime]) -> None:
+    def __init__(self, messages: list[Message], smtp: SmtpConnection, clock: Callable[[], datetime.datetime]) -> None:
         self._remaining = messages
         self._smtp = smtp
         self._clock = clock
@@ -80,8 +80,8 @@ class _Batch:
         """Send the messages until all are done, the server is unavailable or the worker shuts down."""
         render = _make_renderer(self._remaining)
         while self._remaining and not self.is_server_unavailable:
-            if stopping.is_set():
-                claims.release(self._remaining)
+            if shutdown_requested.is_set():
+                leases.release(self._remaining)
                 return
             if not self._keep_lease():
                 continue
@@ -96,65 +96,65 @@ class _Batch:
         """Renew the lease when half of it is over; return whether any message is still leased."""
         until = self._remaining[0].lease_until
         at = self._clock()
-        if until is not None and until - at > claims.lease() / 2:
+        if until is not None and until - at > leases.get_lease_duration() / 2:
             return True
-        self._remaining = claims.renew(self._remaining, at=at)
+        self._remaining = leases.renew(self._remaining, at=at)
         return bool(self._remaining)
 
-    def _deliver(self, message: Message, rendered: Rendered) -> None:
+    def _deliver(self, message: Message, rendered: RenderedEmail) -> None:
         at = self._clock()
         try:
             self._send_with_reconnect(message, rendered, at)
-        except Refused as refusal:
+        except MessageRejected as refusal:
             self._record_rejection(message, refusal.answer)
-        except LineDown as down:
+        except ServerUnavailable as down:
             self.is_server_unavailable = True
-            claims.release(self._remaining, due_at=at + answers.AWAY, reason=str(down))
-        except Interrupted as broken:
-            claims.deferred(message, until=at + answers.AWAY, reason=str(broken))
+            leases.release(self._remaining, due_at=at + smtp_replies.UNAVAILABLE_DELAY, reason=str(down))
+        except ConnectionInterrupted as broken:
+            leases.record_deferred(message, until=at + smtp_replies.UNAVAILABLE_DELAY, reason=str(broken))
         except ValueError:
-            claims.failed(message, reason=answers.BAD_ADDRESS, at=at)
+            leases.record_failed(message, reason=smtp_replies.BAD_ADDRESS, at=at)
         except Exception:
             # A backend other than SMTP failed: defer this message, send the others.
             logger.exception("Message %s could not be handed over", message.pk)
-            claims.deferred(message, until=at + answers.AWAY, reason=answers.UNREACHABLE)
+            leases.record_deferred(message, until=at + smtp_replies.UNAVAILABLE_DELAY, reason=smtp_replies.UNREACHABLE)
         else:
             self.accepted += 1
-            claims.accepted(message, message_id=message_id(message), at=self._clock())
+            leases.record_accepted(message, message_id=build_message_id(message), at=self._clock())
 
-    def _send_with_reconnect(self, message: Message, rendered: Rendered, at: datetime.datetime) -> None:
+    def _send_with_reconnect(self, message: Message, rendered: RenderedEmail, at: datetime.datetime) -> None:
         email = compose(message, rendered, at=at)
         try:
             self._smtp.send(email)
-        except LineDown:
+        except ServerUnavailable:
             # Many servers close after some messages or minutes: reconnect once if this connection has worked.
-            if not self._smtp.answered:
+            if not self._smtp.handled_count:
                 raise
-            self._smtp.hang_up()
-            self._smtp.answered = 0
+            self._smtp.close()
+            self._smtp.handled_count = 0
             self._smtp.send(email)
 
-    def _record_rejection(self, message: Message, answer: answers.Answer) -> None:
-        reason = answers.explain(answer)
+    def _record_rejection(self, message: Message, answer: smtp_replies.SmtpReply) -> None:
+        reason = smtp_replies.explain_reply(answer)
         attempts = message.attempts + 1
-        wait = None if answer.is_final else answers.wait(attempts)
+        wait = None if answer.is_final else smtp_replies.get_retry_delay(attempts)
         if wait is not None:
-            claims.deferred(message, until=self._clock() + wait, reason=reason)
+            leases.record_deferred(message, until=self._clock() + wait, reason=reason)
         elif answer.is_final:
-            claims.failed(message, reason=reason, at=self._clock())
+            leases.record_failed(message, reason=reason, at=self._clock())
         else:
-            final_reason = f"{answers.GAVE_UP.format(attempts=attempts)} {reason}"
-            claims.failed(message, reason=final_reason, at=self._clock())
+            final_reason = f"{smtp_replies.GAVE_UP.format(attempts=attempts)} {reason}"
+            leases.record_failed(message, reason=final_reason, at=self._clock())
 
 
-def _make_renderer(messages: list[Message]) -> Callable[[Message], Rendered]:
+def _make_renderer(messages: list[Message]) -> Callable[[Message], RenderedEmail]:
     """Return a renderer for these messages of any kind; each kind prefetches its data at most once.
 
     An unknown kind, or one whose prefetch fails, raises when its messages are rendered and does not affect the others.
     """
-    renderers: dict[str, Callable[[Message], Rendered]] = {}
+    renderers: dict[str, Callable[[Message], RenderedEmail]] = {}
 
-    def render(message: Message) -> Rendered:
+    def render(message: Message) -> RenderedEmail:
         if message.kind not in renderers:
             same_kind = [other for other in messages if other.kind == message.kind]
             renderers[message.kind] = kinds.get(message.kind).renderer(same_kind)
@@ -163,14 +163,16 @@ def _make_renderer(messages: list[Message]) -> Callable[[Message], Rendered]:
     return render
 
 
-def _render(message: Message, render: Callable[[Message], Rendered], at: datetime.datetime) -> Rendered | None:
+def _render(
+    message: Message, render: Callable[[Message], RenderedEmail], at: datetime.datetime
+) -> RenderedEmail | None:
     """Render the message; record the outcome and return None if it is obsolete or cannot be rendered."""
     try:
         return render(message)
     except kinds.NoLongerDue as lapsed:
-        claims.withdrawn(message, reason=str(lapsed))
+        leases.record_cancelled(message, reason=str(lapsed))
     except Exception:
         # Any error of one renderer must not stop the other messages of the batch.
         logger.exception("Message %s (%s) could not be rendered", message.pk, message.kind)
-        claims.failed(message, reason=answers.NOT_COMPOSED, at=at)
+        leases.record_failed(message, reason=smtp_replies.RENDERING_FAILED, at=at)
     return None

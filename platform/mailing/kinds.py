@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rendered:
+class RenderedEmail:
     """A rendered e-mail."""
 
     subject: str
@@ -34,21 +34,21 @@ class NoLongerDue(Exception):
     """Raised by a renderer to cancel an obsolete message; the French message becomes its `reason`."""
 
 
-class UnknownKind(LookupError):
+class UnknownMessageKind(LookupError):
     """No app registered this message kind."""
 
 
-class Reveal(Protocol):
+class RevealOperation(Protocol):
     """Operation that shows a manager a message as its recipient sees it, secret included.
 
     `by` is an `accounts.models.User`: typed `Any`, as accounts are above the outbox and cannot be imported.
     """
 
-    def __call__(self, message: Message, *, by: Any, at: datetime.datetime) -> Rendered:
+    def __call__(self, message: Message, *, by: Any, at: datetime.datetime) -> RenderedEmail:
         """Write an audit entry for `by`, and return the message with its secret."""
 
 
-class Resend(Protocol):
+class ResendOperation(Protocol):
     """Operation that sends the content of a message again."""
 
     def __call__(self, message: Message, *, recipient: str, by: Any, at: datetime.datetime) -> Message:
@@ -56,33 +56,33 @@ class Resend(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kind:
+class EmailKind:
     """A message kind and the functions of its owning app."""
 
     label: str
-    render: Callable[[Message], Rendered]
-    gather: Callable[[Sequence[Message]], Callable[[Message], Rendered]] | None = None
-    preview: Callable[[Message], Rendered] | None = None
-    reveal: Reveal | None = None
-    resend: Resend | None = None
+    render: Callable[[Message], RenderedEmail]
+    prefetch: Callable[[Sequence[Message]], Callable[[Message], RenderedEmail]] | None = None
+    preview: Callable[[Message], RenderedEmail] | None = None
+    reveal: RevealOperation | None = None
+    resend: ResendOperation | None = None
 
-    def renderer(self, messages: Sequence[Message]) -> Callable[[Message], Rendered]:
+    def renderer(self, messages: Sequence[Message]) -> Callable[[Message], RenderedEmail]:
         """Return a renderer for these messages, after prefetching their data where the kind supports it."""
-        return self.render if self.gather is None else self.gather(messages)
+        return self.render if self.prefetch is None else self.prefetch(messages)
 
 
-_kinds: dict[str, Kind] = {}
+_kinds: dict[str, EmailKind] = {}
 
 
 def register(
     kind: str,
     *,
     label: str,
-    render: Callable[[Message], Rendered],
-    gather: Callable[[Sequence[Message]], Callable[[Message], Rendered]] | None = None,
-    preview: Callable[[Message], Rendered] | None = None,
-    reveal: Reveal | None = None,
-    resend: Resend | None = None,
+    render: Callable[[Message], RenderedEmail],
+    prefetch: Callable[[Sequence[Message]], Callable[[Message], RenderedEmail]] | None = None,
+    preview: Callable[[Message], RenderedEmail] | None = None,
+    reveal: RevealOperation | None = None,
+    resend: ResendOperation | None = None,
 ) -> None:
     """Register how messages of `kind` are rendered, in the schema of their outbox.
 
@@ -91,7 +91,9 @@ def register(
     there is no preview. `reveal`: the audited operation that renders it with its secrets. `resend`: the operation
     behind « corriger l'adresse et renvoyer ».
     """
-    _kinds[kind] = Kind(label=label, render=render, gather=gather, preview=preview, reveal=reveal, resend=resend)
+    _kinds[kind] = EmailKind(
+        label=label, render=render, prefetch=prefetch, preview=preview, reveal=reveal, resend=resend
+    )
 
 
 def unregister(kind: str) -> None:
@@ -99,12 +101,12 @@ def unregister(kind: str) -> None:
     del _kinds[kind]
 
 
-def get(kind: str) -> Kind:
+def get(kind: str) -> EmailKind:
     """Return the kind. Raises `UnknownKind`."""
     try:
         return _kinds[kind]
     except KeyError:
-        raise UnknownKind(kind) from None
+        raise UnknownMessageKind(kind) from None
 
 
 def is_known(kind: str) -> bool:
@@ -112,6 +114,6 @@ def is_known(kind: str) -> bool:
     return kind in _kinds
 
 
-def label(kind: str) -> str:
+def get_label(kind: str) -> str:
     """Return the label of the kind; its name if no app registers it any more."""
     return _kinds[kind].label if kind in _kinds else kind

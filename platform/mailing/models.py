@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.fields.json import KeyTransform
 
-from mailing.answers import SERVER_SAID
+from mailing.smtp_replies import REPLY_SEPARATOR
 
 if TYPE_CHECKING:
     import datetime
@@ -119,17 +119,17 @@ class Message(models.Model):
         """The label of the kind."""
         from mailing import kinds  # noqa: PLC0415 - kinds imports this module
 
-        return kinds.label(self.kind)
+        return kinds.get_label(self.kind)
 
     @property
     def explanation(self) -> str:
         """Why it failed or waits, in French, without the server's reply."""
-        return self.reason.partition(SERVER_SAID)[0]
+        return self.reason.partition(REPLY_SEPARATOR)[0]
 
     @property
     def server_answer(self) -> str:
         """The verbatim SMTP reply, for mail administrators."""
-        return self.reason.partition(SERVER_SAID)[2]
+        return self.reason.partition(REPLY_SEPARATOR)[2]
 
     @property
     def next_attempt_at(self) -> datetime.datetime | None:

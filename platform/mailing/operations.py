@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
-from jobs.tasks import defer_several
+from core import array_lookups
+from core.copy_rows import NULL, escape_field, write_lines
+from jobs.tasks import defer_many
 from mailing.models import Message, MessageState
-from web import arrays
-from web.copying import NULL, field, write_lines
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 #: Messages per drain job.
-MESSAGES_A_JOB = 500
+MESSAGES_PER_JOB = 500
 #: Job priority of single messages (accounts, resends), ahead of bulk imports.
-ALONE_FIRST = 10
+SINGLE_MESSAGE_PRIORITY = 10
 
 _COLUMNS = ("kind", "recipient", "topic", "topic_id", "about", "context", "state", "created_at", "due_at", "attempts",
             "message_id", "reason")  # fmt: skip
 
 
-class Outgoing(NamedTuple):
+class NewMessage(NamedTuple):
     """A message to enqueue in bulk. `topic` and `topic_id` identify its subject, `about` is its text."""
 
     kind: str
@@ -65,39 +65,41 @@ def enqueue(
         created_at=at,
         due_at=max(due_at or at, at),
     )
-    _defer_drains(1, at=at, due_at=message.due_at, priority=ALONE_FIRST)
+    _defer_drains(1, at=at, due_at=message.due_at, priority=SINGLE_MESSAGE_PRIORITY)
     return message
 
 
 def enqueue_many(
-    messages: Sequence[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+    messages: Sequence[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> int:
     """Enqueue messages with one COPY, and a drain job for every 500; return how many."""
-    return enqueue_lines(lines_of(messages, at=at, due_at=due_at), at=at, due_at=due_at)
+    return enqueue_copy_lines(build_copy_lines(messages, at=at, due_at=due_at), at=at, due_at=due_at)
 
 
-def lines_of(
-    messages: Iterable[Outgoing], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+def build_copy_lines(
+    messages: Iterable[NewMessage], *, at: datetime.datetime, due_at: datetime.datetime | None = None
 ) -> list[str]:
     """Return the COPY lines for `enqueue_copy_lines`. No query."""
     common_columns = f"{MessageState.QUEUED.value}\t{at.isoformat()}\t{max(due_at or at, at).isoformat()}\t0\t\t\n"
     return [
-        f"{message.kind}\t{field(message.recipient)}\t{message.topic}\t"
-        f"{NULL if message.topic_id is None else message.topic_id}\t{field(message.about)}\t"
-        f"{field(json.dumps(message.context, cls=DjangoJSONEncoder)) if message.context else '{}'}\t{common_columns}"
+        f"{message.kind}\t{escape_field(message.recipient)}\t{message.topic}\t"
+        f"{NULL if message.topic_id is None else message.topic_id}\t{escape_field(message.about)}\t"
+        f"{escape_field(json.dumps(message.context, cls=DjangoJSONEncoder)) if message.context else '{}'}\t{common_columns}"
         for message in messages
     ]
 
 
 @transaction.atomic
-def enqueue_lines(lines: Collection[str], *, at: datetime.datetime, due_at: datetime.datetime | None = None) -> int:
+def enqueue_copy_lines(
+    lines: Collection[str], *, at: datetime.datetime, due_at: datetime.datetime | None = None
+) -> int:
     """Enqueue the result of `build_copy_lines`, with the same times; return how many messages."""
     if not lines:
         return 0
     table = connection.ops.quote_name(Message._meta.db_table)  # noqa: SLF001 - documented
     with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
         write_lines(copy, lines)
-    _defer_drains(-(-len(lines) // MESSAGES_A_JOB), at=at, due_at=max(due_at or at, at))
+    _defer_drains(-(-len(lines) // MESSAGES_PER_JOB), at=at, due_at=max(due_at or at, at))
     return len(lines)
 
 
@@ -107,12 +109,12 @@ def cancel(topic: str, topic_ids: Collection[int], at: datetime.datetime) -> int
 
     A message leased by a worker is not changed: its renderer raises `kinds.NoLongerDue` if it is obsolete.
     """
-    cancellable = Message.objects.unclaimed_at(at).filter(arrays.number_in("topic_id", topic_ids), topic=topic)
+    cancellable = Message.objects.unclaimed_at(at).filter(array_lookups.number_in("topic_id", topic_ids), topic=topic)
     return cancellable.update(state=MessageState.CANCELLED, lease_until=None)
 
 
 def _defer_drains(jobs: int, *, at: datetime.datetime, due_at: datetime.datetime, priority: int = 0) -> None:
-    defer_several(
+    defer_many(
         "mailing.drain",
         jobs,
         schema=connection.schema_name,  # type: ignore[attr-defined]

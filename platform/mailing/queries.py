@@ -28,4 +28,4 @@ def count_by_state() -> dict[MessageState, int]:
 def kinds_in_use() -> list[tuple[str, str]]:
     """Return the kinds present in this outbox with their labels, sorted by label. One query."""
     kinds_present = Message.objects.order_by().values_list("kind", flat=True).distinct()
-    return sorted(((kind, kinds.label(kind)) for kind in kinds_present), key=lambda choice: choice[1])
+    return sorted(((kind, kinds.get_label(kind)) for kind in kinds_present), key=lambda choice: choice[1])

@@ -31,7 +31,7 @@ _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9@.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class SinkMessage:
     """An accepted message."""
 
     content: bytes
@@ -47,7 +47,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class Temper:
+class SinkBehaviour:
     """Simulated behaviour of the server. May be changed while it runs."""
 
     #: Replies to RCPT TO by address: `{"a@exemple.example": "550 5.1.1 User unknown"}`.
@@ -59,14 +59,14 @@ class Temper:
     #: Delay in seconds before the reply to DATA.
     delay: float = 0.0
     #: Messages per connection, after which the server replies 421 and closes it.
-    messages_a_connection: int | None = None
+    messages_per_connection: int | None = None
     #: Total of accepted messages after which the connection is dropped once, without a reply.
     drop_after: int | None = None
     #: Whether the message of the dropped connection is stored: the sender cannot know and sends it again.
-    keeps_the_dropped: bool = False
+    stores_dropped: bool = False
 
 
-class Sink:
+class SmtpSink:
     """The server, in its own thread. `with SmtpSink() as sink:` listens on a free local port."""
 
     def __init__(
@@ -76,14 +76,14 @@ class Sink:
         port: int = 0,
         folder: Path | None = None,
         keep: bool = True,
-        temper: Temper | None = None,
+        behaviour: SinkBehaviour | None = None,
     ) -> None:
         """`folder`: where messages are also written; `keep`: whether to keep them in `received`."""
         self.host = host
         self.port = port
         self.folder = folder
-        self.temper = temper or Temper()
-        self.received: list[Received] = []
+        self.behaviour = behaviour or SinkBehaviour()
+        self.received: list[SinkMessage] = []
         self.connections = 0
         self.accepted = 0
         self._keep = keep
@@ -145,7 +145,7 @@ class Sink:
 
     def store(self, content: bytes, recipients: tuple[str, ...], connection: int) -> None:
         """Store a message in memory and in the folder, as configured."""
-        received = Received(content, recipients, timezone.now(), connection)
+        received = SinkMessage(content, recipients, timezone.now(), connection)
         self.accepted += 1
         if self._keep:
             self.received.append(received)
@@ -153,7 +153,7 @@ class Sink:
             _write(self.folder, received, self.accepted)
 
 
-def _write(folder: Path, received: Received, number: int) -> None:
+def _write(folder: Path, received: SinkMessage, number: int) -> None:
     """Write the message atomically: a reader of the folder never sees a partial file."""
     recipient = _UNSAFE_IN_FILE_NAME.sub("_", ",".join(received.recipients))[:80]
     name = f"{received.at:%Y%m%dT%H%M%S%f}-{number:06d}-{recipient}.eml"
@@ -165,7 +165,7 @@ def _write(folder: Path, received: Received, number: int) -> None:
 class _SinkHandler:
     """Handlers of the SMTP commands."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: SmtpSink) -> None:
         self.sink = sink
         self.connection = 0
         self.messages = 0
@@ -174,9 +174,9 @@ class _SinkHandler:
         self, server: _SinkSession, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Accept the sender, unless the connection has reached its limit."""
-        if self.sink.temper.sender:
-            return self.sink.temper.sender
-        limit = self.sink.temper.messages_a_connection
+        if self.sink.behaviour.sender:
+            return self.sink.behaviour.sender
+        limit = self.sink.behaviour.messages_per_connection
         if limit is not None and self.messages >= limit:
             server.end_soon()
             return "421 4.7.0 Too many messages over this connection"
@@ -188,7 +188,7 @@ class _SinkHandler:
         self, server: _SinkSession, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Accept the recipient, unless the behaviour sets another reply."""
-        error_reply = self.sink.temper.recipients.get(address)
+        error_reply = self.sink.behaviour.recipients.get(address)
         if error_reply:
             if error_reply.startswith("421"):
                 server.end_soon()
@@ -200,19 +200,19 @@ class _SinkHandler:
         self, server: _SinkSession, session: Session, envelope: Envelope
     ) -> str:
         """Store the message."""
-        temper = self.sink.temper
-        if temper.delay:
-            await asyncio.sleep(temper.delay)
+        behaviour = self.sink.behaviour
+        if behaviour.delay:
+            await asyncio.sleep(behaviour.delay)
         content = cast("bytes", envelope.original_content)
         recipients = tuple(str(address) for address in envelope.rcpt_tos)
-        if temper.drop_after is not None and self.sink.accepted >= temper.drop_after:
-            temper.drop_after = None
-            if temper.keeps_the_dropped:
+        if behaviour.drop_after is not None and self.sink.accepted >= behaviour.drop_after:
+            behaviour.drop_after = None
+            if behaviour.stores_dropped:
                 self.sink.store(content, recipients, self.connection)
             server.cut()
             return "250 2.0.0 never heard"
-        if temper.content:
-            return temper.content
+        if behaviour.content:
+            return behaviour.content
         self.messages += 1
         self.sink.store(content, recipients, self.connection)
         return "250 2.0.0 OK"
@@ -221,7 +221,7 @@ class _SinkHandler:
 class _SinkSession(SMTP):
     """An SMTP session over one connection."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: SmtpSink) -> None:
         handler = _SinkHandler(sink)
         super().__init__(handler, hostname="puits.localhost", ident="Pep's sink", loop=asyncio.get_running_loop())
         self._sink = sink

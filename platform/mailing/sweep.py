@@ -30,7 +30,7 @@ def sweep(*, at: datetime.datetime | None = None) -> list[str]:
     """Queue a drain for each schema with overdue messages; return those schemas."""
     overdue = list(_overdue_schemas(before=(at or timezone.now()) - OVERDUE))
     for schema in overdue:
-        defer_once("mailing.drain", schema=schema, once=f"mailing.drain:{schema}:sweep")
+        defer_once("mailing.drain", schema=schema, queueing_lock=f"mailing.drain:{schema}:sweep")
     return overdue
 
 

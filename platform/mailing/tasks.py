@@ -6,8 +6,8 @@ import datetime
 
 from procrastinate import RetryStrategy
 
+from jobs.periodic_tasks import periodic_task
 from jobs.tasks import task
-from jobs.upkeep import duty
 from mailing import drain as draining
 from mailing import sweep as sweeping
 
@@ -19,7 +19,7 @@ def drain() -> int:
     return draining.drain()
 
 
-@duty(every=datetime.timedelta(minutes=1))
+@periodic_task(every=datetime.timedelta(minutes=1))
 def sweep() -> None:
     """Queue a drain for every outbox with overdue messages."""
     sweeping.sweep()

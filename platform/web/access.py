@@ -48,7 +48,7 @@ class SignedIn:
         return None if request.user.is_authenticated else redirect_to_login(request.get_full_path())
 
 
-def opened(policy: Policy) -> Callable[[V], V]:
+def require_policy(policy: Policy) -> Callable[[V], V]:
     """Return a decorator that sets the access policy of a view."""
 
     def decorate(view: V) -> V:
@@ -58,11 +58,11 @@ def opened(policy: Policy) -> Callable[[V], V]:
     return decorate
 
 
-public_page = opened(Public())
-signed_in = opened(SignedIn())
+public_page = require_policy(Public())
+signed_in = require_policy(SignedIn())
 
 
-def policy_of(view: object) -> Policy | None:
+def get_policy(view: object) -> Policy | None:
     """Return the policy of a view or of its view class; None if there is none."""
     for candidate in (view, getattr(view, "view_class", None), getattr(view, "cls", None)):
         policy: Policy | None = getattr(candidate, "access_policy", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from web.addresses import portal_url
+from core.urls import portal_url
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from web.access import policy_of
+from web.access import get_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from django.http import HttpRequest, HttpResponse
 
-SESSION_HOST = "opened_at"
+SESSION_HOST_KEY = "opened_at"
 
 
-class SessionOfOneHost:
+class HostBoundSessionMiddleware:
     """Rejects at one host a session that was created at another.
 
     All hosts share one session table, so a cookie copied to another host would be valid there. The host is stored in
@@ -30,21 +30,21 @@ class SessionOfOneHost:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Process the request with a session of its own host."""
         host = request.get_host()
-        if not request.session.is_empty() and request.session.get(SESSION_HOST) != host:
+        if not request.session.is_empty() and request.session.get(SESSION_HOST_KEY) != host:
             # Not flushed: a copied cookie must not allow anyone to end its owner's session.
             request.session = type(request.session)()
         response = self.get_response(request)
         if request.session.modified and not request.session.is_empty():
-            request.session[SESSION_HOST] = host
+            request.session[SESSION_HOST_KEY] = host
         return response
 
 
-def names_nothing(named: Mapping[str, object]) -> bool:
+def contains_nul(named: Mapping[str, object]) -> bool:
     """Whether a URL parameter contains NUL, which no stored text can."""
     return any("\x00" in part for part in named.values() if isinstance(part, str))
 
 
-class ClosedUnlessOpened:
+class AccessPolicyMiddleware:
     """Applies the access policy of each view; forbids views without one.
 
     Django's admin is exempt: it checks permissions in each of its views.
@@ -65,11 +65,11 @@ class ClosedUnlessOpened:
         A URL parameter with NUL is a 404, as PostgreSQL's `text` cannot hold it. The API checks this itself, to respond
         in JSON.
         """
-        if not request.path.startswith("/api/") and names_nothing(kwargs):
+        if not request.path.startswith("/api/") and contains_nul(kwargs):
             raise Http404("An address holds no NUL.")
         if request.resolver_match is not None and request.resolver_match.app_names == ["admin"]:
             return None
-        policy = policy_of(view)
+        policy = get_policy(view)
         if policy is None:
             raise PermissionDenied("This view is opened to nobody.")
         return policy(request)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class ReadOnly:
+class ReadOnlyAdminMixin:
     """For a ModelAdmin or an inline: forbids adding, changing and deleting."""
 
     # Counting a table of a million keys takes a second.

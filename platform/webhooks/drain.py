@@ -20,88 +20,92 @@ from typing import TYPE_CHECKING
 from django.db import connection
 from django.utils import timezone
 
-from jobs.stop import stopping
+from core.sealing import UnsealError
+from jobs.shutdown import shutdown_requested
 from jobs.tasks import defer_once
-from web.sealing import Unsealable
-from webhooks import addresses, answers, claims, signing
-from webhooks.answers import Outcome
-from webhooks.models import Delivery, Endpoint
+from webhooks import attempt_results, leases, signing, url_policy
+from webhooks.attempt_results import AttemptResult
+from webhooks.http_client import MAX_CONCURRENT_REQUESTS, WebhookRequest, WebhookSender
+from webhooks.models import Delivery, WebhookEndpoint
 from webhooks.operations import DRAIN
-from webhooks.sending import AT_ONCE, Outgoing, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 #: Time budget of a drain in seconds.
-BUDGET = 20.0
+TIME_BUDGET = 20.0
 
 
 def drain(
-    *, endpoint_id: int, budget: float = BUDGET, clock: Callable[[], datetime.datetime] = timezone.now
+    *, endpoint_id: int, budget: float = TIME_BUDGET, clock: Callable[[], datetime.datetime] = timezone.now
 ) -> int | None:
     """Send the due deliveries of an endpoint; return how many were delivered, None if another drain runs."""
     with _exclusive(endpoint_id) as acquired:
         if not acquired:
             return None
-        claims.give_up(at=clock(), endpoint_id=endpoint_id)
+        leases.fail_overdue(at=clock(), endpoint_id=endpoint_id)
         delivered = _drain_until(endpoint_id, time.monotonic() + budget, clock)
-    plan_next(endpoint_id=endpoint_id, at=clock())
+    schedule_next(endpoint_id=endpoint_id, at=clock())
     return delivered
 
 
 def _drain_until(endpoint_id: int, until: float, clock: Callable[[], datetime.datetime]) -> int:
     delivered = 0
     with contextlib.ExitStack() as stack:
-        sender: Sender | None = None
-        while time.monotonic() < until and not stopping.is_set():
+        sender: WebhookSender | None = None
+        while time.monotonic() < until and not shutdown_requested.is_set():
             at = clock()
-            endpoint = Endpoint.objects.listening().filter(pk=endpoint_id).first()
+            endpoint = WebhookEndpoint.objects.listening().filter(pk=endpoint_id).first()
             if endpoint is None or (endpoint.paused_until is not None and endpoint.paused_until > at):
                 break
-            claimed = claims.claim(endpoint_id=endpoint_id, limit=1 if endpoint.failing_since else AT_ONCE, at=at)
+            claimed = leases.claim(
+                endpoint_id=endpoint_id, limit=1 if endpoint.failing_since else MAX_CONCURRENT_REQUESTS, at=at
+            )
             if not claimed:
                 break
-            sender = sender or stack.enter_context(Sender())
+            sender = sender or stack.enter_context(WebhookSender())
             outcomes = _send(endpoint, claimed, sender, at)
-            delivered += claims.conclude(endpoint_id=endpoint_id, claimed=claimed, outcomes=outcomes, at=clock())
+            delivered += leases.record_results(endpoint_id=endpoint_id, claimed=claimed, outcomes=outcomes, at=clock())
     return delivered
 
 
-def _send(endpoint: Endpoint, claimed: Sequence[Delivery], sender: Sender, at: datetime.datetime) -> list[Outcome]:
-    if not addresses.is_scheme_allowed(endpoint.url):
-        return [Outcome(None, answers.PLAIN, "", 0)] * len(claimed)
+def _send(
+    endpoint: WebhookEndpoint, claimed: Sequence[Delivery], sender: WebhookSender, at: datetime.datetime
+) -> list[AttemptResult]:
+    if not url_policy.is_scheme_allowed(endpoint.url):
+        return [AttemptResult(None, attempt_results.HTTP_NOT_ALLOWED, "", 0)] * len(claimed)
     try:
-        secrets = signing.secrets_of(endpoint, at)
-    except Unsealable:
-        return [Outcome(None, answers.UNSIGNED, "", 0)] * len(claimed)
+        secrets = signing.get_secrets(endpoint, at)
+    except UnsealError:
+        return [AttemptResult(None, attempt_results.UNSEAL_FAILED, "", 0)] * len(claimed)
     requests = []
     for delivery in claimed:
-        body = signing.body_of(delivery.event)
-        headers = signing.headers_of(delivery.event.public_id, body, secrets, at)
-        requests.append(Outgoing(endpoint.url, headers, body))
+        body = signing.build_body(delivery.event)
+        headers = signing.build_headers(delivery.event.public_id, body, secrets, at)
+        requests.append(WebhookRequest(endpoint.url, headers, body))
     return sender.send(requests)
 
 
-def plan_next(*, endpoint_id: int, at: datetime.datetime) -> None:
+def schedule_next(*, endpoint_id: int, at: datetime.datetime) -> None:
     """Queue the endpoint's next drain for its next due delivery; do nothing without one, or if it is disabled."""
-    endpoint = Endpoint.objects.listening().filter(pk=endpoint_id).first()
+    endpoint = WebhookEndpoint.objects.listening().filter(pk=endpoint_id).first()
     if endpoint is None:
         return
-    first_deliveries = Delivery.objects.heads().filter(endpoint_id=endpoint_id).order_by("next_at", "pk")
+    first_deliveries = Delivery.objects.first_per_subject().filter(endpoint_id=endpoint_id).order_by("next_at", "pk")
     due = first_deliveries.values_list("next_at", flat=True).first()
     if due is None:
         return
     moment = max(due, endpoint.paused_until or due)
     # Rounded up to a second: one waiting job however many drains end in it, and none that runs too early.
     moment = moment.replace(microsecond=0) + datetime.timedelta(seconds=1 if moment.microsecond else 0)
-    queue(endpoint_id=endpoint_id, at=moment if moment > at else None)
+    schedule(endpoint_id=endpoint_id, at=moment if moment > at else None)
 
 
-def queue(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
+def schedule(*, endpoint_id: int, at: datetime.datetime | None = None) -> None:
     """Queue a drain at `at`, or at once, unless the same job is already waiting."""
     schema = connection.schema_name  # type: ignore[attr-defined]
     once = f"{DRAIN}:{schema}:{endpoint_id}:{'' if at is None else at.astimezone(datetime.UTC).isoformat()}"
-    defer_once(DRAIN, schema=schema, once=once, at=at, endpoint_id=endpoint_id)
+    defer_once(DRAIN, schema=schema, queueing_lock=once, at=at, endpoint_id=endpoint_id)
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ class EventType(models.TextChoices):
 SUBSCRIBABLE = tuple(kind for kind in EventType if kind != EventType.TEST)
 
 
-class Off(models.TextChoices):
+class DisabledReason(models.TextChoices):
     """Why an endpoint is disabled."""
 
     MANUAL = "manual", "par un gestionnaire"
@@ -42,7 +42,7 @@ class Off(models.TextChoices):
     DELETED = "deleted", "supprimé"
 
 
-class EndpointQuerySet(models.QuerySet["Endpoint"]):
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def kept(self) -> Self:
         """Filter endpoints that are not deleted."""
         return self.filter(deleted_at__isnull=True)
@@ -55,13 +55,13 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
         return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
-class Endpoint(models.Model):
+class WebhookEndpoint(models.Model):
     """A URL of the collectivity's information system that receives events."""
 
     #: Maximum length of the URL.
-    LONGEST = 500
+    MAX_URL_LENGTH = 500
 
-    url = models.CharField("adresse", max_length=LONGEST)
+    url = models.CharField("adresse", max_length=MAX_URL_LENGTH)
     # Empty: all types, including future ones.
     types = ArrayField(models.CharField(max_length=30, choices=EventType), verbose_name="événements", default=list)
     sealed_secret = models.BinaryField()
@@ -69,7 +69,7 @@ class Endpoint(models.Model):
     sealed_previous = models.BinaryField(null=True)
     previous_until = models.DateTimeField(null=True)
     is_enabled = models.BooleanField("activé", default=True)
-    off_because = models.CharField("désactivé", max_length=10, choices=Off, blank=True)
+    disabled_reason = models.CharField("désactivé", max_length=10, choices=DisabledReason, blank=True)
     # Consecutive rounds without a success; they set the pause (`leases.get_pause`).
     failures = models.PositiveSmallIntegerField("échecs de suite", default=0)
     failing_since = models.DateTimeField("en échec depuis", null=True)
@@ -78,7 +78,7 @@ class Endpoint(models.Model):
     created_by_id = models.BigIntegerField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
-    objects = EndpointQuerySet.as_manager()
+    objects = WebhookEndpointQuerySet.as_manager()
 
     class Meta:
         verbose_name = "webhook"
@@ -98,11 +98,11 @@ class Endpoint(models.Model):
             ),
             models.CheckConstraint(
                 name="endpoint_off_says_why",
-                condition=Q(is_enabled=True, off_because="") | (Q(is_enabled=False) & ~Q(off_because="")),
+                condition=Q(is_enabled=True, disabled_reason="") | (Q(is_enabled=False) & ~Q(disabled_reason="")),
             ),
             models.CheckConstraint(
                 name="endpoint_deleted_is_off",
-                condition=Q(deleted_at__isnull=True) | Q(is_enabled=False, off_because="deleted"),
+                condition=Q(deleted_at__isnull=True) | Q(is_enabled=False, disabled_reason="deleted"),
             ),
         ]
 
@@ -115,7 +115,7 @@ class Endpoint(models.Model):
         return self.previous_until.isoformat() if self.previous_until else ""
 
 
-class Event(models.Model):
+class WebhookEvent(models.Model):
     """Something that happened in the collectivity. Kept 30 days."""
 
     # Sent as `webhook-id`, the same at every attempt.
@@ -147,7 +147,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def pending(self) -> Self:
         return self.filter(state=DeliveryState.PENDING)
 
-    def heads(self) -> Self:
+    def first_per_subject(self) -> Self:
         """Filter the first pending delivery of each endpoint and subject; the others wait for it."""
         # A correlated subquery uses the index `delivery_in_order` for each row; with NOT EXISTS the planner would join
         # all pending rows with themselves to find sixteen.
@@ -164,8 +164,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 class Delivery(models.Model):
     """One event for one endpoint."""
 
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.DB_CASCADE, db_index=False, related_name="deliveries")
-    event = models.ForeignKey(Event, on_delete=models.DB_CASCADE, related_name="deliveries")
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.DB_CASCADE, db_index=False, related_name="deliveries"
+    )
+    event = models.ForeignKey(WebhookEvent, on_delete=models.DB_CASCADE, related_name="deliveries")
     # Copied from the event, for the index on the delivery order.
     subject = models.CharField(max_length=60)
     state = models.CharField("état", max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)

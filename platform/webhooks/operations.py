@@ -14,28 +14,28 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django_tenants.utils import get_public_schema_name
 
+from core.copy_rows import escape_field, write_lines
+from core.sequences import reserve_ids
 from jobs.tasks import defer
-from web.copying import field, write_lines
-from web.numbering import next_numbers
-from webhooks.listening import listeners
-from webhooks.models import Delivery, DeliveryState, Event, EventType
+from webhooks.listeners import get_listeners
+from webhooks.models import Delivery, DeliveryState, EventType, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from webhooks.listening import Listeners
+    from webhooks.listeners import Listeners
 
-__all__ = ["DRAIN", "EventType", "Happening", "emit", "write"]
+__all__ = ["DRAIN", "EventType", "NewEvent", "emit", "write_events"]
 
 DRAIN = "webhooks.drain"
 #: How long a delivery is retried.
-TRIED_FOR = datetime.timedelta(days=3)
+RETRY_PERIOD = datetime.timedelta(days=3)
 
 _EVENTS = ("id", "public_id", "type", "subject", "at", "data")
 _DELIVERIES = ("endpoint_id", "event_id", "subject", "state", "attempts", "next_at", "gives_up_at", "reason")
 
 
-class Happening(NamedTuple):
+class NewEvent(NamedTuple):
     """An event to emit. `subject`: « allocation:12 »; the events of one subject are delivered in order.
 
     `data`: counts and states; never a key, a token, or a teacher's or pupil's name.
@@ -46,7 +46,7 @@ class Happening(NamedTuple):
     data: Mapping[str, Any]
 
 
-def emit(*, events: Iterable[Happening], at: datetime.datetime, told_at: datetime.datetime | None = None) -> int:
+def emit(*, events: Iterable[NewEvent], at: datetime.datetime, emitted_at: datetime.datetime | None = None) -> int:
     """Write the events that somebody in the current tenant listens to; return how many were written.
 
     Without listeners, `events` is not iterated. Nothing is written in the public schema. `emitted_at`: when the event
@@ -54,31 +54,31 @@ def emit(*, events: Iterable[Happening], at: datetime.datetime, told_at: datetim
     """
     if connection.schema_name == get_public_schema_name():  # type: ignore[attr-defined]
         return 0
-    who = listeners(told_at or at)
-    return len(write(events=events, who=who, at=at, told_at=told_at)) if who else 0
+    who = get_listeners(emitted_at or at)
+    return len(write_events(events=events, to=who, at=at, emitted_at=emitted_at)) if who else 0
 
 
 @transaction.atomic(savepoint=False)
-def write(
-    *, events: Iterable[Happening], who: Listeners, at: datetime.datetime, told_at: datetime.datetime | None = None
+def write_events(
+    *, events: Iterable[NewEvent], to: Listeners, at: datetime.datetime, emitted_at: datetime.datetime | None = None
 ) -> list[int]:
     """Write the events of these listeners and queue one job per endpoint; return the event ids."""
-    endpoints_by_type = {kind.value: who.of(kind) for kind in EventType}
-    listened_events = [event for event in events if who.are_read or endpoints_by_type[event.type]]
+    endpoints_by_type = {kind.value: to.of(kind) for kind in EventType}
+    listened_events = [event for event in events if to.has_readers or endpoints_by_type[event.type]]
     if not listened_events:
         return []
-    numbers = next_numbers(_table(Event), len(listened_events))
-    moment, due = at.isoformat(), told_at or at
+    numbers = reserve_ids(_table(WebhookEvent), len(listened_events))
+    moment, due = at.isoformat(), emitted_at or at
     _copy(
-        _table(Event),
+        _table(WebhookEvent),
         _EVENTS,
         [
             f"{number}\tevt_{secrets.token_hex(14)}\t{kind}\t{subject}\t{moment}\t"
-            f"{field(json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False))}\n"
+            f"{escape_field(json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False))}\n"
             for number, (kind, subject, data) in zip(numbers, listened_events, strict=True)
         ],
     )
-    common_columns = f"{DeliveryState.PENDING.value}\t0\t{due.isoformat()}\t{(due + TRIED_FOR).isoformat()}\t\n"
+    common_columns = f"{DeliveryState.PENDING.value}\t0\t{due.isoformat()}\t{(due + RETRY_PERIOD).isoformat()}\t\n"
     _copy(
         _table(Delivery),
         _DELIVERIES,
@@ -101,7 +101,7 @@ def queue_drain(endpoint_id: int) -> None:
     defer(DRAIN, schema=connection.schema_name, endpoint_id=endpoint_id)  # type: ignore[attr-defined]
 
 
-def _table(model: type[Event | Delivery]) -> str:
+def _table(model: type[WebhookEvent | Delivery]) -> str:
     return connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - Django's documented way to the name
 
 

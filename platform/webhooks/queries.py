@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Count, Q
 
-from webhooks.models import Delivery, DeliveryState, Endpoint, Event
+from webhooks.models import Delivery, DeliveryState, WebhookEndpoint, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
-def last_type(subject: str, *, among: Collection[str]) -> str | None:
+def get_last_event_type(subject: str, *, among: Collection[str]) -> str | None:
     """Return the type of a subject's last event among these types; None if there is none. One query."""
-    events = Event.objects.filter(subject=subject, type__in=among).order_by("-pk")
+    events = WebhookEvent.objects.filter(subject=subject, type__in=among).order_by("-pk")
     return events.values_list("type", flat=True).first()
 
 
-def endpoints_with_counts() -> QuerySet[Endpoint]:
+def list_endpoints_with_counts() -> QuerySet[WebhookEndpoint]:
     """Return the endpoints that are not deleted, annotated with delivery counts `waiting` and `given_up`."""
-    return Endpoint.objects.kept().annotate(
+    return WebhookEndpoint.objects.kept().annotate(
         waiting=Count("deliveries", filter=Q(deliveries__state=DeliveryState.PENDING)),
         given_up=Count("deliveries", filter=Q(deliveries__state=DeliveryState.FAILED)),
     )
 
 
-def deliveries_of(endpoint_id: int) -> QuerySet[Delivery]:
+def list_deliveries(endpoint_id: int) -> QuerySet[Delivery]:
     """Return the deliveries of an endpoint that is not deleted, with their events."""
     return Delivery.objects.select_related("event").filter(endpoint_id=endpoint_id, endpoint__deleted_at=None)

@@ -17,38 +17,38 @@ from typing import TYPE_CHECKING
 from django.core.serializers.json import DjangoJSONEncoder
 from django.views.decorators.debug import sensitive_variables
 
-from web.sealing import Sealing
+from core.sealing import Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from webhooks.models import Endpoint, Event
+    from webhooks.models import WebhookEndpoint, WebhookEvent
 
 PREFIX = "whsec_"
-sealing = Sealing("webhooks")
+sealer = Sealer("webhooks")
 
 
-def new_secret() -> bytes:
+def generate_secret() -> bytes:
     """Return a new random secret of 32 bytes."""
     return secrets.token_bytes(32)
 
 
 @sensitive_variables("secret")
-def shown(secret: bytes) -> str:
+def format_secret(secret: bytes) -> str:
     """Return a secret as `whsec_` and base64."""
     return PREFIX + base64.b64encode(secret).decode()
 
 
 @sensitive_variables("signing_secrets")
-def secrets_of(endpoint: Endpoint, at: datetime.datetime) -> list[bytes]:
+def get_secrets(endpoint: WebhookEndpoint, at: datetime.datetime) -> list[bytes]:
     """Return the secrets that sign at a time, the current one first. Raises `core.sealing.UnsealError`."""
-    signing_secrets = [sealing.unseal(bytes(endpoint.sealed_secret))]
+    signing_secrets = [sealer.unseal(bytes(endpoint.sealed_secret))]
     if endpoint.sealed_previous is not None and endpoint.previous_until is not None and at < endpoint.previous_until:
-        signing_secrets.append(sealing.unseal(bytes(endpoint.sealed_previous)))
+        signing_secrets.append(sealer.unseal(bytes(endpoint.sealed_previous)))
     return signing_secrets
 
 
-def body_of(event: Event) -> bytes:
+def build_body(event: WebhookEvent) -> bytes:
     """Return the JSON body: type, timestamp and data; the same at every attempt."""
     moment = event.at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z")
     content = {"type": event.type, "timestamp": moment, "data": event.data}
@@ -56,7 +56,9 @@ def body_of(event: Event) -> bytes:
 
 
 @sensitive_variables("signing_secrets")
-def headers_of(event_id: str, body: bytes, signing_secrets: Sequence[bytes], at: datetime.datetime) -> dict[str, str]:
+def build_headers(
+    event_id: str, body: bytes, signing_secrets: Sequence[bytes], at: datetime.datetime
+) -> dict[str, str]:
     """Return the three headers of Standard Webhooks."""
     timestamp = str(int(at.timestamp()))
     signed = f"{event_id}.{timestamp}.".encode() + body

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 from psycopg import sql
 
-from webhooks import claims, drain
-from webhooks.models import Delivery, Endpoint, Event
+from webhooks import drain, leases
+from webhooks.models import Delivery, WebhookEndpoint, WebhookEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: A working drain claims due deliveries well within this.
 OVERDUE = datetime.timedelta(minutes=2)
 #: Retention of events, deliveries and attempts.
-KEPT = datetime.timedelta(days=30)
-_ENDPOINTS = Endpoint._meta.db_table  # noqa: SLF001 - documented
+RETENTION = datetime.timedelta(days=30)
+_ENDPOINTS = WebhookEndpoint._meta.db_table  # noqa: SLF001 - documented
 _DELIVERIES = Delivery._meta.db_table  # noqa: SLF001 - documented
 #: Schemas per UNION ALL statement, which locks tables and indexes of each schema.
 _SCHEMAS_PER_QUERY = 100
@@ -37,7 +37,7 @@ def sweep(*, at: datetime.datetime | None = None) -> list[tuple[str, int]]:
     overdue = list(_overdue(before=(at or timezone.now()) - OVERDUE))
     for schema, endpoint_id in overdue:
         with schema_context(schema):
-            drain.queue(endpoint_id=endpoint_id)
+            drain.schedule(endpoint_id=endpoint_id)
     return overdue
 
 
@@ -75,7 +75,7 @@ def _overdue(*, before: datetime.datetime) -> Iterator[tuple[str, int]]:
             yield from cursor.fetchall()
 
 
-def forget(*, at: datetime.datetime | None = None) -> int:
+def prune_events(*, at: datetime.datetime | None = None) -> int:
     """Delete events older than `RETENTION` in every tenant schema; return how many.
 
     Deliveries and attempts are deleted with their event, soft-deleted endpoints after their last delivery.
@@ -87,9 +87,9 @@ def forget(*, at: datetime.datetime | None = None) -> int:
 def _prune(schema: str, now: datetime.datetime) -> int:
     deleted = 0
     with schema_context(schema):
-        claims.give_up(at=now)
-        old = Event.objects.filter(at__lt=now - KEPT).order_by("at").values_list("pk", flat=True)
+        leases.fail_overdue(at=now)
+        old = WebhookEvent.objects.filter(at__lt=now - RETENTION).order_by("at").values_list("pk", flat=True)
         while ids := list(old[:_DELETE_BATCH]):
-            deleted += Event.objects.filter(pk__in=ids).delete()[0]
-        Endpoint.objects.filter(deleted_at__lt=now - KEPT, deliveries__isnull=True).delete()
+            deleted += WebhookEvent.objects.filter(pk__in=ids).delete()[0]
+        WebhookEndpoint.objects.filter(deleted_at__lt=now - RETENTION, deliveries__isnull=True).delete()
     return deleted

@@ -41,7 +41,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
 }
 
 #: Required fields; all others are optional.
-NEEDED = ("uai", "name", "postal_code", "commune")
+REQUIRED_FIELDS = ("uai", "name", "postal_code", "commune")
 
 
 def locate(header: Sequence[str]) -> dict[str, int]:
@@ -57,7 +57,7 @@ def locate(header: Sequence[str]) -> dict[str, int]:
         for field, names in HEADERS.items()
         if (match := next((name for name in names if name in index_by_header), None)) is not None
     }
-    missing = [HEADERS[field][0].replace(" ", "_") for field in NEEDED if field not in indexes]
+    missing = [HEADERS[field][0].replace(" ", "_") for field in REQUIRED_FIELDS if field not in indexes]
     if missing:
         raise DirectoryRefused(
             "Ce fichier n'est pas un annuaire des établissements : il y manque "

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from schools.directory import staging, writing
+from schools.directory import merge, staging
 from schools.directory.files import DirectoryFile
-from schools.exceptions import SynchronisationUnderWay, TooManyClosures
+from schools.exceptions import SynchronisationInProgress, TooManyClosures
 from schools.models import DirectorySync, School, SchoolState
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _LOCK = 347
 
 #: Maximum share of open schools that a file may close without confirmation: beyond, it is probably partial.
-BRAKE = 0.02
+MAX_CLOSURE_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SchoolChange:
     """A school that the file changes, and the fields that differ."""
 
     uai: str
@@ -36,7 +36,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Report:
+class SyncReport:
     """Result of a synchronisation."""
 
     file_name: str
@@ -45,10 +45,10 @@ class Report:
     #: Rows merged into another of the same UAI.
     folded: int = 0
     unchanged: int = 0
-    added: list[Change] = field(default_factory=list)
-    changed: list[Change] = field(default_factory=list)
-    closed: list[Change] = field(default_factory=list)
-    reopened: list[Change] = field(default_factory=list)
+    added: list[SchoolChange] = field(default_factory=list)
+    changed: list[SchoolChange] = field(default_factory=list)
+    closed: list[SchoolChange] = field(default_factory=list)
+    reopened: list[SchoolChange] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
@@ -67,7 +67,7 @@ class Report:
 @transaction.atomic
 def synchronise(
     *, path: Path, full: bool = False, accept_closures: bool = False, by: User | None, at: datetime.datetime
-) -> Report:
+) -> SyncReport:
     """Update the schools from the file at `path`, and return a report. Idempotent.
 
     `full`: the file covers the whole country, so that a school missing from it is closed; a partial file closes
@@ -77,22 +77,22 @@ def synchronise(
     than 2 % of the open schools without `accept_closures`, and `SynchronisationInProgress` while another one runs.
     """
     _lock()
-    refused = staging.copy_in(DirectoryFile(path))
-    merged = staging.fold_repeats()
-    writing.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
-    report = Report(file_name=path.name, full=full, folded=merged, refused=refused)
+    refused = staging.copy_rows(DirectoryFile(path))
+    merged = staging.merge_duplicates()
+    merge.compare(full=full, refused=[row.uai for row in refused if row.uai], at=at)
+    report = SyncReport(file_name=path.name, full=full, folded=merged, refused=refused)
     changes_by_verdict = {
         "added": report.added,
         "changed": report.changed,
         "closed": report.closed,
         "reopened": report.reopened,
     }
-    for verdict, uai, name, fields in writing.changes():
-        changes_by_verdict[verdict].append(Change(uai, name, fields))
+    for verdict, uai, name, fields in merge.list_changes():
+        changes_by_verdict[verdict].append(SchoolChange(uai, name, fields))
     _fill_counts(report)
     if not accept_closures:
         _check_closures(report)
-    writing.write(at=at)
+    merge.apply_changes(at=at)
     DirectorySync.objects.create(at=at, by=by, file_name=path.name[-255:], full=full, **report.counts())
     return report
 
@@ -102,12 +102,12 @@ def _lock() -> None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         (granted,) = cursor.fetchone()
     if not granted:
-        raise SynchronisationUnderWay(
+        raise SynchronisationInProgress(
             "Une autre synchronisation de l'annuaire est en cours : attendez qu'elle finisse."
         )
 
 
-def _fill_counts(report: Report) -> None:
+def _fill_counts(report: SyncReport) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM directory_rows")
         (schools,) = cursor.fetchone()
@@ -117,10 +117,10 @@ def _fill_counts(report: Report) -> None:
     report.unchanged = schools - touched
 
 
-def _check_closures(report: Report) -> None:
+def _check_closures(report: SyncReport) -> None:
     open_schools = School.objects.exclude(state=SchoolState.CLOSED).count()
     closures = len(report.closed)
-    if closures > BRAKE * open_schools:
+    if closures > MAX_CLOSURE_SHARE * open_schools:
         raise TooManyClosures(
             f"Ce fichier fermerait {closures} des {open_schools} établissements ouverts, plus de 2 % : est-il complet ?"
             " Rien n'a été changé. Si ces fermetures sont voulues, relancez avec --accept-closures."

@@ -51,7 +51,7 @@ class RefusedRow:
     reason: str
 
 
-LONGEST = {
+MAX_LENGTHS = {
     name: length
     for name in SchoolRow._fields[1:]
     if (length := getattr(School._meta.get_field(name), "max_length", None)) is not None  # noqa: SLF001 - documented
@@ -63,14 +63,14 @@ class RowReader:
 
     def __init__(self, indexes: Mapping[str, int]) -> None:
         self.indexes = indexes
-        self.has_more_address_lines = "address_2" in indexes or "address_3" in indexes
+        self.has_extra_address_lines = "address_2" in indexes or "address_3" in indexes
 
     def __call__(self, line: int, row: Sequence[str]) -> SchoolRow | RefusedRow:
         """Return the school of one line, or why it is refused. `row` has as many cells as the header."""
         values = {field: cells.tidy(row[index]) for field, index in self.indexes.items()}
         code = uai.normalise(values["uai"])
         if not uai.is_valid(code):
-            return RefusedRow(line, "", uai.fault(values["uai"]))
+            return RefusedRow(line, "", uai.describe_error(values["uai"]))
         if not values["name"]:
             return RefusedRow(line, code, "Le nom de l'établissement manque.")
         state = values.get("state")
@@ -78,11 +78,11 @@ class RowReader:
             return RefusedRow(line, code, f"État inconnu : « {state} ».")
         school = self._school(line, code, values)
         too_long = next(
-            (name for name, limit in LONGEST.items() if len(getattr(school, name) or "") > limit),
+            (name for name, limit in MAX_LENGTHS.items() if len(getattr(school, name) or "") > limit),
             None,
         )
         if too_long is not None:
-            return RefusedRow(line, code, f"Texte trop long ({too_long}) : {LONGEST[too_long]} caractères au plus.")
+            return RefusedRow(line, code, f"Texte trop long ({too_long}) : {MAX_LENGTHS[too_long]} caractères au plus.")
         return school
 
     def _school(self, line: int, code: str, values: Mapping[str, str]) -> SchoolRow:
@@ -101,7 +101,7 @@ class RowReader:
             sector=None if sector is None else cells.sector(sector),
             address=values.get("address"),
             address_extra=cells.extra_address(values.get("address_2", ""), values.get("address_3", ""))
-            if self.has_more_address_lines
+            if self.has_extra_address_lines
             else None,
             postal_code=cells.postal_code(values["postal_code"]),
             commune=values["commune"],

@@ -11,7 +11,7 @@ from schools.directory.rows import RefusedRow, SchoolRow
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-TYPES = {
+COLUMN_TYPES = {
     "line": "integer",
     "has_nursery": "boolean",
     "has_elementary": "boolean",
@@ -22,7 +22,7 @@ TYPES = {
 # For several synchronisations in one transaction, as in tests.
 _DROP = "DROP TABLE IF EXISTS pg_temp.directory_rows, pg_temp.directory_repeats, pg_temp.directory_changes"
 _CREATE = "CREATE TEMPORARY TABLE directory_rows ({}) ON COMMIT DROP".format(
-    ", ".join(f"{name} {TYPES.get(name, 'text')}" for name in SchoolRow._fields)
+    ", ".join(f"{name} {COLUMN_TYPES.get(name, 'text')}" for name in SchoolRow._fields)
 )
 
 # Several rows of one UAI (`multi_uai`): a cité scolaire with its collège and its lycée, or an annexe. The row with the
@@ -57,7 +57,7 @@ WHERE duplicate.rank > 1 AND directory_rows.line = duplicate.line
 """
 
 
-def copy_in(rows: Iterable[SchoolRow | RefusedRow]) -> list[RefusedRow]:
+def copy_rows(rows: Iterable[SchoolRow | RefusedRow]) -> list[RefusedRow]:
     """Create the temporary table `directory_rows`, COPY the rows into it, and return the refused ones."""
     refused: list[RefusedRow] = []
     with connection.cursor() as cursor:
@@ -72,7 +72,7 @@ def copy_in(rows: Iterable[SchoolRow | RefusedRow]) -> list[RefusedRow]:
     return refused
 
 
-def fold_repeats() -> int:
+def merge_duplicates() -> int:
     """Merge rows of the same UAI; return how many were merged into another."""
     with connection.cursor() as cursor:
         cursor.execute(_RANK)

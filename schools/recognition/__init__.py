@@ -4,8 +4,17 @@ Entry point: `recognise`. A match is returned only where it is almost certain: a
 that a user resolves by one click. Otherwise the result is a doubt code with proposals.
 """
 
-from schools.recognition.answers import How, Named, Proposal, Recognised, Scope
-from schools.recognition.known import Glance, glances
-from schools.recognition.recognising import recognise
+from schools.recognition.candidates import SchoolSummary, fetch_summaries
+from schools.recognition.pipeline import recognise
+from schools.recognition.results import Proposal, RecognitionMethod, RecognitionResult, SchoolReference, SearchScope
 
-__all__ = ["Glance", "How", "Named", "Proposal", "Recognised", "Scope", "glances", "recognise"]
+__all__ = [
+    "Proposal",
+    "RecognitionMethod",
+    "RecognitionResult",
+    "SchoolReference",
+    "SchoolSummary",
+    "SearchScope",
+    "fetch_summaries",
+    "recognise",
+]

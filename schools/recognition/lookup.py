@@ -11,18 +11,18 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from schools.folding import fold, slips
-from schools.recognition import known
-from schools.recognition.naming import read
-from schools.recognition.places import Place, place_of, places_in
-from schools.recognition.ranking import Asked, Ranked, decide, ranked
-from schools.recognition.surroundings import Surroundings
+from schools.folding import edit_distance, fold
+from schools.recognition import candidates
+from schools.recognition.candidate_index import CandidateIndex
+from schools.recognition.name_parser import parse_name
+from schools.recognition.places import SchoolPlace, find_communes, parse_place
+from schools.recognition.ranking import RankedSchool, SchoolQuery, rank_schools, select_match
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from schools.recognition.answers import Named, Scope
-    from schools.recognition.surroundings import Block
+    from schools.recognition.candidate_index import CandidateBlock
+    from schools.recognition.results import SchoolReference, SearchScope
 
 _MAX_CORRECTIONS = 16
 # Minimum length of a commune's name for an edit distance of 2, and of 1.
@@ -32,19 +32,23 @@ _MIN_HOME_ROWS, _MAX_HOME_DEPARTEMENTS, _MIN_HOME_SHARE = 10, 13, 0.9
 _ARTICLES = ("le", "la", "les", "l")
 
 
-class Found(NamedTuple):
+class LookupResult(NamedTuple):
     """Result of a look-up: the matched school, where almost certain, and the best candidates."""
 
-    meant: Ranked | None
-    likeliest: tuple[Ranked, ...]
-    asked: Asked
+    meant: RankedSchool | None
+    likeliest: tuple[RankedSchool, ...]
+    asked: SchoolQuery
 
 
 class Lookup:
     """Looks up rows; results by row key."""
 
     def __init__(
-        self, rows: Sequence[Named], scope: Scope, mentioned: Iterable[known.Known] = (), sure: Sequence[str] = ()
+        self,
+        rows: Sequence[SchoolReference],
+        scope: SearchScope,
+        mentioned: Iterable[candidates.CandidateSchool] = (),
+        sure: Sequence[str] = (),
     ) -> None:
         """Fetch the candidates and rank all rows.
 
@@ -53,12 +57,14 @@ class Lookup:
         """
         self._scope = scope
         self._corrections: dict[str, dict[str, int]] = {}
-        self._index = Surroundings()
-        self._queries: dict[int, list[Asked]] = {row.key: _build_hypotheses(row, scope.departements) for row in rows}
+        self._index = CandidateIndex()
+        self._queries: dict[int, list[SchoolQuery]] = {
+            row.key: _build_hypotheses(row, scope.departements) for row in rows
+        }
         self._index.add(mentioned)
         self._fetch()
         self._repair_communes(sure)
-        self._results: dict[int, Found] = {}
+        self._results: dict[int, LookupResult] = {}
         unsure: list[int] = []
         for key in self._queries:
             self._results[key] = self._rank(key)
@@ -67,29 +73,29 @@ class Lookup:
         self._repair_names(unsure)
         self._rerank_by_home(sure)
 
-    def school(self, uai: str) -> known.Known | None:
+    def school(self, uai: str) -> candidates.CandidateSchool | None:
         """Return a fetched school, or None."""
         return self._index.by_uai.get(uai)
 
-    def far(self, asked: Asked, school: known.Known) -> bool:
+    def far(self, asked: SchoolQuery, school: candidates.CandidateSchool) -> bool:
         """Return whether the row's place lies in another département than the school."""
         if asked.place.departement:
             return school.departement != asked.place.departement
         departements = self._index.departements_of(asked.place.commune)
         return bool(departements) and school.departement not in departements
 
-    def found(self, key: int) -> Found:
+    def found(self, key: int) -> LookupResult:
         """Return the result for a row."""
         return self._results[key]
 
-    def _all_queries(self) -> Iterable[Asked]:
+    def _all_queries(self) -> Iterable[SchoolQuery]:
         return itertools.chain.from_iterable(self._queries.values())
 
     def _fetch(self) -> None:
         places = [asked.place for asked in self._all_queries()]
         alone = [place for place in places if not place]
         self._index.add(
-            known.near(
+            candidates.fetch_candidates(
                 postal_codes={place.postal_code for place in places if place.postal_code},
                 communes={place.commune for place in places if place.commune},
                 departements=set()
@@ -114,7 +120,7 @@ class Lookup:
         }
         if not unknown:
             return
-        nearest = known.nearest_words({word for commune in unknown for word in commune.split()})
+        nearest = candidates.find_corrections({word for commune in unknown for word in commune.split()})
         known_departements = [
             self._index.departements_of(asked.place.commune) for asked in self._all_queries() if asked.commune_known
         ]
@@ -122,12 +128,14 @@ class Lookup:
             [*sure, *(departement for each in known_departements if len(each) == 1 for departement in each)]
         )
         around = {*unknown.values(), *(home or self._scope.departements)} - {""}
-        near = known.communes(around) if around else []
+        near = candidates.list_communes(around) if around else []
         corrections = {
             commune: (*_commune_corrections(commune, nearest), *(key for key in near if _may_be_misspelt(commune, key)))
             for commune in unknown
         }
-        self._index.add(known.near(communes={meaning for each in corrections.values() for meaning in each}))
+        self._index.add(
+            candidates.fetch_candidates(communes={meaning for each in corrections.values() for meaning in each})
+        )
         for key, hypotheses in self._queries.items():
             self._queries[key] = [
                 asked
@@ -149,7 +157,7 @@ class Lookup:
                 sought[key] = words
         if not sought:
             return
-        self._corrections = known.nearest_words(set().union(*sought.values()))
+        self._corrections = candidates.find_corrections(set().union(*sought.values()))
         for key, words in sought.items():
             if words & self._corrections.keys():
                 self._results[key] = self._rank(key)
@@ -168,28 +176,28 @@ class Lookup:
             if first is None or first.bare or first.school.departement not in home:
                 self._results[key] = self._rank(key)
 
-    def _block(self, asked: Asked) -> Block:
+    def _block(self, asked: SchoolQuery) -> CandidateBlock:
         if asked.place:
             return self._index.of_place(asked.communes, asked.place.postal_code)
         return self._index.of_scope(self._scope, asked.place.departement)
 
-    def _rank(self, key: int) -> Found:
-        best = Found(None, (), self._queries[key][0])
+    def _rank(self, key: int) -> LookupResult:
+        best = LookupResult(None, (), self._queries[key][0])
         for asked in self._queries[key]:
             block = self._block(asked)
-            found = ranked(asked, block.likely(asked.reading.words, self._corrections), self._corrections)
-            meant = decide(asked, found, block)
+            found = rank_schools(asked, block.likely(asked.reading.words, self._corrections), self._corrections)
+            meant = select_match(asked, found, block)
             if meant is not None:
-                return Found(meant, tuple(found[:5]), asked)
+                return LookupResult(meant, tuple(found[:5]), asked)
             if not best.likeliest or (found and found[0].score > best.likeliest[0].score):
-                best = Found(None, tuple(found[:5]), asked)
+                best = LookupResult(None, tuple(found[:5]), asked)
         return best
 
 
-def asked_of(row: Named) -> Asked:
+def parse_reference(row: SchoolReference) -> SchoolQuery:
     """Parse a row into a query."""
-    place = place_of(row.commune, row.postal_code, row.departement)
-    return Asked(read(row.name, row.kind), place, street=fold(row.address))
+    place = parse_place(row.commune, row.postal_code, row.departement)
+    return SchoolQuery(parse_name(row.name, row.kind), place, street=fold(row.address))
 
 
 def _home_departements(departements: Collection[str]) -> frozenset[str]:
@@ -202,14 +210,14 @@ def _home_departements(departements: Collection[str]) -> frozenset[str]:
     return home if rows_at_home and len(home) <= _MAX_HOME_DEPARTEMENTS else frozenset()
 
 
-def _build_hypotheses(row: Named, home: frozenset[str]) -> list[Asked]:
-    alone = asked_of(row)._replace(home=home)
+def _build_hypotheses(row: SchoolReference, home: frozenset[str]) -> list[SchoolQuery]:
+    alone = parse_reference(row)._replace(home=home)
     if alone.place or not row.name:
         return [alone]
     # The commune may be part of the name: « Jean Jaurès - Nîmes ».
     inside = [
-        alone._replace(reading=read(name, row.kind), place=Place(commune, "", alone.place.departement))
-        for commune, name in places_in(row.name)
+        alone._replace(reading=parse_name(name, row.kind), place=SchoolPlace(commune, "", alone.place.departement))
+        for commune, name in find_communes(row.name)
     ]
     return [*inside, alone]
 
@@ -218,7 +226,11 @@ def _may_be_misspelt(one: str, other: str) -> bool:
     """Return whether `one` may be a misspelling of `other`, ignoring spaces: « Rosny-sousBois »."""
     left, right = one.replace(" ", ""), other.replace(" ", "")
     max_distance = 2 if len(right) >= _LONG else 1
-    return len(right) >= _SHORT and abs(len(left) - len(right)) <= max_distance and slips(left, right) <= max_distance
+    return (
+        len(right) >= _SHORT
+        and abs(len(left) - len(right)) <= max_distance
+        and edit_distance(left, right) <= max_distance
+    )
 
 
 def _commune_corrections(commune: str, nearest: dict[str, dict[str, int]]) -> tuple[str, ...]:

@@ -21,14 +21,14 @@ _SAINT = {"st": "saint", "ste": "sainte"}
 # « Vitry s/ Seine », « Carrières ss Poissy »; never first.
 _ABBREVIATIONS = {"s": "sur", "ss": "sous", "sr": "sur", "lès": "les"}
 # Postal codes of the arrondissements: 75001 to 75020, 69001 to 69009, 13001 to 13016.
-PARTED_BY_DISTRICTS = {"paris": ("75", 20), "lyon": ("69", 9), "marseille": ("13", 16)}
+ARRONDISSEMENT_CITIES = {"paris": ("75", 20), "lyon": ("69", 9), "marseille": ("13", 16)}
 _NUMBER = re.compile(r"(0?2[AB]|[0-9]{1,3})")
 _CODE_FIRST = re.compile(r"(0?2[AB]|[0-9]{2,3})\b")
 _CODE_LAST = re.compile(r"\((0?2[AB]|[0-9]{2,3})\)$")
 _OVERSEAS = ("97", "98")
 
 
-class Place(NamedTuple):
+class SchoolPlace(NamedTuple):
     """A parsed place; empty strings for what is not given."""
 
     #: The commune's key.
@@ -44,18 +44,18 @@ class Place(NamedTuple):
 
 
 @functools.lru_cache(maxsize=50_000)
-def commune_key(text: str) -> str:
+def build_commune_key(text: str) -> str:
     """Return the normalised name of a commune: folded, « saint » expanded, without CEDEX and arrondissement."""
     bare = _DISTRICT.sub("", _CEDEX.sub("", fold(text)))
     return " ".join(_SAINT.get(word, word) for word in bare.split())
 
 
 @functools.lru_cache(maxsize=20_000)
-def place_of(commune: str, postal_code: str, departement: str) -> Place:
+def parse_place(commune: str, postal_code: str, departement: str) -> SchoolPlace:
     """Parse the place cells of a row, tolerating the usual variations."""
     folded = _CEDEX_ANYWHERE.sub("", fold(commune))
-    key = commune_key(folded)
-    code = postal_code_of(postal_code)
+    key = build_commune_key(folded)
+    code = parse_postal_code(postal_code)
     if not code and key[:5].isdecimal():
         # « 30000 Nîmes » in the commune's cell.
         code, key = key[:5], key[5:].strip()
@@ -66,14 +66,14 @@ def place_of(commune: str, postal_code: str, departement: str) -> Place:
         # « HAVRE (LE) », « HAŸ-LES-ROSES (L') ».
         key = f"{behind[2]} {behind[1]}"
     district = _DISTRICT.search(folded)
-    if not code and district is not None and key in PARTED_BY_DISTRICTS:
-        start, last = PARTED_BY_DISTRICTS[key]
+    if not code and district is not None and key in ARRONDISSEMENT_CITIES:
+        start, last = ARRONDISSEMENT_CITIES[key]
         if 1 <= int(district[1]) <= last:
             code = f"{start}0{int(district[1]):02d}"
-    return Place(key, code, departement_of(departement) or departement_of_postal_code(code))
+    return SchoolPlace(key, code, parse_departement(departement) or get_postal_code_departement(code))
 
 
-def postal_code_of(text: str) -> str:
+def parse_postal_code(text: str) -> str:
     """Return a postal code of five digits, its leading zero restored; empty where invalid."""
     bare = text.strip().replace(" ", "").removesuffix(".0").upper().removeprefix("F-")
     if not (bare.isascii() and bare.isdecimal() and 4 <= len(bare) <= 5):  # noqa: PLR2004
@@ -82,7 +82,7 @@ def postal_code_of(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=1_000)
-def departement_of(text: str) -> str:
+def parse_departement(text: str) -> str:
     """Return the directory code of a département from its number or name; empty where unknown.
 
     « 30 », « 030 », « 30.0 », « Gard », « 30 - Gard », « Gard (30) ».
@@ -95,14 +95,14 @@ def departement_of(text: str) -> str:
     return f"02{code[-1]}" if code in ("2A", "2B") else code.zfill(3) if code else ""
 
 
-def departement_of_postal_code(code: str) -> str:
+def get_postal_code_departement(code: str) -> str:
     """Return the directory code of a postal code's département; empty for Corsica, where it is ambiguous."""
     if not code or code.startswith("20"):
         return ""
     return code[:3] if code.startswith(_OVERSEAS) else "0" + code[:2]
 
 
-def departement_of_uai(code: str) -> str:
+def get_uai_departement(code: str) -> str:
     """Return the directory code of the département of a UAI."""
     return {"620": "02A", "720": "02B"}.get(code[:3], code[:3])
 
@@ -110,7 +110,7 @@ def departement_of_uai(code: str) -> str:
 _SEPARATORS = re.compile(r"\s+[-–—/]\s+|[,;:()|]")
 
 
-def places_in(name: str) -> list[tuple[str, str]]:
+def find_communes(name: str) -> list[tuple[str, str]]:
     """Return the possible communes in a name as (commune key, rest of the name), best first.
 
     Communes are separated by a dash, a comma or brackets: « Jean Jaurès - Nîmes », « NÎMES, J. Jaurès ».
@@ -119,6 +119,6 @@ def places_in(name: str) -> list[tuple[str, str]]:
     parts = [part for part in parts if part]
     found: list[tuple[str, str]] = []
     if len(parts) > 1:
-        found.append((commune_key(parts[-1]), " ".join(parts[:-1])))
-        found.append((commune_key(parts[0]), " ".join(parts[1:])))
+        found.append((build_commune_key(parts[-1]), " ".join(parts[:-1])))
+        found.append((build_commune_key(parts[0]), " ".join(parts[1:])))
     return [(commune, rest) for commune, rest in found if commune and rest]

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from schools.folding import slips
+from schools.folding import edit_distance
 from schools.recognition import vocabulary
-from schools.recognition.likeness import Likeness, likeness
-from schools.recognition.naming import telling
-from schools.recognition.places import PARTED_BY_DISTRICTS
+from schools.recognition.name_parser import split_distinctive
+from schools.recognition.places import ARRONDISSEMENT_CITIES
+from schools.recognition.similarity import NameSimilarity, compare_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from schools.recognition.known import Known
-    from schools.recognition.naming import Reading
-    from schools.recognition.places import Place
-    from schools.recognition.surroundings import Block
+    from schools.recognition.candidate_index import CandidateBlock
+    from schools.recognition.candidates import CandidateSchool
+    from schools.recognition.name_parser import ParsedName
+    from schools.recognition.places import SchoolPlace
 
 #: Minimum score of a proposal.
-WORTH_SHOWING: Final = 0.4
+MIN_PROPOSAL_SCORE: Final = 0.4
 #: Minimum score of a match, and minimum lead over the second candidate.
-SURE: Final = 0.8
-MARGIN: Final = 0.08
+MIN_MATCH_SCORE: Final = 0.8
+MIN_LEAD: Final = 0.08
 #: Minimum length of a commune's name for an edit distance of 2, given the same postal code.
 _LONG: Final = 10
 #: Minimum length of a commune's name that is not another commune's at edit distance 1.
@@ -38,11 +38,11 @@ _NOT_HOME: Final = 0.9
 _SIMILAR_COMMUNE: Final = 0.95
 
 
-class Asked(NamedTuple):
+class SchoolQuery(NamedTuple):
     """A parsed row, as it is compared with schools."""
 
-    reading: Reading
-    place: Place
+    reading: ParsedName
+    place: SchoolPlace
     #: Keys of the communes to search: the given one, or its corrections.
     communes: tuple[str, ...] = ()
     #: Whether the directory has schools in the given commune.
@@ -53,10 +53,10 @@ class Asked(NamedTuple):
     street: str = ""
 
 
-class Ranked(NamedTuple):
+class RankedSchool(NamedTuple):
     """A candidate school with its score."""
 
-    school: Known
+    school: CandidateSchool
     score: float
     #: Nothing in the row is missing in the school or contradicts it.
     sure: bool
@@ -66,18 +66,20 @@ class Ranked(NamedTuple):
     exact: bool
 
 
-def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mapping[str, int]]) -> list[Ranked]:
+def rank_schools(
+    asked: SchoolQuery, schools: Iterable[CandidateSchool], misspelt: Mapping[str, Mapping[str, int]]
+) -> list[RankedSchool]:
     """Return the schools above the minimum score, best first."""
-    found: list[Ranked] = []
+    found: list[RankedSchool] = []
     for school in schools:
-        alike = likeness(asked.reading, school, misspelt)
-        if alike.score < WORTH_SHOWING:
+        alike = compare_names(asked.reading, school, misspelt)
+        if alike.score < MIN_PROPOSAL_SCORE:
             continue
-        where = likeness_of_place(asked, school)
+        where = compare_places(asked, school)
         score = alike.score * where
         if asked.street and asked.street == school.street:
             score += 0.1
-        if score >= WORTH_SHOWING:
+        if score >= MIN_PROPOSAL_SCORE:
             found_there = where > _SIMILAR_COMMUNE
             sure = alike.sure and (found_there or (where > _ELSEWHERE and _may_be_elsewhere(asked, school, alike)))
             if not asked.place.departement:
@@ -86,12 +88,12 @@ def ranked(asked: Asked, schools: Iterable[Known], misspelt: Mapping[str, Mappin
                 score *= 1.0 if at_home or not asked.home else _NOT_HOME
                 sure = sure and (not alike.bare or at_home or (not asked.home and alike.same_level))
             exact = alike.exact and found_there
-            found.append(Ranked(school, score, sure, alike.bare, exact))
+            found.append(RankedSchool(school, score, sure, alike.bare, exact))
     found.sort(key=lambda each: (-each.score, each.school.closed, each.school.uai))
     return found
 
 
-def _may_be_elsewhere(asked: Asked, school: Known, alike: Likeness) -> bool:
+def _may_be_elsewhere(asked: SchoolQuery, school: CandidateSchool, alike: NameSimilarity) -> bool:
     """Return whether the name is sufficient evidence where the commune is only similar."""
     if alike.bare or not alike.same_level:
         return False
@@ -103,7 +105,7 @@ def _may_be_elsewhere(asked: Asked, school: Known, alike: Likeness) -> bool:
     )
 
 
-def likeness_of_place(asked: Asked, school: Known) -> float:
+def compare_places(asked: SchoolQuery, school: CandidateSchool) -> float:
     """Return the similarity of the places of a row and a school; 1 where the row has none."""
     place = asked.place
     same_code = bool(place.postal_code) and place.postal_code == school.postal_code
@@ -113,7 +115,7 @@ def likeness_of_place(asked: Asked, school: Known) -> float:
     if place.commune and school.commune_key in asked.communes:
         if same_code or not place.postal_code:
             return 1.0 if place.commune == school.commune_key else _SIMILAR_COMMUNE
-        other_district = school.commune_key in PARTED_BY_DISTRICTS and place.postal_code[:3] == school.postal_code[:3]
+        other_district = school.commune_key in ARRONDISSEMENT_CITIES and place.postal_code[:3] == school.postal_code[:3]
         # Otherwise a CEDEX code, or one of several of a large commune.
         return _ELSEWHERE if other_district else 0.98
     if same_code:
@@ -121,30 +123,30 @@ def likeness_of_place(asked: Asked, school: Known) -> float:
     return _ELSEWHERE if place else 1.0
 
 
-def _commune_factor(asked: Asked, school: Known) -> float:
+def _commune_factor(asked: SchoolQuery, school: CandidateSchool) -> float:
     commune = asked.place.commune
     if not commune or commune == school.commune_key:
         return 1.0
     if asked.commune_known:
         return _ELSEWHERE
-    misspelt = slips(commune, school.commune_key) <= (2 if len(commune) >= _LONG else 1)
+    misspelt = edit_distance(commune, school.commune_key) <= (2 if len(commune) >= _LONG else 1)
     return 0.99 if misspelt else _SIMILAR_COMMUNE
 
 
-def decide(asked: Asked, found: Sequence[Ranked], block: Block) -> Ranked | None:
+def select_match(asked: SchoolQuery, found: Sequence[RankedSchool], block: CandidateBlock) -> RankedSchool | None:
     """Return the matched school, where almost certain, else None."""
     # Open schools take precedence over closed ones.
     first = next((each for each in found if each.sure and not each.school.closed), None)
-    if first is None or first.score < SURE:
+    if first is None or first.score < MIN_MATCH_SCORE:
         if first is not None and _is_only_school(asked, first, block):
-            return first._replace(score=SURE)
+            return first._replace(score=MIN_MATCH_SCORE)
         closed = next((each for each in found if each.sure and each.school.closed), None)
-        if closed is None or closed.score < SURE:
+        if closed is None or closed.score < MIN_MATCH_SCORE:
             return None
         first = closed
     rivals = (each for each in found if each is not first and (first.school.closed or not each.school.closed))
     second = next(rivals, None)
-    if second is None or first.score - second.score >= MARGIN:
+    if second is None or first.score - second.score >= MIN_LEAD:
         return first
     if first.bare and not asked.place.commune:
         # Each commune of a postal code has its « école primaire ».
@@ -153,11 +155,11 @@ def decide(asked: Asked, found: Sequence[Ranked], block: Block) -> Ranked | None
     return first if exact == [first] else None
 
 
-def _is_only_school(asked: Asked, first: Ranked, block: Block) -> bool:
+def _is_only_school(asked: SchoolQuery, first: RankedSchool, block: CandidateBlock) -> bool:
     """Return whether « école primaire » is unambiguous: the only primary school of the commune, whatever its name."""
     if not first.bare or not asked.place or asked.reading.marks:
         return False
-    if telling(asked.reading.words, first.school.commune_key) != ((), frozenset()):
+    if split_distinctive(asked.reading.words, first.school.commune_key) != ((), frozenset()):
         return False
     sector = asked.reading.sector or "public"
     schools = [

@@ -45,7 +45,7 @@ LEVELS_AND_SECTORS: Final = {
 }
 
 #: A primary school of unspecified level.
-SCHOOL: Final = frozenset({"ecole", "ecoles", "ec", "ecl"})
+SCHOOL_WORDS: Final = frozenset({"ecole", "ecoles", "ec", "ecl"})
 #: Phrases, and the words that replace them.
 PHRASES: Final = {
     ("groupe", "scolaire"): "ecole",
@@ -74,7 +74,7 @@ SECTORS: Final = {
 }
 
 #: Establishments attached to a school of the same name: « SEGPA du collège Jean Moulin ».
-BESIDE: Final = frozenset(
+ATTACHED_ESTABLISHMENTS: Final = frozenset(
     """
     segpa sep cfa ufa cfppa cmpp camsp ime imp impro itep iem ies mecs sessad ssad seesad uem ulis greta erea
     annexe antenne circonscription inspection section organisme hopital hospitalier medico penitentiaire arret cio
@@ -92,7 +92,9 @@ TRACKS: Final = {
     **dict.fromkeys(("polyvalent", "lpo", "lpopr"), "gtp"),
 }
 #: After « école », words for a secondary school.
-OF_SECOND_DEGREE: Final = frozenset({"technique", "technologique", "technol", "agricole", "prof", "professionnelle"})
+SECONDARY_AFTER_ECOLE: Final = frozenset(
+    {"technique", "technologique", "technol", "agricole", "prof", "professionnelle"}
+)
 
 #: Words corrected when misspelt, with their maximum edit distance.
 MISSPELT: Final = {
@@ -103,7 +105,7 @@ MISSPELT: Final = {
 MISSPELT_AT_FIRST: Final = {"ecole": 1, "lycee": 1}
 
 #: Abbreviations and their expansions.
-WRITTEN_OUT: Final = {
+EXPANSIONS: Final = {
     "st": "saint", "ste": "sainte", "sts": "saints", "stes": "saintes",
     "gal": "general", "gral": "general", "gen": "general", "mal": "marechal", "mar": "marechal",
     "dr": "docteur", "doct": "docteur", "pdt": "president", "pres": "president", "prdt": "president",
@@ -114,7 +116,7 @@ WRITTEN_OUT: Final = {
 }  # fmt: skip
 
 #: Stop words.
-EMPTY: Final = frozenset(
+STOP_WORDS: Final = frozenset(
     """
     de du des d la le les l et a au aux en un une y sur sous chez degre second secondaire 2d 2nd 1er premier
     enseignement general technologique techno technique polyvalent polyvalente ensemble cite scolaire scolaires
@@ -122,14 +124,14 @@ EMPTY: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 #: Weakly distinctive words: often omitted.
-FAINT: Final = frozenset(
+WEAK_WORDS: Final = frozenset(
     """
     saint sainte docteur marechal president commandant colonel capitaine professeur abbe monseigneur lieutenant
     centre bourg village quartier groupe communale commune intercommunale intercommunal application rpi rpid
     regroupement pedagogique institution institut cours ville mairie nouveau nouvelle site pole educatif
     """.split()  # noqa: SIM905
 )
-HOLY: Final = frozenset({"saint", "sainte"})
+SAINT_WORDS: Final = frozenset({"saint", "sainte"})
 #: First names, often omitted: « Jaurès » for « Jean Jaurès ».
 FIRST_NAMES: Final = frozenset(
     """
@@ -147,6 +149,16 @@ FIRST_NAMES: Final = frozenset(
 )
 
 #: Correctly spelt words, exempt from correction although near another: « primaires », « général ».
-SPELT: Final = frozenset(
-    {*LEVELS, *SCHOOL, *SECTORS, *BESIDE, *TRACKS, *EMPTY, *FAINT, *WRITTEN_OUT, *WRITTEN_OUT.values()}
+CORRECT_WORDS: Final = frozenset(
+    {
+        *LEVELS,
+        *SCHOOL_WORDS,
+        *SECTORS,
+        *ATTACHED_ESTABLISHMENTS,
+        *TRACKS,
+        *STOP_WORDS,
+        *WEAK_WORDS,
+        *EXPANSIONS,
+        *EXPANSIONS.values(),
+    }
 )

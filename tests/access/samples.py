@@ -9,22 +9,23 @@ from django.utils import timezone
 
 from api import tokens
 from api.models import Token
-from api.scopes import Scope
+from api.scopes import TokenScope
 from collectivities.models import Invitation, Role
 from imports.enums import ImportState, Verdict
-from imports.models import AnnotatedFile, Import, ImportFile, ImportRow
+from imports.models import AnnotatedFile, ImportFile, ImportRow, SpreadsheetImport
+from licensing.billing.models import BillingDocument
 from licensing.orders import operations
-from licensing.orders.models import Document, OrderKind, OrderState
+from licensing.orders.models import OrderKind, OrderState
 from licensing.pools.models import Allocation
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
-from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import KeyFactory, OrderFactory, OrderLineFactory, PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.orders.purchases import a_placed_purchase, upload_scan
+from tests.orders.collectivity_purchases import place_purchase, upload_scan
 from webhooks import endpoints
-from webhooks.models import Endpoint
+from webhooks.models import WebhookEndpoint
 
 #: Ids beyond any sequence, so that an id of one collectivity exists at no other.
 _numbers = itertools.count(900_000_001)
@@ -52,7 +53,7 @@ def token():
     pk = next(_numbers)
     now = timezone.now()
     ends = now + datetime.timedelta(days=9)
-    made = tokens.make(name="SI", scopes=[Scope.READ], expires_at=ends, by=None, at=now).token
+    made = tokens.create(name="SI", scopes=[TokenScope.READ], expires_at=ends, by=None, at=now).token
     Token.objects.filter(pk=made.pk).update(id=pk)
     return {"pk": pk}
 
@@ -73,7 +74,7 @@ def message():
 
 
 def portfolio_school():
-    return {"uai": SchoolInRemitFactory().school_id}
+    return {"uai": PortfolioSchoolFactory().school_id}
 
 
 def school():
@@ -82,7 +83,7 @@ def school():
 
 def spreadsheet_import():
     pk = next(_numbers)
-    made = Import.objects.create(
+    made = SpreadsheetImport.objects.create(
         pk=pk, pool=PoolFactory(pk=pk), filename="a.csv", size=1, state=ImportState.CHECKED, created_at=TERM
     )
     ImportFile.objects.create(of=made, content=b"a")
@@ -91,7 +92,7 @@ def spreadsheet_import():
 
 
 def purpose():
-    return {"purpose": "attribution"}
+    return {"purpose": "allocation"}
 
 
 def row():
@@ -102,7 +103,7 @@ def row():
 
 def allocation():
     pk = next(_numbers)
-    key = KeyFactory(source=PoolFactory(pk=pk).source)
+    key = KeyFactory(entitlement=PoolFactory(pk=pk).entitlement)
     Allocation.objects.create(
         pk=pk, pool_id=pk, school=key.school, key=key, units=key.units, recipient="a@exemple.example", created_at=TERM
     )
@@ -122,21 +123,21 @@ def purchase():
         quote_until=TERM.date(),
     )
     OrderLineFactory(order=order)
-    Document.objects.create(kind="quote", order=order, number=order.quote_number, content=b"%PDF-", made_at=TERM)
+    BillingDocument.objects.create(kind="quote", order=order, number=order.quote_number, content=b"%PDF-", made_at=TERM)
     return {"pk": order.pk}
 
 
 def placed_purchase():
-    return {"pk": a_placed_purchase().pk}
+    return {"pk": place_purchase().pk}
 
 
 def purchase_scan():
-    order = a_placed_purchase()
+    order = place_purchase()
     return {"pk": order.pk, "number": upload_scan(order).pk}
 
 
 def purchase_invoice():
-    order = a_placed_purchase()
+    order = place_purchase()
     invoice = operations.confirm(order_id=order.pk, by=order.placed_by, at=TERM)
     return {"pk": order.pk, "number": invoice.number}
 
@@ -144,17 +145,17 @@ def purchase_invoice():
 def webhook():
     pk = next(_numbers)
     made = endpoints.add(url=f"https://si.exemple.fr/{pk}", types=[], by_id=None, at=TERM).endpoint
-    Endpoint.objects.filter(pk=made.pk).update(id=pk)
+    WebhookEndpoint.objects.filter(pk=made.pk).update(id=pk)
     return {"pk": pk}
 
 
 def webhook_delivery():
     named = webhook()
-    return named | {"number": endpoints.test(endpoint_id=named["pk"], at=TERM).pk}
+    return named | {"number": endpoints.send_test(endpoint_id=named["pk"], at=TERM).pk}
 
 
 #: Routes whose object is public (the national directory) or absent: it belongs to no collectivity.
-NOBODYS = {"imports:template", "school"}
+PUBLIC_OBJECTS = {"imports:template", "school"}
 
 #: Route name → factory of its arguments. A route with arguments that is missing here fails the test.
 SAMPLES = {
@@ -190,7 +191,7 @@ SAMPLES = {
     "purchases:upload": purchase,
     "purchases:scan": purchase_scan,
     "purchases:invoice_pdf": purchase_invoice,
-    "remit:edit": portfolio_school,
+    "portfolio:edit": portfolio_school,
     "webhooks:detail": webhook,
     "webhooks:edit": webhook,
     "webhooks:rotate": webhook,

@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from accounts import sealing, throttling
 from accounts import second_factor as operations
-from accounts.limits import SECOND_FACTOR
-from tests.accounts.letters import PASSWORD, has_just_confirmed, outbox, rendered, sign_in
-from tests.factories.accounts import PrincipalFactory, TeacherFactory, code, second_factor
+from accounts.rate_limits import SECOND_FACTOR
+from tests.accounts.emails import PASSWORD, list_emails, mark_reauthenticated, render_email, sign_in
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, enable_second_factor, get_totp_code
 from tests.factories.collectivities import MemberFactory
-from tests.races import at_once
+from tests.races import run_concurrently
 
 OTHER_KEY = "2:" + "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZQ=="
 
@@ -30,7 +30,7 @@ def person(db):
 @pytest.fixture
 def protected(person):
     """An account with a second factor; `secret` is the TOTP secret in plain text."""
-    person.secret = second_factor(person)
+    person.secret = enable_second_factor(person)
     return person
 
 
@@ -63,45 +63,47 @@ def test_activation_shows_a_qr_code_and_recovery_codes_at_every_host(request, pe
     page = answer.content.decode()
     assert "data:image/svg+xml;base64," in page
     assert "no-store" in answer["Cache-Control"]
-    done = browser.post("/securite/activer/", {"code": code(secret_on(page))}, follow=True)
+    done = browser.post("/securite/activer/", {"code": get_totp_code(secret_on(page))}, follow=True)
     assert done.redirect_chain[-1][0] == "/securite/codes/"
     assert len(re.findall(r"<code>\d{4} \d{4}</code>", done.content.decode())) == 10
-    assert operations.is_on(person)
-    [letter] = outbox("account.second_factor_on")
-    assert person.username in rendered(letter).subject
+    assert operations.is_enabled(person)
+    [letter] = list_emails("account.second_factor_on")
+    assert person.username in render_email(letter).subject
 
 
 def test_activation_redirects_to_the_requested_page(portal, person):
     portal.force_login(person)
-    has_just_confirmed(portal, person)
+    mark_reauthenticated(portal, person)
     page = portal.get("/securite/activer/?next=/boutique/").content.decode()
-    answer = portal.post("/securite/activer/", {"code": code(secret_on(page)), "next": "/boutique/"}, follow=True)
+    answer = portal.post(
+        "/securite/activer/", {"code": get_totp_code(secret_on(page)), "next": "/boutique/"}, follow=True
+    )
     assert 'href="/boutique/"' in answer.content.decode().split("continuer")[0].rsplit("<a", 1)[1]
 
 
 def test_activation_refuses_redirects_to_other_sites(portal, protected):
     portal.force_login(protected)
-    has_just_confirmed(portal, protected)
+    mark_reauthenticated(portal, protected)
     page = portal.get("/securite/codes/?next=https://ailleurs.example/").content.decode()
     assert "ailleurs.example" not in page
 
 
 def test_a_wrong_code_activates_nothing_and_keeps_the_qr_code(portal, person):
     portal.force_login(person)
-    has_just_confirmed(portal, person)
+    mark_reauthenticated(portal, person)
     before = secret_on(portal.get("/securite/activer/").content.decode())
     answer = portal.post("/securite/activer/", {"code": "000000"})
     assert "n&#x27;est pas le bon" in answer.content.decode()
     assert secret_on(answer.content.decode()) == before
-    assert not operations.is_on(person)
+    assert not operations.is_enabled(person)
 
 
 def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, person):
     portal.force_login(person)
-    has_just_confirmed(portal, person)
+    mark_reauthenticated(portal, person)
     secret = secret_on(portal.get("/securite/activer/").content.decode())
     assert secret not in str(dict(portal.session))
-    portal.post("/securite/activer/", {"code": code(secret)})
+    portal.post("/securite/activer/", {"code": get_totp_code(secret)})
     assert "mfa.totp.secret" not in portal.session
     stored = Authenticator.objects.get(user=person, type="totp").data["secret"]
     assert secret not in stored
@@ -111,9 +113,9 @@ def test_the_secret_is_readable_neither_in_the_session_nor_in_the_table(portal, 
 def test_activation_signs_out_other_browsers_only(portal, office, nimes, person):
     thief = office("nimes", MemberFactory(user=person).user)
     portal.force_login(person)
-    has_just_confirmed(portal, person)
+    mark_reauthenticated(portal, person)
     secret = secret_on(portal.get("/securite/activer/").content.decode())
-    portal.post("/securite/activer/", {"code": code(secret)})
+    portal.post("/securite/activer/", {"code": get_totp_code(secret)})
     assert portal.get("/securite/").status_code == 200
     assert thief.get("/securite/")["Location"].startswith("/connexion/")
 
@@ -121,17 +123,17 @@ def test_activation_signs_out_other_browsers_only(portal, office, nimes, person)
 def test_my_account_shows_whether_the_second_factor_is_active(portal, person):
     portal.force_login(person)
     assert "Activer la double authentification" in portal.get("/mon-compte/").content.decode()
-    second_factor(person)
+    enable_second_factor(person)
     assert "Gérer la double authentification" in portal.get("/mon-compte/").content.decode()
 
 
 def test_concurrent_activations_activate_once(committing, person):
     secrets = ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "KRUGKIDROVUWG2ZAMJZG653OEBTG66BA"] * 4
     calls = [
-        functools.partial(operations.switch_on, user=person, secret=secret, host="peps.localhost", at=timezone.now())
+        functools.partial(operations.enable, user=person, secret=secret, host="peps.localhost", at=timezone.now())
         for secret in secrets
     ]
-    outcomes = at_once("public", calls, refusals=operations.SecondFactorRefused)
+    outcomes = run_concurrently("public", calls, expected_errors=operations.SecondFactorError)
     assert sum(outcome is None for outcome in outcomes) == 1
     assert Authenticator.objects.filter(user=person).count() == 2
 
@@ -148,24 +150,24 @@ def test_the_password_alone_signs_in_nowhere(request, signs_in, host):
     assert "6 chiffres" in browser.get("/securite/code/").content.decode()
     wrong = browser.post("/securite/code/", {"code": "000000"})
     assert "n&#x27;est pas le bon" in wrong.content.decode()
-    browser.post("/securite/code/", {"code": code(signs_in.secret)})
+    browser.post("/securite/code/", {"code": get_totp_code(signs_in.secret)})
     assert browser.session["_auth_user_id"] == str(signs_in.pk)
 
 
 def test_signing_in_redirects_to_the_requested_page(portal, signs_in):
     sign_in(portal, signs_in, next="/boutique/")
-    assert portal.post("/securite/code/", {"code": code(signs_in.secret)})["Location"] == "/boutique/"
+    assert portal.post("/securite/code/", {"code": get_totp_code(signs_in.secret)})["Location"] == "/boutique/"
 
 
 @pytest.mark.parametrize("steps", [-1, 1])
 def test_the_clock_of_a_phone_may_be_half_a_minute_off(portal, signs_in, steps):
     sign_in(portal, signs_in)
-    portal.post("/securite/code/", {"code": code(signs_in.secret, steps=steps)})
+    portal.post("/securite/code/", {"code": get_totp_code(signs_in.secret, steps=steps)})
     assert "_auth_user_id" in portal.session
 
 
 def test_a_code_works_once(portal, office, signs_in):
-    right = code(signs_in.secret)
+    right = get_totp_code(signs_in.secret)
     sign_in(portal, signs_in)
     portal.post("/securite/code/", {"code": right})
     thief = office("nimes")
@@ -192,9 +194,9 @@ def test_a_recovery_code_works_once(portal, office, signs_in):
 
 def test_wrong_codes_are_limited(portal, signs_in):
     for _ in range(SECOND_FACTOR.tries):
-        throttling.count([(SECOND_FACTOR, str(signs_in.pk))], at=timezone.now())
+        throttling.count_attempts([(SECOND_FACTOR, str(signs_in.pk))], at=timezone.now())
     sign_in(portal, signs_in)
-    answer = portal.post("/securite/code/", {"code": code(signs_in.secret)})
+    answer = portal.post("/securite/code/", {"code": get_totp_code(signs_in.secret)})
     assert "patientez 1 heure" in answer.content.decode()
     assert "_auth_user_id" not in portal.session
 
@@ -210,7 +212,7 @@ def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal
     portal.force_login(protected)
     for path in ("/securite/codes/", "/securite/codes/fichier/", "/securite/codes/nouveaux/", "/securite/desactiver/"):
         assert portal.get(path)["Location"].startswith("/verification/?next="), path
-    has_just_confirmed(portal, protected)
+    mark_reauthenticated(portal, protected)
     answer = portal.get("/securite/codes/fichier/")
     assert "codes-de-secours-peps.txt" in answer["Content-Disposition"]
     assert answer["Content-Type"].startswith("text/plain")
@@ -220,34 +222,34 @@ def test_recovery_codes_are_shown_and_downloaded_after_the_password_alone(portal
 
 def test_new_recovery_codes_replace_the_old_ones(portal, protected):
     portal.force_login(protected)
-    has_just_confirmed(portal, protected)
+    mark_reauthenticated(portal, protected)
     first = portal.get("/securite/codes/").content.decode()
     portal.get("/securite/codes/nouveaux/")
     second = portal.post("/securite/codes/nouveaux/", follow=True).content.decode()
     assert not set(re.findall(r"<code>(.+)</code>", first)) & set(re.findall(r"<code>(.+)</code>", second))
-    assert len(outbox("account.recovery_codes")) == 1
+    assert len(list_emails("account.recovery_codes")) == 1
 
 
 def test_deactivation_deletes_the_secret_and_is_notified(portal, protected):
     portal.force_login(protected)
-    has_just_confirmed(portal, protected)
+    mark_reauthenticated(portal, protected)
     assert "Désactiver" in portal.get("/securite/desactiver/").content.decode()
     portal.post("/securite/desactiver/")
     assert not Authenticator.objects.exists()
-    [letter] = outbox("account.second_factor_off")
-    assert "suffit désormais" in rendered(letter).text
+    [letter] = list_emails("account.second_factor_off")
+    assert "suffit désormais" in render_email(letter).text
     assert portal.get("/securite/").status_code == 200
 
 
 def test_deactivation_is_idempotent(protected):
-    off = functools.partial(operations.switch_off, user=protected, host="peps.localhost", at=timezone.now())
+    off = functools.partial(operations.disable, user=protected, host="peps.localhost", at=timezone.now())
     assert [off(), off()] == [True, False]
-    assert len(outbox("account.second_factor_off")) == 1
+    assert len(list_emails("account.second_factor_off")) == 1
 
 
 def test_recovery_codes_come_with_a_second_factor_only(person):
-    with pytest.raises(operations.SecondFactorRefused, match="activez-la d'abord"):
-        operations.renew_codes(user=person, host="peps.localhost", at=timezone.now())
+    with pytest.raises(operations.SecondFactorError, match="activez-la d'abord"):
+        operations.renew_recovery_codes(user=person, host="peps.localhost", at=timezone.now())
 
 
 # --- Sealing ----------------------------------------------------------------------------------------------------------

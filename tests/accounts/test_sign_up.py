@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.urls import reverse
 
 from accounts.models import Profile, User
-from tests.accounts.letters import PASSWORD, link_in, outbox, rendered, resets_answered
+from tests.accounts.emails import PASSWORD, answer_resets, find_link, list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import SchoolFactory
 
@@ -43,8 +43,8 @@ def test_a_principal_signs_up_confirms_and_signs_in(portal):
     user = User.objects.get(username="testchefetab")
     assert (user.profile, user.last_name, user.phone) == (Profile.PRINCIPAL, "Colas", "01 45 72 00 00")
     assert [(a.school, a.verified_at) for a in user.affiliations.all()] == [(school, None)]
-    [message] = outbox("account.confirm")
-    path = link_in(rendered(message).text)
+    [message] = list_emails("account.confirm")
+    path = find_link(render_email(message).text)
     assert b"ecole@exemple.example" in portal.get(path).content
     portal.post(path)
     assert EmailAddress.objects.get(user=user).verified
@@ -129,11 +129,11 @@ def test_an_office_has_no_sign_up_page(office):
 def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     first, second = TeacherFactory(email="ecole@exemple.example"), TeacherFactory(email="ecole@exemple.example")
     portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
-    assert resets_answered() == 2
-    letters = {message.context["user"]: rendered(message) for message in outbox("account.reset")}
+    assert answer_resets() == 2
+    letters = {message.context["user"]: render_email(message) for message in list_emails("account.reset")}
     assert set(letters) == {first.pk, second.pk}
     assert first.username in letters[first.pk].subject
-    path = link_in(letters[first.pk].text)
+    path = find_link(letters[first.pk].text)
     form_path = portal.get(path)["Location"]
     portal.post(form_path, {"password1": PASSWORD, "password2": PASSWORD})
     first.refresh_from_db()
@@ -141,23 +141,23 @@ def test_a_reset_says_which_account_it_is_for_and_works_once(portal):
     assert first.check_password(PASSWORD)
     assert not second.check_password(PASSWORD)
     assert "a déjà servi" in portal.get(path, follow=True).content.decode()
-    assert len(outbox("account.password_changed")) == 1
+    assert len(list_emails("account.password_changed")) == 1
 
 
 def test_the_outbox_holds_no_token(portal):
     TeacherFactory(email="ecole@exemple.example")
     portal.post(reverse("account_reset_password"), {"email": "ecole@exemple.example"})
-    resets_answered()
-    [message] = outbox("account.reset")
+    answer_resets()
+    [message] = list_emails("account.reset")
     assert set(message.context) == {"user", "host"}
 
 
 def test_a_reset_requested_at_an_office_is_sent_by_the_portal_and_leads_back(office):
     TeacherFactory(email="agent@exemple.example")
     office("nimes").post("/mot-de-passe/oublie/", {"email": "agent@exemple.example"})
-    resets_answered()
-    [message] = outbox("account.reset")
-    assert "http://nimes.peps.localhost/mot-de-passe/nouveau/" in rendered(message).text
+    answer_resets()
+    [message] = list_emails("account.reset")
+    assert "http://nimes.peps.localhost/mot-de-passe/nouveau/" in render_email(message).text
 
 
 # --- Signing in -----------------------------------------------------------------------------------------------------

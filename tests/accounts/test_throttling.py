@@ -11,64 +11,64 @@ import pytest
 from accounts import throttling
 from accounts.models import Throttle
 from tests.conftest import TERM
-from tests.races import at_once
+from tests.races import run_concurrently
 
 HOUR = datetime.timedelta(hours=1)
-BY_ACCOUNT = throttling.Limit("essai/compte", 3, HOUR)
-BY_ADDRESS = throttling.Limit("essai/adresse", 5, 2 * HOUR)
+BY_ACCOUNT = throttling.RateLimit("essai/compte", 3, HOUR)
+BY_ADDRESS = throttling.RateLimit("essai/adresse", 5, 2 * HOUR)
 
 
 def test_an_attempt_over_the_limit_is_refused_with_the_time_to_wait(db):
     for minute in range(3):
-        throttling.count([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=minute))
-    with pytest.raises(throttling.Throttled, match="patientez 50 minutes") as throttled:
-        throttling.count([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=10))
+        throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=minute))
+    with pytest.raises(throttling.RateLimitExceeded, match="patientez 50 minutes") as throttled:
+        throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM + datetime.timedelta(minutes=10))
     assert throttled.value.retry_after == 50 * 60
 
 
 def test_other_subjects_are_not_limited(db):
     for _ in range(3):
-        throttling.count([(BY_ACCOUNT, "1")], at=TERM)
-    throttling.count([(BY_ACCOUNT, "2")], at=TERM)
+        throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM)
+    throttling.count_attempts([(BY_ACCOUNT, "2")], at=TERM)
 
 
 def test_a_new_window_opens_when_the_old_one_has_passed(db):
     for _ in range(4):
-        with contextlib.suppress(throttling.Throttled):
-            throttling.count([(BY_ACCOUNT, "1")], at=TERM)
-    throttling.count([(BY_ACCOUNT, "1")], at=TERM + HOUR)
+        with contextlib.suppress(throttling.RateLimitExceeded):
+            throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM)
+    throttling.count_attempts([(BY_ACCOUNT, "1")], at=TERM + HOUR)
     assert Throttle.objects.get().tries == 1
 
 
 def test_an_address_is_limited_across_accounts(db):
     for account in range(5):
-        throttling.count([(BY_ACCOUNT, str(account)), (BY_ADDRESS, "192.0.2.1")], at=TERM)
-    with pytest.raises(throttling.Throttled, match="2 heures"):
-        throttling.count([(BY_ACCOUNT, "99"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
+        throttling.count_attempts([(BY_ACCOUNT, str(account)), (BY_ADDRESS, "192.0.2.1")], at=TERM)
+    with pytest.raises(throttling.RateLimitExceeded, match="2 heures"):
+        throttling.count_attempts([(BY_ACCOUNT, "99"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
 
 
 def test_two_subjects_take_one_statement(db, django_assert_num_queries):
     Throttle.objects.exists()  # the first query of a test says which schema it is in
     with django_assert_num_queries(1):
-        throttling.count([(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
+        throttling.count_attempts([(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")], at=TERM)
 
 
 def test_a_successful_attempt_is_refunded(db):
     subjects = [(BY_ACCOUNT, "1"), (BY_ADDRESS, "192.0.2.1")]
     for _ in range(20):
-        throttling.count(subjects, at=TERM)
-        throttling.give_back(subjects)
+        throttling.count_attempts(subjects, at=TERM)
+        throttling.refund_attempts(subjects)
     assert set(Throttle.objects.values_list("tries", flat=True)) == {0}
 
 
 def test_the_table_holds_no_personal_data(db):
-    throttling.count([(BY_ADDRESS, "192.0.2.1")], at=TERM)
+    throttling.count_attempts([(BY_ADDRESS, "192.0.2.1")], at=TERM)
     assert "192.0.2.1" not in str(Throttle.objects.values())
 
 
 def test_old_windows_are_pruned(db):
-    throttling.count([(BY_ADDRESS, "192.0.2.1")], at=TERM)
-    throttling.count([(BY_ADDRESS, "192.0.2.2")], at=TERM + HOUR)
+    throttling.count_attempts([(BY_ADDRESS, "192.0.2.1")], at=TERM)
+    throttling.count_attempts([(BY_ADDRESS, "192.0.2.2")], at=TERM + HOUR)
     assert throttling.prune(before=TERM + HOUR) == 1
     assert Throttle.objects.count() == 1
 
@@ -83,7 +83,7 @@ def test_old_windows_are_pruned(db):
     ],
 )
 def test_an_ipv6_network_counts_as_one_address(address, counted_as):
-    assert throttling.network(address) == counted_as
+    assert throttling.get_network(address) == counted_as
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_an_ipv6_network_counts_as_one_address(address, counted_as):
     [(1, "1 minute"), (60, "1 minute"), (61, "2 minutes"), (3599, "1 heure"), (3601, "2 heures")],
 )
 def test_a_wait_in_words(wait, result):
-    assert throttling.in_words(datetime.timedelta(seconds=wait)) == result
+    assert throttling.format_wait(datetime.timedelta(seconds=wait)) == result
 
 
 def test_concurrent_attempts_are_all_counted(committing):
-    limit = throttling.Limit("essai/course", 5, HOUR)
-    both = [(limit, "1"), (throttling.Limit("essai/adresse", 100, HOUR), "192.0.2.1")]
-    outcomes = at_once(
+    limit = throttling.RateLimit("essai/course", 5, HOUR)
+    both = [(limit, "1"), (throttling.RateLimit("essai/adresse", 100, HOUR), "192.0.2.1")]
+    outcomes = run_concurrently(
         committing.schema_name,
-        [functools.partial(throttling.count, both if turn % 2 else both[::-1], at=TERM) for turn in range(32)],
-        refusals=throttling.Throttled,
+        [functools.partial(throttling.count_attempts, both if turn % 2 else both[::-1], at=TERM) for turn in range(32)],
+        expected_errors=throttling.RateLimitExceeded,
     )
     assert sum(outcome is None for outcome in outcomes) == 5

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.program import program
+from tests.api.client import create_client
 
 
 @pytest.fixture
 def api(nimes):
     """An API client of Nîmes with every scope, in the schema of Nîmes."""
-    return program()
+    return create_client()

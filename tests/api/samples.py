@@ -9,12 +9,12 @@ from imports.models import ImportRow
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
 from mailing.models import Message
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import apply, listing, uploaded
+from tests.imports.conftest import confirm_and_apply, schools_csv, upload_and_parse
 from webhooks import endpoints
-from webhooks.models import Endpoint, Event
+from webhooks.models import WebhookEndpoint, WebhookEvent
 
 
 def school():
@@ -22,7 +22,7 @@ def school():
 
 
 def portfolio_school():
-    return {"uai": SchoolInRemitFactory().school_id}
+    return {"uai": PortfolioSchoolFactory().school_id}
 
 
 def message():
@@ -32,7 +32,7 @@ def message():
 
 
 def spreadsheet_import():
-    return {"pk": uploaded(PoolFactory(), listing((SchoolFactory(), 1))).pk}
+    return {"pk": upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 1))).pk}
 
 
 def row():
@@ -41,7 +41,7 @@ def row():
 
 
 def applied_import():
-    return {"pk": apply(uploaded(PoolFactory(), listing((SchoolFactory(), 1)))).pk}
+    return {"pk": confirm_and_apply(upload_and_parse(PoolFactory(), schools_csv((SchoolFactory(), 1)))).pk}
 
 
 def create_pool():
@@ -59,28 +59,28 @@ def allocation():
 
 
 def webhook():
-    url = f"https://si.exemple.fr/{Endpoint.objects.count()}"
+    url = f"https://si.exemple.fr/{WebhookEndpoint.objects.count()}"
     made = endpoints.add(url=url, types=[], by_id=None, at=timezone.now())
     return {"pk": made.endpoint.pk}
 
 
 def delivery():
     named = webhook()
-    return named | {"number": endpoints.test(endpoint_id=named["pk"], at=timezone.now()).pk}
+    return named | {"number": endpoints.send_test(endpoint_id=named["pk"], at=timezone.now()).pk}
 
 
 def event():
     delivery()
-    return {"id": Event.objects.latest("pk").public_id}
+    return {"id": WebhookEvent.objects.latest("pk").public_id}
 
 
 #: Routes whose object belongs to no collectivity; with a method, for that method only.
-NOBODYS = {"api:school", "PUT api:remit_school"}
+PUBLIC_OBJECTS = {"api:school", "PUT api:remit_school"}
 
 #: Route name → factory of its arguments. A route with arguments that is missing here fails the test.
 SAMPLES = {
     "api:school": school,
-    "api:remit_school": portfolio_school,
+    "api:portfolio_school": portfolio_school,
     "api:message": message,
     "api:import": spreadsheet_import,
     "api:import_choose": spreadsheet_import,

@@ -10,15 +10,15 @@ from django.conf import settings
 from django.urls import reverse
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from api import prose
-from api.description import description
-from api.errors import ERRORS, FIELDS
-from api.problems import TYPE
-from api.reference import resources
-from api.scopes import Scope
-from tests.access import doors
-from tests.api import codes
-from tests.api.program import refused
+from api import markdown
+from api.documentation_content import build_resources
+from api.error_codes import ERROR_FAMILIES, FIELDS
+from api.openapi import get_openapi_document
+from api.problem_details import TYPE_URL
+from api.scopes import TokenScope
+from tests.access import routes
+from tests.api import error_codes
+from tests.api.client import assert_problem
 
 SERVER = "https://nimes.peps.example"
 VERBS = ("get", "post", "put", "patch", "delete")
@@ -30,7 +30,7 @@ def visitor(nimes, office):
 
 
 def address(name, **kwargs):
-    return reverse(f"api:{name}", urlconf=doors.OFFICE, kwargs=kwargs or None)
+    return reverse(f"api:{name}", urlconf=routes.OFFICE, kwargs=kwargs or None)
 
 
 def page(browser, name, **kwargs):
@@ -40,7 +40,7 @@ def page(browser, name, **kwargs):
 
 
 def operations():
-    for path, item in description()["paths"].items():
+    for path, item in get_openapi_document()["paths"].items():
         for verb in VERBS:
             if verb in item:
                 yield f"{verb.upper()} {path}", item[verb]
@@ -48,7 +48,7 @@ def operations():
 
 def has_fields(schema):
     name = schema.get("$ref", "").rpartition("/")[2]
-    return bool(description()["components"]["schemas"].get(name, schema).get("properties"))
+    return bool(get_openapi_document()["components"]["schemas"].get(name, schema).get("properties"))
 
 
 OPERATIONS = dict(operations())
@@ -59,11 +59,11 @@ every_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=
 
 
 def test_the_description_is_valid():
-    validate(description(), cls=OpenAPIV31SpecValidator)
+    validate(get_openapi_document(), cls=OpenAPIV31SpecValidator)
 
 
 def test_the_description_says_what_it_is_and_where():
-    data = description()
+    data = get_openapi_document()
     assert data["openapi"].startswith("3.1")
     assert data["info"]["title"]
     assert data["info"]["description"]
@@ -75,7 +75,7 @@ def test_the_description_says_what_it_is_and_where():
 def test_an_operation_says_what_it_does_and_shows_it(operation):
     assert operation["summary"]
     assert operation["description"].partition("**Droit**")[0].strip()
-    assert operation["x-scope"] in Scope.values
+    assert operation["x-scope"] in TokenScope.values
     assert len(operation["tags"]) == 1
     answered = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
     assert answered
@@ -99,12 +99,12 @@ def test_operation_ids_are_unique():
 
 
 def test_each_resource_is_described():
-    described = {tag["name"] for tag in description()["tags"] if tag["description"]}
+    described = {tag["name"] for tag in get_openapi_document()["tags"] if tag["description"]}
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} <= described
 
 
 def test_each_field_is_described():
-    schemas = description()["components"]["schemas"]
+    schemas = get_openapi_document()["components"]["schemas"]
 
     def says(data):
         reference = data.get("$ref") or next((part["$ref"] for part in data.get("allOf", ()) if "$ref" in part), "")
@@ -122,7 +122,7 @@ def test_each_field_is_described():
 def test_the_description_is_served_with_the_office_s_own_address(visitor, office, gard):
     answer = visitor.get(address("description"))
     assert answer["Content-Type"] == "application/vnd.oai.openapi+json"
-    assert answer.json() == description() | {
+    assert answer.json() == get_openapi_document() | {
         "servers": [{"url": f"http://nimes.{settings.BASE_DOMAIN}", "description": "Ce bureau."}]
     }
     assert office("gard").get(address("description")).json()["servers"][0]["url"].startswith("http://gard.")
@@ -151,7 +151,7 @@ def test_the_links_of_a_table_of_contents_resolve(visitor):
 
 
 def test_each_resource_page_documents_every_operation(visitor):
-    found = resources(description(), SERVER)
+    found = build_resources(get_openapi_document(), SERVER)
     assert sum(len(resource.operations) for resource in found) == len(OPERATIONS)
     for resource in found:
         data = page(visitor, "resource", slug=resource.slug)
@@ -161,10 +161,10 @@ def test_each_resource_page_documents_every_operation(visitor):
             assert operation.path in data
             for line in operation.parameters:
                 assert f"<code>{line.name}</code>" in data
-            for body in (*operation.bodies, *(body for answer in operation.good for body in answer.bodies)):
+            for body in (*operation.bodies, *(body for answer in operation.successful for body in answer.bodies)):
                 for line in body.fields:
                     assert f"<code>{line.name}</code>" in data
-                    assert line.says
+                    assert line.description
 
 
 def test_an_unknown_resource_is_a_404(visitor):
@@ -173,9 +173,9 @@ def test_an_unknown_resource_is_a_404(visitor):
 
 def test_the_first_page_lists_every_scope_and_the_limits(visitor):
     data = page(visitor, "documentation")
-    for scope in Scope:
+    for scope in TokenScope:
         assert f"<code>{scope.value}</code>" in data
-    assert f"{settings.API_REQUESTS_A_MINUTE} requêtes par minute" in data
+    assert f"{settings.API_REQUESTS_PER_MINUTE} requêtes par minute" in data
     assert f"http://nimes.{settings.BASE_DOMAIN}/api/v1" in data
 
 
@@ -189,27 +189,27 @@ def test_the_getting_started_page_uses_the_offices_own_url(visitor):
 
 
 def documented_codes():
-    return [error.code for family in ERRORS for error in family.errors]
+    return [error.code for family in ERROR_FAMILIES for error in family.errors]
 
 
 def test_every_error_code_in_the_source_is_documented():
-    can = codes.rules() | codes.machinery() | codes.faults()
-    assert can - codes.OF_PAGES - set(documented_codes()) == set()
+    can = error_codes.api_rule_codes() | error_codes.framework_codes() | error_codes.field_codes()
+    assert can - error_codes.PAGE_ONLY_CODES - set(documented_codes()) == set()
 
 
 def test_every_documented_error_code_exists():
     assert len(documented_codes()) == len(set(documented_codes()))
     # Field errors are the frameworks' own: they exist with the fields that raise them.
     of_fields = {error.code for error in FIELDS.errors}
-    assert set(documented_codes()) - of_fields - codes.all_rules() - codes.machinery() == set()
-    assert codes.OF_PAGES - codes.all_rules() == set()
-    assert codes.OF_PAGES & set(documented_codes()) == set()
+    assert set(documented_codes()) - of_fields - error_codes.all_rule_codes() - error_codes.framework_codes() == set()
+    assert error_codes.PAGE_ONLY_CODES - error_codes.all_rule_codes() == set()
+    assert error_codes.PAGE_ONLY_CODES & set(documented_codes()) == set()
 
 
 def test_a_problem_type_links_to_its_explanation(api, visitor):
-    result = refused(api.get("/schools?limit=0"), 400, "invalid_request")
+    result = assert_problem(api.get("/schools?limit=0"), 400, "invalid_request")
     path, _, anchor = result["type"].partition("#")
-    assert path == address("errors") == TYPE.partition("#")[0]
+    assert path == address("errors") == TYPE_URL.partition("#")[0]
     data = page(visitor, "errors")
     for code in (anchor, *(fault["code"] for fault in result["errors"])):
         assert f'id="{code}"' in data
@@ -241,8 +241,11 @@ PRINTED = '<figure class="printed"><figcaption>Ce qui s’affiche\u00a0:</figcap
     ],
 )  # fmt: skip
 def test_markdown_is_rendered(written, shown):
-    assert prose.html(written) == shown
+    assert markdown.render_blocks(written) == shown
 
 
 def test_the_table_of_contents_lists_the_headings():
-    assert prose.headings("# T\n## Un\n```\n## non\n```\n### non plus\n## Deux") == [("un", "Un"), ("deux", "Deux")]
+    assert markdown.list_headings("# T\n## Un\n```\n## non\n```\n### non plus\n## Deux") == [
+        ("un", "Un"),
+        ("deux", "Deux"),
+    ]

@@ -16,10 +16,10 @@ import pytest
 from django.utils import timezone
 
 from licensing.orders import operations as orders
-from tests.api.program import token
-from tests.api.serving import at_office
+from tests.api.client import create_token
+from tests.api.office_server import route_to_office
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give
+from tests.pools.actions import allocate_units
 
 #: Generated cases per operation: one in the suite. `make fuzz` runs many and the other phases: some minutes.
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "1")
@@ -34,17 +34,17 @@ positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404",
 
 @pytest.fixture
 def secret(committing, settings):
-    settings.API_REQUESTS_A_MINUTE = 1_000_000
+    settings.API_REQUESTS_PER_MINUTE = 1_000_000
     now = timezone.now()
     pool = orders.grant(collectivity=committing, licences=1000, reason="Essai", by=None, at=now)
     for school in SchoolFactory.create_batch(3):
-        give(pool, school, at=now)
-    return token().secret
+        allocate_units(pool, school, at=now)
+    return create_token().secret
 
 
 def test_every_fuzzed_response_matches_the_description(secret, live_server, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(ALLOWED)
-    with at_office(live_server) as address:
+    with route_to_office(live_server) as address:
         command = [
             str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/api/v1/openapi.json",
             "--header", f"Authorization: Bearer {secret}", "--checks", "all",

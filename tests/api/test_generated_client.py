@@ -13,10 +13,10 @@ import pytest
 from django.utils import timezone
 
 from licensing.orders.operations import grant
-from tests.api.program import token
-from tests.api.serving import at_office
+from tests.api.client import create_token
+from tests.api.office_server import route_to_office
 from tests.factories.schools import SchoolFactory
-from tests.workers import eventually, worker
+from tests.workers import running_worker, wait_until
 
 PACKAGE = "client_of_pep_s"
 
@@ -25,8 +25,8 @@ PACKAGE = "client_of_pep_s"
 def generated(live_server, committing, tmp_path, monkeypatch):
     """Generate the client; return a caller: `generated("list_schools")(limit=2)`."""
     (tmp_path / "config.yml").write_text("post_hooks: []\n")
-    secret = token().secret
-    with at_office(live_server) as address:
+    secret = create_token().secret
+    with route_to_office(live_server) as address:
         command = [
             str(Path(sys.executable).with_name("openapi-python-client")), "generate", "--fail-on-warning",
             "--url", f"{address}/api/v1/openapi.json", "--meta", "none", "--config", str(tmp_path / "config.yml"),
@@ -75,9 +75,9 @@ def test_a_generated_client_runs_the_full_workflow(generated, committing):
 
     hook = call_operation("add_webhook")(body=models_of_client.NewWebhookRequest(url="https://si.ville.example/peps"))
     assert hook.secret.startswith("whsec_")
-    contacts = [models_of_client.RemitRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
-    assert call_operation("write_remit")(body=models_of_client.RemitListBodyRequest(schools=contacts)).added == 2
-    assert [one.uai for one in call_operation("list_remit")().data] == sorted([first, second])
+    contacts = [models_of_client.PortfolioRowBodyRequest(uai=uai, classes=10) for uai in (first, second)]
+    assert call_operation("write_remit")(body=models_of_client.PortfolioListBodyRequest(schools=contacts)).added == 2
+    assert [one.uai for one in call_operation("list_portfolio")().data] == sorted([first, second])
 
     [pool] = call_operation("list_pools")().data
     gift = models_of_client.GiftRequest(pool=pool.id, school=first, units=3)
@@ -97,13 +97,13 @@ def test_a_generated_client_runs_the_full_workflow(generated, committing):
     taken = call_operation("revoke_allocations")(body=models_of_client.ChosenRequest(allocations=[given.id]))
     assert (taken.done, call_operation("get_allocation")(given.id).state.value) == (1, "revoked")
 
-    with worker():
+    with running_worker():
         list_ = importlib.import_module(f"{PACKAGE}.types").File(
             BytesIO(f"UAI;Licences\n{first};2\n{second};6\n".encode()), "ecoles.csv", "text/csv"
         )
         table = call_operation("upload_import")(
             body=models_of_client.UploadBodyRequest(
-                file=list_, purpose=models_of_client.PurposeEnum("attribution"), pool=pool.id
+                file=list_, purpose=models_of_client.PurposeEnum("allocation"), pool=pool.id
             )
         )
         read = _wait_for_import(call_operation, table.id, "checked")
@@ -133,5 +133,5 @@ def _wait_for_import(call_operation, number, state):
         found["table"] = call_operation("get_import")(number)
         return found["table"].state.value == state
 
-    assert eventually(reached), found["table"]
+    assert wait_until(reached), found["table"]
     return found["table"]

@@ -23,8 +23,8 @@ from django_tenants.utils import tenant_context
 
 from api.documentation import GETTING_STARTED
 from licensing.orders import operations as orders
-from tests.api.program import token
-from tests.e2e.conftest import environment
+from tests.api.client import create_token
+from tests.e2e.conftest import build_environment
 from tests.factories.schools import SchoolFactory
 
 if TYPE_CHECKING:
@@ -128,13 +128,13 @@ def test_every_example_prints_the_documented_output(committing, live_server, set
         pool = orders.grant(
             collectivity=committing, licences=100, reason="Essai", name="Achat 2026-2027", by=None, at=timezone.now()
         )
-    data = {"PEPS_JETON": token().secret, "PEPS_LOT": str(pool.pk)}
+    data = {"PEPS_JETON": create_token().secret, "PEPS_LOT": str(pool.pk)}
     bare = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     here = f"http://nimes.{settings.BASE_DOMAIN}:{port}"
     worker = [sys.executable, "manage.py", "worker"]
     with (
         interpreter(bare | data, tmp_path) as python,
-        subprocess.Popen(worker, env=environment(PUBLIC_PORT=str(port))) as works,  # noqa: S603 - our own command
+        subprocess.Popen(worker, env=build_environment(PUBLIC_PORT=str(port))) as works,  # noqa: S603 - our own command
     ):
         try:
             for block in blocks():

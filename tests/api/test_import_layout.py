@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from imports.models import Import, RememberedLayout
-from tests.api import tables
-from tests.api.program import refused
+from imports.models import RememberedLayout, SpreadsheetImport
+from tests.api import spreadsheets
+from tests.api.client import assert_problem
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing
-from tests.imports.files import csv, xlsx
+from tests.imports.conftest import schools_csv
+from tests.imports.sample_files import build_csv, build_xlsx
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def pool(nimes):
 
 def test_the_detected_layout_is_returned(api, pool):
     school = SchoolFactory()
-    table = tables.checked(api, listing((school, 3, "a@ville.example")), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_check(
+        api, schools_csv((school, 3, "a@ville.example")), purpose="allocation", pool=pool.pk
+    )
     assert table["layout"] == {
         "kind": "csv",
         "sheets": table["layout"]["sheets"],
@@ -39,38 +41,38 @@ def test_the_detected_layout_is_returned(api, pool):
 
 
 def test_answering_a_question_parses_the_file_again(api, pool):
-    content = csv([["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]])
-    table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
+    content = build_csv([["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]])
+    table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)
     assert (table["state"], table["plan"]) == ("read", None)
     assert [question["code"] for question in table["layout"]["questions"]] == ["no_units"]
     answer = api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 1}})
     assert (answer.status_code, answer.json()["state"]) == (202, "uploaded")
-    table = tables.read(api, table["id"])
+    table = spreadsheets.run_check(api, table["id"])
     assert (table["state"], table["plan"]["units"]) == ("checked", 12)
     answer = api.post(
         f"/imports/{table['id']}/choose", {"volume": "all", "units_for_all": 2, "columns": {"units": None}}
     )
-    table = tables.read(api, table["id"])
+    table = spreadsheets.run_check(api, table["id"])
     assert (table["volume"], table["units_for_all"], table["plan"]["units"]) == ("all", 2, 6)
     api.post(f"/imports/{table['id']}/choose", {"volume": "column", "columns": {"units": 1}})
-    assert tables.read(api, table["id"])["plan"]["units"] == 12
+    assert spreadsheets.run_check(api, table["id"])["plan"]["units"] == 12
 
 
 def test_only_explicit_answers_are_remembered(api, pool):
-    tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     assert not RememberedLayout.objects.exists()
     lines = [["UAI", "Colonne mystère"], *[[SchoolFactory().uai, 4] for _ in range(3)]]
-    table = tables.checked(api, csv(lines), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_check(api, build_csv(lines), purpose="allocation", pool=pool.pk)
     api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 1}})
-    next_year = tables.checked(api, csv(lines), purpose="attribution", pool=pool.pk)
+    next_year = spreadsheets.upload_and_check(api, build_csv(lines), purpose="allocation", pool=pool.pk)
     assert (next_year["state"], next_year["layout"]["remembered"]) == ("checked", True)
 
 
 def test_columns_can_be_swapped(api, pool):
-    content = csv([["UAI", "Licences", "Licences bis"], *[[SchoolFactory().uai, 4, 5] for _ in range(3)]])
-    table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
+    content = build_csv([["UAI", "Licences", "Licences bis"], *[[SchoolFactory().uai, 4, 5] for _ in range(3)]])
+    table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)
     api.post(f"/imports/{table['id']}/choose", {"columns": {"units": 2, "email": None}})
-    table = tables.read(api, table["id"])
+    table = spreadsheets.run_check(api, table["id"])
     assert {one["meaning"]: one["index"] for one in table["layout"]["columns"] if one["meaning"]} == {
         "uai": 0, "units": 2,
     }  # fmt: skip
@@ -78,17 +80,17 @@ def test_columns_can_be_swapped(api, pool):
 
 def test_a_sheet_and_a_header_row_are_chosen(api, pool):
     titles = ["UAI", "Licences"]
-    content = xlsx(
+    content = build_xlsx(
         [titles, [SchoolFactory().uai, 1]], sheet="2025", more={"2026": [["Liste"], titles, [SchoolFactory().uai, 7]]}
     )
-    table = tables.checked(api, content, purpose="attribution", pool=pool.pk, name="écoles.xlsx")
+    table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk, name="écoles.xlsx")
     api.post(f"/imports/{table['id']}/choose", {"sheets": ["2026"]})
-    table = tables.read(api, table["id"])
+    table = spreadsheets.run_check(api, table["id"])
     assert (table["layout"]["read"], table["plan"]["units"]) == ([{"sheet": "2026", "index": 1, "header_row": 2}], 7)
     path = f"/imports/{table['id']}/choose"
-    result = refused(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "wrong_layout")
+    result = assert_problem(api.post(path, {"sheets": ["2025"], "columns": {"units": 1}}), 409, "wrong_layout")
     assert result["errors"][0]["code"] == "columns_elsewhere"
-    refused(api.post(path, {"header_row": 1, "columns": {"units": 1}}), 409, "wrong_layout")
+    assert_problem(api.post(path, {"header_row": 1, "columns": {"units": 1}}), 409, "wrong_layout")
     assert api.post(path, {"header_row": 1}).status_code == 202
 
 
@@ -105,15 +107,15 @@ def test_a_sheet_and_a_header_row_are_chosen(api, pool):
     ],
 )
 def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, field, code):
-    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     answer = api.post(f"/imports/{table['id']}/choose", body)
     if code is None:
         # The explicit answer replaces the detected meaning of that column.
         assert answer.status_code == 202
         return
-    result = refused(answer, 409, "wrong_layout")
+    result = assert_problem(answer, 409, "wrong_layout")
     assert (field, code) in {(fault["field"], fault["code"]) for fault in result["errors"]}
-    assert Import.objects.get().state == "checked"
+    assert SpreadsheetImport.objects.get().state == "checked"
 
 
 @pytest.mark.parametrize(
@@ -132,14 +134,16 @@ def test_conflicting_answers_are_refused_and_change_nothing(api, pool, body, fie
     ],
 )
 def test_a_wrong_answer_is_named(api, pool, body, field):
-    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
-    result = refused(api.post(f"/imports/{table['id']}/choose", body), 400, "invalid_request")
+    table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
+    result = assert_problem(api.post(f"/imports/{table['id']}/choose", body), 400, "invalid_request")
     assert [fault["field"] for fault in result["errors"]] == [field]
 
 
 def test_a_portfolio_import_needs_no_quantity_column(api):
-    table = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
+    table = spreadsheets.upload_and_check(
+        api, schools_csv((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="portfolio"
+    )
     for body in ({"volume": "classes"}, {"units_for_all": 3}):
-        refused(api.post(f"/imports/{table['id']}/choose", body), 409, "remit_gives_nothing")
+        assert_problem(api.post(f"/imports/{table['id']}/choose", body), 409, "portfolio_gives_nothing")
     assert api.post(f"/imports/{table['id']}/choose", {"columns": {"classes": None}}).status_code == 202
-    assert tables.read(api, table["id"])["counts"]["new"] == 1
+    assert spreadsheets.run_check(api, table["id"])["counts"]["new"] == 1

@@ -6,13 +6,13 @@ import pytest
 
 from imports.models import ImportRow
 from licensing.pools.operations import allocate
-from tests.api import tables
-from tests.api.program import refused
+from tests.api import spreadsheets
+from tests.api.client import assert_problem
 from tests.conftest import TERM
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.conftest import listing
+from tests.imports.conftest import schools_csv
 
 
 @pytest.fixture
@@ -21,17 +21,17 @@ def pool(nimes):
 
 
 def checked(api, pool, *lines):
-    return tables.checked(api, listing(*lines), purpose="attribution", pool=pool.pk)["id"]
+    return spreadsheets.upload_and_check(api, schools_csv(*lines), purpose="allocation", pool=pool.pk)["id"]
 
 
 def amend(api, row, body, number):
-    return api.ask("PATCH", f"/imports/{number}/rows/{row['id']}", body)
+    return api.request("PATCH", f"/imports/{number}/rows/{row['id']}", body)
 
 
 def test_a_row_is_returned_with_its_verdict(api, pool):
     school = SchoolFactory(name="École Jean Jaurès")
     number = checked(api, pool, (school, 3, school.email))
-    [row] = tables.rows(api, number)
+    [row] = spreadsheets.list_rows(api, number)
     assert row == {
         "id": row["id"],
         "sheet": 0,
@@ -53,8 +53,8 @@ def test_a_row_is_returned_with_its_verdict(api, pool):
         "before": None,
         "verdict": "new",
         "problems": [],
-        "settlement": "",
-        "passed_over": "",
+        "conflict_resolution": "",
+        "ignored_reason": "",
         "set_aside": False,
         "awaited": False,
         "ticked": True,
@@ -66,7 +66,7 @@ def test_a_row_is_returned_with_its_verdict(api, pool):
 def test_rows_are_filtered_and_in_file_order(api, pool):
     schools = SchoolFactory.create_batch(3)
     number = checked(api, pool, *[(school, 1) for school in schools], (next_uai(), 1), ("Total", 4))
-    by_number = [row["number"] for row in tables.rows(api, number)]
+    by_number = [row["number"] for row in spreadsheets.list_rows(api, number)]
     assert by_number == [2, 3, 4, 5, 6]
     first = api.get(f"/imports/{number}/rows?limit=2").json()
     after = api.get(first["next"].partition("/api/v1")[2]).json()["data"]
@@ -81,15 +81,15 @@ def test_rows_are_filtered_and_in_file_order(api, pool):
         "sheet=0": by_number,
         "sheet=1": [],
     }.items():
-        assert [row["number"] for row in tables.rows(api, number, f"?{query}")] == found, query
+        assert [row["number"] for row in spreadsheets.list_rows(api, number, f"?{query}")] == found, query
     for query in ("verdict=x", "ticked=1", "sheet=x", "sheet=-1", "feuille=0", "ticked="):
-        refused(api.get(f"/imports/{number}/rows?{query}"), 400, "invalid_request")
+        assert_problem(api.get(f"/imports/{number}/rows?{query}"), 400, "invalid_request")
 
 
 def test_a_row_is_corrected_ignored_and_restored(api, pool):
     school, other = SchoolFactory.create_batch(2)
     number = checked(api, pool, (school, "x"), ("0000000A", 1))
-    wrong, unknown = tables.rows(api, number)
+    wrong, unknown = spreadsheets.list_rows(api, number)
     assert [problem["code"] for problem in wrong["problems"]] == ["units_invalid"]
     assert wrong["problems"][0]["blocking"]
     fixed = amend(api, wrong, {"edits": {"units": "4", "email": "a@ville.example"}}, number).json()
@@ -112,37 +112,37 @@ def test_a_conflict_is_resolved(api, pool):
     school = SchoolFactory()
     allocate(pool_id=pool.pk, uai=school.uai, units=5, recipient=school.email, by=None, at=TERM)
     number = checked(api, pool, (school, 2))
-    [row] = tables.rows(api, number)
+    [row] = spreadsheets.list_rows(api, number)
     assert (row["verdict"], row["units_before"], row["done"]) == ("conflict", 5, "")
-    assert tables.seen(api, number)["plan"]["conflicts"] == 1
-    settled = amend(api, row, {"settlement": "reduce"}, number).json()
-    assert (settled["settlement"], settled["done"], settled["ticked"]) == ("reduce", "reduced", True)
-    plan = tables.seen(api, number)["plan"]
+    assert spreadsheets.get_import(api, number)["plan"]["conflicts"] == 1
+    settled = amend(api, row, {"conflict_resolution": "reduce"}, number).json()
+    assert (settled["conflict_resolution"], settled["done"], settled["ticked"]) == ("reduce", "reduced", True)
+    plan = spreadsheets.get_import(api, number)["plan"]
     assert (plan["reduced"], plan["units"], plan["conflicts"]) == (1, -3, 0)
-    assert amend(api, row, {"settlement": ""}, number).json()["settlement"] == ""
+    assert amend(api, row, {"conflict_resolution": ""}, number).json()["conflict_resolution"] == ""
 
 
 def test_a_school_not_yet_in_the_directory_can_be_awaited(api, pool):
     number = checked(api, pool, (next_uai(), 2), (SchoolFactory(), 1))
-    unknown, known = tables.rows(api, number)
+    unknown, known = spreadsheets.list_rows(api, number)
     assert amend(api, unknown, {"awaited": True}, number).json()["awaited"]
-    refused(amend(api, known, {"awaited": True}, number), 409, "cannot_await")
+    assert_problem(amend(api, known, {"awaited": True}, number), 409, "cannot_await")
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
     [
         ({"ticked": True}, "row_cannot_be_ticked"),
-        ({"settlement": "reduce"}, "cannot_settle"),
+        ({"conflict_resolution": "reduce"}, "cannot_settle"),
         ({"edits": {"classes": "3"}}, "not_correctable"),
         ({"edits": {"units": "3", "phone": "04"}, "set_aside": True}, "not_correctable"),
     ],
 )
 def test_a_refused_amendment_changes_nothing(api, pool, body, code):
     number = checked(api, pool, (SchoolFactory(), "x"))
-    [row] = tables.rows(api, number)
-    refused(amend(api, row, body, number), 409, code)
-    assert tables.rows(api, number) == [row]
+    [row] = spreadsheets.list_rows(api, number)
+    assert_problem(amend(api, row, body, number), 409, code)
+    assert spreadsheets.list_rows(api, number) == [row]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_refused_amendment_changes_nothing(api, pool, body, code):
         ({"ticked": "oui"}, "ticked"),
         ({"ticked": None}, "ticked"),
         ({"set_aside": 1}, "set_aside"),
-        ({"settlement": "autre"}, "settlement"),
+        ({"conflict_resolution": "autre"}, "conflict_resolution"),
         ({"edits": {"units": 3}}, "edits.units"),
         ({"edits": {"units": "3" * 301}}, "edits.units"),
         ({"edits": {"email": "a\x00"}}, "edits.email"),
@@ -162,44 +162,44 @@ def test_a_refused_amendment_changes_nothing(api, pool, body, code):
 )
 def test_a_wrong_field_of_a_row_is_named(api, pool, body, field):
     number = checked(api, pool, (SchoolFactory(), 3))
-    [row] = tables.rows(api, number)
-    result = refused(amend(api, row, body, number), 400, "invalid_request")
+    [row] = spreadsheets.list_rows(api, number)
+    result = assert_problem(amend(api, row, body, number), 400, "invalid_request")
     assert [fault["field"] for fault in result["errors"]] == [field]
 
 
 def test_a_row_of_another_import_is_a_404(api, pool):
     mine, other = (checked(api, pool, (SchoolFactory(), 1)) for _ in range(2))
-    [row] = tables.rows(api, other)
-    refused(api.get(f"/imports/{mine}/rows/{row['id']}"), 404, "not_found")
-    refused(amend(api, row, {"ticked": False}, mine), 404, "not_found")
+    [row] = spreadsheets.list_rows(api, other)
+    assert_problem(api.get(f"/imports/{mine}/rows/{row['id']}"), 404, "not_found")
+    assert_problem(amend(api, row, {"ticked": False}, mine), 404, "not_found")
     for number in ("0", "-1", str(10**12), str(10**30), "x"):
-        refused(api.get(f"/imports/{mine}/rows/{number}"), 404, "not_found")
+        assert_problem(api.get(f"/imports/{mine}/rows/{number}"), 404, "not_found")
 
 
 def test_applied_rows_cannot_be_changed(api, pool):
-    table = tables.applied(api, listing((SchoolFactory(), 1)), purpose="attribution", pool=pool.pk)
-    [row] = tables.rows(api, table["id"])
+    table = spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 1)), purpose="allocation", pool=pool.pk)
+    [row] = spreadsheets.list_rows(api, table["id"])
     assert row["done"] == "created"
-    refused(amend(api, row, {"ticked": False}, table["id"]), 409, "wrong_moment")
+    assert_problem(amend(api, row, {"ticked": False}, table["id"]), 409, "wrong_moment")
 
 
 def test_a_portfolio_row_returns_the_previous_values(api):
-    school = SchoolInRemitFactory(contact_name="Claire", classes=3).school
-    content = listing((school, 5), titles=("UAI", "Classes"))
-    number = tables.checked(api, content, purpose="perimetre")["id"]
-    [row] = tables.rows(api, number)
+    school = PortfolioSchoolFactory(contact_name="Claire", classes=3).school
+    content = schools_csv((school, 5), titles=("UAI", "Classes"))
+    number = spreadsheets.upload_and_check(api, content, purpose="portfolio")["id"]
+    [row] = spreadsheets.list_rows(api, number)
     assert (row["verdict"], row["classes"], row["units"]) == ("changed", 5, None)
     assert row["before"] == {"contact_name": "Claire", "contact_email": "", "contact_phone": "", "classes": 3}
     changed = amend(api, row, {"edits": {"phone": "04 66 00 00 00", "contact_name": "Paul"}}, number).json()
     assert (changed["phone"], changed["contact_name"]) == ("04 66 00 00 00", "Paul")
-    refused(amend(api, row, {"edits": {"units": "3"}}, number), 409, "not_correctable")
+    assert_problem(amend(api, row, {"edits": {"units": "3"}}, number), 409, "not_correctable")
 
 
 def test_a_school_is_proposed_by_its_name(api, pool):
     SchoolFactory(name="École élémentaire Jean Jaurès")
     SchoolFactory(name="École maternelle Jean Jaurès", has_elementary=False, has_nursery=True)
-    content = listing(("Jean Jaurès", "Nîmes", 2), titles=("École", "Commune", "Licences"))
-    number = tables.checked(api, content, purpose="attribution", pool=pool.pk)["id"]
-    [row] = tables.rows(api, number)
+    content = schools_csv(("Jean Jaurès", "Nîmes", 2), titles=("École", "Commune", "Licences"))
+    number = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)["id"]
+    [row] = spreadsheets.list_rows(api, number)
     assert set(row["proposals"][0]) == {"uai", "label", "score"} if row["proposals"] else row["uai"]
     assert ImportRow.objects.get().pk == row["id"]

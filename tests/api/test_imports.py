@@ -11,20 +11,20 @@ from django.test import Client
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from collectivities.models import AuditEntry, SchoolInRemit
+from collectivities.models import AuditEntry, PortfolioSchool
 from imports import tasks
-from imports.models import Import, ImportProgress
+from imports.models import ImportProgress, SpreadsheetImport
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate
 from mailing.models import Message
-from tests.api import tables
-from tests.api.program import program, refused
+from tests.api import spreadsheets
+from tests.api.client import assert_problem, create_client
 from tests.conftest import TERM
-from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing
-from tests.imports.files import xlsx
+from tests.imports.conftest import schools_csv
+from tests.imports.sample_files import build_xlsx
 
 
 @pytest.fixture
@@ -34,25 +34,34 @@ def pool(nimes):
 
 def test_an_import_is_applied_and_undone(api, pool):
     one, two = SchoolFactory.create_batch(2)
-    answer = tables.upload(api, listing((one, 3), (two, 2)), purpose="attribution", pool=pool.pk)
+    answer = spreadsheets.upload(api, schools_csv((one, 3), (two, 2)), purpose="allocation", pool=pool.pk)
     table = answer.json()
     assert (answer.status_code, table["state"], table["plan"], table["layout"]) == (201, "uploaded", None, None)
     assert answer["Location"].endswith(f"/api/v1/imports/{table['id']}")
     assert (table["created_by"], table["pool"], table["filename"]) == (
         "Jeton « SI de la ville »", pool.pk, "écoles.csv",
     )  # fmt: skip
-    table = tables.read(api, table["id"])
+    table = spreadsheets.run_check(api, table["id"])
     assert (table["state"], table["counts"]["new"]) == ("checked", 2)
-    plan = {"rows": 2, "created": 2, "units": 5, "free": 100, "missing": 0, "errors": 0, "conflicts": 0, "brake": None}
+    plan = {
+        "rows": 2,
+        "created": 2,
+        "units": 5,
+        "free": 100,
+        "missing": 0,
+        "errors": 0,
+        "conflicts": 0,
+        "confirmation_guard": None,
+    }
     assert plan.items() <= table["plan"].items()
     assert not Allocation.objects.exists()
 
-    answer = tables.confirm(api, table)
+    answer = spreadsheets.request_apply(api, table)
     assert (answer.status_code, answer.json()["state"]) == (202, "applying")
-    again = tables.confirm(api, table)
+    again = spreadsheets.request_apply(api, table)
     assert (again.status_code, again.json()["state"]) == (202, "applying")
     tasks.apply(import_id=table["id"], confirmed_at=timezone.now().isoformat())
-    table = tables.seen(api, table["id"])
+    table = spreadsheets.get_import(api, table["id"])
     assert (table["state"], table["applied_by"]) == ("applied", "Jeton « SI de la ville »")
     assert table["outcome"] == {
         "allocations": 2, "grown": 0, "reduced": 0, "revoked": 0, "units": 5, "returned": 0, "messages": 2,
@@ -65,7 +74,7 @@ def test_an_import_is_applied_and_undone(api, pool):
         "is_done": False, "revoked": 2, "reduced": 0, "units": 5, "removed": 0, "restored": 0, "messages": 0,
         "left_count": 0, "left": [],
     }  # fmt: skip
-    table = tables.undone(api, table["id"])
+    table = spreadsheets.undo_import(api, table["id"])
     assert (table["state"], table["outcome"]["undone"]["units"]) == ("undone", 5)
     assert api.get(f"/imports/{table['id']}/undo").json() == planned | {"is_done": True}
     assert api.post(f"/imports/{table['id']}/undo").json()["state"] == "undone"
@@ -73,19 +82,19 @@ def test_an_import_is_applied_and_undone(api, pool):
 
 
 def test_an_import_updates_the_portfolio(api):
-    one, there = SchoolFactory(), SchoolInRemitFactory(classes=3).school
-    content = listing((one, 4, "a@ville.example"), (there, 5, ""), titles=("UAI", "Classes", "E-mail"))
-    table = tables.applied(api, content, purpose="perimetre")
+    one, there = SchoolFactory(), PortfolioSchoolFactory(classes=3).school
+    content = schools_csv((one, 4, "a@ville.example"), (there, 5, ""), titles=("UAI", "Classes", "E-mail"))
+    table = spreadsheets.upload_and_apply(api, content, purpose="portfolio")
     assert (table["pool"], table["outcome"]) == (None, {"added": 1, "updated": 1})
-    assert SchoolInRemit.objects.get(school=there).classes == 5
+    assert PortfolioSchool.objects.get(school=there).classes == 5
     planned = api.get(f"/imports/{table['id']}/undo").json()
     assert (planned["removed"], planned["restored"]) == (1, 1)
-    assert tables.undone(api, table["id"])["outcome"]["undone"] == {"removed": 1, "restored": 1, "left": 0}
+    assert spreadsheets.undo_import(api, table["id"])["outcome"]["undone"] == {"removed": 1, "restored": 1, "left": 0}
 
 
 def test_undoing_lists_what_it_leaves(api, pool):
     school = SchoolFactory()
-    table = tables.applied(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_apply(api, schools_csv((school, 3)), purpose="allocation", pool=pool.pk)
     Allocation.objects.update(units=4)
     planned = api.get(f"/imports/{table['id']}/undo").json()
     assert (planned["revoked"], planned["left_count"]) == (0, 1)
@@ -95,28 +104,28 @@ def test_undoing_lists_what_it_leaves(api, pool):
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        ({"purpose": "attribution"}, "pool_missing"),
-        ({"purpose": "attribution", "pool": 0}, "pool_not_open"),
-        ({"purpose": "attribution", "pool": 2_147_483_647}, "pool_not_open"),
-        ({"purpose": "attribution", "pool": "own", "volume": "all"}, "wrong_volume"),
-        ({"purpose": "attribution", "pool": "own", "units_for_all": 3}, "wrong_volume"),
-        ({"purpose": "attribution", "pool": "own", "volume": "classes", "units_for_all": 3}, "wrong_volume"),
-        ({"purpose": "perimetre", "pool": "own"}, "remit_gives_nothing"),
-        ({"purpose": "perimetre", "volume": "classes"}, "remit_gives_nothing"),
+        ({"purpose": "allocation"}, "pool_missing"),
+        ({"purpose": "allocation", "pool": 0}, "pool_not_open"),
+        ({"purpose": "allocation", "pool": 2_147_483_647}, "pool_not_open"),
+        ({"purpose": "allocation", "pool": "own", "volume": "all"}, "wrong_volume"),
+        ({"purpose": "allocation", "pool": "own", "units_for_all": 3}, "wrong_volume"),
+        ({"purpose": "allocation", "pool": "own", "volume": "classes", "units_for_all": 3}, "wrong_volume"),
+        ({"purpose": "portfolio", "pool": "own"}, "portfolio_gives_nothing"),
+        ({"purpose": "portfolio", "volume": "classes"}, "portfolio_gives_nothing"),
     ],
 )
 def test_incompatible_form_fields_are_refused(api, pool, fields, code):
     given = {name: pool.pk if value == "own" else value for name, value in fields.items()}
-    refused(tables.upload(api, b"UAI", **given), 409, code)
-    assert not Import.objects.exists()
+    assert_problem(spreadsheets.upload(api, b"UAI", **given), 409, code)
+    assert not SpreadsheetImport.objects.exists()
 
 
 def test_a_foreign_pool_an_empty_pool_and_an_empty_file_are_refused(api, gard):
     with tenant_context(gard):
         theirs = PoolFactory()
     for lot in (theirs, PoolFactory(capacity=1, allocated=1)):
-        refused(tables.upload(api, b"UAI", purpose="attribution", pool=lot.pk + 1000), 409, "pool_not_open")
-    refused(tables.upload(api, b"", purpose="perimetre"), 409, "empty_file")
+        assert_problem(spreadsheets.upload(api, b"UAI", purpose="allocation", pool=lot.pk + 1000), 409, "pool_not_open")
+    assert_problem(spreadsheets.upload(api, b"", purpose="portfolio"), 409, "empty_file")
 
 
 @pytest.mark.parametrize(
@@ -124,28 +133,28 @@ def test_a_foreign_pool_an_empty_pool_and_an_empty_file_are_refused(api, gard):
     [
         ({"purpose": "autre"}, "purpose"),
         ({}, "purpose"),
-        ({"purpose": "perimetre", "pool": "x"}, "pool"),
-        ({"purpose": "perimetre", "pool": "-1"}, "pool"),
-        ({"purpose": "perimetre", "pool": str(10**12)}, "pool"),
-        ({"purpose": "perimetre", "pool": str(10**30)}, "pool"),
-        ({"purpose": "perimetre", "volume": "tout"}, "volume"),
-        ({"purpose": "attribution", "units_for_all": "0"}, "units_for_all"),
-        ({"purpose": "perimetre", "lot": "1"}, "lot"),
+        ({"purpose": "portfolio", "pool": "x"}, "pool"),
+        ({"purpose": "portfolio", "pool": "-1"}, "pool"),
+        ({"purpose": "portfolio", "pool": str(10**12)}, "pool"),
+        ({"purpose": "portfolio", "pool": str(10**30)}, "pool"),
+        ({"purpose": "portfolio", "volume": "tout"}, "volume"),
+        ({"purpose": "allocation", "units_for_all": "0"}, "units_for_all"),
+        ({"purpose": "portfolio", "lot": "1"}, "lot"),
     ],
 )
 def test_a_wrong_field_of_the_form_is_named(api, fields, field):
-    result = refused(tables.upload(api, b"UAI", **fields), 400, "invalid_request")
+    result = assert_problem(spreadsheets.upload(api, b"UAI", **fields), 400, "invalid_request")
     assert [fault["field"] for fault in result["errors"]] == [field]
 
 
 def test_a_form_without_a_file_and_a_file_that_is_a_text(api):
-    for sent in ({"purpose": "perimetre"}, {"purpose": "perimetre", "file": "UAI"}):
-        result = refused(api.upload("/imports", sent), 400, "invalid_request")
+    for sent in ({"purpose": "portfolio"}, {"purpose": "portfolio", "file": "UAI"}):
+        result = assert_problem(api.upload("/imports", sent), 400, "invalid_request")
         assert [fault["field"] for fault in result["errors"]] == ["file"]
 
 
 def test_a_body_that_is_no_form_is_refused(api):
-    refused(api.post("/imports", {"purpose": "perimetre"}), 415, "unsupported_media_type")
+    assert_problem(api.post("/imports", {"purpose": "portfolio"}), 415, "unsupported_media_type")
     headers = {"Authorization": f"Bearer {api.secret}"}
     for content_type in ("multipart/form-data", "multipart/form-data; boundary=x"):
         answer = api.client.post("/api/v1/imports", b"rien", content_type=content_type, headers=headers)
@@ -153,30 +162,34 @@ def test_a_body_that_is_no_form_is_refused(api):
         assert answer["Content-Type"] == "application/problem+json"
     twice = "".join(
         f'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n{value}\r\n'
-        for value in ("perimetre", "attribution")
+        for value in ("portfolio", "allocation")
     )
     answer = api.client.post(
         "/api/v1/imports", f"{twice}--x--\r\n".encode(), content_type="multipart/form-data; boundary=x", headers=headers
     )
-    assert "plusieurs fois" in refused(answer, 400, "parse_error")["detail"]
+    assert "plusieurs fois" in assert_problem(answer, 400, "parse_error")["detail"]
     many = {f"champ{number}": "x" for number in range(1001)}
-    refused(api.upload("/imports", many), 400, "parse_error")
-    refused(tables.upload(api, b"UAI", purpose="perimetre" * 1_000_000), 400, "parse_error")
+    assert_problem(api.upload("/imports", many), 400, "parse_error")
+    assert_problem(spreadsheets.upload(api, b"UAI", purpose="portfolio" * 1_000_000), 400, "parse_error")
 
 
 def test_a_file_above_twenty_megabytes_is_not_kept(api):
     for size in (20 * 1024 * 1024 + 1, 21 * 1024 * 1024):
-        result = refused(tables.upload(api, b"x" * size, purpose="perimetre"), 413, "body_too_large")
+        result = assert_problem(spreadsheets.upload(api, b"x" * size, purpose="portfolio"), 413, "body_too_large")
         assert "20 Mo" in result["detail"]
-    assert not Import.objects.exists()
+    assert not SpreadsheetImport.objects.exists()
 
 
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(api):
-    table = tables.checked(api, b"PK\x03\x04 rien", purpose="perimetre")
+    table = spreadsheets.upload_and_check(api, b"PK\x03\x04 rien", purpose="portfolio")
     assert table["state"] == "rejected"
     assert table["refusal"]["code"]
     assert table["refusal"]["detail"]
-    refused(tables.confirm(api, {"id": table["id"], "plan": {"brake": None, "digest": "0-0"}}), 409, "wrong_moment")
+    assert_problem(
+        spreadsheets.request_apply(api, {"id": table["id"], "plan": {"confirmation_guard": None, "digest": "0-0"}}),
+        409,
+        "wrong_moment",
+    )
 
 
 def form(boundary, content, pool):
@@ -190,7 +203,7 @@ def form(boundary, content, pool):
 
 
 def test_a_retry_with_another_multipart_boundary_is_the_same_request(api, pool):
-    content = listing((SchoolFactory(), 3))
+    content = schools_csv((SchoolFactory(), 3))
     client = Client(HTTP_HOST=f"nimes.{settings.BASE_DOMAIN}")
     headers = {"Authorization": f"Bearer {api.secret}", "Idempotency-Key": str(uuid.uuid4())}
 
@@ -205,85 +218,91 @@ def test_a_retry_with_another_multipart_boundary_is_the_same_request(api, pool):
     first, again = send("un", content), send("deux", content)
     assert (first.status_code, again.status_code, again["Idempotent-Replayed"]) == (201, 201, "true")
     assert (again.json(), again["Location"]) == (first.json(), first["Location"])
-    assert Import.objects.count() == 1
-    refused(send("un", content + b"\r\n"), 422, "idempotency_key_reused")
-    assert bytes(Import.objects.get().file.content) == content
+    assert SpreadsheetImport.objects.count() == 1
+    assert_problem(send("un", content + b"\r\n"), 422, "idempotency_key_reused")
+    assert bytes(SpreadsheetImport.objects.get().file.content) == content
 
 
 def test_the_confirmation_guard_requires_its_count(api):
     pool = PoolFactory(capacity=10)
-    table = tables.checked(api, listing((SchoolFactory(), 9)), purpose="attribution", pool=pool.pk)
-    assert table["plan"]["brake"]["number"] == 9
+    table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 9)), purpose="allocation", pool=pool.pk)
+    assert table["plan"]["confirmation_guard"]["number"] == 9
     path, digest = f"/imports/{table['id']}/apply", table["plan"]["digest"]
-    result = refused(api.post(path, {"digest": digest}), 409, "brake")
-    assert result["detail"] == table["plan"]["brake"]["why"]
-    refused(api.post(path, {"digest": digest, "typed": 8}), 409, "brake")
-    assert api.post(path, {"digest": digest, "typed": 9}).status_code == 202
+    result = assert_problem(api.post(path, {"digest": digest}), 409, "confirmation_guard")
+    assert result["detail"] == table["plan"]["confirmation_guard"]["why"]
+    assert_problem(api.post(path, {"digest": digest, "confirmed_count": 8}), 409, "confirmation_guard")
+    assert api.post(path, {"digest": digest, "confirmed_count": 9}).status_code == 202
 
 
 def test_a_stale_digest_is_refused(api, pool):
     school = SchoolFactory()
-    table = tables.checked(api, listing((school, 3), ("x", 1)), purpose="attribution", pool=pool.pk)
-    refused(tables.confirm(api, table), 409, "rows_in_error")
-    [row] = tables.rows(api, table["id"], "?verdict=new")
-    api.ask("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"edits": {"units": "4"}})
-    refused(tables.confirm(api, table, only_valid=True), 409, "outdated")
-    assert tables.confirm(api, tables.seen(api, table["id"]), only_valid=True).status_code == 202
+    table = spreadsheets.upload_and_check(api, schools_csv((school, 3), ("x", 1)), purpose="allocation", pool=pool.pk)
+    assert_problem(spreadsheets.request_apply(api, table), 409, "rows_in_error")
+    [row] = spreadsheets.list_rows(api, table["id"], "?verdict=new")
+    api.request("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"edits": {"units": "4"}})
+    assert_problem(spreadsheets.request_apply(api, table, only_valid=True), 409, "outdated")
+    assert (
+        spreadsheets.request_apply(api, spreadsheets.get_import(api, table["id"]), only_valid=True).status_code == 202
+    )
 
 
 def test_a_pool_that_is_too_small_and_an_empty_plan_are_refused(api):
     pool = PoolFactory(capacity=2)
-    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     assert table["plan"]["missing"] == 1
-    refused(tables.confirm(api, table), 409, "too_much")
-    [row] = tables.rows(api, table["id"])
-    api.ask("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"ticked": False})
-    refused(tables.confirm(api, tables.seen(api, table["id"])), 409, "nothing_to_apply")
+    assert_problem(spreadsheets.request_apply(api, table), 409, "too_much")
+    [row] = spreadsheets.list_rows(api, table["id"])
+    api.request("PATCH", f"/imports/{table['id']}/rows/{row['id']}", {"ticked": False})
+    assert_problem(spreadsheets.request_apply(api, spreadsheets.get_import(api, table["id"])), 409, "nothing_to_apply")
 
 
 def test_the_day_of_the_emails_is_in_the_future_and_within_a_year(api, pool):
-    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     today = timezone.localdate()
-    for day in (today - datetime.timedelta(days=1), pool.source.last_day + datetime.timedelta(days=1)):
-        refused(tables.confirm(api, table, send_on=day.isoformat()), 409, "bad_date")
-    refused(tables.confirm(api, table, send_on="demain"), 400, "invalid_request")
+    for day in (today - datetime.timedelta(days=1), pool.entitlement.last_day + datetime.timedelta(days=1)):
+        assert_problem(spreadsheets.request_apply(api, table, send_on=day.isoformat()), 409, "bad_date")
+    assert_problem(spreadsheets.request_apply(api, table, send_on="demain"), 400, "invalid_request")
     day = today + datetime.timedelta(days=1)
-    assert tables.confirm(api, table, send_on=day.isoformat()).json()["send_on"] == day.isoformat()
-    remit = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
-    refused(tables.confirm(api, remit, send_on=day.isoformat()), 409, "remit_gives_nothing")
+    assert spreadsheets.request_apply(api, table, send_on=day.isoformat()).json()["send_on"] == day.isoformat()
+    portfolio = spreadsheets.upload_and_check(
+        api, schools_csv((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="portfolio"
+    )
+    assert_problem(spreadsheets.request_apply(api, portfolio, send_on=day.isoformat()), 409, "portfolio_gives_nothing")
 
 
 def test_an_apply_refused_by_a_rule_returns_the_reason(api):
     pool = PoolFactory(capacity=10)
     school = SchoolFactory()
-    table = tables.checked(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
-    assert tables.confirm(api, table).status_code == 202
+    table = spreadsheets.upload_and_check(api, schools_csv((school, 3)), purpose="allocation", pool=pool.pk)
+    assert spreadsheets.request_apply(api, table).status_code == 202
     allocate(pool_id=pool.pk, uai=school.uai, units=1, recipient=school.email, by=None, at=TERM)
     tasks.apply(import_id=table["id"], confirmed_at=timezone.now().isoformat())
-    table = tables.seen(api, table["id"])
+    table = spreadsheets.get_import(api, table["id"])
     assert (table["state"], table["refusal"]["code"], table["applied_by"]) == ("checked", "outdated", None)
     assert table["counts"]["changed"] == 1
 
 
 def test_an_import_is_cancelled_once(api, pool):
-    table = tables.checked(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_check(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
     for _ in range(2):
         answer = api.post(f"/imports/{table['id']}/cancel")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     assert AuditEntry.objects.filter(action="import.cancelled").count() == 1
     for step, body in (("apply", {"digest": "x"}), ("choose", {}), ("undo", {})):
-        refused(api.post(f"/imports/{table['id']}/{step}", body), 409, "wrong_moment")
-    refused(api.get(f"/imports/{table['id']}/undo"), 409, "wrong_moment")
-    done = tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
-    refused(api.post(f"/imports/{done['id']}/cancel"), 409, "wrong_moment")
+        assert_problem(api.post(f"/imports/{table['id']}/{step}", body), 409, "wrong_moment")
+    assert_problem(api.get(f"/imports/{table['id']}/undo"), 409, "wrong_moment")
+    done = spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
+    assert_problem(api.post(f"/imports/{done['id']}/cancel"), 409, "wrong_moment")
 
 
 def test_progress_is_reported(api, pool):
-    number = tables.upload(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk).json()["id"]
+    number = spreadsheets.upload(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk).json()[
+        "id"
+    ]
     ImportProgress.objects.create(
         pk=number, step="resolving", done=20, total=60, started_at=timezone.now() - datetime.timedelta(seconds=10)
     )
-    progress = tables.seen(api, number)["progress"]
+    progress = spreadsheets.get_import(api, number)["progress"]
     assert 15 <= progress.pop("seconds_left") <= 25
     assert progress == {
         "step": "resolving", "label": "Recherche des écoles dans l'annuaire", "done": 20, "total": 60, "percent": 33,
@@ -292,15 +311,23 @@ def test_progress_is_reported(api, pool):
 
 
 def test_imports_are_listed_newest_first(api, pool):
-    done = tables.applied(api, listing((SchoolFactory(), 3)), purpose="attribution", pool=pool.pk)
-    remit = tables.checked(api, listing((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="perimetre")
+    done = spreadsheets.upload_and_apply(api, schools_csv((SchoolFactory(), 3)), purpose="allocation", pool=pool.pk)
+    portfolio = spreadsheets.upload_and_check(
+        api, schools_csv((SchoolFactory(), 3), titles=("UAI", "Classes")), purpose="portfolio"
+    )
     listed = api.get("/imports").json()["data"]
-    assert [one["id"] for one in listed] == [remit["id"], done["id"]]
+    assert [one["id"] for one in listed] == [portfolio["id"], done["id"]]
     assert listed[1] == {name: done[name] for name in listed[1]}
-    for query, found in {"state=applied": done, "purpose=perimetre": remit, "state=checked&state=read": remit}.items():
+    for query, found in {
+        "state=applied": done,
+        "purpose=portfolio": portfolio,
+        "state=checked&state=read": portfolio,
+    }.items():
         assert [one["id"] for one in api.get(f"/imports?{query}").json()["data"]] == [found["id"]]
-    refused(api.get("/imports?state=fini"), 400, "invalid_request")
-    refused(tables.upload(program(scopes=["read"]), b"UAI", purpose="perimetre"), 403, "scope_missing")
+    assert_problem(api.get("/imports?state=fini"), 400, "invalid_request")
+    assert_problem(
+        spreadsheets.upload(create_client(scopes=["read"]), b"UAI", purpose="portfolio"), 403, "scope_missing"
+    )
 
 
 @pytest.mark.parametrize("number", ["0", "-1", str(10**12), str(10**30), "x"])
@@ -312,14 +339,14 @@ def test_imports_are_listed_newest_first(api, pool):
     ],
 )  # fmt: skip
 def test_an_unknown_import_is_a_404(api, method, path, number):
-    refused(api.ask(method, f"/imports/{number}{path}", None if method == "GET" else {}), 404, "not_found")
+    assert_problem(api.request(method, f"/imports/{number}{path}", None if method == "GET" else {}), 404, "not_found")
 
 
 def test_an_import_costs_as_many_queries_whatever_its_length(api, django_assert_num_queries):
     pool = PoolFactory(capacity=1000)
     for size in (2, 12):
-        content = listing(*[(SchoolFactory(), 2) for _ in range(size)])
-        table = tables.checked(api, content, purpose="attribution", pool=pool.pk)
+        content = schools_csv(*[(SchoolFactory(), 2) for _ in range(size)])
+        table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk)
         # The host, the schema, the token, its limit; the import; counts, people, digest, pool, guard, plan.
         with django_assert_num_queries(13):
             api.get(f"/imports/{table['id']}")
@@ -331,15 +358,15 @@ def test_an_import_costs_as_many_queries_whatever_its_length(api, django_assert_
 
 def test_the_office_shows_what_a_token_did_and_emails_no_token(api, pool, office):
     school = SchoolFactory()
-    table = tables.applied(api, listing((school, 3)), purpose="attribution", pool=pool.pk)
+    table = spreadsheets.upload_and_apply(api, schools_csv((school, 3)), purpose="allocation", pool=pool.pk)
     manager = office("nimes", MemberFactory().user)
     for path in ("/", "/imports/", f"/imports/{table['id']}/", "/journal/"):
         page = manager.get(path)
         assert page.status_code == 200, path
         assert "Jeton « SI de la ville »" in page.content.decode(), path
-    account = Import.objects.get().created_by_id
+    account = SpreadsheetImport.objects.get().created_by_id
     assert manager.get(f"/imports/?who={account}").content.decode().count("écoles.csv") >= 1
-    tables.undone(api, table["id"])
+    spreadsheets.undo_import(api, table["id"])
     assert "Jeton « SI de la ville »" in manager.get(f"/imports/{table['id']}/").content.decode()
     assert not Message.objects.exclude(recipient=school.email).exists()
 
@@ -347,13 +374,13 @@ def test_the_office_shows_what_a_token_did_and_emails_no_token(api, pool, office
 def test_rows_can_be_filtered_by_sheet(api, pool):
     schools = SchoolFactory.create_batch(2)
     titles = ["UAI", "Licences"]
-    content = xlsx([titles, [schools[0].uai, 1]], sheet="Nord", more={"Sud": [titles, [schools[1].uai, 2]]})
-    table = tables.checked(api, content, purpose="attribution", pool=pool.pk, name="écoles.xlsx")
+    content = build_xlsx([titles, [schools[0].uai, 1]], sheet="Nord", more={"Sud": [titles, [schools[1].uai, 2]]})
+    table = spreadsheets.upload_and_check(api, content, purpose="allocation", pool=pool.pk, name="écoles.xlsx")
     assert [(one["sheet"], one["index"], one["header_row"]) for one in table["layout"]["read"]] == [
         ("Nord", 0, 1), ("Sud", 1, 1),
     ]  # fmt: skip
-    found = tables.rows(api, table["id"])
+    found = spreadsheets.list_rows(api, table["id"])
     assert [(row["sheet"], row["number"], row["uai"]) for row in found] == [
         (0, 2, schools[0].uai), (1, 2, schools[1].uai),
     ]  # fmt: skip
-    assert [row["uai"] for row in tables.rows(api, table["id"], "?sheet=1")] == [schools[1].uai]
+    assert [row["uai"] for row in spreadsheets.list_rows(api, table["id"], "?sheet=1")] == [schools[1].uai]

@@ -6,11 +6,11 @@ import datetime
 
 import pytest
 
+from licensing.entitlements import queries
 from licensing.pools.operations import allocate
-from licensing.subscriptions import queries
-from mailing import answers, personal
+from mailing import personal_data, smtp_replies
 from mailing.models import Message, MessageState
-from tests.api.program import refused
+from tests.api.client import assert_problem
 from tests.conftest import TERM
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
@@ -47,12 +47,12 @@ def test_a_message_is_returned_without_its_content(api):
         "created_at": "2026-11-24T09:00:00Z",
         "sent_at": None,
     }
-    assert queries.key_display(allocation.key) not in answer.content.decode()
+    assert queries.unseal_key(allocation.key) not in answer.content.decode()
     assert ids(api.get(f"/messages?allocation={allocation.pk}")) == [sent.pk]
 
 
 def test_why_a_message_did_not_arrive_is_said_in_french(api):
-    result = answers.explain(answers.Answer(550, "5.1.1 User unknown"))
+    result = smtp_replies.explain_reply(smtp_replies.SmtpReply(550, "5.1.1 User unknown"))
     lost = message(state=MessageState.BOUNCED, reason=result, attempts=1)
     payload = api.get(f"/messages/{lost.pk}").json()
     assert payload["reason"] == "Cette adresse n'existe pas : corrigez-la et renvoyez le message."
@@ -62,9 +62,9 @@ def test_why_a_message_did_not_arrive_is_said_in_french(api):
 
 def test_a_message_to_an_account_that_was_deleted_names_nobody(api):
     sent = message(state=MessageState.SENT, sent_at=TERM, topic="invitation", topic_id=1)
-    personal.forget(personal.of_topic("invitation", [1]))
+    personal_data.anonymise(personal_data.filter_by_topic("invitation", [1]))
     payload = api.get(f"/messages/{sent.pk}").json()
-    assert (payload["recipient"], payload["about"], payload["reason"]) == ("", "", personal.ERASED)
+    assert (payload["recipient"], payload["about"], payload["reason"]) == ("", "", personal_data.ERASED_REASON)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_messages_are_filtered_and_listed_newest_first(api):
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_refused(api, query):
-    refused(api.get(f"/messages?{query}"), 400, "invalid_request")
+    assert_problem(api.get(f"/messages?{query}"), 400, "invalid_request")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", str(10**12), str(10**30), "x"])
 def test_an_unknown_message_is_a_404(api, number):
-    refused(api.get(f"/messages/{number}"), 404, "not_found")
+    assert_problem(api.get(f"/messages/{number}"), 404, "not_found")
 
 
 def test_messages_cost_as_many_queries_whatever_their_number(api, django_assert_num_queries):

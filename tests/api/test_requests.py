@@ -6,23 +6,23 @@ import base64
 
 import pytest
 
-from tests.api.program import refused
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.api.client import assert_problem
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
 
 
 @pytest.mark.parametrize("path", ["/", "/rien", "/schools/", "/schools/0301001A", "/schools/%00", "/schools/a/b"])
 def test_an_unknown_url_is_a_json_404(api, path):
-    refused(api.get(path), 404, "not_found")
+    assert_problem(api.get(path), 404, "not_found")
 
 
 def test_a_method_that_is_not_allowed_is_a_405(api):
     answer = api.post("/schools")
-    refused(answer, 405, "method_not_allowed")
+    assert_problem(answer, 405, "method_not_allowed")
     assert answer["Allow"] == "GET, HEAD"
     for method in ("OPTIONS", "DELETE", "TRACE", "PATCH"):
         for path in ("/schools", "/schools?x=1", "/schools/0301001A?x=1"):
-            refused(api.ask(method, path), 405, "method_not_allowed")
+            assert_problem(api.request(method, path), 405, "method_not_allowed")
 
 
 def test_the_portal_has_no_api(portal):
@@ -30,18 +30,18 @@ def test_the_portal_has_no_api(portal):
 
 
 def test_list_parameters_are_refused_by_other_methods(api):
-    result = refused(api.upload("/imports?purpose=perimetre", {}), 400, "invalid_request")
+    result = assert_problem(api.upload("/imports?purpose=portfolio", {}), 400, "invalid_request")
     assert [fault["field"] for fault in result["errors"]] == ["purpose"]
-    refused(api.ask("TRACE", "/imports?purpose=perimetre"), 405, "method_not_allowed")
+    assert_problem(api.request("TRACE", "/imports?purpose=portfolio"), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(
     "body", [r'{"\ud800": 1}', r'{"contact_name": "\uDFFF"}', r'{"contact_name": "\ude00\ud83d"}', r'["\ud83d"]']
 )
 def test_a_lone_surrogate_is_refused(api, body):
-    school = SchoolInRemitFactory().school
-    refused(api.ask("PUT", f"/remit/{school.uai}", body.encode()), 400, "parse_error")
-    whole = api.ask("PUT", f"/remit/{school.uai}", rb'{"contact_name": "\ud83d\ude00 \u00e9"}')
+    school = PortfolioSchoolFactory().school
+    assert_problem(api.request("PUT", f"/portfolio/{school.uai}", body.encode()), 400, "parse_error")
+    whole = api.request("PUT", f"/portfolio/{school.uai}", rb'{"contact_name": "\ud83d\ude00 \u00e9"}')
     assert whole.json()["contact_name"] == "\U0001f600 é"
 
 
@@ -50,7 +50,7 @@ def test_the_description_states_the_accepted_body(office):
     created = description["paths"]["/api/v1/imports"]["post"]["responses"]["201"]
     assert {"Location", "RateLimit", "Idempotent-Replayed"} <= set(created["headers"])
     schemas = description["components"]["schemas"]
-    schools = schemas["RemitListBodyRequest"]["properties"]["schools"]
+    schools = schemas["PortfolioListBodyRequest"]["properties"]["schools"]
     assert (schools["minItems"], schools["maxItems"]) == (1, 10_000)
     contact = schemas["ContactBodyRequest"]
     assert contact["additionalProperties"] is False
@@ -63,8 +63,8 @@ def test_the_description_states_the_accepted_body(office):
     ("number", "status"), [("8.0", 200), ("8.5", 400), ("1e999", 400), ("1e30", 400), ("8e0", 200)]
 )
 def test_a_whole_number_may_be_written_as_json_has_it(api, number, status):
-    school = SchoolInRemitFactory().school
-    assert api.ask("PUT", f"/remit/{school.uai}", f'{{"classes": {number}}}'.encode()).status_code == status
+    school = PortfolioSchoolFactory().school
+    assert api.request("PUT", f"/portfolio/{school.uai}", f'{{"classes": {number}}}'.encode()).status_code == status
 
 
 def test_pages_follow_each_other_while_schools_come(api):
@@ -82,7 +82,7 @@ def test_pages_follow_each_other_while_schools_come(api):
 
 @pytest.mark.parametrize("limit", ["0", "501", "-1", "1e2", "", "x", "99999999999999999999", "٣"])
 def test_a_page_has_1_to_500_rows(api, limit):
-    result = refused(api.get(f"/schools?limit={limit}"), 400, "invalid_request")
+    result = assert_problem(api.get(f"/schools?limit={limit}"), 400, "invalid_request")
     assert result["errors"] == [
         {"code": "invalid_limit", "detail": "« limit » est un nombre de 1 à 500.", "field": "limit"}
     ]
@@ -96,17 +96,17 @@ def _written(text):
     "cursor", ["x", "é", "a" * 300, _written("a" * 40), _written("a\x00"), "MDAwMDAwMUE=", "%2B%2F%2F%2F"]
 )
 def test_an_invalid_cursor_is_refused(api, cursor):
-    refused(api.get(f"/schools?cursor={cursor}"), 404, "invalid_cursor")
+    assert_problem(api.get(f"/schools?cursor={cursor}"), 404, "invalid_cursor")
 
 
 def test_a_parameter_that_is_unknown_or_wrong_is_refused_with_its_name(api):
-    assert refused(api.get("/schools?changed_since="), 400, "invalid_request")["errors"][0]["code"] == "empty"
+    assert assert_problem(api.get("/schools?changed_since="), 400, "invalid_request")["errors"][0]["code"] == "empty"
     assert api.get("/schools?search=").status_code == 200
     wrong = "sate=open&has_nursery=oui&state=gone&type=Ecole&type=Lycee&changed_since=2026-11-25"
-    result = refused(api.get(f"/schools?{wrong}"), 400, "invalid_request")
+    result = assert_problem(api.get(f"/schools?{wrong}"), 400, "invalid_request")
     assert {fault["field"] for fault in result["errors"]} == {"sate", "has_nursery", "state", "type", "changed_since"}
     assert api.get("/schools?state=open&state=closed&has_nursery=true").status_code == 200
-    assert refused(api.get("/schools/0301001A?x=1"), 400, "invalid_request")["errors"][0]["field"] == "x"
+    assert assert_problem(api.get("/schools/0301001A?x=1"), 400, "invalid_request")["errors"][0]["field"] == "x"
 
 
 def test_an_unchanged_resource_is_a_304(api):
@@ -127,12 +127,12 @@ def test_an_unchanged_resource_is_a_304(api):
 
 def test_a_head_request_returns_the_etag(api):
     SchoolFactory()
-    head = api.ask("HEAD", "/schools")
+    head = api.request("HEAD", "/schools")
     assert (head.status_code, head.content, head["ETag"]) == (200, b"", api.get("/schools")["ETag"])
 
 
 def test_only_json_is_accepted_as_a_response_type(api):
-    refused(api.get("/schools", Accept="text/html"), 406, "not_acceptable")
+    assert_problem(api.get("/schools", Accept="text/html"), 406, "not_acceptable")
     assert api.get("/schools", Accept="*/*").status_code == 200
 
 
@@ -158,9 +158,9 @@ def test_the_description_is_open_to_everybody(office):
 
 
 def test_a_server_error_is_returned_as_json(api, monkeypatch, office):
-    monkeypatch.setattr("schools.api.Schools.listed", lambda _: 1 / 0)
+    monkeypatch.setattr("schools.api.SchoolListView.listed", lambda _: 1 / 0)
     api.client.raise_request_exception = False
-    result = refused(api.get("/schools"), 500, "breakdown")
+    result = assert_problem(api.get("/schools"), 500, "breakdown")
     assert "rien n'a été fait" in result["detail"]
     browser = office("nimes")
     browser.raise_request_exception = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.program import refused
+from tests.api.client import assert_problem
 from tests.conftest import TERM
 from tests.factories.schools import SchoolFactory
 
@@ -22,7 +22,7 @@ def test_a_school_by_its_code_in_any_case(api):
 
 @pytest.mark.parametrize("code", ["0301001A", "rien", "0", "-1", "%20", "9" * 40])
 def test_an_unknown_uai_is_a_404(api, code):
-    refused(api.get(f"/schools/{code}"), 404, "not_found")
+    assert_problem(api.get(f"/schools/{code}"), 404, "not_found")
 
 
 def test_filters(api):

@@ -12,8 +12,8 @@ from django_tenants.utils import schema_context
 from accounts.models import User
 from api import tokens
 from api.models import Token
-from api.scopes import Scope
-from tests.api.program import Program, program, refused, token
+from api.scopes import TokenScope
+from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 
@@ -21,15 +21,15 @@ SCHOOLS = "/schools"
 
 
 def test_a_token_is_shown_once_and_kept_as_a_hash(nimes):
-    made = token()
+    made = create_token()
     assert made.secret.startswith("peps_api_")
     assert made.secret not in str(vars(Token.objects.get()))
-    assert Program(made.secret).get(SCHOOLS).status_code == 200
+    assert ApiClient(made.secret).get(SCHOOLS).status_code == 200
     assert Token.objects.get().hint == made.secret[:15]
 
 
 def test_nobody_signs_in_as_a_token(nimes, portal):
-    account = token().token.account
+    account = create_token().token.account
     with schema_context("public"):
         stored = User.objects.get(pk=account.pk)
     assert (stored.is_active, stored.has_usable_password(), stored.email, str(stored)) == (
@@ -41,8 +41,8 @@ def test_nobody_signs_in_as_a_token(nimes, portal):
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer peps_api_faux", "Basic dTpw", "Bearer a b", "Bearer é"])
 def test_a_missing_or_malformed_token_is_refused(nimes, header):
-    answer = Program(None).get(SCHOOLS, Authorization=header)
-    result = refused(answer, 401, "invalid_token" if header.startswith("Bearer") else "not_authenticated")
+    answer = ApiClient(None).get(SCHOOLS, Authorization=header)
+    result = assert_problem(answer, 401, "invalid_token" if header.startswith("Bearer") else "not_authenticated")
     assert answer["WWW-Authenticate"] == 'Bearer realm="Pep\'s"'
     assert result["type"].endswith(f"#{result['code']}")
 
@@ -53,25 +53,25 @@ def test_a_session_does_not_authenticate_the_api(nimes, office):
 
 
 def test_a_token_of_another_collectivity_is_refused(nimes, gard):
-    refused(Program(token("gard").secret, "nimes").get(SCHOOLS), 401, "invalid_token")
+    assert_problem(ApiClient(create_token("gard").secret, "nimes").get(SCHOOLS), 401, "invalid_token")
 
 
 def test_a_revoked_token_is_refused_at_once(nimes):
-    made = token()
-    asking = Program(made.secret)
+    made = create_token()
+    asking = ApiClient(made.secret)
     asking.get(SCHOOLS)
     for _ in range(2):
         revoked = tokens.revoke(token_id=made.token.pk, by=None, at=TERM)
     assert revoked.revoked_at == TERM
-    refused(asking.get(SCHOOLS), 401, "token_revoked")
+    assert_problem(asking.get(SCHOOLS), 401, "token_revoked")
 
 
 def test_an_expired_token_is_refused(nimes):
-    made = token()
+    made = create_token()
     Token.objects.update(
         created_at=timezone.now() - datetime.timedelta(days=2), expires_at=timezone.now() - datetime.timedelta(days=1)
     )
-    refused(Program(made.secret).get(SCHOOLS), 401, "token_expired")
+    assert_problem(ApiClient(made.secret).get(SCHOOLS), 401, "token_expired")
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_an_expired_token_is_refused(nimes):
     ],
 )
 def test_a_token_is_accepted_from_its_networks_only(nimes, networks, address, status):
-    answer = Program(token(networks=networks).secret, REMOTE_ADDR=address).get(SCHOOLS)
+    answer = ApiClient(create_token(networks=networks).secret, REMOTE_ADDR=address).get(SCHOOLS)
     assert answer.status_code == status
     if status == 403:
-        refused(answer, 403, "network_not_allowed")
+        assert_problem(answer, 403, "network_not_allowed")
 
 
 def test_each_method_requires_its_scope(nimes):
-    asking = program(scopes=[Scope.ALLOCATE])
-    assert "« Lire » (read)" in refused(asking.get(SCHOOLS), 403, "scope_missing")["detail"]
+    asking = create_client(scopes=[TokenScope.ALLOCATE])
+    assert "« Lire » (read)" in assert_problem(asking.get(SCHOOLS), 403, "scope_missing")["detail"]
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_each_method_requires_its_scope(nimes):
 )
 def test_invalid_token_settings_are_refused(nimes, field, wrong):
     right = {"name": "SI", "scopes": ["read"], "expires_at": TERM + datetime.timedelta(days=30)}
-    with pytest.raises(tokens.InvalidToken) as refusal:
-        tokens.make(**(right | wrong), by=None, at=TERM)
+    with pytest.raises(tokens.InvalidTokenSettings) as refusal:
+        tokens.create(**(right | wrong), by=None, at=TERM)
     assert refusal.value.field == field
     assert not Token.objects.exists()
     with schema_context("public"):
@@ -120,8 +120,8 @@ def test_invalid_token_settings_are_refused(nimes, field, wrong):
 
 
 def test_the_last_use_is_noted_to_the_minute(nimes):
-    made = token()
-    asking = Program(made.secret, REMOTE_ADDR="192.0.2.7")
+    made = create_token()
+    asking = ApiClient(made.secret, REMOTE_ADDR="192.0.2.7")
     asking.get(SCHOOLS)
     first = Token.objects.get()
     assert first.last_used_from == "192.0.2.7"
@@ -130,29 +130,29 @@ def test_the_last_use_is_noted_to_the_minute(nimes):
 
 
 def test_requests_per_token_are_limited_and_the_quota_is_returned(nimes, settings):
-    settings.API_REQUESTS_A_MINUTE = 2
-    asking, other = program(), program()
+    settings.API_REQUESTS_PER_MINUTE = 2
+    asking, other = create_client(), create_client()
     answers = [asking.get(SCHOOLS) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[0]["RateLimit-Policy"] == '"minute";q=2;w=60'
     assert answers[0]["RateLimit"].startswith('"minute";r=1;t=')
     assert answers[2]["RateLimit"].startswith('"minute";r=0;t=')
-    refused(answers[2], 429, "too_many_requests")
+    assert_problem(answers[2], 429, "too_many_requests")
     assert 1 <= int(answers[2]["Retry-After"]) <= 60
     assert other.get(SCHOOLS).status_code == 200
 
 
 def test_guessing_tokens_is_limited_per_network_without_blocking_others(nimes):
-    right = program()
-    codes = [Program("peps_api_faux").get(SCHOOLS).status_code for _ in range(61)]
+    right = create_client()
+    codes = [ApiClient("peps_api_faux").get(SCHOOLS).status_code for _ in range(61)]
     assert codes == [401] * 60 + [429]
     assert right.get(SCHOOLS).status_code == 200
 
 
 def test_no_token_is_logged(nimes, caplog):
-    made = token()
+    made = create_token()
     with caplog.at_level(logging.DEBUG):
-        Program(made.secret).get(SCHOOLS)
-        Program(f"{made.secret}x").get(SCHOOLS)
-        Program(made.secret).get("/rien")
+        ApiClient(made.secret).get(SCHOOLS)
+        ApiClient(f"{made.secret}x").get(SCHOOLS)
+        ApiClient(made.secret).get("/rien")
     assert made.secret[10:] not in caplog.text

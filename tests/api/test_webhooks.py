@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 
 from collectivities.models import AuditEntry
-from tests.api.program import program, refused
+from tests.api.client import assert_problem, create_client
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.conftest import reachable, receiver  # noqa: F401 - fixtures
-from tests.webhooks.happenings import happen, issued, told
-from webhooks.models import Delivery, Endpoint
+from tests.webhooks.events import deliver_due, emit_events, make_issued_event
+from webhooks.models import Delivery, WebhookEndpoint
 
 URL = "https://si.ville.example/peps?cle=s3cret"
 
@@ -32,26 +32,26 @@ def test_a_webhook_is_added_read_changed_and_deleted(api):
     read = api.get(f"/webhooks/{made['id']}").json()
     assert read == {name: value for name, value in made.items() if name != "secret"}
     assert api.get("/webhooks").json() == {"data": [read], "next": None}
-    changed = api.ask("PATCH", f"/webhooks/{made['id']}", {"types": [], "enabled": False}).json()
+    changed = api.request("PATCH", f"/webhooks/{made['id']}", {"types": [], "enabled": False}).json()
     assert (changed["types"], changed["enabled"], changed["disabled_because"]) == ([], False, "manual")
-    refused(api.post(f"/webhooks/{made['id']}/test"), 409, "webhook_disabled")
-    assert api.ask("PATCH", f"/webhooks/{made['id']}", {"enabled": True}).json()["disabled_because"] is None
-    gone = api.ask("DELETE", f"/webhooks/{made['id']}")
+    assert_problem(api.post(f"/webhooks/{made['id']}/test"), 409, "webhook_disabled")
+    assert api.request("PATCH", f"/webhooks/{made['id']}", {"enabled": True}).json()["disabled_because"] is None
+    gone = api.request("DELETE", f"/webhooks/{made['id']}")
     assert (gone.status_code, gone.content) == (204, b"")
     for way in (api.get, api.post):
         way_path = f"/webhooks/{made['id']}" + ("/rotate" if way == api.post else "")
-        refused(way(way_path), 404, "not_found")
-    refused(api.ask("DELETE", f"/webhooks/{made['id']}"), 404, "not_found")
-    refused(api.get(f"/webhooks/{made['id']}/deliveries"), 404, "not_found")
+        assert_problem(way(way_path), 404, "not_found")
+    assert_problem(api.request("DELETE", f"/webhooks/{made['id']}"), 404, "not_found")
+    assert_problem(api.get(f"/webhooks/{made['id']}/deliveries"), 404, "not_found")
     assert api.get("/webhooks").json()["data"] == []
 
 
 def test_the_journal_says_who_did_it_and_holds_no_secret(api):
     made = add(api)
     api.post(f"/webhooks/{made['id']}/rotate")
-    api.ask("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
-    api.ask("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
-    api.ask("DELETE", f"/webhooks/{made['id']}")
+    api.request("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
+    api.request("PATCH", f"/webhooks/{made['id']}", {"url": "https://autre.example/"})
+    api.request("DELETE", f"/webhooks/{made['id']}")
     result = list(AuditEntry.objects.filter(action__startswith="webhooks.").order_by("pk"))
     assert [entry.summary for entry in result] == [
         "Webhook vers si.ville.example : ajouté.",
@@ -78,9 +78,9 @@ def test_the_journal_says_who_did_it_and_holds_no_secret(api):
     ],
 )
 def test_an_invalid_field_is_refused_by_name(api, body, field):
-    result = refused(api.post("/webhooks", body), 400, "invalid_request")
+    result = assert_problem(api.post("/webhooks", body), 400, "invalid_request")
     assert {fault["field"] for fault in result["errors"]} == {field}
-    assert not Endpoint.objects.exists()
+    assert not WebhookEndpoint.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -88,56 +88,56 @@ def test_an_invalid_field_is_refused_by_name(api, body, field):
     ["https://10.0.0.1/", "https://[::1]/", "https://localhost/", "https://moi:secret@si.example/", "https://a:99999/"],
 )
 def test_a_forbidden_url_is_refused(api, url):
-    refused(api.post("/webhooks", {"url": url}), 409, "address_refused")
+    assert_problem(api.post("/webhooks", {"url": url}), 409, "address_refused")
     made = add(api)
-    refused(api.ask("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "address_refused")
+    assert_problem(api.request("PATCH", f"/webhooks/{made['id']}", {"url": url}), 409, "address_refused")
 
 
 def test_a_url_is_registered_once(api):
     add(api)
-    refused(api.post("/webhooks", {"url": URL}), 409, "address_taken")
+    assert_problem(api.post("/webhooks", {"url": URL}), 409, "address_taken")
 
 
 def test_a_webhook_that_is_added_twice_under_one_key_is_one_with_one_secret(api):
     first, again = (api.post("/webhooks", {"url": URL}, key="une-fois") for _ in range(2))
     assert first.json() == again.json()
-    assert Endpoint.objects.count() == 1
+    assert WebhookEndpoint.objects.count() == 1
 
 
 def test_a_test_event_has_a_delivery_with_attempts(api, receiver):  # noqa: F811 - the fixture
-    receiver.behaviour = behaviours.answers(503, b"<b>plus tard</b>")
+    receiver.behaviour = behaviours.respond_with(503, b"<b>plus tard</b>")
     made = add(api, url=receiver.url, types=["order.paid"])
     sent = api.post(f"/webhooks/{made['id']}/test")
     assert sent.status_code == 202
     number = sent.json()["number"]
     assert sent.json()["event"]["type"] == "webhook.test"
-    told(Endpoint.objects.get())
+    deliver_due(WebhookEndpoint.objects.get())
     read = api.get(f"/webhooks/{made['id']}/deliveries/{number}").json()
     assert (read["state"], read["attempts"], read["event"]["data"]) == ("pending", 1, {"webhook": made["id"]})
     assert read["next_at"] is not None
     [one] = read["tries"]
     assert (one["status"], one["answer"]) == (503, "<b>plus tard</b>")
     assert one["reason"] == read["reason"]
-    refused(api.post(f"/webhooks/{made['id']}/deliveries/{number}/replay"), 409, "delivery_pending")
+    assert_problem(api.post(f"/webhooks/{made['id']}/deliveries/{number}/replay"), 409, "delivery_pending")
     assert api.get(f"/webhooks/{made['id']}").json()["failing_since"] is not None
 
 
 def test_a_delivery_is_replayed(api, receiver):  # noqa: F811 - the fixture
     made = add(api, url=receiver.url)
-    happen(issued(1))
-    told(Endpoint.objects.get())
+    emit_events(make_issued_event(1))
+    deliver_due(WebhookEndpoint.objects.get())
     [delivered] = api.get(f"/webhooks/{made['id']}/deliveries").json()["data"]
     assert (delivered["state"], delivered["next_at"]) == ("delivered", None)
     again = api.post(f"/webhooks/{made['id']}/deliveries/{delivered['number']}/replay")
     assert (again.status_code, again.json()["state"]) == (202, "pending")
-    told(Endpoint.objects.get())
+    deliver_due(WebhookEndpoint.objects.get())
     assert receiver.received[0].id == receiver.received[1].id == delivered["event"]["id"]
-    refused(api.post(f"/webhooks/{made['id']}/deliveries/999/replay"), 404, "not_found")
+    assert_problem(api.post(f"/webhooks/{made['id']}/deliveries/999/replay"), 404, "not_found")
 
 
 def test_deliveries_are_filtered_and_scoped_to_their_webhook(api, receiver):  # noqa: F811 - the fixture
     first, second = add(api, url=receiver.url), add(api, url=f"{receiver.url}/autre")
-    happen(issued(1))
+    emit_events(make_issued_event(1))
     api.post(f"/webhooks/{first['id']}/test")
     Delivery.objects.filter(event__type="webhook.test").update(state="failed", settled_at=timezone.now())
     path = f"/webhooks/{first['id']}/deliveries"
@@ -149,15 +149,15 @@ def test_deliveries_are_filtered_and_scoped_to_their_webhook(api, receiver):  # 
     assert types("?state=failed") == ["webhook.test"]
     assert types("?type=allocation.issued&type=order.paid") == ["allocation.issued"]
     assert types("?limit=1") == ["webhook.test"]
-    refused(api.get(path + "?state=perdu"), 400, "invalid_request")
+    assert_problem(api.get(path + "?state=perdu"), 400, "invalid_request")
     number = api.get(path).json()["data"][0]["number"]
-    refused(api.get(f"/webhooks/{second['id']}/deliveries/{number}"), 404, "not_found")
+    assert_problem(api.get(f"/webhooks/{second['id']}/deliveries/{number}"), 404, "not_found")
 
 
 def test_events_are_listed_in_order_and_filtered(api):
     now = timezone.now()
-    happen(issued(1), at=now - datetime.timedelta(hours=2))
-    happen(issued(2), issued(1), at=now)
+    emit_events(make_issued_event(1), at=now - datetime.timedelta(hours=2))
+    emit_events(make_issued_event(2), make_issued_event(1), at=now)
 
     def subjects(query=""):
         return [one["subject"] for one in api.get(f"/events{query}").json()["data"]]
@@ -177,22 +177,22 @@ def test_events_are_listed_in_order_and_filtered(api):
 
 @pytest.mark.parametrize("name", ["evt_0", "%00", "evt_%C3%A9", "evt_" + "0" * 28, "x" * 300])
 def test_an_unknown_event_is_a_404(api, name):
-    refused(api.get(f"/events/{name}"), 404, "not_found")
+    assert_problem(api.get(f"/events/{name}"), 404, "not_found")
 
 
 @pytest.mark.parametrize("path", ["/events", "/webhooks", "/webhooks/{}/deliveries"])
 def test_a_list_costs_as_many_queries_whatever_its_length(api, path, django_assert_num_queries):
     made = add(api)
     path = path.format(made["id"])
-    happen(issued(1))
+    emit_events(make_issued_event(1))
     api.get(path)
     add(api, url="https://autre.example/")
-    happen(issued(2), issued(3))
+    emit_events(make_issued_event(2), make_issued_event(3))
     # The host, the token, its limit, the page; and, for deliveries, the webhook.
     with django_assert_num_queries(6 + path.endswith("deliveries")):
         api.get(path)
 
 
 def test_reading_events_requires_the_read_scope(api):
-    refused(program(scopes=["webhooks"]).get("/events"), 403, "scope_missing")
-    refused(program(scopes=["read"]).get("/webhooks"), 403, "scope_missing")
+    assert_problem(create_client(scopes=["webhooks"]).get("/events"), 403, "scope_missing")
+    assert_problem(create_client(scopes=["read"]).get("/webhooks"), 403, "scope_missing")

@@ -10,8 +10,8 @@ import pytest
 from licensing.catalogue import price_lists, pricing
 from licensing.catalogue.exceptions import BadQuantity, NotOnSale
 from licensing.catalogue.models import PriceBand, Product, SchoolTier
-from licensing.catalogue.price_lists import Span
-from tests.factories.shop import on_sale
+from licensing.catalogue.price_lists import ClassRange
+from tests.factories.shop import put_on_sale
 
 NOVEMBER = datetime.date(2026, 11, 25)
 
@@ -21,16 +21,16 @@ NOVEMBER = datetime.date(2026, 11, 25)
     [(1, 1, "49.00"), (2, 5, "199.00"), (5, 5, "199.00"), (6, 10, "349.00"), (15, 15, "479.00"), (16, 16, "480.00")],
 )
 def test_a_tier_has_one_price_and_credits_its_upper_bound(db, classes, credited, ttc):
-    on_sale()
-    priced = pricing.for_classes(classes, NOVEMBER)
+    put_on_sale()
+    priced = pricing.price_classes(classes, NOVEMBER)
     assert (priced.quantity, priced.amounts.ttc, priced.billed_quantity) == (credited, Decimal(ttc), 1)
     assert priced.amounts.ht + priced.amounts.vat == priced.amounts.ttc
     assert priced.unit_ht == priced.amounts.ht
 
 
 def test_the_line_reads_as_in_the_guide(db):
-    on_sale()
-    read = pricing.for_classes(3, NOVEMBER).description.replace("\u00a0", " ")
+    put_on_sale()
+    read = pricing.price_classes(3, NOVEMBER).description.replace("\u00a0", " ")
     assert read == "Licence globale TOUS NIVEAUX (5 classes - 150 élèves)"
 
 
@@ -39,78 +39,78 @@ def test_the_line_reads_as_in_the_guide(db):
     [(1, "35.00", "35.00"), (99, "35.00", "3465.00"), (100, "30.00", "3000.00"), (2000, "20.00", "40000.00")],
 )
 def test_all_licences_of_a_volume_are_at_the_price_of_the_band_they_reach(db, units, unit_ht, ht):
-    on_sale()
-    priced = pricing.for_volume(units, NOVEMBER)
+    put_on_sale()
+    priced = pricing.price_volume(units, NOVEMBER)
     assert (priced.unit_ht, priced.amounts.ht, priced.quantity) == (Decimal(unit_ht), Decimal(ht), units)
     assert priced.unit_ht * priced.billed_quantity == priced.amounts.ht
 
 
 @pytest.mark.parametrize("count", [0, -1, 10_000_000])
 def test_an_invalid_number_is_refused(db, count):
-    on_sale()
-    for ask in (pricing.for_classes, pricing.for_volume):
+    put_on_sale()
+    for ask in (pricing.price_classes, pricing.price_volume):
         with pytest.raises(BadQuantity):
             ask(count, NOVEMBER)
 
 
 def test_from_its_day_on_the_next_year_is_sold_and_the_current_one_no_longer(db):
-    current = on_sale()
-    after = on_sale(ends_on=datetime.date(2028, 8, 31), sold_from=datetime.date(2027, 6, 1))
-    assert pricing.for_classes(1, datetime.date(2027, 5, 31)).school_year == current
-    assert pricing.for_classes(1, datetime.date(2027, 6, 1)).school_year == after
-    assert pricing.for_volume(1, datetime.date(2028, 8, 31)).school_year == after
+    current = put_on_sale()
+    after = put_on_sale(ends_on=datetime.date(2028, 8, 31), sold_from=datetime.date(2027, 6, 1))
+    assert pricing.price_classes(1, datetime.date(2027, 5, 31)).school_year == current
+    assert pricing.price_classes(1, datetime.date(2027, 6, 1)).school_year == after
+    assert pricing.price_volume(1, datetime.date(2028, 8, 31)).school_year == after
     with pytest.raises(NotOnSale):
-        pricing.for_classes(1, datetime.date(2028, 9, 1))
+        pricing.price_classes(1, datetime.date(2028, 9, 1))
 
 
 def test_the_rate_is_the_product_s(db):
-    on_sale()
+    put_on_sale()
     Product.objects.update(vat_rate=Decimal("5.50"))
-    assert pricing.for_classes(5, NOVEMBER).amounts == (Decimal("188.63"), Decimal("10.37"), Decimal("199.00"))
+    assert pricing.price_classes(5, NOVEMBER).amounts == (Decimal("188.63"), Decimal("10.37"), Decimal("199.00"))
 
 
 @pytest.mark.parametrize(
     ("spans", "message"),
     [
         ([], ""),
-        ([Span(1, None)], ""),
-        ([Span(6, None), Span(1, 1), Span(2, 5)], ""),
-        ([Span(2, None)], "commence à 1 classe"),
-        ([Span(1, 1), Span(2, 5)], "Laissez vide la limite haute"),
-        ([Span(1, None), Span(2, None)], "Un seul palier reste sans limite"),
-        ([Span(1, 3), Span(3, None)], "se chevauchent"),
-        ([Span(1, 1), Span(3, None)], "une école de 2\u00a0classes"),
+        ([ClassRange(1, None)], ""),
+        ([ClassRange(6, None), ClassRange(1, 1), ClassRange(2, 5)], ""),
+        ([ClassRange(2, None)], "commence à 1 classe"),
+        ([ClassRange(1, 1), ClassRange(2, 5)], "Laissez vide la limite haute"),
+        ([ClassRange(1, None), ClassRange(2, None)], "Un seul palier reste sans limite"),
+        ([ClassRange(1, 3), ClassRange(3, None)], "se chevauchent"),
+        ([ClassRange(1, 1), ClassRange(3, None)], "une école de 2\u00a0classes"),
         # It would credit more than can be ordered.
-        ([Span(1, 100), Span(101, 300), Span(301, None)], "200 classes au plus"),
-        ([Span(1, 200), Span(201, None)], "200 classes au plus"),
+        ([ClassRange(1, 100), ClassRange(101, 300), ClassRange(301, None)], "200 classes au plus"),
+        ([ClassRange(1, 200), ClassRange(201, None)], "200 classes au plus"),
     ],
 )
 def test_tiers_leave_no_number_of_classes_without_one_price(spans, message):
-    fault = price_lists.fault_of_tiers(spans)
+    fault = price_lists.check_tiers(spans)
     assert message in fault
     assert bool(message) == bool(fault)
 
 
 @pytest.mark.parametrize(("starts", "right"), [([], True), ([100, 1], True), ([10], False), ([1, 1], False)])
 def test_bands_leave_no_volume_without_one_price(starts, right):
-    assert (price_lists.fault_of_bands(starts) == "") is right
+    assert (price_lists.check_bands(starts) == "") is right
 
 
 def test_missing_prices_are_listed_for_the_operator(db):
     def missing(day):
-        return " ".join(sentence for _year, sentence in price_lists.waits_on(day))
+        return " ".join(sentence for _year, sentence in price_lists.list_missing_prices(day))
 
     assert "Rien n'est en vente" in missing(NOVEMBER)
-    current = on_sale()
+    current = put_on_sale()
     assert missing(NOVEMBER) == ""
     PriceBand.objects.all().delete()
     assert "Les collectivités ne peuvent rien acheter" in missing(NOVEMBER)
     SchoolTier.objects.all().delete()
     assert "Les écoles ne peuvent rien acheter" in missing(NOVEMBER)
-    on_sale()
+    put_on_sale()
     june = datetime.date(2027, 6, 15)
     assert "reconduisez les tarifs" in missing(june)
-    after = price_lists.renew(school_year_id=current.pk)
+    after = price_lists.copy_to_next_year(school_year_id=current.pk)
     assert "n'a pas encore de date de vente" in missing(june)
     after.sold_from = june
     after.save()

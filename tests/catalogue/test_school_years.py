@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from licensing.catalogue.models import SchoolYear
-from licensing.catalogue.operations import current_school_year, day_in_france, licence
+from licensing.catalogue.operations import day_in_france, get_licence_product, get_school_year
 
 
 @pytest.mark.parametrize(
@@ -21,15 +21,15 @@ from licensing.catalogue.operations import current_school_year, day_in_france, l
     ],
 )
 def test_the_school_year_of_a_day(db, day, last):
-    year = current_school_year(day)
+    year = get_school_year(day)
     assert year.ends_on == last
     assert year.starts_on == last.replace(year=last.year - 1, month=9, day=1)
 
 
 def test_asking_twice_makes_one(db):
-    assert current_school_year(datetime.date(2026, 9, 1)) == current_school_year(datetime.date(2027, 8, 31))
+    assert get_school_year(datetime.date(2026, 9, 1)) == get_school_year(datetime.date(2027, 8, 31))
     assert SchoolYear.objects.count() == 1
-    assert licence() == licence()
+    assert get_licence_product() == get_licence_product()
 
 
 def test_the_last_day_ends_at_midnight_in_paris():

@@ -29,9 +29,9 @@ def test_every_text_is_a_version_and_the_current_one_is_the_newest():
 @pytest.mark.parametrize("version", terms.VERSIONS)
 def test_a_version_is_read_at_its_own_address(portal, version):
     page = portal.get(f"/conditions-generales-de-vente/{version}/").content.decode()
-    assert terms.text(version) in page
+    assert terms.render_terms(version) in page
     assert f"Version {version}" in page
-    assert terms.address(version).endswith(f"peps.localhost/conditions-generales-de-vente/{version}/")
+    assert terms.get_terms_url(version).endswith(f"peps.localhost/conditions-generales-de-vente/{version}/")
 
 
 @pytest.mark.parametrize("version", ["2020-01", "..", "2026-11.html"])
@@ -44,5 +44,5 @@ def test_a_replaced_version_says_so_and_stays_complete(portal, monkeypatch):
     monkeypatch.setattr(terms, "CURRENT", "2027-06")
     page = portal.get("/conditions-generales-de-vente/2026-11/").content.decode()
     assert "Une version plus récente l’a remplacée" in page
-    assert terms.text("2026-11") in page
+    assert terms.render_terms("2026-11") in page
     assert 'href="/conditions-generales-de-vente/2027-06/"' in page

@@ -9,17 +9,17 @@ from django.db import IntegrityError, transaction
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-from licensing.classes import exceptions, operations, passwords, running, words
+from licensing.classes import exceptions, licence_status, operations, passwords, words
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.classes.queries import may_teach
-from licensing.subscriptions.models import Seat, Source, Subscription
+from licensing.classes.queries import get_taught_class
+from licensing.entitlements.models import Entitlement, Seat, Subscription
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
 
 LATER = TERM + datetime.timedelta(hours=1)
 #: Entitlement fields that stop a licence, and the message, by code.
-STOPS = {
+STOP_CASES = {
     "licence_ended": ({"last_day": datetime.date(2026, 11, 23)}, "valable jusqu'au 23\u00a0novembre 2026 inclus"),
     "licence_suspended": ({"suspended_at": TERM, "unpaid_until": datetime.date(2026, 11, 23)}, "attend son règlement"),
     "provisional_over": ({"provisional_until": datetime.date(2026, 11, 23)}, "droits temporaires .* ont pris fin"),
@@ -36,18 +36,18 @@ def teacher(classroom):
     return classroom.seat.holder
 
 
-def pass_on(classroom, to=None):
+def transfer_seat(classroom, to=None):
     """Give the seat of the class to `to`, or free it."""
     held = {"holder": to, "held_since": TERM, "mode": "automatic"}
     free = {"holder": None, "held_since": None, "mode": ""}
     Seat.objects.filter(pk=classroom.seat_id).update(**(held if to else free))
 
 
-def stop(classroom, **fields):
-    Source.objects.filter(keys__subscription__seats=classroom.seat_id).update(**fields)
+def stop_licence(classroom, **fields):
+    Entitlement.objects.filter(keys__subscription__seats=classroom.seat_id).update(**fields)
 
 
-def numbers(classroom):
+def pupil_numbers(classroom):
     return list(classroom.pupils.order_by("number").values_list("number", flat=True))
 
 
@@ -60,29 +60,29 @@ def test_a_seat_opens_one_class_however_often(nimes):
     two = operations.open_class(seat_id=seat.pk, by=seat.holder, name="autre", at=LATER)
     assert one == two
     assert (one.name, one.opened_at) == ("CE1 B", TERM)
-    assert words.read_login(f"lapin-{one.code}") == ("lapin", one.code)
+    assert words.parse_login(f"lapin-{one.code}") == ("lapin", one.code)
 
 
 def test_the_class_passes_with_its_pupils_to_the_next_teacher(classroom, teacher):
     PupilFactory.create_batch(3, classroom=classroom)
     successor = TeacherFactory()
-    pass_on(classroom, successor)
+    transfer_seat(classroom, successor)
     assert operations.open_class(seat_id=classroom.seat_id, by=successor, name="CE1 C", at=LATER) == classroom
     assert len(operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=successor, at=LATER)) == 3
-    with pytest.raises(exceptions.NotYours):
+    with pytest.raises(exceptions.ClassNotTaught):
         operations.rename(classroom_id=classroom.pk, by=teacher, name="CE1 D", at=LATER)
 
 
 def test_a_seat_of_somebody_else_opens_nothing(nimes):
     for seat_id in (SeatFactory().pk, SeatFactory(holder=None, held_since=None, mode="").pk, 987654321):
-        with pytest.raises(exceptions.NotYours):
+        with pytest.raises(exceptions.ClassNotTaught):
             operations.open_class(seat_id=seat_id, by=TeacherFactory(), name="CE1 B", at=TERM)
     assert not Classroom.objects.exists()
 
 
 def test_a_code_that_a_class_has_is_drawn_again(classroom, monkeypatch):
     drawn = iter([classroom.code, classroom.code, "tulipe-5837"])
-    monkeypatch.setattr(words, "draw_code", lambda: next(drawn))
+    monkeypatch.setattr(words, "generate_code", lambda: next(drawn))
     seat = SeatFactory(subscription=classroom.seat.subscription)
     assert operations.open_class(seat_id=seat.pk, by=seat.holder, name="CE1 B", at=TERM).code == "tulipe-5837"
 
@@ -95,31 +95,31 @@ def test_a_class_is_renamed(classroom, teacher):
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "CE1\x00B"])
 def test_a_name_that_cannot_be_shown_is_refused(classroom, teacher, name):
-    with pytest.raises(exceptions.BadName, match="60 caractères au plus"):
+    with pytest.raises(exceptions.InvalidClassName, match="60 caractères au plus"):
         operations.rename(classroom_id=classroom.pk, by=teacher, name=name, at=TERM)
 
 
 # Permissions
 
 
-def a_stranger(classroom):
+def stranger(classroom):
     return TeacherFactory()
 
 
-def the_one_before(classroom):
+def previous_teacher(classroom):
     before = classroom.seat.holder
-    pass_on(classroom, TeacherFactory())
+    transfer_seat(classroom, TeacherFactory())
     return before
 
 
-def the_principal(classroom):
+def subscription_principal(classroom):
     return classroom.seat.subscription.principal
 
 
-def let_in_by_the_one_before(classroom):
+def guest_of_previous_teacher(classroom):
     second = TeacherFactory()
-    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
-    pass_on(classroom, TeacherFactory())
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_invited_by=classroom.seat.holder)
+    transfer_seat(classroom, TeacherFactory())
     return second
 
 
@@ -135,13 +135,13 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("who", [a_stranger, the_one_before, the_principal, let_in_by_the_one_before])
+@pytest.mark.parametrize("who", [stranger, previous_teacher, subscription_principal, guest_of_previous_teacher])
 def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
     pupil = PupilFactory(classroom=classroom, number=1, failures=3)
     by = who(classroom)
-    with pytest.raises(exceptions.NotYours) as refusal:
+    with pytest.raises(exceptions.ClassNotTaught) as refusal:
         getattr(operations, write)(classroom_id=classroom.pk, by=by, at=TERM, **WRITES[write])
-    with pytest.raises(exceptions.NotYours) as of_none:
+    with pytest.raises(exceptions.ClassNotTaught) as of_none:
         getattr(operations, write)(classroom_id=987654321, by=by, at=TERM, **WRITES[write])
     assert str(refusal.value) == str(of_none.value)  # a guessed id reveals nothing
     pupil.refresh_from_db()
@@ -150,17 +150,17 @@ def test_who_does_not_teach_the_class_now_writes_nothing(classroom, who, write):
 
 def test_the_second_teacher_does_all_but_choose_who_shares(classroom, teacher):
     second = TeacherFactory()
-    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=teacher)
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_invited_by=teacher)
     operations.add_pupils(classroom_id=classroom.pk, count=1, by=second, at=TERM)
     operations.rename(classroom_id=classroom.pk, by=second, name="CE2", at=TERM)
-    with pytest.raises(exceptions.NotTheHolder):
-        operations.let_in(classroom_id=classroom.pk, username="quelqu.un", by=second, at=TERM)
+    with pytest.raises(exceptions.NotSeatHolder):
+        operations.request_invitation(classroom_id=classroom.pk, username="quelqu.un", by=second, at=TERM)
 
 
 def test_a_class_is_read_with_one_query(classroom, teacher, django_assert_num_queries):
     with django_assert_num_queries(1):
-        read = may_teach(teacher, classroom.pk)
-        _ = read.seat.holder, read.seat.subscription.school, read.seat.subscription.key.source.product
+        read = get_taught_class(teacher, classroom.pk)
+        _ = read.seat.holder, read.seat.subscription.school, read.seat.subscription.key.entitlement.product
         assert read.second_teacher is None
 
 
@@ -172,11 +172,11 @@ def test_accounts_are_made_with_logins_and_passwords_that_let_in(classroom, teac
     assert [pupil.number for pupil in credentials] == list(range(1, 31))
     assert len({pupil.login for pupil in credentials}) == 30
     assert all(words.is_password(pupil.password) for pupil in credentials)
-    assert all(words.read_login(pupil.login)[1] == classroom.code for pupil in credentials)
+    assert all(words.parse_login(pupil.login)[1] == classroom.code for pupil in credentials)
     one = credentials[7]
     pupil = PupilAccount.objects.select_related("classroom").get(classroom=classroom, number=8)
     assert pupil.login == one.login
-    assert passwords.matches(one.password, pupil.password)
+    assert passwords.verify(one.password, pupil.password)
 
 
 def test_the_lowest_free_numbers_are_taken(classroom, teacher):
@@ -205,7 +205,7 @@ def test_the_thirty_first_is_refused_and_none_is_made(classroom, teacher, presen
 
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_accounts_cannot_be_made(classroom, teacher, count):
-    with pytest.raises(exceptions.BadCount):
+    with pytest.raises(exceptions.InvalidPupilCount):
         operations.add_pupils(classroom_id=classroom.pk, count=count, by=teacher, at=TERM)
 
 
@@ -229,7 +229,7 @@ def test_an_account_is_erased_and_its_number_free_again(classroom, teacher):
         PupilFactory(classroom=classroom, number=number)
     operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)
     operations.remove_pupil(classroom_id=classroom.pk, number=2, by=teacher, at=TERM)  # idempotent
-    assert numbers(classroom) == [1, 3]
+    assert pupil_numbers(classroom) == [1, 3]
     [again] = operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM)
     assert again.number == 2
 
@@ -243,9 +243,9 @@ def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
     one.refresh_from_db()
     other.refresh_from_db()
     assert (new.number, new.login) == (1, one.login)
-    assert passwords.matches(new.password, one.password)
-    assert not passwords.matches(PASSWORD, one.password)
-    assert passwords.matches(PASSWORD, other.password)
+    assert passwords.verify(new.password, one.password)
+    assert not passwords.verify(PASSWORD, one.password)
+    assert passwords.verify(PASSWORD, other.password)
     assert one.password_set_at == LATER  # existing sessions end
     assert other.password_set_at == other.created_at
 
@@ -253,7 +253,7 @@ def test_one_password_is_changed_and_the_others_stay(classroom, teacher):
 def test_all_passwords_are_changed_and_the_locked_unlocked(classroom, teacher):
     pupils = PupilFactory.create_batch(3, classroom=classroom, failures=10, locked_at=TERM)
     credentials = operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=LATER)
-    assert [one.number for one in credentials] == numbers(classroom)
+    assert [one.number for one in credentials] == pupil_numbers(classroom)
     for pupil in pupils:
         pupil.refresh_from_db()
         assert (pupil.failures, pupil.locked_at) == (0, None)
@@ -269,7 +269,7 @@ def test_an_unknown_number_changes_no_password(classroom, teacher):
 
 def test_a_class_without_pupils_has_no_password_to_change(classroom, teacher):
     assert operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=teacher, at=TERM) == []
-    with pytest.raises(exceptions.BadCount):
+    with pytest.raises(exceptions.InvalidPupilCount):
         operations.reset_passwords(classroom_id=classroom.pk, numbers=[], by=teacher, at=TERM)
 
 
@@ -299,12 +299,12 @@ def test_a_class_is_opened_again_to_all_its_pupils(classroom, teacher):
 # The licence
 
 
-@pytest.mark.parametrize("reason", STOPS)
+@pytest.mark.parametrize("reason", STOP_CASES)
 def test_without_a_running_licence_nothing_is_created_and_the_error_says_why(classroom, teacher, reason):
     pupil = PupilFactory(classroom=classroom, number=1)
     unopened = SeatFactory(subscription=classroom.seat.subscription)
-    fields, said = STOPS[reason]
-    stop(classroom, **fields)
+    fields, said = STOP_CASES[reason]
+    stop_licence(classroom, **fields)
     for write in (
         lambda: operations.open_class(seat_id=unopened.pk, by=unopened.holder, name="CE1", at=TERM),
         lambda: operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=TERM),
@@ -317,11 +317,11 @@ def test_without_a_running_licence_nothing_is_created_and_the_error_says_why(cla
     assert Classroom.objects.get() == classroom
 
 
-@pytest.mark.parametrize("reason", STOPS)
+@pytest.mark.parametrize("reason", STOP_CASES)
 def test_reading_and_removing_need_no_running_licence(classroom, teacher, reason):
     PupilFactory(classroom=classroom, number=1)
-    stop(classroom, **STOPS[reason][0])
-    assert may_teach(teacher, classroom.pk) == classroom
+    stop_licence(classroom, **STOP_CASES[reason][0])
+    assert get_taught_class(teacher, classroom.pk) == classroom
     assert operations.open_class(seat_id=classroom.seat_id, by=teacher, name="", at=TERM) == classroom
     operations.unlock(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
     operations.remove_pupil(classroom_id=classroom.pk, number=1, by=teacher, at=TERM)
@@ -330,7 +330,7 @@ def test_reading_and_removing_need_no_running_licence(classroom, teacher, reason
 
 @pytest.mark.parametrize("field", ["last_day", "provisional_until"])
 def test_the_last_day_is_inclusive(classroom, teacher, field):
-    stop(classroom, **{field: TERM.date()})
+    stop_licence(classroom, **{field: TERM.date()})
     last_minute = TERM.replace(hour=23, minute=59)
     assert operations.add_pupils(classroom_id=classroom.pk, count=1, by=teacher, at=last_minute)
     with pytest.raises(exceptions.LicenceNotRunning):
@@ -354,9 +354,9 @@ DAYS = [None, datetime.date(2026, 11, 23), datetime.date(2026, 11, 24), datetime
 )
 def test_operations_refuse_exactly_what_queries_exclude(classroom, last_day, provisional_until, suspended_at):
     fields = {"last_day": last_day, "provisional_until": provisional_until, "suspended_at": suspended_at}
-    stop(classroom, **fields)
+    stop_licence(classroom, **fields)
     runs = Subscription.objects.running_on(TERM.date()).exists()
-    assert (running.why_not(Source.objects.get(), TERM) is None) == runs
+    assert (licence_status.check_unusable(Entitlement.objects.get(), TERM) is None) == runs
 
 
 # Error reports
@@ -366,7 +366,7 @@ def test_operations_refuse_exactly_what_queries_exclude(classroom, last_day, pro
 def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, write):
     """An exception after the passwords are generated: its report contains none of them."""
     PupilFactory(classroom=classroom, number=1)
-    drawn, draw = [], words.draw_password
+    drawn, draw = [], words.generate_password
 
     def remember():
         drawn.append(draw())
@@ -375,7 +375,7 @@ def test_an_error_report_shows_no_password(classroom, teacher, monkeypatch, writ
     def breaks(*args, **kwargs):
         raise RuntimeError("the database went away")
 
-    monkeypatch.setattr(words, "draw_password", remember)
+    monkeypatch.setattr(words, "generate_password", remember)
     monkeypatch.setattr(PupilAccount.objects, "bulk_create", breaks)
     monkeypatch.setattr(PupilAccount.objects, "bulk_update", breaks)
     parameters = {"count": 3} if write == "add_pupils" else {"numbers": None}

@@ -8,17 +8,17 @@ import pytest
 
 from licensing.classes import words
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.subscriptions import operations as seats
-from licensing.subscriptions.models import Source
-from tests.classes.arranged import Taught
+from licensing.entitlements import operations as seats
+from licensing.entitlements.models import Entitlement
+from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
-from tests.pages.test_my_account import words as read
-from tests.subscriptions.conftest import School
+from tests.entitlements.conftest import SchoolScenario
+from tests.sites.portal.test_my_account import visible_text as read
 
 
 @pytest.fixture
 def taught(nimes):
-    return Taught(School(), pupils=3)
+    return TaughtClass(SchoolScenario(), pupils=3)
 
 
 @pytest.fixture
@@ -28,17 +28,17 @@ def teacher(taught, portal):
     return portal
 
 
-def state(answer):
+def get_state_token(answer):
     """Return the class's state token from a page."""
     return re.search(r'name="etat" value="([0-9a-f]+)"', answer.content.decode())[1]
 
 
 def add(browser, taught, count, **changed):
-    shown = state(browser.get(taught.url()))
+    shown = get_state_token(browser.get(taught.url()))
     return browser.post(taught.url("eleves/"), {"count": count, "etat": shown, **changed})
 
 
-def handed_back(answer):
+def printed_cards(answer):
     """Return the print form's signed cards from a page."""
     return re.findall(r'name="carte" value="([^"]+)"', answer.content.decode())
 
@@ -47,7 +47,7 @@ def handed_back(answer):
 
 
 def test_a_licence_leads_to_its_class(nimes, portal):
-    school = School()
+    school = SchoolScenario()
     code, _ = school.subscription()
     teacher = school.teacher()
     seat = seats.claim(code=code, by=teacher, at=TERM)
@@ -63,7 +63,7 @@ def test_a_licence_leads_to_its_class(nimes, portal):
 
 
 def test_a_principal_who_teaches_opens_the_class_of_their_own_seat(nimes, portal):
-    school = School()
+    school = SchoolScenario()
     _, subscription = school.subscription()
     seat = seats.assign(subscription_id=subscription.pk, teacher=school.principal, by=school.principal, at=TERM)
     portal.force_login(school.principal)
@@ -72,7 +72,7 @@ def test_a_principal_who_teaches_opens_the_class_of_their_own_seat(nimes, portal
 
 
 def test_a_class_without_a_name_is_not_opened(nimes, portal):
-    school = School()
+    school = SchoolScenario()
     seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
     portal.force_login(teacher)
     answer = portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "  "})
@@ -82,9 +82,9 @@ def test_a_class_without_a_name_is_not_opened(nimes, portal):
 
 
 def test_a_licence_that_is_suspended_opens_no_class(nimes, portal):
-    school = School()
+    school = SchoolScenario()
     seat = seats.claim(code=school.subscription()[0], by=(teacher := school.teacher()), at=TERM)
-    Source.objects.update(suspended_at=TERM, unpaid_until=TERM.date())
+    Entitlement.objects.update(suspended_at=TERM, unpaid_until=TERM.date())
     portal.force_login(teacher)
     answer = portal.post(f"/mes-classes/ouvrir/{seat.pk}/", {"name": "CP"})
     assert answer.status_code == 409
@@ -94,7 +94,7 @@ def test_a_licence_that_is_suspended_opens_no_class(nimes, portal):
 
 def test_the_list_separates_past_and_current_classes(taught, teacher):
     assert "CE1 B" in read(teacher.get("/mes-classes/"))
-    Source.objects.update(last_day="2026-08-31")
+    Entitlement.objects.update(last_day="2026-08-31")
     assert "Classes des années passées (1)" in read(teacher.get("/mes-classes/"))
 
 
@@ -170,7 +170,7 @@ def test_new_accounts_are_shown_once_with_what_prints_their_cards(taught, teache
     answer = add(teacher, taught, 2)
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
-    cards = handed_back(answer)
+    cards = printed_cards(answer)
     assert len(cards) == 2
     for card in cards:
         login, password = card.split(" ")
@@ -184,7 +184,7 @@ def test_new_accounts_are_shown_once_with_what_prints_their_cards(taught, teache
 
 
 def test_a_page_that_is_sent_twice_creates_once(taught, teacher):
-    shown = state(teacher.get(taught.url()))
+    shown = get_state_token(teacher.get(taught.url()))
     first, second = (teacher.post(taught.url("eleves/"), {"count": 2, "etat": shown}) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 409)
     assert "Rien n'a été fait cette fois-ci" in read(second)
@@ -216,16 +216,16 @@ def test_a_full_class_says_so(taught, teacher):
 def test_one_new_password_or_all_of_them(taught, teacher):
     confirmation = teacher.get(taught.url("mots-de-passe/?numero=2"))
     assert taught.pupil(2).login in read(confirmation)
-    one = teacher.post(taught.url("mots-de-passe/"), {"numero": "2", "etat": state(confirmation)})
-    assert [card.split(" ")[0] for card in handed_back(one)] == [taught.pupil(2).login]
+    one = teacher.post(taught.url("mots-de-passe/"), {"numero": "2", "etat": get_state_token(confirmation)})
+    assert [card.split(" ")[0] for card in printed_cards(one)] == [taught.pupil(2).login]
     everybody = teacher.get(taught.url("mots-de-passe/"))
     assert "toutes les cartes sont à remplacer" in read(everybody)
-    assert len(handed_back(teacher.post(taught.url("mots-de-passe/"), {"etat": state(everybody)}))) == 3
+    assert len(printed_cards(teacher.post(taught.url("mots-de-passe/"), {"etat": get_state_token(everybody)}))) == 3
 
 
 def test_new_passwords_requested_twice_are_generated_once(taught, teacher):
     """Otherwise the cards being printed would be invalid."""
-    state_token = state(teacher.get(taught.url("mots-de-passe/")))
+    state_token = get_state_token(teacher.get(taught.url("mots-de-passe/")))
     teacher.post(taught.url("mots-de-passe/"), {"etat": state_token})
     before = list(PupilAccount.objects.values_list("password", flat=True).order_by("pk"))
     assert teacher.post(taught.url("mots-de-passe/"), {"etat": state_token}).status_code == 409
@@ -235,19 +235,21 @@ def test_new_passwords_requested_twice_are_generated_once(taught, teacher):
 def test_a_pupil_who_does_not_exist_gets_no_password(taught, teacher):
     confirmation = teacher.get(taught.url("mots-de-passe/?numero=29"))
     assert "Aucun élève ne porte ce numéro" in read(confirmation)
-    answer = teacher.post(taught.url("mots-de-passe/"), {"numero": "29", "etat": state(teacher.get(taught.url()))})
+    answer = teacher.post(
+        taught.url("mots-de-passe/"), {"numero": "29", "etat": get_state_token(teacher.get(taught.url()))}
+    )
     assert answer.status_code == 409
 
 
 def test_a_removed_pupil_frees_a_place(taught, teacher):
     confirmation = teacher.get(taught.url("eleves/2/retirer/"))
     assert taught.pupil(2).login in read(confirmation)
-    answer = teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(confirmation)}, follow=True)
+    answer = teacher.post(taught.url("eleves/2/retirer/"), {"etat": get_state_token(confirmation)}, follow=True)
     assert "Sa place est libre" in read(answer)
     assert list(PupilAccount.objects.values_list("number", flat=True).order_by("number")) == [1, 3]
     # Posted again, when the number may belong to another pupil.
     taught.add(1)
-    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(confirmation)}).status_code == 409
+    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": get_state_token(confirmation)}).status_code == 409
     assert PupilAccount.objects.count() == 3
 
 
@@ -264,8 +266,8 @@ def test_a_locked_pupil_and_a_locked_class_are_shown_and_opened_again(taught, te
 
 
 def test_a_suspended_licence_is_read_and_not_added_to(taught, teacher):
-    shown = state(teacher.get(taught.url()))
-    Source.objects.update(suspended_at=TERM, unpaid_until=TERM.date())
+    shown = get_state_token(teacher.get(taught.url()))
+    Entitlement.objects.update(suspended_at=TERM, unpaid_until=TERM.date())
     page = read(teacher.get(taught.url()))
     assert "règlement" in page
     assert "Créer les comptes" not in page
@@ -275,17 +277,17 @@ def test_a_suspended_licence_is_read_and_not_added_to(taught, teacher):
         assert answer.status_code == 409
         assert "règlement" in read(answer)
     confirmation = teacher.get(taught.url("eleves/2/retirer/"))
-    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": state(confirmation)}).status_code == 302
+    assert teacher.post(taught.url("eleves/2/retirer/"), {"etat": get_state_token(confirmation)}).status_code == 302
 
 
 def test_the_end_of_the_licence_says_when_accounts_are_erased(taught, teacher):
-    Source.objects.update(last_day="2026-08-31")
+    Entitlement.objects.update(last_day="2026-08-31")
     page = read(teacher.get(taught.url()))
     assert "effacés à partir du 31 octobre 2026" in page
 
 
 def test_a_class_whose_pupils_were_erased_says_so_and_leads_to_the_certificate(taught, teacher):
-    Source.objects.update(last_day="2026-08-31")
+    Entitlement.objects.update(last_day="2026-08-31")
     Classroom.objects.update(purged_at=TERM)
     page = teacher.get(taught.url())
     assert "effacés le 24 novembre 2026" in read(page)
@@ -304,7 +306,7 @@ def test_a_class_is_renamed_on_its_page(taught, teacher):
 
 @pytest.mark.parametrize(("document", "name"), [("cartes", "cartes"), ("liste", "liste")])
 def test_what_was_shown_is_printed_and_kept_by_no_cache(document, name, taught, teacher):
-    cards = handed_back(add(teacher, taught, 2))
+    cards = printed_cards(add(teacher, taught, 2))
     answer = teacher.post(taught.url("imprimer/"), {"carte": cards, "document": document})
     assert answer.content.startswith(b"%PDF-")
     assert answer["Cache-Control"] == "no-store"
@@ -312,7 +314,7 @@ def test_what_was_shown_is_printed_and_kept_by_no_cache(document, name, taught, 
 
 
 def test_cards_of_another_class_or_with_words_of_one_s_own_are_not_printed(taught, teacher):
-    other = Taught(School(), pupils=1).credentials[0]
+    other = TaughtClass(SchoolScenario(), pupils=1).credentials[0]
     own = taught.credentials[0]
     for card in (
         f"{other.login} {other.password}",

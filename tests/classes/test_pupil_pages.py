@@ -8,21 +8,21 @@ import pytest
 from django.utils import timezone
 
 from licensing.classes import operations
-from licensing.classes.exceptions import TooManyTries
+from licensing.classes.exceptions import TooManyAttempts
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.subscriptions import operations as seats
-from licensing.subscriptions.models import Source
-from tests.classes.arranged import Taught
+from licensing.entitlements import operations as seats
+from licensing.entitlements.models import Entitlement
+from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
-from tests.pages.test_my_account import words as read
-from tests.subscriptions.conftest import School
+from tests.entitlements.conftest import SchoolScenario
+from tests.sites.portal.test_my_account import visible_text as read
 
 PAGE, CLASS = "/eleve/", "/eleve/classe/"
 
 
 @pytest.fixture
 def taught(nimes):
-    return Taught(School(), pupils=2)
+    return TaughtClass(SchoolScenario(), pupils=2)
 
 
 def enter(browser, credential, **changed):
@@ -68,14 +68,14 @@ def test_an_empty_field_is_asked_for(taught, portal):
 
 
 def test_a_class_that_gives_no_access_says_so_simply(taught, portal):
-    Source.objects.update(suspended_at=TERM)
+    Entitlement.objects.update(suspended_at=TERM)
     answer = enter(portal, taught.credentials[0])
     assert answer.status_code == 422
     assert "maître" in read(answer)
 
 
 def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
-    Source.objects.update(suspended_at=TERM)
+    Entitlement.objects.update(suspended_at=TERM)
     page = read(inside.get(CLASS))
     assert "fermée pour le moment" in page
     assert "Accéder à l’application" not in page
@@ -83,7 +83,7 @@ def test_a_signed_in_pupil_is_informed_when_the_licence_stops(inside):
 
 def test_too_many_attempts_from_one_network_give_the_time_to_wait(taught, portal, monkeypatch):
     def limited(**_):
-        raise TooManyTries("Attends 5 minutes, et recommence.", 300)
+        raise TooManyAttempts("Attends 5 minutes, et recommence.", 300)
 
     monkeypatch.setattr(operations, "sign_in", limited)
     answer = enter(portal, taught.credentials[0])

@@ -11,21 +11,21 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from licensing.classes import operations, passwords, words
-from licensing.classes.exceptions import NotYours
+from licensing.classes.exceptions import ClassNotTaught
 from licensing.classes.models import ClassInvitation, Classroom, PupilAccount
-from licensing.exceptions import Refused
-from licensing.subscriptions import operations as seats
+from licensing.entitlements import operations as seats
+from licensing.exceptions import LicensingError
 from mailing.models import Message
 from tests.classes.test_operations import LATER
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory, SeatFactory
 from tests.factories.schools import AffiliationFactory
-from tests.races import at_once
+from tests.races import run_concurrently
 
 
 def codes(outcomes):
-    return Counter(outcome.code if isinstance(outcome, Refused) else "done" for outcome in outcomes)
+    return Counter(outcome.code if isinstance(outcome, LicensingError) else "done" for outcome in outcomes)
 
 
 def pupils_of(classroom):
@@ -43,21 +43,21 @@ def test_the_thirty_first_and_the_thirty_second_at_once(committing, classroom):
     add = functools.partial(
         operations.add_pupils, classroom_id=classroom.pk, count=1, by=classroom.seat.holder, at=TERM
     )
-    outcomes = at_once(committing.schema_name, [add] * 8, refusals=Refused)
+    outcomes = run_concurrently(committing.schema_name, [add] * 8, expected_errors=LicensingError)
     assert codes(outcomes) == {"done": 1, "class_full": 7}
     assert pupils_of(classroom) == list(range(1, 31))
 
 
 def test_two_teachers_add_at_once_and_each_gets_their_own(committing, classroom):
     second = TeacherFactory()
-    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_let_in_by=classroom.seat.holder)
-    outcomes = at_once(
+    Classroom.objects.filter(pk=classroom.pk).update(second_teacher=second, second_invited_by=classroom.seat.holder)
+    outcomes = run_concurrently(
         committing.schema_name,
         [
             functools.partial(operations.add_pupils, classroom_id=classroom.pk, count=4, by=by, at=TERM)
             for by in (classroom.seat.holder, second) * 4
         ],
-        refusals=Refused,
+        expected_errors=LicensingError,
     )
     # Seven times four are 28: the eighth wants two more than are left, and is refused.
     assert codes(outcomes) == {"done": 7, "class_full": 1}
@@ -69,13 +69,13 @@ def test_two_teachers_add_at_once_and_each_gets_their_own(committing, classroom)
 def test_a_seat_opens_one_class_whoever_is_first(committing):
     seat = SeatFactory()
     action = functools.partial(operations.open_class, seat_id=seat.pk, by=seat.holder, name="CE1", at=TERM)
-    assert len({one.pk for one in at_once(committing.schema_name, [action] * 16, refusals=())}) == 1
+    assert len({one.pk for one in run_concurrently(committing.schema_name, [action] * 16, expected_errors=())}) == 1
     assert Classroom.objects.count() == 1
 
 
 def test_classes_that_draw_one_code_at_once_have_one_each(committing, monkeypatch):
     drawn = threading.local()
-    draw = words.draw_code
+    draw = words.generate_code
 
     def same_first():
         if getattr(drawn, "once", False):
@@ -83,12 +83,12 @@ def test_classes_that_draw_one_code_at_once_have_one_each(committing, monkeypatc
         drawn.once = True
         return "tulipe-5837"
 
-    monkeypatch.setattr(words, "draw_code", same_first)
+    monkeypatch.setattr(words, "generate_code", same_first)
     held = SeatFactory.create_batch(8)
-    at_once(
+    run_concurrently(
         committing.schema_name,
         [functools.partial(operations.open_class, seat_id=one.pk, by=one.holder, name="CE1", at=TERM) for one in held],
-        refusals=(),
+        expected_errors=(),
     )
     assert Classroom.objects.values("code").distinct().count() == 8
 
@@ -101,10 +101,10 @@ def sign_in(login, *, right=False):
 
 def test_thirty_two_simultaneous_wrong_attempts_check_ten_passwords(committing, classroom, monkeypatch):
     looked = []
-    matches = passwords.matches
-    monkeypatch.setattr(passwords, "matches", lambda typed, stored: looked.append(stored) or matches(typed, stored))
+    matches = passwords.verify
+    monkeypatch.setattr(passwords, "verify", lambda typed, stored: looked.append(stored) or matches(typed, stored))
     pupil = PupilFactory(classroom=classroom)
-    outcomes = at_once(committing.schema_name, [sign_in(pupil.login)] * 32, refusals=Refused)
+    outcomes = run_concurrently(committing.schema_name, [sign_in(pupil.login)] * 32, expected_errors=LicensingError)
     assert looked.count(pupil.password) == 10
     assert codes(outcomes)["pupil_locked"] >= 22
     pupil.refresh_from_db()
@@ -115,8 +115,10 @@ def test_thirty_two_simultaneous_wrong_attempts_check_ten_passwords(committing, 
 def test_a_class_is_locked_at_its_sixtieth_wrong_attempt(committing, classroom):
     pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 5)]
     Classroom.objects.filter(pk=classroom.pk).update(failures=52)
-    outcomes = at_once(
-        committing.schema_name, [sign_in(pupil.login) for pupil in pupils for _ in range(8)], refusals=Refused
+    outcomes = run_concurrently(
+        committing.schema_name,
+        [sign_in(pupil.login) for pupil in pupils for _ in range(8)],
+        expected_errors=LicensingError,
     )
     assert codes(outcomes) == {"wrong_credentials": 8, "class_locked": 24}
     classroom.refresh_from_db()
@@ -126,7 +128,9 @@ def test_a_class_is_locked_at_its_sixtieth_wrong_attempt(committing, classroom):
 
 def test_a_whole_class_signs_in_at_once(committing, classroom):
     pupils = [PupilFactory(classroom=classroom, number=number) for number in range(1, 31)]
-    outcomes = at_once(committing.schema_name, [sign_in(one.login, right=True) for one in pupils], refusals=())
+    outcomes = run_concurrently(
+        committing.schema_name, [sign_in(one.login, right=True) for one in pupils], expected_errors=()
+    )
     assert sorted(one.number for one in outcomes) == list(range(1, 31))
     classroom.refresh_from_db()
     assert (classroom.failures, classroom.locked_at) == (0, None)
@@ -135,10 +139,10 @@ def test_a_whole_class_signs_in_at_once(committing, classroom):
 def test_simultaneous_attempts_are_counted_once_each(committing, classroom):
     """The right password succeeds or meets the lock set by the wrong ones; the counter is exact."""
     pupil = PupilFactory(classroom=classroom)
-    outcomes = at_once(
+    outcomes = run_concurrently(
         committing.schema_name,
         [sign_in(pupil.login)] * 6 + [sign_in(pupil.login, right=True)] * 2,
-        refusals=Refused,
+        expected_errors=LicensingError,
     )
     assert codes(outcomes) == {"done": 2, "wrong_credentials": 6}
     pupil.refresh_from_db()
@@ -163,9 +167,9 @@ def test_a_teacher_who_is_losing_the_seat_gets_no_passwords_afterwards(committin
         withdrawn.wait(10)
         return operations.reset_passwords(classroom_id=classroom.pk, numbers=None, by=classroom.seat.holder, at=LATER)
 
-    first, outcome = at_once(committing.schema_name, [withdraw, reset], refusals=Refused)
+    first, outcome = run_concurrently(committing.schema_name, [withdraw, reset], expected_errors=LicensingError)
     assert not isinstance(first, Exception)
-    assert isinstance(outcome, NotYours)
+    assert isinstance(outcome, ClassNotTaught)
     pupil = PupilAccount.objects.get()
     assert pupil.password_set_at == pupil.created_at
 
@@ -174,8 +178,8 @@ def test_an_invitation_that_is_accepted_eight_times_at_once_is_accepted_once(com
     colleague = TeacherFactory()
     ClassInvitation.objects.create(classroom=classroom, teacher=colleague, by=classroom.seat.holder, made_at=TERM)
     accept = functools.partial(operations.accept, classroom_id=classroom.pk, by=colleague, at=LATER)
-    at_once(committing.schema_name, [accept] * 8, refusals=())
+    run_concurrently(committing.schema_name, [accept] * 8, expected_errors=())
     classroom.refresh_from_db()
-    assert (classroom.second_teacher, classroom.second_let_in_by) == (colleague, classroom.seat.holder)
+    assert (classroom.second_teacher, classroom.second_invited_by) == (colleague, classroom.seat.holder)
     with schema_context("public"):
         assert Message.objects.filter(kind="class.accepted").count() == 1

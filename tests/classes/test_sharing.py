@@ -11,12 +11,12 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import Profile
 from licensing.classes import exceptions, operations, tasks
 from licensing.classes.models import ClassInvitation, Classroom
-from licensing.classes.queries import invitations_of, may_teach, second_teacher_of
-from licensing.subscriptions.models import Seat
+from licensing.classes.queries import get_second_teacher, get_taught_class, list_invitations
+from licensing.entitlements.models import Seat
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
-from tests.classes.test_operations import LATER, pass_on
+from tests.classes.test_operations import LATER, transfer_seat
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.classes import ClassroomFactory
@@ -42,7 +42,7 @@ def colleague(nimes):
 def invite(classroom, username="c.lavigne", *, at=TERM):
     """Invite, and run the queued job."""
     holder = Seat.objects.get(pk=classroom.seat_id).holder
-    operations.let_in(classroom_id=classroom.pk, username=username, by=holder, at=at)
+    operations.request_invitation(classroom_id=classroom.pk, username=username, by=holder, at=at)
     job = ProcrastinateJob.objects.filter(task_name="classes.invite").latest("pk")
     assert job.args.pop("schema") == "public"
     with schema_context("public"):
@@ -54,38 +54,38 @@ def share(classroom, colleague):
     return operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
 
 
-def letter(kind):
+def get_email(kind):
     with schema_context("public"):
         message = Message.objects.filter(kind=kind).latest("pk")
         return message.recipient, kinds.get(kind).render(message)
 
 
-def letters(kind):
+def count_emails(kind):
     with schema_context("public"):
         return Message.objects.filter(kind=kind).count()
 
 
 def test_a_colleague_is_invited_accepts_and_teaches(classroom, holder, colleague):
     invite(classroom, " C.Lavigne ")
-    with pytest.raises(exceptions.NotYours):  # not before accepting
-        may_teach(colleague, classroom.pk)
-    [invitation] = invitations_of(colleague, LATER)
+    with pytest.raises(exceptions.ClassNotTaught):  # not before accepting
+        get_taught_class(colleague, classroom.pk)
+    [invitation] = list_invitations(colleague, LATER)
     assert (invitation.classroom, invitation.by) == (classroom, holder)
     operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
-    assert second_teacher_of(may_teach(colleague, classroom.pk)) == colleague
-    assert not invitations_of(colleague, LATER).exists()
+    assert get_second_teacher(get_taught_class(colleague, classroom.pk)) == colleague
+    assert not list_invitations(colleague, LATER).exists()
     assert len(operations.add_pupils(classroom_id=classroom.pk, count=2, by=colleague, at=LATER)) == 2
 
 
 def test_both_teachers_are_emailed(classroom, holder, colleague):
     invite(classroom)
-    recipient, rendered = letter("class.invited")
+    recipient, rendered = get_email("class.invited")
     assert recipient == colleague.email
     for text in ("CE1 B", "Tenante", "École Jean Jaurès", "c.lavigne", "7 jours", "/mes-classes/", "sans votre accord"):
         assert text in rendered.text
         assert text in rendered.html
     operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
-    recipient, rendered = letter("class.accepted")
+    recipient, rendered = get_email("class.accepted")
     assert recipient == holder.email
     assert "Claire Lavigne a accepté votre invitation" in rendered.text
 
@@ -93,7 +93,7 @@ def test_both_teachers_are_emailed(classroom, holder, colleague):
 def test_accepting_twice_is_the_same_as_once(classroom, colleague):
     share(classroom, colleague)
     assert operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER) == classroom
-    assert letters("class.accepted") == 1
+    assert count_emails("class.accepted") == 1
 
 
 def test_inviting_does_not_reveal_whether_an_identifiant_exists(classroom, holder, colleague):
@@ -102,7 +102,7 @@ def test_inviting_does_not_reveal_whether_an_identifiant_exists(classroom, holde
     TeacherFactory(username="parti", is_active=False)
     answers, jobs = [], []
     for username in ("c.lavigne", "personne", "agent", "parti", holder.username, ""):
-        answers.append(operations.let_in(classroom_id=classroom.pk, username=username, by=holder, at=TERM))
+        answers.append(operations.request_invitation(classroom_id=classroom.pk, username=username, by=holder, at=TERM))
         jobs.append(ProcrastinateJob.objects.filter(task_name="classes.invite").count())
     assert set(answers) == {classroom}
     assert jobs == [1, 2, 3, 4, 5, 6]
@@ -116,54 +116,56 @@ def test_who_cannot_teach_is_not_invited(classroom, holder, username):
     TeacherFactory(username="parti", is_active=False)
     invite(classroom, holder.username if username == "oneself" else username)
     assert not ClassInvitation.objects.exists()
-    assert letters("class.invited") == 0
+    assert count_emails("class.invited") == 0
 
 
 def test_a_principal_who_teaches_may_share_a_class(classroom):
-    assert second_teacher_of(share(classroom, PrincipalFactory())) is not None
+    assert get_second_teacher(share(classroom, PrincipalFactory())) is not None
 
 
 def test_only_so_many_invitations_a_day(classroom, holder):
     for _ in range(10):
-        operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
+        operations.request_invitation(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
     with pytest.raises(exceptions.TooManyInvitations, match="patientez") as refusal:
-        operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
+        operations.request_invitation(classroom_id=classroom.pk, username="personne", by=holder, at=TERM)
     assert refusal.value.retry_after > 0
-    operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=TERM + datetime.timedelta(days=2))
+    operations.request_invitation(
+        classroom_id=classroom.pk, username="personne", by=holder, at=TERM + datetime.timedelta(days=2)
+    )
 
 
 def test_a_later_invitation_takes_the_place_of_the_one_before(classroom, colleague):
     other = TeacherFactory()
     invite(classroom)
     invite(classroom, other.username, at=LATER)
-    assert not invitations_of(colleague, LATER).exists()
+    assert not list_invitations(colleague, LATER).exists()
     with pytest.raises(exceptions.NoInvitation):
         operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
-    assert second_teacher_of(operations.accept(classroom_id=classroom.pk, by=other, at=LATER)) == other
+    assert get_second_teacher(operations.accept(classroom_id=classroom.pk, by=other, at=LATER)) == other
 
 
 def test_a_third_teacher_is_refused(classroom, holder, colleague):
     share(classroom, colleague)
     with pytest.raises(exceptions.AlreadyShared, match="Claire Lavigne partage déjà cette classe"):
-        operations.let_in(classroom_id=classroom.pk, username="personne", by=holder, at=LATER)
+        operations.request_invitation(classroom_id=classroom.pk, username="personne", by=holder, at=LATER)
 
 
 def test_an_invitation_is_good_for_a_week(classroom, colleague):
     invite(classroom)
     week = TERM + datetime.timedelta(days=7)
-    assert invitations_of(colleague, week - datetime.timedelta(seconds=1)).exists()
+    assert list_invitations(colleague, week - datetime.timedelta(seconds=1)).exists()
     with pytest.raises(exceptions.NoInvitation, match="vous inviter de nouveau"):
         operations.accept(classroom_id=classroom.pk, by=colleague, at=week)
 
 
 def test_an_invitation_ends_with_the_licence_of_who_made_it(classroom, colleague):
     invite(classroom)
-    pass_on(classroom, TeacherFactory())
-    assert not invitations_of(colleague, LATER).exists()
+    transfer_seat(classroom, TeacherFactory())
+    assert not list_invitations(colleague, LATER).exists()
     with pytest.raises(exceptions.NoInvitation):
         operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
     with pytest.raises(NoLongerDue):
-        letter("class.invited")
+        get_email("class.invited")
 
 
 def test_an_invitation_is_accepted_only_by_its_recipient(classroom, colleague):
@@ -178,54 +180,54 @@ def test_an_invitation_is_accepted_only_by_its_recipient(classroom, colleague):
 def test_declining_does_not_notify_the_inviter(classroom, colleague):
     invite(classroom)
     operations.decline(classroom_id=classroom.pk, by=TeacherFactory(), at=LATER)  # not the invited teacher
-    assert invitations_of(colleague, LATER).exists()
+    assert list_invitations(colleague, LATER).exists()
     for _ in range(2):
         operations.decline(classroom_id=classroom.pk, by=colleague, at=LATER)
     assert not ClassInvitation.objects.exists()
     with schema_context("public"):
         assert list(Message.objects.values_list("kind", flat=True)) == ["class.invited"]
     with pytest.raises(NoLongerDue):
-        letter("class.invited")
+        get_email("class.invited")
 
 
 def test_the_holder_removes_the_second_teacher(classroom, holder, colleague):
     share(classroom, colleague)
     for _ in range(2):
-        operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
-    with pytest.raises(exceptions.NotYours):
-        may_teach(colleague, classroom.pk)
-    recipient, rendered = letter("class.put_out")
-    assert (recipient, letters("class.put_out")) == (colleague.email, 1)
+        operations.end_sharing(classroom_id=classroom.pk, by=holder, at=LATER)
+    with pytest.raises(exceptions.ClassNotTaught):
+        get_taught_class(colleague, classroom.pk)
+    recipient, rendered = get_email("class.put_out")
+    assert (recipient, count_emails("class.put_out")) == (colleague.email, 1)
     assert "n'est plus partagée avec vous" in rendered.subject
     with pytest.raises(NoLongerDue):
-        letter("class.accepted")
+        get_email("class.accepted")
 
 
 def test_the_second_teacher_leaves(classroom, holder, colleague):
     share(classroom, colleague)
-    operations.put_out(classroom_id=classroom.pk, by=colleague, at=LATER)
-    with pytest.raises(exceptions.NotYours):
-        operations.put_out(classroom_id=classroom.pk, by=colleague, at=LATER)
-    recipient, rendered = letter("class.left")
+    operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
+    with pytest.raises(exceptions.ClassNotTaught):
+        operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
+    recipient, rendered = get_email("class.left")
     assert recipient == holder.email
     assert "Claire Lavigne ne partage plus" in rendered.subject
-    assert letters("class.put_out") == 0
+    assert count_emails("class.put_out") == 0
 
 
 def test_a_teacher_who_came_back_is_not_emailed_about_leaving(classroom, holder, colleague):
     share(classroom, colleague)
-    operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
+    operations.end_sharing(classroom_id=classroom.pk, by=holder, at=LATER)
     share(classroom, colleague)
-    operations.put_out(classroom_id=classroom.pk, by=colleague, at=LATER)
+    operations.end_sharing(classroom_id=classroom.pk, by=colleague, at=LATER)
     share(classroom, colleague)
     for kind in ("class.put_out", "class.left"):
         with pytest.raises(NoLongerDue):
-            letter(kind)
+            get_email(kind)
 
 
 def test_removing_a_teacher_withdraws_the_invitation(classroom, holder, colleague):
     invite(classroom)
-    operations.put_out(classroom_id=classroom.pk, by=holder, at=LATER)
+    operations.end_sharing(classroom_id=classroom.pk, by=holder, at=LATER)
     with pytest.raises(exceptions.NoInvitation):
         operations.accept(classroom_id=classroom.pk, by=colleague, at=LATER)
 
@@ -233,19 +235,19 @@ def test_removing_a_teacher_withdraws_the_invitation(classroom, holder, colleagu
 def test_sharing_ends_with_the_holder_and_the_next_one_chooses(classroom, holder, colleague):
     share(classroom, colleague)
     successor = TeacherFactory()
-    pass_on(classroom, successor)
-    with pytest.raises(exceptions.NotYours):
-        may_teach(colleague, classroom.pk)
-    assert second_teacher_of(may_teach(successor, classroom.pk)) is None
+    transfer_seat(classroom, successor)
+    with pytest.raises(exceptions.ClassNotTaught):
+        get_taught_class(colleague, classroom.pk)
+    assert get_second_teacher(get_taught_class(successor, classroom.pk)) is None
     share(classroom, TeacherFactory())
-    pass_on(classroom, holder)  # the first teacher's return does not restore the sharing
-    with pytest.raises(exceptions.NotYours):
-        may_teach(colleague, classroom.pk)
+    transfer_seat(classroom, holder)  # the first teacher's return does not restore the sharing
+    with pytest.raises(exceptions.ClassNotTaught):
+        get_taught_class(colleague, classroom.pk)
 
 
 def test_an_invitation_void_before_its_job_runs_is_not_sent(classroom, holder, colleague):
-    operations.let_in(classroom_id=classroom.pk, username="c.lavigne", by=holder, at=TERM)
-    pass_on(classroom, TeacherFactory())
+    operations.request_invitation(classroom_id=classroom.pk, username="c.lavigne", by=holder, at=TERM)
+    transfer_seat(classroom, TeacherFactory())
     tasks.invite(classroom_id=classroom.pk, username="c.lavigne", by_id=holder.pk, asked_at=TERM.isoformat())
     assert not ClassInvitation.objects.exists()
     assert Classroom.objects.get().second_teacher is None

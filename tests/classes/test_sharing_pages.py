@@ -7,16 +7,16 @@ from django.utils import timezone
 
 from licensing.classes import operations
 from licensing.classes.models import Classroom
-from tests.classes.arranged import Taught
+from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM, HostClient
+from tests.entitlements.conftest import SchoolScenario
 from tests.factories.accounts import TeacherFactory
-from tests.pages.test_my_account import words as read
-from tests.subscriptions.conftest import School
+from tests.sites.portal.test_my_account import visible_text as read
 
 
 @pytest.fixture
 def taught(nimes):
-    return Taught(School(), pupils=1)
+    return TaughtClass(SchoolScenario(), pupils=1)
 
 
 @pytest.fixture
@@ -30,9 +30,11 @@ def browser_of(user):
     return browser
 
 
-def invited(taught, colleague, at=TERM):
+def run_invitation(taught, colleague, at=TERM):
     """Run the job that the page queues."""
-    return operations.invite(classroom_id=taught.classroom.pk, username=colleague.username, by=taught.teacher, at=at)
+    return operations.create_invitation(
+        classroom_id=taught.classroom.pk, username=colleague.username, by=taught.teacher, at=at
+    )
 
 
 def test_inviting_answers_the_same_whether_or_not_the_identifiant_exists(taught, colleague):
@@ -49,12 +51,12 @@ def test_inviting_answers_the_same_whether_or_not_the_identifiant_exists(taught,
 def test_the_class_page_does_not_reveal_whether_the_invitation_found_somebody(taught, colleague):
     teacher = browser_of(taught.teacher)
     before = read(teacher.get(taught.url()))
-    invited(taught, colleague)
+    run_invitation(taught, colleague)
     assert read(teacher.get(taught.url())) == before
 
 
 def test_the_invited_teacher_accepts_and_has_the_class(taught, colleague):
-    invited(taught, colleague, timezone.now())
+    run_invitation(taught, colleague, timezone.now())
     browser = browser_of(colleague)
     assert browser.get(taught.url()).status_code == 404
     page = read(browser.get("/mes-classes/"))
@@ -70,7 +72,7 @@ def test_the_invited_teacher_accepts_and_has_the_class(taught, colleague):
 
 
 def test_a_declined_invitation_is_gone(taught, colleague):
-    invited(taught, colleague)
+    run_invitation(taught, colleague)
     browser = browser_of(colleague)
     browser.post(taught.url("invitation/refuser/"))
     answer = browser.post(taught.url("invitation/accepter/"), follow=True)
@@ -85,14 +87,14 @@ def test_a_teacher_who_was_not_invited_gets_no_access(taught, colleague):
 
 
 def test_a_second_teacher_shares_the_class_with_nobody(taught, colleague):
-    Classroom.objects.update(second_teacher=colleague, second_let_in_by=taught.teacher)
+    Classroom.objects.update(second_teacher=colleague, second_invited_by=taught.teacher)
     answer = browser_of(colleague).post(taught.url("collegue/"), {"username": "x"})
     assert answer.status_code == 409
     assert "Seul l'enseignant qui détient la licence" in read(answer)
 
 
 def test_the_holder_ends_it(taught, colleague):
-    Classroom.objects.update(second_teacher=colleague, second_let_in_by=taught.teacher)
+    Classroom.objects.update(second_teacher=colleague, second_invited_by=taught.teacher)
     answer = browser_of(taught.teacher).post(taught.url("collegue/retirer/"), follow=True)
     assert "Vous ne partagez plus cette classe" in read(answer)
     assert browser_of(colleague).get(taught.url()).status_code == 404

@@ -9,9 +9,9 @@ import re
 import pytest
 
 from licensing.classes import words
-from licensing.classes.models import MOST_PUPILS
+from licensing.classes.models import MAX_PUPILS
 
-LISTS = {"pupils": words.pupils, "classes": words.classes, "passwords": words.passwords}
+LISTS = {"pupils": words.list_pupil_words, "classes": words.list_class_words, "passwords": words.list_password_words}
 #: Words used as insults on a playground, which must not be drawn.
 _MOCKING = """
 ane baleine banane boudin boulet bouc cachalot cafard chacal chameau chatte chienne cloche cloporte clown cochon
@@ -22,7 +22,7 @@ bete bouche caca cul culotte fesse gros nain pet petit pipi queue regle slip suc
 """
 
 
-def apart(one, other):
+def differ_by_two(one, other):
     """Whether the edit distance of the words is at least two."""
     if abs(len(one) - len(other)) > 1:
         return True
@@ -44,32 +44,32 @@ def test_words_are_short_plain_and_each_once(name):
 
 @pytest.mark.parametrize("name", ["pupils", "classes"])
 def test_a_typo_matches_no_classmate_and_no_other_class(name):
-    close = [pair for pair in itertools.combinations(LISTS[name](), 2) if not apart(*pair)]
+    close = [pair for pair in itertools.combinations(LISTS[name](), 2) if not differ_by_two(*pair)]
     assert close == []
 
 
 def test_there_are_words_enough():
-    assert len(words.pupils()) >= 100
-    assert len(words.classes()) >= 150
-    assert len(words.passwords()) >= 400
-    assert math.log2(math.perm(len(words.passwords()), 3)) >= 25
+    assert len(words.list_pupil_words()) >= 100
+    assert len(words.list_class_words()) >= 150
+    assert len(words.list_password_words()) >= 400
+    assert math.log2(math.perm(len(words.list_password_words()), 3)) >= 25
 
 
 def test_a_login_typed_as_one_word_is_unambiguous():
-    joined = [animal + thing for animal in words.pupils() for thing in words.classes()]
+    joined = [animal + thing for animal in words.list_pupil_words() for thing in words.list_class_words()]
     assert len(set(joined)) == len(joined)
 
 
 def test_a_class_of_thirty_draws_different_words():
-    drawn = words.draw_pupils(MOST_PUPILS, besides={"lapin"})
-    assert len(set(drawn)) == MOST_PUPILS
+    drawn = words.generate_pupil_words(MAX_PUPILS, exclude={"lapin"})
+    assert len(set(drawn)) == MAX_PUPILS
     assert "lapin" not in drawn
 
 
 def test_what_is_drawn_is_read_again():
-    code = words.draw_code()
-    assert words.read_login(f"lapin-{code}") == ("lapin", code)
-    assert words.is_password(words.draw_password())
+    code = words.generate_code()
+    assert words.parse_login(f"lapin-{code}") == ("lapin", code)
+    assert words.is_password(words.generate_password())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_what_is_drawn_is_read_again():
     ],
 )  # fmt: skip
 def test_a_login_is_read_however_it_is_typed(typed):
-    assert words.read_login(typed) == ("lapin", "tulipe-5837")
+    assert words.parse_login(typed) == ("lapin", "tulipe-5837")
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_a_login_is_read_however_it_is_typed(typed):
      "tulipe-lapin-5837", "lapin-lapin-5837", "lapin-tulipe-58-37", "x" * 100_000, "lapin-tulipe-５８３７x", "\x00"],
 )  # fmt: skip
 def test_what_cannot_be_a_login_is_none(typed):
-    assert words.read_login(typed) is None
+    assert words.parse_login(typed) is None
 
 
 def test_full_width_digits_of_a_tablet_are_digits():
-    assert words.read_login("lapin-tulipe-５８３７") == ("lapin", "tulipe-5837")
+    assert words.parse_login("lapin-tulipe-５８３７") == ("lapin", "tulipe-5837")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_full_width_digits_of_a_tablet_are_digits():
     ],
 )
 def test_a_password_is_compared_without_what_a_child_may_get_wrong(typed):
-    assert words.read_password(typed) == "bateausoleilpomme"
+    assert words.normalize_password(typed) == "bateausoleilpomme"
 
 
 @pytest.mark.parametrize("text", ["", "bateau", "bateau-soleil", "bateau-soleil-pomme-lune", "bateau soleil pomme",

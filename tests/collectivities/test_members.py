@@ -15,14 +15,14 @@ from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
-from tests.races import at_once
+from tests.races import run_concurrently
 
 LATER = TERM + datetime.timedelta(days=3)
 
 
 def invited(email="awa@nimes.example", roles=(Role.BUYER,)):
     invitation = operations.invite(email=email, roles=roles, by=None, at=TERM)
-    return invitation, invitation_tokens.token(invitation.nonce)
+    return invitation, invitation_tokens.build_token(invitation.nonce)
 
 
 def test_an_invitation_is_written_to_the_outbox_without_its_secret(nimes):
@@ -162,13 +162,13 @@ def test_a_former_member_has_no_access(nimes):
 @pytest.mark.django_db(transaction=True)
 def test_two_managers_who_remove_each_other_leave_one(committing):
     first, second = MemberFactory(), MemberFactory()
-    outcome = at_once(
+    outcome = run_concurrently(
         committing.schema_name,
         [
             lambda: operations.remove_member(member_id=first.pk, by=second.user, at=LATER),
             lambda: operations.remove_member(member_id=second.pk, by=first.user, at=LATER),
         ],
-        refusals=LastManager,
+        expected_errors=LastManager,
     )
     assert sorted(type(one).__name__ for one in outcome) == ["LastManager", "Member"]
 
@@ -177,15 +177,15 @@ def test_two_managers_who_remove_each_other_leave_one(committing):
 def test_a_link_used_twice_at_once_lets_one_person_in(committing):
     _, token = invited()
     people = [UserFactory(), UserFactory()]
-    outcome = at_once(
+    outcome = run_concurrently(
         committing.schema_name,
         [lambda person=person: operations.accept_invitation(token=token, by=person, at=LATER) for person in people],
-        refusals=InvitationGone,
+        expected_errors=InvitationGone,
     )
     assert sorted(type(one).__name__ for one in outcome) == ["InvitationGone", "Member"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_invitations_of_one_address_at_once_leave_one(committing):
-    at_once(committing.schema_name, [invited, invited], refusals=())
+    run_concurrently(committing.schema_name, [invited, invited], expected_errors=())
     assert Invitation.objects.pending().count() == 1

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django_tenants.utils import schema_context, tenant_context
 
 from collectivities import operations
-from collectivities.exceptions import AlreadyDecided, InvalidAddress, Refused
+from collectivities.exceptions import AlreadyDecided, CollectivityError, InvalidAddress
 from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, Role
 from collectivities.operations import offices
 from mailing import kinds
@@ -77,7 +77,7 @@ def test_the_command_opens_an_office_and_answers_in_json(db):
 
 def test_a_request_notifies_the_operator_and_is_acknowledged(db, settings):
     settings.OPERATOR_EMAIL = "exploitant@peps.example"
-    request = operations.ask_for_office(**ASKED, at=TERM)
+    request = operations.request_office(**ASKED, at=TERM)
     messages = Message.objects.order_by("pk")
     assert [(message.kind, message.recipient) for message in messages] == [
         ("office_requested", "awa@ales.example"),
@@ -89,21 +89,21 @@ def test_a_request_notifies_the_operator_and_is_acknowledged(db, settings):
 
 
 def test_requesting_an_office_is_idempotent(db):
-    first = operations.ask_for_office(**ASKED, at=TERM)
-    assert operations.ask_for_office(**(ASKED | {"email": "AWA@ales.example"}), at=TERM) == first
+    first = operations.request_office(**ASKED, at=TERM)
+    assert operations.request_office(**(ASKED | {"email": "AWA@ales.example"}), at=TERM) == first
     assert Message.objects.count() == 1
 
 
 def test_a_request_needs_a_real_siren_and_an_address(db):
-    with pytest.raises(Refused):
-        operations.ask_for_office(**(ASKED | {"siren": "213000079"}), at=TERM)
+    with pytest.raises(CollectivityError):
+        operations.request_office(**(ASKED | {"siren": "213000079"}), at=TERM)
     with pytest.raises(InvalidAddress):
-        operations.ask_for_office(**(ASKED | {"email": "awa"}), at=TERM)
+        operations.request_office(**(ASKED | {"email": "awa"}), at=TERM)
     assert not OfficeRequest.objects.exists()
 
 
 def test_an_accepted_request_opens_the_office_once(operator):
-    request = operations.ask_for_office(**ASKED, at=TERM)
+    request = operations.request_office(**ASKED, at=TERM)
     ales = operations.accept_request(request_id=request.pk, by=operator, at=TERM)
     request.refresh_from_db()
     assert (request.state, request.collectivity, request.decided_by) == ("accepted", ales, operator)
@@ -118,7 +118,7 @@ def test_an_accepted_request_opens_the_office_once(operator):
 
 def test_a_request_for_an_existing_office_stays_pending(nimes, operator):
     with schema_context("public"):
-        request = operations.ask_for_office(**(ASKED | {"siren": nimes.siren}), at=TERM)
+        request = operations.request_office(**(ASKED | {"siren": nimes.siren}), at=TERM)
         with pytest.raises(OpeningRefused):
             operations.accept_request(request_id=request.pk, by=operator, at=TERM)
     request.refresh_from_db()
@@ -126,8 +126,8 @@ def test_a_request_for_an_existing_office_stays_pending(nimes, operator):
 
 
 def test_a_declined_request_says_why(operator):
-    request = operations.ask_for_office(**ASKED, at=TERM)
-    with pytest.raises(Refused):
+    request = operations.request_office(**ASKED, at=TERM)
+    with pytest.raises(CollectivityError):
         operations.decline_request(request_id=request.pk, reason=" ", by=operator, at=TERM)
     operations.decline_request(request_id=request.pk, reason="Nîmes a déjà un bureau.", by=operator, at=TERM)
     message = Message.objects.get(kind="office_declined")

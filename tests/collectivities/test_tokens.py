@@ -15,16 +15,16 @@ from django_tenants.utils import schema_context
 
 from accounts.models import Profile, User
 from api.models import Token
-from api.scopes import MEANING, Scope
-from api.tokens import AlreadyMade, InvalidToken
-from collectivities import operations, tokens
-from collectivities.exceptions import UnknownToken
+from api.scopes import SCOPE_DESCRIPTIONS, TokenScope
+from api.tokens import InvalidTokenSettings, TokenAlreadyCreated
+from collectivities import operations, token_list
+from collectivities.exceptions import UnknownApiToken
 from collectivities.models import AuditEntry, OfficeSettings, Role
-from tests.api.program import Program, program, refused, token
+from tests.api.client import ApiClient, assert_problem, create_client, create_token
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
-from tests.races import at_once
+from tests.races import run_concurrently
 
 LIST, NEW = "/reglages/api/", "/reglages/api/creer/"
 SECRET = re.compile(r"peps_api_[\w-]{43}")
@@ -52,7 +52,7 @@ def filled(**other):
     } | other
 
 
-def made_by(browser, **other):
+def created_by(browser, **other):
     """Create a token through the page and return the secret it shows."""
     answer = browser.post(NEW, filled(**other))
     assert answer.status_code == 200
@@ -69,16 +69,16 @@ def shown(browser, path=LIST):
 
 
 def test_a_new_token_opens_the_api_with_exactly_its_scopes(browser):
-    secret = made_by(browser, scopes=["read"])
-    assert Program(secret).get("/schools").status_code == 200
+    secret = created_by(browser, scopes=["read"])
+    assert ApiClient(secret).get("/schools").status_code == 200
     assert Token.objects.get().scopes == ["read"]
 
 
 def test_the_form_explains_each_scope(browser):
     page = shown(browser, NEW)
-    for scope in Scope:
+    for scope in TokenScope:
         assert scope.label in page
-        assert MEANING[scope].replace("'", "&#x27;") in page
+        assert SCOPE_DESCRIPTIONS[scope].replace("'", "&#x27;") in page
 
 
 def test_the_secret_appears_in_the_response_only(browser, caplog):
@@ -119,13 +119,13 @@ def test_forms_that_arrive_together_make_one_token(committing):
     number = uuid.uuid4()
 
     def make():
-        return operations.make_token(
+        return operations.create_token(
             name="SI", scopes=["read"], expires_at=TERM + datetime.timedelta(days=9), networks=[], form=number, by=by,
             at=TERM,
         )  # fmt: skip
 
-    outcomes = at_once(committing.schema_name, [make] * 4, refusals=AlreadyMade)
-    assert sum(isinstance(outcome, AlreadyMade) for outcome in outcomes) == 3
+    outcomes = run_concurrently(committing.schema_name, [make] * 4, expected_errors=TokenAlreadyCreated)
+    assert sum(isinstance(outcome, TokenAlreadyCreated) for outcome in outcomes) == 3
     assert Token.objects.count() == 1
     with schema_context("public"):
         # Refused forms leave no account behind.
@@ -161,15 +161,15 @@ def test_an_invalid_form_may_be_corrected_and_sent_again(browser):
 
 def test_the_last_day_is_included(browser):
     today = timezone.localdate()
-    made_by(browser, last_day=today.isoformat())
+    created_by(browser, last_day=today.isoformat())
     made = Token.objects.get()
-    assert tokens.last_day(made) == today
+    assert token_list.get_last_day(made) == today
     ends = timezone.localtime(made.expires_at)
     assert (ends.date(), ends.time()) == (today + datetime.timedelta(days=1), datetime.time.min)
 
 
 def test_networks_are_written_one_a_line(browser):
-    made_by(browser, networks="203.0.113.7\n\n  2001:db8::/32 \n203.0.113.7")
+    created_by(browser, networks="203.0.113.7\n\n  2001:db8::/32 \n203.0.113.7")
     assert Token.objects.get().networks == ["203.0.113.7/32", "2001:db8::/32"]
 
 
@@ -183,13 +183,13 @@ def test_an_empty_list_explains_what_tokens_are_for(browser):
 
 
 def test_the_list_describes_each_token_in_words(browser, manager):
-    secret = made_by(browser, networks="127.0.0.1")
+    secret = created_by(browser, networks="127.0.0.1")
     page = shown(browser)
     assert "Attribuer, reprendre, renvoyer" in page
     assert "127.0.0.1/32" in page
     assert "Awa Diop" in page
     assert "jamais" in page
-    Program(secret).get("/schools")
+    ApiClient(secret).get("/schools")
     assert "depuis 127.0.0.1" in shown(browser)
 
 
@@ -197,15 +197,15 @@ def test_the_list_describes_each_token_in_words(browser, manager):
     ("days", "result"), [(31, ""), (30, "plus que 29\u00a0jours"), (2, "plus que 1\u00a0jour"), (1, "à ce soir")]
 )
 def test_a_token_that_ends_within_thirty_days_says_so(browser, days, result):
-    midnight = tokens.end_of_day(timezone.localdate() - datetime.timedelta(days=1))
-    token(expires_at=midnight + datetime.timedelta(days=days))
+    midnight = token_list.get_end_of_day(timezone.localdate() - datetime.timedelta(days=1))
+    create_token(expires_at=midnight + datetime.timedelta(days=days))
     page = shown(browser)
     assert ("À remplacer" in page) == bool(result)
     assert result in page
 
 
 def test_tokens_that_ended_say_how(browser, manager):
-    revoked, expired = token(name="Ancien"), token(name="Oublié")
+    revoked, expired = create_token(name="Ancien"), create_token(name="Oublié")
     operations.revoke_token(token_id=revoked.token.pk, by=manager, at=timezone.now())
     Token.objects.filter(pk=expired.token.pk).update(created_at=TERM, expires_at=TERM + datetime.timedelta(seconds=1))
     page = shown(browser)
@@ -217,7 +217,7 @@ def test_tokens_that_ended_say_how(browser, manager):
 
 def test_the_list_costs_as_many_queries_whatever_its_length(browser, manager, django_assert_num_queries):
     def some():
-        for made in (token(), token()):
+        for made in (create_token(), create_token()):
             Token.objects.filter(pk=made.token.pk).update(created_by_id=UserFactory().pk)
         operations.revoke_token(token_id=made.token.pk, by=UserFactory(), at=timezone.now())
 
@@ -239,19 +239,19 @@ def test_the_menu_links_to_the_page_and_marks_it_as_current(browser):
 
 
 def test_a_token_is_revoked_at_once_after_a_page_that_says_what_happens(browser):
-    secret = made_by(browser)
+    secret = created_by(browser)
     path = f"{LIST}{Token.objects.get().pk}/revoquer/"
     assert "n’obtient plus de réponse, dès maintenant" in shown(browser, path)
-    assert Program(secret).get("/schools").status_code == 200
+    assert ApiClient(secret).get("/schools").status_code == 200
     assert "est révoqué" in browser.post(path, follow=True).content.decode()
-    refused(Program(secret).get("/schools"), 401, "token_revoked")
+    assert_problem(ApiClient(secret).get("/schools"), 401, "token_revoked")
     assert "est déjà révoqué" in browser.post(path, follow=True).content.decode()
     assert AuditEntry.objects.filter(action="api.token_revoked").count() == 1
 
 
 def test_an_unknown_token_cannot_be_revoked(browser, manager):
     assert browser.get(f"{LIST}12345678/revoquer/").status_code == 404
-    with pytest.raises(UnknownToken):
+    with pytest.raises(UnknownApiToken):
         operations.revoke_token(token_id=12345678, by=manager, at=TERM)
 
 
@@ -260,7 +260,7 @@ def test_an_unknown_token_cannot_be_revoked(browser, manager):
 
 def test_the_journal_says_who_made_and_revoked_which(browser, manager):
     last_day = datetime.date(2027, 8, 31)
-    secret = made_by(browser, networks="203.0.113.0/24", last_day=last_day.isoformat())
+    secret = created_by(browser, networks="203.0.113.0/24", last_day=last_day.isoformat())
     made = Token.objects.get()
     browser.post(f"{LIST}{made.pk}/revoquer/")
     lines = AuditEntry.objects.filter(action__startswith="api.").order_by("pk")
@@ -275,7 +275,7 @@ def test_the_journal_says_who_made_and_revoked_which(browser, manager):
 
 
 def test_the_journal_names_a_token_as_the_author_of_what_it_does(browser):
-    by = token(name="SI de la ville").token.account
+    by = create_token(name="SI de la ville").token.account
     operations.set_presentation(sender_name="Ville", reply_to="", signature="", by=by, at=timezone.now())
     assert "Jeton « SI de la ville »" in shown(browser, "/journal/?text=SI+de+la+ville")
 
@@ -288,14 +288,14 @@ def test_removing_a_member_lists_the_tokens_they_created(browser, office, nimes)
     path = f"/membres/{member.pk}/retirer/"
     assert "jeton" not in shown(browser, path)
     for _ in range(2):
-        made_by(office("nimes", member.user))
+        created_by(office("nimes", member.user))
     assert "a créé 2 jetons de l’API qui servent encore" in shown(browser, path)
     operations.revoke_token(token_id=Token.objects.first().pk, by=member.user, at=timezone.now())
     assert "a créé 1 jeton de l’API qui sert encore" in shown(browser, path)
 
 
 def test_the_home_names_a_token_that_ends_soon_to_managers(browser, office):
-    token(name="SI", expires_at=timezone.now() + datetime.timedelta(days=40))
+    create_token(name="SI", expires_at=timezone.now() + datetime.timedelta(days=40))
     assert "Jeton «" not in shown(browser, "/")
     Token.objects.update(expires_at=timezone.now() + datetime.timedelta(days=12))
     page = shown(browser, "/")
@@ -319,13 +319,13 @@ def test_the_page_requires_the_second_factor_of_managers(browser, nimes):
     "change", [{"is_active": True}, {"is_staff": True}, {"is_superuser": True}, {"email": "a@b.fr"}, {"password": "x"}]
 )
 def test_the_database_refuses_to_make_a_person_of_a_token_account(nimes, change):
-    account = token().token.account
+    account = create_token().token.account
     with schema_context("public"), pytest.raises(IntegrityError), transaction.atomic():
         User.objects.filter(pk=account.pk).update(**change)
 
 
 def test_the_operators_account_list_excludes_token_accounts(nimes, portal):
-    account = token(name="SI de la ville").token.account
+    account = create_token(name="SI de la ville").token.account
     with schema_context("public"):
         portal.force_login(UserFactory(is_staff=True, is_superuser=True))
     page = shown(portal, "/admin/accounts/user/?q=jeton")
@@ -336,12 +336,12 @@ def test_the_operators_account_list_excludes_token_accounts(nimes, portal):
 
 
 def test_a_wrong_setting_is_refused_before_anything_is_written(nimes, manager):
-    with pytest.raises(InvalidToken):
-        operations.make_token(name="", scopes=["read"], expires_at=TERM + datetime.timedelta(days=1), networks=[],
+    with pytest.raises(InvalidTokenSettings):
+        operations.create_token(name="", scopes=["read"], expires_at=TERM + datetime.timedelta(days=1), networks=[],
                               form=None, by=manager, at=TERM)  # fmt: skip
     assert not AuditEntry.objects.exists()
 
 
 def test_a_token_needs_no_membership(nimes):
     """A token's account has no membership: its rights are its scopes."""
-    assert program(scopes=["read"]).get("/schools").status_code == 200
+    assert create_client(scopes=["read"]).get("/schools").status_code == 200

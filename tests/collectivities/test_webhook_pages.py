@@ -14,8 +14,8 @@ from collectivities.models import AuditEntry, Role
 from tests.factories.collectivities import MemberFactory
 from tests.webhooks import receiver as behaviours
 from tests.webhooks.conftest import endpoint, reachable, receiver  # noqa: F401 - fixtures
-from tests.webhooks.happenings import happen, issued, told
-from webhooks.models import Delivery, Endpoint
+from tests.webhooks.events import deliver_due, emit_events, make_issued_event
+from webhooks.models import Delivery, WebhookEndpoint
 
 URL = "https://si.ville.example/peps"
 
@@ -48,7 +48,7 @@ def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
     answer = post(manager, "webhooks:new", data={"url": URL, "types": ["pool.low"]})
     [secret] = re.findall(r"whsec_[A-Za-z0-9+/=]+", answer.content.decode())
     assert "no-store" in answer["Cache-Control"]
-    webhook = Endpoint.objects.get()
+    webhook = WebhookEndpoint.objects.get()
     assert (webhook.url, webhook.types) == (URL, ["pool.low"])
     for shown in (page(manager, "webhooks:list"), page(manager, "webhooks:detail", webhook.pk)):
         assert URL in shown
@@ -58,7 +58,7 @@ def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
     assert AuditEntry.objects.get(action="webhooks.added").summary == "Webhook vers si.ville.example : ajouté."
     again = post(manager, "webhooks:new", data={"url": URL})
     assert "Un webhook conduit déjà à cette adresse" in text(again)
-    assert Endpoint.objects.count() == 1
+    assert WebhookEndpoint.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_webhook_is_added_and_its_secret_is_shown_once(manager):
 def test_an_invalid_url_is_reported_at_its_field(manager, url, result):
     answer = post(manager, "webhooks:new", data={"url": url})
     assert result in text(answer)
-    assert not Endpoint.objects.exists()
+    assert not WebhookEndpoint.objects.exists()
 
 
 def test_a_webhook_is_changed_switched_off_and_deleted(manager, endpoint, receiver):  # noqa: F811 - the fixtures
@@ -98,10 +98,10 @@ def test_a_double_click_rotates_the_secret_once(manager, endpoint):  # noqa: F81
 
 
 def test_a_test_delivery_shows_the_response_and_can_be_replayed(manager, endpoint, receiver):  # noqa: F811 - the fixtures
-    receiver.behaviour = behaviours.answers(500, b"<script>alert(1)</script>")
+    receiver.behaviour = behaviours.respond_with(500, b"<script>alert(1)</script>")
     answer = post(manager, "webhooks:test", endpoint.pk)
     assert "Pas encore de tentative" in text(answer)
-    told(endpoint)
+    deliver_due(endpoint)
     delivery = Delivery.objects.get()
     answer = manager.get(f"/reglages/webhooks/{endpoint.pk}/envois/{delivery.pk}/")
     assert "<script>alert" not in answer.content.decode()
@@ -110,32 +110,32 @@ def test_a_test_delivery_shows_the_response_and_can_be_replayed(manager, endpoin
     assert "Prochain essai" in shown
     assert "Rejouer" not in shown
     assert "En échec" in page(manager, "webhooks:detail", endpoint.pk)
-    receiver.behaviour = behaviours.answers(200)
+    receiver.behaviour = behaviours.respond_with(200)
     Delivery.objects.update(next_at=timezone.now())
-    told(endpoint)
+    deliver_due(endpoint)
     assert "Remis (réponse 200)." in page(manager, "webhooks:delivery", endpoint.pk, delivery.pk)
     assert "l’envoi repart" in text(post(manager, "webhooks:replay", endpoint.pk, delivery.pk)).replace("'", "’")
-    told(endpoint)
+    deliver_due(endpoint)
     assert len(receiver.received) == 3
     assert AuditEntry.objects.filter(action="webhooks.replayed").exists()
 
 
 def test_a_webhook_at_rest_says_when_it_is_tried_again(manager, endpoint):  # noqa: F811 - the fixture
     now = timezone.now()
-    Endpoint.objects.update(failing_since=now, paused_until=now + datetime.timedelta(minutes=5), failures=3)
+    WebhookEndpoint.objects.update(failing_since=now, paused_until=now + datetime.timedelta(minutes=5), failures=3)
     assert "Au repos" in page(manager, "webhooks:list")
     assert "« Essayer » n’attend pas" in page(manager, "webhooks:detail", endpoint.pk)
-    Endpoint.objects.update(is_enabled=False, off_because="gone")
+    WebhookEndpoint.objects.update(is_enabled=False, disabled_reason="gone")
     assert "ne veut plus rien recevoir (410)" in page(manager, "webhooks:detail", endpoint.pk).replace("\xa0", " ")
 
 
 def test_deliveries_are_filtered_by_a_constant_number_of_queries(manager, endpoint, django_assert_num_queries):  # noqa: F811 - the fixture
-    happen(issued(1), issued(2))
+    emit_events(make_issued_event(1), make_issued_event(2))
     page(manager, "webhooks:detail", endpoint.pk)
     # Two search_paths, the host, the session, the user, the member, the webhook, the count, the page.
     with django_assert_num_queries(9):
         page(manager, "webhooks:detail", endpoint.pk)
-    happen(*(issued(number) for number in range(20)))
+    emit_events(*(make_issued_event(number) for number in range(20)))
     with django_assert_num_queries(9):
         page(manager, "webhooks:detail", endpoint.pk)
     assert "22 envois" in page(manager, "webhooks:detail", endpoint.pk)

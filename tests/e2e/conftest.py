@@ -21,7 +21,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
-from mailing.sink import Sink
+from mailing.sink import SmtpSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,7 +147,7 @@ def site(live_server, browser, settings, monkeypatch) -> Iterator[Site]:
     server.set_app(original_app)
 
 
-def environment(**more: str) -> dict[str, str]:
+def build_environment(**more: str) -> dict[str, str]:
     """Return the environment of a project process on the test database."""
     database = connection.settings_dict
     address = f"postgresql://{database['USER']}:{database['PASSWORD']}@"
@@ -162,9 +162,9 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def mail() -> Iterator[Sink]:
+def mail() -> Iterator[SmtpSink]:
     """A real mail server that keeps what it is given."""
-    with Sink() as sink:
+    with SmtpSink() as sink:
         yield sink
 
 
@@ -172,14 +172,14 @@ def mail() -> Iterator[Sink]:
 def worker(committing, mail, site) -> Iterator[None]:
     """A worker process on the test database, which sends to `mail`, for as long as the test lasts."""
     command = [sys.executable, str(ROOT / "manage.py"), "worker"]
-    process_environment = environment(SMTP_PORT=str(mail.port), PUBLIC_PORT=str(site.port))
+    process_environment = build_environment(SMTP_PORT=str(mail.port), PUBLIC_PORT=str(site.port))
     with subprocess.Popen(command, env=process_environment) as process:  # noqa: S603 - our own command
         yield
         process.terminate()
         process.wait(timeout=30)
 
 
-def in_time[T](ask: Callable[[], T], *, seconds: float = 30.0) -> T:
+def wait_for[T](ask: Callable[[], T], *, seconds: float = 30.0) -> T:
     """Call `ask` until it returns a true value, and return that."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

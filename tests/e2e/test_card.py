@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from licensing.orders.models import ProviderEvent
+from licensing.payments.models import ProviderEvent
 from tests.conftest import HostClient
-from tests.e2e.looks import faults_at_both_widths
-from tests.orders.card.conftest import stripe  # noqa: F401 - a fixture
-from tests.orders.card.ordering import SETTLED, begun, effects
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.payments.card.card_orders import PAID_ONCE, get_effects, start_payment
+from tests.payments.card.conftest import stripe  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Site
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing, site: Site, stripe):  # noqa: F811
     host = f"{settings.BASE_DOMAIN}:{site.port}"
     stripe.webhook, stripe.host = f"http://127.0.0.1:{site.port}/webhooks/stripe/", host
-    payment = begun()
+    payment = start_payment()
     client = HostClient(host)
     client.force_login(payment.order.placed_by)
     visit = site.person(session=client.session.session_key)
     page = visit.open(payment.get_process_url())
-    assert faults_at_both_widths(visit) == []
+    assert find_problems_at_both_widths(visit) == []
     # To another host, which `form-action` names; and back by its own arrow first.
     page.get_by_role("button", name="Payer").click()
     assert page.url.startswith(f"{stripe.url}/c/pay/")
@@ -32,8 +32,8 @@ def test_a_principal_pays_at_stripe_and_returns_to_five_free_licences(committing
     page.get_by_role("button", name="Payer").click()
     page.get_by_role("button", name="Payer").click()
     page.get_by_role("region", name="Vos licences sont ouvertes").get_by_text("0/5").first.wait_for()
-    assert faults_at_both_widths(visit) == []
-    assert effects(payment.order) == SETTLED
+    assert find_problems_at_both_widths(visit) == []
+    assert get_effects(payment.order) == PAID_ONCE
     assert (len(stripe.sessions), ProviderEvent.objects.count()) == (1, 1)
     page.get_by_role("link", name="Attribuer les clés").click()
     page.get_by_text("0/5", exact=True).first.wait_for()

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import expect
 
 from licensing.classes.models import PupilAccount
-from licensing.subscriptions import operations as seats
-from tests.classes.arranged import Taught
+from licensing.entitlements import operations as seats
+from tests.classes.taught_class import TaughtClass
 from tests.conftest import TERM
-from tests.e2e.looks import faults
-from tests.e2e.test_my_account import session
-from tests.subscriptions.conftest import School
+from tests.e2e.page_checks import find_problems
+from tests.e2e.test_my_account import create_session
+from tests.entitlements.conftest import SchoolScenario
 
 #: Occurs in no page, word list or factory.
 FIRST_NAME = "Zéphyrine-Wxq"
@@ -21,7 +21,7 @@ FIRST_NAME = "Zéphyrine-Wxq"
 
 @pytest.fixture
 def school(committing):
-    return School()
+    return SchoolScenario()
 
 
 def listen(visit):
@@ -37,7 +37,7 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
     code, _ = school.subscription()
     teacher = school.teacher()
     seats.claim(code=code, by=teacher, at=TERM)
-    visit = site.person(session=session(site, teacher))
+    visit = site.person(session=create_session(site, teacher))
     sent = listen(visit)
     page = visit.open("/mon-compte/")
     page.get_by_role("link", name="Ma classe").click()
@@ -83,9 +83,9 @@ def test_a_class_of_thirty_its_cards_and_its_first_names(school, site, tmp_path)
 
 
 def test_a_resaved_name_sheet_is_read_and_another_classs_is_refused(school, site):
-    taught = Taught(school, pupils=2)
+    taught = TaughtClass(school, pupils=2)
     first, second = (credential.login for credential in taught.credentials)
-    page = site.person(session=session(site, taught.teacher)).open(taught.url("feuille/"))
+    page = site.person(session=create_session(site, taught.teacher)).open(taught.url("feuille/"))
 
     def hand(text):
         page.locator("[data-sheet-open]").set_input_files(
@@ -105,23 +105,23 @@ def test_a_resaved_name_sheet_is_read_and_another_classs_is_refused(school, site
 
 @pytest.mark.parametrize("width", ["wide", "phone"])
 def test_class_pages_have_no_problems(school, site, width):
-    taught = Taught(school, pupils=3)
+    taught = TaughtClass(school, pupils=3)
     PupilAccount.objects.filter(number=2).update(locked_at=TERM)
-    visit = site.person(width=width, session=session(site, taught.teacher))
+    visit = site.person(width=width, session=create_session(site, taught.teacher))
     found = {}
     for path in ("", "mots-de-passe/", "eleves/1/retirer/", "feuille/"):
         visit.open(taught.url(path))
-        found[path] = faults(visit)
+        found[path] = find_problems(visit)
     page = visit.open(taught.url("mots-de-passe/"))
     page.get_by_role("button", name="Donner 3 nouveaux mots de passe").click()
     expect(page.get_by_role("heading", name="3 nouveaux mots de passe")).to_be_visible()
-    found["new"] = faults(visit)
+    found["new"] = find_problems(visit)
     assert not any(found.values()), found
 
 
 @pytest.mark.parametrize("width", ["wide", "phone"])
 def test_a_pupil_scans_their_card(school, site, width):
-    taught = Taught(school, pupils=1)
+    taught = TaughtClass(school, pupils=1)
     card = taught.credentials[0]
     visit = site.person(width=width)
     sent = listen(visit)
@@ -129,18 +129,18 @@ def test_a_pupil_scans_their_card(school, site, width):
     expect(page.get_by_label("Mon identifiant")).to_have_value(card.login)
     expect(page.get_by_label("Mon mot de passe")).to_have_value(card.password)
     assert page.url.endswith("/eleve/")
-    assert faults(visit) == []
+    assert find_problems(visit) == []
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=re.compile(taught.pupil().word))).to_be_visible()
-    assert faults(visit) == []
+    assert find_problems(visit) == []
     assert not [request for request in sent if card.password in request.split(" ", 1)[0]]
     page.get_by_role("button", name="Quitter").click()
     expect(page.get_by_label("Mon identifiant")).to_have_value("")
 
 
 def test_the_main_path_without_scripts(school, site):
-    taught = Taught(school)
-    page = site.person(scripts=False, session=session(site, taught.teacher)).open(taught.url())
+    taught = TaughtClass(school)
+    page = site.person(scripts=False, session=create_session(site, taught.teacher)).open(taught.url())
     page.get_by_label("Nombre de comptes à créer").fill("2")
     page.get_by_role("button", name="Créer les comptes").click()
     with page.expect_download() as listed:

@@ -12,7 +12,7 @@ from django_tenants.utils import tenant_context
 from accounts.models import Profile
 from collectivities.models import Role
 from tests.conftest import HostClient
-from tests.e2e.looks import faults_at_both_widths
+from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 
@@ -42,7 +42,7 @@ def pages(urlconf: str) -> list[str]:
     return sorted(set(routes(importlib.import_module(urlconf).urlpatterns)))
 
 
-def assert_nothing_wrong(found: dict[str, list[str]]) -> None:
+def assert_no_problems(found: dict[str, list[str]]) -> None:
     """Fail with every problem of every page at once."""
     data = "\n".join(f"{path}  {fault}" for path, wrong in found.items() for fault in wrong)
     assert not data, data
@@ -80,7 +80,7 @@ def walk(site: Site, client: HostClient, paths: Iterable[str], *, slug: str = ""
     found = {}
     for path in paths:
         visit.open(path, slug=slug)
-        found[path] = faults_at_both_widths(visit)
+        found[path] = find_problems_at_both_widths(visit)
         visit.complaints.clear()
     return found
 
@@ -89,7 +89,7 @@ def test_the_portal_s_pages_for_visitors(committing, site):
     visitor = HostClient("peps.localhost")
     paths = contents(visitor, PORTAL)
     assert len(paths) >= 12
-    assert_nothing_wrong(walk(site, visitor, paths))
+    assert_no_problems(walk(site, visitor, paths))
 
 
 def test_the_portal_s_pages_for_who_has_signed_in(committing, site):
@@ -100,7 +100,7 @@ def test_the_portal_s_pages_for_who_has_signed_in(committing, site):
         client.force_login(UserFactory(profile=profile))
         new = set(contents(client, PORTAL).items()) - seen
         assert "/mon-compte/" in {path for path, _ in new}
-        assert_nothing_wrong(walk(site, client, sorted(path for path, _ in new)))
+        assert_no_problems(walk(site, client, sorted(path for path, _ in new)))
         seen |= new
 
 
@@ -111,4 +111,4 @@ def test_the_office_s_pages(committing, site):
     client.force_login(member.user)
     paths = contents(client, OFFICE)
     assert len(paths) >= 8
-    assert_nothing_wrong(walk(site, client, paths, slug="nimes"))
+    assert_no_problems(walk(site, client, paths, slug="nimes"))

@@ -10,18 +10,18 @@ import pytest
 from django_tenants.utils import tenant_context
 from PIL import Image
 
-from collectivities.models import Role, SchoolInRemit
+from collectivities.models import PortfolioSchool, Role
 from imports import tasks
-from imports.models import Import, ImportRow
+from imports.models import ImportRow, SpreadsheetImport
 from licensing.pools import operations as pools
 from licensing.pools.models import Allocation
 from tests.conftest import TERM, HostClient
 from tests.e2e.conftest import WIDTHS
-from tests.e2e.looks import faults_at_both_widths
-from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.files import xlsx
+from tests.imports.sample_files import build_xlsx
 
 #: Folder for the guide's screenshots, if configured, and the pages it shows.
 PICTURES = os.environ.get("PICTURES")
@@ -71,7 +71,7 @@ def check_page(visit, name):
         picture = Image.open(io.BytesIO(page.screenshot()))
         picture.quantize(96).save(Path(PICTURES) / f"imports-{name}.png", optimize=True)
         page.set_viewport_size(WIDTHS["phone"])
-    found = faults_at_both_widths(visit)
+    found = find_problems_at_both_widths(visit)
     # Axe leaves empty style attributes, which htmx would copy and the CSP report.
     page.reload()
     visit.complaints.clear()
@@ -85,7 +85,7 @@ def workbook(pool, rows):
         SchoolFactory(name=f"Ecole {kind} Les Oliviers", commune="Alès")
     nursery = SchoolFactory(name="Ecole maternelle Les Lilas", has_elementary=False)
     for school in schools[:4]:
-        SchoolInRemitFactory(school=school, contact_email="roux@nimes.example", contact_name="Mme Roux", classes=6)
+        PortfolioSchoolFactory(school=school, contact_email="roux@nimes.example", contact_name="Mme Roux", classes=6)
     demand = pools.Demand(schools[0].uai, 5, "roux@nimes.example", total=True)
     pools.allocate_many(pool_id=pool.pk, demands=[demand], by=None, at=TERM)
     table = [
@@ -99,7 +99,7 @@ def workbook(pool, rows):
         *[[next_uai(), f"École neuve n° {n}", "Alès", 1, None] for n in range(rows)],
         ["TOTAL", None, None, 999, None],
     ]
-    return xlsx(table, sheet="Écoles", more={"Notice": [["RNE = UAI"]]})
+    return build_xlsx(table, sheet="Écoles", more={"Notice": [["RNE = UAI"]]})
 
 
 def test_a_large_file_is_uploaded_resolved_applied_and_undone(committing, walker, tmp_path):
@@ -128,7 +128,7 @@ def upload_file(visit, file):
     page.get_by_role("button", name="Déposer et vérifier").click()
     page.get_by_text("Lecture du fichier…").wait_for()
     check_page(visit, "lecture")
-    tasks.read(import_id=Import.objects.get().pk)
+    tasks.read(import_id=SpreadsheetImport.objects.get().pk)
     page.get_by_role("link", name="À régler").first.wait_for()  # the page noticed by itself
     check_page(visit, "verification")
 
@@ -173,7 +173,7 @@ def apply(visit):
     page.get_by_label("Tapez ce nombre pour confirmer").fill("19")
     page.get_by_role("button", name="Attribuer 19 licences").click()
     page.get_by_text("Attribution en cours…").wait_for()
-    tasks.apply(import_id=Import.objects.get().pk)
+    tasks.apply(import_id=SpreadsheetImport.objects.get().pk)
     page.get_by_text("C’est fait.").wait_for()
     check_page(visit, "resultat")
 
@@ -184,20 +184,23 @@ def undo_import(visit):
     check_page(visit, "defaire")
     page.get_by_role("button", name="Défaire cet import").click()
     page.get_by_text("L’import se défait…").wait_for()
-    tasks.undo(import_id=Import.objects.get().pk, asked_at=TERM.isoformat())
+    tasks.undo(import_id=SpreadsheetImport.objects.get().pk, asked_at=TERM.isoformat())
     page.get_by_text("Cet import est défait").wait_for()
     check_page(visit, "defait")
 
 
 def test_the_portfolio_is_updated_from_a_small_file_without_scripts(committing, walker):
-    school, known = SchoolFactory(name="Ecole Les Tilleuls", commune="Uzès"), SchoolInRemitFactory(contact_name="M. Lô")
+    school, known = (
+        SchoolFactory(name="Ecole Les Tilleuls", commune="Uzès"),
+        PortfolioSchoolFactory(contact_name="M. Lô"),
+    )
     visit = walker("phone", scripts=False)
-    page = visit.open("/imports/nouveau/?but=perimetre", slug="nimes")
+    page = visit.open("/imports/nouveau/?but=portfolio", slug="nimes")
     # A UAI far from any school's: one edit away, the school would already be proposed.
     content = f"UAI;RNE;Directeur;Nb classes\n{known.school_id};0;Mme Roux;6\n0990000Z;0;M. Blanc;4\n".encode()
     page.get_by_label("Votre tableau").set_input_files({"name": "p.csv", "mimeType": "text/csv", "buffer": content})
     page.get_by_role("button", name="Déposer et vérifier").click()
-    table = Import.objects.get()
+    table = SpreadsheetImport.objects.get()
     tasks.read(import_id=table.pk)
     page.get_by_role("link", name="Actualiser la page").click()
     page.get_by_role("link", name="Changer la lecture…").click()
@@ -215,7 +218,7 @@ def test_the_portfolio_is_updated_from_a_small_file_without_scripts(committing, 
     tasks.apply(import_id=table.pk)
     page.get_by_role("link", name="Actualiser la page").click()
     page.get_by_text("1 école ajoutée").wait_for()
-    assert set(SchoolInRemit.objects.values_list("school_id", "contact_name", "classes")) == {
+    assert set(PortfolioSchool.objects.values_list("school_id", "contact_name", "classes")) == {
         (known.school_id, "Mme Roux", 6),
         (school.pk, "M. Blanc", 4),
     }

@@ -14,12 +14,12 @@ from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
 from mailing.models import Message, MessageState
 from tests.conftest import HostClient
-from tests.e2e.looks import faults_at_both_widths
-from tests.e2e.test_every_page import assert_nothing_wrong
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.test_every_page import assert_no_problems
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
-from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give, redeem, sent
+from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
 
 def arrange(collectivity):
@@ -33,15 +33,15 @@ def arrange(collectivity):
             longitude=3.9 + (number * 5 % 13) / 12,
         )
         if number % 4 == 3:
-            SchoolInRemitFactory(school=school)
+            PortfolioSchoolFactory(school=school)
             continue
-        allocation = give(pool, school, units=3, at=now - datetime.timedelta(days=20 if number == 0 else 1))
+        allocation = allocate_units(pool, school, units=3, at=now - datetime.timedelta(days=20 if number == 0 else 1))
         if number % 4 == 2:
-            subscription = redeem(allocation, PrincipalFactory())
+            subscription = mark_redeemed(allocation, PrincipalFactory())
             for seat in subscription.seats.all()[: number % 3]:
                 seat.holder, seat.held_since, seat.mode = TeacherFactory(), now, "manual"
                 seat.save()
-    sent()
+    mark_sent()
     Message.objects.filter(topic_id=Allocation.objects.order_by("pk")[1].pk).update(
         state=MessageState.BOUNCED, reason="Cette adresse n'existe pas."
     )
@@ -71,9 +71,9 @@ def test_pool_and_allocation_pages_have_no_problems(committing, site):
         f"/attributions/attribuer/?ecole={allocation.school_id}",
     ):
         visit.open(path, slug="nimes")
-        found[path] = faults_at_both_widths(visit)
+        found[path] = find_problems_at_both_widths(visit)
         visit.complaints.clear()
         if folder := os.environ.get("SCREENSHOTS"):
             name = path.strip("/").replace("/", "_").partition("?")[0] or "accueil"
             visit.page.screenshot(path=Path(folder) / f"{name}_{len(found)}.png", full_page=True)
-    assert_nothing_wrong(found)
+    assert_no_problems(found)

@@ -11,14 +11,14 @@ from playwright.sync_api import expect
 
 from collectivities.models import Role
 from mailing import kinds, operations
-from mailing.kinds import Rendered
+from mailing.kinds import RenderedEmail
 from mailing.models import Message, MessageState
-from mailing.sink import Sink
+from mailing.sink import SmtpSink
 from tests.conftest import HostClient
-from tests.e2e.looks import faults_at_both_widths
+from tests.e2e.page_checks import find_problems_at_both_widths
 from tests.factories.collectivities import MemberFactory
-from tests.mailing.conftest import render
-from tests.workers import worker
+from tests.mailing.conftest import render_note
+from tests.workers import running_worker
 
 KEY = "NIMES-7K3M-Q9TX-2HWB"
 
@@ -28,9 +28,9 @@ def _kind():
     kinds.register(
         "note",
         label="Clé d'activation",
-        render=render,
-        preview=render,
-        reveal=lambda *_, **__: Rendered(subject="Votre clé", text=f"Bonjour,\n\n{KEY}\n"),
+        render=render_note,
+        preview=render_note,
+        reveal=lambda *_, **__: RenderedEmail(subject="Votre clé", text=f"Bonjour,\n\n{KEY}\n"),
         resend=lambda _, *, recipient, at, **__: operations.enqueue(kind="note", recipient=recipient, at=at),
     )
     yield
@@ -76,27 +76,27 @@ def test_pages_of_every_message_state_have_no_problems(visit):
     tab = visit()
     found = {}
     tab.open("/messages/", slug="nimes")
-    found["list"] = faults_at_both_widths(tab)
+    found["list"] = find_problems_at_both_widths(tab)
     for message in Message.objects.filter(state__in=[MessageState.SENDING, MessageState.FAILED]):
         tab.open(f"/messages/{message.pk}/", slug="nimes")
-        found[message.state] = faults_at_both_widths(tab)
+        found[message.state] = find_problems_at_both_widths(tab)
     frame = tab.page.frame_locator("iframe.message-frame")
     expect(frame.get_by_text("voici le message")).to_be_visible()
     tab.page.get_by_role("button", name="Afficher la clé").click()
     expect(tab.page.get_by_text(KEY)).to_be_visible()
-    found["revealed"] = faults_at_both_widths(tab)
+    found["revealed"] = find_problems_at_both_widths(tab)
     assert not any(found.values()), found
 
 
 def test_the_list_follows_a_message_while_it_is_sent(visit):
-    with Sink() as sink:
-        sink.temper.recipients["fausse@exemple.example"] = "550 5.1.1 User unknown"
+    with SmtpSink() as sink:
+        sink.behaviour.recipients["fausse@exemple.example"] = "550 5.1.1 User unknown"
         operations.enqueue(kind="note", recipient="juste@exemple.example", at=timezone.now())
         operations.enqueue(kind="note", recipient="fausse@exemple.example", at=timezone.now())
         tab = visit()
         page = tab.open("/messages/", slug="nimes")
         expect(page.get_by_text("Envoi en cours")).to_be_visible()
-        with worker("--until-idle", SMTP_HOST=sink.host, SMTP_PORT=str(sink.port)):
+        with running_worker("--until-idle", SMTP_HOST=sink.host, SMTP_PORT=str(sink.port)):
             expect(page.get_by_text("Accepté par le serveur du destinataire")).to_be_visible(timeout=20_000)
             expect(page.get_by_text("Cette adresse n'existe pas")).to_be_visible(timeout=20_000)
         expect(page.get_by_text("Envoi en cours")).not_to_be_visible(timeout=10_000)

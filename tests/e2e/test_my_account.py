@@ -7,21 +7,21 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from licensing.subscriptions import keys, operations
+from licensing.entitlements import keys, operations
 from tests.conftest import TERM, HostClient
-from tests.e2e.looks import faults_at_both_widths
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.entitlements.conftest import SchoolScenario
 from tests.factories.accounts import TeacherFactory
-from tests.subscriptions.conftest import School
 
 PASSWORD = "trois-petits-chats-2026"
 
 
 @pytest.fixture
 def jaures(committing):
-    return School()
+    return SchoolScenario()
 
 
-def session(site, user):
+def create_session(site, user):
     client = HostClient("peps.localhost")
     client.force_login(user)
     stored = client.session
@@ -38,24 +38,24 @@ def test_a_full_page_has_no_problems(jaures, site):
     code, subscription = jaures.subscription(units=5)
     _, _ = jaures.subscription()
     # Provisional rights show the most: both dates, the countdown, the choice of a key.
-    jaures.source.provisional_until = jaures.source.last_day
-    jaures.source.save()
+    jaures.entitlement.provisional_until = jaures.entitlement.last_day
+    jaures.entitlement.save()
     operations.claim(code=code, by=TeacherFactory(), at=TERM)
     seat = operations.assign(subscription_id=subscription.pk, teacher=jaures.teacher(), by=jaures.principal, at=TERM)
     for _ in range(2):
         jaures.teacher()
-    visit = site.person(session=session(site, jaures.principal))
+    visit = site.person(session=create_session(site, jaures.principal))
     for path in ("/mon-compte/", f"/mon-compte/retirer/{seat.pk}/"):
         visit.open(path)
-        assert faults_at_both_widths(visit) == []
-    teacher = site.person(session=session(site, seat.holder))
+        assert find_problems_at_both_widths(visit) == []
+    teacher = site.person(session=create_session(site, seat.holder))
     teacher.open("/mon-compte/")
-    assert faults_at_both_widths(teacher) == []
+    assert find_problems_at_both_widths(teacher) == []
 
 
 def test_a_mistyped_key_is_reported_at_once_and_a_valid_key_is_grouped(jaures, site):
     code, _ = jaures.key()
-    page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
+    page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
     field = page.get_by_label("Clé d’activation", exact=True)
     wrong = code[:-1] + next(symbol for symbol in keys.ALPHABET if symbol != code[-1])
     field.press_sequentially(f"nimes {wrong}".lower())
@@ -72,7 +72,7 @@ def test_a_mistyped_key_is_reported_at_once_and_a_valid_key_is_grouped(jaures, s
 def test_a_teacher_is_given_the_key_in_one_click_without_leaving_the_page(jaures, site):
     jaures.subscription()
     teacher = jaures.teacher()
-    page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
+    page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
     page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()
     expect(page.locator("#licences")).to_contain_text("1/3")
     assert teacher.seats.count() == 1
@@ -82,7 +82,7 @@ def test_all_are_selected_at_once_and_the_page_refreshes_itself(jaures, site):
     code, _ = jaures.subscription(units=5)
     for _ in range(3):
         jaures.teacher()
-    page = site.person(session=session(site, jaures.principal)).open("/mon-compte/")
+    page = site.person(session=create_session(site, jaures.principal)).open("/mon-compte/")
     page.get_by_label("Tout cocher").check()
     page.get_by_role("button", name="Attribuer la clé aux enseignants cochés (3)").click()
     expect(page.locator("#licences")).to_contain_text("La clé est attribuée à 3 enseignants")
@@ -121,7 +121,7 @@ def test_the_key_of_a_link_survives_sign_in_and_never_appears_in_a_url(jaures, s
 def test_the_main_path_without_scripts(jaures, site):
     code, _ = jaures.key()
     teacher = jaures.teacher()
-    page = site.person(scripts=False, session=session(site, jaures.principal)).open("/mon-compte/")
+    page = site.person(scripts=False, session=create_session(site, jaures.principal)).open("/mon-compte/")
     page.get_by_label("Clé d’activation", exact=True).fill(shown(code).lower())
     page.get_by_role("button", name="Activer la clé").click()
     page.get_by_role("button", name=f"Attribuer la clé à {teacher}").click()

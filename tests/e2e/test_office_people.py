@@ -9,27 +9,27 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities import audit, invitation_tokens, operations
+from collectivities import audit_log, invitation_tokens, operations
 from collectivities.models import Role
 from licensing.classes import operations as classes
 from licensing.classes import tokens
+from licensing.entitlements import operations as subscriptions
 from licensing.orders import operations as orders
 from licensing.orders.models import Order, PublicBody
-from licensing.subscriptions import operations as subscriptions
 from tests.conftest import HostClient
-from tests.e2e.looks import axe, axe_at_both_widths, faults, faults_at_both_widths
-from tests.e2e.test_every_page import PORTAL, assert_nothing_wrong
+from tests.e2e.page_checks import find_problems, find_problems_at_both_widths, run_axe, run_axe_at_both_widths
+from tests.e2e.test_every_page import PORTAL, assert_no_problems
 from tests.factories.accounts import PrincipalFactory, UserFactory
-from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 from tests.orders import sales
-from tests.pools.arranging import give, redeem
+from tests.pools.actions import allocate_units, mark_redeemed
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Site
 
 
-def signed_in(site: Site, host: str, user, **person):
+def open_signed_in(site: Site, host: str, user, **person):
     """Return a visit signed in as the user at the host."""
     client = HostClient(f"{host}:{site.port}")
     client.force_login(user)
@@ -39,12 +39,12 @@ def signed_in(site: Site, host: str, user, **person):
 def test_the_office_with_people_and_schools_in_it(committing, site):
     with tenant_context(committing):
         manager, other = MemberFactory(roles=[Role.MANAGER]), MemberFactory(roles=[Role.VIEWER, Role.BUYER])
-        row = SchoolInRemitFactory(contact_name="Mme Roux", contact_email="roux@exemple.example", classes=7)
-        SchoolInRemitFactory(school__email="", school__name="École primaire publique Antoine de Saint-Exupéry")
+        row = PortfolioSchoolFactory(contact_name="Mme Roux", contact_email="roux@exemple.example", classes=7)
+        PortfolioSchoolFactory(school__email="", school__name="École primaire publique Antoine de Saint-Exupéry")
         operations.invite(email="quelquun@collectivite.example", roles=[Role.BUYER], by=None, at=timezone.now())
         for number in range(60):
-            audit.record(action="a.b", by=manager.user, at=timezone.now(), summary=f"Ligne {number}", school_id="")
-    visit = signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes")
+            audit_log.record(action="a.b", by=manager.user, at=timezone.now(), summary=f"Ligne {number}", school_id="")
+    visit = open_signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes")
     found = {}
     for path in (
         "/membres/",
@@ -56,17 +56,17 @@ def test_the_office_with_people_and_schools_in_it(committing, site):
         "/journal/?page=2",
     ):
         visit.open(path, slug="nimes")
-        found[path] = faults_at_both_widths(visit)
+        found[path] = find_problems_at_both_widths(visit)
         visit.complaints.clear()
-    assert_nothing_wrong(found)
+    assert_no_problems(found)
 
 
 def test_an_invited_person_comes_in_by_the_link(committing, site):
     with tenant_context(committing):
         invitation = operations.invite(email="awa@exemple.example", roles=[Role.MANAGER], by=None, at=timezone.now())
     visit = site.person(width="phone")
-    page = visit.open(f"/invitation/{invitation_tokens.token(invitation.nonce)}/", slug="nimes")
-    assert_nothing_wrong({"invitation": faults(visit)})
+    page = visit.open(f"/invitation/{invitation_tokens.build_token(invitation.nonce)}/", slug="nimes")
+    assert_no_problems({"invitation": find_problems(visit)})
     page.get_by_label("Prénom").fill("Awa")
     page.get_by_label("Nom", exact=False).nth(1).fill("Diop")
     page.get_by_label("Identifiant").fill("awa")
@@ -80,13 +80,13 @@ def test_an_invited_person_comes_in_by_the_link(committing, site):
 def test_the_operator_finds_somebody_under_the_admins_policy(committing, site):
     with schema_context("public"):
         operator = UserFactory(is_staff=True, is_superuser=True)
-    visit = signed_in(site, "peps.localhost", operator)
+    visit = open_signed_in(site, "peps.localhost", operator)
     found = {}
     for path in ("/admin/", "/admin/rechercher/", "/admin/tenants/collectivity/", "/admin/tenants/collectivity/add/"):
         visit.open(path)
         found[path] = list(visit.complaints)
         visit.complaints.clear()
-    assert_nothing_wrong(found)
+    assert_no_problems(found)
     page = visit.open("/admin/rechercher/")
     page.get_by_label("UAI, adresse e-mail ou clé").fill(operator.email)
     page.get_by_role("button", name="Rechercher", exact=True).click()
@@ -98,18 +98,18 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
         pool = orders.grant(collectivity=committing, licences=10, reason="Essai", by=None, at=timezone.now())
         school = SchoolFactory()
         principal = AffiliationFactory(user=PrincipalFactory(), school=school).user
-        subscription = redeem(give(pool, school, units=3), principal)
+        subscription = mark_redeemed(allocate_units(pool, school, units=3), principal)
         seat = subscriptions.assign(subscription_id=subscription.pk, teacher=principal, by=principal, at=timezone.now())
         classes.open_class(seat_id=seat.pk, by=principal, name="CE1 B", at=timezone.now())
-        tokens.make(name="Application", by=None, at=timezone.now())
-        sales.upload(sales.placed())
-        sales.paid_by_card()
-        sold = sales.confirmed()
+        tokens.create(name="Application", by=None, at=timezone.now())
+        sales.upload_scan(sales.place_order())
+        sales.pay_by_card()
+        sold = sales.place_and_confirm()
         PublicBody.objects.create(siret=sales.SIRET, name="Ville de Nîmes", changed_at=timezone.now())
         operator = UserFactory(is_staff=True, is_superuser=True)
         paths = [reverse("admin:index", urlconf=PORTAL), reverse("admin:tenants_collectivity_add", urlconf=PORTAL)]
-        paths.append(reverse("admin:orders_invoice_batch", urlconf=PORTAL))
-        paths.append(reverse("admin:orders_order_deed", args=[sold.pk, "reglement"], urlconf=PORTAL))
+        paths.append(reverse("admin:billing_invoice_batch", urlconf=PORTAL))
+        paths.append(reverse("admin:orders_order_action", args=[sold.pk, "reglement"], urlconf=PORTAL))
         order_card = reverse("admin:orders_order_change", args=[Order.objects.first().pk], urlconf=PORTAL)
         # From the registry, so that a new list cannot be forgotten.
         for model in admin.site._registry:  # noqa: SLF001 - no public way to ask what is registered
@@ -117,25 +117,25 @@ def test_every_list_and_detail_page_of_the_admin_has_no_problems(committing, sit
             paths.append(reverse(f"{base}_changelist", urlconf=PORTAL))
             if (first := model.objects.first()) is not None:
                 paths.append(reverse(f"{base}_change", args=[first.pk], urlconf=PORTAL))
-    visit = signed_in(site, "peps.localhost", operator)
+    visit = open_signed_in(site, "peps.localhost", operator)
     # At phone width the theme lays out each kind of page alike: one of each is enough.
     on_a_telephone = {*paths[:4], reverse("admin:orders_order_changelist", urlconf=PORTAL), order_card}
     found = {}
     for path in paths:
         visit.open(path)
         # Lists scroll sideways and the menu is off-screen: only axe and the console are checked.
-        look = axe_at_both_widths if path in on_a_telephone else axe
+        look = run_axe_at_both_widths if path in on_a_telephone else run_axe
         found[path] = [*look(visit.page), *visit.complaints]
         visit.complaints.clear()
-    assert_nothing_wrong(found)
+    assert_no_problems(found)
 
 
 def test_the_operator_records_a_purchase_order_and_its_payment(committing, site):
     with schema_context("public"):
-        order = sales.placed()
-        sales.upload(order)
+        order = sales.place_order()
+        sales.upload_scan(order)
         operator = UserFactory(is_staff=True, is_superuser=True)
-    visit = signed_in(site, "peps.localhost", operator)
+    visit = open_signed_in(site, "peps.localhost", operator)
     page = visit.open("/admin/")
     page.get_by_role("link", name="1 bon de commande signé à vérifier").click()
     # The list shows its number; the detail page says what to do.
@@ -149,4 +149,4 @@ def test_the_operator_records_a_purchase_order_and_its_payment(committing, site)
     page.get_by_label("Référence").fill("Chèque 0012")
     page.get_by_role("button", name="Enregistrer un règlement").click()
     page.get_by_text("Droits fermes jusqu'au").wait_for()
-    assert_nothing_wrong({"desk": visit.complaints})
+    assert_no_problems({"desk": visit.complaints})

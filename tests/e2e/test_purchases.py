@@ -12,20 +12,23 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
+from core import formatting
+from licensing.billing.models import BillingDocument
+from licensing.entitlements.models import Entitlement
 from licensing.orders import operations
-from licensing.orders.models import Document, Order, OrderState, PaymentMethod
-from licensing.pools.queries import positions
-from licensing.subscriptions.models import Source
+from licensing.orders.models import Order, OrderState
+from licensing.payments import operations as payment_operations
+from licensing.payments.models import PaymentMethod
+from licensing.pools.queries import list_pool_positions
 from tenants.models import Collectivity
 from tests.conftest import HostClient
-from tests.e2e.looks import faults_at_both_widths
-from tests.e2e.test_every_page import assert_nothing_wrong
+from tests.e2e.page_checks import find_problems_at_both_widths
+from tests.e2e.test_every_page import assert_no_problems
 from tests.factories.accounts import UserFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import SchoolFactory
-from tests.factories.shop import on_sale, seller
-from tests.orders.purchases import PDF
-from web import typography
+from tests.factories.shop import get_seller, put_on_sale
+from tests.orders.collectivity_purchases import PDF
 
 #: Its check digits are right; no establishment has it.
 SIRET = "22300001900016"
@@ -63,7 +66,7 @@ class PageRecorder:
         self.visit, self.found = visit, {}
 
     def look(self, name):
-        self.found[name] = faults_at_both_widths(self.visit)
+        self.found[name] = find_problems_at_both_widths(self.visit)
         self.visit.complaints.clear()
         if folder := os.environ.get("SCREENSHOTS"):
             for width, size in {"wide": (1280, 900), "phone": (390, 844)}.items():
@@ -87,8 +90,8 @@ def backdate_order(days, bought):
     """Move the order back by `days`: the server reads the real clock."""
     back = datetime.timedelta(days=days)
     Order.objects.filter(pk=bought.pk).update(placed_at=bought.placed_at - back)
-    source = Source.objects.get(order_line__order=bought)
-    Source.objects.filter(pk=source.pk).update(provisional_until=source.provisional_until - back)
+    entitlement = Entitlement.objects.get(order_line__order=bought)
+    Entitlement.objects.filter(pk=entitlement.pk).update(provisional_until=entitlement.provisional_until - back)
 
 
 def prepare_and_quote(page, recorder):
@@ -97,7 +100,7 @@ def prepare_and_quote(page, recorder):
     page.wait_for_load_state()
     page.get_by_label("Combien de licences").fill("2 000")
     page.get_by_text("TOTAL TTC").wait_for()
-    assert typography.euros(Decimal(48000)) in page.locator("#prix").inner_text()
+    assert formatting.euros(Decimal(48000)) in page.locator("#prix").inner_text()
     assert "votre volume" in page.locator("#tarifs").inner_text()
     recorder.look("prix")
     page.get_by_role("button", name="Préparer la commande").click()
@@ -124,7 +127,7 @@ def order(page, recorder):
     recorder.look("commandee")
     with page.expect_download() as to_sign:
         page.get_by_role("link", name="Télécharger le bon de commande").click()
-    assert Path(to_sign.value.path()).read_bytes() == bytes(Document.objects.get(kind="purchase_order").content)
+    assert Path(to_sign.value.path()).read_bytes() == bytes(BillingDocument.objects.get(kind="purchase_order").content)
     return Order.objects.get()
 
 
@@ -136,7 +139,7 @@ def send_signed(page, file):
 
 
 def pay(bought, by):
-    return operations.record_payment(
+    return payment_operations.record_payment(
         order_id=bought.pk,
         method=PaymentMethod.TRANSFER,
         amount=bought.total_ttc,
@@ -150,8 +153,8 @@ def pay(bought, by):
 def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_payment(gard, visit, tmp_path):
     today = timezone.localdate()
     year = today.year + (today.month >= 9)
-    on_sale(ends_on=datetime.date(year, 8, 31), sold_from=datetime.date(year - 1, 6, 1))
-    seller()
+    put_on_sale(ends_on=datetime.date(year, 8, 31), sold_from=datetime.date(year - 1, 6, 1))
+    get_seller()
     operator, recorder = UserFactory(is_superuser=True, is_staff=True), PageRecorder(visit)
     schools = [SchoolFactory(name=f"École Jean Jaurès {number}") for number in range(2)]
 
@@ -181,5 +184,7 @@ def test_a_departement_buys_by_mandat_is_suspended_on_day_46_and_restored_by_pay
     bought.refresh_from_db()
     assert bought.state == OrderState.PAID
     assert "3\xa0licences attribuées" in give(visit, schools[1], 3)
-    assert [(position.bought, position.free, position.issued) for position in positions()] == [(2000, 1994, 6)]
-    assert_nothing_wrong(recorder.found)
+    assert [(position.bought, position.free, position.issued) for position in list_pool_positions()] == [
+        (2000, 1994, 6)
+    ]
+    assert_no_problems(recorder.found)

@@ -8,8 +8,8 @@ from django_tenants.utils import schema_context, tenant_context
 
 from collectivities.models import OfficeSettings, Role
 from tests.conftest import PASSWORD
-from tests.e2e.looks import faults
-from tests.factories.accounts import UserFactory, code
+from tests.e2e.page_checks import find_problems
+from tests.factories.accounts import UserFactory, get_totp_code
 from tests.factories.collectivities import MemberFactory
 
 
@@ -34,18 +34,18 @@ def test_a_manager_activates_the_required_second_factor_and_signs_in_with_it(com
     page.fill("main [name=password]", PASSWORD)
     page.click("main button")
     page.click("main summary")
-    wrong += faults(visit)
+    wrong += find_problems(visit)
     secret = re.sub(r"\s", "", page.inner_text(".second-factor-secret"))
-    page.fill("main [name=code]", code(secret, steps=-1))
+    page.fill("main [name=code]", get_totp_code(secret, steps=-1))
     page.click("main button")
     assert page.locator(".second-factor-codes li").count() == 10
-    wrong += faults(visit)
+    wrong += find_problems(visit)
     page.click("text=J’ai gardé mes codes")
     assert page.inner_text("h1") == "Membres"
     page.click("header >> text=Déconnexion")
     page = sign_in()
-    wrong += faults(visit)
-    page.fill("main [name=code]", code(secret, steps=1))
+    wrong += find_problems(visit)
+    page.fill("main [name=code]", get_totp_code(secret, steps=1))
     page.click("main button >> nth=0")
     assert page.inner_text("h1") == "Membres"
     assert wrong == []

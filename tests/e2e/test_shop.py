@@ -12,19 +12,21 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from licensing.entitlements.models import Subscription
 from licensing.orders import operations
-from licensing.orders.models import Order, OrderState, PaymentMethod, ScanState
-from licensing.subscriptions.models import Subscription
+from licensing.orders.models import Order, OrderState, ScanState
+from licensing.payments import operations as payment_operations
+from licensing.payments.models import PaymentMethod
 from tests.conftest import PASSWORD
-from tests.e2e.looks import faults, faults_at_both_widths
-from tests.e2e.test_my_account import session
+from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
+from tests.e2e.test_my_account import create_session
 from tests.factories.accounts import UserFactory
-from tests.orders.shopping import Buyer
+from tests.orders.shop_buyer import ShopBuyer
 
 
 @pytest.fixture
 def buyer(committing):
-    return Buyer()
+    return ShopBuyer()
 
 
 def download_text(page, name):
@@ -48,7 +50,7 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     page.get_by_label("Combien de classes ?").press_sequentially("3")
     expect(page.get_by_role("heading", name="Licence globale TOUS NIVEAUX (5 classes - 150 élèves)")).to_be_visible()
     expect(page.get_by_role("status")).to_contain_text("199,00 € TTC")
-    assert faults_at_both_widths(visit) == []
+    assert find_problems_at_both_widths(visit) == []
     page.get_by_role("link", name="Commander", exact=True).click()
     main = page.locator("main")
     main.get_by_label("Identifiant").fill(buyer.user.username)
@@ -62,7 +64,7 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     expect(page.get_by_label("Nom*")).to_have_value("Coopérative scolaire, Collège Belin")
     expect(page.get_by_label("La coopérative scolaire")).to_be_focused()
     page.get_by_label("Payer par carte bancaire").check()
-    assert faults_at_both_widths(visit) == []
+    assert find_problems_at_both_widths(visit) == []
     page.get_by_role("button", name="Payer", exact=True).click()
     expect(page.get_by_role("heading", name="Paiement par carte")).to_be_visible()
     assert not Subscription.objects.exists()
@@ -72,12 +74,12 @@ def test_a_principal_buys_five_licences_by_card_and_has_them_at_once(buyer, site
     page.get_by_role("link", name="Attribuer les clés").click()
     expect(page.locator("#licences")).to_contain_text("0/5")
     page.get_by_role("link", name="Voir la commande").click()
-    assert faults_at_both_widths(visit) == []
+    assert find_problems_at_both_widths(visit) == []
     assert "199,00 €" in download_text(page, "Télécharger la facture")
 
 
 def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
-    visit = site.person(scripts=False, session=session(site, buyer.user))
+    visit = site.person(scripts=False, session=create_session(site, buyer.user))
     page = visit.open("/boutique/")
     page.get_by_role("link", name="2 à 5 classes").click()
     page.get_by_role("button", name="Commander").click()
@@ -108,7 +110,7 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
     text = download_text(page, "Télécharger la facture")
     for result in (invoice.number, "165,83 €", "33,17 €", "199,00 €"):
         assert result in text
-    operations.record_payment(
+    payment_operations.record_payment(
         order_id=order.pk, method=PaymentMethod.CHEQUE, amount=order.total_ttc, received_on=timezone.localdate(now),
         reference="12", by=operator, at=now,
     )  # fmt: skip
@@ -120,11 +122,11 @@ def test_a_principal_buys_by_cheque_without_scripts(buyer, site, tmp_path):
 
 def test_pages_of_a_pending_order_have_no_problems(buyer, site):
     order = buyer.ordered()
-    visit = site.person(session=session(site, buyer.user))
+    visit = site.person(session=create_session(site, buyer.user))
     for path in (f"/boutique/commandes/{order.pk}/", "/boutique/commandes/"):
         visit.open(path)
-        assert faults_at_both_widths(visit) == []
+        assert find_problems_at_both_widths(visit) == []
     visit.open(f"/boutique/commandes/{order.pk}/")
     visit.page.get_by_role("button", name="Déposer").click()
     expect(visit.page.locator("main")).to_contain_text("Choisissez le fichier")
-    assert faults(visit) == []
+    assert find_problems(visit) == []

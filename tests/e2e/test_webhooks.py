@@ -8,13 +8,13 @@ from django.utils import timezone
 from django_tenants.utils import tenant_context
 
 from collectivities.models import Role
-from tests.e2e.looks import faults, faults_at_both_widths
-from tests.e2e.test_every_page import assert_nothing_wrong
-from tests.e2e.test_office_people import signed_in
+from tests.e2e.page_checks import find_problems, find_problems_at_both_widths
+from tests.e2e.test_every_page import assert_no_problems
+from tests.e2e.test_office_people import open_signed_in
 from tests.factories.collectivities import MemberFactory
-from tests.webhooks.happenings import happen, issued
-from webhooks import claims, endpoints
-from webhooks.answers import Outcome, explain
+from tests.webhooks.events import emit_events, make_issued_event
+from webhooks import endpoints, leases
+from webhooks.attempt_results import AttemptResult, explain_status
 from webhooks.models import Delivery
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ def test_webhooks_and_their_deliveries(committing, site: Site):
     with tenant_context(committing):
         manager = MemberFactory(roles=[Role.MANAGER])
         webhook = endpoints.add(url=LONG, types=[], by_id=None, at=timezone.now()).endpoint
-        happen(*(issued(number) for number in range(60)))
-        claimed = claims.claim(endpoint_id=webhook.pk, limit=8, at=timezone.now())
+        emit_events(*(make_issued_event(number) for number in range(60)))
+        claimed = leases.claim(endpoint_id=webhook.pk, limit=8, at=timezone.now())
         outcomes = [
-            Outcome(status, explain(status), "Internal Server Error: " + "mot-très-long" * 20, 84)
+            AttemptResult(status, explain_status(status), "Internal Server Error: " + "mot-très-long" * 20, 84)
             for status in (200, 500, 404, 302, 429, 200, 503, 401)
         ]
-        claims.conclude(endpoint_id=webhook.pk, claimed=claimed, outcomes=outcomes, at=timezone.now())
+        leases.record_results(endpoint_id=webhook.pk, claimed=claimed, outcomes=outcomes, at=timezone.now())
         failed = Delivery.objects.exclude(reason="").latest("pk")
-    visit = signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes")
+    visit = open_signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes")
     found = {}
     here = f"/reglages/webhooks/{webhook.pk}/"
     for path in (
@@ -50,23 +50,23 @@ def test_webhooks_and_their_deliveries(committing, site: Site):
         f"{here}envois/{failed.pk}/",
     ):
         visit.open(path, slug="nimes")
-        found[path] = faults_at_both_widths(visit)
+        found[path] = find_problems_at_both_widths(visit)
         visit.complaints.clear()
-    assert_nothing_wrong(found)
+    assert_no_problems(found)
 
 
 def test_a_webhook_is_added_on_a_telephone(committing, site: Site):
     with tenant_context(committing):
         manager = MemberFactory(roles=[Role.MANAGER])
-    visit = signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes", width="phone")
+    visit = open_signed_in(site, "nimes.peps.localhost", manager.user, slug="nimes", width="phone")
     page = visit.open("/reglages/webhooks/", slug="nimes")
     page.get_by_role("link", name="Ajouter un webhook").first.click()
     page.get_by_label("Adresse").fill(LONG)
     page.get_by_label("Clé activée").check()
     page.get_by_role("button", name="Ajouter le webhook").click()
     page.get_by_text("whsec_").wait_for()
-    assert_nothing_wrong({"secret": faults(visit)})
+    assert_no_problems({"secret": find_problems(visit)})
     page.get_by_role("link", name="J’ai copié le secret").click()
     page.get_by_role("button", name="Essayer").click()
     page.get_by_text("Pas encore de tentative").wait_for()
-    assert_nothing_wrong({"essai": faults(visit)})
+    assert_no_problems({"essai": find_problems(visit)})

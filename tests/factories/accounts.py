@@ -38,7 +38,7 @@ class TeacherFactory(UserFactory):
     profile = Profile.TEACHER
 
 
-def second_factor(user: User) -> str:
+def enable_second_factor(user: User) -> str:
     """Enable a second factor and return its secret, to be passed to `code`."""
     secret = generate_totp_secret()
     TOTP.activate(user, secret)
@@ -46,6 +46,6 @@ def second_factor(user: User) -> str:
     return secret
 
 
-def code(secret: str, *, steps: int = 0) -> str:
+def get_totp_code(secret: str, *, steps: int = 0) -> str:
     """Return the current TOTP code, or the one `steps` half-minutes later."""
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))

@@ -7,17 +7,17 @@ from django.utils import timezone
 
 from licensing.classes import passwords, words
 from licensing.classes.models import Classroom, PupilAccount
-from licensing.subscriptions.models import Seat, SeatMode, Subscription
+from licensing.entitlements.models import Seat, SeatMode, Subscription
 
 #: Password of every pupil of the factory; hashed once.
 PASSWORD = "bateau-soleil-pomme"
 _stored: list[str] = []
 
 
-def stored_password() -> str:
+def get_password_hash() -> str:
     """Return the stored hash of `PASSWORD`."""
     if not _stored:
-        _stored.append(passwords.store(PASSWORD))
+        _stored.append(passwords.encode(PASSWORD))
     return _stored[0]
 
 
@@ -56,7 +56,7 @@ class ClassroomFactory(factory.django.DjangoModelFactory):
         model = Classroom
 
     seat = factory.SubFactory(SeatFactory)
-    code = factory.LazyFunction(words.draw_code)
+    code = factory.LazyFunction(words.generate_code)
     name = "CE1 B"
     opened_at = factory.LazyFunction(timezone.now)
 
@@ -69,7 +69,7 @@ class PupilFactory(factory.django.DjangoModelFactory):
 
     classroom = factory.SubFactory(ClassroomFactory)
     number = factory.Sequence(lambda n: n % 30 + 1)
-    word = factory.LazyAttribute(lambda pupil: words.pupils()[pupil.number])
-    password = factory.LazyFunction(stored_password)
+    word = factory.LazyAttribute(lambda pupil: words.list_pupil_words()[pupil.number])
+    password = factory.LazyFunction(get_password_hash)
     created_at = factory.LazyFunction(timezone.now)
     password_set_at = factory.SelfAttribute("created_at")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import factory
 from django.utils import timezone
 
-from collectivities.models import Member, Role, SchoolInRemit
+from collectivities.models import Member, PortfolioSchool, Role
 
 
 class MemberFactory(factory.django.DjangoModelFactory):
@@ -17,9 +17,9 @@ class MemberFactory(factory.django.DjangoModelFactory):
     joined_at = factory.LazyFunction(timezone.now)
 
 
-class SchoolInRemitFactory(factory.django.DjangoModelFactory):
+class PortfolioSchoolFactory(factory.django.DjangoModelFactory):
     class Meta:
-        model = SchoolInRemit
+        model = PortfolioSchool
 
     school = factory.SubFactory("tests.factories.schools.SchoolFactory")
     added_at = factory.LazyFunction(timezone.now)

@@ -9,10 +9,10 @@ from django.db import connection
 from django.utils import timezone
 
 from licensing.catalogue.models import Product, SchoolYear
+from licensing.entitlements import code_sealing, keys
+from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.pools.models import Pool
-from licensing.subscriptions import keys, sealing
-from licensing.subscriptions.models import ActivationKey, Source
 from tenants.models import Collectivity
 
 
@@ -56,9 +56,9 @@ class OrderLineFactory(factory.django.DjangoModelFactory):
     quantity = 10
 
 
-class SourceFactory(factory.django.DjangoModelFactory):
+class EntitlementFactory(factory.django.DjangoModelFactory):
     class Meta:
-        model = Source
+        model = Entitlement
 
     order_line = factory.SubFactory(OrderLineFactory)
     collectivity = factory.SelfAttribute("order_line.order.collectivity")
@@ -72,7 +72,7 @@ class PoolFactory(factory.django.DjangoModelFactory):
 
     name = factory.Sequence(lambda n: f"Lot {n}")
     capacity = 10
-    source = factory.SubFactory(SourceFactory, order_line__quantity=factory.SelfAttribute("...capacity"))
+    entitlement = factory.SubFactory(EntitlementFactory, order_line__quantity=factory.SelfAttribute("...capacity"))
     opened_at = factory.LazyFunction(timezone.now)
 
 
@@ -84,10 +84,10 @@ class KeyFactory(factory.django.DjangoModelFactory):
         exclude = ("code",)
 
     code = factory.LazyFunction(keys.generate)
-    source = factory.SubFactory(SourceFactory)
+    entitlement = factory.SubFactory(EntitlementFactory)
     school = factory.SubFactory("tests.factories.schools.SchoolFactory")
     prefix = "NIMES"
     units = 3
     issued_at = factory.LazyFunction(timezone.now)
-    sealed_code = factory.LazyAttribute(lambda key: sealing.seal(key.code).code)
-    sealed_under = factory.LazyFunction(sealing.current)
+    sealed_code = factory.LazyAttribute(lambda key: code_sealing.seal(key.code).code)
+    sealed_under = factory.LazyFunction(code_sealing.current_key_number)

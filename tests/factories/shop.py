@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 
+from licensing.billing.models import Seller
 from licensing.catalogue.models import PriceBand, SchoolTier, SchoolYear
-from licensing.catalogue.operations import licence
-from licensing.orders.models import Seller
+from licensing.catalogue.operations import get_licence_product
 
 #: (from, to, price TTC); the last is open-ended, at a price per class.
 TIERS = (
@@ -21,7 +21,7 @@ TIERS = (
 BANDS = ((1, "35.00"), (100, "30.00"), (500, "25.00"), (1000, "20.00"))
 
 
-def on_sale(
+def put_on_sale(
     *, ends_on: datetime.date = datetime.date(2027, 8, 31), sold_from: datetime.date = datetime.date(2026, 6, 1)
 ) -> SchoolYear:
     """Put a school year on sale, with the guide's tiers and the collectivities' bands; return it."""
@@ -29,7 +29,7 @@ def on_sale(
         ends_on=ends_on,
         defaults={"starts_on": datetime.date(ends_on.year - 1, 9, 1), "sold_from": sold_from},
     )
-    product = licence()
+    product = get_licence_product()
     for first, last, price in TIERS:
         SchoolTier.objects.get_or_create(
             product=product,
@@ -45,7 +45,7 @@ def on_sale(
     return year
 
 
-def seller() -> Seller:
+def get_seller() -> Seller:
     """Return the seller, created at the first call."""
     return Seller.objects.get_or_create(
         pk=1,

@@ -8,10 +8,10 @@ import pytest
 from django.conf import settings
 from django_tenants.utils import schema_context, tenant_context
 
+from licensing.entitlements import queries
+from licensing.entitlements.models import ActivationKey, Subscription
 from licensing.orders import operations as orders
 from licensing.pools import operations as pools
-from licensing.subscriptions import queries
-from licensing.subscriptions.models import ActivationKey, Subscription
 from mailing import kinds
 from mailing.models import Message
 from schools.models import Verification
@@ -22,26 +22,26 @@ from tests.factories.schools import AffiliationFactory, SchoolFactory
 ACCOUNT = "/mon-compte/"
 
 
-def words(answer) -> str:
+def page_text(answer) -> str:
     """Return the page's text: no tags, plain spaces and apostrophes."""
     page = re.sub(r"<(script|style).*?</\1>", " ", answer.content.decode(), flags=re.DOTALL)
     page = " ".join(re.sub(r"<[^>]+>", " ", page).replace("\xa0", " ").split())
     return page.replace("&#x27;", "'").replace("’", "'").replace("&nbsp;", " ").replace("&amp;", "&")
 
 
-def browser_of(user) -> HostClient:
+def create_browser(user) -> HostClient:
     """Return a browser signed in at the portal."""
     browser = HostClient(settings.BASE_DOMAIN)
     browser.force_login(user)
     return browser
 
 
-def account_of(user) -> str:
+def account_text(user) -> str:
     """Return the text of the user's « Mon compte »."""
-    return words(browser_of(user).get(ACCOUNT))
+    return page_text(create_browser(user).get(ACCOUNT))
 
 
-def letters_to(user_or_address, kind="") -> list:
+def list_emails(user_or_address, kind="") -> list:
     """Return the rendered e-mails to an address, from the portal's outbox."""
     address = getattr(user_or_address, "email", user_or_address)
     with schema_context("public"):
@@ -49,7 +49,7 @@ def letters_to(user_or_address, kind="") -> list:
         return [kinds.get(message.kind).render(message) for message in found]
 
 
-class Story:
+class GuideScenario:
     """A collectivity with a pool, a school of its portfolio, the school's principal and teachers."""
 
     def __init__(self, collectivity):
@@ -64,7 +64,7 @@ class Story:
         AffiliationFactory(user=teacher, school=school or self.school)
         return teacher
 
-    def teacher_by_hand(self, name="Ecole J. Jaurès", **fields):
+    def teacher_with_typed_school(self, name="Ecole J. Jaurès", **fields):
         """Return a teacher who typed their school by hand."""
         teacher = TeacherFactory(**fields)
         AffiliationFactory(
@@ -72,7 +72,7 @@ class Story:
         )
         return teacher
 
-    def receives(self, units=3) -> str:
+    def receive_key(self, units=3) -> str:
         """Grant a pool and allocate to the school; return the key as in the e-mail."""
         with tenant_context(self.collectivity):
             pool = orders.grant(
@@ -81,31 +81,31 @@ class Story:
             given = pools.allocate(
                 pool_id=pool.pk, uai=self.school.uai, units=units, recipient=self.school.email, by=None, at=TERM
             )
-            return queries.key_display(ActivationKey.objects.get(pk=given.key_id))
+            return queries.unseal_key(ActivationKey.objects.get(pk=given.key_id))
 
-    def letter(self):
+    def render_key_email(self):
         """Return the collectivity's rendered e-mail."""
         with tenant_context(self.collectivity):
             return kinds.get("key").render(Message.objects.get(recipient=self.school.email))
 
-    def types(self, key, user=None):
+    def enter_key(self, key, user=None):
         """Enter a key in « Mon compte »; return the text of the next page."""
-        browser = browser_of(user or self.principal)
-        return words(browser.post(f"{ACCOUNT}cle/", {"cle": key}, follow=True))
+        browser = create_browser(user or self.principal)
+        return page_text(browser.post(f"{ACCOUNT}cle/", {"cle": key}, follow=True))
 
-    def redeemed(self, units=3) -> Subscription:
+    def redeem_key(self, units=3) -> Subscription:
         """Redeem the school's key as its principal, which verifies them; return the subscription."""
-        self.types(self.receives(units))
+        self.enter_key(self.receive_key(units))
         subscription = Subscription.objects.get(principal=self.principal)
         assert self.principal.affiliations.get().verified_by == Verification.KEY
         return subscription
 
-    def gives(self, subscription, teacher):
+    def assign_seat(self, subscription, teacher):
         """Press « Attribuer la clé » beside a teacher as the principal; return the text of the next page."""
         fields = {"abonnement": subscription.pk, "enseignant": teacher.pk}
-        return words(browser_of(self.principal).post(f"{ACCOUNT}attribuer/", fields, follow=True))
+        return page_text(create_browser(self.principal).post(f"{ACCOUNT}attribuer/", fields, follow=True))
 
 
 @pytest.fixture
 def story(nimes):
-    return Story(nimes)
+    return GuideScenario(nimes)

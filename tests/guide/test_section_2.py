@@ -12,11 +12,11 @@ from django.urls import reverse
 
 from accounts.models import User
 from schools.models import Affiliation, Verification
-from tests.accounts.letters import resets_answered
+from tests.accounts.emails import answer_resets
 from tests.conftest import PASSWORD, TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_of, browser_of, letters_to, words
+from tests.guide.conftest import ACCOUNT, account_text, create_browser, list_emails, page_text
 
 SIGN_UP = "/inscription/"
 PERSON = {
@@ -49,7 +49,7 @@ def label(page: str, name: str) -> str:
 
 
 def test_premiere_etape_creer_un_compte(portal):
-    home = words(portal.get("/"))
+    home = page_text(portal.get("/"))
     for sentence in (
         "Identifiant",
         "Mot de passe",
@@ -89,7 +89,7 @@ def test_profil_identifiant_nom_prenom_email_telephone_mot_de_passe_confirmation
 
 
 def test_champs_obligatoires(portal):
-    assert "obligatoires" in words(portal.get(SIGN_UP))
+    assert "obligatoires" in page_text(portal.get(SIGN_UP))
     for missing in ("username", "last_name", "first_name", "email", "password1", "password2"):
         answer = portal.post(SIGN_UP, {**PERSON, **TYPED, missing: ""})
         assert answer.context["form"].errors[missing]
@@ -108,13 +108,13 @@ def test_retrouvez_votre_etablissement_dans_cette_liste(portal, text):
 
 
 def test_les_professeurs_qui_auront_renseigne_le_meme_etablissement_apparaitront_automatiquement(story):
-    story.redeemed()
+    story.redeem_key()
     teacher = story.teacher(last_name="Colas", first_name="Benjamin")
-    assert f"Colas Benjamin {teacher.email}" in account_of(story.principal)
+    assert f"Colas Benjamin {teacher.email}" in account_text(story.principal)
 
 
 def test_mon_etablissement_n_est_pas_liste(portal):
-    assert "Mon établissement n'est pas listé" in words(portal.get(SIGN_UP))
+    assert "Mon établissement n'est pas listé" in page_text(portal.get(SIGN_UP))
     portal.post(SIGN_UP, {**PERSON, **TYPED})
     affiliation = Affiliation.objects.get(user__username="testchefetab")
     assert (affiliation.school, affiliation.name) == (None, "École primaire publique")
@@ -122,7 +122,7 @@ def test_mon_etablissement_n_est_pas_liste(portal):
 
 def test_sites_du_groupe_a_propos_siege(portal):
     for path in ("/", SIGN_UP, "/boutique/", "/faq/", "/contact/"):
-        page = words(portal.get(path))
+        page = page_text(portal.get(path))
         for sentence in ("Sites du groupe", "www.editions-belin.com", "À propos", "Contactez-nous", "Crédits", "Siège"):
             assert sentence in page
     for path in ("/contact/", "/faq/", "/credits/"):
@@ -140,20 +140,20 @@ def test_dans_les_champs_en_haut_a_droite_de_la_page_d_accueil_puis_le_recapitul
     page = answer.content.decode()
     for expected in ("testchefetab", 'value="Colas"', 'value="Benoît"', f'value="{person.email}"', "01 45 72 00 00"):
         assert expected in page
-    assert "Chef d'établissement" in words(answer)
+    assert "Chef d'établissement" in page_text(answer)
 
 
 def test_mot_de_passe_oublie(portal, can_sign_in):
     person = can_sign_in(PrincipalFactory(username="testchefetab"))
     portal.post(reverse("account_reset_password"), {"email": person.email})
-    assert resets_answered() == 1
-    [email] = letters_to(person, "account.reset")
+    assert answer_resets() == 1
+    [email] = list_emails(person, "account.reset")
     assert "testchefetab" in email.subject
 
 
 def test_bonjour_acceder_a_l_application_deconnexion_mon_compte_boutique_faq_contact(story):
     for path in (ACCOUNT, "/", "/faq/"):
-        page = words(browser_of(story.principal).get(path))
+        page = page_text(create_browser(story.principal).get(path))
         assert "Bonjour Camille" in page
         for sentence in ("Accéder à l'application", "Déconnexion", "Mon compte", "Boutique", "FAQ", "Contact"):
             assert sentence in page
@@ -161,9 +161,9 @@ def test_bonjour_acceder_a_l_application_deconnexion_mon_compte_boutique_faq_con
 
 def test_ne_rien_saisir_si_vous_ne_souhaitez_pas_changer_votre_mot_de_passe(can_sign_in):
     person = can_sign_in(PrincipalFactory())
-    browser = browser_of(person)
+    browser = create_browser(person)
     kept = {"last_name": "Colas", "first_name": "Benoît", "email": person.email, "phone": ""}
-    assert "si vous ne souhaitez pas changer votre mot de passe" in words(browser.get(ACCOUNT))
+    assert "si vous ne souhaitez pas changer votre mot de passe" in page_text(browser.get(ACCOUNT))
     browser.post(f"{ACCOUNT}informations/", {**kept, "new_password": ""})
     person.refresh_from_db()
     assert (person.last_name, person.check_password(PASSWORD)) == ("Colas", True)
@@ -179,67 +179,67 @@ def test_ancien_mot_de_passe(can_sign_in):
         "new_password": new,
         "confirmation": new,
     }
-    answer = browser_of(person).post(f"{ACCOUNT}informations/", {**fields, "old_password": "autre"})
-    assert "mot de passe actuel" in words(answer)
+    answer = create_browser(person).post(f"{ACCOUNT}informations/", {**fields, "old_password": "autre"})
+    assert "mot de passe actuel" in page_text(answer)
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
-    browser_of(person).post(f"{ACCOUNT}informations/", {**fields, "old_password": PASSWORD})
+    create_browser(person).post(f"{ACCOUNT}informations/", {**fields, "old_password": PASSWORD})
     person.refresh_from_db()
     assert person.check_password(new)
 
 
 def test_choisir_mon_etablissement(story):
     teacher = TeacherFactory()
-    assert "Choisir mon établissement" in account_of(teacher)
-    browser_of(teacher).post(f"{ACCOUNT}etablissement/", {"uai": story.school.uai})
-    page = account_of(teacher)
+    assert "Choisir mon établissement" in account_text(teacher)
+    create_browser(teacher).post(f"{ACCOUNT}etablissement/", {"uai": story.school.uai})
+    page = account_text(teacher)
     for expected in ("École Jean Jaurès", "30000 Nîmes", story.school.uai):
         assert expected in page
 
 
 def test_nom_de_l_etablissement_adresse_adresse_suite_code_postal_ville_pays(story):
     teacher = TeacherFactory()
-    page = account_of(teacher)
+    page = account_text(teacher)
     for sentence in (
         "Nom de l'établissement *", "Adresse *", "Adresse suite", "Code postal *", "Ville *", "Pays *",
     ):  # fmt: skip
         assert sentence in page
-    browser_of(teacher).post(f"{ACCOUNT}etablissement/", TYPED)
-    assert "École primaire publique 25 rue Léon-Paul Fargue 30000 Nîmes, France" in account_of(teacher)
+    create_browser(teacher).post(f"{ACCOUNT}etablissement/", TYPED)
+    assert "École primaire publique 25 rue Léon-Paul Fargue 30000 Nîmes, France" in account_text(teacher)
 
 
 def test_profil_enseignant_et_meme_ecole_vous_pourrez_leur_attribuer_une_licence_automatiquement(story):
-    subscription = story.redeemed()
+    subscription = story.redeem_key()
     teacher = story.teacher()
-    story.gives(subscription, teacher)
+    story.assign_seat(subscription, teacher)
     assert teacher.seats.get().subscription == subscription
 
 
 def test_s_ils_ont_choisi_une_adresse_differente_ou_inscrit_a_la_main_ils_n_apparaitront_pas(story):
-    subscription = story.redeemed()
+    subscription = story.redeem_key()
     elsewhere = story.teacher(school=SchoolFactory(name="Collège Zola", postal_code="30900"))
-    by_hand = story.teacher_by_hand(name="École du Mas de Mingue")
-    page = account_of(story.principal)
+    by_hand = story.teacher_with_typed_school(name="École du Mas de Mingue")
+    page = account_text(story.principal)
     for teacher in (elsewhere, by_hand):
         assert teacher.email not in page
-        story.gives(subscription, teacher)
+        story.assign_seat(subscription, teacher)
         assert not teacher.seats.exists()
 
 
 def test_vous_devrez_leur_communiquer_manuellement_la_cle_d_activation(story):
-    key = story.receives(units=3)
-    story.types(key)
-    teacher = story.teacher_by_hand()
-    assert key in account_of(story.principal)
-    story.types(key, teacher)
+    key = story.receive_key(units=3)
+    story.enter_key(key)
+    teacher = story.teacher_with_typed_school()
+    assert key in account_text(story.principal)
+    story.enter_key(key, teacher)
     assert teacher.seats.count() == 1
 
 
 def test_une_direction_est_verifiee_avant_de_voir_un_enseignant(story):
     """Not in the guide, which shows names to any self-declared principal; we verify by the mailbox first."""
     teacher = story.teacher()
-    assert teacher.email not in account_of(story.principal)
+    assert teacher.email not in account_text(story.principal)
     affiliation = story.principal.affiliations.get()
     affiliation.verified_at, affiliation.verified_by = TERM, Verification.OPERATOR
     affiliation.save()
-    assert teacher.email in account_of(story.principal)
+    assert teacher.email in account_text(story.principal)

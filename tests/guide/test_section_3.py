@@ -13,30 +13,30 @@ import pypdf
 import pytest
 from django.utils import timezone
 
+from licensing.entitlements.models import Subscription
 from licensing.orders import operations
 from licensing.orders.models import Order
-from licensing.subscriptions.models import Subscription
 from tests.factories.accounts import UserFactory
-from tests.guide.conftest import account_of, words
-from tests.orders.shopping import Buyer, open_shop
+from tests.guide.conftest import account_text, page_text
+from tests.orders.shop_buyer import ShopBuyer, open_shop
 
 BOUTIQUE = "/boutique/"
 
 
 @pytest.fixture
 def buyer(db):
-    return Buyer()
+    return ShopBuyer()
 
 
 def basket_of(buyer, order) -> str:
-    return words(buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/"))
+    return page_text(buyer.browser.get(f"/boutique/commandes/{order.pk}/preparer/"))
 
 
 def page_of(buyer, order) -> str:
-    return words(buyer.browser.get(f"/boutique/commandes/{order.pk}/"))
+    return page_text(buyer.browser.get(f"/boutique/commandes/{order.pk}/"))
 
 
-def paper(buyer, path) -> str:
+def pdf_text(buyer, path) -> str:
     """Return the text of a PDF."""
     content = buyer.browser.get(path).content
     text = " ".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages)
@@ -47,45 +47,45 @@ def test_un_chef_d_etablissement_souhaitant_passer_commande_directement_dans_la_
     buyer.ordered()
     subscription = Subscription.objects.get(principal=buyer.user)
     assert (subscription.size, subscription.school) == (5, buyer.school)
-    assert "Achetée en boutique" in account_of(buyer.user)
+    assert "Achetée en boutique" in account_text(buyer.user)
 
 
 def test_la_boutique_propose_une_offre_simplifiee_en_licence_globale_a_cinq_niveaux(portal, db):
     open_shop()
     page = portal.get(BOUTIQUE)
     assert page.content.decode().count('<li class="shop-tier') == 5
-    assert "licence globale TOUS NIVEAUX , en cinq niveaux" in words(page)
+    assert "licence globale TOUS NIVEAUX , en cinq niveaux" in page_text(page)
 
 
 def test_commander_une_licence_1_3_puis_2_3(buyer):
-    assert "Commander une licence (1/3)" in words(buyer.browser.get(BOUTIQUE))
+    assert "Commander une licence (1/3)" in page_text(buyer.browser.get(BOUTIQUE))
     assert "Commander une licence (2/3)" in basket_of(buyer, buyer.draft())
     assert "Commander une licence (3/3)" in page_of(buyer, buyer.ordered())
 
 
 def test_les_licences_sont_valables_jusqu_au_31_aout_inclus(buyer):
-    page = words(buyer.browser.get(BOUTIQUE))
+    page = page_text(buyer.browser.get(BOUTIQUE))
     assert "Les licences Pep's sont valables pour l'ensemble de l'année scolaire" in page
     assert f"jusqu'au 31 août {buyer.year.ends_on.year} inclus." in page
     buyer.ordered()
-    assert Subscription.objects.get().key.source.last_day == buyer.year.ends_on
+    assert Subscription.objects.get().key.entitlement.last_day == buyer.year.ends_on
 
 
 def test_un_acces_integral_et_illimite_aux_espaces_professeurs_et_eleves(portal, db):
     sentence = "Elles donnent un accès intégral et illimité aux espaces professeurs et élèves du site."
-    assert sentence in words(portal.get(BOUTIQUE))
+    assert sentence in page_text(portal.get(BOUTIQUE))
 
 
 def test_une_licence_permet_au_professeur_de_creer_jusqu_a_30_comptes_eleves_par_classe(portal, db):
     open_shop()
-    page = words(portal.get(BOUTIQUE, {"classes": "1"}))
+    page = page_text(portal.get(BOUTIQUE, {"classes": "1"}))
     assert "Une licence permet au professeur de créer jusqu'à 30 comptes élèves par classe." in page
     assert "1 classe - 30 élèves" in page
 
 
 def test_l_integralite_de_la_base_pour_tous_les_niveaux_du_cp_au_cm2(portal, db):
     sentence = "Les licences donnent accès à l'intégralité de la base Pep's, pour tous les niveaux du CP au CM2."
-    assert sentence in words(portal.get(BOUTIQUE))
+    assert sentence in page_text(portal.get(BOUTIQUE))
 
 
 def test_commander(buyer):
@@ -96,7 +96,7 @@ def test_commander(buyer):
 
 def test_dans_l_exemple_vous_faites_l_acquisition_de_licences_pour_2_a_5_classes(buyer):
     for classes in range(2, 6):
-        page = words(buyer.browser.get(BOUTIQUE, {"classes": str(classes)}))
+        page = page_text(buyer.browser.get(BOUTIQUE, {"classes": str(classes)}))
         assert "TOTAL TTC 199,00 €" in page
         assert "5 classes - 150 élèves" in page
 
@@ -104,7 +104,7 @@ def test_dans_l_exemple_vous_faites_l_acquisition_de_licences_pour_2_a_5_classes
 def test_vous_pourrez_distribuer_2_a_5_licences_a_autant_d_enseignants(buyer):
     buyer.ordered()
     subscription = Subscription.objects.get()
-    assert "0/5" in account_of(buyer.user)
+    assert "0/5" in account_text(buyer.user)
     assert subscription.seats.free().count() == 5
 
 
@@ -171,7 +171,7 @@ def test_les_etapes_sont_les_suivantes(buyer):
 
 def test_telecharger_sauvegarder_et_imprimer_le_bon_de_commande_apparu_suite_au_clic(buyer):
     order = buyer.draft()
-    page = words(buyer.browser.get(buyer.pays(order)["Location"]))
+    page = page_text(buyer.browser.get(buyer.pays(order)["Location"]))
     assert "Téléchargez, sauvegardez et imprimez le bon de commande." in page
     answer = buyer.browser.get(f"/boutique/commandes/{order.pk}/bon-de-commande/")
     assert answer.content.startswith(b"%PDF-")
@@ -181,7 +181,7 @@ def test_telecharger_sauvegarder_et_imprimer_le_bon_de_commande_apparu_suite_au_
 def test_verifier_completer_tamponner_et_adresser_a_l_adresse_indiquee_en_haut_a_droite(buyer):
     order = buyer.ordered()
     assert "à l'adresse indiquée en haut à droite" in page_of(buyer, order)
-    text = paper(buyer, f"/boutique/commandes/{order.pk}/bon-de-commande/")
+    text = pdf_text(buyer, f"/boutique/commandes/{order.pk}/bon-de-commande/")
     for sentence in ("Les Cahiers du Préau", "12 rue des Écoles", "Collège Belin", "199,00 €"):
         assert sentence in text
     assert "Signature et tampon" in text
@@ -193,14 +193,14 @@ def test_a_reception_du_bon_de_commande_une_facture_vous_sera_emise_pour_regleme
     invoice = operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
     page = page_of(buyer, order)
     assert f"La facture {invoice.number} est émise : 199,00 € TTC" in page
-    assert invoice.number in paper(buyer, f"/boutique/commandes/{order.pk}/factures/{invoice.number}/")
+    assert invoice.number in pdf_text(buyer, f"/boutique/commandes/{order.pk}/factures/{invoice.number}/")
 
 
 def test_des_droits_temporaires_vous_sont_credites_gratuitement_pendant_45_jours(buyer):
     order = buyer.ordered()
-    source = Subscription.objects.get().key.source
-    assert source.provisional_until == timezone.localdate() + datetime.timedelta(days=45)
-    for page in (page_of(buyer, order), words(buyer.browser.get("/boutique/commandes/"))):
+    entitlement = Subscription.objects.get().key.entitlement
+    assert entitlement.provisional_until == timezone.localdate() + datetime.timedelta(days=45)
+    for page in (page_of(buyer, order), page_text(buyer.browser.get("/boutique/commandes/"))):
         assert "Droits temporaires jusqu'au" in page
         assert f"31 août {buyer.year.ends_on.year}" in page
         assert "encore 45 jours" in page

@@ -6,16 +6,16 @@ import re
 
 from django.urls import reverse
 
-from licensing.subscriptions import queries
-from licensing.subscriptions.models import SeatMode
+from licensing.entitlements import queries
+from licensing.entitlements.models import SeatMode
 from tests.factories.schools import SchoolFactory
-from tests.guide.conftest import ACCOUNT, account_of, browser_of, letters_to, words
+from tests.guide.conftest import ACCOUNT, account_text, create_browser, list_emails, page_text
 
 
 def test_vous_pourrez_vous_connecter_et_aller_dans_l_onglet_mon_compte_pour_administrer_vos_licences(
     story, portal, can_sign_in
 ):
-    story.redeemed()
+    story.redeem_key()
     can_sign_in(story.principal)
     signed_in = portal.post(
         reverse("account_login"),
@@ -24,122 +24,122 @@ def test_vous_pourrez_vous_connecter_et_aller_dans_l_onglet_mon_compte_pour_admi
     )
     tabs = re.search(r'<nav class="tabs".*?</nav>', signed_in.content.decode(), re.DOTALL)[0]
     assert f'href="{ACCOUNT}" aria-current="page"' in tabs
-    assert "Mes abonnements" in words(signed_in)
+    assert "Mes abonnements" in page_text(signed_in)
 
 
 def test_les_professeurs_du_meme_etablissement_remontent_dans_votre_espace(story):
-    story.redeemed()
+    story.redeem_key()
     here, elsewhere = story.teacher(), story.teacher(school=SchoolFactory(name="Collège Zola", postal_code="30900"))
-    page = account_of(story.principal)
+    page = account_text(story.principal)
     assert here.email in page
     assert elsewhere.email not in page
 
 
 def test_vous_pouvez_leur_envoyer_une_cle_en_cliquant_sur_le_bouton_attribuer_la_cle(story):
-    subscription = story.redeemed()
+    subscription = story.redeem_key()
     teacher = story.teacher()
-    page = browser_of(story.principal).get(ACCOUNT)
-    assert f"Attribuer la clé à {teacher}" in words(page)
-    story.gives(subscription, teacher)
-    [email] = letters_to(teacher, "seat.given")
+    page = create_browser(story.principal).get(ACCOUNT)
+    assert f"Attribuer la clé à {teacher}" in page_text(page)
+    story.assign_seat(subscription, teacher)
+    [email] = list_emails(teacher, "seat.given")
     assert "active" in email.subject
 
 
 def test_la_licence_sera_automatiquement_activee_pour_l_enseignant(story):
     teacher = story.teacher()
-    story.gives(story.redeemed(), teacher)
+    story.assign_seat(story.redeem_key(), teacher)
     assert teacher.seats.get().mode == SeatMode.AUTOMATIC
-    assert "Active" in account_of(teacher)
+    assert "Active" in account_text(teacher)
 
 
 def test_rappel_du_numero_de_la_cle_et_du_attribue_sur_total(story):
-    subscription = story.redeemed(units=3)
-    page = account_of(story.principal)
-    assert f"{queries.key_display(subscription.key)}" in page
+    subscription = story.redeem_key(units=3)
+    page = account_text(story.principal)
+    assert f"{queries.unseal_key(subscription.key)}" in page
     assert re.search(r"Clés attribuées .*?0/3", page)
 
 
 def test_envoi_d_une_cle_a_un_contact_remontant_dans_votre_compte(story):
-    subscription = story.redeemed(units=3)
+    subscription = story.redeem_key(units=3)
     colas = story.teacher(last_name="Colas", first_name="Benjamin")
-    page = story.gives(subscription, colas)
-    assert f"Colas Benjamin {colas.email} {queries.key_display(subscription.key)}" in page
+    page = story.assign_seat(subscription, colas)
+    assert f"Colas Benjamin {colas.email} {queries.unseal_key(subscription.key)}" in page
 
 
 def test_suivi_immediat_du_nombre_de_licences_attribuees_et_des_beneficiaires(story):
-    subscription = story.redeemed(units=3)
+    subscription = story.redeem_key(units=3)
     colas, other = story.teacher(last_name="Colas"), story.teacher(last_name="Petit")
-    answer = browser_of(story.principal).post(
+    answer = create_browser(story.principal).post(
         f"{ACCOUNT}attribuer/",
         {"abonnement": subscription.pk, "enseignant": colas.pk},
         headers={"HX-Request": "true"},
     )
-    page = words(answer)
+    page = page_text(answer)
     assert "1/3" in page
-    key = queries.key_display(subscription.key)
+    key = queries.unseal_key(subscription.key)
     assert re.search(rf"{colas.email} {key}", page)
     assert not re.search(rf"{other.email} {key}", page)
 
 
 def test_si_un_enseignant_n_apparait_pas_vous_pouvez_lui_communiquer_librement_la_cle(story):
-    key = story.receives(units=3)
-    story.types(key)
-    assert "saisi" in account_of(story.principal)
+    key = story.receive_key(units=3)
+    story.enter_key(key)
+    assert "saisi" in account_text(story.principal)
     for teacher in (
-        story.teacher_by_hand(name="Ecole Jean-Jaures"),
+        story.teacher_with_typed_school(name="Ecole Jean-Jaures"),
         story.teacher(school=SchoolFactory(name="Collège Jean Jaurès", postal_code="30900")),
     ):
-        assert f"{teacher.last_name} {teacher.first_name} {teacher.email}" not in account_of(story.principal)
-        story.types(key, teacher)
+        assert f"{teacher.last_name} {teacher.first_name} {teacher.email}" not in account_text(story.principal)
+        story.enter_key(key, teacher)
         assert teacher.seats.get().mode == SeatMode.MANUAL
 
 
 def test_veuillez_bien_faire_attention_a_la_casse_dans_la_suite_alphanumerique_de_la_cle(story):
     """Better than the guide: case, dashes and look-alikes do not matter, and a typo is reported as one."""
-    key = story.receives(units=3)
-    story.types(key)
+    key = story.receive_key(units=3)
+    story.enter_key(key)
     prefix, symbols = key.split("-", 1)
-    teachers = [story.teacher_by_hand() for _ in range(3)]
+    teachers = [story.teacher_with_typed_school() for _ in range(3)]
     written = (key.lower(), symbols.replace("-", ""), symbols.replace("0", "o").replace("1", "l"))
     for teacher, typed in zip(teachers, written, strict=True):
-        story.types(typed, teacher)
+        story.enter_key(typed, teacher)
         assert teacher.seats.count() == 1
     other = "Z" if symbols[-1] != "Z" else "Y"
-    assert "faute de frappe" in story.types(f"{prefix}-{symbols[:-1]}{other}", story.teacher_by_hand())
+    assert "faute de frappe" in story.enter_key(f"{prefix}-{symbols[:-1]}{other}", story.teacher_with_typed_school())
 
 
 def test_transmettez_a_l_enseignant_la_cle_que_vous_recopiez_de_votre_espace_mon_compte(story):
-    subscription = story.redeemed()
-    page = browser_of(story.principal).get(ACCOUNT).content.decode()
-    assert queries.key_display(subscription.key) in page
+    subscription = story.redeem_key()
+    page = create_browser(story.principal).get(ACCOUNT).content.decode()
+    assert queries.unseal_key(subscription.key) in page
     assert "data-copy" in page
 
 
 def test_l_enseignant_se_connecte_a_son_espace_client_et_recopie_manuellement_cette_cle(story):
-    key = story.receives()
-    story.types(key)
-    teacher = story.teacher_by_hand()
-    page = browser_of(teacher).get(ACCOUNT).content.decode()
+    key = story.receive_key()
+    story.enter_key(key)
+    teacher = story.teacher_with_typed_school()
+    page = create_browser(teacher).get(ACCOUNT).content.decode()
     assert 'name="cle"' in page
-    assert "Votre licence est active" in story.types(key, teacher)
+    assert "Votre licence est active" in story.enter_key(key, teacher)
 
 
 def test_des_validation_sa_cle_apparait_avec_la_mention_de_la_provenance(story):
-    key = story.receives()
-    story.types(key)
-    teacher = story.teacher_by_hand()
-    page = story.types(key, teacher)
+    key = story.receive_key()
+    story.enter_key(key)
+    teacher = story.teacher_with_typed_school()
+    page = story.enter_key(key, teacher)
     assert "Licence Date d'achat Date d'expiration Compte de rattachement" in page
     assert re.search(r"TOUS NIVEAUX .*?31/08/2027 École Jean Jaurès", page)
 
 
 def test_dans_votre_compte_le_nombre_de_cles_est_mis_a_jour_et_la_liste_est_completee(story):
-    key = story.receives(units=3)
-    story.types(key)
-    given, typist = story.teacher(), story.teacher_by_hand(last_name="Colas", first_name="Benoît")
-    story.gives(story.principal.subscriptions.get(), given)
-    story.types(key, typist)
-    page = account_of(story.principal)
+    key = story.receive_key(units=3)
+    story.enter_key(key)
+    given, typist = story.teacher(), story.teacher_with_typed_school(last_name="Colas", first_name="Benoît")
+    story.assign_seat(story.principal.subscriptions.get(), given)
+    story.enter_key(key, typist)
+    page = account_text(story.principal)
     assert "2/3" in page
     assert f"Colas Benoît {typist.email} {key}" in page
-    assert "2/3" in letters_to(story.principal, "seat.claimed")[0].subject
+    assert "2/3" in list_emails(story.principal, "seat.claimed")[0].subject

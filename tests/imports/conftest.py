@@ -9,12 +9,12 @@ from django.urls import reverse
 
 from collectivities.models import Role
 from imports import operations, queries, tasks
-from imports.brake import brake_of
+from imports.confirmation_guard import build_guard
 from imports.enums import ImportState
 from tests.conftest import TERM
 from tests.factories.collectivities import MemberFactory
 from tests.factories.licensing import PoolFactory
-from tests.imports.files import csv
+from tests.imports.sample_files import build_csv
 
 
 @pytest.fixture
@@ -38,16 +38,16 @@ def officer(office, member):
     return office("nimes", member(Role.DATA_OFFICER))
 
 
-def url(name, *args):
+def import_url(name, *args):
     return reverse(f"imports:{name}", urlconf="config.urls_tenant", args=args)
 
 
-def shown(answer):
+def page_text(answer):
     """Return the page's HTML with entities resolved and plain spaces."""
     return html.unescape(answer.content.decode()).replace("\u00a0", " ").replace("\u202f", " ")
 
 
-def uploaded(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
+def upload_and_parse(pool, content, *, units_for_all=None, filename="écoles.csv", by=None):
     """Upload a file and parse it, as the worker does; return the import."""
     spreadsheet_import = operations.upload(
         pool_id=pool.pk, filename=filename, content=content, units_for_all=units_for_all, by=by, at=TERM
@@ -57,24 +57,24 @@ def uploaded(pool, content, *, units_for_all=None, filename="écoles.csv", by=No
     return spreadsheet_import
 
 
-def listing(*rows, titles=("UAI", "Licences", "E-mail")):
+def schools_csv(*rows, titles=("UAI", "Licences", "E-mail")):
     """Return a csv of schools: `listing((school, 3), (school, 2, "a@b.fr"))`."""
-    return csv([list(titles), *[[getattr(row[0], "uai", row[0]), *row[1:]] for row in rows]])
+    return build_csv([list(titles), *[[getattr(row[0], "uai", row[0]), *row[1:]] for row in rows]])
 
 
-def asked_number(spreadsheet_import):
+def required_count(spreadsheet_import):
     """Return the number that the confirmation guard requires, None where it requires none."""
-    brake = brake_of(spreadsheet_import)
-    return brake.number if brake else None
+    confirmation_guard = build_guard(spreadsheet_import)
+    return confirmation_guard.number if confirmation_guard else None
 
 
-def apply(spreadsheet_import, *, at=TERM):
+def confirm_and_apply(spreadsheet_import, *, at=TERM):
     """Confirm an import, with the number that the guard requires, and apply it as the worker does."""
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=None,
         at=at,
     )

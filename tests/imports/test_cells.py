@@ -9,27 +9,27 @@ from django.core.validators import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imports.parsing.cell_classification import classify_cell
+from imports.parsing.cells import cell_to_text
+from imports.parsing.emails import parse_email
+from imports.parsing.phones import normalize_phone
+from imports.parsing.quantities import parse_class_count, parse_quantity
 from imports.problems import Problem
-from imports.reading.cells import text_of
-from imports.reading.contents import look_of
-from imports.reading.emails import read_email
-from imports.reading.numbers import read_classes, read_quantity
-from imports.reading.phones import read_phone
 
 
 @pytest.mark.parametrize("cell", [30, 30.0, "30", "30 ", " 30", "30.0", "30,00", "\u00a030"])
 def test_thirty_is_thirty_however_it_is_written(cell):
-    assert read_quantity(cell) == 30
+    assert parse_quantity(cell) == 30
 
 
 @pytest.mark.parametrize("cell", ["1 234", "1\u202f234", "1\u00a0234", 1234])
 def test_thousands_separators_are_accepted(cell):
-    assert read_quantity(cell) == 1234
+    assert parse_quantity(cell) == 1234
 
 
 @pytest.mark.parametrize("cell", [0, 0.0, "0"])
 def test_no_licences_is_a_number_too(cell):
-    assert read_quantity(cell) == 0
+    assert parse_quantity(cell) == 0
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_no_licences_is_a_number_too(cell):
      "#N/A", "trente", True, datetime.date(2026, 9, 1), "٣", "3 4", "²"],
 )  # fmt: skip
 def test_what_is_no_number_of_licences_is_refused(cell):
-    problem = read_quantity(cell)
+    problem = parse_quantity(cell)
     assert isinstance(problem, Problem)
     assert problem.column == "units"
 
@@ -57,9 +57,9 @@ def test_what_is_no_number_of_licences_is_refused(cell):
 )
 def test_an_email_address_is_extracted_from_its_surroundings(cell, address):
     if cell is None:
-        assert isinstance(read_email(cell), Problem)
+        assert isinstance(parse_email(cell), Problem)
     else:
-        assert read_email(cell) == address
+        assert parse_email(cell) == address
 
 
 @pytest.mark.parametrize(
@@ -75,21 +75,21 @@ def test_an_email_address_is_extracted_from_its_surroundings(cell, address):
     ],
 )
 def test_an_invalid_email_address_is_refused(cell, code):
-    problem = read_email(cell)
+    problem = parse_email(cell)
     assert isinstance(problem, Problem)
     assert problem.code == code
 
 
 @given(st.emails() | st.from_regex(r"[a-z0-9.@_-]{1,30}@[a-z0-9.-]{1,20}\.[a-z]{2,4}", fullmatch=True))
 def test_an_accepted_email_address_is_valid_for_django(text):
-    address = read_email(text)
+    address = parse_email(text)
     if isinstance(address, str) and address:
         validate_email(address)
 
 
 @given(st.one_of(st.text(max_size=40), st.floats(), st.integers(), st.booleans(), st.datetimes(), st.none()))
 def test_no_cell_crashes_a_parser(cell):
-    for read in (read_quantity, read_classes, read_email, read_phone, text_of, look_of):
+    for read in (parse_quantity, parse_class_count, parse_email, normalize_phone, cell_to_text, classify_cell):
         read(cell)
 
 
@@ -110,8 +110,8 @@ def test_no_cell_crashes_a_parser(cell):
     ],
 )
 def test_the_error_says_what_is_wrong_with_a_number(cell, message):
-    assert read_quantity(cell).message.startswith(message)
-    assert read_quantity(cell).message.endswith("Indiquez un nombre entier de licences.")
+    assert parse_quantity(cell).message.startswith(message)
+    assert parse_quantity(cell).message.endswith("Indiquez un nombre entier de licences.")
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,18 @@ def test_the_error_says_what_is_wrong_with_a_number(cell, message):
     ],
 )
 def test_a_unit_behind_a_number_changes_nothing(cell, number):
-    assert read_quantity(cell) == number
+    assert parse_quantity(cell) == number
 
 
 @pytest.mark.parametrize("cell", ["30 élèves", "30 euros", "30 %", "30 CP"])
 def test_a_number_of_another_unit_is_refused(cell):
-    assert isinstance(read_quantity(cell), Problem)
+    assert isinstance(parse_quantity(cell), Problem)
 
 
 def test_an_unreadable_class_count_is_a_warning():
-    assert read_classes("") is None
-    assert read_classes("5 classes") == 5
-    assert (read_classes("cinq").column, read_classes("cinq").blocking) == ("classes", False)
+    assert parse_class_count("") is None
+    assert parse_class_count("5 classes") == 5
+    assert (parse_class_count("cinq").column, parse_class_count("cinq").blocking) == ("classes", False)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_an_unreadable_class_count_is_a_warning():
     ],
 )
 def test_the_error_says_what_is_wrong_with_an_email_address(cell, message):
-    assert read_email(cell).message == f"« {cell} » n'est pas une adresse e-mail : {message}"
+    assert parse_email(cell).message == f"« {cell} » n'est pas une adresse e-mail : {message}"
 
 
 @pytest.mark.parametrize(
@@ -177,4 +177,4 @@ def test_the_error_says_what_is_wrong_with_an_email_address(cell, message):
     ],
 )
 def test_a_telephone_number_is_written_as_it_is_in_france(cell, number):
-    assert read_phone(cell) == number
+    assert normalize_phone(cell) == number

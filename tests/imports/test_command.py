@@ -8,16 +8,16 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from collectivities.models import SchoolInRemit
-from imports.models import Import
+from collectivities.models import PortfolioSchool
+from imports.models import SpreadsheetImport
 from licensing.pools.models import Allocation
 from mailing.models import Message
 from schools.models import SchoolState
 from tests.conftest import TERM
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import listing
-from tests.imports.files import csv
+from tests.imports.conftest import schools_csv
+from tests.imports.sample_files import build_csv
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def run(pool, tmp_path):
 
 def test_a_dry_run_reports_everything_and_allocates_nothing(run, pool):
     one, two = SchoolFactory.create_batch(2)
-    status, out = run(listing((one, 3), (two.uai[1:], 2), ("0311131M", 1), ("Total", 6)), "--json")
+    status, out = run(schools_csv((one, 3), (two.uai[1:], 2), ("0311131M", 1), ("Total", 6)), "--json")
     output = json.loads(out)
     assert status == 0
     assert (output["sheet"], output["header_row"], output["rows"], output["applied"]) == ("", 1, 4, 0)
@@ -59,33 +59,35 @@ def test_a_dry_run_reports_everything_and_allocates_nothing(run, pool):
 
 def test_it_applies_every_row_that_can_be(run, pool):
     school, nursery = SchoolFactory(), SchoolFactory(has_elementary=False)
-    status, out = run(listing((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
+    status, out = run(schools_csv((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
     output = json.loads(out)
     assert (status, output["applied"], output["state"]) == (0, 2, "applied")
     assert Allocation.objects.count() == Message.objects.count() == 2
-    status, out = run(listing((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
+    status, out = run(schools_csv((school,), (nursery,), titles=("UAI",)), "--quantity=1", "--apply", "--json")
     # Applied again it allocates nothing, without an error.
     assert (status, json.loads(out)["applied"]) == (0, 0)
     assert Message.objects.count() == 2
 
 
 def test_it_can_apply_only_the_rows_ticked_by_default(run, pool):
-    content = listing((SchoolFactory(), 1), (SchoolFactory(has_elementary=False), 1))
+    content = schools_csv((SchoolFactory(), 1), (SchoolFactory(has_elementary=False), 1))
     status, out = run(content, "--apply", "--ticked-only")
     assert status == 0
     assert "Appliqué : 1\u00a0ligne, 1\u00a0licence, 1\u00a0e-mail." in out
 
 
-@pytest.mark.parametrize(("content", "options"), [(b"<html></html>", ()), (csv([["UAI"], ["x"]]), ("--sheet=B",))])
+@pytest.mark.parametrize(
+    ("content", "options"), [(b"<html></html>", ()), (build_csv([["UAI"], ["x"]]), ("--sheet=B",))]
+)
 def test_a_refused_file_is_status_2_and_nothing_done(run, content, options):
     status, out = run(content, "--quantity=1", "--apply", *options)
     assert status == 2
     assert out.startswith("Refusé")
-    assert Import.objects.get().state == "rejected"
+    assert SpreadsheetImport.objects.get().state == "rejected"
 
 
 def test_more_than_the_pool_has_is_status_2_and_nothing_allocated(run, pool):
-    status, out = run(listing((SchoolFactory(), 101)), "--apply")
+    status, out = run(schools_csv((SchoolFactory(), 101)), "--apply")
     assert status == 2
     assert "Rien n'a été appliqué. Il manque" in out
     assert not Allocation.objects.exists()
@@ -93,14 +95,14 @@ def test_more_than_the_pool_has_is_status_2_and_nothing_allocated(run, pool):
 
 def test_the_column_of_numbers_is_chosen_by_its_title(run, pool):
     school = SchoolFactory()
-    content = listing((school, 5, 7), titles=("UAI", "Quantité", "Nombre"))
+    content = schools_csv((school, 5, 7), titles=("UAI", "Quantité", "Nombre"))
     status, out = run(content, "--json")
     assert (status, json.loads(out)["problems"][0]["code"]) == (0, "ambiguous_column")
     assert run(content, "--apply", "--json")[0] == 2
     for title in ("Nombre", "nombré"):
         status, out = run(content, f"--quantity-column={title}", "--json")
         assert json.loads(out)["resolved"][0]["quantity"] == 7
-    two_lines = csv([["Établissement", "Dotation", ""], ["UAI", "Licences", "Réserve"], [school.uai, 5, 7]])
+    two_lines = build_csv([["Établissement", "Dotation", ""], ["UAI", "Licences", "Réserve"], [school.uai, 5, 7]])
     output = json.loads(run(two_lines, "--quantity-column=Réserve", "--json")[1])
     assert output["resolved"][0]["quantity"] == 7
 
@@ -119,13 +121,13 @@ SHAPE = {
         (["--quantity=1", "--quantity-column=Licences"], {}, "two_quantities"),
         ([], {"pool_id": None}, "no_pool"),
         ([], {"pool_id": 0}, "unknown_pool"),
-        (["--purpose=perimetre"], {}, "not_an_attribution"),
+        (["--purpose=portfolio"], {}, "not_an_attribution"),
         ([], {"slug": "ailleurs"}, "unknown_collectivity"),
         ([], {"content": None}, "no_such_file"),
     ],
 )
 def test_invalid_arguments_are_refused_in_words_and_in_json(run, options, more, code):
-    content = more.pop("content", listing((SchoolFactory(), 1)))
+    content = more.pop("content", schools_csv((SchoolFactory(), 1)))
     with pytest.raises(CommandError) as refusal:
         run(content, *options, **more)
     assert refusal.value.returncode == 2
@@ -138,7 +140,7 @@ def test_a_refused_file_or_import_gives_its_code(run):
     status, out = run(b"<html></html>", "--json")
     output = json.loads(out)
     assert (status, output["code"], output["state"], set(output)) == (2, "html", "rejected", SHAPE)
-    status, out = run(listing((SchoolFactory(), 101)), "--apply", "--json")
+    status, out = run(schools_csv((SchoolFactory(), 101)), "--apply", "--json")
     output = json.loads(out)
     assert (status, output["code"], output["applied"], output["state"]) == (2, "too_much", 0, "checked")
 
@@ -147,7 +149,7 @@ def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, po
     school, closed = SchoolFactory(), SchoolFactory(state=SchoolState.CLOSED, closed_at=TERM)
     heir = SchoolFactory(name=closed.name, address=closed.address)
     status, out = run(
-        listing((school, 2), (school, 2), (closed, 1), ("0010001W", 1), ("x", 1), (heir, "beaucoup")), "--json"
+        schools_csv((school, 2), (school, 2), (closed, 1), ("0010001W", 1), ("x", 1), (heir, "beaucoup")), "--json"
     )
     output = json.loads(out)
     assert status == 0
@@ -164,14 +166,14 @@ def test_every_row_whose_school_was_found_is_resolved_and_no_proposal_is(run, po
 
 def test_a_portfolio_import_is_parsed_and_applied(run, nimes):
     school, other = SchoolFactory.create_batch(2)
-    SchoolInRemitFactory(school=school, contact_email="avant@ville.fr", classes=5)
-    content = listing((school, "apres@ville.fr", 5), (other, "", 3), titles=("UAI", "E-mail", "Classes"))
-    status, out = run(content, "--purpose=perimetre", "--json", pool_id=None)
+    PortfolioSchoolFactory(school=school, contact_email="avant@ville.fr", classes=5)
+    content = schools_csv((school, "apres@ville.fr", 5), (other, "", 3), titles=("UAI", "E-mail", "Classes"))
+    status, out = run(content, "--purpose=portfolio", "--json", pool_id=None)
     output = json.loads(out)
     assert (status, output["verdicts"]["changed"], output["verdicts"]["new"]) == (0, 1, 1)
     assert output["problems"][0]["message"] == "Contact : avant@ville.fr → apres@ville.fr."
-    status, out = run(content, "--purpose=perimetre", "--apply", pool_id=None)
+    status, out = run(content, "--purpose=portfolio", "--apply", pool_id=None)
     assert status == 0
     assert "Appliqué : 2\u00a0lignes." in out
-    assert SchoolInRemit.objects.get(school=school).contact_email == "apres@ville.fr"
-    assert SchoolInRemit.objects.get(school=other).classes == 3
+    assert PortfolioSchool.objects.get(school=school).contact_email == "apres@ville.fr"
+    assert PortfolioSchool.objects.get(school=other).classes == 3

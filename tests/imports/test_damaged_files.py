@@ -16,43 +16,54 @@ from hypothesis import strategies as st
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from imports.enums import ImportState
-from imports.models import Import, ImportRow
-from imports.readers import ole
-from imports.readers.refusals import Unreadable
-from imports.reading.table import Choices, read_table
+from imports.formats import ole
+from imports.formats.exceptions import UnreadableFile
+from imports.models import ImportRow, SpreadsheetImport
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from licensing.pools.models import Allocation
 from mailing.models import Message
-from tests.imports.conftest import uploaded
-from tests.imports.files import UAI, as_excel, csv, members_of, ods, saved, with_sheet_xml, xls, xlsx, zipped
+from tests.imports.conftest import upload_and_parse
+from tests.imports.sample_files import (
+    UNUSED_UAIS,
+    build_csv,
+    build_ods,
+    build_xls,
+    build_xlsx,
+    build_zip,
+    read_members,
+    replace_sheet_xml,
+    save_workbook,
+    use_shared_strings,
+)
 
 ROWS = [
     ["UAI", "École", "Licences", "E-mail", "Date"],
-    *[[uai, "Zola", 3.5, "a@b.fr", datetime.date(2026, 9, 1)] for uai in UAI],
+    *[[uai, "Zola", 3.5, "a@b.fr", datetime.date(2026, 9, 1)] for uai in UNUSED_UAIS],
     ["Total", None, "=SUM(C2:C6)", True],
 ]
-MORE = {"Élèves": [["RNE", "Nombre"], [UAI[0], 12]]}
+MORE = {"Élèves": [["RNE", "Nombre"], [UNUSED_UAIS[0], 12]]}
 WORKBOOKS = {
-    "xlsx": xlsx(ROWS, more=MORE, merged=["A9:B9"]),
-    "excel's": as_excel(xlsx(ROWS, more=MORE, hidden=["C"])),
-    "xls": xls(ROWS, more=MORE, merged=[(8, 8, 0, 1)]),
-    "ods": ods(ROWS, more=MORE, merged=[(6, 6, 0, 1)], formulas={(6, 2): "of:=SUM([.C2:.C6])"}),
+    "xlsx": build_xlsx(ROWS, more=MORE, merged=["A9:B9"]),
+    "excel's": use_shared_strings(build_xlsx(ROWS, more=MORE, hidden=["C"])),
+    "xls": build_xls(ROWS, more=MORE, merged=[(8, 8, 0, 1)]),
+    "ods": build_ods(ROWS, more=MORE, merged=[(6, 6, 0, 1)], formulas={(6, 2): "of:=SUM([.C2:.C6])"}),
 }
 TEXTS = {
-    "utf-8": csv(ROWS), "utf-8-sig": csv(ROWS, encoding="utf-8-sig"), "utf-16": csv(ROWS, encoding="utf-16"),
-    "utf-16-be": csv(ROWS, encoding="utf-16-be"), "cp1252": csv(ROWS, separator="\t", encoding="cp1252"),
-    "mac_roman": csv(ROWS, separator="|", encoding="mac_roman").replace(b"\r\n", b"\r"),
+    "utf-8": build_csv(ROWS), "utf-8-sig": build_csv(ROWS, encoding="utf-8-sig"), "utf-16": build_csv(ROWS, encoding="utf-16"),
+    "utf-16-be": build_csv(ROWS, encoding="utf-16-be"), "cp1252": build_csv(ROWS, separator="\t", encoding="cp1252"),
+    "mac_roman": build_csv(ROWS, separator="|", encoding="mac_roman").replace(b"\r\n", b"\r"),
 }  # fmt: skip
 NAMESPACE = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 SHEET = b'<worksheet xmlns="' + NAMESPACE + b'"><sheetData>%s</sheetData></worksheet>'
 
 
-def many(examples):
+def hypothesis_settings(examples):
     return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def read(content):
-    with contextlib.suppress(Unreadable):
-        read_table(content, Choices(units_for_all=1))
+def parse_or_reject(content):
+    with contextlib.suppress(UnreadableFile):
+        parse_spreadsheet(content, ParsingOptions(units_for_all=1))
 
 
 @st.composite
@@ -73,24 +84,24 @@ def damage(draw, content):
 
 
 @pytest.mark.parametrize("kind", WORKBOOKS)
-@many(200)
+@hypothesis_settings(200)
 @given(data=st.data())
 def test_bytes_of_a_workbook(kind, data):
-    read(data.draw(damage(WORKBOOKS[kind])))
+    parse_or_reject(data.draw(damage(WORKBOOKS[kind])))
 
 
 @pytest.mark.parametrize("encoding", TEXTS)
-@many(80)
+@hypothesis_settings(80)
 @given(data=st.data())
 def test_bytes_of_a_text(encoding, data):
-    read(data.draw(damage(TEXTS[encoding])))
+    parse_or_reject(data.draw(damage(TEXTS[encoding])))
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "excel's", "ods"])
-@many(250)
+@hypothesis_settings(250)
 @given(data=st.data())
 def test_what_an_archive_holds(kind, data):
-    members = members_of(WORKBOOKS[kind])
+    members = read_members(WORKBOOKS[kind])
     name = data.draw(st.sampled_from(sorted(members)))
     other = data.draw(st.sampled_from(sorted(members)))
     what = data.draw(st.sampled_from(["damage", "damage", "damage", "swap", "remove", "copy"]))
@@ -102,13 +113,13 @@ def test_what_an_archive_holds(kind, data):
         del members[name]
     else:
         members[other] = members[name]
-    read(zipped(members))
+    parse_or_reject(build_zip(members))
 
 
-@many(300)
+@hypothesis_settings(300)
 @given(data=st.data())
 def test_records_of_an_old_workbook(data):
-    stream, records, at = ole.workbook_stream(WORKBOOKS["xls"]), [], 0
+    stream, records, at = ole.read_workbook_stream(WORKBOOKS["xls"]), [], 0
     while at + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, at)
         records.append((kind, stream[at + 4 : at + 4 + length]))
@@ -124,7 +135,7 @@ def test_records_of_an_old_workbook(data):
             records[number] = (data.draw(st.sampled_from(READ)), body)
         else:
             records[number] = (0xFFFF, b"")
-    read(ole.container_of(b"".join(struct.pack("<HH", kind, len(body)) + body for kind, body in records)))
+    parse_or_reject(ole.build_container(b"".join(struct.pack("<HH", kind, len(body)) + body for kind, body in records)))
 
 
 READ = [
@@ -133,7 +144,7 @@ READ = [
 ]  # fmt: skip
 
 
-@many(300)
+@hypothesis_settings(300)
 @given(data=st.data())
 def test_a_sheet_of_nonsense(data):
     cell = st.sampled_from(
@@ -147,10 +158,10 @@ def test_a_sheet_of_nonsense(data):
         ]
     )  # fmt: skip
     rows = b"<row>" + b"".join(data.draw(st.lists(cell, max_size=12))) + b"</row>"
-    read(with_sheet_xml(WORKBOOKS["xlsx"], SHEET % rows))
+    parse_or_reject(replace_sheet_xml(WORKBOOKS["xlsx"], SHEET % rows))
 
 
-@many(300)
+@hypothesis_settings(300)
 @given(data=st.data())
 def test_an_open_document_of_nonsense(data):
     piece = st.sampled_from(
@@ -167,53 +178,55 @@ def test_an_open_document_of_nonsense(data):
             "<table:named-expressions><x/></table:named-expressions>", "</office:annotation>",
         ]
     )  # fmt: skip
-    members = members_of(WORKBOOKS["ods"])
+    members = read_members(WORKBOOKS["ods"])
     inside = "".join(data.draw(st.lists(piece, max_size=14))).encode()
     place = data.draw(st.sampled_from([b"</table:table>", b"<table:table-row>", b"</table:table-row>", b"<text:p>"]))
     members["content.xml"] = members["content.xml"].replace(place, inside + place, 1)
-    read(zipped(members))
+    parse_or_reject(build_zip(members))
 
 
-@many(150)
+@hypothesis_settings(150)
 @given(
-    st.lists(st.lists(st.text(max_size=12) | st.sampled_from([*UAI, "Total", "UAI", "30"]), max_size=5), max_size=12)
+    st.lists(
+        st.lists(st.text(max_size=12) | st.sampled_from([*UNUSED_UAIS, "Total", "UAI", "30"]), max_size=5), max_size=12
+    )
 )
 def test_any_text(rows):
-    read("\n".join(";".join(row) for row in rows).encode("utf-8", "surrogatepass"))
+    parse_or_reject("\n".join(";".join(row) for row in rows).encode("utf-8", "surrogatepass"))
 
 
-@pytest.mark.parametrize("make", [xlsx, xls, ods])
-@many(50)
+@pytest.mark.parametrize("make", [build_xlsx, build_xls, build_ods])
+@hypothesis_settings(50)
 @given(
     rows=st.lists(
         st.lists(
             st.none() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False)
-            | st.booleans() | st.dates(datetime.date(1900, 3, 1)) | st.sampled_from([*UAI, "Total", "RNE", "Licences"]),
+            | st.booleans() | st.dates(datetime.date(1900, 3, 1)) | st.sampled_from([*UNUSED_UAIS, "Total", "RNE", "Licences"]),
             max_size=5,
         ),
         max_size=8,
     )
 )  # fmt: skip
 def test_any_cells(make, rows):
-    read(make(rows))
+    parse_or_reject(make(rows))
 
 
 def test_a_workbook_that_is_only_pictures_and_names_is_refused():
     book = openpyxl.Workbook()
     book.create_chartsheet("Graphique")
     book.remove(book.worksheets[0])
-    with pytest.raises(Unreadable) as refusal:
-        read_table(saved(book), Choices(units_for_all=1))
+    with pytest.raises(UnreadableFile) as refusal:
+        parse_spreadsheet(save_workbook(book), ParsingOptions(units_for_all=1))
     assert refusal.value.code == "empty"
 
 
 def test_damaged_files_are_read_or_refused_and_leave_nothing_behind(pool):
     files = [content[: len(content) * part // 5] for content in WORKBOOKS.values() for part in (1, 3)]
     files += [content.replace(b"UAI", b"\0\0\0")[:-3] for content in TEXTS.values()]
-    files += [zipped({**members_of(WORKBOOKS[kind]), name: b"<nothing"}) for kind, name in MEMBERS]
+    files += [build_zip({**read_members(WORKBOOKS[kind]), name: b"<nothing"}) for kind, name in MEMBERS]
     files += [bytes(reversed(content)) for content in WORKBOOKS.values()]
     files += [b"\xff" * 600, b"UAI;Licences\n" + b'"' * 601, "UAI\n\udcff".encode("utf-8", "surrogatepass")]
-    found = [uploaded(pool, content, units_for_all=1, filename=f"{n}.xlsx") for n, content in enumerate(files)]
+    found = [upload_and_parse(pool, content, units_for_all=1, filename=f"{n}.xlsx") for n, content in enumerate(files)]
     rejected = [one for one in found if one.state == ImportState.REJECTED]
     assert len(rejected) >= 20
     assert all(one.refusal.endswith(".") for one in rejected)
@@ -225,7 +238,7 @@ def test_damaged_files_are_read_or_refused_and_leave_nothing_behind(pool):
     assert not ImportRow.objects.filter(import_id__in=[one.pk for one in rejected]).exists()
     assert not Allocation.objects.exists()
     assert not Message.objects.exists()
-    assert Import.objects.count() == len(files)
+    assert SpreadsheetImport.objects.count() == len(files)
     # One parsing job each, and nothing else queued.
     jobs = ProcrastinateJob.objects.filter(task_name="imports.read")
     assert (jobs.count(), ProcrastinateJob.objects.exclude(status="todo").count()) == (len(files), 0)

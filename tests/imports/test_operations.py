@@ -12,24 +12,24 @@ from collectivities.models import AuditEntry
 from imports import operations, queries, tasks
 from imports.enums import ImportState, Verdict
 from imports.exceptions import (
-    Braked,
+    ConfirmationRequired,
+    NotEnoughLicences,
     NothingToApply,
     Outdated,
     RowCannotBeTicked,
     RowsInError,
-    TooMuch,
-    WrongMoment,
+    WrongImportState,
 )
-from imports.models import Import, ImportRow, RememberedLayout
+from imports.models import ImportRow, RememberedLayout, SpreadsheetImport
 from licensing.pools.models import Allocation
 from licensing.pools.operations import allocate, revoke
 from mailing.models import Message
 from schools.models import SchoolState
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import asked_number, listing, uploaded
+from tests.imports.conftest import required_count, schools_csv, upload_and_parse
 
 
 def verdicts(spreadsheet_import):
@@ -42,16 +42,16 @@ def row(spreadsheet_import, number):
     return ImportRow.objects.get(import_id=spreadsheet_import.pk, number=number)
 
 
-def codes(found):
+def problem_codes(found):
     return [problem["code"] for problem in found.problems]
 
 
-def apply(spreadsheet_import, *, by=None, send_on=None, at=TERM):
+def confirm_and_apply(spreadsheet_import, *, by=None, send_on=None, at=TERM):
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=send_on,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=by,
         at=at,
     )
@@ -61,16 +61,16 @@ def apply(spreadsheet_import, *, by=None, send_on=None, at=TERM):
 
 
 def amend(spreadsheet_import, number, **change):
-    return operations.amend(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
+    return operations.amend_row(import_id=spreadsheet_import.pk, number=number, by=None, at=TERM, **change)
 
 
 def test_a_file_becomes_allocations_keys_and_emails(pool):
     one, two = SchoolFactory.create_batch(2)
     manager = UserFactory()
-    spreadsheet_import = uploaded(pool, listing((one, 3), (two, 2, "chef@ecole.fr")), by=manager)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((one, 3), (two, 2, "chef@ecole.fr")), by=manager)
     assert (spreadsheet_import.state, verdicts(spreadsheet_import)) == (ImportState.CHECKED, ["new", "new"])
     assert not Allocation.objects.exists()
-    spreadsheet_import = apply(spreadsheet_import, by=manager)
+    spreadsheet_import = confirm_and_apply(spreadsheet_import, by=manager)
     assert spreadsheet_import.state == ImportState.APPLIED
     assert spreadsheet_import.outcome == {
         "allocations": 2,
@@ -92,40 +92,40 @@ def test_a_file_becomes_allocations_keys_and_emails(pool):
 
 
 def test_a_confirmed_column_mapping_is_remembered_except_the_command_s(pool):
-    apply(uploaded(pool, listing((SchoolFactory(), 1))))
+    confirm_and_apply(upload_and_parse(pool, schools_csv((SchoolFactory(), 1))))
     assert not RememberedLayout.objects.exists()
     officer = UserFactory()
-    apply(uploaded(pool, listing((SchoolFactory(), 1))), by=officer)
+    confirm_and_apply(upload_and_parse(pool, schools_csv((SchoolFactory(), 1))), by=officer)
     kept = RememberedLayout.objects.get()
     assert (kept.columns, kept.volume, kept.confirmed_by_id) == (
         {"uai": 0, "units": 1, "email": 2},
         "column",
         officer.pk,
     )
-    assert uploaded(pool, listing((SchoolFactory(), 1))).layout["remembered"]
+    assert upload_and_parse(pool, schools_csv((SchoolFactory(), 1))).layout["remembered"]
 
 
 def test_the_same_file_again_gives_nothing_and_a_higher_number_gives_the_difference(pool):
     one, two = SchoolFactory.create_batch(2)
-    apply(uploaded(pool, listing((one, 3), (two, 2))))
-    again = uploaded(pool, listing((one, 3), (two, 2)), filename="autre nom.csv")
+    confirm_and_apply(upload_and_parse(pool, schools_csv((one, 3), (two, 2))))
+    again = upload_and_parse(pool, schools_csv((one, 3), (two, 2)), filename="autre nom.csv")
     assert verdicts(again) == ["unchanged", "unchanged"]
-    assert queries.same_file(again) is not None
+    assert queries.find_same_file(again) is not None
     with pytest.raises(NothingToApply):
-        apply(again)
-    more = uploaded(pool, listing((one, 5), (two, 1)))
+        confirm_and_apply(again)
+    more = upload_and_parse(pool, schools_csv((one, 5), (two, 1)))
     assert verdicts(more) == ["changed", "conflict"]
-    apply(more)
+    confirm_and_apply(more)
     assert Allocation.objects.get(school_id=one.uai).units == 5
     assert Allocation.objects.get(school_id=two.uai).units == 2
 
 
 def test_the_recipient_defaults_to_the_portfolio_contact(pool):
     school = SchoolFactory()
-    SchoolInRemitFactory(school=school, contact_email="contact@ville.fr")
-    spreadsheet_import = uploaded(pool, listing((school, 1), (SchoolFactory(email=""), 1)))
+    PortfolioSchoolFactory(school=school, contact_email="contact@ville.fr")
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (SchoolFactory(email=""), 1)))
     assert row(spreadsheet_import, 2).recipient == "contact@ville.fr"
-    assert codes(row(spreadsheet_import, 3)) == ["outside_remit", "no_email"]
+    assert problem_codes(row(spreadsheet_import, 3)) == ["outside_portfolio", "no_email"]
 
 
 def test_closed_unknown_and_nursery_schools_are_reported(pool):
@@ -133,8 +133,10 @@ def test_closed_unknown_and_nursery_schools_are_reported(pool):
     nursery = SchoolFactory(has_elementary=False)
     college = SchoolFactory(type="Collège", has_elementary=None)
     school = SchoolFactory(type="Ecole", has_elementary=None)
-    spreadsheet_import = uploaded(pool, listing((closed, 1), ("0311131L", 1), (nursery, 1), (college, 1), (school, 1)))
-    assert [codes(row(spreadsheet_import, n)) for n in range(2, 7)] == [
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((closed, 1), ("0311131L", 1), (nursery, 1), (college, 1), (school, 1))
+    )
+    assert [problem_codes(row(spreadsheet_import, n)) for n in range(2, 7)] == [
         ["closed_school"], ["unknown_school"], ["no_elementary"], ["no_elementary"], [],
     ]  # fmt: skip
     assert [row(spreadsheet_import, n).ticked for n in range(2, 7)] == [False, False, False, False, True]
@@ -145,10 +147,10 @@ def test_closed_unknown_and_nursery_schools_are_reported(pool):
 
 def test_a_row_is_corrected_in_place(pool):
     school, other = SchoolFactory.create_batch(2)
-    spreadsheet_import = uploaded(
-        pool, listing((school, "x", "a@"), ("0000000A", 1), titles=("UAI", "Licences", "E-mail"))
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((school, "x", "a@"), ("0000000A", 1), titles=("UAI", "Licences", "E-mail"))
     )
-    assert codes(row(spreadsheet_import, 2)) == ["units_invalid", "email_invalid"]
+    assert problem_codes(row(spreadsheet_import, 2)) == ["units_invalid", "email_invalid"]
     fixed = amend(spreadsheet_import, 2, edits={"units": "4", "email": "a@b.fr"})
     assert (fixed.verdict, fixed.units, fixed.recipient, fixed.ticked) == (Verdict.NEW, 4, "a@b.fr", True)
     assert fixed.cells["units"] == "x"
@@ -160,19 +162,19 @@ def test_a_row_is_corrected_in_place(pool):
 
 def test_ignoring_a_row_resolves_a_contradiction(pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(pool, listing((school, 1), (school, 2), ("Total", 3)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (school, 2), ("Total", 3)))
     assert verdicts(spreadsheet_import) == ["error", "error", "ignored"]
     amend(spreadsheet_import, 2, set_aside=True)
     assert verdicts(spreadsheet_import) == ["ignored", "new", "ignored"]
     assert row(spreadsheet_import, 3).ticked
     amend(spreadsheet_import, 2, set_aside=False)
     assert verdicts(spreadsheet_import) == ["error", "error", "ignored"]
-    assert codes(amend(spreadsheet_import, 4, set_aside=False)) == ["uai_invalid"]
+    assert problem_codes(amend(spreadsheet_import, 4, set_aside=False)) == ["uai_invalid"]
 
 
 def test_ignoring_one_of_two_equal_rows_ticks_the_other(pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(pool, listing((school, 1), (school, 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (school, 1)))
     assert verdicts(spreadsheet_import) == ["new", "ignored"]
     amend(spreadsheet_import, 2, set_aside=True)
     assert [row(spreadsheet_import, n).ticked for n in (2, 3)] == [False, True]
@@ -182,16 +184,16 @@ def test_ignoring_one_of_two_equal_rows_ticks_the_other(pool):
 
 def test_an_unticked_row_stays_unticked(pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(pool, listing((school, 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1)))
     amend(spreadsheet_import, 2, ticked=False)
     assert not amend(spreadsheet_import, 2, edits={"email": "a@b.fr"}).ticked
     with pytest.raises(NothingToApply):
-        apply(spreadsheet_import)
+        confirm_and_apply(spreadsheet_import)
 
 
 def test_the_database_lets_one_row_of_a_school_at_most_be_ticked(pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(pool, listing((school, 1), (school, 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (school, 1)))
     found = row(spreadsheet_import, 3)
     with pytest.raises(IntegrityError), transaction.atomic():
         ImportRow.objects.filter(pk=found.pk).update(ticked=True, verdict="new")
@@ -200,7 +202,7 @@ def test_the_database_lets_one_row_of_a_school_at_most_be_ticked(pool):
 def test_all_of_a_tab_and_a_search_are_ticked_at_once(pool):
     nimes = SchoolFactory(name="École Jean-Jaurès", commune="Nîmes")
     ales = SchoolFactory(name="École Zola", commune="Alès")
-    spreadsheet_import = uploaded(pool, listing((nimes, 1), (ales, 1), ("0000000A", 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((nimes, 1), (ales, 1), ("0000000A", 1)))
     assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=False, text="jean jaures") == 1
     assert [row(spreadsheet_import, n).ticked for n in (2, 3, 4)] == [False, True, False]
     assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=True) == 1
@@ -209,30 +211,30 @@ def test_all_of_a_tab_and_a_search_are_ticked_at_once(pool):
 
 def test_confirming_twice_is_once_and_another_content_is_refused(pool):
     one, two = SchoolFactory.create_batch(2)
-    spreadsheet_import = uploaded(pool, listing((one, 1), (two, 1)))
-    shown = queries.digest(spreadsheet_import)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((one, 1), (two, 1)))
+    shown = queries.compute_digest(spreadsheet_import)
     amend(spreadsheet_import, 3, ticked=False)
     with pytest.raises(Outdated):
         operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
-    shown = queries.digest(spreadsheet_import)
+    shown = queries.compute_digest(spreadsheet_import)
     for _ in range(2):
         operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
     for _ in range(2):
         tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=TERM.isoformat())
     operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)
-    with pytest.raises(WrongMoment):
+    with pytest.raises(WrongImportState):
         operations.confirm(import_id=spreadsheet_import.pk, digest="another", send_on=None, by=None, at=TERM)
     assert Allocation.objects.count() == 1
 
 
 def test_a_change_between_confirming_and_applying_returns_the_import_for_review(pool):
     school, other = SchoolFactory.create_batch(2)
-    spreadsheet_import = uploaded(pool, listing((school, 3), (other, 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3), (other, 1)))
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=None,
         at=TERM,
     )
@@ -242,45 +244,47 @@ def test_a_change_between_confirming_and_applying_returns_the_import_for_review(
     assert (spreadsheet_import.state, verdicts(spreadsheet_import)) == (ImportState.CHECKED, ["changed", "new"])
     assert "La situation a changé" in spreadsheet_import.refusal
     assert Allocation.objects.count() == 1
-    apply(spreadsheet_import)
+    confirm_and_apply(spreadsheet_import)
     assert Allocation.objects.get(school_id=school.uai).units == 3
     assert spreadsheet_import.refusal == ""
 
 
 def test_a_file_over_the_pool_s_capacity_is_refused_and_says_where(pool):
-    spreadsheet_import = uploaded(pool, listing(*[(school, 40) for school in SchoolFactory.create_batch(3)]))
-    tally = queries.tally(spreadsheet_import)
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv(*[(school, 40) for school in SchoolFactory.create_batch(3)])
+    )
+    tally = queries.get_tally(spreadsheet_import)
     assert (tally.units, tally.missing, tally.beyond) == (120, 20, (0, 4))
-    with pytest.raises(TooMuch) as refusal:
-        apply(spreadsheet_import)
+    with pytest.raises(NotEnoughLicences) as refusal:
+        confirm_and_apply(spreadsheet_import)
     assert "20" in refusal.value.sentence
     amend(spreadsheet_import, 4, edits={"units": "20"})
-    apply(spreadsheet_import)
+    confirm_and_apply(spreadsheet_import)
     pool.refresh_from_db()
     assert pool.free == 0
 
 
 def test_an_unusually_large_import_asks_for_its_number(pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 90)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 90)))
     amend(spreadsheet_import, 2, ticked=True)
-    for typed in (None, 89):
-        with pytest.raises(Braked, match="90"):
+    for confirmed_count in (None, 89):
+        with pytest.raises(ConfirmationRequired, match="90"):
             operations.confirm(
                 import_id=spreadsheet_import.pk,
-                digest=queries.digest(spreadsheet_import),
+                digest=queries.compute_digest(spreadsheet_import),
                 send_on=None,
-                typed=typed,
+                confirmed_count=confirmed_count,
                 by=None,
                 at=TERM,
             )
-    assert apply(spreadsheet_import).state == ImportState.APPLIED
+    assert confirm_and_apply(spreadsheet_import).state == ImportState.APPLIED
 
 
 def test_rows_in_error_are_skipped_only_on_demand(pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 3), (SchoolFactory(), "x")))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3), (SchoolFactory(), "x")))
     confirmation = {
         "import_id": spreadsheet_import.pk,
-        "digest": queries.digest(spreadsheet_import),
+        "digest": queries.compute_digest(spreadsheet_import),
         "send_on": None,
         "by": None,
         "at": TERM,
@@ -293,12 +297,12 @@ def test_rows_in_error_are_skipped_only_on_demand(pool):
 
 
 def test_a_pool_emptied_in_the_meantime_refuses_the_whole_import(pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 100)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 100)))
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=None,
         at=TERM,
     )
@@ -309,51 +313,51 @@ def test_a_pool_emptied_in_the_meantime_refuses_the_whole_import(pool):
     assert spreadsheet_import.state == ImportState.CHECKED
     assert "99" in spreadsheet_import.refusal
     revoke(allocation_id=allocation.pk, by=UserFactory(), at=TERM)
-    assert apply(spreadsheet_import).state == ImportState.APPLIED
+    assert confirm_and_apply(spreadsheet_import).state == ImportState.APPLIED
 
 
 def test_the_emails_leave_on_the_chosen_day(pool):
     day = datetime.date(2027, 1, 4)
-    apply(uploaded(pool, listing((SchoolFactory(), 1))), send_on=day)
+    confirm_and_apply(upload_and_parse(pool, schools_csv((SchoolFactory(), 1))), send_on=day)
     assert Message.objects.get().due_at.date() == day
 
 
 def test_a_cancelled_import_is_neither_read_nor_applied(pool):
     school = SchoolFactory()
     spreadsheet_import = operations.upload(
-        pool_id=pool.pk, filename="a.csv", content=listing((school, 1)), units_for_all=None, by=None, at=TERM
+        pool_id=pool.pk, filename="a.csv", content=schools_csv((school, 1)), units_for_all=None, by=None, at=TERM
     )
     operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
     tasks.read(import_id=spreadsheet_import.pk)
     assert not ImportRow.objects.exists()
-    spreadsheet_import = uploaded(pool, listing((school, 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1)))
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=None,
         at=TERM,
     )
     operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
     tasks.apply(import_id=spreadsheet_import.pk)
     assert not Allocation.objects.exists()
-    applied = apply(uploaded(pool, listing((school, 1))))
-    with pytest.raises(WrongMoment):
+    applied = confirm_and_apply(upload_and_parse(pool, schools_csv((school, 1))))
+    with pytest.raises(WrongImportState):
         operations.cancel(import_id=applied.pk, by=None, at=TERM)
 
 
 def test_a_refused_file_keeps_its_error_message(pool):
-    spreadsheet_import = uploaded(pool, b"<html><table>", filename="écoles.xls")
+    spreadsheet_import = upload_and_parse(pool, b"<html><table>", filename="écoles.xls")
     assert spreadsheet_import.state == ImportState.REJECTED
     assert spreadsheet_import.refusal.startswith("Ce fichier est une page web")
 
 
 def test_a_question_is_answered_and_the_file_read_again(pool):
     school, other = SchoolFactory.create_batch(2)
-    spreadsheet_import = uploaded(pool, listing((school, other.uai), titles=("UAI", "RNE")))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, other.uai), titles=("UAI", "RNE")))
     assert [question["code"] for question in spreadsheet_import.layout["questions"]] == ["ambiguous_column", "no_units"]
-    operations.choose(
+    operations.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=None,
         header_row=None,
@@ -375,8 +379,8 @@ def test_reading_and_applying_take_as_many_queries_for_many_rows_as_for_few(pool
         with CaptureQueriesContext(
             connection,
         ) as captured:
-            apply(uploaded(pool, listing(*rows)))
+            confirm_and_apply(upload_and_parse(pool, schools_csv(*rows)))
         return len(captured)
 
     assert statements(2) == statements(20)
-    assert Import.objects.filter(state=ImportState.APPLIED).count() == 2
+    assert SpreadsheetImport.objects.filter(state=ImportState.APPLIED).count() == 2

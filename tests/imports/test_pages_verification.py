@@ -6,16 +6,16 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from imports import operations, queries, tasks
-from imports.enums import ImportState, Purpose, Settlement
-from imports.exceptions import Braked
-from imports.models import Import, ImportRow
-from imports.wording import time_left
+from imports.enums import ConflictResolution, ImportState, Purpose
+from imports.exceptions import ConfirmationRequired
+from imports.models import ImportRow, SpreadsheetImport
+from imports.wording import describe_time_left
 from licensing.pools.models import Allocation
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory, next_uai
-from tests.imports.conftest import listing, shown, uploaded, url
+from tests.imports.conftest import import_url, page_text, schools_csv, upload_and_parse
 
 HTMX = {"HX-Request": "true"}
 
@@ -24,45 +24,47 @@ def row(spreadsheet_import, number):
     return ImportRow.objects.get(import_id=spreadsheet_import.pk, number=number)
 
 
-def give(pool, school, units):
+def allocate_by_import(pool, school, units):
     """Allocate licences of the pool to a school, by a separate import."""
-    spreadsheet_import = uploaded(pool, listing((school, units)), filename="avant.csv")
-    confirmed(spreadsheet_import)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, units)), filename="avant.csv")
+    confirm_import(spreadsheet_import)
     tasks.apply(import_id=spreadsheet_import.pk)
     return spreadsheet_import
 
 
-def confirmed(spreadsheet_import):
+def confirm_import(spreadsheet_import):
     return operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
         by=None,
         at=TERM,
     )
 
 
-def confirmation(browser, spreadsheet_import, **more):
+def post_confirmation(browser, spreadsheet_import, **more):
     """Open the confirmation page and post it."""
-    form = browser.get(url("confirm", spreadsheet_import.pk)).context["form"]
-    return browser.post(url("confirm", spreadsheet_import.pk), {"digest": form.initial["digest"], "when": "now"} | more)
+    form = browser.get(import_url("confirm", spreadsheet_import.pk)).context["form"]
+    return browser.post(
+        import_url("confirm", spreadsheet_import.pk), {"digest": form.initial["digest"], "when": "now"} | more
+    )
 
 
 def test_a_row_is_corrected_with_htmx_and_without(officer, pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(pool, listing((school, "x"), (SchoolFactory(), 1)))
-    back = url("detail", spreadsheet_import.pk) + "?onglet=error"
-    here = url("row", spreadsheet_import.pk, 0, 2)
-    whole = shown(officer.get(here, {"retour": back}))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, "x"), (SchoolFactory(), 1)))
+    back = import_url("detail", spreadsheet_import.pk) + "?onglet=error"
+    here = import_url("row", spreadsheet_import.pk, 0, 2)
+    whole = page_text(officer.get(here, {"retour": back}))
     assert "Corriger la ligne 2" in whole
     assert "<html" in whole
-    part = shown(officer.get(here, {"retour": back}, headers=HTMX))
+    part = page_text(officer.get(here, {"retour": back}, headers=HTMX))
     assert "<html" not in part
     assert 'name="units"' in part
     form = {"uai": school.uai, "units": "2", "email": "", "action": "fix", "retour": back}
     assert officer.post(here, form)["Location"] == back
     assert row(spreadsheet_import, 2).units == 2
-    part = shown(officer.post(here, form | {"units": "3"}, headers=HTMX))
+    part = page_text(officer.post(here, form | {"units": "3"}, headers=HTMX))
     assert 'id="ligne-0-2"' in part
     assert "<html" not in part
     assert "<strong>4 licences</strong>" in part
@@ -77,34 +79,38 @@ def test_a_row_is_corrected_with_htmx_and_without(officer, pool):
 
 
 def test_the_return_address_never_leaves_the_imports_pages(officer, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
     for elsewhere in ("https://ailleurs.example/", "//ailleurs.example/imports/", "/autre/"):
-        answer = officer.post(url("row", spreadsheet_import.pk, 0, 2), {"action": "ignore", "retour": elsewhere})
-        assert answer["Location"] == url("detail", spreadsheet_import.pk)
+        answer = officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "ignore", "retour": elsewhere})
+        assert answer["Location"] == import_url("detail", spreadsheet_import.pk)
 
 
 def test_the_school_is_chosen_among_the_proposals_or_found_in_the_directory(officer, pool):
     one = SchoolFactory(name="Ecole élémentaire Les Oliviers", commune="Alès")
     two = SchoolFactory(name="Ecole maternelle Les Oliviers", commune="Alès")
-    spreadsheet_import = uploaded(pool, listing((next_uai(), 2), ("", 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((next_uai(), 2), ("", 1)))
     ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=2).update(
         proposals=[{"uai": one.uai, "label": "École Les Oliviers – Alès", "score": 0.7}]
     )
-    page = shown(officer.get(url("detail", spreadsheet_import.pk)))
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert f"Choisir École Les Oliviers – Alès ({one.uai})" in page
-    part = shown(officer.get(url("row", spreadsheet_import.pk, 0, 2), {"ecole": "oliviers ales"}, headers=HTMX))
+    part = page_text(
+        officer.get(import_url("row", spreadsheet_import.pk, 0, 2), {"ecole": "oliviers ales"}, headers=HTMX)
+    )
     assert f"Choisir École maternelle Les Oliviers – 30000 Alès ({two.uai})" in part
-    none = shown(officer.get(url("row", spreadsheet_import.pk, 0, 2), {"ecole": "xyzzy"}, headers=HTMX))
+    none = page_text(officer.get(import_url("row", spreadsheet_import.pk, 0, 2), {"ecole": "xyzzy"}, headers=HTMX))
     assert "Aucune école de l’annuaire ne répond à « xyzzy »" in none
-    officer.post(url("row", spreadsheet_import.pk, 0, 2), {"action": "choose", "uai": one.uai}, headers=HTMX)
+    officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "choose", "uai": one.uai}, headers=HTMX)
     assert row(spreadsheet_import, 2).uai == one.uai
-    assert "choisie par vous" in shown(officer.get(url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
+    assert "choisie par vous" in page_text(
+        officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"})
+    )
 
 
 def test_the_match_confidence_is_shown_in_words(officer, pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(
-        pool, listing((school.uai, 2, "Éc. Zola", "Nîmes"), titles=("UAI", "Licences", "École", "Commune"))
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((school.uai, 2, "Éc. Zola", "Nîmes"), titles=("UAI", "Licences", "École", "Commune"))
     )
     for how, confidence, words in (
         ("name", 0.999, "trouvée par son nom, sans aucun doute"),
@@ -112,38 +118,40 @@ def test_the_match_confidence_is_shown_in_words(officer, pool):
         ("repaired", 0.9, "trouvée par son UAI rétabli, très probablement"),
     ):
         ImportRow.objects.filter(import_id=spreadsheet_import.pk).update(how=how, confidence=confidence)
-        page = shown(officer.get(url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
+        page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
         assert words in page
         assert f"le fichier dit « {school.uai if how == 'repaired' else 'Éc. Zola – Nîmes'} »" in page
 
 
 def test_rows_that_need_attention_come_first(officer, pool):
     good, bad = SchoolFactory(name="École Zola"), SchoolFactory(name="École Sand")
-    spreadsheet_import = uploaded(pool, listing((good, 1), (bad, "x")))
-    page = shown(officer.get(url("detail", spreadsheet_import.pk)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((good, 1), (bad, "x")))
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     assert "École Sand" in page
     assert "École Zola" not in page
-    assert "École Zola" in shown(officer.get(url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
-    operations.amend(import_id=spreadsheet_import.pk, number=3, edits={"units": "1"}, by=None, at=TERM)
-    assert "École Zola" in shown(officer.get(url("detail", spreadsheet_import.pk)))
+    assert "École Zola" in page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes"}))
+    operations.amend_row(import_id=spreadsheet_import.pk, number=3, edits={"units": "1"}, by=None, at=TERM)
+    assert "École Zola" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
 
 
 def test_rows_are_found_by_tab_words_and_problem_and_acted_on_together(officer, pool):
     nimes = SchoolFactory(name="École Jean-Jaurès")
-    spreadsheet_import = uploaded(
-        pool, listing((nimes, 1), (SchoolFactory(name="École Zola"), 1), (next_uai(), 1), ("0000001A", 1))
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((nimes, 1), (SchoolFactory(name="École Zola"), 1), (next_uai(), 1), ("0000001A", 1))
     )
-    page = shown(officer.get(url("detail", spreadsheet_import.pk), {"onglet": "new", "q": "JAURES"}))
+    page = page_text(officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "new", "q": "JAURES"}))
     assert "Jean-Jaurès" in page
     assert "Zola" not in page
     assert "UAI absent de l'annuaire (1)" in page
-    only = shown(officer.get(url("detail", spreadsheet_import.pk), {"onglet": "toutes", "probleme": "unknown_school"}))
+    only = page_text(
+        officer.get(import_url("detail", spreadsheet_import.pk), {"onglet": "toutes", "probleme": "unknown_school"})
+    )
     assert 'id="ligne-0-4"' in only
     assert 'id="ligne-0-2"' not in only
 
     def act(action, **fields):
-        answer = officer.post(url("bulk", spreadsheet_import.pk), {"action": action} | fields, follow=True)
-        return shown(answer).split('id="messages"')[1].split("</div>")[0]
+        answer = officer.post(import_url("bulk", spreadsheet_import.pk), {"action": action} | fields, follow=True)
+        return page_text(answer).split('id="messages"')[1].split("</div>")[0]
 
     assert "1 ligne décochée." in act("untick", onglet="new", q="jaures")
     assert list(ImportRow.objects.filter(ticked=True).values_list("number", flat=True)) == [3]
@@ -153,175 +161,181 @@ def test_rows_are_found_by_tab_words_and_problem_and_acted_on_together(officer, 
     kept = row(spreadsheet_import, 4)
     assert (kept.set_aside, kept.awaited) == (True, True)
     assert "1 ligne mise de côté." in act("ignore", onglet="error")
-    assert "toutes ces écoles sont déjà" in act("add_to_remit")
+    assert "toutes ces écoles sont déjà" in act("add_to_portfolio")
 
 
 def test_schools_outside_the_portfolio_are_added_one_by_one_or_together(officer, pool):
-    SchoolInRemitFactory()
+    PortfolioSchoolFactory()
     one, two = SchoolFactory.create_batch(2)
-    spreadsheet_import = uploaded(pool, listing((one, 1), (two, 1)))
-    assert "Ajouter au périmètre" in shown(officer.get(url("detail", spreadsheet_import.pk)))
-    officer.post(url("row", spreadsheet_import.pk, 0, 2), {"action": "add_to_remit"}, headers=HTMX)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((one, 1), (two, 1)))
+    assert "Ajouter au périmètre" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
+    officer.post(import_url("row", spreadsheet_import.pk, 0, 2), {"action": "add_to_portfolio"}, headers=HTMX)
     assert row(spreadsheet_import, 2).codes == []
-    assert row(spreadsheet_import, 3).codes == ["outside_remit"]
-    officer.post(url("bulk", spreadsheet_import.pk), {"action": "add_to_remit"})
+    assert row(spreadsheet_import, 3).codes == ["outside_portfolio"]
+    officer.post(import_url("bulk", spreadsheet_import.pk), {"action": "add_to_portfolio"})
     assert row(spreadsheet_import, 3).codes == []
 
 
 def test_a_conflict_is_resolved_or_left_on_the_page(manager, pool):
     school = SchoolFactory()
-    give(pool, school, 5)
-    spreadsheet_import = uploaded(pool, listing((school, 3)))
-    page = shown(manager.get(url("detail", spreadsheet_import.pk)))
+    allocate_by_import(pool, school, 5)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
+    page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Réduire à 3 licences" in page
     assert "Garder ce qu’elle a" in page
-    here = url("row", spreadsheet_import.pk, 0, 2)
-    manager.post(here, {"action": "settle", "settlement": "nonsense"})
-    assert row(spreadsheet_import, 2).settlement == ""
-    part = shown(manager.post(here, {"action": "settle", "settlement": "reduce"}, headers=HTMX))
+    here = import_url("row", spreadsheet_import.pk, 0, 2)
+    manager.post(here, {"action": "settle", "conflict_resolution": "nonsense"})
+    assert row(spreadsheet_import, 2).conflict_resolution == ""
+    part = page_text(manager.post(here, {"action": "settle", "conflict_resolution": "reduce"}, headers=HTMX))
     assert "Réduire à ce nombre" in part
     assert "Revenir sur ce choix" in part
-    assert (row(spreadsheet_import, 2).settlement, row(spreadsheet_import, 2).ticked) == (Settlement.REDUCE, True)
-    assert "pour moins de licences" in shown(manager.get(url("confirm", spreadsheet_import.pk)))
-    confirmation(manager, spreadsheet_import)
+    assert (row(spreadsheet_import, 2).conflict_resolution, row(spreadsheet_import, 2).ticked) == (
+        ConflictResolution.REDUCE,
+        True,
+    )
+    assert "pour moins de licences" in page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))
+    post_confirmation(manager, spreadsheet_import)
     tasks.apply(import_id=spreadsheet_import.pk)
     assert Allocation.objects.get().units == 3
-    assert "1 attribution réduite" in shown(manager.get(url("detail", spreadsheet_import.pk)))
+    assert "1 attribution réduite" in page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
 
 
 def test_it_is_confirmed_once_and_applied(manager, pool):
     school = SchoolFactory()
-    spreadsheet_import = uploaded(pool, listing((school, 3)))
-    page = shown(manager.get(url("confirm", spreadsheet_import.pk)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
+    page = page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))
     assert "1 école</strong> reçoit une clé" in page
     assert "3 licences</strong> sont prises" in page
-    digest = queries.digest(spreadsheet_import)
+    digest = queries.compute_digest(spreadsheet_import)
     for _ in range(2):
-        manager.post(url("confirm", spreadsheet_import.pk), {"digest": digest, "when": "now"})
+        manager.post(import_url("confirm", spreadsheet_import.pk), {"digest": digest, "when": "now"})
     assert (
         ProcrastinateJob.objects.filter(task_name="imports.apply", args__import_id=spreadsheet_import.pk).count() == 1
     )
-    assert "Attribution en cours" in shown(manager.get(url("detail", spreadsheet_import.pk)))
+    assert "Attribution en cours" in page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     tasks.apply(import_id=spreadsheet_import.pk)
-    page = shown(manager.get(url("detail", spreadsheet_import.pk)))
+    page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "C’est fait" in page
     assert f"?pool={pool.pk}" in page
     assert Allocation.objects.get().units == 3
 
 
 def test_rows_in_error_block_the_import_unless_only_valid_rows_are_applied(manager, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 3), (SchoolFactory(), "x")))
-    answer = confirmation(manager, spreadsheet_import)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3), (SchoolFactory(), "x")))
+    answer = post_confirmation(manager, spreadsheet_import)
     assert answer.status_code == 422
-    assert "1 ligne est en erreur" in shown(answer)
-    assert Import.objects.get().state == ImportState.CHECKED
-    confirmation(manager, spreadsheet_import, only_valid="1")
-    assert Import.objects.get().state == ImportState.APPLYING
+    assert "1 ligne est en erreur" in page_text(answer)
+    assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
+    post_confirmation(manager, spreadsheet_import, only_valid="1")
+    assert SpreadsheetImport.objects.get().state == ImportState.APPLYING
 
 
 def test_an_unusually_large_import_is_confirmed_by_typing_its_number(manager, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 90)))
-    assert "Tapez ce nombre" in shown(manager.get(url("confirm", spreadsheet_import.pk)))
-    assert "tapez 90 dans cette case" in shown(confirmation(manager, spreadsheet_import))
-    assert "Vous avez tapé 9," in shown(confirmation(manager, spreadsheet_import, typed="9"))
-    with pytest.raises(Braked, match="Tapez ce nombre"):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 90)))
+    assert "Tapez ce nombre" in page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))
+    assert "tapez 90 dans cette case" in page_text(post_confirmation(manager, spreadsheet_import))
+    assert "Vous avez tapé 9," in page_text(post_confirmation(manager, spreadsheet_import, confirmed_count="9"))
+    with pytest.raises(ConfirmationRequired, match="Tapez ce nombre"):
         operations.confirm(
             import_id=spreadsheet_import.pk,
-            digest=queries.digest(spreadsheet_import),
+            digest=queries.compute_digest(spreadsheet_import),
             send_on=None,
-            typed=9,
+            confirmed_count=9,
             by=UserFactory(),
             at=TERM,
         )
-    assert Import.objects.get().state == ImportState.CHECKED
-    confirmation(manager, spreadsheet_import, typed=" 90 ")
-    assert Import.objects.get().state == ImportState.APPLYING
+    assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
+    post_confirmation(manager, spreadsheet_import, confirmed_count=" 90 ")
+    assert SpreadsheetImport.objects.get().state == ImportState.APPLYING
 
 
 def test_a_date_in_the_past_and_one_after_the_year_are_refused(manager, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 1)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
     for day, words in (("2020-01-01", "Cette date est passée."), ("2031-01-01", "31 août"), ("", "Choisissez la date")):
-        assert words in shown(confirmation(manager, spreadsheet_import, when="later", send_on=day))
-    assert Import.objects.get().state == ImportState.CHECKED
+        assert words in page_text(post_confirmation(manager, spreadsheet_import, when="later", send_on=day))
+    assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
 
 
 def test_more_than_the_lot_has_cannot_be_confirmed(manager, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 60), (SchoolFactory(), 60)))
-    page = shown(manager.get(url("detail", spreadsheet_import.pk)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 60), (SchoolFactory(), 60)))
+    page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Il manque 20 licences" in page
     assert "Ne tient plus dans le lot" in page
-    assert "Il manque 20" in shown(manager.get(url("confirm", spreadsheet_import.pk)))
+    assert "Il manque 20" in page_text(manager.get(import_url("confirm", spreadsheet_import.pk)))
     manager.post(
-        url("confirm", spreadsheet_import.pk),
-        {"digest": queries.digest(spreadsheet_import), "when": "now", "typed": "120"},
+        import_url("confirm", spreadsheet_import.pk),
+        {"digest": queries.compute_digest(spreadsheet_import), "when": "now", "confirmed_count": "120"},
     )
-    assert Import.objects.get().state == ImportState.CHECKED
+    assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
 
 
 def test_an_application_that_was_refused_says_so(manager, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 1)))
-    confirmed(spreadsheet_import)
-    operations.hand_back(import_id=spreadsheet_import.pk, sentence="Le lot est suspendu.")
-    page = shown(manager.get(url("detail", spreadsheet_import.pk)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
+    confirm_import(spreadsheet_import)
+    operations.return_to_review(import_id=spreadsheet_import.pk, sentence="Le lot est suspendu.")
+    page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Rien n’a été attribué." in page
     assert "Le lot est suspendu." in page
 
 
 def test_a_data_officer_prepares_and_does_not_apply(officer, pool):
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 1)))
-    assert "un gestionnaire peut l’appliquer" in shown(officer.get(url("detail", spreadsheet_import.pk)))
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 1)))
+    assert "un gestionnaire peut l’appliquer" in page_text(officer.get(import_url("detail", spreadsheet_import.pk)))
     answer = officer.post(
-        url("confirm", spreadsheet_import.pk), {"digest": queries.digest(spreadsheet_import), "when": "now"}
+        import_url("confirm", spreadsheet_import.pk),
+        {"digest": queries.compute_digest(spreadsheet_import), "when": "now"},
     )
     assert answer.status_code == 403
-    assert Import.objects.get().state == ImportState.CHECKED
+    assert SpreadsheetImport.objects.get().state == ImportState.CHECKED
 
 
 def test_an_import_is_undone_after_saying_what_that_does(manager, pool):
     school = SchoolFactory()
-    spreadsheet_import = give(pool, school, 3)
-    page = shown(manager.get(url("undo", spreadsheet_import.pk)))
+    spreadsheet_import = allocate_by_import(pool, school, 3)
+    page = page_text(manager.get(import_url("undo", spreadsheet_import.pk)))
     assert "1 attribution</strong> sera reprise" in page
     assert "3 licences</strong> reviendront" in page
     assert school.uai in page
     assert Allocation.objects.active().count() == 1
-    manager.post(url("undo", spreadsheet_import.pk))
-    assert "se défait" in shown(manager.get(url("detail", spreadsheet_import.pk)))
+    manager.post(import_url("undo", spreadsheet_import.pk))
+    assert "se défait" in page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     tasks.undo(import_id=spreadsheet_import.pk, asked_at=TERM.isoformat())
-    page = shown(manager.get(url("detail", spreadsheet_import.pk)))
+    page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Cet import est défait" in page
     assert "3 licences revenues" in page
     assert not Allocation.objects.active().exists()
-    assert "à cette action" not in shown(manager.get(url("undo", spreadsheet_import.pk), follow=True))
+    assert "à cette action" not in page_text(manager.get(import_url("undo", spreadsheet_import.pk), follow=True))
 
 
 def test_rows_that_cannot_be_undone_are_listed_with_the_reason(manager, pool):
-    spreadsheet_import = give(pool, SchoolFactory(), 3)
+    spreadsheet_import = allocate_by_import(pool, SchoolFactory(), 3)
     allocation = Allocation.objects.get()
     allocation.key.redeemed_at, allocation.key.redeemed_by_id = TERM, manager.session["_auth_user_id"]
     allocation.key.save()
-    page = shown(manager.get(url("undo", spreadsheet_import.pk)))
+    page = page_text(manager.get(import_url("undo", spreadsheet_import.pk)))
     assert "Rien ne peut plus être défait" in page
     assert "La clé a été activée" in page
 
 
 def test_the_portfolio_is_updated_once_a_manager_confirms(manager, nimes):
-    known = SchoolInRemitFactory(contact_name="Mme Roux", contact_email="roux@nimes.example", classes=4)
+    known = PortfolioSchoolFactory(contact_name="Mme Roux", contact_email="roux@nimes.example", classes=4)
     new = SchoolFactory()
-    content = listing(
+    content = schools_csv(
         (known.school, "M. Blanc", "", 6), (new, "Mme Noir", "noir@nimes.example", 5),
         titles=("UAI", "Directeur", "E-mail", "Nb classes"),
     )  # fmt: skip
     spreadsheet_import = operations.upload(
-        purpose=Purpose.REMIT, pool_id=None, filename="p.csv", content=content, units_for_all=None, by=None, at=TERM
+        purpose=Purpose.PORTFOLIO, pool_id=None, filename="p.csv", content=content, units_for_all=None, by=None, at=TERM
     )
     tasks.read(import_id=spreadsheet_import.pk)
-    page = shown(manager.get(url("detail", spreadsheet_import.pk)))
+    page = page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     assert "Mme Roux</s> <strong>M. Blanc</strong>" in page
-    assert "1 école ajoutée</strong> à votre périmètre" in shown(manager.get(url("confirm", spreadsheet_import.pk)))
-    confirmation(manager, spreadsheet_import)
+    assert "1 école ajoutée</strong> à votre périmètre" in page_text(
+        manager.get(import_url("confirm", spreadsheet_import.pk))
+    )
+    post_confirmation(manager, spreadsheet_import)
     tasks.apply(import_id=spreadsheet_import.pk)
-    assert "1 école mise à jour" in shown(manager.get(url("detail", spreadsheet_import.pk)))
+    assert "1 école mise à jour" in page_text(manager.get(import_url("detail", spreadsheet_import.pk)))
     known.refresh_from_db()
     assert (known.contact_name, known.contact_email, known.classes) == ("M. Blanc", "roux@nimes.example", 6)
 
@@ -337,4 +351,4 @@ def test_the_portfolio_is_updated_once_a_manager_confirms(manager, nimes):
     ],
 )
 def test_the_time_left_is_worded_for_people(seconds, words):
-    assert time_left(seconds).replace("\u00a0", " ") == words
+    assert describe_time_left(seconds).replace("\u00a0", " ") == words

@@ -15,21 +15,21 @@ from django_tenants.utils import schema_context
 from collectivities.models import AuditEntry
 from imports import operations, progress, queries, tasks
 from imports.enums import ImportState
-from imports.models import Import, ImportProgress, ImportRow
-from jobs.queue import waiting
+from imports.models import ImportProgress, ImportRow, SpreadsheetImport
+from jobs.queue import list_waiting_jobs
 from licensing.pools.models import Allocation
-from licensing.pools.operations import Stage
+from licensing.pools.operations import AllocationStage
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import asked_number, listing, uploaded
+from tests.imports.conftest import required_count, schools_csv, upload_and_parse
 
 pytestmark = pytest.mark.xdist_group("races")
 
 
-class Pause:
+class WorkerPause:
     """Pause a worker: `reached` is set when it stops, `go` lets it continue."""
 
     def __init__(self, step):
@@ -46,7 +46,7 @@ class Pause:
 
 
 @contextmanager
-def worker(schema, job):
+def run_in_thread(schema, job):
     """Run a job in a thread, as a worker does."""
 
     def run():
@@ -62,12 +62,12 @@ def worker(schema, job):
 @pytest.fixture
 def confirmed(committing):
     pool = PoolFactory(capacity=100)
-    spreadsheet_import = uploaded(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 2) for school in SchoolFactory.create_batch(3)]))
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=None,
         at=TERM,
     )
@@ -79,18 +79,18 @@ def paused(monkeypatch):
     """Pause the worker once it has reported a step."""
 
     def at(step):
-        pause = Pause(step)
-        monkeypatch.setattr(progress.Report, "__call__", pause(progress.Report.__call__))
+        pause = WorkerPause(step)
+        monkeypatch.setattr(progress.ProgressReporter, "__call__", pause(progress.ProgressReporter.__call__))
         return pause
 
     return at
 
 
 def test_progress_is_visible_before_the_import_commits(committing, confirmed, paused):
-    pause = paused(Stage.MESSAGES)
-    with worker(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
+    pause = paused(AllocationStage.MESSAGES)
+    with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
         assert pause.reached.wait(30)
-        current = progress.seen(confirmed.pk, at=timezone.now() + datetime.timedelta(seconds=10))
+        current = progress.get_current_progress(confirmed.pk, at=timezone.now() + datetime.timedelta(seconds=10))
         assert (current.label, current.total) == ("Préparation des e-mails", 3)
         assert 0 < current.percent < 100
         assert 0 < current.left < 60
@@ -98,17 +98,17 @@ def test_progress_is_visible_before_the_import_commits(committing, confirmed, pa
         pause.go.set()
     confirmed.refresh_from_db()
     assert confirmed.state == ImportState.APPLIED
-    assert progress.seen(confirmed.pk, at=timezone.now()) is None
+    assert progress.get_current_progress(confirmed.pk, at=timezone.now()) is None
 
 
 def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(committing, confirmed, paused):
-    pause, officer = paused(Stage.ALLOCATIONS), UserFactory()
-    with worker(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
+    pause, officer = paused(AllocationStage.ALLOCATIONS), UserFactory()
+    with run_in_thread(committing.schema_name, lambda: tasks.apply(import_id=confirmed.pk)):
         assert pause.reached.wait(30)
         # The worker holds the import's lock and cannot continue before the next line: this must not wait for it.
         cancelled_import = operations.cancel(import_id=confirmed.pk, by=officer, at=TERM)
         assert cancelled_import.state == ImportState.APPLYING
-        assert progress.seen(confirmed.pk, at=TERM).stopping
+        assert progress.get_current_progress(confirmed.pk, at=TERM).stopping
         pause.go.set()
     confirmed.refresh_from_db()
     assert confirmed.state == ImportState.CANCELLED
@@ -121,10 +121,10 @@ def test_applying_is_cancelled_between_two_steps_without_blocking_the_request(co
 def test_parsing_is_cancelled_too(committing, paused):
     pause = paused("resolving")
     spreadsheet_import = operations.upload(
-        pool_id=PoolFactory(capacity=100).pk, filename="a.csv", content=listing((SchoolFactory(), 1)),
+        pool_id=PoolFactory(capacity=100).pk, filename="a.csv", content=schools_csv((SchoolFactory(), 1)),
         units_for_all=None, by=None, at=TERM,
     )  # fmt: skip
-    with worker(committing.schema_name, lambda: tasks.read(import_id=spreadsheet_import.pk)):
+    with run_in_thread(committing.schema_name, lambda: tasks.read(import_id=spreadsheet_import.pk)):
         assert pause.reached.wait(30)
         operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)
         pause.go.set()
@@ -135,10 +135,10 @@ def test_parsing_is_cancelled_too(committing, paused):
 
 def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, paused):
     tasks.apply(import_id=confirmed.pk)
-    pause = paused(Stage.TAKING_BACK)
-    with worker(committing.schema_name, lambda: tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())):
+    pause = paused(AllocationStage.TAKING_BACK)
+    with run_in_thread(committing.schema_name, lambda: tasks.undo(import_id=confirmed.pk, asked_at=TERM.isoformat())):
         assert pause.reached.wait(30)
-        assert progress.ask_to_stop(confirmed.pk)
+        assert progress.request_stop(confirmed.pk)
         pause.go.set()
     confirmed.refresh_from_db()
     assert confirmed.state == ImportState.APPLIED
@@ -147,15 +147,15 @@ def test_a_cancelled_undo_leaves_the_import_applied(committing, confirmed, pause
 
 def test_the_progress_bar_only_grows_and_estimates_the_end(committing):
     done_counts = []
-    with progress.reporting(7, progress.APPLYING) as report:
-        for step in progress.APPLYING:
+    with progress.report_progress(7, progress.APPLYING_SHARES) as report:
+        for step in progress.APPLYING_SHARES:
             report(step, 0, 1_000)
             done_counts.append(ImportProgress.objects.get(pk=7).done)
     assert done_counts == sorted(done_counts)
     assert (done_counts[0], done_counts[-1]) == (0, 850)
-    assert sum(progress.READING.values()) == sum(progress.UNDOING.values()) == pytest.approx(1)
+    assert sum(progress.READING_SHARES.values()) == sum(progress.UNDOING_SHARES.values()) == pytest.approx(1)
     ImportProgress.objects.create(import_id=8, step="keys", done=250, total=1_000, started_at=TERM)
-    current = progress.seen(8, at=TERM + datetime.timedelta(seconds=2))
+    current = progress.get_current_progress(8, at=TERM + datetime.timedelta(seconds=2))
     assert (current.percent, current.left) == (25, 6)
 
 
@@ -164,8 +164,8 @@ def test_imports_whose_job_is_gone_are_released(committing, confirmed):
     unread = operations.upload(pool_id=pool.pk, filename="b.csv", content=b"x", units_for_all=None, by=None, at=TERM)
     ImportProgress.objects.create(import_id=unread.pk, step="reading", started_at=TERM)
     now = timezone.now()
-    assert operations.look_after_abandoned(at=now) == 0  # jobs are waiting
-    assert waiting("imports.apply", import_id=confirmed.pk)
+    assert operations.recover_abandoned(at=now) == 0  # jobs are waiting
+    assert list_waiting_jobs("imports.apply", import_id=confirmed.pk)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE public.procrastinate_jobs SET status = 'succeeded'"
@@ -173,15 +173,15 @@ def test_imports_whose_job_is_gone_are_released(committing, confirmed):
             [str(confirmed.pk)],
         )
         cursor.execute("UPDATE public.procrastinate_jobs SET status = 'doing' WHERE status = 'todo'")
-        assert operations.look_after_abandoned(at=now) == 0
+        assert operations.recover_abandoned(at=now) == 0
         cursor.execute("UPDATE public.procrastinate_jobs SET status = 'failed' WHERE task_name = 'imports.apply'")
         cursor.execute("DELETE FROM public.procrastinate_jobs WHERE task_name = 'imports.read'")
     with schema_context("public"):
-        assert operations.look_after_abandoned(at=now) == 2
-        assert operations.look_after_abandoned(at=now) == 0
-    assert dict(Import.objects.values_list("pk", "state")) == {
+        assert operations.recover_abandoned(at=now) == 2
+        assert operations.recover_abandoned(at=now) == 0
+    assert dict(SpreadsheetImport.objects.values_list("pk", "state")) == {
         confirmed.pk: ImportState.CHECKED,
         unread.pk: ImportState.REJECTED,
     }
-    assert "confirmez de nouveau" in Import.objects.get(pk=confirmed.pk).refusal
+    assert "confirmez de nouveau" in SpreadsheetImport.objects.get(pk=confirmed.pk).refusal
     assert not ImportProgress.objects.exists()

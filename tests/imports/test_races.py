@@ -6,32 +6,32 @@ from functools import partial
 
 import pytest
 
-from collectivities.models import AuditEntry, SchoolInRemit
-from collectivities.operations import Contact, write_remit
+from collectivities.models import AuditEntry, PortfolioSchool
+from collectivities.operations import SchoolContact, write_portfolio
 from imports import operations, queries, tasks
 from imports.enums import ImportState
-from imports.models import Import, ImportRow
-from licensing.exceptions import Refused
+from imports.models import ImportRow, SpreadsheetImport
+from licensing.entitlements.operations import redeem
+from licensing.entitlements.queries import unseal_key
+from licensing.exceptions import LicensingError
 from licensing.pools.models import Allocation, Pool
 from licensing.pools.operations import allocate
-from licensing.subscriptions.operations import redeem
-from licensing.subscriptions.queries import key_display
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.licensing import PoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.imports.conftest import asked_number, listing, uploaded
-from tests.races import at_once
+from tests.imports.conftest import required_count, schools_csv, upload_and_parse
+from tests.races import run_concurrently
 
 
-def confirmed(pool, content):
-    spreadsheet_import = uploaded(pool, content)
+def upload_and_confirm(pool, content):
+    spreadsheet_import = upload_and_parse(pool, content)
     operations.confirm(
         import_id=spreadsheet_import.pk,
-        digest=queries.digest(spreadsheet_import),
+        digest=queries.compute_digest(spreadsheet_import),
         send_on=None,
-        typed=asked_number(spreadsheet_import),
+        confirmed_count=required_count(spreadsheet_import),
         by=None,
         at=TERM,
     )
@@ -40,8 +40,12 @@ def confirmed(pool, content):
 
 def test_one_import_applied_by_many_workers_at_once_is_applied_once(committing):
     pool = PoolFactory(capacity=100)
-    spreadsheet_import = confirmed(pool, listing(*[(school, 2) for school in SchoolFactory.create_batch(10)]))
-    at_once(committing.schema_name, [lambda: tasks.apply(import_id=spreadsheet_import.pk)] * 8, refusals=())
+    spreadsheet_import = upload_and_confirm(
+        pool, schools_csv(*[(school, 2) for school in SchoolFactory.create_batch(10)])
+    )
+    run_concurrently(
+        committing.schema_name, [lambda: tasks.apply(import_id=spreadsheet_import.pk)] * 8, expected_errors=()
+    )
     spreadsheet_import.refresh_from_db()
     assert spreadsheet_import.state == ImportState.APPLIED
     assert Allocation.objects.count() == Message.objects.count() == 10
@@ -50,44 +54,53 @@ def test_one_import_applied_by_many_workers_at_once_is_applied_once(committing):
 
 def test_two_managers_confirm_the_same_import_at_once(committing):
     pool = PoolFactory(capacity=100)
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 2)))
-    shown = queries.digest(spreadsheet_import)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 2)))
+    shown = queries.compute_digest(spreadsheet_import)
 
     def confirm():
         return operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM).pk
 
-    assert at_once(committing.schema_name, [confirm] * 8, refusals=Refused) == [spreadsheet_import.pk] * 8
+    assert (
+        run_concurrently(committing.schema_name, [confirm] * 8, expected_errors=LicensingError)
+        == [spreadsheet_import.pk] * 8
+    )
     tasks.apply(import_id=spreadsheet_import.pk)
     assert Allocation.objects.count() == 1
 
 
 def test_of_two_imports_over_the_last_licences_one_is_refused(committing):
     pool = PoolFactory(capacity=10)
-    tables = [confirmed(pool, listing((SchoolFactory(), 6), (SchoolFactory(), 4))) for _ in range(2)]
-    at_once(committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables], refusals=())
-    states = sorted(Import.objects.values_list("state", flat=True))
+    tables = [upload_and_confirm(pool, schools_csv((SchoolFactory(), 6), (SchoolFactory(), 4))) for _ in range(2)]
+    run_concurrently(
+        committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables], expected_errors=()
+    )
+    states = sorted(SpreadsheetImport.objects.values_list("state", flat=True))
     assert states == [ImportState.APPLIED, ImportState.CHECKED]
-    assert "lot" in Import.objects.get(state=ImportState.CHECKED).refusal
+    assert "lot" in SpreadsheetImport.objects.get(state=ImportState.CHECKED).refusal
     assert Pool.objects.get(pk=pool.pk).allocated == 10
     assert Allocation.objects.count() == 2
 
 
 def test_a_row_is_changed_while_the_import_is_confirmed(committing):
     pool = PoolFactory(capacity=10)
-    spreadsheet_import = uploaded(pool, listing((SchoolFactory(), 6), (SchoolFactory(), 4)))
-    shown = queries.digest(spreadsheet_import)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 6), (SchoolFactory(), 4)))
+    shown = queries.compute_digest(spreadsheet_import)
     confirm = lambda: operations.confirm(import_id=spreadsheet_import.pk, digest=shown, send_on=None, by=None, at=TERM)  # noqa: E731
-    untick = lambda: operations.amend(import_id=spreadsheet_import.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
-    outcomes = at_once(committing.schema_name, [confirm, untick], refusals=Refused)
+    untick = lambda: operations.amend_row(import_id=spreadsheet_import.pk, number=3, ticked=False, by=None, at=TERM)  # noqa: E731
+    outcomes = run_concurrently(committing.schema_name, [confirm, untick], expected_errors=LicensingError)
     # The second was refused: what is applied is what was shown.
-    assert sum(isinstance(outcome, Refused) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, LicensingError) for outcome in outcomes) == 1
 
 
 def test_an_import_is_cancelled_while_it_is_applied(committing):
     pool = PoolFactory(capacity=10)
-    spreadsheet_import = confirmed(pool, listing((SchoolFactory(), 6)))
+    spreadsheet_import = upload_and_confirm(pool, schools_csv((SchoolFactory(), 6)))
     cancel = lambda: operations.cancel(import_id=spreadsheet_import.pk, by=None, at=TERM)  # noqa: E731
-    at_once(committing.schema_name, [lambda: tasks.apply(import_id=spreadsheet_import.pk), cancel], refusals=Refused)
+    run_concurrently(
+        committing.schema_name,
+        [lambda: tasks.apply(import_id=spreadsheet_import.pk), cancel],
+        expected_errors=LicensingError,
+    )
     spreadsheet_import.refresh_from_db()
     given = Allocation.objects.count()
     assert (spreadsheet_import.state, given) in [(ImportState.APPLIED, 1), (ImportState.CANCELLED, 0)]
@@ -95,12 +108,17 @@ def test_an_import_is_cancelled_while_it_is_applied(committing):
 
 def test_one_file_uploaded_and_applied_twice_at_once_allocates_once(committing):
     pool = PoolFactory(capacity=100)
-    content = listing(*[(school, 2) for school in SchoolFactory.create_batch(5)])
-    tables = [confirmed(pool, content) for _ in range(2)]
-    at_once(committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables * 2], refusals=())
-    assert sorted(Import.objects.values_list("state", flat=True)) == [ImportState.APPLIED, ImportState.CHECKED]
+    content = schools_csv(*[(school, 2) for school in SchoolFactory.create_batch(5)])
+    tables = [upload_and_confirm(pool, content) for _ in range(2)]
+    run_concurrently(
+        committing.schema_name, [lambda t=t: tasks.apply(import_id=t.pk) for t in tables * 2], expected_errors=()
+    )
+    assert sorted(SpreadsheetImport.objects.values_list("state", flat=True)) == [
+        ImportState.APPLIED,
+        ImportState.CHECKED,
+    ]
     # The other is refused, and shows that nothing is left to allocate.
-    late = Import.objects.get(state=ImportState.CHECKED)
+    late = SpreadsheetImport.objects.get(state=ImportState.CHECKED)
     assert "La situation a changé" in late.refusal
     assert set(ImportRow.objects.filter(import_id=late.pk).values_list("verdict", flat=True)) == {"unchanged"}
     assert Allocation.objects.count() == Message.objects.count() == 5
@@ -112,17 +130,17 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
     pool = PoolFactory(capacity=100)
     schools, grown = SchoolFactory.create_batch(6), SchoolFactory()
     allocate(pool_id=pool.pk, uai=grown.uai, units=1, recipient=grown.email, by=None, at=TERM)
-    spreadsheet_import = confirmed(pool, listing(*[(school, 2) for school in [*schools, grown]]))
+    spreadsheet_import = upload_and_confirm(pool, schools_csv(*[(school, 2) for school in [*schools, grown]]))
     tasks.apply(import_id=spreadsheet_import.pk)
     # Half of the principals redeem their keys: the first and last schools in lock order, and the grown one.
     redeemed_allocations = Allocation.objects.select_related("key").filter(school__in=[schools[0], schools[5], grown])
     typing = [
-        partial(redeem, code=key_display(allocation.key), by=PrincipalFactory(), at=TERM, school=allocation.school_id)
+        partial(redeem, code=unseal_key(allocation.key), by=PrincipalFactory(), at=TERM, school=allocation.school_id)
         for allocation in redeemed_allocations
     ]
     undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
-    outcomes = at_once(committing.schema_name, [*typing, undo, undo], refusals=Refused)
-    assert not isinstance(outcomes[-1], Refused)
+    outcomes = run_concurrently(committing.schema_name, [*typing, undo, undo], expected_errors=LicensingError)
+    assert not isinstance(outcomes[-1], LicensingError)
     spreadsheet_import.refresh_from_db()
     undone = spreadsheet_import.outcome["undone"]
     kept = Allocation.objects.active().select_related("key__subscription")
@@ -140,11 +158,11 @@ def test_an_import_is_undone_while_a_principal_redeems_one_of_its_keys(committin
 def test_an_import_is_undone_while_another_allocates_more_to_its_schools(committing):
     pool = PoolFactory(capacity=100)
     schools = SchoolFactory.create_batch(4)
-    spreadsheet_import = confirmed(pool, listing(*[(school, 2) for school in schools]))
+    spreadsheet_import = upload_and_confirm(pool, schools_csv(*[(school, 2) for school in schools]))
     tasks.apply(import_id=spreadsheet_import.pk)
-    more = confirmed(pool, listing(*[(school, 5) for school in schools]))
+    more = upload_and_confirm(pool, schools_csv(*[(school, 5) for school in schools]))
     undo = partial(operations.undo, import_id=spreadsheet_import.pk, by=None, at=TERM)
-    at_once(committing.schema_name, [undo, lambda: tasks.apply(import_id=more.pk)], refusals=())
+    run_concurrently(committing.schema_name, [undo, lambda: tasks.apply(import_id=more.pk)], expected_errors=())
     more.refresh_from_db()
     units = sorted(Allocation.objects.active().values_list("units", flat=True))
     # Either all was revoked and the second import returns for review, or all grew and is left.
@@ -154,12 +172,12 @@ def test_an_import_is_undone_while_another_allocates_more_to_its_schools(committ
 
 def test_two_imports_write_the_same_portfolio_schools_at_once(committing):
     schools = SchoolFactory.create_batch(12)
-    lists = [{school.uai: Contact(contact_name=name) for school in order}
+    lists = [{school.uai: SchoolContact(contact_name=name) for school in order}
              for name, order in (("Mme Roux", schools), ("M. Noir", schools[::-1]))]  # fmt: skip
-    write = [partial(write_remit, entries=entries, by=None, at=TERM) for entries in lists]
-    written = at_once(committing.schema_name, write, refusals=())
+    write = [partial(write_portfolio, entries=entries, by=None, at=TERM) for entries in lists]
+    written = run_concurrently(committing.schema_name, write, expected_errors=())
     assert sorted(len(one.added) for one in written) == [0, 12]
-    [name] = set(SchoolInRemit.objects.values_list("contact_name", flat=True))
+    [name] = set(PortfolioSchool.objects.values_list("contact_name", flat=True))
     # The second saw and changed what the first had written.
     [second] = [one for one in written if not one.added]
     assert {contact.contact_name for contact in second.before.values()} == {"Mme Roux", "M. Noir"} - {name}

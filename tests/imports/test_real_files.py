@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from imports.enums import Verdict
 from imports.models import ImportRow
-from imports.reading.table import Choices, read_table
+from imports.parsing.spreadsheet import ParsingOptions, parse_spreadsheet
 from licensing.pools.models import Allocation
 from mailing.drain import drain
 from mailing.models import Message, MessageState
@@ -44,7 +44,7 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
     assert {row["how"] for row in output["resolved"]} == {"uai"}
     assert output["verdicts"] == dict.fromkeys(Verdict.values, 0) | {"new": 613, "ignored": 1}
     ignored = ImportRow.objects.get(verdict=Verdict.IGNORED)
-    assert (ignored.number, ignored.passed_over) == (625, "Ligne de total.")
+    assert (ignored.number, ignored.ignored_reason) == (625, "Ligne de total.")
     assert {row["uai"] for row in output["resolved"]} == set(School.objects.values_list("uai", flat=True))
     assert Allocation.objects.count() == Message.objects.count() == 613
     # To an SMTP server of this process.
@@ -87,7 +87,7 @@ def test_the_613_schools_of_val_de_marne_receive_a_key_each(nimes, sink):
     ],
 )  # fmt: skip
 def test_real_spreadsheets_are_parsed_with_the_right_columns(name, columns, rows, faults):
-    parsed_sheet = read_table((SHARED / "spreadsheets" / name).read_bytes(), Choices(units_for_all=1))
+    parsed_sheet = parse_spreadsheet((SHARED / "spreadsheets" / name).read_bytes(), ParsingOptions(units_for_all=1))
     assert {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()} == columns
     assert (parsed_sheet.regions, parsed_sheet.questions, parsed_sheet.remarks) == ([(0, 1)], [], [])
     assert len(parsed_sheet.rows) == rows
@@ -96,14 +96,14 @@ def test_real_spreadsheets_are_parsed_with_the_right_columns(name, columns, rows
 
 
 def test_telephone_numbers_get_their_leading_zero_back():
-    parsed_sheet = read_table(VAL_DE_MARNE.read_bytes(), Choices(units_for_all=1))
+    parsed_sheet = parse_spreadsheet(VAL_DE_MARNE.read_bytes(), ParsingOptions(units_for_all=1))
     assert {row.phone[:2] for row in parsed_sheet.rows if row.phone} <= {"01", "06", "07", "09"}
     assert all(len(row.phone) == len("01 23 45 67 89") for row in parsed_sheet.rows if row.phone)
 
 
 @pytest.mark.parametrize("name", ["annuaire_occitanie_2024-11.csv", "annuaire_idf-partiel_2026-05.csv"])
 def test_the_national_directory_export_is_a_valid_spreadsheet(name):
-    parsed_sheet = read_table((SHARED / "directory" / name).read_bytes(), Choices(units_for_all=1))
+    parsed_sheet = parse_spreadsheet((SHARED / "directory" / name).read_bytes(), ParsingOptions(units_for_all=1))
     assert {meaning.value: parsed_sheet.titles[index] for meaning, index in parsed_sheet.columns.items()} == {
         "uai": "Identifiant_de_l_etablissement", "name": "Nom_etablissement", "kind": "Type_etablissement",
         "address": "Adresse_1", "postal_code": "Code_postal", "commune": "Nom_commune", "phone": "Telephone",

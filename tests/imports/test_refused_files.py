@@ -9,17 +9,30 @@ import sys
 
 import pytest
 
-from imports.readers import archive, biff, limits, ole
-from imports.readers.opening import open_workbook
-from imports.readers.refusals import Unreadable
-from tests.imports.files import UAI, as_excel, members_of, ods, with_sheet_xml, xls, xlsx, zipped
+from imports.formats import biff, limits, ole, zip_archive
+from imports.formats.detection import open_workbook
+from imports.formats.exceptions import UnreadableFile
+from tests.imports.sample_files import (
+    UNUSED_UAIS,
+    build_ods,
+    build_xls,
+    build_xlsx,
+    build_zip,
+    read_members,
+    replace_sheet_xml,
+    use_shared_strings,
+)
 
-ROWS = [["UAI", "École", "Licences"], [UAI[0], "Élémentaire Jean Jaurès", "3"], [UAI[1], "Zola œuvre", "2"]]
+ROWS = [
+    ["UAI", "École", "Licences"],
+    [UNUSED_UAIS[0], "Élémentaire Jean Jaurès", "3"],
+    [UNUSED_UAIS[1], "Zola œuvre", "2"],
+]
 SPREADSHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
-def refusal(content):
-    with pytest.raises(Unreadable) as caught:
+def get_refusal(content):
+    with pytest.raises(UnreadableFile) as caught:
         open_workbook(content)
     sentence = caught.value.sentence
     assert sentence.endswith(".")
@@ -28,21 +41,23 @@ def refusal(content):
     return caught.value
 
 
-def changed(content, name, old, new):
+def replace_member_text(content, name, old, new):
     """Return an archive with a text replaced in one of its members."""
-    members = members_of(content)
+    members = read_members(content)
     assert old.encode() in members[name]
     members[name] = members[name].replace(old.encode(), new.encode())
-    return zipped(members)
+    return build_zip(members)
 
 
 def sheet(rows):
-    return with_sheet_xml(xlsx(ROWS), f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>')
+    return replace_sheet_xml(
+        build_xlsx(ROWS), f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}</sheetData></worksheet>'
+    )
 
 
 def container_with(name):
     """Return a container whose one stream has this name."""
-    content = ole.container_of(b"\0" * 4096)
+    content = ole.build_container(b"\0" * 4096)
     at = content.index("Workbook".encode("utf-16-le"))
     text = name.encode("utf-16-le")
     return content[:at] + text.ljust(64, b"\0") + struct.pack("<H", len(text) + 2) + content[at + 66 :]
@@ -50,7 +65,7 @@ def container_with(name):
 
 def records(content):
     """Return the records of an .xls: their kind and their bytes."""
-    stream, at = ole.workbook_stream(content), 0
+    stream, at = ole.read_workbook_stream(content), 0
     while at + 4 <= len(stream):
         kind, length = struct.unpack_from("<HH", stream, at)
         yield kind, stream[at + 4 : at + 4 + length]
@@ -62,17 +77,17 @@ def with_records(content, change):
     changed_records = b"".join(
         struct.pack("<HH", kind, len(data)) + data for kind, old in records(content) for data in [change(kind, old)]
     )
-    return ole.container_of(changed_records)
+    return ole.build_container(changed_records)
 
 
 def with_password(content):
     """Return an .xls that begins like one whose records are encrypted."""
     found = [*records(content)]
     found.insert(1, (0x002F, struct.pack("<HHH", 1, 1, 1) + b"x" * 48))
-    return ole.container_of(b"".join(struct.pack("<HH", kind, len(data)) + data for kind, data in found))
+    return ole.build_container(b"".join(struct.pack("<HH", kind, len(data)) + data for kind, data in found))
 
 
-ENCRYPTED_ODS = zipped(
+ENCRYPTED_ODS = build_zip(
     {
         "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
         "META-INF/manifest.xml": "<m:manifest><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>",
@@ -85,9 +100,9 @@ REFUSED = [
     ("empty", b"  \r\n"),
     ("empty", b"\xff\xfe"),
     ("empty", b"\xef\xbb\xbf\n"),
-    ("empty", xlsx([])),
-    ("empty", xls([])),
-    ("empty", ods([])),
+    ("empty", build_xlsx([])),
+    ("empty", build_xls([])),
+    ("empty", build_ods([])),
     ("too_big", b"a" * (limits.MAX_BYTES + 1)),
     ("html", b"\xef\xbb\xbf<html><table><tr><td>UAI</td></tr></table></html>"),
     ("html", b"\n\n<TABLE><tr><td>UAI</td></tr></TABLE>"),
@@ -97,8 +112,8 @@ REFUSED = [
     ("not_supported", XML_2003),
     ("not_supported", XML_2003.decode().encode("utf-16")),
     ("not_supported", b'<?xml version="1.0"?><o:document xmlns:o="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'),
-    ("not_supported", zipped({"[Content_Types].xml": "<a/>", "xl/workbook.bin": "x"})),
-    ("not_supported", zipped({"Index/Document.iwa": "x", "preview.jpg": "x"})),
+    ("not_supported", build_zip({"[Content_Types].xml": "<a/>", "xl/workbook.bin": "x"})),
+    ("not_supported", build_zip({"Index/Document.iwa": "x", "preview.jpg": "x"})),
     ("not_supported", b"\x09\x00\x04\x00\x02\x00\x10\x00" + b"\0" * 600),
     ("not_text", b"UAI;n\n0301234D;\x001\n"),
     ("not_text", b"UAI;n\n" * 1000 + b"\0"),
@@ -106,45 +121,45 @@ REFUSED = [
     ("encoding", "UAI;n\n".encode("utf-16") + b"\x00"),
     ("encrypted", container_with("EncryptedPackage")),
     ("encrypted", ENCRYPTED_ODS),
-    ("encrypted", zipped({"mimetype": "x", "encrypted-package": "x"})),
-    ("encrypted", with_password(xls(ROWS))),
+    ("encrypted", build_zip({"mimetype": "x", "encrypted-package": "x"})),
+    ("encrypted", with_password(build_xls(ROWS))),
     ("not_a_spreadsheet", b"%PDF-1.7\n..."),
     ("not_a_spreadsheet", b"{\\rtf1\\ansi UAI}"),
     ("not_a_spreadsheet", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
     ("not_a_spreadsheet", b'<?xml version="1.0"?><ecoles><uai>0301234D</uai></ecoles>'),
-    ("not_a_spreadsheet", zipped({"[Content_Types].xml": "<a/>", "word/document.xml": "<a/>"})),
-    ("not_a_spreadsheet", zipped({"content.xml": "<a/>", "mimetype": "application/vnd.oasis.opendocument.text"})),
-    ("not_a_spreadsheet", zipped({"lisez-moi.md": "x"})),
+    ("not_a_spreadsheet", build_zip({"[Content_Types].xml": "<a/>", "word/document.xml": "<a/>"})),
+    ("not_a_spreadsheet", build_zip({"content.xml": "<a/>", "mimetype": "application/vnd.oasis.opendocument.text"})),
+    ("not_a_spreadsheet", build_zip({"lisez-moi.md": "x"})),
     ("not_a_spreadsheet", container_with("WordDocument")),
-    ("archive", zipped({"ecoles.xlsx": xlsx(ROWS)})),
+    ("archive", build_zip({"ecoles.xlsx": build_xlsx(ROWS)})),
     ("archive", b"7z\xbc\xaf\x27\x1c\0\x04"),
-    ("damaged", zipped({"xl/workbook.xml": "<nothing"})),
+    ("damaged", build_zip({"xl/workbook.xml": "<nothing"})),
     ("damaged", b'UAI;Nom\n0301234D;"Zola\n0301235E;Hugo\n'),
     ("damaged", b'UAI;Nom\n0301234D;"' + b"Zola\n" * 40_000),
     ("too_many_columns", b";" * 20_000),
-    ("too_many_sheets", xlsx(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
-    ("too_many_sheets", xls(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
-    ("too_many_sheets", ods(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
+    ("too_many_sheets", build_xlsx(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
+    ("too_many_sheets", build_xls(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
+    ("too_many_sheets", build_ods(ROWS, more={f"F{n}": [["x"]] for n in range(limits.MAX_SHEETS)})),
     ("damaged", container_with("Autre")),
-    ("damaged", zipped(members_of(ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
+    ("damaged", build_zip(read_members(build_ods(ROWS)) | {"content.xml": '<?xml version="1.0" encoding="inconnu"?><a/>'})),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("code", "content"), REFUSED, ids=[f"{code}-{n}" for n, (code, _) in enumerate(REFUSED)])
 def test_unreadable_files_are_refused_with_a_message(code, content):
-    assert refusal(content).code == code
+    assert get_refusal(content).code == code
 
 
-@pytest.mark.parametrize("make", [xlsx, xls, ods])
+@pytest.mark.parametrize("make", [build_xlsx, build_xls, build_ods])
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
 def test_a_workbook_that_was_cut_off_is_refused(make, part):
-    content = make([*ROWS, *[[uai, "Zola" * n, n] for n, uai in enumerate(UAI * 20)]])
-    assert refusal(content[: int(len(content) * part)]).code == "damaged"
+    content = make([*ROWS, *[[uai, "Zola" * n, n] for n, uai in enumerate(UNUSED_UAIS * 20)]])
+    assert get_refusal(content[: int(len(content) * part)]).code == "damaged"
 
 
 def test_a_text_of_too_many_rows_is_refused(monkeypatch):
     monkeypatch.setattr(limits, "MAX_ROWS", 50)
-    found = refusal(b"UAI\n" * 200)
+    found = get_refusal(b"UAI\n" * 200)
     assert found.code == "too_many_rows"
     assert "200 lignes" in found.sentence
 
@@ -156,27 +171,27 @@ END_OF_ODS = "</table:table>"
 
 
 def far_ods(rows):
-    return changed(ods(ROWS), "content.xml", END_OF_ODS, rows + END_OF_ODS)
+    return replace_member_text(build_ods(ROWS), "content.xml", END_OF_ODS, rows + END_OF_ODS)
 
 
-def shared(texts, cells):
+def build_shared_strings_xlsx(texts, cells):
     """Return a workbook of one sheet with these cells and shared strings."""
-    members = members_of(sheet(cells))
+    members = read_members(sheet(cells))
     members["xl/sharedStrings.xml"] = f'<sst xmlns="{SPREADSHEET}">{texts}</sst>'
-    return zipped(members)
+    return build_zip(members)
 
 
-def linked(content, sheets):
+def repeat_sheet(content, sheets):
     """Return a workbook that lists its one sheet `sheets` times."""
     names = "".join(f'<sheet name="F{n}" sheetId="{n}" r:id="rId1"/>' for n in range(2, sheets))
     head = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
-    found = members_of(content)
+    found = read_members(content)
     found["xl/workbook.xml"] = found["xl/workbook.xml"].replace(b"</sheets>", f"{names}</sheets>".encode())
     found["xl/workbook.xml"] = found["xl/workbook.xml"].replace(b"<workbook ", f"<workbook {head} ".encode())
-    return zipped(found)
+    return build_zip(found)
 
 
-def dimensions(kind, data):
+def widen_dimensions(kind, data):
     return struct.pack("<IIHHH", 0, 0xFFFFFFFF, 0, 0xFFFF, 0) if kind == 0x0200 else data
 
 
@@ -189,16 +204,16 @@ def many_texts(kind, data):
     return data[:4] + struct.pack("<i", 0x7FFFFFFF) + data[8:] if kind == 0x00FC else data
 
 
-def header(offset, number):
+def patch_header(offset, number):
     """Return an .xls with one number of its container's header changed."""
-    content = bytearray(ole.container_of(ole.workbook_stream(xls(ROWS))))
+    content = bytearray(ole.build_container(ole.read_workbook_stream(build_xls(ROWS))))
     struct.pack_into("<I", content, offset, number)
     return bytes(content)
 
 
-def circle(*, mini):
+def build_cyclic_container(*, mini):
     """Return an .xls whose chain of sectors, large or small, never ends."""
-    content = bytearray(xls(ROWS))
+    content = bytearray(build_xls(ROWS))
     table = struct.unpack_from("<I", content, 76)[0]
     start = struct.unpack_from("<I", content, 48)[0]
     at = 512 * (1 + table)
@@ -218,33 +233,33 @@ BOMBS = {
     "spaces": ("too_many_cells", lambda: sheet(FAR.replace(" r=", "\n\tr = "))),
     "other attributes": ("too_many_cells", lambda: sheet(FAR.replace("<c ", '<c s="0" x="&gt;" '))),
     "two places": ("damaged", lambda: sheet(FAR.replace('r="XFD1048576"', 'r="A2" r="XFD1048576"'))),
-    "prefixes": ("too_many_cells", lambda: with_sheet_xml(xlsx(ROWS), (
+    "prefixes": ("too_many_cells", lambda: replace_sheet_xml(build_xlsx(ROWS), (
         f'<x:worksheet xmlns:x="{SPREADSHEET}"><x:sheetData>'
         + FAR.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:")
         + "</x:sheetData></x:worksheet>"))),
     "beyond the last column": ("too_many_cells", lambda: sheet(FAR.replace("XFD", "ZZZZZ"))),
-    "another sheet's name": ("too_many_cells", lambda: zipped({
+    "another sheet's name": ("too_many_cells", lambda: build_zip({
         name.replace("worksheets/sheet1", "theme/theme9"): text.replace(b"worksheets/sheet1", b"theme/theme9")
-        for name, text in members_of(sheet(FAR)).items()})),
-    "one text in every cell": ("too_many_cells", lambda: shared(LONG, '<row r="1">' + "".join(
+        for name, text in read_members(sheet(FAR)).items()})),
+    "one text in every cell": ("too_many_cells", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
         f'<c r="A{n}" t="s"><v>0</v></c>' for n in range(1, 60_000)) + "</row>")),
-    "one text, written strangely": ("too_many_cells", lambda: shared(LONG, '<row r="1">' + "".join(
+    "one text, written strangely": ("too_many_cells", lambda: build_shared_strings_xlsx(LONG, '<row r="1">' + "".join(
         f"<c r='A{n}' t='s'><v> 0</v></c>" for n in range(1, 60_000)) + "</row>")),
-    "promised texts": ("damaged", lambda: changed(
-        as_excel(xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="', 'count="4294967295" uniqueCount="429496729')),
-    "texts promised below": ("damaged", lambda: changed(
-        as_excel(xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>", '<sst uniqueCount="4294967295"/></sst>')),
-    "texts promised late": ("damaged", lambda: changed(
-        as_excel(xlsx([[f"{n}-{n}-{n}"] for n in range(30_000)])), "xl/sharedStrings.xml", "</sst>",
+    "promised texts": ("damaged", lambda: replace_member_text(
+        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", 'uniqueCount="', 'count="4294967295" uniqueCount="429496729')),
+    "texts promised below": ("damaged", lambda: replace_member_text(
+        use_shared_strings(build_xlsx(ROWS)), "xl/sharedStrings.xml", "</sst>", '<sst uniqueCount="4294967295"/></sst>')),
+    "texts promised late": ("damaged", lambda: replace_member_text(
+        use_shared_strings(build_xlsx([[f"{n}-{n}-{n}"] for n in range(30_000)])), "xl/sharedStrings.xml", "</sst>",
         '<x:sst uniqueCount="4294967295"/></sst>')),
-    "promised cells": (None, lambda: changed(
-        xlsx(ROWS), "xl/worksheets/sheet1.xml", "A1:C3", "A1:XFD1048576")),
-    "promised styles": (None, lambda: changed(
-        xlsx(ROWS), "xl/styles.xml", '<cellXfs count="1"', '<cellXfs count="4294967295"')),
-    "one sheet of many names": ("damaged", lambda: linked(sheet(CELL % "A1"), 40)),
+    "promised cells": (None, lambda: replace_member_text(
+        build_xlsx(ROWS), "xl/worksheets/sheet1.xml", "A1:C3", "A1:XFD1048576")),
+    "promised styles": (None, lambda: replace_member_text(
+        build_xlsx(ROWS), "xl/styles.xml", '<cellXfs count="1"', '<cellXfs count="4294967295"')),
+    "one sheet of many names": ("damaged", lambda: repeat_sheet(sheet(CELL % "A1"), 40)),
     "a mark without end": ("damaged", lambda: sheet('<row r="1"><c r="A1" x="' + " " * 5_000_000 + '"/></row>')),
-    "a document's own entities": ("damaged", lambda: changed(
-        xlsx(ROWS), "xl/workbook.xml", "<workbook", '<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa">]><workbook')),
+    "a document's own entities": ("damaged", lambda: replace_member_text(
+        build_xlsx(ROWS), "xl/workbook.xml", "<workbook", '<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa">]><workbook')),
     "ods: columns": ("too_many_cells", lambda: far_ods(
         "<table:table-row>" + FILLED % ' table:number-columns-repeated="900000000"' + "</table:table-row>")),
     "ods: blank columns": ("too_many_cells", lambda: far_ods(
@@ -266,29 +281,29 @@ BOMBS = {
     "ods: rows within rows": ("damaged", lambda: far_ods(
         f"<table:table-row><table:table-cell><table:table-row>{FILLED % ''}</table:table-row></table:table-cell>"
         "</table:table-row>")),
-    "ods: entities": ("damaged", lambda: changed(
-        ods(ROWS), "content.xml", "<office:document-c", '<!DOCTYPE o [<!ENTITY a "a">]><office:document-c')),
-    "xls: dimensions": (None, lambda: with_records(xls(ROWS), dimensions)),
-    "xls: corners": ("too_many_cells", lambda: with_records(xls(ROWS), far_xls)),
-    "xls: texts": ("damaged", lambda: with_records(xls(ROWS), many_texts)),
-    "xls: directory's size": (None, lambda: header(40, 0xFFFFFFFF)),
-    "xls: table's size": (None, lambda: header(44, 0xFFFFFFFF)),
-    "xls: small table's size": (None, lambda: header(64, 0xFFFFFFFF)),
-    "xls: more tables": ("damaged", lambda: header(68, 0)),
-    "xls: a chain in a circle": ("damaged", lambda: circle(mini=False)),
-    "xls: a small chain in a circle": ("damaged", lambda: circle(mini=True)),
+    "ods: entities": ("damaged", lambda: replace_member_text(
+        build_ods(ROWS), "content.xml", "<office:document-c", '<!DOCTYPE o [<!ENTITY a "a">]><office:document-c')),
+    "xls: dimensions": (None, lambda: with_records(build_xls(ROWS), widen_dimensions)),
+    "xls: corners": ("too_many_cells", lambda: with_records(build_xls(ROWS), far_xls)),
+    "xls: texts": ("damaged", lambda: with_records(build_xls(ROWS), many_texts)),
+    "xls: directory's size": (None, lambda: patch_header(40, 0xFFFFFFFF)),
+    "xls: table's size": (None, lambda: patch_header(44, 0xFFFFFFFF)),
+    "xls: small table's size": (None, lambda: patch_header(64, 0xFFFFFFFF)),
+    "xls: more tables": ("damaged", lambda: patch_header(68, 0)),
+    "xls: a chain in a circle": ("damaged", lambda: build_cyclic_container(mini=False)),
+    "xls: a small chain in a circle": ("damaged", lambda: build_cyclic_container(mini=True)),
 }  # fmt: skip
 
-MEASURED = """
+MEMORY_SCRIPT = """
 import resource, sys
-from imports.readers.opening import open_workbook
-from imports.readers.refusals import Unreadable
+from imports.formats.detection import open_workbook
+from imports.formats.exceptions import UnreadableFile
 content = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     open_workbook(content)
     code = None
-except Unreadable as refusal:
+except UnreadableFile as refusal:
     code = refusal.code
 print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
@@ -299,7 +314,7 @@ def test_a_decompression_bomb_is_refused_within_bounds(name):
     """Measure the peak in a separate process: the parser's memory is not Python's."""
     code, make = BOMBS[name]
     run = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", MEASURED], input=make(), capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", MEMORY_SCRIPT], input=make(), capture_output=True, check=True, timeout=60
     )
     message, kilobytes = run.stdout.split()
     assert message.decode() == str(code)
@@ -307,28 +322,28 @@ def test_a_decompression_bomb_is_refused_within_bounds(name):
 
 
 #: Files over the limit on cells, which the test lowers.
-HEAPS = {
+OVERSIZED_FILES = {
     "cells without places": lambda: sheet(
         "<row/>" * 1_000 + "<row>" + "<c><v>1</v></c>" * 100 + f'</row><row r="1">{CELL % "A1"}</row>'
     ),
     "one place, over and over": lambda: sheet('<row r="1">' + (CELL % "A1") * 20_000 + "</row>"),
     "one place, written strangely": lambda: sheet('<row r="1">' + (CELL % "a1") * 20_000 + "</row>"),
-    "texts without end": lambda: shared("<si/>" * 20_000, CELL % "A1"),
-    "sheets that are much together": lambda: xlsx([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
-    "old sheets that are much together": lambda: xls([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
+    "texts without end": lambda: build_shared_strings_xlsx("<si/>" * 20_000, CELL % "A1"),
+    "sheets that are much together": lambda: build_xlsx([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
+    "old sheets that are much together": lambda: build_xls([["x"] * 90] * 90, more={"B": [["x"] * 90] * 90}),
 }
 
 
-@pytest.mark.parametrize("name", HEAPS)
+@pytest.mark.parametrize("name", OVERSIZED_FILES)
 def test_cells_beyond_the_limit_are_refused(name, monkeypatch):
     monkeypatch.setattr(limits, "MAX_CELLS", 10_000)
-    assert refusal(HEAPS[name]()).code == "too_many_cells"
+    assert get_refusal(OVERSIZED_FILES[name]()).code == "too_many_cells"
 
 
 @pytest.mark.parametrize("prefix", ["", "x:"])
 def test_merged_cells_and_formulas_are_counted(prefix, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_MERGED", 50)
-    monkeypatch.setattr(limits, "MAX_NOTED", 50)
+    monkeypatch.setattr(limits, "MAX_MERGED_CELLS", 50)
+    monkeypatch.setattr(limits, "MAX_UNRESOLVED_FORMULAS", 50)
     merged = '</sheetData><mergeCells><mergeCell ref="A1:B2"/>' + '<mergeCell ref="A1:B2"/>' * 60 + "</mergeCells>"
     formulas = "".join(f'<row r="{n}"><c r="A{n}"><f>1+1</f></c></row>' for n in range(1, 60))
     wrong = "".join(f'<row r="{n}"><c r="A{n}" t="e"><v>#N/A</v></c></row>' for n in range(1, 60))
@@ -337,42 +352,44 @@ def test_merged_cells_and_formulas_are_counted(prefix, monkeypatch):
         xml = f'<worksheet xmlns="{SPREADSHEET}"><sheetData>{rows}{closing}</worksheet>'
         if prefix:
             xml = xml.replace("</", "<//").replace("<", "<x:").replace("<x://", "</x:").replace("xmlns=", "xmlns:x=")
-        assert refusal(with_sheet_xml(xlsx(ROWS), xml)).code == code
+        assert get_refusal(replace_sheet_xml(build_xlsx(ROWS), xml)).code == code
 
 
 def test_a_zip_bomb_is_refused_by_its_declared_sizes(monkeypatch):
     monkeypatch.setattr(limits, "MAX_UNPACKED", 1_000_000)
-    bomb = zipped({"xl/workbook.xml": "<a/>", "xl/worksheets/sheet1.xml": b"0" * 2_000_000})
+    bomb = build_zip({"xl/workbook.xml": "<a/>", "xl/worksheets/sheet1.xml": b"0" * 2_000_000})
     assert len(bomb) < 10_000
-    assert refusal(bomb).code == "zip_bomb"
+    assert get_refusal(bomb).code == "zip_bomb"
 
 
 def test_a_zip_bomb_with_false_sizes_is_refused_before_it_is_unpacked():
-    bomb = bytearray(zipped({**members_of(xlsx(ROWS)), "xl/worksheets/sheet1.xml": b"<a>" + b"0" * 50_000_000}))
+    bomb = bytearray(
+        build_zip({**read_members(build_xlsx(ROWS)), "xl/worksheets/sheet1.xml": b"<a>" + b"0" * 50_000_000})
+    )
     at = bomb.rfind(b"PK\x01\x02", 0, bomb.rfind(b"xl/worksheets/sheet1.xml"))
     bomb[at + 24 : at + 28] = struct.pack("<I", 1_000)
-    assert refusal(bytes(bomb)).code == "damaged"
+    assert get_refusal(bytes(bomb)).code == "damaged"
 
 
 def test_of_two_zip_directories_the_checked_one_is_read():
     """Two concatenated archives: programs differ on which one they read."""
-    harmless = xlsx([["UAI"], [UAI[0]]])
+    harmless = build_xlsx([["UAI"], [UNUSED_UAIS[0]]])
     for content in (sheet(FAR) + harmless, harmless + sheet(FAR)):
         try:
             rows = list(open_workbook(content).sheets[0].rows())
-        except Unreadable:
+        except UnreadableFile:
             continue
-        assert rows == [["UAI"], [UAI[0]]]
+        assert rows == [["UAI"], [UNUSED_UAIS[0]]]
 
 
 def test_a_cell_across_two_chunks_is_counted(monkeypatch):
-    monkeypatch.setattr(archive, "PIECE", 64)
+    monkeypatch.setattr(zip_archive, "CHUNK_SIZE", 64)
     rows = f'<row r="1">{CELL % "A1"}</row>' + " " * 37 + f'<row r="1048576">{CELL % "XFD1048576"}</row>'
-    assert refusal(sheet(rows)).code == "too_many_cells"
+    assert get_refusal(sheet(rows)).code == "too_many_cells"
 
 
 def test_formulas_across_two_chunks_are_not_taken_for_uncomputed(monkeypatch):
-    monkeypatch.setattr(archive, "PIECE", 64)
+    monkeypatch.setattr(zip_archive, "CHUNK_SIZE", 64)
     rows = "".join(f'<row r="{n}"><c r="A{n}"><f>1+{n}</f><v>{n + 1}</v></c></row>' for n in range(1, 60))
     found = open_workbook(sheet(rows)).sheets[0]
     assert (found.height, found.uncomputed) == (59, frozenset())
@@ -380,7 +397,7 @@ def test_formulas_across_two_chunks_are_not_taken_for_uncomputed(monkeypatch):
 
 def test_xls_strings_continued_in_other_records_are_measured():
     texts = ["é" * 300 + "œ" * 200 + str(n) for n in range(100)]
-    content = xls([["UAI"], *[[text] for text in texts]])
+    content = build_xls([["UAI"], *[[text] for text in texts]])
     parts = [data for kind, data in records(content) if kind in (0x00FC, 0x003C)]
     assert len(parts) > 5
     assert sorted(biff.text_lengths(parts))[1:] == sorted(3 * len(text) for text in texts)

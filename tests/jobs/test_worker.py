@@ -13,9 +13,9 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from jobs import housekeeping
-from jobs.stop import stopping
+from jobs.shutdown import shutdown_requested
 from jobs.tasks import defer, defer_once, task
-from tests.workers import eventually, worker
+from tests.workers import running_worker, wait_until
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,7 +49,7 @@ def remembered(committing):
 def test_each_task_runs_in_its_own_schema(remembered):
     for number in range(30):
         defer("tests.remember", schema=["c_nimes", "c_gard", "public"][number % 3], word=f"{number:02}")
-    with worker("--until-idle", "--concurrency", "3") as process:
+    with running_worker("--until-idle", "--concurrency", "3") as process:
         assert process.wait(timeout=30) == 0
     expected = [(f"{number:02}", ["c_nimes", "c_gard", "public"][number % 3]) for number in range(30)]
     assert remembered() == expected
@@ -57,28 +57,28 @@ def test_each_task_runs_in_its_own_schema(remembered):
 
 def test_a_job_whose_worker_was_killed_is_run_by_another(remembered):
     defer("tests.remember", schema="c_nimes", word="once", after="go")
-    with worker() as first:
-        assert eventually(lambda: ProcrastinateJob.objects.filter(status="doing").exists())
+    with running_worker() as first:
+        assert wait_until(lambda: ProcrastinateJob.objects.filter(status="doing").exists())
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert remembered() == []
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO public.tests_remembered VALUES ('go', 'public')")
-    with worker():
-        assert eventually(lambda: remembered() == [("go", "public"), ("once", "c_nimes")])
+    with running_worker():
+        assert wait_until(lambda: remembered() == [("go", "public"), ("once", "c_nimes")])
 
 
 def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
-    with worker() as process:
+    with running_worker() as process:
         defer("tests.remember", schema="c_nimes", word="before")
-        assert eventually(lambda: remembered() == [("before", "c_nimes")])
+        assert wait_until(lambda: remembered() == [("before", "c_nimes")])
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         defer("tests.remember", schema="c_gard", word="now after")
-        assert eventually(lambda: len(remembered()) == 2)
+        assert wait_until(lambda: len(remembered()) == 2)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
@@ -86,7 +86,7 @@ def test_a_worker_survives_the_loss_of_its_database_connections(remembered):
 
 def test_a_worker_without_a_database_gives_up_with_an_error(transactional_db):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
-    with worker("--give-up-after", "1", DATABASE_URL=nowhere) as process:
+    with running_worker("--give-up-after", "1", DATABASE_URL=nowhere) as process:
         _, result = process.communicate(timeout=60)
         assert process.returncode == 1
     assert "CommandError: The database has been away" in result
@@ -102,8 +102,8 @@ def test_a_rolled_back_transaction_queues_nothing(nimes):
 
 def test_a_pending_job_is_not_queued_twice_and_breaks_no_transaction(nimes):
     later = timezone.now() + datetime.timedelta(hours=1)
-    assert defer_once("tests.remember", schema="c_nimes", once="x", at=later, word="one") is not None
-    assert defer_once("tests.remember", schema="c_nimes", once="x", at=later, word="one") is None
+    assert defer_once("tests.remember", schema="c_nimes", queueing_lock="x", at=later, word="one") is not None
+    assert defer_once("tests.remember", schema="c_nimes", queueing_lock="x", at=later, word="one") is None
     assert ProcrastinateJob.objects.filter(queueing_lock="x").count() == 1
 
 
@@ -134,13 +134,13 @@ class TestHousekeeping:
 
     def test_jobs_of_silent_workers_are_rescued_and_those_of_live_ones_kept(self):
         dead, alive = self.begun(heartbeat_ago=40), self.begun(heartbeat_ago=5)
-        assert housekeeping.rescue() == [dead]
+        assert housekeeping.retry_stalled_jobs() == [dead]
         assert (self.status(dead), self.status(alive)) == ("todo", "doing")
-        assert housekeeping.rescue() == []
+        assert housekeeping.retry_stalled_jobs() == []
 
     def test_a_job_that_killed_several_workers_fails(self):
-        number = self.begun(heartbeat_ago=40, attempts=housekeeping.RUNS - 1)
-        assert housekeeping.rescue() == []
+        number = self.begun(heartbeat_ago=40, attempts=housekeeping.MAX_RUNS - 1)
+        assert housekeeping.retry_stalled_jobs() == []
         assert self.status(number) == "failed"
 
     def test_old_finished_jobs_are_deleted(self):
@@ -155,10 +155,10 @@ class TestHousekeeping:
                     [days, number],
                 )
             ended[number] = (status, days)
-        assert housekeeping.prune() == 2
+        assert housekeeping.prune_finished_jobs() == 2
         left = {ended[number] for number in ProcrastinateJob.objects.values_list("pk", flat=True)}
         assert left == {("succeeded", 6), ("failed", 8), ("todo", 90)}
 
 
 def test_the_stopping_flag_is_false_until_a_worker_is_stopped():
-    assert not stopping.is_set()
+    assert not shutdown_requested.is_set()

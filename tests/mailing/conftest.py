@@ -6,15 +6,15 @@ import pytest
 from django.utils import timezone
 
 from mailing import kinds, operations
-from mailing.kinds import Rendered
+from mailing.kinds import RenderedEmail
 
 
-def render(message):
+def render_note(message):
     if message.context.get("lapsed"):
         raise kinds.NoLongerDue("La clé a été reprise.")
     if message.context.get("broken"):
         raise RuntimeError("a bug in the renderer")
-    return Rendered(
+    return RenderedEmail(
         subject=f"Message n° {message.pk}",
         text=f"Bonjour,\nvoici le message n° {message.pk}.\n",
         html=f"<p>Bonjour,</p><p>voici le message n° {message.pk}.</p>",
@@ -26,7 +26,7 @@ def render(message):
 @pytest.fixture
 def note():
     """The name of a message kind whose messages contain their number."""
-    kinds.register("note", label="Note", render=render)
+    kinds.register("note", label="Note", render=render_note)
     yield "note"
     kinds.unregister("note")
 

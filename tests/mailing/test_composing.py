@@ -8,8 +8,8 @@ from django.core.mail.backends.console import EmailBackend as Console
 from django.db import connection
 from django_tenants.utils import schema_context
 
-from mailing.composing import address, compose, message_id
-from mailing.kinds import Rendered
+from mailing.kinds import RenderedEmail
+from mailing.mime import build_message_id, compose, encode_address
 from mailing.models import Message
 from tests.conftest import TERM
 
@@ -18,7 +18,7 @@ LONG = "Syndicat intercommunal à vocation scolaire « Vallée de l'Érieux », 
 
 
 def sent(**fields):
-    content = compose(MESSAGE, Rendered(**{"subject": "Sujet", "text": "Texte.", **fields}), at=TERM)
+    content = compose(MESSAGE, RenderedEmail(**{"subject": "Sujet", "text": "Texte.", **fields}), at=TERM)
     data = content.message().as_bytes()
     return data, email.message_from_bytes(data, policy=email.policy.default)
 
@@ -52,11 +52,11 @@ def test_a_text_alone_has_one_part():
 
 def test_the_message_id_stays_the_same_and_tells_schemas_apart():
     with schema_context("c_nimes"):
-        first = message_id(MESSAGE)
-        assert message_id(MESSAGE) == first
+        first = build_message_id(MESSAGE)
+        assert build_message_id(MESSAGE) == first
         assert first.startswith("<c_nimes.7.")
     with schema_context("c_gard"):
-        assert message_id(MESSAGE) != first
+        assert build_message_id(MESSAGE) != first
     assert connection.schema_name == "public"
 
 
@@ -65,14 +65,14 @@ def test_the_message_id_stays_the_same_and_tells_schemas_apart():
 )
 def test_an_invalid_address_is_refused(wrong):
     with pytest.raises(ValueError, match="Not an address"):
-        address(wrong)
+        encode_address(wrong)
 
 
 def test_an_accented_domain_is_written_in_ascii():
-    assert address("mairie@nîmes.example") == "mairie@xn--nmes-0pa.example"
+    assert encode_address("mairie@nîmes.example") == "mairie@xn--nmes-0pa.example"
 
 
 def test_django_s_own_backends_write_it(capsys):
-    letter = compose(MESSAGE, Rendered(subject="Sujet", text="Texte."), at=TERM)
+    letter = compose(MESSAGE, RenderedEmail(subject="Sujet", text="Texte."), at=TERM)
     Console(alias="default").write_message(letter)
     assert "Texte." in capsys.readouterr().out

@@ -8,9 +8,9 @@ import socket
 import pytest
 from django.utils import timezone
 
-from jobs.queue import waiting
-from jobs.stop import stopping
-from mailing import answers, claims, kinds, operations
+from jobs.queue import list_waiting_jobs
+from jobs.shutdown import shutdown_requested
+from mailing import kinds, leases, operations, smtp_replies
 from mailing.drain import drain
 from mailing.models import Message, MessageState
 
@@ -52,7 +52,9 @@ def test_a_message_reads_as_its_owner_wrote_it_under_our_headers(nimes, sink, qu
 
 def test_a_name_cannot_smuggle_a_header(nimes, sink):
     kinds.register(
-        "bad", label="", render=lambda _: kinds.Rendered(subject="a\nBcc: x@y.example", text="", from_name="b\r\nX: y")
+        "bad",
+        label="",
+        render=lambda _: kinds.RenderedEmail(subject="a\nBcc: x@y.example", text="", from_name="b\r\nX: y"),
     )
     operations.enqueue(kind="bad", recipient="a@exemple.example", at=timezone.now())
     drain()
@@ -68,12 +70,12 @@ def test_a_message_due_later_stays_queued_and_keeps_its_job(nimes, sink, note):
     operations.enqueue(kind=note, recipient="a@exemple.example", at=timezone.now(), due_at=due)
     assert drain() == 0
     assert sink.connections == 0
-    assert any(job["scheduled_at"] == due for job in waiting("mailing.drain"))
+    assert any(job["scheduled_at"] == due for job in list_waiting_jobs("mailing.drain"))
     assert drain(clock=lambda: due + MINUTE) == 1
 
 
 def test_one_refused_recipient_does_not_hold_up_the_others(nimes, sink, queue):
-    sink.temper.recipients["ecole1@exemple.example"] = "550 5.1.1 <ecole1@exemple.example>: User unknown"
+    sink.behaviour.recipients["ecole1@exemple.example"] = "550 5.1.1 <ecole1@exemple.example>: User unknown"
     queue(3)
     assert drain() == 2
     assert states() == [MessageState.SENT, MessageState.FAILED, MessageState.SENT]
@@ -86,7 +88,7 @@ def test_one_refused_recipient_does_not_hold_up_the_others(nimes, sink, queue):
 
 
 def test_a_temporary_error_is_retried_later_a_limited_number_of_times(nimes, sink, queue):
-    sink.temper.recipients["ecole0@exemple.example"] = "451 4.7.1 Greylisted"
+    sink.behaviour.recipients["ecole0@exemple.example"] = "451 4.7.1 Greylisted"
     [message] = queue()
     now = timezone.now()
     waits = []
@@ -97,29 +99,29 @@ def test_a_temporary_error_is_retried_later_a_limited_number_of_times(nimes, sin
         if message.state != MessageState.DEFERRED:
             break
         assert message.reason.endswith("451 4.7.1 Greylisted")
-        assert any(job["scheduled_at"] == message.due_at for job in waiting("mailing.drain"))
+        assert any(job["scheduled_at"] == message.due_at for job in list_waiting_jobs("mailing.drain"))
         now = message.due_at
         waits.append(now - before)
     assert waits == sorted(waits)
     assert waits[0] == 5 * MINUTE
     assert datetime.timedelta(days=1) < sum(waits, datetime.timedelta()) < datetime.timedelta(days=3)
     assert message.state == MessageState.FAILED
-    assert message.attempts == answers.ATTEMPTS
-    assert message.reason.startswith(f"Le message a été proposé {answers.ATTEMPTS} fois, en vain.")
+    assert message.attempts == smtp_replies.MAX_ATTEMPTS
+    assert message.reason.startswith(f"Le message a été proposé {smtp_replies.MAX_ATTEMPTS} fois, en vain.")
 
 
 def test_a_deferred_message_that_is_taken_at_last_forgets_its_reason(nimes, sink, queue):
-    sink.temper.recipients["ecole0@exemple.example"] = "451 4.7.1 Greylisted"
+    sink.behaviour.recipients["ecole0@exemple.example"] = "451 4.7.1 Greylisted"
     [message] = queue()
     drain()
-    sink.temper.recipients.clear()
+    sink.behaviour.recipients.clear()
     assert drain(clock=lambda: timezone.now() + 6 * MINUTE) == 1
     message.refresh_from_db()
     assert (message.state, message.reason, message.attempts) == (MessageState.SENT, "", 2)
 
 
 def test_refused_content_fails_that_message(nimes, sink, queue):
-    sink.temper.content = "554 5.7.1 Spam"
+    sink.behaviour.content = "554 5.7.1 Spam"
     queue()
     assert drain() == 0
     assert "filtre antispam" in Message.objects.get(state=MessageState.FAILED).reason
@@ -135,11 +137,11 @@ def test_an_unreachable_server_costs_messages_no_attempt(nimes, settings, queue)
     tried = Message.objects.filter(state=MessageState.DEFERRED)
     assert tried.count() == 50
     assert {message.attempts for message in tried} == {0}
-    assert {message.reason for message in tried} == {answers.UNREACHABLE}
-    assert all(message.due_at >= before + answers.AWAY for message in tried)
+    assert {message.reason for message in tried} == {smtp_replies.UNREACHABLE}
+    assert all(message.due_at >= before + smtp_replies.UNAVAILABLE_DELAY for message in tried)
     # The other twenty were not claimed and have a scheduled job.
     assert Message.objects.filter(state=MessageState.QUEUED).count() == 20
-    assert waiting("mailing.drain", schema="c_nimes")
+    assert list_waiting_jobs("mailing.drain", schema="c_nimes")
 
 
 def test_a_server_that_never_answers_is_left_after_the_timeout(nimes, settings, queue):
@@ -152,7 +154,7 @@ def test_a_server_that_never_answers_is_left_after_the_timeout(nimes, settings, 
 
 
 def test_a_server_that_closes_after_some_messages_is_reconnected_to(nimes, sink, queue):
-    sink.temper.messages_a_connection = 4
+    sink.behaviour.messages_per_connection = 4
     queue(10)
     assert drain() == 10
     assert sink.connections == 3
@@ -161,7 +163,7 @@ def test_a_server_that_closes_after_some_messages_is_reconnected_to(nimes, sink,
 
 
 def test_a_closing_server_costs_messages_no_attempt(nimes, sink, queue):
-    sink.temper.messages_a_connection = 0
+    sink.behaviour.messages_per_connection = 0
     queue(3)
     assert drain() == 0
     assert states() == [MessageState.DEFERRED] * 3
@@ -169,24 +171,24 @@ def test_a_closing_server_costs_messages_no_attempt(nimes, sink, queue):
 
 
 def test_a_refused_sender_costs_messages_no_attempt(nimes, sink, queue):
-    sink.temper.sender = "550 5.7.1 Sender not allowed"
+    sink.behaviour.sender = "550 5.7.1 Sender not allowed"
     queue(2)
     assert drain() == 0
     assert states() == [MessageState.DEFERRED] * 2
     message = Message.objects.first()
     assert message.attempts == 0
-    assert message.reason == f"{answers.SENDER_REFUSED} Réponse du serveur : 550 5.7.1 Sender not allowed"
+    assert message.reason == f"{smtp_replies.SENDER_REFUSED} Réponse du serveur : 550 5.7.1 Sender not allowed"
 
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_connection_lost_mid_message_delays_that_message_only(nimes, sink, queue, kept):
-    sink.temper.drop_after = 3
-    sink.temper.keeps_the_dropped = kept
+    sink.behaviour.drop_after = 3
+    sink.behaviour.stores_dropped = kept
     queue(6)
     assert drain() == 5
     assert sink.connections == 2
     [cut] = Message.objects.filter(state=MessageState.DEFERRED)
-    assert cut.reason == answers.INTERRUPTED
+    assert cut.reason == smtp_replies.INTERRUPTED
     assert drain(clock=lambda: timezone.now() + 3 * MINUTE) == 1
     identifiers = [str(received.email["Message-ID"]) for received in sink.received]
     # A duplicate can be recognised: both carry the same Message-ID.
@@ -200,7 +202,7 @@ def test_a_renderer_that_raises_fails_its_message_alone(nimes, sink, queue, note
     operations.enqueue(kind="unheard of", recipient="c@exemple.example", at=timezone.now())
     assert drain() == 2
     assert states() == [MessageState.SENT, MessageState.SENT, MessageState.FAILED, MessageState.FAILED]
-    assert {message.reason for message in Message.objects.lost()} == {answers.NOT_COMPOSED}
+    assert {message.reason for message in Message.objects.lost()} == {smtp_replies.RENDERING_FAILED}
 
 
 def test_a_message_no_longer_due_is_cancelled(nimes, sink, queue):
@@ -216,7 +218,7 @@ def test_an_invalid_address_fails_its_message_alone(nimes, sink, queue, note, ad
     queue(1)
     assert drain() == 1
     assert states() == [MessageState.FAILED, MessageState.SENT]
-    assert Message.objects.lost().get().reason == answers.BAD_ADDRESS
+    assert Message.objects.lost().get().reason == smtp_replies.BAD_ADDRESS
 
 
 def test_an_accented_domain_is_written_as_mail_servers_know_it(nimes, sink, note):
@@ -230,10 +232,10 @@ def test_a_kind_may_prefetch_data_for_a_batch(nimes, sink):
 
     def gather(messages):
         gathered.append(len(messages))
-        return lambda message: kinds.Rendered(subject=f"{message.pk}", text="")
+        return lambda message: kinds.RenderedEmail(subject=f"{message.pk}", text="")
 
-    kinds.register("gathering", label="", render=lambda _: None, gather=gather)
-    batch = [operations.Outgoing(kind="gathering", recipient=f"{n}@exemple.example") for n in range(60)]
+    kinds.register("gathering", label="", render=lambda _: None, prefetch=gather)
+    batch = [operations.NewMessage(kind="gathering", recipient=f"{n}@exemple.example") for n in range(60)]
     operations.enqueue_many(batch, at=timezone.now())
     assert drain() == 60
     kinds.unregister("gathering")
@@ -242,52 +244,52 @@ def test_a_kind_may_prefetch_data_for_a_batch(nimes, sink):
 
 def test_a_stopping_worker_releases_unsent_messages(nimes, sink, queue):
     queue(20)
-    sink.temper.delay = 0.02
+    sink.behaviour.delay = 0.02
 
     calls = iter(range(1000))
 
     def clock():
         # The clock is read a few times per message: this stops the worker while it sends.
         if next(calls) == 15:
-            stopping.set()
+            shutdown_requested.set()
         return timezone.now()
 
     try:
         sent = drain(clock=clock)
     finally:
-        stopping.clear()
+        shutdown_requested.clear()
     assert 0 < sent < 20
     assert states().count(MessageState.QUEUED) == 20 - sent
-    assert waiting("mailing.drain", schema="c_nimes")
+    assert list_waiting_jobs("mailing.drain", schema="c_nimes")
     assert drain() == 20 - sent
 
 
 def test_messages_leased_by_another_worker_are_left_until_the_lease_expires(nimes, sink, queue):
     queue(5)
     now = timezone.now()
-    held = claims.claim(limit=3, at=now)
+    held = leases.claim(limit=3, at=now)
     assert drain() == 2
     ends = held[0].lease_until
-    assert any(job["scheduled_at"] == ends for job in waiting("mailing.drain"))
+    assert any(job["scheduled_at"] == ends for job in list_waiting_jobs("mailing.drain"))
     assert drain(clock=lambda: ends + MINUTE) == 3
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(nimes, sink, queue, settings):
     queue(1)
     lease, settings.MAIL_LEASE = settings.MAIL_LEASE, 0
-    [asleep] = claims.claim(limit=1, at=timezone.now())
+    [asleep] = leases.claim(limit=1, at=timezone.now())
     settings.MAIL_LEASE = lease
     assert drain() == 1
-    assert not claims.failed(asleep, reason="trop tard", at=timezone.now())
-    assert claims.renew([asleep], at=timezone.now()) == []
-    claims.release([asleep])
+    assert not leases.record_failed(asleep, reason="trop tard", at=timezone.now())
+    assert leases.renew([asleep], at=timezone.now()) == []
+    leases.release([asleep])
     assert states() == [MessageState.SENT]
 
 
 def test_a_drain_sends_a_batch_and_schedules_the_rest(nimes, sink, queue):
     queue(12)
     assert drain(limit=10) == 10
-    assert any(job["queueing_lock"] for job in waiting("mailing.drain"))
+    assert any(job["queueing_lock"] for job in list_waiting_jobs("mailing.drain"))
     assert drain() == 2
 
 

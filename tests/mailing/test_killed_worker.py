@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailing import operations
 from mailing.models import Message, MessageState
-from tests.workers import eventually, worker
+from tests.workers import running_worker, wait_until
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def mail(sink):
 
 
 def enqueue(count):
-    batch = [operations.Outgoing(kind="note", recipient=f"ecole{n}@exemple.example") for n in range(count)]
+    batch = [operations.NewMessage(kind="note", recipient=f"ecole{n}@exemple.example") for n in range(count)]
     operations.enqueue_many(batch, at=timezone.now())
 
 
@@ -29,16 +29,16 @@ def times_received(sink):
 
 
 def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight(committing, sink, mail, note):
-    sink.temper.delay = 0.005
+    sink.behaviour.delay = 0.005
     enqueue(200)
-    with worker(**mail) as first:
+    with running_worker(**mail) as first:
         assert sink.wait_for(60)
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert 60 <= sink.accepted < 200
-    with worker(**mail):
+    with running_worker(**mail):
         # Nothing is queued by hand: the stalled job is rescued and the dead worker's lease expires.
-        assert eventually(lambda: not Message.objects.pending().exists(), timeout=60)
+        assert wait_until(lambda: not Message.objects.pending().exists(), timeout=60)
     received = times_received(sink)
     assert len(received) == 200
     assert received.total() <= 201
@@ -47,18 +47,18 @@ def test_a_killed_worker_loses_nothing_and_repeats_at_most_the_message_in_flight
 
 def test_two_workers_send_nothing_twice(committing, sink, mail, note):
     enqueue(1200)
-    with worker(**mail), worker(**mail):
+    with running_worker(**mail), running_worker(**mail):
         assert sink.wait_for(1200, timeout=60)
-        assert eventually(lambda: not Message.objects.pending().exists())
+        assert wait_until(lambda: not Message.objects.pending().exists())
     received = times_received(sink)
     assert received.total() == len(received) == 1200
     assert sink.connections > 1
 
 
 def test_a_worker_asked_to_stop_releases_its_messages_and_exits_cleanly(committing, sink, mail, note):
-    sink.temper.delay = 0.02
+    sink.behaviour.delay = 0.02
     enqueue(200)
-    with worker(**mail) as process:
+    with running_worker(**mail) as process:
         assert sink.wait_for(20)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
@@ -66,7 +66,7 @@ def test_a_worker_asked_to_stop_releases_its_messages_and_exits_cleanly(committi
     assert sent < 200
     assert Message.objects.filter(state=MessageState.SENT).count() == sent
     assert Message.objects.filter(state=MessageState.QUEUED).count() == 200 - sent
-    sink.temper.delay = 0.0
-    with worker("--until-idle", **mail) as process:
+    sink.behaviour.delay = 0.0
+    with running_worker("--until-idle", **mail) as process:
         assert process.wait(timeout=30) == 0
     assert times_received(sink).total() == 200

@@ -5,10 +5,10 @@ import datetime
 from django.db import transaction
 from django_tenants.utils import tenant_context
 
-from jobs.queue import waiting
+from jobs.queue import list_waiting_jobs
 from mailing import operations, queries
 from mailing.models import Message, MessageState
-from mailing.operations import Outgoing
+from mailing.operations import NewMessage
 from tests.conftest import TERM
 
 HOUR = datetime.timedelta(hours=1)
@@ -20,24 +20,24 @@ def test_a_message_is_queued_with_its_job(nimes):
     )
     assert message.state == MessageState.QUEUED
     assert (message.created_at, message.due_at) == (TERM, TERM)
-    [job] = waiting("mailing.drain")
+    [job] = list_waiting_jobs("mailing.drain")
     assert job["args"] == {"schema": "c_nimes"}
     assert job["scheduled_at"] is None
 
 
 def test_a_message_due_later_has_its_job_later(nimes):
     operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM, due_at=TERM + HOUR)
-    [job] = waiting("mailing.drain")
+    [job] = list_waiting_jobs("mailing.drain")
     assert job["scheduled_at"] == TERM + HOUR
     assert Message.objects.get().due_at == TERM + HOUR
 
 
 def test_a_thousand_and_one_messages_take_three_jobs_and_few_statements(nimes, django_assert_num_queries):
-    batch = [Outgoing(kind="note", recipient=f"{n}@exemple.example", topic="allocation", topic_id=n,
+    batch = [NewMessage(kind="note", recipient=f"{n}@exemple.example", topic="allocation", topic_id=n,
                       about=f"École « {n} »\t\\", context={"n": n}) for n in range(1001)]  # fmt: skip
     with django_assert_num_queries(5):  # search_path, savepoint, COPY, the three jobs, release
         assert operations.enqueue_many(batch, at=TERM) == 1001
-    assert len(waiting("mailing.drain")) == 3
+    assert len(list_waiting_jobs("mailing.drain")) == 3
     first = Message.objects.order_by("pk").first()
     assert (first.recipient, first.topic_id, first.about, first.context) == (
         "0@exemple.example", 0, "École « 0 »\t\\", {"n": 0})  # fmt: skip
@@ -46,16 +46,16 @@ def test_a_thousand_and_one_messages_take_three_jobs_and_few_statements(nimes, d
 
 def test_nothing_to_queue_queues_nothing(nimes):
     assert operations.enqueue_many([], at=TERM) == 0
-    assert waiting("mailing.drain") == []
+    assert list_waiting_jobs("mailing.drain") == []
 
 
 def test_a_rollback_leaves_neither_message_nor_job(nimes):
     with transaction.atomic():
         operations.enqueue(kind="note", recipient="a@exemple.example", at=TERM)
-        operations.enqueue_many([Outgoing(kind="note", recipient="b@exemple.example")], at=TERM)
+        operations.enqueue_many([NewMessage(kind="note", recipient="b@exemple.example")], at=TERM)
         transaction.set_rollback(True)
     assert not Message.objects.exists()
-    assert waiting("mailing.drain") == []
+    assert list_waiting_jobs("mailing.drain") == []
 
 
 def test_cancelling_affects_pending_messages_only(nimes):

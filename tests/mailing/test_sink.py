@@ -12,9 +12,9 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from mailing.mailbox import latest
-from mailing.sink import Sink
-from tests.workers import ROOT, eventually
+from mailing.sink import SmtpSink
+from mailing.sink_folder import list_latest
+from tests.workers import ROOT, wait_until
 
 LETTER = (
     "From: a@exemple.example\r\nTo: {to}\r\nSubject: Essai {number}\r\nDate: Tue, 24 Nov 2026 10:00:00 +0100\r\n"
@@ -28,22 +28,22 @@ def send(port, number=1, to="b@exemple.example"):
 
 
 def test_each_message_is_a_file_that_reads_back(tmp_path):
-    with Sink(folder=tmp_path, keep=False) as sink:
+    with SmtpSink(folder=tmp_path, keep=False) as sink:
         send(sink.port, 1, to="../../etc/passwd@exemple.example")
         send(sink.port, 2)
         assert sink.received == []
     assert len(list(tmp_path.iterdir())) == 2
-    last, first = latest(tmp_path)
+    last, first = list_latest(tmp_path)
     assert (last.email["Subject"], first.email["Subject"]) == ("Essai 2", "Essai 1")
     assert last.text.strip() == "Bonjour 2."
     assert last.html == ""
-    assert [letter.email["Subject"] for letter in latest(tmp_path, recipient="PASSWD")] == ["Essai 1"]
-    assert len(latest(tmp_path, limit=1)) == 1
+    assert [letter.email["Subject"] for letter in list_latest(tmp_path, recipient="PASSWD")] == ["Essai 1"]
+    assert len(list_latest(tmp_path, limit=1)) == 1
 
 
 def test_a_port_in_use_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        Sink(port=taken.getsockname()[1]).start()
+        SmtpSink(port=taken.getsockname()[1]).start()
 
 
 def test_the_command_stores_messages_until_stopped(tmp_path):
@@ -59,7 +59,7 @@ def test_the_command_stores_messages_until_stopped(tmp_path):
     try:
         assert process.stdout.readline().startswith("Receiving at 127.0.0.1:")
         send(port)
-        assert eventually(lambda: len(latest(tmp_path)) == 1)
+        assert wait_until(lambda: len(list_latest(tmp_path)) == 1)
         process.send_signal(signal.SIGTERM)
         result, _ = process.communicate(timeout=20)
         assert process.returncode == 0
@@ -72,7 +72,7 @@ def test_the_command_stores_messages_until_stopped(tmp_path):
 def test_the_command_that_reads(tmp_path, capsys):
     call_command("read_mail", folder=tmp_path)
     assert capsys.readouterr().out == "No message.\n"
-    with Sink(folder=tmp_path, keep=False) as sink:
+    with SmtpSink(folder=tmp_path, keep=False) as sink:
         send(sink.port, 1)
         send(sink.port, 2, to="c@exemple.example")
     call_command("read_mail", folder=tmp_path)

@@ -5,7 +5,7 @@ import datetime
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from jobs.queue import waiting
+from jobs.queue import list_waiting_jobs
 from mailing.models import Message, MessageState
 from mailing.sweep import sweep
 
@@ -22,7 +22,7 @@ def test_an_overdue_message_whose_job_is_gone_gets_another(nimes, queue):
     assert sweep(at=timezone.now() + MINUTE) == []
     assert sweep(at=timezone.now() + 3 * MINUTE) == ["c_nimes"]
     assert sweep(at=timezone.now() + 3 * MINUTE) == ["c_nimes"]
-    assert len(waiting("mailing.drain", schema="c_nimes")) == 1
+    assert len(list_waiting_jobs("mailing.drain", schema="c_nimes")) == 1
 
 
 def test_an_expired_lease_is_overdue_and_a_current_one_is_not(nimes, queue):

@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from licensing.catalogue import terms
 from licensing.orders import operations
-from licensing.orders.models import CardPayment
-from licensing.orders.operations import Billing
+from licensing.orders.operations import BillingDetails
+from licensing.payments import operations as payment_operations
+from licensing.payments.models import CardPayment
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.factories.shop import on_sale, seller
+from tests.factories.shop import get_seller, put_on_sale
 
 #: Its check digit is right; no establishment has it.
 SIRET = "21300189400012"
@@ -20,11 +21,11 @@ SIRET = "21300189400012"
 
 def open_shop(at: datetime.datetime) -> None:
     """Put on sale a school year that lasts for months from `at`."""
-    seller()
-    on_sale(ends_on=datetime.date(at.year + 1, 8, 31), sold_from=at.date() - datetime.timedelta(days=300))
+    get_seller()
+    put_on_sale(ends_on=datetime.date(at.year + 1, 8, 31), sold_from=at.date() - datetime.timedelta(days=300))
 
 
-def billing(**fields) -> Billing:
+def build_billing(**fields) -> BillingDetails:
     defaults = {
         "payer": "town_hall",
         "name": "Commune de Nîmes",
@@ -34,42 +35,42 @@ def billing(**fields) -> Billing:
         "email": "compta@nimes.example",
         "siret": SIRET,
     }
-    return Billing(**defaults | fields)
+    return BillingDetails(**defaults | fields)
 
 
-def a_draft(*, classes=5, at=None):
+def create_draft(*, classes=5, at=None):
     """Prepare the guide's order, by a principal of a school of the directory."""
     at = at or timezone.now()
     open_shop(at)
     affiliation = AffiliationFactory(user=PrincipalFactory(), school=SchoolFactory())
-    return operations.draft_for_school(classes=classes, affiliation=affiliation, by=affiliation.user, at=at)
+    return operations.create_school_draft(classes=classes, affiliation=affiliation, by=affiliation.user, at=at)
 
 
-def placed(*, classes=5, at=None, **fields):
+def place_order(*, classes=5, at=None, **fields):
     """Place the guide's order, by mandat administratif."""
-    order = a_draft(classes=classes, at=at)
+    order = create_draft(classes=classes, at=at)
     return operations.place(
         order_id=order.pk,
-        billing=billing(**fields),
+        billing=build_billing(**fields),
         terms_version=terms.CURRENT,
         by=order.placed_by,
         at=at or timezone.now(),
     )
 
 
-def confirmed(*, by=None, at=None, **fields):
+def place_and_confirm(*, by=None, at=None, **fields):
     """Place it and have it invoiced."""
-    order = placed(at=at, **fields)
+    order = place_order(at=at, **fields)
     operations.confirm(order_id=order.pk, by=by or UserFactory(), at=at or timezone.now())
     order.refresh_from_db()
     return order
 
 
-def paid(*, by=None, at=None, **fields):
+def place_and_pay(*, by=None, at=None, **fields):
     """Place it, have it invoiced and paid."""
     at, by = at or timezone.now(), by or UserFactory()
-    order = confirmed(by=by, at=at, **fields)
-    operations.record_payment(
+    order = place_and_confirm(by=by, at=at, **fields)
+    payment_operations.record_payment(
         order_id=order.pk,
         method="transfer",
         amount=order.total_ttc,
@@ -82,33 +83,33 @@ def paid(*, by=None, at=None, **fields):
     return order
 
 
-def paid_by_card(*, at=None):
+def pay_by_card(*, at=None):
     """Have the guide's order paid by card."""
     at = at or timezone.now()
-    order = a_draft(at=at)
-    operations.choose_card(order_id=order.pk, billing=billing(), terms_version=terms.CURRENT, at=at)
+    order = create_draft(at=at)
+    operations.prepare_card_payment(order_id=order.pk, billing=build_billing(), terms_version=terms.CURRENT, at=at)
     card = CardPayment.objects.create(
         order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc, transaction_id="pi_1"
     )
-    return operations.settle_by_card(card_payment_id=card.pk, at=at)
+    return payment_operations.settle_by_card(card_payment_id=card.pk, at=at)
 
 
-def purchased(collectivity, *, units=2000, by=None, at=None):
+def place_purchase(collectivity, *, units=2000, by=None, at=None):
     """Place a collectivity's purchase."""
     at = at or timezone.now()
     open_shop(at)
     by = by or UserFactory()
-    order = operations.draft_for_collectivity(collectivity=collectivity, units=units, by=by, at=at)
+    order = operations.create_collectivity_draft(collectivity=collectivity, units=units, by=by, at=at)
     return operations.place(
         order_id=order.pk,
-        billing=billing(payer="collectivity", name=collectivity.name),
+        billing=build_billing(payer="collectivity", name=collectivity.name),
         terms_version=terms.CURRENT,
         by=by,
         at=at,
     )
 
 
-def upload(order, *, at=None):
+def upload_scan(order, *, at=None):
     """Upload a signed purchase order."""
     return operations.receive_scan(
         order_id=order.pk,

@@ -8,25 +8,25 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from jobs.upkeep import duties
+from jobs.periodic_tasks import registered_tasks
 from licensing.orders import operations, tasks
-from licensing.orders.exceptions import BadDate, LapsedBefore
+from licensing.orders.exceptions import InvalidOrderDate, LapsedBefore
 from licensing.orders.models import OrderReminder, OrderState
-from licensing.orders.operations import lapsing, telling
+from licensing.orders.operations import countdown, notifications
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory
 from tests.factories.schools import AffiliationFactory
-from tests.factories.shop import on_sale
-from tests.orders import lifecycle
-from tests.orders.lifecycle import UNTIL, YEAR_ENDS, dates, on
-from tests.pages.leaver import Asked
+from tests.factories.shop import put_on_sale
+from tests.orders import order_states
+from tests.orders.order_states import UNTIL, YEAR_ENDS, at_day, get_deadlines
+from tests.sites.portal.identifiable_person import StatementCounter
 
 pytestmark = pytest.mark.django_db
 UTC = datetime.UTC
 clock = operations.remind_and_lapse
 
 
-def rung(days, *, hour=10, of=TERM):
+def run_countdown(days, *, hour=10, of=TERM):
     """Return the reminders and lapses of each of these days on which there are any."""
     done = {day: clock((of + datetime.timedelta(days=day)).replace(hour=hour)) for day in days}
     return {day: what for day, what in done.items() if what != (0, 0)}
@@ -38,28 +38,28 @@ def state(order):
 
 
 def test_reminders_on_days_30_40_and_44_then_the_lapse_on_day_46_each_once():
-    order = lifecycle.placed()
-    assert dates(order) == (UNTIL, None, False)
-    assert rung(range(48)) == {30: (1, 0), 40: (1, 0), 44: (1, 0), 46: (0, 1)}
-    assert lifecycle.told(order) == ["placed", "reminder", "reminder", "reminder", "lapsed"]
+    order = order_states.placed()
+    assert get_deadlines(order) == (UNTIL, None, False)
+    assert run_countdown(range(48)) == {30: (1, 0), 40: (1, 0), 44: (1, 0), 46: (0, 1)}
+    assert order_states.email_kinds(order) == ["placed", "reminder", "reminder", "reminder", "lapsed"]
     assert [event.action for event in order.events.order_by("pk")] == ["placed", *["reminded"] * 3, "lapsed"]
     # Nothing was deleted or changed: the date alone stops the rights.
-    assert (state(order), dates(order)) == (OrderState.LAPSED, (UNTIL, None, False))
+    assert (state(order), get_deadlines(order)) == (OrderState.LAPSED, (UNTIL, None, False))
 
 
 def test_the_countdown_runs_hourly_as_a_periodic_task(monkeypatch):
-    [periodic_task] = [one for one in duties if one.perform is tasks.remind_and_lapse]
+    [periodic_task] = [one for one in registered_tasks if one.perform is tasks.remind_and_lapse]
     assert periodic_task.every == datetime.timedelta(hours=1)
-    order = lifecycle.placed()
-    monkeypatch.setattr(timezone, "now", lambda: on(46))
+    order = order_states.placed()
+    monkeypatch.setattr(timezone, "now", lambda: at_day(46))
     periodic_task.perform()
     assert state(order) == OrderState.LAPSED
 
 
 def test_an_hourly_clock_does_nothing_twice():
-    lifecycle.placed()
-    assert [clock(on(30, hour)) for hour in (0, 1, 2)] == [(1, 0), (0, 0), (0, 0)]
-    assert [clock(on(46, hour)) for hour in (0, 1, 2)] == [(0, 1), (0, 0), (0, 0)]
+    order_states.placed()
+    assert [clock(at_day(30, hour)) for hour in (0, 1, 2)] == [(1, 0), (0, 0), (0, 0)]
+    assert [clock(at_day(46, hour)) for hour in (0, 1, 2)] == [(0, 1), (0, 0), (0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -73,167 +73,167 @@ def test_an_hourly_clock_does_nothing_twice():
     ],
 )
 def test_days_begin_and_end_at_midnight_in_paris(placed, last_moment):
-    order = lifecycle.placed(at=placed)
+    order = order_states.placed(at=placed)
     assert clock(last_moment)[1] == 0
-    assert lifecycle.usable(order, last_moment)
+    assert order_states.is_usable(order, last_moment)
     midnight = last_moment + datetime.timedelta(minutes=1)
     # By its date, before the hourly task ran.
-    assert not lifecycle.usable(order, midnight)
+    assert not order_states.is_usable(order, midnight)
     assert clock(midnight)[1] == 1
 
 
 def test_after_an_outage_only_the_latest_reminder_is_sent():
-    order = lifecycle.placed()
-    assert rung((29, 41, 42, 43)) == {41: (1, 0)}
+    order = order_states.placed()
+    assert run_countdown((29, 41, 42, 43)) == {41: (1, 0)}
     assert list(OrderReminder.objects.order_by("day").values_list("day", flat=True)) == [30, 40]
-    assert lifecycle.messages(order).last().context["day"] == 40
-    assert rung(range(42, 48)) == {44: (1, 0), 46: (0, 1)}
+    assert order_states.list_messages(order).last().context["day"] == 40
+    assert run_countdown(range(42, 48)) == {44: (1, 0), 46: (0, 1)}
 
 
 def test_rights_cut_short_by_the_school_year_get_no_immediate_reminder():
     summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
-    order = lifecycle.placed(at=summer)
-    assert dates(order) == (YEAR_ENDS, None, False)
+    order = order_states.placed(at=summer)
+    assert get_deadlines(order) == (YEAR_ENDS, None, False)
     # As many days before the end as days 40 and 44; the order's own e-mail replaces day 30's.
-    assert rung(range(14), of=summer) == {6: (1, 0), 10: (1, 0), 12: (0, 1)}
+    assert run_countdown(range(14), of=summer) == {6: (1, 0), 10: (1, 0), 12: (0, 1)}
 
 
 def test_a_scan_stops_the_clock_until_the_operator_refuses_it():
-    order = lifecycle.placed()
-    scan = lifecycle.upload(order, at=on(43))
-    assert dates(order) == (None, UNTIL, False)
-    assert rung(range(43, 60)) == {}
-    assert lifecycle.usable(order, on(59))
-    operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=lifecycle.operator(), at=on(60))
-    assert (state(order), dates(order)) == (OrderState.PLACED, (UNTIL, None, False))
-    assert not lifecycle.usable(order, on(60))
-    assert rung((60, 61)) == {60: (0, 1)}
+    order = order_states.placed()
+    scan = order_states.upload(order, at=at_day(43))
+    assert get_deadlines(order) == (None, UNTIL, False)
+    assert run_countdown(range(43, 60)) == {}
+    assert order_states.is_usable(order, at_day(59))
+    operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=order_states.create_operator(), at=at_day(60))
+    assert (state(order), get_deadlines(order)) == (OrderState.PLACED, (UNTIL, None, False))
+    assert not order_states.is_usable(order, at_day(60))
+    assert run_countdown((60, 61)) == {60: (0, 1)}
 
 
 def test_refusing_a_scan_does_not_repeat_a_reminder():
-    order = lifecycle.placed()
-    scan = lifecycle.upload(order, at=on(29))
-    operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=lifecycle.operator(), at=on(41))
-    assert rung(range(41, 47)) == {44: (1, 0), 46: (0, 1)}
+    order = order_states.placed()
+    scan = order_states.upload(order, at=at_day(29))
+    operations.refuse_scan(scan_id=scan.pk, reason="Vide.", by=order_states.create_operator(), at=at_day(41))
+    assert run_countdown(range(41, 47)) == {44: (1, 0), 46: (0, 1)}
 
 
 def test_a_scan_sent_after_the_last_day_finds_the_order_lapsed():
-    order = lifecycle.placed()
-    lifecycle.upload(order, at=on(46, 0))
-    assert (state(order), lifecycle.usable(order, on(46))) == (OrderState.LAPSED, False)
-    assert lifecycle.told(order) == ["placed", "lapsed"]
-    assert clock(on(46)) == (0, 0)
-    lifecycle.confirm(order, at=on(50))
-    assert lifecycle.usable(order, on(50))
+    order = order_states.placed()
+    order_states.upload(order, at=at_day(46, 0))
+    assert (state(order), order_states.is_usable(order, at_day(46))) == (OrderState.LAPSED, False)
+    assert order_states.email_kinds(order) == ["placed", "lapsed"]
+    assert clock(at_day(46)) == (0, 0)
+    order_states.confirm(order, at=at_day(50))
+    assert order_states.is_usable(order, at_day(50))
 
 
 def test_prolonged_rights_count_down_anew():
-    order = lifecycle.lapsed()
-    by = lifecycle.operator()
-    operations.prolong(order_id=order.pk, until=on(67).date(), by=by, at=on(47))
+    order = order_states.lapsed()
+    by = order_states.create_operator()
+    operations.prolong(order_id=order.pk, until=at_day(67).date(), by=by, at=at_day(47))
     assert (state(order), order.lapsed_at) == (OrderState.PLACED, None)
-    assert dates(order)[0] == on(67).date()
-    assert rung(range(47, 70)) == {52: (1, 0), 62: (1, 0), 66: (1, 0), 68: (0, 1)}
+    assert get_deadlines(order)[0] == at_day(67).date()
+    assert run_countdown(range(47, 70)) == {52: (1, 0), 62: (1, 0), 66: (1, 0), 68: (0, 1)}
     # Two days are left: earlier reminders would repeat the e-mail just sent.
-    operations.prolong(order_id=order.pk, until=on(72).date(), by=by, at=on(70))
-    assert rung(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
+    operations.prolong(order_id=order.pk, until=at_day(72).date(), by=by, at=at_day(70))
+    assert run_countdown(range(70, 75)) == {71: (1, 0), 73: (0, 1)}
 
 
 def test_a_purchase_order_that_comes_in_cuts_short_nothing_that_was_promised():
-    by = lifecycle.operator()
-    order = lifecycle.placed()
-    operations.prolong(order_id=order.pk, until=on(100).date(), by=by, at=on(3))
-    operations.confirm(order_id=order.pk, by=by, at=on(4))
-    assert lifecycle.dates(order) == (None, on(100).date(), False)
+    by = order_states.create_operator()
+    order = order_states.placed()
+    operations.prolong(order_id=order.pk, until=at_day(100).date(), by=by, at=at_day(3))
+    operations.confirm(order_id=order.pk, by=by, at=at_day(4))
+    assert order_states.get_deadlines(order) == (None, at_day(100).date(), False)
 
 
 def test_prolonging_a_lapsed_order_whose_scan_waits_stops_the_clock():
-    order = lifecycle.lapsed_scanned()
-    operations.prolong(order_id=order.pk, until=on(60).date(), by=lifecycle.operator(), at=on(48))
-    assert (state(order), dates(order)) == (OrderState.PLACED, (None, on(60).date(), False))
-    assert rung(range(48, 70)) == {}
+    order = order_states.lapsed_scanned()
+    operations.prolong(order_id=order.pk, until=at_day(60).date(), by=order_states.create_operator(), at=at_day(48))
+    assert (state(order), get_deadlines(order)) == (OrderState.PLACED, (None, at_day(60).date(), False))
+    assert run_countdown(range(48, 70)) == {}
 
 
 @pytest.mark.parametrize(
     ("until", "words"),
     [
-        (on(-1).date(), "est passé"),
+        (at_day(-1).date(), "est passé"),
         (YEAR_ENDS + datetime.timedelta(days=1), "s'arrêtent le 31"),
         (UNTIL, "courent déjà"),
     ],
 )
 def test_an_extension_ends_later_and_within_the_school_year(until, words):
-    order = lifecycle.placed()
-    with pytest.raises(BadDate, match=words):
-        operations.prolong(order_id=order.pk, until=until, by=lifecycle.operator(), at=TERM)
-    assert dates(order) == (UNTIL, None, False)
+    order = order_states.placed()
+    with pytest.raises(InvalidOrderDate, match=words):
+        operations.prolong(order_id=order.pk, until=until, by=order_states.create_operator(), at=TERM)
+    assert get_deadlines(order) == (UNTIL, None, False)
 
 
 def test_what_is_invoiced_never_stops_by_itself_and_a_new_invoice_never_shortens_it():
-    order = lifecycle.confirmed()
-    assert dates(order) == (None, UNTIL, False)
-    assert rung(range(0, 280, 7)) == {}
-    assert lifecycle.usable(order, on(279))
-    by = lifecycle.operator()
-    operations.prolong(order_id=order.pk, until=on(200).date(), by=by, at=on(50))
-    again = operations.reinvoice(invoice_id=order.invoices.get().pk, reason="Rejetée.", by=by, at=on(60))
-    assert dates(order) == (None, on(200).date(), False)
-    operations.reinvoice(invoice_id=again.pk, reason="Rejetée.", by=by, at=on(190))
-    assert dates(order) == (None, on(235).date(), False)
+    order = order_states.confirmed()
+    assert get_deadlines(order) == (None, UNTIL, False)
+    assert run_countdown(range(0, 280, 7)) == {}
+    assert order_states.is_usable(order, at_day(279))
+    by = order_states.create_operator()
+    operations.prolong(order_id=order.pk, until=at_day(200).date(), by=by, at=at_day(50))
+    again = operations.reissue_invoice(invoice_id=order.invoices.get().pk, reason="Rejetée.", by=by, at=at_day(60))
+    assert get_deadlines(order) == (None, at_day(200).date(), False)
+    operations.reissue_invoice(invoice_id=again.pk, reason="Rejetée.", by=by, at=at_day(190))
+    assert get_deadlines(order) == (None, at_day(235).date(), False)
 
 
 def test_the_operator_s_suspension_lasts_until_restored_or_paid():
-    order = lifecycle.placed()
-    by = lifecycle.operator()
+    order = order_states.placed()
+    by = order_states.create_operator()
     operations.suspend(order_id=order.pk, by=by, at=TERM)
-    lifecycle.upload(order, at=on(1))
-    lifecycle.confirm(order, at=on(2))
-    operations.prolong(order_id=order.pk, until=on(90).date(), by=by, at=on(3))
-    assert not lifecycle.usable(order, on(3))
-    lifecycle.pay(order, amount="100", reference="VIR 1", at=on(4))
-    assert not lifecycle.usable(order, on(4))
-    lifecycle.pay(order, amount="99", reference="VIR 2", at=on(5))
-    assert (state(order), dates(order)) == (OrderState.PAID, (None, None, False))
+    order_states.upload(order, at=at_day(1))
+    order_states.confirm(order, at=at_day(2))
+    operations.prolong(order_id=order.pk, until=at_day(90).date(), by=by, at=at_day(3))
+    assert not order_states.is_usable(order, at_day(3))
+    order_states.pay(order, amount="100", reference="VIR 1", at=at_day(4))
+    assert not order_states.is_usable(order, at_day(4))
+    order_states.pay(order, amount="99", reference="VIR 2", at=at_day(5))
+    assert (state(order), get_deadlines(order)) == (OrderState.PAID, (None, None, False))
 
 
 def test_a_school_or_principal_gets_one_provisional_period_a_year(nimes):
-    order = lifecycle.placed()
+    order = order_states.placed()
     affiliation = order.placed_by.affiliations.get()
     colleague = AffiliationFactory(user=PrincipalFactory(), school=order.school)
     # From midnight on, whether or not the hourly task ran.
     for day, who in ((46, affiliation), (46, colleague), (47, affiliation)):
         with pytest.raises(LapsedBefore, match=f"Commande n° {order.pk} est restée"):
-            lifecycle.put(lifecycle.draft(affiliation=who, at=on(day)), at=on(day))
-        clock(on(day, 23))
-    elsewhere = lifecycle.draft(at=on(47))
-    lifecycle.put(elsewhere, at=on(47))
-    lifecycle.choose(lifecycle.draft(affiliation=affiliation, at=on(47)), at=on(47))
-    next_year = on_sale(ends_on=YEAR_ENDS.replace(year=2028), sold_from=on(48).date())
-    of_next = lifecycle.put(lifecycle.draft(affiliation=colleague, at=on(48)), at=on(48))
+            order_states.place(order_states.draft(affiliation=who, at=at_day(day)), at=at_day(day))
+        clock(at_day(day, 23))
+    elsewhere = order_states.draft(at=at_day(47))
+    order_states.place(elsewhere, at=at_day(47))
+    order_states.choose_card(order_states.draft(affiliation=affiliation, at=at_day(47)), at=at_day(47))
+    next_year = put_on_sale(ends_on=YEAR_ENDS.replace(year=2028), sold_from=at_day(48).date())
+    of_next = order_states.place(order_states.draft(affiliation=colleague, at=at_day(48)), at=at_day(48))
     assert of_next.lines.get().school_year == next_year
 
 
 def test_an_order_that_fails_does_not_block_the_others(monkeypatch):
-    stuck, goes_on = lifecycle.placed(), lifecycle.placed()
-    tell = telling.tell_buyer
+    stuck, goes_on = order_states.placed(), order_states.placed()
+    tell = notifications.notify_buyer
 
     def fails(order, kind, **given):
         if order.pk == stuck.pk:
             raise RuntimeError("the office's schema is gone")
         tell(order, kind, **given)
 
-    monkeypatch.setattr(lapsing.telling, "tell_buyer", fails)
+    monkeypatch.setattr(countdown.notifications, "tell_buyer", fails)
     with pytest.raises(ExceptionGroup) as failed:
-        clock(on(46))
+        clock(at_day(46))
     assert [str(one) for one in failed.value.exceptions] == ["the office's schema is gone"]
     assert (state(stuck), state(goes_on)) == (OrderState.PLACED, OrderState.LAPSED)
-    assert not lifecycle.usable(stuck, on(46))
+    assert not order_states.is_usable(stuck, at_day(46))
 
 
 def test_the_hourly_task_takes_two_queries_whatever_the_number_of_orders():
     for _ in range(3):
-        lifecycle.placed()
-    clock(on(30))
-    with connection.execute_wrapper(query_counter := Asked()):
-        assert clock(on(30, 11)) == (0, 0)
+        order_states.placed()
+    clock(at_day(30))
+    with connection.execute_wrapper(query_counter := StatementCounter()):
+        assert clock(at_day(30, 11)) == (0, 0)
     assert query_counter.times == 2

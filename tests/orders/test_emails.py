@@ -8,19 +8,21 @@ from django.utils import timezone
 from django_tenants.utils import schema_context
 
 from collectivities.models import Member, Role
+from licensing.billing.models import Seller
 from licensing.orders import operations
-from licensing.orders.models import PublicBody, Seller
-from licensing.orders.operations import telling
+from licensing.orders.models import PublicBody
+from licensing.orders.operations import notifications
+from licensing.payments import operations as payment_operations
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from tests.conftest import TERM
 from tests.factories.accounts import TeacherFactory
 from tests.factories.collectivities import MemberFactory
 from tests.factories.schools import AffiliationFactory
-from tests.orders import lifecycle
-from tests.orders.lifecycle import COOPERATIVE, on
+from tests.orders import order_states
+from tests.orders.order_states import COOPERATIVE, at_day
 
-ALL = [value for value in vars(telling).values() if str(value).startswith("order.")]
+EMAIL_KINDS = [value for value in vars(notifications).values() if str(value).startswith("order.")]
 
 
 @pytest.fixture
@@ -28,24 +30,24 @@ def clock(db, monkeypatch):
     """Set the current time, TERM at first, and run the countdown at it."""
 
     def set_to(day):
-        monkeypatch.setattr(timezone, "now", lambda: on(day))
-        return operations.remind_and_lapse(on(day))
+        monkeypatch.setattr(timezone, "now", lambda: at_day(day))
+        return operations.remind_and_lapse(at_day(day))
 
     set_to(0)
     return set_to
 
 
-def read(order, kind):
+def get_email_text(order, kind):
     """Return the text of the last e-mail of a kind about an order, with plain spaces."""
     with schema_context("public"):
-        message = lifecycle.messages(order).filter(kind=f"order.{kind}").latest("pk")
+        message = order_states.list_messages(order).filter(kind=f"order.{kind}").latest("pk")
         sent = kinds.get(message.kind).render(message)
     assert sent.reply_to == Seller.objects.get().email
     return f"{sent.subject}\n{sent.text}".replace("\xa0", " ").replace("\u202f", " ")
 
 
-def assert_said(order, kind, *parts):
-    text = read(order, kind)
+def assert_email_contains(order, kind, *parts):
+    text = get_email_text(order, kind)
     assert [part for part in parts if part not in text] == []
 
 
@@ -55,197 +57,215 @@ def test_emails_link_to_the_order_pages():
 
 
 def test_every_queued_kind_of_email_has_a_renderer():
-    assert len(ALL) == 11
-    assert [kind for kind in ALL if not kinds.is_known(kind)] == []
+    assert len(EMAIL_KINDS) == 11
+    assert [kind for kind in EMAIL_KINDS if not kinds.is_known(kind)] == []
 
 
 def test_a_principal_is_emailed_from_the_first_day_to_the_refund(clock):
-    by = lifecycle.operator()
-    order = lifecycle.placed()
+    by = order_states.create_operator()
+    order = order_states.placed()
     page = f"/boutique/commandes/{order.pk}/"
-    assert_said(
+    assert_email_contains(
         order, "placed", "5 licences sont dans « Mon compte »", "jusqu'au 8 janvier 2027 inclus", "199,00 € TTC", page
     )  # fmt: skip
     clock(30)
-    assert_said(order, "reminder", "prennent fin le 8 janvier 2027", "75005 Paris", "régler par carte", page)
+    assert_email_contains(order, "reminder", "prennent fin le 8 janvier 2027", "75005 Paris", "régler par carte", page)
     clock(44)
-    assert_said(order, "reminder", "prennent fin demain")
-    scan = lifecycle.upload(order, at=on(44))
-    operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=by, at=on(44))
-    assert_said(order, "scan_refused", "« bon.pdf »", "La signature manque.", "jusqu'au 8 janvier 2027 inclus")
+    assert_email_contains(order, "reminder", "prennent fin demain")
+    scan = order_states.upload(order, at=at_day(44))
+    operations.refuse_scan(scan_id=scan.pk, reason="La signature manque.", by=by, at=at_day(44))
+    assert_email_contains(
+        order, "scan_refused", "« bon.pdf »", "La signature manque.", "jusqu'au 8 janvier 2027 inclus"
+    )
     clock(46)
-    assert_said(order, "lapsed", "ont pris fin le 8 janvier 2027 : nous n'avons pas reçu", "Rien n'est supprimé")
-    scan = lifecycle.upload(order, at=on(47))
-    assert_said(order, "lapsed", "Nous avons reçu votre document le 10 janvier 2027 : nous le vérifions.")
-    operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=on(48))
-    assert_said(order, "scan_refused", "ont pris fin : vos licences sont en pause")
-    operations.prolong(order_id=order.pk, until=on(60).date(), by=by, at=on(48))
-    assert_said(order, "prolonged", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner")
-    invoice = operations.confirm(order_id=order.pk, by=by, at=on(50))
-    assert_said(
+    assert_email_contains(
+        order, "lapsed", "ont pris fin le 8 janvier 2027 : nous n'avons pas reçu", "Rien n'est supprimé"
+    )
+    scan = order_states.upload(order, at=at_day(47))
+    assert_email_contains(order, "lapsed", "Nous avons reçu votre document le 10 janvier 2027 : nous le vérifions.")
+    operations.refuse_scan(scan_id=scan.pk, reason="Illisible.", by=by, at=at_day(48))
+    assert_email_contains(order, "scan_refused", "ont pris fin : vos licences sont en pause")
+    operations.prolong(order_id=order.pk, until=at_day(60).date(), by=by, at=at_day(48))
+    assert_email_contains(
+        order, "prolonged", "courent désormais jusqu'au 23 janvier 2027 inclus", "signer et tamponner"
+    )
+    invoice = operations.confirm(order_id=order.pk, by=by, at=at_day(50))
+    assert_email_contains(
         order, "invoiced", f"facture {invoice.number}", "Chorus Pro, au nom de « Mairie de Nîmes »",
         "199,00 € sont à régler au plus tard le 12 février 2027", "jusqu'au 27 février 2027",
     )  # fmt: skip
-    again = operations.reinvoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=on(51))
-    assert_said(order, "invoiced", f"{again.number} remplace la facture {invoice.number}, annulée par l'avoir P2027-")
-    payment = lifecycle.pay(order, at=on(60))
-    assert_said(order, "paid", "définitifs, jusqu'au 31 août 2027 inclus", f"facture {again.number}")
-    operations.cancel(order_id=order.pk, reason="L'école ferme.", by=by, at=on(61))
-    assert_said(order, "cancelled", "L'école ferme.", f"annule la facture {again.number}", "199,00 € que nous avons")
-    operations.refund(payment_id=payment.pk, by=by, at=on(62))
-    assert_said(order, "refunded", "199,00 €, par virement", "La commande est annulée.", "du 24 novembre 2026")
+    again = operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(51))
+    assert_email_contains(
+        order, "invoiced", f"{again.number} remplace la facture {invoice.number}, annulée par l'avoir P2027-"
+    )
+    payment = order_states.pay(order, at=at_day(60))
+    assert_email_contains(order, "paid", "définitifs, jusqu'au 31 août 2027 inclus", f"facture {again.number}")
+    operations.cancel(order_id=order.pk, reason="L'école ferme.", by=by, at=at_day(61))
+    assert_email_contains(
+        order, "cancelled", "L'école ferme.", f"annule la facture {again.number}", "199,00 € que nous avons"
+    )
+    payment_operations.refund(payment_id=payment.pk, by=by, at=at_day(62))
+    assert_email_contains(
+        order, "refunded", "199,00 €, par virement", "La commande est annulée.", "du 24 novembre 2026"
+    )
 
 
 def test_the_suspension_email_says_how_to_restore_the_licences(clock):
-    order = lifecycle.confirmed()
-    by = lifecycle.operator()
+    order = order_states.confirmed()
+    by = order_states.create_operator()
     clock(50)
-    operations.suspend(order_id=order.pk, by=by, at=on(50))
-    assert_said(
+    operations.suspend(order_id=order.pk, by=by, at=at_day(50))
+    assert_email_contains(
         order, "suspended", "La facture P2026-000001 n'est pas réglée", "couraient jusqu'au 8 janvier 2027",
         "Rien n'est supprimé", "dès que le règlement nous parvient",
     )  # fmt: skip
-    operations.restore(order_id=order.pk, by=by, at=on(51))
-    assert_said(order, "restored", "jusqu'au 31 août 2027 inclus, sous réserve du règlement")
+    operations.restore(order_id=order.pk, by=by, at=at_day(51))
+    assert_email_contains(order, "restored", "jusqu'au 31 août 2027 inclus, sous réserve du règlement")
     with pytest.raises(NoLongerDue):
-        read(order, "suspended")
-    early = lifecycle.placed()
-    operations.suspend(order_id=early.pk, by=by, at=on(50))
-    assert_said(early, "suspended", "Nous avons suspendu les licences de votre commande.")
+        get_email_text(order, "suspended")
+    early = order_states.placed()
+    operations.suspend(order_id=early.pk, by=by, at=at_day(50))
+    assert_email_contains(early, "suspended", "Nous avons suspendu les licences de votre commande.")
 
 
 def test_resumed_licences_are_announced_once(clock):
-    by = lifecycle.operator()
-    late = lifecycle.lapsed()
+    by = order_states.create_operator()
+    late = order_states.lapsed()
     clock(47)
-    invoice = lifecycle.confirm(late, at=on(47))
-    assert_said(late, "invoiced", "en pause, ont repris où elles en étaient")
-    operations.reinvoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=on(47))
-    assert "en pause" not in read(late, "invoiced")
-    lifecycle.pay(late, at=on(47))
-    assert "en pause" not in read(late, "paid")
-    held = lifecycle.confirmed()
-    operations.suspend(order_id=held.pk, by=by, at=on(47))
-    lifecycle.pay(held, at=on(47))
-    assert_said(held, "paid", "Ce qui était en pause a repris où il en était.")
-    still = lifecycle.lapsed()
-    operations.suspend(order_id=still.pk, by=by, at=on(47))
-    lifecycle.confirm(still, at=on(47))
-    assert "ont repris" not in read(still, "invoiced")
+    invoice = order_states.confirm(late, at=at_day(47))
+    assert_email_contains(late, "invoiced", "en pause, ont repris où elles en étaient")
+    operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejetée.", by=by, at=at_day(47))
+    assert "en pause" not in get_email_text(late, "invoiced")
+    order_states.pay(late, at=at_day(47))
+    assert "en pause" not in get_email_text(late, "paid")
+    held = order_states.confirmed()
+    operations.suspend(order_id=held.pk, by=by, at=at_day(47))
+    order_states.pay(held, at=at_day(47))
+    assert_email_contains(held, "paid", "Ce qui était en pause a repris où il en était.")
+    still = order_states.lapsed()
+    operations.suspend(order_id=still.pk, by=by, at=at_day(47))
+    order_states.confirm(still, at=at_day(47))
+    assert "ont repris" not in get_email_text(still, "invoiced")
 
 
 def test_a_cooperative_gets_its_invoice_and_a_teacher_their_licence_email(clock):
-    order = lifecycle.draft()
-    lifecycle.put(order, billing=COOPERATIVE)
-    operations.confirm(order_id=order.pk, by=lifecycle.operator(), at=TERM)
-    assert_said(order, "invoiced", "Transmettez-la à « OCCE 30 », qui la règle")
-    own = lifecycle.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
-    lifecycle.choose(own, billing=COOPERATIVE)
-    operations.settle_by_card(card_payment_id=lifecycle.charged(own).pk, at=TERM)
-    assert lifecycle.told(own) == ["paid"]
-    assert_said(own, "paid", "Votre licence est active", "49,00 € TTC")
+    order = order_states.draft()
+    order_states.place(order, billing=COOPERATIVE)
+    operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
+    assert_email_contains(order, "invoiced", "Transmettez-la à « OCCE 30 », qui la règle")
+    own = order_states.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
+    order_states.choose_card(own, billing=COOPERATIVE)
+    payment_operations.settle_by_card(card_payment_id=order_states.add_confirmed_card(own).pk, at=TERM)
+    assert order_states.email_kinds(own) == ["paid"]
+    assert_email_contains(own, "paid", "Votre licence est active", "49,00 € TTC")
 
 
 def test_a_buyer_who_pays_is_not_asked_to_forward_the_invoice(clock):
-    order = lifecycle.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
-    own = lifecycle.but(COOPERATIVE, payer="other", name=order.placed_by.get_full_name())
-    lifecycle.put(order, billing=own)
-    assert_said(order, "placed", "complétez-le s'il le faut, signez-le, puis renvoyez-le par courrier")
-    operations.confirm(order_id=order.pk, by=lifecycle.operator(), at=TERM)
-    assert_said(order, "invoiced", "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires.")
-    assert "Transmettez" not in read(order, "invoiced")
+    order = order_states.draft(classes=1, affiliation=AffiliationFactory(user=TeacherFactory()))
+    own = order_states.with_fields(COOPERATIVE, payer="other", name=order.placed_by.get_full_name())
+    order_states.place(order, billing=own)
+    assert_email_contains(order, "placed", "complétez-le s'il le faut, signez-le, puis renvoyez-le par courrier")
+    operations.confirm(order_id=order.pk, by=order_states.create_operator(), at=TERM)
+    assert_email_contains(
+        order, "invoiced", "Réglez-la par virement ou par chèque : elle porte nos coordonnées bancaires."
+    )
+    assert "Transmettez" not in get_email_text(order, "invoiced")
 
 
 def test_resumed_licences_are_announced_by_the_email_of_the_cause_alone(clock):
-    by = lifecycle.operator()
-    lapsed = lifecycle.lapsed()
-    first = operations.confirm(order_id=lapsed.pk, by=by, at=on(47))
-    assert_said(lapsed, "invoiced", "Vos licences, qui étaient en pause, ont repris")
-    operations.reinvoice(invoice_id=first.pk, reason="Rejetée.", by=by, at=on(48))
-    assert "en pause" not in read(lapsed, "invoiced")
-    lifecycle.pay(lapsed, at=on(60))
-    assert "en pause" not in read(lapsed, "paid")
-    by_card = lifecycle.lapsed()
-    operations.settle_by_card(card_payment_id=lifecycle.charged(by_card).pk, at=on(47))
-    assert_said(by_card, "paid", "Ce qui était en pause a repris où il en était.")
-    suspended = lifecycle.confirmed()
-    operations.suspend(order_id=suspended.pk, by=by, at=on(50))
-    lifecycle.pay(suspended, at=on(60))
-    assert_said(suspended, "paid", "Ce qui était en pause a repris où il en était.")
-    restored = lifecycle.confirmed()
-    operations.suspend(order_id=restored.pk, by=by, at=on(50))
-    operations.restore(order_id=restored.pk, by=by, at=on(51))
-    lifecycle.pay(restored, at=on(60))
-    assert "en pause" not in read(restored, "paid")
+    by = order_states.create_operator()
+    lapsed = order_states.lapsed()
+    first = operations.confirm(order_id=lapsed.pk, by=by, at=at_day(47))
+    assert_email_contains(lapsed, "invoiced", "Vos licences, qui étaient en pause, ont repris")
+    operations.reissue_invoice(invoice_id=first.pk, reason="Rejetée.", by=by, at=at_day(48))
+    assert "en pause" not in get_email_text(lapsed, "invoiced")
+    order_states.pay(lapsed, at=at_day(60))
+    assert "en pause" not in get_email_text(lapsed, "paid")
+    by_card = order_states.lapsed()
+    payment_operations.settle_by_card(card_payment_id=order_states.add_confirmed_card(by_card).pk, at=at_day(47))
+    assert_email_contains(by_card, "paid", "Ce qui était en pause a repris où il en était.")
+    suspended = order_states.confirmed()
+    operations.suspend(order_id=suspended.pk, by=by, at=at_day(50))
+    order_states.pay(suspended, at=at_day(60))
+    assert_email_contains(suspended, "paid", "Ce qui était en pause a repris où il en était.")
+    restored = order_states.confirmed()
+    operations.suspend(order_id=restored.pk, by=by, at=at_day(50))
+    operations.restore(order_id=restored.pk, by=by, at=at_day(51))
+    order_states.pay(restored, at=at_day(60))
+    assert "en pause" not in get_email_text(restored, "paid")
 
 
 def test_emails_agree_in_number_with_licences_and_missing_data(clock, nimes):
-    siret = lifecycle.DEPARTEMENT.siret
+    siret = order_states.DEPARTEMENT.siret
     PublicBody.objects.create(
         siret=siret, name="Département du Gard", service_required=True, engagement_required=True, changed_at=TERM
     )
-    order = lifecycle.collectivity_draft(nimes, units=1)
-    lifecycle.put(order)
-    assert_said(
+    order = order_states.collectivity_draft(nimes, units=1)
+    order_states.place(order)
+    assert_email_contains(
         order, "placed", "vous pouvez en attribuer la licence.",
         "il nous manque encore des informations ; complétez-les",
     )  # fmt: skip
 
 
 def test_a_collectivity_s_email_lists_the_missing_invoice_data(clock, nimes):
-    order = lifecycle.collectivity_draft(nimes)
-    lifecycle.put(order, billing=lifecycle.but(lifecycle.DEPARTEMENT, siret=""))
-    assert_said(
+    order = order_states.collectivity_draft(nimes)
+    order_states.place(order, billing=order_states.with_fields(order_states.DEPARTEMENT, siret=""))
+    assert_email_contains(
         order, "placed", "Le lot « Achat 2026-2027 (commande n° ", "2 000 × Licences", "//nimes.",
         f"/achats/{order.pk}/", "il nous manque encore une information", "Indiquez le SIRET de votre collectivité",
     )  # fmt: skip
-    assert "carte" not in read(order, "placed")
+    assert "carte" not in get_email_text(order, "placed")
 
 
 def test_the_other_buyers_are_emailed_once_the_buyer_left_the_office(clock, nimes):
-    order = lifecycle.collectivity_draft(nimes)
-    lifecycle.put(order)
+    order = order_states.collectivity_draft(nimes)
+    order_states.place(order)
     colleague = MemberFactory(roles=[Role.BUYER]).user
     MemberFactory(roles=[Role.VIEWER])
     with schema_context("public"):
-        assert [one.recipient for one in lifecycle.messages(order)] == [order.placed_by.email]
+        assert [one.recipient for one in order_states.list_messages(order)] == [order.placed_by.email]
     Member.objects.filter(user=order.placed_by).update(left_at=TERM)
     clock(30)
     with schema_context("public"):
-        last = lifecycle.messages(order).last()
-        assert (last.kind, last.recipient, last.context["user"]) == (telling.REMINDER, colleague.email, colleague.pk)
+        last = order_states.list_messages(order).last()
+        assert (last.kind, last.recipient, last.context["user"]) == (
+            notifications.REMINDER,
+            colleague.email,
+            colleague.pk,
+        )
     Member.objects.filter(user=colleague).update(left_at=TERM)
     assert clock(40) == (1, 0)
-    assert lifecycle.told(order) == ["placed", "reminder"]
+    assert order_states.email_kinds(order) == ["placed", "reminder"]
 
 
 #: A queued e-mail, and the later event that makes it outdated.
-OVERTAKEN = {
-    "placed": (lifecycle.placed, lifecycle.upload),
-    "reminder": (lambda: lifecycle.waited(30), lifecycle.upload),
-    "lapsed": (lifecycle.lapsed, lifecycle.confirm),
-    "scan_refused": (lifecycle.scan_refused, lambda order: lifecycle.upload(order, content=b"%PDF-1.7 le bon")),
-    "prolonged": (lifecycle.prolonged, lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
-    "invoiced": (lifecycle.confirmed, lifecycle.cancel),
-    "paid": (lifecycle.paid, lifecycle.cancel),
+OUTDATED_EMAILS = {
+    "placed": (order_states.placed, order_states.upload),
+    "reminder": (lambda: order_states.placed_days_ago(30), order_states.upload),
+    "lapsed": (order_states.lapsed, order_states.confirm),
+    "scan_refused": (order_states.scan_refused, lambda order: order_states.upload(order, content=b"%PDF-1.7 le bon")),
+    "prolonged": (order_states.prolonged, lambda order: operations.suspend(order_id=order.pk, by=None, at=TERM)),
+    "invoiced": (order_states.confirmed, order_states.cancel),
+    "paid": (order_states.paid, order_states.cancel),
 }
 
 
-@pytest.mark.parametrize("kind", OVERTAKEN)
+@pytest.mark.parametrize("kind", OUTDATED_EMAILS)
 def test_an_outdated_email_is_not_sent(kind, clock):
-    make, happens = OVERTAKEN[kind]
+    make, happens = OUTDATED_EMAILS[kind]
     order = make()
-    read(order, kind)
+    get_email_text(order, kind)
     happens(order)
     with pytest.raises(NoLongerDue):
-        read(order, kind)
+        get_email_text(order, kind)
 
 
 def test_a_deleted_account_is_not_emailed(clock):
-    order = lifecycle.placed()
+    order = order_states.placed()
     order.placed_by.is_active = False
     order.placed_by.save()
     with pytest.raises(NoLongerDue):
-        read(order, "placed")
+        get_email_text(order, "placed")
     assert clock(30) == (1, 0)
-    assert lifecycle.told(order) == ["placed"]
+    assert order_states.email_kinds(order) == ["placed"]

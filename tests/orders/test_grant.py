@@ -10,11 +10,11 @@ from django.core.management import CommandError, call_command
 from django_tenants.utils import schema_context
 
 from collectivities.models import AuditEntry
-from licensing.exceptions import Refused
+from licensing.entitlements.models import Entitlement
+from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderLine
 from licensing.pools.models import Pool
-from licensing.subscriptions.models import Source
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 
@@ -29,9 +29,9 @@ def test_a_grant_is_an_order_line_that_opens_a_pool(nimes):
     pool = grant(nimes, by=operator, name="  Rentrée 2026 ")
     line = OrderLine.objects.select_related("order", "school_year").get()
     assert (line.quantity, line.order.reason, line.order.placed_by) == (613, "Expérimentation", operator)
-    assert pool.source == Source.objects.get(order_line=line)
-    assert pool.source.last_day == line.school_year.ends_on == datetime.date(2027, 8, 31)
-    assert (pool.name, pool.capacity, pool.allocated, pool.source.collectivity) == ("Rentrée 2026", 613, 0, nimes)
+    assert pool.entitlement == Entitlement.objects.get(order_line=line)
+    assert pool.entitlement.last_day == line.school_year.ends_on == datetime.date(2027, 8, 31)
+    assert (pool.name, pool.capacity, pool.allocated, pool.entitlement.collectivity) == ("Rentrée 2026", 613, 0, nimes)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.object_id, entry.actor_name) == ("pools.opened", pool.pk, str(operator))
     assert "613" in entry.summary
@@ -57,7 +57,7 @@ def test_the_pool_is_opened_in_the_collectivitys_schema_whatever_the_current_one
     ],
 )
 def test_what_is_refused_changes_nothing(nimes, changes, code):
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(LicensingError) as refusal:
         grant(nimes, **changes)
     assert refusal.value.code == code
     assert not Order.objects.exists()

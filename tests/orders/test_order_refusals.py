@@ -8,26 +8,23 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import Profile
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import Invoice, PlatformState, Seller
 from licensing.catalogue.models import PriceBand, Product, SchoolTier
-from licensing.orders import card, operations
+from licensing.orders import operations
 from licensing.orders.exceptions import BadBilling, IncompleteForInvoice, PriceChanged, TermsNotAccepted
-from licensing.orders.models import (
-    Invoice,
-    Order,
-    OrderState,
-    PlatformState,
-    Seller,
-)
+from licensing.orders.models import Order, OrderState
+from licensing.payments import card
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.orders import lifecycle
-from tests.orders.lifecycle import MAIRIE, YEAR_ENDS, on
-from tests.orders.refusing import refused
+from tests.orders import order_states
+from tests.orders.order_states import MAIRIE, YEAR_ENDS, at_day
+from tests.orders.refusals import assert_refused
 
 pytestmark = pytest.mark.django_db
-COMMUNE = "21300189400012"
-OF_THE_SCHOOL = "21300189400095"
+COMMUNE_SIRET = "21300189400012"
+SCHOOL_SIRET = "21300189400095"
 
 
 # --- Payers ---------------------------------------------------------------------------------------------------------
@@ -48,29 +45,30 @@ OF_THE_SCHOOL = "21300189400095"
         ("country", {"country": "Belgique"}),
         ("email", {"email": "compta"}),
         ("siret", {"siret": "21300189400013"}),
-        ("siret", {"siret": COMMUNE + "0"}),
-        ("siret", {"siret": OF_THE_SCHOOL}),
+        ("siret", {"siret": COMMUNE_SIRET + "0"}),
+        ("siret", {"siret": SCHOOL_SIRET}),
         ("service_code", {"service_code": "S" * 101}),
         ("engagement_number", {"engagement_number": "E" * 51}),
     ],
 )
 def test_an_order_is_placed_for_somebody_who_can_be_invoiced(field, given):
-    school = SchoolFactory(siret=OF_THE_SCHOOL)
-    order = lifecycle.draft(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
-    for accept in (lifecycle.put, lifecycle.choose):
+    school = SchoolFactory(siret=SCHOOL_SIRET)
+    order = order_states.draft(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
+    for accept in (order_states.place, order_states.choose_card):
         with pytest.raises(BadBilling) as refusal:
-            accept(order, billing=lifecycle.but(MAIRIE, **given))
+            accept(order, billing=order_states.with_fields(MAIRIE, **given))
         assert refusal.value.field == field
     order.refresh_from_db()
     assert (order.state, order.bill_name, order.method) == (OrderState.DRAFT, "", "")
 
 
 def test_a_siret_is_normalised_and_proposed_again_next_time():
-    order = lifecycle.put(
-        lifecycle.draft(), billing=lifecycle.but(MAIRIE, name="  Mairie   de Nîmes ", siret="213 001 894 00012")
+    order = order_states.place(
+        order_states.draft(),
+        billing=order_states.with_fields(MAIRIE, name="  Mairie   de Nîmes ", siret="213 001 894 00012"),
     )
-    assert (order.bill_name, order.siret) == ("Mairie de Nîmes", COMMUNE)
-    operations.complete(
+    assert (order.bill_name, order.siret) == ("Mairie de Nîmes", COMMUNE_SIRET)
+    operations.complete_billing_details(
         order_id=order.pk,
         siret="213.001.894.00012",
         service_code="S",
@@ -78,82 +76,86 @@ def test_a_siret_is_normalised_and_proposed_again_next_time():
         by=order.placed_by,
         at=TERM,
     )
-    next_one = lifecycle.draft(affiliation=order.placed_by.affiliations.get())
-    again = operations.prefilled(next_one)
+    next_one = order_states.draft(affiliation=order.placed_by.affiliations.get())
+    again = operations.prefill_billing_details(next_one)
     # An engagement number is valid for one order.
-    assert (again.siret, again.service_code, again.engagement_number) == (COMMUNE, "S", "")
+    assert (again.siret, again.service_code, again.engagement_number) == (COMMUNE_SIRET, "S", "")
 
 
 def test_the_terms_are_accepted_as_they_are_now():
-    order = lifecycle.draft()
+    order = order_states.draft()
     for version in ("", "2019-01"):
         with pytest.raises(TermsNotAccepted):
             operations.place(order_id=order.pk, billing=MAIRIE, terms_version=version, by=order.placed_by, at=TERM)
-    placed = lifecycle.put(order)
-    assert (placed.terms_version, placed.terms_accepted_at) == (lifecycle.terms.CURRENT, TERM)
+    placed = order_states.place(order)
+    assert (placed.terms_version, placed.terms_accepted_at) == (order_states.terms.CURRENT, TERM)
 
 
 def test_missing_invoice_data_is_completed_before_issue_and_after_rejection():
-    order = lifecycle.put(lifecycle.draft(), billing=lifecycle.but(MAIRIE, siret=""))
-    by = lifecycle.operator()
+    order = order_states.place(order_states.draft(), billing=order_states.with_fields(MAIRIE, siret=""))
+    by = order_states.create_operator()
 
-    def complete(siret=COMMUNE):
-        return operations.complete(
+    def complete(siret=COMMUNE_SIRET):
+        return operations.complete_billing_details(
             order_id=order.pk, siret=siret, service_code="S", engagement_number="", by=by, at=TERM
         )
 
     with pytest.raises(IncompleteForInvoice, match="SIRET"):
-        lifecycle.confirm(order)
+        order_states.confirm(order)
     assert not Invoice.objects.exists()
-    refused("bad_billing", complete, "123")
+    assert_refused("bad_billing", complete, "123")
     complete()
-    invoice = lifecycle.confirm(order)
-    refused("not_in_this_state", complete)
-    operations.record_status(invoice_id=invoice.pk, state=PlatformState.REJECTED, reason="Service", by=by, at=TERM)
+    invoice = order_states.confirm(order)
+    assert_refused("not_in_this_state", complete)
+    billing_operations.record_platform_status(
+        invoice_id=invoice.pk, state=PlatformState.REJECTED, reason="Service", by=by, at=TERM
+    )
     complete()
-    again = operations.reinvoice(invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
+    again = operations.reissue_invoice(invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
     assert (again.facts["buyer"]["service_code"], again.corrects) == ("S", None)
-    refused("not_in_this_state", complete)
-    refused("not_in_this_state", operations.reinvoice, invoice_id=invoice.pk, reason="Service.", by=by, at=TERM)
+    assert_refused("not_in_this_state", complete)
+    assert_refused(
+        "not_in_this_state", operations.reissue_invoice, invoice_id=invoice.pk, reason="Service.", by=by, at=TERM
+    )
 
 
 # --- Prices ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_teacher_buys_one_class_and_an_agent_none():
-    lifecycle.draft()
+    order_states.draft()
     teacher = AffiliationFactory(user=TeacherFactory())
-    refused("not_a_buyer", lifecycle.draft, classes=2, affiliation=teacher)
-    assert lifecycle.draft(classes=1, affiliation=teacher).school is None
-    refused(
+    assert_refused("not_a_buyer", order_states.draft, classes=2, affiliation=teacher)
+    assert order_states.draft(classes=1, affiliation=teacher).school is None
+    assert_refused(
         "not_a_buyer",
-        lifecycle.draft,
+        order_states.draft,
         classes=1,
         affiliation=AffiliationFactory(user=UserFactory(profile=Profile.AGENT)),
     )
     for classes in (0, -1, 201):
-        refused("bad_quantity", lifecycle.draft, classes=classes)
+        assert_refused("bad_quantity", order_states.draft, classes=classes)
 
 
 def test_a_new_basket_replaces_neither_a_quoted_one_nor_one_being_paid():
-    first = lifecycle.draft(classes=5)
+    first = order_states.draft(classes=5)
     of = first.placed_by.affiliations.get()
-    assert lifecycle.draft(classes=1, affiliation=of) == first
+    assert order_states.draft(classes=1, affiliation=of) == first
     assert (first.lines.get().quantity, Order.objects.get().total_ttc) == (1, Decimal("49.00"))
-    operations.quote(order_id=first.pk, by=of.user, at=TERM)
-    second = lifecycle.draft(classes=5, affiliation=of)
-    lifecycle.charged(lifecycle.choose(second))
-    third = lifecycle.draft(classes=5, affiliation=of)
+    operations.issue_quote(order_id=first.pk, by=of.user, at=TERM)
+    second = order_states.draft(classes=5, affiliation=of)
+    order_states.add_confirmed_card(order_states.choose_card(second))
+    third = order_states.draft(classes=5, affiliation=of)
     assert len({first.pk, second.pk, third.pk}) == 3
 
 
 def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first():
     first = AffiliationFactory(user=PrincipalFactory())
-    lifecycle.choose(lifecycle.draft(affiliation=first))
-    kept = lifecycle.draft(affiliation=first, classes=1)
-    assert (kept.siret, kept.school) == (COMMUNE, first.school)
+    order_states.choose_card(order_states.draft(affiliation=first))
+    kept = order_states.draft(affiliation=first, classes=1)
+    assert (kept.siret, kept.school) == (COMMUNE_SIRET, first.school)
     elsewhere = AffiliationFactory(user=first.user, school__commune="Alès")
-    moved = lifecycle.draft(affiliation=elsewhere)
+    moved = order_states.draft(affiliation=elsewhere)
     assert (moved.pk, moved.school, moved.bill_name, moved.siret, moved.payer) == (
         kept.pk,
         elsewhere.school,
@@ -161,38 +163,43 @@ def test_a_basket_that_becomes_another_school_s_forgets_who_paid_for_the_first()
         "",
         "",
     )
-    assert operations.prefilled(moved).city == "Alès"
+    assert operations.prefill_billing_details(moved).city == "Alès"
 
 
 def test_licences_of_a_year_that_is_over_are_not_sold_by_card_but_a_debt_is_paid():
     over = datetime.datetime(2027, 9, 1, 10, tzinfo=TERM.tzinfo)
-    order = lifecycle.lapsed()
-    refused("not_to_pay", card.start, order_id=order.pk, by=order.placed_by, at=over)
-    owed = lifecycle.confirmed()
-    assert card.start(order_id=owed.pk, by=owed.placed_by, at=over).total == owed.total_ttc
+    order = order_states.lapsed()
+    assert_refused("not_to_pay", card.start_attempt, order_id=order.pk, by=order.placed_by, at=over)
+    owed = order_states.confirmed()
+    assert card.start_attempt(order_id=owed.pk, by=owed.placed_by, at=over).total == owed.total_ttc
 
 
 def test_a_changed_price_is_refused_unless_a_valid_quote_holds_it(nimes):
-    held, kept, bare = (lifecycle.collectivity_draft(nimes) for _ in range(3))
+    held, kept, bare = (order_states.collectivity_draft(nimes) for _ in range(3))
     by = held.placed_by
-    operations.quote(order_id=kept.pk, by=by, at=TERM)
-    quoted = operations.quote(order_id=held.pk, by=by, at=TERM)
+    operations.issue_quote(order_id=kept.pk, by=by, at=TERM)
+    quoted = operations.issue_quote(order_id=held.pk, by=by, at=TERM)
     assert (quoted.quote_number, quoted.quote_until) == (f"DV2026-{held.pk}", datetime.date(2026, 12, 23))
     PriceBand.objects.update(unit_ht=Decimal("99.00"))
     with pytest.raises(PriceChanged):
-        lifecycle.put(bare)
-    assert lifecycle.put(kept, at=on(29, 23)).total_ht == Decimal("40000.00")
+        order_states.place(bare)
+    assert order_states.place(kept, at=at_day(29, 23)).total_ht == Decimal("40000.00")
     with pytest.raises(PriceChanged, match=r"23.décembre 2026"):
-        lifecycle.put(held, at=on(30, 0))
+        order_states.place(held, at=at_day(30, 0))
     # Nothing was ordered: a new quote at today's price gets its own number.
-    again = operations.quote(order_id=held.pk, by=by, at=on(30))
+    again = operations.issue_quote(order_id=held.pk, by=by, at=at_day(30))
     assert (again.quote_number, again.total_ht) == (f"DV2026-{held.pk}/2", Decimal("198000.00"))
-    placed = lifecycle.put(held, at=on(59, 23))
+    placed = order_states.place(held, at=at_day(59, 23))
     assert (placed.state, placed.total_ht) == (OrderState.PLACED, Decimal("198000.00"))
 
 
 def test_a_collectivity_pays_by_no_card(nimes):
-    refused("not_in_this_state", lifecycle.choose, lifecycle.collectivity_draft(nimes), billing=lifecycle.DEPARTEMENT)
+    assert_refused(
+        "not_in_this_state",
+        order_states.choose_card,
+        order_states.collectivity_draft(nimes),
+        billing=order_states.DEPARTEMENT,
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,32 +214,32 @@ def test_a_collectivity_pays_by_no_card(nimes):
     ids=["another VAT", "another number of classes"],
 )
 def test_a_change_at_the_same_price_is_refused_before_ordering(change):
-    order = lifecycle.draft()
+    order = order_states.draft()
     change()
-    for step in (lifecycle.put, lifecycle.choose):
+    for step in (order_states.place, order_states.choose_card):
         with pytest.raises(PriceChanged):
             step(order)
 
 
 def test_a_shop_price_changed_before_card_payment_is_refused():
-    order = lifecycle.draft()
+    order = order_states.draft()
     SchoolTier.objects.update(price_ttc=Decimal("299.00"))
     with pytest.raises(PriceChanged):
-        lifecycle.choose(order)
+        order_states.choose_card(order)
 
 
 def test_nothing_is_ordered_nor_charged_before_the_seller_is_known():
-    order = lifecycle.draft()
+    order = order_states.draft()
     Seller.objects.all().delete()
-    for step in (lifecycle.put, lifecycle.choose):
-        refused("not_on_sale", step, order)
+    for step in (order_states.place, order_states.choose_card):
+        assert_refused("not_on_sale", step, order)
     order.refresh_from_db()
     assert (order.state, order.method) == (OrderState.DRAFT, "")
 
 
 def test_a_quote_holds_nothing_beyond_the_year_that_it_prices():
     summer = datetime.datetime(2027, 8, 20, 10, tzinfo=TERM.tzinfo)
-    order = lifecycle.draft(at=summer)
-    assert operations.quote(order_id=order.pk, by=order.placed_by, at=summer).quote_until == YEAR_ENDS
+    order = order_states.draft(at=summer)
+    assert operations.issue_quote(order_id=order.pk, by=order.placed_by, at=summer).quote_until == YEAR_ENDS
     with pytest.raises(PriceChanged):
-        lifecycle.put(order, at=summer + datetime.timedelta(days=12))
+        order_states.place(order, at=summer + datetime.timedelta(days=12))

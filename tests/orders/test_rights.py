@@ -8,10 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django_tenants.utils import tenant_context
 
+from licensing.entitlements.models import Entitlement
 from licensing.orders import rights
-from licensing.orders.models import Method, OrderKind, OrderState
+from licensing.orders.models import OrderKind, OrderState, SettlementMethod
 from licensing.pools.models import Pool
-from licensing.subscriptions.models import Source
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.factories.licensing import OrderLineFactory
@@ -23,13 +23,13 @@ LAST_PROVISIONAL = PLACED + 45 * DAY
 YEAR_ENDS = datetime.date(2027, 8, 31)
 
 
-def sold(*, by, units, **fields):
+def create_placed_order(*, by, units, **fields):
     """Return a placed order of one line, before its rights are opened."""
     line = OrderLineFactory(
         quantity=units,
         order__reason="",
         order__state=OrderState.PLACED,
-        order__method=Method.MANDATE,
+        order__method=SettlementMethod.MANDATE,
         order__placed_by=by,
         order__terms_accepted_at=TERM,
         **{f"order__{name}": value for name, value in fields.items()},
@@ -41,19 +41,21 @@ def sold(*, by, units, **fields):
 def bought(db):
     """A principal's shop order of five licences for their school."""
     affiliation = AffiliationFactory(user=PrincipalFactory())
-    return sold(by=affiliation.user, units=5, kind=OrderKind.SHOP, collectivity=None, school=affiliation.school)
+    return create_placed_order(
+        by=affiliation.user, units=5, kind=OrderKind.SHOP, collectivity=None, school=affiliation.school
+    )
 
 
 @pytest.fixture
 def purchased(nimes):
-    return sold(by=UserFactory(), units=2000, kind=OrderKind.PURCHASE, collectivity=nimes)
+    return create_placed_order(by=UserFactory(), units=2000, kind=OrderKind.PURCHASE, collectivity=nimes)
 
 
 def test_a_principal_s_order_gives_0_of_5_seats_and_a_redeemed_key(bought):
-    rights.open_(bought, until=LAST_PROVISIONAL, by=bought.placed_by, at=TERM)
-    source = Source.objects.get(order_line__order=bought)
-    assert (source.provisional_until, source.last_day) == (LAST_PROVISIONAL, YEAR_ENDS)
-    key = source.keys.get()
+    rights.open_rights(bought, until=LAST_PROVISIONAL, by=bought.placed_by, at=TERM)
+    entitlement = Entitlement.objects.get(order_line__order=bought)
+    assert (entitlement.provisional_until, entitlement.last_day) == (LAST_PROVISIONAL, YEAR_ENDS)
+    key = entitlement.keys.get()
     assert (key.prefix, key.redeemed_by, key.school) == ("PEPS", bought.placed_by, bought.school)
     assert (key.subscription.school, key.subscription.size) == (bought.school, 5)
     assert (key.subscription.seats.free().count(), key.subscription.seats.held().count()) == (5, 0)
@@ -61,33 +63,33 @@ def test_a_principal_s_order_gives_0_of_5_seats_and_a_redeemed_key(bought):
 
 def test_a_teacher_holds_their_own_licence_outside_any_school(db):
     teacher = AffiliationFactory(user=TeacherFactory()).user
-    order = sold(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)
-    rights.open_(order, until=None, by=teacher, at=TERM)
-    subscription = Source.objects.get(order_line__order=order).keys.get().subscription
+    order = create_placed_order(by=teacher, units=1, kind=OrderKind.SHOP, collectivity=None)
+    rights.open_rights(order, until=None, by=teacher, at=TERM)
+    subscription = Entitlement.objects.get(order_line__order=order).keys.get().subscription
     assert (subscription.school, subscription.seats.get().holder) == (None, teacher)
-    assert subscription.key.source.temporary_until is None
+    assert subscription.key.entitlement.temporary_until is None
 
 
 def test_a_collectivity_s_order_opens_a_pool(purchased, nimes):
-    rights.open_(purchased, until=LAST_PROVISIONAL, by=purchased.placed_by, at=TERM)
+    rights.open_rights(purchased, until=LAST_PROVISIONAL, by=purchased.placed_by, at=TERM)
     with tenant_context(nimes):
         pool = Pool.objects.get()
     assert (pool.name, pool.free) == (f"Achat 2026-2027 (commande n° {purchased.pk})", 2000)
-    assert pool.source.provisional_until == LAST_PROVISIONAL
+    assert pool.entitlement.provisional_until == LAST_PROVISIONAL
 
 
 def test_an_order_opens_once(bought):
-    rights.open_(bought, until=None, by=bought.placed_by, at=TERM)
+    rights.open_rights(bought, until=None, by=bought.placed_by, at=TERM)
     with pytest.raises(IntegrityError), transaction.atomic():
-        rights.open_(bought, until=None, by=bought.placed_by, at=TERM)
-    assert Source.objects.get().keys.count() == 1
+        rights.open_rights(bought, until=None, by=bought.placed_by, at=TERM)
+    assert Entitlement.objects.get().keys.count() == 1
 
 
 def test_provisional_rights_never_outlive_the_school_year(bought):
-    rights.open_(bought, until=YEAR_ENDS + DAY, by=bought.placed_by, at=TERM)
-    dates = Source.objects.values_list("provisional_until", "unpaid_until", "suspended_at")
+    rights.open_rights(bought, until=YEAR_ENDS + DAY, by=bought.placed_by, at=TERM)
+    dates = Entitlement.objects.values_list("provisional_until", "unpaid_until", "suspended_at")
     assert dates.get() == (YEAR_ENDS, None, None)
     rights.await_payment(bought, until=YEAR_ENDS + DAY, at=TERM)
     assert dates.get() == (None, YEAR_ENDS, None)
-    rights.count_down(bought, until=YEAR_ENDS + DAY, at=TERM)
+    rights.start_countdown(bought, until=YEAR_ENDS + DAY, at=TERM)
     assert dates.get() == (YEAR_ENDS, None, None)

@@ -10,16 +10,16 @@ import pytest
 from django.conf import settings
 
 from collectivities.models import OfficeSettings
+from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools import emails, operations
-from licensing.pools.wording import named
-from licensing.subscriptions.queries import key_display
+from licensing.pools.wording import name_with_article
 from mailing import kinds
 from mailing.models import Message
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give, redeem, sent
+from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ class Links(HTMLParser):
 
 
 def test_the_key_in_the_order_of_the_screen(pool, school, rendered):
-    allocation = give(pool, school, units=3)
-    mail, key = rendered(), key_display(allocation.key)
+    allocation = allocate_units(pool, school, units=3)
+    mail, key = rendered(), unseal_key(allocation.key)
     assert mail.subject == "Ville de Nîmes vous attribue 3 licences Pep's pour l'École Jean Jaurès"
     assert (mail.from_name, mail.reply_to) == ("Éducation – Ville de Nîmes", "education@nimes.example")
     lines = mail.text.splitlines()
@@ -91,7 +91,7 @@ def test_the_key_in_the_order_of_the_screen(pool, school, rendered):
 
 
 def test_the_html_says_what_the_text_says(pool, school, rendered):
-    give(pool, school, units=3)
+    allocate_units(pool, school, units=3)
     mail = rendered()
     words = re.sub(r"<(style|title)[^>]*>.*?</\1>|<!--.*?-->|<[^>]+>", " ", mail.html, flags=re.DOTALL)
     words = re.sub(r" +", " ", words.replace("&#x27;", "'").replace("&quot;", '"'))
@@ -102,7 +102,7 @@ def test_the_html_says_what_the_text_says(pool, school, rendered):
 
 
 def test_one_link_host_no_image_no_attachment(pool, school, rendered):
-    give(pool, school, units=3)
+    allocate_units(pool, school, units=3)
     html = rendered().html
     parsed = Links(html)
     assert {link.split("/")[2] for link in parsed.links} == {settings.BASE_DOMAIN}
@@ -114,13 +114,13 @@ def test_one_link_host_no_image_no_attachment(pool, school, rendered):
 
 def test_a_logo_has_one_address_for_everybody(pool, school, rendered):
     OfficeSettings.objects.update(logo=b"png")
-    give(pool, school, units=3)
+    allocate_units(pool, school, units=3)
     html = rendered().html
     assert f'<img src="http://nimes.{settings.BASE_DOMAIN}/logo.png" alt=""' in html
 
 
 def test_one_licence_is_singular(pool, school, rendered):
-    give(pool, school, units=1)
+    allocate_units(pool, school, units=1)
     mail = rendered()
     assert mail.subject == "Ville de Nîmes vous attribue 1 licence Pep's pour l'École Jean Jaurès"
     assert "Elle est valable" in mail.text
@@ -128,28 +128,28 @@ def test_one_licence_is_singular(pool, school, rendered):
 
 
 def test_a_reminder(pool, school, rendered):
-    allocation = give(pool, school, units=3)
-    sent()
+    allocation = allocate_units(pool, school, units=3)
+    mark_sent()
     operations.remind(allocation_id=allocation.pk, by=None, at=TERM)
     mail = rendered()
     assert mail.subject == "Rappel : 3 licences Pep's attendent l'École Jean Jaurès"
-    assert key_display(allocation.key) in mail.text
+    assert unseal_key(allocation.key) in mail.text
 
 
 def test_a_key_taken_back(pool, school, rendered):
-    allocation = give(pool, school, units=3)
-    sent()
+    allocation = allocate_units(pool, school, units=3)
+    mark_sent()
     operations.revoke(allocation_id=allocation.pk, by=None, at=TERM)
     mail = rendered()
     assert mail.subject == "La clé Pep's envoyée à l'École Jean Jaurès n'est plus valable"
-    assert key_display(allocation.key) not in mail.text + mail.html
+    assert unseal_key(allocation.key) not in mail.text + mail.html
 
 
 def test_a_key_worth_less(pool, school, rendered):
-    allocation = give(pool, school, units=3)
-    sent()
+    allocation = allocate_units(pool, school, units=3)
+    mark_sent()
     operations.reduce(pool_id=pool.pk, uai=school.uai, units=1, by=None, at=TERM)
-    mail, key = rendered(), key_display(allocation.key)
+    mail, key = rendered(), unseal_key(allocation.key)
     assert mail.subject == "Votre clé Pep's vaut désormais 1 licence pour l'École Jean Jaurès"
     assert f"    {key}" in mail.text.splitlines()
     text = mail.text.replace("\u00a0", " ")
@@ -161,38 +161,38 @@ def test_a_key_worth_less(pool, school, rendered):
     assert key not in shown.text + shown.html
     # Redeemed before the e-mail left: it gives the number and no longer the key.
     allocation.refresh_from_db()
-    redeem(allocation, PrincipalFactory())
+    mark_redeemed(allocation, PrincipalFactory())
     late = rendered()
     assert key not in late.text + late.html
     assert "votre compte est crédité de 1 licence" in late.text.replace("\u00a0", " ")
 
 
 def test_a_second_volume_before_redemption_carries_the_same_key(pool, school, rendered):
-    allocation = give(pool, school, units=3)
-    give(pool, school, units=2)
+    allocation = allocate_units(pool, school, units=3)
+    allocate_units(pool, school, units=2)
     mail = rendered()
     assert "vous attribue 5 licences" in mail.subject
     assert "votre clé reste la même" in mail.text
-    assert key_display(allocation.key) in mail.text
+    assert unseal_key(allocation.key) in mail.text
 
 
 def test_a_second_volume_after_redemption_asks_for_no_key(pool, school, rendered):
-    allocation = give(pool, school, units=3)
-    redeem(allocation, PrincipalFactory())
-    give(pool, school, units=2)
+    allocation = allocate_units(pool, school, units=3)
+    mark_redeemed(allocation, PrincipalFactory())
+    allocate_units(pool, school, units=2)
     mail = rendered()
     assert mail.subject == "Ville de Nîmes vous attribue 2 licences Pep's de plus pour l'École Jean Jaurès"
     assert "désormais 5" in mail.text
     assert "aucune clé à saisir" in mail.text
-    assert key_display(allocation.key) not in mail.text + mail.html
+    assert unseal_key(allocation.key) not in mail.text + mail.html
 
 
 def test_what_lost_its_reason_does_not_leave(pool, clock):
-    allocations = [give(pool, SchoolFactory(), units=1) for _ in range(3)]
-    redeem(allocations[0], PrincipalFactory())
+    allocations = [allocate_units(pool, SchoolFactory(), units=1) for _ in range(3)]
+    mark_redeemed(allocations[0], PrincipalFactory())
     # The message is already claimed by a worker at the revocation: the renderer must check.
     type(allocations[1]).objects.filter(pk=allocations[1].pk).update(revoked_at=TERM)
-    renderer = emails.gather(list(Message.objects.all()))
+    renderer = emails.build_renderer(list(Message.objects.all()))
     outcomes = []
     for message in Message.objects.order_by("pk"):
         try:
@@ -201,8 +201,8 @@ def test_what_lost_its_reason_does_not_leave(pool, clock):
         except kinds.NoLongerDue as reason:
             outcomes.append(str(reason))
     assert outcomes == ["La clé a été activée avant l'envoi.", "L'attribution a été reprise avant l'envoi.", "sent"]
-    pool.source.suspended_at = TERM
-    pool.source.save()
+    pool.entitlement.suspended_at = TERM
+    pool.entitlement.save()
     with pytest.raises(kinds.NoLongerDue, match="suspendu"):
         emails.render(Message.objects.order_by("pk").last())
 
@@ -210,17 +210,17 @@ def test_what_lost_its_reason_does_not_leave(pool, clock):
 @pytest.mark.parametrize("count", [1, 20])
 def test_a_batch_is_rendered_with_two_queries(pool, clock, count, django_assert_num_queries):
     for _ in range(count):
-        give(pool, SchoolFactory(), units=1)
+        allocate_units(pool, SchoolFactory(), units=1)
     batch = list(Message.objects.all())
     with django_assert_num_queries(2):
-        renderer = emails.gather(batch)
+        renderer = emails.build_renderer(batch)
         for message in batch:
             renderer(message)
 
 
 def test_the_office_s_preview_masks_the_key_until_it_is_asked_for(pool, school, clock):
-    allocation = give(pool, school, units=3)
-    message, key = Message.objects.get(), key_display(allocation.key)
+    allocation = allocate_units(pool, school, units=3)
+    message, key = Message.objects.get(), unseal_key(allocation.key)
     masked = kinds.get("key").preview(message)
     assert key not in masked.text + masked.html
     assert "NIMES-••••-••••-••••" in masked.text
@@ -231,7 +231,7 @@ def test_the_office_s_preview_masks_the_key_until_it_is_asked_for(pool, school, 
 
 
 def test_the_outbox_resends_to_a_corrected_address(pool, school):
-    give(pool, school, units=3)
+    allocate_units(pool, school, units=3)
     again = kinds.get("key").resend(
         Message.objects.get(), recipient="autre@exemple.example", by=UserFactory(), at=TERM + datetime.timedelta(1)
     )
@@ -239,7 +239,7 @@ def test_the_outbox_resends_to_a_corrected_address(pool, school):
 
 
 def test_what_people_wrote_is_escaped(pool, rendered):
-    give(pool, SchoolFactory(name="Ecole <b>Jean</b> & Fils"), units=1)
+    allocate_units(pool, SchoolFactory(name="Ecole <b>Jean</b> & Fils"), units=1)
     mail = rendered()
     assert "<b>Jean" not in mail.html
     assert "École <b>Jean</b> & Fils" in mail.text
@@ -260,4 +260,4 @@ def test_what_people_wrote_is_escaped(pool, rendered):
     ],
 )
 def test_french_articles(name, the, to_the):
-    assert (named(name).the, named(name).to_the) == (the, to_the)
+    assert (name_with_article(name).the, name_with_article(name).to_the) == (the, to_the)

@@ -10,13 +10,13 @@ from licensing.pools.tasks import note_key_event
 from tests.conftest import TERM
 from tests.factories.licensing import KeyFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give
+from tests.pools.actions import allocate_units
 
 
 @pytest.fixture
 def allocation(nimes):
     pool = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
-    return give(pool, SchoolFactory(name="École Zola"), units=3)
+    return allocate_units(pool, SchoolFactory(name="École Zola"), units=3)
 
 
 @pytest.mark.parametrize(

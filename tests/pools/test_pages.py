@@ -9,14 +9,14 @@ import openpyxl
 import pytest
 
 from collectivities.models import AuditEntry
+from licensing.entitlements.queries import unseal_key
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation
-from licensing.subscriptions.queries import key_display
 from mailing.models import Message, MessageState
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
-from tests.factories.collectivities import SchoolInRemitFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give, redeem, sent
+from tests.pools.actions import allocate_units, mark_redeemed, mark_sent
 
 
 def text(answer):
@@ -24,8 +24,8 @@ def text(answer):
 
 
 def test_lots_say_where_each_licence_is(pool, viewer, now):
-    give(pool, SchoolFactory(), units=3, at=now)
-    redeem(give(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
+    allocate_units(pool, SchoolFactory(), units=3, at=now)
+    mark_redeemed(allocate_units(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
     page = text(viewer.get("/lots/"))
     assert (
         "100 licences achetées : 95 libres, 3 envoyées, 2 activées, libres, 0 attribuées".replace("100 l", "100\u00a0l")
@@ -42,7 +42,7 @@ def test_no_lot_says_what_to_do(nimes, viewer):
 @pytest.mark.parametrize("count", [1, 30])
 def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, django_assert_num_queries):
     for _ in range(count):
-        redeem(give(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
+        mark_redeemed(allocate_units(pool, SchoolFactory(), units=1, at=now), PrincipalFactory())
     manager.get("/attributions/")
     with django_assert_num_queries(10):
         manager.get("/attributions/")
@@ -52,12 +52,12 @@ def test_the_list_asks_as_much_for_one_as_for_thirty(pool, manager, now, count, 
 
 def test_filters(pool, manager, now):
     old = now - datetime.timedelta(days=16)
-    dormant = give(pool, SchoolFactory(name="Ecole Zola", commune="Alès"), units=1, at=old)
-    used = give(pool, SchoolFactory(name="École Hugo"), units=1, at=now)
-    lost = give(pool, SchoolFactory(name="École Prévert"), units=1, at=now)
+    dormant = allocate_units(pool, SchoolFactory(name="Ecole Zola", commune="Alès"), units=1, at=old)
+    used = allocate_units(pool, SchoolFactory(name="École Hugo"), units=1, at=now)
+    lost = allocate_units(pool, SchoolFactory(name="École Prévert"), units=1, at=now)
     Message.objects.filter(topic_id=lost.pk).update(state=MessageState.BOUNCED)
-    redeem(used, PrincipalFactory())
-    gone = give(pool, SchoolFactory(name="École Perdue"), units=1, at=now)
+    mark_redeemed(used, PrincipalFactory())
+    gone = allocate_units(pool, SchoolFactory(name="École Perdue"), units=1, at=now)
     manager.post("/attributions/actions/", {"action": "reprendre", "ids": gone.pk, "confirmed": "1"})
     names = {"École Zola": dormant, "École Hugo": used, "École Prévert": lost, "École Perdue": gone}
 
@@ -80,7 +80,7 @@ def test_filters(pool, manager, now):
 
 def test_allocating_without_scripts(pool, manager, now):
     school = SchoolFactory(name="Ecole Jean Jaurès", commune="Nîmes")
-    SchoolInRemitFactory(school=school, contact_email="contact@exemple.example")
+    PortfolioSchoolFactory(school=school, contact_email="contact@exemple.example")
     assert f"?ecole={school.uai}" in text(manager.get("/attributions/attribuer/?q=jean jaures"))
     page = text(manager.get(f"/attributions/attribuer/?ecole={school.uai}"))
     assert 'value="contact@exemple.example"' in page
@@ -115,7 +115,7 @@ def test_a_lot_of_another_collectivity_is_no_choice(pool, gard, manager, now):
 
 
 def test_bulk_asks_before_it_acts(pool, manager, now):
-    given = [give(pool, SchoolFactory(), units=1, at=now) for _ in range(3)]
+    given = [allocate_units(pool, SchoolFactory(), units=1, at=now) for _ in range(3)]
     ids = [allocation.pk for allocation in given[:2]]
     confirmation = manager.post("/attributions/actions/", {"action": "reprendre", "ids": ids, "scope": ""})
     assert "retournent à leur lot" in text(confirmation)
@@ -127,8 +127,8 @@ def test_bulk_asks_before_it_acts(pool, manager, now):
 
 def test_bulk_over_the_whole_list(pool, manager, now):
     for _ in range(3):
-        give(pool, SchoolFactory(), units=1, at=now)
-    sent()
+        allocate_units(pool, SchoolFactory(), units=1, at=now)
+    mark_sent()
     confirmation = manager.post(
         "/attributions/actions/", {"action": "relancer", "scope": "filter", "query": "state=issued"}
     )
@@ -148,8 +148,8 @@ def test_bulk_over_the_whole_list(pool, manager, now):
 
 
 def test_a_key_is_shown_after_confirmation_and_recorded(pool, manager, now):
-    allocation = give(pool, SchoolFactory(), units=1, at=now)
-    code = key_display(allocation.key)
+    allocation = allocate_units(pool, SchoolFactory(), units=1, at=now)
+    code = unseal_key(allocation.key)
     for page in ("/attributions/", f"/attributions/{allocation.pk}/"):
         assert code not in text(manager.get(page))
     assert code not in text(manager.post(f"/attributions/{allocation.pk}/cle/"))
@@ -161,7 +161,7 @@ def test_a_key_is_shown_after_confirmation_and_recorded(pool, manager, now):
 
 
 def test_the_address_is_corrected_and_the_key_sent_again(pool, manager, now):
-    allocation = give(pool, SchoolFactory(), units=1, at=now)
+    allocation = allocate_units(pool, SchoolFactory(), units=1, at=now)
     answer = manager.post(f"/attributions/{allocation.pk}/renvoyer/", {"recipient": "b@exemple.example"}, follow=True)
     assert "La même clé part pour b@exemple.example" in text(answer)
     answer = manager.post(f"/attributions/{allocation.pk}/renvoyer/", {"recipient": "b@"}, follow=True)
@@ -169,7 +169,7 @@ def test_the_address_is_corrected_and_the_key_sent_again(pool, manager, now):
 
 
 def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
-    allocation = give(pool, SchoolFactory(), units=1, at=now)
+    allocation = allocate_units(pool, SchoolFactory(), units=1, at=now)
     page = text(viewer.get("/attributions/"))
     assert allocation.school.name in page
     assert "checkbox" not in page
@@ -181,7 +181,7 @@ def test_a_viewer_sees_counts_and_does_nothing(pool, viewer, now):
 
 def test_no_teacher_is_named(pool, manager, now):
     teacher = TeacherFactory(first_name="Hildegarde", last_name="Zzyzx")
-    subscription = redeem(give(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
+    subscription = mark_redeemed(allocate_units(pool, SchoolFactory(), units=2, at=now), PrincipalFactory())
     seat = subscription.seats.first()
     seat.holder, seat.held_since, seat.mode = teacher, now, "manual"
     seat.save()
@@ -193,12 +193,12 @@ def test_no_teacher_is_named(pool, manager, now):
 
 
 def test_the_export_holds_no_key_and_computes_nothing(pool, manager, now):
-    allocation = give(pool, SchoolFactory(name="=1+1", commune="@Nîmes"), units=2, at=now)
+    allocation = allocate_units(pool, SchoolFactory(name="=1+1", commune="@Nîmes"), units=2, at=now)
     answer = manager.get("/attributions/export.xlsx")
     sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
     header, row = sheet.iter_rows()
     assert header[0].value == "UAI"
     assert (row[0].value, row[1].value, row[1].data_type, row[4].value) == (allocation.school_id, "=1+1", "s", 2)
     assert all(cell.data_type != "f" for cell in row)
-    code = key_display(allocation.key)
+    code = unseal_key(allocation.key)
     assert code not in " ".join(str(cell.value) for cell in row)

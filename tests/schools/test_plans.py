@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from bench.plans import Plans
-from schools.matching import likely_schools_of, likely_teachers
+from bench.query_plans import QueryPlans
+from schools.matching import suggest_schools_for, suggest_teachers
 from schools.models import Affiliation, School
 from schools.queries import search
 from tests.conftest import TERM
@@ -35,7 +35,7 @@ def plans(db):
         cursor.execute("ANALYZE schools_school, schools_affiliation, accounts_user")
         cursor.execute("SET LOCAL enable_seqscan = off")
     # The one index scanned in order on purpose, until twenty rows are found.
-    return Plans(walked=frozenset({"school_order"}))
+    return QueryPlans(walked=frozenset({"school_order"}))
 
 
 @pytest.fixture
@@ -48,17 +48,17 @@ def test_teachers_are_proposed_to_a_school_by_indexes(plans, jaures):
     AffiliationFactory(user=TeacherFactory(), **typed)
     AffiliationFactory(user=TeacherFactory(), school=SchoolFactory(name="École maternelle Jean Jaurès"))
     with plans.watch():
-        assert len(likely_teachers(jaures)) == 2
+        assert len(suggest_teachers(jaures)) == 2
     assert len(plans.asked) == 2
-    assert plans.whole_reads() == []
+    assert plans.full_scans() == []
 
 
 @pytest.mark.parametrize("place", [{"postal_code": "30000"}, {"city": "Nîmes"}, {"postal_code": "99999"}])
 def test_schools_are_proposed_for_a_typed_name_by_indexes(plans, jaures, place):
     affiliation = AffiliationFactory(user=TeacherFactory(), school=None, name="Ecole Jean Jaures", **place)
     with plans.watch():
-        assert [school for school, _ in likely_schools_of(affiliation)] == [jaures]
-    assert plans.whole_reads() == []
+        assert [school for school, _ in suggest_schools_for(affiliation)] == [jaures]
+    assert plans.full_scans() == []
 
 
 # Misspelt words are left to the bench: the trigram plan depends on the size of the word table.
@@ -67,11 +67,11 @@ def test_a_search_is_answered_by_indexes(plans, jaures, text):
     with plans.watch():
         list(search(text)[:20])
     assert plans.asked
-    assert plans.whole_reads() == []
+    assert plans.full_scans() == []
 
 
 def test_a_sequential_scan_is_detected(plans, jaures):
     """Control for the tests above."""
     with plans.watch():
         list(type(jaures).objects.filter(address="1 rue de la Paix"))
-    assert len(plans.whole_reads()) == 1
+    assert len(plans.full_scans()) == 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from schools.recognition import How, Named, Scope, recognise
+from schools.recognition import RecognitionMethod, SchoolReference, SearchScope, recognise
 from schools.uai import LETTERS
 from tests.factories.schools import SchoolFactory
 
 pytestmark = pytest.mark.django_db
-NOWHERE = Scope(frozenset(), frozenset())
+NOWHERE = SearchScope(frozenset(), frozenset())
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def jaures():
 
 
 def one(**cells):
-    [found] = recognise([Named(1, **cells)], NOWHERE).values()
+    [found] = recognise([SchoolReference(1, **cells)], NOWHERE).values()
     return found
 
 
@@ -29,13 +29,13 @@ def proposed(found):
 @pytest.mark.parametrize("cell", ["0300294G", " 030 0294-g ", "'0300294G", "030.0294.G"])
 def test_case_and_separators_do_not_matter(jaures, cell):
     found = one(uai=cell, name="ÉCOLE ÉLÉMENTAIRE JEAN JAURES", commune="NIMES")
-    assert (found.uai, found.how, found.confidence, found.doubt) == (jaures.uai, How.UAI, 1.0, "")
+    assert (found.uai, found.how, found.confidence, found.doubt) == (jaures.uai, RecognitionMethod.UAI, 1.0, "")
 
 
 @pytest.mark.parametrize("cell", ["300294G", "O3OO294G", "03OO294g", "École Jaurès (300294g)"])
 def test_a_repair_proven_by_the_check_letter_needs_nothing_else(jaures, cell):
     alone, data = one(uai=cell), one(uai=cell, name="E.E.PU Jean Jaurès", postal_code="30000")
-    assert [(each.uai, each.how) for each in (alone, data)] == [(jaures.uai, How.REPAIRED)] * 2
+    assert [(each.uai, each.how) for each in (alone, data)] == [(jaures.uai, RecognitionMethod.REPAIRED)] * 2
     assert alone.confidence < data.confidence
 
 
@@ -46,7 +46,7 @@ def test_a_repair_proven_by_the_check_letter_needs_nothing_else(jaures, cell):
 )
 def test_an_unproven_repair_needs_a_matching_name(jaures, cell):
     named = one(uai=cell, name="EEPU J. Jaurès", commune="Nîmes")
-    assert (named.uai, named.how) == (jaures.uai, How.REPAIRED)
+    assert (named.uai, named.how) == (jaures.uai, RecognitionMethod.REPAIRED)
     alone = one(uai=cell)
     assert (alone.uai, alone.doubt, proposed(alone)) == ("", "repair_unsure", [jaures.uai])
     other = one(uai=cell, name="Collège Voltaire", commune="Alès")
@@ -84,7 +84,7 @@ def test_a_valid_uai_that_the_directory_lacks_is_unknown_and_its_name_is_propose
 @pytest.mark.parametrize("cell", ["", "  ", "?", "à créer", "néant"])
 def test_without_a_uai_the_name_decides(jaures, cell):
     found = one(uai=cell, name="École élémentaire Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.how) == (jaures.uai, How.NAME)
+    assert (found.uai, found.how) == (jaures.uai, RecognitionMethod.NAME)
 
 
 def test_a_uai_that_contradicts_the_name_is_doubted(jaures):
@@ -102,7 +102,7 @@ def test_of_two_uai_the_only_open_school_is_taken(jaures):
     closed = SchoolFactory(state="closed", closed_at="2025-09-01T00:00Z")
     for other in (closed.uai, "0311131L"):
         found = one(uai=f"{other}, {jaures.uai}", name="École Jean Jaurès", commune="Nîmes")
-        assert (found.uai, found.how) == (jaures.uai, How.REPAIRED)
+        assert (found.uai, found.how) == (jaures.uai, RecognitionMethod.REPAIRED)
     assert one(uai=f"{closed.uai}, {jaures.uai}", name="Collège Voltaire", commune="Alès").doubt == "uai_twice"
 
 
@@ -122,6 +122,6 @@ def test_the_queries_do_not_grow_with_the_rows(jaures, rows, django_assert_max_n
         {"name": "Jean Jaurès", "departement": "Gard"},
         {"uai": "0311131L", "name": "Collège Diderot", "postal_code": "30000"},
     ]
-    named = [Named(key, **cells) for key, cells in enumerate(manners * rows)]
+    named = [SchoolReference(key, **cells) for key, cells in enumerate(manners * rows)]
     with django_assert_max_num_queries(8):
         assert len(recognise(named, NOWHERE)) == len(named)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from schools.directory.writing import learn_words
-from schools.recognition import How, Named, Scope, recognise
+from schools.directory.merge import refresh_dictionary
+from schools.recognition import RecognitionMethod, SchoolReference, SearchScope, recognise
 from tests.factories.schools import SchoolFactory
 
 pytestmark = pytest.mark.django_db
-NOWHERE = Scope(frozenset(), frozenset())
+NOWHERE = SearchScope(frozenset(), frozenset())
 
 
 def school(name, **fields):
@@ -24,7 +24,7 @@ def school(name, **fields):
 
 
 def one(name, commune="", scope=NOWHERE, **cells):
-    [found] = recognise([Named(1, name=name, commune=commune, **cells)], scope).values()
+    [found] = recognise([SchoolReference(1, name=name, commune=commune, **cells)], scope).values()
     return found
 
 
@@ -43,7 +43,7 @@ def nimes_schools():
         "Lycée général et technologique Alphonse Daudet", "Lycée professionnel Frédéric Mistral",
     ]  # fmt: skip
     made = {name: school(name) for name in names}
-    learn_words()
+    refresh_dictionary()
     return made
 
 
@@ -76,7 +76,7 @@ def nimes_schools():
 )
 def test_a_name_as_people_write_it(nimes_schools, written, meant):
     found = one(written, "NIMES")
-    assert (found.uai, found.how) == ((nimes_schools[meant].uai, How.NAME) if meant else ("", None))
+    assert (found.uai, found.how) == ((nimes_schools[meant].uai, RecognitionMethod.NAME) if meant else ("", None))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_place_as_people_write_it(data, directory, postal_code):
         departement_code="0" + postal_code[:2],
     )
     school("École élémentaire Louise Michel", commune="Ailleurs", postal_code="88000", departement_code="088")
-    learn_words()
+    refresh_dictionary()
     assert one("EEPU Louise Michel", **data).uai == meant.uai
 
 
@@ -180,7 +180,7 @@ def test_a_commune_of_the_same_name_elsewhere_is_not_matched():
     assert one("École primaire", "Saint-Denis").doubt == "several_schools"
     assert one("École primaire", "Saint-Denis", departement="93").uai == here.uai
     assert one("École primaire", "St Denis", departement="Seine-Saint-Denis").uai == here.uai
-    assert one("École primaire", "St Denis", scope=Scope(frozenset(), frozenset({"093"}))).uai == here.uai
+    assert one("École primaire", "St Denis", scope=SearchScope(frozenset(), frozenset({"093"}))).uai == here.uai
     assert one("École primaire", "Saint-Denis", departement="11").uai == ""
 
 
@@ -189,11 +189,11 @@ def test_an_ambiguous_commune_is_resolved_by_the_rest_of_the_list():
         f"École primaire {name}"
         for name in ("Prévert", "Pasteur", "Hugo", "Ferry", "Zola", "Verne", "Macé", "Buisson", "Curie", "Jaurès")
     ]
-    rows = [Named(n, name=school(name).name, commune="Nîmes") for n, name in enumerate(names)]
+    rows = [SchoolReference(n, name=school(name).name, commune="Nîmes") for n, name in enumerate(names)]
     elsewhere = school("École primaire", commune="Saint-Martin", postal_code="32300", departement_code="032")
-    [alone] = recognise([Named(99, name="École primaire", commune="Saint-Martin")], NOWHERE).values()
+    [alone] = recognise([SchoolReference(99, name="École primaire", commune="Saint-Martin")], NOWHERE).values()
     assert alone.uai == elsewhere.uai
-    within = recognise([*rows, Named(99, name="École primaire", commune="Saint-Martin")], NOWHERE)
+    within = recognise([*rows, SchoolReference(99, name="École primaire", commune="Saint-Martin")], NOWHERE)
     assert (within[99].uai, proposed(within[99])) == ("", {elsewhere.uai})
     assert all(within[row.key].uai for row in rows)
 
@@ -211,10 +211,12 @@ def test_a_name_alone_is_searched_in_the_portfolio_then_in_the_departements():
     here = school("Collège Lucie Aubrac")
     there = school("Collège Lucie Aubrac", commune="Toulouse", postal_code="31000", departement_code="031")
     assert one("Collège Lucie Aubrac").doubt == "no_match"
-    assert one("Collège Lucie Aubrac", scope=Scope(frozenset({here.uai}), frozenset({"030", "031"}))).uai == here.uai
-    assert one("Collège Lucie Aubrac", scope=Scope(frozenset(), frozenset({"031"}))).uai == there.uai
+    assert (
+        one("Collège Lucie Aubrac", scope=SearchScope(frozenset({here.uai}), frozenset({"030", "031"}))).uai == here.uai
+    )
+    assert one("Collège Lucie Aubrac", scope=SearchScope(frozenset(), frozenset({"031"}))).uai == there.uai
     assert one("Collège Lucie Aubrac", departement="31").uai == there.uai
-    both = one("Collège Lucie Aubrac", scope=Scope(frozenset(), frozenset({"030", "031"})))
+    both = one("Collège Lucie Aubrac", scope=SearchScope(frozenset(), frozenset({"030", "031"})))
     assert (both.doubt, proposed(both)) == ("several_schools", {here.uai, there.uai})
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from schools.recognition import How, Named, Scope, recognise
+from schools.recognition import RecognitionMethod, SchoolReference, SearchScope, recognise
 from tests.factories.schools import SchoolFactory
 
 pytestmark = pytest.mark.django_db
-NOWHERE = Scope(frozenset(), frozenset())
+NOWHERE = SearchScope(frozenset(), frozenset())
 
 
 def one(school, name="", commune="", **cells):
-    [found] = recognise([Named(1, uai=school.uai, name=name, commune=commune, **cells)], NOWHERE).values()
+    [found] = recognise([SchoolReference(1, uai=school.uai, name=name, commune=commune, **cells)], NOWHERE).values()
     return found
 
 
@@ -67,7 +67,7 @@ def test_a_commune_far_away_is_doubted_whatever_the_name(jaures):
 )
 def test_an_honest_row_is_taken_however_it_is_written(jaures, mace, cells):
     found = one(jaures, **cells)
-    assert (found.uai, found.how, found.doubt) == (jaures.uai, How.UAI, "")
+    assert (found.uai, found.how, found.doubt) == (jaures.uai, RecognitionMethod.UAI, "")
     assert 0.5 < found.confidence <= 1
 
 
@@ -93,9 +93,9 @@ def _list(shifted):
     schools = [SchoolFactory(name=f"École élémentaire {name}") for name in names]
     uais = [school.uai for school in schools]
     uais[: shifted + 1] = [*uais[1 : shifted + 1], uais[0]]
-    rows = [Named(n, uais[n], school.name, "Nîmes") for n, school in enumerate(schools)]
+    rows = [SchoolReference(n, uais[n], school.name, "Nîmes") for n, school in enumerate(schools)]
     bare = SchoolFactory(name="École primaire", commune="Alès", postal_code="30100")
-    return rows, Named(99, bare.uai, "", "Alès")
+    return rows, SchoolReference(99, bare.uai, "", "Alès")
 
 
 def test_with_many_contradicting_rows_a_uai_alone_proves_nothing():

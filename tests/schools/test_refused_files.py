@@ -10,7 +10,7 @@ from schools.directory.operations import synchronise
 from schools.exceptions import DirectoryRefused
 from schools.models import School
 from tests.conftest import TERM
-from tests.schools.directory import row, write
+from tests.schools.directory_files import make_row, write_file
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def whole(tmp_path):
     """A sound file of forty schools."""
-    return write(tmp_path / "annuaire.csv", [row(number) for number in range(1, 41)])
+    return write_file(tmp_path / "annuaire.csv", [make_row(number) for number in range(1, 41)])
 
 
 def refusal_of(path) -> str:
@@ -43,7 +43,7 @@ def test_a_folder(tmp_path):
 
 
 def test_missing_columns_are_named(tmp_path):
-    path = write(tmp_path / "liste.csv", [row(1)], "Identifiant_de_l_etablissement;Nom_commune;etat")
+    path = write_file(tmp_path / "liste.csv", [make_row(1)], "Identifiant_de_l_etablissement;Nom_commune;etat")
     assert "« nom_etablissement », « code_postal »" in refusal_of(path)
 
 
@@ -128,6 +128,6 @@ def test_one_garbled_line_costs_one_line(whole):
 
 
 def test_commas_and_a_last_line_without_a_line_break(tmp_path):
-    path = write(tmp_path / "annuaire.csv", [row(1)])
+    path = write_file(tmp_path / "annuaire.csv", [make_row(1)])
     path.write_bytes(path.read_bytes().replace(b";", b",").rstrip(b"\n"))
     assert len(synchronise(path=path, by=None, at=TERM).added) == 1

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schools.directory.writing import learn_words
-from schools.folding import slips
+from schools.directory.merge import refresh_dictionary
+from schools.folding import edit_distance
 from schools.models import School
 from schools.queries import search
 from tests.conftest import TERM
@@ -27,7 +27,7 @@ def directory():
         "École Dejean": {"commune": "Le Vigan", "postal_code": "30120"},
     }.items():
         SchoolFactory(name=name, **fields)
-    learn_words()
+    refresh_dictionary()
 
 
 def names(text, **options):
@@ -112,10 +112,16 @@ def test_a_long_text_can_be_searched(directory):
 
 @given(st.text(alphabet="abc", max_size=8), st.text(alphabet="abc", max_size=8))
 def test_the_edit_distance_is_a_metric(one, other):
-    assert slips(one, other) == slips(other, one)
-    assert (slips(one, other) == 0) == (one == other)
-    assert slips(one, other) <= max(len(one), len(other))
+    assert edit_distance(one, other) == edit_distance(other, one)
+    assert (edit_distance(one, other) == 0) == (one == other)
+    assert edit_distance(one, other) <= max(len(one), len(other))
 
 
 def test_a_transposition_is_one_edit():
-    assert slips("ecoel", "ecole") == slips("ecle", "ecole") == slips("ecoole", "ecole") == slips("ecola", "ecole") == 1
+    assert (
+        edit_distance("ecoel", "ecole")
+        == edit_distance("ecle", "ecole")
+        == edit_distance("ecoole", "ecole")
+        == edit_distance("ecola", "ecole")
+        == 1
+    )

@@ -38,7 +38,7 @@ def test_a_valid_code_is_left_as_it_is(digits):
     code = digits + uai.check_letter(digits)
     assert uai.normalise(code) == code
     assert uai.normalise(f" {code[:3]} {code[3:7]}-{code[7].lower()}\u00a0") == code
-    assert uai.fault(code) == ""
+    assert uai.describe_error(code) == ""
 
 
 @pytest.mark.parametrize(
@@ -61,25 +61,25 @@ def test_a_code_with_one_possible_repair_is_repaired(typed, meant):
 @pytest.mark.parametrize("typed", ["", "  ", "311131M", "0311131", "1L", "971000B", "École Jean Jaurès", "0311131LL"])
 def test_a_code_without_a_unique_repair_is_left(typed):
     assert not uai.is_valid(uai.normalise(typed))
-    assert uai.fault(typed)
+    assert uai.describe_error(typed)
 
 
 @given(st.text())
 def test_any_text_is_valid_or_has_a_named_problem(text):
-    assert uai.is_valid(uai.normalise(text)) == (uai.fault(text) == "")
+    assert uai.is_valid(uai.normalise(text)) == (uai.describe_error(text) == "")
 
 
 def test_the_problem_is_named():
-    assert "manque" in uai.fault(" ")
-    assert "faute de frappe" in uai.fault("0311131M")
-    assert "dernière lettre" in uai.fault("0311131")
-    assert "n'est pas un UAI" in uai.fault("Jean Jaurès")
+    assert "manque" in uai.describe_error(" ")
+    assert "faute de frappe" in uai.describe_error("0311131M")
+    assert "dernière lettre" in uai.describe_error("0311131")
+    assert "n'est pas un UAI" in uai.describe_error("Jean Jaurès")
 
 
 def test_several_codes_in_one_cell():
-    assert uai.find("0311131l, 0940176F / 0311131L") == ["0311131L", "0940176F"]
-    assert uai.find("École Jean Jaurès (0940176f)") == ["0940176F"]
-    assert uai.find("École Jean Jaurès") == []
+    assert uai.find_all("0311131l, 0940176F / 0311131L") == ["0311131L", "0940176F"]
+    assert uai.find_all("École Jean Jaurès (0940176f)") == ["0940176F"]
+    assert uai.find_all("École Jean Jaurès") == []
 
 
 @given(DIGITS, st.integers(0, 6), st.integers(0, 9), st.sampled_from(uai.LETTERS))
@@ -95,16 +95,16 @@ def test_one_typing_error_stays_within_the_neighbours(digits, place, digit, lett
         digits[:place] + digits[place + 1 : place + 2] + digits[place] + digits[place + 2 :] + code[7],
     } - {code}
     for text in slipped:
-        assert code in uai.near(text) or uai.normalise(text) == code, text
+        assert code in uai.find_similar(text) or uai.normalise(text) == code, text
 
 
 @given(st.text())
 def test_every_neighbour_is_valid(text):
-    assert all(map(uai.is_valid, uai.near(text)))
+    assert all(map(uai.is_valid, uai.find_similar(text)))
 
 
 def test_confusable_letters_and_digits_are_exchanged():
-    assert "0311131L" in uai.near("03I1l3lM")
-    assert "0300294G" in uai.near("03002946")
-    assert "0300289B" in uai.near("03002898")
-    assert uai.near("à créer") == frozenset()
+    assert "0311131L" in uai.find_similar("03I1l3lM")
+    assert "0300294G" in uai.find_similar("03002946")
+    assert "0300289B" in uai.find_similar("03002898")
+    assert uai.find_similar("à créer") == frozenset()

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from tenants import migrating, recording
-from tenants.models import SchemaRecording
+from tenants import schema_migrations, schema_snapshot
+from tenants.models import SchemaSnapshot
 
 
 def unapply_migration(schema, app, name):
@@ -25,7 +25,7 @@ def run(**options):
 
 def test_up_to_date_schemas_are_skipped_in_a_constant_number_of_queries(db, django_assert_num_queries):
     with django_assert_num_queries(3):
-        assert migrating.outdated(["c_nimes", "c_gard"]) == []
+        assert schema_migrations.find_outdated(["c_nimes", "c_gard"]) == []
 
 
 def test_a_second_run_changes_nothing(db):
@@ -40,9 +40,9 @@ def test_a_schema_that_is_behind_is_brought_up_to_date(db):
             "WHERE schemaname = 'c_gard' AND tablename LIKE 'imports_%'"
         )
         cursor.execute(f"DROP TABLE {cursor.fetchone()[0]} CASCADE")
-    assert migrating.outdated(["c_nimes", "c_gard"]) == ["c_gard"]
+    assert schema_migrations.find_outdated(["c_nimes", "c_gard"]) == ["c_gard"]
     assert "1 déjà à jour, 1 mises à jour" in run(tenant=True)
-    assert migrating.outdated(["c_nimes", "c_gard"]) == []
+    assert schema_migrations.find_outdated(["c_nimes", "c_gard"]) == []
 
 
 def test_a_failing_schema_is_listed_at_the_end_and_the_others_go_on(db, monkeypatch):
@@ -55,7 +55,7 @@ def test_a_failing_schema_is_listed_at_the_end_and_the_others_go_on(db, monkeypa
 
     unapply_migration("c_nimes", "imports", "0001_initial")
     unapply_migration("c_gard", "imports", "0001_initial")
-    monkeypatch.setattr(migrating, "_migrate", migrate)
+    monkeypatch.setattr(schema_migrations, "_migrate", migrate)
     with pytest.raises(CommandError) as failed:
         run(tenant=True)
     assert migrated == ["c_nimes", "c_gard"]
@@ -64,16 +64,16 @@ def test_a_failing_schema_is_listed_at_the_end_and_the_others_go_on(db, monkeypa
 
 
 def test_a_collectivity_whose_schema_is_missing_is_a_failure(db):
-    outcome = migrating.migrate_collectivities(schemas=["c_nowhere"])
+    outcome = schema_migrations.migrate_collectivities(schemas=["c_nowhere"])
     assert [failure.schema for failure in outcome.failed] == ["c_nowhere"]
     assert "n'existe pas" in outcome.failed[0].error
 
 
 def test_the_schema_recording_is_refreshed_and_older_ones_deleted(db):
-    SchemaRecording.objects.all().delete()
-    SchemaRecording.objects.create(fingerprint="old", statements="", referenced=[], made_at="2026-01-01T00:00:00Z")
+    SchemaSnapshot.objects.all().delete()
+    SchemaSnapshot.objects.create(fingerprint="old", statements="", referenced=[], made_at="2026-01-01T00:00:00Z")
     run(tenant=True)
-    assert SchemaRecording.objects.get().fingerprint == recording.fingerprint()
+    assert SchemaSnapshot.objects.get().fingerprint == schema_snapshot.compute_fingerprint()
 
 
 def test_partial_migrations_are_delegated_to_django_tenants(db):

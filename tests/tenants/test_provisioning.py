@@ -10,11 +10,11 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
-from tenants import provisioning, recording, waiting
+from tenants import lock_timeouts, provisioning, schema_snapshot
 from tenants.exceptions import OpeningRefused
-from tenants.models import Collectivity, Domain, SchemaRecording
+from tenants.models import Collectivity, Domain, SchemaSnapshot
 from tests.conftest import TERM, open_tenant
-from tests.races import at_once
+from tests.races import run_concurrently
 
 ALES = {"name": "Ville d'Alès", "kind": "commune", "siren": "213000078"}
 
@@ -84,7 +84,7 @@ def test_taken_names_are_refused(nimes, field, fields):
 @pytest.fixture
 def opened(committing):
     """Lets a test commit openings and drops them afterwards."""
-    recording.current()
+    schema_snapshot.get_current()
     yield
     connection.set_schema_to_public()
     with transaction.atomic(), connection.cursor() as cursor:
@@ -95,14 +95,14 @@ def opened(committing):
 
 
 def attempt():
-    planned = provisioning.Plan(slug="ales", key_prefix="ALES", **ALES)
-    kept = recording.current()
-    return waiting.patiently(lambda: provisioning.provision(planned, kept, at=TERM))
+    planned = provisioning.OfficePlan(slug="ales", key_prefix="ALES", **ALES)
+    kept = schema_snapshot.get_current()
+    return lock_timeouts.retry_on_lock(lambda: provisioning.provision(planned, kept, at=TERM))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_openings_of_one_slug(opened):
-    first, second = at_once("public", [attempt, attempt], refusals=OpeningRefused)
+    first, second = run_concurrently("public", [attempt, attempt], expected_errors=OpeningRefused)
     assert {type(first), type(second)} == {Collectivity, OpeningRefused}
     assert Collectivity.objects.filter(slug="ales").count() == 1
 
@@ -124,8 +124,8 @@ def test_an_opening_waits_a_second_at_most_then_retries(opened):
     writer = threading.Thread(target=redeem)
     writer.start()
     held.wait(timeout=10)
-    planned = provisioning.Plan(slug="ales", key_prefix="ALES", **ALES)
-    kept = recording.current()
+    planned = provisioning.OfficePlan(slug="ales", key_prefix="ALES", **ALES)
+    kept = schema_snapshot.get_current()
     tries = []
 
     def work():
@@ -135,13 +135,13 @@ def test_an_opening_waits_a_second_at_most_then_retries(opened):
             writer.join()
         return provisioning.provision(planned, kept, at=TERM)
 
-    assert waiting.patiently(work, pauses=(0.05,)).slug == "ales"
+    assert lock_timeouts.retry_on_lock(work, pauses=(0.05,)).slug == "ales"
     assert 0.5 < tries[1] - tries[0] < 1.4
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_opening_that_never_gets_its_lock_changes_nothing(opened, monkeypatch):
-    monkeypatch.setattr(waiting, "LOCK_TIMEOUT", 100)
+    monkeypatch.setattr(lock_timeouts, "LOCK_TIMEOUT", 100)
     held, free = threading.Event(), threading.Event()
 
     def hold():
@@ -156,11 +156,11 @@ def test_an_opening_that_never_gets_its_lock_changes_nothing(opened, monkeypatch
     writer = threading.Thread(target=hold)
     writer.start()
     held.wait(timeout=10)
-    planned = provisioning.Plan(slug="ales", key_prefix="ALES", **ALES)
-    kept = recording.current()
+    planned = provisioning.OfficePlan(slug="ales", key_prefix="ALES", **ALES)
+    kept = schema_snapshot.get_current()
     try:
-        with pytest.raises(waiting.LockedOut):
-            waiting.patiently(lambda: provisioning.provision(planned, kept, at=TERM), pauses=(0.01, 0.01))
+        with pytest.raises(lock_timeouts.LockUnavailable):
+            lock_timeouts.retry_on_lock(lambda: provisioning.provision(planned, kept, at=TERM), pauses=(0.01, 0.01))
     finally:
         free.set()
         writer.join()
@@ -173,12 +173,12 @@ def test_an_opening_that_never_gets_its_lock_changes_nothing(opened, monkeypatch
 
 
 def test_the_schema_recording_is_stored_under_the_migrations_fingerprint(db):
-    SchemaRecording.objects.all().delete()
-    made = recording.current()
-    assert made.fingerprint == recording.fingerprint()
+    SchemaSnapshot.objects.all().delete()
+    made = schema_snapshot.get_current()
+    assert made.fingerprint == schema_snapshot.compute_fingerprint()
     assert {"accounts_user", "schools_school"} <= set(made.referenced)
     assert "INSERT INTO django_migrations" in made.statements
-    assert recording.current().made_at == made.made_at
+    assert schema_snapshot.get_current().made_at == made.made_at
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'recording%'")
         assert cursor.fetchone() == (0,)

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    type Behaviour = Callable[[Handler], None]
+    type Behaviour = Callable[[ReceiverHandler], None]
 
 #: A gzip bomb: twenty kilobytes that expand to twenty megabytes.
 BOMB = gzip.compress(b"\0" * 20_000_000)
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """One received request."""
 
     path: str
@@ -44,13 +44,13 @@ class Receiver:
     """Listens on localhost. `behaviour` answers each request; change it at any time."""
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:
-        self.behaviour = behaviour or answers(200)
-        self.received: list[Received] = []
+        self.behaviour = behaviour or respond_with(200)
+        self.received: list[ReceivedRequest] = []
         self.connections = 0
         #: Set on exit, so that no handler outlives the test.
         self.over = threading.Event()
         self._changed = threading.Condition()
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), ReceiverHandler)
         self._server.receiver = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -68,7 +68,7 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
-    def note(self, received: Received) -> None:
+    def note(self, received: ReceivedRequest) -> None:
         with self._changed:
             self.received.append(received)
             self._changed.notify_all()
@@ -79,7 +79,7 @@ class Receiver:
             return self._changed.wait_for(lambda: len(self.received) >= count, timeout)
 
     @property
-    def told(self) -> list[dict[str, Any]]:
+    def contents(self) -> list[dict[str, Any]]:
         """The received bodies, in order."""
         return [one.content for one in self.received]
 
@@ -93,7 +93,7 @@ class _Server(http.server.ThreadingHTTPServer):
         """Stay silent: clients that hang up are part of the tests."""
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class ReceiverHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
@@ -103,12 +103,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+        self.received = ReceivedRequest(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         behaviour = self.server.receiver.behaviour
         self.server.receiver.note(self.received)
         behaviour(self)
 
-    def say(self, status: int, content: bytes = b"", **headers: str) -> None:
+    def respond(self, status: int, content: bytes = b"", **headers: str) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         for name, value in headers.items():
@@ -132,57 +132,57 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-def answers(status: int, content: bytes = b"ok", **headers: str) -> Behaviour:
-    return lambda handler: handler.say(status, content, **headers)
+def respond_with(status: int, content: bytes = b"ok", **headers: str) -> Behaviour:
+    return lambda handler: handler.respond(status, content, **headers)
 
 
-def hangs(handler: Handler) -> None:
+def hang(handler: ReceiverHandler) -> None:
     handler.close_connection = True
     handler.server.receiver.over.wait()
 
 
-def hangs_up(handler: Handler) -> None:
+def hang_up(handler: ReceiverHandler) -> None:
     handler.close_connection = True
 
 
-def says_no_http(handler: Handler) -> None:
+def send_garbage(handler: ReceiverHandler) -> None:
     handler.raw(b"\x16\x03\x01 bonjour\r\n\r\n")
 
 
-def drips_headers(handler: Handler) -> None:
+def drip_headers(handler: ReceiverHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
     handler.trickle(b"X-Goutte: 1\r\n", 0.05)
 
 
-def continues_for_ever(handler: Handler) -> None:
+def send_endless_continue(handler: ReceiverHandler) -> None:
     handler.trickle(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01)
 
 
-def promises_more_than_it_says(handler: Handler) -> None:
+def send_short_body(handler: ReceiverHandler) -> None:
     handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\ncourt")
 
 
-def says_more_than_it_promised(handler: Handler) -> None:
+def send_long_body(handler: ReceiverHandler) -> None:
     handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + b"long" * 1000)
 
 
-def never_ends(handler: Handler) -> None:
+def send_endless_chunks(handler: ReceiverHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     handler.trickle(b"10000\r\n" + b"x" * 0x10000 + b"\r\n", 0.0)
 
 
-def drips_content(handler: Handler) -> None:
+def drip_body(handler: ReceiverHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     handler.trickle(b"x", 0.05)
 
 
-def sends_a_bomb(handler: Handler) -> None:
-    handler.say(200, BOMB, Content_Encoding="gzip")
+def send_gzip_bomb(handler: ReceiverHandler) -> None:
+    handler.respond(200, BOMB, Content_Encoding="gzip")
 
 
-def waits(seconds: float) -> Behaviour:
-    def behaviour(handler: Handler) -> None:
+def respond_after(seconds: float) -> Behaviour:
+    def behaviour(handler: ReceiverHandler) -> None:
         time.sleep(seconds)
-        handler.say(200)
+        handler.respond(200)
 
     return behaviour

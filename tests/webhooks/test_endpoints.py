@@ -8,80 +8,80 @@ import pytest
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
-from jobs.queue import waiting
+from jobs.queue import list_waiting_jobs
 from tests.webhooks import receiver as behaviours
-from tests.webhooks.happenings import Clock, happen, issued, told
+from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
 from webhooks import endpoints, sweep
-from webhooks.models import Attempt, Delivery, Endpoint, Event
+from webhooks.models import Attempt, Delivery, WebhookEndpoint, WebhookEvent
 from webhooks.operations import emit
 
 
 def test_a_test_event_goes_to_one_endpoint_whatever_its_filters(nimes, endpoint, receiver):
     other = endpoints.add(url=f"{receiver.url}/autre", types=["order.paid"], by_id=None, at=timezone.now()).endpoint
-    sent = endpoints.test(endpoint_id=other.pk, at=timezone.now())
+    sent = endpoints.send_test(endpoint_id=other.pk, at=timezone.now())
     assert (sent.endpoint_id, sent.event.type) == (other.pk, "webhook.test")
     assert Delivery.objects.count() == 1
-    assert told(other) == 1
-    assert receiver.told[0]["data"] == {"webhook": other.pk}
+    assert deliver_due(other) == 1
+    assert receiver.contents[0]["data"] == {"webhook": other.pk}
 
 
 def test_a_delivery_is_replayed_under_the_same_id(endpoint, receiver):
-    happen(issued(1))
-    told(endpoint)
+    emit_events(make_issued_event(1))
+    deliver_due(endpoint)
     delivery = Delivery.objects.get()
     endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=timezone.now())
-    with pytest.raises(endpoints.StillPending):
+    with pytest.raises(endpoints.DeliveryPending):
         endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=timezone.now())
-    assert told(endpoint) == 1
+    assert deliver_due(endpoint) == 1
     assert receiver.received[0].id == receiver.received[1].id
     assert Attempt.objects.count() == 2
 
 
 def test_a_failed_delivery_can_be_replayed_and_wakes_a_paused_endpoint(endpoint, receiver):
-    receiver.behaviour = behaviours.answers(503)
-    clock = Clock()
-    happen(issued(1))
+    receiver.behaviour = behaviours.respond_with(503)
+    clock = FakeClock()
+    emit_events(make_issued_event(1))
     for _ in range(400):
-        told(endpoint, clock)
-        clock.pass_(minutes=15)
+        deliver_due(endpoint, clock)
+        clock.advance(minutes=15)
     delivery = Delivery.objects.get()
     assert delivery.state == "failed"
-    receiver.behaviour = behaviours.answers(200)
+    receiver.behaviour = behaviours.respond_with(200)
     endpoints.replay(endpoint_id=endpoint.pk, delivery_id=delivery.pk, at=clock())
-    clock.pass_(seconds=1)
-    assert told(endpoint, clock) == 1
+    clock.advance(seconds=1)
+    assert deliver_due(endpoint, clock) == 1
 
 
 def test_a_disabled_endpoint_keeps_its_queue_until_enabled(endpoint, receiver):
-    happen(issued(1))
-    endpoints.change(endpoint_id=endpoint.pk, is_enabled=False)
-    assert told(endpoint) == 0
+    emit_events(make_issued_event(1))
+    endpoints.update(endpoint_id=endpoint.pk, is_enabled=False)
+    assert deliver_due(endpoint) == 0
     for refused in (
-        lambda: endpoints.test(endpoint_id=endpoint.pk, at=timezone.now()),
+        lambda: endpoints.send_test(endpoint_id=endpoint.pk, at=timezone.now()),
         lambda: endpoints.replay(endpoint_id=endpoint.pk, delivery_id=1, at=timezone.now()),
     ):
-        with pytest.raises(endpoints.EndpointOff):
+        with pytest.raises(endpoints.EndpointDisabled):
             refused()
-    before = len(waiting("webhooks.drain"))
-    endpoints.change(endpoint_id=endpoint.pk, is_enabled=True)
-    assert len(waiting("webhooks.drain")) == before + 1
-    assert told(endpoint) == 1
+    before = len(list_waiting_jobs("webhooks.drain"))
+    endpoints.update(endpoint_id=endpoint.pk, is_enabled=True)
+    assert len(list_waiting_jobs("webhooks.drain")) == before + 1
+    assert deliver_due(endpoint) == 1
 
 
 def test_a_deleted_endpoint_gets_nothing_and_its_history_is_kept(endpoint, receiver):
-    happen(issued(1))
-    told(endpoint)
-    happen(issued(2))
+    emit_events(make_issued_event(1))
+    deliver_due(endpoint)
+    emit_events(make_issued_event(2))
     endpoints.remove(endpoint_id=endpoint.pk, at=timezone.now())
-    assert told(endpoint) == 0
+    assert deliver_due(endpoint) == 0
     assert list(Delivery.objects.order_by("pk").values_list("state", flat=True)) == ["delivered", "failed"]
     with pytest.raises(endpoints.UnknownEndpoint):
-        endpoints.change(endpoint_id=endpoint.pk, is_enabled=True)
+        endpoints.update(endpoint_id=endpoint.pk, is_enabled=True)
 
 
 def test_an_endpoint_of_another_collectivity_is_unknown(endpoint, gard):
     with tenant_context(gard):
-        for act in (endpoints.rotate, endpoints.remove, endpoints.test):
+        for act in (endpoints.rotate_secret, endpoints.remove, endpoints.send_test):
             with pytest.raises(endpoints.UnknownEndpoint):
                 act(endpoint_id=endpoint.pk, at=timezone.now())
 
@@ -91,9 +91,9 @@ def add(url):
 
 
 def test_an_office_has_twenty_endpoints_at_most(nimes):
-    for number in range(endpoints.MOST):
+    for number in range(endpoints.MAX_ENDPOINTS):
         last = add(f"https://si.exemple.fr/{number}")
-    with pytest.raises(endpoints.TooMany):
+    with pytest.raises(endpoints.TooManyEndpoints):
         add("https://si.exemple.fr/un-de-trop")
     endpoints.remove(endpoint_id=last.pk, at=timezone.now())
     add("https://si.exemple.fr/une-place")
@@ -104,29 +104,29 @@ def test_a_url_is_registered_once(nimes):
     with pytest.raises(endpoints.AddressTaken):
         add(first.url)
     with pytest.raises(endpoints.AddressTaken):
-        endpoints.change(endpoint_id=second.pk, url=first.url)
+        endpoints.update(endpoint_id=second.pk, url=first.url)
     endpoints.remove(endpoint_id=first.pk, at=timezone.now())
-    assert endpoints.change(endpoint_id=second.pk, url=first.url).url == first.url
+    assert endpoints.update(endpoint_id=second.pk, url=first.url).url == first.url
 
 
 def test_a_repeated_rotation_is_refused(endpoint):
     seen = endpoint.rotation
-    endpoints.rotate(endpoint_id=endpoint.pk, at=timezone.now(), seen=seen)
+    endpoints.rotate_secret(endpoint_id=endpoint.pk, at=timezone.now(), expected_rotation=seen)
     with pytest.raises(endpoints.AlreadyRotated):
-        endpoints.rotate(endpoint_id=endpoint.pk, at=timezone.now(), seen=seen)
+        endpoints.rotate_secret(endpoint_id=endpoint.pk, at=timezone.now(), expected_rotation=seen)
 
 
 def test_the_sweep_requeues_deliveries_without_a_job_only(nimes, endpoint, receiver):
     now = timezone.now()
     assert sweep.sweep() == []
-    happen(issued(1), at=now - datetime.timedelta(minutes=5))
+    emit_events(make_issued_event(1), at=now - datetime.timedelta(minutes=5))
     assert sweep.sweep() == [(nimes.schema_name, endpoint.pk)]
     assert sweep.sweep() == [(nimes.schema_name, endpoint.pk)]
-    Endpoint.objects.update(paused_until=now + datetime.timedelta(minutes=5), failing_since=now)
+    WebhookEndpoint.objects.update(paused_until=now + datetime.timedelta(minutes=5), failing_since=now)
     assert sweep.sweep() == []
-    Endpoint.objects.update(paused_until=None)
+    WebhookEndpoint.objects.update(paused_until=None)
     Delivery.objects.update(next_at=now + datetime.timedelta(hours=1))
-    happen(issued(1), at=now - datetime.timedelta(minutes=5))
+    emit_events(make_issued_event(1), at=now - datetime.timedelta(minutes=5))
     # The second waits for the first, whose next attempt is an hour away.
     assert sweep.sweep() == []
 
@@ -134,20 +134,20 @@ def test_the_sweep_requeues_deliveries_without_a_job_only(nimes, endpoint, recei
 def test_events_are_deleted_after_thirty_days(endpoint, receiver):
     now = timezone.now()
     for number, days in ((1, 31), (2, 29)):
-        emit(events=[issued(number)], at=now - datetime.timedelta(days=days), told_at=now)
-        told(endpoint)
+        emit(events=[make_issued_event(number)], at=now - datetime.timedelta(days=days), emitted_at=now)
+        deliver_due(endpoint)
     endpoints.remove(endpoint_id=endpoint.pk, at=now)
-    assert sweep.forget() == 1
-    assert Event.objects.get().subject == "allocation:2"
+    assert sweep.prune_events() == 1
+    assert WebhookEvent.objects.get().subject == "allocation:2"
     assert Delivery.objects.count() == Attempt.objects.count() == 1
-    sweep.forget(at=now + datetime.timedelta(days=40))
-    assert not Endpoint.objects.exists()
+    sweep.prune_events(at=now + datetime.timedelta(days=40))
+    assert not WebhookEndpoint.objects.exists()
 
 
 def test_deliveries_of_a_disabled_endpoint_expire_too(endpoint):
     now = timezone.now()
-    happen(issued(1), at=now - datetime.timedelta(days=4))
-    endpoints.change(endpoint_id=endpoint.pk, is_enabled=False)
-    sweep.forget()
+    emit_events(make_issued_event(1), at=now - datetime.timedelta(days=4))
+    endpoints.update(endpoint_id=endpoint.pk, is_enabled=False)
+    sweep.prune_events()
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.reason) == ("failed", "Abandonné au bout de trois jours sans succès.")

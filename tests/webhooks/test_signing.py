@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.webhooks.happenings import Clock, happen, issued, told
-from webhooks import answers, endpoints, signing
-from webhooks.models import Delivery, Endpoint
+from tests.webhooks.events import FakeClock, deliver_due, emit_events, make_issued_event
+from webhooks import attempt_results, endpoints, signing
+from webhooks.models import Delivery, WebhookEndpoint
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def accepts(secret, received):
 
 def test_signatures_verify_with_the_standard_webhooks_library(made, receiver):
     happened_at = timezone.now()
-    happen(issued(1), at=happened_at)
-    told(made.endpoint)
+    emit_events(make_issued_event(1), at=happened_at)
+    deliver_due(made.endpoint)
     [one] = receiver.received
     assert made.secret.startswith("whsec_")
     content = accepts(made.secret, one)
@@ -45,33 +45,33 @@ def test_signatures_verify_with_the_standard_webhooks_library(made, receiver):
 
 
 def test_the_secret_is_stored_sealed(made):
-    stored = bytes(Endpoint.objects.get().sealed_secret)
+    stored = bytes(WebhookEndpoint.objects.get().sealed_secret)
     assert made.secret.encode() not in stored
-    assert signing.sealing.unseal(stored) not in stored
+    assert signing.sealer.unseal(stored) not in stored
 
 
 def test_both_secrets_sign_for_a_day_after_a_rotation(made, receiver):
-    new = endpoints.rotate(endpoint_id=made.endpoint.pk, at=timezone.now())
+    new = endpoints.rotate_secret(endpoint_id=made.endpoint.pk, at=timezone.now())
     assert new.secret != made.secret
-    happen(issued(1))
-    told(made.endpoint)
+    emit_events(make_issued_event(1))
+    deliver_due(made.endpoint)
     assert accepts(made.secret, receiver.received[0])
     assert accepts(new.secret, receiver.received[0])
-    Endpoint.objects.update(previous_until=timezone.now())
-    happen(issued(2))
-    told(made.endpoint)
+    WebhookEndpoint.objects.update(previous_until=timezone.now())
+    emit_events(make_issued_event(2))
+    deliver_due(made.endpoint)
     assert accepts(made.secret, receiver.received[1]) is None
     assert accepts(new.secret, receiver.received[1])
 
 
 def test_secrets_are_resealed_with_the_new_key(made, receiver, settings):
-    endpoints.rotate(endpoint_id=made.endpoint.pk, at=timezone.now())
+    endpoints.rotate_secret(endpoint_id=made.endpoint.pk, at=timezone.now())
     new = "2:" + base64.b64encode(bytes(range(64))).decode()
     old, settings.SEALING_KEYS = settings.SEALING_KEYS, [new, *settings.SEALING_KEYS]
     call_command("reseal_keys", verbosity=0)
     settings.SEALING_KEYS = [new]
-    happen(issued(1))
-    told(made.endpoint)
+    emit_events(make_issued_event(1))
+    deliver_due(made.endpoint)
     assert accepts(made.secret, receiver.received[0])
     settings.SEALING_KEYS = old
     with pytest.raises(CommandError, match="webhooks de Ville de Nîmes"):
@@ -79,13 +79,13 @@ def test_secrets_are_resealed_with_the_new_key(made, receiver, settings):
 
 
 def test_an_unreadable_secret_loses_no_delivery(made, receiver):
-    Endpoint.objects.update(sealed_secret=b"perdu")
-    happen(issued(1))
-    assert told(made.endpoint) == 0
-    assert Delivery.objects.get().reason == answers.UNSIGNED
-    new = endpoints.rotate(endpoint_id=made.endpoint.pk, at=timezone.now())
-    Endpoint.objects.update(sealed_previous=None, previous_until=None)
-    clock = Clock()
-    clock.pass_(seconds=6)
-    told(made.endpoint, clock)
+    WebhookEndpoint.objects.update(sealed_secret=b"perdu")
+    emit_events(make_issued_event(1))
+    assert deliver_due(made.endpoint) == 0
+    assert Delivery.objects.get().reason == attempt_results.UNSEAL_FAILED
+    new = endpoints.rotate_secret(endpoint_id=made.endpoint.pk, at=timezone.now())
+    WebhookEndpoint.objects.update(sealed_previous=None, previous_until=None)
+    clock = FakeClock()
+    clock.advance(seconds=6)
+    deliver_due(made.endpoint, clock)
     assert accepts(new.secret, receiver.received[0])

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from collectivities.operations import open_office
-from tenants.addresses import office_url
 from tenants.exceptions import OpeningRefused
-from tenants.models import Kind
+from tenants.models import CollectivityKind
+from tenants.office_urls import office_url
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--name", required=True, help="Nom : « Ville de Nîmes ».")
-        parser.add_argument("--kind", required=True, help=f"Nature : {', '.join(Kind.values)}.")
+        parser.add_argument("--kind", required=True, help=f"Nature : {', '.join(CollectivityKind.values)}.")
         parser.add_argument("--siren", required=True, help="SIREN, vérifié.")
         parser.add_argument("--slug", default="", help="Adresse du bureau ; d'après le nom si elle est omise.")
         parser.add_argument("--key-prefix", default="", help="Préfixe des clés ; d'après l'adresse s'il est omis.")

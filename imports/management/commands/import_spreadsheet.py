@@ -11,30 +11,30 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from django_tenants.utils import tenant_context
 
+from core import formatting
 from imports import operations, queries, tasks
-from imports.brake import brake_of
+from imports.confirmation_guard import build_guard
 from imports.enums import ImportState, Purpose, Verdict, Volume
 from imports.exceptions import NothingToApply
+from imports.formats import limits
+from imports.json_report import build_rejected_report, build_report
 from imports.meanings import Meaning
-from imports.readers import limits
-from imports.report import refused, report
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 from licensing.pools.models import Pool
 from schools.folding import fold
 from tenants.models import Collectivity
-from web import typography
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.core.management.base import CommandParser
 
-    from imports.models import Import
+    from imports.models import SpreadsheetImport
 
-REFUSED = 2
+EXIT_REJECTED = 2
 
 
-class Refusal(Exception):
+class CommandRejected(Exception):
     """The command is rejected and nothing was done. `code` is stable, the sentence French."""
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="xlsx, xlsm, xls, ods, csv ou tsv")
         parser.add_argument("--collectivity", required=True, metavar="SLUG")
         parser.add_argument(
-            "--purpose", choices=Purpose.values, default=Purpose.ATTRIBUTION.value, help="ce que le tableau change"
+            "--purpose", choices=Purpose.values, default=Purpose.ALLOCATION.value, help="ce que le tableau change"
         )
         parser.add_argument("--pool", type=int, metavar="ID", help="le lot d'une attribution")
         parser.add_argument("--quantity", type=int, metavar="N", help="un même nombre de licences pour toutes")
@@ -80,27 +80,27 @@ class Command(BaseCommand):
                 _check_pool(options)
                 spreadsheet_import = self._read(content, options)
                 is_refused = spreadsheet_import.state == ImportState.REJECTED
-                payload = report(spreadsheet_import)
+                payload = build_report(spreadsheet_import)
                 if options["apply"] and not is_refused:
                     refusal = self._apply(spreadsheet_import, ticked_only=options["ticked_only"])
-                    payload = report(spreadsheet_import) | refusal
+                    payload = build_report(spreadsheet_import) | refusal
                     is_refused = spreadsheet_import.state != ImportState.APPLIED and not _is_already_applied(payload)
-        except Refusal as refusal:
+        except CommandRejected as refusal:
             if not as_json:
-                raise CommandError(refusal.sentence, returncode=REFUSED) from refusal
-            payload, is_refused = refused(refusal.code, refusal.sentence), True
+                raise CommandError(refusal.sentence, returncode=EXIT_REJECTED) from refusal
+            payload, is_refused = build_rejected_report(refusal.code, refusal.sentence), True
         if as_json:
             self.stdout.write(json.dumps(payload, ensure_ascii=False))
         else:
             self._print(payload)
         if is_refused:
-            sys.exit(REFUSED)
+            sys.exit(EXIT_REJECTED)
 
-    def _read(self, content: bytes, options: dict[str, Any]) -> Import:
+    def _read(self, content: bytes, options: dict[str, Any]) -> SpreadsheetImport:
         """Upload and parse in this process: the queued job then has nothing to do."""
         spreadsheet_import = operations.upload(
             purpose=Purpose(options["purpose"]),
-            pool_id=options["pool"] if options["purpose"] == Purpose.ATTRIBUTION else None,
+            pool_id=options["pool"] if options["purpose"] == Purpose.ALLOCATION else None,
             filename=options["file"].name,
             content=content,
             units_for_all=options["quantity"],
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             spreadsheet_import.refresh_from_db()
         return spreadsheet_import
 
-    def _apply(self, spreadsheet_import: Import, *, ticked_only: bool) -> dict[str, str]:
+    def _apply(self, spreadsheet_import: SpreadsheetImport, *, ticked_only: bool) -> dict[str, str]:
         """Apply the valid rows; return the reason for the report if nothing was applied, else {}."""
         now = timezone.now()
         refusal = {}
@@ -125,18 +125,18 @@ class Command(BaseCommand):
             if not ticked_only:
                 operations.tick_all(import_id=spreadsheet_import.pk, ticked=True)
             # `--apply` counts as confirmation.
-            brake = brake_of(spreadsheet_import)
+            confirmation_guard = build_guard(spreadsheet_import)
             operations.confirm(
                 import_id=spreadsheet_import.pk,
-                digest=queries.digest(spreadsheet_import),
+                digest=queries.compute_digest(spreadsheet_import),
                 send_on=None,
                 only_valid=True,
-                typed=brake.number if brake else None,
+                confirmed_count=confirmation_guard.number if confirmation_guard else None,
                 by=None,
                 at=now,
             )
             tasks.apply(import_id=spreadsheet_import.pk, confirmed_at=now.isoformat())
-        except Refused as why:
+        except LicensingError as why:
             refusal = {"refusal": why.sentence, "code": why.code}
         spreadsheet_import.refresh_from_db()
         return refusal
@@ -148,10 +148,10 @@ class Command(BaseCommand):
         where = " et ".join(f"« {name} »" for name in payload["sheets"] if name)
         sheets = f"feuille{'s' if len(payload['sheets']) > 1 else ''} {where}, " if where else ""
         titles = f"titres en ligne {payload['header_row']}" if payload["header_row"] else "sans ligne de titres"
-        self.stdout.write(f"{sheets}{titles} ; {typography.plural(payload['rows'], 'ligne')}.")
+        self.stdout.write(f"{sheets}{titles} ; {formatting.pluralize(payload['rows'], 'ligne')}.")
         for verdict in Verdict:
             if payload["verdicts"][verdict]:
-                self.stdout.write(f"  {verdict.label} : {typography.number(payload['verdicts'][verdict])}")
+                self.stdout.write(f"  {verdict.label} : {formatting.number(payload['verdicts'][verdict])}")
         several = len(payload["sheets"]) > 1
         for problem in payload["problems"]:
             place = f"ligne {problem['row']}" if problem["row"] else "tableau"
@@ -159,7 +159,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  {sheet}{place} : {problem['message']}")
         if payload["state"] == ImportState.APPLIED:
             done = ", ".join(
-                typography.plural(payload[what], word)
+                formatting.pluralize(payload[what], word)
                 for what, word in (("applied", "ligne"), ("licences", "licence"), ("messages", "e-mail"))
                 if payload[what] or what == "applied"
             )
@@ -172,20 +172,24 @@ def _validate_options(options: dict[str, Any]) -> tuple[Collectivity, bytes]:
     """Return the collectivity and the file content. Raises `CommandRejected` for invalid options."""
     slug, quantity, file = options["collectivity"], options["quantity"], options["file"]
     if quantity is not None and options["quantity_column"] is not None:
-        raise Refusal(
+        raise CommandRejected(
             "two_quantities", "Donnez un même nombre (--quantity) ou une colonne (--quantity-column), pas les deux."
         )
     if quantity is not None and quantity < 1:
-        raise Refusal("bad_quantity", "--quantity est un nombre entier, au moins 1.")
+        raise CommandRejected("bad_quantity", "--quantity est un nombre entier, au moins 1.")
     collectivity = Collectivity.objects.filter(slug=slug).first()
     if collectivity is None:
-        raise Refusal("unknown_collectivity", f"Aucune collectivité n'a l'adresse « {slug} ».")
+        raise CommandRejected("unknown_collectivity", f"Aucune collectivité n'a l'adresse « {slug} ».")
     try:
         if file.stat().st_size > limits.MAX_BYTES:
-            raise Refusal("too_big", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux.")
+            raise CommandRejected(
+                "too_big", "Ce fichier dépasse 20 Mo : gardez les colonnes utiles, ou partagez-le en deux."
+            )
         return collectivity, file.read_bytes()
     except OSError as error:
-        raise Refusal("no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}.") from error
+        raise CommandRejected(
+            "no_such_file", f"Le fichier « {file} » n'a pas pu être ouvert : {error.strerror}."
+        ) from error
 
 
 def _is_already_applied(payload: dict[str, Any]) -> bool:
@@ -196,31 +200,31 @@ def _is_already_applied(payload: dict[str, Any]) -> bool:
 
 
 def _check_pool(options: dict[str, Any]) -> None:
-    if options["purpose"] == Purpose.REMIT:
+    if options["purpose"] == Purpose.PORTFOLIO:
         if options["pool"] is not None or options["quantity"] is not None or options["quantity_column"] is not None:
-            raise Refusal(
+            raise CommandRejected(
                 "not_an_attribution",
                 "--pool, --quantity et --quantity-column ne valent que pour une attribution : le périmètre n'en a pas.",
             )
     elif options["pool"] is None:
-        raise Refusal("no_pool", "Indiquez le lot de l'attribution : --pool ID.")
+        raise CommandRejected("no_pool", "Indiquez le lot de l'attribution : --pool ID.")
     elif not Pool.objects.filter(pk=options["pool"]).exists():
-        raise Refusal("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
+        raise CommandRejected("unknown_pool", f"Cette collectivité n'a pas de lot n° {options['pool']}.")
 
 
-def _choose_units_column(spreadsheet_import: Import, title: str) -> None:
+def _choose_units_column(spreadsheet_import: SpreadsheetImport, title: str) -> None:
     """Parse the file again with this units column. Raises `CommandRejected` if there is not one."""
     titles = spreadsheet_import.layout["titles"]
     found = _find_columns(title, titles)
     if len(found) != 1:
         named = ", ".join(f"« {name} »" for name in titles if name.strip())
-        raise Refusal(
+        raise CommandRejected(
             "no_such_column" if not found else "several_columns",
             f"Le tableau n'a pas de colonne « {title} ». Ses titres : {named or 'aucun'}."
             if not found
             else f"Le tableau a {len(found)} colonnes « {title} » : donnez-leur des titres différents.",
         )
-    operations.choose(
+    operations.choose_layout(
         import_id=spreadsheet_import.pk,
         sheets=[spreadsheet_import.layout["sheets"][region["sheet"]] for region in spreadsheet_import.layout["read"]],
         header_row=spreadsheet_import.layout["header_row"],

@@ -4,24 +4,24 @@ Each one locks (seat → classroom → pupil, the end of the global lock order),
 in one transaction; an exception leaves everything unchanged.
 """
 
-from licensing.classes.operations.opening import open_class, rename
+from licensing.classes.operations.class_opening import open_class, rename
+from licensing.classes.operations.pupil_sign_in import MAX_CLASS_FAILURES, MAX_PUPIL_FAILURES, sign_in
 from licensing.classes.operations.pupils import Credential, add_pupils, remove_pupil, reset_passwords, unlock
-from licensing.classes.operations.sharing import accept, decline, invite, let_in, put_out
-from licensing.classes.operations.signing_in import CLASS_TRIES, PUPIL_TRIES, sign_in
+from licensing.classes.operations.sharing import accept, create_invitation, decline, end_sharing, request_invitation
 
 __all__ = [
-    "CLASS_TRIES",
-    "PUPIL_TRIES",
+    "MAX_CLASS_FAILURES",
+    "MAX_PUPIL_FAILURES",
     "Credential",
     "accept",
     "add_pupils",
+    "create_invitation",
     "decline",
-    "invite",
-    "let_in",
+    "end_sharing",
     "open_class",
-    "put_out",
     "remove_pupil",
     "rename",
+    "request_invitation",
     "reset_passwords",
     "sign_in",
     "unlock",

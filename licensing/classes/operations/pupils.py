@@ -12,10 +12,10 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from licensing.classes import passwords, words
-from licensing.classes.exceptions import BadCount, ClassFull, NoSuchPupil
-from licensing.classes.models import MOST_PUPILS, Classroom, PupilAccount, PupilAccountQuerySet
-from licensing.classes.operations.holding import lock_taught, refuse_unless_running
-from licensing.classes.queries import may_teach
+from licensing.classes.exceptions import ClassFull, InvalidPupilCount, NoSuchPupil
+from licensing.classes.models import MAX_PUPILS, Classroom, PupilAccount, PupilAccountQuerySet
+from licensing.classes.operations.locks import check_licence_running, lock_taught_class
+from licensing.classes.queries import get_taught_class
 
 if TYPE_CHECKING:
     import datetime
@@ -43,13 +43,13 @@ def add_pupils(*, classroom_id: int, count: int, by: User, at: datetime.datetime
 
     Raises `NotYours`, `LicenceNotRunning`, `BadCount`, and `ClassFull`, which says how many are left.
     """
-    classroom = may_teach(by, classroom_id)
-    refuse_unless_running(classroom.seat.subscription.key.source, at)
+    classroom = get_taught_class(by, classroom_id)
+    check_licence_running(classroom.seat.subscription.key.entitlement, at)
     if count < 1:
-        raise BadCount(f"Indiquez combien de comptes créer : de 1 à {MOST_PUPILS}.")
+        raise InvalidPupilCount(f"Indiquez combien de comptes créer : de 1 à {MAX_PUPILS}.")
     # Checked before the slow hashing.
-    if count > MOST_PUPILS:
-        raise _class_full(MOST_PUPILS - classroom.pupils.count(), count)
+    if count > MAX_PUPILS:
+        raise _class_full(MAX_PUPILS - classroom.pupils.count(), count)
     return _add_pupils(classroom_id=classroom_id, generated=_generate_passwords(count), by=by, at=at)
 
 
@@ -58,10 +58,10 @@ def add_pupils(*, classroom_id: int, count: int, by: User, at: datetime.datetime
 def _add_pupils(
     *, classroom_id: int, generated: list[_GeneratedPassword], by: User, at: datetime.datetime
 ) -> list[Credential]:
-    classroom = lock_taught(classroom_id, by)
-    refuse_unless_running(classroom.seat.subscription.key.source, at)
+    classroom = lock_taught_class(classroom_id, by)
+    check_licence_running(classroom.seat.subscription.key.entitlement, at)
     taken = dict(classroom.pupils.values_list("number", "word"))
-    free = [number for number in range(1, MOST_PUPILS + 1) if number not in taken]
+    free = [number for number in range(1, MAX_PUPILS + 1) if number not in taken]
     if len(free) < len(generated):
         raise _class_full(len(free), len(generated))
     pupils = [
@@ -69,7 +69,7 @@ def _add_pupils(
             classroom=classroom, number=number, word=word, password=new.stored, created_at=at, password_set_at=at
         )
         for number, word, new in zip(
-            free, words.draw_pupils(len(generated), besides=set(taken.values())), generated, strict=False
+            free, words.generate_pupil_words(len(generated), exclude=set(taken.values())), generated, strict=False
         )
     ]
     PupilAccount.objects.bulk_create(pupils)
@@ -79,7 +79,7 @@ def _add_pupils(
 @transaction.atomic
 def remove_pupil(*, classroom_id: int, number: int, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
     """Delete the account of that number, which becomes free. Idempotent. Raises `NotYours`."""
-    classroom = lock_taught(classroom_id, by)
+    classroom = lock_taught_class(classroom_id, by)
     classroom.pupils.filter(number=number).delete()
 
 
@@ -92,12 +92,12 @@ def reset_passwords(
     Ends the pupils' sessions and unlocks them. Raises `NotYours`, `LicenceNotRunning`, and `NoSuchPupil` where one of
     the numbers does not exist.
     """
-    classroom = may_teach(by, classroom_id)
-    refuse_unless_running(classroom.seat.subscription.key.source, at)
+    classroom = get_taught_class(by, classroom_id)
+    check_licence_running(classroom.seat.subscription.key.entitlement, at)
     requested = None if numbers is None else set(numbers)
     if requested is not None and not requested:
-        raise BadCount("Cochez au moins un élève dont le mot de passe doit changer.")
-    count = classroom.pupils.count() if requested is None else min(len(requested), MOST_PUPILS)
+        raise InvalidPupilCount("Cochez au moins un élève dont le mot de passe doit changer.")
+    count = classroom.pupils.count() if requested is None else min(len(requested), MAX_PUPILS)
     return _reset_passwords(
         classroom_id=classroom_id, numbers=requested, generated=_generate_passwords(count), by=by, at=at
     )
@@ -108,8 +108,8 @@ def reset_passwords(
 def _reset_passwords(
     *, classroom_id: int, numbers: set[int] | None, generated: list[_GeneratedPassword], by: User, at: datetime.datetime
 ) -> list[Credential]:
-    classroom = lock_taught(classroom_id, by)
-    refuse_unless_running(classroom.seat.subscription.key.source, at)
+    classroom = lock_taught_class(classroom_id, by)
+    check_licence_running(classroom.seat.subscription.key.entitlement, at)
     pupils = list(_filter_pupils(classroom, numbers).locked().order_by("number"))
     if numbers is not None and len(pupils) < len(numbers):
         raise _no_such_pupil(min(numbers - {pupil.number for pupil in pupils}))
@@ -126,7 +126,7 @@ def _reset_passwords(
 @transaction.atomic
 def unlock(*, classroom_id: int, number: int | None, by: User, at: datetime.datetime) -> None:  # noqa: ARG001 - as all
     """Unlock a pupil, or the class and all its pupils where None. Raises `NotYours`, `NoSuchPupil`."""
-    classroom = lock_taught(classroom_id, by)
+    classroom = lock_taught_class(classroom_id, by)
     pupils = [pupil.pk for pupil in _filter_pupils(classroom, None if number is None else {number}).locked()]
     if number is None:
         Classroom.objects.filter(pk=classroom.pk).update(failures=0, locked_at=None)
@@ -137,8 +137,8 @@ def unlock(*, classroom_id: int, number: int | None, by: User, at: datetime.date
 
 @sensitive_variables()
 def _generate_passwords(count: int) -> list[_GeneratedPassword]:
-    new_passwords = [words.draw_password() for _ in range(count)]
-    return [_GeneratedPassword(password, passwords.store(password)) for password in new_passwords]
+    new_passwords = [words.generate_password() for _ in range(count)]
+    return [_GeneratedPassword(password, passwords.encode(password)) for password in new_passwords]
 
 
 def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> PupilAccountQuerySet:
@@ -147,7 +147,7 @@ def _filter_pupils(classroom: Classroom, numbers: set[int] | None) -> PupilAccou
 
 
 def _class_full(left: int, requested: int) -> ClassFull:
-    rule = f"Une classe compte {MOST_PUPILS} comptes élèves au plus"
+    rule = f"Une classe compte {MAX_PUPILS} comptes élèves au plus"
     if left < 1:
         return ClassFull(f"{rule}, et celle-ci les a tous : supprimez d'abord celui d'un élève parti.")
     return ClassFull(f"{rule} : il en reste {left} à créer, et vous en demandez {requested}. Aucun n'a été créé.")

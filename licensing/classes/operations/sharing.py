@@ -15,20 +15,20 @@ from django_tenants.utils import get_public_schema_name
 from accounts import throttling
 from accounts.models import Profile, User
 from jobs.tasks import defer
-from licensing.classes import notices
+from licensing.classes import notifications
 from licensing.classes.exceptions import AlreadyShared, NoInvitation, TooManyInvitations
 from licensing.classes.models import ClassInvitation, Classroom
-from licensing.classes.operations.holding import lock_held, lock_seat, lock_taught
-from licensing.classes.queries import invitations_of, second_teacher_of
+from licensing.classes.operations.locks import lock_held_class, lock_seat, lock_taught_class
+from licensing.classes.queries import get_second_teacher, list_invitations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BY_ACCOUNT = throttling.Limit("class/invite", 10, datetime.timedelta(days=1))
+INVITATION_LIMIT = throttling.RateLimit("class/invite", 10, datetime.timedelta(days=1))
 _INVITABLE_PROFILES: Sequence[Profile] = (Profile.TEACHER, Profile.PRINCIPAL)
 
 
-def let_in(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
+def request_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
     """Queue an invitation to share the class to the teacher with this username, if any; return the class.
 
     They can accept it within a week. The result is the same whether or not the username exists. Raises `NotYours`,
@@ -39,14 +39,14 @@ def let_in(*, classroom_id: int, username: str, by: User, at: datetime.datetime)
 
 @transaction.atomic
 def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> Classroom:
-    classroom = lock_held(classroom_id, by)
+    classroom = lock_held_class(classroom_id, by)
     _check_not_shared(classroom)
     try:
-        throttling.count([(BY_ACCOUNT, str(by.pk))], at=at)
-    except throttling.Throttled as throttled:
+        throttling.count_attempts([(INVITATION_LIMIT, str(by.pk))], at=at)
+    except throttling.RateLimitExceeded as throttled:
         raise TooManyInvitations(
-            f"Vous avez invité trop de fois : patientez {throttling.in_words(throttled.wait)}, puis recommencez avec "
-            "l'identifiant exact de votre collègue.",
+            f"Vous avez invité trop de fois : patientez {throttling.format_wait(throttled.wait)}, puis recommencez avec"
+            " l'identifiant exact de votre collègue.",
             throttled.retry_after,
         ) from None
     defer(
@@ -61,12 +61,12 @@ def _queue_invitation(*, classroom_id: int, username: str, by: User, at: datetim
 
 
 @transaction.atomic
-def invite(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> ClassInvitation | None:
+def create_invitation(*, classroom_id: int, username: str, by: User, at: datetime.datetime) -> ClassInvitation | None:
     """Store a queued invitation and notify the teacher; return it, or None where no teacher matches.
 
     It replaces an earlier one. Raises as `let_in` does, where the situation changed meanwhile.
     """
-    classroom = lock_held(classroom_id, by)
+    classroom = lock_held_class(classroom_id, by)
     _check_not_shared(classroom)
     teacher = User.objects.filter(username=username.lower(), is_active=True, profile__in=_INVITABLE_PROFILES).first()
     if teacher is None or teacher.pk == by.pk:
@@ -74,7 +74,7 @@ def invite(*, classroom_id: int, username: str, by: User, at: datetime.datetime)
     invitation, _ = ClassInvitation.objects.update_or_create(
         classroom=classroom, defaults={"teacher": teacher, "by": by, "made_at": at}
     )
-    notices.tell_invited(invitation)
+    notifications.notify_invited_teacher(invitation)
     return invitation
 
 
@@ -89,17 +89,17 @@ def accept(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
     if seat is None or classroom is None:
         raise _no_invitation()
     classroom.seat = seat
-    second = second_teacher_of(classroom)
+    second = get_second_teacher(classroom)
     if second == by:
         return classroom
-    invitation = invitations_of(by, at).filter(classroom=classroom).first()
+    invitation = list_invitations(by, at).filter(classroom=classroom).first()
     if invitation is None:
         raise _no_invitation()
     _check_not_shared(classroom)
     invitation.delete()
-    classroom.second_teacher, classroom.second_let_in_by = by, invitation.by
-    classroom.save(update_fields=["second_teacher", "second_let_in_by"])
-    notices.tell_accepted(classroom, invitation.by, at)
+    classroom.second_teacher, classroom.second_invited_by = by, invitation.by
+    classroom.save(update_fields=["second_teacher", "second_invited_by"])
+    notifications.notify_holder_of_acceptance(classroom, invitation.by, at)
     return classroom
 
 
@@ -110,26 +110,26 @@ def decline(*, classroom_id: int, by: User, at: datetime.datetime) -> None:  # n
 
 
 @transaction.atomic
-def put_out(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
+def end_sharing(*, classroom_id: int, by: User, at: datetime.datetime) -> Classroom:
     """End the sharing or withdraw the invitation, and notify the other teacher. Idempotent.
 
     The holder removes the second teacher; a second teacher leaves. Raises `NotYours`.
     """
-    classroom = lock_taught(classroom_id, by)
-    second = second_teacher_of(classroom)
-    classroom.second_teacher = classroom.second_let_in_by = None
-    classroom.save(update_fields=["second_teacher", "second_let_in_by"])
+    classroom = lock_taught_class(classroom_id, by)
+    second = get_second_teacher(classroom)
+    classroom.second_teacher = classroom.second_invited_by = None
+    classroom.save(update_fields=["second_teacher", "second_invited_by"])
     if by.pk == classroom.seat.holder_id:
         ClassInvitation.objects.filter(classroom=classroom).delete()
         if second is not None:
-            notices.tell_put_out(classroom, second, at)
+            notifications.notify_removed_teacher(classroom, second, at)
     elif classroom.seat.holder is not None:
-        notices.tell_left(classroom, classroom.seat.holder, by, at)
+        notifications.notify_holder_of_departure(classroom, classroom.seat.holder, by, at)
     return classroom
 
 
 def _check_not_shared(classroom: Classroom) -> None:
-    second = second_teacher_of(classroom)
+    second = get_second_teacher(classroom)
     if second is not None:
         raise AlreadyShared(
             f"{second} partage déjà cette classe. Mettez d'abord fin à ce partage pour inviter quelqu'un d'autre."

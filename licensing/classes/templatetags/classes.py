@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils import timezone
 
-from licensing.subscriptions.queries import today
-from licensing.subscriptions.wording import on_day, until
+from licensing.entitlements.queries import date_in_paris
+from licensing.entitlements.wording import format_long_date, format_until
 
 if TYPE_CHECKING:
     import datetime
 
-    from licensing.subscriptions.models import Source
+    from licensing.entitlements.models import Entitlement
 
 register = template.Library()
 
@@ -21,10 +21,10 @@ register = template.Library()
 @register.filter
 def day(value: datetime.date) -> str:
     """Return « 31 août 2027 »; for a datetime, its day in Paris."""
-    return on_day(value)
+    return format_long_date(value)
 
 
 @register.filter
-def runs(source: Source) -> str:
+def validity(entitlement: Entitlement) -> str:
     """Return until when a licence runs; with both dates while it is unpaid."""
-    return until(source, today(timezone.now()))
+    return format_until(entitlement, date_in_paris(timezone.now()))

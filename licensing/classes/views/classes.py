@@ -13,9 +13,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from licensing.classes import operations, overview, queries
 from licensing.classes.forms import ClassNameForm
 from licensing.classes.models import Classroom
-from licensing.classes.views.teaching import back, class_page, taught, teacher
-from licensing.exceptions import Refused
-from licensing.subscriptions.models import Seat
+from licensing.classes.views.class_page import (
+    get_taught_class_or_404,
+    get_teacher,
+    redirect_to_class,
+    render_class_page,
+)
+from licensing.entitlements.models import Seat
+from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -28,12 +33,12 @@ if TYPE_CHECKING:
 def my_classes(request: HttpRequest) -> HttpResponse:
     """List the user's classes, and the seats for which none is open."""
     now = timezone.now()
-    views = overview.classes_of(teacher(request), at=now)
+    views = overview.list_classes(get_teacher(request), at=now)
     content = {
-        "current": [view for view in views if not view.over],
-        "past": [view for view in views if view.over],
-        "invitations": queries.invitations_of(teacher(request), now),
-        "seats": overview.seats_without_class(teacher(request), at=now),
+        "current": [view for view in views if not view.is_over],
+        "past": [view for view in views if view.is_over],
+        "invitations": queries.list_invitations(get_teacher(request), now),
+        "seats": overview.list_seats_without_class(get_teacher(request), at=now),
     }
     return render(request, "classes/list.html", content)
 
@@ -44,27 +49,27 @@ def my_classes(request: HttpRequest) -> HttpResponse:
 def open_class(request: HttpRequest, seat: int) -> HttpResponse:
     """Open the class of a seat that the user holds; redirect to it where it is already open."""
     held = get_object_or_404(
-        Seat.objects.select_related("subscription__school", "subscription__key__source__product"),
+        Seat.objects.select_related("subscription__school", "subscription__key__entitlement__product"),
         pk=seat,
-        holder=teacher(request),
+        holder=get_teacher(request),
     )
     existing = Classroom.objects.filter(seat=held).first()
     if existing is not None:
-        return back(existing)
+        return redirect_to_class(existing)
     form = ClassNameForm(request.POST if request.method == "POST" else None)
     refusal = None
     if form.is_valid():
         try:
             classroom = operations.open_class(
-                seat_id=held.pk, by=teacher(request), name=form.cleaned_data["name"], at=timezone.now()
+                seat_id=held.pk, by=get_teacher(request), name=form.cleaned_data["name"], at=timezone.now()
             )
-        except Refused as error:
+        except LicensingError as error:
             refusal = error
         else:
             messages.success(
                 request, f"La classe « {classroom.name} » est ouverte. Créez maintenant ses comptes élèves."
             )
-            return back(classroom)
+            return redirect_to_class(classroom)
     status = 409 if refusal else 422 if form.errors else 200
     return render(request, "classes/open.html", {"seat": held, "form": form, "refusal": refusal}, status=status)
 
@@ -74,20 +79,20 @@ def open_class(request: HttpRequest, seat: int) -> HttpResponse:
 @never_cache
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a class, its pupils and the available actions."""
-    return class_page(request, taught(request, pk))
+    return render_class_page(request, get_taught_class_or_404(request, pk))
 
 
 @signed_in
 @require_POST
 def rename(request: HttpRequest, pk: int) -> HttpResponse:
     """Rename the class."""
-    classroom = taught(request, pk)
+    classroom = get_taught_class_or_404(request, pk)
     form = ClassNameForm(request.POST)
     if not form.is_valid():
-        return class_page(request, classroom, status=422, name_form=form)
+        return render_class_page(request, classroom, status=422, name_form=form)
     try:
-        operations.rename(classroom_id=pk, by=teacher(request), name=form.cleaned_data["name"], at=timezone.now())
-    except Refused as refusal:
-        return class_page(request, classroom, status=409, refusal=refusal)
+        operations.rename(classroom_id=pk, by=get_teacher(request), name=form.cleaned_data["name"], at=timezone.now())
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal)
     messages.success(request, "Le nouveau nom est enregistré.")
     return redirect("classes:detail", pk=pk)

@@ -13,13 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from licensing.classes import cards, operations, overview, words
+from core.formatting import pluralize
+from licensing.classes import operations, overview, pupil_cards, words
 from licensing.classes.forms import NewPupilsForm
-from licensing.classes.models import MOST_PUPILS
-from licensing.classes.views.teaching import STALE, class_page, taught, teacher
-from licensing.exceptions import Refused
+from licensing.classes.models import MAX_PUPILS
+from licensing.classes.views.class_page import STALE_PAGE, get_taught_class_or_404, get_teacher, render_class_page
+from licensing.exceptions import LicensingError
 from web.access import signed_in
-from web.typography import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from licensing.classes.operations import Credential
 
 
-class UnreadableCard(Refused):
+class UnreadableCard(LicensingError):
     """A posted card is not of this class, or its password is malformed."""
 
     code = "unreadable_card"
@@ -42,19 +42,19 @@ class UnreadableCard(Refused):
 @sensitive_variables("credentials")
 def add(request: HttpRequest, pk: int) -> HttpResponse:
     """Create accounts and show their passwords."""
-    classroom = taught(request, pk)
-    view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
+    classroom = get_taught_class_or_404(request, pk)
+    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
     form = NewPupilsForm(request.POST)
     if not form.is_valid():
-        return class_page(request, classroom, status=422, read=(view, pupils), new_form=form)
-    if request.POST.get("etat") != overview.roster_state(pupils):
-        return class_page(request, classroom, status=409, read=(view, pupils), refusal=STALE)
+        return render_class_page(request, classroom, status=422, loaded=(view, pupils), new_form=form)
+    if request.POST.get("etat") != overview.compute_roster_version(pupils):
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     try:
         credentials = operations.add_pupils(
-            classroom_id=pk, count=form.cleaned_data["count"], by=teacher(request), at=timezone.now()
+            classroom_id=pk, count=form.cleaned_data["count"], by=get_teacher(request), at=timezone.now()
         )
-    except Refused as refusal:
-        return class_page(request, classroom, status=409, read=(view, pupils), refusal=refusal, new_form=form)
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal, new_form=form)
     return _show_credentials(request, classroom, credentials, created=True)
 
 
@@ -64,23 +64,23 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
 @sensitive_variables("credentials")
 def reset(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask to confirm resetting the password of one or all pupils; then reset and show it."""
-    classroom = taught(request, pk)
-    view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
-    state = overview.roster_state(pupils)
+    classroom = get_taught_class_or_404(request, pk)
+    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    state = overview.compute_roster_version(pupils)
     number = (request.POST if request.method == "POST" else request.GET).get("numero", "")
     chosen = [pupil for pupil in pupils if not number or str(pupil.number) == number]
     if request.method == "GET":
         content = {"classroom": view.classroom, "chosen": chosen, "number": number, "state": state}
         return render(request, "classes/reset.html", content)
     if request.POST.get("etat") != state:
-        return class_page(request, classroom, status=409, read=(view, pupils), refusal=STALE)
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
     numbers = [pupil.number for pupil in chosen] if number else None
     try:
         credentials = operations.reset_passwords(
-            classroom_id=pk, numbers=numbers, by=teacher(request), at=timezone.now()
+            classroom_id=pk, numbers=numbers, by=get_teacher(request), at=timezone.now()
         )
-    except Refused as refusal:
-        return class_page(request, classroom, status=409, read=(view, pupils), refusal=refusal)
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
     return _show_credentials(request, classroom, credentials, created=False)
 
 
@@ -89,14 +89,14 @@ def _show_credentials(
     request: HttpRequest, classroom: Classroom, credentials: Sequence[Credential], *, created: bool
 ) -> HttpResponse:
     """Show the new passwords once, among the logins of the class."""
-    view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
     known = {credential.number: credential.password for credential in credentials}
-    summary = plural(len(credentials), "compte créé", "comptes créés")
+    summary = pluralize(len(credentials), "compte créé", "comptes créés")
     if not created:
-        summary = plural(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
+        summary = pluralize(len(credentials), "nouveau mot de passe", "nouveaux mots de passe")
     content = {
         "classroom": view.classroom,
-        "told": summary,
+        "summary": summary,
         "credentials": credentials,
         "rows": [(pupil, known.get(pupil.number, "")) for pupil in pupils],
     }
@@ -108,7 +108,7 @@ def _show_credentials(
 @never_cache
 def sheet(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the sheet of first names, which the teacher fills in in the browser only."""
-    view, pupils = overview.one_class(taught(request, pk), teacher(request), at=timezone.now())
+    view, pupils = overview.get_class(get_taught_class_or_404(request, pk), get_teacher(request), at=timezone.now())
     content = {"classroom": view.classroom, "rows": [(pupil, "") for pupil in pupils]}
     return _set_no_store(render(request, "classes/sheet.html", content))
 
@@ -117,37 +117,39 @@ def sheet(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("carte")
 @sensitive_variables("parsed_cards", "document")
-def printed(request: HttpRequest, pk: int) -> HttpResponse:
+def print_cards(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the PDF of the cards, or of the list, for the credentials that the page posts back."""
-    classroom = taught(request, pk)
-    view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
+    classroom = get_taught_class_or_404(request, pk)
+    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
     try:
         parsed_cards = _parse_cards(view.classroom, pupils, request.POST.getlist("carte"))
     except UnreadableCard as refusal:
-        return class_page(request, classroom, status=422, read=(view, pupils), refusal=refusal)
+        return render_class_page(request, classroom, status=422, loaded=(view, pupils), refusal=refusal)
     is_list = request.POST.get("document") == "liste"
-    render_pdf = cards.by_hand if is_list else cards.cards
+    render_pdf = pupil_cards.render_roster if is_list else pupil_cards.render_cards
     document = render_pdf(class_name=view.classroom.name, pupils=parsed_cards, at=timezone.localtime())
     return document.answer(f"{'liste' if is_list else 'cartes'}-{view.classroom.code}.pdf")
 
 
 @sensitive_variables("lines", "password", "login", "line", "parsed_cards")
-def _parse_cards(classroom: Classroom, pupils: Sequence[PupilAccount], lines: Sequence[str]) -> list[cards.Card]:
+def _parse_cards(
+    classroom: Classroom, pupils: Sequence[PupilAccount], lines: Sequence[str]
+) -> list[pupil_cards.PupilCard]:
     """Parse cards posted as « login password »; return them by number. Raises `UnreadableCard`."""
     numbers = {pupil.word: pupil.number for pupil in pupils}
-    if not lines or len(lines) > MOST_PUPILS:
+    if not lines or len(lines) > MAX_PUPILS:
         raise UnreadableCard("Il n'y a aucune carte à imprimer : créez des comptes, ou de nouveaux mots de passe.")
     parsed_cards = {}
     for line in lines:
         login, _, password = line.partition(" ")
-        parsed = words.read_login(login)
+        parsed = words.parse_login(login)
         if parsed is None or parsed[1] != classroom.code or parsed[0] not in numbers or not words.is_password(password):
             raise UnreadableCard(
                 "Une des cartes n'est pas de cette classe, ou son mot de passe ne se lit pas : rien n'a été imprimé. "
                 "Rouvrez la feuille d'origine, ou donnez de nouveaux mots de passe."
             )
         number = numbers[parsed[0]]
-        parsed_cards[number] = cards.Card(number, f"{parsed[0]}-{parsed[1]}", password)
+        parsed_cards[number] = pupil_cards.PupilCard(number, f"{parsed[0]}-{parsed[1]}", password)
     return [parsed_cards[number] for number in sorted(parsed_cards)]
 
 

@@ -12,8 +12,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from licensing.classes import operations, overview
-from licensing.classes.views.teaching import STALE, back, class_page, taught, teacher
-from licensing.exceptions import Refused
+from licensing.classes.views.class_page import (
+    STALE_PAGE,
+    get_taught_class_or_404,
+    get_teacher,
+    redirect_to_class,
+    render_class_page,
+)
+from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -24,15 +30,15 @@ if TYPE_CHECKING:
 @require_POST
 def unlock(request: HttpRequest, pk: int) -> HttpResponse:
     """Unlock a pupil, or the class where no number is given."""
-    classroom = taught(request, pk)
+    classroom = get_taught_class_or_404(request, pk)
     number = _parse_number(request.POST.get("numero", ""))
     try:
-        operations.unlock(classroom_id=pk, number=number, by=teacher(request), at=timezone.now())
-    except Refused as refusal:
-        return class_page(request, classroom, status=409, refusal=refusal)
+        operations.unlock(classroom_id=pk, number=number, by=get_teacher(request), at=timezone.now())
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal)
     sentence = "La classe est rouverte aux élèves." if number is None else f"Le compte n° {number} est débloqué."
     messages.success(request, sentence)
-    return back(classroom)
+    return redirect_to_class(classroom)
 
 
 @signed_in
@@ -40,19 +46,19 @@ def unlock(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def remove(request: HttpRequest, pk: int, number: int) -> HttpResponse:
     """Ask for confirmation, then delete an account."""
-    classroom = taught(request, pk)
-    view, pupils = overview.one_class(classroom, teacher(request), at=timezone.now())
+    classroom = get_taught_class_or_404(request, pk)
+    view, pupils = overview.get_class(classroom, get_teacher(request), at=timezone.now())
     pupil = next((one for one in pupils if one.number == number), None)
-    state = overview.roster_state(pupils)
+    state = overview.compute_roster_version(pupils)
     if request.method == "POST":
         if request.POST.get("etat") != state:
-            return class_page(request, classroom, status=409, read=(view, pupils), refusal=STALE)
+            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=STALE_PAGE)
         try:
-            operations.remove_pupil(classroom_id=pk, number=number, by=teacher(request), at=timezone.now())
-        except Refused as refusal:
-            return class_page(request, classroom, status=409, read=(view, pupils), refusal=refusal)
+            operations.remove_pupil(classroom_id=pk, number=number, by=get_teacher(request), at=timezone.now())
+        except LicensingError as refusal:
+            return render_class_page(request, classroom, status=409, loaded=(view, pupils), refusal=refusal)
         messages.success(request, f"Le compte n° {number} est effacé. Sa place est libre.")
-        return back(classroom)
+        return redirect_to_class(classroom)
     if pupil is None:
         raise Http404("No pupil has this number.")
     return render(request, "classes/remove.html", {"classroom": view.classroom, "pupil": pupil, "state": state})

@@ -11,8 +11,13 @@ from django.views.decorators.http import require_POST
 
 from licensing.classes import operations
 from licensing.classes.forms import ColleagueForm
-from licensing.classes.views.teaching import back, class_page, taught, teacher
-from licensing.exceptions import Refused
+from licensing.classes.views.class_page import (
+    get_taught_class_or_404,
+    get_teacher,
+    redirect_to_class,
+    render_class_page,
+)
+from licensing.exceptions import LicensingError
 from web.access import signed_in
 
 if TYPE_CHECKING:
@@ -21,39 +26,39 @@ if TYPE_CHECKING:
 
 @signed_in
 @require_POST
-def let_in(request: HttpRequest, pk: int) -> HttpResponse:
+def invite(request: HttpRequest, pk: int) -> HttpResponse:
     """Invite a second teacher; the answer is the same whether or not the username exists."""
-    classroom = taught(request, pk)
+    classroom = get_taught_class_or_404(request, pk)
     form = ColleagueForm(request.POST)
     if not form.is_valid():
-        return class_page(request, classroom, status=422, colleague_form=form)
+        return render_class_page(request, classroom, status=422, colleague_form=form)
     try:
-        operations.let_in(
-            classroom_id=pk, username=form.cleaned_data["username"], by=teacher(request), at=timezone.now()
+        operations.request_invitation(
+            classroom_id=pk, username=form.cleaned_data["username"], by=get_teacher(request), at=timezone.now()
         )
-    except Refused as refusal:
-        return class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal, colleague_form=form)
     messages.success(
         request,
         "Si cet identifiant est celui d'un enseignant, il reçoit votre invitation par e-mail et la trouve dans "
         "« Mes classes ». Il a une semaine pour l'accepter ; vous en serez informé.",
     )
-    return back(classroom)
+    return redirect_to_class(classroom)
 
 
 @signed_in
 @require_POST
-def put_out(request: HttpRequest, pk: int) -> HttpResponse:
+def end_sharing(request: HttpRequest, pk: int) -> HttpResponse:
     """End the sharing, withdraw the invitation, or leave a colleague's class."""
-    classroom = taught(request, pk)
-    is_holder = classroom.seat.holder_id == teacher(request).pk
+    classroom = get_taught_class_or_404(request, pk)
+    is_holder = classroom.seat.holder_id == get_teacher(request).pk
     try:
-        operations.put_out(classroom_id=pk, by=teacher(request), at=timezone.now())
-    except Refused as refusal:
-        return class_page(request, classroom, status=409, refusal=refusal)
+        operations.end_sharing(classroom_id=pk, by=get_teacher(request), at=timezone.now())
+    except LicensingError as refusal:
+        return render_class_page(request, classroom, status=409, refusal=refusal)
     if is_holder:
         messages.success(request, "Vous ne partagez plus cette classe, et une invitation en attente ne vaut plus rien.")
-        return back(classroom)
+        return redirect_to_class(classroom)
     messages.success(request, f"Vous avez quitté la classe « {classroom.name} ». Votre collègue en est informé.")
     return redirect("classes:list")
 
@@ -63,18 +68,18 @@ def put_out(request: HttpRequest, pk: int) -> HttpResponse:
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept a colleague's invitation."""
     try:
-        classroom = operations.accept(classroom_id=pk, by=teacher(request), at=timezone.now())
-    except Refused as refusal:
+        classroom = operations.accept(classroom_id=pk, by=get_teacher(request), at=timezone.now())
+    except LicensingError as refusal:
         messages.error(request, refusal.sentence)
         return redirect("classes:list")
     messages.success(request, f"Vous partagez désormais la classe « {classroom.name} ».")
-    return back(classroom)
+    return redirect_to_class(classroom)
 
 
 @signed_in
 @require_POST
 def decline(request: HttpRequest, pk: int) -> HttpResponse:
     """Decline a colleague's invitation."""
-    operations.decline(classroom_id=pk, by=teacher(request), at=timezone.now())
+    operations.decline(classroom_id=pk, by=get_teacher(request), at=timezone.now())
     messages.success(request, "L'invitation est écartée.")
     return redirect("classes:list")

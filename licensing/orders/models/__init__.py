@@ -4,10 +4,10 @@ In the public schema: one gapless series of invoice numbers a year; a collectivi
 `operations` only.
 """
 
-from licensing.orders.models.books import (
-    TURNED_DOWN,
-    Document,
-    DocumentKind,
+from licensing.billing.models import (
+    REJECTED_STATES,
+    BillingDocument,
+    BillingDocumentKind,
     Invoice,
     InvoiceKind,
     InvoiceSequence,
@@ -16,7 +16,6 @@ from licensing.orders.models.books import (
     Seller,
 )
 from licensing.orders.models.orders import (
-    Method,
     Order,
     OrderEvent,
     OrderKind,
@@ -26,19 +25,19 @@ from licensing.orders.models.orders import (
     Payer,
     PurchaseOrderScan,
     ScanState,
+    SettlementMethod,
 )
 from licensing.orders.models.payers import PublicBody
-from licensing.orders.models.payments import CardPayment, Payment, PaymentMethod, ProviderEvent
+from licensing.payments.models import CardPayment, Payment, PaymentMethod, ProviderEvent
 
 __all__ = [
-    "TURNED_DOWN",
+    "REJECTED_STATES",
+    "BillingDocument",
+    "BillingDocumentKind",
     "CardPayment",
-    "Document",
-    "DocumentKind",
     "Invoice",
     "InvoiceKind",
     "InvoiceSequence",
-    "Method",
     "Order",
     "OrderEvent",
     "OrderKind",
@@ -55,4 +54,5 @@ __all__ = [
     "PurchaseOrderScan",
     "ScanState",
     "Seller",
+    "SettlementMethod",
 ]

@@ -32,7 +32,7 @@ class OrderState(models.TextChoices):
     CANCELLED = "cancelled", "Annulée"
 
 
-class Method(models.TextChoices):
+class SettlementMethod(models.TextChoices):
     CARD = "card", "Carte bancaire"
     MANDATE = "mandate", "Chèque ou mandat administratif"
 
@@ -62,7 +62,7 @@ class Order(models.Model):
 
     kind = models.CharField("nature", max_length=10, choices=OrderKind)
     state = models.CharField("état", max_length=10, choices=OrderState)
-    method = models.CharField("règlement", max_length=10, choices=Method, blank=True)
+    method = models.CharField("règlement", max_length=10, choices=SettlementMethod, blank=True)
     collectivity = models.ForeignKey(
         "tenants.Collectivity", verbose_name="collectivité", on_delete=models.PROTECT, null=True, blank=True
     )
@@ -111,7 +111,7 @@ class Order(models.Model):
     paid_at = models.DateTimeField("réglée le", null=True, blank=True)
     lapsed_at = models.DateTimeField("droits suspendus le", null=True, blank=True)
     cancelled_at = models.DateTimeField("annulée le", null=True, blank=True)
-    cancelled_because = models.TextField("motif d'annulation", blank=True)
+    cancellation_reason = models.TextField("motif d'annulation", blank=True)
 
     objects = OrderQuerySet.as_manager()
 
@@ -212,7 +212,7 @@ class PurchaseOrderScan(models.Model):
     sha256 = models.CharField(max_length=64)
     state = models.CharField("état", max_length=10, choices=ScanState, default=ScanState.WAITING)
     received_at = models.DateTimeField("déposé le")
-    received_from = models.ForeignKey(
+    uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name="déposé par", on_delete=models.PROTECT, related_name="+"
     )
     decided_at = models.DateTimeField("vérifié le", null=True, blank=True)

@@ -1,40 +1,49 @@
 """Operations on orders. Each locks the order first (order → pool → allocation → key → subscription)."""
 
-from licensing.orders.operations.amending import cancel, prolong, reinvoice
-from licensing.orders.operations.billing import Billing, complete, prefilled
-from licensing.orders.operations.depositing import record_deposit, record_status
-from licensing.orders.operations.drafting import discard, draft_for_collectivity, draft_for_school, quote
-from licensing.orders.operations.granting import collectivity_of, grant, restore, suspend
-from licensing.orders.operations.lapsing import remind_and_lapse
-from licensing.orders.operations.paying import balance, received, record_payment, refund, settle_by_card
-from licensing.orders.operations.placing import choose_card, place
-from licensing.orders.operations.receiving import confirm, live_invoice, receive_scan, refuse_scan
+from licensing.billing.operations import record_deposit, record_platform_status
+from licensing.orders.operations.amendments import cancel, prolong, reissue_invoice
+from licensing.orders.operations.billing_details import (
+    BillingDetails,
+    complete_billing_details,
+    prefill_billing_details,
+)
+from licensing.orders.operations.countdown import remind_and_lapse
+from licensing.orders.operations.drafts import (
+    create_collectivity_draft,
+    create_school_draft,
+    discard_draft,
+    issue_quote,
+)
+from licensing.orders.operations.grants import get_collectivity, grant, restore, suspend
+from licensing.orders.operations.placement import place, prepare_card_payment
+from licensing.orders.operations.purchase_orders import confirm, get_current_invoice, receive_scan, refuse_scan
+from licensing.payments.operations import get_amount_received, get_balance, record_payment, refund, settle_by_card
 
 __all__ = [
-    "Billing",
-    "balance",
+    "BillingDetails",
     "cancel",
-    "choose_card",
-    "collectivity_of",
-    "complete",
+    "complete_billing_details",
     "confirm",
-    "discard",
-    "draft_for_collectivity",
-    "draft_for_school",
+    "create_collectivity_draft",
+    "create_school_draft",
+    "discard_draft",
+    "get_amount_received",
+    "get_balance",
+    "get_collectivity",
+    "get_current_invoice",
     "grant",
-    "live_invoice",
+    "issue_quote",
     "place",
-    "prefilled",
+    "prefill_billing_details",
+    "prepare_card_payment",
     "prolong",
-    "quote",
     "receive_scan",
-    "received",
     "record_deposit",
     "record_payment",
-    "record_status",
+    "record_platform_status",
     "refund",
     "refuse_scan",
-    "reinvoice",
+    "reissue_invoice",
     "remind_and_lapse",
     "restore",
     "settle_by_card",

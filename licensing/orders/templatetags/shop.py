@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from django import template
 from stdnum.iban import format as format_iban
 
-from licensing.subscriptions.wording import in_figures, on_day
-from schools.wording import school_name
-from web import typography
+from core import formatting
+from licensing.entitlements.wording import format_long_date, format_short_date
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     import datetime
@@ -22,31 +22,33 @@ register = template.Library()
 @register.filter
 def long_day(value: datetime.date) -> str:
     """Format a day as « 31 août 2027 »; a datetime is converted to Paris time."""
-    return on_day(value)
+    return format_long_date(value)
 
 
 @register.filter
 def count(number: int, noun: str) -> str:
     """Return « 1 licence », « 5 licences »."""
-    return typography.plural(number, noun)
+    return formatting.pluralize(number, noun)
 
 
 @register.filter
 def short_day(value: datetime.date) -> str:
     """Format a day as « 31/08/2027 »; a datetime is converted to Paris time."""
-    return in_figures(value)
+    return format_short_date(value)
 
 
 @register.filter
-def named(school: School) -> str:
+def school_label(school: School) -> str:
     """Return the school's name and town: « École Jean Jaurès (Nîmes) »."""
-    return f"{school_name(school.name)} ({school.commune})" if school.commune else school_name(school.name)
+    return (
+        f"{format_school_name(school.name)} ({school.commune})" if school.commune else format_school_name(school.name)
+    )
 
 
 @register.filter
 def figures(number: int) -> str:
     """Return « 2 000 »."""
-    return typography.number(number)
+    return formatting.number(number)
 
 
 @register.filter

@@ -10,13 +10,13 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from api.endpoint import Endpoint, ListEndpoint
-from api.fields import Moment
-from api.scopes import Scope
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import UtcDateTimeField
+from api.scopes import TokenScope
 from licensing.catalogue.operations import day_in_france
+from licensing.entitlements.models import EntitlementStatus
 from licensing.pools.models import Pool
-from licensing.pools.queries import positions
-from licensing.subscriptions.models import Standing
+from licensing.pools.queries import list_pool_positions
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -36,12 +36,12 @@ class PoolSerializer(serializers.Serializer[Any]):
     held = serializers.IntegerField(help_text="Utilisées par un enseignant.")
     schools = serializers.IntegerField(help_text="Établissements qui ont une attribution de ce lot.")
     redeemed_schools = serializers.IntegerField(help_text="Ceux d'entre eux qui ont activé leur clé.")
-    standing = serializers.ChoiceField(
-        choices=[standing.value for standing in Standing],
+    status = serializers.ChoiceField(
+        choices=[status.value for status in EntitlementStatus],
         help_text="`firm`, `provisional`, `unpaid` ou `overdue` : on peut attribuer. `lapsed` ou `suspended` : tout "
         "attend une régularisation. `cancelled` ou `ended` : plus rien n'en reviendra.",
     )
-    opened_at = Moment(help_text="Quand il a été ouvert.")
+    opened_at = UtcDateTimeField(help_text="Quand il a été ouvert.")
     last_day = serializers.DateField(help_text="Le dernier jour des licences, inclus.")
     provisional_until = serializers.DateField(
         allow_null=True, help_text="Le dernier jour des droits temporaires, tant que le bon de commande est attendu."
@@ -62,7 +62,7 @@ EXAMPLE = OpenApiExample(
         "held": 431,
         "schools": 214,
         "redeemed_schools": 96,
-        "standing": "provisional",
+        "status": "provisional",
         "opened_at": "2026-09-03T08:12:45.318204Z",
         "last_day": "2027-08-31",
         "provisional_until": "2026-10-18",
@@ -71,10 +71,10 @@ EXAMPLE = OpenApiExample(
 )
 
 
-class Pools(ListEndpoint):
+class PoolListEndpoint(ListEndpoint):
     """`/pools`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
     queryset = Pool.objects.all()
     serializer_class = PoolSerializer
 
@@ -86,10 +86,10 @@ class Pools(ListEndpoint):
         return self.get_paginated_response([pools[pool.pk] for pool in page or ()])
 
 
-class OnePool(Endpoint):
+class PoolEndpoint(Endpoint):
     """`/pools/{pk}`."""
 
-    scopes = {"GET": Scope.READ}
+    scopes = {"GET": TokenScope.READ}
 
     @extend_schema(
         operation_id="getPool",
@@ -111,7 +111,7 @@ def _serialize_pools() -> dict[int, dict[str, Any]]:
     today = day_in_france(timezone.now())
     return {
         position.pool_id: PoolSerializer(
-            position._asdict() | {"standing": position.source.standing_on(today).value}
+            position._asdict() | {"status": position.entitlement.status_on(today).value}
         ).data
-        for position in positions()
+        for position in list_pool_positions()
     }

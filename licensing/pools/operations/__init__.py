@@ -4,45 +4,51 @@ Each runs in one transaction: lock (in the global order: pool → allocation →
 write the audit log, queue e-mails. An exception leaves everything unchanged.
 """
 
-from licensing.pools.operations.allocating import allocate, allocate_many
-from licensing.pools.operations.carrying import Outcome
-from licensing.pools.operations.giving import Demand, Target
-from licensing.pools.operations.lost import ask_again, look_for, send_lost
-from licensing.pools.operations.reducing import Reduced, Reduction, reduce, reduce_many, reduce_one
-from licensing.pools.operations.results import Result
-from licensing.pools.operations.revoking import revoke, revoke_many
-from licensing.pools.operations.rows import Asked, Became, Given, Verdict, allocate_rows
-from licensing.pools.operations.sending import remind, remind_many, resend, resend_many, reveal
-from licensing.pools.operations.watching import Stage, Watch, unwatched
+from licensing.pools.operations.allocation import allocate, allocate_many
+from licensing.pools.operations.allocation_rows import Demand, TargetSchool
+from licensing.pools.operations.apply_steps import AllocationOutcome
+from licensing.pools.operations.bulk_allocation import (
+    AllocationRequest,
+    AllocationRowResult,
+    AllocationRowStatus,
+    BulkAllocationResult,
+    allocate_rows,
+)
+from licensing.pools.operations.key_emails import remind, remind_many, resend, resend_many, reveal
+from licensing.pools.operations.lost_keys import queue_lost_keys, request_resend, resend_lost_keys
+from licensing.pools.operations.progress import AllocationStage, ProgressCallback, no_progress
+from licensing.pools.operations.reduction import Reduction, ReductionResult, reduce, reduce_many, reduce_one
+from licensing.pools.operations.results import AllocationActionResult
+from licensing.pools.operations.revocation import revoke, revoke_many
 
 __all__ = [
-    "Asked",
-    "Became",
+    "AllocationActionResult",
+    "AllocationOutcome",
+    "AllocationRequest",
+    "AllocationRowResult",
+    "AllocationRowStatus",
+    "AllocationStage",
+    "BulkAllocationResult",
     "Demand",
-    "Given",
-    "Outcome",
-    "Reduced",
+    "ProgressCallback",
     "Reduction",
-    "Result",
-    "Stage",
-    "Target",
-    "Verdict",
-    "Watch",
+    "ReductionResult",
+    "TargetSchool",
     "allocate",
     "allocate_many",
     "allocate_rows",
-    "ask_again",
-    "look_for",
+    "no_progress",
+    "queue_lost_keys",
     "reduce",
     "reduce_many",
     "reduce_one",
     "remind",
     "remind_many",
+    "request_resend",
     "resend",
+    "resend_lost_keys",
     "resend_many",
     "reveal",
     "revoke",
     "revoke_many",
-    "send_lost",
-    "unwatched",
 ]

@@ -4,46 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from core import array_lookups, formatting
 from licensing.catalogue.operations import day_in_france
-from licensing.pools.exceptions import AlreadyRedeemed, AlreadyRevoked, UnknownAllocation
+from licensing.entitlements.models import ActivationKey
+from licensing.pools.exceptions import AllocationRedeemed, AllocationRevoked, UnknownAllocation
 from licensing.pools.models import Allocation
-from licensing.subscriptions.models import ActivationKey
-from web import arrays, typography
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Collection
 
-    from licensing.exceptions import Refused
+    from licensing.exceptions import LicensingError
 
 
-class Result(NamedTuple):
+class AllocationActionResult(NamedTuple):
     """Result for one allocation: done unless `refusal` is set."""
 
     allocation_id: int
-    refusal: Refused | None = None
+    refusal: LicensingError | None = None
     #: Whether an e-mail to the school was queued.
-    told: bool = False
+    notified: bool = False
 
-    def or_raise(self) -> None:
+    def raise_for_refusal(self) -> None:
         """Raise `refusal`, if any."""
         if self.refusal is not None:
             raise self.refusal
 
 
-def redeemed(at: datetime.datetime, consequence: str) -> AlreadyRedeemed:
+def redeemed_error(at: datetime.datetime, consequence: str) -> AllocationRedeemed:
     """Return the error for a redeemed key; `consequence`: the clause on what cannot be done."""
-    return AlreadyRedeemed(f"La clé a été activée le {typography.day(day_in_france(at))} : {consequence}.")
+    return AllocationRedeemed(f"La clé a été activée le {formatting.long_date(day_in_france(at))} : {consequence}.")
 
 
-def revoked(at: datetime.datetime) -> AlreadyRevoked:
+def revoked_error(at: datetime.datetime) -> AllocationRevoked:
     """Return the error for a revoked allocation."""
-    return AlreadyRevoked(
-        f"Cette attribution a été reprise le {typography.day(day_in_france(at))} : sa clé ne vaut plus rien."
+    return AllocationRevoked(
+        f"Cette attribution a été reprise le {formatting.long_date(day_in_france(at))} : sa clé ne vaut plus rien."
     )
 
 
-def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list[Result]]:
+def lock_allocations(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list[AllocationActionResult]]:
     """Lock allocations, then their keys; return them by primary key, and results for missing ones.
 
     Each comes with its locked key. A caller that changes a pool has locked it before.
@@ -51,20 +51,22 @@ def locked(allocation_ids: Collection[int]) -> tuple[dict[int, Allocation], list
     allocations = {
         allocation.pk: allocation
         for allocation in Allocation.objects.locked()
-        .select_related("pool__source", "school")
-        .filter(arrays.number_in("pk", allocation_ids))
+        .select_related("pool__entitlement", "school")
+        .filter(array_lookups.number_in("pk", allocation_ids))
     }
     # Locking the keys excludes concurrent redemptions.
     keys = {
         key.pk: key
         for key in ActivationKey.objects.locked().filter(
-            arrays.number_in("pk", (allocation.key_id for allocation in allocations.values()))
+            array_lookups.number_in("pk", (allocation.key_id for allocation in allocations.values()))
         )
     }
     for allocation in allocations.values():
         allocation.key = keys[allocation.key_id]
     missing = [
-        Result(allocation_id, UnknownAllocation("Cette attribution n'existe pas dans votre collectivité."))
+        AllocationActionResult(
+            allocation_id, UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
+        )
         for allocation_id in dict.fromkeys(allocation_ids)
         if allocation_id not in allocations
     ]

@@ -11,55 +11,58 @@ from django.utils import timezone
 
 from collectivities.access import office
 from collectivities.models import Role
-from collectivities.queries import contacts_for
+from collectivities.queries import get_contact_emails
+from core import formatting
 from licensing.catalogue.operations import day_in_france
-from licensing.exceptions import Refused
+from licensing.exceptions import LicensingError
 from licensing.pools import operations
 from licensing.pools.forms import AllocateForm
-from licensing.pools.queries import allocations, positions
-from licensing.pools.wording import named
-from schools.queries import by_uai, search
-from schools.wording import school_name
-from web import typography
+from licensing.pools.queries import list_allocations, list_pool_positions
+from licensing.pools.wording import name_with_article
+from schools.queries import find_by_uai, search
+from schools.wording import format_school_name
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
 
-    from collectivities.access import OfficeRequest
+    from collectivities.access import OfficeHttpRequest
     from schools.models import School
 
 _MAX_RESULTS = 20
 
 
 @office(Role.MANAGER)
-def allocate(request: OfficeRequest) -> HttpResponse:
+def allocate(request: OfficeHttpRequest) -> HttpResponse:
     """Search for the school or, once one is selected (`?ecole=<uai>`), show and process the form."""
     uai = request.GET.get("ecole")
     if uai is None:
         return _search(request)
-    school = by_uai(uai)
+    school = find_by_uai(uai)
     if school is None:
         raise Http404("No such school.")
     today = day_in_france(timezone.now())
-    lots = [pool for pool in positions() if pool.free and pool.source.usable_on(today)]
-    initial = {"recipient": contacts_for([school.uai]).get(school.uai) or school.email, "pool": request.GET.get("lot")}
+    lots = [pool for pool in list_pool_positions() if pool.free and pool.entitlement.usable_on(today)]
+    initial = {
+        "recipient": get_contact_emails([school.uai]).get(school.uai) or school.email,
+        "pool": request.GET.get("lot"),
+    }
     form = AllocateForm(request.POST or None, positions=lots, initial=initial)
     status = 200
     if request.method == "POST":
         if form.is_valid():
             try:
                 allocation_id = _allocate(request, school, form)
-            except Refused as refusal:
+            except LicensingError as refusal:
                 form.add_error(None, str(refusal))
                 status = 409
             else:
                 return redirect("pools:allocation", pk=allocation_id)
         else:
             status = 422
-    already = allocations(today).filter(school=school, revoked_at=None).order_by("-created_at")
+    already = list_allocations(today).filter(school=school, revoked_at=None).order_by("-created_at")
     context = {
         "school": school,
-        "name": school_name(school.name),
+        "name": format_school_name(school.name),
         "form": form,
         "lots": lots,
         "already": already,
@@ -67,18 +70,18 @@ def allocate(request: OfficeRequest) -> HttpResponse:
     return render(request, "pools/allocate.html", context, status=status)
 
 
-def _search(request: OfficeRequest) -> HttpResponse:
+def _search(request: OfficeHttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     found = list(search(text)[: _MAX_RESULTS + 1]) if text else []
     context = {
         "q": text,
-        "found": [(school, school_name(school.name)) for school in found[:_MAX_RESULTS]],
+        "found": [(school, format_school_name(school.name)) for school in found[:_MAX_RESULTS]],
         "more": len(found) > _MAX_RESULTS,
     }
     return render(request, "pools/allocate_find.html", context)
 
 
-def _allocate(request: OfficeRequest, school: School, form: AllocateForm) -> int:
+def _allocate(request: OfficeHttpRequest, school: School, form: AllocateForm) -> int:
     data = form.cleaned_data
     allocation = operations.allocate(
         pool_id=data["pool"],
@@ -89,7 +92,9 @@ def _allocate(request: OfficeRequest, school: School, form: AllocateForm) -> int
         by=request.member.user,
         at=timezone.now(),
     )
-    units = typography.plural(data["units"], "licence attribuée", "licences attribuées")
-    when = f" le {typography.day(data['send_on'])} à 8 heures" if data["send_on"] else ""
-    messages.success(request, f"{units} {named(school.name).to_the}. L'e-mail part{when} pour {data['recipient']}.")
+    units = formatting.pluralize(data["units"], "licence attribuée", "licences attribuées")
+    when = f" le {formatting.long_date(data['send_on'])} à 8 heures" if data["send_on"] else ""
+    messages.success(
+        request, f"{units} {name_with_article(school.name).to_the}. L'e-mail part{when} pour {data['recipient']}."
+    )
     return allocation.pk

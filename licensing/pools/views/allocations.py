@@ -12,32 +12,32 @@ from django_tables2 import RequestConfig
 from collectivities.access import office
 from collectivities.models import AuditEntry, Role
 from licensing.catalogue.operations import day_in_france
-from licensing.pools.exports import workbook
+from licensing.pools.exports import build_workbook
 from licensing.pools.filters import AllocationFilter
 from licensing.pools.forms import ResendForm
-from licensing.pools.models import TOPIC
-from licensing.pools.queries import AllocationState, allocations
-from licensing.pools.tables import AllocationTable, badge
+from licensing.pools.models import ALLOCATION_TOPIC
+from licensing.pools.queries import AllocationState, list_allocations
+from licensing.pools.tables import AllocationTable, render_state_badge
 from mailing import kinds
 from mailing.models import Message
 
 if TYPE_CHECKING:
-    from collectivities.access import OfficeRequest
+    from collectivities.access import OfficeHttpRequest
 
 _PAGE_SIZE = 50
 _XLSX_CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def filtered(data: object) -> AllocationFilter:
+def build_filter(data: object) -> AllocationFilter:
     """Return the filter of today's allocations for the given query parameters."""
-    return AllocationFilter(data, queryset=allocations(day_in_france(timezone.now())))
+    return AllocationFilter(data, queryset=list_allocations(day_in_france(timezone.now())))
 
 
 @office()
-def listing(request: OfficeRequest) -> HttpResponse:
+def allocation_list(request: OfficeHttpRequest) -> HttpResponse:
     """Show the allocations, filtered, sorted and paginated; managers can select some for a bulk action."""
     manages = Role.MANAGER in request.member.roles
-    allocation_filter = filtered(request.GET)
+    allocation_filter = build_filter(request.GET)
     table = AllocationTable(allocation_filter.qs, exclude=() if manages else ("pick",))
     RequestConfig(request, paginate={"per_page": _PAGE_SIZE}).configure(table)
     context = {"filter": allocation_filter, "table": table, "manages": manages, "query": request.GET.urlencode()}
@@ -45,25 +45,26 @@ def listing(request: OfficeRequest) -> HttpResponse:
 
 
 @office()
-def export(request: OfficeRequest) -> HttpResponse:
+def export(request: OfficeHttpRequest) -> HttpResponse:
     """Export the filtered list, all pages, as a workbook without keys."""
     response = HttpResponse(
-        workbook(filtered(request.GET).qs.order_by("school__name_folded", "pk")), content_type=_XLSX_CONTENT_TYPE
+        build_workbook(build_filter(request.GET).qs.order_by("school__name_folded", "pk")),
+        content_type=_XLSX_CONTENT_TYPE,
     )
     response["Content-Disposition"] = f'attachment; filename="attributions-{day_in_france(timezone.now())}.xlsx"'
     return response
 
 
 @office()
-def detail(request: OfficeRequest, pk: int) -> HttpResponse:
+def allocation_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
     """Show one allocation: its state, e-mails, audit entries, and the actions of managers."""
-    allocation = get_object_or_404(allocations(day_in_france(timezone.now())), pk=pk)
-    messages = Message.objects.filter(topic=TOPIC, topic_id=pk).order_by("-pk")[:20]
+    allocation = get_object_or_404(list_allocations(day_in_france(timezone.now())), pk=pk)
+    messages = Message.objects.filter(topic=ALLOCATION_TOPIC, topic_id=pk).order_by("-pk")[:20]
     context = {
         "allocation": allocation,
-        "badge": badge(allocation.state),
+        "badge": render_state_badge(allocation.state),
         "issued": allocation.state == AllocationState.ISSUED,
-        "mails": [(message, kinds.label(message.kind)) for message in messages],
+        "mails": [(message, kinds.get_label(message.kind)) for message in messages],
         "entries": AuditEntry.objects.filter(object_type="allocation", object_id=pk).order_by("-at", "-pk")[:50],
         "manages": Role.MANAGER in request.member.roles,
         "resend_form": ResendForm(initial={"recipient": allocation.recipient}),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from django import template
 from django.urls import NoReverseMatch, resolve, reverse
 
-from web import typography
-from web.access import policy_of
+from core import formatting
+from web.access import get_policy
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-OFFICE = (
+OFFICE_MENU = (
     ("home", "Accueil"),
-    ("pools:lots", "Lots"),
+    ("pools:pools", "Lots"),
     ("purchases:list", "Achats"),
     ("pools:allocations", "Attributions"),
     ("imports:list", "Imports"),
-    ("remit:list", "Écoles"),
+    ("portfolio:list", "Écoles"),
     ("messages:list", "Messages"),
     ("members:list", "Membres"),
     ("office_settings", "Réglages"),
@@ -35,7 +35,7 @@ OFFICE = (
 
 
 @dataclass(frozen=True)
-class Entry:
+class MenuEntry:
     """A menu entry; `current`: it is the closest match of the current path."""
 
     url: str
@@ -47,18 +47,18 @@ class Entry:
 def _menu_pages() -> tuple[tuple[str, str, frozenset[str]], ...]:
     """Return URL, label and roles of each menu page. The roles are those of the page's access policy."""
     pages = []
-    for name, label in OFFICE:
+    for name, label in OFFICE_MENU:
         try:
             url = reverse(name, urlconf="config.urls_tenant")
         except NoReverseMatch:
             continue
-        policy = policy_of(resolve(url, urlconf="config.urls_tenant").func)
+        policy = get_policy(resolve(url, urlconf="config.urls_tenant").func)
         pages.append((url, label, frozenset(getattr(policy, "roles", ()))))
     return tuple(pages)
 
 
 @register.simple_tag
-def office_menu(request: HttpRequest) -> list[Entry]:
+def office_menu(request: HttpRequest) -> list[MenuEntry]:
     """Return the pages that the member may open; empty without a member."""
     member = getattr(request, "member", None)
     if member is None:
@@ -67,22 +67,22 @@ def office_menu(request: HttpRequest) -> list[Entry]:
     visible = [(url, label) for url, label, roles in _menu_pages() if not roles or roles & member_roles]
     matching_urls = (url for url, _ in visible if request.path == url or (url != "/" and request.path.startswith(url)))
     current_url = max(matching_urls, key=len, default=None)
-    return [Entry(url, label, current=url == current_url) for url, label in visible]
+    return [MenuEntry(url, label, current=url == current_url) for url, label in visible]
 
 
 @register.filter
 def french(sentence: object) -> str:
     """Return the sentence with French non-breaking spaces."""
-    return typography.spaced(str(sentence))
+    return formatting.add_nonbreaking_spaces(str(sentence))
 
 
 @register.filter
 def euros(amount: Decimal) -> str:
     """Return « 1 199,00 € »."""
-    return typography.euros(amount)
+    return formatting.euros(amount)
 
 
 @register.filter
 def per_cent(rate: Decimal) -> str:
     """Return « 20 % »."""
-    return typography.per_cent(rate)
+    return formatting.percent(rate)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from schools.directory.operations import Change, Report, synchronise
+from schools.directory.operations import SchoolChange, SyncReport, synchronise
 from schools.exceptions import DirectoryRefused
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
     def _write_json(self, content: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(content, ensure_ascii=False))
 
-    def _write_text(self, report: Report) -> None:
+    def _write_text(self, report: SyncReport) -> None:
         counts = report.counts()
         self.stdout.write(
             f"{report.file_name} : {counts['rows']} lignes lues, {counts['added']} établissements ajoutés, "
@@ -76,5 +76,5 @@ class Command(BaseCommand):
             self.stdout.write(f"  … et {len(lines) - _MAX_LINES} de plus (--json les donne tous).")
 
 
-def _format_change(school: Change) -> str:
+def _format_change(school: SchoolChange) -> str:
     return f"{school.uai} {school.name} ({', '.join(school.fields)})"

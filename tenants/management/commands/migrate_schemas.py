@@ -9,7 +9,7 @@ from django.db import connection
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
-from tenants import migrating
+from tenants import schema_migrations
 
 #: Options left to django-tenants' own command: partial or dry runs.
 _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
@@ -24,7 +24,7 @@ class Command(MigrateSchemasCommand):
             super().handle(*args, **options)
             return
         schema = options.get("schema_name")
-        with migrating.alone():
+        with schema_migrations.migration_lock():
             if options.get("shared") or not (schema or options.get("tenant")) or schema == "public":
                 self._migrate_public(options)
             if schema != "public" and not options.get("shared"):
@@ -40,8 +40,8 @@ class Command(MigrateSchemasCommand):
             if verbosity:
                 self.stdout.write(line)
 
-        outcome = migrating.migrate_collectivities(schemas=schemas, tell=report)
-        migrating.refresh_recording()
+        outcome = schema_migrations.migrate_collectivities(schemas=schemas, report=report)
+        schema_migrations.refresh_snapshot()
         report(
             f"Collectivités : {outcome.up_to_date} déjà à jour, {len(outcome.migrated)} mises à jour, "
             f"{len(outcome.failed)} en échec."

@@ -8,18 +8,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from collectivities.models import AuditEntry
+from licensing.entitlements.models import ActivationKey, Entitlement
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import positions
-from licensing.subscriptions.models import ActivationKey, Source
+from licensing.pools.queries import list_pool_positions
 from mailing.models import Message
 from schools.models import SchoolState
-from tests.api.pools.test_giving import assert_nothing_was_given
-from tests.api.program import refused
+from tests.api.client import assert_problem
+from tests.api.pools.test_allocate import assert_nothing_allocated
 from tests.factories.accounts import PrincipalFactory
-from tests.factories.collectivities import MemberFactory, SchoolInRemitFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give, redeem
+from tests.pools.actions import allocate_units, mark_redeemed
 
 WHOLE, BEST = "all_or_nothing", "best_effort"
 
@@ -35,9 +35,9 @@ def row(school, units=3, /, **changes):
 @pytest.mark.parametrize("mode", [WHOLE, BEST])
 def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     schools = SchoolFactory.create_batch(4)
-    SchoolInRemitFactory(school=schools[1], contact_email="direction@ecole.example")
-    first = give(pool, schools[2], units=2, at=timezone.now())
-    had = give(pool, schools[3], units=5, at=timezone.now())
+    PortfolioSchoolFactory(school=schools[1], contact_email="direction@ecole.example")
+    first = allocate_units(pool, schools[2], units=2, at=timezone.now())
+    had = allocate_units(pool, schools[3], units=5, at=timezone.now())
     rows = [row(schools[0]), row(schools[1], 4), row(schools[2], 1), row(schools[3], 5, total=True)]
     answer = bulk(api, pool, rows, mode)
     assert answer.status_code == 200
@@ -55,7 +55,7 @@ def test_a_bulk_allocation_returns_a_result_per_row_in_order(api, pool, mode):
     assert (data["results"][2]["allocation"], data["results"][3]["allocation"]) == (first.pk, had.pk)
     assert Allocation.objects.get(school=schools[1].uai).recipient == "direction@ecole.example"
     assert Pool.objects.get(pk=pool.pk).allocated == 15
-    assert all(position.adds_up for position in positions())
+    assert all(position.is_balanced for position in list_pool_positions())
 
 
 def test_the_journal_records_the_list_once_and_each_school_its_own(api, pool, office):
@@ -96,19 +96,19 @@ def wrong_rows():
 
 def test_all_or_nothing_names_every_invalid_row_and_allocates_nothing(api, pool):
     rows, wrong = wrong_rows()
-    outcome = refused(bulk(api, pool, rows), 409, "rows_refused")
+    outcome = assert_problem(bulk(api, pool, rows), 409, "rows_refused")
     assert [(f["row"], f["code"], f["field"]) for f in outcome["errors"]] == [
         (place, code, f"allocations.{field}") for place, code, field in wrong
     ]
     assert all(fault["detail"] for fault in outcome["errors"])
     assert outcome["errors"][1]["detail"].endswith(f"{rows[2]['school']}.")
-    assert_nothing_was_given(pool)
+    assert_nothing_allocated(pool)
 
 
 def test_all_or_nothing_names_totals_that_would_shrink(api, pool):
     school = SchoolFactory()
-    give(pool, school, units=5, at=timezone.now())
-    outcome = refused(bulk(api, pool, [row(SchoolFactory()), row(school, 4, total=True)]), 409, "rows_refused")
+    allocate_units(pool, school, units=5, at=timezone.now())
+    outcome = assert_problem(bulk(api, pool, [row(SchoolFactory()), row(school, 4, total=True)]), 409, "rows_refused")
     assert [(fault["row"], fault["code"], fault["field"]) for fault in outcome["errors"]] == [
         (1, "would_shrink", "allocations.units")
     ]
@@ -117,8 +117,8 @@ def test_all_or_nothing_names_totals_that_would_shrink(api, pool):
 
 def test_all_or_nothing_beyond_the_pool_allocates_nothing(api, pool):
     rows = [row(SchoolFactory(), 51), row(SchoolFactory(), 50)]
-    refused(bulk(api, pool, rows), 409, "pool_exhausted")
-    assert_nothing_was_given(pool)
+    assert_problem(bulk(api, pool, rows), 409, "pool_exhausted")
+    assert_nothing_allocated(pool)
 
 
 def test_best_effort_allocates_the_valid_rows_and_explains_the_others(api, pool):
@@ -146,7 +146,7 @@ def test_best_effort_goes_on_after_a_row_that_does_not_fit(api, pool):
 
 def test_best_effort_accepts_an_unchanged_total_from_an_empty_pool(api, pool):
     school = SchoolFactory()
-    give(pool, school, units=100, at=timezone.now())
+    allocate_units(pool, school, units=100, at=timezone.now())
     data = bulk(api, pool, [row(SchoolFactory(), 1), row(school, 100, total=True)], BEST).json()
     assert [result["result"] for result in data["results"]] == ["refused", "unchanged"]
 
@@ -154,24 +154,24 @@ def test_best_effort_accepts_an_unchanged_total_from_an_empty_pool(api, pool):
 def test_best_effort_with_no_valid_row_still_answers_200(api, pool):
     data = bulk(api, pool, [row(SchoolFactory.build())], BEST).json()
     assert (data["units"], data["refused"], data["results"][0]["code"]) == (0, 1, "unknown_school")
-    assert_nothing_was_given(pool)
+    assert_nothing_allocated(pool)
 
 
 @pytest.mark.parametrize("mode", [WHOLE, BEST])
 def test_a_problem_with_the_pool_refuses_all_rows(api, pool, mode):
     rows = [row(SchoolFactory())]
-    refused(bulk(api, pool, rows, mode, pool=2_000_000_000), 409, "unknown_pool")
-    refused(bulk(api, pool, rows, mode, send_on="2026-01-01"), 409, "bad_date")
-    Source.objects.filter(pk=pool.source_id).update(suspended_at=timezone.now())
-    refused(bulk(api, pool, rows, mode), 409, "pool_suspended")
-    assert_nothing_was_given(pool)
+    assert_problem(bulk(api, pool, rows, mode, pool=2_000_000_000), 409, "unknown_pool")
+    assert_problem(bulk(api, pool, rows, mode, send_on="2026-01-01"), 409, "bad_date")
+    Entitlement.objects.filter(pk=pool.entitlement_id).update(suspended_at=timezone.now())
+    assert_problem(bulk(api, pool, rows, mode), 409, "pool_suspended")
+    assert_nothing_allocated(pool)
 
 
 @pytest.mark.parametrize("mode", [WHOLE, BEST])
 def test_a_malformed_row_is_refused_with_its_index_in_any_mode(api, pool, mode):
     school = SchoolFactory()
     rows = [row(school), row(school, "3"), 7, row(school, school="x", units=0), {}, row(school, autre=1)]
-    outcome = refused(bulk(api, pool, rows, mode), 400, "invalid_request")
+    outcome = assert_problem(bulk(api, pool, rows, mode), 400, "invalid_request")
     assert [(f["row"], f["field"], f["code"]) for f in outcome["errors"]] == [
         (1, "allocations.units", "invalid"),
         (2, "allocations", "invalid"),
@@ -181,7 +181,7 @@ def test_a_malformed_row_is_refused_with_its_index_in_any_mode(api, pool, mode):
         (4, "allocations.units", "required"),
         (5, "allocations.autre", "unknown_field"),
     ]
-    assert_nothing_was_given(pool)
+    assert_nothing_allocated(pool)
 
 
 @pytest.mark.parametrize(
@@ -189,18 +189,18 @@ def test_a_malformed_row_is_refused_with_its_index_in_any_mode(api, pool, mode):
     [([], "empty"), ({}, "not_a_list"), ("x", "not_a_list"), ([{}] * 10_001, "max_length"), (None, "null")],
 )
 def test_a_list_has_one_to_ten_thousand_rows(api, pool, rows, code):
-    outcome = refused(bulk(api, pool, rows), 400, "invalid_request")
+    outcome = assert_problem(bulk(api, pool, rows), 400, "invalid_request")
     assert [(fault["field"], fault["code"]) for fault in outcome["errors"]] == [("allocations", code)]
 
 
 def test_the_mode_is_required(api, pool):
-    outcome = refused(bulk(api, pool, [row(SchoolFactory())], None), 400, "invalid_request")
+    outcome = assert_problem(bulk(api, pool, [row(SchoolFactory())], None), 400, "invalid_request")
     assert [fault["field"] for fault in outcome["errors"]] == ["mode"]
 
 
 def test_the_redeemed_key_of_a_school_grows_with_its_seats(api, pool):
     school = SchoolFactory()
-    subscription = redeem(give(pool, school, units=2, at=timezone.now()), PrincipalFactory())
+    subscription = mark_redeemed(allocate_units(pool, school, units=2, at=timezone.now()), PrincipalFactory())
     bulk(api, pool, [row(school), row(SchoolFactory())])
     subscription.refresh_from_db()
     assert (subscription.size, subscription.seats.count()) == (5, 5)
@@ -211,9 +211,9 @@ def _queries(api, pool, count, mode):
     """Allocate to twice `count` schools: half have a contact, a tenth an allocation, some rows are invalid."""
     schools = SchoolFactory.create_batch(count)
     for school in schools[::10]:
-        give(pool, school, units=1, at=timezone.now())
+        allocate_units(pool, school, units=1, at=timezone.now())
     for school in schools[::2]:
-        SchoolInRemitFactory(school=school, contact_email=f"d.{school.uai}@ecole.example")
+        PortfolioSchoolFactory(school=school, contact_email=f"d.{school.uai}@ecole.example")
     rows = [row(school, 1) for school in schools]
     if mode == BEST:
         rows[1::5] = [asked | {"recipient": "rien"} for asked in rows[1::5]]

@@ -7,17 +7,17 @@ import datetime
 import pytest
 from django.utils import timezone
 
+from licensing.entitlements.models import Entitlement, SeatMode
 from licensing.orders import operations as orders
-from licensing.subscriptions.models import SeatMode, Source
 from tests.factories.accounts import PrincipalFactory, UserFactory
 from tests.factories.schools import SchoolFactory
-from tests.pools.arranging import give, redeem
+from tests.pools.actions import allocate_units, mark_redeemed
 
 
 def test_the_licences_of_a_pool_add_up(api, pool):
     now = timezone.now()
-    give(pool, SchoolFactory(), units=7, at=now)
-    redeemed = redeem(give(pool, SchoolFactory(), units=5, at=now), PrincipalFactory())
+    allocate_units(pool, SchoolFactory(), units=7, at=now)
+    redeemed = mark_redeemed(allocate_units(pool, SchoolFactory(), units=5, at=now), PrincipalFactory())
     for seat in redeemed.seats.filter(number__lte=2):
         seat.holder, seat.held_since, seat.mode = UserFactory(), now, SeatMode.AUTOMATIC
         seat.save()
@@ -33,11 +33,11 @@ def test_the_licences_of_a_pool_add_up(api, pool):
     assert payload["bought"] == payload["free"] + payload["issued"] + payload["redeemed_free"] + payload["held"]
     assert (payload["id"], payload["name"], payload["schools"], payload["redeemed_schools"]) == (pool.pk, "Lot A", 2, 1)
     assert payload["opened_at"].endswith("Z")
-    assert payload["last_day"] == pool.source.last_day.isoformat()
+    assert payload["last_day"] == pool.entitlement.last_day.isoformat()
 
 
 @pytest.mark.parametrize(
-    ("standing", "provisional_in", "unpaid_in"),
+    ("status", "provisional_in", "unpaid_in"),
     [
         ("firm", None, None),
         ("provisional", 3, None),
@@ -46,20 +46,22 @@ def test_the_licences_of_a_pool_add_up(api, pool):
         ("overdue", None, -1),
     ],
 )
-def test_a_pool_returns_its_entitlement_status(api, pool, standing, provisional_in, unpaid_in):
+def test_a_pool_returns_its_entitlement_status(api, pool, status, provisional_in, unpaid_in):
     def day(shift):
         return None if shift is None else timezone.localdate() + datetime.timedelta(days=shift)
 
-    Source.objects.filter(pk=pool.source_id).update(provisional_until=day(provisional_in), unpaid_until=day(unpaid_in))
+    Entitlement.objects.filter(pk=pool.entitlement_id).update(
+        provisional_until=day(provisional_in), unpaid_until=day(unpaid_in)
+    )
     payload = api.get(f"/pools/{pool.pk}").json()
-    assert payload["standing"] == standing
+    assert payload["status"] == status
     assert payload["provisional_until"] == (day(provisional_in) and day(provisional_in).isoformat())
     assert payload["unpaid_until"] == (day(unpaid_in) and day(unpaid_in).isoformat())
 
 
 def test_a_suspended_pool_says_so(api, pool):
-    Source.objects.filter(pk=pool.source_id).update(suspended_at=timezone.now())
-    assert api.get(f"/pools/{pool.pk}").json()["standing"] == "suspended"
+    Entitlement.objects.filter(pk=pool.entitlement_id).update(suspended_at=timezone.now())
+    assert api.get(f"/pools/{pool.pk}").json()["status"] == "suspended"
 
 
 def test_pools_follow_each_other_by_cursor(api, nimes):

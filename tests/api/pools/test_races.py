@@ -8,14 +8,14 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
+from licensing.entitlements.models import ActivationKey
 from licensing.orders import operations as orders
 from licensing.pools.models import Allocation, Pool
-from licensing.pools.queries import positions
-from licensing.subscriptions.models import ActivationKey
+from licensing.pools.queries import list_pool_positions
 from mailing.models import Message
-from tests.api.program import Program, program, refused
+from tests.api.client import ApiClient, assert_problem, create_client
 from tests.factories.schools import SchoolFactory
-from tests.races import at_once
+from tests.races import run_concurrently
 
 ASKING = 60
 
@@ -35,32 +35,32 @@ def assert_sound(pool, given):
     assert sum(Allocation.objects.values_list("units", flat=True)) == given
     assert sum(ActivationKey.objects.values_list("units", flat=True)) == given
     assert Message.objects.count() == Allocation.objects.count()
-    assert all(position.adds_up for position in positions())
+    assert all(position.is_balanced for position in list_pool_positions())
 
 
 def test_concurrent_allocations_never_exceed_the_pool(committing, opened):
-    pool, asking = opened(ASKING), program()
+    pool, asking = opened(ASKING), create_client()
     asked = [
         partial(
-            Program(asking.secret).post, "/allocations", {"pool": pool.pk, "school": school.uai, "units": 2}, key=True
+            ApiClient(asking.secret).post, "/allocations", {"pool": pool.pk, "school": school.uai, "units": 2}, key=True
         )
         for school in SchoolFactory.create_batch(ASKING)
     ]
-    answers = at_once(committing.schema_name, asked, refusals=())
+    answers = run_concurrently(committing.schema_name, asked, expected_errors=())
     assert Counter(answer.status_code for answer in answers) == {201: ASKING // 2, 409: ASKING // 2}
     for answer in answers:
         if answer.status_code == 409:
-            refused(answer, 409, "pool_exhausted")
+            assert_problem(answer, 409, "pool_exhausted")
     assert_sound(pool, ASKING)
 
 
 def test_concurrent_bulk_allocations_never_exceed_the_pool(committing, opened):
     """Ten lists of six rows over the same schools in different orders: no deadlock."""
-    pool, asking = opened(60), program()
+    pool, asking = opened(60), create_client()
     schools = SchoolFactory.create_batch(6)
     asked = [
         partial(
-            Program(asking.secret).post,
+            ApiClient(asking.secret).post,
             "/allocations/bulk",
             {
                 "pool": pool.pk,
@@ -71,33 +71,33 @@ def test_concurrent_bulk_allocations_never_exceed_the_pool(committing, opened):
         )
         for turn in range(10)
     ]
-    answers = at_once(committing.schema_name, asked, refusals=())
+    answers = run_concurrently(committing.schema_name, asked, expected_errors=())
     assert Counter(answer.status_code for answer in answers) == {200: 10}
     assert sum(answer.json()["units"] for answer in answers) == 60
     codes = Counter(result["code"] for answer in answers for result in answer.json()["results"])
     assert codes == {None: 30, "pool_exhausted": 30}
     assert Pool.objects.get(pk=pool.pk).allocated == sum(Allocation.objects.values_list("units", flat=True)) == 60
-    assert all(position.adds_up for position in positions())
+    assert all(position.is_balanced for position in list_pool_positions())
 
 
 def test_concurrent_all_or_nothing_lists_are_applied_fully_or_not_at_all(committing, opened):
-    pool, asking = opened(25), program()
+    pool, asking = opened(25), create_client()
     lists = [[{"school": school.uai, "units": 1} for school in SchoolFactory.create_batch(10)] for _ in range(5)]
     asked = [
         partial(
-            Program(asking.secret).post,
+            ApiClient(asking.secret).post,
             "/allocations/bulk",
             {"pool": pool.pk, "mode": "all_or_nothing", "allocations": rows},
         )
         for rows in lists
     ]
-    answers = at_once(committing.schema_name, asked, refusals=())
+    answers = run_concurrently(committing.schema_name, asked, expected_errors=())
     assert Counter(answer.status_code for answer in answers) == {200: 2, 409: 3}
     assert_sound(pool, 20)
 
 
 def test_revoking_growing_reducing_and_resending_the_same_allocation_at_once(committing, opened):
-    pool, asking, school = opened(50), program(), SchoolFactory()
+    pool, asking, school = opened(50), create_client(), SchoolFactory()
     body = {"pool": pool.pk, "school": school.uai, "units": 2}
     number = asking.post("/allocations", body).json()["id"]
     acts = [
@@ -107,8 +107,8 @@ def test_revoking_growing_reducing_and_resending_the_same_allocation_at_once(com
         (f"/allocations/{number}/resend", {}),
         ("/allocations/revoke", {"allocations": [number]}),
     ] * 4
-    asked = [partial(Program(asking.secret).post, path, sent, key=True) for path, sent in acts]
-    answers = at_once(committing.schema_name, asked, refusals=())
+    asked = [partial(ApiClient(asking.secret).post, path, sent, key=True) for path, sent in acts]
+    answers = run_concurrently(committing.schema_name, asked, expected_errors=())
     assert {answer.status_code for answer in answers} <= {200, 201, 409}
     active = Allocation.objects.active()
     assert Pool.objects.get(pk=pool.pk).allocated == sum(active.values_list("units", flat=True))

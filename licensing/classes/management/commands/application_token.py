@@ -21,4 +21,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Only the token, for use in scripts.
-        self.stdout.write(tokens.make(name=options["name"], by=None, at=timezone.now()).secret)
+        self.stdout.write(tokens.create(name=options["name"], by=None, at=timezone.now()).secret)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from licensing.exceptions import Refused
+from core import formatting
+from licensing.exceptions import LicensingError
 from licensing.orders import public_bodies
-from web import typography
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -31,11 +31,11 @@ class Command(BaseCommand):
         """Load the file and print a report; an invalid file changes nothing."""
         try:
             report = public_bodies.load(content=file.read_bytes(), at=timezone.now())
-        except (OSError, Refused) as error:
+        except (OSError, LicensingError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{typography.plural(report.bodies, 'organisme chargé', 'organismes chargés')}, "
-            f"{typography.plural(len(report.refused), 'ligne refusée', 'lignes refusées')}."
+            f"{formatting.pluralize(report.bodies, 'organisme chargé', 'organismes chargés')}, "
+            f"{formatting.pluralize(len(report.refused), 'ligne refusée', 'lignes refusées')}."
         )
         for line, reason in report.refused[:_MAX_LINES]:
             self.stdout.write(f"  ligne {line} : {reason}")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from licensing.exceptions import Refused
+from core import formatting
+from licensing.exceptions import LicensingError
 from licensing.orders import operations
-from web import typography
 
 if TYPE_CHECKING:
     from django.core.management.base import CommandParser
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            collectivity = operations.collectivity_of(options["collectivity"])
+            collectivity = operations.get_collectivity(options["collectivity"])
             pool = operations.grant(
                 collectivity=collectivity,
                 licences=options["licences"],
@@ -37,9 +37,9 @@ class Command(BaseCommand):
                 by=None,
                 at=timezone.now(),
             )
-        except Refused as error:
+        except LicensingError as error:
             raise CommandError(str(error)) from error
-        last_day = pool.source.last_day
+        last_day = pool.entitlement.last_day
         if options["json"]:
             self.stdout.write(
                 json.dumps(
@@ -48,7 +48,7 @@ class Command(BaseCommand):
                         "pool": pool.pk,
                         "name": pool.name,
                         "licences": pool.capacity,
-                        "order": pool.source.order_line.order_id,
+                        "order": pool.entitlement.order_line.order_id,
                         "last_day": last_day.isoformat(),
                     },
                     ensure_ascii=False,
@@ -57,5 +57,5 @@ class Command(BaseCommand):
             return
         self.stdout.write(
             f"Lot n° {pool.pk} « {pool.name} » ouvert pour {collectivity.name} : "
-            f"{typography.plural(pool.capacity, 'licence')}, jusqu'au {typography.day(last_day)} inclus."
+            f"{formatting.pluralize(pool.capacity, 'licence')}, jusqu'au {formatting.long_date(last_day)} inclus."
         )

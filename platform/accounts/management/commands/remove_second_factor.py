@@ -29,7 +29,7 @@ class Command(BaseCommand):
         user = User.objects.filter(username=username.lower()).first()
         if user is None:
             raise CommandError(f"Aucun compte n'a l'identifiant « {username} ».")
-        if second_factor.switch_off(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
+        if second_factor.disable(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
             self.stdout.write(f"Double authentification retirée du compte « {user.username} » ; un e-mail le lui dit.")
         else:
             self.stdout.write(f"Le compte « {user.username} » n'a pas de double authentification.")

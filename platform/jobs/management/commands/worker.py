@@ -38,5 +38,5 @@ class Command(BaseCommand):
                 until_idle=options["until_idle"],
                 give_up_after=options["give_up_after"],
             )
-        except worker.GaveUp as end:
+        except worker.DatabaseUnavailable as end:
             raise CommandError(str(end)) from end

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from mailing.mailbox import latest
+from mailing.sink_folder import list_latest
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """List the e-mails, or print one."""
         number: int | None = options["number"]
-        emails = latest(options["folder"], limit=number or options["last"], recipient=options["to"])
+        emails = list_latest(options["folder"], limit=number or options["last"], recipient=options["to"])
         if number is None:
             for position, received in enumerate(emails, start=1):
                 self.stdout.write(

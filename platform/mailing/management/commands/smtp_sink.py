@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from mailing.sink import Sink
+from mailing.sink import SmtpSink
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         stop_requested = threading.Event()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signal_number, lambda *_: stop_requested.set())
-        sink = Sink(host=options["host"], port=options["port"], folder=options["folder"], keep=False)
+        sink = SmtpSink(host=options["host"], port=options["port"], folder=options["folder"], keep=False)
         try:
             sink.start()
         except OSError as error:

@@ -1,0 +1,114 @@
+"""Gunicorn on the scratch database, and an HTTP client for it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from bench.scratch_database import ROOT, url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: As in docs/deploy.md.
+WORKERS, THREADS = 4, 4
+_START_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class ServerResponse:
+    """The server's response."""
+
+    status: int
+    content: bytes
+
+    def json(self) -> Any:
+        """Return the parsed body."""
+        return json.loads(self.content)
+
+
+@dataclass(frozen=True)
+class OfficeServer:
+    """One office's server, and the API token of its client."""
+
+    master: int
+    port: int
+    host: str
+    token: str
+
+    def post(self, path: str, body: bytes, *, key: str | None = None) -> ServerResponse:
+        """Post to `/api/v1<path>` on a new connection."""
+        headers = {
+            "Host": self.host,
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+        } | ({} if key is None else {"Idempotency-Key": key})
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)) as connection:
+            connection.request("POST", f"/api/v1{path}", body, headers)
+            answer = connection.getresponse()
+            return ServerResponse(answer.status, answer.read())
+
+    def peak(self) -> float:
+        """Return the highest peak memory of a worker process, in MB."""
+        return max(_peak(int(number)) for number in self._workers())
+
+    def _workers(self) -> list[str]:
+        return Path(f"/proc/{self.master}/task/{self.master}/children").read_text().split()
+
+
+@contextlib.contextmanager
+def running_server(slug: str, token: str) -> Iterator[OfficeServer]:
+    """Run gunicorn on the scratch database for the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "gunicorn", "config.wsgi", "--workers", str(WORKERS), "--threads", str(THREADS),
+        "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+    ]  # fmt: skip
+    environment = os.environ | {
+        "DATABASE_URL": url(),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+        # Load is measured: no rate limit.
+        "API_REQUESTS_PER_MINUTE": "1000000",
+        "LOG_LEVEL": "ERROR",
+    }
+    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:  # noqa: S603 - our own server
+        server = OfficeServer(process.pid, port, f"{slug}.{settings.BASE_DOMAIN}", token)
+        try:
+            _wait_for(server)
+            yield server
+        finally:
+            process.terminate()
+
+
+def _wait_for(server: OfficeServer) -> None:
+    """Wait until each worker has answered: the first request of a process loads code."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    answered = 0
+    while answered < 5 * WORKERS:
+        try:
+            server.post("/rien", b"{}")
+            answered += 1
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _peak(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1024

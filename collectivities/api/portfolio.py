@@ -1,0 +1,301 @@
+"""The portfolio in the API: list, read, write and remove its schools, one at a time or in bulk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_filters
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+
+from api.endpoints import Endpoint, ListEndpoint
+from api.idempotency import idempotent
+from api.problem_details import ApiProblem, FieldError, InvalidRequest, iter_field_errors
+from api.scopes import TokenScope
+from collectivities import operations
+from collectivities.api.portfolio_serializers import (
+    MAX_SCHOOLS,
+    PORTFOLIO_SCHOOL_EXAMPLE,
+    ContactBody,
+    PortfolioListBody,
+    PortfolioRemovalBody,
+    PortfolioSchoolSerializer,
+    RemovedListSerializer,
+    WrittenListSerializer,
+)
+from collectivities.exceptions import InvalidRows, PortfolioRowError
+from collectivities.models import PortfolioSchool
+from collectivities.operations import PortfolioRowResult
+from collectivities.portfolio_filter import PortfolioFilter
+from schools.uai import is_valid, normalise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+TAGS = ["Périmètre"]
+_MAX_TEXT_LENGTH = 100
+
+
+class ApiPortfolioFilter(PortfolioFilter):
+    """Filter portfolio schools by text, commune, contact and UAI."""
+
+    text = django_filters.CharFilter(
+        method="by_text",
+        max_length=_MAX_TEXT_LENGTH,
+        help_text="Des mots du nom, de la commune, du code postal ou de l'UAI, sans égard à la casse ni aux accents.",
+    )
+    commune = django_filters.CharFilter(
+        field_name="school__commune_code", max_length=_MAX_TEXT_LENGTH, help_text="Code INSEE de la commune."
+    )
+    contact = django_filters.ChoiceFilter(
+        choices=[("with", "avec"), ("without", "sans"), ("nowhere", "aucune adresse, même à l'annuaire")],
+        method="by_contact",
+        help_text="« with » : une adresse de contact est connue ; « without » : aucune ; « nowhere » : l'annuaire n'en "
+        "donne pas non plus.",
+    )
+    school = django_filters.CharFilter(method="by_school", max_length=_MAX_TEXT_LENGTH, help_text="L'UAI d'une école.")
+
+    def by_school(self, rows: QuerySet[PortfolioSchool], name: str, value: str) -> QuerySet[PortfolioSchool]:
+        """Keep the school with this UAI."""
+        code = normalise(value)
+        return rows.filter(school_id=code) if is_valid(code) else rows.none()
+
+
+class PortfolioView(ListEndpoint):
+    """`/portfolio`."""
+
+    scopes = {"GET": TokenScope.READ}
+    queryset = PortfolioSchool.objects.select_related("school")
+    serializer_class = PortfolioSchoolSerializer
+    filterset_class = ApiPortfolioFilter
+    cursor_field = "school_id"
+
+    @extend_schema(
+        operation_id="listPortfolio",
+        summary="Lire le périmètre",
+        tags=TAGS,
+        examples=[OpenApiExample("Une école", value=PORTFOLIO_SCHOOL_EXAMPLE, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Les écoles dont votre collectivité répond, dans l'ordre de leur UAI."""
+        return self.list_response()
+
+
+_UAI = OpenApiParameter(
+    "uai", str, OpenApiParameter.PATH, description="L'UAI, écrit en minuscules ou sans son zéro s'il le faut."
+)
+
+
+class PortfolioSchoolView(Endpoint):
+    """`/portfolio/{uai}`."""
+
+    scopes = {"GET": TokenScope.READ, "PUT": TokenScope.PORTFOLIO, "DELETE": TokenScope.PORTFOLIO}
+    statuses = {"unknown_school": 404}
+
+    @extend_schema(
+        operation_id="getPortfolioSchool",
+        summary="Lire une école du périmètre",
+        tags=TAGS,
+        parameters=[_UAI],
+        responses={200: PortfolioSchoolSerializer},
+        examples=[OpenApiExample("Une école", value=PORTFOLIO_SCHOOL_EXAMPLE, response_only=True)],
+    )
+    def get(self, request: Request, uai: str) -> Response:
+        """Une école du périmètre."""
+        return Response(_serialize_school(uai))
+
+    @extend_schema(
+        operation_id="putPortfolioSchool",
+        summary="Mettre une école dans le périmètre, ou changer ce qu'il en dit",
+        tags=TAGS,
+        parameters=[_UAI],
+        request=ContactBody,
+        responses={
+            200: OpenApiResponse(PortfolioSchoolSerializer, "L'école était dans le périmètre ; la voici."),
+            201: OpenApiResponse(PortfolioSchoolSerializer, "L'école a été ajoutée."),
+        },
+        examples=[
+            OpenApiExample(
+                "Une adresse et huit classes",
+                value={"contact_email": "c.fontaine@ecole.example", "classes": 8},
+                request_only=True,
+            ),
+            OpenApiExample("Sans contact", value={"contact_name": None, "contact_email": None}, request_only=True),
+            OpenApiExample("L'école", value=PORTFOLIO_SCHOOL_EXAMPLE, response_only=True),
+        ],
+    )
+    def put(self, request: Request, uai: str) -> Response:
+        """Ajoute l'école si elle n'y est pas, puis écrit ce que vous en dites.
+
+        Un champ absent reste comme il est ; null ou vide l'efface. Une école que l'annuaire ne connaît pas est refusée
+        (404, `unknown_school`). Recommencer la même requête ne change rien de plus.
+        """
+        body = ContactBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        result = operations.put_in_portfolio(uai=uai, fields=body.validated_data, by=self.actor(), at=timezone.now())
+        data = _serialize_school(uai)
+        if result != PortfolioRowResult.ADDED:
+            return Response(data)
+        location = reverse("api:portfolio_school", kwargs={"uai": data["uai"]}, request=request)
+        return Response(data, status=201, headers={"Location": location})
+
+    @extend_schema(
+        operation_id="removePortfolioSchool",
+        summary="Retirer une école du périmètre",
+        tags=TAGS,
+        parameters=[_UAI],
+        request=None,
+        responses={204: OpenApiResponse(description="Elle n'y est plus.")},
+    )
+    def delete(self, request: Request, uai: str) -> Response:
+        """Ce qui lui a été attribué ne change pas. Une école qui n'y est pas, ou plus, est un 404."""
+        if not operations.remove_from_portfolio(uais=[_parse_uai(uai)], by=self.actor(), at=timezone.now()):
+            raise Http404
+        return Response(status=204)
+
+
+class PortfolioBulkView(Endpoint):
+    """`/portfolio/bulk`."""
+
+    scopes = {"POST": TokenScope.PORTFOLIO}
+
+    @idempotent
+    @extend_schema(
+        operation_id="writePortfolio",
+        summary="Écrire une liste d'écoles dans le périmètre",
+        tags=TAGS,
+        request=PortfolioListBody,
+        responses={200: WrittenListSerializer},
+        examples=[
+            OpenApiExample(
+                "Deux écoles",
+                value={
+                    "schools": [
+                        {"uai": "0301234D", "contact_email": "c.fontaine@ecole.example", "classes": 8},
+                        {"uai": "0301235E", "contact_email": None},
+                    ]
+                },
+                request_only=True,
+            ),
+            OpenApiExample(
+                "Une ajoutée, une inchangée",
+                value={
+                    "added": 1,
+                    "updated": 0,
+                    "unchanged": 1,
+                    "schools": [
+                        {"uai": "0301234D", "result": "added"},
+                        {"uai": "0301235E", "result": "unchanged"},
+                    ],
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Ajoute les écoles qui n'y sont pas, écrit ce que vous dites des autres : tout, ou rien.
+
+        10 000 écoles au plus. Les écoles du périmètre qui ne sont pas dans la liste y restent. De chacune, un champ
+        absent reste comme il est ; null ou vide l'efface. Si une ligne est fausse, rien n'est écrit, et « errors »
+        nomme chaque ligne à corriger : `unknown_school` (l'annuaire ne la connaît pas), `twice` (elle figure deux
+        fois), une adresse ou un nombre de classes qui n'en est pas un. Le refus est un 400 si une ligne n'est pas de la
+        forme décrite ici, sinon un 409, `wrong_rows`.
+        """
+        body = PortfolioListBody(data=request.data)
+        if not body.is_valid():
+            school_errors = operations.check_schools(_readable_rows(request.data))
+            raise InvalidRequest([*iter_field_errors(body.errors), *_field_errors(school_errors)])
+        rows = [
+            (row["uai"], {name: row[name] for name in row if name != "uai"}) for row in body.validated_data["schools"]
+        ]
+        try:
+            outcomes = operations.write_portfolio_list(rows=rows, by=self.actor(), at=timezone.now())
+        except InvalidRows as refusal:
+            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.faults))) from None
+        results = [result for _, result in outcomes]
+        return Response(
+            {result.value: results.count(result) for result in PortfolioRowResult}
+            | {"schools": [{"uai": uai, "result": result.value} for uai, result in outcomes]}
+        )
+
+
+class PortfolioRemovalView(Endpoint):
+    """`/portfolio/remove`."""
+
+    scopes = {"POST": TokenScope.PORTFOLIO}
+
+    @idempotent
+    @extend_schema(
+        operation_id="removeFromPortfolio",
+        summary="Retirer une liste d'écoles du périmètre",
+        tags=TAGS,
+        request=PortfolioRemovalBody,
+        responses={200: RemovedListSerializer},
+        examples=[
+            OpenApiExample("Deux écoles", value={"schools": ["0301234D", "0301235E"]}, request_only=True),
+            OpenApiExample(
+                "L'une n'y était pas",
+                value={
+                    "removed": 1,
+                    "absent": 1,
+                    "schools": [
+                        {"uai": "0301234D", "result": "removed"},
+                        {"uai": "0301235E", "result": "absent"},
+                    ],
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Ce qui leur a été attribué ne change pas. 10 000 écoles au plus ; une école qui n'y est pas n'arrête rien."""
+        body = PortfolioRemovalBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        removals = operations.remove_portfolio_list(
+            uais=body.validated_data["schools"], by=self.actor(), at=timezone.now()
+        )
+        removed = sum(present for _, present in removals)
+        return Response(
+            {
+                "removed": removed,
+                "absent": len(removals) - removed,
+                "schools": [{"uai": uai, "result": "removed" if present else "absent"} for uai, present in removals],
+            }
+        )
+
+
+def _parse_uai(uai: str) -> str:
+    """Return the UAI of a URL, normalised. Raises `Http404` where it is not valid."""
+    code = normalise(uai)
+    if not is_valid(code):
+        raise Http404
+    return code
+
+
+def _serialize_school(uai: str) -> dict[str, Any]:
+    row = PortfolioSchool.objects.select_related("school").filter(school_id=_parse_uai(uai)).first()
+    if row is None:
+        raise Http404
+    return dict(PortfolioSchoolSerializer(row).data)
+
+
+def _readable_rows(data: Any) -> list[tuple[int, str]]:
+    """Return index and UAI of the readable rows of an invalid list, so that all errors are reported at once."""
+    rows = data.get("schools") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or len(rows) > MAX_SCHOOLS:
+        return []
+    return [
+        (index, normalise(row["uai"]))
+        for index, row in enumerate(rows)
+        if isinstance(row, dict) and isinstance(row.get("uai"), str) and len(row["uai"]) <= _MAX_TEXT_LENGTH
+    ]
+
+
+def _field_errors(row_errors: Iterable[PortfolioRowError]) -> Iterable[FieldError]:
+    return (FieldError(error.code, error.sentence, f"schools.{error.field}", error.row) for error in row_errors)

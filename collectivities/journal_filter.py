@@ -1,0 +1,76 @@
+"""The filter of the Journal page and of its export."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import django_filters
+from django import forms
+from django.db.models import Q
+
+from collectivities.models import AuditEntry
+from schools import uai
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+
+#: French labels of actions, by the part before the dot; others are shown as they are.
+SUBJECT_LABELS = {
+    "office": "Bureau",
+    "members": "Membres",
+    "settings": "Réglages",
+    "portfolio": "Écoles",
+    "pools": "Attributions",
+    "keys": "Clés",
+    "import": "Imports",
+    "messages": "Messages",
+    "api": "API",
+    "webhooks": "Webhooks",
+}
+
+#: Conditions for entries about a school without its UAI (one entry for a list of schools). Filled by apps above.
+SCHOOL_CONDITIONS: list[Callable[[str], Q]] = []
+
+
+def list_subject_choices() -> list[tuple[str, str]]:
+    """Return the subjects that occur in this collectivity's audit log."""
+    actions = AuditEntry.objects.order_by().values_list("action", flat=True).distinct()
+    subjects = {action.partition(".")[0] for action in actions}
+    return sorted(
+        ((subject, SUBJECT_LABELS.get(subject, subject)) for subject in subjects), key=lambda choice: choice[1]
+    )
+
+
+class JournalFilter(django_filters.FilterSet):
+    """Filter audit entries by person, subject, dates, school or words."""
+
+    text = django_filters.CharFilter(label="Texte, personne ou UAI", method="by_text")
+    subject = django_filters.ChoiceFilter(
+        label="Sujet", empty_label="Tous", choices=list_subject_choices, method="by_subject"
+    )
+    since = django_filters.DateFilter(
+        label="Depuis le", field_name="at", lookup_expr="date__gte", widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = django_filters.DateFilter(
+        label="Jusqu'au", field_name="at", lookup_expr="date__lte", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    class Meta:
+        model = AuditEntry
+        fields: ClassVar = ["text", "subject", "since", "until"]
+
+    def by_text(self, entries: QuerySet[AuditEntry], name: str, text: str) -> QuerySet[AuditEntry]:
+        """Keep the entries that contain the text, by that actor, or about that school."""
+        text = text.strip()
+        code = uai.normalise(text)
+        matches = Q(summary__icontains=text) | Q(actor_name__icontains=text) | Q(school_id=code)
+        if uai.is_valid(code):
+            for condition in SCHOOL_CONDITIONS:
+                matches |= condition(code)
+        return entries.filter(matches)
+
+    def by_subject(self, entries: QuerySet[AuditEntry], name: str, subject: str) -> QuerySet[AuditEntry]:
+        """Keep the actions of one subject."""
+        return entries.filter(action__startswith=f"{subject}.")

@@ -1,0 +1,146 @@
+"""Add and remove schools of the portfolio, and set their contacts, from the office's pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from collectivities import audit_log
+from collectivities.exceptions import InvalidContact, NotInPortfolio
+from collectivities.models import PortfolioSchool
+from schools.models import School
+from schools.wording import format_school_name
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterator
+
+    from accounts.models import User
+
+#: Upper bound of the number of classes: no school of the country has more.
+MAX_CLASSES = 100
+
+
+class AddedSchools(NamedTuple):
+    """The UAI that were added, those already in the portfolio, and those unknown to the directory."""
+
+    added: list[str]
+    already: list[str]
+    unknown: list[str]
+
+
+@transaction.atomic
+def add_to_portfolio(*, uais: Collection[str], by: User | None, at: datetime.datetime) -> AddedSchools:
+    """Add schools to the portfolio, leaving existing ones unchanged. The number of queries is constant."""
+    requested = list(dict.fromkeys(uais))
+    known = dict(School.objects.filter(pk__in=requested).values_list("uai", "name"))
+    existing = set(PortfolioSchool.objects.filter(school_id__in=known).values_list("school_id", flat=True))
+    new = [uai for uai in requested if uai in known and uai not in existing]
+    # A concurrent transaction may add the same school.
+    PortfolioSchool.objects.bulk_create(
+        [PortfolioSchool(school_id=uai, added_at=at) for uai in new], ignore_conflicts=True
+    )
+    audit_log.record_many(
+        (
+            audit_log.NewAuditEntry(
+                "portfolio.added", f"Ajout au périmètre : {format_school_name(known[uai])} ({uai}).", school_id=uai
+            )
+            for uai in new
+        ),
+        by=by,
+        at=at,
+    )
+    return AddedSchools(
+        new, [uai for uai in requested if uai in existing], [uai for uai in requested if uai not in known]
+    )
+
+
+@transaction.atomic
+def remove_from_portfolio(*, uais: Collection[str], by: User, at: datetime.datetime) -> int:
+    """Remove schools from the portfolio and return how many were in it. Their allocations are kept."""
+    rows = list(
+        PortfolioSchool.objects.select_related("school")
+        .filter(school_id__in=uais)
+        .select_for_update(of=("self",))
+        .order_by("pk")
+    )
+    PortfolioSchool.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    audit_log.record_many(
+        (
+            audit_log.NewAuditEntry(
+                "portfolio.removed",
+                f"Retrait du périmètre : {format_school_name(row.school.name)} ({row.school_id}).",
+                row.school_id,
+            )
+            for row in rows
+        ),
+        by=by,
+        at=at,
+    )
+    return len(rows)
+
+
+def check_contact(contact_email: str, classes: int | None) -> Iterator[tuple[str, str]]:
+    """Yield field and French sentence of each error in a contact's values."""
+    if classes is not None and not 0 <= classes <= MAX_CLASSES:
+        yield "classes", f"Indiquez un nombre de classes de 0 à {MAX_CLASSES}."
+    try:
+        if contact_email:
+            validate_email(contact_email)
+    except ValidationError:
+        yield "contact_email", f"« {contact_email} » n'est pas une adresse e-mail."
+
+
+@transaction.atomic
+def set_contact(
+    *,
+    uai: str,
+    contact_name: str,
+    contact_email: str,
+    contact_phone: str,
+    classes: int | None,
+    by: User,
+    at: datetime.datetime,
+) -> PortfolioSchool:
+    """Set the contact and the number of classes of a portfolio school.
+
+    An empty e-mail address means the directory's. Raises `NotInPortfolio`, `InvalidContact`.
+    """
+    row = (
+        PortfolioSchool.objects.select_related("school")
+        .filter(school_id=uai)
+        .select_for_update(of=("self",), no_key=True)
+        .first()
+    )
+    if row is None:
+        raise NotInPortfolio("Cet établissement n'est plus dans votre périmètre.")
+    contact_email = contact_email.strip()
+    for _, sentence in check_contact(contact_email, classes):
+        raise InvalidContact(sentence)
+    values = {
+        "contact_name": " ".join(contact_name.split()),
+        "contact_email": contact_email,
+        "contact_phone": " ".join(contact_phone.split()),
+        "classes": classes,
+    }
+    if all(getattr(row, field) == value for field, value in values.items()):
+        return row
+    for field, value in values.items():
+        setattr(row, field, value)
+    row.save(update_fields=list(values))
+    contact = (
+        ", ".join(part for part in (row.contact_name, row.contact_email, row.contact_phone) if part)
+        or "celui de l'annuaire"
+    )
+    class_count = "" if classes is None else f" {classes} classe{'s' if classes > 1 else ''}."
+    audit_log.record(
+        action="portfolio.contact_set",
+        by=by,
+        at=at,
+        summary=f"Contact de {row.school.name} ({uai}) : {contact}.{class_count}",
+        school_id=uai,
+    )
+    return row

@@ -1,0 +1,128 @@
+"""Personal data in the collectivities' schemas: export, and erasure when an account is deleted.
+
+Reads query all schemas at once; writes enter the schema of each office the person belongs to. The audit log keeps
+names as they were written: a public body must be able to say who allocated its licences.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import transaction
+from django.db.models.functions import Lower
+from django_tenants.utils import tenant_context
+
+from collectivities import audit_log
+from collectivities.exceptions import LastManager
+from collectivities.models import Invitation, Member, Role
+from collectivities.operations.members import format_roles
+from core.formatting import join_words
+from mailing import personal_data as outbox
+from tenants.cross_schema import query_all
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from accounts.models import User
+    from tenants.models import Collectivity
+
+_MEMBERSHIPS = """
+    SELECT member.roles, member.joined_at, member.left_at,
+           'manager' = ANY(member.roles) AND NOT EXISTS (
+               SELECT FROM {schema}.collectivities_member AS other
+               WHERE other.left_at IS NULL AND other.id <> member.id AND 'manager' = ANY(other.roles)
+           )
+    FROM {schema}.collectivities_member AS member WHERE member.user_id = %s
+"""
+
+
+class OfficeMembership(NamedTuple):
+    """A current or past membership of an office."""
+
+    collectivity: Collectivity
+    roles: list[str]
+    joined_at: datetime.datetime
+    left_at: datetime.datetime | None
+    # Whether the office has no other manager.
+    last_manager: bool
+
+
+def list_memberships(user: User) -> list[OfficeMembership]:
+    """Return current and past memberships, by collectivity name. Two queries per hundred collectivities."""
+    return [
+        OfficeMembership(collectivity, roles, joined_at, left_at, alone and left_at is None)
+        for collectivity, (roles, joined_at, left_at, alone) in query_all(_MEMBERSHIPS, [user.pk])
+    ]
+
+
+def format_last_manager_message(offices: Collection[str]) -> str:
+    """Return the French sentence for the last manager of these offices: why they cannot leave, and what to do."""
+    named = join_words([f"« {office} »" for office in offices])
+    plural = len(offices) > 1
+    return (
+        f"Vous êtes le dernier gestionnaire {'des bureaux' if plural else 'du bureau'} {named} : donnez d'abord ce "
+        f"rôle à une autre personne {'de chacun' if plural else 'du bureau'}, sans quoi plus personne n'y pourrait "
+        "inviter ni attribuer."
+    )
+
+
+@transaction.atomic
+def end_memberships(user: User, *, addresses: Collection[str], at: datetime.datetime) -> None:
+    """End all memberships of the user; each audit log gets an entry with their current name.
+
+    `addresses` are erased from accepted invitations and their e-mails. Raises `LastManager`, naming every office
+    whose last manager they are, having changed nothing.
+    """
+    refused = []
+    for one in list_memberships(user):
+        with tenant_context(one.collectivity):
+            if one.left_at is None and not _leave(user, at=at):
+                refused.append(one.collectivity.name)
+            _erase_addresses(addresses)
+    if refused:
+        raise LastManager(format_last_manager_message(refused))
+
+
+def export_personal_data(user: User) -> list[dict[str, Any]]:
+    """Return current and past memberships with their roles, for the personal data export."""
+    return [
+        {
+            "bureau": one.collectivity.name,
+            "rôles": format_roles(one.roles),
+            "depuis le": one.joined_at,
+            "parti le": one.left_at,
+        }
+        for one in list_memberships(user)
+    ]
+
+
+def _leave(user: User, *, at: datetime.datetime) -> bool:
+    """End the membership in the current schema; return False, having changed nothing, for its last manager."""
+    # Lock all, as `operations.members` does: two managers leaving at once must not leave none.
+    members = list(Member.objects.active().locked())
+    membership = next((member for member in members if member.user_id == user.pk), None)
+    if membership is None:
+        return True  # a concurrent request ended it
+    if Role.MANAGER in membership.roles and not any(
+        Role.MANAGER in other.roles for other in members if other != membership
+    ):
+        return False
+    membership.left_at = at
+    membership.save(update_fields=["left_at"])
+    audit_log.record(
+        action="members.left",
+        by=user,
+        at=at,
+        summary=f"{user} a supprimé son compte et ne fait plus partie du bureau.",
+        object_type="member",
+        object_id=membership.pk,
+    )
+    return True
+
+
+def _erase_addresses(addresses: Collection[str]) -> None:
+    accepted = Invitation.objects.filter(accepted_at__isnull=False).alias(address=Lower("email"))
+    invitation_ids = list(accepted.filter(address__in=[one.lower() for one in addresses]).values_list("pk", flat=True))
+    Invitation.objects.filter(pk__in=invitation_ids).update(email="")
+    outbox.anonymise(outbox.filter_by_topic("invitation", invitation_ids))

@@ -1,0 +1,308 @@
+"""`/imports/{pk}/…`: choose the layout, apply, cancel, undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoints import Endpoint
+from api.fields import (
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+    StrictDateField,
+    StrictIntegerField,
+    StrictSerializer,
+)
+from api.idempotency import idempotent
+from api.problem_details import CONTENT_TYPE, ApiProblem, FieldError
+from api.schema import ProblemSerializer
+from api.scopes import TokenScope
+from imports import operations
+from imports.api import examples
+from imports.api.imports import TAGS, get_import_or_404
+from imports.api.serialization import serialize_import, serialize_undo
+from imports.api.serializers import ImportSerializer, UndoSerializer
+from imports.enums import ImportState, Purpose, Volume
+from imports.exceptions import PortfolioHasNoUnits
+from imports.formats import limits
+from imports.meanings import LABELS, Meaning
+from imports.operations.import_lock import lock_import
+from imports.web.forms import MAX_UNITS
+from imports.web.layout_form import LayoutForm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rest_framework.request import Request
+
+    from imports.models import SpreadsheetImport
+
+_MAX_NAME_LENGTH = 255
+
+
+def _column(meaning: Meaning) -> StrictIntegerField:
+    return StrictIntegerField(
+        required=False, allow_null=True, min_value=0, help_text=f"{LABELS[meaning]} ; null : aucune colonne."
+    )
+
+
+#: One field per meaning.
+ColumnsBody = type(
+    "ColumnsBody",
+    (StrictSerializer,),
+    {
+        "__doc__": "La colonne de chaque sens, par sa place à partir de 0 ; un sens absent reste comme il fut trouvé.",
+        "__module__": __name__,
+        **{meaning.value: _column(meaning) for meaning in Meaning},
+    },
+)
+
+
+class ChooseLayoutBody(StrictSerializer):
+    """Comment lire le fichier ; ce qui est absent reste comme il a été trouvé."""
+
+    sheets = serializers.ListField(
+        child=StrictCharField(max_length=_MAX_NAME_LENGTH, trim_whitespace=False),
+        required=False,
+        allow_empty=False,
+        max_length=limits.MAX_SHEETS,
+        help_text="Les feuilles à lire, par leur nom. Celles de mêmes colonnes sont lues ensemble.",
+    )
+    header_row = StrictIntegerField(
+        required=False, min_value=0, max_value=limits.MAX_ROWS, help_text="La ligne des titres ; 0 s'il n'y en a pas."
+    )
+    columns = ColumnsBody(required=False)
+    volume = StrictChoiceField(required=False, choices=Volume.choices, help_text="Ce qui dit combien de licences.")
+    units_for_all = StrictIntegerField(
+        required=False, min_value=1, max_value=MAX_UNITS, help_text="Avec « all », et lui seul."
+    )
+
+
+class ApplyImportBody(StrictSerializer):
+    """Ce que vous avez vu et confirmez."""
+
+    digest = StrictCharField(
+        max_length=64,
+        trim_whitespace=False,
+        help_text="Le « digest » de « plan » : si le tableau a changé depuis, rien n'est fait.",
+    )
+    only_valid = StrictBooleanField(
+        required=False, default=False, help_text="Appliquer les lignes valables, et laisser celles qui sont en erreur."
+    )
+    send_on = StrictDateField(
+        required=False, allow_null=True, help_text="Ne pas envoyer les e-mails avant ce jour, à 8 h."
+    )
+    confirmed_count = StrictIntegerField(
+        required=False, allow_null=True, min_value=0, help_text="Le nombre que « brake » demande, s'il en demande un."
+    )
+
+
+class ChooseLayoutEndpoint(Endpoint):
+    """`/imports/{pk}/choose`."""
+
+    scopes = {"POST": TokenScope.IMPORT}
+
+    @idempotent
+    @extend_schema(
+        operation_id="chooseLayout",
+        summary="Dire comment lire un tableau",
+        tags=TAGS,
+        request=ChooseLayoutBody,
+        responses={202: OpenApiResponse(ImportSerializer, "Le fichier sera relu ainsi.")},
+        examples=[
+            examples.request_example("La colonne des licences est la troisième", {"columns": {"units": 2}}),
+            examples.request_example("Dix licences à chaque école", {"volume": "all", "units_for_all": 10}),
+            examples.response_example("Le tableau attend d'être relu", examples.UPLOADED, status_codes=["202"]),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Répond aux questions de « layout », ou change ce qui a été trouvé : le fichier est relu.
+
+        Ce que vous ne dites pas reste comme il a été trouvé. Les lignes sont lues de nouveau : ce qui y avait été
+        corrigé ou coché est perdu. Changer la feuille ou la ligne des titres fait reconnaître les colonnes de nouveau :
+        dites-les alors par une seconde requête. Ce qui ne va pas ensemble est refusé (409, `wrong_layout`).
+        """
+        get_import_or_404(pk)
+        body = ChooseLayoutBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        now = timezone.now()
+        with transaction.atomic():
+            spreadsheet_import = lock_import(pk, ImportState.READ, ImportState.CHECKED)
+            layout_choices = _layout_choices(spreadsheet_import, body.validated_data)
+            spreadsheet_import = operations.choose_layout(import_id=pk, **layout_choices, by=self.actor(), at=now)
+        return Response(serialize_import(spreadsheet_import, at=now), status=202)
+
+
+class ApplyImportEndpoint(Endpoint):
+    """`/imports/{pk}/apply`."""
+
+    scopes = {"POST": TokenScope.IMPORT}
+
+    @idempotent
+    @extend_schema(
+        operation_id="applyImport",
+        summary="Appliquer un tableau",
+        tags=TAGS,
+        request=ApplyImportBody,
+        responses={202: OpenApiResponse(ImportSerializer, "L'application attend son tour, ou a déjà eu lieu.")},
+        examples=[
+            examples.request_example(
+                "Ce que j'ai vu, à la rentrée", {"digest": "2-8214563219987", "send_on": "2027-09-01"}
+            ),
+            examples.response_example("En cours d'application", examples.APPLYING, status_codes=["202"]),
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Applique les lignes cochées : tout, ou rien. Suivez ensuite le tableau jusqu'à « applied ».
+
+        Refusé (409) : `outdated`, le tableau n'est plus ce que dit « digest » ; `nothing_to_apply` ; `rows_in_error`,
+        des lignes en erreur restent et « only_valid » n'est pas dit ; `too_much`, le lot n'a pas assez ; `confirmation_guard`, le
+        nombre que le frein demande n'est pas « typed » ; `bad_date`. Si la situation change avant que le travail ne
+        commence, le tableau redevient « checked » et « refusal » dit pourquoi. Confirmer deux fois le même « digest »
+        est comme une.
+        """
+        get_import_or_404(pk)
+        body = ApplyImportBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        data, now = body.validated_data, timezone.now()
+        spreadsheet_import = operations.confirm(
+            import_id=pk,
+            digest=data["digest"],
+            send_on=data.get("send_on"),
+            only_valid=data["only_valid"],
+            confirmed_count=data.get("confirmed_count"),
+            by=self.actor(),
+            at=now,
+        )
+        return Response(serialize_import(spreadsheet_import, at=now), status=202)
+
+
+class CancelImportEndpoint(Endpoint):
+    """`/imports/{pk}/cancel`."""
+
+    scopes = {"POST": TokenScope.IMPORT}
+
+    @idempotent
+    @extend_schema(
+        operation_id="cancelImport",
+        summary="Annuler un tableau",
+        tags=TAGS,
+        request=None,
+        responses={200: ImportSerializer},
+        examples=[examples.response_example("Annulé", examples.CANCELLED)],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """À tout moment avant que son application n'ait eu lieu ; deux fois est comme une.
+
+        Si un travail est en cours, il s'arrête dès qu'il le peut : « progress.stopping » est vrai, puis le tableau
+        devient « cancelled ». Ce qui est appliqué se défait (« undo »).
+        """
+        get_import_or_404(pk)
+        now = timezone.now()
+        return Response(serialize_import(operations.cancel(import_id=pk, by=self.actor(), at=now), at=now))
+
+
+class UndoImportEndpoint(Endpoint):
+    """`/imports/{pk}/undo`."""
+
+    scopes = {"GET": TokenScope.READ, "POST": TokenScope.IMPORT}
+
+    @extend_schema(
+        operation_id="planUndo",
+        summary="Lire ce que défaire un tableau ferait",
+        tags=TAGS,
+        responses={
+            200: UndoSerializer,
+            (409, CONTENT_TYPE): OpenApiResponse(ProblemSerializer, "Le tableau n'est pas appliqué : `wrong_moment`."),
+        },
+        examples=[examples.response_example("Une école garde sa clé", examples.UNDO, status_codes=["200"])],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Ce qui serait repris et ce qui resterait, sans rien faire ; d'un tableau défait, ce qui l'a été."""
+        return Response(serialize_undo(get_import_or_404(pk)))
+
+    @idempotent
+    @extend_schema(
+        operation_id="undoImport",
+        summary="Défaire un tableau",
+        tags=TAGS,
+        request=None,
+        responses={202: OpenApiResponse(ImportSerializer, "Le travail attend son tour, ou a déjà eu lieu.")},
+        examples=[examples.response_example("En cours", examples.APPLIED, status_codes=["202"])],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Reprend ce que le tableau a fait, sauf ce qui a été activé ou changé depuis. Suivez-le jusqu'à « undone ».
+
+        Deux fois est comme une.
+        """
+        get_import_or_404(pk)
+        now = timezone.now()
+        return Response(
+            serialize_import(operations.request_undo(import_id=pk, by=self.actor(), at=now), at=now), status=202
+        )
+
+
+def _layout_choices(spreadsheet_import: SpreadsheetImport, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `operations.choose_layout`, validated by `LayoutForm`. Raises `Problem`."""
+    is_allocation = spreadsheet_import.purpose == Purpose.ALLOCATION
+    if not is_allocation and ("volume" in answers or "units_for_all" in answers):
+        raise PortfolioHasNoUnits("Un tableau du périmètre ne donne pas de licence : n'indiquez pas combien.")
+    blank = LayoutForm(spreadsheet_import=spreadsheet_import)
+    data = {name: blank.get_initial_for_field(field, name) for name, field in blank.fields.items()}
+    faults = list(_assign_columns(data, answers.get("columns", {}), blank.editable_columns))
+    data |= {name: answers[name] for name in ("header_row", "units_for_all") if name in answers}
+    if "sheets" in answers:
+        if "sheets" not in blank.fields and set(answers["sheets"]) != set(spreadsheet_import.layout["sheets"]):
+            faults.append(FieldError("invalid_choice", "Ce classeur n'a pas de feuille de ce nom.", "sheets"))
+        data["sheets"] = list(dict.fromkeys(answers["sheets"]))
+    if "volume" in answers:
+        data["volume"] = "" if answers["volume"] == Volume.COLUMN else answers["volume"]
+    if is_allocation and ("units_for_all" in answers) != (answers.get("volume") == Volume.ALL):
+        faults.append(
+            FieldError(
+                "wrong_volume",
+                "« volume » vaut « all » si « units_for_all » dit combien, et seulement alors.",
+                "volume",
+            )
+        )
+    form = LayoutForm(data, spreadsheet_import=spreadsheet_import)
+    if not form.is_valid():
+        faults += [
+            FieldError(error["code"] or "invalid", error["message"], "columns" if name == "__all__" else name)
+            for name, errors in form.errors.get_json_data().items()
+            for error in errors
+        ]
+    elif "columns" in answers and not form.layout_choices()["columns"]:
+        sentence = "La feuille ou la ligne des titres change aussi : les colonnes sont d'abord reconnues de nouveau."
+        faults.append(FieldError("columns_elsewhere", sentence, "columns"))
+    if faults:
+        shown = faults[0].detail if len(faults) == 1 else "Ces réponses ne vont pas ensemble : voyez « errors »."
+        raise ApiProblem("wrong_layout", shown, field_errors=faults)
+    return form.layout_choices()
+
+
+def _assign_columns(
+    data: dict[str, Any], columns: Mapping[str, int | None], editable_columns: list[int]
+) -> Iterator[FieldError]:
+    """Set the meanings of columns in the form data; yield errors."""
+    for field in [f"column_{index}" for index in editable_columns]:
+        if data[field] in columns:
+            data[field] = ""
+    taken: dict[int, str] = {}
+    for meaning, index in columns.items():
+        if index is None:
+            continue
+        if index not in editable_columns:
+            yield FieldError("no_such_column", f"Le tableau n'a pas de colonne n° {index}.", f"columns.{meaning}")
+        elif index in taken:
+            sentence = f"La colonne n° {index} ne peut pas être aussi « {LABELS[Meaning(taken[index])]} »."
+            yield FieldError("one_column_twice", sentence, f"columns.{meaning}")
+        else:
+            taken[index] = meaning
+            data[f"column_{index}"] = meaning

@@ -1,0 +1,354 @@
+"""Serializers of imports and their rows.
+
+A field may have the name of a serializer attribute: the metaclass removes declared fields from the class.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import serializers
+
+from api.fields import UtcDateTimeField
+from imports.enums import ConflictResolution, ImportState, Purpose, RowEffect, RowMatchMethod, Verdict, Volume
+from imports.meanings import Meaning
+from imports.models import ImportRow, SpreadsheetImport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MEANINGS = [meaning.value for meaning in Meaning]
+_IMPORT_HELP = {
+    "id": "Le numéro du tableau : c'est celui de son adresse.",
+    "filename": "Le nom du fichier déposé.",
+    "size": "La taille du fichier, en octets.",
+    "sha256": "L'empreinte SHA-256 du fichier, en hexadécimal : c'est bien le vôtre si elle est la même.",
+    "units_for_all": "Licences que chaque école doit avoir, où « volume » vaut « all » ; null sinon.",
+}
+_ROW_HELP = {
+    "id": "Le numéro de la ligne dans l'API, qui la nomme dans son adresse ; « number » est celui du tableur.",
+    "uai": "L'UAI de l'école trouvée ; vide : aucune ne l'est.",
+    "label": "Le nom de l'école et sa commune, d'après l'annuaire ; si elle n'est pas trouvée, d'après le tableau.",
+    "email": "L'adresse que la ligne donne ; vide : elle n'en donne pas.",
+    "recipient": "L'adresse à laquelle il sera écrit : celle de la ligne, sinon celle du contact de votre périmètre, "
+    "sinon celle de l'annuaire ; vide : aucune n'est connue.",
+    "classes": "Nombre de classes que la ligne donne ; null : elle n'en donne pas.",
+    "contact_name": "À qui écrire, d'après la ligne ; vide : elle ne le dit pas.",
+    "phone": "Le numéro de téléphone que la ligne donne ; vide : elle n'en donne pas.",
+    "ignored_reason": "Ce qui la met hors du tableau, en français : un total, une note… ; vide : elle en est.",
+    "set_aside": "Si elle a été mise de côté : elle ne sera pas appliquée.",
+    "awaited": "Si elle est gardée de côté jusqu'à ce que l'annuaire connaisse son école.",
+    "ticked": "Si elle est cochée : appliquer le tableau l'applique.",
+}
+
+
+def _number(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(help_text=help_text)
+
+
+def _help_texts(help_text: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {name: {"help_text": text} for name, text in help_text.items()}
+
+
+class CountsSerializer(serializers.Serializer[Any]):
+    """Lignes par verdict."""
+
+    new = _number("Écoles qui n'ont rien encore.")
+    changed = _number("Écoles pour lesquelles quelque chose change.")
+    unchanged = _number("Écoles qui ont déjà ce que le tableau dit.")
+    conflict = _number("Écoles qui ont plus que le tableau ne dit : réglez-les.")
+    error = _number("Lignes à corriger ou à mettre de côté.")
+    ignored = _number("Lignes laissées de côté : totaux, notes, doubles, celles que vous écartez.")
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """Où en est le travail sur ce tableau."""
+
+    step = serializers.CharField(help_text="L'étape, stable.")
+    label = serializers.CharField(help_text="L'étape, en français.")  # type: ignore[assignment]  # removed by the metaclass
+    done = serializers.IntegerField(help_text="Ce qui est fait du travail entier, à rapporter à « total ».")
+    total = serializers.IntegerField(help_text="Le travail entier ; 0 tant que rien ne peut en être dit.")
+    percent = serializers.IntegerField(
+        allow_null=True, help_text="Ce qui est fait, de 0 à 99 ; null tant que rien ne peut en être dit."
+    )
+    seconds_left = serializers.IntegerField(
+        allow_null=True, help_text="Secondes qui restent, à ce rythme ; null tant que rien ne peut en être dit."
+    )
+    stopping = serializers.BooleanField(help_text="Une annulation est demandée.")
+
+
+class ReadSheetSerializer(serializers.Serializer[Any]):
+    """Une feuille qui est lue."""
+
+    sheet = serializers.CharField(help_text="Son nom.")
+    index = serializers.IntegerField(help_text="Sa place parmi les feuilles du classeur, à partir de 0.")
+    header_row = serializers.IntegerField(allow_null=True, help_text="La ligne des titres, à partir de 1.")
+
+
+class LayoutColumnSerializer(serializers.Serializer[Any]):
+    """Une colonne du tableau."""
+
+    index = serializers.IntegerField(help_text="Sa place, à partir de 0.")
+    letters = serializers.CharField(help_text="Ce que le tableur écrit au-dessus d'elle.")
+    title = serializers.CharField(
+        allow_blank=True, help_text="Ce que dit sa cellule dans la ligne des titres ; vide : elle n'en a pas."
+    )
+    examples = serializers.ListField(child=serializers.CharField(), help_text="Ses premières cellules.")
+    meaning = serializers.ChoiceField(choices=_MEANINGS, allow_null=True, help_text="Ce qui y est lu ; null : rien.")
+
+
+class QuestionSerializer(serializers.Serializer[Any]):
+    """Une question à laquelle répondre avant que le tableau puisse être vérifié."""
+
+    column = serializers.CharField(help_text="Le sens dont la colonne est cherchée, « sheets », ou vide.")
+    code = serializers.CharField(help_text="Stable, pour les programmes.")
+    message = serializers.CharField(help_text="La question, en français.")
+
+
+class LayoutSerializer(serializers.Serializer[Any]):
+    """Ce qui a été trouvé dans le fichier."""
+
+    kind = serializers.CharField(help_text="xlsx, xls, ods, csv…")
+    sheets = serializers.ListField(child=serializers.CharField(), help_text="Les feuilles du classeur.")
+    read = ReadSheetSerializer(many=True, help_text="Celles qui sont lues.")
+    columns = LayoutColumnSerializer(many=True, help_text="Les colonnes du tableau, de gauche à droite.")
+    volume = serializers.ChoiceField(
+        choices=Volume.choices, allow_null=True, help_text="D'où vient le nombre de licences ; null : ce n'est pas dit."
+    )
+    remembered = serializers.BooleanField(help_text="Ces titres étaient connus d'un tableau précédent.")
+    rows = serializers.IntegerField(help_text="Lignes lues.")
+    remarks = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Des phrases à montrer à une personne : ce qui n'est pas lu, ce qui a été complété.",
+    )
+    questions = QuestionSerializer(many=True, help_text="Répondez-y par « choose ».")
+
+
+class ConfirmationGuardSerializer(serializers.Serializer[Any]):
+    """Ce que le tableau fait est hors de proportion : le nombre est à renvoyer dans « typed »."""
+
+    number = serializers.IntegerField(help_text="Licences, ou écoles : « why » dit lesquelles.")
+    why = serializers.CharField(help_text="La phrase à montrer à une personne : ce qui surprend, ce qui est compté.")
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """Ce qu'appliquer ferait maintenant."""
+
+    digest = serializers.CharField(help_text="À renvoyer à « apply » : il dit ce que vous avez vu.")
+    rows = serializers.IntegerField(help_text="Lignes cochées, qui seraient appliquées.")
+    created = _number("Attributions nouvelles.")
+    grown = _number("Attributions augmentées.")
+    reduced = _number("Attributions réduites.")
+    revoked = _number("Clés reprises.")
+    added = _number("Écoles ajoutées au périmètre.")
+    updated = _number("Contacts mis à jour.")
+    units = _number("Licences prises au lot ; négatif s'il en reçoit.")
+    free = serializers.IntegerField(allow_null=True, help_text="Licences libres du lot ; null pour le périmètre.")
+    missing = _number("Licences qui manquent au lot.")
+    errors = _number("Lignes en erreur, que « only_valid » laisserait.")  # type: ignore[assignment]  # removed by the metaclass
+    conflicts = _number("Conflits que personne n'a réglés, et qui seraient laissés.")
+    confirmation_guard = ConfirmationGuardSerializer(allow_null=True, help_text="Null : rien n'est à taper.")
+
+
+class UndoneSerializer(serializers.Serializer[Any]):
+    """Ce que défaire a fait."""
+
+    revoked = serializers.IntegerField(required=False, help_text="Attributions reprises.")
+    reduced = serializers.IntegerField(required=False, help_text="Attributions ramenées à ce qu'elles étaient.")
+    units = serializers.IntegerField(required=False, help_text="Licences revenues au lot.")
+    messages = serializers.IntegerField(required=False, help_text="Écoles à qui il a été écrit.")
+    removed = serializers.IntegerField(required=False, help_text="Écoles retirées du périmètre.")
+    restored = serializers.IntegerField(required=False, help_text="Contacts rétablis.")
+    left = serializers.IntegerField(help_text="Lignes laissées telles quelles : « undo » dit lesquelles.")
+
+
+class ImportOutcomeSerializer(serializers.Serializer[Any]):
+    """Ce qui a été fait ; d'une attribution ou du périmètre."""
+
+    allocations = serializers.IntegerField(required=False, help_text="Attributions nouvelles.")
+    grown = serializers.IntegerField(required=False, help_text="Attributions augmentées.")
+    reduced = serializers.IntegerField(required=False, help_text="Attributions réduites.")
+    revoked = serializers.IntegerField(required=False, help_text="Clés reprises.")
+    units = serializers.IntegerField(required=False, help_text="Licences données.")
+    returned = serializers.IntegerField(required=False, help_text="Licences reprises.")
+    messages = serializers.IntegerField(required=False, help_text="E-mails préparés.")
+    added = serializers.IntegerField(required=False, help_text="Écoles ajoutées au périmètre.")
+    updated = serializers.IntegerField(required=False, help_text="Contacts mis à jour.")
+    undone = UndoneSerializer(required=False)
+
+
+class RejectionSerializer(serializers.Serializer[Any]):
+    """Pourquoi le fichier, ou sa dernière application, a été refusé."""
+
+    code = serializers.CharField(
+        allow_blank=True, help_text="Stable, pour les programmes ; vide : seule la phrase dit pourquoi."
+    )
+    detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
+
+
+class ImportSummarySerializer(serializers.ModelSerializer[SpreadsheetImport]):
+    """Un tableau déposé, en bref."""
+
+    purpose = serializers.ChoiceField(
+        choices=Purpose.choices,
+        help_text="`allocation` : il donne des licences aux écoles ; `portfolio` : il met à jour les écoles du "
+        "périmètre, leurs contacts et leur nombre de classes.",
+    )
+    pool = serializers.IntegerField(
+        source="pool_id", allow_null=True, help_text="Le lot d'une attribution ; null pour le périmètre."
+    )
+    state = serializers.ChoiceField(
+        choices=ImportState.choices,
+        help_text="`uploaded` : il attend d'être lu ; `read` : répondez aux questions de « layout » par « choose » ; "
+        "`checked` : il attend d'être appliqué ; `applying` : il va l'être ; `applied` : il l'est ; `undone` : il l'a "
+        "été, puis a été défait ; `rejected` : « refusal » dit pourquoi ; `cancelled` : annulé avant d'être appliqué.",
+    )
+    corrects = serializers.IntegerField(
+        source="corrects_id", allow_null=True, help_text="Le tableau qu'il corrige, s'il en corrige un."
+    )
+    counts = CountsSerializer()
+    created_at = UtcDateTimeField(help_text="Quand il a été déposé.")
+    created_by = serializers.CharField(allow_null=True, help_text="Qui l'a déposé : une personne, ou un jeton.")
+    applied_at = UtcDateTimeField(allow_null=True, help_text="Quand il a été appliqué ; null s'il ne l'a pas été.")
+    applied_by = serializers.CharField(allow_null=True, help_text="Qui a demandé de l'appliquer ; null : personne.")
+    undone_at = UtcDateTimeField(allow_null=True, help_text="Quand il a été défait ; null s'il ne l'a pas été.")
+
+    class Meta:
+        model = SpreadsheetImport
+        fields = (
+            "id", "purpose", "pool", "filename", "size", "sha256", "state", "corrects", "counts", "created_at",
+            "created_by", "applied_at", "applied_by", "undone_at",
+        )  # fmt: skip
+        read_only_fields = fields
+        extra_kwargs = _help_texts(_IMPORT_HELP)
+
+
+class ImportSerializer(ImportSummarySerializer):
+    """Un tableau déposé, à l'étape où il en est."""
+
+    volume = serializers.ChoiceField(
+        choices=Volume.choices, allow_null=True, help_text="Ce que vous avez dit du nombre de licences."
+    )
+    send_on = serializers.DateField(allow_null=True, help_text="Les e-mails ne partent pas avant ; null : aussitôt.")
+    progress = ProgressSerializer(allow_null=True, help_text="Tant qu'un travail est en cours.")
+    layout = LayoutSerializer(allow_null=True, help_text="Une fois le fichier lu.")
+    plan = PlanSerializer(allow_null=True, help_text="Tant que le tableau attend d'être appliqué (« checked »).")
+    outcome = ImportOutcomeSerializer(allow_null=True, help_text="Une fois le tableau appliqué.")
+    refusal = RejectionSerializer(
+        allow_null=True,
+        help_text="Pourquoi le fichier, ou sa dernière application, a été refusé ; null : rien ne l'a été.",
+    )
+
+    class Meta:
+        model = SpreadsheetImport
+        fields = (
+            *ImportSummarySerializer.Meta.fields,
+            "volume", "units_for_all", "send_on", "progress", "layout", "plan", "outcome", "refusal",
+        )  # fmt: skip
+        read_only_fields = fields
+        extra_kwargs = _help_texts(_IMPORT_HELP)
+
+
+class RowProblemSerializer(serializers.Serializer[Any]):
+    """Ce qui ne va pas dans la ligne, ou mérite d'être dit."""
+
+    column = serializers.CharField(allow_blank=True, help_text="Le sens de la colonne ; vide : toute la ligne.")
+    code = serializers.CharField(help_text="Stable, pour les programmes.")
+    message = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
+    blocking = serializers.BooleanField(help_text="La ligne ne peut pas être appliquée telle quelle.")
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    """Une école dont il peut s'agir."""
+
+    uai = serializers.CharField(help_text="À renvoyer dans « edits.uai » si c'est bien elle.")
+    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
+        help_text="Son nom et sa commune, d'après l'annuaire."
+    )
+    score = serializers.FloatField(help_text="De 0 à 1 : plus le nombre est grand, plus elle est probable.")
+
+
+class ContactBeforeSerializer(serializers.Serializer[Any]):
+    """Ce que le périmètre disait de l'école."""
+
+    contact_name = serializers.CharField(
+        allow_blank=True, help_text="À qui vous écriviez ; vide : à personne de nommé."
+    )
+    contact_email = serializers.CharField(
+        allow_blank=True, help_text="Où vous écriviez ; vide : à l'adresse de l'annuaire."
+    )
+    contact_phone = serializers.CharField(allow_blank=True, help_text="Son numéro de téléphone ; vide : aucun.")
+    classes = serializers.IntegerField(allow_null=True, help_text="Nombre de classes ; null : il n'était pas dit.")
+
+
+class ImportRowSerializer(serializers.ModelSerializer[ImportRow]):
+    """Une ligne du tableau et ce que nous en faisons."""
+
+    sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
+    number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
+    cells = serializers.DictField(child=serializers.CharField(), help_text="Ses cellules, par le sens de leur colonne.")
+    edits = serializers.DictField(child=serializers.CharField(), help_text="Ce qui y a été corrigé.")
+    how = serializers.ChoiceField(
+        choices=RowMatchMethod.choices, allow_blank=True, help_text="Comment l'école a été trouvée."
+    )
+    confidence = serializers.FloatField(allow_null=True, help_text="De 0 à 1 ; null si aucune école n'est trouvée.")
+    proposals = ProposalSerializer(many=True, help_text="Les écoles dont il peut s'agir, la plus probable d'abord.")
+    units = serializers.IntegerField(allow_null=True, help_text="Ce que l'école doit avoir en tout du lot.")
+    units_before = serializers.IntegerField(help_text="Ce qu'elle avait à la vérification.")
+    verdict = serializers.ChoiceField(
+        choices=Verdict.choices,
+        help_text="`new` : l'école n'a rien encore ; `changed` : quelque chose change pour elle ; `unchanged` : elle a "
+        "déjà ce que la ligne dit ; `conflict` : elle a davantage, réglez-le par « conflict_resolution » ; `error` : à corriger "
+        "ou à mettre de côté ; `ignored` : laissée de côté.",
+    )
+    problems = RowProblemSerializer(
+        many=True, help_text="Ce qui ne va pas, ou mérite d'être dit ; une liste vide : rien."
+    )
+    conflict_resolution = serializers.ChoiceField(
+        choices=ConflictResolution.choices, allow_blank=True, help_text="Comment un conflit a été réglé."
+    )
+    before = ContactBeforeSerializer(allow_null=True, help_text="Null si l'école n'est pas du périmètre.")
+    done = serializers.ChoiceField(
+        choices=RowEffect.choices, allow_blank=True, help_text="Ce qu'appliquer la ligne fait, ou a fait ; vide : rien."
+    )
+
+    class Meta:
+        model = ImportRow
+        fields = (
+            "id", "sheet", "number", "cells", "edits", "uai", "how", "confidence", "label", "proposals", "email",
+            "recipient", "units", "units_before", "classes", "contact_name", "phone", "before", "verdict", "problems",
+            "conflict_resolution", "ignored_reason", "set_aside", "awaited", "ticked", "done",
+        )  # fmt: skip
+        read_only_fields = fields
+        extra_kwargs = _help_texts(_ROW_HELP)
+
+
+class KeptRowSerializer(serializers.Serializer[Any]):
+    """Une ligne laissée telle quelle, et pourquoi."""
+
+    sheet = serializers.IntegerField(help_text="La place de sa feuille dans le classeur, à partir de 0.")
+    number = serializers.IntegerField(help_text="Son numéro dans la feuille, à partir de 1.")
+    uai = serializers.CharField(help_text="L'UAI de son école.")
+    label = serializers.CharField(  # type: ignore[assignment]  # removed by the metaclass
+        help_text="Le nom de l'école et sa commune, d'après l'annuaire."
+    )
+    units = serializers.IntegerField(help_text="Licences que l'école garde ; 0 pour le périmètre.")
+    code = serializers.CharField(
+        help_text="Stable, pour les programmes : `already_redeemed` si la clé est activée, `changed` si ce que la "
+        "ligne avait fait a changé depuis…"
+    )
+    reason = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
+
+
+class UndoSerializer(serializers.Serializer[Any]):
+    """Ce que défaire ferait maintenant, ou a fait."""
+
+    is_done = serializers.BooleanField(help_text="Le tableau est défait : voici ce qui a été fait.")
+    revoked = _number("Attributions reprises.")
+    reduced = _number("Attributions ramenées à ce qu'elles étaient.")
+    units = _number("Licences qui reviennent au lot.")
+    removed = _number("Écoles retirées du périmètre.")
+    restored = _number("Contacts rétablis.")
+    messages = _number("Écoles à qui il est écrit.")
+    left_count = _number("Lignes laissées telles quelles.")
+    left = KeptRowSerializer(many=True, help_text="Les 500 premières d'entre elles.")

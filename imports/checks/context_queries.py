@@ -1,0 +1,113 @@
+"""Load the data that rows are checked against, by a constant number of queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+
+from collectivities.models import PortfolioSchool
+from imports.checks import CheckContext, PortfolioFacts, SchoolFacts
+from imports.enums import Purpose, Volume
+from licensing.pools.models import Pool
+from schools.models import SchoolState
+from schools.recognition import Proposal, fetch_summaries
+from schools.wording import format_school_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from imports.models import SpreadsheetImport
+    from schools.recognition import SchoolSummary
+
+# One text parameter: 60,000 placeholders, or an array of as many, would cost more than the query itself. Portfolio and
+# allocations are queried apart, as most schools have neither.
+_PORTFOLIO_SQL = """
+SELECT school_id, contact_name, contact_email, contact_phone, classes
+FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
+JOIN collectivities_portfolioschool ON school_id = requested.uai
+"""
+_ALLOCATIONS_SQL = """
+SELECT allocation.school_id, allocation.units, key.redeemed_at
+FROM unnest(string_to_array(%(uais)s, ' ')) AS requested (uai)
+JOIN pools_allocation AS allocation
+    ON allocation.pool_id = %(pool)s AND allocation.school_id = requested.uai AND allocation.revoked_at IS NULL
+JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+"""
+# Successor of a school that merged or moved: the open school of the same type and commune with the same name or
+# address, provided there is exactly one.
+_SUCCESSORS_SQL = """
+SELECT closed.uai, min(open.uai), min(open.name), min(open.commune)
+FROM unnest(%(uais)s::text[]) AS requested (uai)
+JOIN public.schools_school AS closed ON closed.uai = requested.uai
+JOIN public.schools_school AS open
+    ON open.postal_code = closed.postal_code AND open.commune_folded = closed.commune_folded
+    AND open.state <> %(closed)s AND open.type = closed.type
+    AND (open.name_folded = closed.name_folded
+         OR (closed.address <> '' AND public.fold(open.address) = public.fold(closed.address)))
+GROUP BY closed.uai HAVING count(*) = 1
+"""
+
+_NO_ALLOCATION = (0, None)
+
+
+def load_context(
+    spreadsheet_import: SpreadsheetImport,
+    uais: Collection[str],
+    glances_by_uai: Mapping[str, SchoolSummary] | None = None,
+) -> CheckContext:
+    """Return the check context of these schools. `glances_by_uai`: directory data already read."""
+    pool = (
+        Pool.objects.select_related("entitlement__product").get(pk=spreadsheet_import.pool_id)
+        if spreadsheet_import.pool_id
+        else None
+    )
+    requested = set(uais)
+    parameters = {"uais": " ".join(requested), "pool": spreadsheet_import.pool_id}
+    with connection.cursor() as cursor:
+        cursor.execute(_PORTFOLIO_SQL, parameters)
+        portfolio = {uai: PortfolioFacts(*contact) for uai, *contact in cursor.fetchall()}
+        cursor.execute(_ALLOCATIONS_SQL, parameters)
+        held = {uai: (units, redeemed_at) for uai, units, redeemed_at in cursor.fetchall()}
+    found = glances_by_uai or {}
+    if unseen := requested.difference(found):
+        found = {**found, **fetch_summaries(unseen)}
+    schools = {
+        uai: SchoolFacts(
+            f"{name} – {commune}" if commune else name,
+            closed,
+            elementary,
+            mailbox,
+            portfolio.get(uai),
+            *held.get(uai, _NO_ALLOCATION),
+        )
+        for uai, name, commune, _, _, _, closed, elementary, mailbox in (
+            found[uai] for uai in requested if uai in found
+        )
+    }
+    return CheckContext(
+        purpose=Purpose(spreadsheet_import.purpose),
+        schools=schools,
+        has_portfolio=PortfolioSchool.objects.exists(),
+        for_elementary=pool.entitlement.product.for_elementary if pool else False,
+        volume=Volume(spreadsheet_import.layout["volume"]) if spreadsheet_import.layout.get("volume") else None,
+        units_for_all=spreadsheet_import.units_for_all,
+        successors=_successors([uai for uai, facts in schools.items() if facts.closed]),
+        sheets=spreadsheet_import.layout.get("sheets", ()),
+    )
+
+
+def _successors(closed: list[str]) -> dict[str, Proposal]:
+    """Return the open successor of each closed school, where the directory has exactly one."""
+    if not closed:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_SUCCESSORS_SQL, {"uais": closed, "closed": SchoolState.CLOSED})
+        return {
+            uai: Proposal(successor, f"{format_school_name(name)} – {commune}", SUCCESSOR_SCORE)
+            for uai, successor, name, commune in cursor.fetchall()
+        }
+
+
+#: Likely, but below the threshold at which a proposal is accepted without review.
+SUCCESSOR_SCORE = 0.8

@@ -1,0 +1,247 @@
+"""Verdicts of one row, and of all rows of a file."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from imports.checks import email_checks, portfolio_checks, school_checks, unit_checks, wording
+from imports.checks.cross_row_checks import NO_FINDINGS, build_comparable_rows, compare_rows, compare_rows_fast
+from imports.checks.problem_codes import RESOLUTIONS_BY_CODE, UNTICKING
+from imports.checks.row_types import RowOutcome
+from imports.checks.unit_checks import ROW_VOLUMES, get_requested_units
+from imports.enums import APPLICABLE, Purpose, RowMatchMethod, Verdict
+from imports.meanings import Meaning
+from imports.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from imports.checks.context import CheckContext, SchoolFacts
+    from imports.checks.cross_row_checks import CrossRowFindings, RepeatedSchool
+    from imports.checks.row_types import CheckRequest
+
+#: Match methods that are reported to the member.
+_REPORTED_METHODS = frozenset({RowMatchMethod.NAME.value, RowMatchMethod.REPAIRED.value})
+
+
+def check_rows(rows: Iterable[CheckRequest], context: CheckContext) -> Iterator[RowOutcome]:
+    """Yield the outcome of each row of a file, in order, with cross-row checks.
+
+    Lazy, so that rows are stored while the next are checked.
+    """
+    rows = list(rows)
+    findings = compare_rows_fast(rows, context) or compare_rows(build_comparable_rows(rows, context))
+    for request in rows:
+        yield check_row_fast(request, context, findings) or check_row(request, context, findings)
+
+
+def check_row_fast(request: CheckRequest, context: CheckContext, findings: CrossRowFindings) -> RowOutcome | None:
+    """Return the outcome of a row without problems, None if it needs the full check.
+
+    Fast path for most rows of most files: takes a third of the time of `check_row`.
+    """
+    row, found, set_aside, _, conflict_resolution, own_units = request
+    school = context.schools.get(found.uai)
+    if (
+        school is None
+        or row.problems
+        or row.ignored
+        or set_aside
+        or conflict_resolution
+        or found.how in _REPORTED_METHODS
+        or context.purpose is not Purpose.ALLOCATION
+    ):
+        return None
+    label, closed, elementary, mailbox, known, held, _ = school
+    units = row.units if context.volume in ROW_VOLUMES or own_units else get_requested_units(request, context)
+    email = row.email
+    classes = row.classes
+    if known is not None:
+        classes = classes if classes is not None else known.classes
+        email = email or known.contact_email
+    elif context.has_portfolio:
+        return None
+    if (
+        closed
+        or not (elementary or not context.for_elementary)
+        or not isinstance(units, int)
+        or units < held
+        or units == 0
+        or (classes and units > classes)
+        or (email != mailbox and row.email)
+        or not (email or mailbox)
+        or found.uai in findings.same_school
+        or (email and email.lower() in findings.shared)
+        or units >= findings.check_threshold
+    ):
+        return None
+    verdict = Verdict.NEW if held == 0 else Verdict.UNCHANGED if units == held else Verdict.CHANGED
+    return RowOutcome(
+        request, label, email or mailbox, units, held, None, verdict, [], verdict is not Verdict.UNCHANGED
+    )
+
+
+def check_row(request: CheckRequest, context: CheckContext, findings: CrossRowFindings = NO_FINDINGS) -> RowOutcome:
+    """Return the outcome of a row. `findings`: cross-row checks of its file."""
+    row, found = request.row, request.school
+    school = context.schools.get(found.uai) if found.uai else None
+    if row.ignored or request.set_aside:
+        return _ignored_outcome(request, school, context)
+    problems = list(row.problems)
+    wanted = get_requested_units(request, context) if context.purpose is Purpose.ALLOCATION else None
+    if isinstance(wanted, Problem):
+        problems.append(wanted)
+        wanted = None
+    if found.uai in findings.same_school:
+        repeated = _repeated_school_problem(request, findings.same_school[found.uai], context)
+        if repeated is not None and not repeated.blocking:
+            label, recipient, held = _label_recipient_held(request, school)
+            return RowOutcome(request, label, recipient, wanted, held, None, Verdict.IGNORED, [repeated], ticked=False)
+        problems += [repeated] if repeated is not None else []
+    if school is None:
+        problems.append(school_checks.describe_not_found(request, context))
+    elif found.how in _REPORTED_METHODS or school.closed or not school.elementary or school.portfolio is None:
+        problems += school_checks.describe_match(request, school) + school_checks.check_school(request, school, context)
+        if school.closed and not found.proposals and found.uai in context.successors:
+            request = request._replace(school=found._replace(proposals=(context.successors[found.uai],)))
+    if row.email and row.email.lower() in findings.shared:
+        problems.append(email_checks.describe_shared(row, found.uai, findings.shared[row.email.lower()], context))
+    if context.purpose is Purpose.PORTFOLIO:
+        return _portfolio_outcome(request, school, problems)
+    return _allocation_outcome(request, school, wanted, problems, findings)
+
+
+def _label_recipient_held(request: CheckRequest, school: SchoolFacts | None) -> tuple[str, str, int]:
+    """Return the label, the recipient's address, and the licences held by the school."""
+    if school is None:
+        cells = request.row.cells
+        named = [cells[meaning] for meaning in (Meaning.NAME, Meaning.COMMUNE) if meaning in cells]
+        return " – ".join(named)[:400], request.row.email, 0
+    contact = school.portfolio.contact_email if school.portfolio else ""
+    return school.label, request.row.email or contact or school.mailbox, school.held
+
+
+def _ignored_outcome(request: CheckRequest, school: SchoolFacts | None, context: CheckContext) -> RowOutcome:
+    label, recipient, held = _label_recipient_held(request, school)
+    if request.row.ignored:
+        reason = Problem("", "ignored", request.row.ignored, blocking=False)
+    elif request.awaited:
+        reason = Problem(
+            "",
+            "awaited",
+            f"Gardée de côté jusqu'à ce que l'annuaire connaisse {request.school.uai or 'son école'} : elle vous sera "
+            "alors proposée de nouveau.",
+            blocking=False,
+        )
+    else:
+        reason = Problem("", "set_aside", "Mise de côté : elle ne sera pas appliquée.", blocking=False)
+    reasons = [reason]
+    if request.school.doubt:
+        # Kept with the row, so that restoring it restores its doubt.
+        reasons.append(school_checks.describe_not_found(request, context)._replace(blocking=False))
+    return RowOutcome(request, label, recipient, None, held, None, Verdict.IGNORED, reasons, ticked=False)
+
+
+def _repeated_school_problem(
+    request: CheckRequest, same_school: RepeatedSchool, context: CheckContext
+) -> Problem | None:
+    """Return the problem of a school with several rows; None for the first of identical rows."""
+    row = request.row
+    here = (row.sheet, row.number)
+    if same_school.agree:
+        first = same_school.lines[0]
+        if first.place == here:
+            return None
+        where = wording.describe_place(first.place, row.sheet, context.sheets)
+        lost = (
+            f" L'adresse {row.email} de cette ligne ne sert donc pas."
+            if context.purpose is Purpose.ALLOCATION and row.email and row.email.lower() != first.email
+            else ""
+        )
+        return Problem("uai", "duplicate", f"Cette école figure déjà à la {where}.{lost}", blocking=False)
+    others = (line for line in same_school.lines if line.place != here)
+    count = len(same_school.lines) - 1
+    if context.purpose is Purpose.PORTFOLIO:
+        where = wording.describe_places((line.place for line in others), count, row.sheet, context.sheets)
+        return Problem(
+            "uai",
+            "duplicate_differs",
+            f"Cette école figure aussi ailleurs avec d'autres renseignements ({where}) : corrigez-les, ou mettez l'une "
+            "des lignes de côté.",
+        )
+    descriptions = [
+        f"{wording.describe_place(line.place, row.sheet, context.sheets)} "
+        f"({'nombre illisible' if line.units is None else line.units})"
+        for line in islice(others, wording.MAX_NAMED_ROWS)
+    ]
+    left = count - len(descriptions)
+    return Problem(
+        "uai",
+        "duplicate_differs",
+        f"Cette école figure aussi avec un autre nombre : {', '.join(descriptions)}"
+        f"{f' et {left} autres' if left else ''}. Corrigez-le, ou mettez l'une des lignes de côté.",
+    )
+
+
+def _portfolio_outcome(request: CheckRequest, school: SchoolFacts | None, problems: list[Problem]) -> RowOutcome:
+    label = _label_recipient_held(request, school)[0]
+    problems += portfolio_checks.check_class_count(request.row)
+    before = school.portfolio if school else None
+    verdict, changes = portfolio_checks.compare_entry(request.row, before, problems)
+    return RowOutcome(
+        request,
+        label,
+        request.row.email,
+        None,
+        0,
+        before._asdict() if before else None,
+        verdict,
+        problems + changes,
+        ticked=verdict in APPLICABLE,
+    )
+
+
+def _allocation_outcome(
+    request: CheckRequest,
+    school: SchoolFacts | None,
+    units: int | None,
+    problems: list[Problem],
+    findings: CrossRowFindings,
+) -> RowOutcome:
+    label, recipient, held = _label_recipient_held(request, school)
+    email = request.row.email
+    if school is None:
+        return RowOutcome(request, label, recipient, units, held, None, Verdict.ERROR, problems, ticked=False)
+    if units == 0 and held == 0:
+        reason = Problem("units", "nothing_asked", "0 licence demandée : il n'y a rien à attribuer.", blocking=False)
+        return RowOutcome(request, label, recipient, 0, 0, None, Verdict.IGNORED, [reason], ticked=False)
+    if not recipient:
+        problems += email_checks.check_missing(problems)
+    elif email and email != school.mailbox and not email_checks.is_known_email(email, school):
+        problems.append(email_checks.describe_unknown(school))
+    if units:
+        problems += unit_checks.check_plausibility(request, units, school, findings)
+    verdict = _verdict(units, held, problems)
+    if verdict is Verdict.CONFLICT and units is not None:
+        problems.append(unit_checks.describe_lower(units, school))
+    if request.conflict_resolution and (
+        verdict is not Verdict.CONFLICT
+        or request.conflict_resolution not in RESOLUTIONS_BY_CODE.get(problems[-1].code, ())
+    ):
+        # The number or the allocation changed since: this resolution no longer applies.
+        request = request._replace(conflict_resolution="")
+    ticked = verdict in APPLICABLE or request.conflict_resolution != ""
+    if problems and ticked and not request.conflict_resolution:
+        ticked = not any(problem.code in UNTICKING for problem in problems)
+    return RowOutcome(request, label, recipient, units, held, None, verdict, problems, ticked)
+
+
+def _verdict(units: int | None, held: int, problems: Iterable[Problem]) -> Verdict:
+    if units is None or any(problem.blocking for problem in problems):
+        return Verdict.ERROR
+    if units == held:
+        return Verdict.UNCHANGED
+    if held == 0:
+        return Verdict.NEW
+    return Verdict.CHANGED if units > held else Verdict.CONFLICT

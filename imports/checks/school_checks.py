@@ -1,0 +1,149 @@
+"""Checks of a row's school: match method, reasons for no match, eligibility."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imports.checks import wording
+from imports.enums import Purpose, RowMatchMethod
+from imports.meanings import Meaning
+from imports.problems import Problem
+from schools import uai
+
+if TYPE_CHECKING:
+    from imports.checks.context import CheckContext, SchoolFacts
+    from imports.checks.row_types import CheckRequest
+
+#: Codes of the reasons for which no school is certain.
+DOUBT_CODES = (
+    "uai_missing",
+    "uai_invalid",
+    "uai_twice",
+    "repair_unsure",
+    "other_school",
+    "not_confirmed",
+    "unknown_school",
+    "several_schools",
+    "no_match",
+)
+
+
+def describe_not_found(request: CheckRequest, context: CheckContext) -> Problem:
+    """Return the blocking problem of a row without school, with the possible fixes."""
+    found = request.school
+    code = "unknown_school" if found.uai else found.doubt or "uai_missing"
+    column = Meaning.NAME if code in ("several_schools", "no_match") else Meaning.UAI
+    return Problem(column.value, code, _sentence(code, request, context))
+
+
+def _sentence(code: str, request: CheckRequest, context: CheckContext) -> str:  # noqa: PLR0911 - one return per code
+    cells = request.row.cells
+    written = cells.get(Meaning.UAI, "")
+    named = wording.describe_school(cells)
+    read = request.school.uai or request.school.read
+    known = context.schools.get(read)
+    choose = "choisissez l'école parmi les propositions" if request.school.proposals else "indiquez le bon UAI"
+    instead = "choisissez une école proposée, corrigez-le" if request.school.proposals else "corrigez-le"
+    match code:
+        case "unknown_school":
+            return (
+                f"L'UAI {read} est bien formé, mais l'annuaire ne le connaît pas : {instead}, ou gardez la ligne de "
+                "côté jusqu'à ce que l'annuaire le connaisse."
+            )
+        case "other_school":
+            whose = f"de « {known.label} »" if known else "d'une autre école"
+            says = f"la ligne dit {named}" if named else "la ligne en nomme une autre"
+            return (
+                f"L'UAI {read} est celui {whose}, et {says} : {choose}. Une colonne a peut-être été triée sans les "
+                "autres."
+            )
+        case "not_confirmed":
+            whose = f", celui de « {known.label} »," if known else ""
+            return (
+                f"Les UAI de ce tableau semblent décalés, et rien dans cette ligne ne confirme {read}{whose} : {choose}"
+                ", ou vérifiez le tri de vos colonnes et déposez le tableau de nouveau."
+            )
+        case "repair_unsure":
+            fault = uai.describe_error(written) or f"L'UAI « {written} » est incomplet."
+            return f"{fault} Rien dans la ligne ne confirme lequel est le bon : {choose}."
+        case "uai_twice":
+            several = uai.find_all(written)
+            listed = f" ({', '.join(several)})" if several else ""
+            return f"Cette case contient plusieurs UAI{listed} : gardez le bon, ou faites une ligne pour chacun."
+        case "uai_invalid":
+            fault = uai.describe_error(written) or f"« {written} » n'est pas un UAI."
+            return f"{fault} Corrigez-le, ou {choose}."
+        case "several_schools" if len(request.school.proposals) == 1:
+            return (
+                f"Une seule école de l'annuaire ressemble à {named or 'ce nom'}, mais pas assez pour être sûre : "
+                "choisissez-la si c'est elle, ou indiquez l'UAI."
+            )
+        case "several_schools":
+            return f"Plusieurs écoles de l'annuaire répondent à {named or 'ce nom'} : choisissez la bonne."
+        case "no_match":
+            return (
+                f"Aucune école de l'annuaire ne répond à {named or 'ce nom'} : corrigez le nom ou la commune, ou "
+                "indiquez l'UAI."
+            )
+    return "L'UAI manque, et rien dans la ligne ne permet de trouver l'école : indiquez l'UAI."
+
+
+def describe_match(request: CheckRequest, school: SchoolFacts) -> list[Problem]:
+    """Return the note on a school that was matched by a repaired UAI or by name."""
+    found = request.school
+    sure = wording.format_percent(found.confidence or 0)
+    if found.how == RowMatchMethod.REPAIRED:
+        return [
+            Problem(
+                "uai",
+                "repaired",
+                f"UAI rétabli : « {request.row.cells.get(Meaning.UAI, '')[:80]} » est lu {found.uai}, "
+                f"« {school.label} » (confiance {sure}).",
+                blocking=False,
+            )
+        ]
+    if found.how == RowMatchMethod.NAME:
+        return [
+            Problem(
+                "name",
+                "by_name",
+                f"École trouvée par son nom et son lieu : {wording.describe_school(request.row.cells)} est «"
+                f" {school.label} », {found.uai} (confiance {sure}).",
+                blocking=False,
+            )
+        ]
+    return []
+
+
+def check_school(request: CheckRequest, school: SchoolFacts, context: CheckContext) -> list[Problem]:
+    """Return the problems of the school itself: closed, not elementary, outside the portfolio."""
+    problems = []
+    if school.closed:
+        successor = context.successors.get(request.school.uai)
+        instead = (
+            f"« {successor.label} » ({successor.uai}) est ouverte au même endroit : choisissez-la si c'est elle."
+            if successor
+            else "indiquez celle qui l'a remplacée, ou mettez la ligne de côté."
+        )
+        joined = ". " if successor else " : "
+        problems.append(Problem("uai", "closed_school", f"« {school.label} » est fermée{joined}{instead}"))
+    if context.for_elementary and not school.elementary:
+        problems.append(
+            Problem(
+                "uai",
+                "no_elementary",
+                f"« {school.label} » n'a pas de classe du CP au CM2 ; cochez la ligne si vous voulez lui donner des "
+                "licences malgré tout.",
+                blocking=False,
+            )
+        )
+    if context.purpose is Purpose.ALLOCATION and context.has_portfolio and school.portfolio is None:
+        problems.append(
+            Problem(
+                "uai",
+                "outside_portfolio",
+                "Cette école n'est pas dans votre périmètre : ajoutez-l'y, ou mettez la ligne de côté.",
+                blocking=False,
+            )
+        )
+    return problems

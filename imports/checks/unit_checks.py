@@ -1,0 +1,112 @@
+"""Checks of the number of licences: requested units and plausibility."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core import formatting
+from imports.enums import Volume
+from imports.problems import Problem
+from licensing.catalogue.operations import day_in_france
+
+if TYPE_CHECKING:
+    from imports.checks.context import CheckContext, SchoolFacts
+    from imports.checks.cross_row_checks import CrossRowFindings
+    from imports.checks.row_types import CheckRequest
+
+
+#: Volumes that are read from the row itself.
+ROW_VOLUMES = frozenset({Volume.COLUMN, Volume.CLASSES})
+
+
+def get_requested_units(request: CheckRequest, context: CheckContext) -> int | Problem | None:
+    """Return the licences a row requests, or a problem; None if its cell already has a problem."""
+    if request.own_units or context.volume in ROW_VOLUMES:
+        return request.row.units
+    if context.volume is Volume.ALL:
+        return context.units_for_all
+    if context.volume is Volume.PORTFOLIO:
+        school = context.schools.get(request.school.uai)
+        classes = school.portfolio.classes if school and school.portfolio else None
+        return classes or Problem(
+            "units",
+            "no_classes_known",
+            "Votre périmètre ne dit pas combien de classes a cette école : indiquez son nombre de licences, ou "
+            "complétez le périmètre.",
+        )
+    return request.row.units
+
+
+def check_plausibility(
+    request: CheckRequest, units: int, school: SchoolFacts | None, findings: CrossRowFindings
+) -> list[Problem]:
+    """Return the warnings about an implausible number of licences."""
+    row = request.row
+    problems = []
+    classes = (
+        row.classes if row.classes is not None else school.portfolio.classes if school and school.portfolio else None
+    )
+    if classes and units > classes:
+        whose = "le tableau" if row.classes is not None else "votre périmètre"
+        problems.append(
+            Problem(
+                "units",
+                "more_than_classes",
+                f"{formatting.pluralize(units, 'licence')} pour {formatting.pluralize(classes, 'classe')} selon {whose}"
+                " : corrigez le nombre, ou cochez la ligne s'il est juste.",
+                blocking=False,
+            )
+        )
+    summed = findings.sums.get((row.sheet, row.number))
+    if summed is not None:
+        first, last = summed
+        problems.append(
+            Problem(
+                "units",
+                "looks_like_sum",
+                f"{formatting.number(units)} est la somme des lignes {first[1]} à {last[1]} : un sous-total sans doute"
+                ". Corrigez le nombre, ou cochez la ligne s'il est juste.",
+                blocking=False,
+            )
+        )
+    elif findings.is_huge(units):
+        problems.append(
+            Problem(
+                "units",
+                "huge",
+                f"{formatting.pluralize(units, 'licence')}, quand la plupart des lignes en demandent "
+                f"{formatting.number(findings.median)} : corrigez le nombre, ou cochez la ligne s'il est juste.",
+                blocking=False,
+            )
+        )
+    return problems
+
+
+def describe_lower(units: int, school: SchoolFacts) -> Problem:
+    """Return the conflict of a school that holds more than the row states, with its possible resolutions."""
+    held = formatting.pluralize(school.held, "licence")
+    requested = formatting.number(units) if units else "aucune"
+    if school.redeemed_at is not None:
+        since = formatting.long_date(day_in_france(school.redeemed_at))
+        return Problem(
+            "units",
+            "lower_redeemed",
+            f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé est activée depuis le "
+            f"{since} : rien ne peut plus en être repris. Mettez la ligne de côté pour en rester là.",
+            blocking=False,
+        )
+    if units == 0:
+        return Problem(
+            "units",
+            "lower_to_none",
+            f"Cette école a {held} de ce lot et le tableau n'en demande aucune. Sa clé n'est pas activée : vous pouvez "
+            "la reprendre, ou mettre la ligne de côté pour en rester là.",
+            blocking=False,
+        )
+    return Problem(
+        "units",
+        "lower",
+        f"Cette école a {held} de ce lot et le tableau en demande {requested}. Sa clé n'est pas activée : vous pouvez "
+        "réduire son attribution à ce nombre, la reprendre en entier, ou mettre la ligne de côté pour en rester là.",
+        blocking=False,
+    )

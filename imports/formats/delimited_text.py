@@ -1,0 +1,135 @@
+"""Read delimited text files, whose separator is detected."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from imports.formats import limits
+from imports.formats.encodings import decode
+from imports.formats.exceptions import UnreadableFile
+from imports.formats.unsupported import ACCEPTED_FORMATS_HINT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imports.formats.sheet_types import CellPositions, CellRow, MergedRange, WorkbookSheet
+
+SEPARATORS = ";,\t|"
+SAMPLE_ROWS = 100
+#: Excel's separator hint, in the first row of a file.
+_HINT = re.compile(r'"?sep=([;,\t|])"?\r?\n?', re.IGNORECASE)
+#: « 43,83 » in a row with another separator.
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+#: Share of rows with the same number of cells for a separator to be preferred to decimal commas.
+_MIN_ROW_SHARE = 0.8
+
+
+class TextSheet:
+    """The only sheet of a text file. Rows are numbered as in Excel: a quoted line break starts no row."""
+
+    def __init__(self, text: str, separator: str, name: str = "") -> None:
+        self.name = name
+        self.hidden = False
+        self.merged: list[MergedRange] = []
+        self.uncomputed: CellPositions = frozenset()
+        self.errors: CellPositions = frozenset()
+        self._text = text
+        self._separator = separator
+        self.height = self._measure_height()
+
+    def rows(self) -> Iterator[CellRow]:
+        """Iterate over all rows; cells are unchanged text."""
+        yield from islice(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator), self.height)
+
+    def _measure_height(self) -> int:
+        """Return the number of the last row that is not empty. Raises `UnreadableFile` where the text is no table.
+
+        A spreadsheet formatted down to its last row is saved with a million rows of separators.
+        """
+        lines = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
+        height = filled = width = row_start = row_end = 0
+        try:
+            for row in lines:
+                row_start, row_end = row_end, lines.line_num
+                height += 1
+                width = max(width, len(row))
+                if any(row):
+                    filled = height
+                if width > limits.MAX_COLUMNS:
+                    raise UnreadableFile(
+                        "too_many_columns",
+                        f"La ligne {height} de ce fichier a plus de {limits.MAX_COLUMNS} colonnes : ce n'est pas un "
+                        "tableau. Enregistrez-le de nouveau depuis votre tableur, puis déposez-le.",
+                    )
+        except csv.Error as error:
+            raise _unclosed_quote(height + 1) from error
+        if row_end - row_start > 1:
+            last = "".join(islice(io.StringIO(self._text, newline=""), row_start, None))
+            if last.count('"') % 2:
+                raise _unclosed_quote(height)
+        return filled
+
+
+class TextWorkbook:
+    """An opened .csv, .tsv or .txt."""
+
+    kind = "csv"
+
+    def __init__(self, content: bytes) -> None:
+        text, self.remarks = decode(content)
+        if not text.strip():
+            raise UnreadableFile("empty", f"Ce fichier est vide. {ACCEPTED_FORMATS_HINT}")
+        # The hint remains a row, so that row numbers are those that Excel shows.
+        hint = _HINT.match(text)
+        sheet = TextSheet(text, hint[1] if hint else detect_separator(text))
+        if sheet.height > limits.MAX_ROWS + SAMPLE_ROWS:
+            raise too_many_rows(sheet.height)
+        self.sheets: list[WorkbookSheet] = [sheet]
+
+
+def too_many_rows(height: int) -> UnreadableFile:
+    """Return the error for a table with too many rows."""
+    return UnreadableFile(
+        "too_many_rows",
+        f"Ce tableau a {height} lignes ; {limits.MAX_ROWS} au plus sont lues. Partagez-le en plusieurs fichiers.",
+    )
+
+
+def detect_separator(text: str) -> str:
+    """Return the separator by which most rows have the same number of cells, and the most cells.
+
+    Commas between digits count only where no other separator fits.
+    """
+    other_scores = {separator: _score_separator(text, separator) for separator in SEPARATORS if separator != ","}
+    has_other_separator = any(share >= _MIN_ROW_SHARE and width > 1 for share, width in other_scores.values())
+    head = "".join(islice(io.StringIO(text, newline=""), SAMPLE_ROWS)) if has_other_separator else text
+    scores = other_scores | {",": _score_separator(_DECIMAL_COMMA.sub(".", head) if has_other_separator else head, ",")}
+    best = max(SEPARATORS, key=scores.__getitem__)
+    return best if scores[best][1] > 1 else ";"
+
+
+def _score_separator(text: str, separator: str) -> tuple[float, int]:
+    """Return the share of the first rows with the most common number of cells, and that number."""
+    try:
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), SAMPLE_ROWS))
+    except csv.Error:
+        return (0.0, 0)
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    if not widths:
+        return (0.0, 0)
+    width, matching_rows = max(widths.items(), key=lambda item: (item[1], item[0]))
+    filled = sum(1 for row in rows if any(row))
+    return (round(matching_rows / max(filled, 1), 1), width)
+
+
+def _unclosed_quote(row: int) -> UnreadableFile:
+    return UnreadableFile(
+        "damaged",
+        f"Un guillemet ouvert à la ligne {row} n'est jamais refermé : la suite du fichier ne peut pas être lue. "
+        "Corrigez cette ligne, ou enregistrez le tableau en .xlsx, puis déposez-le.",
+    )

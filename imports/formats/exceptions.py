@@ -1,0 +1,61 @@
+"""Why a file cannot be read."""
+
+from __future__ import annotations
+
+
+class UnreadableFile(Exception):
+    """The file cannot be read. `code` is stable; `sentence` is French and says what to do next."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+
+
+def damaged() -> UnreadableFile:
+    """Return the error for a damaged or incomplete workbook."""
+    return UnreadableFile(
+        "damaged",
+        "Ce classeur est abîmé ou incomplet. Ouvrez-le dans votre tableur, enregistrez-le de nouveau en .xlsx, "
+        "puis déposez-le.",
+    )
+
+
+def encrypted() -> UnreadableFile:
+    """Return the error for a password-protected workbook."""
+    return UnreadableFile(
+        "encrypted",
+        "Ce classeur est protégé par un mot de passe. Retirez la protection dans votre tableur (dans Excel : Fichier, "
+        "Informations, Protéger le classeur), enregistrez-le, puis déposez-le.",
+    )
+
+
+def too_many_cells() -> UnreadableFile:
+    """Return the error for a workbook with a sheet that is too large."""
+    return UnreadableFile(
+        "too_many_cells",
+        "Ce classeur contient une feuille démesurée : trop de lignes et de colonnes, ou des textes trop longs. Copiez "
+        "le tableau seul dans un nouveau classeur, puis déposez celui-ci.",
+    )
+
+
+def too_many_sheets(sheets: int, most: int) -> UnreadableFile:
+    """Return the error for a workbook with too many sheets."""
+    return UnreadableFile(
+        "too_many_sheets",
+        f"Ce classeur a {sheets} feuilles ; {most} au plus sont lues. Gardez celle qui porte la liste des écoles.",
+    )
+
+
+def too_many_formulas() -> UnreadableFile:
+    """Return the error for a workbook with too many formulas that have no result or an error."""
+    return UnreadableFile(
+        "too_many_formulas",
+        "Ce classeur contient plus d'un million de formules sans résultat ou en erreur. Ouvrez-le dans votre tableur, "
+        "corrigez ou effacez ces formules, enregistrez-le, puis déposez-le.",
+    )
+
+
+def empty() -> UnreadableFile:
+    """Return the error for an empty workbook."""
+    return UnreadableFile("empty", "Ce classeur ne contient aucune ligne.")

@@ -1,0 +1,28 @@
+"""Size limits of an uploaded file. Stated on the upload page, enforced before anything is unpacked."""
+
+from __future__ import annotations
+
+#: Bytes of the file as it is uploaded.
+MAX_BYTES = 20 * 1024 * 1024
+#: Rows of one sheet, up to the last that is not empty.
+MAX_ROWS = 100_000
+#: Rows times columns, all sheets together: what the reader holds in memory at once, however few cells are filled.
+MAX_CELLS = 10_000_000
+#: The same for an .ods, whose reader holds about four copies of each cell.
+MAX_CELLS_ODS = 3_000_000
+#: Bytes of a workbook once unpacked: a real one of 20 MB unpacks to some 150 MB, a bomb to gigabytes.
+MAX_UNPACKED = 300 * 1024 * 1024
+#: Bytes of all cells' text: a string that ten thousand cells share is held ten thousand times in memory.
+MAX_TEXT_BYTES = 256 * 1024 * 1024
+#: Bytes between two tags of a workbook's XML: a cell holds 32,767 characters at most.
+MAX_XML_TOKEN = 1024 * 1024
+#: Formulas without a result, or with an error as their result, recorded for one sheet.
+MAX_UNRESOLVED_FORMULAS = 1_000_000
+#: Merged cells of a sheet.
+MAX_MERGED_CELLS = 200_000
+#: Columns of a text file: as many as a spreadsheet has.
+MAX_COLUMNS = 16_384
+#: Sheets of a workbook.
+MAX_SHEETS = 50
+#: Characters kept of one cell.
+MAX_CELL_LENGTH = 1_000

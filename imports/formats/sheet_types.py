@@ -1,0 +1,70 @@
+"""The interface of every format: named sheets whose rows can be iterated more than once.
+
+Positions are (row from 1, column from 0) throughout this package.
+
+Two kinds of cells read as empty and are not. A formula whose result is not in the file (written by openpyxl and many
+exports): `(row, column) in sheet.uncomputed`. An error (#N/A, #DIV/0!…): `(row, column) in sheet.errors`. In a loop
+over rows, test first whether the set is empty; in nearly every file it is. A row that holds nothing else is blank, with
+no cells or empty ones, and still a row of the sheet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The value of a cell: text, number, date, boolean; "" where it is empty.
+CellValue = Any
+CellRow = list[CellValue]
+#: Cells, each by its row (from 1) and column (from 0).
+type CellPositions = frozenset[tuple[int, int]]
+
+
+class MergedRange(NamedTuple):
+    """A range of merged cells, corners included; all but the top left one read as empty."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+class SheetMetadata(NamedTuple):
+    """What checking a sheet found out; `merged` is None where calamine reports the merged cells itself."""
+
+    merged: list[MergedRange] | None = None
+    uncomputed: CellPositions = frozenset()
+    errors: CellPositions = frozenset()
+
+
+class WorkbookSheet(Protocol):
+    """One sheet. Its first row is row 1, even where blank rows precede the table; its first column is column 0."""
+
+    name: str
+    #: Hidden by the author of the file.
+    hidden: bool
+    #: In the order of the file; empty for a format without merged cells.
+    merged: list[MergedRange]
+    #: Formulas whose result is not in the file.
+    uncomputed: CellPositions
+    #: Cells that hold an error.
+    errors: CellPositions
+
+    def rows(self) -> Iterator[CellRow]:
+        """Iterate over all rows from row 1, blank ones included; may be called again."""
+
+    @property
+    def height(self) -> int:
+        """Number of rows that `rows` yields."""
+
+
+class Workbook(Protocol):
+    """An opened file: its sheets in order, at least one."""
+
+    #: « xlsx » (and xlsm), « xls », « ods » or « csv » (and other texts).
+    kind: str
+    sheets: list[WorkbookSheet]
+    #: Repairs made to the file, in French sentences for the member.
+    remarks: list[str]

@@ -1,0 +1,120 @@
+"""JSON report of the command `import_spreadsheet`. Its structure is a public contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imports.checks.school_checks import DOUBT_CODES
+from imports.enums import ImportState, Purpose, RowMatchMethod, Verdict
+from imports.models import ImportRow
+
+if TYPE_CHECKING:
+    from imports.models import SpreadsheetImport
+
+#: Codes of problems that are reported with the row's proposals.
+_PROPOSAL_CODES = frozenset({*DOUBT_CODES, "closed_school"})
+#: Values of « how » in the report. A school chosen in the added column is identified by its UAI.
+_MATCH_METHODS: dict[str, str] = {
+    RowMatchMethod.UAI: "uai",
+    RowMatchMethod.REPAIRED: "repaired",
+    RowMatchMethod.NAME: "name",
+    RowMatchMethod.CHOSEN: "uai",
+}
+
+
+def build_empty_report() -> dict[str, Any]:
+    """Return the report of a file that was not parsed."""
+    return {
+        "sheet": "",
+        "sheets": [],
+        "header_row": None,
+        "columns": {},
+        "rows": 0,
+        "verdicts": dict.fromkeys(Verdict.values, 0),
+        "resolved": [],
+        "problems": [],
+        "applied": 0,
+        "licences": 0,
+        "messages": 0,
+        "import": None,
+        "state": "",
+        "refusal": "",
+        "code": "",
+    }
+
+
+def build_rejected_report(code: str, sentence: str) -> dict[str, Any]:
+    """Return the report of a file that was rejected before parsing."""
+    return build_empty_report() | {"refusal": sentence, "code": code}
+
+
+def build_report(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
+    """Return the report of an import: layout, matched schools, problems, and what was applied."""
+    layout = spreadsheet_import.layout
+    titles = layout.get("titles", [])
+    names = layout.get("sheets", [])
+    is_portfolio = spreadsheet_import.purpose == Purpose.PORTFOLIO
+    verdicts = dict.fromkeys(Verdict.values, 0)
+    resolved: list[dict[str, Any]] = []
+    problems = [_problem(layout.get("sheet", ""), None, question, []) for question in layout.get("questions", [])]
+    rows = (
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk)
+        .order_by("sheet", "number")
+        .values_list(
+            "sheet",
+            "number",
+            "verdict",
+            "uai",
+            "how",
+            "confidence",
+            "units",
+            "codes",
+            "problems",
+            "proposals",
+            "classes",
+        )
+    )
+    for sheet, number, verdict, uai, how, confidence, units, codes, row_problems, proposals, classes in rows:
+        verdicts[verdict] += 1
+        if how and "unknown_school" not in codes:
+            resolved.append(
+                {
+                    "sheet": names[sheet],
+                    "row": number,
+                    "uai": uai,
+                    "how": _MATCH_METHODS[how],
+                    "confidence": confidence,
+                    "quantity": classes if is_portfolio else units,
+                }
+            )
+        problems += [_problem(names[sheet], number, problem, proposals) for problem in row_problems]
+    outcome = spreadsheet_import.outcome
+    effects = ("allocations", "grown", "reduced", "revoked", "added", "updated")
+    return build_empty_report() | {
+        "sheet": layout.get("sheet", ""),
+        "sheets": [names[region["sheet"]] for region in layout.get("read", [])],
+        "header_row": layout.get("header_row"),
+        "columns": {meaning: titles[index] for meaning, index in layout.get("columns", {}).items()},
+        "rows": sum(verdicts.values()),
+        "verdicts": verdicts,
+        "resolved": resolved,
+        "problems": problems,
+        "applied": sum(outcome.get(effect, 0) for effect in effects),
+        "licences": outcome.get("units", 0),
+        "messages": outcome.get("messages", 0),
+        "import": spreadsheet_import.pk,
+        "state": spreadsheet_import.state,
+        "refusal": spreadsheet_import.refusal if spreadsheet_import.state != ImportState.APPLIED else "",
+        "code": layout.get("refused", "") if spreadsheet_import.state != ImportState.APPLIED else "",
+    }
+
+
+def _problem(sheet: str, row: int | None, problem: dict[str, Any], proposals: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "sheet": sheet,
+        "row": row,
+        "column": problem["column"],
+        "code": problem["code"],
+        "message": problem["message"],
+        "proposals": proposals if problem["code"] in _PROPOSAL_CODES else [],
+    }

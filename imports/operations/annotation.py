@@ -1,0 +1,143 @@
+"""Annotated workbook: requested by a member, built by the worker."""
+
+from __future__ import annotations
+
+import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from imports.enums import ImportState, Verdict
+from imports.models import AnnotatedFile, ImportFile, ImportRow
+from imports.operations.import_lock import ANNOTATE_TASK, lock_import, queue_task
+from imports.workbooks import provenance
+from imports.workbooks.annotated_workbook import AnnotatedWorkbook, build_annotated
+from imports.workbooks.marks import TableLocation, build_mark
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+    from imports.models import SpreadsheetImport
+    from imports.workbooks.marks import RowMarks
+
+#: Time after which building the workbook counts as failed, whatever its size.
+MAX_DURATION = datetime.timedelta(minutes=15)
+_DIGEST_SQL = """
+SELECT encode(sha256(convert_to(coalesce(string_agg(
+           concat_ws('|', sheet, number, verdict, problems, proposals), E'\\n' ORDER BY sheet, number), ''), 'UTF8')),
+       'hex')
+FROM imports_importrow
+WHERE import_id = %s AND verdict <> 'ignored' AND problems <> '[]' AND conflict_resolution = ''
+"""
+
+
+class AnnotationState(StrEnum):
+    """State of an annotated workbook."""
+
+    ABSENT = "absent"
+    MAKING = "making"
+    READY = "ready"
+    #: Rows changed since it was built.
+    OUT_OF_DATE = "out_of_date"
+    FAILED = "failed"
+
+
+def get_annotation_state(spreadsheet_import: SpreadsheetImport, at: datetime.datetime) -> AnnotationState:
+    """Return the state of the annotated workbook of an import."""
+    file = AnnotatedFile.objects.defer("content").filter(pk=spreadsheet_import.pk).first()
+    if file is None:
+        return AnnotationState.ABSENT
+    if file.failure:
+        return AnnotationState.FAILED
+    if file.made_at is None:
+        return AnnotationState.MAKING if at - file.asked_at < MAX_DURATION else AnnotationState.FAILED
+    return (
+        AnnotationState.READY
+        if file.digest == compute_problem_digest(spreadsheet_import)
+        else AnnotationState.OUT_OF_DATE
+    )
+
+
+def compute_problem_digest(spreadsheet_import: SpreadsheetImport) -> str:
+    """Return the digest of the current problems of the rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DIGEST_SQL, [spreadsheet_import.pk])
+        value: str = cursor.fetchone()[0]
+    return value
+
+
+@transaction.atomic
+def request_annotation(*, import_id: int, at: datetime.datetime) -> AnnotationState:
+    """Queue the annotated workbook unless it is being built or up to date; return its state.
+
+    Raises `UnknownImport`, `WrongImportState` unless the import is in review.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    stage = get_annotation_state(spreadsheet_import, at)
+    if stage in (AnnotationState.MAKING, AnnotationState.READY):
+        return stage
+    AnnotatedFile.objects.update_or_create(
+        of=spreadsheet_import, defaults={"asked_at": at, "made_at": None, "digest": "", "failure": "", "content": b""}
+    )
+    queue_task(ANNOTATE_TASK, spreadsheet_import)
+    return AnnotationState.MAKING
+
+
+def build_annotated_workbook(spreadsheet_import: SpreadsheetImport) -> tuple[AnnotatedWorkbook, str]:
+    """Build the annotated workbook; return it with its digest. Slow, hence without writes or locks.
+
+    Raises `UnreadableFile` if the file can no longer be parsed.
+    """
+    digest = compute_problem_digest(spreadsheet_import)
+    content = bytes(ImportFile.objects.values_list("content", flat=True).get(pk=spreadsheet_import.pk))
+    schema: str = connection.schema_name  # type: ignore[attr-defined]
+
+    def sign(book: Workbook, choice: int) -> None:
+        provenance.write_property(book, provenance.sign(provenance.Provenance(spreadsheet_import.pk, choice), schema))
+
+    return build_annotated(
+        content, TableLocation.of(spreadsheet_import.layout), build_marks(spreadsheet_import), sign
+    ), digest
+
+
+def build_marks(spreadsheet_import: SpreadsheetImport) -> list[RowMarks]:
+    """Return the marks of the rows with problems, in order."""
+    columns, volume = spreadsheet_import.layout.get("columns", {}), spreadsheet_import.layout.get("volume")
+    faulty = (
+        ImportRow.objects.filter(import_id=spreadsheet_import.pk, conflict_resolution="")
+        .exclude(Q(verdict=Verdict.IGNORED) | Q(problems=[]))
+        .order_by("sheet", "number")
+        .values_list("sheet", "number", "verdict", "problems", "proposals")
+    )
+    marks = (
+        build_mark(
+            sheet=sheet,
+            number=number,
+            verdict=verdict,
+            problems=problems,
+            proposals=proposals,
+            columns=columns,
+            volume=volume,
+        )
+        for sheet, number, verdict, problems, proposals in faulty.iterator(chunk_size=2_000)
+    )
+    return [made for made in marks if made is not None]
+
+
+@transaction.atomic
+def store_annotated_workbook(*, import_id: int, made: AnnotatedWorkbook, digest: str, at: datetime.datetime) -> None:
+    """Store the annotated workbook, unless its import was deleted meanwhile."""
+    AnnotatedFile.objects.filter(pk=import_id).update(
+        made_at=at, digest=digest, suffix=made.suffix, rebuilt=made.rebuilt, failure="", content=made.content
+    )
+
+
+@transaction.atomic
+def mark_annotation_failed(*, import_id: int) -> None:
+    """Record that the workbook could not be built."""
+    AnnotatedFile.objects.filter(pk=import_id).update(
+        failure="Le classeur annoté n'a pas pu être préparé. Corrigez les lignes sur la page, ou redemandez-le ; si "
+        "cela se reproduit, écrivez-nous : le fichier d'origine nous suffira."
+    )

@@ -1,0 +1,101 @@
+"""Bulk edits of filtered rows, checked again together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from django.db import transaction
+from django.db.models import Q
+
+from collectivities.operations import add_to_portfolio as add_schools
+from imports import queries
+from imports.enums import ImportState, Verdict
+from imports.meanings import Meaning
+from imports.operations.import_lock import lock_import
+from imports.operations.recheck import change_rows
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from imports.models import ImportRow
+    from imports.queries import RowQuery
+
+#: Thresholds for accepting the first proposal in bulk: minimum score, and minimum lead over the second.
+MIN_SCORE = 0.8
+MIN_LEAD = 0.1
+
+
+@transaction.atomic
+def add_all_to_portfolio(*, import_id: int, by: User | None, at: datetime.datetime, **filters: Unpack[RowQuery]) -> int:
+    """Add the schools outside the portfolio to it; return how many were added."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(codes__contains=["outside_portfolio"]))
+    added = add_schools(uais=[row.uai for row in rows], by=by, at=at).added
+    if rows:
+        change_rows(spreadsheet_import, rows)
+    return len(added)
+
+
+@transaction.atomic
+def accept_proposals(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Choose the first proposal for all unmatched rows where it is likely; return how many.
+
+    `queries.list_likely_matches` returns these rows. Same effect as choosing the school row by row.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.list_likely_matches(spreadsheet_import, MIN_SCORE, MIN_LEAD, **filters))
+
+    def choose(row: ImportRow) -> None:
+        row.edits = row.edits | {Meaning.UAI.value: row.proposals[0]["uai"]}
+
+    if rows:
+        change_rows(spreadsheet_import, rows, choose)
+    return len(rows)
+
+
+@transaction.atomic
+def set_all_aside(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Set all rows of a filter aside; return how many changed."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(set_aside=False, ignored_reason=""))
+
+    def put_aside(row: ImportRow) -> None:
+        row.set_aside = True
+
+    if rows:
+        change_rows(spreadsheet_import, rows, put_aside)
+    return len(rows)
+
+
+@transaction.atomic
+def await_all(
+    *,
+    import_id: int,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+    **filters: Unpack[RowQuery],
+) -> int:
+    """Set aside all rows with an unknown school until the directory knows it; return how many."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    waiting = Q(codes__contains=["unknown_school"], verdict=Verdict.ERROR) & ~Q(uai="")
+    rows = list(queries.filter_rows(spreadsheet_import, **filters).filter(waiting))
+
+    def wait(row: ImportRow) -> None:
+        row.set_aside = row.awaited = True
+
+    if rows:
+        change_rows(spreadsheet_import, rows, wait)
+    return len(rows)

@@ -1,0 +1,137 @@
+"""Cancel an import before it is applied, by request of a member or because its job is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django_tenants.utils import tenant_context
+
+from accounts.models import User
+from collectivities import audit_log
+from collectivities.models import AuditEntry
+from imports import progress
+from imports.enums import ImportState
+from imports.models import ImportProgress, SpreadsheetImport
+from imports.operations.apply_rows import return_to_review
+from imports.operations.import_lock import OPEN_STATES, lock_import
+from imports.operations.intake import reject
+from tenants.cross_schema import query_all
+
+if TYPE_CHECKING:
+    import datetime
+
+#: States in which a job works on the import.
+BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
+STOP_REQUESTED_ACTION = "import.stop_asked"
+
+_ABANDONED_SQL = """
+SELECT import.id, import.state
+FROM {schema}.imports_spreadsheetimport AS import
+WHERE import.state IN ('uploaded', 'applying') AND NOT EXISTS (
+    SELECT FROM public.procrastinate_jobs AS job
+    WHERE job.status IN ('todo', 'doing')
+      AND job.lock = 'import:' || btrim('{schema}', '"') || ':' || import.id
+)
+"""
+_STALE_PROGRESS_SQL = """
+SELECT progress.import_id
+FROM {schema}.imports_importprogress AS progress
+WHERE NOT EXISTS (
+    SELECT FROM public.procrastinate_jobs AS job
+    WHERE job.status IN ('todo', 'doing')
+      AND job.lock = 'import:' || btrim('{schema}', '"') || ':' || progress.import_id
+) AND progress.started_at < %s
+"""
+
+
+@transaction.atomic
+def cancel(*, import_id: int, by: User | None, at: datetime.datetime) -> SpreadsheetImport:
+    """Cancel an import, at any moment before its application commits. Idempotent.
+
+    If a worker holds the lock, it is asked to stop, which it does between two steps: the import is returned in its
+    current state, without waiting.
+    """
+    spreadsheet_import = SpreadsheetImport.objects.filter(pk=import_id).first()
+    if spreadsheet_import is not None and spreadsheet_import.state == ImportState.CANCELLED:
+        return spreadsheet_import
+    busy = spreadsheet_import is not None and spreadsheet_import.state in BUSY_STATES and not _try_lock(import_id)
+    if spreadsheet_import is not None and busy and progress.request_stop(import_id):
+        _record(STOP_REQUESTED_ACTION, spreadsheet_import, "arrêt demandé", by=by, at=at)
+        return spreadsheet_import
+    spreadsheet_import = lock_import(import_id, *OPEN_STATES, ImportState.CANCELLED)
+    if spreadsheet_import.state == ImportState.CANCELLED:
+        return spreadsheet_import
+    _cancel_locked(spreadsheet_import, by=by, at=at)
+    # A worker that is parsing the file holds no lock, but polls this.
+    progress.request_stop(import_id)
+    return spreadsheet_import
+
+
+@transaction.atomic
+def cancel_stopped(*, import_id: int, at: datetime.datetime) -> SpreadsheetImport:
+    """Cancel an import that its worker stopped on request, on behalf of the requesting member."""
+    spreadsheet_import = SpreadsheetImport.objects.locked().get(pk=import_id)
+    if spreadsheet_import.state in BUSY_STATES:
+        stop_requests = AuditEntry.objects.filter(
+            action=STOP_REQUESTED_ACTION, object_type="import", object_id=import_id
+        ).order_by("-pk")
+        _cancel_locked(
+            spreadsheet_import, by=User.objects.filter(pk__in=stop_requests.values("actor_id")[:1]).first(), at=at
+        )
+    return spreadsheet_import
+
+
+def recover_abandoned(*, at: datetime.datetime) -> int:
+    """Recover imports of all collectivities whose job failed for good or was deleted; return how many.
+
+    An application is returned to review, a file is rejected, in both cases with a technical reason. Also deletes stale
+    progress.
+    """
+    found = [(row.collectivity, *row.values) for row in query_all(_ABANDONED_SQL)]
+    for collectivity, import_id, state in found:
+        with tenant_context(collectivity):
+            if state == ImportState.APPLYING:
+                return_to_review(
+                    import_id=import_id,
+                    sentence="L'application s'est interrompue pour une raison technique, plusieurs fois de suite. Rien "
+                    "n'a été appliqué : confirmez de nouveau, et prévenez l'assistance si cela se répète.",
+                )
+            else:
+                reject(
+                    import_id=import_id,
+                    sentence="La lecture de ce fichier s'est interrompue pour une raison technique, plusieurs fois de "
+                    "suite : déposez-le de nouveau, et prévenez l'assistance si cela se répète.",
+                )
+    for row in query_all(_STALE_PROGRESS_SQL, [at - progress.STALE_AFTER]):
+        with tenant_context(row.collectivity):
+            ImportProgress.objects.filter(pk=row.values[0]).delete()
+    return len(found)
+
+
+def _try_lock(import_id: int) -> bool:
+    """Lock the import without waiting; return whether that succeeded."""
+    return bool(SpreadsheetImport.objects.filter(pk=import_id).select_for_update(no_key=True, skip_locked=True))
+
+
+def _cancel_locked(spreadsheet_import: SpreadsheetImport, *, by: User | None, at: datetime.datetime) -> None:
+    spreadsheet_import.state, spreadsheet_import.confirmed_digest, spreadsheet_import.applied_by_id = (
+        ImportState.CANCELLED,
+        "",
+        None,
+    )
+    spreadsheet_import.save(update_fields=["state", "confirmed_digest", "applied_by_id"])
+    _record("import.cancelled", spreadsheet_import, "annulé, rien n'en a été appliqué", by=by, at=at)
+
+
+def _record(
+    action: str, spreadsheet_import: SpreadsheetImport, what: str, *, by: User | None, at: datetime.datetime
+) -> None:
+    audit_log.record(
+        action=action,
+        by=by,
+        at=at,
+        summary=f"Tableau « {spreadsheet_import.filename} » : {what}.",
+        object_type="import",
+        object_id=spreadsheet_import.pk,
+    )

@@ -1,0 +1,130 @@
+"""Edit, set aside, resolve and tick rows, and check them again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from django.db import transaction
+
+from imports import queries
+from imports.checks.problem_codes import RESOLUTIONS_BY_CODE
+from imports.enums import ImportState, RowMatchMethod, Verdict
+from imports.exceptions import CannotAwait, CannotResolveConflict, RowCannotBeTicked, UnknownRow
+from imports.meanings import Meaning
+from imports.models import ImportRow
+from imports.operations.import_lock import lock_import
+from imports.operations.recheck import change_rows, is_tickable, recheck_import
+from imports.parsing.cells import cell_to_text
+from schools import uai
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Mapping
+
+    from accounts.models import User
+    from imports.models import SpreadsheetImport
+    from imports.queries import BaseRowQuery
+
+#: Check every row again, when an import is returned to review.
+check_again = recheck_import
+
+
+@transaction.atomic
+def amend_row(
+    *,
+    import_id: int,
+    number: int,
+    sheet: int = 0,
+    edits: Mapping[str, str] | None = None,
+    set_aside: bool | None = None,
+    awaited: bool | None = None,
+    conflict_resolution: str | None = None,
+    ticked: bool | None = None,
+    by: User | None,  # noqa: ARG001 - only the application is audited
+    at: datetime.datetime,  # noqa: ARG001
+) -> ImportRow:
+    """Edit, set aside, resolve or tick a row; return it with its new verdict.
+
+    `edits`: new cell texts by meaning; a UAI alone is a school chosen by the member, whatever the other cells say.
+    `awaited`: set aside until the directory knows the school. `conflict_resolution`: resolution of the conflict, "" to reopen
+    it. All affected rows are checked again; `others_changed` of the row returned tells whether any changed. Raises
+    `UnknownRow`, `RowCannotBeTicked`, `CannotAwait`, `CannotResolveConflict`, `UnknownImport`, `WrongImportState`,
+    having changed nothing.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    row = ImportRow.objects.filter(import_id=import_id, sheet=sheet, number=number).first()
+    if row is None:
+        raise UnknownRow(f"La ligne {number} n'est pas dans ce tableau.")
+    if awaited:
+        _check_awaitable(row)
+    if conflict_resolution:
+        _check_resolution(row, conflict_resolution)
+
+    def alter(row: ImportRow) -> None:
+        row.edits = _merge_edits(row, edits, spreadsheet_import) if edits else row.edits
+        row.conflict_resolution = row.conflict_resolution if conflict_resolution is None else conflict_resolution
+        if awaited is not None:
+            row.awaited = row.set_aside = awaited
+        if set_aside is not None:
+            row.set_aside = set_aside
+            row.awaited = row.awaited and set_aside
+            row.ignored_reason = row.ignored_reason if set_aside else ""
+
+    if edits or any(decided is not None for decided in (set_aside, awaited, conflict_resolution)):
+        row.others_changed = change_rows(spreadsheet_import, [row], alter)
+    if ticked is not None and ticked != row.ticked:
+        _tick(row, ticked=ticked)
+    row.refresh_from_db()  # reads the generated column
+    return row
+
+
+def _tick(row: ImportRow, *, ticked: bool) -> None:
+    if ticked and not is_tickable(row.verdict, row.conflict_resolution):
+        raise RowCannotBeTicked(f"La ligne {row.number} ne peut pas être appliquée telle quelle : corrigez-la d'abord.")
+    row.ticked = ticked
+    row.save(update_fields=["ticked"])
+
+
+def _check_awaitable(row: ImportRow) -> None:
+    if row.how or not row.uai:
+        raise CannotAwait(
+            f"La ligne {row.number} n'a pas d'UAI que l'annuaire ignore : il n'y a rien à attendre. Mettez-la de côté."
+        )
+
+
+def _check_resolution(row: ImportRow, conflict_resolution: str) -> None:
+    if "lower_redeemed" in row.codes:
+        raise CannotResolveConflict(
+            f"La clé de la ligne {row.number} est déjà activée : rien ne peut en être repris. Mettez-la de côté."
+        )
+    allowed = [resolution for code in row.codes for resolution in RESOLUTIONS_BY_CODE.get(code, ())]
+    if row.verdict != Verdict.CONFLICT or not allowed:
+        raise CannotResolveConflict(f"La ligne {row.number} n'est pas en conflit : il n'y a rien à régler.")
+    if conflict_resolution not in allowed:
+        raise CannotResolveConflict(
+            f"La ligne {row.number} demande 0 licence : la clé se reprend, elle ne se réduit pas."
+        )
+
+
+def _merge_edits(row: ImportRow, edits: Mapping[str, str], spreadsheet_import: SpreadsheetImport) -> dict[str, str]:
+    """Return the edits that differ from the original cells."""
+    written = row.cells | (
+        {Meaning.UNITS.value: str(spreadsheet_import.units_for_all)}
+        if spreadsheet_import.units_for_all is not None
+        else {}
+    )
+    wanted = row.edits | {Meaning(meaning).value: cell_to_text(text) for meaning, text in edits.items()}
+    corrected = {meaning: text for meaning, text in wanted.items() if text != written.get(meaning, "")}
+    chosen = uai.normalise(wanted.get(Meaning.UAI, ""))
+    if list(edits) == [Meaning.UAI] and uai.is_valid(chosen) and row.how != RowMatchMethod.UAI:
+        # The unconfirmed UAI of the row was confirmed by a member.
+        corrected[Meaning.UAI.value] = chosen
+    return corrected
+
+
+@transaction.atomic
+def tick_all(*, import_id: int, ticked: bool, **filters: Unpack[BaseRowQuery]) -> int:
+    """Tick or untick all tickable rows of a filter; return how many changed."""
+    spreadsheet_import = lock_import(import_id, ImportState.CHECKED)
+    found = queries.filter_rows(spreadsheet_import, **filters).filter(queries.is_tickable_q()).exclude(ticked=ticked)
+    return ImportRow.objects.filter(pk__in=found.values("pk")).update(ticked=ticked)

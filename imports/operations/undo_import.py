@@ -1,0 +1,137 @@
+"""Undo an applied import: revert what was neither redeemed nor changed since, and list the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from collectivities import audit_log
+from collectivities.operations import bulk_remove_from_portfolio, restore_contacts
+from core import formatting
+from imports.enums import ImportState, Purpose
+from imports.models import ImportProgress, SpreadsheetImport
+from imports.operations.import_lock import UNDO_TASK, lock_import, queue_task
+from imports.undo_plan import KeptRow, UndoPlan, build_undo_plan
+from licensing.pools.models import Pool
+from licensing.pools.operations import AllocationStage, Reduction, no_progress, reduce_many, revoke_many
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.pools.operations import ProgressCallback
+
+
+def get_undo_plan(import_id: int) -> UndoPlan:
+    """Return the plan of undoing the import now. Raises like `undo`."""
+    with transaction.atomic():
+        return build_undo_plan(lock_import(import_id, ImportState.APPLIED))
+
+
+@transaction.atomic
+def request_undo(*, import_id: int, by: User | None, at: datetime.datetime) -> SpreadsheetImport:
+    """Queue the undoing of an applied import. Idempotent. Raises `UnknownImport`, `WrongImportState`."""
+    spreadsheet_import = lock_import(import_id, ImportState.APPLIED, ImportState.UNDONE)
+    if spreadsheet_import.state == ImportState.APPLIED:
+        _, is_first = ImportProgress.objects.get_or_create(
+            import_id=import_id, defaults={"step": "waiting", "started_at": timezone.now()}
+        )
+        if is_first:
+            queue_task(UNDO_TASK, spreadsheet_import, asked_at=at.isoformat(), by_id=by.pk if by else None)
+    return spreadsheet_import
+
+
+@transaction.atomic
+def undo(
+    *, import_id: int, by: User | None, at: datetime.datetime, on_progress: ProgressCallback = no_progress
+) -> SpreadsheetImport:
+    """Revert an applied import, except what was redeemed or changed since. Idempotent.
+
+    Revokes allocations it created, reduces those it raised, removes schools it added to the portfolio, restores
+    contacts. Notifies schools that had received an e-mail. `outcome["undone"]` holds the figures, and the rows kept
+    with the reason. Raises `UnknownImport`, `WrongImportState`.
+    """
+    spreadsheet_import = lock_import(import_id, ImportState.APPLIED, ImportState.UNDONE)
+    if spreadsheet_import.state == ImportState.UNDONE:
+        return spreadsheet_import
+    list(Pool.objects.locked().filter(pk=spreadsheet_import.pool_id or 0))
+    on_progress(AllocationStage.CHECKING, 0, 0)
+    plan = build_undo_plan(spreadsheet_import)
+    size = len(plan.revoked) + len(plan.reduced) + len(plan.removed) + len(plan.restored)
+    on_progress(AllocationStage.TAKING_BACK, 0, size)
+    if spreadsheet_import.purpose == Purpose.PORTFOLIO:
+        done, summary = _restore_portfolio(plan, by=by, at=at)
+    else:
+        done, summary = _take_back(spreadsheet_import, plan, by=by, at=at)
+    on_progress(AllocationStage.COMMITTING, size, size)
+    if left := len(done["left"]):
+        summary += " ; " + formatting.pluralize(left, "ligne laissée telle quelle", "lignes laissées telles quelles")
+    spreadsheet_import.state, spreadsheet_import.undone_at, spreadsheet_import.undone_by_id = (
+        ImportState.UNDONE,
+        at,
+        by.pk if by else None,
+    )
+    spreadsheet_import.outcome = spreadsheet_import.outcome | {"undone": done}
+    spreadsheet_import.save(update_fields=["state", "undone_at", "undone_by_id", "outcome"])
+    audit_log.record(
+        action="import.undone",
+        by=by,
+        at=at,
+        summary=f"Tableau « {spreadsheet_import.filename} » défait : {summary}.",
+        object_type="import",
+        object_id=spreadsheet_import.pk,
+    )
+    return spreadsheet_import
+
+
+def _take_back(
+    spreadsheet_import: SpreadsheetImport, plan: UndoPlan, *, by: User | None, at: datetime.datetime
+) -> tuple[dict[str, Any], str]:
+    """Revoke and reduce allocations; those redeemed meanwhile are added to the rows kept."""
+    to_revoke = {one.allocation_id: one for one in plan.revoked}
+    to_reduce = {one.uai: one for one in plan.reduced}
+    revoked = revoke_many(allocation_ids=list(to_revoke), by=by, at=at, import_id=spreadsheet_import.pk)
+    reduced = reduce_many(
+        pool_id=spreadsheet_import.pool_id or 0,
+        reductions=[Reduction(one.uai, one.units_after) for one in plan.reduced],
+        by=by,
+        at=at,
+        import_id=spreadsheet_import.pk,
+    )
+    left = list(plan.left)
+    left += [
+        KeptRow.of(to_revoke[done.allocation_id], done.refusal.code, done.refusal.sentence)
+        for done in revoked
+        if done.refusal
+    ]
+    left += [
+        KeptRow.of(to_reduce[done.uai], done.refusal.code, done.refusal.sentence) for done in reduced if done.refusal
+    ]
+    units = sum(to_revoke[done.allocation_id].units for done in revoked if not done.refusal)
+    units += sum(done.before - done.units for done in reduced if not done.refusal)
+    figures: dict[str, Any] = {
+        "revoked": sum(not done.refusal for done in revoked),
+        "reduced": sum(not done.refusal for done in reduced),
+        "units": units,
+        "messages": sum(done.notified for done in revoked) + sum(done.notified for done in reduced),
+        "left": [one._asdict() for one in sorted(left, key=lambda one: (one.sheet, one.number))],
+    }
+    schools = figures["revoked"] + figures["reduced"]
+    words = (
+        f"{formatting.pluralize(units, 'licence reprise', 'licences reprises')} à"
+        f" {formatting.pluralize(schools, 'école')}"
+    )
+    return figures, words
+
+
+def _restore_portfolio(plan: UndoPlan, *, by: User | None, at: datetime.datetime) -> tuple[dict[str, Any], str]:
+    removed = len(bulk_remove_from_portfolio(uais=[one.uai for one in plan.removed], by=by, at=at))
+    restored = restore_contacts(contacts={one.uai: one.contact for one in plan.restored}, by=by, at=at)
+    figures = {"removed": removed, "restored": restored, "left": [one._asdict() for one in plan.left]}
+    words = (
+        f"{formatting.pluralize(removed, 'école retirée', 'écoles retirées')} du périmètre, "
+        f"{formatting.pluralize(restored, 'contact rétabli', 'contacts rétablis')}"
+    )
+    return figures, words

@@ -1,0 +1,347 @@
+"""Map columns to meanings, by title and by content.
+
+UAI and e-mail columns are recognised by content whatever their title. Where two columns fit one of `CRITICAL_MEANINGS`,
+the member is asked. For meanings that only help to find the school, the more certain column is taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.meanings import LABELS, Meaning, is_added_title
+from imports.parsing.cell_classification import DOMINANT_SHARE, MIN_SHARE, CellType, sample_columns
+from imports.parsing.column_titles import is_unrelated, match_meanings
+from imports.problems import Problem
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from imports.formats.sheet_types import CellRow
+    from imports.parsing.cell_classification import ColumnSample
+    from imports.parsing.column_titles import Title
+
+#: Meanings with consequences: between two candidate columns the member chooses.
+CRITICAL_MEANINGS = (Meaning.UAI, Meaning.EMAIL, Meaning.UNITS, Meaning.CLASSES)
+#: Up to this tier (0 is the most certain) a title is believed whatever the cells below it.
+_CERTAIN_TIERS = {Meaning.UAI: 0, Meaning.EMAIL: 0, Meaning.UNITS: 1, Meaning.CLASSES: 1}
+#: The last tier of titles believed for a UAI column with few or no UAI: « Code établissement ».
+_LAST_CODE_TIER = 1
+#: From this tier on a title is a bare « nom ».
+_GENERIC_NAME_TIER = 3
+#: The last tier of titles that mention licences.
+_LAST_UNITS_TIER = 2
+#: In a column without a title, larger numbers count pupils rather than licences.
+MAX_UNTITLED_UNITS = 60
+
+#: For a title to be believed: the types of its filled cells, and their minimum share.
+_EXPECTED_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
+    Meaning.NAME: ((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
+    Meaning.COMMUNE: ((CellType.TEXT, CellType.COMMUNE), 0.5),
+    Meaning.POSTAL_CODE: ((CellType.POSTAL_CODE, CellType.POSTAL_TOWN), 0.5),
+    Meaning.PHONE: ((CellType.PHONE,), MIN_SHARE),
+    Meaning.CONTACT_NAME: ((CellType.TEXT,), 0.5),
+    Meaning.KIND: ((CellType.TEXT, CellType.SCHOOL), MIN_SHARE),
+}
+#: Types that identify a column without a title, and their minimum share; in this order.
+_BY_CONTENT: dict[Meaning, tuple[tuple[int, ...], float]] = {
+    Meaning.PHONE: ((CellType.PHONE,), 0.8),
+    Meaning.POSTAL_CODE: ((CellType.POSTAL_CODE,), 0.9),
+    Meaning.DEPARTEMENT: ((CellType.DEPARTEMENT,), 0.9),
+    Meaning.COMMUNE: ((CellType.COMMUNE,), DOMINANT_SHARE),
+    Meaning.KIND: ((CellType.KIND,), 0.8),
+    Meaning.NAME: ((CellType.SCHOOL,), 0.5),
+}
+
+
+class ColumnMapping(NamedTuple):
+    """The index of the column of each meaning, and the questions for the member."""
+
+    columns: dict[Meaning, int]
+    questions: list[Problem]
+
+
+def map_columns(
+    titles: Sequence[Title],
+    sample: Sequence[CellRow],
+    chosen: Mapping[Meaning, int | None] | None = None,
+    *,
+    communes: frozenset[str] = frozenset(),
+    titled: bool = True,
+) -> ColumnMapping:
+    """Return the mapping for these titles and the rows below them.
+
+    `chosen`: the member's choices; None for a meaning without a column. `communes`: folded names of known communes.
+    `titled`: whether the sheet has a header row.
+    """
+    chosen = chosen or {}
+    columns = {m: i for m, i in chosen.items() if i is not None and 0 <= i < len(titles)}
+    undecided = [meaning for meaning in Meaning if meaning not in chosen]
+    mapper = _ColumnMapper(titles, sample_columns(sample, len(titles), communes), columns)
+    for meaning in undecided:
+        mapper.by_title(meaning)
+    for meaning in undecided:
+        mapper.by_content(meaning, titled=titled)
+    questioned = {question.column for question in mapper.questions}
+    if Meaning.UAI not in columns and Meaning.NAME not in columns and Meaning.UAI not in questioned:
+        mapper.questions.append(
+            Problem(
+                Meaning.UAI,
+                "no_uai_column",
+                "Aucune colonne ne dit de quelles écoles il s'agit : ni UAI, ni nom d'école. Choisissez la bonne "
+                "feuille, la bonne ligne de titres ou la bonne colonne.",
+            )
+        )
+    return ColumnMapping(columns, mapper.questions)
+
+
+def find_outdated_meanings(
+    columns: Mapping[Meaning, int | None], titles: Sequence[Title], sample: Sequence[CellRow]
+) -> list[Meaning]:
+    """Return the meanings whose remembered column no longer has the expected content."""
+    samples = sample_columns(sample, len(titles), frozenset())
+    expected = {
+        Meaning.UAI: (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
+        Meaning.EMAIL: (CellType.EMAIL,),
+        Meaning.UNITS: (CellType.QUANTITY,),
+        Meaning.CLASSES: (CellType.QUANTITY,),
+        Meaning.POSTAL_CODE: (CellType.POSTAL_CODE,),
+        Meaning.NAME: (CellType.TEXT, CellType.SCHOOL),
+    }
+    return [
+        meaning
+        for meaning, index in columns.items()
+        if index is not None
+        and meaning in expected
+        and (
+            index >= len(samples) or (not samples[index].empty and samples[index].share(*expected[meaning]) < MIN_SHARE)
+        )
+    ]
+
+
+class _ColumnMapper:
+    """Assigns meanings to the columns of a sheet."""
+
+    def __init__(self, titles: Sequence[Title], columns: list[ColumnSample], mapping: dict[Meaning, int]) -> None:
+        self.titles = titles
+        self.columns = columns
+        self.mapping = mapping
+        self.questions: list[Problem] = []
+        self.unrelated = {index for index, title in enumerate(titles) if is_unrelated(title)}
+        self.has_first_names = any("prenom" in fold(title.text).split() for title in titles)
+        # Columns that annotating a workbook added are not data.
+        self.added_columns = {index for index, title in enumerate(titles) if is_added_title(title.text)}
+
+    def by_title(self, meaning: Meaning) -> None:
+        """Assign the meaning to the column whose title matches best and whose cells agree."""
+        tiers = {
+            index: tiers_of_title[meaning]
+            for index in self._unassigned(meaning)
+            if self.titles[index].text and meaning in (tiers_of_title := match_meanings(self.titles[index]))
+        }
+        if meaning is Meaning.NAME and self.has_first_names:
+            # « Nom » beside « Prénom » is a person's name.
+            tiers = {
+                i: n
+                for i, n in tiers.items()
+                if n < _GENERIC_NAME_TIER or self.columns[i].share(CellType.SCHOOL) >= MIN_SHARE
+            }
+        if meaning is Meaning.CONTACT_NAME and self.has_first_names and not tiers:
+            tiers = {i: 0 for i in self._unassigned(meaning) if Meaning.NAME in match_meanings(self.titles[i])}
+        if meaning is Meaning.UAI:
+            self._assign(meaning, self._uai_candidates(tiers))
+        elif meaning is Meaning.EMAIL:
+            self._assign(meaning, self._email_candidates(tiers))
+        elif meaning in (Meaning.UNITS, Meaning.CLASSES):
+            if meaning is Meaning.UNITS:
+                # « Licences déjà attribuées » and « Licences à attribuer » are equally likely.
+                tiers = {index: 1 if number <= _LAST_UNITS_TIER else number for index, number in tiers.items()}
+            self._assign(meaning, self._number_candidates(tiers, _CERTAIN_TIERS[meaning]))
+        else:
+            self._assign(meaning, self._best_titled(meaning, tiers))
+
+    def by_content(self, meaning: Meaning, *, titled: bool) -> None:
+        """Assign a meaning that no title matches to the column whose cells match."""
+        if meaning in self.mapping:
+            return
+        if meaning is Meaning.UNITS:
+            if not titled:
+                self._assign(meaning, self._untitled_units())
+        elif meaning is Meaning.COMMUNE and self._holds_postal_communes(self.mapping.get(Meaning.POSTAL_CODE)):
+            self.mapping[meaning] = self.mapping[Meaning.POSTAL_CODE]
+        elif meaning in _BY_CONTENT:
+            types, min_share = _BY_CONTENT[meaning]
+            shares = {
+                index: self.columns[index].share(*types)
+                for index in self._unassigned(meaning)
+                if index not in self.unrelated and not self._has_other_title(index, meaning)
+            }
+            matching = [
+                i for i, share in shares.items() if share >= min_share and self._is_plausible(meaning, self.columns[i])
+            ]
+            if not matching and meaning is Meaning.NAME and Meaning.UAI not in self.mapping and not titled:
+                matching = self._untitled_names()
+            self._assign(meaning, sorted(matching, key=lambda index: -shares.get(index, 0))[:1])
+
+    def _unassigned(self, meaning: Meaning) -> list[int]:
+        if meaning is Meaning.CHOICE:
+            return sorted(index for index in self.added_columns if index < len(self.columns))
+        taken = set(self.mapping.values()) | self.added_columns
+        return [index for index in range(len(self.columns)) if index not in taken]
+
+    def _has_other_title(self, index: int, meaning: Meaning) -> bool:
+        title_meanings = match_meanings(self.titles[index]) if self.titles[index].text else {}
+        return (
+            bool(title_meanings)
+            and meaning not in title_meanings
+            and min(title_meanings.values()) == 0
+            and meaning is not Meaning.KIND
+        )
+
+    def _assign(self, meaning: Meaning, candidates: Sequence[int]) -> None:
+        if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
+            first = self.columns[candidates[0]]
+            # A duplicate of the same column needs no question.
+            candidates = [i for i in candidates if i == candidates[0] or _differ(first, self.columns[i])]
+        if len(candidates) > 1 and meaning in CRITICAL_MEANINGS:
+            names = " et ".join(
+                f"« {self.titles[i].text.strip() or column_letters(i)} » ({column_letters(i)})" for i in candidates
+            )
+            self.questions.append(
+                Problem(
+                    meaning,
+                    "ambiguous_column",
+                    f"Plusieurs colonnes peuvent donner « {LABELS[meaning]} » : {names}. Choisissez la bonne.",
+                )
+            )
+        elif candidates:
+            self.mapping[meaning] = candidates[0]
+
+    def _uai_candidates(self, tiers: Mapping[int, int]) -> list[int]:
+        """Return the columns that may hold the UAI, equally likely."""
+        for types in (
+            (CellType.UAI,),
+            (CellType.UAI, CellType.DAMAGED_UAI),
+            (CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI),
+        ):
+            shares = {i: self.columns[i].share(*types) for i in self._unassigned(Meaning.UAI)}
+            matching = [index for index, share in shares.items() if share >= DOMINANT_SHARE]
+            if CellType.BARE_UAI in types:
+                matching = [i for i in matching if i in tiers or (shares[i] == 1 and self.columns[i].distinct == 1)]
+            matching = [index for index in matching if index not in self.unrelated] or matching
+            if matching:
+                return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
+        partial = {
+            index: number
+            for index, number in tiers.items()
+            if self.columns[index].share(CellType.UAI, CellType.DAMAGED_UAI, CellType.BARE_UAI) >= MIN_SHARE
+        }
+        # A certain title over invalid cells: the problems are reported row by row.
+        certain = {
+            i: number
+            for i, number in tiers.items()
+            if number == _CERTAIN_TIERS[Meaning.UAI] or self._is_blank_uai_column(i)
+        }
+        return _lowest_tier(partial) or _lowest_tier(certain)
+
+    def _is_blank_uai_column(self, index: int) -> bool:
+        return self.columns[index].empty and match_meanings(self.titles[index])[Meaning.UAI] > _LAST_CODE_TIER
+
+    def _email_candidates(self, tiers: Mapping[int, int]) -> list[int]:
+        free = [index for index in self._unassigned(Meaning.EMAIL) if index not in self.unrelated]
+        matching = [index for index in free if self.columns[index].share(CellType.EMAIL) >= DOMINANT_SHARE]
+        if matching:
+            return _lowest_tier({i: tiers[i] for i in matching if i in tiers}) or matching
+        partial = {index: n for index, n in tiers.items() if self.columns[index].share(CellType.EMAIL) >= MIN_SHARE}
+        return _lowest_tier(partial) or _lowest_tier(
+            {i: number for i, number in tiers.items() if number == _CERTAIN_TIERS[Meaning.EMAIL]}
+        )
+
+    def _number_candidates(self, tiers: Mapping[int, int], certain: int) -> list[int]:
+        """Return the columns of numbers whose title says what they count."""
+        matching = {
+            index: number
+            for index, number in tiers.items()
+            if self.columns[index].share(CellType.QUANTITY) >= MIN_SHARE
+            and (number <= certain or not (self.columns[index].counts_up or self._are_years(index)))
+        }
+        blank = {index: number for index, number in tiers.items() if self.columns[index].empty}
+        return (
+            _lowest_tier(matching)
+            or _lowest_tier(blank)
+            or _lowest_tier({i: number for i, number in tiers.items() if number <= certain})
+        )
+
+    def _untitled_units(self) -> list[int]:
+        """Return the only column of small integers in a sheet without a header row."""
+        matching = [
+            index
+            for index in self._unassigned(Meaning.UNITS)
+            if (column := self.columns[index]).share(CellType.QUANTITY) >= 0.9  # noqa: PLR2004
+            and not column.counts_up
+            and all(
+                len(text) <= 3 and not (text.isdecimal() and int(text) > MAX_UNTITLED_UNITS)  # noqa: PLR2004
+                for text in column.texts
+            )
+        ]
+        return matching if len(matching) == 1 else []
+
+    def _best_titled(self, meaning: Meaning, tiers: Mapping[int, int]) -> list[int]:
+        """Return the column with the most certain title; among equals, the one whose cells match best."""
+        if meaning in _EXPECTED_CONTENT:
+            types, min_share = _EXPECTED_CONTENT[meaning]
+            tiers = {
+                index: number
+                for index, number in tiers.items()
+                if self.columns[index].empty or self.columns[index].share(*types) >= min_share
+            }
+        if meaning is Meaning.NAME:
+            # « École » above « élémentaire » and « maternelle » is a kind.
+            names = {i: n for i, n in tiers.items() if self.columns[i].share(CellType.KIND) < 0.8}  # noqa: PLR2004
+            tiers = names or tiers
+        filled = {index: number for index, number in tiers.items() if not self.columns[index].empty}
+        preferred = {Meaning.NAME: CellType.SCHOOL, Meaning.COMMUNE: CellType.COMMUNE}.get(meaning, CellType.TEXT)
+        return sorted(_lowest_tier(filled or tiers), key=lambda index: -self.columns[index].share(preferred))[:1]
+
+    def _are_years(self, index: int) -> bool:
+        return self.columns[index].share(CellType.YEAR) >= DOMINANT_SHARE
+
+    def _holds_postal_communes(self, index: int | None) -> bool:
+        return index is not None and self.columns[index].share(CellType.POSTAL_TOWN) >= DOMINANT_SHARE
+
+    def _is_plausible(self, meaning: Meaning, column: ColumnSample) -> bool:
+        if meaning is Meaning.POSTAL_CODE:
+            # INSEE codes have five digits too, but most postal codes end with a zero.
+            return column.share(CellType.ROUND) >= DOMINANT_SHARE and column.share(CellType.YEAR) < MIN_SHARE
+        return True
+
+    def _untitled_names(self) -> list[int]:
+        """Return the columns of mostly distinct texts: names without the word « école »."""
+        return [
+            index
+            for index in self._unassigned(Meaning.NAME)
+            if (column := self.columns[index]).share(CellType.TEXT) >= 0.9 and column.distinct >= 0.5  # noqa: PLR2004
+        ]
+
+
+def _lowest_tier(tiers: Mapping[int, int]) -> list[int]:
+    best = min(tiers.values(), default=None)
+    return [index for index, number in tiers.items() if number == best]
+
+
+def _differ(one: ColumnSample, other: ColumnSample) -> bool:
+    return _lowered(one.texts) != _lowered(other.texts)
+
+
+def _lowered(texts: Iterable[str]) -> list[str]:
+    return [text.lower() for text in texts]
+
+
+def column_letters(index: int) -> str:
+    """Return the letters of a column, by index from 0: A for 0, AA for 26."""
+    name = ""
+    index += 1
+    while index:
+        index, remainder = divmod(index - 1, 26)
+        name = chr(65 + remainder) + name
+    return name

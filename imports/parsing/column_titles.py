@@ -1,0 +1,182 @@
+"""Match a column title to meanings: abbreviations, misspellings, titles of two rows."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from imports.meanings import Meaning
+from imports.parsing.title_patterns import AMBIGUOUS_WORDS, KNOWN_WORDS, PATTERNS
+from imports.parsing.title_vocabulary import ALIASES, OPTIONAL_WORDS, STOP_WORDS, UNRELATED_WORDS
+from schools.folding import edit_distance, fold
+
+#: Longer texts are sentences.
+MAX_TITLE_LENGTH = 60
+MAX_WORDS = 9
+#: From `LONG_WORD` letters on two edits are accepted; below `SHORT_WORD` none.
+LONG_WORD, SHORT_WORD = 9, 4
+#: Added to the tier of a misspelt title: less certain than any other.
+MISSPELLING_PENALTY = 4
+
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Ý])")
+#: Abbreviations that fold to several words: « e-mail », « C.P. », « U.A.I. ».
+_SPLIT_ABBREVIATIONS = re.compile(r"\b(?:e mail|c p|u a i|r n e|q t e)\b")
+_COMPOUND_WORD = re.compile(
+    r"(codes?|num|numero|no|nom|nb|nbre|nombre|libelle|adresse|adr|id|identifiant|tel|qte)"
+    r"(uai|rne|postal|ecoles?|etablissements?|etab|licences?|classes?|commune|ville|mail|email|departement)"
+)
+
+
+#: Meanings whose words also occur in data cells.
+_MEANINGS_IN_DATA = {Meaning.NAME, Meaning.COMMUNE, Meaning.ADDRESS, Meaning.KIND, Meaning.CONTACT_NAME}
+
+
+class Title(NamedTuple):
+    """The title of a column. `parent`, `child`: the upper and lower title of two header rows."""
+
+    text: str
+    parent: str = ""
+    child: str = ""
+
+
+def join_titles(parent: str, child: str) -> Title:
+    """Return the title of a column with two header rows: « Contact / Mél »."""
+    if parent and child and fold(parent) != fold(child):
+        return Title(f"{parent} / {child}", parent, child)
+    return Title(child or parent)
+
+
+@lru_cache(maxsize=4096)
+def match_meanings(title: Title) -> dict[Meaning, int]:
+    """Return the meanings that a title matches, each with its tier: 0 is the most certain.
+
+    Of two header rows the lower decides, unless it is ambiguous (« Nom » under « Directeur »).
+    """
+    if not title.parent:
+        return _match_text(title.text)
+    child, joined_text = _corrected_words(title.child), f"{title.parent} {title.child}"
+    child_only = _match_text(title.child)
+    if set(child) <= AMBIGUOUS_WORDS:
+        return _match_text(joined_text) or ({} if is_unrelated(Title(joined_text)) else child_only)
+    if child_only and not (is_unrelated(Title(title.parent)) and not set(child) & KNOWN_WORDS["own"]):
+        return child_only
+    if is_unrelated(Title(title.child)) or is_unrelated(Title(title.parent)):
+        return {}
+    return _match_text(joined_text) or _match_text(title.parent)
+
+
+def tier(title: str, meaning: Meaning) -> int | None:
+    """Return the tier of a title for one meaning, None where it does not match."""
+    return _match_text(title).get(meaning)
+
+
+def list_meanings(title: str) -> set[Meaning]:
+    """Return the meanings that a title matches."""
+    return set(_match_text(title))
+
+
+@lru_cache(maxsize=4096)
+def is_unrelated(title: Title) -> bool:
+    """Whether a title is about something not imported: a SIRET, pupils, the town hall, a year."""
+    words = set(_corrected_words(title.text))
+    return bool(words & UNRELATED_WORDS) and not match_meanings(title)
+
+
+@lru_cache(maxsize=8192)
+def is_title_like(text: str) -> bool:
+    """Whether a short text consists of title words only: « École », not « École Zola »."""
+    if len(text) > MAX_TITLE_LENGTH or not text:
+        return False
+    words = _plain_words(text)
+    return bool(words) and all(word in KNOWN_WORDS["all"] for word in words)
+
+
+@lru_cache(maxsize=8192)
+def count_exact_meanings(text: str) -> int:
+    """Return how many meanings a text matches exactly, 1 where it is an unrelated title; 0 for most cells."""
+    if not text or len(text) > MAX_TITLE_LENGTH:
+        return 0
+    words = _plain_words(text)
+    if len(words) > MAX_WORDS or not any(word in KNOWN_WORDS["all"] for word in words):
+        return 0
+    found = _match_words(words)
+    if not found:
+        return int(bool(set(words) & UNRELATED_WORDS))
+    # « École Zola » matches NAME as « École » does: with other words beside it, it may be a school.
+    return (
+        len(found) if not found.keys() <= _MEANINGS_IN_DATA or all(word in KNOWN_WORDS["all"] for word in words) else 0
+    )
+
+
+@lru_cache(maxsize=4096)
+def _match_text(text: str) -> dict[Meaning, int]:
+    words = _corrected_words(text)
+    found = _match_words(words)
+    if words == _plain_words(text):
+        return found
+    return {meaning: number + MISSPELLING_PENALTY for meaning, number in found.items()}
+
+
+def _match_words(words: tuple[str, ...]) -> dict[Meaning, int]:
+    present = set(words)
+    if not present:
+        return {}
+    found = {}
+    for meaning, patterns in PATTERNS.items():
+        for number, pattern in enumerate(patterns):
+            if pattern.matches(words, present):
+                found[meaning] = number
+                break
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _corrected_words(text: str) -> tuple[str, ...]:
+    """Return the words of a title: abbreviations expanded, spelling corrected, stop words removed."""
+    return tuple(_correct_spelling(word) for word in _plain_words(text))
+
+
+@lru_cache(maxsize=8192)
+def _plain_words(text: str) -> tuple[str, ...]:
+    folded = _SPLIT_ABBREVIATIONS.sub(
+        lambda match: match[0].replace("e ", "").replace(" ", ""), fold(_CAMEL.sub(" ", text))
+    )
+    found: list[str] = []
+    for token in folded.split():
+        pair = _COMPOUND_WORD.fullmatch(token)
+        for word in pair.groups() if pair else (token,):
+            plain = ALIASES.get(word) or ALIASES.get(word.rstrip("s"), word)
+            if plain in KNOWN_WORDS["all"]:
+                found.append(plain)
+            elif not (plain in STOP_WORDS or (plain.isdecimal() and (plain == "1" or len(plain) == 4))):  # noqa: PLR2004 - a year
+                found.append(_singular(plain))
+    others = [word for word in found if word not in OPTIONAL_WORDS]
+    return tuple(others or found)
+
+
+def _singular(word: str) -> str:
+    for ending in ("es", "s", "e"):
+        bare = word.removesuffix(ending)
+        if len(bare) > 3 and bare != word and bare in KNOWN_WORDS["all"]:  # noqa: PLR2004
+            return bare
+    return word
+
+
+@lru_cache(maxsize=8192)
+def _correct_spelling(word: str) -> str:
+    """Return the nearest known word; the word itself where there is none, or two are equally near."""
+    if word in KNOWN_WORDS["all"] or len(word) < SHORT_WORD or not word.isalpha():
+        return word
+    max_edits = 2 if len(word) >= LONG_WORD else 1
+    letters = set(word)
+    best: dict[str, int] = {}
+    for known in KNOWN_WORDS["spelt"]:
+        # Cheap tests first: the edit distance is slow.
+        if abs(len(known) - len(word)) <= max_edits and len(letters ^ set(known)) <= 2 * max_edits:
+            distance = edit_distance(word, known)
+            if distance <= max_edits:
+                best[ALIASES.get(known, known)] = min(distance, best.get(ALIASES.get(known, known), max_edits))
+    min_distance = min(best.values(), default=0)
+    nearest = [known for known, distance in best.items() if distance == min_distance]
+    return nearest[0] if len(nearest) == 1 else word

@@ -1,0 +1,221 @@
+"""Find the header row of a sheet, or the two header rows, below banners and notes. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.meanings import Meaning
+from imports.parsing import cells
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
+from imports.parsing.column_titles import (
+    MAX_TITLE_LENGTH,
+    Title,
+    count_exact_meanings,
+    is_title_like,
+    is_unrelated,
+    join_titles,
+    match_meanings,
+)
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imports.formats.sheet_types import CellRow, MergedRange
+
+#: Rows searched for the header.
+MAX_HEADER_ROWS = 80
+#: Score of a UAI title; any other scores 1.
+UAI_WEIGHT = 3
+_YEAR = re.compile(r"(19|20)[0-9]{2}([ /-]+(19|20)?[0-9]{2})?")
+#: Words of a banner above the header.
+_BANNER_WORDS = frozenset(
+    ("liste", "tableau", "document", "etat", "recapitulatif", "repartition", "recensement", "edition", "page", "mise")
+)
+_COLUMN_NUMBER = re.compile(r"[(\[]?([0-9]{1,2}|[a-z]|[ivx]{1,4})[)\].]?", re.IGNORECASE)
+_UNIT = re.compile(r"\(.{1,30}\)|\[.{1,30}\]|(en )?(nombre|nb|texte|euros?|€)|facultatif|obligatoire", re.IGNORECASE)
+
+
+class Header(NamedTuple):
+    """The titles of a sheet and the index of their (last) row, None where there are none."""
+
+    row: int | None
+    titles: list[Title]
+
+
+def find_header(rows: Sequence[CellRow], merged: Sequence[MergedRange] = ()) -> Header:
+    """Return the header among the first rows of a sheet."""
+    candidates = [_CandidateRow(row) for row in rows[:MAX_HEADER_ROWS]]
+    first = next((index for index, line in enumerate(candidates) if line.holds_uai), None)
+    above = candidates[: len(candidates) if first is None else first]
+    # Among equals with schools below, the nearest to them: those further up are banners. Else the first: those further
+    # down are repetitions.
+    nearest = 1 if first is not None else -1
+    best = max(range(len(above)), key=lambda index: (above[index].score, nearest * index), default=None)
+    if best is not None and above[best].score:
+        return _complete_header(candidates, best, merged)
+    if first is not None:
+        # Titles without a known meaning are just above the first school.
+        index = next((i for i in range(first - 1, -1, -1) if candidates[i].filled), None)
+        if index is not None and candidates[index].may_be_titles(width=len(candidates[first].filled)):
+            return Header(index, candidates[index].titles())
+    return Header(None, [])
+
+
+def read_header(rows: Sequence[CellRow], index: int, merged: Sequence[MergedRange] = ()) -> Header:
+    """Return the header at the row that a member chose, joined with the row above where there are two header rows."""
+    candidates = [_CandidateRow(row) for row in rows[max(0, index - 1) : index + 1]]
+    if index and (titles := _join_rows(candidates[0], candidates[1], index, merged)):
+        return Header(index, titles)
+    return Header(index, candidates[-1].titles())
+
+
+def is_numbering_row(row: CellRow) -> bool:
+    """Whether a row below the header numbers the columns, « (1) (2) (3) », or has their units, « (nombre) »."""
+    texts = [text for cell in row if (text := cells.cell_to_text(cell))]
+    if len(texts) < 2:  # noqa: PLR2004
+        return False
+    if all(_UNIT.fullmatch(text) for text in texts):
+        return True
+    numbers = [match[1].lower() for text in texts if (match := _COLUMN_NUMBER.fullmatch(text))]
+    if len(numbers) < len(texts):
+        return False
+    if all(number.isdecimal() for number in numbers):
+        return len(numbers) > 2 and [int(number) for number in numbers] == list(  # noqa: PLR2004
+            range(int(numbers[0]), int(numbers[0]) + len(numbers))
+        )
+    return len(numbers) > 2 and numbers == sorted(set(numbers))  # noqa: PLR2004
+
+
+def _complete_header(candidates: Sequence[_CandidateRow], best: int, merged: Sequence[MergedRange]) -> Header:
+    """Return the header of which one row was found, joined with a second row above or below it."""
+    if best and (titles := _join_rows(candidates[best - 1], candidates[best], best, merged)):
+        return Header(best, titles)
+    if best + 1 < len(candidates) and candidates[best + 1].may_be_lower_row(candidates[best]):
+        titles = _join_rows(candidates[best], candidates[best + 1], best + 1, merged)
+        if titles:
+            return Header(best + 1, titles)
+    return Header(best, candidates[best].titles())
+
+
+class _CandidateRow:
+    """One of the first rows of a sheet."""
+
+    def __init__(self, row: CellRow) -> None:
+        self._beyond = row[MAX_SAMPLED_COLUMNS:]
+        row = row[:MAX_SAMPLED_COLUMNS]
+        self.texts = [cells.cell_to_text(cell) for cell in row]
+        self.filled = [index for index, text in enumerate(self.texts) if text]
+        cell_types = [classify_cell(row[index]) for index in self.filled]
+        short_types = [
+            cell_type
+            for cell_type, index in zip(cell_types, self.filled, strict=True)
+            if len(self.texts[index]) <= 40  # noqa: PLR2004
+        ]
+        #: A UAI within a sentence, alone in its row, is an example in a note.
+        self.holds_uai = any(cell_type & CellType.UAI for cell_type in short_types) and (
+            len(self.filled) > 1 or len(self.texts[self.filled[0]]) <= 12  # noqa: PLR2004
+        )
+        self.numbers = sum(
+            isinstance(row[index], int | float) and not _YEAR.fullmatch(self.texts[index]) for index in self.filled
+        )
+        self.has_data = self.holds_uai or any(
+            cell_type & (CellType.EMAIL | CellType.PHONE | CellType.DAMAGED_UAI) for cell_type in cell_types
+        )
+        self.score = self._score()
+
+    def _score(self) -> int:
+        """Return how likely the row is a header: 1 per title, 3 for the UAI's.
+
+        « Liste des écoles (RNE) » alone in its row is a banner, unless the sheet has one column.
+        """
+        if self.has_data or not self.filled or self.numbers * 2 > len(self.filled):
+            return 0
+        score = 0
+        for index in self.filled:
+            text = self.texts[index]
+            if count_exact_meanings(text):
+                score += UAI_WEIGHT if Meaning.UAI in match_meanings(Title(text)) else 1
+        alone = len(self.filled) == 1
+        if alone and (score < UAI_WEIGHT or len(self.texts[self.filled[0]].split()) > 3):  # noqa: PLR2004
+            # A single title may be that of the only column.
+            return score if len(self.texts) == 1 and score else 0
+        return score
+
+    def titles(self) -> list[Title]:
+        """Return all cells as titles, including those beyond `MAX_SAMPLED_COLUMNS`."""
+        return [Title(text) for text in self.texts] + [Title(cells.cell_to_text(cell)) for cell in self._beyond]
+
+    def may_be_titles(self, width: int) -> bool:
+        """Whether the row may be unknown titles above rows of `width` filled cells."""
+        if self.has_data or self.numbers:
+            return False
+        looks_like_data = any(
+            classify_cell(self.texts[index]) & (CellType.POSTAL_CODE | CellType.SCHOOL) for index in self.filled
+        )
+        return not looks_like_data and (len(self.filled) > 1 or width == 1)
+
+    def may_be_lower_row(self, parent: _CandidateRow) -> bool:
+        """Whether the row may be the second header row: short texts, not below every upper title."""
+        if self.has_data or not self.filled or self.numbers:
+            return False
+        texts = [self.texts[index] for index in self.filled]
+        if any(len(text) > MAX_TITLE_LENGTH for text in texts) or all(map(_UNIT.fullmatch, texts)):
+            return False
+        below, above = set(self.filled), set(parent.filled)
+        title_like = sum(
+            is_title_like(self.texts[index]) or bool(_YEAR.fullmatch(self.texts[index])) for index in below
+        )
+        return bool(above - below or below - above) and title_like * 2 > len(below)
+
+
+def _join_rows(
+    upper: _CandidateRow, lower: _CandidateRow, row: int, merged: Sequence[MergedRange]
+) -> list[Title] | None:
+    """Return the titles of two header rows, None where the upper one is a banner, a note or of another table.
+
+    `row`: index of the lower row, from 0; merged ranges count from 1.
+    """
+    if not upper.filled or not lower.filled or upper.has_data or upper.numbers or lower.has_data:
+        return None
+    if any(len(upper.texts[index]) > MAX_TITLE_LENGTH for index in upper.filled):
+        return None
+    width = max(len(upper.texts), len(lower.texts))
+    above = upper.texts + [""] * (width - len(upper.texts))
+    below = lower.texts + [""] * (width - len(lower.texts))
+    spans = {area.left: area.right for area in merged if area.top <= row <= area.bottom and area.right > area.left}
+    if any(right - left + 1 >= len(lower.filled) for left, right in spans.items() if len(upper.filled) == 1):
+        return None  # one title over all columns is a banner
+    known = [bool(match_meanings(Title(above[i])) or is_unrelated(Title(above[i])) or is_title_like(above[i]))
+             for i in upper.filled]  # fmt: skip
+    vertical = any(not below[index] and known[n] for n, index in enumerate(upper.filled))
+    if {word for index in upper.filled for word in fold(above[index]).split()} & _BANNER_WORDS and not vertical:
+        return None
+    parents = _parent_titles(above, upper.filled, spans)
+    titles = [join_titles(parent, child) if child else Title(upper_text)
+              for parent, child, upper_text in zip(parents, below, above, strict=True)]  # fmt: skip
+    inside = upper.filled[0] > lower.filled[0]
+    spread = len(upper.filled) > 1 and any(not above[index] for index in lower.filled)
+    # An upper row that adds no title and clarifies none is not part of the header.
+    adds_meaning = _count_meanings(titles) > _count_meanings([Title(child) for child in below])
+    if vertical or adds_meaning or (any(known) and (spans or inside or spread)):
+        return titles
+    return None
+
+
+def _parent_titles(above: Sequence[str], filled: Sequence[int], spans: dict[int, int]) -> list[str]:
+    """Return the upper title of each column: across its merged cells, else up to the next title."""
+    parents = list(above)
+    for position, index in enumerate(filled):
+        end = spans.get(index)
+        if end is None:
+            following = filled[position + 1] - 1 if position + 1 < len(filled) else len(above) - 1
+            end = index if spans else following
+        for column in range(index, min(end, len(above) - 1) + 1):
+            parents[column] = above[index]
+    return parents
+
+
+def _count_meanings(titles: Sequence[Title]) -> int:
+    return len({meaning for title in titles if title.text for meaning in match_meanings(title)})

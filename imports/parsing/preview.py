@@ -1,0 +1,34 @@
+"""The first rows of a sheet, for the page where the member maps the columns. Pure."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from imports.parsing import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imports.formats.sheet_types import CellRow
+
+#: Rows shown above the header, and from the header on.
+ROWS_ABOVE = 3
+ROWS_BELOW = 5
+#: Enough of a row to recognise its columns.
+MAX_COLUMNS = 100
+MAX_TEXT_LENGTH = 60
+
+
+def build_preview(rows: Iterable[CellRow], header_row: int | None) -> list[dict[str, Any]]:
+    """Return the rows around the header, or the first ones without one: `{"number", "cells"}`, cells as text."""
+    first = max((header_row or 1) - ROWS_ABOVE, 1)
+    last = (header_row or 0) + ROWS_BELOW
+    return [
+        {"number": number, "cells": [_truncate(cells.cell_to_text(cell)) for cell in row[:MAX_COLUMNS]]}
+        for number, row in enumerate(islice(rows, first - 1, last), start=first)
+    ]
+
+
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"

@@ -1,0 +1,139 @@
+"""Questions for the member before rows can be parsed, and remarks about how they were parsed. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from imports.enums import Purpose, Volume
+from imports.meanings import LABELS, Meaning
+from imports.parsing import fill_down
+from imports.parsing.column_mapping import column_letters
+from imports.problems import Problem
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imports.parsing.rows import ParsedRow
+    from imports.parsing.sheet_body import SheetBody
+    from imports.parsing.sheet_selection import DetectedSheet, SheetSelection
+
+#: Sheets with fewer common schools are not versions of the same list.
+MIN_COMMON_SCHOOLS = 2
+
+
+def is_relevant(column: str, purpose: Purpose, volume: Volume | None) -> bool:
+    """Whether a question about a column matters for this purpose and volume."""
+    if column == Meaning.UNITS:
+        return purpose is Purpose.ALLOCATION and volume is Volume.COLUMN
+    if column == Meaning.CLASSES:
+        return purpose is Purpose.PORTFOLIO or volume is Volume.CLASSES
+    return True
+
+
+def ask_outdated_columns(
+    forgotten: Sequence[Meaning], columns: Mapping[Meaning, int], titles: Sequence[str]
+) -> list[Problem]:
+    """Return questions about meanings whose remembered column no longer has the expected content."""
+    questions = []
+    for meaning in forgotten:
+        index = columns.get(meaning)
+        now = (
+            f"« {titles[index] or column_letters(index)} » ({column_letters(index)}) semble la bonne"
+            if index is not None
+            else ""
+        )
+        questions.append(
+            Problem(
+                meaning.value,
+                "remembered_unfit",
+                f"La dernière fois, une autre colonne donnait « {LABELS[meaning]} » ; elle n'en contient plus. "
+                + (f"Cette fois {now} : confirmez-le ou choisissez-en une autre." if now else "Choisissez la bonne."),
+            )
+        )
+    return questions
+
+
+def ask_volume(
+    purpose: Purpose,
+    volume: Volume | None,
+    column: Meaning | None,
+    columns: Mapping[Meaning, int],
+    questions: Sequence[Problem],
+) -> list[Problem]:
+    """Return a question where no column gives the number of licences, or the chosen one is absent.
+
+    `column`: the column of the volume; None where no column gives it.
+    """
+    missing = volume is None or (column is not None and column not in columns)
+    if purpose is not Purpose.ALLOCATION or not missing:
+        return []
+    if any(question.column == (column or Meaning.UNITS) for question in questions):
+        return []
+    what = "de classes" if volume is Volume.CLASSES else "de licences"
+    sentence = (
+        "Aucune colonne ne dit combien de licences donner."
+        if volume is None
+        else f"Aucune colonne ne donne le nombre {what}."
+    )
+    ways = " Indiquez un même nombre pour toutes les écoles, ou choisissez la colonne."
+    return [Problem(column or Meaning.UNITS, "no_units", sentence + ways)]
+
+
+def describe_sheets(layout: SheetSelection) -> list[str]:
+    """Return remarks about the sheets read together, and the others that list schools."""
+    read_names = [f"« {detected.sheet.name} »" for detected in layout.detected_sheets]
+    remarks = []
+    if len(read_names) > 1:
+        remarks.append(f"{len(read_names)} feuilles de mêmes colonnes sont lues ensemble : {', '.join(read_names)}.")
+    others = ", ".join(f"« {name} »" for name in layout.others)
+    if layout.others and len(read_names) == 1:
+        remarks.append(f"Seule la feuille {read_names[0]} est lue ; contiennent aussi des écoles : {others}.")
+    elif layout.others:
+        remarks.append(f"D'autres colonnes que celles-ci, ne sont pas lues : {others}.")
+    if layout.hidden:
+        hidden = ", ".join(f"« {name} »" for name in layout.hidden)
+        remarks.append(f"Des feuilles masquées contiennent des écoles et ne sont pas lues : {hidden}.")
+    return remarks
+
+
+def describe_filled_values(bodies: Sequence[SheetBody]) -> list[str]:
+    """Return remarks about values written once per group and filled down."""
+    counts = Counter[Meaning]()
+    for body in bodies:
+        counts.update(body.filled_counts)
+    return [fill_down.describe_filled(meaning, count) for meaning, count in counts.items()]
+
+
+def ask_duplicate_sheets(detected_sheets: Sequence[DetectedSheet], bodies: Sequence[SheetBody]) -> list[Problem]:
+    """Return a question where several sheets list the same schools, such as last year's and this year's."""
+    if len(detected_sheets) == 1:
+        return []
+    schools = [{key for row in body.rows if not row.ignored and (key := _school_key(row))} for body in bodies]
+    overlapping: set[int] = set()
+    for one in range(len(detected_sheets)):
+        for other in range(one + 1, len(detected_sheets)):
+            common = len(schools[one] & schools[other])
+            if common >= MIN_COMMON_SCHOOLS and common * 2 >= min(len(schools[one]), len(schools[other])):
+                overlapping |= {one, other}
+    if not overlapping:
+        return []
+    *others, last = [f"« {detected_sheets[index].sheet.name} »" for index in sorted(overlapping)]
+    names = f"{', '.join(others)} et {last}"
+    return [
+        Problem(
+            "sheets",
+            "several_versions",
+            f"Les feuilles {names} listent en grande partie les mêmes écoles : elles ne sont pas additionnées. "
+            "Choisissez celle qu'il faut lire.",
+        )
+    ]
+
+
+def _school_key(row: ParsedRow) -> str:
+    code = row.cells.get("uai", "")
+    if code:
+        return code.upper().replace(" ", "")
+    name = row.cells.get("name", "")
+    return fold(f"{name} {row.cells.get('commune', '')} {row.cells.get('postal_code', '')}") if name else ""

@@ -1,0 +1,71 @@
+"""The commune of a sheet, taken from its name or a row above its header. Pure."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from imports.meanings import Meaning
+from imports.parsing import cells
+from imports.parsing.cell_classification import match_commune
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imports.parsing.sheet_body import SheetBody
+    from imports.parsing.sheet_selection import DetectedSheet
+
+#: Rows searched above the header.
+MAX_ROWS_ABOVE = 10
+_ANNOUNCED_COMMUNE = re.compile(
+    r"\s*(?:ville|commune|mairie)\s+(?:de\s+la\s+|de\s+l['’]|de\s+|du\s+|des\s+|d['’])?([^–:,;(|]+?)\s*(?:[–:,;(|].*|\s-\s.*)?",
+    re.IGNORECASE,
+)
+
+#: « 2-Alès », « Nîmes (12) ».
+_NUMBERING = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+
+
+def fill_communes(
+    detected_sheets: Sequence[DetectedSheet],
+    mappings: Sequence[Mapping[Meaning, int]],
+    bodies: Sequence[SheetBody],
+    communes: frozenset[str],
+) -> int:
+    """Fill in the commune of the sheet in rows without one; return in how many.
+
+    Only for sheets without a column for commune or postal code. Sheet names are used only where most of several sheets
+    are named after a commune.
+    """
+    name_communes = [match_commune(detected.sheet.name, communes) for detected in detected_sheets]
+    trusts_names = len(detected_sheets) > 1 and sum(map(bool, name_communes)) * 2 > len(detected_sheets)
+    count = 0
+    for detected, columns, body, name in zip(detected_sheets, mappings, bodies, name_communes, strict=True):
+        if Meaning.COMMUNE in columns or Meaning.POSTAL_CODE in columns:
+            continue
+        commune = _find_announced_commune(detected, communes) or (
+            _NUMBERING.sub("", detected.sheet.name) if trusts_names and name else ""
+        )
+        for row in body.rows if commune else ():
+            if not row.ignored and "commune" not in row.cells:
+                row.cells["commune"] = commune
+                count += 1
+    return count
+
+
+def describe_filled(count: int) -> str:
+    """Return the French sentence about communes that were filled in."""
+    lines = "une ligne" if count == 1 else f"{count} lignes"
+    return f"La commune, d'après le nom de la feuille ou son titre, a été reportée sur {lines}."
+
+
+def _find_announced_commune(detected: DetectedSheet, communes: frozenset[str]) -> str:
+    """Return the commune in a row above the header, « Ville de Nîmes – licences 2026 »; "" where there is none."""
+    above = (detected.header_row or 1) - 1
+    for row in islice(detected.sheet.rows(), max(0, above - MAX_ROWS_ABOVE), above):
+        for text in (cells.cell_to_text(cell) for cell in row if isinstance(cell, str) and cell):
+            match = _ANNOUNCED_COMMUNE.fullmatch(text)
+            if match is not None and match_commune(match[1], communes):
+                return match[1]
+    return ""

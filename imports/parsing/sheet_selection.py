@@ -1,0 +1,188 @@
+"""Select the sheets to read, and find the header row of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from imports.formats.exceptions import UnreadableFile
+from imports.meanings import LISTS_SHEET, Meaning
+from imports.parsing.cell_classification import MAX_SAMPLED_COLUMNS, CellType, classify_cell
+from imports.parsing.column_titles import Title, match_meanings
+from imports.parsing.header_digest import compute_header_digest
+from imports.parsing.headers import Header, find_header, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imports.formats.sheet_types import CellRow, Workbook, WorkbookSheet
+
+#: Rows sampled to find the header and to map the columns.
+SAMPLE_ROWS = 400
+#: For each of several sheets read together.
+MIN_SAMPLE_ROWS = 40
+
+
+@dataclass(frozen=True)
+class DetectedSheet:
+    """A sheet to read. `header_row`: its header row (the last of two), from 1, None where it has none."""
+
+    index: int
+    sheet: WorkbookSheet
+    header_row: int | None
+    titles: list[Title]
+    #: The first rows below the header, to map the columns.
+    sample: list[CellRow]
+
+    @cached_property
+    def header_digest(self) -> str:
+        """Digest of the titles, equal for sheets with the same ones; without titles, the columns that hold UAI."""
+        texts = [title.text for title in self.titles]
+        if any(texts):
+            return compute_header_digest(texts)
+        uai_columns = sorted(
+            {i for row in self.sample for i, cell in enumerate(row) if classify_cell(cell) & CellType.UAI}
+        )
+        return f"{len(texts)}:{uai_columns}" if uai_columns else ""
+
+
+class SheetSelection(NamedTuple):
+    """The sheets to read, in order, and the names of the other visible and hidden sheets that list schools."""
+
+    detected_sheets: list[DetectedSheet]
+    others: list[str]
+    hidden: list[str]
+
+
+class _SheetScore(NamedTuple):
+    """How suitable a sheet is; fields compared in order."""
+
+    is_list: bool
+    visible: bool
+    has_uai: bool
+    has_quantity: bool
+    uais: int
+    titles: int
+    rows: int
+
+
+def select_sheets(
+    workbook: Workbook, *, sheets: Sequence[str] | None = None, header_row: int | None = None
+) -> SheetSelection:
+    """Return the sheets to read. `sheets`, `header_row`: the member's choices (row 0 for « no header »).
+
+    Raises `UnreadableFile` where no sheet has such a name.
+    """
+    if sheets:
+        detected_sheets = _chosen_sheets(workbook, sheets, header_row)
+        return SheetSelection(detected_sheets, [], [])
+    indexed_sheets = [(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name != LISTS_SHEET]
+    candidates = [_detect(index, sheet) for index, sheet in indexed_sheets]
+    scores = {detected.index: _score(detected) for detected in candidates}
+    best = max(candidates, key=lambda detected: scores[detected.index])
+    header_digest = best.header_digest
+    selected = [
+        detected
+        for detected in candidates
+        if detected.index == best.index
+        or (
+            header_digest
+            and scores[best.index].is_list
+            and detected.header_digest == header_digest
+            and detected.sheet.hidden == best.sheet.hidden
+            and scores[detected.index].rows
+        )
+    ]
+    selected_indexes = {detected.index for detected in selected}
+    if header_row is not None:
+        selected = [_with_header_row(detected, header_row, selected[0]) for detected in selected]
+    unread = [
+        detected for detected in candidates if detected.index not in selected_indexes and scores[detected.index].is_list
+    ]
+    return SheetSelection(
+        selected,
+        [detected.sheet.name for detected in unread if not detected.sheet.hidden],
+        [detected.sheet.name for detected in unread if detected.sheet.hidden],
+    )
+
+
+def collect_sample(detected_sheets: Sequence[DetectedSheet]) -> list[CellRow]:
+    """Return sample rows of all sheets, to map the columns; omit single-cell rows: headings and notes."""
+    each = max(MIN_SAMPLE_ROWS, SAMPLE_ROWS // len(detected_sheets))
+    rows = [row for detected in detected_sheets for row in detected.sample[:each]]
+    return [row for row in rows if sum(1 for cell in row if cell != "") > 1] or rows
+
+
+def _chosen_sheets(workbook: Workbook, sheets: Sequence[str], header_row: int | None) -> list[DetectedSheet]:
+    names = [sheet.name for sheet in workbook.sheets]
+    missing = [name for name in sheets if name not in names]
+    if missing:
+        available = ", ".join(f"« {name} »" for name in names)
+        raise UnreadableFile(
+            "no_such_sheet", f"Ce fichier n'a pas de feuille « {missing[0]} ». Il contient : {available}."
+        )
+    detected_sheets = [_detect(index, sheet) for index, sheet in enumerate(workbook.sheets) if sheet.name in sheets]
+    return (
+        detected_sheets
+        if header_row is None
+        else [_with_header_row(detected, header_row, detected_sheets[0]) for detected in detected_sheets]
+    )
+
+
+def _detect(index: int, sheet: WorkbookSheet) -> DetectedSheet:
+    rows = list(islice(sheet.rows(), SAMPLE_ROWS))
+    return _build(index, sheet, rows, find_header(rows, sheet.merged))
+
+
+def _with_header_row(detected: DetectedSheet, header_row: int, first: DetectedSheet) -> DetectedSheet:
+    """Return the sheet with its header in the row that the member chose.
+
+    The choice was made on the first sheet: another with the same titles in a different row keeps its own.
+    """
+    if header_row > detected.sheet.height:
+        return detected
+    rows = list(islice(detected.sheet.rows(), header_row + SAMPLE_ROWS))
+    if not header_row:
+        return _build(detected.index, detected.sheet, rows, Header(None, []))
+    chosen = _build(detected.index, detected.sheet, rows, read_header(rows, header_row - 1, detected.sheet.merged))
+    if detected.index == first.index:
+        return chosen
+    return detected if detected.header_digest == first.header_digest != chosen.header_digest else chosen
+
+
+def _build(index: int, sheet: WorkbookSheet, rows: list[CellRow], header: Header) -> DetectedSheet:
+    start = 0 if header.row is None else header.row + 1
+    sample = rows[start : start + SAMPLE_ROWS]
+    width = max(map(len, sample), default=0)
+    titles = header.titles + [Title("")] * (width - len(header.titles))
+    return DetectedSheet(index, sheet, None if header.row is None else header.row + 1, titles, sample)
+
+
+def _score(detected: DetectedSheet) -> _SheetScore:
+    uai_count = sum(_holds_uai(row) for row in detected.sample)
+    meanings = {meaning for title in detected.titles if title.text for meaning in match_meanings(title)}
+    has_quantity = bool(meanings & {Meaning.UNITS, Meaning.CLASSES})
+    rows = sum(1 for row in detected.sample if any(row))
+    by_name = Meaning.NAME in meanings and (has_quantity or bool(meanings & {Meaning.COMMUNE, Meaning.POSTAL_CODE}))
+    lists_names = not meanings and _lists_school_names(detected.sample)
+    return _SheetScore(
+        is_list=rows > 0 and (uai_count > 0 or by_name or lists_names),
+        visible=not detected.sheet.hidden,
+        has_uai=uai_count > 0,
+        has_quantity=has_quantity,
+        uais=uai_count,
+        titles=len(meanings),
+        rows=rows,
+    )
+
+
+def _holds_uai(row: CellRow) -> bool:
+    return any(isinstance(cell, str) and classify_cell(cell) & CellType.UAI for cell in row[:MAX_SAMPLED_COLUMNS])
+
+
+def _lists_school_names(rows: Sequence[CellRow]) -> bool:
+    """Whether at least half of the rows name a school, such as « École Jean Jaurès »."""
+    named = sum(any(isinstance(cell, str) and classify_cell(cell) & CellType.SCHOOL for cell in row) for row in rows)
+    return named * 2 >= len(rows) > 1

@@ -1,0 +1,224 @@
+"""Parse a file into rows: the only entry point for pages, command and benchmarks. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from imports.enums import Purpose, Volume
+from imports.formats import limits
+from imports.formats.delimited_text import too_many_rows
+from imports.formats.detection import check_height, open_workbook
+from imports.meanings import Meaning
+from imports.parsing import questions as layout_questions
+from imports.parsing import sheet_communes
+from imports.parsing.column_mapping import find_outdated_meanings, map_columns
+from imports.parsing.header_digest import compute_header_digest
+from imports.parsing.preview import build_preview
+from imports.parsing.sheet_body import parse_body
+from imports.parsing.sheet_selection import collect_sample, select_sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from imports.parsing.column_mapping import ColumnMapping
+    from imports.parsing.rows import ParsedRow
+    from imports.parsing.sheet_body import SheetBody
+    from imports.parsing.sheet_selection import DetectedSheet
+    from imports.problems import Problem
+
+
+@dataclass(frozen=True)
+class ParsingOptions:
+    """The member's choices; what is not chosen is detected."""
+
+    purpose: Purpose = Purpose.ALLOCATION
+    #: Names of the sheets to read.
+    sheets: Sequence[str] | None = None
+    #: From 1; 0 for « no header row ».
+    header_row: int | None = None
+    #: None for a meaning without a column.
+    columns: Mapping[Meaning, int | None] = field(default_factory=dict)
+    volume: Volume | None = None
+    units_for_all: int | None = None
+
+
+#: No row can be parsed while a question about one of these is open.
+BLOCKING_COLUMNS = frozenset(
+    {Meaning.UAI.value, Meaning.NAME.value, Meaning.COMMUNE.value, Meaning.POSTAL_CODE.value, "sheets"}
+)
+
+
+class RememberedMapping(NamedTuple):
+    """The mapping last confirmed for a header."""
+
+    columns: Mapping[Meaning, int | None]
+    volume: Volume | None
+
+
+class ParsingContext(NamedTuple):
+    """Data from the collectivity and the directory that parsing uses, loaded by the caller."""
+
+    #: By the digest of the header.
+    remembered: Mapping[str, RememberedMapping] = {}
+    #: Folded names of communes, to recognise a column of communes whatever its title.
+    communes: frozenset[str] = frozenset()
+
+
+class SheetRegion(NamedTuple):
+    """One parsed sheet: its index in the workbook, and its header row (the last of two), from 1."""
+
+    sheet: int
+    header_row: int | None
+
+
+@dataclass(frozen=True)
+class ParsedSheet:
+    """The result of parsing. No rows while a question about the sheets or a blocking column is open."""
+
+    kind: str
+    #: Names of all sheets of the workbook.
+    sheets: list[str]
+    regions: list[SheetRegion]
+    titles: list[str]
+    #: The rows around the header: {"number", "cells"}.
+    preview: list[dict[str, Any]]
+    columns: dict[Meaning, int]
+    #: None for a portfolio, where no licence is allocated.
+    volume: Volume | None
+    #: Digest of the titles, and whether the mapping is the remembered one.
+    header_digest: str
+    remembered: bool
+    questions: list[Problem]
+    remarks: list[str]
+    rows: list[ParsedRow]
+
+
+def parse_spreadsheet(
+    content: bytes,
+    choices: ParsingOptions,
+    progress: Callable[[int, int], None] | None = None,
+    known: ParsingContext | None = None,
+) -> ParsedSheet:
+    """Parse a file. Raises `UnreadableFile`. `progress` is called now and then with the rows read and their total."""
+    known = known or ParsingContext()
+    workbook = open_workbook(content)
+    layout = select_sheets(workbook, sheets=choices.sheets, header_row=choices.header_row)
+    detected_sheets = layout.detected_sheets
+    check_height(sum(detected.sheet.height for detected in detected_sheets))
+    first = detected_sheets[0]
+    titles = [title.text for title in first.titles]
+    header_digest = compute_header_digest(titles)
+    same_titles = [detected for detected in detected_sheets if detected.header_digest == first.header_digest]
+    sample = collect_sample(same_titles)
+    remembered_mapping = known.remembered.get(header_digest) if not choices.columns else None
+    outdated = find_outdated_meanings(remembered_mapping.columns, first.titles, sample) if remembered_mapping else []
+    remembered_mapping = None if outdated else remembered_mapping
+    mapping = map_columns(
+        first.titles,
+        sample,
+        remembered_mapping.columns if remembered_mapping else choices.columns,
+        communes=known.communes,
+        titled=bool(header_digest),
+    )
+    volume = _choose_volume(choices, remembered_mapping, mapping)
+    questions = [*mapping.questions, *layout_questions.ask_outdated_columns(outdated, mapping.columns, titles)]
+    questions = [
+        question for question in questions if layout_questions.is_relevant(question.column, choices.purpose, volume)
+    ]
+    questions += layout_questions.ask_volume(choices.purpose, volume, volume_column(volume), mapping.columns, questions)
+    remarks = [*workbook.remarks, *layout_questions.describe_sheets(layout)]
+    rows: list[ParsedRow] = []
+    if not any(question.column in BLOCKING_COLUMNS for question in questions):
+        # While a question about quantities or e-mails is open, the schools are shown all the same.
+        units_column = volume_column(volume)
+        units_column = units_column if units_column in mapping.columns else None
+        mappings = [
+            mapping.columns if detected.header_digest == first.header_digest else _map_separately(detected, known)
+            for detected in detected_sheets
+        ]
+        bodies = _read_bodies(detected_sheets, mappings, units_column, known.communes, progress)
+        filled_count = sheet_communes.fill_communes(detected_sheets, mappings, bodies, known.communes)
+        versions = layout_questions.ask_duplicate_sheets(detected_sheets, bodies)
+        questions += versions
+        rows = [] if versions else [row for body in bodies for row in body.rows]
+        if not versions:
+            remarks += layout_questions.describe_filled_values(bodies)
+            remarks += [sheet_communes.describe_filled(filled_count)] if filled_count else []
+        if len(rows) > limits.MAX_ROWS:
+            raise too_many_rows(len(rows))
+    return ParsedSheet(
+        kind=workbook.kind,
+        sheets=[sheet.name for sheet in workbook.sheets],
+        regions=[SheetRegion(detected.index, detected.header_row) for detected in detected_sheets],
+        titles=titles,
+        preview=build_preview(first.sheet.rows(), first.header_row),
+        columns=mapping.columns,
+        volume=volume,
+        header_digest=header_digest,
+        remembered=remembered_mapping is not None,
+        questions=questions,
+        remarks=remarks,
+        rows=rows,
+    )
+
+
+def volume_column(volume: Volume | str | None) -> Meaning | None:
+    """Return the meaning that gives the number of licences, None where no column does."""
+    return {Volume.COLUMN: Meaning.UNITS, Volume.CLASSES: Meaning.CLASSES}.get(Volume(volume)) if volume else None
+
+
+def _choose_volume(
+    choices: ParsingOptions, remembered_mapping: RememberedMapping | None, mapping: ColumnMapping
+) -> Volume | None:
+    if choices.purpose is Purpose.PORTFOLIO:
+        return None
+    if choices.volume is not None:
+        return choices.volume
+    if choices.units_for_all is not None:
+        return Volume.ALL
+    if (
+        remembered_mapping is not None
+        and remembered_mapping.volume is not None
+        and remembered_mapping.volume is not Volume.ALL
+    ):
+        return remembered_mapping.volume
+    # A column that is only in question counts as well.
+    available = set(mapping.columns) | {question.column for question in mapping.questions}
+    if Meaning.UNITS in available:
+        return Volume.COLUMN
+    return Volume.CLASSES if Meaning.CLASSES in available else None
+
+
+def _map_separately(detected: DetectedSheet, known: ParsingContext) -> dict[Meaning, int]:
+    """Return the mapping of a chosen sheet whose titles differ from the first one's."""
+    titled = any(title.text for title in detected.titles)
+    return map_columns(detected.titles, collect_sample([detected]), communes=known.communes, titled=titled).columns
+
+
+def _read_bodies(
+    detected_sheets: Sequence[DetectedSheet],
+    mappings: Sequence[Mapping[Meaning, int]],
+    volume: Meaning | None,
+    communes: frozenset[str],
+    progress: Callable[[int, int], None] | None,
+) -> list[SheetBody]:
+    total, rows_before = sum(detected.sheet.height for detected in detected_sheets), 0
+    bodies = []
+    for detected, columns in zip(detected_sheets, mappings, strict=True):
+
+        def report_progress(number: int, rows_before: int = rows_before) -> None:
+            assert progress is not None  # noqa: S101 - for the type checker
+            progress(rows_before + number, total)
+
+        bodies.append(
+            parse_body(
+                detected,
+                columns,
+                volume=volume,
+                communes=communes,
+                progress=report_progress if progress is not None else None,
+            )
+        )
+        rows_before += detected.sheet.height
+    return bodies

@@ -1,0 +1,106 @@
+"""Template filters for the import pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import template
+
+from core import formatting
+from imports import wording
+from imports.checks.problem_codes import list_fixes
+from imports.enums import ConflictResolution
+from imports.meanings import Meaning
+from schools import wording as schools
+
+if TYPE_CHECKING:
+    from imports.models import ImportRow
+    from imports.queries import Tally
+
+register = template.Library()
+
+
+@register.filter
+def match_text(row: ImportRow) -> str:
+    """Return the match method and confidence in words."""
+    return wording.describe_match(row)
+
+
+@register.filter
+def changes(row: ImportRow) -> list[wording.PortfolioChange]:
+    """Return the portfolio fields that the row changes."""
+    return wording.list_changes(row)
+
+
+@register.filter
+def french_number(value: int | None) -> str:
+    """Return a number in French format; None counts as 0."""
+    return formatting.number(value or 0)
+
+
+@register.filter
+def counted(value: int | None, forms: str) -> str:
+    """Return « 3 écoles » from 3 and « école,écoles »; a regular plural may be omitted."""
+    singular, _, plural = forms.partition(",")
+    return formatting.pluralize(value or 0, singular, plural)
+
+
+@register.filter
+def time_left(seconds: int | None) -> str:
+    """Return « encore 20 secondes environ », "" for None."""
+    return "" if seconds is None else wording.describe_time_left(seconds)
+
+
+@register.filter
+def resolution_label(value: str) -> str:
+    """Return the label of a conflict resolution."""
+    return ConflictResolution(value).label
+
+
+@register.filter
+def anchor(row: ImportRow) -> str:
+    """Return the HTML id suffix of the row: sheet and number."""
+    return f"{row.sheet}-{row.number}"
+
+
+@register.filter
+def original_units(row: ImportRow) -> str:
+    """Return the text of the units or classes cell, for a row whose number cannot be parsed."""
+    cells = row.cells | row.edits
+    text: str = cells.get(Meaning.UNITS, "") or cells.get(Meaning.CLASSES, "")
+    return text
+
+
+@register.filter
+def original_school(row: ImportRow) -> str:
+    """Return the school as written in the file, "" if it was matched by its UAI."""
+    return wording.describe_original(row)
+
+
+@register.filter
+def visible_problems(row: ImportRow) -> list[dict[str, Any]]:
+    """Return the problems that are not shown elsewhere in the row."""
+    return [problem for problem in row.problems if problem["code"] not in wording.SHOWN_SEPARATELY]
+
+
+@register.filter
+def fixes(row: ImportRow) -> list[str]:
+    """Return the fixes for the row's problems, the likeliest first."""
+    return [remedy.value for remedy in list_fixes(row.codes)]
+
+
+@register.filter
+def exceeds_pool(row: ImportRow, tally: Tally) -> bool:
+    """Return whether a row exceeds the pool. Conflict resolutions, applied first, never do."""
+    return bool(
+        row.ticked
+        and not row.conflict_resolution
+        and tally.beyond is not None
+        and (row.sheet, row.number) >= tally.beyond
+    )
+
+
+@register.filter
+def school_name(value: str) -> str:
+    """Return a school's name with accents."""
+    return schools.format_school_name(value)

@@ -1,0 +1,144 @@
+"""Filters for the rows of an import, and for the list of imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlencode
+
+import django_filters
+from django import forms
+from django.db.models import Q
+
+from accounts.models import User
+from imports.enums import ImportState, Purpose, Verdict
+from imports.models import SpreadsheetImport
+from licensing.pools.models import Pool
+from schools.folding import fold
+from schools.models import Fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.db.models import QuerySet
+
+    from imports.queries import RowQuery
+
+MAX_SEARCH_LENGTH = 100
+#: Tabs that are no verdict: all rows, and those that need a decision.
+ALL_ROWS, TO_RESOLVE = "toutes", "a-regler"
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Filter of the rows shown, which is also the scope of bulk actions."""
+
+    #: A verdict, `TO_SETTLE`, or `ALL_ROWS`; "" for the default tab of the page.
+    tab: str = ""
+    code: str = ""
+    text: str = ""
+    #: Index of the sheet in the workbook; None for all.
+    sheet: int | None = None
+    #: Only rows of a corrected file that differ from the file it corrects.
+    altered: bool = False
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> Self:
+        """Parse the filter from query or form parameters; invalid values are ignored."""
+        tab, sheet = parameters.get("onglet", ""), parameters.get("feuille", "")
+        return cls(
+            tab=tab if tab in (*Verdict.values, ALL_ROWS, TO_RESOLVE) else "",
+            code=parameters.get("probleme", "")[:40],
+            text=parameters.get("q", "").strip()[:MAX_SEARCH_LENGTH],
+            sheet=int(sheet) if sheet.isascii() and sheet.isdecimal() and len(sheet) < 6 else None,  # noqa: PLR2004
+            altered=parameters.get("modifiees") == "1",
+        )
+
+    def words(self) -> dict[str, str]:
+        """Return the filter as query parameters or hidden form fields."""
+        values = {
+            "onglet": self.tab,
+            "probleme": self.code,
+            "q": self.text,
+            "feuille": "" if self.sheet is None else str(self.sheet),
+            "modifiees": "1" if self.altered else "",
+        }
+        return {name: word for name, word in values.items() if word}
+
+    def query(self, **changes: Any) -> str:
+        """Return the query string of this filter with `changes` applied; "" for all rows."""
+        words = replace(self, **changes).words()
+        return f"?{urlencode(words)}" if words else ""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but the tab is filtered."""
+        return bool(self.code or self.text or self.altered or self.sheet is not None)
+
+    def as_row_query(self) -> RowQuery:
+        """Return the keyword arguments of `queries.filter_rows` and of bulk operations."""
+        return {
+            "verdict": self.tab if self.tab in Verdict.values else "",
+            "to_settle": self.tab == TO_RESOLVE,
+            "code": self.code,
+            "text": self.text,
+            "sheet": self.sheet,
+            "altered": self.altered,
+        }
+
+
+def _pools() -> QuerySet[Pool]:
+    return Pool.objects.filter(imports__isnull=False).distinct().order_by("-opened_at", "-pk")
+
+
+def _people() -> list[tuple[int, str]]:
+    ids = SpreadsheetImport.objects.exclude(created_by_id=None).values_list("created_by_id", flat=True).distinct()
+    people = User.objects.filter(pk__in=list(ids)).order_by("last_name", "first_name", "pk")
+    return [(person.pk, str(person)) for person in people]
+
+
+def _select_widget() -> forms.Select:
+    return forms.Select(attrs={"class": "form-select"})
+
+
+def _date_widget() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date", "class": "form-control"}, format="%Y-%m-%d")
+
+
+class ImportFilter(django_filters.FilterSet):
+    """Filter the list of imports by purpose, state, pool, author, date and file name."""
+
+    q = django_filters.CharFilter(
+        label="Nom du fichier",
+        method="with_words",
+        widget=forms.TextInput(attrs={"type": "search", "class": "form-control"}),
+    )
+    purpose = django_filters.ChoiceFilter(label="But", choices=Purpose, empty_label="Tous", widget=_select_widget())
+    state = django_filters.ChoiceFilter(label="État", choices=ImportState, empty_label="Tous", widget=_select_widget())
+    pool = django_filters.ModelChoiceFilter(
+        label="Lot", queryset=lambda _request: _pools(), empty_label="Tous", widget=_select_widget()
+    )
+    who = django_filters.ChoiceFilter(
+        label="Déposé par",
+        field_name="created_by_id",
+        choices=_people,
+        empty_label="Tout le monde",
+        widget=_select_widget(),
+    )
+    since = django_filters.DateFilter(
+        label="Déposé à partir du", field_name="created_at", lookup_expr="date__gte", widget=_date_widget()
+    )
+    until = django_filters.DateFilter(
+        label="Déposé jusqu'au", field_name="created_at", lookup_expr="date__lte", widget=_date_widget()
+    )
+
+    class Meta:
+        model = SpreadsheetImport
+        fields: ClassVar = ["q", "purpose", "state", "pool", "who", "since", "until"]
+
+    def with_words(self, queryset: QuerySet[SpreadsheetImport], name: str, value: str) -> QuerySet[SpreadsheetImport]:
+        """Keep imports whose file name contains all words, case- and accent-insensitively."""
+        condition = Q()
+        for word in fold(value).split():
+            condition &= Q(folded__contains=word)
+        return queryset.annotate(folded=Fold("filename")).filter(condition)

@@ -1,0 +1,125 @@
+"""Table of the list of imports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from core import formatting
+from imports.enums import APPLICABLE, ImportState, Purpose, Verdict
+from imports.models import SpreadsheetImport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.utils.safestring import SafeString
+
+    from accounts.models import User
+
+#: Badge colour of each state, redundant with its label.
+STATE_COLOURS = {
+    ImportState.UPLOADED: "secondary",
+    ImportState.READ: "yellow",
+    ImportState.CHECKED: "yellow",
+    ImportState.APPLYING: "blue",
+    ImportState.APPLIED: "green",
+    ImportState.UNDONE: "secondary",
+    ImportState.REJECTED: "red",
+    ImportState.CANCELLED: "secondary",
+}
+
+
+def describe_result(spreadsheet_import: SpreadsheetImport, counts: Mapping[str, int]) -> str:
+    """Return a short French summary of the result of an import."""
+    state = ImportState(spreadsheet_import.state)
+    if state is ImportState.CHECKED:
+        ready = sum(counts.get(verdict, 0) for verdict in APPLICABLE)
+        return formatting.pluralize(ready, "ligne à appliquer", "lignes à appliquer")
+    if state is ImportState.APPLIED:
+        return _applied(spreadsheet_import)
+    if state is ImportState.UNDONE:
+        return _undone(spreadsheet_import)
+    return spreadsheet_import.refusal if state is ImportState.REJECTED else "–"
+
+
+def _applied(spreadsheet_import: SpreadsheetImport) -> str:
+    outcome = spreadsheet_import.outcome
+    if spreadsheet_import.purpose == Purpose.PORTFOLIO:
+        added, updated = outcome.get("added", 0), outcome.get("updated", 0)
+        return (
+            f"{formatting.pluralize(added, 'école ajoutée', 'écoles ajoutées')}, "
+            f"{formatting.pluralize(updated, 'mise à jour', 'mises à jour')}"
+        )
+    units, mails = outcome.get("units", 0), outcome.get("messages", 0)
+    return f"{formatting.pluralize(units, 'licence')}, {formatting.pluralize(mails, 'e-mail')}"
+
+
+def _undone(spreadsheet_import: SpreadsheetImport) -> str:
+    done = spreadsheet_import.outcome.get("undone", {})
+    if spreadsheet_import.purpose == Purpose.PORTFOLIO:
+        return formatting.pluralize(done.get("removed", 0), "école retirée", "écoles retirées")
+    return formatting.pluralize(done.get("units", 0), "licence revenue au lot", "licences revenues au lot")
+
+
+class ImportTable(tables.Table):
+    """One line per import. Only preparers get links."""
+
+    filename = tables.Column(verbose_name="Fichier", order_by=("filename", "pk"))
+    purpose = tables.Column(verbose_name="But", order_by=("purpose", "pk"))
+    state = tables.Column(verbose_name="État", order_by=("state", "pk"))
+    rows = tables.Column(verbose_name="Lignes", empty_values=(), orderable=False)
+    result = tables.Column(verbose_name="Résultat", empty_values=(), orderable=False)
+    created_at = tables.DateColumn(verbose_name="Déposé", format="j F Y", order_by=("created_at", "pk"))
+
+    class Meta:
+        model = SpreadsheetImport
+        fields: ClassVar[list[str]] = []
+        sequence: ClassVar = ["filename", "purpose", "state", "rows", "result", "created_at"]
+        order_by = ("-created_at",)
+        empty_text = "Aucun tableau ne répond à ces choix. Élargissez-les, ou déposez un autre tableau."
+        attrs: ClassVar = {"class": "table table-vcenter stacking"}
+
+    caption = "Tableaux déposés"
+
+    def __init__(self, *args: Any, prepares: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prepares = prepares
+        #: Set by the view for the current page: counts by verdict, and users by id.
+        self.counts: dict[int, dict[str, int]] = {}
+        self.people: dict[int, User] = {}
+
+    def render_filename(self, record: SpreadsheetImport) -> SafeString | str:
+        if not self.prepares:
+            return record.filename
+        return format_html('<a href="{}">{}</a>', reverse("imports:detail", args=[record.pk]), record.filename)
+
+    def render_purpose(self, record: SpreadsheetImport) -> SafeString | str:
+        if record.pool is None:
+            return "Périmètre"
+        return format_html('Attribution<br><span class="text-secondary">{}</span>', record.pool.name)
+
+    def render_state(self, value: str, record: SpreadsheetImport) -> SafeString:
+        state = ImportState(record.state)
+        return format_html('<span class="badge bg-{}-lt">{}</span>', STATE_COLOURS[state], state.label)
+
+    def render_rows(self, record: SpreadsheetImport) -> SafeString | str:
+        counts = self.counts.get(record.pk, {})
+        total = formatting.number(sum(counts.values()))
+        wrong = counts.get(Verdict.ERROR, 0)
+        if not wrong:
+            return total
+        return format_html(
+            '{} <span class="text-secondary">(dont {} en erreur)</span>', total, formatting.number(wrong)
+        )
+
+    def render_result(self, record: SpreadsheetImport) -> str:
+        return describe_result(record, self.counts.get(record.pk, {}))
+
+    def render_created_at(self, record: SpreadsheetImport) -> SafeString:
+        who = self.people.get(record.created_by_id or 0)
+        day = formatting.long_date(timezone.localtime(record.created_at).date())
+        return format_html('{}<br><span class="text-secondary">{}</span>', day, who) if who else format_html("{}", day)

@@ -1,0 +1,55 @@
+"""Annotated workbook: request, poll, download."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from imports.models import AnnotatedFile, SpreadsheetImport
+from imports.operations import annotation
+from imports.web.views import PREPARERS
+from imports.web.views.listing import build_download
+from licensing.exceptions import LicensingError
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeHttpRequest
+
+
+def build_annotation_context(spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
+    """Return the template context of the annotated workbook."""
+    stage = annotation.get_annotation_state(spreadsheet_import, timezone.now())
+    file = AnnotatedFile.objects.defer("content").filter(pk=spreadsheet_import.pk).first()
+    return {"spreadsheet_import": spreadsheet_import, "stage": stage.value, "annotated": file}
+
+
+@require_policy(PREPARERS)
+@require_http_methods(["GET", "POST"])
+def annotate(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Queue the workbook and render its state; without htmx, redirect to the import."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
+    if request.method == "POST":
+        try:
+            annotation.request_annotation(import_id=pk, at=timezone.now())
+        except LicensingError as refusal:
+            messages.error(request, refusal.sentence)
+            return redirect("imports:detail", pk=pk)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("imports:detail", pk=pk)
+    return render(request, "imports/_annotated.html", build_annotation_context(spreadsheet_import))
+
+
+@require_policy(PREPARERS)
+@require_GET
+def annotated_file(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Download the annotated workbook, named after the original file."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
+    file = get_object_or_404(AnnotatedFile.objects.exclude(made_at=None), pk=pk)
+    return build_download(bytes(file.content), f"{PurePath(spreadsheet_import.filename).stem} – annoté{file.suffix}")

@@ -1,0 +1,130 @@
+"""Page of an import, by state, and progress of its worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+from django_htmx.http import HttpResponseClientRefresh
+
+from accounts.models import User
+from imports import queries
+from imports.enums import ImportState, Purpose
+from imports.models import SpreadsheetImport
+from imports.progress import get_current_progress
+from imports.web.layout_form import LayoutForm
+from imports.web.views import APPLIERS, PREPARERS
+from imports.web.views.annotated import build_annotation_context
+from imports.web.views.verification import build_verification_context
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeHttpRequest
+
+KEPT_ROWS_PER_PAGE = 100
+#: States in which a worker is active.
+BUSY_STATES = (ImportState.UPLOADED, ImportState.APPLYING)
+#: Step shown for each state: file (1), verification (2), application (3).
+STEPS = {
+    ImportState.READ: 2,
+    ImportState.CHECKED: 2,
+    ImportState.APPLYING: 3,
+    ImportState.APPLIED: 3,
+    ImportState.UNDONE: 3,
+}
+TEMPLATES = {
+    ImportState.READ: "layout",
+    ImportState.CHECKED: "verification",
+    ImportState.APPLIED: "applied",
+    ImportState.UNDONE: "undone",
+    ImportState.REJECTED: "rejected",
+    ImportState.CANCELLED: "cancelled",
+}
+
+
+@require_policy(PREPARERS)
+@require_GET
+def import_detail(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Show an import: progress, questions, rows, result or reason for rejection, by state."""
+    found = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    state = ImportState(found.state)
+    context = build_common_context(found)
+    watched = build_progress_context(found)
+    if watched is not None:
+        return render(request, "imports/waiting.html", context | watched)
+    if state is ImportState.READ:
+        context |= build_layout_context(LayoutForm(spreadsheet_import=found))
+    if state is ImportState.CHECKED:
+        context |= build_verification_context(request, found) | build_annotation_context(found)
+    if state is ImportState.APPLIED:
+        context["may_apply"] = bool(APPLIERS.roles & set(request.member.roles))
+    if state is ImportState.UNDONE:
+        left = found.outcome.get("undone", {}).get("left", [])
+        context["page_obj"] = Paginator(left, KEPT_ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, f"imports/{TEMPLATES[state]}.html", context)
+
+
+def build_progress_context(found: SpreadsheetImport) -> dict[str, Any] | None:
+    """Return the template context of the progress, None if no worker is active."""
+    state = ImportState(found.state)
+    progress = (
+        get_current_progress(found.pk, at=timezone.now()) if state in (*BUSY_STATES, ImportState.APPLIED) else None
+    )
+    if state not in BUSY_STATES and progress is None:
+        return None
+    is_allocation = found.purpose == Purpose.ALLOCATION
+    if state is ImportState.APPLIED:
+        doing = "L’import se défait…"
+    elif state is ImportState.UPLOADED:
+        doing = "Lecture du fichier…"
+    else:
+        doing = "Attribution en cours…" if is_allocation else "Mise à jour du périmètre…"
+    return {
+        "spreadsheet_import": found,
+        "busy": True,
+        "doing": doing,
+        "progress": progress,
+        # Undoing cannot be cancelled.
+        "may_cancel": state in BUSY_STATES,
+    }
+
+
+def build_layout_context(form: LayoutForm) -> dict[str, Any]:
+    """Return the template context of the layout form."""
+    settled, others = form.columns()
+    return {"layout_form": form, "settled": settled, "others": others}
+
+
+def build_common_context(found: SpreadsheetImport) -> dict[str, Any]:
+    """Return the template context common to all steps: step, people, related imports."""
+    state = ImportState(found.state)
+    people = User.objects.in_bulk(
+        [pk for pk in {found.created_by_id, found.applied_by_id, found.undone_by_id} if pk is not None]
+    )
+    before = state not in (ImportState.APPLIED, ImportState.UNDONE)
+    return {
+        "spreadsheet_import": found,
+        "is_allocation": found.purpose == Purpose.ALLOCATION,
+        "step": STEPS.get(state, 1),
+        "busy": state in BUSY_STATES,
+        "earlier": queries.find_same_file(found) if before else None,
+        "corrected": SpreadsheetImport.objects.filter(pk=found.corrects_id).first()
+        if found.corrects_id and before
+        else None,
+        "who": people.get(found.created_by_id or 0),
+        "applied_by": people.get(found.applied_by_id or 0),
+        "undone_by": people.get(found.undone_by_id or 0),
+    }
+
+
+@require_policy(PREPARERS)
+@require_GET
+def import_progress(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Render the progress; refresh the page when the worker is done."""
+    watched = build_progress_context(get_object_or_404(SpreadsheetImport, pk=pk))
+    return HttpResponseClientRefresh() if watched is None else render(request, "imports/_progress.html", watched)

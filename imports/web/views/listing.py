@@ -1,0 +1,74 @@
+"""List of imports, and download of the original file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET
+from django_tables2 import RequestConfig
+
+from accounts.models import User
+from collectivities.access import office
+from imports import queries
+from imports.models import ImportFile, SpreadsheetImport
+from imports.web.filters import ImportFilter
+from imports.web.tables import ImportTable
+from imports.web.views import PREPARERS
+from imports.web.views.arrivals import list_notices
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from collectivities.access import OfficeHttpRequest
+
+PER_PAGE = 25
+
+
+@office()
+@require_GET
+def import_list(request: OfficeHttpRequest) -> HttpResponse:
+    """List the imports. Every member sees the counts; only preparers get links."""
+    now = timezone.now()
+    chosen = ImportFilter(request.GET, queryset=queries.list_imports())
+    prepares = bool(PREPARERS.roles & set(request.member.roles))
+    table = ImportTable(chosen.qs, prepares=prepares)
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    shown = [row.record for row in table.paginated_rows]
+    table.counts = queries.count_verdicts([one.pk for one in shown])
+    table.people = User.objects.in_bulk({one.created_by_id for one in shown if one.created_by_id})
+    context = {
+        "filter": chosen,
+        "table": table,
+        "prepares": prepares,
+        "query": request.GET.urlencode(),
+        "notices": list_notices(now) if prepares else [],
+        "pools": queries.list_open_pools(timezone.localdate(now)) if prepares else [],
+        "any": bool(shown) or SpreadsheetImport.objects.exists(),
+    }
+    return render(request, "imports/list.html", context)
+
+
+@require_policy(PREPARERS)
+@require_GET
+def original_file(_request: HttpRequest, pk: int) -> HttpResponse:
+    """Download the original file."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport, pk=pk)
+    file = get_object_or_404(ImportFile, pk=pk)
+    return build_download(bytes(file.content), spreadsheet_import.filename)
+
+
+def build_download(content: bytes, filename: str) -> HttpResponse:
+    """Return a response that browsers always download."""
+    return HttpResponse(
+        content,
+        content_type="application/octet-stream",
+        headers={
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename) or "attachment",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

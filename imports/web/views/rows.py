@@ -1,0 +1,141 @@
+"""Edit rows: a partial for htmx, a full page without scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods
+from django_htmx.http import HttpResponseClientRefresh
+
+from imports import operations
+from imports.editable_columns import EDITABLE_COLUMNS, MAX_LENGTH
+from imports.enums import ConflictResolution, ImportState, Purpose
+from imports.meanings import LABELS, Meaning
+from imports.models import ImportRow, SpreadsheetImport
+from imports.web.views import PREPARERS
+from imports.web.views.detail import build_common_context
+from imports.web.views.verification import build_summary_context, get_row_filter
+from licensing.exceptions import LicensingError
+from schools.queries import search
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from collectivities.access import OfficeHttpRequest
+
+#: Fields with a numeric keyboard.
+NUMERIC_COLUMNS = (Meaning.UNITS, Meaning.CLASSES)
+#: Maximum number of search results shown for a row.
+MAX_SEARCH_RESULTS = 10
+
+
+@require_policy(PREPARERS)
+@require_http_methods(["GET", "POST"])
+def edit_row(request: OfficeHttpRequest, pk: int, sheet: int, number: int) -> HttpResponse:
+    """Show a row with its editing form; edit it, set it aside, resolve its conflict or tick it."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool__entitlement"), pk=pk)
+    found = get_object_or_404(ImportRow, import_id=pk, sheet=sheet, number=number)
+    if request.method == "GET":
+        return _render_row(request, spreadsheet_import, found)
+    by, at = request.member.user, timezone.now()
+    try:
+        if request.POST.get("action") == "add_to_portfolio":
+            operations.add_all_to_portfolio(import_id=pk, text=found.uai, by=by, at=at)
+            changed = ImportRow.objects.get(pk=found.pk)
+        else:
+            changed = operations.amend_row(
+                import_id=pk, sheet=sheet, number=number, **_requested_changes(request), by=by, at=at
+            )
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return HttpResponseClientRefresh() if request.htmx else redirect_back(request, pk)  # type: ignore[attr-defined]
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect_back(request, pk)
+    if changed.others_changed:
+        # They may be on this page.
+        return HttpResponseClientRefresh()
+    context = build_summary_context(
+        request, spreadsheet_import, get_row_filter(request), back=get_return_url(request.POST.get("retour", ""), pk)
+    ) | {
+        "row": changed,
+        "out_of_band": True,
+        "focused": request.POST.get("action") != "tick",
+    }
+    return render(request, "imports/_row_changed.html", context)
+
+
+def _render_row(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport, found: ImportRow) -> HttpResponse:
+    if spreadsheet_import.state != ImportState.CHECKED:
+        return HttpResponseClientRefresh() if request.htmx else redirect("imports:detail", pk=spreadsheet_import.pk)  # type: ignore[attr-defined]
+    context = build_summary_context(
+        request,
+        spreadsheet_import,
+        get_row_filter(request),
+        back=get_return_url(request.GET.get("retour", ""), spreadsheet_import.pk),
+    )
+    context["row"] = found
+    if "fermer" in request.GET:
+        return render(request, "imports/_row.html", context | {"focused": True})
+    query = request.GET.get("ecole", "").strip()[:MAX_LENGTH]
+    schools = list(search(query)[: MAX_SEARCH_RESULTS + 1]) if query else []
+    context |= {
+        "open": True,
+        "fields": _fields(spreadsheet_import, found),
+        "sought": query,
+        "found": schools[:MAX_SEARCH_RESULTS],
+        "more": len(schools) > MAX_SEARCH_RESULTS,
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "imports/_row.html", context)
+    return render(request, "imports/row.html", build_common_context(spreadsheet_import) | context)
+
+
+def _fields(spreadsheet_import: SpreadsheetImport, found: ImportRow) -> list[dict[str, Any]]:
+    """Return the fields of the editing form, each with its value and its fallback."""
+    values = found.initial_values
+    return [
+        {
+            "name": meaning.value,
+            "label": LABELS[meaning],
+            "value": values.get(meaning.value, ""),
+            "numeric": meaning in NUMERIC_COLUMNS,
+            "instead": found.recipient if meaning is Meaning.EMAIL and found.recipient != found.email else "",
+        }
+        for meaning in EDITABLE_COLUMNS[Purpose(spreadsheet_import.purpose)]
+    ]
+
+
+def _requested_changes(request: OfficeHttpRequest) -> dict[str, Any]:
+    """Return the keyword arguments of `operations.amend_row` for this request."""
+    data = request.POST
+    action = data.get("action")
+    if action == "choose":
+        return {"edits": {Meaning.UAI.value: data.get("uai", "")[:MAX_LENGTH]}}
+    if action == "settle":
+        conflict_resolution = data.get("conflict_resolution", "")
+        return {"conflict_resolution": conflict_resolution if conflict_resolution in ConflictResolution.values else ""}
+    decided: dict[str | None, dict[str, Any]] = {
+        "tick": {"ticked": "ticked" in data},
+        "ignore": {"set_aside": True},
+        "restore": {"set_aside": False},
+        "await": {"awaited": True},
+    }
+    names = {meaning.value for fields in EDITABLE_COLUMNS.values() for meaning in fields}
+    return decided.get(action) or {"edits": {name: data[name][:MAX_LENGTH] for name in sorted(names & set(data))}}
+
+
+def get_return_url(address: str, pk: int) -> str:
+    """Return the return URL if it belongs to this import, else ""."""
+    inside = url_has_allowed_host_and_scheme(address, allowed_hosts=None) and address.startswith(f"/imports/{pk}/")
+    return address if inside else ""
+
+
+def redirect_back(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Redirect to the return URL, or to the import."""
+    address = get_return_url(request.POST.get("retour", ""), pk)
+    return redirect(address) if address else redirect("imports:detail", pk=pk)

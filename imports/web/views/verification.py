@@ -1,0 +1,112 @@
+"""Verification page: tally of the ticked rows, and one page of the filtered rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.urls import reverse
+
+from imports import queries, wording
+from imports.checks.problem_codes import LABELS as LABELS_OF_CODES
+from imports.enums import Purpose, Verdict
+from imports.meanings import LABELS, Meaning
+from imports.parsing.column_mapping import column_letters
+from imports.web.filters import ALL_ROWS, TO_RESOLVE, RowFilter
+from imports.web.views import APPLIERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from collectivities.access import OfficeHttpRequest
+    from imports.models import SpreadsheetImport
+
+PER_PAGE = 50
+
+
+def get_row_filter(request: OfficeHttpRequest) -> RowFilter:
+    """Return the row filter of a request, from its query or its form."""
+    return RowFilter.of(request.POST if request.method == "POST" else request.GET)
+
+
+def build_verification_context(request: OfficeHttpRequest, spreadsheet_import: SpreadsheetImport) -> dict[str, Any]:
+    """Return the template context of the page: summary, filter choices, one page of rows.
+
+    Without filter, the default tab is the rows that need a decision, if any.
+    """
+    chosen = get_row_filter(request)
+    to_settle = queries.filter_rows(spreadsheet_import, to_settle=True).count()
+    if not chosen.tab:
+        chosen = replace(chosen, tab=TO_RESOLVE if to_settle and not chosen.narrows else ALL_ROWS)
+    page = Paginator(queries.filter_rows(spreadsheet_import, **chosen.as_row_query()), PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    return build_summary_context(
+        request, spreadsheet_import, chosen, back=request.get_full_path(), to_settle=to_settle
+    ) | {
+        "page_obj": page,
+        "rows": page.object_list,
+        "columns": list_columns(spreadsheet_import),
+        "problems": [
+            (code, LABELS_OF_CODES.get(code, code), n) for code, n in queries.count_codes(spreadsheet_import).items()
+        ],
+    }
+
+
+def build_summary_context(
+    request: OfficeHttpRequest,
+    spreadsheet_import: SpreadsheetImport,
+    chosen: RowFilter,
+    *,
+    back: str,
+    to_settle: int | None = None,
+) -> dict[str, Any]:
+    """Return the template context of the summary: tabs with counts, and the tally of the ticked rows.
+
+    `back`: URL of the current page, to which every edit returns.
+    """
+    counts = queries.count_verdicts([spreadsheet_import.pk])[spreadsheet_import.pk]
+    if to_settle is None:
+        to_settle = queries.filter_rows(spreadsheet_import, to_settle=True).count()
+    return {
+        "spreadsheet_import": spreadsheet_import,
+        "is_allocation": spreadsheet_import.purpose == Purpose.ALLOCATION,
+        "filter": chosen,
+        "back": back,
+        "opening": urlencode(chosen.words() | ({"retour": back} if back else {})),
+        "tabs": _tabs(counts, to_settle, reverse("imports:detail", args=[spreadsheet_import.pk]), chosen),
+        "to_settle": to_settle,
+        "total": sum(counts.values()),
+        "errors": counts.get(Verdict.ERROR, 0),
+        "tally": queries.get_tally(spreadsheet_import),
+        "sheets": list_sheets(spreadsheet_import),
+        "may_apply": bool(APPLIERS.roles & set(request.member.roles)),
+    }
+
+
+def _tabs(counts: Mapping[str, int], to_settle: int, address: str, chosen: RowFilter) -> list[dict[str, Any]]:
+    """Return the tabs. Their links keep the search, but not the filter on a problem."""
+    tabs = [(TO_RESOLVE, "À régler", to_settle)]
+    tabs += [(verdict.value, label, counts.get(verdict, 0)) for verdict, label in wording.TABS.items()]
+    tabs.append((ALL_ROWS, "Toutes", sum(counts.values())))
+    return [
+        {"label": label, "count": count, "url": address + chosen.query(tab=tab, code=""), "current": chosen.tab == tab}
+        for tab, label, count in tabs
+    ]
+
+
+def list_sheets(spreadsheet_import: SpreadsheetImport) -> list[tuple[int, str]]:
+    """Return index and name of the parsed sheets, [] if there is only one."""
+    names, read = spreadsheet_import.layout.get("sheets", []), spreadsheet_import.layout.get("read", [])
+    return [(region["sheet"], names[region["sheet"]]) for region in read] if len(read) > 1 else []
+
+
+def list_columns(spreadsheet_import: SpreadsheetImport) -> list[tuple[str, str, str]]:
+    """Return label of the meaning, title and letters of each column with a meaning."""
+    titles = spreadsheet_import.layout.get("titles", [])
+    return [
+        (LABELS[Meaning(meaning)], titles[index] or "sans titre", column_letters(index))
+        for meaning, index in spreadsheet_import.layout.get("columns", {}).items()
+    ]

@@ -1,0 +1,120 @@
+"""Downloads: blank templates, report of an import, list of imports; and upload of a corrected file."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.models import User
+from collectivities.access import office
+from imports import operations, queries
+from imports.enums import Purpose
+from imports.models import ImportRow, SpreadsheetImport
+from imports.starter_workbook import build_starter_workbook
+from imports.web.corrected_form import CorrectedFileForm
+from imports.web.filters import ImportFilter
+from imports.web.views import PREPARERS
+from imports.workbooks import exports
+from licensing.pools.models import Pool
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collectivities.access import OfficeHttpRequest
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_BATCH = 2_000
+#: Digits of the largest integer that the database can hold.
+_MAX_DIGITS = 18
+_TITLES = {Purpose.ALLOCATION: "Attribution de licences", Purpose.PORTFOLIO: "Périmètre"}
+
+
+def _xlsx_response(content: bytes, filename: str) -> HttpResponse:
+    return HttpResponse(
+        content,
+        content_type=XLSX,
+        headers={
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=filename) or "attachment",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@require_policy(PREPARERS)
+@require_GET
+def template(request: OfficeHttpRequest, purpose: str) -> HttpResponse:
+    """Download a workbook prefilled with the portfolio; `?lot=` adds the licences held from that pool."""
+    if purpose not in Purpose.values:
+        raise Http404
+    lot = request.GET.get("lot", "")
+    is_number = lot.isascii() and lot.isdecimal() and len(lot) <= _MAX_DIGITS
+    pool = Pool.objects.filter(pk=int(lot)).first() if is_number else None
+    wanted = Purpose(purpose)
+    return _xlsx_response(
+        build_starter_workbook(wanted, pool if wanted is Purpose.ALLOCATION else None), f"{_TITLES[wanted]}.xlsx"
+    )
+
+
+@require_policy(PREPARERS)
+@require_POST
+def corrected(request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Upload the corrected file of an import, with the same purpose and pool, whatever its provenance."""
+    earlier = get_object_or_404(SpreadsheetImport, pk=pk)
+    form = CorrectedFileForm(request.POST, request.FILES)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        return redirect("imports:detail", pk=pk)
+    file = form.cleaned_data["file"]
+    spreadsheet_import = operations.upload(
+        purpose=Purpose(earlier.purpose),
+        pool_id=earlier.pool_id,
+        filename=file.name,
+        content=file.read(),
+        units_for_all=None,
+        corrects=earlier,
+        by=request.member.user,
+        at=timezone.now(),
+    )
+    return redirect("imports:detail", pk=spreadsheet_import.pk)
+
+
+@require_policy(PREPARERS)
+@require_GET
+def report(_request: OfficeHttpRequest, pk: int) -> HttpResponse:
+    """Download the report of an import: its rows, verdicts and decisions."""
+    spreadsheet_import = get_object_or_404(SpreadsheetImport.objects.select_related("pool"), pk=pk)
+    rows = ImportRow.objects.filter(import_id=pk).order_by("sheet", "number").iterator(chunk_size=_BATCH)
+    corrects = (
+        SpreadsheetImport.objects.filter(pk=spreadsheet_import.corrects_id).first()
+        if spreadsheet_import.corrects_id
+        else None
+    )
+    people = _people(
+        [spreadsheet_import.created_by_id, spreadsheet_import.applied_by_id, spreadsheet_import.undone_by_id]
+    )
+    content = exports.build_import_report(spreadsheet_import, rows, people, corrects.filename if corrects else "")
+    return _xlsx_response(content, f"{PurePath(spreadsheet_import.filename).stem} – rapport.xlsx")
+
+
+@office()
+@require_GET
+def export(request: OfficeHttpRequest) -> HttpResponse:
+    """Download the filtered list of imports."""
+    spreadsheet_imports = list(ImportFilter(request.GET, queryset=queries.list_imports()).qs)
+    people = _people(
+        number for one in spreadsheet_imports for number in (one.created_by_id, one.applied_by_id, one.undone_by_id)
+    )
+    counts = queries.count_verdicts([one.pk for one in spreadsheet_imports])
+    return _xlsx_response(exports.build_import_list(spreadsheet_imports, counts, people), "Imports.xlsx")
+
+
+def _people(ids: Iterable[int | None]) -> dict[int, str]:
+    return {pk: str(user) for pk, user in User.objects.in_bulk([one for one in set(ids) if one]).items()}

@@ -1,0 +1,90 @@
+"""Colours and notes of cells with problems, and their removal.
+
+The original fill colour is kept in the background colour, which a solid fill does not use.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from openpyxl.comments import Comment
+from openpyxl.styles import PatternFill, Protection
+from openpyxl.styles.colors import Color
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openpyxl.cell import Cell
+    from openpyxl.worksheet.worksheet import Worksheet
+
+#: Light red for errors and conflicts, light amber for warnings; in no standard palette, so that they can be recognised.
+SEVERE_COLOUR, WARNING_COLOUR = "FFFFC9C4", "FFFFE7A3"
+AUTHOR = "Pep's"
+_SEPARATOR = "— Pep's —"
+#: More notes would slow spreadsheet programs down. The added column has the same text.
+MAX_NOTES = 5_000
+_NO_FILL = Color(indexed=64)
+
+
+class NoteWriter:
+    """Adds notes to a workbook, up to `MAX_NOTES`."""
+
+    def __init__(self) -> None:
+        self.left = MAX_NOTES
+
+    def add(self, cell: Cell, sentences: Sequence[str]) -> None:
+        """Add these sentences to the cell's note, below an existing one."""
+        if not self.left:
+            return
+        self.left -= 1
+        cell.comment = build_note(sentences, before=cell.comment)
+
+
+def build_note(sentences: Sequence[str], *, before: Comment | None = None) -> Comment:
+    """Return a note with these sentences, appended to an existing one."""
+    text = "\n".join(sentences)
+    height = 40 + 20 * sum(1 + len(sentence) // 40 for sentence in sentences)
+    if before is None:
+        return Comment(text, AUTHOR, height=height, width=300)
+    return Comment(f"{before.text}\n{_SEPARATOR}\n{text}", before.author, height=height + 60, width=300)
+
+
+def build_fill(*, severe: bool, before: Any = None) -> PatternFill:
+    """Return the fill of a cell with problems, which keeps the original colour."""
+    previous = before.fgColor if before is not None and before.fill_type == "solid" else _NO_FILL
+    return PatternFill("solid", fgColor=SEVERE_COLOUR if severe else WARNING_COLOUR, bgColor=copy(previous))
+
+
+def colour_cell(cell: Cell, *, severe: bool) -> None:
+    """Colour a cell with problems."""
+    cell.fill = build_fill(severe=severe, before=cell.fill)
+
+
+def unlock_cell(cell: Cell) -> None:
+    """Unlock a cell in a protected sheet."""
+    cell.protection = Protection(locked=False)
+
+
+def remove_marks(sheet: Worksheet) -> None:
+    """Remove the colours and notes of an earlier annotation."""
+    for cell in sheet._cells.values():  # noqa: SLF001 - iterating rows would create cells
+        if (
+            cell.has_style
+            and cell.fill.fill_type == "solid"
+            and cell.fill.fgColor.rgb in (SEVERE_COLOUR, WARNING_COLOUR)
+        ):
+            previous = cell.fill.bgColor
+            is_default = (
+                previous.type == "indexed" and previous.indexed == _NO_FILL.indexed
+            ) or previous.rgb == "00000000"
+            cell.fill = PatternFill() if is_default else PatternFill("solid", fgColor=copy(previous))
+        if cell.comment is not None:
+            cell.comment = _without_our_note(cell.comment)
+
+
+def _without_our_note(comment: Comment) -> Comment | None:
+    if comment.author == AUTHOR:
+        return None
+    original, rule, _ = comment.text.partition(f"\n{_SEPARATOR}\n")
+    return Comment(original, comment.author, height=comment.height, width=comment.width) if rule else comment

@@ -1,0 +1,181 @@
+"""Purchase order document (bon de commande) of orders paid by cheque or mandat administratif.
+
+The buyer prints, completes, signs and stamps it, then posts it to the address at its top right, or uploads it. When the
+buyer completes the order, or the operator prolongs it, a new document is issued under the next rank of its number; the
+earlier one is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from core import formatting
+from licensing.billing.documents import storage
+from licensing.billing.documents.layout import (
+    MARGIN,
+    WIDTH,
+    OrderDocumentPdf,
+    format_billing_address,
+    format_seller_address,
+)
+from licensing.billing.models import BillingDocument, BillingDocumentKind
+from licensing.catalogue import terms
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight
+from licensing.orders.models import Order, OrderState, Payer, SettlementMethod
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.orders.models import OrderLine
+
+#: Events that outdate a document still to be signed.
+_OUTDATING_EVENTS = ("completed", "prolonged")
+_SIGNABLE_STATES = (OrderState.PLACED, OrderState.LAPSED)
+_COLUMN_WIDTH = (WIDTH - 8) / 2
+_SIGNATURE_HEIGHT = 44.0
+_SIGNATURE_BLOCK_HEIGHT = 84.0
+
+
+@transaction.atomic
+def get_or_create_purchase_order(order: Order, *, at: datetime.datetime) -> BillingDocument:
+    """Return the stored purchase order document; render and store it if absent or outdated. Raises `NoPaper`."""
+    order = Order.objects.locked().get(pk=order.pk)
+    if order.placed_at is None or order.method != SettlementMethod.MANDATE:
+        raise storage.DocumentUnavailable(
+            "Cette commande n'a pas de bon de commande : elle n'est pas à régler par chèque ou mandat."
+        )
+    last = BillingDocument.objects.filter(order=order, kind=BillingDocumentKind.PURCHASE_ORDER).order_by("pk").last()
+    if last is not None and not (
+        order.state in _SIGNABLE_STATES
+        and order.events.filter(action__in=_OUTDATING_EVENTS, at__gt=last.made_at).exists()
+    ):
+        return last
+    rank = order.documents.filter(kind=BillingDocumentKind.PURCHASE_ORDER).count() + 1
+    number = f"BC{day_in_france(order.placed_at).year}-{order.pk}" + (f"/{rank}" if rank > 1 else "")
+    content = _render(order, number, at=at)
+    return storage.store_document(content, kind=BillingDocumentKind.PURCHASE_ORDER, number=number, order=order, at=at)
+
+
+def _render(order: Order, number: str, *, at: datetime.datetime) -> bytes:
+    seller = storage.get_seller()
+    lines = list(order.lines.select_related("school_year", "entitlement").order_by("pk"))
+    placed_on = day_in_france(order.placed_at or at)
+    sheet = OrderDocumentPdf(title="Bon de commande", number=number, seller=seller, at=at)
+    sheet.head("BON DE COMMANDE", [f"n° {number} du {formatting.long_date(placed_on)}"])
+    sheet.parties(
+        (
+            "Acheteur – adresse de facturation",
+            [*format_billing_address(order), *([order.bill_email] if order.bill_email else [])],
+        ),
+        ("À retourner signé et tamponné à", format_seller_address(seller)),
+    )
+    sheet.beneficiary(order)
+    sheet.lines(lines)
+    sheet.totals(order, lines)
+    if order.siret or order.payer != Payer.OTHER:
+        _invoice_details(sheet, order)
+    # Steps and signature stay on one page: a signature alone on a second page signs nothing.
+    if sheet.will_page_break(_SIGNATURE_BLOCK_HEIGHT):
+        sheet.add_page()
+    _instructions(sheet, order, lines[0], placed_on, at=at)
+    return bytes(sheet.output())
+
+
+def _invoice_details(sheet: OrderDocumentPdf, order: Order) -> None:
+    """Write the references of the payer's invoice, to be completed by hand if unknown."""
+    top = sheet.get_y() + 1
+    sheet.set_xy(MARGIN, top)
+    sheet.heading("Pour votre facture, à vérifier et à compléter")
+    sheet.set_xy(MARGIN, sheet.get_y() + 0.5)
+    siret = preflight.format_siret(order.siret) if order.siret else ""
+    sheet.field("SIRET de l’organisme qui paie", siret, width=WIDTH)
+    sheet.field("Code service", order.service_code, width=WIDTH)
+    sheet.field("Numéro d’engagement", order.engagement_number, width=WIDTH)
+    sheet.set_x(MARGIN)
+    sheet.small("Le code service et le numéro d’engagement ne sont à remplir que si votre organisme les exige.", WIDTH)
+    sheet.set_xy(MARGIN, sheet.get_y() + 3)
+
+
+def _instructions(
+    sheet: OrderDocumentPdf, order: Order, line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime
+) -> None:
+    """Write the steps and dates on the left, the signature box on the right."""
+    top = sheet.get_y() + 2
+    sheet.set_xy(MARGIN, top)
+    sheet.heading("Que faire de ce bon ?", _COLUMN_WIDTH)
+    sheet.numbered(_steps(order), _COLUMN_WIDTH)
+    sheet.set_xy(MARGIN, sheet.get_y() + 1)
+    sheet.heading("Vos droits", _COLUMN_WIDTH)
+    for sentence in _validity_sentences(line, placed_on, at=at):
+        sheet.body(sentence, _COLUMN_WIDTH)
+    left_bottom = sheet.get_y()
+    _signature_box(sheet, MARGIN + _COLUMN_WIDTH + 8, top)
+    sheet.set_xy(MARGIN, max(left_bottom, sheet.get_y()) + 2)
+    _terms(sheet, order)
+
+
+def _signature_box(sheet: OrderDocumentPdf, x: float, y: float) -> None:
+    sheet.set_xy(x, y)
+    sheet.heading("Bon pour commande", _COLUMN_WIDTH)
+    sheet.set_x(x)
+    for label in ("Nom", "Qualité", "Date"):
+        sheet.set_text_size(9.5)
+        sheet.cell(16, 7, label)
+        sheet.dots(x + 16, sheet.get_y() + 5.2, _COLUMN_WIDTH - 16)
+        sheet.set_xy(x, sheet.get_y() + 7)
+    top = sheet.get_y() + 2
+    sheet.rect(x, top, _COLUMN_WIDTH, _SIGNATURE_HEIGHT)
+    sheet.set_xy(x + 2, top + 1.5)
+    sheet.small("Signature et tampon", _COLUMN_WIDTH - 4)
+    sheet.set_xy(x, top + _SIGNATURE_HEIGHT)
+
+
+def _terms(sheet: OrderDocumentPdf, order: Order) -> None:
+    if order.terms_accepted_at is not None:
+        sheet.small(
+            f"Conditions générales de vente, version {order.terms_version}, acceptées le "
+            f"{formatting.long_date(day_in_france(order.terms_accepted_at))}{formatting.NO_BREAK_SPACE}: "
+            f"{terms.get_terms_url(order.terms_version)}",
+            WIDTH,
+        )
+
+
+def _steps(order: Order) -> tuple[str, str, str, str]:
+    where = (
+        "la commande, au bureau de votre collectivité" if order.collectivity else "« Mes commandes », sur le portail"
+    )
+    sent = f"Adressez ce bon à l’adresse indiquée en haut à droite, ou déposez-le signé et numérisé dans {where}."
+    invoiced = (
+        "À sa réception, la facture vous est émise : vous la réglez par chèque, virement ou mandat administratif. "
+        "N’envoyez pas d’argent avec ce bon."
+    )
+    return (
+        formatting.add_nonbreaking_spaces("Vérifiez ce qui est imprimé ; complétez à la main ce qui manque."),
+        "Datez, signez et tamponnez.",
+        formatting.add_nonbreaking_spaces(sent),
+        formatting.add_nonbreaking_spaces(invoiced),
+    )
+
+
+def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
+    """Return sentences on the validity of the licences, before and after payment."""
+    until, last_day = line.entitlement.temporary_until, line.school_year.ends_on
+    sentences = []
+    if until is not None and until < day_in_france(at):
+        sentences.append(
+            f"Les droits temporaires ont pris fin le {formatting.long_date(until)}. Ils reprennent dès que ce bon, "
+            "signé, est reçu et vérifié ; rien n’a été effacé."
+        )
+    elif until is not None:
+        sentences.append(
+            f"Utilisables dès le {formatting.long_date(placed_on)}, à titre temporaire et gratuitement, jusqu’au "
+            f"{formatting.long_date(until)} inclus : ce bon, signé, doit nous parvenir d’ici là."
+        )
+    subject = (
+        f"vos {formatting.pluralize(line.quantity, 'licence')} valent" if line.quantity > 1 else "votre licence vaut"
+    )
+    sentences.append(f"Après votre règlement, {subject} jusqu’au {formatting.long_date(last_day)} inclus.")
+    return [formatting.add_nonbreaking_spaces(sentence) for sentence in sentences]

@@ -1,0 +1,116 @@
+"""Quote document (devis) that holds a draft's price. Accounts offices need it to commit the expense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from core import formatting
+from licensing.billing.documents import storage
+from licensing.billing.documents.layout import MARGIN, WIDTH, OrderDocumentPdf, format_seller_address
+from licensing.billing.invoicing.legal_notices import DAYS_TO_PAY
+from licensing.billing.models import BillingDocument, BillingDocumentKind
+from licensing.catalogue import terms
+from licensing.catalogue.operations import day_in_france
+from licensing.catalogue.pricing import PUPILS_PER_CLASS
+from licensing.orders import preflight
+from licensing.orders.models import Order, OrderKind
+from licensing.orders.operations.billing_details import prefill_billing_details
+from licensing.orders.operations.placement import PROVISIONAL_DAYS
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.orders.models import OrderLine
+
+
+@transaction.atomic
+def get_or_create_quote(order: Order, *, at: datetime.datetime) -> BillingDocument:
+    """Return the stored quote of an order; render and store it if absent. Raises `NoPaper`."""
+    order = Order.objects.locked().get(pk=order.pk)
+    if not order.quote_number:
+        raise storage.DocumentUnavailable("Cette commande n'a pas de devis.")
+    stored = storage.find_document(BillingDocumentKind.QUOTE, order.quote_number)
+    if stored is not None:
+        return stored
+    content = _render(order, at=at)
+    return storage.store_document(
+        content, kind=BillingDocumentKind.QUOTE, number=order.quote_number, order=order, at=at
+    )
+
+
+def _render(order: Order, *, at: datetime.datetime) -> bytes:
+    seller = storage.get_seller()
+    lines = list(order.lines.select_related("school_year").order_by("pk"))
+    sheet = OrderDocumentPdf(title="Devis", number=order.quote_number, seller=seller, at=at)
+    quoted_on = day_in_france(order.quoted_at or at)
+    until = formatting.long_date(order.quote_until or quoted_on)
+    sheet.head(
+        "DEVIS",
+        [
+            f"n° {order.quote_number} du {formatting.long_date(quoted_on)}",
+            f"Valable jusqu’au {until} inclus. Devis gratuit.",
+        ],
+    )
+    sheet.parties(
+        ("Vendeur", [*format_seller_address(seller), seller.phone, seller.email]), ("À l’attention de", _buyer(order))
+    )
+    sheet.beneficiary(order)
+    sheet.lines(lines)
+    sheet.totals(order, lines)
+    _conditions(sheet, order, lines[0], until)
+    return bytes(sheet.output())
+
+
+def _buyer(order: Order) -> list[str]:
+    """Return the addressee: the known billing details, with the buyer's name as fallback."""
+    bill = prefill_billing_details(order)
+    buyer_name = order.placed_by.get_full_name() if order.placed_by else ""
+    lines = [
+        bill.name or buyer_name,
+        bill.address,
+        bill.address_extra,
+        f"{bill.postal_code} {bill.city}".strip(),
+        f"SIRET {preflight.format_siret(bill.siret)}" if bill.siret else "",
+    ]
+    return [line for line in lines if line]
+
+
+def _conditions(sheet: OrderDocumentPdf, order: Order, line: OrderLine, until: str) -> None:
+    """Write the conditions: how to order, what is supplied, how it is paid."""
+    last_day = formatting.long_date(line.school_year.ends_on)
+    where = (
+        "depuis le bureau de votre collectivité, page « Achats »"
+        if order.collectivity
+        else "sur le portail, dans « Mes commandes »"
+    )
+    ordering = (
+        f"Passez la commande {where}, au plus tard le {until} : le prix de ce devis vous est garanti jusque-là. Le bon "
+        "de commande à signer vous est alors remis ; il n’y a rien à nous renvoyer avec ce devis."
+    )
+    supplied = (
+        f"{formatting.pluralize(line.quantity, 'licence')}, une par classe : un enseignant et jusqu’à"
+        f" {formatting.pluralize(PUPILS_PER_CLASS, 'compte élève', 'comptes élèves')}, du CP au CM2, jusqu’au"
+        f" {last_day} inclus. Utilisables dès la commande, à titre temporaire et gratuitement pendant"
+        f" {formatting.pluralize(PROVISIONAL_DAYS, 'jour')}, le temps du bon de commande."
+    )
+    payment = (
+        "À réception du bon de commande signé, la facture est émise. Elle se règle à"
+        f" {formatting.pluralize(DAYS_TO_PAY, 'jour')}, par mandat administratif, virement ou chèque. Pas d’escompte"
+        " pour paiement anticipé."
+    )
+    if order.kind == OrderKind.SHOP:
+        payment = f"Par carte bancaire à la commande ; ou bien : {payment[0].lower()}{payment[1:]}"
+    parts = {
+        "Pour commander": ordering,
+        "Ce qui est fourni": supplied,
+        "Règlement": payment,
+        "Conditions générales de vente": f"Version {terms.CURRENT} : {terms.get_terms_url()}",
+    }
+    sheet.set_xy(MARGIN, sheet.get_y() + 4)
+    for title, text in parts.items():
+        sheet.heading(title)
+        sheet.set_x(MARGIN)
+        sheet.body(formatting.add_nonbreaking_spaces(text), WIDTH, after=3)
+        sheet.set_x(MARGIN)

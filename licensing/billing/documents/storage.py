@@ -1,0 +1,68 @@
+"""Storage of rendered documents with their hash, and their download."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from django.utils.text import slugify
+
+from licensing.billing.models import BillingDocument, BillingDocumentKind, Seller
+from licensing.exceptions import LicensingError
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.orders.models import Order
+
+_FILE_NAMES = {
+    BillingDocumentKind.QUOTE: "devis",
+    BillingDocumentKind.PURCHASE_ORDER: "bon-de-commande",
+    BillingDocumentKind.INVOICE: "facture",
+    BillingDocumentKind.CREDIT_NOTE: "avoir",
+}
+
+
+class DocumentUnavailable(LicensingError):
+    """The order has no such document: no quote was issued, or it is not paid by cheque or mandat administratif."""
+
+    code = "no_paper"
+
+
+def get_seller() -> Seller:
+    """Return the seller. Raises `NoPaper` if it is not configured yet."""
+    found_seller = Seller.objects.first()
+    if found_seller is None:
+        raise DocumentUnavailable(
+            "Ce document ne peut pas encore être établi : le vendeur n'est pas renseigné. Écrivez-nous."
+        )
+    return found_seller
+
+
+def find_document(kind: BillingDocumentKind, number: str) -> BillingDocument | None:
+    """Return the stored document with this number, if any."""
+    return BillingDocument.objects.filter(kind=kind, number=number).first()
+
+
+def store_document(
+    content: bytes, *, kind: BillingDocumentKind, number: str, order: Order, at: datetime.datetime
+) -> BillingDocument:
+    """Store a rendered document; the caller holds the order's lock, so that it is stored once."""
+    return BillingDocument.objects.create(
+        kind=kind,
+        order=order,
+        number=number,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+        made_at=at,
+    )
+
+
+def build_download(document: BillingDocument) -> HttpResponse:
+    """Return the document as a download that is never cached: it holds personal data."""
+    response = HttpResponse(bytes(document.content), content_type="application/pdf")
+    name = f"{_FILE_NAMES[BillingDocumentKind(document.kind)]}-{slugify(document.number.replace('/', '-'))}.pdf"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response

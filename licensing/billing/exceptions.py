@@ -1,0 +1,25 @@
+"""Exceptions of invoicing."""
+
+from __future__ import annotations
+
+from licensing.exceptions import LicensingError
+
+
+class NoSeller(LicensingError):
+    code = "no_seller"
+
+
+class NotInvoiceable(LicensingError):
+    code = "not_invoiceable"
+
+
+class AlreadyInvoiced(LicensingError):
+    code = "already_invoiced"
+
+
+class AlreadyCredited(LicensingError):
+    code = "already_credited"
+
+
+class BadStatus(LicensingError):
+    code = "bad_status"

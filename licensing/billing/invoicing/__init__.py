@@ -1,0 +1,10 @@
+"""Invoices and credit notes: gapless numbers, a frozen snapshot, and the XML and PDF rendered from it.
+
+`issue` and `credit` are called by operations that hold the order's lock and record the event.
+"""
+
+from licensing.billing.invoicing.batch import list_undeposited, write_batch
+from licensing.billing.invoicing.issuance import issue_credit_note, issue_invoice
+from licensing.billing.invoicing.stored_pdf import get_or_create_document
+
+__all__ = ["get_or_create_document", "issue_credit_note", "issue_invoice", "list_undeposited", "write_batch"]

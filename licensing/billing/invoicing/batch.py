@@ -1,0 +1,99 @@
+"""Batches of invoices to deposit on Chorus Pro or an approved platform: a ZIP archive of PDFs with a CSV list.
+
+Read-only: `operations.record_deposit` records the deposit of a batch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING
+
+from core import formatting
+from licensing.billing.invoicing.stored_pdf import get_or_create_document
+from licensing.billing.models import REJECTED_STATES, Invoice
+from licensing.catalogue.operations import PARIS
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+
+    from licensing.billing.invoicing.invoice_snapshot import InvoiceSnapshot
+
+#: Maximum number of invoices in an archive: the platforms' limit.
+MAX_BATCH_SIZE = 100
+LIST_NAME = "liste.csv"
+
+_HEADERS = (
+    "Fichier",
+    "Nature",
+    "Numéro",
+    "Date",
+    "Échéance",
+    "Client",
+    "SIRET",
+    "Code service",
+    "Numéro d'engagement",
+    "Total HT",
+    "TVA",
+    "Total TTC",
+    "Facture annulée",
+)
+#: First characters that a spreadsheet interprets as a formula.
+_FORMULA_PREFIXES = ("=", "+", "-", "@")
+
+
+def list_undeposited() -> QuerySet[Invoice]:
+    """Return the invoices and credit notes to payers with a SIRET that have no platform status, the oldest first.
+
+    Excludes credit notes of rejected invoices: the payer never booked those invoices.
+    """
+    waiting = Invoice.objects.filter(statuses__isnull=True).exclude(facts__buyer__siret="")
+    waiting = waiting.exclude(corrects__statuses__state__in=REJECTED_STATES)
+    return waiting.order_by("year", "sequence")
+
+
+def write_batch(file: IO[bytes], invoices: Iterable[Invoice], *, at: datetime.datetime) -> None:
+    """Write a ZIP archive of the Factur-X PDFs and a CSV list of them into `file`."""
+    csv_list = io.StringIO()
+    rows = csv.writer(csv_list, delimiter=";", lineterminator="\r\n")
+    rows.writerow(_HEADERS)
+    # PDFs are already compressed.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for invoice in invoices:
+            name = f"{invoice.number}.pdf"
+            _add_file(archive, name, bytes(get_or_create_document(invoice, at=at).content), at)
+            rows.writerow(_row(name, invoice))
+        # With a BOM, so that spreadsheets decode it as UTF-8.
+        _add_file(archive, LIST_NAME, csv_list.getvalue().encode("utf-8-sig"), at)
+
+
+def _add_file(archive: zipfile.ZipFile, name: str, content: bytes, at: datetime.datetime) -> None:
+    archive.writestr(zipfile.ZipInfo(name, at.astimezone(PARIS).timetuple()[:6]), content)
+
+
+def _row(name: str, invoice: Invoice) -> list[str]:
+    snapshot: InvoiceSnapshot = invoice.facts
+    buyer, corrects = snapshot["buyer"], snapshot["corrects"]
+    return [
+        name,
+        invoice.get_kind_display(),
+        invoice.number,
+        formatting.short_date(invoice.issued_on),
+        formatting.short_date(invoice.due_on),
+        _escape_formula(buyer["name"]),
+        _escape_formula(buyer["siret"]),
+        _escape_formula(buyer["service_code"]),
+        _escape_formula(buyer["engagement_number"]),
+        *(str(Decimal(snapshot[total])).replace(".", ",") for total in ("total_ht", "total_vat", "total_ttc")),
+        corrects["number"] if corrects else "",
+    ]
+
+
+def _escape_formula(value: str) -> str:
+    """Escape user input that a spreadsheet would interpret as a formula."""
+    return f"'{value}" if value.startswith(_FORMULA_PREFIXES) else value

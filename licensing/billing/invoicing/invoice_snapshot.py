@@ -1,0 +1,302 @@
+"""Immutable snapshot of an invoice's content, from which both the PDF and the XML are rendered.
+
+JSON: amounts and rates are decimal strings, days are ISO dates. A stored snapshot is never rebuilt from the order.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from core import formatting
+from core.money import Amounts, total_by_rate
+from licensing.billing.exceptions import NoSeller, NotInvoiceable
+from licensing.billing.invoicing import legal_notices
+from licensing.billing.models import BillingDocumentKind, InvoiceKind, Seller
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight
+from licensing.orders.countries import get_country_code
+from licensing.orders.models import OrderKind, PublicBody
+from schools.wording import format_school_name
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from licensing.billing.invoicing.numbering import InvoiceNumber
+    from licensing.orders.models import Order, OrderLine
+
+# Control characters are invalid in XML, and pasted text may contain some. No-break spaces are kept.
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
+
+
+class SellerSnapshot(TypedDict):
+    name: str
+    legal_form: str
+    address: str
+    postal_code: str
+    city: str
+    siret: str
+    vat_number: str
+    rcs: str
+    email: str
+    phone: str
+    iban: str
+    bic: str
+
+
+class BuyerSnapshot(TypedDict):
+    payer: str
+    name: str
+    address: str
+    address_extra: str
+    postal_code: str
+    city: str
+    country: str
+    country_code: str
+    email: str
+    siret: str
+    service_code: str
+    engagement_number: str
+
+
+class LineSnapshot(TypedDict):
+    description: str
+    #: The school that the licences are for, if the payer is someone else.
+    detail: str
+    quantity: int
+    unit_ht: str
+    vat_rate: str
+    total_ht: str
+    total_vat: str
+    total_ttc: str
+    begins_on: str
+    ends_on: str
+
+
+class VatRateSnapshot(TypedDict):
+    vat_rate: str
+    total_ht: str
+    total_vat: str
+
+
+class CorrectedInvoiceSnapshot(TypedDict):
+    """The invoice that a credit note cancels."""
+
+    number: str
+    issued_on: str
+    reason: str
+
+
+class InvoiceSnapshot(TypedDict):
+    kind: str
+    number: str
+    issued_on: str
+    due_on: str
+    order: str
+    ordered_on: str
+    quote: str
+    #: Number of the purchase order document, of its first rank; empty if there is none.
+    purchase_order: str
+    #: Amount received when it was issued; `paid_by` and `paid_on` only if fully paid.
+    received: str
+    paid_by: str
+    paid_on: str
+    seller: SellerSnapshot
+    buyer: BuyerSnapshot
+    lines: list[LineSnapshot]
+    rates: list[VatRateSnapshot]
+    total_ht: str
+    total_vat: str
+    total_ttc: str
+    terms: str
+    mentions: legal_notices.LegalNotices
+    corrects: CorrectedInvoiceSnapshot | None
+
+
+class PaidAmount(NamedTuple):
+    """Amount received for an order when its invoice is issued; method and day only if fully paid."""
+
+    received: Decimal
+    by: str = ""
+    on: datetime.date | None = None
+
+
+def build_invoice(order: Order, *, paid: PaidAmount, at: datetime.datetime) -> InvoiceSnapshot:
+    """Build the snapshot of an order's invoice, without its number and dates, which `numbered` adds.
+
+    Raises `NoSeller` or `NotInvoiceable`.
+    """
+    seller = _get_seller()
+    lines = list(order.lines.select_related("school_year").order_by("pk"))
+    ordered_on = day_in_france(order.placed_at or at)
+    if not lines or not order.total_ttc:
+        raise NotInvoiceable("Cette commande n'a rien à facturer.")
+    if any(not line.vat_rate for line in lines):
+        raise NotInvoiceable(
+            "Une ligne est sans TVA : la facture devrait dire en vertu de quel article, et ne le peut pas."
+        )
+    rates = total_by_rate(
+        (line.vat_rate, Amounts(ht=line.total_ht, vat=line.total_vat, ttc=line.total_ttc)) for line in lines
+    )
+    public = preflight.is_public_buyer(
+        payer=order.payer, school=order.school, body=PublicBody.objects.filter(pk=order.siret).first()
+    )
+    return InvoiceSnapshot(
+        kind=InvoiceKind.INVOICE,
+        number="",
+        issued_on="",
+        due_on="",
+        order=str(order.pk),
+        ordered_on=ordered_on.isoformat(),
+        quote=order.quote_number,
+        purchase_order=_purchase_order_number(order),
+        received=_decimal_string(paid.received),
+        paid_by=paid.by,
+        paid_on=paid.on.isoformat() if paid.on else "",
+        seller=_seller_snapshot(seller),
+        buyer=_buyer_snapshot(order),
+        lines=[_line_snapshot(line, order, begins_on=min(ordered_on, line.school_year.ends_on)) for line in lines],
+        rates=[
+            VatRateSnapshot(
+                vat_rate=_decimal_string(one.rate),
+                total_ht=_decimal_string(one.amounts.ht),
+                total_vat=_decimal_string(one.amounts.vat),
+            )
+            for one in rates
+        ],
+        total_ht=_decimal_string(order.total_ht),
+        total_vat=_decimal_string(order.total_vat),
+        total_ttc=_decimal_string(order.total_ttc),
+        terms="",
+        mentions=legal_notices.build_legal_notices(public=public, vat_on_debits=seller.vat_on_debits),
+        corrects=None,
+    )
+
+
+def build_credit_note(invoice: InvoiceSnapshot, *, reason: str) -> InvoiceSnapshot:
+    """Build the snapshot of an invoice's credit note, without its number and date.
+
+    The seller's details are the current ones. Raises `NoSeller`.
+    """
+    snapshot = invoice.copy()
+    snapshot["kind"] = InvoiceKind.CREDIT_NOTE
+    snapshot["received"], snapshot["paid_by"], snapshot["paid_on"] = "0.00", "", ""
+    snapshot["seller"] = _seller_snapshot(_get_seller())
+    snapshot["corrects"] = CorrectedInvoiceSnapshot(
+        number=invoice["number"], issued_on=invoice["issued_on"], reason=_clean(reason)
+    )
+    return snapshot
+
+
+def add_number(snapshot: InvoiceSnapshot, taken: InvoiceNumber) -> InvoiceSnapshot:
+    """Return the snapshot with its number, issue date, due date and payment terms."""
+    due_on = taken.issued_on
+    if snapshot["corrects"] is not None:
+        terms = legal_notices.format_credit_note_terms(
+            snapshot["corrects"]["number"], datetime.date.fromisoformat(snapshot["corrects"]["issued_on"])
+        )
+    elif snapshot["paid_on"]:
+        due_on = datetime.date.fromisoformat(snapshot["paid_on"])
+        terms = legal_notices.format_paid_terms(snapshot["paid_by"], due_on)
+    else:
+        due_on += datetime.timedelta(days=legal_notices.DAYS_TO_PAY)
+        terms = legal_notices.format_payment_terms(due_on)
+    numbered_snapshot = snapshot.copy()
+    numbered_snapshot["number"], numbered_snapshot["issued_on"] = taken.number, taken.issued_on.isoformat()
+    numbered_snapshot["due_on"], numbered_snapshot["terms"] = due_on.isoformat(), terms
+    return numbered_snapshot
+
+
+def _purchase_order_number(order: Order) -> str:
+    """Return the number of the purchase order document; empty if there is none."""
+    purchase_orders = order.documents.filter(kind=BillingDocumentKind.PURCHASE_ORDER).order_by("pk")
+    return purchase_orders.values_list("number", flat=True).first() or ""
+
+
+def _get_seller() -> Seller:
+    seller = Seller.objects.filter(pk=1).first()
+    if seller is None:
+        raise NoSeller("Le vendeur n'est pas renseigné : rien ne peut être facturé avant.")
+    return seller
+
+
+def _seller_snapshot(seller: Seller) -> SellerSnapshot:
+    return SellerSnapshot(
+        name=_clean(seller.name),
+        legal_form=_clean(seller.legal_form),
+        address=_clean(seller.address),
+        postal_code=_clean(seller.postal_code),
+        city=_clean(seller.city),
+        siret=_remove_spaces(seller.siret),
+        vat_number=_remove_spaces(seller.vat_number),
+        rcs=_clean(seller.rcs),
+        email=_clean(seller.email),
+        phone=_clean(seller.phone),
+        iban=_remove_spaces(seller.iban),
+        bic=_remove_spaces(seller.bic),
+    )
+
+
+def _buyer_snapshot(order: Order) -> BuyerSnapshot:
+    if not order.bill_name.strip():
+        raise NotInvoiceable("La commande n'a pas d'adresse de facturation.")
+    # Platforms require an electronic address of every buyer: fall back to the user's.
+    email = order.bill_email or (order.placed_by.email if order.placed_by else "")
+    return BuyerSnapshot(
+        payer=order.payer,
+        name=_clean(order.bill_name),
+        address=_clean(order.bill_address),
+        address_extra=_clean(order.bill_address_extra),
+        postal_code=_clean(order.bill_postal_code),
+        city=_clean(order.bill_city),
+        country=_clean(order.bill_country) or "France",
+        country_code=get_country_code(order.bill_country),
+        email=_clean(email),
+        siret=_remove_spaces(order.siret),
+        service_code=_clean(order.service_code),
+        engagement_number=_clean(order.engagement_number),
+    )
+
+
+def _line_snapshot(line: OrderLine, order: Order, *, begins_on: datetime.date) -> LineSnapshot:
+    ends_on = line.school_year.ends_on
+    return LineSnapshot(
+        description=f"{_clean(line.description)} – expiration au {formatting.short_date(ends_on)}",
+        detail=_beneficiary(order),
+        quantity=line.billed_quantity,
+        unit_ht=_decimal_string(line.unit_ht),
+        vat_rate=_decimal_string(line.vat_rate),
+        total_ht=_decimal_string(line.total_ht),
+        total_vat=_decimal_string(line.total_vat),
+        total_ttc=_decimal_string(line.total_ttc),
+        begins_on=begins_on.isoformat(),
+        ends_on=ends_on.isoformat(),
+    )
+
+
+def _beneficiary(order: Order) -> str:
+    """Return whom the licences are for, if the billing name does not say so; the payer needs it."""
+    if order.school is not None:
+        school = order.school
+        uai = f"UAI{formatting.NO_BREAK_SPACE}{school.uai}"
+        return _clean(f"Pour {format_school_name(school.name)}, {school.postal_code} {school.commune} ({uai})")
+    if order.kind != OrderKind.SHOP or order.placed_by is None:
+        return ""
+    typed = order.placed_by.affiliations.filter(school__isnull=True).order_by("since", "pk").first()
+    if typed is not None:
+        return _clean(f"Pour {typed.name}, {typed.postal_code} {typed.city}")
+    buyer = order.placed_by.get_full_name()
+    return "" if buyer == order.bill_name else _clean(f"Pour {buyer}")
+
+
+def _decimal_string(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def _clean(text: str) -> str:
+    return _CONTROL_CHARACTERS.sub(" ", text).strip(" ")
+
+
+def _remove_spaces(text: str) -> str:
+    return "".join(_CONTROL_CHARACTERS.sub("", text).split())

@@ -1,0 +1,87 @@
+"""Issuing invoices and credit notes. The caller holds the order's lock, in the transaction of its operation.
+
+Call it as late as possible in the transaction: until it ends, other invoices wait for the lock on the number.
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db.models import Sum
+from django_tenants.utils import get_public_schema_name
+
+from jobs.tasks import defer
+from licensing.billing.exceptions import AlreadyCredited, AlreadyInvoiced, NotInvoiceable
+from licensing.billing.invoicing import cii, invoice_snapshot, numbering
+from licensing.billing.models import Invoice, InvoiceKind
+from licensing.catalogue.operations import day_in_france
+from licensing.payments.models import PaymentMethod
+
+if TYPE_CHECKING:
+    from licensing.orders.models import Order
+
+#: Background task that renders the PDF.
+DOCUMENT_TASK = "billing.render_invoice_pdf"
+
+
+def issue_invoice(order: Order, *, at: datetime.datetime, paid_by_card: bool = False) -> Invoice:
+    """Issue the invoice of an order and queue its PDF; return it.
+
+    It states the amount already received; `paid_by_card` marks it fully paid before the payment is recorded. Raises
+    `AlreadyInvoiced`, `NoSeller` or `NotInvoiceable`; no number is used then.
+    """
+    current = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
+    if current is not None:
+        raise AlreadyInvoiced(f"Cette commande est déjà facturée, sous le numéro {current.number}.")
+    day = day_in_france(at)
+    snapshot = invoice_snapshot.build_invoice(order, paid=_paid_amount(order, day, paid_by_card=paid_by_card), at=at)
+    return _save(Invoice(kind=InvoiceKind.INVOICE, order=order), snapshot, day=day, at=at)
+
+
+def issue_credit_note(invoice: Invoice, *, at: datetime.datetime, reason: str) -> Invoice:
+    """Cancel an invoice by a full credit note and queue its PDF; return the credit note.
+
+    Raises `NotInvoiceable` or `AlreadyCredited`; no number is used then.
+    """
+    if invoice.kind != InvoiceKind.INVOICE:
+        raise NotInvoiceable(f"{invoice.number} est un avoir : seule une facture peut être annulée.")
+    earlier = Invoice.objects.filter(corrects=invoice).first()
+    if earlier is not None:
+        raise AlreadyCredited(f"La facture {invoice.number} est déjà annulée par l'avoir {earlier.number}.")
+    if not reason.strip():
+        raise NotInvoiceable("Indiquez le motif de l'avoir : il y est écrit.")
+    snapshot = invoice_snapshot.build_credit_note(invoice.facts, reason=reason)
+    note = Invoice(kind=InvoiceKind.CREDIT_NOTE, order=invoice.order, corrects=invoice)
+    return _save(note, snapshot, day=max(day_in_france(at), invoice.issued_on), at=at)
+
+
+def _paid_amount(order: Order, day: datetime.date, *, paid_by_card: bool) -> invoice_snapshot.PaidAmount:
+    received = order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
+    last = order.payments.filter(refunds__isnull=True, refund__isnull=True).order_by("received_on", "pk").last()
+    if last is not None and received >= order.total_ttc:
+        return invoice_snapshot.PaidAmount(order.total_ttc, by=last.method, on=last.received_on)
+    return (
+        invoice_snapshot.PaidAmount(order.total_ttc, by=PaymentMethod.CARD, on=day)
+        if paid_by_card
+        else invoice_snapshot.PaidAmount(received)
+    )
+
+
+def _save(
+    invoice: Invoice, snapshot: invoice_snapshot.InvoiceSnapshot, *, day: datetime.date, at: datetime.datetime
+) -> Invoice:
+    """Allocate the next number, render and validate the XML, and save the invoice."""
+    number = numbering.allocate_number(day)
+    snapshot = invoice_snapshot.add_number(snapshot, number)
+    invoice.year, invoice.sequence, invoice.number = number.year, number.sequence, number.number
+    invoice.issued_at, invoice.issued_on = at, number.issued_on
+    invoice.due_on = datetime.date.fromisoformat(snapshot["due_on"])
+    invoice.total_ht, invoice.total_vat, invoice.total_ttc = (
+        Decimal(snapshot[name]) for name in ("total_ht", "total_vat", "total_ttc")
+    )
+    invoice.facts, invoice.xml = snapshot, cii.render_xml(snapshot)
+    invoice.save(force_insert=True)
+    defer(DOCUMENT_TASK, schema=get_public_schema_name(), invoice_id=invoice.pk)
+    return invoice

@@ -1,0 +1,81 @@
+"""Legal notices that French law requires on invoices. Stored in each invoice's snapshot: changes apply to new invoices.
+
+Code de commerce, articles L. 441-9 (content of an invoice), L. 441-10 and D. 441-5 (late payment); for public payers,
+code de la commande publique, articles L. 2192-13, R. 2192-31 and D. 2192-35.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from core import formatting
+from licensing.payments.models import PaymentMethod
+
+if TYPE_CHECKING:
+    import datetime
+
+#: Legal payment term of local authorities (code de la commande publique, article R. 2192-10), granted to all payers.
+DAYS_TO_PAY = 30
+
+_MEANS = {
+    PaymentMethod.CARD: "carte bancaire",
+    PaymentMethod.CHEQUE: "chèque",
+    PaymentMethod.TRANSFER: "virement ou mandat administratif",
+}
+
+
+class LegalNotices(TypedDict):
+    """The legal notices. The French rules look them up by code (BT-21): PMD, PMT, AAB."""
+
+    penalties: str
+    indemnity: str
+    discount: str
+    vat: str
+    vat_on_debits: bool
+    operation: str
+
+
+def build_legal_notices(*, public: bool, vat_on_debits: bool) -> LegalNotices:
+    """Return the legal notices of an invoice to a public body or another payer, consistent with the terms of sale."""
+    if public:
+        penalties = (
+            "Tout retard de paiement fait courir de plein droit des intérêts moratoires au taux de refinancement de la "
+            "Banque centrale européenne majoré de 8 points (articles L. 2192-13 et R. 2192-31 du code de la commande "
+            "publique)."
+        )
+        article = "due en cas de retard : 40 € (article D. 2192-35 du code de la commande publique)"
+    else:
+        penalties = (
+            "Tout retard de paiement d'un professionnel rend exigibles, sans rappel et dès le lendemain de l'échéance, "
+            "des pénalités au taux de refinancement de la Banque centrale européenne majoré de 10 points "
+            "(article L. 441-10 du code de commerce)."
+        )
+        article = "due par un professionnel en cas de retard : 40 € (article D. 441-5 du code de commerce)"
+    indemnity = f"Indemnité forfaitaire pour frais de recouvrement {article}."
+    return LegalNotices(
+        penalties=penalties,
+        indemnity=indemnity.replace(" €", f"{formatting.NO_BREAK_SPACE}€"),
+        discount="Pas d'escompte pour paiement anticipé.",
+        # Exact wording of CGI, annexe II, article 242 nonies A.
+        vat="Option pour le paiement de la taxe d'après les débits." if vat_on_debits else "TVA sur les encaissements.",
+        vat_on_debits=vat_on_debits,
+        operation="Nature de l'opération : prestation de services.",
+    )
+
+
+def format_payment_terms(due_on: datetime.date) -> str:
+    """Return the payment terms of an unpaid invoice."""
+    return (
+        f"Paiement à {DAYS_TO_PAY} jours, au plus tard le {formatting.long_date(due_on)}, "
+        "par virement, mandat administratif ou chèque."
+    )
+
+
+def format_paid_terms(means: str, on: datetime.date) -> str:
+    """Return the payment terms of a paid invoice."""
+    return f"Réglée par {_MEANS[PaymentMethod(means)]} le {formatting.long_date(on)}."
+
+
+def format_credit_note_terms(number: str, on: datetime.date) -> str:
+    """Return the terms of a credit note: the invoice that it cancels."""
+    return f"Avoir total sur la facture {number} du {formatting.long_date(on)}."

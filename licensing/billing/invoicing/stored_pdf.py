@@ -1,0 +1,45 @@
+"""The PDF of an invoice: rendered once and stored with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice, InvoiceKind
+
+if TYPE_CHECKING:
+    import datetime
+
+_KINDS = {InvoiceKind.INVOICE: BillingDocumentKind.INVOICE, InvoiceKind.CREDIT_NOTE: BillingDocumentKind.CREDIT_NOTE}
+
+
+def get_or_create_document(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
+    """Return the stored PDF of an invoice or a credit note; render and store it if absent.
+
+    A task renders it once the invoice is issued; an earlier request renders it first.
+    """
+    stored = BillingDocument.objects.filter(invoice=invoice).first()
+    return stored or _store(invoice, at=at)
+
+
+@transaction.atomic
+def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
+    from licensing.billing.invoicing import invoice_pdf  # noqa: PLC0415 - loads fonts, only needed to render
+
+    # Row lock: a concurrent request waits here, then finds the stored document.
+    Invoice.objects.select_for_update(no_key=True).get(pk=invoice.pk)
+    stored = BillingDocument.objects.filter(invoice=invoice).first()
+    if stored is not None:
+        return stored
+    content = invoice_pdf.render_pdf(invoice.facts, invoice.xml)
+    return BillingDocument.objects.create(
+        kind=_KINDS[InvoiceKind(invoice.kind)],
+        order_id=invoice.order_id,
+        invoice=invoice,
+        number=invoice.number,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+        made_at=at,
+    )

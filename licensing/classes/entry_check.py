@@ -1,0 +1,236 @@
+"""Decide whether a person may enter the learning application now, in which role, and until when.
+
+One query by primary and foreign keys for each decision, as every entry of every child needs one. Nothing is cached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from django.db import connection
+
+from accounts.models import Profile
+from licensing.classes.licence_status import get_unusable_code
+from licensing.entitlements.models import Entitlement
+from licensing.entitlements.queries import date_in_paris
+from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
+from licensing.exceptions import LicensingError
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+_TEACHER_SQL = """
+SELECT person.is_active, person.profile, seat.id, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until,
+       entitlement.suspended_at, entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
+FROM accounts_user AS person
+LEFT JOIN LATERAL (
+    SELECT held.id FROM entitlements_seat AS held WHERE held.holder_id = person.id
+    UNION ALL
+    -- A second teacher invited by a former holder has no access.
+    SELECT shared.id
+    FROM classes_classroom AS class
+    JOIN entitlements_seat AS shared ON shared.id = class.seat_id AND shared.holder_id = class.second_invited_by_id
+    WHERE class.second_teacher_id = person.id
+) AS taught ON true
+LEFT JOIN entitlements_seat AS seat ON seat.id = taught.id
+LEFT JOIN entitlements_subscription AS subscription ON subscription.id = seat.subscription_id
+LEFT JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
+LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
+LEFT JOIN classes_classroom AS classroom ON classroom.seat_id = seat.id AND classroom.purged_at IS NULL
+WHERE person.id = %s
+"""
+_PUPIL_SQL = """
+SELECT pupil.number, pupil.word, classroom.purged_at, seat.holder_id,
+       seat.id, entitlement.last_day, entitlement.provisional_until, entitlement.unpaid_until, entitlement.suspended_at,
+       entitlement.cancelled_at, classroom.id, classroom.code, classroom.name
+FROM classes_pupilaccount AS pupil
+JOIN classes_classroom AS classroom ON classroom.id = pupil.classroom_id
+JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
+JOIN entitlements_subscription AS subscription ON subscription.id = seat.subscription_id
+JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
+JOIN entitlements_entitlement AS entitlement ON entitlement.id = key.entitlement_id
+WHERE pupil.id = %s
+"""
+
+# Short sentences for six-year-olds; the teacher's page gives the details.
+_ASK_TEACHER = "Dis-le à ton maître ou à ta maîtresse."
+_CLASS_CLOSED = f"Ta classe est fermée pour le moment. {_ASK_TEACHER}"
+
+#: For users who never had a licence.
+_NO_LICENCE = {
+    Profile.TEACHER: (
+        "Aucune licence ne vous est attribuée pour le moment. Demandez-en une à votre chef d'établissement ; s'il vous "
+        "a transmis une clé, saisissez-la dans « Mon compte »."
+    ),
+    Profile.PRINCIPAL: (
+        "L'application s'ouvre avec une licence. Si vous avez une classe, attribuez-vous une licence de vos "
+        "abonnements dans « Mon compte »."
+    ),
+    Profile.AGENT: (
+        "L'application est faite pour les enseignants et leurs élèves : votre compte est celui d'un agent, et n'a pas "
+        "de licence."
+    ),
+}
+
+
+class UnknownPerson(LicensingError):
+    """The account does not exist, or the pupil was removed or erased."""
+
+    code = "unknown_person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenClass:
+    """A class that the person may enter."""
+
+    pk: int
+    code: str
+    name: str
+    until: datetime.date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryDecision:
+    """The decision. `until` is inclusive, in Paris; `reason` (a code) and `sentence` (French) say why not.
+
+    A teacher may enter without a class, before opening one. `number` and `nickname` are a pupil's.
+    """
+
+    allowed: bool
+    role: Literal["teacher", "pupil"]
+    until: datetime.date | None = None
+    classes: tuple[OpenClass, ...] = ()
+    number: int | None = None
+    nickname: str = ""
+    reason: str = ""
+    sentence: str = ""
+
+
+class _Licence(NamedTuple):
+    """A seat's entitlement, and its class if one was opened."""
+
+    seat: int
+    last_day: datetime.date
+    provisional_until: datetime.date | None
+    unpaid_until: datetime.date | None
+    suspended_at: datetime.datetime | None
+    cancelled_at: datetime.datetime | None
+    classroom: int | None
+    code: str
+    name: str
+
+    @property
+    def entitlement(self) -> Entitlement:
+        """An unsaved entitlement with the columns that the shared rules read."""
+        return Entitlement(
+            last_day=self.last_day,
+            provisional_until=self.provisional_until,
+            unpaid_until=self.unpaid_until,
+            suspended_at=self.suspended_at,
+            cancelled_at=self.cancelled_at,
+        )
+
+    @property
+    def until(self) -> datetime.date:
+        return self.entitlement.open_until
+
+    def reason_on(self, day: datetime.date) -> str:
+        """Return the code that says why it is unusable on that day; empty where it is usable."""
+        return get_unusable_code(self.entitlement, day)
+
+    def open_classes(self) -> tuple[OpenClass, ...]:
+        if self.classroom is None:
+            return ()
+        return (OpenClass(pk=self.classroom, code=self.code, name=self.name, until=self.until),)
+
+
+def check_user_entry(user_id: int, at: datetime.datetime) -> EntryDecision:
+    """Return whether a teacher may enter: they hold a running licence, or share the class of a holder.
+
+    `until` is that of the licence that runs longest. Raises `UnknownPerson`.
+    """
+    rows = _fetch_rows(_TEACHER_SQL, user_id)
+    if not rows:
+        raise UnknownPerson("Ce compte n'existe pas.")
+    active, profile = rows[0][:2]
+    if not active:
+        return _deny("teacher", "account_closed", "Ce compte est fermé.")
+    licences = [_Licence(*row[2:]) for row in rows if row[2] is not None]
+    if not licences:
+        return _deny("teacher", "no_licence", _NO_LICENCE[Profile(profile)])
+    day = date_in_paris(at)
+    running = sorted((one for one in licences if not one.reason_on(day)), key=lambda one: (one.until, one.seat))
+    if not running:
+        last = max(licences, key=lambda one: (one.last_day, one.until, one.seat))
+        return _deny("teacher", last.reason_on(day), _explain(last, last.reason_on(day)))
+    return EntryDecision(
+        allowed=True,
+        role="teacher",
+        until=running[-1].until,
+        classes=tuple(open_class for one in reversed(running) for open_class in one.open_classes()),
+    )
+
+
+def check_pupil_entry(pupil_id: int, at: datetime.datetime) -> EntryDecision:
+    """Return whether a pupil may enter: their class has a teacher, and its licence runs.
+
+    Locks after wrong passwords apply to signing in only: a signed-in child is not thrown out in the middle of a lesson
+    because somebody else guesses.
+
+    Raises `UnknownPerson`: the account was removed, or erased with its class.
+    """
+    rows = _fetch_rows(_PUPIL_SQL, pupil_id)
+    if not rows:
+        raise UnknownPerson("Ce compte d'élève n'existe pas, ou n'existe plus.")
+    number, word, purged, holder = rows[0][:4]
+    licence = _Licence(*rows[0][4:])
+    reason = licence.reason_on(date_in_paris(at))
+    if purged is not None or reason == "licence_ended":
+        return _deny("pupil", "licence_ended", f"Ta classe est finie pour cette année. {_ASK_TEACHER}")
+    if reason:
+        return _deny("pupil", reason, _CLASS_CLOSED)
+    if holder is None:
+        return _deny("pupil", "no_teacher", _CLASS_CLOSED)
+    return EntryDecision(
+        allowed=True,
+        role="pupil",
+        until=licence.until,
+        classes=licence.open_classes(),
+        number=number,
+        nickname=word,
+    )
+
+
+def _fetch_rows(statement: str, number: int) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [number])
+        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _deny(role: Literal["teacher", "pupil"], reason: str, sentence: str) -> EntryDecision:
+    return EntryDecision(allowed=False, role=role, reason=reason, sentence=sentence)
+
+
+def _explain(licence: _Licence, reason: str) -> str:
+    if reason == "licence_ended" and licence.cancelled_at is not None:
+        return f"{CANCELLED_SENTENCE}. Voyez avec votre chef d'établissement."
+    if reason == "licence_ended":
+        return (
+            f"Votre licence était valable jusqu'au {format_long_date(licence.last_day)} inclus. Demandez à votre chef "
+            "d'établissement une licence de la nouvelle année scolaire."
+        )
+    if reason == "licence_suspended" and licence.entitlement.temporary_until is None:
+        return (
+            "Votre licence est suspendue. Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès "
+            "qu'elle sera rétablie."
+        )
+    kept = "Votre classe et vos élèves sont conservés, et tout reprendra de soi-même dès qu'il sera reçu."
+    if reason == "licence_suspended":
+        return f"Votre licence est suspendue : sa commande attend son règlement. {kept}"
+    return (
+        f"Les droits temporaires de votre licence ont pris fin le {format_long_date(licence.until)} : sa commande"
+        f" attend son règlement. {kept}"
+    )

@@ -1,0 +1,48 @@
+"""Notifications about sharing a class, queued in the portal's outbox by the causing transaction.
+
+A message stores primary keys only: its texts are rendered when it is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from mailing.operations import enqueue
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.classes.models import ClassInvitation, Classroom
+
+INVITED = "class.invited"
+ACCEPTED = "class.accepted"
+PUT_OUT = "class.put_out"
+LEFT = "class.left"
+
+
+def notify_invited_teacher(invitation: ClassInvitation) -> None:
+    """Notify a teacher that a colleague invites them to share a class."""
+    _queue(INVITED, invitation.teacher, invitation.made_at, classroom=invitation.classroom_id, by=invitation.by_id)
+
+
+def notify_holder_of_acceptance(classroom: Classroom, holder: User, at: datetime.datetime) -> None:
+    """Notify the holder of the licence that the colleague accepted."""
+    _queue(ACCEPTED, holder, at, classroom=classroom.pk, second=classroom.second_teacher_id)
+
+
+def notify_removed_teacher(classroom: Classroom, second: User, at: datetime.datetime) -> None:
+    """Notify the second teacher that the class is no longer shared with them."""
+    _queue(PUT_OUT, second, at, classroom=classroom.pk)
+
+
+def notify_holder_of_departure(classroom: Classroom, holder: User, second: User, at: datetime.datetime) -> None:
+    """Notify the holder of the licence that the second teacher left."""
+    _queue(LEFT, holder, at, classroom=classroom.pk, second=second.pk)
+
+
+def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})

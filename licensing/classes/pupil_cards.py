@@ -1,0 +1,152 @@
+"""PDFs for a class: pupils' cards to cut out, eight a page, and a list to complete by hand.
+
+Built from what the browser posts back, as passwords are not stored. First names are left blank: the portal never
+knows them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+from fpdf.enums import XPos, YPos
+
+from core.formatting import long_date
+from core.pdf import A4_WIDTH, PdfDocument
+from core.urls import portal_url
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+A4_HEIGHT = 297
+COLUMNS, ROWS = 2, 4
+#: Unprintable margin of the paper, in mm, as all lengths here.
+PAGE_MARGIN = 8
+WIDTH, HEIGHT = (A4_WIDTH - 2 * PAGE_MARGIN) / COLUMNS, (A4_HEIGHT - 2 * PAGE_MARGIN) / ROWS
+#: Padding of a card.
+PADDING = 6
+QR_SIZE = 27
+
+
+class PupilCard(NamedTuple):
+    """A pupil's credentials, as printed on their card."""
+
+    number: int
+    login: str
+    password: str
+
+
+def build_sign_in_url(card: PupilCard) -> str:
+    """Return the URL, for the card's QR code, that signs the pupil in.
+
+    Login and password are in the fragment, which is sent to no server, log or referrer.
+    """
+    return portal_url(f"eleve/#{quote(card.login)}/{quote(card.password)}")
+
+
+def render_cards(*, class_name: str, pupils: Sequence[PupilCard], at: datetime.datetime) -> PdfDocument:
+    """Return the cards, in the given order, with cut marks."""
+    document = PdfDocument(title=f"Cartes de la classe {class_name}", at=at, margin=PAGE_MARGIN)
+    document.set_auto_page_break(auto=False)
+    for index, card in enumerate(pupils):
+        position = index % (COLUMNS * ROWS)
+        if position == 0:
+            document.add_page()
+            _draw_cut_marks(document)
+        _draw_card(
+            document,
+            card,
+            class_name,
+            x=PAGE_MARGIN + position % COLUMNS * WIDTH,
+            y=PAGE_MARGIN + position // COLUMNS * HEIGHT,
+        )
+    return document
+
+
+def _draw_cut_marks(document: PdfDocument) -> None:
+    """Draw the cut marks: dashed lines between the cards, solid ones in the margin."""
+    document.set_draw_color(130)
+    document.set_line_width(0.15)
+    vertical_cuts = [PAGE_MARGIN + column * WIDTH for column in range(COLUMNS + 1)]
+    horizontal_cuts = [PAGE_MARGIN + row * HEIGHT for row in range(ROWS + 1)]
+    for x in vertical_cuts:
+        document.line(x, 0, x, PAGE_MARGIN - 2)
+        document.line(x, A4_HEIGHT - PAGE_MARGIN + 2, x, A4_HEIGHT)
+    for y in horizontal_cuts:
+        document.line(0, y, PAGE_MARGIN - 2, y)
+        document.line(A4_WIDTH - PAGE_MARGIN + 2, y, A4_WIDTH, y)
+    document.set_dash_pattern(dash=1.5, gap=1.5)
+    for x in vertical_cuts:
+        document.line(x, PAGE_MARGIN, x, A4_HEIGHT - PAGE_MARGIN)
+    for y in horizontal_cuts:
+        document.line(PAGE_MARGIN, y, A4_WIDTH - PAGE_MARGIN, y)
+    document.set_dash_pattern()
+
+
+def _draw_card(document: PdfDocument, card: PupilCard, class_name: str, *, x: float, y: float) -> None:
+    left, right = x + PADDING, x + WIDTH - PADDING
+    narrow, full = WIDTH - 2 * PADDING - QR_SIZE - 4, WIDTH - 2 * PADDING
+    _draw_text(document, f"{card.number}. {class_name}", x=left, y=y + 6, size=11, max_width=narrow)
+    _draw_text(document, "Prénom", x=left, y=y + 15, size=9, max_width=20, grey=True)
+    document.set_draw_color(130)
+    document.line(left + 14, y + 19, left + narrow, y + 19)
+    _draw_text(document, "J’entre ici", x=left, y=y + 24, size=9, max_width=narrow, grey=True)
+    address = portal_url("eleve/").partition("://")[2].rstrip("/")
+    _draw_text(document, address, x=left, y=y + 28, size=12, max_width=narrow)
+    document.qr(build_sign_in_url(card), x=right - QR_SIZE, y=y + 6, side=QR_SIZE)
+    _draw_text(document, "Mon identifiant", x=left, y=y + 37, size=9, max_width=full, grey=True)
+    _draw_text(document, card.login, x=left, y=y + 41, size=20, max_width=full, bold=True)
+    _draw_text(document, "Mon mot de passe", x=left, y=y + 51, size=9, max_width=full, grey=True)
+    _draw_text(document, card.password, x=left, y=y + 55, size=20, max_width=full, bold=True)
+
+
+def _draw_text(
+    document: PdfDocument,
+    text: str,
+    *,
+    x: float,
+    y: float,
+    size: float,
+    max_width: float,
+    bold: bool = False,
+    grey: bool = False,
+) -> None:
+    """Write one line, with a smaller font where it would not fit."""
+    document.set_text_size(size, bold=bold)
+    text_width = document.get_string_width(text)
+    if text_width > max_width:
+        document.set_text_size(size * max_width / text_width, bold=bold)
+    document.set_text_color(90 if grey else 0)
+    document.set_xy(x, y)
+    document.cell(max_width, size * 0.45, text)
+    document.set_text_color(0)
+
+
+def render_roster(*, class_name: str, pupils: Sequence[PupilCard], at: datetime.datetime) -> PdfDocument:
+    """Return the teacher's list on one page: number, blank first name, login, password."""
+    document = PdfDocument(title=f"Liste de la classe {class_name}", at=at, margin=15)
+    document.add_page()
+    document.write_paragraph(f"Classe {class_name}", size=18, bold=True, after=1)
+    document.write_paragraph(
+        f"Mots de passe du {long_date(at.date())}. Écrivez les prénoms à la main, et gardez cette feuille pour vous : "
+        "elle seule dit à qui est chaque compte.",
+        size=10,
+        after=3,
+    )
+    widths = (12.0, 60.0, 54.0, 54.0)
+    _draw_row(document, ("N°", "Prénom", "Identifiant", "Mot de passe"), widths, bold=True)
+    for card in pupils:
+        _draw_row(document, (str(card.number), "", card.login, card.password), widths)
+    return document
+
+
+def _draw_row(document: PdfDocument, cells: tuple[str, ...], widths: tuple[float, ...], *, bold: bool = False) -> None:
+    document.set_draw_color(130)
+    for text, width in zip(cells, widths, strict=True):
+        document.set_text_size(10, bold=bold)
+        text_width = document.get_string_width(text)
+        if text_width > width - 2:
+            document.set_text_size(10 * (width - 2) / text_width, bold=bold)
+        document.cell(width, 7.3, text, border="B", new_x=XPos.RIGHT, new_y=YPos.TOP)
+    document.ln(7.3)

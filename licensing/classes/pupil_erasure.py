@@ -1,0 +1,186 @@
+"""Erase pupils a fixed time after their licence ended: warning, erasure, certificate.
+
+Run daily by every worker; concurrent runs skip each other's locked classes. An interrupted run is resumed the next
+day, and e-mails are queued in the same transaction as the erasure.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from core.sequences import reserve_ids
+from licensing.classes.models import Classroom, DeletionCertificate, PupilAccount
+from licensing.entitlements.queries import date_in_paris
+from mailing.operations import NewMessage, enqueue_many
+from schools.models import Affiliation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from accounts.models import User
+
+ERASED = "classes.erased"
+WARNED = "classes.warned"
+
+#: How long before the erasure teachers are warned.
+WARNING_LEAD_TIME = datetime.timedelta(days=30)
+#: Classes per transaction (some thousands of pupils), to keep transactions short.
+BATCH_SIZE = 200
+
+# Counts the deleted rows themselves: a separate count could be outdated by another transaction.
+_ERASE_SQL = """
+WITH tickets AS (
+    DELETE FROM classes_entryticket AS ticket USING classes_pupilaccount AS pupil
+    WHERE ticket.pupil_id = pupil.id AND pupil.classroom_id = ANY(%(classes)s)
+), erased AS (
+    DELETE FROM classes_pupilaccount WHERE classroom_id = ANY(%(classes)s) RETURNING classroom_id, created_at
+)
+SELECT classroom_id, count(*), min(created_at) FROM erased GROUP BY classroom_id
+"""
+
+
+class _ErasedPupils(NamedTuple):
+    pupils: int
+    first_created_at: datetime.datetime
+
+
+def get_retention() -> datetime.timedelta:
+    """Return the retention of pupils after the last day of their licence."""
+    return datetime.timedelta(days=settings.PUPILS_KEPT_DAYS)
+
+
+def get_erasure_date(last_day: datetime.date) -> datetime.date:
+    """Return the day on which pupils are erased: the first after the retention."""
+    return last_day + get_retention() + datetime.timedelta(days=1)
+
+
+def warn_teachers(*, at: datetime.datetime) -> int:
+    """Warn teachers whose pupils will be erased within a month, once; return how many classes."""
+    return _run_batches(warn_batch, at)
+
+
+def erase_pupils(*, at: datetime.datetime) -> int:
+    """Erase the pupils whose retention has passed; return how many classes."""
+    return _run_batches(erase_batch, at)
+
+
+@transaction.atomic
+def warn_batch(*, at: datetime.datetime) -> int:
+    """Warn the teachers of a batch of classes, and return how many classes.
+
+    The teacher is warned; where the seat has no holder, the principal of the subscription.
+    """
+    day = date_in_paris(at)
+    classes = list(
+        Classroom.objects.filter(
+            Exists(PupilAccount.objects.filter(classroom=OuterRef("pk"))),
+            purged_at__isnull=True,
+            warned_at__isnull=True,
+            seat__subscription__key__entitlement__last_day__gte=day - get_retention(),
+            seat__subscription__key__entitlement__last_day__lt=min(day, day - get_retention() + WARNING_LEAD_TIME),
+        )
+        .select_related("seat__holder", "seat__subscription__principal")
+        .select_for_update(of=("self",), no_key=True, skip_locked=True)
+        .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
+    )
+    Classroom.objects.filter(pk__in=[classroom.pk for classroom in classes]).update(warned_at=at)
+    recipients: dict[User, list[int]] = defaultdict(list)
+    for classroom in classes:
+        recipients[classroom.seat.holder or classroom.seat.subscription.principal].append(classroom.pk)
+    _queue_emails(WARNED, "classrooms", recipients, at)
+    return len(classes)
+
+
+@transaction.atomic
+def erase_batch(*, at: datetime.datetime) -> int:
+    """Erase the pupils of a batch of classes, issue certificates, queue e-mails; return how many classes."""
+    classes = {
+        classroom.pk: classroom
+        for classroom in Classroom.objects.filter(
+            purged_at__isnull=True,
+            seat__subscription__key__entitlement__last_day__lt=date_in_paris(at) - get_retention(),
+        )
+        .select_related("seat__holder", "seat__subscription__principal", "seat__subscription__key__entitlement")
+        .select_for_update(of=("self",), no_key=True, skip_locked=True)
+        # By school, so that a principal gets one e-mail for all classes.
+        .order_by("seat__subscription__school", "pk")[:BATCH_SIZE]
+    }
+    erased = _delete_pupils(list(classes))
+    Classroom.objects.filter(pk__in=classes).update(purged_at=at)
+    # A class without pupils gets no certificate.
+    certificates = _create_certificates({classes[pk]: counts for pk, counts in erased.items()}, at)
+    _queue_emails(ERASED, "certificates", _list_recipients(certificates), at)
+    return len(classes)
+
+
+def _run_batches(process_batch: Callable[..., int], at: datetime.datetime) -> int:
+    total = 0
+    while done := process_batch(at=at):
+        total += done
+    return total
+
+
+def _delete_pupils(classes: Collection[int]) -> dict[int, _ErasedPupils]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ERASE_SQL, {"classes": list(classes)})
+        return {number: _ErasedPupils(pupils, first) for number, pupils, first in cursor.fetchall()}
+
+
+def _create_certificates(erased: Mapping[Classroom, _ErasedPupils], at: datetime.datetime) -> list[DeletionCertificate]:
+    numbers = reserve_ids(DeletionCertificate._meta.db_table, len(erased))  # noqa: SLF001 - documented
+    year = timezone.localtime(at).year
+    return DeletionCertificate.objects.bulk_create(
+        DeletionCertificate(
+            pk=number,
+            number=f"EFF-{year}-{number:06d}",
+            classroom=classroom,
+            pupils=counts.pupils,
+            first_created_at=counts.first_created_at,
+            licence_ended_on=classroom.seat.subscription.key.entitlement.last_day,
+            erased_at=at,
+            teacher=classroom.seat.holder,
+            school_id=classroom.seat.subscription.school_id,
+        )
+        for number, (classroom, counts) in zip(numbers, erased.items(), strict=True)
+    )
+
+
+def _list_recipients(certificates: Collection[DeletionCertificate]) -> dict[User, list[int]]:
+    """Return certificates by recipient: teacher, subscription's principal, verified principals."""
+    heads: dict[str, list[User]] = defaultdict(list)
+    for affiliation in Affiliation.objects.filter(
+        school__in={one.school_id for one in certificates if one.school_id}, verified_at__isnull=False
+    ).select_related("user"):
+        heads[str(affiliation.school_id)].append(affiliation.user)
+    recipients: dict[User, list[int]] = defaultdict(list)
+    for one in certificates:
+        people = chain(
+            [one.teacher] if one.teacher else [],
+            [one.classroom.seat.subscription.principal],
+            heads[one.school_id] if one.school_id else [],
+        )
+        for person in dict.fromkeys(people):
+            recipients[person].append(one.pk)
+    return recipients
+
+
+def _queue_emails(kind: str, key: str, recipients: Mapping[User, list[int]], at: datetime.datetime) -> None:
+    with schema_context(get_public_schema_name()):
+        enqueue_many(
+            [
+                NewMessage(kind=kind, recipient=person.email, context={"user": person.pk, key: numbers})
+                for person, numbers in recipients.items()
+                # Closed and erased accounts get no e-mail.
+                if person.is_active and person.email
+            ],
+            at=at,
+        )

@@ -1,0 +1,51 @@
+"""Pages of deletion certificates, for the teacher and the school only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from django.http import Http404
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from licensing.classes import certificates
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+
+@signed_in
+@require_safe
+def certificate_list(request: HttpRequest) -> HttpResponse:
+    """List the certificates that the user may read."""
+    readable = certificates.list_readable(cast("User", request.user))
+    return render(request, "classes/certificates.html", {"certificates": readable})
+
+
+@signed_in
+@require_safe
+def certificate(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one certificate."""
+    content = {
+        "title": certificates.TITLE,
+        "one": _get_certificate_or_404(request, pk),
+        "statement": certificates.STATEMENT,
+    }
+    return render(request, "classes/certificate.html", content)
+
+
+@signed_in
+@require_safe
+def certificate_print(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return one certificate as a PDF."""
+    return certificates.render_pdf(_get_certificate_or_404(request, pk))
+
+
+def _get_certificate_or_404(request: HttpRequest, pk: int) -> certificates.ReadableCertificate:
+    found = certificates.find_readable(cast("User", request.user), pk)
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,68 @@
+"""Functions shared by the views of a teacher's class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from licensing.classes import overview
+from licensing.classes.exceptions import ClassNotTaught
+from licensing.classes.forms import ClassNameForm, ColleagueForm, NewPupilsForm
+from licensing.classes.queries import get_taught_class
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+    from licensing.classes.models import Classroom, PupilAccount
+
+#: Error where the class changed since the form was displayed: submitted twice, or from two tabs.
+STALE_PAGE = (
+    "La classe a changé depuis que cette page s'est affichée : la demande a peut-être été envoyée deux fois. "
+    "Rien n'a été fait cette fois-ci ; relisez la liste, puis recommencez s'il le faut."
+)
+
+
+def get_teacher(request: HttpRequest) -> User:
+    """Return the signed-in user."""
+    return cast("User", request.user)
+
+
+def get_taught_class_or_404(request: HttpRequest, pk: int) -> Classroom:
+    """Return the class. Raises `Http404` where the user does not teach it, even if it exists."""
+    try:
+        return get_taught_class(get_teacher(request), pk)
+    except ClassNotTaught as refusal:
+        raise Http404("Not a class of this teacher.") from refusal
+
+
+def render_class_page(
+    request: HttpRequest,
+    classroom: Classroom,
+    *,
+    status: int = 200,
+    loaded: tuple[overview.ClassView, list[PupilAccount]] | None = None,
+    **changed: Any,
+) -> HttpResponse:
+    """Return the page of a class; `changed` overrides its context, e.g. with a bound form or an error."""
+    view, pupils = loaded or overview.get_class(classroom, get_teacher(request), at=timezone.now())
+    content = {
+        "view": view,
+        "classroom": view.classroom,
+        "pupils": pupils,
+        "state": overview.compute_roster_version(pupils),
+        "locked": sum(pupil.locked_at is not None for pupil in pupils),
+        "new_form": NewPupilsForm(initial={"count": view.free_places if not pupils else 1}),
+        "name_form": ClassNameForm(initial={"name": view.classroom.name}),
+        "colleague_form": ColleagueForm(),
+        **changed,
+    }
+    return render(request, "classes/detail.html", content, status=status)
+
+
+def redirect_to_class(classroom: Classroom) -> HttpResponse:
+    """Redirect to the class."""
+    return redirect("classes:detail", pk=classroom.pk)

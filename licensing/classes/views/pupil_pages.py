@@ -1,0 +1,74 @@
+"""Pupils' pages: sign in, class, sign out. Messages use words that a six-year-old understands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.client_ip import get_client_ip
+from licensing.classes import operations, pupil_session
+from licensing.classes.access import PupilRequest, pupil_page
+from licensing.classes.entry_check import check_pupil_entry
+from licensing.classes.exceptions import TooManyAttempts
+from licensing.classes.forms import PupilSignInForm
+from licensing.exceptions import LicensingError
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+
+@public_page
+@require_http_methods(["GET", "POST"])
+@never_cache
+@sensitive_post_parameters("password")
+@sensitive_variables("form")
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Sign a pupil in, ending any other session of the browser."""
+    form = PupilSignInForm(request.POST if request.method == "POST" else None)
+    refusal = None
+    if form.is_valid():
+        now = timezone.now()
+        try:
+            pupil = operations.sign_in(
+                login=form.cleaned_data["login"],
+                password=form.cleaned_data["password"],
+                address=get_client_ip(request),
+                at=now,
+            )
+        except LicensingError as error:
+            refusal = error
+        else:
+            pupil_session.begin(request, pupil, at=now)
+            return redirect("classes:pupil_class")
+    status = 429 if isinstance(refusal, TooManyAttempts) else 422 if refusal or form.errors else 200
+    content = {"form": form, "refusal": refusal, "present": pupil_session.get_pupil(request)}
+    response = render(request, "classes/pupil_sign_in.html", content, status=status)
+    response["Cache-Control"] = "no-store"
+    if isinstance(refusal, TooManyAttempts):
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+@pupil_page
+@require_GET
+@never_cache
+def my_class(request: PupilRequest) -> HttpResponse:
+    """Show the pupil's class and the link to the application."""
+    pupil = request.pupil
+    content = {"pupil": pupil, "classroom": pupil.classroom, "entry": check_pupil_entry(pupil.pk, timezone.now())}
+    return render(request, "classes/pupil_class.html", content)
+
+
+@public_page
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign the pupil out and redirect to the sign-in page."""
+    if pupil_session.get_pupil(request) is not None:
+        pupil_session.end(request)
+    return redirect("classes:pupil_sign_in")

@@ -1,0 +1,215 @@
+"""E-mails to teachers and principals about seats, rendered when they are sent from the current rows.
+
+None contains a key. Only verified principals are told who the teacher is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from accounts.models import User
+from core.formatting import pluralize
+from core.urls import portal_url
+from licensing.entitlements import notifications
+from licensing.entitlements.models import Seat, Subscription
+from licensing.entitlements.queries import date_in_paris, may_see_teachers_of
+from licensing.entitlements.wording import describe_account, format_until, name_with_commune
+from mailing import kinds
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
+from schools.models import Affiliation
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+_SEATS = Seat.objects.select_related(
+    "holder", "subscription__school", "subscription__principal", "subscription__key__entitlement__product"
+)
+
+
+def render_assigned(message: Message) -> RenderedEmail:
+    """Tell a teacher that a seat was assigned to them."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.holder_id != message.context["user"]:
+        raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
+    entitlement = seat.subscription.key.entitlement
+    return render_email(
+        greeting=_greeting(message),
+        subject="Votre licence Pep's est active",
+        paragraphs=[
+            (
+                f"Votre chef d'établissement vous a attribué une licence « {entitlement.product} » pour votre classe "
+                f"({describe_account(seat.subscription)})."
+            ),
+            (
+                f"Elle est active dès maintenant, {format_until(entitlement, date_in_paris(timezone.now()))} : vous"
+                " n'avez rien à saisir."
+            ),
+        ],
+        button="Ouvrir Mon compte",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def render_withdrawn(message: Message) -> RenderedEmail:
+    """Tell a teacher that their seat was withdrawn, and what becomes of their class."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.subscription.seats.filter(holder=message.context["user"]).exists():
+        raise NoLongerDue("Une licence a été attribuée de nouveau à l'enseignant avant l'envoi.")
+    return render_email(
+        greeting=_greeting(message),
+        subject="Votre licence Pep's vous a été retirée",
+        paragraphs=[
+            (
+                f"La licence « {seat.subscription.key.entitlement.product} » qui vous était attribuée "
+                f"({describe_account(seat.subscription)}) vous a été retirée par votre chef d'établissement."
+            ),
+            (
+                "Votre compte demeure. La classe et les comptes des élèves sont conservés avec la licence, pour "
+                "l'enseignant qui la reprendra."
+            ),
+            "S'il s'agit d'une erreur, votre chef d'établissement peut vous l'attribuer de nouveau depuis son compte.",
+        ],
+        button="Ouvrir Mon compte",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def render_joined(message: Message) -> RenderedEmail:
+    """Tell a teacher that a principal attached their account to a school."""
+    affiliation = Affiliation.objects.select_related("school").filter(pk=message.context["affiliation"]).first()
+    if affiliation is None or affiliation.school is None:
+        raise NoLongerDue("L'enseignant n'est plus rattaché à cet établissement.")
+    return render_email(
+        greeting=_greeting(message),
+        subject=f"Votre compte est rattaché à {affiliation.school.name}",
+        paragraphs=[
+            (
+                f"Le chef d'établissement de {name_with_commune(affiliation.school)} a rattaché votre compte à son"
+                " établissement."
+            ),
+            "Il peut désormais vous attribuer une licence sans que vous ayez de clé à saisir.",
+            "Ce n'est pas votre école ? Choisissez la vôtre dans « Mon compte ».",
+        ],
+        button="Ouvrir Mon compte",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def render_claimed(message: Message) -> RenderedEmail:
+    """Tell a principal that a teacher claimed a seat with the school's key."""
+    seat, teacher_name = _get_seat_and_holder(message)
+    subscription = seat.subscription
+    held = subscription.seats.held().count()
+    return render_email(
+        greeting=_greeting(message),
+        subject=f"Une clé de votre établissement a été saisie : {held}/{subscription.size}",
+        paragraphs=[
+            (
+                f"{teacher_name} a saisi la clé de votre abonnement « {subscription.key.entitlement.product} » et"
+                f" bénéficie désormais d'une licence : {held} sur {pluralize(subscription.size, 'licence')}"
+                f" {'est utilisée' if held == 1 else 'sont utilisées'}."
+            ),
+            "Si vous n'avez pas transmis la clé à cette personne, retirez-lui la licence depuis votre compte.",
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def render_moved(message: Message) -> RenderedEmail:
+    """Tell a principal that the holder of a seat chose another school."""
+    seat, teacher_name = _get_seat_and_holder(message)
+    if Affiliation.objects.filter(user=seat.holder, school=seat.subscription.school_id).exists():
+        raise NoLongerDue("L'enseignant est de nouveau rattaché à l'établissement.")
+    return render_email(
+        greeting=_greeting(message),
+        subject="Un enseignant n'est plus rattaché à votre établissement",
+        paragraphs=[
+            (
+                f"{teacher_name} a choisi un autre établissement dans son compte. La licence «"
+                f" {seat.subscription.key.entitlement.product} » que vous lui aviez attribuée reste la vôtre, et il"
+                " peut encore s'en servir."
+            ),
+            (
+                "S'il a quitté l'école, passez sa licence, avec la classe et les comptes de ses élèves, à celui qui le "
+                "remplace : « Retirer », à côté de son nom, dans « Mon compte »."
+            ),
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def render_left(message: Message) -> RenderedEmail:
+    """Tell a principal that a seat is free again because its holder deleted their account."""
+    subscription = _SEATS.get(pk=message.context["seat"]).subscription
+    held = subscription.seats.held().count()
+    return render_email(
+        greeting=_greeting(message),
+        subject=f"Une licence de votre établissement est de nouveau disponible : {held}/{subscription.size}",
+        paragraphs=[
+            (
+                f"Une personne qui détenait une licence de votre abonnement « {subscription.key.entitlement.product} » "
+                f"({describe_account(subscription)}) a supprimé son compte Pep's."
+            ),
+            (
+                "La licence est de nouveau disponible. La classe et les comptes des élèves sont conservés : ils "
+                "passeront à l'enseignant à qui vous l'attribuerez."
+            ),
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def render_grown(message: Message) -> RenderedEmail:
+    """Tell a principal that seats were added to their subscription, and that nothing needs typing."""
+    subscription = Subscription.objects.select_related(
+        "school", "principal", "key__entitlement__product", "key__entitlement__collectivity"
+    ).get(pk=message.context["subscription"])
+    giver = subscription.key.entitlement.collectivity
+    added = pluralize(message.context["units"], "licence")
+    return render_email(
+        greeting=_greeting(message),
+        subject=f"{added} de plus pour votre établissement",
+        paragraphs=[
+            (
+                f"{giver} ajoute {added} à votre abonnement « {subscription.key.entitlement.product} » "
+                f"({describe_account(subscription)}), qui en compte désormais {subscription.size}."
+                if giver
+                else (
+                    f"{added} s'ajoutent à votre abonnement « {subscription.key.entitlement.product} », qui en compte "
+                    f"désormais {subscription.size}."
+                )
+            ),
+            "Vous n'avez rien à saisir : la clé reste la même.",
+        ],
+        button="Voir mes abonnements",
+        address=portal_url("mon-compte/"),
+    )
+
+
+def _get_seat_and_holder(message: Message) -> tuple[Seat, str]:
+    """Return the seat, and its holder as shown to the recipient. Raises `NoLongerDue` if they changed."""
+    seat = _SEATS.get(pk=message.context["seat"])
+    if seat.holder is None or seat.holder_id != message.context["teacher"]:
+        raise NoLongerDue("La licence a été retirée à l'enseignant avant l'envoi.")
+    recipient = User.objects.get(pk=message.context["user"])
+    may_see_name = may_see_teachers_of(recipient, seat.subscription)
+    return seat, f"{seat.holder} ({seat.holder.email})" if may_see_name else "Un enseignant"
+
+
+def _greeting(message: Message) -> str:
+    return format_salutation(User.objects.get(pk=message.context["user"]).first_name)
+
+
+kinds.register(notifications.SEAT_GIVEN, label="Licence attribuée", render=render_assigned)
+kinds.register(notifications.SEAT_WITHDRAWN, label="Licence retirée", render=render_withdrawn)
+kinds.register(notifications.SEAT_CLAIMED, label="Clé saisie par un enseignant", render=render_claimed)
+kinds.register(notifications.TEACHER_JOINED, label="Enseignant rattaché", render=render_joined)
+kinds.register(notifications.TEACHER_MOVED, label="Enseignant parti", render=render_moved)
+kinds.register(notifications.SEAT_LEFT, label="Titulaire parti", render=render_left)
+kinds.register(notifications.SUBSCRIPTION_GROWN, label="Licences ajoutées", render=render_grown)

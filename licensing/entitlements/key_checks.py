@@ -1,0 +1,125 @@
+"""Checks on a key before it is used, and the error message of each failure.
+
+Messages differ by profile: a principal is referred to whoever gave the key, a teacher to their principal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from accounts.models import Profile
+from licensing.entitlements.exceptions import KeyAlreadyRedeemed, KeyExpired, KeyRevoked, KeySuspended, UnknownKey
+from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.queries import date_in_paris, may_see_teachers_of
+from licensing.entitlements.wording import CANCELLED_SENTENCE, format_long_date
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.entitlements.models import ActivationKey, Entitlement
+
+
+def unknown_key_error(by: User) -> UnknownKey:
+    """Return the error for a well-formed key that does not exist."""
+    if _is_teacher(by):
+        return UnknownKey(
+            "Cette clé n'existe pas. Comparez-la à celle que votre chef d'établissement vous a transmise, "
+            "groupe par groupe, ou demandez-lui de vous la renvoyer."
+        )
+    return UnknownKey(
+        "Cette clé n'existe pas. Comparez-la à celle de l'e-mail, groupe par groupe ; si elle est identique, "
+        "répondez à cet e-mail pour le signaler."
+    )
+
+
+def check_not_revoked(key: ActivationKey, by: User) -> None:
+    """Raise `KeyRevoked` where the collectivity revoked the key."""
+    if key.revoked_at is None:
+        return
+    giver = key.entitlement.collectivity.name if key.entitlement.collectivity else "Pep's"
+    remedy = (
+        "Demandez une autre clé à votre chef d'établissement."
+        if _is_teacher(by)
+        else f"Écrivez à {giver}, qui vous dira pourquoi et peut vous en envoyer une autre."
+    )
+    raise KeyRevoked(
+        f"Cette clé a été reprise le {format_long_date(key.revoked_at)} par {giver} : elle n'ouvre plus de droits."
+        f" {remedy}"
+    )
+
+
+def check_usable(entitlement: Entitlement, by: User, at: datetime.datetime) -> None:
+    """Raise `KeyExpired` where the licences are over for good, `KeySuspended` where they are suspended."""
+    day = date_in_paris(at)
+    if entitlement.over_on(day):
+        raise KeyExpired(_describe_expiry(entitlement, by, day))
+    if not entitlement.suspended_on(day):
+        return
+    giver = f"de {entitlement.collectivity.name}" if entitlement.collectivity else "de ces licences"
+    if entitlement.status_on(day) is EntitlementStatus.LAPSED:
+        raise KeySuspended(
+            f"Les droits temporaires de la commande {giver} ont pris fin le {format_long_date(entitlement.open_until)},"
+            " faute de bon de commande signé : ses licences sont suspendues, et reprendront d'elles-mêmes dès qu'il"
+            " sera reçu ou la commande réglée. Rien n'est perdu, il n'y a rien à ressaisir."
+        )
+    if entitlement.temporary_until is None:
+        # A grant, or paid for: no payment is awaited.
+        whose = f"Les licences {giver}" if entitlement.collectivity else "Ces licences"
+        raise KeySuspended(
+            f"{whose} sont suspendues, et reprendront d'elles-mêmes dès qu'elles seront rétablies. Rien n'est perdu, "
+            "il n'y a rien à ressaisir."
+        )
+    raise KeySuspended(
+        f"La commande {giver} attend son règlement : ses licences sont suspendues, et reprendront d'elles-mêmes dès "
+        "qu'il sera reçu. Rien n'est perdu, il n'y a rien à ressaisir."
+    )
+
+
+def _describe_expiry(entitlement: Entitlement, by: User, day: datetime.date) -> str:
+    if entitlement.status_on(day) is EntitlementStatus.CANCELLED:
+        remedy = (
+            "Voyez avec votre chef d'établissement."
+            if _is_teacher(by)
+            else (
+                f"Écrivez à {entitlement.collectivity.name}."
+                if entitlement.collectivity
+                else "Vous pouvez en commander d'autres dans la boutique."
+            )
+        )
+        return f"{CANCELLED_SENTENCE}. {remedy}"
+    remedy = (
+        "Demandez à votre chef d'établissement une clé de la nouvelle année scolaire."
+        if _is_teacher(by)
+        else (
+            "Demandez une clé de la nouvelle année scolaire à qui vous l'avait envoyée."
+            if entitlement.collectivity
+            else "Commandez la nouvelle année scolaire dans la boutique."
+        )
+    )
+    return (
+        f"Les licences de cette clé étaient valables jusqu'au {format_long_date(entitlement.last_day)} inclus. {remedy}"
+    )
+
+
+def already_redeemed_error(key: ActivationKey, by: User) -> KeyAlreadyRedeemed:
+    """Return the error for a key redeemed before; only verified principals of the school are told by whom."""
+    when = format_long_date(cast("datetime.datetime", key.redeemed_at))
+    if key.redeemed_by_id == by.pk:
+        return KeyAlreadyRedeemed(
+            f"Vous avez déjà activé cette clé le {when} : ses licences sont dans vos abonnements."
+        )
+    if may_see_teachers_of(by, key.subscription):
+        return KeyAlreadyRedeemed(
+            f"Cette clé a déjà été activée le {when} par {key.redeemed_by}, de votre établissement : ses licences sont "
+            "dans vos abonnements, et vous pouvez les attribuer comme les vôtres."
+        )
+    return KeyAlreadyRedeemed(
+        f"Cette clé a déjà été activée le {when} par un autre compte : une clé ne s'active qu'une fois. Si vous "
+        "dirigez l'établissement auquel elle est destinée, faites vérifier votre direction : ses licences "
+        "apparaîtront dans vos abonnements."
+    )
+
+
+def _is_teacher(person: User) -> bool:
+    return person.profile == Profile.TEACHER

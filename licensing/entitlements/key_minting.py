@@ -1,0 +1,81 @@
+"""Generate, seal and store new activation keys in bulk, in a constant number of statements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg.errors
+from django.db import connection, transaction
+
+from core.sequences import reserve_ids
+from licensing.entitlements import code_sealing, keys
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection, Iterable, Sequence
+
+    from licensing.entitlements.models import Entitlement
+
+#: A collision among 55 random bits is rare; repeated collisions mean a broken generator.
+_MAX_ATTEMPTS = 3
+# Schema-qualified: the current schema may be a tenant's.
+_TABLE = "public.entitlements_activationkey"
+
+
+class CodesExhausted(Exception):
+    """Repeated draws collided with existing codes: the random generator cannot be trusted."""
+
+
+@transaction.atomic
+def mint(
+    *, entitlement: Entitlement, prefix: str, demands: Sequence[tuple[str | None, int, bool]], at: datetime.datetime
+) -> list[int]:
+    """Create one key per demand (UAI, units, exposed) and return their primary keys in the same order.
+
+    `exposed`: somebody besides the school's official mailbox will know the key, so that redeeming it verifies nobody.
+    Codes are unique across all tenants: on a unique violation the codes are drawn again. Raises `CodesExhausted`.
+    """
+    if not demands:
+        return []
+    numbers = reserve_ids(_TABLE, len(demands))
+    for _ in range(_MAX_ATTEMPTS):
+        # A generator: codes are drawn and sealed while the database receives the previous ones.
+        codes: Iterable[str] = (keys.generate() for _ in demands)
+        if code_sealing.has_older_keys():
+            codes = list(codes)
+            if _exist_under_older_keys(codes):
+                continue
+        try:
+            with transaction.atomic():
+                _copy_rows(numbers, codes, entitlement=entitlement, prefix=prefix, demands=demands, at=at)
+        except psycopg.errors.UniqueViolation:
+            continue
+        return numbers
+    raise CodesExhausted(f"{_MAX_ATTEMPTS} draws of {len(demands)} codes each met a code that exists.")
+
+
+def _exist_under_older_keys(codes: Collection[str]) -> bool:
+    """Whether a code exists sealed under an older key, which the unique constraint cannot detect."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT EXISTS (SELECT FROM {_TABLE} WHERE sealed_code = ANY(%s::bytea[]))",  # noqa: S608
+            [code_sealing.seal_under_older_keys(codes)],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def _copy_rows(
+    numbers: list[int],
+    codes: Iterable[str],
+    *,
+    entitlement: Entitlement,
+    prefix: str,
+    demands: Sequence[tuple[str | None, int, bool]],
+    at: datetime.datetime,
+) -> None:
+    columns = "id, entitlement_id, school_id, prefix, sealed_code, sealed_under, units, issued_at, exposed_at"
+    with connection.cursor() as cursor, cursor.copy(f"COPY {_TABLE} ({columns}) FROM STDIN (FORMAT binary)") as copy:
+        copy.set_types(["int8", "int8", "varchar", "varchar", "bytea", "int2", "int4", "timestamptz", "timestamptz"])
+        entitlement_id, under = entitlement.pk, code_sealing.current_key_number()
+        for number, sealed, (uai, units, exposed) in zip(numbers, code_sealing.seal_many(codes), demands, strict=True):
+            copy.write_row((number, entitlement_id, uai, prefix, sealed, under, units, at, at if exposed else None))

@@ -1,0 +1,61 @@
+"""Bulk changes of the units of keys, and of the seats of their subscriptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from core.array_lookups import number_in
+from licensing.entitlements.models import ActivationKey, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@transaction.atomic
+def grow_many(additions: Mapping[int, int]) -> None:
+    """Add units to keys that the caller has locked, and seats to the subscriptions of redeemed ones.
+
+    `additions`: units to add, at least one, by primary key of the key.
+    """
+    if not additions:
+        return
+    if min(additions.values()) < 1:
+        raise ValueError("A key grows by at least one unit.")
+    arrays = [list(additions.keys()), list(additions.values())]
+    # Lock order: key → subscription → seat.
+    list(Subscription.objects.locked().filter(number_in("key_id", arrays[0])).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = key.units + grown.units"  # noqa: S608, SLF001
+            " FROM unnest(%s::bigint[], %s::int[]) AS grown (key_id, units) WHERE key.id = grown.key_id",
+            arrays,
+        )
+        cursor.execute(
+            "WITH grown AS ("
+            "  UPDATE public.entitlements_subscription AS subscription SET size = subscription.size + added.units"
+            "  FROM unnest(%s::bigint[], %s::int[]) AS added (key_id, units)"
+            "  WHERE subscription.key_id = added.key_id RETURNING subscription.id, subscription.size, added.units"
+            ") INSERT INTO public.entitlements_seat (subscription_id, number, mode)"
+            " SELECT grown.id, number, '' FROM grown, generate_series(grown.size - grown.units + 1, grown.size) number",
+            arrays,
+        )
+
+
+@transaction.atomic
+def shrink_many(units: Mapping[int, int]) -> None:
+    """Lower the units of unredeemed keys that the caller has locked.
+
+    `units`: the new number, by primary key of the key. Raises `ValueError`, having changed nothing, where a key was
+    redeemed or would not shrink.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE public.{ActivationKey._meta.db_table} AS key SET units = reduced.units"  # noqa: S608, SLF001
+            " FROM unnest(%s::bigint[], %s::int[]) AS reduced (key_id, units)"
+            " WHERE key.id = reduced.key_id AND key.redeemed_at IS NULL AND key.units > reduced.units",
+            [list(units.keys()), list(units.values())],
+        )
+        if cursor.rowcount != len(units):
+            raise ValueError("Only keys that nobody redeemed shrink, and only to less than they were worth.")

@@ -1,0 +1,107 @@
+"""Notifications about keys and seats: e-mails to people, tasks in the schema of a collectivity.
+
+Queued in the transaction that causes them. A message holds primary keys only: names are read when it is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count
+from django_tenants.utils import get_public_schema_name, schema_context
+from procrastinate.contrib.django import app
+
+from licensing.entitlements.models import Seat
+from mailing.operations import NewMessage, enqueue, enqueue_many
+from schools.models import Affiliation
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from accounts.models import User
+    from licensing.entitlements.models import ActivationKey, Subscription
+
+SEAT_GIVEN = "seat.given"
+SEAT_WITHDRAWN = "seat.withdrawn"
+SEAT_CLAIMED = "seat.claimed"
+SUBSCRIPTION_GROWN = "subscription.grown"
+TEACHER_JOINED = "teacher.joined"
+TEACHER_MOVED = "teacher.moved"
+SEAT_LEFT = "seat.left"
+
+
+def notify_collectivity(key: ActivationKey, event: str, at: datetime.datetime) -> None:
+    """Queue a key event (`redeemed`, `held` or `released`) for the collectivity that gave the key, if any.
+
+    Anonymous. The counts are of this moment: by the time the task runs, the next event may have changed them.
+    """
+    collectivity = key.entitlement.collectivity
+    if collectivity is None:
+        return
+    counts = Seat.objects.filter(subscription__key=key).aggregate(held=Count("holder"), size=Count("pk"))
+    # Not `jobs.tasks.defer`, whose `at` is when to run: the `at` of this task is when the event happened.
+    # The queueing lock keeps the events of one key in order.
+    app.configure_task("pools.note_key_event", allow_unknown=False, lock=f"pools.key:{key.pk}").defer(
+        schema=collectivity.schema_name, key_id=key.pk, event=event, at=at.isoformat(), **counts
+    )
+
+
+def notify_teachers_of_assignment(seats: Sequence[Seat], at: datetime.datetime) -> None:
+    """E-mail the holder of each of these seats."""
+    emails = [
+        NewMessage(SEAT_GIVEN, seat.holder.email, context={"user": seat.holder.pk, "seat": seat.pk})
+        for seat in seats
+        if seat.holder is not None
+    ]
+    with schema_context(get_public_schema_name()):
+        enqueue_many(emails, at=at)
+
+
+def notify_teacher_of_withdrawal(seat: Seat, teacher: User, at: datetime.datetime) -> None:
+    _queue(SEAT_WITHDRAWN, teacher, at, seat=seat.pk)
+
+
+def notify_teacher_of_affiliation(affiliation: Affiliation, teacher: User, at: datetime.datetime) -> None:
+    _queue(TEACHER_JOINED, teacher, at, affiliation=affiliation.pk)
+
+
+def notify_principals_of_claim(seat: Seat, at: datetime.datetime) -> None:
+    """E-mail the principals of the subscription that a teacher claimed a seat, which they may withdraw."""
+    for principal in _principals_of(seat.subscription):
+        _queue(SEAT_CLAIMED, principal, at, seat=seat.pk, teacher=seat.holder_id)
+
+
+def notify_principals_of_move(seat: Seat, at: datetime.datetime) -> None:
+    """E-mail the principals of the subscription that the holder of a seat moved to another school."""
+    for principal in _principals_of(seat.subscription):
+        _queue(TEACHER_MOVED, principal, at, seat=seat.pk, teacher=seat.holder_id)
+
+
+def notify_principals_of_departure(seat: Seat, teacher: User, at: datetime.datetime) -> None:
+    """E-mail the principals of the subscription, but the holder, that the holder deleted their account."""
+    for principal in _principals_of(seat.subscription):
+        if principal.pk != teacher.pk:
+            _queue(SEAT_LEFT, principal, at, seat=seat.pk)
+
+
+def notify_principals_of_growth(subscription: Subscription, units: int, at: datetime.datetime) -> None:
+    # Once that account is deleted, the other principals of the school.
+    recipients = [subscription.principal] if subscription.principal.is_active else _principals_of(subscription)
+    for principal in recipients:
+        _queue(SUBSCRIPTION_GROWN, principal, at, subscription=subscription.pk, units=units)
+
+
+def _principals_of(subscription: Subscription) -> list[User]:
+    """Return the verified principals of the subscription's school, else the account credited if active."""
+    affiliations = Affiliation.objects.filter(
+        school=subscription.school_id, school__isnull=False, verified_at__isnull=False
+    )
+    principals = [affiliation.user for affiliation in affiliations.select_related("user").order_by("verified_at", "pk")]
+    return principals or [one for one in (subscription.principal,) if one.is_active]
+
+
+def _queue(kind: str, person: User, at: datetime.datetime, **context: int | None) -> None:
+    # The portal's outbox, even from a collectivity's schema.
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=person.email, at=at, context={"user": person.pk, **context})

@@ -1,0 +1,206 @@
+"""Operations on keys, subscriptions and seats.
+
+Each runs in one transaction: lock (in the global order: key → subscription → seat), check, change, queue notifications.
+An exception leaves everything unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.models import Profile, User
+from licensing.entitlements import code_sealing, key_checks, keys, notifications, seat_holders
+from licensing.entitlements.exceptions import (
+    KeyOfAnotherSchool,
+    MistypedKey,
+    NotForThisProfile,
+    NotYetRedeemed,
+    SchoolNotChosen,
+    SeatHasChangedHands,
+)
+from licensing.entitlements.models import ActivationKey, Seat, SeatEvent, Subscription
+from licensing.entitlements.seat_assignment import assign, assign_many, replace
+from licensing.entitlements.wording import name_with_commune
+from schools import affiliations
+from schools.models import Verification
+
+if TYPE_CHECKING:
+    import datetime
+
+    from schools.models import Affiliation
+
+__all__ = ["assign", "assign_many", "claim", "expose", "grow", "redeem", "release", "replace"]
+
+
+@sensitive_variables("code", "symbols")
+def redeem(*, code: str, by: User, at: datetime.datetime, school: str | None = None) -> Subscription:
+    """Redeem a key: credit the principal's account with a subscription of its units.
+
+    `school`: the UAI to credit, for a principal of several schools and a key meant for none in particular. A key that
+    only the school's official mailbox could know also verifies the principal. Raises a `Refused`; `MistypedKey` before
+    any look-up.
+    """
+    symbols = _parse_code(code)
+    if by.profile != Profile.PRINCIPAL:
+        raise NotForThisProfile("Seul un compte « Chef d'établissement » peut activer une clé pour son établissement.")
+    return _redeem(symbols=symbols, by=by, at=at, school=school)
+
+
+@sensitive_variables("symbols")
+@transaction.atomic
+def _redeem(*, symbols: str, by: User, at: datetime.datetime, school: str | None) -> Subscription:
+    # The lock excludes a concurrent redemption, revocation, growth or exposure of the key.
+    key = (
+        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
+        .locked()
+        # Not `redeemed_by`: after waiting for the lock, PostgreSQL rereads the locked row, but not joined rows.
+        .select_related("entitlement__collectivity", "school")
+        .first()
+    )
+    if key is None:
+        raise key_checks.unknown_key_error(by)
+    key_checks.check_not_revoked(key, by)
+    affiliation = _get_affiliation(key, by, school)
+    if key.redeemed_at is not None:
+        raise key_checks.already_redeemed_error(key, by)
+    key_checks.check_usable(key.entitlement, by, at)
+    key.redeemed_at, key.redeemed_by = at, by
+    key.save(update_fields=["redeemed_at", "redeemed_by"])
+    subscription = Subscription.objects.create(
+        key=key, principal=by, school_id=affiliation.school_id, size=key.units, opened_at=at
+    )
+    Seat.objects.bulk_create(Seat(subscription=subscription, number=number + 1) for number in range(key.units))
+    if key.exposed_at is None and affiliation.school_id == key.school_id and key.school_id is not None:
+        affiliations.verify(affiliation=affiliation, means=Verification.KEY, at=at, proof_sent_at=key.issued_at)
+    notifications.notify_collectivity(key, "redeemed", at)
+    return subscription
+
+
+@sensitive_variables("code", "symbols")
+def claim(*, code: str, by: User, at: datetime.datetime) -> Seat:
+    """Claim a seat: assign a free seat of a redeemed key to the teacher who typed it.
+
+    Teachers of any school may. The principals are notified. Raises a `Refused`; `MistypedKey` before any look-up.
+    """
+    symbols = _parse_code(code)
+    if by.profile != Profile.TEACHER:
+        raise NotForThisProfile("Seul un compte « Enseignant » peut recevoir une licence en saisissant sa clé.")
+    return _claim(symbols=symbols, by=by, at=at)
+
+
+@sensitive_variables("symbols")
+@transaction.atomic
+def _claim(*, symbols: str, by: User, at: datetime.datetime) -> Seat:
+    key = (
+        ActivationKey.objects.filter(sealed_code__in=code_sealing.seal_under_all_keys(symbols))
+        .select_related("entitlement__collectivity", "subscription__school", "subscription__principal")
+        .first()
+    )
+    if key is None:
+        raise key_checks.unknown_key_error(by)
+    key_checks.check_not_revoked(key, by)
+    key_checks.check_usable(key.entitlement, by, at)
+    if key.redeemed_at is None:
+        raise NotYetRedeemed(
+            "Votre chef d'établissement n'a pas encore activé cette clé. Demandez-lui de la saisir dans son propre "
+            "compte, puis revenez : elle vous attendra."
+        )
+    seat = seat_holders.take_free_seat(key.subscription, by, at)
+    notifications.notify_principals_of_claim(seat, at)
+    notifications.notify_collectivity(key, "held", at)
+    return seat
+
+
+@transaction.atomic
+def release(*, seat_id: int, by: User, at: datetime.datetime, holder_id: int | None = None) -> Seat:
+    """Withdraw a seat from its holder; it is free again, with its class.
+
+    `holder_id`: the expected holder; raises `SeatHasChangedHands` where it is somebody else. Idempotent. The teacher is
+    notified, and cannot claim a seat of this key again.
+    """
+    subscription_id = Seat.objects.filter(pk=seat_id).values_list("subscription_id", flat=True).first()
+    subscription = seat_holders.get_administered_subscription(subscription_id, by)
+    seat = Seat.objects.select_for_update(of=("self",), no_key=True).select_related("holder").get(pk=seat_id)
+    seat.subscription = subscription
+    if seat.holder is None:
+        return seat
+    if holder_id is not None and seat.holder_id != holder_id:
+        raise SeatHasChangedHands("Cette licence a changé de main entre-temps : relisez la liste, puis recommencez.")
+    teacher = seat.holder
+    seat.holder, seat.held_since, seat.mode = None, None, ""
+    seat.save(update_fields=["holder", "held_since", "mode"])
+    SeatEvent.objects.create(seat=seat, kind=SeatEvent.Kind.WITHDRAWN, teacher=teacher, by=by, at=at)
+    if teacher.pk != by.pk:
+        notifications.notify_teacher_of_withdrawal(seat, teacher, at)
+    notifications.notify_collectivity(subscription.key, "released", at)
+    return seat
+
+
+@transaction.atomic
+def grow(*, key: ActivationKey, units: int, at: datetime.datetime) -> None:
+    """Add units to a key that the caller has locked and, if redeemed, seats to its subscription.
+
+    For a second volume from the same pool. The principal of a redeemed key is notified.
+    """
+    if units < 1:
+        raise ValueError(f"A key grows by at least one unit, not {units}.")
+    key.units += units
+    ActivationKey.objects.filter(pk=key.pk).update(units=F("units") + units)
+    if key.redeemed_at is None:
+        return
+    subscription = Subscription.objects.locked().select_related("principal").get(key=key)
+    Subscription.objects.filter(pk=subscription.pk).update(size=F("size") + units)
+    Seat.objects.bulk_create(
+        Seat(subscription=subscription, number=subscription.size + step) for step in range(1, units + 1)
+    )
+    notifications.notify_principals_of_growth(subscription, units, at)
+
+
+@transaction.atomic
+def expose(*, key_id: int, at: datetime.datetime) -> ActivationKey:
+    """Record that somebody besides the school's official mailbox is about to know the key; return it.
+
+    Redeeming it from now on verifies nobody. Locks the key: a concurrent redemption happens before or sees it exposed.
+    """
+    key = ActivationKey.objects.locked().get(pk=key_id)
+    if key.exposed_at is None:
+        key.exposed_at = at
+        key.save(update_fields=["exposed_at"])
+    return key
+
+
+@sensitive_variables("code")
+def _parse_code(code: str) -> str:
+    try:
+        return keys.parse(code)
+    except keys.InvalidKey as typo:
+        raise MistypedKey(str(typo)) from None
+
+
+def _get_affiliation(key: ActivationKey, by: User, school: str | None) -> Affiliation:
+    """Return the affiliation that the key credits. Raises `SchoolNotChosen` or `KeyOfAnotherSchool`."""
+    candidates = list(by.affiliations.select_related("school").order_by("since", "pk"))
+    if key.school is None:
+        matching = [one for one in candidates if school is None or one.school_id == school]
+        if not matching:
+            raise SchoolNotChosen("Indiquez d'abord votre établissement : la clé sera créditée pour lui.", None)
+        return matching[0]
+    for one in candidates:
+        if one.school_id == key.school_id:
+            return one
+    if all(one.school is None for one in candidates):
+        raise SchoolNotChosen(
+            f"Cette clé est destinée à l'établissement {name_with_commune(key.school)}. Le vôtre n'a pas été choisi"
+            " dans l'annuaire : s'il s'agit de celui-ci, rejoignez-le, et la clé sera activée.",
+            key.school,
+        )
+    schools = ", ".join(name_with_commune(one.school) for one in candidates if one.school is not None)
+    raise KeyOfAnotherSchool(
+        f"Cette clé est destinée à l'établissement {name_with_commune(key.school)} ; votre compte est rattaché à"
+        f" {schools}. Si vous dirigez aussi cet établissement, ajoutez-le à votre compte ; sinon, transmettez-lui"
+        " l'e-mail. La clé reste utilisable."
+    )

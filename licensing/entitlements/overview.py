@@ -1,0 +1,282 @@
+"""Data of « Mon compte », read in a constant number of queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+
+from accounts.models import Profile, User
+from licensing.entitlements import code_sealing
+from licensing.entitlements.models import Seat, Subscription
+from licensing.entitlements.queries import administered_by, date_in_paris, unseal_key
+from licensing.entitlements.wording import countdown, describe_account, format_validity, status_text
+from schools import matching
+from schools.folding import fold
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.db.models import QuerySet
+
+    from schools.matching import LikelyTeacher
+    from schools.models import Affiliation, School
+
+PUPILS_A_CLASS = 30
+
+
+@dataclass
+class SubscriptionCard:
+    """A subscription as shown to a principal."""
+
+    subscription: Subscription
+    key: str
+    running: bool
+    suspended: bool
+    cancelled: bool
+    # The last day, inclusive; while the order is unpaid, the provisional deadline first.
+    validity: str
+    # What is awaited, and until when; empty where the licences are paid for.
+    status_text: str
+    # The holders of its seats; for the only current subscription, also the teachers of the school without one.
+    rows: list[TeacherRow] = field(default_factory=list)
+    taken: int = 0
+
+    @property
+    def free(self) -> int:
+        return self.subscription.size - self.taken
+
+    @property
+    def pupils(self) -> int:
+        return self.subscription.size * PUPILS_A_CLASS
+
+    @property
+    def bought_at(self) -> datetime.datetime:
+        return self.subscription.key.entitlement.order_line.order.placed_at or self.subscription.opened_at
+
+    @property
+    def giver(self) -> str:
+        """Who bought it, in French."""
+        collectivity = self.subscription.key.entitlement.collectivity
+        return f"Attribuée par {collectivity.name}" if collectivity else "Achetée en boutique"
+
+    @property
+    def can_assign(self) -> bool:
+        """Whether a seat of it can be assigned now."""
+        return self.running and self.free > 0
+
+    @property
+    def offers(self) -> list[SubscriptionCard]:
+        """The subscriptions to assign from for the teachers listed with it: itself, while seats are left."""
+        return [self] if self.can_assign and self.waiting else []
+
+    @property
+    def several(self) -> bool:
+        """Whether several teachers listed with it can be assigned a seat at once."""
+        return self.can_assign and self.waiting > 1
+
+    @property
+    def waiting(self) -> int:
+        """How many of the teachers listed with it hold no seat of it."""
+        return sum(row.seat is None for row in self.rows)
+
+
+@dataclass
+class TeacherRow:
+    """A teacher in a list: with the unit he holds of that subscription, or without any that runs.
+
+    `person` is None where the principal may not see who it is.
+    """
+
+    person: User | None
+    seat: Seat | None = None
+
+    @property
+    def name(self) -> tuple[bool, str, str]:
+        """Sort key; teachers who may not be named come last."""
+        if self.person is None:
+            return True, "", ""
+        return False, fold(self.person.last_name), fold(self.person.first_name)
+
+
+@dataclass
+class PrincipalOverview:
+    """« Mes abonnements » for one school, with its teachers."""
+
+    affiliation: Affiliation | None
+    affiliations: list[Affiliation]
+    cards: list[SubscriptionCard]
+    # Teachers of the school without a usable seat, unless the only current subscription lists them.
+    waiting: list[TeacherRow]
+    # The principal holds a usable seat.
+    own_unit: bool
+    # « Ils pourraient être de votre école ».
+    proposals: list[LikelyTeacher]
+
+    @property
+    def verified(self) -> bool:
+        return self.affiliation is not None and self.affiliation.verified_at is not None
+
+    @property
+    def current(self) -> list[SubscriptionCard]:
+        """The usable and suspended subscriptions, the next to expire first."""
+        return [card for card in self.cards if card.running or card.suspended]
+
+    @property
+    def past(self) -> list[SubscriptionCard]:
+        return [card for card in self.cards if not (card.running or card.suspended)]
+
+    @property
+    def offers(self) -> list[SubscriptionCard]:
+        """The subscriptions to assign from, in order of preference: paid for, then the earliest to expire."""
+        return sorted((card for card in self.cards if card.can_assign), key=lambda card: bool(card.status_text))
+
+    @property
+    def several(self) -> bool:
+        """Whether several waiting teachers can be assigned a seat at once."""
+        return len(self.waiting) > 1 and bool(self.offers)
+
+    @property
+    def listed(self) -> bool:
+        """Whether any teacher of the school is shown."""
+        return bool(self.waiting) or any(card.rows for card in self.current)
+
+
+def of_principal(user: User, *, at: datetime.datetime, school: str = "") -> PrincipalOverview:
+    """Return the overview of one of a principal's schools: the requested one, else the first."""
+    affiliations = list(user.affiliations.select_related("school").order_by("since", "pk"))
+    affiliation = next((one for one in affiliations if one.school_id and one.school_id == school), None) or next(
+        iter(affiliations), None
+    )
+    cards = {card.subscription.pk: card for card in _build_cards(user, affiliation, at)}
+    verified_school = affiliation.school if affiliation is not None and affiliation.verified_at is not None else None
+    seats = list(Seat.objects.held().filter(subscription__in=cards).select_related("holder"))
+    for seat in seats:
+        card = cards[seat.subscription_id]
+        may_see_name = seat.holder_id == user.pk or (
+            verified_school is not None and card.subscription.school_id is not None
+        )
+        card.taken += 1
+        card.rows.append(TeacherRow(seat.holder if may_see_name else None, seat))
+    holders_of_usable = {seat.holder_id for seat in seats if cards[seat.subscription_id].running}
+    waiting = [
+        TeacherRow(teacher)
+        for teacher in _list_teachers(verified_school)
+        if teacher.pk not in holders_of_usable | {user.pk}
+    ]
+    current = [card for card in cards.values() if card.running or card.suspended]
+    if len(current) == 1:
+        # As in the user guide: a single subscription lists all the teachers of the school.
+        listed = {row.person.pk for row in current[0].rows if row.person is not None}
+        current[0].rows += [row for row in waiting if row.person is not None and row.person.pk not in listed]
+        waiting = []
+    for card in cards.values():
+        card.rows.sort(key=lambda row: row.name)
+    # Holders of a seat of the school are already listed among its teachers.
+    holders = {seat.holder_id for seat in seats}
+    proposals = [
+        likely
+        for likely in (matching.suggest_teachers(verified_school) if verified_school is not None else ())
+        if likely.affiliation.user_id not in holders
+    ]
+    return PrincipalOverview(
+        affiliation, affiliations, list(cards.values()), waiting, user.pk in holders_of_usable, proposals
+    )
+
+
+def list_successors(seat: Seat) -> QuerySet[User]:
+    """Return the teachers who may take over the seat: those without a seat of its subscription."""
+    return _list_teachers(seat.subscription.school).exclude(seats__subscription=seat.subscription_id)
+
+
+def _list_teachers(school: School | None) -> QuerySet[User]:
+    if school is None:
+        return User.objects.none()
+    return User.objects.filter(profile=Profile.TEACHER, is_active=True, affiliations__school=school).order_by(
+        "last_name", "first_name", "pk"
+    )
+
+
+def _build_cards(user: User, affiliation: Affiliation | None, at: datetime.datetime) -> list[SubscriptionCard]:
+    """Return cards for the subscriptions of the school, and for the principal's own without a school."""
+    of_school = Q(principal=user, school=None)
+    if affiliation is not None and affiliation.school_id is not None:
+        of_school |= Q(school=affiliation.school_id)
+    found = (
+        Subscription.objects.filter(administered_by(user), of_school)
+        .select_related(
+            "school",
+            "principal",
+            "key__entitlement__product",
+            "key__entitlement__collectivity",
+            "key__entitlement__order_line__order",
+        )
+        .order_by("key__entitlement__last_day", "opened_at", "pk")
+    )
+    day = date_in_paris(at)
+    cards = []
+    for subscription in found:
+        entitlement = subscription.key.entitlement
+        try:
+            key = unseal_key(subscription.key)
+        except code_sealing.UnsealableCode:
+            # One unreadable key must not break the page; `manage.py audit` reports it.
+            key = "illisible : écrivez-nous"
+        cards.append(
+            SubscriptionCard(
+                subscription,
+                key,
+                running=entitlement.usable_on(day),
+                suspended=entitlement.suspended_on(day),
+                cancelled=entitlement.cancelled_at is not None,
+                validity=format_validity(entitlement, day),
+                status_text=status_text(entitlement, day),
+            )
+        )
+    return cards
+
+
+@dataclass
+class TeacherLicence:
+    """A seat as shown to the teacher who holds it."""
+
+    seat: Seat
+    # « Compte de rattachement ».
+    account: str
+    running: bool
+    suspended: bool
+    cancelled: bool
+    validity: str
+    # Time left in the provisional period; empty where the rights are firm.
+    countdown: str
+
+
+def of_teacher(user: User, *, at: datetime.datetime) -> list[TeacherLicence]:
+    """Return the seats that a teacher holds, the latest to expire first."""
+    day = date_in_paris(at)
+    seats = (
+        Seat.objects.filter(holder=user)
+        .select_related(
+            "subscription__school",
+            "subscription__principal",
+            "subscription__key__entitlement__product",
+            "subscription__key__entitlement__order_line__order",
+        )
+        .order_by("-subscription__key__entitlement__last_day", "held_since")
+    )
+    licences = []
+    for seat in seats:
+        entitlement = seat.subscription.key.entitlement
+        licences.append(
+            TeacherLicence(
+                seat,
+                describe_account(seat.subscription),
+                running=entitlement.usable_on(day),
+                suspended=entitlement.suspended_on(day),
+                cancelled=entitlement.cancelled_at is not None,
+                validity=format_validity(entitlement, day),
+                countdown=countdown(entitlement.temporary_until, day) if entitlement.temporary_until else "",
+            )
+        )
+    return licences

@@ -1,0 +1,42 @@
+"""Handover of a school to a new principal, with its subscriptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.views.decorators.debug import sensitive_variables
+
+from licensing.entitlements.models import Subscription
+from schools.models import Affiliation
+from schools.principals import operations as heads
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Collection
+
+    from accounts.models import User
+    from schools.principals.operations import ConfirmationResult
+
+
+@sensitive_variables("token")
+@transaction.atomic
+def confirm_principal(
+    *, token: str, replaced: Collection[int], kept: Collection[int], at: datetime.datetime
+) -> ConfirmationResult:
+    """Verify the principal of a confirmation link, and transfer the school's subscriptions to them.
+
+    Transferred: those of replaced and departed principals. Remaining principals keep the subscriptions credited to
+    them. Raises what `principals.confirm` raises.
+    """
+    confirmed = heads.confirm_verification(token=token, replaced=replaced, kept=kept, at=at)
+    _transfer(confirmed.affiliation.school_id, confirmed.replaced, to=confirmed.affiliation.user)
+    return confirmed
+
+
+def _transfer(school_id: str | None, replaced: list[User], *, to: User) -> None:
+    still_affiliated = Affiliation.objects.filter(user=OuterRef("principal"), school=OuterRef("school"))
+    to_transfer = Subscription.objects.filter(Q(principal__in=replaced) | ~Exists(still_affiliated), school=school_id)
+    subscription_ids = [subscription.pk for subscription in to_transfer.locked()]
+    Subscription.objects.filter(pk__in=subscription_ids).update(principal=to)

@@ -1,0 +1,120 @@
+"""French texts about validity, entitlement status and schools. Pure."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+
+from accounts.models import Profile
+from core import formatting
+from licensing.entitlements.models import EntitlementStatus
+
+if TYPE_CHECKING:
+    from licensing.entitlements.models import Entitlement, Subscription
+    from schools.models import School
+
+#: Threshold in days from which a countdown reads « plus que ».
+_SOON_DAYS = 15
+#: Without its final period.
+CANCELLED_SENTENCE = "La commande de ces licences a été annulée : elles ne donnent plus de droits"
+
+
+def format_long_date(day: datetime.date) -> str:
+    """Return « 31 août 2027 »; for a datetime, the date in Paris."""
+    return formatting.long_date(timezone.localtime(day).date() if isinstance(day, datetime.datetime) else day)
+
+
+def format_short_date(day: datetime.date) -> str:
+    """Return « 31/08/2027 », for tables; for a datetime, the date in Paris."""
+    return f"{timezone.localtime(day) if isinstance(day, datetime.datetime) else day:%d/%m/%Y}"
+
+
+def countdown(last: datetime.date, day: datetime.date) -> str:
+    """Return the days left, the last included: « plus que 12 jours », « dernier jour »; empty once past."""
+    left = (last - day).days
+    if left < 0:
+        return ""
+    if left <= 1:
+        return "jusqu'à demain" if left else "dernier jour"
+    return f"{'plus que' if left <= _SOON_DAYS else 'encore'} {formatting.pluralize(left, 'jour')}"
+
+
+def format_validity(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return the last day as a short date; while the order is unpaid, also the current deadline."""
+    temporary = entitlement.temporary_until
+    if temporary is None or entitlement.over_on(day):
+        return format_short_date(entitlement.last_day)
+    if entitlement.status_on(day) is EntitlementStatus.OVERDUE:
+        return f"{format_short_date(entitlement.last_day)}, sous réserve du règlement"
+    return (
+        f"{format_short_date(temporary)} (droits temporaires), puis {format_short_date(entitlement.last_day)} dès"
+        " règlement"
+    )
+
+
+def format_until(entitlement: Entitlement, day: datetime.date) -> str:
+    """Return « jusqu'au 31 août 2027 inclus »; while the order is unpaid, also what its payment changes."""
+    temporary, full = entitlement.temporary_until, f"jusqu'au {format_long_date(entitlement.last_day)} inclus"
+    if temporary is None:
+        return full
+    if entitlement.status_on(day) is EntitlementStatus.OVERDUE:
+        return f"{full}, sous réserve du règlement de la commande"
+    return (
+        f"jusqu'au {format_long_date(temporary)} inclus (droits temporaires), puis {full} dès que la commande sera"
+        " réglée"
+    )
+
+
+def status_text(entitlement: Entitlement, day: datetime.date) -> str:
+    """Describe a non-firm status: what is awaited, and by when; empty where the rights are firm.
+
+    For whoever allocates or administers the licences: it never names the payer.
+    """
+    temporary = format_long_date(entitlement.temporary_until) if entitlement.temporary_until else ""
+    last = format_long_date(entitlement.last_day)
+    left = countdown(entitlement.temporary_until or entitlement.last_day, day)
+    return {
+        EntitlementStatus.PROVISIONAL: (
+            f"Droits temporaires jusqu'au {temporary} inclus ({left}), dans l'attente du bon de "
+            f"commande signé ; puis jusqu'au {last} inclus dès règlement."
+        ),
+        EntitlementStatus.UNPAID: (
+            f"Droits temporaires jusqu'au {temporary} inclus ({left}), dans l'attente du règlement ; "
+            f"puis jusqu'au {last} inclus dès qu'il sera reçu."
+        ),
+        EntitlementStatus.OVERDUE: (
+            f"Le règlement était attendu le {temporary} au plus tard : sans lui, ces licences peuvent être "
+            f"suspendues avant le {last}."
+        ),
+        EntitlementStatus.LAPSED: (
+            f"Les droits temporaires ont pris fin le {temporary}, faute de bon de commande signé : tout reprendra "
+            "de soi-même, sans rien ressaisir, dès qu'il sera reçu ou la commande réglée."
+        ),
+        EntitlementStatus.SUSPENDED: (
+            "Licences suspendues : leur commande attend son règlement. Elles reprendront d'elles-mêmes dès qu'il sera "
+            "reçu ; rien n'est perdu."
+            if temporary
+            else (
+                "Licences suspendues : elles reprendront où elles en étaient dès qu'elles seront rétablies ; rien "
+                "n'est perdu."
+            )
+        ),
+        EntitlementStatus.CANCELLED: f"{CANCELLED_SENTENCE}.",
+    }.get(entitlement.status_on(day), "")
+
+
+def name_with_commune(school: School) -> str:
+    """Return the school's name with its commune, as names are not unique."""
+    return f"{school.name} ({school.commune})" if school.commune else school.name
+
+
+def describe_account(subscription: Subscription) -> str:
+    """Return the « compte de rattachement »: the school credited, or « Achat personnel » for a teacher."""
+    if subscription.school is not None:
+        return subscription.school.name
+    if subscription.principal.profile == Profile.TEACHER:
+        return "Achat personnel"
+    typed = subscription.principal.affiliations.first()
+    return str(typed) if typed is not None else str(subscription.principal)

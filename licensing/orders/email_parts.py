@@ -1,0 +1,172 @@
+"""Parts shared by the e-mails about orders: the order as it is at sending time, and its wording.
+
+No e-mail has an attachment: it links to the order's page, where the documents are. Replies go to the seller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Profile, User
+from core import formatting
+from licensing.billing.models import Seller
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight
+from licensing.orders.models import Order, OrderKind, OrderState, Payer
+from licensing.payments import card
+from mailing.email_template import format_salutation, render_email
+from mailing.kinds import NoLongerDue, RenderedEmail
+from tenants.office_urls import office_url, portal_url
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from licensing.entitlements.models import Entitlement
+    from mailing.models import Message
+
+#: What a suspension means, whatever its cause.
+SUSPENSION_NOTICE = (
+    "Vos licences ne peuvent plus être ni attribuées, ni utilisées en classe. Rien n'est supprimé : classes, comptes "
+    "des élèves et attributions sont conservés"
+)
+STATE_CHANGED = "La commande a changé d'état avant l'envoi."
+
+
+def get_order(message: Message, *states: OrderState) -> Order:
+    """Return the order of a message. Raises `NoLongerDue` if it is in none of `states`, when any are given."""
+    order = Order.objects.select_related("placed_by", "school", "collectivity").get(pk=message.context["order"])
+    if states and order.state not in states:
+        raise NoLongerDue(STATE_CHANGED)
+    return order
+
+
+def get_awaited_order(message: Message) -> tuple[Order, datetime.date]:
+    """Return the order of a message and the last day of its provisional rights.
+
+    Raises `NoLongerDue` if its purchase order is no longer awaited.
+    """
+    order = get_order(message, OrderState.PLACED)
+    until = get_entitlement(order).provisional_until
+    if until is None:
+        raise NoLongerDue("Un bon de commande a été déposé avant l'envoi : il est à vérifier.")
+    return order, until
+
+
+def get_entitlement(order: Order) -> Entitlement:
+    return order.lines.select_related("entitlement").get().entitlement
+
+
+def describe_order(order: Order) -> str:
+    """Return the product and price of an order, on one line."""
+    line = order.lines.get()
+    many = f"{formatting.number(line.billed_quantity)} × " if line.billed_quantity > 1 else ""
+    return f"{many}{line.description}, {formatting.euros(order.total_ttc)} TTC"
+
+
+def describe_reference(order: Order) -> str:
+    """Return the order's number, date and content, for e-mails that do not start with them."""
+    return f"{order} du {format_day(order.placed_at or order.created_at)} : {describe_order(order)}."
+
+
+def describe_licences(order: Order) -> str:
+    """Return a sentence on where the order's licences are found."""
+    line = order.lines.select_related("school_year").get()
+    if order.kind == OrderKind.PURCHASE:
+        many = f"les {formatting.pluralize(line.quantity, 'licence')}" if line.quantity > 1 else "la licence"
+        return (
+            f"Le lot « Achat {line.school_year} (commande n° {order.pk}) » est ouvert dans votre bureau : vous pouvez "
+            f"en attribuer {many}."
+        )
+    if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
+        return "Votre licence est active : vous la retrouvez dans « Mon compte », avec votre classe."
+    if line.quantity == 1:
+        return "Votre licence est dans « Mon compte » : attribuez-la à un enseignant."
+    return (
+        f"Vos {formatting.pluralize(line.quantity, 'licence')} sont dans « Mon compte » : attribuez-les à vos"
+        " enseignants."
+    )
+
+
+def is_paid_by_buyer(order: Order) -> bool:
+    """Return whether the buyer pays personally: no one else signs the purchase order."""
+    buyer = order.placed_by
+    return order.payer == Payer.OTHER and buyer is not None and buyer.get_full_name() == order.bill_name
+
+
+def describe_sending(order: Order) -> str:
+    seller = Seller.objects.first()
+    post = (
+        f"par courrier à {seller.name}, {seller.address}, {seller.postal_code} {seller.city}"
+        if seller
+        else "par courrier"
+    )
+    card_option = " Vous pouvez aussi régler par carte, depuis la même page." if can_pay_by_card(order) else ""
+    signed = (
+        "complétez-le s'il le faut, signez-le"
+        if is_paid_by_buyer(order)
+        else "faites-le compléter, signer et tamponner par qui paie"
+    )
+    return (
+        f"Téléchargez le bon de commande, {signed}, puis renvoyez-le {post}, ou déposez le document numérisé sur la "
+        f"page de la commande.{card_option}"
+    )
+
+
+def can_pay_by_card(order: Order) -> bool:
+    return order.kind == OrderKind.SHOP and card.is_available()
+
+
+def describe_missing(order: Order) -> list[str]:
+    """Return a paragraph on the details the invoice still needs; empty if complete."""
+    missing = preflight.check_order(order).missing
+    if not missing:
+        return []
+    details = "une information ; complétez-la" if len(missing) == 1 else "des informations ; complétez-les"
+    return [
+        f"Pour établir la facture, il nous manque encore {details} sur la page de la commande. "
+        + " ".join(one.sentence for one in missing)
+    ]
+
+
+def build_email(
+    message: Message, order: Order, *, subject: str, paragraphs: Sequence[str], button: str, notes: Sequence[str] = ()
+) -> RenderedEmail:
+    reader = User.objects.filter(pk=message.context["user"], is_active=True).first()
+    if reader is None:
+        raise NoLongerDue("Le compte a été fermé avant l'envoi.")
+    email = render_email(
+        greeting=format_salutation(reader.first_name),
+        subject=_format_spaces(subject),
+        paragraphs=[_format_spaces(paragraph) for paragraph in paragraphs],
+        button=button,
+        address=_order_url(order),
+        notes=[_format_spaces(note) for note in notes],
+    )
+    return dataclasses.replace(email, reply_to=get_reply_to())
+
+
+def _order_url(order: Order) -> str:
+    if order.collectivity is not None:
+        return office_url(order.collectivity, f"/achats/{order.pk}/")
+    return portal_url(f"boutique/commandes/{order.pk}/")
+
+
+def get_reply_to() -> str:
+    return Seller.objects.values_list("email", flat=True).first() or settings.CONTACT_EMAIL
+
+
+def _format_spaces(sentence: str) -> str:
+    return formatting.add_nonbreaking_spaces(sentence).replace("n° ", f"n°{formatting.NO_BREAK_SPACE}")
+
+
+def format_day(at: datetime.datetime) -> str:
+    return formatting.long_date(day_in_france(at))
+
+
+def get_today() -> datetime.date:
+    return day_in_france(timezone.now())

@@ -1,0 +1,61 @@
+"""Offers of the shop: the school tiers on sale, and the price of a number of classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from licensing.billing.models import Seller
+from licensing.catalogue import pricing
+from licensing.catalogue.pricing import PUPILS_PER_CLASS
+
+if TYPE_CHECKING:
+    import datetime
+
+    from licensing.catalogue.models import SchoolTier
+    from licensing.catalogue.pricing import PricedLine
+
+
+@dataclass(frozen=True, slots=True)
+class TierOffer:
+    """A school tier with the prices that the shop shows."""
+
+    tier: SchoolTier
+    #: Price of its smallest number of classes.
+    minimum_price: PricedLine
+    #: Displayed price: the tier's flat price, or the price per class in the open tier.
+    displayed_price: PricedLine
+
+    @property
+    def is_per_class(self) -> bool:
+        """Whether the price is per class."""
+        return self.tier.to_classes is None
+
+    @property
+    def pupils(self) -> int:
+        return self.minimum_price.quantity * PUPILS_PER_CLASS
+
+    def covers(self, classes: int) -> bool:
+        """Return whether a number of classes falls in this tier."""
+        return self.tier.from_classes <= classes <= (self.tier.to_classes or classes)
+
+
+def list_offers(day: datetime.date) -> list[TierOffer]:
+    """Return the tiers on sale that day, the smallest first; empty if none, or without a seller."""
+    tiers = pricing.list_tiers(day)
+    if not (tiers and Seller.objects.exists()):
+        return []
+    return [
+        TierOffer(
+            tier=tier,
+            minimum_price=pricing.price_tier(tier, tier.from_classes),
+            displayed_price=pricing.price_tier(tier, tier.to_classes or 1),
+        )
+        for tier in tiers
+    ]
+
+
+def find_offer(on_offer: list[TierOffer], classes: int) -> tuple[TierOffer, PricedLine]:
+    """Return the offer for a number of classes, and their price. Raises `BadQuantity` or `NotOnSale`."""
+    tier = pricing.find_tier(classes, [offer.tier for offer in on_offer])
+    return next(offer for offer in on_offer if offer.tier == tier), pricing.price_tier(tier, classes)

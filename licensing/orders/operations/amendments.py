@@ -1,0 +1,126 @@
+"""Operator-only changes to an order: cancel it, prolong its rights, reissue its invoice after a rejection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from core import formatting
+from licensing.billing import invoicing
+from licensing.billing.models import Invoice, InvoiceKind
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight, rights
+from licensing.orders.exceptions import IncompleteForInvoice, InvalidOrderDate, NoReason, NotInThisState
+from licensing.orders.models import Order, OrderKind, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.purchase_orders import get_rights_end
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def cancel(*, order_id: int, reason: str, by: User | None, at: datetime.datetime) -> Order:
+    """Cancel an order: issue a credit note if it was invoiced, withdraw its rights; return it. Nothing is deleted.
+
+    `by` is None when the card provider refunded it. Payments are refunded separately. Idempotent. Raises `NoReason` or
+    `NotInThisState`.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise NoReason("Dites pourquoi cette commande est annulée : l'acheteur le lira, et les livres le gardent.")
+    order = lock_order(order_id)
+    if order.state == OrderState.CANCELLED:
+        return order
+    if order.kind == OrderKind.GRANT:
+        raise NotInThisState("Une dotation ne s'annule pas : suspendez-la.")
+    invoice = order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).first()
+    credit = invoicing.issue_credit_note(invoice, at=at, reason=reason) if invoice is not None else None
+    if OrderLine.objects.filter(order=order, entitlement__isnull=False).exists():
+        rights.withdraw(order, at=at)
+    order.scans.filter(state=ScanState.WAITING).update(
+        state=ScanState.REFUSED, reason="Commande annulée.", decided_at=at, decided_by=by
+    )
+    order.state, order.cancelled_at, order.cancellation_reason = OrderState.CANCELLED, at, reason
+    order.save(update_fields=["state", "cancelled_at", "cancellation_reason"])
+    summary = f"annulée ({reason})" + (f" ; avoir {credit.number} émis." if credit is not None else ".")
+    order_events.record(order, "cancelled", summary, by=by, at=at)
+    if order.placed_at is not None:
+        notifications.notify_buyer(order, notifications.CANCELLED, at=at)
+    return order
+
+
+@transaction.atomic
+def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datetime) -> Order:
+    """Extend the temporary rights of an order to a later day, inclusive; return it.
+
+    A lapsed order starts a new countdown, with its reminders; no countdown runs while a scan waits to be checked.
+    Raises `NotInThisState` or `BadDate`.
+    """
+    order = lock_order(order_id)
+    if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
+    entitlement = order.lines.select_related("entitlement").get().entitlement
+    if until < day_in_france(at):
+        raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
+    if until > entitlement.last_day:
+        raise InvalidOrderDate(
+            f"Les licences s'arrêtent le {formatting.long_date(entitlement.last_day)} : choisissez un jour d'ici là."
+        )
+    current_until = entitlement.temporary_until
+    if current_until is not None and until <= current_until:
+        raise InvalidOrderDate(
+            f"Les droits courent déjà jusqu'au {formatting.long_date(current_until)} inclus : choisissez un jour plus"
+            " tard."
+        )
+    if order.state == OrderState.CONFIRMED or order.scans.filter(state=ScanState.WAITING).exists():
+        rights.await_payment(order, until=until, at=at)
+    else:
+        rights.start_countdown(order, until=until, at=at)
+        order.reminders.all().delete()
+    if order.state == OrderState.LAPSED:
+        order.state, order.lapsed_at = OrderState.PLACED, None
+        order.save(update_fields=["state", "lapsed_at"])
+    order_events.record(
+        order, "prolonged", f"droits temporaires prolongés jusqu'au {formatting.long_date(until)} inclus.", by=by, at=at
+    )
+    notifications.notify_buyer(order, notifications.PROLONGED, at=at)
+    return order
+
+
+@transaction.atomic
+def reissue_invoice(*, invoice_id: int, reason: str, by: User, at: datetime.datetime) -> Invoice:
+    """Cancel an invoice rejected by a platform or its addressee, issue another under a new number; return it.
+
+    Raises `NoReason`, `NotInThisState` or `IncompleteForInvoice`.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise NoReason("Dites pourquoi la facture est refaite : l'avoir le porte.")
+    order = lock_order(Invoice.objects.values_list("order_id", flat=True).get(pk=invoice_id))
+    invoice = Invoice.objects.get(pk=invoice_id)
+    if invoice.kind != InvoiceKind.INVOICE or Invoice.objects.filter(corrects=invoice).exists():
+        raise NotInThisState(f"{invoice} est déjà annulée par un avoir.")
+    if order.state not in (OrderState.CONFIRMED, OrderState.PAID):
+        raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Sa facture ne se refait pas.")
+    missing = preflight.check_order(order).missing
+    if missing:
+        raise IncompleteForInvoice(" ".join(one.sentence for one in missing))
+    credit = invoicing.issue_credit_note(invoice, at=at, reason=reason)
+    by_card = order.state == OrderState.PAID and order.method == SettlementMethod.CARD
+    issued = invoicing.issue_invoice(order, at=at, paid_by_card=by_card)
+    if order.state == OrderState.CONFIRMED:
+        rights.await_payment(order, until=get_rights_end(order, issued), at=at)
+    order_events.record(
+        order,
+        "reinvoiced",
+        f"facture {invoice.number} annulée par l'avoir {credit.number}, refaite sous le numéro {issued.number}.",
+        by=by,
+        at=at,
+    )
+    notifications.notify_buyer(order, notifications.INVOICED, at=at, invoice=issued.pk)
+    return issued

@@ -1,0 +1,254 @@
+"""Billing details: prefilled from known data, entered by the buyer, completed until the invoice is issued."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import Profile
+from licensing.billing.exceptions import NotInvoiceable
+from licensing.billing.models import Invoice, InvoiceKind, PlatformState
+from licensing.orders import countries, preflight
+from licensing.orders.exceptions import BadBilling, NotInThisState
+from licensing.orders.models import Order, OrderKind, OrderState, Payer
+from licensing.orders.operations import order_events
+from licensing.orders.operations.locks import lock_order
+from schools.wording import format_school_name, town_with_preposition
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.db import models
+
+    from accounts.models import User
+    from schools.models import Affiliation
+
+FRANCE = "France"
+_FRENCH_POSTAL_CODE = re.compile(r"[0-9]{5}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingDetails:
+    """Billing details of an order. Codes without spaces; what does not apply is empty."""
+
+    payer: str
+    name: str
+    address: str
+    address_extra: str = ""
+    postal_code: str
+    city: str
+    country: str = FRANCE
+    email: str
+    siret: str = ""
+    service_code: str = ""
+    engagement_number: str = ""
+
+
+#: Field of `Billing` → column of `Order`.
+_COLUMNS = {
+    "payer": "payer",
+    "name": "bill_name",
+    "address": "bill_address",
+    "address_extra": "bill_address_extra",
+    "postal_code": "bill_postal_code",
+    "city": "bill_city",
+    "country": "bill_country",
+    "email": "bill_email",
+    "siret": "siret",
+    "service_code": "service_code",
+    "engagement_number": "engagement_number",
+}
+#: Columns of `Order` that hold billing details.
+BILLING_COLUMNS = tuple(_COLUMNS.values())
+_REQUIRED = {
+    "payer": "Dites qui paie : la facture sera établie à son nom.",
+    "name": "Indiquez le nom à qui la facture est adressée.",
+    "address": "Indiquez l'adresse de facturation.",
+    "postal_code": "Indiquez le code postal.",
+    "city": "Indiquez la ville.",
+    "country": "Indiquez le pays.",
+    "email": "Indiquez l'adresse e-mail de qui traite les factures.",
+}
+
+
+def prefill_billing_details(order: Order, *, payer: str | None = None) -> BillingDetails:
+    """Return proposed billing details: the order's own, else those of the buyer's last order, else the directory's.
+
+    `payer`: the payer chosen by the buyer; None for the most likely one.
+    """
+    known = order if order.bill_name else _previous_order(order)
+    if known is not None and payer in (None, known.payer):
+        last = {field: getattr(known, column) for field, column in _COLUMNS.items()}
+        if known.pk != order.pk:
+            # An engagement number is valid for one order.
+            last["engagement_number"] = ""
+        return BillingDetails(**last)
+    buyer_email = order.placed_by.email if order.placed_by else ""
+    if order.collectivity is not None:
+        body = order.collectivity
+        return BillingDetails(
+            payer=Payer.COLLECTIVITY,
+            name=body.name,
+            address="",
+            postal_code="",
+            city="",
+            email=buyer_email,
+            siret=preflight.propose_body_siret(body.siren),
+        )
+    return _prefilled_for_shop(order, buyer_email, payer)
+
+
+def clear_billing_details(order: Order) -> None:
+    """Clear the billing details; the caller saves the order."""
+    for column in BILLING_COLUMNS:
+        setattr(order, column, "")
+
+
+def set_billing_details(order: Order, billing: BillingDetails) -> None:
+    """Validate the details and set them on the order; the caller locks and saves it. Raises `BadBilling`."""
+    for field, sentence in _REQUIRED.items():
+        if not getattr(billing, field).strip():
+            raise BadBilling(sentence, field)
+    if billing.payer not in Payer.values or (billing.payer == Payer.COLLECTIVITY) != (order.kind == OrderKind.PURCHASE):
+        raise BadBilling(_REQUIRED["payer"], "payer")
+    try:
+        validate_email(billing.email.strip())
+    except ValidationError:
+        raise BadBilling(f"« {billing.email} » n'est pas une adresse e-mail.", "email") from None
+    # Before anything is paid: VAT differs abroad, and no invoice can be issued.
+    try:
+        countries.get_country_code(billing.country)
+    except NotInvoiceable as refusal:
+        raise BadBilling(refusal.sentence, "country") from None
+    if not _FRENCH_POSTAL_CODE.fullmatch(billing.postal_code.replace(" ", "")):
+        raise BadBilling("Un code postal français compte cinq chiffres.", "postal_code")
+    for field, column in _COLUMNS.items():
+        if column != "siret":  # set below: it is entered with spaces
+            _set_column(order, column, " ".join(getattr(billing, field).split()), field)
+    _write_codes(order, siret=billing.siret)
+
+
+def update_billing_details(order: Order, billing: BillingDetails) -> bool:
+    """Write the details as `write` does; return whether the order changed. Raises `BadBilling`."""
+    before = [getattr(order, column) for column in _COLUMNS.values()]
+    set_billing_details(order, billing)
+    return before != [getattr(order, column) for column in _COLUMNS.values()]
+
+
+@transaction.atomic
+def complete_billing_details(
+    *, order_id: int, siret: str, service_code: str, engagement_number: str, by: User, at: datetime.datetime
+) -> Order:
+    """Complete the references an invoice needs, before it is issued or after a rejection; return the order.
+
+    Raises `NotInThisState` or `BadBilling`.
+    """
+    order = lock_order(order_id)
+    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED) and not is_invoice_rejected(order):
+        raise NotInThisState("La facture est émise : ce qu'elle dit ne change plus. Écrivez-nous s'il faut la refaire.")
+    before = (order.siret, order.service_code, order.engagement_number)
+    for column, text in (("service_code", service_code), ("engagement_number", engagement_number)):
+        _set_column(order, column, " ".join(text.split()), column)
+    _write_codes(order, siret=siret)
+    if before == (order.siret, order.service_code, order.engagement_number):
+        return order
+    order.save(update_fields=["siret", "service_code", "engagement_number"])
+    order_events.record(order, "completed", "informations de facturation complétées.", by=by, at=at)
+    return order
+
+
+def _set_column(order: Order, column: str, text: str, field: str) -> None:
+    limit = cast("models.Field[object, object]", Order._meta.get_field(column)).max_length or 0  # noqa: SLF001
+    if len(text) > limit:
+        raise BadBilling(f"{limit} caractères au plus ; vous en avez saisi {len(text)}.", field)
+    setattr(order, column, text)
+
+
+def _write_codes(order: Order, *, siret: str) -> None:
+    order.siret = preflight.normalise_siret(siret)
+    wrong = preflight.check_order(order).wrong
+    if wrong:
+        raise BadBilling(wrong[0].sentence, wrong[0].field)
+
+
+def is_invoice_rejected(order: Order) -> bool:
+    """Return whether the latest status of the order's invoice is a rejection, by its platform or its addressee."""
+    invoice = Invoice.objects.filter(order=order, kind=InvoiceKind.INVOICE, credit__isnull=True).first()
+    last = invoice.statuses.order_by("pk").last() if invoice else None
+    return last is not None and last.state in (PlatformState.REJECTED, PlatformState.REFUSED)
+
+
+def _previous_order(order: Order) -> Order | None:
+    """Return the last order of the same collectivity, or of the same buyer for the same school."""
+    same = Order.objects.filter(kind=order.kind, placed_at__isnull=False).exclude(bill_name="")
+    same = (
+        same.filter(collectivity=order.collectivity)
+        if order.collectivity is not None
+        else same.filter(placed_by=order.placed_by, school=order.school)
+    )
+    return same.order_by("pk").last()
+
+
+def _prefilled_for_shop(order: Order, email: str, payer: str | None) -> BillingDetails:
+    payer = payer or _likely_payer(order)
+    place = _school_address(order)
+    town, school = place["city"], place["name"]
+    names = {
+        Payer.TOWN_HALL: f"Commune {town_with_preposition(town)}" if town else "",
+        Payer.SCHOOL: school,
+        Payer.COOPERATIVE: f"Coopérative scolaire, {school}" if school else "",
+    }
+    if payer == Payer.OTHER:
+        # A private payer does not live at the school.
+        place = dict.fromkeys(place, "") | {"country": place["country"]}
+    if payer == Payer.TOWN_HALL:
+        # The directory has no street for the town hall; « Mairie » is deliverable.
+        place |= {"address": "Mairie", "address_extra": ""}
+    buyer = order.placed_by.get_full_name() if order.placed_by is not None else ""
+    return BillingDetails(
+        **place | {"name": names.get(Payer(payer), buyer)},
+        payer=payer,
+        email=email,
+        siret=preflight.propose_payer_siret(order.school, payer=payer),
+    )
+
+
+def _school_address(order: Order) -> dict[str, str]:
+    """Return the name and address of the buyer's school, from the directory or as entered by the buyer."""
+    affiliation = _affiliation(order)
+    school = order.school or (affiliation.school if affiliation is not None else None)
+    if school is not None:
+        return {
+            "name": format_school_name(school.name),
+            "address": school.address,
+            "address_extra": school.address_extra,
+            "postal_code": school.postal_code,
+            "city": school.commune,
+            "country": FRANCE,
+        }
+    typed = {
+        field: str(getattr(affiliation, field, ""))
+        for field in ("name", "address", "address_extra", "postal_code", "city", "country")
+    }
+    return typed | {"country": typed["country"] or FRANCE}
+
+
+def _likely_payer(order: Order) -> str:
+    """Return the most likely payer: the commune for a public école, else the school, else the teacher."""
+    if order.placed_by is not None and order.placed_by.profile == Profile.TEACHER:
+        return Payer.OTHER
+    return Payer.TOWN_HALL if preflight.is_public_primary(order.school) else Payer.SCHOOL
+
+
+def _affiliation(order: Order) -> Affiliation | None:
+    if order.placed_by is None:
+        return None
+    # Without a directory school, the order is for the one its buyer entered by hand, if any.
+    found = order.placed_by.affiliations.select_related("school")
+    return found.order_by(F("school").asc(nulls_first=True), "since", "pk").first()

@@ -1,0 +1,128 @@
+"""The countdown: reminders while the purchase order is awaited, then the lapse. Run by a periodic task.
+
+The rights themselves end at midnight of their date, whether or not the task runs: it records that and notifies.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState
+from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.placement import PROVISIONAL_DAYS
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    #: An order annotated by `_counting_down`; the stubs cannot name that type across functions.
+    type CountingDown = Any
+
+#: Days after the order on which its buyer is reminded; as many days before the end where the rights were prolonged
+#: or shortened.
+REMINDER_DAYS = (30, 40, 44)
+#: Events whose e-mail already states the end of the rights: reminders due by then would repeat it.
+_STATES_END_OF_RIGHTS = ("placed", "prolonged", "scan_refused")
+
+
+def remind_and_lapse(at: datetime.datetime) -> tuple[int, int]:
+    """Send due reminders and lapse expired orders; return how many of each.
+
+    Run late, it sends the latest reminder only. Idempotent, also for concurrent workers. A failing order does not
+    block the others: failures are raised at the end as an exception group.
+    """
+    today = day_in_france(at)
+    expired_ids = list(_counting_down().filter(ends__lt=today).values_list("pk", flat=True))
+    ending_soon = _counting_down().filter(
+        ends__range=(today, today + datetime.timedelta(days=_days_left_at(REMINDER_DAYS[0])))
+    )
+    to_remind = [order.pk for order in ending_soon if _due_reminders(order, today)]
+    failures: list[Exception] = []
+    done = []
+    for step, numbers in ((_remind, to_remind), (_lapse, expired_ids)):
+        count = 0
+        for order_id in numbers:
+            try:
+                count += step(order_id, at)
+            except Exception as failure:  # noqa: BLE001 - raised below
+                failures.append(failure)
+        done.append(count)
+    if failures:
+        raise ExceptionGroup("Orders whose countdown could not go on", failures)
+    return done[0], done[1]
+
+
+def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
+    """Lapse an order if its provisional rights have expired; return whether it lapsed. The caller holds the lock.
+
+    Also called by operations that run between midnight and the next run of the periodic task.
+    """
+    if order.state != OrderState.PLACED:
+        return False
+    until = order.lines.select_related("entitlement").get().entitlement.provisional_until
+    if until is None or until >= day_in_france(at):
+        return False
+    order.state, order.lapsed_at = OrderState.LAPSED, at
+    order.save(update_fields=["state", "lapsed_at"])
+    order_events.record(
+        order,
+        "lapsed",
+        "aucun bon de commande signé reçu : les droits temporaires ont pris fin. Rien n'est supprimé.",
+        by=None,
+        at=at,
+    )
+    notifications.notify_buyer(order, notifications.LAPSED, at=at)
+    return True
+
+
+def _days_left_at(day: int) -> int:
+    """Return how many days of rights are left on the day of a reminder."""
+    return PROVISIONAL_DAYS - day
+
+
+def _counting_down() -> QuerySet[CountingDown]:
+    """Return the orders whose countdown runs: a scan that waits to be checked stops it."""
+    announcements = OrderEvent.objects.filter(order=OuterRef("pk"), action__in=_STATES_END_OF_RIGHTS).order_by(
+        "-at", "-pk"
+    )
+    return (
+        Order.objects.filter(state=OrderState.PLACED, lines__entitlement__provisional_until__isnull=False)
+        .annotate(
+            ends=F("lines__entitlement__provisional_until"),
+            announced_at=Coalesce(Subquery(announcements.values("at")[:1]), F("placed_at")),
+            reminded=ArraySubquery(OrderReminder.objects.filter(order=OuterRef("pk")).values("day")),
+        )
+        .order_by("pk")
+    )
+
+
+def _due_reminders(order: CountingDown, today: datetime.date) -> list[int]:
+    """Return the reminders that are due and not yet sent, the latest last."""
+    days_left, total_days = (order.ends - today).days, (order.ends - day_in_france(order.announced_at)).days
+    last_sent = max(order.reminded, default=0)
+    return [day for day in REMINDER_DAYS if day > last_sent and days_left <= _days_left_at(day) < total_days]
+
+
+@transaction.atomic
+def _remind(order_id: int, at: datetime.datetime) -> int:
+    lock_order(order_id)
+    order = _counting_down().filter(pk=order_id, ends__gte=day_in_france(at)).first()
+    due = _due_reminders(order, day_in_france(at)) if order is not None else []
+    if order is None or not due:
+        return 0
+    OrderReminder.objects.bulk_create(OrderReminder(order=order, day=day, sent_at=at) for day in due)
+    order_events.record(order, "reminded", f"rappel du {due[-1]}e jour envoyé à l'acheteur.", by=None, at=at)
+    notifications.notify_buyer(order, notifications.REMINDER, at=at, day=due[-1])
+    return 1
+
+
+@transaction.atomic
+def _lapse(order_id: int, at: datetime.datetime) -> int:
+    return int(lapse_if_expired(lock_order(order_id), at=at))

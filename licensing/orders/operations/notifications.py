@@ -1,0 +1,63 @@
+"""E-mails about orders: queued to the buyer in the same transaction, in the portal's outbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q
+from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
+
+from collectivities.models import Member, Role
+from mailing.operations import enqueue
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.orders.models import Order
+
+#: Topic of the messages about an order; `topic_id` is its primary key.
+TOPIC = "order"
+
+PLACED = "order.placed"
+REMINDER = "order.reminder"
+LAPSED = "order.lapsed"
+SCAN_REFUSED = "order.scan_refused"
+INVOICED = "order.invoiced"
+PAID = "order.paid"
+CANCELLED = "order.cancelled"
+REFUNDED = "order.refunded"
+PROLONGED = "order.prolonged"
+SUSPENDED = "order.suspended"
+RESTORED = "order.restored"
+
+
+def notify_buyer(order: Order, kind: str, *, at: datetime.datetime, **context: object) -> None:
+    """Queue an e-mail of this kind to the buyer, or, if they left the collectivity, to its other buyers.
+
+    Queues nothing if no recipient is left.
+    """
+    recipients = _recipients(order)
+    with schema_context(get_public_schema_name()):
+        for user in recipients:
+            enqueue(
+                kind=kind,
+                recipient=user.email,
+                at=at,
+                topic=TOPIC,
+                topic_id=order.pk,
+                about=str(order),
+                context={"user": user.pk, "order": order.pk, **context},
+            )
+
+
+def _recipients(order: Order) -> list[User]:
+    buyer = order.placed_by
+    if order.collectivity is None:
+        return [buyer] if buyer is not None and buyer.is_active else []
+    with tenant_context(order.collectivity):
+        # Members who may open the order's page.
+        members = Member.objects.active().filter(user__is_active=True).select_related("user").order_by("pk")
+        may_read = Q(roles__contains=[Role.BUYER.value]) | Q(roles__contains=[Role.MANAGER.value])
+        own = list(members.filter(may_read, user=buyer))
+        return [one.user for one in own or members.filter(roles__contains=[Role.BUYER.value])]

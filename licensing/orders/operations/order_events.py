@@ -1,0 +1,34 @@
+"""The event log of orders. A collectivity reads the events of its own orders in its audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import tenant_context
+
+from collectivities import audit_log
+from licensing.orders.models import OrderEvent
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+    from licensing.orders.models import Order
+
+
+def record(order: Order, action: str, summary: str, *, by: User | None, at: datetime.datetime) -> OrderEvent:
+    """Append an event to the order, and to the audit log of its collectivity, if any.
+
+    `by` is None when a scheduled task or the payment provider acts.
+    """
+    if order.collectivity is not None:
+        with tenant_context(order.collectivity):
+            audit_log.record(
+                action=f"orders.{action}",
+                by=by,
+                at=at,
+                object_type="order",
+                object_id=order.pk,
+                summary=f"{order} : {summary}",
+            )
+    return OrderEvent.objects.create(order=order, action=action, summary=summary, at=at, by=by)

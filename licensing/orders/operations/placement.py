@@ -1,0 +1,152 @@
+"""Placing orders: by cheque or mandat administratif, which opens provisional rights, or for payment by card."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from core import formatting
+from licensing.billing.models import Seller
+from licensing.catalogue import terms
+from licensing.catalogue.exceptions import NotOnSale
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import preflight, rights
+from licensing.orders.exceptions import BadBilling, LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
+from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.orders.operations import billing_details as bills
+from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.drafts import check_price
+from licensing.orders.operations.locks import lock_order
+from licensing.payments.models import CardPayment
+from schools.models import Affiliation
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from licensing.orders.operations.billing_details import BillingDetails
+
+#: Days of free use from the order on (guide, section 3).
+PROVISIONAL_DAYS = 45
+#: Maximum number of a shop buyer's orders that await a purchase order: nobody leads more schools.
+MAX_UNSIGNED_ORDERS = 5
+
+
+@transaction.atomic
+def place(*, order_id: int, billing: BillingDetails, terms_version: str, by: User, at: datetime.datetime) -> Order:
+    """Place an order to be paid by cheque or mandat administratif, and open its provisional rights; return it.
+
+    Idempotent. Raises `NotADraft`, `PriceChanged`, `BadBilling`, `TermsNotAccepted` or `LapsedBefore`.
+    """
+    order = lock_order(order_id)
+    if order.state == OrderState.PLACED:
+        return order
+    _accept_draft(order, SettlementMethod.MANDATE, billing, terms_version, at=at)
+    _check_no_lapsed_order(order, day_in_france(at))
+    _check_open_orders(order)
+    order.state, order.placed_at = OrderState.PLACED, at
+    order.save()
+    until = day_in_france(at) + datetime.timedelta(days=PROVISIONAL_DAYS)
+    rights.open_rights(order, until=until, by=by, at=at)
+    order_events.record(
+        order,
+        "placed",
+        "bon de commande établi, droits temporaires ouverts pour "
+        f"{formatting.pluralize(PROVISIONAL_DAYS, 'jour')} au plus.",
+        by=by,
+        at=at,
+    )
+    notifications.notify_buyer(order, notifications.PLACED, at=at)
+    return order
+
+
+@transaction.atomic
+def prepare_card_payment(*, order_id: int, billing: BillingDetails, terms_version: str, at: datetime.datetime) -> Order:
+    """Prepare a draft for payment by card; return it. No rights open before the payment.
+
+    Its invoice is issued with the payment, so the references of a public payer must already be complete.
+    Raises `NotADraft`, `PriceChanged`, `BadBilling` or `TermsNotAccepted`.
+    """
+    order = lock_order(order_id)
+    if order.kind != OrderKind.SHOP:
+        raise NotInThisState("Une collectivité règle par mandat administratif ou par virement.")
+    _accept_draft(order, SettlementMethod.CARD, billing, terms_version, at=at)
+    for detail in preflight.check_order(order).missing:
+        raise BadBilling(detail.sentence, detail.field)
+    order.save()
+    return order
+
+
+def _accept_draft(
+    order: Order, method: SettlementMethod, billing: BillingDetails, terms_version: str, *, at: datetime.datetime
+) -> None:
+    """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
+    if order.state != OrderState.DRAFT:
+        raise NotADraft("Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
+    if method == SettlementMethod.MANDATE and CardPayment.objects.filter(order=order, status="confirmed").exists():
+        raise NotADraft("Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
+    if terms_version != terms.CURRENT:
+        raise TermsNotAccepted(
+            "Cochez la case des conditions générales de vente pour les accepter, puis recommencez."
+            if not terms_version
+            else "Les conditions générales de vente viennent de changer : lisez-les, acceptez-les, puis recommencez."
+        )
+    if not Seller.objects.exists():
+        # Without a seller no invoice can be issued, and a card payment could not be settled.
+        raise NotOnSale("La vente n'est pas encore ouverte : le vendeur n'est pas renseigné. Rien n'a été commandé.")
+    check_price(order, at=at)
+    bills.set_billing_details(order, billing)
+    order.method, order.terms_version, order.terms_accepted_at = method, terms_version, at
+
+
+def _check_no_lapsed_order(order: Order, day: datetime.date) -> None:
+    """Raise `LapsedBefore` if an earlier order of the same school year lapsed."""
+    # Rights that expired at midnight count as lapsed, whether or not the periodic task has run since.
+    has_lapsed = Q(state=OrderState.LAPSED) | Q(state=OrderState.PLACED, lines__entitlement__provisional_until__lt=day)
+    same = Q(collectivity=order.collectivity_id) if order.collectivity_id else Q(placed_by=order.placed_by_id)
+    if order.school_id:
+        same |= _same_school(order)
+    earlier = (
+        Order.objects.filter(
+            same & has_lapsed,
+            kind=order.kind,
+            lines__school_year__in=order.lines.values("school_year"),
+        )
+        .order_by("pk")
+        .first()
+    )
+    if earlier is not None:
+        raise LapsedBefore(
+            f"{earlier} est restée sans bon de commande signé. Envoyez-le-nous, ou réglez par carte : une nouvelle "
+            "période de droits temporaires ne peut pas s'ouvrir avant."
+            if order.kind == OrderKind.SHOP
+            else (
+                f"{earlier} est restée sans bon de commande signé. Déposez-le d'abord : une nouvelle période de "
+                "droits temporaires ne peut pas s'ouvrir avant."
+            )
+        )
+
+
+def _same_school(order: Order) -> Q:
+    """Return which orders for the school count against this buyer.
+
+    Anyone may claim to lead a school: an unverified user's order must not keep its verified principal from buying.
+    """
+    principals = Affiliation.objects.filter(school=order.school_id, verified_at__isnull=False)
+    all_orders = Q(school=order.school_id)
+    if not principals.filter(user=order.placed_by_id).exists():
+        return all_orders
+    return all_orders & Q(Exists(principals.filter(user=OuterRef("placed_by"))))
+
+
+def _check_open_orders(order: Order) -> None:
+    """Raise `LapsedBefore` if too many of the buyer's orders await their purchase order."""
+    if order.kind != OrderKind.SHOP:
+        return
+    mine = Order.objects.filter(kind=OrderKind.SHOP, placed_by=order.placed_by_id, state=OrderState.PLACED)
+    if mine.count() >= MAX_UNSIGNED_ORDERS:
+        raise LapsedBefore(
+            f"{MAX_UNSIGNED_ORDERS} de vos commandes attendent déjà leur bon de commande signé. Envoyez-les-nous"
+            " d'abord, ou réglez celle-ci par carte."
+        )

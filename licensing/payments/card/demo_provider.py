@@ -1,0 +1,73 @@
+"""Demo card provider, which needs no account at a real one. It asks for no card.
+
+The buyer chooses the bank's answer, which is stored in the attempt's reference.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from payments.dummy import DummyProvider
+
+from licensing.payments.card.provider_interface import EURO, ProviderOutcome, ProviderSession, SessionState, to_cents
+
+if TYPE_CHECKING:
+    from licensing.payments.models import CardPayment
+
+ACCEPTED, DECLINED = "accepte", "refuse"
+
+
+class BankAnswerForm(forms.Form):
+    """The simulated answer of the bank."""
+
+    answer = forms.ChoiceField(
+        label="Réponse de la banque",
+        choices=[(ACCEPTED, "Elle accepte le paiement"), (DECLINED, "Elle le refuse")],
+        initial=ACCEPTED,
+        widget=forms.RadioSelect,
+    )
+
+
+class DemoProvider(DummyProvider):
+    """Provider based on django-payments' dummy, without its form and its unlocked status changes."""
+
+    form_class = BankAnswerForm
+    real: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        # Anyone could get licences without paying.
+        if settings.PRODUCTION:
+            raise ImproperlyConfigured("The demonstration of card payments must not run where PRODUCTION is True.")
+        super().__init__()
+
+    def open(self, payment: CardPayment, form: forms.Form) -> ProviderSession:
+        """Store the chosen answer in the reference."""
+        return ProviderSession(
+            reference=f"{form.cleaned_data['answer']}-{payment.token}", address=payment.get_success_url()
+        )
+
+    def fetch_outcome(self, payment: CardPayment) -> ProviderOutcome:
+        """Return the outcome of the chosen answer."""
+        answer, _, token = payment.transaction_id.partition("-")
+        stages = {ACCEPTED: SessionState.PAID, DECLINED: SessionState.OVER}
+        return ProviderOutcome(
+            reference=payment.transaction_id,
+            token=token,
+            stage=stages.get(answer, SessionState.OPEN),
+            amount=to_cents(payment.total),
+            currency=EURO,
+            refunded=payment.provider_data.get("given_back", 0),
+        )
+
+    def refund_in_full(self, payment: CardPayment) -> None:
+        """Record the refund on the payment itself: there is no real provider."""
+        type(payment).objects.filter(pk=payment.pk).update(
+            extra_data=json.dumps(payment.provider_data | {"given_back": to_cents(payment.total)})
+        )
+
+    def close(self, payment: CardPayment) -> None:
+        """Do nothing: there is no session."""

@@ -1,0 +1,106 @@
+"""Interface of card providers: the protocol and its data types. Pure: no network, no database."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from django import forms
+
+    from licensing.payments.models import CardPayment
+
+#: The only currency of sale, as its ISO 4217 code.
+EURO = "EUR"
+#: Key in a payment's provider data: how many times the operator retried its refund.
+REFUND_RETRIES = "asked_again"
+
+
+class SessionState(enum.StrEnum):
+    """State of a session at the provider."""
+
+    OPEN = "open"
+    PAID = "paid"
+    # Ended without payment: expired, or closed by us.
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderOutcome:
+    """Full state of a payment at the provider, so that the order and repetition of events do not matter."""
+
+    # The provider's identifier of the session, and our token that it was opened with.
+    reference: str
+    token: str
+    stage: SessionState
+    # In cents.
+    amount: int
+    currency: str
+    # Identifier of the charge, needed to refund it.
+    charge: str = ""
+    # Refunded so far, in cents, by us or at the provider.
+    refunded: int = 0
+    # Identifier of the last refund, and why it failed, if it did.
+    refund: str = ""
+    refund_failure: str = ""
+    # The cardholder disputed the payment with their bank.
+    disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSession:
+    """A session opened at the provider, and the URL to redirect the buyer to."""
+
+    reference: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderNotification:
+    """A webhook event of the provider."""
+
+    number: str
+    kind: str
+    # Our token of the payment concerned; empty if it is not ours.
+    token: str
+    # The provider's identifier of the session, if the event concerns one.
+    reference: str = ""
+
+
+class CardProvider(Protocol):
+    """A card provider. Its methods call the provider and change nothing in the database.
+
+    They raise `ProviderSilent` or `ProviderRefuses`.
+    """
+
+    #: Form shown on our payment page before the redirect.
+    form_class: type[forms.Form]
+    #: Whether real money is charged.
+    real: bool
+
+    def open(self, payment: CardPayment, form: forms.Form) -> ProviderSession:
+        """Open a session for the payment. Idempotent."""
+
+    def fetch_outcome(self, payment: CardPayment) -> ProviderOutcome:
+        """Fetch the state of the payment."""
+
+    def refund_in_full(self, payment: CardPayment) -> None:
+        """Refund the payment in full. Idempotent."""
+
+    def close(self, payment: CardPayment) -> None:
+        """Close the session so that it can no longer be paid. Idempotent."""
+
+
+def to_cents(amount: Decimal) -> int:
+    """Convert euros to cents. Raises `ValueError` rather than round a fraction of a cent."""
+    in_cents = amount.scaleb(2)
+    if in_cents != in_cents.to_integral_value():
+        raise ValueError(f"{amount} is no whole number of cents.")
+    return int(in_cents)
+
+
+def to_euros(amount: int) -> Decimal:
+    """Convert cents to euros."""
+    return Decimal(amount).scaleb(-2)

@@ -1,0 +1,131 @@
+"""Pages of a card payment: the payment page and the result page, accessible to the buyer only."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, cast
+
+from django.conf import settings
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.csp import CSP
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_GET, require_http_methods
+from payments import PaymentStatus
+
+from core.formatting import pluralize
+from licensing.entitlements.models import Subscription
+from licensing.exceptions import LicensingError
+from licensing.orders.models import OrderState
+from licensing.payments.card import attempts, provider_calls
+from licensing.payments.card.providers import get_provider
+from licensing.payments.models import CardPayment, Payment
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+logger = logging.getLogger(__name__)
+#: Statuses of an attempt that ended without payment.
+_ENDED = (PaymentStatus.REJECTED, PaymentStatus.CANCELLED)
+
+
+@signed_in
+@require_http_methods(["GET", "POST"])
+@never_cache
+def pay(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the amount due, then redirect to the provider.
+
+    Starts a new attempt if this one ended without payment or is for an outdated amount.
+    """
+    payment = _get_own_payment(request, token)
+    if payment.status not in attempts.OPEN_STATUSES and (request.method == "GET" or payment.status not in _ENDED):
+        return redirect("card_result", token=token)
+    context: dict[str, object] = {"payment": payment}
+    try:
+        if request.method == "POST":
+            # The order may have been paid, cancelled or changed in another window.
+            current = attempts.start_attempt(order_id=payment.order_id, by=_get_buyer(request), at=timezone.now())
+            if current != payment:
+                return redirect("card_pay", token=current.token)
+        provider = get_provider(payment)
+        form = provider.form_class(request.POST if request.method == "POST" else None)
+        context |= {"form": form, "real": provider.real}
+        if form.is_valid():
+            # To the provider's host, which the CSP set by `_render_page` allows.
+            return HttpResponseRedirect(provider_calls.open_session(payment, form))
+    except LicensingError as refusal:
+        return _render_page(request, "payments/pay.html", context | {"refusal": refusal}, status=409)
+    return _render_page(request, "payments/pay.html", context, status=422 if form.errors else 200)
+
+
+@signed_in
+@require_GET
+@never_cache
+def payment_result(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the result of the payment, fetched from the provider: its webhook may be late."""
+    payment = _get_own_payment(request, token)
+    if payment.status == PaymentStatus.WAITING:
+        return redirect("card_pay", token=token)
+    if payment.status == PaymentStatus.INPUT:
+        try:
+            provider_calls.poll_payment(payment, at=timezone.now())
+        except LicensingError as refusal:
+            # The page shows it as pending; the webhook or the periodic task will record it.
+            logger.warning("%s: nothing was learnt from the provider: %s", payment, refusal)
+        payment = _get_own_payment(request, token)
+    context = {"payment": payment, "order": payment.order}
+    if payment.status == PaymentStatus.INPUT:
+        return render(request, "payments/awaited.html", context)
+    if payment.status in _ENDED:
+        return _render_page(request, "payments/not_paid.html", context)
+    if payment.order.state != OrderState.PAID or _is_refunded(payment):
+        return render(request, "payments/not_paid.html", context | {"returned": True})
+    return render(request, "payments/paid.html", context | _subscription_context(payment, _get_buyer(request)))
+
+
+def _get_own_payment(request: HttpRequest, token: str) -> CardPayment:
+    own_payments = CardPayment.objects.select_related("order").filter(order__placed_by=_get_buyer(request))
+    payment: CardPayment = get_object_or_404(own_payments, token=token)
+    return payment
+
+
+def _get_buyer(request: HttpRequest) -> User:
+    assert request.user.is_authenticated  # noqa: S101 - guaranteed by `signed_in`
+    return request.user
+
+
+def _is_refunded(payment: CardPayment) -> bool:
+    """Return whether the payment is being refunded, or was never due."""
+    refunded = Payment.objects.filter(card=payment, refunds__isnull=False).exists()
+    return refunded or payment.status == PaymentStatus.REFUNDED or not payment.payment_set.exists()
+
+
+def _subscription_context(payment: CardPayment, buyer: User) -> dict[str, object]:
+    """Return the template context of the opened subscription: seats taken, and whether its only seat is the buyer's."""
+    subscriptions = Subscription.objects.select_related("key__entitlement")
+    subscription = subscriptions.filter(key__entitlement__order_line__order=payment.order_id).first()
+    if subscription is None:
+        return {}
+    taken = subscription.seats.held().count()
+    summary = pluralize(taken, "licence attribuée", "licences attribuées") if taken else "aucune n’est encore attribuée"
+    is_own = subscription.size == 1 and subscription.seats.filter(holder=buyer).exists()
+    return {"subscription": subscription, "taken": taken, "words": summary, "own": is_own}
+
+
+def _render_page(request: HttpRequest, template: str, context: dict[str, object], *, status: int = 200) -> HttpResponse:
+    """Render a page whose CSP allows its form to redirect to the provider only."""
+    policy = cast("dict[str, list[str]]", settings.SECURE_CSP) | {
+        "form-action": [CSP.SELF, settings.STRIPE_CHECKOUT_ORIGIN]
+    }
+
+    @csp_override(policy)
+    def render_allowed(request: HttpRequest) -> HttpResponse:
+        return render(request, template, context, status=status)
+
+    response: HttpResponse = render_allowed(request)
+    return response

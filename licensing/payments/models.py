@@ -1,0 +1,131 @@
+"""Payments received and card payment attempts. Card data never reaches this server: the provider collects it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from payments import PurchasedItem
+from payments.models import BasePayment
+
+from core import formatting
+from core.urls import portal_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class CardPayment(BasePayment):
+    """An attempt to pay an order by card, as tracked by django-payments."""
+
+    order = models.ForeignKey("orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        verbose_name = "paiement par carte"
+        verbose_name_plural = "paiements par carte"
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="card_payment_token_once", fields=["token"]),
+            models.UniqueConstraint(
+                name="card_payment_transaction_once",
+                fields=["variant", "transaction_id"],
+                condition=~Q(transaction_id=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        # Never the token: it identifies the attempt to the provider and in its URL.
+        return f"Paiement par carte n° {self.pk}"
+
+    @property
+    def provider_data(self) -> dict[str, Any]:
+        """Provider data stored with the attempt: charge, refund state, refund retries."""
+        data: dict[str, Any] = json.loads(self.extra_data or "{}")
+        return data
+
+    def get_purchased_items(self) -> Iterator[PurchasedItem]:
+        """Yield the order lines as the invoice will list them. Prices include VAT."""
+        for line in self.order.lines.order_by("pk"):
+            yield PurchasedItem(line.description, 1, line.total_ttc, self.currency, line.product_id, line.vat_rate)
+
+    def get_process_url(self) -> str:
+        """Return the path of the payment page."""
+        return reverse("card_pay", urlconf="config.urls_public", args=[self.token])
+
+    def get_success_url(self) -> str:
+        """Return the absolute URL of the page that shows the result."""
+        return portal_url(reverse("card_result", urlconf="config.urls_public", args=[self.token]))
+
+    def get_failure_url(self) -> str:
+        """Return the absolute URL of the payment page, for a buyer who gave up at the provider's."""
+        return portal_url(self.get_process_url())
+
+
+class PaymentMethod(models.TextChoices):
+    CARD = "card", "Carte bancaire"
+    CHEQUE = "cheque", "Chèque"
+    TRANSFER = "transfer", "Virement ou mandat administratif"
+
+
+class Payment(models.Model):
+    """Money received for an order, or refunded. In euros; a refund is negative."""
+
+    order = models.ForeignKey(
+        "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="payments"
+    )
+    method = models.CharField("règlement", max_length=10, choices=PaymentMethod)
+    amount = models.DecimalField("montant", max_digits=12, decimal_places=2)
+    received_on = models.DateField("reçu le")
+    reference = models.CharField("référence", max_length=120, blank=True)
+    card = models.ForeignKey(
+        CardPayment, verbose_name="paiement par carte", on_delete=models.PROTECT, null=True, blank=True
+    )
+    # The payment that this one refunds.
+    refunds = models.OneToOneField(
+        "self", verbose_name="rembourse", on_delete=models.PROTECT, null=True, blank=True, related_name="refund"
+    )
+    recorded_at = models.DateTimeField("enregistré le")
+    # None when the payment provider acts.
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name="enregistré par",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+    )
+
+    class Meta:
+        verbose_name = "règlement"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="payment_comes_in_or_goes_back",
+                condition=Q(refunds__isnull=True, amount__gt=0) | Q(refunds__isnull=False, amount__lt=0),
+            ),
+            models.UniqueConstraint(
+                name="payment_by_card_once", fields=["card"], condition=Q(refunds__isnull=True, card__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{formatting.euros(self.amount)} ({self.get_method_display().lower()})"
+
+
+class ProviderEvent(models.Model):
+    """A webhook event received from a card provider, stored so that a duplicate is ignored."""
+
+    variant = models.CharField(max_length=40)
+    event_id = models.CharField(max_length=255)
+    kind = models.CharField("nature", max_length=80)
+    received_at = models.DateTimeField("reçu le")
+
+    class Meta:
+        verbose_name = "événement du prestataire"
+        verbose_name_plural = "événements du prestataire"
+        constraints: ClassVar = [models.UniqueConstraint(name="provider_event_once", fields=["variant", "event_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_id}"

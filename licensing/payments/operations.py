@@ -1,0 +1,204 @@
+"""Payments received and refunded. The order's rights are updated in the same transaction."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import Sum
+from django_tenants.utils import tenant_context
+
+from core import formatting
+from licensing.billing import invoicing
+from licensing.billing.models import InvoiceKind
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import rights
+from licensing.orders.exceptions import BadAmount, BadReference, InvalidOrderDate, NotInThisState
+from licensing.orders.models import Order, OrderLine, OrderState, ScanState, SettlementMethod
+from licensing.orders.operations import notifications, order_events
+from licensing.orders.operations.locks import lock_order
+from licensing.payments.models import CardPayment, Payment, PaymentMethod
+from webhooks import operations as webhooks
+from webhooks.operations import EventType, NewEvent
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+@transaction.atomic
+def settle_by_card(*, card_payment_id: int, at: datetime.datetime) -> Order:
+    """Settle an order by a card payment: record the payment, issue the invoice, open the rights; return the order.
+
+    Idempotent. A payment for a cancelled or already paid order is recorded and waits for a refund. Raises `BadAmount`
+    if the amount is not the one due, `BadDate` if the school year is over.
+    """
+    order_id = CardPayment.objects.values_list("order_id", flat=True).get(pk=card_payment_id)
+    order = lock_order(order_id)
+    card = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=card_payment_id)
+    if Payment.objects.filter(card=card, refunds__isnull=True).exists():
+        return order
+    if is_school_year_over(order, at=at):
+        raise InvalidOrderDate(f"{order} : payée par carte une fois l'année scolaire de ses licences terminée.")
+    closed = order.state in (OrderState.PAID, OrderState.CANCELLED)
+    # A partial payment by cheque may have been recorded since the card payment started.
+    amount_due = order.total_ttc if closed else get_balance(order)
+    if card.total != amount_due:
+        raise BadAmount(f"{order} : {card.total} reçu par carte pour {amount_due}.")
+    _create_payment(
+        order, PaymentMethod.CARD, card.total, day_in_france(at), card.transaction_id, card=card, by=None, at=at
+    )
+    if closed:
+        order_events.record(
+            order, "paid_in_excess", "réglée par carte alors qu'elle ne l'attendait plus.", by=None, at=at
+        )
+        return order
+    if not order.invoices.filter(kind=InvoiceKind.INVOICE, credit__isnull=True).exists():
+        invoicing.issue_invoice(order, at=at, paid_by_card=True)
+    opened = OrderLine.objects.filter(order=order, entitlement__isnull=False).exists()
+    order.placed_at = order.placed_at or at
+    order.method = SettlementMethod.CARD
+    _mark_paid(order, by=None, at=at, opened=opened)
+    return order
+
+
+@transaction.atomic
+def record_payment(
+    *,
+    order_id: int,
+    method: str,
+    amount: Decimal,
+    received_on: datetime.date,
+    reference: str,
+    by: User,
+    at: datetime.datetime,
+) -> Payment:
+    """Record a cheque or a transfer for an invoiced order; once fully paid, its rights become firm.
+
+    Idempotent: amount, day and reference identify a payment.
+    Raises `NotInThisState`, `BadAmount`, `BadReference` or `BadDate`.
+    """
+    reference = " ".join(reference.split())
+    if not reference:
+        raise BadReference("Indiquez le numéro du chèque ou le libellé du virement.")
+    if received_on > day_in_france(at):
+        raise InvalidOrderDate(f"Le {formatting.long_date(received_on)} n'est pas encore venu.")
+    order = lock_order(order_id)
+    same = order.payments.filter(reference=reference, amount=amount, received_on=received_on)
+    known = same.filter(refunds__isnull=True).first()
+    if known is not None:
+        return known
+    if order.state != OrderState.CONFIRMED:
+        raise NotInThisState(
+            f"{order} : {order.get_state_display().lower()}. "
+            + (
+                "Confirmez d'abord le bon de commande, qui émet la facture."
+                if order.state in (OrderState.PLACED, OrderState.LAPSED)
+                else "Aucun règlement n'est attendu."
+            )
+        )
+    due = get_balance(order)
+    if not 0 < amount <= due:
+        raise BadAmount(f"Il reste {formatting.euros(due)} à régler ; vous avez saisi {formatting.euros(amount)}.")
+    payment = _create_payment(order, method, amount, received_on, reference, card=None, by=by, at=at)
+    if amount == due:
+        _mark_paid(order, by=by, at=at, opened=True)
+    return payment
+
+
+@transaction.atomic
+def refund(*, payment_id: int, by: User | None, at: datetime.datetime, reference: str = "") -> Payment:
+    """Record the refund of a payment of a cancelled or overpaid order; return the negative payment.
+
+    Idempotent. Raises `NotInThisState` if the order would no longer be fully paid.
+    """
+    order_id = Payment.objects.values_list("order_id", flat=True).get(pk=payment_id)
+    order = lock_order(order_id)
+    payment = Payment.objects.get(pk=payment_id)
+    if payment.refunds_id is not None:
+        raise NotInThisState("Ce mouvement est déjà un remboursement.")
+    known = Payment.objects.filter(refunds=payment).first()
+    if known is not None:
+        return known
+    if order.state != OrderState.CANCELLED and get_amount_received(order) - payment.amount < order.total_ttc:
+        raise NotInThisState(f"{order} n'est pas annulée : annulez-la d'abord, ce qui émet l'avoir.")
+    refund_payment = Payment.objects.create(
+        order=order,
+        method=payment.method,
+        amount=-payment.amount,
+        received_on=day_in_france(at),
+        reference=reference,
+        card=payment.card,
+        refunds=payment,
+        recorded_at=at,
+        recorded_by=by,
+    )
+    order_events.record(order, "refunded", f"{formatting.euros(payment.amount)} remboursés.", by=by, at=at)
+    notifications.notify_buyer(order, notifications.REFUNDED, at=at, payment=refund_payment.pk)
+    return refund_payment
+
+
+def is_school_year_over(order: Order, *, at: datetime.datetime) -> bool:
+    """Return whether the licences that a payment would open have expired. False once invoiced: it is still due."""
+    if order.state not in (OrderState.DRAFT, OrderState.PLACED, OrderState.LAPSED):
+        return False
+    return OrderLine.objects.filter(order=order, school_year__ends_on__lt=day_in_france(at)).exists()
+
+
+def get_amount_received(order: Order) -> Decimal:
+    """Return the amount received for an order, less refunds, in euros."""
+    return order.payments.aggregate(sum=Sum("amount"))["sum"] or Decimal("0.00")
+
+
+def get_balance(order: Order) -> Decimal:
+    """Return the amount still due for an order, in euros; negative if overpaid."""
+    return order.total_ttc - get_amount_received(order)
+
+
+def _create_payment(
+    order: Order,
+    method: str,
+    amount: Decimal,
+    received_on: datetime.date,
+    reference: str,
+    *,
+    card: CardPayment | None,
+    by: User | None,
+    at: datetime.datetime,
+) -> Payment:
+    payment = Payment.objects.create(
+        order=order,
+        method=method,
+        amount=amount,
+        received_on=received_on,
+        reference=reference,
+        card=card,
+        recorded_at=at,
+        recorded_by=by,
+    )
+    summary = f"{formatting.euros(amount)} reçus ({payment.get_method_display().lower()})."
+    order_events.record(order, "payment_recorded", summary, by=by, at=at)
+    return payment
+
+
+def _mark_paid(order: Order, *, by: User | None, at: datetime.datetime, opened: bool) -> None:
+    """Mark an order as paid and make its rights firm; open them if `opened` is False."""
+    order.state, order.paid_at = OrderState.PAID, at
+    order.save()
+    order.scans.filter(state=ScanState.WAITING).update(
+        state=ScanState.REFUSED, reason="Commande réglée par carte.", decided_at=at, decided_by=by
+    )
+    resumed = opened and rights.is_suspended(order, at=at)
+    if opened:
+        rights.make_firm(order, at=at)
+    else:
+        assert order.placed_by is not None  # noqa: S101 - the database holds it for what is sold
+        rights.open_rights(order, until=None, by=order.placed_by, at=at)
+    order_events.record(order, "paid", "entièrement réglée : les droits sont définitifs.", by=by, at=at)
+    notifications.notify_buyer(order, notifications.PAID, at=at, resumed=resumed)
+    if order.collectivity is not None:
+        paid = {"order": order.pk, "total_ttc": str(order.total_ttc), "currency": "EUR"}
+        with tenant_context(order.collectivity):
+            webhooks.emit(events=[NewEvent(EventType.ORDER_PAID, f"order:{order.pk}", paid)], at=at)

@@ -1,0 +1,34 @@
+"""Background tasks of card payments."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+from procrastinate import RetryStrategy
+
+from jobs.periodic_tasks import periodic_task
+from jobs.tasks import task
+from licensing.payments.card import provider_calls
+from licensing.payments.models import CardPayment
+
+# Over two days in total, to outlast an outage of the provider.
+_RETRY = RetryStrategy(max_attempts=12, exponential_wait=3)
+
+
+@task(name="payments.card.refund_in_full", retry=_RETRY)
+def refund_in_full(*, payment_id: int) -> None:
+    """Refund a card payment at the provider."""
+    provider_calls.refund_in_full(CardPayment.objects.get(pk=payment_id), at=timezone.now())
+
+
+@task(name="payments.card.close", retry=_RETRY)
+def close_session(*, payment_id: int) -> None:
+    """Close the session of an abandoned attempt at the provider."""
+    provider_calls.close_session(CardPayment.objects.get(pk=payment_id), at=timezone.now())
+
+
+@periodic_task(every=datetime.timedelta(minutes=5))
+def poll_open_payments() -> None:
+    """Poll the provider for payments without a webhook event."""
+    provider_calls.poll_open_payments(at=timezone.now(), after=datetime.timedelta(minutes=15))

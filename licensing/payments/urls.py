@@ -1,0 +1,13 @@
+"""URLs of card payments, on the portal."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from licensing.payments.card import views, webhook
+
+urlpatterns = [
+    path("paiement/<slug:token>/", views.pay, name="card_pay"),
+    path("paiement/<slug:token>/retour/", views.payment_result, name="card_result"),
+    path("webhooks/stripe/", webhook.stripe_webhook, name="stripe_webhook"),
+]

@@ -1,0 +1,312 @@
+"""Actions on existing allocations, single and in bulk: revoke, resend, remind, reduce."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.bulk import BulkIdsField
+from api.endpoints import Endpoint
+from api.fields import StrictCharField, StrictIntegerField, StrictSerializer
+from api.idempotency import idempotent
+from api.scopes import TokenScope
+from licensing.pools import operations
+from licensing.pools.api import TAGS, allocation_serializer
+from licensing.pools.exceptions import UnknownAllocation
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rest_framework.request import Request
+
+    from accounts.models import User
+
+    class BulkOperation(Protocol):
+        """A bulk operation on allocations."""
+
+        def __call__(
+            self, *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+        ) -> list[operations.AllocationActionResult]: ...
+
+
+class EmptySerializer(StrictSerializer):
+    """Rien : l'adresse dit tout."""
+
+
+class ResendSerializer(StrictSerializer):
+    """À qui renvoyer la clé."""
+
+    recipient = StrictCharField(
+        required=False,
+        allow_null=True,
+        max_length=254,
+        trim_whitespace=False,
+        help_text="L'adresse corrigée, qui remplace celle de l'attribution. Sans elle : la même.",
+    )
+
+
+class ReduceSerializer(StrictSerializer):
+    """Ce qu'il doit rester."""
+
+    units = StrictIntegerField(min_value=1, help_text="Le nombre de licences que l'établissement garde.")
+
+
+class AllocationNumbersSerializer(StrictSerializer):
+    """Des attributions."""
+
+    allocations = BulkIdsField(help_text="Les numéros des attributions.")
+
+
+class AllocationActionResultSerializer(serializers.Serializer[Any]):
+    """Ce qu'est devenue une ligne."""
+
+    row = serializers.IntegerField(help_text="Sa place dans la liste envoyée, à partir de 0.")
+    allocation = serializers.IntegerField(help_text="Le numéro de l'attribution.")
+    result = serializers.ChoiceField(
+        choices=["done", "refused"],
+        help_text="`done` : c'est fait. `refused` : « code » et « detail » disent pourquoi.",
+    )
+    code = serializers.CharField(allow_null=True, help_text="Le code du refus, pour les programmes.")
+    detail = serializers.CharField(allow_null=True, help_text="Le refus, en français.")
+
+
+class BulkActionResultSerializer(serializers.Serializer[Any]):
+    """Ce qui a été fait."""
+
+    done = serializers.IntegerField(help_text="Lignes faites.")
+    refused = serializers.IntegerField(help_text="Lignes refusées.")
+    results = AllocationActionResultSerializer(
+        many=True, help_text="Une ligne pour chaque ligne envoyée, dans le même ordre."
+    )
+
+
+class AllocationEndpoint(Endpoint):
+    """`/allocations/{pk}`."""
+
+    scopes = {"GET": TokenScope.READ}
+
+    @extend_schema(
+        operation_id="getAllocation",
+        summary="Lire une attribution",
+        tags=TAGS,
+        responses={200: allocation_serializer.AllocationSerializer},
+        examples=[allocation_serializer.EXAMPLE],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Une attribution, et ce qu'elle est devenue. Des nombres et des états : jamais une clé."""
+        return Response(allocation_serializer.serialize_allocation(pk))
+
+
+class _ActionEndpoint(Endpoint):
+    """Base of the actions on one allocation."""
+
+    scopes = {"POST": TokenScope.ALLOCATE}
+
+    def act(self, pk: int, operation: Callable[..., object], serializer_class: type[StrictSerializer]) -> Response:
+        """Run the operation with the request body, and return the resulting allocation."""
+        if not allocation_serializer.allocation_exists(pk):
+            raise Http404
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        try:
+            operation(allocation_id=pk, by=self.actor(), at=timezone.now(), **serializer.validated_data)
+        except UnknownAllocation:
+            raise Http404 from None
+        return Response(allocation_serializer.serialize_allocation(pk))
+
+
+class RevokeEndpoint(_ActionEndpoint):
+    """`/allocations/{pk}/revoke`."""
+
+    @idempotent
+    @extend_schema(
+        operation_id="revokeAllocation",
+        summary="Reprendre une attribution",
+        tags=TAGS,
+        request=EmptySerializer,
+        responses={200: allocation_serializer.AllocationSerializer},
+        examples=[allocation_serializer.EXAMPLE],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Reprend une attribution dont la clé n'est pas activée : la clé ne vaut plus rien, ses licences vont au lot.
+
+        L'e-mail qui n'est pas parti ne part pas ; l'école qui avait reçu sa clé est prévenue. Reprise deux fois, elle
+        l'est une. Refus (409) : `already_redeemed`.
+        """
+        return self.act(pk, operations.revoke, EmptySerializer)
+
+
+class ResendEndpoint(_ActionEndpoint):
+    """`/allocations/{pk}/resend`."""
+
+    @idempotent
+    @extend_schema(
+        operation_id="resendAllocation",
+        summary="Renvoyer une clé",
+        tags=TAGS,
+        request=ResendSerializer,
+        responses={200: allocation_serializer.AllocationSerializer},
+        examples=[
+            OpenApiExample("Une adresse corrigée", request_only=True, value={"recipient": "direction@ecole.example"}),
+            allocation_serializer.EXAMPLE,
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Écrit la même clé une fois de plus, à l'adresse de l'attribution ou à celle-ci, qui la remplace.
+
+        Refus (409) : `already_redeemed`, `already_revoked`, `pool_suspended`, `pool_closed`, `bad_address`.
+        """
+        return self.act(pk, operations.resend, ResendSerializer)
+
+
+class RemindEndpoint(_ActionEndpoint):
+    """`/allocations/{pk}/remind`."""
+
+    @idempotent
+    @extend_schema(
+        operation_id="remindAllocation",
+        summary="Relancer un établissement",
+        tags=TAGS,
+        request=EmptySerializer,
+        responses={200: allocation_serializer.AllocationSerializer},
+        examples=[allocation_serializer.EXAMPLE],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Rappelle sa clé à un établissement qui l'a reçue et ne l'a pas activée ; une fois par jour au plus.
+
+        Refus (409) : `already_redeemed`, `already_revoked`, `not_yet_sent`, `reminded_today`, `pool_suspended`,
+        `pool_closed`.
+        """
+        return self.act(pk, operations.remind, EmptySerializer)
+
+
+class ReduceEndpoint(_ActionEndpoint):
+    """`/allocations/{pk}/reduce`."""
+
+    @idempotent
+    @extend_schema(
+        operation_id="reduceAllocation",
+        summary="Réduire une attribution",
+        tags=TAGS,
+        request=ReduceSerializer,
+        responses={200: allocation_serializer.AllocationSerializer},
+        examples=[
+            OpenApiExample("N'en laisser que quatre", request_only=True, value={"units": 4}),
+            allocation_serializer.EXAMPLE,
+        ],
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Laisse moins de licences à un établissement qui n'a pas activé sa clé : la même clé, les autres au lot.
+
+        L'école qui avait reçu l'ancien nombre est prévenue. Refus (409) : `already_redeemed`, `already_revoked`,
+        `bad_units` (plus que ce que l'établissement a).
+        """
+        return self.act(pk, operations.reduce_one, ReduceSerializer)
+
+
+class _BulkActionEndpoint(Endpoint):
+    """Base of the bulk actions: best effort, with a result per row."""
+
+    scopes = {"POST": TokenScope.ALLOCATE}
+
+    def act_on_all(self, operation: BulkOperation) -> Response:
+        """Run the operation on the allocations of the request body, and return a result for each."""
+        serializer = AllocationNumbersSerializer(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        allocation_ids: list[int] = serializer.validated_data["allocations"]
+        results_by_id = {
+            result.allocation_id: result
+            for result in operation(
+                allocation_ids=list(dict.fromkeys(allocation_ids)), by=self.actor(), at=timezone.now()
+            )
+        }
+        results = [
+            _serialize_result(index, results_by_id[allocation_id]) for index, allocation_id in enumerate(allocation_ids)
+        ]
+        refused = sum(result["code"] is not None for result in results)
+        return Response({"done": len(results) - refused, "refused": refused, "results": results})
+
+
+_REQUEST_EXAMPLE = OpenApiExample("Deux attributions", request_only=True, value={"allocations": [1207, 1208]})
+_RESPONSE_EXAMPLE = OpenApiExample(
+    "L'une faite, l'autre activée",
+    response_only=True,
+    value={
+        "done": 1,
+        "refused": 1,
+        "results": [
+            {"row": 0, "allocation": 1207, "result": "done", "code": None, "detail": None},
+            {
+                "row": 1,
+                "allocation": 1208,
+                "result": "refused",
+                "code": "already_redeemed",
+                "detail": "La clé a été activée le 8 septembre 2026 : elle ne peut plus être reprise.",
+            },
+        ],
+    },
+)
+_BULK_SCHEMA: Mapping[str, Any] = {
+    "tags": TAGS,
+    "request": AllocationNumbersSerializer,
+    "responses": {200: BulkActionResultSerializer},
+    "examples": [_REQUEST_EXAMPLE, _RESPONSE_EXAMPLE],
+}
+
+
+class BulkRevokeEndpoint(_BulkActionEndpoint):
+    """`/allocations/revoke`."""
+
+    @idempotent
+    @extend_schema(operation_id="revokeAllocations", summary="Reprendre des attributions", **_BULK_SCHEMA)
+    def post(self, request: Request) -> Response:
+        """Reprend 1 à 10 000 attributions, chacune si sa clé n'est pas activée, et dit ce qu'il en est de chacune.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`.
+        """
+        return self.act_on_all(operations.revoke_many)
+
+
+class BulkResendEndpoint(_BulkActionEndpoint):
+    """`/allocations/resend`."""
+
+    @idempotent
+    @extend_schema(operation_id="resendAllocations", summary="Renvoyer des clés", **_BULK_SCHEMA)
+    def post(self, request: Request) -> Response:
+        """Écrit une fois de plus 1 à 10 000 clés, chacune à l'adresse de son attribution.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `pool_suspended`,
+        `pool_closed`.
+        """
+        return self.act_on_all(operations.resend_many)
+
+
+class BulkRemindEndpoint(_BulkActionEndpoint):
+    """`/allocations/remind`."""
+
+    @idempotent
+    @extend_schema(operation_id="remindAllocations", summary="Relancer des établissements", **_BULK_SCHEMA)
+    def post(self, request: Request) -> Response:
+        """Rappelle leur clé à 1 à 10 000 établissements qui l'ont reçue et ne l'ont pas activée.
+
+        Codes d'une ligne refusée : `unknown_allocation`, `already_redeemed`, `already_revoked`, `not_yet_sent`,
+        `reminded_today`, `pool_suspended`, `pool_closed`.
+        """
+        return self.act_on_all(operations.remind_many)
+
+
+def _serialize_result(index: int, result: operations.AllocationActionResult) -> dict[str, Any]:
+    refusal = result.refusal
+    return {
+        "row": index,
+        "allocation": result.allocation_id,
+        "result": "done" if refusal is None else "refused",
+        "code": None if refusal is None else refusal.code,
+        "detail": None if refusal is None else str(refusal),
+    }

@@ -1,0 +1,138 @@
+"""Representation and filters of allocations in the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import django_filters
+from django.db.models import F
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema_field
+from rest_framework import serializers
+
+from api.fields import MAX_INTEGER, UtcDateTimeField
+from api.filters import StrictDateTimeFilter, StrictNumberFilter
+from licensing.catalogue.operations import day_in_france
+from licensing.pools.models import Allocation
+from licensing.pools.queries import AllocationState, list_allocations
+from mailing.models import MessageState
+from schools.uai import normalise
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+    from licensing.pools.queries import AnnotatedAllocation
+
+
+class AllocationSerializer(serializers.Serializer["AnnotatedAllocation"]):
+    """Une attribution : des licences d'un lot, données à un établissement par une clé. La clé n'est jamais montrée."""
+
+    id = serializers.IntegerField(source="pk", help_text="Son numéro.")
+    pool = serializers.IntegerField(source="pool_id", help_text="Le numéro du lot.")
+    school = serializers.CharField(source="school_id", help_text="L'UAI de l'établissement.")
+    units = serializers.IntegerField(help_text="Licences attribuées.")
+    recipient = serializers.CharField(help_text="L'adresse à laquelle la clé est écrite.")
+    state = serializers.ChoiceField(
+        choices=AllocationState.choices,
+        help_text="`issued` : la clé n'est pas activée. `redeemed` : elle l'est. `revoked` : reprise. `suspended` : le "
+        "lot attend une régularisation. `expired`, `cancelled` : l'année du lot est finie, sa commande annulée.",
+    )
+    held = serializers.IntegerField(help_text="Licences qu'un enseignant utilise.")
+    message_state = serializers.ChoiceField(
+        choices=MessageState.choices, allow_null=True, help_text="Où en est le dernier e-mail ; null : il n'y en a pas."
+    )
+    created_at = UtcDateTimeField(help_text="Quand les licences ont été attribuées.")
+    redeemed_at = UtcDateTimeField(allow_null=True, help_text="Quand la clé a été activée.")
+    revoked_at = UtcDateTimeField(allow_null=True, help_text="Quand l'attribution a été reprise.")
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the fields, with `import`, which is a Python keyword."""
+        import_id = serializers.IntegerField(
+            source="import_id", allow_null=True, help_text="Le numéro de l'import qui l'a faite, s'il y en a un."
+        )
+        return super().get_fields() | {"import": import_id}
+
+
+EXAMPLE = OpenApiExample(
+    "Une attribution",
+    response_only=True,
+    value={
+        "id": 1207,
+        "pool": 3,
+        "school": "0300123K",
+        "units": 6,
+        "recipient": "ce.0300123k@ac-exemple.example",
+        "state": "redeemed",
+        "held": 4,
+        "message_state": "delivered",
+        "created_at": "2026-09-07T07:31:02.114930Z",
+        "redeemed_at": "2026-09-08T09:05:17.660121Z",
+        "revoked_at": None,
+        "import": None,
+    },
+)
+
+
+def _number_filter(field_name: str, description: str) -> StrictNumberFilter:
+    """Return a filter by a number, with its OpenAPI schema."""
+    number_filter = StrictNumberFilter(field_name=field_name)
+    extend_schema_field({"type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": description})(
+        number_filter
+    )
+    return number_filter
+
+
+class AllocationApiFilter(django_filters.FilterSet):
+    """Filters of the list of allocations."""
+
+    state = django_filters.MultipleChoiceFilter(
+        choices=AllocationState.choices, distinct=False, help_text="Plusieurs fois : l'un ou l'autre de ces états."
+    )
+    school = django_filters.CharFilter(method="of_school", help_text="L'UAI de l'établissement.")
+    pool = _number_filter("pool_id", "Le numéro du lot.")
+    created_after = StrictDateTimeFilter(
+        field_name="created_at", lookup_expr="gte", help_text="Attribuées à cet instant ou après."
+    )
+    created_before = StrictDateTimeFilter(
+        field_name="created_at", lookup_expr="lt", help_text="Attribuées avant cet instant."
+    )
+
+    class Meta:
+        model = Allocation
+        fields = ()
+
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        """Return the filters, with `import`, which is a Python keyword."""
+        import_filter = _number_filter("import_id", "Le numéro de l'import qui les a faites.")
+        filters: dict[str, Any] = super().get_filters()
+        return filters | {"import": import_filter}
+
+    def of_school(
+        self, queryset: QuerySet[AnnotatedAllocation], name: str, value: str
+    ) -> QuerySet[AnnotatedAllocation]:
+        """Filter by UAI, normalised."""
+        return queryset.filter(school_id=normalise(value))
+
+
+def list_annotated_allocations() -> QuerySet[AnnotatedAllocation]:
+    """Return the allocations annotated for today and with `redeemed_at`; the key itself is not loaded."""
+    today = day_in_france(timezone.now())
+    queryset: QuerySet[AnnotatedAllocation] = (
+        list_allocations(today).select_related(None).annotate(redeemed_at=F("key__redeemed_at"))
+    )
+    return queryset
+
+
+def serialize_allocation(pk: int) -> dict[str, Any]:
+    """Serialize an allocation. Raises `Http404`."""
+    allocation = list_annotated_allocations().filter(pk=pk).first()
+    if allocation is None:
+        raise Http404
+    return dict(AllocationSerializer(allocation).data)
+
+
+def allocation_exists(pk: int) -> bool:
+    """Whether the collectivity has an allocation with this primary key."""
+    return Allocation.objects.filter(pk=pk).exists()

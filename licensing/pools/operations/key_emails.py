@@ -1,0 +1,195 @@
+"""Resend, remind of and reveal existing keys."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from collectivities import audit_log
+from core import formatting
+from licensing.catalogue.operations import PARIS, day_in_france
+from licensing.entitlements.models import ActivationKey
+from licensing.entitlements.queries import unseal_key
+from licensing.exceptions import LicensingError
+from licensing.pools import checks
+from licensing.pools.emails import school_label
+from licensing.pools.exceptions import AllocationRedeemed, AlreadyRemindedToday, NotYetSent
+from licensing.pools.models import ALLOCATION_TOPIC, Allocation, MessageKind
+from licensing.pools.operations.results import AllocationActionResult, lock_allocations, revoked_error
+from licensing.pools.queries import find_emailed_ids, find_reminded_ids
+from licensing.pools.wording import name_with_article
+from mailing import operations as mailing
+from mailing.queries import latest_by_topic
+from schools.wording import format_school_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from accounts.models import User
+    from mailing.models import Message
+
+
+_RESENT_SUMMARY = "Clé renvoyée à {}."
+
+
+def resend(*, allocation_id: int, recipient: str | None = None, by: User | None, at: datetime.datetime) -> Message:
+    """Resend the key, to a corrected address where one is given; return the new message.
+
+    Pending messages are cancelled. Raises a `Refused`, having changed nothing: key redeemed or revoked, pool suspended
+    or closed, bad address.
+    """
+    corrected = None if recipient is None else checks.clean_address(recipient)
+    with transaction.atomic():
+        for result in _resend({allocation_id: corrected}, by=by, at=at):
+            result.raise_for_refusal()
+        return _last_message(allocation_id)
+
+
+@transaction.atomic
+def resend_many(
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime, summary: str = _RESENT_SUMMARY
+) -> list[AllocationActionResult]:
+    """Resend all of these keys, in one transaction; return a result for each.
+
+    `said`: the audit summary of each, formatted with the address.
+    """
+    return _resend(dict.fromkeys(allocation_ids), by=by, at=at, said=summary)
+
+
+def remind(*, allocation_id: int, by: User | None, at: datetime.datetime) -> None:
+    """Remind the school of an unredeemed key that it received.
+
+    Raises what `resend` raises, `NotYetSent` where no e-mail has arrived yet, and `RemindedToday`.
+    """
+    for result in remind_many(allocation_ids=[allocation_id], by=by, at=at):
+        result.raise_for_refusal()
+
+
+@transaction.atomic
+def remind_many(
+    *, allocation_ids: Sequence[int], by: User | None, at: datetime.datetime
+) -> list[AllocationActionResult]:
+    """Remind all of these schools, at most once a day, in one transaction; return a result for each."""
+    allocations, results = lock_allocations(allocation_ids)
+    received = find_emailed_ids(allocations)
+    midnight = datetime.datetime.combine(day_in_france(at), datetime.time.min, tzinfo=PARIS)
+    reminded_today = find_reminded_ids(midnight, allocations)
+    due: list[Allocation] = []
+    for allocation in allocations.values():
+        refusal = _refusal(allocation, at)
+        if refusal is None and allocation.pk not in received:
+            refusal = NotYetSent(
+                "Aucun e-mail n'est encore arrivé à cet établissement : il n'y a rien à rappeler. "
+                "Vérifiez l'adresse, puis renvoyez la clé."
+            )
+        if refusal is None and allocation.pk in reminded_today:
+            refusal = AlreadyRemindedToday("Cet établissement a déjà été relancé aujourd'hui.")
+        results.append(AllocationActionResult(allocation.pk, refusal))
+        if refusal is None:
+            due.append(allocation)
+    _queue_and_record(due, MessageKind.REMINDER, "keys.reminded", "Relance envoyée à {}.", by=by, at=at)
+    return results
+
+
+@transaction.atomic
+def reveal(*, allocation_id: int, by: User, at: datetime.datetime) -> str:
+    """Return the key in clear, for a manager; write the audit log and mark the key as exposed.
+
+    Raises `UnknownAllocation` or `AlreadyRevoked`.
+    """
+    allocations, missing = lock_allocations([allocation_id])
+    for result in missing:
+        result.raise_for_refusal()
+    allocation = allocations[allocation_id]
+    if allocation.revoked_at is not None:
+        raise revoked_error(allocation.revoked_at)
+    ActivationKey.objects.filter(pk=allocation.key_id, exposed_at=None).update(exposed_at=at)
+    audit_log.record(
+        action="keys.revealed",
+        by=by,
+        at=at,
+        summary=f"Clé {name_with_article(allocation.school.name).of_the} affichée.",
+        school_id=allocation.school_id,
+        object_type="allocation",
+        object_id=allocation.pk,
+    )
+    return unseal_key(allocation.key)
+
+
+def _resend(
+    recipients: Mapping[int, str | None], *, by: User | None, at: datetime.datetime, said: str = _RESENT_SUMMARY
+) -> list[AllocationActionResult]:
+    allocations, results = lock_allocations(list(recipients))
+    due: list[Allocation] = []
+    for allocation in allocations.values():
+        refusal = _refusal(allocation, at)
+        results.append(AllocationActionResult(allocation.pk, refusal))
+        if refusal is None:
+            due.append(allocation)
+    for allocation in due:
+        corrected = recipients[allocation.pk]
+        if corrected is not None and corrected != allocation.recipient:
+            allocation.recipient = corrected
+            allocation.save(update_fields=["recipient"])
+    exposed = [one.key_id for one in due if not checks.is_official_mailbox(one.recipient, one.school.email)]
+    ActivationKey.objects.filter(pk__in=exposed, exposed_at=None).update(exposed_at=at)
+    mailing.cancel(ALLOCATION_TOPIC, [allocation.pk for allocation in due], at)
+    _queue_and_record(due, MessageKind.KEY, "keys.resent", said, by=by, at=at)
+    return results
+
+
+def _refusal(allocation: Allocation, at: datetime.datetime) -> LicensingError | None:
+    """Return why no e-mail may be sent about this key, if so."""
+    if allocation.revoked_at is not None:
+        return revoked_error(allocation.revoked_at)
+    if allocation.key.redeemed_at is not None:
+        day = formatting.long_date(day_in_france(allocation.key.redeemed_at))
+        return AllocationRedeemed(f"La clé a été activée le {day} : l'établissement s'en sert déjà.")
+    try:
+        checks.check_open(allocation.pool.entitlement, at)
+    except LicensingError as refusal:
+        return refusal
+    return None
+
+
+def _queue_and_record(
+    allocations: Sequence[Allocation],
+    kind: MessageKind,
+    action: str,
+    summary: str,
+    *,
+    by: User | None,
+    at: datetime.datetime,
+) -> None:
+    """Queue a message about each and record it in the audit log; `summary` is formatted with the address."""
+    outgoing = [
+        mailing.NewMessage(
+            kind=kind,
+            recipient=allocation.recipient,
+            topic=ALLOCATION_TOPIC,
+            topic_id=allocation.pk,
+            about=school_label(allocation),
+        )
+        for allocation in allocations
+    ]
+    mailing.enqueue_many(outgoing, at=at)
+    audit_log.record_many(
+        [
+            audit_log.NewAuditEntry(
+                action=action,
+                summary=f"{format_school_name(allocation.school.name)} : {summary.format(allocation.recipient)}",
+                school_id=allocation.school_id,
+                object_type="allocation",
+                object_id=allocation.pk,
+            )
+            for allocation in allocations
+        ],
+        by=by,
+        at=at,
+    )
+
+
+def _last_message(allocation_id: int) -> Message:
+    return latest_by_topic(ALLOCATION_TOPIC, [allocation_id])[allocation_id]

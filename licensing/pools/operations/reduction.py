@@ -1,0 +1,190 @@
+"""Reduction of unredeemed allocations: the same key, for fewer units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from collectivities import audit_log
+from core import array_lookups, formatting
+from licensing.entitlements.key_units import shrink_many
+from licensing.pools import checks, events
+from licensing.pools.emails import school_label
+from licensing.pools.exceptions import BadUnits, UnknownAllocation
+from licensing.pools.models import ALLOCATION_TOPIC, REDUCED_IN_BULK, Allocation, MessageKind, Pool
+from licensing.pools.operations.results import lock_allocations, redeemed_error, revoked_error
+from licensing.pools.queries import find_emailed_ids
+from mailing import operations as mailing
+from schools.wording import format_school_name
+from webhooks import operations as webhooks
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from accounts.models import User
+    from licensing.exceptions import LicensingError
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """The resulting units of one school."""
+
+    uai: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionResult:
+    """Result of one reduction: the units before and after; equal where it is refused."""
+
+    uai: str
+    #: None where the school has nothing from the pool.
+    allocation_id: int | None
+    before: int
+    units: int
+    refusal: LicensingError | None = None
+    #: Whether an e-mail to the school was queued.
+    notified: bool = False
+
+    def raise_for_refusal(self) -> None:
+        """Raise `refusal`, if any."""
+        if self.refusal is not None:
+            raise self.refusal
+
+
+def reduce(*, pool_id: int, uai: str, units: int, by: User | None, at: datetime.datetime) -> Allocation:
+    """Reduce a school's allocation from a pool to `units`, and return it.
+
+    The difference returns to the pool; the key stays the same. A school that already received its key is notified.
+    Raises `AlreadyRedeemed`, `BadUnits` (below 1, or more than the school has) or `UnknownAllocation`, having changed
+    nothing. Idempotent.
+    """
+    [result] = reduce_many(pool_id=pool_id, reductions=[Reduction(uai, units)], by=by, at=at)
+    result.raise_for_refusal()
+    return Allocation.objects.active().get(pool_id=pool_id, school_id=uai)
+
+
+@transaction.atomic
+def reduce_one(*, allocation_id: int, units: int, by: User | None, at: datetime.datetime) -> Allocation:
+    """Reduce this allocation to `units`, and return it. Raises what `reduce` raises, and `AlreadyRevoked`."""
+    row = Allocation.objects.filter(pk=allocation_id).values_list("pool_id", "school_id").first()
+    if row is None:
+        raise UnknownAllocation("Cette attribution n'existe pas dans votre collectivité.")
+    pool_id, uai = row
+    # The pool first: revocations and new allocations lock it too.
+    checks.lock_pool(pool_id)
+    allocation = Allocation.objects.locked().get(pk=allocation_id)
+    if allocation.revoked_at is not None:
+        raise revoked_error(allocation.revoked_at)
+    return reduce(pool_id=pool_id, uai=uai, units=units, by=by, at=at)
+
+
+@transaction.atomic
+def reduce_many(
+    *,
+    pool_id: int,
+    reductions: Sequence[Reduction],
+    by: User | None,
+    at: datetime.datetime,
+    import_id: int | None = None,
+) -> list[ReductionResult]:
+    """Reduce these schools' allocations from a pool, in one transaction; return a result for each.
+
+    Best effort: a refusal does not affect the others. `import_id`: the import that requests it, recorded as one audit
+    entry. Raises `UnknownPool`.
+    """
+    pool = checks.lock_pool(pool_id)
+    of_schools = array_lookups.text_in("school_id", (reduction.uai for reduction in reductions))
+    allocation_ids = Allocation.objects.active().filter(of_schools, pool=pool).values_list("pk", flat=True)
+    allocations, _ = lock_allocations(list(allocation_ids))
+    held = {allocation.school_id: allocation for allocation in allocations.values()}
+    results = [_check(reduction, held.get(reduction.uai)) for reduction in reductions]
+    changing = {
+        result.uai: (held[result.uai], result.units)
+        for result in results
+        if result.refusal is None and result.units < result.before
+    }
+    if not changing:
+        return results
+    action = "pools.reduced" if import_id is None else REDUCED_IN_BULK
+    notified = _apply(pool, list(changing.values()), by=by, at=at, action=action)
+    webhooks.emit(events=events.build_reduced_events(list(changing.values()), import_id=import_id), at=at)
+    return [replace(result, notified=True) if result.allocation_id in notified else result for result in results]
+
+
+def _check(reduction: Reduction, allocation: Allocation | None) -> ReductionResult:
+    if allocation is None:
+        missing = UnknownAllocation(f"{reduction.uai} : cet établissement n'a rien reçu de ce lot.")
+        return ReductionResult(reduction.uai, None, 0, 0, missing)
+    had, refusal = allocation.units, _refusal(reduction, allocation)
+    return ReductionResult(reduction.uai, allocation.pk, had, had if refusal is not None else reduction.units, refusal)
+
+
+def _refusal(reduction: Reduction, allocation: Allocation) -> LicensingError | None:
+    if reduction.units < 1:
+        return BadUnits(
+            f"{reduction.uai} : indiquez un nombre entier de licences, au moins 1. "
+            "Pour ne rien laisser à l'établissement, reprenez l'attribution."
+        )
+    if reduction.units > allocation.units:
+        return BadUnits(
+            f"{reduction.uai} : l'établissement n'a que {formatting.pluralize(allocation.units, 'licence')}, "
+            "une réduction ne peut pas lui en donner davantage."
+        )
+    if reduction.units < allocation.units and allocation.key.redeemed_at is not None:
+        return redeemed_error(allocation.key.redeemed_at, "ses licences ne peuvent plus être réduites")
+    return None
+
+
+def _apply(
+    pool: Pool, changing: Sequence[tuple[Allocation, int]], *, by: User | None, at: datetime.datetime, action: str
+) -> set[int]:
+    allocation_ids, units = [allocation.pk for allocation, _ in changing], [now for _, now in changing]
+    notified = find_emailed_ids(allocation_ids)
+    table = connection.ops.quote_name(Allocation._meta.db_table)  # noqa: SLF001 - documented API
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} AS allocation SET units = reduced.units"  # noqa: S608
+            " FROM unnest(%s::bigint[], %s::int[]) AS reduced (id, units) WHERE allocation.id = reduced.id",
+            [allocation_ids, units],
+        )
+    shrink_many({allocation.key_id: now for allocation, now in changing})
+    returned = sum(allocation.units - now for allocation, now in changing)
+    Pool.objects.filter(pk=pool.pk).update(allocated=F("allocated") - returned)
+    # Pending first e-mails need no correction: they state the number when they are sent.
+    mailing.cancel(ALLOCATION_TOPIC, notified, at)
+    mailing.enqueue_many(
+        [
+            mailing.NewMessage(
+                kind=MessageKind.REDUCED.value,
+                recipient=allocation.recipient,
+                topic=ALLOCATION_TOPIC,
+                topic_id=allocation.pk,
+                about=school_label(allocation),
+            )
+            for allocation, _ in changing
+            if allocation.pk in notified
+        ],
+        at=at,
+    )
+    audit_log.record_many(
+        (
+            audit_log.NewAuditEntry(
+                action,
+                f"{formatting.pluralize(allocation.units - now, 'licence retirée', 'licences retirées')} à "
+                f"{format_school_name(allocation.school.name)} et rendues au lot « {pool.name} » "
+                f"(désormais {formatting.number(now)}, même clé).",
+                allocation.school_id,
+                "allocation",
+                allocation.pk,
+            )
+            for allocation, now in changing
+        ),
+        by=by,
+        at=at,
+    )
+    return notified

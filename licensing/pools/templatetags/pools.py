@@ -1,0 +1,135 @@
+"""Template filters of the office: numbers, school names, pool positions and statuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+
+from core import formatting
+from licensing.catalogue.operations import day_in_france
+from licensing.entitlements.models import EntitlementStatus
+from licensing.entitlements.wording import format_until
+from licensing.entitlements.wording import status_text as status_in_words
+from licensing.pools import wording
+from schools import wording as names
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.forms import BoundField
+    from django.utils.safestring import SafeString
+
+    from licensing.entitlements.models import Entitlement
+    from licensing.pools.queries import PoolPosition
+
+register = template.Library()
+
+#: Label and colour of a pool's status badge.
+_BADGES = {
+    EntitlementStatus.FIRM: ("Ferme", "green"),
+    EntitlementStatus.PROVISIONAL: ("Provisoire", "yellow"),
+    EntitlementStatus.UNPAID: ("Provisoire", "yellow"),
+    EntitlementStatus.OVERDUE: ("À régler", "orange"),
+    EntitlementStatus.LAPSED: ("Suspendu", "orange"),
+    EntitlementStatus.SUSPENDED: ("Suspendu", "orange"),
+    EntitlementStatus.CANCELLED: ("Annulé", "secondary"),
+    EntitlementStatus.ENDED: ("Terminé", "secondary"),
+}
+
+#: Width of the bar in SVG user units.
+_BAR_WIDTH = 1000
+
+
+class BarSegment(NamedTuple):
+    """A segment of the bar: its start and width in user units, and what it counts."""
+
+    code: str
+    label: str
+    licences: int
+    x: str
+    width: str
+
+    @property
+    def words(self) -> str:
+        """Return « 12 libres »."""
+        return f"{formatting.number(self.licences)} {self.label.lower()}"
+
+
+@register.filter
+def position_parts(position: PoolPosition) -> list[BarSegment]:
+    """Return the four segments of the bar, in the order of a licence's life."""
+    parts, start = [], 0.0
+    for code, label, count in (
+        ("free", "Libres", position.free),
+        ("issued", "Envoyées", position.issued),
+        ("redeemed", "Activées, libres", position.redeemed_free),
+        ("held", "Attribuées à un enseignant", position.held),
+    ):
+        width = _BAR_WIDTH * count / position.bought
+        # SVG attributes: a decimal point in any locale.
+        parts.append(BarSegment(code, label, count, f"{start:.2f}", f"{width:.2f}"))
+        start += width
+    return parts
+
+
+@register.filter
+def position_words(position: PoolPosition) -> str:
+    """Return a text alternative of the bar."""
+    parts = ", ".join(part.words for part in position_parts(position))
+    return f"{formatting.pluralize(position.bought, 'licence achetée', 'licences achetées')} : {parts}"
+
+
+@register.filter
+def status_badge(position: PoolPosition) -> SafeString:
+    """Render a pool's status today as a coloured badge."""
+    label, colour = _BADGES[position.entitlement.status_on(_today())]
+    return format_html('<span class="badge bg-{}-lt">{}</span>', colour, label)
+
+
+@register.filter
+def status_text(position: PoolPosition) -> str:
+    """Describe what a pool's licences await, and until when; empty where they are paid for."""
+    return formatting.add_nonbreaking_spaces(status_in_words(position.entitlement, _today()))
+
+
+@register.filter
+def valid_until(entitlement: Entitlement) -> str:
+    """Return until when licences are valid; while the order is unpaid, both deadlines."""
+    return format_until(entitlement, _today())
+
+
+def _today() -> datetime.date:
+    return day_in_france(timezone.now())
+
+
+@register.filter
+def french(value: int) -> str:
+    """Format a number in French."""
+    return formatting.number(value)
+
+
+@register.filter
+def school_name(value: str) -> str:
+    """Return a school's name with accents."""
+    return names.format_school_name(value)
+
+
+@register.filter
+def to_school(value: str) -> str:
+    """Return « à l'École Jean Jaurès »."""
+    return wording.name_with_article(value).to_the
+
+
+@register.filter
+def of_school(value: str) -> str:
+    """Return « de l'École Jean Jaurès »."""
+    return wording.name_with_article(value).of_the
+
+
+@register.filter
+def with_class(field: BoundField, css: str) -> SafeString:
+    """Return the field's widget with a CSS class."""
+    return field.as_widget(attrs={"class": css})

@@ -1,0 +1,58 @@
+"""Change of an account's e-mail address: the old one stays until the new one is confirmed.
+
+A typing mistake locks nobody out: signing in and password resets use the confirmed address. The old address is
+notified when the change is requested, and again when it is confirmed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+
+from accounts import email_kinds, throttling
+from accounts.models import User
+from accounts.outbox import queue_email, queue_email_to_user
+from accounts.rate_limits import NEW_ADDRESS
+
+if TYPE_CHECKING:
+    import datetime
+
+
+@transaction.atomic
+def request_change(*, user: User, email: str, host: str, at: datetime.datetime) -> EmailAddress | None:
+    """E-mail a confirmation link to the new address, notify the old one, and return the pending address.
+
+    It replaces an earlier pending address. Requesting the account's current address cancels the change and returns
+    None. Raises `throttling.RateLimitExceeded` after too many e-mails.
+    """
+    _lock(user)
+    email = email.strip().lower()
+    if email == user.email.lower():
+        _delete_pending(user)
+        return None
+    throttling.count_attempts([(NEW_ADDRESS, str(user.pk))], at=at)
+    pending = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False, email=email).first()
+    if pending is None:
+        _delete_pending(user)
+        pending = EmailAddress.objects.create(user_id=user.pk, email=email, verified=False, primary=False)
+        queue_email_to_user(user, email_kinds.ADDRESS_CHANGE_REQUESTED, host=host, at=at)
+    queue_email(email_kinds.CONFIRM_NEW_ADDRESS, email, host=host, at=at, address=pending.pk, user=user.pk)
+    return pending
+
+
+@transaction.atomic
+def cancel_change(*, user: User) -> bool:
+    """Cancel the pending change, so that its link stops working; return whether there was one."""
+    _lock(user)
+    return _delete_pending(user)
+
+
+def _delete_pending(user: User) -> bool:
+    deleted, _ = EmailAddress.objects.filter(user_id=user.pk, verified=False, primary=False).delete()
+    return bool(deleted)
+
+
+def _lock(user: User) -> None:
+    User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)

@@ -1,0 +1,26 @@
+"""Queue e-mails about an account in the portal's outbox, whichever host caused them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from mailing.operations import enqueue
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+def queue_email(kind: str, recipient: str, *, host: str, at: datetime.datetime, **context: int) -> None:
+    """Queue an e-mail whose links point to `host`, in the public schema."""
+    with schema_context(get_public_schema_name()):
+        enqueue(kind=kind, recipient=recipient, at=at, context={**context, "host": host.partition(":")[0]})
+
+
+def queue_email_to_user(user: User, kind: str, *, host: str, at: datetime.datetime) -> None:
+    """Queue an e-mail to the account's own address; do nothing where it has none."""
+    if user.email:
+        queue_email(kind, user.email, host=host, at=at, user=user.pk)

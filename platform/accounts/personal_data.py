@@ -1,0 +1,108 @@
+"""Personal data of an account: exported on request, erased when the account is closed.
+
+Erasing keeps the row, which orders, keys and audit entries refer to, without its personal data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
+
+from accounts import email_kinds
+from accounts.models import Session, User
+from mailing import personal_data as outbox
+
+if TYPE_CHECKING:
+    import datetime
+
+#: French labels of the kinds of authenticator.
+FACTOR_LABELS = {
+    Authenticator.Type.TOTP: "application d'authentification",
+    Authenticator.Type.RECOVERY_CODES: "codes de secours",
+    Authenticator.Type.WEBAUTHN: "clé de sécurité",
+}
+
+
+def lock_account(user_id: int) -> User:
+    """Lock the account until the transaction ends, before any other lock, and return it.
+
+    FOR NO KEY UPDATE: transactions that insert rows referring to the account do not wait, which could deadlock with
+    the seats that they hold.
+    """
+    return User.objects.select_for_update(of=("self",), no_key=True).get(pk=user_id)
+
+
+def erase_account(user: User, *, at: datetime.datetime) -> None:
+    """Erase the account's personal data. Repeating it erases later additions, and keeps the date.
+
+    The account can no longer sign in: its former username, its password and its sessions at all hosts are removed.
+    """
+    outbox.anonymise(
+        outbox.filter_by_user(user.pk)
+        | outbox.filter_by_context(email_kinds.CONFIRM, "address", _list_address_ids(user))
+    )
+    EmailAddress.objects.filter(user=user).delete()
+    Authenticator.objects.filter(user=user).delete()
+    Session.objects.filter(account=user.pk).delete()
+    user.groups.clear()
+    user.user_permissions.clear()
+    user.username = _build_erased_username(user)
+    user.first_name = user.last_name = user.email = user.phone = ""
+    user.last_login = None
+    user.is_active = False
+    user.password = make_password(None)
+    user.erased_at = user.erased_at or at
+    user.save()
+    # The Django admin's log contains the account's name.
+    LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)).update(
+        object_repr=str(user)
+    )
+
+
+def export_personal_data(user: User) -> dict[str, Any]:
+    """Return the personal data of the account, under French keys. Three queries."""
+    return {
+        "identifiant": user.username,
+        "profil": user.get_profile_display(),
+        "nom": user.last_name,
+        "prénom": user.first_name,
+        "adresse e-mail": user.email,
+        "téléphone": user.phone,
+        "compte créé le": user.date_joined,
+        "dernière connexion": user.last_login,
+        "adresses e-mail du compte": [
+            {"adresse": one.email, "confirmée": one.verified, "principale": one.primary}
+            for one in EmailAddress.objects.filter(user=user).order_by("pk")
+        ],
+        "double authentification": [
+            {
+                "moyen": FACTOR_LABELS.get(one.type, one.type),
+                "activé le": one.created_at,
+                "dernier usage": one.last_used_at,
+            }
+            for one in Authenticator.objects.filter(user=user).order_by("pk")
+        ],
+        "sessions ouvertes": [
+            {"valable jusqu'au": expires}
+            for expires in Session.objects.filter(account=user.pk)
+            .order_by("expire_date")
+            .values_list("expire_date", flat=True)
+        ],
+    }
+
+
+def _list_address_ids(user: User) -> list[int]:
+    return list(EmailAddress.objects.filter(user=user).values_list("pk", flat=True))
+
+
+def _build_erased_username(user: User) -> str:
+    """Return the username of an erased account; its former one becomes free."""
+    name = f"supprime-{user.pk}"
+    taken = User.objects.filter(username__iexact=name).exclude(pk=user.pk).exists()
+    # An older account may have this username; a colon is not allowed in usernames that users choose.
+    return f"supprime:{user.pk}" if taken else name

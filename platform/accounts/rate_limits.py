@@ -1,0 +1,24 @@
+"""Rate limits on passwords, codes, sign-ups and e-mails."""
+
+from __future__ import annotations
+
+import datetime
+
+from accounts.throttling import RateLimit
+
+QUARTER_HOUR = datetime.timedelta(minutes=15)
+HOUR = datetime.timedelta(hours=1)
+SIGN_IN_BY_NAME = RateLimit("sign-in/name", 10, QUARTER_HOUR)
+# High: a school's teachers share one IP address.
+SIGN_IN_BY_NETWORK = RateLimit("sign-in/address", 100, QUARTER_HOUR)
+# Three six-digit codes are valid at a time: at this rate, guessing one takes more than 1,000 days on average.
+SECOND_FACTOR = RateLimit("second-factor", 10, HOUR)
+# Each code works once. Longer than the 90 s during which a code is valid.
+SINGLE_USE_CODE = RateLimit("second-factor/code", 1, datetime.timedelta(minutes=3))
+# High: a school's staff may sign up together from one network.
+SIGN_UP_BY_NETWORK = RateLimit("sign-up/network", 60, HOUR)
+RESET_BY_NETWORK = RateLimit("reset/network", 30, HOUR)
+# Beyond it no e-mail is sent and the page answers as usual: a mailbox must not be flooded.
+RESET_BY_EMAIL = RateLimit("reset/email", 5, HOUR)
+# E-mails to an account's new address, whose owner may not have asked for them.
+NEW_ADDRESS = RateLimit("new-address", 5, HOUR)

@@ -1,0 +1,157 @@
+"""Cursor pagination and strict filters of list endpoints.
+
+A cursor encodes the last value of a unique column, so pages stay consistent while rows are added or removed. It is
+opaque to clients; an invalid one is an error.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django_filters import CharFilter, MultipleChoiceFilter
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.pagination import BasePagination
+from rest_framework.response import Response
+
+from api.problem_details import ApiProblem, FieldError, InvalidRequest
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+#: Rows per page: without `limit`, and at most.
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 100, 500
+_CURSOR, _LIMIT = "cursor", "limit"
+_MAX_CURSOR_LENGTH = 200
+
+
+class UniqueCursorPagination(BasePagination):
+    """Cursor pagination by the view's `cursor_field`, a unique column; `-` for descending."""
+
+    def paginate_queryset(  # type: ignore[override]  # API lists are querysets
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any]:
+        """Return the rows of the page. Raises an `ApiProblem` for an invalid cursor or limit."""
+        ordering: str = getattr(view, "cursor_field", "-pk")
+        self.field = ordering.removeprefix("-")
+        self.request = request
+        limit = _parse_limit(request)
+        model_field = queryset.model._meta.pk if self.field == "pk" else queryset.model._meta.get_field(self.field)  # noqa: SLF001 - Django's documented way
+        ordered = queryset.order_by(ordering)
+        if (cursor := request.query_params.get(_CURSOR)) is not None:
+            comparison = "lt" if ordering.startswith("-") else "gt"
+            ordered = ordered.filter(**{f"{self.field}__{comparison}": _decode_cursor(cursor, model_field)})
+        rows = list(ordered[: limit + 1])
+        self.last = rows[limit - 1] if len(rows) > limit else None
+        return rows[:limit]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return the rows and the URL of the next page."""
+        return Response({"data": data, "next": self._next()})
+
+    def _next(self) -> str | None:
+        if self.last is None:
+            return None
+        query = self.request.query_params.copy()
+        query[_CURSOR] = _encode_cursor(getattr(self.last, self.field))
+        return self.request.build_absolute_uri(f"{self.request.path}?{query.urlencode()}")
+
+    def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
+        """Return the OpenAPI parameters of the pagination."""
+        return [
+            {
+                "name": _CURSOR,
+                "in": "query",
+                "required": False,
+                "description": "Où la page commence : suivez « next » plutôt que d'en écrire un.",
+                "schema": {"type": "string", "maxLength": _MAX_CURSOR_LENGTH},
+            },
+            {
+                "name": _LIMIT,
+                "in": "query",
+                "required": False,
+                "description": "Nombre de lignes par page.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE, "default": DEFAULT_PAGE_SIZE},
+            },
+        ]
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the OpenAPI schema of a page."""
+        # For examples drf-spectacular passes a placeholder object and looks for it in the result.
+        rows = schema | {"description": "Les lignes de la page."} if isinstance(schema, dict) else schema
+        return {
+            "type": "object",
+            "required": ["data", "next"],
+            "properties": {
+                "data": rows,
+                "next": {
+                    "type": ["string", "null"],
+                    "format": "uri",
+                    "description": "L'adresse de la page suivante ; null à la dernière.",
+                    "example": None,
+                },
+            },
+        }
+
+
+def _parse_limit(request: Request) -> int:
+    written = request.query_params.get(_LIMIT, str(DEFAULT_PAGE_SIZE))
+    # `isdecimal` alone also accepts non-ASCII digits.
+    number = int(written) if written.isascii() and written.isdecimal() and len(written) <= 3 else 0  # noqa: PLR2004 - « 500 »
+    if not 1 <= number <= MAX_PAGE_SIZE:
+        raise InvalidRequest([FieldError("invalid_limit", f"« limit » est un nombre de 1 à {MAX_PAGE_SIZE}.", _LIMIT)])
+    return number
+
+
+def _encode_cursor(value: object) -> str:
+    return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(cursor: str, field: Any) -> Any:
+    """Decode a cursor into the column's value. Raises `ApiProblem`."""
+    # 404 and not 400: the OpenAPI document cannot express which cursors are valid.
+    invalid = ApiProblem("invalid_cursor", "Ce « cursor » n'est pas un de ceux que « next » donne.", status_code=404)
+    if len(cursor) > _MAX_CURSOR_LENGTH or not cursor.isascii():
+        raise invalid
+    try:
+        written = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        value = field.to_python(written)
+        field.run_validators(value)
+    except (ValueError, binascii.Error, ValidationError):
+        raise invalid from None
+    if "\x00" in written or _encode_cursor(value) != cursor:
+        raise invalid
+    return value
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """Applies the view's filterset; rejects unknown, repeated, empty and invalid parameters."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        """Return the filtered rows. Raises `InvalidRequest`."""
+        filterset = self.get_filterset(request, queryset, view)
+        known = {_CURSOR, _LIMIT, *(filterset.filters if filterset is not None else ())}
+        field_errors = [
+            FieldError("unknown_parameter", "Ce paramètre n'existe pas : voyez la description de l'adresse.", name)
+            for name in request.query_params
+            if name not in known
+        ]
+        for name, values in request.query_params.lists():
+            parameter_filter = filterset.filters.get(name) if filterset is not None else None
+            if len(values) > 1 and not isinstance(parameter_filter, MultipleChoiceFilter):
+                field_errors.append(FieldError("given_twice", "Ce paramètre ne se donne qu'une fois.", name))
+            if "" in values and parameter_filter is not None and type(parameter_filter) is not CharFilter:
+                field_errors.append(FieldError("empty", "Donnez une valeur à ce paramètre, ou ne le donnez pas.", name))
+        if filterset is not None and not filterset.is_valid():
+            field_errors += [
+                FieldError(error["code"] or "invalid", error["message"], name)
+                for name, errors in filterset.errors.get_json_data().items()
+                for error in errors
+            ]
+        if field_errors:
+            raise InvalidRequest(field_errors)
+        return filterset.qs if filterset is not None else queryset

@@ -1,0 +1,68 @@
+"""Periodic tasks, run by every worker in a thread beside its jobs.
+
+They are not jobs: the task that retries stalled jobs must not wait in the queue behind them. Every worker runs all of
+them, so each must be safe to run concurrently.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import close_old_connections, connection
+from django_tenants.utils import get_public_schema_name, schema_context
+
+if TYPE_CHECKING:
+    import datetime
+    import threading
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """A function called at an interval, in the public schema."""
+
+    perform: Callable[[], object]
+    every: datetime.timedelta
+
+
+registered_tasks: list[PeriodicTask] = []
+
+
+def periodic_task[F: Callable[[], object]](*, every: datetime.timedelta) -> Callable[[F], F]:
+    """Register a function that every worker calls at its start and then at each interval `every`."""
+
+    def register(function: F) -> F:
+        registered_tasks.append(PeriodicTask(function, every))
+        return function
+
+    return register
+
+
+def run_periodic_tasks(stop: threading.Event) -> None:
+    """Run the periodic tasks when due until `stop` is set. A failure is logged and does not stop the loop."""
+    due_at = [time.monotonic()] * len(registered_tasks)
+    try:
+        while not stop.is_set():
+            for number, task in enumerate(registered_tasks):
+                if due_at[number] <= time.monotonic():
+                    _run(task)
+                    due_at[number] = time.monotonic() + task.every.total_seconds()
+            stop.wait(max(0.0, min(due_at) - time.monotonic()) if due_at else None)
+    finally:
+        connection.close()
+
+
+def _run(task: PeriodicTask) -> None:
+    close_old_connections()
+    try:
+        with schema_context(get_public_schema_name()):
+            task.perform()
+    except Exception:
+        logger.exception("The periodic task %s failed; it runs again in %s", task.perform, task.every)
+    finally:
+        close_old_connections()

@@ -1,0 +1,47 @@
+"""Template of e-mails sent by Pep's itself: paragraphs and at most one button, as text and HTML.
+
+E-mails sent in the name of a collectivity have their own templates in `licensing` and `collectivities`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.template.loader import render_to_string
+
+from core.urls import portal_url
+from mailing.kinds import RenderedEmail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def format_salutation(first_name: str) -> str:
+    """Return the salutation, with the first name if known."""
+    return f"Bonjour {first_name}," if first_name else "Bonjour,"
+
+
+def render_email(
+    *,
+    subject: str,
+    paragraphs: Sequence[str],
+    button: str = "",
+    address: str = "",
+    notes: Sequence[str] = (),
+    greeting: str = "Bonjour,",
+) -> RenderedEmail:
+    """Render the e-mail. `button` links to `address`; `notes` follow in small print."""
+    context = {
+        "subject": subject,
+        "greeting": greeting,
+        "paragraphs": paragraphs,
+        "button": button,
+        "address": address,
+        "notes": notes,
+        "portal": portal_url(),
+    }
+    return RenderedEmail(
+        subject=subject,
+        text=render_to_string("mailing/email.txt", context),
+        html=render_to_string("mailing/email.html", context),
+    )

@@ -1,0 +1,123 @@
+"""Builds the MIME message of an outbox row: rendered text plus headers.
+
+The Message-ID is derived from the row: if a message is sent twice (a worker died before recording the server's reply),
+both have the same one and mailboxes can drop the duplicate. A bounce that quotes it can be matched.
+"""
+
+from __future__ import annotations
+
+import binascii
+import email.policy
+from email.header import Header
+from email.headerregistry import Address
+from email.message import Message as Part
+from email.mime.multipart import MIMEMultipart
+from email.utils import format_datetime, formataddr, parseaddr
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives
+from django.core.validators import validate_email
+from django.db import connection
+from django.utils import timezone
+from django.utils.encoding import punycode
+
+if TYPE_CHECKING:
+    import datetime
+
+    from mailing.kinds import RenderedEmail
+    from mailing.models import Message
+
+#: CRLF line ends; no « > » before lines that begin with « From ».
+_POLICY = email.policy.compat32.clone(linesep="\r\n", mangle_from_=False)
+
+
+class MimeEmail(EmailMultiAlternatives):
+    """Django's e-mail class with serialisation that is five times faster and always 7-bit.
+
+    Django 6 parses each header again to serialise it, and leaves 8-bit text to servers that announce 8BITMIME. This one
+    supports one recipient and no attachment, and works with all servers.
+    """
+
+    def message(self, **_: Any) -> Any:
+        """Return the MIME message. Raises `ValueError` for an invalid address."""
+        text = _build_part("plain", str(self.body))
+        if self.alternatives:
+            mime: Part[Any, Any] = MIMEMultipart("alternative", policy=_POLICY)
+            mime.attach(text)
+            for content, mimetype in self.alternatives:
+                mime.attach(_build_part(mimetype.partition("/")[2], str(content)))
+        else:
+            mime = text
+            mime["MIME-Version"] = "1.0"
+        mime["Subject"] = _encode_header(str(self.subject), "Subject")
+        mime["From"] = _format_mailbox(*parseaddr(self.from_email), "From")
+        mime["To"] = encode_address(self.to[0])
+        if self.reply_to:
+            mime["Reply-To"] = encode_address(self.reply_to[0])
+        for name, value in self.extra_headers.items():
+            mime[name] = value
+        return mime
+
+
+def encode_address(text: str) -> str:
+    """Return an address for SMTP, its domain in punycode. Raises `ValueError` if invalid."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise ValueError(f"Not an address: {text!r}") from None
+    local, _, domain = text.rpartition("@")
+    return f"{local}@{punycode(domain)}"
+
+
+def _build_part(subtype: str, text: str) -> Part[Any, Any]:
+    part: Part[Any, Any] = Part(policy=_POLICY)
+    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
+    part["Content-Transfer-Encoding"] = "quoted-printable"
+    content = "\n".join(text.splitlines()) + "\n"
+    part.set_payload(binascii.b2a_qp(content.encode("utf-8"), istext=True).decode("ascii"))
+    return part
+
+
+def _encode_header(text: str, name: str) -> str | Header:
+    return text if text.isascii() else Header(text, "utf-8", header_name=name)
+
+
+def _format_mailbox(display_name: str, email_address: str, name: str) -> str | Header:
+    if display_name.isascii():
+        return formataddr((display_name, email_address))
+    header = Header(display_name, "utf-8", header_name=name)
+    header.append(f"<{email_address}>", "us-ascii")
+    return header
+
+
+def build_message_id(message: Message) -> str:
+    """Return the Message-ID of a message of the current schema; deterministic."""
+    timestamp = int(message.created_at.timestamp() * 1_000_000)
+    return f"<{connection.schema_name}.{message.pk}.{timestamp:x}@{settings.BASE_DOMAIN}>"  # type: ignore[attr-defined]
+
+
+def compose(message: Message, rendered: RenderedEmail, *, at: datetime.datetime) -> MimeEmail:
+    """Return the e-mail to send. Invalid content raises `ValueError` only when it is serialised."""
+    default_name, sender_address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    schema = connection.schema_name.replace("_", "-")  # type: ignore[attr-defined]
+    outgoing_email = MimeEmail(
+        subject=" ".join(rendered.subject.split()),
+        body=rendered.text,
+        from_email=str(Address(" ".join(rendered.from_name.split()) or default_name, addr_spec=sender_address)),
+        to=[message.recipient],
+        reply_to=[rendered.reply_to] if rendered.reply_to else None,
+        headers={
+            "Message-ID": build_message_id(message),
+            "Date": format_datetime(timezone.localtime(at)),
+            # Suppresses automatic replies.
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+            # For filters in mailboxes: one list per sender and kind.
+            "List-Id": f"<{message.kind.replace('_', '-')}.{schema}.{settings.BASE_DOMAIN}>",
+        },
+    )
+    if rendered.html:
+        outgoing_email.attach_alternative(rendered.html, "text/html")
+    return outgoing_email

@@ -1,0 +1,111 @@
+"""Explains SMTP replies in French for the tenant's members. Pure.
+
+The text of a reply is free; the explanation relies on its enhanced status code (RFC 3463), else on its basic code. The
+reply itself follows the sentence, for mail administrators.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import NamedTuple
+
+#: Separates our sentence from the server's reply.
+REPLY_SEPARATOR = " Réponse du serveur : "
+
+_ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+
+#: By enhanced code without its class (4: temporary, 5: permanent).
+_BY_ENHANCED_CODE = {
+    "1.1": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
+    "1.2": "Le domaine de cette adresse n'existe pas : corrigez-la et renvoyez le message.",
+    "1.3": "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
+    "1.6": "Cette boîte a déménagé : demandez sa nouvelle adresse à l'établissement.",
+    "1.8": "Le serveur du destinataire refuse l'adresse de l'expéditeur : prévenez l'assistance.",
+    "1.10": "Le domaine de cette adresse ne reçoit pas d'e-mails : corrigez-la et renvoyez le message.",
+    "2.0": "La boîte du destinataire ne reçoit pas de messages.",
+    "2.1": "La boîte du destinataire est désactivée : demandez une autre adresse à l'établissement.",
+    "2.2": "La boîte du destinataire est pleine.",
+    "2.3": "Le message est trop grand pour la boîte du destinataire.",
+    "3.4": "Le message est trop grand pour le serveur du destinataire.",
+    "4.1": "Le serveur du destinataire ne répond pas.",
+    "4.4": "Le domaine de cette adresse ne reçoit pas d'e-mails : corrigez-la et renvoyez le message.",
+    "7.1": "Le serveur du destinataire n'accepte pas ce message, par une règle de sécurité ou un filtre antispam.",
+    "7.23": "Le serveur du destinataire ne reconnaît pas l'expéditeur (SPF) : prévenez l'assistance.",
+    "7.25": "Le serveur du destinataire ne reconnaît pas l'expéditeur (DNS inverse) : prévenez l'assistance.",
+    "7.26": "Le serveur du destinataire ne reconnaît pas l'expéditeur (SPF, DKIM) : prévenez l'assistance.",
+}
+_BY_CODE = {
+    421: "Le serveur est momentanément indisponible.",
+    450: "La boîte du destinataire est momentanément indisponible.",
+    451: "Le serveur du destinataire demande de patienter.",
+    452: "Le serveur du destinataire manque de place.",
+    501: "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
+    550: "Le serveur du destinataire refuse cette adresse : vérifiez-la et renvoyez le message.",
+    551: "Cette boîte a déménagé : demandez sa nouvelle adresse à l'établissement.",
+    552: "La boîte du destinataire est pleine.",
+    553: "Cette adresse est mal écrite : corrigez-la et renvoyez le message.",
+    554: "Le serveur du destinataire n'accepte pas ce message, par une règle de sécurité ou un filtre antispam.",
+}
+_NO_SUCH_USER = re.compile(r"user unknown|unknown user|no such user|does(?: not|n't) exist|inconnu", re.IGNORECASE)
+
+BAD_ADDRESS = "Cette adresse est mal écrite : corrigez-la et renvoyez le message."
+RENDERING_FAILED = "Le message n'a pas pu être composé, par une erreur de notre fait : prévenez l'assistance."
+GAVE_UP = "Le message a été proposé {attempts} fois, en vain."
+UNREACHABLE = "Notre serveur d'envoi ne répond pas. Rien n'est perdu : un nouvel essai est prévu."
+INTERRUPTED = "La connexion s'est interrompue pendant l'envoi. Un nouvel essai est prévu."
+SENDER_REFUSED = (
+    "Notre serveur d'envoi refuse notre adresse d'expéditeur. Rien n'est perdu : un nouvel essai est prévu."
+)
+CONNECTION_REFUSED = "Notre serveur d'envoi refuse la connexion. Rien n'est perdu : un nouvel essai est prévu."
+
+_RETRY_MINUTES = (5, 15, 30, 60, 120, 240, 480, 480, 480, 480)
+#: With the delays above, two days: usual for mail servers.
+MAX_ATTEMPTS = len(_RETRY_MINUTES) + 1
+#: Retry delay while our own SMTP server is unavailable. Retried without limit: the message is not at fault.
+UNAVAILABLE_DELAY = datetime.timedelta(minutes=2)
+
+
+class SmtpReply(NamedTuple):
+    """An SMTP reply: code and text."""
+
+    code: int
+    text: str
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the failure is permanent."""
+        return self.code >= 500  # noqa: PLR2004 - SMTP's own division
+
+
+def parse_reply(code: int, text: bytes | str) -> SmtpReply:
+    """Parse a reply into one line of printable text, at most 300 characters."""
+    reply_text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return SmtpReply(
+        code, " ".join("".join(letter if letter.isprintable() else " " for letter in reply_text).split())[:300]
+    )
+
+
+def explain_reply(answer: SmtpReply) -> str:
+    """Explain a reply in French, followed by the reply itself."""
+    enhanced = _ENHANCED.search(answer.text)
+    meaning = _BY_ENHANCED_CODE.get(enhanced[1].partition(".")[2]) if enhanced else None
+    if meaning is None and _NO_SUCH_USER.search(answer.text):
+        meaning = _BY_ENHANCED_CODE["1.1"]
+    if meaning is None:
+        meaning = _BY_CODE.get(answer.code) or (
+            "Le serveur du destinataire a refusé le message."
+            if answer.is_final
+            else "Le serveur du destinataire demande de patienter."
+        )
+    return quote_reply(meaning, answer)
+
+
+def quote_reply(sentence: str, answer: SmtpReply) -> str:
+    """Return the sentence followed by the verbatim reply."""
+    return f"{sentence}{REPLY_SEPARATOR}{answer.code} {answer.text}".rstrip()
+
+
+def get_retry_delay(attempts: int) -> datetime.timedelta | None:
+    """Return the retry delay after that many attempts; None after the last one."""
+    return datetime.timedelta(minutes=_RETRY_MINUTES[attempts - 1]) if attempts < MAX_ATTEMPTS else None

@@ -1,0 +1,175 @@
+"""HTTP client of webhooks: concurrent requests, each with a hard timeout of ten seconds.
+
+No redirects, proxies, cookies or compression. Only the status decides about success; a receiver whose body is slow,
+endless or malformed after that has still responded, and only the first bytes are read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from webhooks import attempt_results, url_policy
+from webhooks.attempt_results import AttemptResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+#: Concurrent requests to one endpoint.
+MAX_CONCURRENT_REQUESTS = 16
+#: Timeout in seconds of DNS lookup, connection, request and response headers together.
+REQUEST_TIMEOUT = 10.0
+#: Timeout in seconds for the beginning of the body, after the status.
+BODY_TIMEOUT = 2.0
+_MAX_BODY_BYTES = 2048
+
+#: The first match applies.
+_FAILURE_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, attempt_results.TIMED_OUT),
+    (aiohttp.ClientConnectorCertificateError, attempt_results.BAD_CERTIFICATE),
+    (aiohttp.ClientConnectorDNSError, attempt_results.DNS_FAILED),
+    (aiohttp.ClientConnectorSSLError, attempt_results.TLS_FAILED),
+    (aiohttp.ClientConnectorError, attempt_results.CONNECTION_REFUSED),
+    (aiohttp.InvalidURL, attempt_results.INVALID_URL),
+    (aiohttp.ClientResponseError, attempt_results.NOT_HTTP),
+)
+
+#: The system's DNS lookup cannot be interrupted, so it runs in threads that no task waits for.
+_dns_threads = ThreadPoolExecutor(MAX_CONCURRENT_REQUESTS, thread_name_prefix="webhooks-names")
+
+
+class WebhookRequest(NamedTuple):
+    """One HTTP request."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class WebhookSender:
+    """Keeps connections open between calls. Not thread-safe; not usable inside a running event loop."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self._session = self._runner.run(_session())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._session.close())
+        finally:
+            self._runner.close()
+
+    def send(self, requests: Sequence[WebhookRequest]) -> list[AttemptResult]:
+        """Send the requests concurrently and return their results in order."""
+        return self._runner.run(_send_all(self._session, requests))
+
+
+async def _session() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=MAX_CONCURRENT_REQUESTS,
+        resolver=_SystemResolver(),
+        use_dns_cache=False,
+        socket_factory=url_policy.create_socket,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
+        headers={
+            "Content-Type": "application/json",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "User-Agent": "Peps-Webhooks/1",
+        },
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=_MAX_BODY_BYTES,
+    )
+
+
+async def _send_all(session: aiohttp.ClientSession, requests: Sequence[WebhookRequest]) -> list[AttemptResult]:
+    return await asyncio.gather(*(_send_one(session, request) for request in requests))
+
+
+async def _send_one(session: aiohttp.ClientSession, request: WebhookRequest) -> AttemptResult:
+    started = time.monotonic()
+    status: int | None = None
+    reason, answer = "", b""
+    try:
+        async with asyncio.timeout(REQUEST_TIMEOUT):
+            response = await session.post(
+                request.url, data=request.body, headers=request.headers, allow_redirects=False
+            )
+        status = response.status
+        reason = attempt_results.explain_status(status)
+        answer = await _read_beginning(response)
+    except (TimeoutError, OSError, aiohttp.ClientError, ValueError) as failure:
+        reason = _explain_failure(failure)
+    return AttemptResult(
+        status, reason, attempt_results.sanitize_body(answer), int((time.monotonic() - started) * 1000)
+    )
+
+
+async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Return the beginning of the body, ignoring errors; reuse the connection if the body ended."""
+    content = b""
+    # The status is known: an error in the body does not change the result.
+    with contextlib.suppress(TimeoutError, OSError, aiohttp.ClientError, ValueError):
+        async with asyncio.timeout(BODY_TIMEOUT):
+            while len(content) < _MAX_BODY_BYTES and (
+                chunk := await response.content.read(_MAX_BODY_BYTES - len(content))
+            ):
+                content += chunk
+    if response.content.is_eof():
+        response.release()
+    else:
+        response.close()
+    return content
+
+
+def _explain_failure(failure: Exception) -> str:
+    """Explain in French why there was no response."""
+    if isinstance(failure, aiohttp.ClientConnectorError) and isinstance(failure.os_error, url_policy.AddressNotAllowed):
+        return url_policy.PRIVATE_NETWORK
+    return next(
+        (reason for kind, reason in _FAILURE_REASONS if isinstance(failure, kind)), attempt_results.CONNECTION_LOST
+    )
+
+
+class _SystemResolver(AbstractResolver):
+    """Resolves host names with the system's resolver."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the IP addresses of a host name. Raises `OSError`."""
+        look_up = functools.partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(_dns_threads, look_up)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Do nothing: no resources are held."""

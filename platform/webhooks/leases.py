@@ -1,0 +1,132 @@
+"""Leases on deliveries: claim them, record their results.
+
+A claim takes the first pending delivery of each subject, so that events about one subject arrive in order, and commits
+before anything is sent. The deliveries of a killed worker are due again when its lease ends, and may then arrive twice,
+under the same `webhook-id`. Results are written only while the lease is still held (compared by `lease_until`).
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Concat, Trim
+
+from webhooks import attempt_results
+from webhooks.models import Attempt, Delivery, DeliveryState, DisabledReason, WebhookEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from webhooks.attempt_results import AttemptResult
+
+#: Seconds after the first, second, … attempt; the last value repeats.
+_RETRY_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
+#: Seconds an endpoint is paused after the first, second, … round without a success.
+_PAUSES = (0, 30, 120, 300, 900)
+#: Grace period after `gives_up_at` for the last attempt; then the delivery fails without it.
+_LAST_TRY = datetime.timedelta(hours=1)
+
+
+def get_lease_duration() -> datetime.timedelta:
+    """Return the duration of a lease; well over the timeout of an attempt."""
+    return datetime.timedelta(seconds=settings.WEBHOOKS_LEASE)
+
+
+def get_retry_delay(attempts: int) -> datetime.timedelta:
+    """Return the retry delay after that many attempts."""
+    return datetime.timedelta(seconds=_RETRY_DELAYS[min(attempts, len(_RETRY_DELAYS)) - 1])
+
+
+def get_pause(failures: int) -> datetime.timedelta:
+    """Return how long an endpoint is paused after that many rounds without a success."""
+    return datetime.timedelta(seconds=_PAUSES[min(failures, len(_PAUSES)) - 1])
+
+
+@transaction.atomic
+def claim(*, endpoint_id: int, limit: int, at: datetime.datetime) -> list[Delivery]:
+    """Lease up to `limit` due deliveries, at most one per subject, the longest due first."""
+    due = (
+        Delivery.objects.first_per_subject().filter(endpoint_id=endpoint_id, next_at__lte=at).order_by("next_at", "pk")
+    )
+    claimed = list(due.select_related("event").select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit])
+    until = at + get_lease_duration()
+    for delivery in claimed:
+        delivery.lease_until = until
+    Delivery.objects.filter(pk__in=[delivery.pk for delivery in claimed]).update(lease_until=until, next_at=until)
+    return claimed
+
+
+@transaction.atomic
+def record_results(
+    *, endpoint_id: int, claimed: Sequence[Delivery], outcomes: Sequence[AttemptResult], at: datetime.datetime
+) -> int:
+    """Record the results of a claim and update the endpoint; return how many were delivered."""
+    # Endpoint before deliveries: the lock order of `endpoints.remove`.
+    endpoint = WebhookEndpoint.objects.locked().get(pk=endpoint_id)
+    still_leased = Delivery.objects.pending().filter(
+        pk__in=[delivery.pk for delivery in claimed], lease_until=claimed[0].lease_until
+    )
+    held = set(still_leased.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
+    results = [(delivery, outcome) for delivery, outcome in zip(claimed, outcomes, strict=True) if delivery.pk in held]
+    Attempt.objects.bulk_create(
+        Attempt(
+            delivery=delivery,
+            at=at,
+            duration=outcome.duration,
+            status=outcome.status,
+            reason=outcome.reason,
+            answer=outcome.answer,
+        )
+        for delivery, outcome in results
+    )
+    for delivery, outcome in results:
+        _apply_result(delivery, outcome, at)
+    Delivery.objects.bulk_update(
+        [delivery for delivery, _ in results], ["state", "attempts", "next_at", "lease_until", "settled_at", "reason"]
+    )
+    _update_endpoint(endpoint, outcomes, at)
+    return sum(outcome.is_delivered for _, outcome in results)
+
+
+def _apply_result(delivery: Delivery, outcome: AttemptResult, at: datetime.datetime) -> None:
+    delivery.attempts += 1
+    delivery.lease_until, delivery.reason = None, outcome.reason
+    if outcome.is_delivered:
+        delivery.state, delivery.settled_at = DeliveryState.DELIVERED, at
+    elif at >= delivery.gives_up_at:
+        delivery.state, delivery.settled_at = DeliveryState.FAILED, at
+        delivery.reason = f"{attempt_results.GAVE_UP} {outcome.reason}"
+    else:
+        # Not after `gives_up_at`, the time of the last attempt.
+        delivery.next_at = min(at + get_retry_delay(delivery.attempts), delivery.gives_up_at)
+
+
+def _update_endpoint(endpoint: WebhookEndpoint, outcomes: Sequence[AttemptResult], at: datetime.datetime) -> None:
+    """Update the failure state of the locked endpoint after a round."""
+    if any(outcome.status == attempt_results.STATUS_GONE for outcome in outcomes):
+        if endpoint.is_enabled:
+            endpoint.is_enabled, endpoint.disabled_reason = False, DisabledReason.GONE
+    elif any(outcome.is_delivered for outcome in outcomes):
+        if endpoint.failing_since is None:
+            return
+        endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
+    else:
+        # Limit of the smallint column; no delay depends on higher counts.
+        endpoint.failures = min(endpoint.failures + 1, 32_000)
+        endpoint.failing_since = endpoint.failing_since or at
+        pause = get_pause(endpoint.failures)
+        endpoint.paused_until = at + pause if pause else None
+    endpoint.save(update_fields=["is_enabled", "disabled_reason", "failures", "failing_since", "paused_until"])
+
+
+def fail_overdue(*, at: datetime.datetime, endpoint_id: int | None = None) -> int:
+    """Fail overdue deliveries whose last attempt never ran (endpoint paused or disabled); return how many."""
+    expired = Delivery.objects.overdue_at(at, since=_LAST_TRY)
+    if endpoint_id is not None:
+        expired = expired.filter(endpoint_id=endpoint_id)
+    reason = Trim(Concat(Value(f"{attempt_results.GAVE_UP} "), "reason"))
+    return expired.update(state=DeliveryState.FAILED, settled_at=at, lease_until=None, reason=reason)

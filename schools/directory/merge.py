@@ -1,0 +1,135 @@
+"""Compare the staged rows with the schools, then write the differences.
+
+`compare` fills the temporary table `directory_changes` and writes no school, so that `operations` can still abort;
+`write` applies the changes. The number of statements is constant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection, transaction
+
+from schools.directory.rows import SchoolRow
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+#: Fields taken from the file, without the key and the state, which has its own rule.
+FIELDS = [name for name in SchoolRow._fields if name not in ("line", "uai", "state")]
+_NOT_TEXT = ("has_nursery", "has_elementary", "latitude", "longitude")
+
+
+def _merged_field_sql(field: str) -> str:
+    """Return the SQL of a merged field: the file's value, else the current one, else empty."""
+    return f"coalesce(row.{field}, school.{field}{'' if field in _NOT_TEXT else ", ''"}) AS {field}"
+
+
+# A school in the file is open unless the file says otherwise, so that one that reappears is reopened.
+_STATE = """
+coalesce(row.state, CASE WHEN school.state <> 'closed' THEN school.state END, 'open')
+"""
+
+_COMPARE = f"""
+CREATE TEMPORARY TABLE directory_changes ON COMMIT DROP AS
+WITH merged AS (
+    SELECT row.uai, {", ".join(_merged_field_sql(field) for field in FIELDS)}, {_STATE} AS state
+    FROM directory_rows AS row LEFT JOIN public.schools_school AS school USING (uai)
+)
+SELECT merged.*,
+    CASE WHEN merged.state = 'closed' THEN coalesce(school.closed_at, %(at)s::timestamptz) END AS closed_at,
+    CASE
+        WHEN school.uai IS NULL THEN 'added'
+        WHEN merged.state = 'closed' AND school.state <> 'closed' THEN 'closed'
+        WHEN merged.state <> 'closed' AND school.state = 'closed' THEN 'reopened'
+        ELSE 'changed'
+    END AS verdict,
+    CASE WHEN school.uai IS NULL THEN '{{}}' ELSE array_remove(ARRAY[
+        {", ".join(f"CASE WHEN merged.{f} IS DISTINCT FROM school.{f} THEN '{f}' END" for f in [*FIELDS, "state"])}
+    ], NULL) END AS fields
+FROM merged LEFT JOIN public.schools_school AS school USING (uai)
+WHERE school.uai IS NULL
+    OR ({", ".join(f"merged.{f}" for f in [*FIELDS, "state"])})
+        IS DISTINCT FROM ({", ".join(f"school.{f}" for f in [*FIELDS, "state"])})
+"""  # noqa: S608 - made of our own field names
+
+# A refused line with a valid UAI still proves that the school exists.
+_CLOSE_ABSENT = f"""
+INSERT INTO directory_changes (uai, {", ".join(FIELDS)}, state, closed_at, verdict, fields)
+SELECT uai, {", ".join(FIELDS)}, 'closed', %(at)s, 'closed', '{{}}'
+FROM public.schools_school AS school
+WHERE state <> 'closed' AND NOT uai = ANY(%(refused)s)
+    AND NOT EXISTS (SELECT FROM directory_rows AS row WHERE row.uai = school.uai)
+"""  # noqa: S608
+
+_WRITE = f"""
+INSERT INTO public.schools_school (uai, {", ".join(FIELDS)}, state, closed_at, changed_at)
+SELECT uai, {", ".join(FIELDS)}, state, closed_at, %(at)s FROM directory_changes
+ON CONFLICT (uai) DO UPDATE SET
+    {", ".join(f"{field} = excluded.{field}" for field in [*FIELDS, "state", "closed_at", "changed_at"])}
+"""  # noqa: S608
+
+
+# Dictionary for spelling correction. Numbers are excluded: a wrong digit is another school.
+_DELETE_OLD_WORDS = """
+DELETE FROM public.schools_directoryword AS known WHERE NOT EXISTS (
+    SELECT FROM directory_words WHERE directory_words.word = known.word
+)
+"""
+_COLLECT_WORDS = """
+CREATE TEMPORARY TABLE directory_words ON COMMIT DROP AS
+SELECT word, count(*) AS schools
+FROM public.schools_school, string_to_table(btrim(search_text), ' ') AS word
+WHERE word ~ '^[a-z]{3,}$'
+GROUP BY word
+"""
+_UPSERT_WORDS = """
+INSERT INTO public.schools_directoryword AS known (word, schools) SELECT word, schools FROM directory_words
+ON CONFLICT (word) DO UPDATE SET schools = excluded.schools WHERE known.schools <> excluded.schools
+"""
+
+
+def compare(*, full: bool, refused: Sequence[str], at: datetime.datetime) -> None:
+    """Fill `directory_changes` with the schools that the file changes, with verdict and fields that differ.
+
+    With `full`, open schools missing from the file are marked as closed, except those of its `refused` lines.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPARE, {"at": at})
+        if full:
+            cursor.execute(_CLOSE_ABSENT, {"at": at, "refused": list(refused)})
+
+
+def list_changes() -> list[tuple[str, str, str, list[str]]]:
+    """Return the changes found by `compare`: verdict, UAI, name, fields that differ; by UAI."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT verdict, uai, name, fields FROM directory_changes ORDER BY uai")
+        return list(cursor.fetchall())
+
+
+def apply_changes(*, at: datetime.datetime) -> int:
+    """Apply the changes found by `compare`, maintain the search indexes, and return how many schools were written."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, {"at": at})
+        written: int = cursor.rowcount
+        if written:
+            # Flush the GIN pending list: until the next vacuum, every search would scan it.
+            cursor.execute("SELECT gin_clean_pending_list('public.school_search'::regclass)")
+            cursor.execute("ANALYZE public.schools_school")
+    if written:
+        refresh_dictionary()
+    return written
+
+
+@transaction.atomic
+def refresh_dictionary() -> None:
+    """Rebuild the dictionary of words from the schools."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.directory_words")
+        cursor.execute(_COLLECT_WORDS)
+        cursor.execute(_DELETE_OLD_WORDS)
+        cursor.execute(_UPSERT_WORDS)
+        # As above: spelling look-ups would scan the pending list.
+        cursor.execute("SELECT gin_clean_pending_list('public.directory_word_alike'::regclass)")
+        cursor.execute("ANALYZE public.schools_directoryword")

@@ -1,0 +1,132 @@
+"""Verify a principal through the school's official mailbox.
+
+A link is sent to the school's e-mail address in the directory only. Whoever opens it states whether the user leads the
+school together with its current principals or in their place. Single use.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import throttling
+from accounts.models import Profile
+from schools import affiliations
+from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School, Verification
+from schools.principals import events, notifications, verification_links
+from schools.principals.exceptions import (
+    AlreadyVerified,
+    AskedTooOften,
+    NoChosenSchool,
+    NoMailbox,
+    NotAPrincipal,
+    NothingToLead,
+    PrincipalsChanged,
+)
+from schools.principals.queries import get_principal_request, list_verified_principals
+from schools.principals.rate_limits import PER_ACCOUNT_AND_DAY, PER_SCHOOL_AND_DAY, PER_SCHOOL_AND_HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from accounts.models import User
+
+VALIDITY = datetime.timedelta(days=7)
+
+
+class ConfirmationResult(NamedTuple):
+    """Result of a confirmation."""
+
+    affiliation: Affiliation
+    #: Principals who no longer lead the school.
+    replaced: list[User]
+
+
+@transaction.atomic
+def request_verification(*, uai: str, by: User, has_subscription: bool, at: datetime.datetime) -> PrincipalRequest:
+    """Send a link to the school's official mailbox, to confirm that `by` leads the school.
+
+    `has_subscription`: whether the user holds a subscription for the school, which only licensing knows; else there
+    must be a principal to replace. Raises a `PrincipalError`; `AskedTooOften` carries the delay.
+    """
+    if by.profile != Profile.PRINCIPAL:
+        raise NotAPrincipal("Seul un compte « Chef d'établissement » peut diriger un établissement.")
+    affiliation = by.affiliations.filter(school=uai).select_related("school").first()
+    if affiliation is None or affiliation.school is None:
+        raise NoChosenSchool("Choisissez d'abord votre établissement dans l'annuaire, depuis « Mon compte ».")
+    if affiliation.verified_at is not None:
+        raise AlreadyVerified("Votre direction de cet établissement est déjà vérifiée : vous n'avez rien à demander.")
+    school = affiliation.school
+    if not school.email:
+        raise NoMailbox(
+            "L'annuaire national ne donne pas d'adresse e-mail officielle pour cet établissement : écrivez-nous par la "
+            "page Contact, nous vérifierons votre direction."
+        )
+    if not has_subscription and not list_verified_principals(school.pk).exists():
+        raise NothingToLead(
+            "Cet établissement n'a pas encore d'abonnement : activez d'abord la clé que vous avez reçue, ou passez "
+            "commande. Le lien vous sera alors proposé."
+        )
+    _apply_rate_limits(by, school, at)
+    nonce = verification_links.generate_nonce()
+    request = PrincipalRequest.objects.create(
+        user=by,
+        school=school,
+        nonce=nonce,
+        token_hash=verification_links.hash_token(verification_links.build_token(nonce)),
+        asked_at=at,
+        expires_at=at + VALIDITY,
+    )
+    events.record(PrincipalEvent.Kind.ASKED, school_id=school.pk, user=by, by=by, means=Verification.MAILBOX, at=at)
+    notifications.notify_mailbox(request, at)
+    return request
+
+
+@sensitive_variables("token")
+@transaction.atomic
+def confirm_verification(
+    *, token: str, replaced: Collection[int], kept: Collection[int], at: datetime.datetime
+) -> ConfirmationResult:
+    """Verify the principal of a link, replacing some of the school's principals or in addition to them.
+
+    `replaced` and `kept`: user ids of the principals that the page showed. Raises `PrincipalLinkExpired`, or
+    `PrincipalsChanged` where the principals differ by now; then nothing was changed.
+    """
+    request, affiliation = get_principal_request(token, at=at, lock=True)
+    # A full row lock: serialises confirmations for the school, and makes a concurrent redemption for it wait until the
+    # predecessors' subscriptions are transferred.
+    School.objects.select_for_update(of=("self",)).get(pk=request.school_id)
+    principals = list(list_verified_principals(request.school_id).select_for_update(of=("self",), no_key=True))
+    if {principal.user_id for principal in principals} != {*replaced, *kept} or set(replaced) & set(kept):
+        raise PrincipalsChanged
+    predecessors = [principal for principal in principals if principal.user_id in replaced]
+    for principal in predecessors:
+        affiliations.mark_replaced(affiliation=principal, successor=request.user, at=at)
+    affiliations.verify(affiliation=affiliation, means=Verification.MAILBOX, at=at)
+    request.confirmed_at = at
+    request.save(update_fields=["confirmed_at"])
+    # Other pending links of these users expire.
+    user_ids = [request.user_id, *(principal.user_id for principal in predecessors)]
+    PrincipalRequest.objects.filter(
+        school=request.school_id, user__in=user_ids, confirmed_at=None, expires_at__gt=at
+    ).update(expires_at=at)
+    notifications.notify_verified(affiliation, at)
+    return ConfirmationResult(affiliation, [principal.user for principal in predecessors])
+
+
+def _apply_rate_limits(by: User, school: School, at: datetime.datetime) -> None:
+    """Apply the rate limits. In the caller's transaction: a refusal rolls the count back."""
+    try:
+        throttling.count_attempts(
+            [(PER_SCHOOL_AND_HOUR, school.pk), (PER_SCHOOL_AND_DAY, school.pk), (PER_ACCOUNT_AND_DAY, str(by.pk))],
+            at=at,
+        )
+    except throttling.RateLimitExceeded as throttled:
+        raise AskedTooOften(
+            "Un lien a déjà été envoyé à l'adresse officielle de l'établissement : regardez cette boîte et ses "
+            f"courriers indésirables. Vous pourrez en demander un autre dans {throttling.format_wait(throttled.wait)}.",
+            throttled.retry_after,
+        ) from None

@@ -1,0 +1,220 @@
+"""Candidate schools as the recognition compares them, and the queries that fetch them.
+
+Each function runs one query, whatever the number of rows. Read-only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.db import connection
+
+from schools.folding import edit_distance, fold
+from schools.models import SchoolState
+from schools.recognition import vocabulary
+from schools.recognition.name_parser import ParsedName, parse_folded_name, split_distinctive
+from schools.recognition.places import ARRONDISSEMENT_CITIES, parse_place
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_COLUMNS = (
+    "uai, name, name_folded, type, nature, sector, address, commune, commune_key, postal_code, departement_code,"
+    " has_nursery, has_elementary, state"
+)
+_BY_UAI = f"SELECT {_COLUMNS} FROM public.schools_school WHERE uai = ANY(%s)"  # noqa: S608 - our own column names
+_NEAR = f"""
+SELECT {_COLUMNS} FROM public.schools_school
+WHERE postal_code = ANY(%(postal_codes)s) OR commune_key = ANY(%(communes)s)
+    OR departement_code = ANY(%(departements)s) OR uai = ANY(%(uais)s)
+"""  # noqa: S608
+# One string parameter: faster than adapting an array of 60,000 elements.
+_GLANCE = """
+SELECT uai, name, commune, postal_code, name_folded, commune_key, state = %(closed)s,
+    coalesce(has_elementary, lower(public.fold(type)) IN ('', 'ecole')), email
+FROM public.schools_school
+WHERE uai = ANY(string_to_array(%(uais)s, ' '))
+"""
+
+_COMMUNES = """
+SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = ANY(%s) AND commune_key <> ''
+"""
+
+# The nearest dictionary words by trigram similarity; and, as a transposition leaves too few common trigrams in a short
+# word, the dictionary words equal to one of its transpositions.
+_NEAREST = """
+SELECT sought.word, nearest.word, nearest.schools
+FROM unnest(%(words)s::text[]) AS sought(word), LATERAL (
+    SELECT known.word, known.schools FROM public.schools_directoryword AS known
+    WHERE known.word OPERATOR(public.%%) sought.word
+    ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT 20
+) AS nearest
+UNION
+SELECT swapped.word, known.word, known.schools
+FROM unnest(%(of)s::text[], %(swapped)s::text[]) AS swapped(word, other)
+JOIN public.schools_directoryword AS known ON known.word = swapped.other
+"""
+# Minimum length of words to correct; minimum length for an edit distance of 2.
+_MIN_LENGTH, _LONG = 4, 8
+
+
+class SchoolSummary(NamedTuple):
+    """The columns of a school that the fast path compares, and those that the caller needs for allocations."""
+
+    uai: str
+    name: str
+    commune: str
+    postal_code: str
+    name_folded: str
+    commune_key: str
+    closed: bool
+    #: Whether it has classes from CP to CM2.
+    elementary: bool
+    mailbox: str
+
+    @property
+    def label(self) -> str:
+        """Display name: « École Jean Jaurès – Nîmes »."""
+        return format_label(self.name, self.commune)
+
+
+class CandidateSchool:
+    """A candidate school with its parsed name."""
+
+    __slots__ = (
+        "_address",
+        "bears",
+        "beside",
+        "closed",
+        "commune",
+        "commune_key",
+        "departement",
+        "faint",
+        "levels",
+        "marks",
+        "name",
+        "postal_code",
+        "reading",
+        "sector",
+        "strong",
+        "uai",
+    )  # fmt: skip
+
+    def __init__(
+        self, row: tuple[str, str, str, str, str, str, str, str, str, str, str, bool | None, bool | None, str]
+    ) -> None:
+        self.uai, self.name, folded, kind, nature, sector, self._address, self.commune, self.commune_key = row[:9]
+        self.postal_code, self.departement, nursery, elementary, state = row[9:]
+        self.closed = state == SchoolState.CLOSED
+        if not self.postal_code and self.commune_key in ARRONDISSEMENT_CITIES:
+            self.postal_code = parse_place(self.commune, "", "").postal_code
+        reading = parse_folded_name(folded)
+        self.reading = reading
+        self.levels = _levels(reading, kind=kind, nature=nature, nursery=nursery, elementary=elementary)
+        self.beside = bool(reading.beside) or not self.levels
+        self.sector = {"Public": "public", "Privé": "private"}.get(sector, reading.sector)
+        self.marks = reading.marks
+        #: The words of its name and of its commune.
+        self.bears = frozenset(reading.words) | frozenset(self.commune_key.split())
+        self.strong, self.faint = split_distinctive(reading.words, self.commune_key)
+
+    @property
+    def street(self) -> str:
+        """Number and street, folded."""
+        return fold(self._address)
+
+    @property
+    def label(self) -> str:
+        """Display name: « École Jean Jaurès – Nîmes »."""
+        return format_label(self.name, self.commune)
+
+
+def format_label(name: str, commune: str) -> str:
+    """Return a school's display name: « École Jean Jaurès – Nîmes »."""
+    return f"{name} – {commune}" if commune else name
+
+
+def _levels(
+    reading: ParsedName,
+    *,
+    kind: str,
+    nature: str,
+    nursery: bool | None,
+    elementary: bool | None,
+) -> tuple[int, ...]:
+    """Return the alternative levels of a school: by its name, and by the directory's other fields."""
+    found: list[int] = []
+    if reading.levels:
+        found.append(reading.levels)
+    if nursery or elementary:
+        found.append(vocabulary.NURSERY * bool(nursery) | vocabulary.ELEMENTARY * bool(elementary))
+    elif nature == "ECOLE MATERNELLE":
+        found.append(vocabulary.NURSERY)
+    elif kind == "Ecole" and not found:
+        found.append(vocabulary.PRIMARY)
+    elif kind in ("Collège", "Lycée"):
+        found.append(vocabulary.COLLEGE if kind == "Collège" else vocabulary.LYCEE)
+        if reading.either and not reading.levels:
+            # « École canadienne », a lycée: its primary school has the same name.
+            found.append(vocabulary.PRIMARY)
+    elif reading.either and not found and not reading.beside:
+        found.append(vocabulary.PRIMARY)
+    return tuple(dict.fromkeys(found))
+
+
+def fetch_summaries(uais: Collection[str]) -> dict[str, SchoolSummary]:
+    """Return the schools of these UAI, with the columns of the fast path."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GLANCE, {"uais": " ".join(uais), "closed": SchoolState.CLOSED})
+        return {row[0]: SchoolSummary._make(row) for row in cursor.fetchall()}
+
+
+def fetch_candidates(
+    *,
+    postal_codes: Collection[str] = (),
+    communes: Collection[str] = (),
+    departements: Collection[str] = (),
+    uais: Collection[str] = (),
+) -> list[CandidateSchool]:
+    """Return the schools in any of these places, or with any of these UAI."""
+    places = {"postal_codes": postal_codes, "communes": communes, "departements": departements, "uais": uais}
+    with connection.cursor() as cursor:
+        cursor.execute(_NEAR, {name: list(values) for name, values in places.items()})
+        return [CandidateSchool(row) for row in cursor.fetchall()]
+
+
+def find_corrections(words: Collection[str]) -> dict[str, dict[str, int]]:
+    """Return by word the dictionary words within edit distance 1, or 2 for long words, with their distances.
+
+    Ordered by distance, then by number of schools.
+    """
+    terms = [word for word in words if len(word) >= _MIN_LENGTH and word.isalpha()]
+    if not terms:
+        return {}
+    with connection.cursor() as cursor:
+        swapped = [
+            (word, word[:i] + word[i + 1] + word[i] + word[i + 2 :]) for word in terms for i in range(len(word) - 1)
+        ]
+        cursor.execute(
+            _NEAREST, {"words": terms, "of": [word for word, _ in swapped], "swapped": [other for _, other in swapped]}
+        )
+        rows: list[tuple[str, str, int]] = cursor.fetchall()
+    rows.sort(key=lambda row: -row[2])
+    found: dict[str, list[tuple[int, str]]] = {}
+    for word, other, _ in rows:
+        if abs(len(word) - len(other)) > 2 or word == other:  # noqa: PLR2004 - the maximum edit distance, below
+            continue
+        distance = edit_distance(word, other)
+        if distance <= (2 if len(word) >= _LONG else 1):
+            found.setdefault(word, []).append((distance, other))
+    return {
+        word: {other: distance for distance, other in sorted(others, key=lambda pair: pair[0])}
+        for word, others in found.items()
+    }
+
+
+def list_communes(departements: Collection[str]) -> list[str]:
+    """Return the keys of the communes with a school in these départements."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMUNES, [list(departements)])
+        return [key for (key,) in cursor.fetchall()]

@@ -1,0 +1,75 @@
+"""Input and output types of the recognition."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.db import models
+
+
+class SchoolReference(NamedTuple):
+    """The cells of a row that identify a school, unparsed."""
+
+    #: The caller's identifier of the row.
+    key: int
+    uai: str = ""
+    name: str = ""
+    commune: str = ""
+    postal_code: str = ""
+    #: Code or name: « 30 », « 030 », « Gard ».
+    departement: str = ""
+    address: str = ""
+    #: School type, from a separate column: « Maternelle », « EEPU », « Collège privé ».
+    kind: str = ""
+
+
+class RecognitionMethod(models.TextChoices):
+    """How a row was matched."""
+
+    UAI = "uai", "par l'UAI"
+    REPAIRED = "repaired", "par l'UAI réparé"
+    NAME = "name", "par le nom et le lieu"
+
+
+class Proposal(NamedTuple):
+    """A candidate school for a row. `label`: « École Jean Jaurès – Nîmes »."""
+
+    uai: str
+    label: str
+    #: From 0 to 1.
+    score: float
+
+
+class RecognitionResult(NamedTuple):
+    """Result for a row: a school, or a doubt code with proposals.
+
+    `uai` and `how` are empty without a match; `doubt` is then one of
+
+    - `uai_missing`: neither UAI nor name;
+    - `uai_invalid`: the UAI is invalid and cannot be repaired;
+    - `uai_twice`: several UAI in one cell;
+    - `repair_unsure`: the UAI can be repaired, but nothing confirms the repair;
+    - `other_school`: name or commune contradict the school of the UAI;
+    - `not_confirmed`: many rows of the list are `other_school`, and nothing confirms this one;
+    - `unknown_school`: the UAI is valid, but not in the directory;
+    - `several_schools`: several schools match the name about equally;
+    - `no_match`: no school matches the name.
+    """
+
+    uai: str
+    how: RecognitionMethod | None
+    #: From 0 to 1; 0 without a match.
+    confidence: float
+    #: At most three, best first.
+    proposals: tuple[Proposal, ...]
+    doubt: str
+
+
+class SearchScope(NamedTuple):
+    """Search area for rows with a name but no place: these schools, or, if empty, these départements.
+
+    Départements by directory code: `030`, `02A`, `974`.
+    """
+
+    uais: frozenset[str]
+    departements: frozenset[str]

@@ -1,0 +1,1 @@
+"""Invariants checked over every collectivity: `manage.py audit`."""

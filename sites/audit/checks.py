@@ -1,0 +1,78 @@
+"""Check all invariants in the public schema and in every collectivity's schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django_tenants.utils import schema_context, tenant_context
+
+from licensing.entitlements import code_sealing
+from licensing.pools.queries import list_pool_positions
+from sites.audit.invariants import Finding
+from sites.audit.licence_invariants import LICENCE_INVARIANTS, TENANT_INVARIANTS
+from sites.audit.sales_invariants import SALES_INVARIANTS
+from tenants.models import Collectivity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+POSITION_RULE = ("position", "8. Achetées = libres + envoyées + activées, libres + tenues par un enseignant")
+CODES_RULE = (
+    "codes",
+    "5. Chaque clé se lit, et aucune n'existe deux fois, d'une collectivité ou d'une clé de scellement à l'autre",
+)
+
+
+def check_all() -> list[Finding]:
+    """Check every invariant and return one finding for each, sorted by rule number."""
+    findings = {code: Finding(code, rule) for code, rule in _list_rules()}
+    with schema_context("public"):
+        for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS):
+            for sentence in _find_violations(invariant.sql, None):
+                findings[invariant.code].add(sentence)
+        for sentence in _find_code_violations():
+            findings["codes"].add(sentence)
+        collectivities = list(Collectivity.objects.order_by("pk"))
+    for collectivity in collectivities:
+        with tenant_context(collectivity):
+            for invariant in TENANT_INVARIANTS:
+                for sentence in _find_violations(invariant.sql, {"collectivity": collectivity.pk}):
+                    findings[invariant.code].add(f"{collectivity.slug} : {sentence}")
+            for position in list_pool_positions():
+                if not position.is_balanced:
+                    findings["position"].add(
+                        f"{collectivity.slug} : lot n° {position.pool_id} : {position.bought} ≠ {position.free} + "
+                        f"{position.issued} + {position.redeemed_free} + {position.held}"
+                    )
+    return sorted(findings.values(), key=lambda finding: int(finding.rule.split(".")[0]))
+
+
+def _list_rules() -> Iterator[tuple[str, str]]:
+    for invariant in (*LICENCE_INVARIANTS, *SALES_INVARIANTS, *TENANT_INVARIANTS):
+        yield invariant.code, invariant.rule
+    yield POSITION_RULE
+    yield CODES_RULE
+
+
+def _find_violations(sql: str, parameters: dict[str, int] | None) -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        for (sentence,) in cursor:
+            yield sentence
+
+
+def _find_code_violations() -> Iterator[str]:
+    """Unseal every code: the unique constraint cannot detect duplicates under different sealing keys."""
+    key_ids: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, sealed_code, sealed_under FROM entitlements_activationkey ORDER BY id")
+        for key_id, sealed, sealing_key in cursor:
+            try:
+                code = code_sealing.unseal(sealed, sealing_key)
+            except code_sealing.UnsealableCode:
+                yield f"clé n° {key_id} : aucune clé de scellement n° {sealing_key} ne l'ouvre"
+                continue
+            if code in key_ids:
+                yield f"clés n° {key_ids[code]} et n° {key_id} : le même code"
+            key_ids[code] = key_id

@@ -1,0 +1,33 @@
+"""Types of the audit: invariants and findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Maximum number of violations kept as sentences per invariant; all are counted.
+MAX_EXAMPLES = 20
+
+
+@dataclass(slots=True)
+class Finding:
+    """One invariant and its violations."""
+
+    code: str
+    rule: str
+    broken: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        """Count one violation."""
+        self.broken += 1
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A rule and the query that returns its violations."""
+
+    code: str
+    rule: str
+    sql: str

@@ -1,0 +1,242 @@
+"""Invariants of licences: keys, seats, classes, pools, accounts. Those of sales are in `books`."""
+
+from __future__ import annotations
+
+from sites.audit.invariants import Invariant
+
+#: Checked in the public schema. Rule numbers are those of the specification; the eleventh is in docs/decisions/0041.
+LICENCE_INVARIANTS = (
+    Invariant(
+        "redeemed_once",
+        "2. Une clé activée a un abonnement, une clé qui ne l'est pas n'en a aucun",
+        """
+        SELECT format('clé n° %s : activée %s, abonnement %s', key.id, coalesce(key.redeemed_at::text, 'jamais'),
+                      coalesce(subscription.id::text, 'aucun'))
+        FROM entitlements_activationkey AS key
+        FULL JOIN entitlements_subscription AS subscription ON subscription.key_id = key.id
+        WHERE (key.redeemed_at IS NULL) <> (subscription.id IS NULL)
+           OR (key.redeemed_at IS NOT NULL AND key.revoked_at IS NOT NULL)
+        """,
+    ),
+    Invariant(
+        "seats",
+        "3. Un abonnement a autant de places que de licences, et un enseignant au plus une d'entre elles",
+        """
+        SELECT format('abonnement n° %s : %s licences, %s places, %s tenues par %s enseignants', subscription.id,
+                      subscription.size, count(seat.id), count(seat.holder_id), count(DISTINCT seat.holder_id))
+        FROM entitlements_subscription AS subscription
+        LEFT JOIN entitlements_seat AS seat ON seat.subscription_id = subscription.id
+        GROUP BY subscription.id
+        HAVING count(seat.id) <> subscription.size OR count(seat.holder_id) <> count(DISTINCT seat.holder_id)
+            OR coalesce(max(seat.number), 0) <> subscription.size
+        """,
+    ),
+    Invariant(
+        "units",
+        "3. Un abonnement compte les licences de sa clé",
+        """
+        SELECT format('abonnement n° %s : %s licences, sa clé %s', subscription.id, subscription.size, key.units)
+        FROM entitlements_subscription AS subscription
+        JOIN entitlements_activationkey AS key ON key.id = subscription.key_id
+        WHERE subscription.size <> key.units
+        """,
+    ),
+    Invariant(
+        "pupils",
+        "4. Une classe compte au plus 30 élèves, un par numéro et par mot, et plus aucun une fois effacée",
+        """
+        SELECT format('classe n° %s : %s élèves, %s numéros et %s mots entre %s et %s%s', classroom.id, count(pupil.id),
+                      count(DISTINCT pupil.number), count(DISTINCT pupil.word), min(pupil.number), max(pupil.number),
+                      CASE WHEN classroom.purged_at IS NULL THEN '' ELSE ', alors qu''elle est effacée' END)
+        FROM classes_classroom AS classroom
+        JOIN classes_pupilaccount AS pupil ON pupil.classroom_id = classroom.id
+        GROUP BY classroom.id
+        HAVING count(pupil.id) > 30 OR count(pupil.id) <> count(DISTINCT pupil.number)
+            OR count(pupil.id) <> count(DISTINCT pupil.word) OR min(pupil.number) < 1 OR max(pupil.number) > 30
+            OR classroom.purged_at IS NOT NULL
+        """,
+    ),
+    Invariant(
+        "class_a_seat",
+        "4. Une place ouvre au plus une classe, et chaque classe est celle d'une place",
+        """
+        SELECT format('place n° %s : %s classes', classroom.seat_id, count(*))
+        FROM classes_classroom AS classroom
+        LEFT JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
+        GROUP BY classroom.seat_id, seat.id
+        HAVING count(*) > 1 OR seat.id IS NULL
+        """,
+    ),
+    Invariant(
+        "second_teacher",
+        "4. Un second enseignant a été admis par un autre, qui a tenu la place de la classe",
+        """
+        SELECT format('classe n° %s : second enseignant %s, admis par %s', classroom.id,
+                      coalesce(classroom.second_teacher_id::text, 'aucun'),
+                      coalesce(classroom.second_invited_by_id::text, 'personne'))
+        FROM classes_classroom AS classroom
+        JOIN entitlements_seat AS seat ON seat.id = classroom.seat_id
+        WHERE (classroom.second_teacher_id IS NULL) <> (classroom.second_invited_by_id IS NULL)
+           OR classroom.second_teacher_id = classroom.second_invited_by_id
+           OR (classroom.second_invited_by_id <> coalesce(seat.holder_id, 0)
+               AND NOT EXISTS (SELECT FROM entitlements_seatevent AS event
+                               WHERE event.seat_id = seat.id AND event.teacher_id = classroom.second_invited_by_id))
+        """,
+    ),
+    Invariant(
+        "keys_schools",
+        "10. Une clé est destinée à un établissement de l'annuaire",
+        """
+        SELECT format('clé n° %s : établissement %s', key.id, key.school_id)
+        FROM entitlements_activationkey AS key
+        WHERE key.school_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM schools_school AS school WHERE school.uai = key.school_id)
+        """,
+    ),
+    Invariant(
+        "order_lines",
+        "9. Aucune licence sans ligne de commande, et pas plus que la ligne n'en compte",
+        """
+        SELECT format('provenance n° %s : %s licences en clés pour %s commandées', entitlement.id, coalesce(issued.units, 0),
+                      coalesce(line.quantity::text, 'aucune'))
+        FROM entitlements_entitlement AS entitlement
+        LEFT JOIN orders_orderline AS line ON line.id = entitlement.order_line_id
+        LEFT JOIN (
+            SELECT entitlement_id, sum(units) AS units FROM entitlements_activationkey
+            WHERE revoked_at IS NULL GROUP BY entitlement_id
+        ) AS issued ON issued.entitlement_id = entitlement.id
+        WHERE line.id IS NULL OR coalesce(issued.units, 0) > line.quantity
+        """,
+    ),
+    Invariant(
+        "provenance",
+        "9. Une provenance dit ce que dit sa commande : acheteur, produit, dernier jour",
+        """
+        SELECT format('provenance n° %s et commande n° %s', entitlement.id, line.order_id)
+        FROM entitlements_entitlement AS entitlement
+        JOIN orders_orderline AS line ON line.id = entitlement.order_line_id
+        JOIN orders_order AS placed ON placed.id = line.order_id
+        JOIN catalogue_schoolyear AS year ON year.id = line.school_year_id
+        WHERE entitlement.collectivity_id IS DISTINCT FROM placed.collectivity_id
+           OR entitlement.product_id <> line.product_id OR entitlement.last_day <> year.ends_on
+        """,
+    ),
+    Invariant(
+        "erased_accounts",
+        "11. Un compte supprimé ne tient plus rien : ni licence, ni classe, ni établissement, ni adresse, ni session",
+        """
+        SELECT format('compte n° %s', account.id) FROM accounts_user AS account
+        WHERE account.erased_at IS NOT NULL AND (
+            EXISTS (SELECT FROM entitlements_seat AS seat WHERE seat.holder_id = account.id)
+            OR EXISTS (SELECT FROM classes_classroom AS room WHERE room.second_teacher_id = account.id)
+            OR EXISTS (SELECT FROM schools_affiliation AS attached WHERE attached.user_id = account.id)
+            OR EXISTS (SELECT FROM account_emailaddress AS address WHERE address.user_id = account.id)
+            OR EXISTS (SELECT FROM accounts_session AS session WHERE session.account = account.id)
+        )
+        """,
+    ),
+)
+
+#: Checked in each collectivity's schema; `%(collectivity)s` is its primary key.
+TENANT_INVARIANTS = (
+    Invariant(
+        "allocated",
+        "1. La somme des attributions d'un lot est ce qu'il a donné, et pas plus qu'il ne contient",
+        """
+        SELECT format('lot n° %%s : %%s attribuées d''après le lot, %%s d''après les attributions, %%s achetées',
+                      pool.id, pool.allocated, coalesce(sum(allocation.units), 0), pool.capacity)
+        FROM pools_pool AS pool
+        LEFT JOIN pools_allocation AS allocation ON allocation.pool_id = pool.id AND allocation.revoked_at IS NULL
+        GROUP BY pool.id
+        HAVING pool.allocated <> coalesce(sum(allocation.units), 0) OR pool.allocated > pool.capacity
+        """,
+    ),
+    Invariant(
+        "allocation_and_key",
+        "1. Une attribution et sa clé disent la même chose : lot, établissement, licences, reprise",
+        """
+        SELECT format('attribution n° %%s et clé n° %%s', allocation.id, allocation.key_id)
+        FROM pools_allocation AS allocation
+        JOIN pools_pool AS pool ON pool.id = allocation.pool_id
+        LEFT JOIN public.entitlements_activationkey AS key ON key.id = allocation.key_id
+        WHERE key.id IS NULL OR key.entitlement_id <> pool.entitlement_id OR key.school_id IS DISTINCT FROM allocation.school_id
+           OR key.units <> allocation.units OR (key.revoked_at IS NULL) <> (allocation.revoked_at IS NULL)
+        """,
+    ),
+    Invariant(
+        "keys_are_allocated",
+        "1. Chaque clé d'un lot est celle d'une attribution",
+        """
+        SELECT format('clé n° %%s', key.id)
+        FROM public.entitlements_activationkey AS key
+        JOIN pools_pool AS pool ON pool.entitlement_id = key.entitlement_id
+        LEFT JOIN pools_allocation AS allocation ON allocation.key_id = key.id
+        WHERE allocation.id IS NULL
+        """,
+    ),
+    Invariant(
+        "capacity",
+        "9. Un lot contient ce que sa ligne de commande compte, et chaque ligne a son lot",
+        """
+        SELECT format('lot %%s : %%s licences, ligne de commande %%s', coalesce(pool.id::text, 'absent'),
+                      coalesce(pool.capacity, 0), coalesce(line.quantity, 0))
+        FROM (
+            SELECT * FROM public.entitlements_entitlement WHERE collectivity_id = %(collectivity)s
+        ) AS entitlement
+        FULL JOIN pools_pool AS pool ON pool.entitlement_id = entitlement.id
+        LEFT JOIN public.orders_orderline AS line ON line.id = entitlement.order_line_id
+        WHERE pool.id IS NULL OR entitlement.id IS NULL OR pool.capacity <> line.quantity
+        """,
+    ),
+    Invariant(
+        "imports_applied_once",
+        "7. Seul un tableau appliqué a donné, et une fois par établissement",
+        """
+        SELECT format('tableau n° %%s', allocation.import_id)
+        FROM pools_allocation AS allocation
+        LEFT JOIN imports_spreadsheetimport AS import ON import.id = allocation.import_id
+        WHERE allocation.import_id IS NOT NULL
+        GROUP BY allocation.import_id
+        HAVING bool_or(import.applied_at IS NULL) OR count(*) <> count(DISTINCT allocation.school_id)
+        """,
+    ),
+    Invariant(
+        "references",
+        "10. Ce que les tables citent sans clé étrangère existe",
+        """
+        SELECT format('attribution n° %%s : établissement %%s', allocation.id, allocation.school_id)
+        FROM pools_allocation AS allocation
+        WHERE NOT EXISTS (SELECT FROM public.schools_school AS school WHERE school.uai = allocation.school_id)
+        UNION ALL
+        SELECT format('attribution n° %%s : lot n° %%s', allocation.id, allocation.pool_id)
+        FROM pools_allocation AS allocation
+        WHERE NOT EXISTS (SELECT FROM pools_pool AS pool WHERE pool.id = allocation.pool_id)
+        UNION ALL
+        SELECT format('attribution n° %%s : compte n° %%s', cited.id, cited.account)
+        FROM (
+            SELECT id, created_by_id AS account FROM pools_allocation
+            UNION ALL SELECT id, revoked_by_id FROM pools_allocation
+        ) AS cited
+        WHERE cited.account IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = cited.account)
+        UNION ALL
+        SELECT format('journal, ligne n° %%s : compte n° %%s', entry.id, entry.actor_id)
+        FROM collectivities_auditentry AS entry
+        WHERE entry.actor_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM public.accounts_user AS account WHERE account.id = entry.actor_id)
+        """,
+    ),
+    Invariant(
+        "tokens_accounts",
+        "13. Un jeton de l'API agit sous un compte à lui, avec lequel personne ne se connecte",
+        """
+        SELECT format('jeton n° %%s : compte n° %%s, %%s jetons, %%s', min(token.id), token.account_id, count(*),
+                      CASE WHEN account.id IS NULL THEN 'absent' WHEN account.is_active THEN 'actif'
+                           ELSE 'profil ' || account.profile END)
+        FROM api_token AS token
+        LEFT JOIN public.accounts_user AS account ON account.id = token.account_id
+        GROUP BY token.account_id, account.id
+        HAVING count(*) > 1 OR account.id IS NULL OR account.is_active OR account.profile <> 'program'
+        """,
+    ),
+)

@@ -1,0 +1,170 @@
+"""Invariants of orders, invoices and payments, and of the entitlements that follow from them.
+
+A unit is usable only if an order line counts it, its order's state allows it, and its payment was requested.
+"""
+
+from __future__ import annotations
+
+from sites.audit.invariants import Invariant
+
+#: Invoices without a credit note, by order; payments less refunds, by order.
+_LIVE = """
+    SELECT invoice.order_id, count(*) AS invoices, sum(invoice.total_ttc) AS total
+    FROM billing_invoice AS invoice
+    WHERE invoice.kind = 'invoice'
+      AND NOT EXISTS (SELECT FROM billing_invoice AS note WHERE note.corrects_id = invoice.id)
+    GROUP BY invoice.order_id
+"""
+_RECEIVED = "SELECT order_id, sum(amount) AS total FROM payments_payment GROUP BY order_id"
+
+#: Checked in the public schema.
+SALES_INVARIANTS = (
+    Invariant(
+        "invoice_numbers",
+        "6. Les numéros de facture se suivent sans trou, dans l'ordre d'émission",
+        """
+        SELECT format('facture %s : rang %s de %s, le %s', numbered.number, numbered.sequence, numbered.year,
+                      numbered.issued_on)
+        FROM (
+            SELECT *, row_number() OVER by_rank AS place, lag(issued_on) OVER by_rank AS day_before
+            FROM billing_invoice WINDOW by_rank AS (PARTITION BY year ORDER BY sequence)
+        ) AS numbered
+        WHERE numbered.sequence <> numbered.place OR numbered.issued_on < numbered.day_before
+           OR numbered.number <> format('P%s-%s', numbered.year, lpad(numbered.sequence::text, 6, '0'))
+        UNION ALL
+        SELECT format('année %s : %s numéros donnés, %s factures', given.year, given.last, count(invoice.id))
+        FROM billing_invoicesequence AS given
+        LEFT JOIN billing_invoice AS invoice ON invoice.year = given.year
+        GROUP BY given.year, given.last
+        HAVING given.last <> count(invoice.id)
+        UNION ALL
+        SELECT format('année %s : des factures, et aucune suite de numéros', invoice.year)
+        FROM billing_invoice AS invoice
+        WHERE NOT EXISTS (SELECT FROM billing_invoicesequence AS given WHERE given.year = invoice.year)
+        GROUP BY invoice.year
+        """,
+    ),
+    Invariant(
+        "documents",
+        "6. Un document émis ou reçu est celui dont l'empreinte a été gardée",
+        """
+        SELECT format('document %s', document.number) FROM billing_billingdocument AS document
+        WHERE document.sha256 <> encode(sha256(document.content), 'hex')
+        UNION ALL
+        SELECT format('bon de commande signé n° %s', scan.id) FROM orders_purchaseorderscan AS scan
+        WHERE scan.sha256 <> encode(sha256(scan.content), 'hex')
+        """,
+    ),
+    Invariant(
+        "totals",
+        "12. Les totaux d'une vente sont ceux de ses lignes, ceux d'une facture ceux de sa commande ; rien n'est vendu "
+        "pour rien",
+        """
+        SELECT format('commande n° %s : %s € HT, %s € TTC ; ses lignes %s et %s', sale.id, sale.total_ht,
+                      sale.total_ttc, coalesce(sum(line.total_ht), 0), coalesce(sum(line.total_ttc), 0))
+        FROM orders_order AS sale
+        LEFT JOIN orders_orderline AS line ON line.order_id = sale.id
+        GROUP BY sale.id
+        HAVING sale.total_ht <> coalesce(sum(line.total_ht), 0) OR sale.total_ttc <> coalesce(sum(line.total_ttc), 0)
+            OR (sale.kind <> 'grant' AND coalesce(min(line.total_ttc), 0) <= 0)
+            OR (sale.kind = 'grant' AND sale.total_ttc <> 0)
+        UNION ALL
+        SELECT format('facture %s : %s € HT, %s € TTC ; sa commande %s et %s', invoice.number, invoice.total_ht,
+                      invoice.total_ttc, sale.total_ht, sale.total_ttc)
+        FROM billing_invoice AS invoice JOIN orders_order AS sale ON sale.id = invoice.order_id
+        WHERE invoice.total_ht <> sale.total_ht OR invoice.total_ttc <> sale.total_ttc
+        UNION ALL
+        SELECT format('avoir %s et facture %s', note.number, invoice.number)
+        FROM billing_invoice AS note JOIN billing_invoice AS invoice ON invoice.id = note.corrects_id
+        WHERE note.order_id <> invoice.order_id OR note.total_ttc <> invoice.total_ttc OR invoice.kind <> 'invoice'
+        """,
+    ),
+    Invariant(
+        "one_invoice",
+        "12. Une commande facturée ou réglée a une facture et une seule qu'aucun avoir n'annule ; les autres n'en ont "
+        "pas",
+        f"""
+        SELECT format('commande n° %s (%s) : %s', sale.id, sale.state, coalesce(live.invoices, 0))
+        FROM orders_order AS sale LEFT JOIN ({_LIVE}) AS live ON live.order_id = sale.id
+        WHERE coalesce(live.invoices, 0) <> CASE WHEN sale.state IN ('confirmed', 'paid') THEN 1 ELSE 0 END
+        """,  # noqa: S608 - constants only
+    ),
+    Invariant(
+        "paid",
+        "12. Une commande réglée a reçu ce qui a été facturé, une commande à régler moins ; ce qu'une carte a payé "
+        "de trop attend d'être rendu",
+        f"""
+        SELECT format('commande n° %s (%s) : %s € reçus, %s € facturés', sale.id, sale.state,
+                      coalesce(received.total, 0), coalesce(live.total, 0))
+        FROM orders_order AS sale
+        LEFT JOIN ({_LIVE}) AS live ON live.order_id = sale.id
+        LEFT JOIN ({_RECEIVED}) AS received ON received.order_id = sale.id
+        WHERE (sale.state = 'paid' AND coalesce(received.total, 0) <> coalesce(live.total, 0) AND NOT EXISTS (
+                   SELECT FROM payments_payment AS twice
+                   WHERE twice.order_id = sale.id AND twice.card_id IS NOT NULL
+                     AND twice.amount = received.total - live.total
+                     AND NOT EXISTS (SELECT FROM payments_payment AS back WHERE back.refunds_id = twice.id)))
+           OR (sale.state = 'confirmed' AND coalesce(received.total, 0) >= coalesce(live.total, 0))
+           OR (sale.state NOT IN ('paid', 'confirmed', 'cancelled') AND coalesce(received.total, 0) <> 0)
+           OR coalesce(received.total, 0) < 0
+        """,  # noqa: S608 - constants only
+    ),
+    Invariant(
+        "rights_opened",
+        "12. Une commande passée a ouvert les droits de chacune de ses lignes, une commande en préparation aucun",
+        """
+        SELECT format('commande n° %s (%s), ligne n° %s : %s', sale.id, sale.state, line.id,
+                      CASE WHEN entitlement.id IS NULL THEN 'aucun droit' ELSE 'des droits' END)
+        FROM orders_order AS sale
+        JOIN orders_orderline AS line ON line.order_id = sale.id
+        LEFT JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        WHERE (sale.state = 'draft' AND entitlement.id IS NOT NULL)
+           OR (sale.state NOT IN ('draft', 'cancelled') AND entitlement.id IS NULL)
+        UNION ALL
+        SELECT format('commande n° %s de la boutique : %s licences en abonnements pour %s commandées', sale.id,
+                      coalesce(sum(subscription.size), 0), line.quantity)
+        FROM orders_order AS sale
+        JOIN orders_orderline AS line ON line.order_id = sale.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        LEFT JOIN entitlements_activationkey AS key ON key.entitlement_id = entitlement.id AND key.revoked_at IS NULL
+        LEFT JOIN entitlements_subscription AS subscription ON subscription.key_id = key.id
+        WHERE sale.kind = 'shop'
+        GROUP BY sale.id, line.id
+        HAVING coalesce(sum(subscription.size), 0) <> line.quantity
+        """,
+    ),
+    Invariant(
+        "rights_follow",
+        "12. Les droits suivent l'argent : temporaires tant que le bon de commande ou le règlement est attendu, fermes "
+        "une fois réglés",
+        """
+        SELECT format('commande n° %s (%s) : temporaires jusqu''au %s, règlement attendu le %s', sale.id, sale.state,
+                      coalesce(entitlement.provisional_until::text, '–'), coalesce(entitlement.unpaid_until::text, '–'))
+        FROM orders_order AS sale
+        JOIN orders_orderline AS line ON line.order_id = sale.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        WHERE (sale.state IN ('granted', 'paid')
+               AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NOT NULL))
+           OR (sale.state = 'confirmed' AND (entitlement.provisional_until IS NOT NULL OR entitlement.unpaid_until IS NULL))
+           OR (sale.state = 'placed' AND (entitlement.provisional_until IS NULL) <> EXISTS (
+                   SELECT FROM orders_purchaseorderscan AS scan WHERE scan.order_id = sale.id AND scan.state = 'waiting'
+               ))
+        """,
+    ),
+    Invariant(
+        "rights_stop",
+        "12. Aucune licence ne sert d'une commande annulée, ou restée sans bon de commande",
+        """
+        SELECT format('commande n° %s (%s), provenance n° %s', sale.id, sale.state, entitlement.id)
+        FROM orders_order AS sale
+        JOIN orders_orderline AS line ON line.order_id = sale.id
+        JOIN entitlements_entitlement AS entitlement ON entitlement.order_line_id = line.id
+        WHERE (entitlement.suspended_at IS NULL AND (
+                sale.state = 'cancelled'
+                -- Expired before the order lapsed: no suspension is needed.
+                OR (sale.state = 'lapsed' AND coalesce(
+                    entitlement.provisional_until >= (sale.lapsed_at AT TIME ZONE 'Europe/Paris')::date, true))))
+           OR (entitlement.cancelled_at IS NULL) = (sale.state = 'cancelled')
+        """,
+    ),
+)

@@ -1,0 +1,98 @@
+"""Back office of user accounts. Accounts are closed, never deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+
+from accounts import second_factor
+from accounts.models import Profile, User
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+
+#: Profiles of people: the accounts behind API tokens are managed in their office.
+_PERSON_PROFILES = [(profile.value, profile.label) for profile in Profile if profile != Profile.PROGRAM]
+
+
+class ProfileFilter(admin.SimpleListFilter):
+    """Filter by profile."""
+
+    title = "profil"
+    parameter_name = "profile"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """Return the profiles of people."""
+        return _PERSON_PROFILES
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        """Keep the accounts of the chosen profile."""
+        return queryset.filter(profile=self.value()) if self.value() else queryset
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):
+    """User accounts: they can be closed, and their contact details corrected."""
+
+    list_display = ("username", "last_name", "first_name", "email", "profile", "is_active", "last_login")
+    list_filter = (ProfileFilter, "is_active", "is_staff")
+    search_fields = ("username__istartswith", "email__istartswith", "last_name__istartswith", "first_name__istartswith")
+    ordering = ("last_name", "first_name", "pk")
+    fields = (
+        "username",
+        "profile",
+        "last_name",
+        "first_name",
+        "email",
+        "phone",
+        "is_active",
+        "date_joined",
+        "last_login",
+        "erased_at",
+    )
+    readonly_fields = ("username", "profile", "email", "date_joined", "last_login", "erased_at")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the accounts of people, without those of API tokens."""
+        accounts: QuerySet[User] = super().get_queryset(request)
+        return accounts.exclude(profile=Profile.PROGRAM)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: people sign up, or are invited."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Refuse for anonymised accounts, which stay read-only."""
+        return (obj is None or obj.erased_at is None) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse: records keep their author."""
+        return False
+
+    actions_detail = ("remove_second_factor",)
+
+    @action(description="Retirer la double authentification", url_path="double-authentification")
+    def remove_second_factor(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Remove the second factor of a user who lost phone and recovery codes, after a confirmation; logged."""
+        user = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if request.method == "POST":
+            if second_factor.disable(user=user, host=settings.BASE_DOMAIN, at=timezone.now()):
+                self.log_change(request, user, "Double authentification retirée.")
+            messages.success(request, f"Le mot de passe suffit désormais pour le compte « {user.username} ».")
+            return redirect("admin:accounts_user_change", user.pk)
+        context = self.admin_site.each_context(request) | {
+            "opts": User._meta,  # noqa: SLF001 - documented
+            "title": f"Retirer la double authentification de {user}",
+            "person": user,
+            "is_on": second_factor.is_enabled(user),
+        }
+        return render(request, "back_office/accounts/remove_second_factor.html", context)

@@ -1,0 +1,13 @@
+"""Every admin page, imported here so that Django's autodiscovery finds them."""
+
+from sites.back_office import (  # noqa: F401 - each registers its models
+    accounts,
+    catalogue,
+    classes,
+    collectivities,
+    entitlements,
+    jobs,
+    mailing,
+    orders,
+    schools,
+)

@@ -1,0 +1,143 @@
+"""Back-office forms of the catalogue; formsets validate price lists across rows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
+
+from core import formatting
+from licensing.catalogue import price_lists
+from licensing.catalogue.models import PriceBand, Product, SchoolTier, SchoolYear
+from licensing.catalogue.operations import get_licence_product
+from licensing.catalogue.price_lists import ClassRange
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterable
+
+#: VAT rates of France, overseas included; any other would need an exemption reason on documents.
+VAT_RATES = tuple(Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10"))
+
+
+class ProductForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """A product and its VAT rate."""
+
+    class Meta:
+        model = Product
+        fields = ("name", "for_elementary", "vat_rate")
+        help_texts = {
+            "vat_rate": "Les commandes passées gardent le leur. Les prix des écoles sont TTC : ils ne changent pas."
+        }
+
+    def clean_vat_rate(self) -> Decimal:
+        """Return the rate. Raises `ValidationError` for a rate that does not exist in France."""
+        rate = Decimal(self.cleaned_data["vat_rate"])
+        if rate not in VAT_RATES:
+            valid_rates = formatting.join_words([formatting.percent(one) for one in VAT_RATES])
+            raise ValidationError(f"Ce taux n'existe pas en France : {valid_rates}.")
+        return rate
+
+
+class SchoolYearForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """The first day of sale of a school year."""
+
+    class Meta:
+        model = SchoolYear
+        fields = ("sold_from",)
+        help_texts = {
+            "sold_from": "Dès ce jour, la boutique vend cette année, et plus la précédente. Vide : pas encore en vente."
+        }
+
+    def clean_sold_from(self) -> datetime.date | None:
+        """Return the day. Raises `ValidationError` unless it lies between a year before the start and the end."""
+        day: datetime.date | None = self.cleaned_data["sold_from"]
+        earliest = self.instance.starts_on.replace(year=self.instance.starts_on.year - 1)
+        if day is not None and not earliest <= day <= self.instance.ends_on:
+            raise ValidationError(
+                f"Choisissez un jour entre le {formatting.long_date(earliest)} et le"
+                f" {formatting.long_date(self.instance.ends_on)}."
+            )
+        return day
+
+
+class _PriceForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+    """A row of a price list, always of the only product."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Column headers are not labels, and are hidden on narrow screens.
+        for name in self.Meta.fields:
+            label = str(self.fields[name].label)
+            suffix = f", {self.instance}" if self.instance.pk else ""
+            self.fields[name].widget.attrs |= {"aria-label": f"{label}{suffix}", "placeholder": label}
+
+    class Meta:
+        fields: ClassVar[tuple[str, ...]] = ()
+
+    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Save the row."""
+        self.instance.product = get_licence_product()
+        return super().save(commit)
+
+
+class TierForm(_PriceForm):
+    class Meta:
+        model = SchoolTier
+        fields = ("from_classes", "to_classes", "price_ttc")
+        help_texts = {
+            "to_classes": "Vide au dernier palier.",
+            "price_ttc": "Du palier entier ; au dernier palier, de chaque classe.",
+        }
+
+
+class BandForm(_PriceForm):
+    class Meta:
+        model = PriceBand
+        fields = ("from_units", "unit_ht")
+
+
+class _PriceList(BaseInlineFormSet):  # type: ignore[type-arg] # no subscript at run time
+    """A price list; it must not be empty once its school year has a first day of sale."""
+
+    #: Error message for an empty list.
+    empty_message = ""
+
+    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return the first error of the list as a French sentence; empty if there is none."""
+        raise NotImplementedError
+
+    def clean(self) -> None:
+        """Validate the list as it would be saved, without deleted rows."""
+        super().clean()
+        if any(self.errors):
+            return
+        rows = [
+            form.cleaned_data for form in self.forms if form.cleaned_data and not form.cleaned_data.get("DELETE", False)
+        ]
+        error = self.find_error(rows)
+        if not rows and self.instance.sold_from is not None:
+            error = self.empty_message
+        if error:
+            raise ValidationError(formatting.add_nonbreaking_spaces(error))
+
+
+class TierFormSet(_PriceList):
+    empty_message = "Une année en vente a des paliers pour les écoles : sans eux, la boutique serait vide."
+
+    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return the first error of the tiers."""
+        return price_lists.check_tiers([ClassRange(row["from_classes"], row["to_classes"]) for row in rows])
+
+
+class BandFormSet(_PriceList):
+    empty_message = (
+        "Une année en vente a des tarifs pour les collectivités : sans eux, elles ne peuvent rien commander."
+    )
+
+    def find_error(self, rows: Iterable[dict[str, Any]]) -> str:
+        """Return the first error of the price bands."""
+        return price_lists.check_bands([row["from_units"] for row in rows])

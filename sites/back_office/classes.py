@@ -1,0 +1,150 @@
+"""Back office of classes: application tokens are created and revoked here; the rest is read-only.
+
+Pupils are only counted: the site knows no names of theirs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count
+from django.http import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_variables
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from core import formatting
+from licensing.classes import tokens
+from licensing.classes.models import ApplicationToken, Classroom, DeletionCertificate
+from web.read_only import ReadOnlyAdminMixin
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.urls import URLPattern
+
+    from accounts.models import User
+
+
+class ApplicationTokenForm(forms.Form):
+    name = forms.CharField(
+        label="À quoi il sert",
+        max_length=80,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Par exemple « Application, production ». Un jeton par serveur : ils se révoquent un à un.",
+    )
+
+
+@admin.register(ApplicationToken)
+class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """API tokens of the pupils' application. A secret is shown once, when it is created."""
+
+    list_display = ("name", "hint", "created_at", "created_by", "last_used_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("created_by",)
+    fields = list_display
+    ordering = ("-pk",)
+    actions_list: ClassVar = ["make"]
+    actions: ClassVar = ["revoke"]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the creation page before the model's own pages."""
+        new = path("nouveau/", self.admin_site.admin_view(self.new), name="classes_applicationtoken_new")
+        urls: list[URLPattern] = super().get_urls()
+        return [new, *urls]
+
+    def has_operate_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow whoever may add tokens."""
+        return request.user.has_perm("classes.add_applicationtoken")
+
+    @action(description="Créer un jeton", url_path="make", permissions=["operate"])
+    def make(self, request: HttpRequest) -> HttpResponse:
+        """Redirect to the creation form."""
+        return HttpResponseRedirect(reverse("admin:classes_applicationtoken_new"))
+
+    @method_decorator(sensitive_variables("created", "content"))
+    def new(self, request: HttpRequest) -> HttpResponse:
+        """Show the form; by POST, create the token and show its secret once, on an uncached page."""
+        form = ApplicationTokenForm(request.POST or None)
+        content = {**self.admin_site.each_context(request), "title": "Créer un jeton", "opts": self.opts, "form": form}
+        if request.method == "POST" and form.is_valid():
+            created = tokens.create(name=form.cleaned_data["name"], by=cast("User", request.user), at=timezone.now())
+            self.log_addition(request, created.token, "Jeton créé.")
+            content |= {"token": created.token, "secret": created.secret}
+        response = TemplateResponse(request, "back_office/classes/token.html", content)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @action(description="Révoquer…", permissions=["operate"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApplicationToken]) -> HttpResponse | None:
+        """Revoke the selected tokens, after a confirmation page."""
+        if "confirmed" not in request.POST:
+            content = {
+                **self.admin_site.each_context(request),
+                "title": "Révoquer",
+                "opts": self.opts,
+                "chosen": chosen,
+            }
+            return TemplateResponse(request, "back_office/classes/revoke.html", content)
+        for token in chosen.filter(revoked_at__isnull=True):
+            tokens.revoke(token_id=token.pk, at=timezone.now())
+            self.log_change(request, token, "Jeton révoqué.")
+        messages.success(request, "C'est fait : l'application qui montre ce jeton n'obtient plus de réponse.")
+        return None
+
+
+@admin.register(Classroom)
+class ClassroomAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Classes with their teachers and numbers of pupils."""
+
+    list_display = ("code", "name", "school", "teacher", "pupils_count", "opened_at", "locked_at", "purged_at")
+    list_filter = (("locked_at", admin.EmptyFieldListFilter), ("purged_at", admin.EmptyFieldListFilter))
+    list_select_related = ("seat__holder", "seat__subscription__school")
+    search_fields = (
+        "code__istartswith",
+        "seat__subscription__school__uai__istartswith",
+        "seat__holder__email__istartswith",
+        "seat__holder__username__istartswith",
+    )
+    search_help_text = "Le code d'une classe, un UAI, l'identifiant ou l'adresse de l'enseignant"
+    fields = ("code", "name", "school", "teacher", "second_teacher", "second_invited_by", "pupils_count", "opened_at",
+              "locked_at", "warned_at", "purged_at")  # fmt: skip
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Classroom]:
+        """Return the classes annotated with their number of pupils."""
+        classes: QuerySet[Classroom] = super().get_queryset(request)
+        return classes.annotate(pupil_count=Count("pupils"))
+
+    @admin.display(description="comptes élèves", ordering="pupil_count")
+    def pupils_count(self, classroom: Classroom) -> str:
+        """Return the number of pupil accounts."""
+        return formatting.number(getattr(classroom, "pupil_count", 0))
+
+    @admin.display(description="enseignant")
+    def teacher(self, classroom: Classroom) -> object:
+        """Return the holder of the class's seat."""
+        return classroom.seat.holder
+
+    @admin.display(description="établissement")
+    def school(self, classroom: Classroom) -> object:
+        """Return the school of the class's subscription."""
+        return classroom.seat.subscription.school
+
+
+@admin.register(DeletionCertificate)
+class DeletionCertificateAdmin(ReadOnlyAdminMixin, ModelAdmin):
+    """Certificates of the erasure of pupil accounts."""
+
+    list_display = ("number", "school", "classroom", "pupils", "licence_ended_on", "erased_at")
+    list_select_related = ("school", "classroom")
+    search_fields = ("number__iexact", "school__uai__istartswith", "classroom__code__istartswith")
+    search_help_text = "Un numéro de certificat, un UAI, le code d'une classe"
+    ordering = ("-pk",)

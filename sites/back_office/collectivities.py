@@ -1,0 +1,201 @@
+"""Back office of collectivities and office requests. Each action runs one operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
+
+from collectivities import operations
+from collectivities.exceptions import CollectivityError
+from tenants import provisioning
+from tenants.exceptions import OpeningRefused
+from tenants.models import Collectivity, CollectivityKind, OfficeRequest
+from tenants.office_urls import office_url
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+_DEFAULT_HELP = "D'après le nom s'il est laissé vide."
+
+
+class OfficeNamesForm(forms.Form):
+    """Optional names of an office, derived from the collectivity's name if empty."""
+
+    slug = forms.CharField(label="Adresse du bureau", required=False, widget=TextInput(), help_text=_DEFAULT_HELP)
+    key_prefix = forms.CharField(label="Préfixe des clés", required=False, widget=TextInput(), help_text=_DEFAULT_HELP)
+
+
+class OfficeOpeningForm(OfficeNamesForm):
+    """A collectivity whose office the operator opens."""
+
+    name = forms.CharField(label="Nom", widget=TextInput())
+    kind = forms.ChoiceField(label="Nature", choices=CollectivityKind, widget=UnfoldAdminSelectWidget())
+    siren = forms.CharField(label="SIREN", widget=TextInput())
+    manager_email = forms.CharField(
+        label="Adresse e-mail du premier gestionnaire", widget=UnfoldAdminEmailInputWidget()
+    )
+    field_order = ("name", "kind", "siren", "manager_email", "slug", "key_prefix")
+
+
+class DeclineForm(forms.Form):
+    reason = forms.CharField(
+        label="Motif", widget=UnfoldAdminTextareaWidget(), help_text="Il est envoyé tel quel au demandeur."
+    )
+
+
+class OperationAdmin(ModelAdmin):
+    """Rows that operations write: never edited or deleted here."""
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Refuse."""
+        return False
+
+    def page(self, request: HttpRequest, title: str, **context: Any) -> HttpResponse:
+        """Render a form or confirmation page within the admin's layout."""
+        base = self.admin_site.each_context(request) | {"opts": self.model._meta, "title": title}  # noqa: SLF001 - documented
+        return render(request, "back_office/collectivities/confirm.html", base | context)
+
+
+@admin.register(Collectivity)
+class CollectivityAdmin(OperationAdmin):
+    list_display = ("name", "kind", "siren", "slug", "key_prefix", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("name", "siren", "slug", "key_prefix")
+    ordering = ("name",)
+    fields = ("name", "kind", "siren", "office", "key_prefix", "schema_name", "created_at")
+
+    @admin.display(description="bureau")
+    def office(self, collectivity: Collectivity) -> str:
+        """Link to the office."""
+        return format_html('<a href="{0}">{0}</a>', office_url(collectivity))
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow the operator to view, although change permission is refused."""
+        return bool(self.admin_site.has_permission(request))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Open an office with the same operation as the command."""
+        form = OfficeOpeningForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                collectivity = operations.open_office(**form.cleaned_data, by=_operator(request), at=timezone.now())
+            except OpeningRefused as refusal:
+                _add_errors(refusal, form)
+            else:
+                invited = form.cleaned_data["manager_email"]
+                messages.success(request, f"Bureau ouvert : {office_url(collectivity)} ; {invited} y est invité.")
+                return redirect("admin:tenants_collectivity_changelist")
+        return self.page(
+            request,
+            "Ouvrir le bureau d'une collectivité",
+            form=form,
+            explanation=["Le bureau est ouvert aussitôt, et son premier gestionnaire y est invité par e-mail."],
+            submit_label="Ouvrir le bureau",
+        )
+
+
+@admin.register(OfficeRequest)
+class OfficeRequestAdmin(OperationAdmin):
+    list_display = ("name", "kind", "siren", "applicant", "email", "created_at", "state")
+    list_filter = ("state", "kind")
+    search_fields = ("name", "siren", "applicant", "email")
+    ordering = ("-created_at",)
+    actions_detail = ("accept", "decline")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: requests come from the portal."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Allow the operator to view, although change permission is refused."""
+        return bool(self.admin_site.has_permission(request))
+
+    @action(description="Accepter", url_path="accepter")
+    def accept(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Explain the effect of accepting; by POST, open the office."""
+        office_request = get_object_or_404(OfficeRequest, pk=object_id)
+        form = OfficeNamesForm(request.POST or None, initial=self._proposed_names(office_request))
+        kind = office_request.get_kind_display()
+        explanation = [
+            f"Le bureau de {office_request.name} ({kind}, SIREN {office_request.siren}) est ouvert aussitôt.",
+            f"{office_request.applicant} y est invité comme gestionnaire, par un e-mail à {office_request.email}.",
+        ]
+        if request.method == "POST" and form.is_valid():
+            try:
+                collectivity = operations.accept_request(
+                    request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
+                )
+            except OpeningRefused as refusal:
+                _add_errors(refusal, form)
+            except CollectivityError as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                messages.success(
+                    request, f"Bureau ouvert : {office_url(collectivity)} ; {office_request.email} y est invité."
+                )
+                return redirect("admin:tenants_officerequest_changelist")
+        return self.page(
+            request,
+            f"Accepter la demande de {office_request.name}",
+            form=form,
+            explanation=explanation,
+            submit_label="Ouvrir le bureau",
+        )
+
+    @action(description="Refuser", url_path="refuser")
+    def decline(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask for the reason; by POST, decline the request."""
+        office_request = get_object_or_404(OfficeRequest, pk=object_id)
+        form = DeclineForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                operations.decline_request(
+                    request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
+                )
+            except CollectivityError as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                messages.success(request, f"Demande refusée ; {office_request.email} reçoit le motif.")
+                return redirect("admin:tenants_officerequest_changelist")
+        explanation = [f"La demande est close, et le motif part à {office_request.applicant} ({office_request.email})."]
+        return self.page(
+            request,
+            f"Refuser la demande de {office_request.name}",
+            form=form,
+            explanation=explanation,
+            submit_label="Refuser",
+        )
+
+    def _proposed_names(self, office_request: OfficeRequest) -> dict[str, str]:
+        """Return the slug and key prefix derived from the name; empty if none can be derived."""
+        try:
+            planned = provisioning.plan(name=office_request.name, kind=office_request.kind, siren=office_request.siren)
+        except OpeningRefused:
+            return {}
+        return {"slug": planned.slug, "key_prefix": planned.key_prefix}
+
+
+def _operator(request: HttpRequest) -> User:
+    """Return the signed-in operator: the admin site lets nobody else in."""
+    return cast("User", request.user)
+
+
+def _add_errors(refusal: OpeningRefused, form: forms.Form) -> None:
+    """Attach each problem to its field."""
+    for field, sentence in refusal.problems.items():
+        form.add_error(field if field in form.fields else None, sentence)

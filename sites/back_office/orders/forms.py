@@ -1,0 +1,158 @@
+"""Forms of the admin actions on orders, invoices and payments."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from licensing.billing.models import PlatformState
+from licensing.catalogue.pricing import MAX_UNITS
+from licensing.payments.models import PaymentMethod
+from tenants.models import Collectivity
+
+
+class DayInput(UnfoldAdminTextInputWidget):
+    """The browser's native date picker, which needs no script."""
+
+    input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        """Return the day in ISO format, as `<input type="date">` requires."""
+        return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+class RegistrationNumberField(forms.CharField):
+    """A SIRET, IBAN, etc.: accepted with spaces, stored without."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextInputWidget, **options)
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value in upper case, without spaces."""
+        return "".join(str(super().to_python(value) or "").split()).upper()
+
+
+class GrantForm(forms.Form):
+    """Recipient, number of licences and reason of a grant."""
+
+    collectivity = forms.ModelChoiceField(
+        label="Collectivité", queryset=Collectivity.objects.order_by("name"), widget=UnfoldAdminSelectWidget
+    )
+    licences = forms.IntegerField(
+        label="Nombre de licences", min_value=1, max_value=MAX_UNITS, widget=UnfoldAdminIntegerFieldWidget
+    )
+    reason = forms.CharField(
+        label="Motif",
+        max_length=500,
+        help_text="Il reste inscrit sur la ligne de commande et au journal de la collectivité.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+    name = forms.CharField(
+        label="Nom du lot",
+        required=False,
+        max_length=120,
+        help_text="Tel que la collectivité le lira ; vide, il dit l'année scolaire et le numéro de commande.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class ReasonForm(forms.Form):
+    """A reason, shown to the buyer as typed."""
+
+    reason = forms.CharField(
+        label="Motif", max_length=500, widget=UnfoldAdminTextareaWidget, help_text="L'acheteur le lira tel quel."
+    )
+
+
+class PaymentRecordForm(forms.Form):
+    """A payment received by cheque or transfer."""
+
+    method = forms.ChoiceField(
+        label="Règlement",
+        # Card payments are recorded from the provider's events.
+        choices=[one for one in PaymentMethod.choices if one[0] != PaymentMethod.CARD],
+        widget=UnfoldAdminSelectWidget,
+    )
+    amount = forms.DecimalField(
+        label="Montant reçu, en euros",
+        max_digits=12,
+        decimal_places=2,
+        localize=True,
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
+    )
+    received_on = forms.DateField(label="Reçu le", widget=DayInput)
+    reference = forms.CharField(
+        label="Référence",
+        max_length=120,
+        help_text="Numéro du chèque, ou libellé du virement : ce qui permet de le retrouver sur le relevé.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class ExtensionForm(forms.Form):
+    """The new last day of temporary rights, inclusive."""
+
+    until = forms.DateField(label="Jusqu'au (inclus)", widget=DayInput)
+
+
+class PostedScanForm(forms.Form):
+    """The scan of a signed purchase order received by post."""
+
+    scan = forms.FileField(
+        label="Bon de commande numérisé",
+        help_text="PDF, JPEG ou PNG, 4 Mo au plus. Il est gardé avec la commande.",
+        error_messages={"required": "Choisissez le fichier du bon de commande numérisé."},
+        widget=forms.FileInput(attrs={"accept": "application/pdf,image/jpeg,image/png"}),
+    )
+
+
+class BillingReferencesForm(forms.Form):
+    """References that a public payer's invoice must carry, mostly found on the signed purchase order."""
+
+    siret = RegistrationNumberField(label="SIRET du payeur", required=False)
+    service_code = forms.CharField(
+        label="Code service", required=False, max_length=100, widget=UnfoldAdminTextInputWidget
+    )
+    engagement_number = forms.CharField(
+        label="Numéro d'engagement", required=False, max_length=50, widget=UnfoldAdminTextInputWidget
+    )
+
+
+class RefundForm(forms.Form):
+    """The refund's bank or cheque reference."""
+
+    reference = forms.CharField(
+        label="Référence",
+        required=False,
+        max_length=120,
+        help_text="Libellé du virement ou numéro du chèque de remboursement.",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
+class PlatformStatusForm(forms.Form):
+    """An invoice's status on its e-invoicing platform."""
+
+    state = forms.ChoiceField(label="État", choices=PlatformState, widget=UnfoldAdminSelectWidget)
+    reason = forms.CharField(
+        label="Motif",
+        required=False,
+        max_length=2000,
+        help_text="Tel que la plateforme ou le destinataire l'a donné ; obligatoire pour un rejet ou un refus.",
+        widget=UnfoldAdminTextareaWidget,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Require a reason for a rejection or a refusal."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("state") in (PlatformState.REJECTED, PlatformState.REFUSED) and not cleaned.get("reason"):
+            self.add_error("reason", "Recopiez le motif : il dit ce qui est à corriger avant la nouvelle facture.")
+        return cleaned

@@ -1,0 +1,72 @@
+"""Admin actions on invoices: record their platform status, reissue those that were turned down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, PlatformStatus
+from licensing.billing.operations import list_next_states
+from licensing.orders import operations, preflight
+from sites.back_office.orders.admin_actions import AdminAction
+from sites.back_office.orders.forms import PlatformStatusForm, ReasonForm
+
+if TYPE_CHECKING:
+    import datetime
+
+    from accounts.models import User
+
+
+def get_last_status(invoice: Invoice) -> PlatformStatus | None:
+    """Return the invoice's last recorded platform status."""
+    return invoice.statuses.order_by("pk").last()
+
+
+def is_turned_down(invoice: Invoice) -> bool:
+    """Whether the invoice was turned down and no credit note cancels it yet."""
+    last = get_last_status(invoice)
+    cancelled = Invoice.objects.filter(corrects=invoice).exists()
+    return invoice.kind == InvoiceKind.INVOICE and not cancelled and last is not None and last.state in REJECTED_STATES
+
+
+def _record_status(invoice: Invoice, *, state: str, reason: str, by: User, at: datetime.datetime) -> str:
+    status = billing_operations.record_platform_status(invoice_id=invoice.pk, state=state, reason=reason, by=by, at=at)
+    return f"{invoice} : {status.get_state_display().lower()}."
+
+
+def _reissue(invoice: Invoice, *, reason: str, by: User, at: datetime.datetime) -> str:
+    issued = operations.reissue_invoice(invoice_id=invoice.pk, reason=reason, by=by, at=at)
+    return f"{invoice} annulée par l'avoir {invoice.credit} ; facture {issued} émise."
+
+
+def _explain_reissue(invoice: Invoice, _at: datetime.datetime) -> list[str]:
+    missing = [one.sentence for one in preflight.check_order(invoice.order).missing]
+    return [
+        f"Un avoir annule {invoice}, et une facture est émise sous un nouveau numéro.",
+        "Elle porte les références que la commande a maintenant : complétez-les d'abord si le rejet venait de là.",
+        *missing,
+        "Les droits ne changent pas, et l'acheteur reçoit la nouvelle facture.",
+    ]
+
+
+INVOICE_ACTIONS: tuple[AdminAction[Invoice], ...] = (
+    AdminAction(
+        path="refaire",
+        label="Refaire sous un nouveau numéro",
+        is_available=is_turned_down,
+        explanation=_explain_reissue,
+        run=_reissue,
+        form=ReasonForm,
+        initial=lambda invoice, _at: {"reason": getattr(get_last_status(invoice), "reason", "")},
+    ),
+    AdminAction(
+        path="etat",
+        label="Noter son état sur la plateforme",
+        is_available=lambda invoice: bool(list_next_states(getattr(get_last_status(invoice), "state", ""))),
+        explanation=lambda _invoice, _at: [
+            "Recopiez ce que dit Chorus Pro, ou la plateforme agréée. Un état ne se reprend pas.",
+        ],
+        run=_record_status,
+        form=PlatformStatusForm,
+    ),
+)

@@ -1,0 +1,76 @@
+"""Work items of sales: missing seller or prices, orders and invoices that need the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.urls import reverse
+
+from core.formatting import number, pluralize
+from licensing.billing import invoicing
+from licensing.billing.models import Seller
+from licensing.catalogue.operations import day_in_france
+from licensing.catalogue.price_lists import list_missing_prices
+from licensing.catalogue.pricing import get_year_on_sale
+from licensing.payments import work_queue
+from sites.back_office.work_item import WorkItem
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Iterator
+
+
+def list_sales_work_items(now: datetime.datetime) -> Iterator[WorkItem]:
+    """Yield the work items of sales."""
+    day = day_in_france(now)
+    yield from _seller()
+    yield from _test_mode()
+    yield from _prices(day)
+    yield from _orders(day)
+    yield from _invoices()
+
+
+def _seller() -> Iterator[WorkItem]:
+    if not Seller.objects.exists():
+        url = reverse("admin:billing_seller_add")
+        yield WorkItem("Le vendeur n'est pas décrit : rien ne peut être facturé", url, urgent=True)
+
+
+def _test_mode() -> Iterator[WorkItem]:
+    # Stripe's test keys start with sk_test_ or rk_test_.
+    if "_test_" in settings.STRIPE_SECRET_KEY:
+        sentence = (
+            "Stripe est en mode test : aucune carte n'est débitée, et qui connaît ses cartes d'essai achète pour rien"
+        )
+        yield WorkItem(sentence, reverse("admin:payments_cardpayment_changelist"), urgent=True)
+
+
+def _prices(day: datetime.date) -> Iterator[WorkItem]:
+    on_sale = get_year_on_sale(day)
+    for year, sentence in list_missing_prices(day):
+        url = reverse("admin:catalogue_schoolyear_change", args=[year.pk])
+        # Missing prices of the year on sale are urgent, next year's are not.
+        yield WorkItem(sentence.rstrip("."), url, urgent=on_sale is None or year == on_sale)
+
+
+def _orders(day: datetime.date) -> Iterator[WorkItem]:
+    page = reverse("admin:orders_order_changelist")
+    for name, kind in work_queue.ORDER_QUEUES.items():
+        count = work_queue.list_waiting_orders(name, day).values("pk").distinct().count()
+        if count:
+            sentence = f"{number(count)}\u00a0{kind.singular if count == 1 else kind.plural}"
+            yield WorkItem(sentence, f"{page}?attend={name}", urgent=kind.urgent)
+
+
+def _invoices() -> Iterator[WorkItem]:
+    turned_down = work_queue.list_rejected_invoices().count()
+    if turned_down:
+        url = reverse("admin:billing_invoice_changelist") + "?attend=rejetees"
+        counted = pluralize(turned_down, "facture rejetée ou refusée", "factures rejetées ou refusées")
+        yield WorkItem(f"{counted} : à refaire sous un nouveau numéro", url, urgent=True)
+    waiting = invoicing.list_undeposited().count()
+    if waiting:
+        counted = pluralize(waiting, "facture ou avoir", "factures ou avoirs")
+        url = reverse("admin:billing_invoice_batch")
+        yield WorkItem(f"{counted} à déposer sur Chorus Pro ou sur votre plateforme agréée", url, urgent=False)

@@ -1,0 +1,39 @@
+"""Demo step: a teacher opens a class and creates pupils' accounts, and a pupil signs in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils import timezone
+
+from licensing.classes import operations
+from licensing.classes.entry_check import check_pupil_entry, check_user_entry
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from licensing.classes.entry_check import EntryDecision
+    from licensing.classes.operations import Credential
+
+PUPILS = 24
+NAME = "CE1 de Benoît"
+
+
+class DemoClass(NamedTuple):
+    """Result of the step: the pupils' credentials, and whether teacher and pupil may enter."""
+
+    cards: list[Credential]
+    teacher: EntryDecision
+    pupil: EntryDecision
+
+
+def run_class(teacher: User) -> DemoClass:
+    """Open the class of the teacher's seat, add pupils, sign the first one in, and check access."""
+    now = timezone.now()
+    seat = teacher.seats.get()
+    classroom = operations.open_class(seat_id=seat.pk, by=teacher, name=NAME, at=now)
+    cards = operations.add_pupils(classroom_id=classroom.pk, count=PUPILS, by=teacher, at=now)
+    first = cards[0]
+    pupil = operations.sign_in(
+        login=first.login.replace("-", " ").upper(), password=first.password, address="127.0.0.1", at=now
+    )
+    return DemoClass(cards, check_user_entry(teacher.pk, at=now), check_pupil_entry(pupil.pk, at=now))

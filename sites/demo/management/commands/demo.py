@@ -1,0 +1,109 @@
+"""`manage.py demo`: run the demo scenario on invented data, then serve the site."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from sites.demo import database, processes
+from sites.demo.people import PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo.scenario import DemoScenario, list_unsent_messages
+
+if TYPE_CHECKING:
+    import argparse
+
+#: Environment variable set once the process runs with the demo's ports and data folder.
+_PREPARED_VARIABLE = "PEPS_DEMO"
+_START_ERRORS = (database.NotDemoDatabase, processes.ProcessNotStarted)
+
+
+class Command(BaseCommand):
+    help = "Raconte tout le parcours sur des données inventées, puis sert le site (Ctrl-C pour arrêter)."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the options of the web server."""
+        parser.add_argument("--no-serve", action="store_true", help="s'arrêter une fois le parcours raconté")
+        parser.add_argument("--port", type=int, default=8000, help="le port du site (8000)")
+
+    def handle(self, *args: Any, no_serve: bool, port: int, **options: Any) -> None:
+        """Run the scenario, then serve the site. Exits with an error as soon as a step fails."""
+        if os.environ.get(_PREPARED_VARIABLE) != "1":
+            self._re_execute(port)
+        if not no_serve and processes.is_port_taken(port):
+            raise CommandError(f"Le port {port} est pris : arrêtez ce qui l'occupe, ou choisissez --port.")
+        try:
+            with contextlib.ExitStack() as running:
+                self._prepare(running)
+                scenario = DemoScenario(self.print_line)
+                scenario.run()
+                if not no_serve:
+                    self._serve(running, port, scenario)
+        except _START_ERRORS as error:
+            raise CommandError(str(error)) from error
+        except Exception:
+            for line in list_unsent_messages():
+                self.stderr.write(line)
+            raise
+
+    def print_line(self, line: str) -> None:
+        """Print a line and flush."""
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _re_execute(self, port: int) -> None:
+        """Re-execute the command with the demo's data folder and ports, as settings read them at start-up."""
+        environment = {
+            "PEPS_DATA": str(settings.ROOT / ".data" / "demo"),
+            "PUBLIC_PORT": str(port),
+            "SMTP_HOST": processes.HOST,
+            "SMTP_PORT": str(processes.find_free_port()),
+        }
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | environment | {_PREPARED_VARIABLE: "1"})  # noqa: S606 - this very command
+
+    def _prepare(self, running: contextlib.ExitStack) -> None:
+        """Reset the database and the mailbox, and start the mail server and the worker."""
+        self.print_line("La base et la boîte aux lettres de la démonstration sont vidées.")
+        database.reset_database()
+        shutil.rmtree(settings.DATA / "mail", ignore_errors=True)
+        port = int(os.environ["SMTP_PORT"])
+        running.enter_context(
+            processes.run_process(
+                "smtp_sink", processes.build_manage_command("smtp_sink", "--port", str(port)), port=port
+            )
+        )
+        running.enter_context(processes.run_process("worker", processes.build_manage_command("worker")))
+        self.print_line(f"Serveur SMTP : {processes.HOST}:{port}. Travailleur : démarré.")
+
+    def _serve(self, running: contextlib.ExitStack, port: int, scenario: DemoScenario) -> None:
+        running.enter_context(processes.run_process("web", processes.build_web_command(port), port=port))
+        portal = f"http://{settings.BASE_DOMAIN}:{port}/"
+        teachers = ", ".join(teacher.username for teacher in (*TEACHERS, TEACHER_BY_HAND))
+        self.print_line(
+            f"\nLe portail               {portal}\n"
+            f"  cheffe d'établissement : {PRINCIPAL.username}\n"
+            f"  enseignants :            {teachers}\n"
+            f"  un élève, à {portal}eleve/ : {scenario.card.login if scenario.card else ''}, "
+            f"mot de passe {scenario.card.password if scenario.card else ''}\n"
+            f"Le bureau de Nîmes       http://nimes.{settings.BASE_DOMAIN}:{port}/\n"
+            "  gestionnaire : nora   acheteuse : acheteuse   référent données : referent   lectrice : lectrice\n"
+            f"Le bureau du Gard        http://gard.{settings.BASE_DOMAIN}:{port}/\n"
+            "  gestionnaire : gilles   acheteur : acheteur\n"
+            f"L'exploitant             {portal}admin/   exploitant\n"
+            f"Mot de passe de tous     {PASSWORD}\n"
+            f"Les e-mails reçus        PEPS_DATA={settings.DATA} .venv/bin/python manage.py read_mail\n"
+            "Ctrl-C pour arrêter."
+        )
+        stop_event = threading.Event()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: stop_event.set())
+        stop_event.wait()

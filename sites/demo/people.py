@@ -1,0 +1,93 @@
+"""People of the demo, who sign up through the portal's pages."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import Profile, User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Password of all demo accounts.
+PASSWORD = "Pomme-Cerise-2026"  # noqa: S105 - a demo password, printed by the command
+_LINK = re.compile(r"https?://[^/\s]+(/adresse/confirmer/\S+)")
+
+
+class SignUpFailed(Exception):
+    """The page or its e-mail was not as expected; the message contains an excerpt."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPerson:
+    username: str
+    first_name: str
+    last_name: str
+    profile: Profile
+
+    @property
+    def email(self) -> str:
+        """An address in a reserved example domain."""
+        return f"{self.username}@personnes-demo.example"
+
+
+PRINCIPAL = DemoPerson("camille", "Camille", "Martin", Profile.PRINCIPAL)
+TEACHERS = (
+    DemoPerson("benoit", "Benoît", "Colas", Profile.TEACHER),
+    DemoPerson("aicha", "Aïcha", "Bensaïd", Profile.TEACHER),
+)
+TEACHER_BY_HAND = DemoPerson("nadine", "Nadine", "Roux", Profile.TEACHER)
+OPERATOR = DemoPerson("exploitant", "Dominique", "Lambert", Profile.AGENT)
+
+
+def sign_up(person: DemoPerson, school: dict[str, str], letter_to: Callable[[str], str]) -> User:
+    """Submit the sign-up page, follow the link of the confirmation e-mail, and return the account.
+
+    `school`: the page's school fields. `letter_to`: waits for the e-mail to an address, and returns its text.
+    Raises `SignUpFailed`.
+    """
+    client = Client(HTTP_HOST=_build_host())
+    response = client.post(
+        "/inscription/",
+        {
+            "profile": person.profile,
+            "username": person.username,
+            "last_name": person.last_name,
+            "first_name": person.first_name,
+            "email": person.email,
+            "password1": PASSWORD,
+            "password2": PASSWORD,
+            **school,
+        },
+    )
+    user = User.objects.filter(username=person.username).first()
+    if user is None:
+        text = re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
+        raise SignUpFailed(f"L'inscription de {person.first_name} a été refusée : {text[:600]}")
+    link = _LINK.search(letter_to(person.email))
+    if link is None:
+        raise SignUpFailed(f"L'e-mail reçu par {person.email} ne contient pas de lien de confirmation.")
+    client.post(link[1])
+    return user
+
+
+def sign_in(username: str, *, slug: str = "") -> Client:
+    """Sign the account in at the portal or an office, and return the test client."""
+    client = Client(HTTP_HOST=_build_host(slug))
+    client.post("/connexion/", {"login": username, "password": PASSWORD})
+    return client
+
+
+def can_sign_in(username: str, *, slug: str = "") -> bool:
+    """Return whether the account can sign in."""
+    return "_auth_user_id" in sign_in(username, slug=slug).session
+
+
+def _build_host(slug: str = "") -> str:
+    host = f"{slug}.{settings.BASE_DOMAIN}" if slug else settings.BASE_DOMAIN
+    return f"{host}:{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else host

@@ -1,0 +1,83 @@
+"""Subprocesses of the demo: mail server, worker, web server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+_TIMEOUT_SECONDS = 30.0
+
+
+class ProcessNotStarted(Exception):
+    """A process exited, or did not listen in time; the message names its log."""
+
+
+def find_free_port() -> int:
+    """Return a free TCP port."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_port_taken(port: int) -> bool:
+    """Return whether a process listens on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+@contextlib.contextmanager
+def run_process(name: str, command: Sequence[str], *, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process, logging to a file, until the block ends. Raises `ProcessNotStarted`."""
+    log: Path = settings.DATA / f"{name}.log"
+    roots = os.pathsep.join((str(settings.ROOT), str(settings.ROOT / "platform")))
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own commands
+            command, cwd=settings.ROOT, env=os.environ | {"PYTHONPATH": roots}, stdout=output, stderr=output
+        )
+    try:
+        if port is not None:
+            _wait_for_port(process, name, port, log)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def build_manage_command(*arguments: str) -> list[str]:
+    """Return the command line of a management command."""
+    return [sys.executable, str(settings.ROOT / "manage.py"), *arguments]
+
+
+def build_web_command(port: int) -> list[str]:
+    """Return the command line of the web server."""
+    return [
+        sys.executable, "-m", "gunicorn", "config.wsgi",
+        "--bind", f"{HOST}:{port}", "--workers", "2", "--threads", "4",
+    ]  # fmt: skip
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], name: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while not is_port_taken(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ProcessNotStarted(
+                f"« {name} » n'a pas démarré : voir {log}.\n{log.read_text(errors='replace')[-2000:]}"
+            )
+        time.sleep(0.05)

@@ -1,0 +1,352 @@
+"""The demo scenario, from a collectivity's spreadsheet to teachers' seats, by the pages' operations.
+
+Each step prints its results, and raises `StepFailed` where they are not as expected.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.utils import timezone
+from django_tenants.utils import schema_context, tenant_context
+
+from accounts.models import User
+from collectivities import operations as offices
+from collectivities.models import Role
+from imports import operations as imports
+from imports import queries as import_queries
+from imports.enums import ImportState, Verdict
+from imports.models import SpreadsheetImport
+from licensing.entitlements import operations as subscriptions
+from licensing.orders.operations import grant
+from licensing.pools import operations as pools
+from licensing.pools.models import Allocation
+from licensing.pools.queries import list_pool_positions
+from mailing.models import Message, MessageState
+from mailing.sink_folder import list_latest
+from schools.directory.operations import synchronise
+from schools.models import School
+from sites.audit.checks import check_all
+from sites.demo import classroom, directory, people, workbook
+from sites.demo.people import OPERATOR, PASSWORD, PRINCIPAL, TEACHER_BY_HAND, TEACHERS
+from sites.demo.shop import ShopSteps
+from tenants.models import CollectivityKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from licensing.classes.operations import Credential
+    from licensing.entitlements.models import Subscription
+    from licensing.pools.models import Pool
+    from tenants.models import Collectivity
+
+KEY = re.compile(r"\b[A-Z0-9]{2,10}(?:-[0-9A-Z]{4}){3}\b")
+INVITATION = re.compile(r"/invitation/([^/\s]+)/")
+NIMES = {
+    "name": "Ville de Nîmes",
+    "kind": CollectivityKind.COMMUNE,
+    "siren": "213001894",
+    "slug": "nimes",
+    "key_prefix": "NIMES",
+}
+GARD = {"name": "Département du Gard", "kind": CollectivityKind.DEPARTEMENT, "siren": "223000019", "slug": "gard",
+        "key_prefix": "GARD"}  # fmt: skip
+#: Members of each office other than its manager, with their roles.
+STAFF = {
+    "nimes": {
+        "acheteuse": ("Hélène", "Faure", [Role.BUYER]),
+        "referent": ("Karim", "Haddad", [Role.DATA_OFFICER]),
+        "lectrice": ("Inès", "Garcia", [Role.VIEWER]),
+    },
+    "gard": {"acheteur": ("Marc", "Vidal", [Role.BUYER])},
+}
+LICENCES = {"nimes": 400, "gard": 250}
+_TIMEOUT_SECONDS = 60.0
+
+
+class StepFailed(Exception):
+    """The result of a step is not as expected."""
+
+
+@dataclass
+class DemoScenario:
+    """One run of the scenario. `print_line` prints a line."""
+
+    print_line: Callable[[str], None]
+    offices: dict[str, Collectivity] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    # A pupil's credentials, printed for trying the pupils' pages.
+    card: Credential | None = None
+
+    def run(self) -> None:
+        """Run the steps in order."""
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("L'annuaire des établissements", self.sync_directory),
+            ("Deux collectivités ouvrent leur bureau", self.open_offices),
+            ("Des lots de licences leur sont ouverts", self.open_pools),
+            ("Nîmes dépose son tableau, le vérifie, l'applique", self.import_spreadsheet),
+            ("Les e-mails partent, par un travailleur et un serveur SMTP", self.deliver),
+            ("À l'école : la cheffe d'établissement et ses enseignants", self.equip_a_school),
+            ("Dans la classe : des comptes élèves", self.open_a_class),
+            ("La boutique ouvre, et une cheffe d'établissement achète par carte", self.sell_by_card),
+            ("Le Gard achète par mandat administratif, et distribue le jour même", self.sell_by_mandate),
+            ("Où est chaque licence", self.add_up),
+        )
+        for number, (title, step) in enumerate(steps, start=1):
+            started = time.monotonic()
+            self.print_line(f"\n{number}. {title}")
+            step()
+            self.print_line(f"   ({time.monotonic() - started:.1f} s)")
+
+    def sync_directory(self) -> None:
+        path = settings.DATA / "annuaire.csv"
+        written = directory.write_csv(path)
+        for _ in range(2):
+            report = synchronise(path=path, full=True, accept_closures=False, by=None, at=timezone.now())
+        counts = report.counts()
+        self._expect(School.objects.count() == written, "toutes les lignes sont devenues des établissements")
+        self._expect(counts["unchanged"] == written, "une seconde lecture ne change rien")
+        self.print_line(f"   {written} établissements inventés, dans {len(directory.DEPARTEMENTS)} départements.")
+        self.print_line(f"   Relu une seconde fois : {counts['added']} ajouté, {counts['changed']} modifié.")
+
+    def open_offices(self) -> None:
+        self._create_operator()
+        for collectivity, username, first_name in ((NIMES, "nora", "Nora"), (GARD, "gilles", "Gilles")):
+            email = f"{username}@{collectivity['slug']}-demo.example"
+            office = offices.open_office(**collectivity, manager_email=email, by=None, at=timezone.now())
+            self.offices[office.slug] = office
+            self._join(office, email, username, first_name, "Delmas")
+            self.print_line(f"   {office.name} : {office.slug}.{settings.BASE_DOMAIN}, gestionnaire « {username} ».")
+        for slug, staff in STAFF.items():
+            for username, (first_name, last_name, roles) in staff.items():
+                email = f"{username}@{slug}-demo.example"
+                with tenant_context(self.offices[slug]):
+                    offices.invite(email=email, roles=roles, by=None, at=timezone.now())
+                self._join(self.offices[slug], email, username, first_name, last_name)
+            self.print_line(f"   {self.offices[slug].name}, invités par e-mail : {', '.join(staff)}.")
+        self._fill_portfolio(self.offices["nimes"], commune="Nîmes")
+        self._fill_portfolio(self.offices["gard"], commune="Alès")
+
+    def open_pools(self) -> None:
+        for slug, licences in LICENCES.items():
+            office = self.offices[slug]
+            self.pools[slug] = grant(
+                collectivity=office,
+                licences=licences,
+                reason="Démonstration : dotation de l'année",
+                by=User.objects.get(username=OPERATOR.username),
+                at=timezone.now(),
+            )
+            self.print_line(f"   {office.name} : {licences} licences, avec leur ligne de commande et son motif.")
+
+    def import_spreadsheet(self) -> None:
+        path = settings.DATA / "dotation-nimes.xlsx"
+        workbook.write_workbook(path)
+        manager = User.objects.get(username="nora")
+        with tenant_context(self.offices["nimes"]):
+            spreadsheet_import = imports.upload(
+                pool_id=self.pools["nimes"].pk,
+                filename=path.name,
+                content=path.read_bytes(),
+                units_for_all=None,
+                by=manager,
+                at=timezone.now(),
+            )
+            self._wait(
+                lambda: self._get_state(spreadsheet_import) == ImportState.CHECKED, "le tableau est lu et vérifié"
+            )
+            counts = import_queries.count_verdicts([spreadsheet_import.pk])[spreadsheet_import.pk]
+            self.print_line(
+                f"   {path.name} : {sum(counts.values())} lignes d'écoles ; {counts.get(Verdict.NEW, 0)} à donner, "
+                f"{counts.get(Verdict.ERROR, 0)} à corriger, {counts.get(Verdict.IGNORED, 0)} ignorées."
+            )
+            self._expect(not Allocation.objects.exists(), "rien n'est attribué avant l'accord du gestionnaire")
+            spreadsheet_import.refresh_from_db()
+            imports.confirm(
+                import_id=spreadsheet_import.pk,
+                digest=import_queries.compute_digest(spreadsheet_import),
+                send_on=None,
+                only_valid=True,
+                by=manager,
+                at=timezone.now(),
+            )
+            self._wait(lambda: self._get_state(spreadsheet_import) == ImportState.APPLIED, "le tableau est appliqué")
+            allocated = Allocation.objects.count()
+        self._expect(allocated > 0, "des écoles ont reçu des licences")
+        self.print_line(f"   Appliqué : {allocated} écoles ont chacune une clé.")
+
+    def deliver(self) -> None:
+        with tenant_context(self.offices["gard"]):
+            for school in School.objects.filter(commune="Alès", has_elementary=True).order_by("uai")[:5]:
+                pools.allocate(
+                    pool_id=self.pools["gard"].pk,
+                    uai=school.uai,
+                    units=4,
+                    recipient=school.email,
+                    by=User.objects.get(username="gilles"),
+                    at=timezone.now(),
+                )
+        self.print_line("   Le Gard attribue à 5 écoles, une à une, par le formulaire.")
+        for office in self.offices.values():
+            with tenant_context(office):
+                self._wait(
+                    lambda: not Message.objects.exclude(state=MessageState.SENT).exists(),
+                    "tous les e-mails sont partis",
+                )
+                sent = Message.objects.filter(state=MessageState.SENT).count()
+            self.print_line(f"   {office.name} : {sent} e-mails acceptés par le serveur SMTP.")
+
+    def equip_a_school(self) -> None:
+        uai = workbook.list_eligible_schools()[0]["Identifiant_de_l_etablissement"]
+        school = School.objects.get(pk=uai)
+        principal = people.sign_up(PRINCIPAL, {"uai": uai}, self._wait_for_email)
+        teachers = [people.sign_up(teacher, {"uai": uai}, self._wait_for_email) for teacher in TEACHERS]
+        typed = {
+            "not_listed": "on",
+            "school_name": school.name.upper(),
+            "address": school.address,
+            "postal_code": school.postal_code,
+            "city": school.commune,
+            "country": "France",
+        }
+        by_hand = people.sign_up(TEACHER_BY_HAND, typed, self._wait_for_email)
+        self.print_line(f"   Inscrits par les pages du portail : {principal}, {teachers[0]}, {teachers[1]}, {by_hand}.")
+        code = self._read_key_from_email(school.email)
+        subscription = subscriptions.redeem(code=code, by=principal, at=timezone.now())
+        self._check_held(subscription, 0, f"{principal} active la clé reçue à {school.email}")
+        self._expect(
+            principal.affiliations.filter(school_id=uai, verified_at__isnull=False).exists(),
+            "la clé reçue à l'adresse officielle vérifie la cheffe d'établissement",
+        )
+        subscriptions.assign(subscription_id=subscription.pk, teacher=teachers[0], by=principal, at=timezone.now())
+        self._check_held(subscription, 1, f"{principal} attribue une clé à {teachers[0]}, en un clic")
+        subscriptions.claim(code=code.lower().replace("-", " "), by=by_hand, at=timezone.now())
+        self._check_held(
+            subscription, 2, f"{by_hand}, qui a écrit son école à la main, saisit la même clé en minuscules"
+        )
+
+    def open_a_class(self) -> None:
+        teacher = User.objects.get(username=TEACHERS[0].username)
+        demo_class = classroom.run_class(teacher)
+        self.card = demo_class.cards[0]
+        self._expect(
+            len({card.login for card in demo_class.cards}) == classroom.PUPILS, "chaque élève a son identifiant"
+        )
+        self._expect(demo_class.teacher.allowed and demo_class.pupil.allowed, "l'enseignant et l'élève peuvent entrer")
+        self.print_line(
+            f"   {teacher} ouvre « {classroom.NAME} » et crée {classroom.PUPILS} comptes élèves, sans aucun nom."
+        )
+        self.print_line(f"   L'élève n° 1 se connecte : « {self.card.login} », mot de passe « {self.card.password} ».")
+        self.print_line(f"   L'application peut les laisser entrer jusqu'au {demo_class.pupil.until:%d/%m/%Y}.")
+
+    def sell_by_card(self) -> None:
+        now = timezone.now()
+        self._build_shop().open(now)
+        self._build_shop().sell_by_card(User.objects.get(username=PRINCIPAL.username), now)
+
+    def sell_by_mandate(self) -> None:
+        self._build_shop().sell_by_mandate(
+            self.offices["gard"],
+            buyer=User.objects.get(username="acheteur"),
+            manager=User.objects.get(username="gilles"),
+            operator=User.objects.get(username=OPERATOR.username),
+            now=timezone.now(),
+        )
+
+    def add_up(self) -> None:
+        for office in self.offices.values():
+            with tenant_context(office):
+                for position in list_pool_positions():
+                    self._expect(position.is_balanced, f"le compte du lot « {position.name} » tombe juste")
+                    self.print_line(
+                        f"   {office.name} : {position.bought} achetées = {position.free} libres "
+                        f"+ {position.issued} envoyées + {position.redeemed_free} activées et libres "
+                        f"+ {position.held} attribuées à un enseignant."
+                    )
+        findings = check_all()
+        broken = [finding.rule for finding in findings if finding.broken]
+        self._expect(not broken, f"les règles tiennent ({'; '.join(broken)})")
+        self.print_line(f"   audit : {len(findings)} règles vérifiées sur toutes les collectivités, aucune rompue.")
+
+    def _build_shop(self) -> ShopSteps:
+        return ShopSteps(self.print_line, self._expect, self._wait)
+
+    def _create_operator(self) -> None:
+        user = User.objects.create_superuser(
+            username=OPERATOR.username, email=OPERATOR.email, password=PASSWORD,
+            first_name=OPERATOR.first_name, last_name=OPERATOR.last_name,
+        )  # fmt: skip
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
+
+    def _join(self, office: Collectivity, email: str, username: str, first_name: str, last_name: str) -> None:
+        """Create an account from the link of the invitation e-mail."""
+        token = INVITATION.search(self._wait_for_email(email))
+        if token is None:
+            raise StepFailed(f"L'invitation reçue par {email} ne contient pas de lien.")
+        with tenant_context(office):
+            offices.join_with_new_account(
+                token=token[1],
+                username=username,
+                first_name=first_name,
+                last_name=last_name,
+                password=PASSWORD,
+                at=timezone.now(),
+            )
+
+    def _fill_portfolio(self, office: Collectivity, *, commune: str) -> None:
+        uais = list(School.objects.filter(commune=commune, type="Ecole").values_list("uai", flat=True))
+        with tenant_context(office):
+            offices.add_to_portfolio(uais=uais, by=None, at=timezone.now())
+        self.print_line(f"   {office.name} : {len(uais)} écoles dans le périmètre.")
+
+    def _wait_for_email(self, email: str) -> str:
+        """Wait for the e-mail to an address, and return its text."""
+        folder = settings.DATA / "mail"
+        self._wait(lambda: bool(list_latest(folder, limit=1, recipient=email)), f"un e-mail arrive à {email}")
+        return list_latest(folder, limit=1, recipient=email)[0].text
+
+    def _read_key_from_email(self, email: str) -> str:
+        key = KEY.search(self._wait_for_email(email))
+        if key is None:
+            raise StepFailed(f"L'e-mail reçu par {email} ne contient pas de clé.")
+        return key[0]
+
+    def _check_held(self, subscription: Subscription, held: int, action: str) -> None:
+        """Check the number of held seats, and print it."""
+        subscription.refresh_from_db()
+        found = subscription.seats.held().count()
+        self._expect(
+            (found, subscription.size) == (held, workbook.FOLLOWED_SCHOOL_UNITS),
+            f"le compteur indique {held}/{workbook.FOLLOWED_SCHOOL_UNITS} et non {found}/{subscription.size}",
+        )
+        self.print_line(f"   {action} : {found}/{subscription.size}.")
+
+    def _get_state(self, spreadsheet_import: SpreadsheetImport) -> str:
+        state = SpreadsheetImport.objects.values_list("state", flat=True).get(pk=spreadsheet_import.pk)
+        if state == ImportState.REJECTED:
+            raise StepFailed(SpreadsheetImport.objects.get(pk=spreadsheet_import.pk).refusal)
+        return str(state)
+
+    def _expect(self, condition: bool, description: str) -> None:  # noqa: FBT001 - like an assertion
+        if not condition:
+            raise StepFailed(f"Attendu : {description}.")
+
+    def _wait(self, condition: Callable[[], bool], description: str) -> None:
+        """Wait until the condition holds. Raises `StepFailed` on a timeout."""
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                raise StepFailed(f"Attendu en vain : {description}.")
+            time.sleep(0.05)
+
+
+def list_unsent_messages() -> list[str]:
+    """Return the state of unsent messages in the portal's outbox, for debugging."""
+    with schema_context("public"):
+        unsent = Message.objects.exclude(state=MessageState.SENT).exclude(state=MessageState.CANCELLED)
+        return [f"{message.recipient} : {message.get_state_display()} {message.reason}" for message in unsent[:10]]

@@ -1,0 +1,220 @@
+"""Demo steps of the shop: a school buys by card, a département by mandat administratif.
+
+Seller and prices are invented, except the guide's price of five classes. Each step checks its amounts.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django_tenants.utils import tenant_context
+
+from core.formatting import euros, long_date, number
+from licensing.billing.documents import get_or_create_purchase_order, get_or_create_quote
+from licensing.billing.models import BillingDocument, BillingDocumentKind, Seller
+from licensing.catalogue import terms
+from licensing.catalogue.models import PriceBand, SchoolTier
+from licensing.catalogue.operations import day_in_france, get_licence_product, get_school_year
+from licensing.entitlements.models import Entitlement, Subscription
+from licensing.orders import operations
+from licensing.orders.models import Order, OrderState
+from licensing.orders.operations import BillingDetails
+from licensing.orders.operations.notifications import TOPIC
+from licensing.payments import card
+from licensing.payments import operations as payment_operations
+from licensing.pools import operations as pools
+from licensing.pools.models import Pool
+from mailing.models import Message, MessageState
+from schools.models import School
+from sites.demo import people
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accounts.models import User
+    from tenants.models import Collectivity
+
+#: Invented: identifiers with valid check digits that no company has.
+SELLER = {
+    "name": "Les Cahiers du Préau", "legal_form": "SAS au capital de 50 000 €", "address": "12 rue des Écoles",
+    "postal_code": "75005", "city": "Paris", "siret": "12345678200010", "vat_number": "FR11123456782",
+    "rcs": "RCS Paris 123 456 782", "email": "factures@preau-demo.example", "phone": "01 02 03 04 05",
+    "iban": "FR7630006000011234567890189", "bic": "AGRIFRPP",
+}  # fmt: skip
+#: (first, last, price with VAT of a school); the last tier is open-ended, priced per class. The 2nd is the guide's.
+TIERS = ((1, 1, "49.00"), (2, 5, "199.00"), (6, 10, "349.00"), (11, 15, "479.00"), (16, None, "30.00"))
+#: (minimum licences, unit price without VAT of a collectivity)
+PRICE_BANDS = ((1, "35.00"), (100, "30.00"), (500, "25.00"), (1000, "20.00"))
+CLASSES, UNITS = 5, 2000
+#: (schools, licences for each) allocated on the day of the purchase.
+SAME_DAY_ALLOCATIONS = (4, 25)
+_SIGNED_PDF = b"%PDF-1.4\n% Bon de commande, signature et cachet de la demonstration.\n%%EOF\n"
+
+
+@dataclass
+class ShopSteps:
+    """The shop's steps. `expect` raises where a condition does not hold; `wait`, where it takes too long."""
+
+    print_line: Callable[[str], None]
+    expect: Callable[[bool, str], None]
+    wait: Callable[[Callable[[], bool], str], None]
+
+    def open(self, now: datetime.datetime) -> None:
+        """Create the seller and the prices, and open sales of the year."""
+        Seller.objects.create(pk=1, **SELLER)
+        year = get_school_year(day_in_france(now))
+        year.sold_from = year.starts_on - datetime.timedelta(days=90)
+        year.save()
+        for first, last, price in TIERS:
+            SchoolTier.objects.create(
+                product=get_licence_product(),
+                school_year=year,
+                from_classes=first,
+                to_classes=last,
+                price_ttc=Decimal(price),
+            )
+        for first, price in PRICE_BANDS:
+            PriceBand.objects.create(
+                product=get_licence_product(), school_year=year, from_units=first, unit_ht=Decimal(price)
+            )
+        self.print_line(
+            f"   Vendeur : {SELLER['name']} (inventé). En vente : l'année {year}, {len(TIERS)} paliers d'écoles,"
+        )
+        self.print_line(f"   {len(PRICE_BANDS)} tarifs de collectivités.")
+
+    def sell_by_card(self, principal: User, now: datetime.datetime) -> None:
+        """Buy five classes by card as a principal, through the payment page."""
+        affiliation = principal.affiliations.get()
+        order = operations.create_school_draft(classes=CLASSES, affiliation=affiliation, by=principal, at=now)
+        self.expect(
+            (order.total_ht, order.total_vat, order.total_ttc)
+            == (Decimal("165.83"), Decimal("33.17"), Decimal("199.00")),
+            "le prix est celui du guide",
+        )
+        self._accept_terms(order, principal, now)
+        payment = card.start_attempt(order_id=order.pk, by=principal, at=now)
+        client = people.sign_in(principal.username)
+        client.post(f"/paiement/{payment.token}/", {"answer": "accepte"})
+        page = client.get(f"/paiement/{payment.token}/retour/").content.decode()
+        order.refresh_from_db()
+        self.expect(order.state == OrderState.PAID, "la commande est réglée dès le retour du paiement")
+        subscription = Subscription.objects.get(key__entitlement__order_line__order=order)
+        held = subscription.seats.held().count()
+        self.expect((held, subscription.size) == (0, CLASSES), f"la licence achetée indique 0/{CLASSES}")
+        self.expect(f"0/{CLASSES}" in page, f"la page du retour montre 0/{CLASSES}")
+        invoice = operations.get_current_invoice(order)
+        self._wait_for_document(order, BillingDocumentKind.INVOICE)
+        self.print_line(f"   {principal} achète {CLASSES} classes par carte : {self._format_total(order)}.")
+        self.print_line(
+            f"   Réglée aussitôt, facture {invoice.number} ; sa licence indique {held}/{subscription.size}."
+        )
+
+    def _accept_terms(self, order: Order, principal: User, now: datetime.datetime) -> None:
+        billing = operations.prefill_billing_details(order, payer="cooperative")
+        operations.prepare_card_payment(order_id=order.pk, billing=billing, terms_version=terms.CURRENT, at=now)
+        self.expect(
+            not Entitlement.objects.filter(order_line__order=order).exists(), "rien n'est ouvert avant le paiement"
+        )
+        self.expect(billing.email == principal.email, "l'adresse de facturation est proposée")
+
+    def sell_by_mandate(
+        self, office: Collectivity, *, buyer: User, manager: User, operator: User, now: datetime.datetime
+    ) -> None:
+        """As a département, buy and allocate licences the same day; then invoice and record the payment."""
+        order = operations.create_collectivity_draft(collectivity=office, units=UNITS, by=buyer, at=now)
+        order = operations.issue_quote(order_id=order.pk, by=buyer, at=now)
+        get_or_create_quote(order, at=now)
+        self.expect(order.total_ttc == Decimal("48000.00"), "2 000 licences à 20,00 € font 48 000,00 € TTC")
+        self.print_line(
+            f"   {office.name}, devis {order.quote_number} : {number(UNITS)} licences, {self._format_total(order)}."
+        )
+        order = operations.place(
+            order_id=order.pk, billing=self._build_billing(office, buyer), terms_version=terms.CURRENT, by=buyer, at=now
+        )
+        purchase_order = get_or_create_purchase_order(order, at=now)
+        entitlement = Entitlement.objects.get(order_line__order=order)
+        self.expect(
+            entitlement.provisional_until == day_in_france(now) + datetime.timedelta(days=45),
+            "des droits temporaires sont ouverts pour quarante-cinq jours",
+        )
+        self.expect(
+            not entitlement.usable_on(day_in_france(now) + datetime.timedelta(days=46)),
+            "sans bon de commande signé, tout s'arrêterait de soi-même le quarante-sixième jour",
+        )
+        self.print_line(
+            f"   Bon de commande {purchase_order.number} ; droits temporaires jusqu'au"
+            f" {long_date(entitlement.open_until)}."
+        )
+        self._allocate_same_day(office, entitlement, manager, now)
+        operations.receive_scan(order_id=order.pk, filename="bon-signe.pdf", content=_SIGNED_PDF, by=buyer, at=now)
+        invoice = operations.confirm(order_id=order.pk, by=operator, at=now)
+        entitlement.refresh_from_db()
+        self.expect(
+            entitlement.provisional_until is None, "une fois facturés, les droits ne s'arrêtent plus d'eux-mêmes"
+        )
+        self._wait_for_document(order, BillingDocumentKind.INVOICE)
+        self.print_line(
+            f"   Bon signé déposé ; l'exploitant le confirme : facture {invoice.number}, déposable sur Chorus Pro."
+        )
+        payment_operations.record_payment(
+            order_id=order.pk,
+            method="transfer",
+            amount=order.total_ttc,
+            received_on=day_in_france(now),
+            reference="Mandat 2026-0147",
+            by=operator,
+            at=now,
+        )
+        entitlement.refresh_from_db()
+        self.expect(entitlement.temporary_until is None, "le règlement rend les droits fermes")
+        self.print_line(
+            f"   Mandat reçu, {euros(order.total_ttc)} : droits fermes jusqu'au {long_date(entitlement.last_day)}."
+        )
+        order_emails = Message.objects.filter(topic=TOPIC, topic_id=order.pk)
+        self.wait(
+            lambda: not order_emails.exclude(state=MessageState.SENT).exists(),
+            "les lettres de la commande sont parties",
+        )
+        self.print_line(f"   {order_emails.count()} e-mails à l'acheteur, de la commande au règlement.")
+
+    def _allocate_same_day(
+        self, office: Collectivity, entitlement: Entitlement, manager: User, now: datetime.datetime
+    ) -> None:
+        schools, units = SAME_DAY_ALLOCATIONS
+        with tenant_context(office):
+            pool = Pool.objects.get(entitlement=entitlement)
+            for school in School.objects.filter(commune="Alès", has_elementary=True).order_by("-uai")[:schools]:
+                pools.allocate(pool_id=pool.pk, uai=school.uai, units=units, recipient=school.email, by=manager, at=now)
+            pool.refresh_from_db()
+        self.expect(
+            (pool.capacity, pool.allocated) == (UNITS, schools * units), "des licences sont données le jour même"
+        )
+        self.print_line(f"   Le jour même, {schools} écoles en reçoivent {units} chacune.")
+
+    def _build_billing(self, office: Collectivity, buyer: User) -> BillingDetails:
+        return BillingDetails(
+            payer="collectivity",
+            name=office.name,
+            address="3 rue Guillemette",
+            postal_code="30044",
+            city="Nîmes",
+            email=buyer.email,
+            siret=operations.prefill_billing_details(
+                Order(kind="purchase", collectivity=office, placed_by=buyer)
+            ).siret,
+            service_code="EDUCATION",
+            engagement_number="EJ-2026-0147",
+        )
+
+    def _wait_for_document(self, order: Order, kind: BillingDocumentKind) -> None:
+        """Wait until the worker has generated the PDF."""
+        documents = BillingDocument.objects.filter(order=order, kind=kind)
+        self.wait(documents.exists, f"le document de {order} est établi")
+        self.expect(bytes(documents.get().content).startswith(b"%PDF"), "la facture est un PDF")
+
+    @staticmethod
+    def _format_total(order: Order) -> str:
+        return f"{euros(order.total_ht)} HT, {euros(order.total_vat)} de TVA, {euros(order.total_ttc)} TTC"

@@ -1,0 +1,164 @@
+"""API of an office's messages and their delivery status, without content, which may include a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import django_filters
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import MAX_INTEGER, UtcDateTimeField
+from api.filters import StrictDateTimeFilter, StrictNumberFilter
+from api.scopes import TokenScope
+from licensing.pools.models import ALLOCATION_TOPIC
+from mailing.models import Message, MessageState
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+TAGS = ["Messages"]
+
+_EXAMPLE = {
+    "id": 4821,
+    "kind": "key",
+    "kind_label": "Clé d'activation",
+    "recipient": "ce.0301234d@ac-exemple.example",
+    "about": "École élémentaire Jean Jaurès (0301234D)",
+    "allocation": 311,
+    "state": "bounced",
+    "reason": "Cette adresse n'existe pas : corrigez-la et renvoyez le message.",
+    "server_answer": "550 5.1.1 User unknown",
+    "attempts": 1,
+    "next_attempt_at": None,
+    "created_at": "2026-11-25T09:00:00Z",
+    "sent_at": None,
+}
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    """Un e-mail du bureau et ce qu'il est devenu, sans son contenu."""
+
+    kind = serializers.CharField(
+        help_text="La sorte de message, stable : `key` pour une clé, `key_reminder` pour un rappel, `key_reduced` et "
+        "`key_revoked` pour une attribution réduite ou reprise, `invitation` pour un futur membre…"
+    )
+    kind_label = serializers.CharField(source="label", help_text="La sorte, en français.")
+    # May be empty (the account was deleted), so described as a string instead of an e-mail address.
+    recipient = serializers.CharField(
+        help_text="L'adresse à laquelle il est écrit ; vide si le compte de cette personne a été supprimé depuis."
+    )
+    allocation = serializers.SerializerMethodField(
+        help_text="Le numéro de l'attribution dont il parle ; null s'il parle d'autre chose."
+    )
+    state = serializers.ChoiceField(
+        choices=MessageState.choices,
+        help_text="En attente (`queued`), en cours d'envoi (`sending`), accepté par le serveur d'envoi (`sent`), remis "
+        "au destinataire (`delivered`), à réessayer (`deferred`), rejeté par le serveur du destinataire (`bounced`), "
+        "impossible à envoyer (`failed`), annulé avant son départ (`cancelled`). Après `bounced` et `failed`, rien ne "
+        "repart de soi-même.",
+    )
+    reason = serializers.CharField(
+        source="explanation", help_text="Pourquoi il attend, n'est pas parti ou n'a plus d'adresse ; vide sinon."
+    )
+    server_answer = serializers.CharField(
+        help_text="Ce qu'un serveur a répondu en le refusant, mot pour mot ; vide sinon."
+    )
+    attempts = serializers.IntegerField(
+        help_text="Combien de fois un serveur a répondu à son sujet, qu'il l'ait accepté ou non."
+    )
+    next_attempt_at = UtcDateTimeField(allow_null=True, help_text="Pas avant ; null si aucun envoi n'est prévu.")
+    created_at = UtcDateTimeField(help_text="Quand il a été préparé ; il peut partir bien plus tard.")
+    sent_at = UtcDateTimeField(
+        allow_null=True, help_text="Quand le serveur d'envoi l'a accepté ; null : pas encore, ou jamais."
+    )
+
+    class Meta:
+        model = Message
+        fields = tuple(_EXAMPLE)
+        read_only_fields = fields
+        extra_kwargs = {
+            "id": {"help_text": "Le numéro du message : c'est celui de son adresse."},
+            "about": {
+                "help_text": "De quoi il parle, en clair : l'école et son UAI, par exemple ; vide : rien de tel."
+            },
+        }
+
+    def get_allocation(self, message: Message) -> int | None:
+        """Return the primary key of the allocation that the message is about."""
+        return message.topic_id if message.topic == ALLOCATION_TOPIC else None
+
+
+class ApiMessageFilter(django_filters.FilterSet):
+    """Filters of the list of messages."""
+
+    state = django_filters.MultipleChoiceFilter(choices=MessageState.choices, help_text="Un état, ou plusieurs.")
+    kind = django_filters.CharFilter(max_length=40, help_text="La sorte de message.")
+    allocation = extend_schema_field(
+        {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_INTEGER,
+            "description": "Ceux qui parlent de cette attribution.",
+        }
+    )(StrictNumberFilter(method="about_allocation"))
+    recipient = django_filters.CharFilter(
+        lookup_expr="iexact", max_length=254, help_text="L'adresse du destinataire, entière."
+    )
+    created_after = StrictDateTimeFilter(
+        field_name="created_at", lookup_expr="gte", help_text="Préparés depuis cette date."
+    )
+    created_before = StrictDateTimeFilter(
+        field_name="created_at", lookup_expr="lt", help_text="Préparés avant cette date."
+    )
+
+    class Meta:
+        model = Message
+        fields: tuple[str, ...] = ()
+
+    def about_allocation(self, messages: QuerySet[Message], name: str, number: int) -> QuerySet[Message]:
+        """Keep only messages about one allocation."""
+        return messages.filter(topic=ALLOCATION_TOPIC, topic_id=number)
+
+
+class MessageListEndpoint(ListEndpoint):
+    """`/messages`."""
+
+    scopes = {"GET": TokenScope.READ}
+    queryset = Message.objects.all()
+    serializer_class = MessageSerializer
+    filterset_class = ApiMessageFilter
+
+    @extend_schema(
+        operation_id="listMessages",
+        summary="Lire ce que deviennent les e-mails",
+        tags=TAGS,
+        examples=[OpenApiExample("Un message rejeté", value=_EXAMPLE, response_only=True)],
+    )
+    def get(self, request: Request) -> Response:
+        """Les e-mails du bureau, les derniers d'abord : à qui, à propos de quoi, dans quel état. Jamais leur contenu.
+
+        Pour renvoyer une clé à une adresse corrigée, voyez les attributions.
+        """
+        return self.list_response()
+
+
+class MessageEndpoint(Endpoint):
+    """`/messages/{pk}`."""
+
+    scopes = {"GET": TokenScope.READ}
+
+    @extend_schema(
+        operation_id="getMessage",
+        summary="Lire ce qu'est devenu un e-mail",
+        tags=TAGS,
+        responses={200: MessageSerializer},
+        examples=[OpenApiExample("Un message rejeté", value=_EXAMPLE, response_only=True)],
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """Un e-mail du bureau et son état, sans son contenu."""
+        return Response(MessageSerializer(get_object_or_404(Message, pk=pk)).data)

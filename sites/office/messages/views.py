@@ -1,0 +1,194 @@
+"""Views of messages: list, detail, preview; managers can reveal a key and resend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib import messages as notices
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.csp import CSP
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_GET, require_POST
+from django_tables2 import RequestConfig
+
+from collectivities.access import office
+from collectivities.models import Role
+from licensing.exceptions import LicensingError
+from mailing import kinds
+from mailing.models import Message, MessageState
+from mailing.queries import count_by_state
+from sites.office.messages.filters import MessageFilter
+from sites.office.messages.forms import MessageResendForm
+from sites.office.messages.tables import MessageTable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.http import HttpRequest
+    from django_htmx.middleware import HtmxDetails
+
+    from accounts.models import User
+    from collectivities.access import OfficeHttpRequest
+
+    class HtmxOfficeRequest(OfficeHttpRequest):
+        """An office request with htmx's attributes."""
+
+        user: User
+        htmx: HtmxDetails
+
+
+PER_PAGE = 50
+#: Content security policy of the page with the preview: allows its frame.
+_PREVIEW_PAGE_CSP: dict[str, Any] = {**settings.SECURE_CSP, "frame-src": [CSP.SELF]}
+#: Content security policy of an e-mail's preview: inline styles only, no script, no request, no navigation.
+_EMAIL_CSP: dict[str, Collection[str] | str] = {
+    "default-src": [CSP.NONE],
+    "style-src": [CSP.UNSAFE_INLINE],
+    "img-src": ["data:"],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.NONE],
+    "frame-ancestors": [CSP.SELF],
+    # Empty: all sandbox restrictions apply.
+    "sandbox": "",
+}
+
+
+@office()
+@require_GET
+def message_list(request: HtmxOfficeRequest) -> HttpResponse:
+    """List the messages; for htmx, the list only, which is polled while messages are being sent."""
+    filtered = MessageFilter(request.GET, queryset=Message.objects.all())
+    table = MessageTable(filtered.qs)
+    RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
+    counts = count_by_state()
+    context = {
+        "filter": filtered,
+        "table": table,
+        "counts": [(state, count) for state, count in counts.items() if count or state in _ALWAYS_COUNTED],
+        "total": sum(counts.values()),
+        "is_leaving": Message.objects.leaving_at(timezone.now()).exists(),
+        "now": timezone.now(),
+    }
+    return _render_page_or_fragment(request, "office/messages/list.html", "office/messages/_list.html", context)
+
+
+#: Displayed even when zero.
+_ALWAYS_COUNTED = frozenset({MessageState.SENT, MessageState.FAILED})
+
+
+@office()
+@require_GET
+@csp_override(_PREVIEW_PAGE_CSP)
+def message_detail(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+    """Show a message's status and its content with the key masked; for htmx, the status only."""
+    message = get_object_or_404(Message, pk=pk)
+    context = _build_detail_context(request, message)
+    return _render_page_or_fragment(request, "office/messages/detail.html", "office/messages/_progress.html", context)
+
+
+@office()
+@require_GET
+@xframe_options_sameorigin
+@csp_override(_EMAIL_CSP)
+def message_preview(request: HtmxOfficeRequest, pk: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Return the message's HTML with its key masked, for the preview frame."""
+    rendered = _render_preview(get_object_or_404(Message, pk=pk))
+    if rendered is None or not rendered.html:
+        raise Http404("This message has nothing to show.")
+    return HttpResponse(rendered.html)
+
+
+@office(Role.MANAGER)
+@require_POST
+@never_cache
+@csp_override(_PREVIEW_PAGE_CSP)
+def message_reveal(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+    """Show the message with its key. The audit log records who did."""
+    message = get_object_or_404(Message, pk=pk)
+    reveal = _get_kind_or_404(message).reveal
+    if reveal is None:
+        raise Http404("This message holds no key.")
+    try:
+        rendered = reveal(message, by=request.user, at=timezone.now())
+    except LicensingError as refusal:
+        notices.error(request, str(refusal))
+        return redirect("messages:detail", pk=pk)
+    return render(
+        request, "office/messages/detail.html", {**_build_detail_context(request, message), "revealed": rendered}
+    )
+
+
+@office(Role.MANAGER)
+@require_POST
+@csp_override(_PREVIEW_PAGE_CSP)
+def message_resend(request: HtmxOfficeRequest, pk: int) -> HttpResponse:
+    """Resend the message, to a corrected address."""
+    message = get_object_or_404(Message, pk=pk)
+    resend = _get_kind_or_404(message).resend
+    if resend is None:
+        raise Http404("This message cannot be sent again from here.")
+    form = MessageResendForm(request.POST)
+    if form.is_valid():
+        try:
+            new = resend(message, recipient=form.cleaned_data["recipient"], by=request.user, at=timezone.now())
+        except LicensingError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            notices.success(request, f"Un nouveau message est en route vers {new.recipient}.")
+            return redirect("messages:detail", pk=new.pk)
+    return render(request, "office/messages/detail.html", _build_detail_context(request, message, form), status=422)
+
+
+def _get_kind_or_404(message: Message) -> kinds.EmailKind:
+    try:
+        return kinds.get(message.kind)
+    except kinds.UnknownMessageKind:
+        raise Http404("No app owns this message any more.") from None
+
+
+def _render_preview(message: Message) -> kinds.RenderedEmail | None:
+    """Return the message with its secrets masked; None where its kind has no preview or rendering fails."""
+    try:
+        preview = kinds.get(message.kind).preview
+    except kinds.UnknownMessageKind:
+        return None
+    if preview is None:
+        return None
+    try:
+        return preview(message)
+    except (kinds.NoLongerDue, LookupError):
+        return None
+
+
+def _build_detail_context(
+    request: HtmxOfficeRequest, message: Message, form: MessageResendForm | None = None
+) -> dict[str, Any]:
+    may_act = Role.MANAGER in request.member.roles
+    kind = kinds.get(message.kind) if kinds.is_known(message.kind) else None
+    now = timezone.now()
+    return {
+        "message": message,
+        "now": now,
+        "is_leaving": message.state == MessageState.SENDING
+        or (message.state == MessageState.QUEUED and message.due_at <= now),
+        "preview": _render_preview(message),
+        "may_reveal": may_act and kind is not None and kind.reveal is not None,
+        "resend_form": (form or MessageResendForm(initial={"recipient": message.recipient}))
+        if may_act and kind is not None and kind.resend is not None
+        else None,
+        "back": reverse("messages:list"),
+    }
+
+
+def _render_page_or_fragment(request: HttpRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
+    """Render the fragment for htmx, the full page otherwise, with `Vary: HX-Request`."""
+    response = render(request, fragment if getattr(request, "htmx", False) else page, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response

@@ -1,0 +1,149 @@
+"""From draft to order: quote, billing details with the preflight check, general terms of sale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core import formatting
+from licensing.catalogue import terms
+from licensing.exceptions import LicensingError
+from licensing.orders import operations, preflight
+from licensing.orders.exceptions import BadBilling
+from licensing.orders.models import OrderState, Payer
+from sites.office.purchases import BUYERS, get_purchase
+from sites.office.purchases.forms import BILLING_CODES, BillingCodesForm, OrderForm
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+    from licensing.orders.models import Order
+    from sites.office.purchases import PurchaseOfficeRequest
+
+
+@require_policy(BUYERS)
+@require_POST
+def quote(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Create the quote; its PDF is then linked from the order's page."""
+    order = get_purchase(pk)
+    try:
+        order = operations.issue_quote(order_id=order.pk, by=request.member.user, at=timezone.now())
+    except LicensingError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        valid = f", valable jusqu'au {formatting.long_date(order.quote_until)} inclus" if order.quote_until else ""
+        messages.success(request, f"Devis {order.quote_number} établi{valid}.")
+    return redirect("purchases:detail", pk=pk)
+
+
+@require_policy(BUYERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def order(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Show the billing form; by POST, place the order; by htmx GET, render the preflight of the current codes."""
+    draft = get_purchase(pk)
+    if draft.state != OrderState.DRAFT:
+        return redirect("purchases:detail", pk=pk)
+    form = OrderForm.for_order(draft, request.POST or None)
+    if request.htmx and request.method != "POST":
+        return _render_preflight(request, BillingCodesForm(request.GET))
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                placed = operations.place(
+                    order_id=draft.pk,
+                    billing=form.billing(),
+                    terms_version=form.cleaned_data["terms_version"],
+                    by=request.member.user,
+                    at=timezone.now(),
+                )
+            except LicensingError as refusal:
+                _add_error(form, refusal)
+                status = 409
+            else:
+                messages.success(request, _next_step_message(placed))
+                return redirect("purchases:detail", pk=pk)
+    context = {
+        "order": draft,
+        "lines": draft.lines.select_related("school_year").order_by("pk"),
+        "form": form,
+        "preflight": _run_preflight(form),
+        "terms": terms.get_terms_url(),
+    }
+    return render(request, "office/purchases/checkout.html", context, status=status)
+
+
+@require_policy(BUYERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def complete(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Complete the billing codes of an order whose invoice is not issued yet."""
+    placed_order = get_purchase(pk)
+    initial = {name: getattr(placed_order, name) for name in BILLING_CODES}
+    initial["siret"] = preflight.format_siret(placed_order.siret) if placed_order.siret else ""
+    form = BillingCodesForm(request.POST or None, initial=initial)
+    if request.htmx and request.method != "POST":
+        return _render_preflight(request, BillingCodesForm(request.GET))
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                operations.complete_billing_details(
+                    order_id=placed_order.pk, **form.cleaned_data, by=request.member.user, at=timezone.now()
+                )
+            except LicensingError as refusal:
+                _add_error(form, refusal)
+                status = 409
+            else:
+                messages.success(request, "Informations de facturation enregistrées.")
+                return redirect("purchases:detail", pk=pk)
+    context = {"order": placed_order, "form": form, "preflight": _run_preflight(form)}
+    return render(request, "office/purchases/complete.html", context, status=status)
+
+
+@require_policy(BUYERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def discard(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Ask for confirmation; by POST, discard the draft."""
+    draft = get_purchase(pk)
+    if request.method != "POST":
+        if draft.state != OrderState.DRAFT:
+            return redirect("purchases:detail", pk=pk)
+        return render(request, "office/purchases/discard.html", {"order": draft})
+    try:
+        operations.discard_draft(order_id=draft.pk, by=request.member.user, at=timezone.now())
+    except LicensingError as refusal:
+        messages.error(request, str(refusal))
+        return redirect("purchases:detail", pk=pk)
+    messages.success(request, f"La commande n° {pk} est abandonnée : rien n'a été commandé.")
+    return redirect("purchases:list")
+
+
+def _run_preflight(form: BillingCodesForm) -> preflight.Preflight:
+    return preflight.check_billing(payer=Payer.COLLECTIVITY, school=None, **form.codes())
+
+
+def _render_preflight(request: PurchaseOfficeRequest, form: BillingCodesForm) -> HttpResponse:
+    """Render the preflight fragment for the current field values."""
+    response = render(request, "office/purchases/_preflight.html", {"preflight": _run_preflight(form)})
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _add_error(form: BillingCodesForm, refusal: LicensingError) -> None:
+    """Attach the refusal to its field, if the form has it."""
+    field = refusal.field if isinstance(refusal, BadBilling) and refusal.field in form.fields else None
+    form.add_error(field, formatting.add_nonbreaking_spaces(str(refusal)))
+
+
+def _next_step_message(placed: Order) -> str:
+    licences = sum(placed.lines.values_list("quantity", flat=True))
+    usable = formatting.pluralize(licences, "licence est utilisable", "licences sont utilisables")
+    return f"Commande passée : {usable} tout de suite. Il reste à nous adresser le bon de commande signé."

@@ -1,0 +1,119 @@
+"""The page of one purchase: status, next step, documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from core import formatting
+from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, Seller
+from licensing.catalogue.operations import day_in_france
+from licensing.entitlements import wording
+from licensing.entitlements.models import Entitlement
+from licensing.orders import preflight
+from licensing.orders.models import Order, OrderState, ScanState
+from licensing.payments import operations as payment_operations
+from sites.office.purchases import READERS, can_buy, get_purchase
+from sites.office.purchases.forms import OfficeScanForm
+from sites.office.purchases.tables import render_badge
+from sites.portal.shop.order_progress import describe_rights
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    import datetime
+
+    from django.http import HttpResponse
+
+    from sites.office.purchases import PurchaseOfficeRequest
+
+#: States in which the billing codes may still be completed: no invoice is issued yet.
+COMPLETABLE = (OrderState.PLACED, OrderState.LAPSED)
+
+
+class PurchaseStep(NamedTuple):
+    """One step of the progress bar of a purchase."""
+
+    label: str
+    #: « done », « current » or « to come ».
+    state: str
+    details: str = ""
+
+
+@require_policy(READERS)
+@require_safe
+def detail(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Show the order and its next step."""
+    return render_purchase(request, get_purchase(pk))
+
+
+def render_purchase(
+    request: PurchaseOfficeRequest, order: Order, *, scan_form: OfficeScanForm | None = None, status: int = 200
+) -> HttpResponse:
+    """Render the page of the order; `scan_form`: a refused upload, with its errors."""
+    today = day_in_france(timezone.now())
+    entitlement = Entitlement.objects.filter(order_line__order=order).first()
+    scans = list(order.scans.defer("content").order_by("-received_at", "-pk"))
+    waiting = next((scan for scan in scans if scan.state == ScanState.WAITING), None)
+    invoices = list(order.invoices.select_related("corrects", "credit").order_by("pk"))
+    live = next((one for one in invoices if one.kind == InvoiceKind.INVOICE and not hasattr(one, "credit")), None)
+    awaited = order.state in COMPLETABLE
+    last_status = live.statuses.order_by("pk").last() if live else None
+    turned_down = last_status if last_status and last_status.state in REJECTED_STATES else None
+    context: dict[str, Any] = {
+        "order": order,
+        "badge": render_badge(order, scanned=waiting is not None, turned_down=turned_down is not None),
+        "lines": order.lines.select_related("school_year").order_by("pk"),
+        "rights_summary": describe_rights(entitlement, today, checked=waiting is not None) if entitlement else "",
+        "steps": _build_steps(order, received=waiting is not None, invoice=live, redone=turned_down is not None),
+        "buys": can_buy(request),
+        "awaited": awaited,
+        "turned_down": turned_down,
+        "completable": awaited or turned_down is not None,
+        "quote_valid": order.quote_until is not None and today <= order.quote_until,
+        "preflight": preflight.check_order(order) if awaited else None,
+        "waiting": waiting,
+        "refused": next((scan for scan in scans if scan.state == ScanState.REFUSED), None) if not waiting else None,
+        "scans": scans,
+        "scan_form": scan_form or OfficeScanForm(),
+        "invoices": invoices,
+        "invoice": live,
+        "overdue": live is not None and order.state == OrderState.CONFIRMED and live.due_on < today,
+        "to_pay": payment_operations.get_balance(order) if live else None,
+        "payments": order.payments.order_by("pk"),
+        "seller": Seller.objects.first(),
+        "siret": preflight.format_siret(order.siret) if order.siret else "",
+        "events": order.events.select_related("by").order_by("-at", "-pk"),
+    }
+    return render(request, "office/purchases/detail.html", context, status=status)
+
+
+def _build_steps(order: Order, *, received: bool, invoice: Invoice | None, redone: bool) -> list[PurchaseStep]:
+    """Return the five steps of a purchase with their states; none for a cancelled order."""
+    if order.state == OrderState.CANCELLED:
+        return []
+    reached = {
+        OrderState.DRAFT: 1,
+        OrderState.PLACED: 2,
+        OrderState.LAPSED: 2,
+        # An invoice that was turned down is to be reissued.
+        OrderState.CONFIRMED: 3 if redone else 4,
+        OrderState.PAID: 5,
+    }[OrderState(order.state)]
+    labels = [
+        ("Volume et prix", formatting.euros(order.total_ttc) + " TTC"),
+        ("Commande", _format_day(order.placed_at)),
+        ("Bon de commande signé", "en cours de vérification" if received else _format_day(order.received_at)),
+        ("Facture", f"{invoice.number}, {wording.format_long_date(invoice.issued_on)}" if invoice else ""),
+        ("Règlement", _format_day(order.paid_at)),
+    ]
+    return [
+        PurchaseStep(label, "done" if position < reached else "current" if position == reached else "to come", details)
+        for position, (label, details) in enumerate(labels)
+    ]
+
+
+def _format_day(moment: datetime.datetime | None) -> str:
+    return wording.format_long_date(moment) if moment else ""

@@ -1,0 +1,102 @@
+"""Documents of a purchase: downloads of those issued, upload and download of the signed purchase order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from licensing.billing.documents import storage
+from licensing.billing.documents.purchase_order import get_or_create_purchase_order
+from licensing.billing.documents.quote import get_or_create_quote
+from licensing.billing.invoicing import get_or_create_document
+from licensing.exceptions import LicensingError
+from licensing.orders import operations
+from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.scan_files import build_scan_response
+from sites.office.purchases import BUYERS, READERS, get_purchase
+from sites.office.purchases.detail import render_purchase
+from sites.office.purchases.forms import OfficeScanForm
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpResponse
+
+    from licensing.billing.models import BillingDocument
+    from licensing.orders.models import Order
+    from sites.office.purchases import PurchaseOfficeRequest
+
+
+@require_policy(READERS)
+@require_safe
+def quote_pdf(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Return the quote as PDF. Raises `Http404` if there is none."""
+    order = get_purchase(pk)
+    if not order.quote_number:
+        raise Http404("This order has no quote.")
+    return _download(request, order, get_or_create_quote)
+
+
+@require_policy(READERS)
+@require_safe
+def purchase_order_pdf(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Return the purchase order to sign as PDF. Raises `Http404` before the order is placed."""
+    order = get_purchase(pk)
+    if order.placed_at is None:
+        raise Http404("This order is not placed.")
+    return _download(request, order, get_or_create_purchase_order)
+
+
+@require_policy(READERS)
+@require_safe
+def invoice_pdf(request: PurchaseOfficeRequest, pk: int, number: str) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Return an invoice or a credit note of this order as PDF."""
+    invoice = get_object_or_404(get_purchase(pk).invoices, number=number)
+    return storage.build_download(get_or_create_document(invoice, at=timezone.now()))
+
+
+@require_policy(READERS)
+@require_safe
+def scan_download(request: PurchaseOfficeRequest, pk: int, number: int) -> HttpResponse:  # noqa: ARG001 - every view's signature
+    """Return the uploaded scan."""
+    return build_scan_response(get_object_or_404(get_purchase(pk).scans, pk=number))
+
+
+@require_policy(BUYERS)
+@require_POST
+def scan_upload(request: PurchaseOfficeRequest, pk: int) -> HttpResponse:
+    """Receive the signed purchase order; the countdown of the rights stops until it is reviewed."""
+    order = get_purchase(pk)
+    form = OfficeScanForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return render_purchase(request, order, scan_form=form, status=422)
+    file = form.cleaned_data["scan"]
+    try:
+        operations.receive_scan(
+            order_id=order.pk,
+            filename=file.name,
+            # One byte over the limit is enough to detect a file that is too large.
+            content=file.read(MAX_SCAN_BYTES + 1),
+            by=request.member.user,
+            at=timezone.now(),
+        )
+    except LicensingError as refusal:
+        form.add_error("scan", str(refusal))
+        return render_purchase(request, order, scan_form=form, status=409)
+    messages.success(request, "Bon de commande signé reçu : nous le vérifions, et la facture suit.")
+    return redirect("purchases:detail", pk=pk)
+
+
+def _download(request: PurchaseOfficeRequest, order: Order, render: Callable[..., BillingDocument]) -> HttpResponse:
+    """Return the document, or redirect to the order's page with the reason why it cannot be rendered yet."""
+    try:
+        return storage.build_download(render(order, at=timezone.now()))
+    except LicensingError as refusal:
+        messages.error(request, str(refusal))
+        return redirect("purchases:detail", pk=order.pk)

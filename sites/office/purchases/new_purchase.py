@@ -1,0 +1,101 @@
+"""« Acheter des licences »: the price of a volume, before an order is drafted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Sum
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods
+
+from collectivities.models import PortfolioSchool
+from licensing.billing.models import Seller
+from licensing.catalogue import pricing
+from licensing.catalogue.operations import day_in_france
+from licensing.exceptions import LicensingError
+from licensing.orders import operations
+from sites.office.purchases import BUYERS, get_current_collectivity
+from sites.office.purchases.forms import VolumeForm
+from web.access import require_policy
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Sequence
+
+    from django.http import HttpResponse
+
+    from licensing.catalogue.models import PriceBand
+    from licensing.catalogue.pricing import PricedLine
+    from sites.office.purchases import PurchaseOfficeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class LargerVolume:
+    """A larger volume that costs less than the requested one: the first of the next price band."""
+
+    priced: PricedLine
+
+    @property
+    def units(self) -> int:
+        return self.priced.quantity
+
+
+@require_policy(BUYERS)
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_purchase(request: PurchaseOfficeRequest) -> HttpResponse:
+    """Show the price of a volume (`?licences=n`); by POST, draft the order."""
+    now = timezone.now()
+    data = request.POST if request.method == "POST" else request.GET
+    form = VolumeForm(data if "licences" in data else None)
+    status = 200
+    context: dict[str, Any] = {}
+    if form.is_bound and not form.is_valid():
+        status = 422
+    elif form.is_bound:
+        try:
+            if request.method == "POST":
+                return redirect("purchases:detail", pk=_create_draft(request, form, now))
+            context = _price_context(form.cleaned_data["licences"], day_in_france(now))
+        except LicensingError as refusal:
+            form.add_error("licences", str(refusal))
+            status = 409
+    # Nothing can be ordered before the seller is described: no price is shown until then.
+    bands = pricing.list_bands(day_in_france(now)) if Seller.objects.exists() else []
+    context |= {
+        "form": form,
+        "htmx": bool(request.htmx),
+        "bands": bands,
+        "year": bands[0].school_year if bands else None,
+    }
+    if request.htmx:
+        template = "office/purchases/_price.html"
+    else:
+        template = "office/purchases/new.html"
+        context["classes"] = PortfolioSchool.objects.aggregate(all=Sum("classes"))["all"]
+    response = render(request, template, context, status=status)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _create_draft(request: PurchaseOfficeRequest, form: VolumeForm, now: datetime.datetime) -> int:
+    order = operations.create_collectivity_draft(
+        collectivity=get_current_collectivity(), units=form.cleaned_data["licences"], by=request.member.user, at=now
+    )
+    return order.pk
+
+
+def _price_context(units: int, day: datetime.date) -> dict[str, Any]:
+    priced = pricing.price_volume(units, day)
+    return {"priced": priced, "better": _find_larger_volume(priced, pricing.list_bands(day), day)}
+
+
+def _find_larger_volume(priced: PricedLine, bands: Sequence[PriceBand], day: datetime.date) -> LargerVolume | None:
+    """Return the larger volume that costs less, so that nobody pays more for fewer licences; None if there is none."""
+    next_band = next((band for band in bands if band.from_units > priced.quantity), None)
+    if next_band is None:
+        return None
+    larger = pricing.price_volume(next_band.from_units, day)
+    return LargerVolume(larger) if larger.amounts.ht < priced.amounts.ht else None

@@ -1,0 +1,37 @@
+"""Renderer of the e-mail to the team with a visitor's message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailing.kinds import RenderedEmail, register
+from sites.portal.contact_forms import PROFILES, SUBJECTS
+
+if TYPE_CHECKING:
+    from mailing.models import Message
+
+CONTACT = "pages.contact"
+
+
+def render_contact(message: Message) -> RenderedEmail:
+    """Render the visitor's message as plain text, with the visitor as reply-to address."""
+    data = message.context
+    subject = dict(SUBJECTS).get(data["subject"], "Autre chose")
+    profile = dict(PROFILES).get(data["profile"], "Autre")
+    lines = [
+        f"De : {data['name']} <{data['email']}>",
+        f"Profil : {profile}",
+        f"Établissement ou collectivité : {data['school'] or 'non indiqué'}",
+        f"Sujet : {subject}",
+        "",
+        data["message"],
+    ]
+    return RenderedEmail(
+        subject=f"[Contact] {subject} – {data['name']}",
+        text="\n".join(lines),
+        from_name="Contact Pep's",
+        reply_to=data["email"],
+    )
+
+
+register(CONTACT, label="Message d'un visiteur", render=render_contact)

@@ -1,0 +1,63 @@
+"""The portal's public pages: home, search of offices, static and legal pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, Value
+from django.shortcuts import render
+from django.views.generic import TemplateView
+
+from licensing.billing.models import Seller
+from licensing.orders import preflight
+from schools.models import Fold
+from tenants.models import Collectivity
+from tenants.office_urls import office_url
+from web.access import public_page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+MIN_SEARCH_LENGTH = 2
+MAX_OFFICES = 20
+
+
+def static_page(template: str) -> Callable[..., HttpResponse]:
+    """Return the view of a static page."""
+    return public_page(TemplateView.as_view(template_name=f"portal/{template}.html"))
+
+
+@public_page
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the portal's home page."""
+    return render(request, "portal/home.html")
+
+
+@public_page
+def legal(request: HttpRequest) -> HttpResponse:
+    """Show the legal notice: publisher, seller and privacy policy."""
+    seller = Seller.objects.first()
+    siret = preflight.format_siret(seller.siret) if seller is not None else ""
+    return render(request, "portal/legal.html", {"seller": seller, "seller_siret": siret})
+
+
+@public_page
+def office_search(request: HttpRequest) -> HttpResponse:
+    """List the offices whose name or host name matches the search.
+
+    Links instead of a redirect, as `form-action` forbids the form to redirect to another host.
+    """
+    text = " ".join(request.GET.get("q", "").split())
+    searched = len(text) >= MIN_SEARCH_LENGTH
+    found = []
+    if searched:
+        words = Q()
+        for word in text.split()[:8]:
+            words &= Q(folded__contains=Fold(Value(word))) | Q(slug__contains=word.lower())
+        offices = Collectivity.objects.annotate(folded=Fold("name")).filter(words).order_by("folded")[:MAX_OFFICES]
+        found = [
+            {"name": office.name, "kind": office.get_kind_display(), "url": office_url(office)} for office in offices
+        ]
+    return render(request, "portal/office_search.html", {"text": text, "searched": searched, "offices": found})

@@ -1,0 +1,118 @@
+"""« Je dirige cet établissement »: verify a principal by a link sent to the school's official mailbox.
+
+The link's page is public: whoever reads the mailbox needs no account. The secret is part of the path, as in our other
+e-mails; the site-wide `Referrer-Policy` keeps it from other sites.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from licensing.entitlements import principal_handover
+from licensing.entitlements.models import Subscription
+from schools.principals import operations as principals
+from schools.principals.exceptions import AskedTooOften, PrincipalError, PrincipalLinkExpired, PrincipalsChanged
+from schools.principals.queries import get_principal_request, list_verified_principals
+from schools.principals.wording import format_school, mask_email
+from web.access import public_page, signed_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+KEEP, REPLACE = "avec", "remplace"
+
+
+@signed_in
+@require_POST
+def request_verification(request: HttpRequest) -> HttpResponse:
+    """Send the link to the official mailbox of one of the user's schools."""
+    user = cast("User", request.user)
+    uai = request.POST.get("uai", "")
+    try:
+        sent = principals.request_verification(
+            uai=uai,
+            by=user,
+            has_subscription=Subscription.objects.filter(principal=user, school=uai).exists(),
+            at=timezone.now(),
+        )
+    except PrincipalError as refusal:
+        messages.error(request, str(refusal))
+        response = redirect("my_account")
+        if isinstance(refusal, AskedTooOften):
+            response["Retry-After"] = str(refusal.retry_after)
+        return response
+    messages.success(
+        request,
+        f"Un lien vient d'être envoyé à {sent.school.email} : ouvrez-le depuis cette boîte, ou demandez à qui la "
+        "relève de le faire. Il vaut sept jours.",
+    )
+    return redirect("my_account")
+
+
+class CurrentPrincipalsForm(forms.Form):
+    """For each current principal, whether they stay or are replaced; no default answer."""
+
+    def __init__(self, data: Any = None, *, newcomer: User, current: Iterable[User]) -> None:
+        super().__init__(data)
+        for principal in current:
+            self.fields[f"chef-{principal.pk}"] = forms.ChoiceField(
+                label=f"{principal} dirige aujourd’hui l’établissement.",
+                choices=[
+                    (KEEP, f"{newcomer} le dirige avec {principal}."),
+                    (REPLACE, f"{newcomer} remplace {principal}, qui ne le dirige plus."),
+                ],
+                widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
+                error_messages={"required": "Choisissez l’une des deux réponses."},
+            )
+
+    def answered(self, answer: str) -> list[int]:
+        """Return the primary keys of the principals with this answer, of a valid form."""
+        return [int(name.removeprefix("chef-")) for name, value in self.cleaned_data.items() if value == answer]
+
+
+@public_page
+@never_cache
+@sensitive_variables("token")
+@require_http_methods(["GET", "POST"])
+def confirm_verification(request: HttpRequest, token: str) -> HttpResponse:
+    """Show who asks to be verified as principal, and the consequences; then confirm."""
+    now = timezone.now()
+    try:
+        verification_request, _ = get_principal_request(token, at=now)
+        current = [affiliation.user for affiliation in list_verified_principals(verification_request.school_id)]
+        form = CurrentPrincipalsForm(
+            request.POST if request.method == "POST" else None, newcomer=verification_request.user, current=current
+        )
+        content: dict[str, Any] = {
+            "verification_request": verification_request,
+            "school_name": format_school(verification_request.school),
+            "address": mask_email(verification_request.user.email),
+            "form": form,
+            "heads": current,
+        }
+        if request.method == "GET" or not form.is_valid():
+            # 200 for an invalid form, too: a 4xx would log the URL, whose link is still valid.
+            return render(request, "portal/verification_confirm.html", content)
+        result = principal_handover.confirm_principal(
+            token=token, replaced=form.answered(REPLACE), kept=form.answered(KEEP), at=now
+        )
+    except PrincipalsChanged as refusal:
+        messages.error(request, str(refusal))
+        return redirect("principal_verification_confirm", token=token)
+    except PrincipalLinkExpired as refusal:
+        return render(request, "portal/verification_expired.html", {"refusal": refusal}, status=410)
+    return render(
+        request, "portal/verification_confirmed.html", {"result": result, "school_name": content["school_name"]}
+    )

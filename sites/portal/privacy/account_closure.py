@@ -1,0 +1,132 @@
+"""Close an account: erase its personal data in every app in one operation; the row stays."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django_tenants.utils import get_public_schema_name, schema_context
+
+from accounts import personal_data as accounts
+from accounts.models import Profile
+from collectivities import personal_data as offices
+from jobs.tasks import defer
+from licensing.classes import personal_data as classes
+from licensing.entitlements import personal_data as subscriptions
+from licensing.exceptions import LicensingError
+from licensing.orders import personal_data as orders
+from mailing.operations import enqueue
+from schools import personal_data as schools
+from sites.portal.privacy.emails import ACCOUNT_CLOSED
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from licensing.classes.models import Classroom
+    from licensing.entitlements.models import Seat, Subscription
+    from licensing.orders.models import Order
+
+#: Delay of the second pass, which erases what concurrent transactions wrote to the account.
+SECOND_PASS_DELAY = datetime.timedelta(minutes=1)
+
+
+class OperatorAccountNotClosable(LicensingError):
+    """The account is the operator's, which cannot be closed here."""
+
+    code = "operator_stays"
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureConsequences:
+    """The consequences of closing an account, as its page displays them."""
+
+    #: Why the account cannot be closed; empty where it can.
+    refusal: str
+    seats: list[Seat]
+    subscriptions: list[Subscription]
+    #: Classes shared with another teacher, as holder or second teacher.
+    shared: list[Classroom]
+    #: Shop orders neither paid nor cancelled, which stay open.
+    orders: list[Order]
+    #: Whether the user's orders were invoiced.
+    invoiced: bool
+    offices: list[str]
+    #: Current and former offices, whose audit logs keep the name.
+    journals: list[str]
+
+    @property
+    def left_to_schools(self) -> list[Subscription]:
+        return [one for one in self.subscriptions if one.school_id is not None]
+
+    @property
+    def left_to_nobody(self) -> list[Subscription]:
+        """Subscriptions of a school typed by hand, for which no other principal can be verified.
+
+        Without subscriptions that teachers bought for themselves, which nobody else administers.
+        """
+        typed = [one for one in self.subscriptions if one.school_id is None]
+        return [one for one in typed if one.principal.profile != Profile.TEACHER]
+
+
+def get_consequences(user: User) -> ClosureConsequences:
+    """Return the consequences of closing the account, in a constant number of queries."""
+    memberships = offices.list_memberships(user)
+    sole_manager_of = [one.collectivity.name for one in memberships if one.last_manager]
+    refusal = _explain_operator_refusal(user) or (
+        offices.format_last_manager_message(sole_manager_of) if sole_manager_of else ""
+    )
+    return ClosureConsequences(
+        refusal=refusal,
+        seats=subscriptions.list_held_seats(user),
+        subscriptions=subscriptions.list_credited_subscriptions(user),
+        shared=classes.list_shared_classes(user),
+        orders=orders.list_unpaid_orders(user),
+        invoiced=orders.has_invoices(user),
+        offices=[one.collectivity.name for one in memberships if one.left_at is None],
+        journals=[one.collectivity.name for one in memberships],
+    )
+
+
+@transaction.atomic
+def close_account(*, user_id: int, at: datetime.datetime) -> User:
+    """Close the account and return its erased row.
+
+    Licences are released, memberships end, queued e-mails are cancelled, and a last e-mail goes to the former address.
+    Closing again erases what was written meanwhile. Raises `OperatorStays` and
+    `collectivities.exceptions.LastManager`, having changed nothing.
+    """
+    # The account, its outbox and its affiliations are in the public schema.
+    with schema_context(get_public_schema_name()):
+        return _close(user_id, at)
+
+
+def _close(user_id: int, at: datetime.datetime) -> User:
+    user = accounts.lock_account(user_id)
+    already_closed = user.erased_at is not None
+    if refusal := _explain_operator_refusal(user):
+        raise OperatorAccountNotClosable(refusal)
+    addresses = {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)} - {""}
+    context = {"username": user.username, "first_name": user.first_name}
+    recipient = user.email
+    offices.end_memberships(user, addresses=addresses, at=at)
+    was_shared = classes.list_shared_classes(user)
+    subscriptions.release_all_seats(user, at=at)
+    classes.leave_all(user, was_shared=was_shared, at=at)
+    orders.cancel_drafts(user, addresses=addresses, at=at)
+    schools.delete_affiliations(user, at=at)
+    accounts.erase_account(user, at=at)
+    if not already_closed:
+        # The e-mail stores name and address, which the row no longer has; both are deleted once it is sent.
+        enqueue(
+            kind=ACCOUNT_CLOSED, recipient=recipient, at=at, topic=ACCOUNT_CLOSED, topic_id=user.pk, context=context
+        )
+        defer("pages.close_account_again", schema=get_public_schema_name(), at=at + SECOND_PASS_DELAY, user_id=user.pk)
+    return user
+
+
+def _explain_operator_refusal(user: User) -> str:
+    if not (user.is_staff or user.is_superuser):
+        return ""
+    return "Ce compte est celui de l'exploitation du site : il ne se supprime pas d'ici."

@@ -1,0 +1,151 @@
+"""« Commande en cours » (2/3), the checkout: basket, payer, general terms of sale, payment method."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.db import transaction
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from core.formatting import add_nonbreaking_spaces
+from licensing.catalogue import terms
+from licensing.exceptions import LicensingError
+from licensing.orders import operations
+from licensing.orders.exceptions import BadBilling, PriceChanged
+from licensing.orders.models import Order, OrderKind, OrderState, SettlementMethod
+from licensing.payments import card
+from sites.portal.shop.forms import PAYERS, CheckoutForm
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+
+#: Buttons that place no order: fill in the chosen payer's address, create a quote.
+_ADDRESS, _QUOTE = "adresse", "devis"
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def checkout(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the draft order and its form; by POST, place it, start the card payment or create a quote."""
+    user = cast("User", request.user)
+    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=user)
+    if order.state != OrderState.DRAFT:
+        return redirect("orders_detail", pk=pk)
+    if request.method != "POST":
+        return _render(request, order, _prefilled_form(order))
+    button = request.POST.get("faire")
+    form = CheckoutForm(request.POST, order=order, cards=card.is_available(), for_quote=button == _QUOTE)
+    if button == _ADDRESS:
+        return _render(request, order, _form_with_address(form, order))
+    if not form.is_valid():
+        return _render(request, order, form, status=422)
+    return (_create_quote if button == _QUOTE else _place)(request, order, form, user)
+
+
+def _create_quote(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+    """Create a quote for the chosen payer and redirect to its PDF."""
+    try:
+        operations.issue_quote(order_id=order.pk, billing=form.billing, by=user, at=timezone.now())
+    except BadBilling as refusal:
+        form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
+        return _render(request, order, form, status=422)
+    except LicensingError as refusal:
+        return _render(request, order, form, status=409, refusal=refusal)
+    return redirect("orders_quote", pk=order.pk)
+
+
+def _place(request: HttpRequest, order: Order, form: CheckoutForm, user: User) -> HttpResponse:
+    """Place the order or start the card payment; on a refusal, render the form again with its input."""
+    arguments: dict[str, Any] = {
+        "order_id": order.pk,
+        "billing": form.billing,
+        "terms_version": form.cleaned_data["terms_version"],
+        "at": timezone.now(),
+    }
+    by_mandate = form.cleaned_data["method"] == SettlementMethod.MANDATE
+    try:
+        with transaction.atomic():
+            _check_basket(order, request.POST.get("panier", ""))
+            if by_mandate:
+                operations.place(**arguments, by=user)
+            else:
+                operations.prepare_card_payment(**arguments)
+        if by_mandate:
+            return redirect("orders_detail", pk=order.pk)
+        payment = card.start_attempt(order_id=order.pk, by=user, at=arguments["at"])
+    except BadBilling as refusal:
+        form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
+        return _render(request, order, form, status=422)
+    except LicensingError as refusal:
+        return _render(request, order, form, status=409, refusal=refusal)
+    return redirect(payment.get_process_url())
+
+
+def _basket_fingerprint(order: Order) -> str:
+    """Return a fingerprint of the basket (school, school year, quantity, total), to detect changes in another tab."""
+    line = order.lines.get()
+    return f"{order.school_id or ''} {line.school_year_id} {line.quantity} {line.total_ttc}"
+
+
+def _check_basket(order: Order, fingerprint: str) -> None:
+    """Lock the order; raises `PriceChanged` if its basket differs from the one that the page showed."""
+    if _basket_fingerprint(Order.objects.locked().get(pk=order.pk)) != fingerprint:
+        raise PriceChanged(
+            "Votre panier a changé depuis que cette page est affichée, sans doute dans un autre onglet. Le voici tel "
+            "qu'il est : relisez-le, puis recommencez. Rien n'a été commandé."
+        )
+
+
+@signed_in
+@require_POST
+def discard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Discard a draft order."""
+    order = get_object_or_404(Order, pk=pk, kind=OrderKind.SHOP, placed_by=cast("User", request.user))
+    try:
+        operations.discard_draft(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
+    except LicensingError as refusal:
+        messages.error(request, refusal.sentence)
+        return redirect("orders_detail", pk=pk)
+    messages.success(request, "La commande est abandonnée : rien n'a été commandé.")
+    return redirect("shop")
+
+
+def _prefilled_form(order: Order) -> CheckoutForm:
+    method = {"method": order.method} if order.method else {}
+    return _build_form(order, {**asdict(operations.prefill_billing_details(order)), **method})
+
+
+def _form_with_address(form: CheckoutForm, order: Order) -> CheckoutForm:
+    """Return the form with the chosen payer's address and all other input unchanged."""
+    typed = {name: form[name].value() for name in form.fields}
+    payer = str(typed["payer"] or "")
+    found = asdict(operations.prefill_billing_details(order, payer=payer if payer in dict(PAYERS) else None))
+    return _build_form(order, {**typed, **found, "email": typed["email"]})
+
+
+def _build_form(order: Order, initial: dict[str, Any]) -> CheckoutForm:
+    return CheckoutForm(order=order, cards=card.is_available(), initial={**initial, "terms_version": terms.CURRENT})
+
+
+def _render(
+    request: HttpRequest, order: Order, form: CheckoutForm, *, status: int = 200, refusal: LicensingError | None = None
+) -> HttpResponse:
+    line = order.lines.select_related("school_year").get()
+    context = {
+        "order": order,
+        "line": line,
+        "form": form,
+        "basket_fingerprint": _basket_fingerprint(order),
+        "refusal": refusal,
+        "terms_address": terms.get_terms_url(terms.CURRENT),
+    }
+    return render(request, "portal/shop/checkout.html", context, status=status)

@@ -1,0 +1,133 @@
+"""« Mes commandes »: the list of orders and the page of each, starting with « Paiement » (3/3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from core.formatting import add_nonbreaking_spaces
+from licensing.catalogue import terms
+from licensing.exceptions import LicensingError
+from licensing.orders import operations
+from licensing.orders.exceptions import BadBilling
+from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
+from licensing.orders.queries import list_visible_orders
+from licensing.payments import card
+from sites.portal.shop.forms import PublicPayerForm, ShopScanForm
+from sites.portal.shop.order_progress import get_progress, list_progress
+from web.access import signed_in
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from accounts.models import User
+    from licensing.orders.models import Order
+
+
+@signed_in
+@require_safe
+@never_cache
+def order_list(request: HttpRequest) -> HttpResponse:
+    """List the user's orders and those of the schools they lead, latest first."""
+    progress = list_progress(list_visible_orders(cast("User", request.user)), at=timezone.now())
+    return render(request, "portal/shop/list.html", {"progress": progress})
+
+
+@signed_in
+@require_safe
+@never_cache
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show an order's status, next step and deadline."""
+    order = _get_order(request, pk)
+    if order.placed_at is None and order.placed_by_id == cast("User", request.user).pk:
+        return redirect("shop_order", pk=pk)
+    return _render(request, order)
+
+
+@signed_in
+@require_POST
+def upload_scan(request: HttpRequest, pk: int) -> HttpResponse:
+    """Receive the upload of the signed purchase order."""
+    order = _get_order(request, pk)
+    form = ShopScanForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _render(request, order, status=422, scan_form=form)
+    file = form.cleaned_data["file"]
+    try:
+        operations.receive_scan(
+            order_id=order.pk,
+            filename=file.name,
+            # One byte over the limit is enough to detect a file that is too large.
+            content=file.read(MAX_SCAN_BYTES + 1),
+            by=cast("User", request.user),
+            at=timezone.now(),
+        )
+    except LicensingError as refusal:
+        form.add_error("file", add_nonbreaking_spaces(refusal.sentence))
+        return _render(request, order, status=409, scan_form=form)
+    messages.success(request, "Le bon de commande signé est déposé : nous le vérifions, puis la facture est émise.")
+    return redirect("orders_detail", pk=pk)
+
+
+@signed_in
+@require_POST
+def complete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Complete the references that a public payer's invoice will carry."""
+    order = _get_order(request, pk)
+    form = PublicPayerForm(request.POST)
+    if not form.is_valid():
+        return _render(request, order, status=422, public_form=form)
+    try:
+        operations.complete_billing_details(
+            order_id=order.pk, **form.cleaned_data, by=cast("User", request.user), at=timezone.now()
+        )
+    except BadBilling as refusal:
+        form.add_error(refusal.field, add_nonbreaking_spaces(refusal.sentence))
+        return _render(request, order, status=422, public_form=form)
+    except LicensingError as refusal:
+        return _render(request, order, status=409, refusal=refusal)
+    messages.success(request, "Les informations de facturation sont enregistrées.")
+    return redirect("orders_detail", pk=pk)
+
+
+@signed_in
+@require_POST
+def pay_by_card(request: HttpRequest, pk: int) -> HttpResponse:
+    """Start the card payment of an order placed with another payment method."""
+    order = _get_order(request, pk)
+    try:
+        payment = card.start_attempt(order_id=order.pk, by=cast("User", request.user), at=timezone.now())
+    except LicensingError as refusal:
+        return _render(request, order, status=409, refusal=refusal)
+    return redirect(payment.get_process_url())
+
+
+def _get_order(request: HttpRequest, pk: int) -> Order:
+    return get_object_or_404(list_visible_orders(cast("User", request.user)), pk=pk)
+
+
+def _render(request: HttpRequest, order: Order, *, status: int = 200, **overrides: Any) -> HttpResponse:
+    order.refresh_from_db()
+    progress = get_progress(order, at=timezone.now())
+    context = {
+        "progress": progress,
+        "order": order,
+        "line": progress.line,
+        "terms_address": terms.get_terms_url(order.terms_version or terms.CURRENT),
+        "scan_form": ShopScanForm(),
+        "public_form": PublicPayerForm(
+            initial={
+                "siret": order.siret,
+                "service_code": order.service_code,
+                "engagement_number": order.engagement_number,
+            }
+        ),
+        "by_card": progress.by_card and order.placed_by_id == request.user.pk and card.is_available(),
+        **overrides,
+    }
+    return render(request, "portal/shop/detail.html", context, status=status)

@@ -1,0 +1,191 @@
+"""Progress of an order as shown to its buyer: state, dates, countdown, documents, next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from licensing.billing.models import REJECTED_STATES, InvoiceKind
+from licensing.catalogue.operations import day_in_france
+from licensing.entitlements.wording import format_long_date, status_text
+from licensing.orders import preflight
+from licensing.orders.models import OrderLine, OrderState, PurchaseOrderScan, ScanState, SettlementMethod
+from licensing.orders.models.orders import ZERO
+from licensing.payments import work_queue
+from licensing.payments.operations import get_amount_received
+
+if TYPE_CHECKING:
+    import datetime
+    from decimal import Decimal
+
+    from django.db.models import QuerySet
+
+    from licensing.billing.models import Invoice, PlatformStatus
+    from licensing.entitlements.models import Entitlement
+    from licensing.orders.models import Order, OrderEvent
+    from licensing.orders.preflight import MissingDetail
+
+#: Colour and label of each state, as shown to the buyer.
+_BADGES = {
+    OrderState.DRAFT: ("secondary", "En préparation"),
+    OrderState.PLACED: ("yellow", "Bon de commande attendu"),
+    OrderState.CONFIRMED: ("yellow", "À régler"),
+    OrderState.PAID: ("green", "Réglée"),
+    OrderState.LAPSED: ("red", "Droits suspendus"),
+    OrderState.CANCELLED: ("secondary", "Annulée"),
+}
+_BEING_CHECKED = ("blue", "Bon de commande à l’étude")
+_TO_REISSUE = ("red", "Facture à refaire")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderProgress:
+    """An order with everything its page shows. Lists are chronological."""
+
+    order: Order
+    line: OrderLine
+    day: datetime.date
+    entitlement: Entitlement | None
+    #: Amount received, less refunds, in euros.
+    received: Decimal = ZERO
+    scans: list[PurchaseOrderScan] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
+    events: list[OrderEvent] = field(default_factory=list)
+    #: Whether its invoice was rejected and is to be reissued.
+    turned_down: bool = False
+
+    @property
+    def badge(self) -> tuple[str, str]:
+        if self.turned_down and self.order.state == OrderState.CONFIRMED:
+            return _TO_REISSUE
+        return _BEING_CHECKED if self.waiting_scan else _BADGES[OrderState(self.order.state)]
+
+    @property
+    def awaits_purchase_order(self) -> bool:
+        return self.order.state in (OrderState.PLACED, OrderState.LAPSED)
+
+    @property
+    def awaits_money(self) -> bool:
+        return self.awaits_purchase_order or self.order.state == OrderState.CONFIRMED
+
+    @property
+    def by_mandate(self) -> bool:
+        return self.order.method == SettlementMethod.MANDATE
+
+    @property
+    def waiting_scan(self) -> PurchaseOrderScan | None:
+        """The signed purchase order that waits to be checked."""
+        last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
+        return last if last is not None and last.state == ScanState.WAITING else None
+
+    @property
+    def refused_scan(self) -> PurchaseOrderScan | None:
+        """The last signed purchase order, if it was refused."""
+        last = self.scans[-1] if self.scans and self.awaits_purchase_order else None
+        return last if last is not None and last.state == ScanState.REFUSED else None
+
+    @property
+    def current_invoice(self) -> Invoice | None:
+        """The invoice not cancelled by a credit note."""
+        cancelled = {one.corrects_id for one in self.invoices}
+        live = (one for one in self.invoices if one.kind == InvoiceKind.INVOICE and one.pk not in cancelled)
+        return next(live, None)
+
+    @property
+    def credit(self) -> Invoice | None:
+        """The last credit note."""
+        return next((one for one in reversed(self.invoices) if one.kind == InvoiceKind.CREDIT_NOTE), None)
+
+    @property
+    def rejected(self) -> PlatformStatus | None:
+        """The latest status of the current invoice, if it is a rejection."""
+        last = self.current_invoice.statuses.order_by("pk").last() if self.current_invoice is not None else None
+        return last if last is not None and last.state in REJECTED_STATES else None
+
+    @property
+    def missing(self) -> list[MissingDetail]:
+        """Details that the invoice, or its replacement, still needs."""
+        return preflight.check_order(self.order).missing if self.awaits_purchase_order or self.rejected else []
+
+    @property
+    def by_card(self) -> bool:
+        """Whether the full price can be paid by card: nothing received, no rejection, licences not expired."""
+        expired = self.entitlement is not None and self.entitlement.over_on(self.day)
+        fully_due = self.awaits_money and not self.received
+        return fully_due and self.rejected is None and not (self.awaits_purchase_order and expired)
+
+    @property
+    def balance(self) -> Decimal:
+        """Amount still due, in euros."""
+        return self.order.total_ttc - self.received
+
+    @property
+    def temporary(self) -> datetime.date | None:
+        """The last day of temporary rights; None if they are firm or suspended."""
+        return self.entitlement.temporary_until if self.entitlement is not None and not self.is_suspended else None
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.entitlement is not None and self.entitlement.suspended_on(self.day)
+
+    @property
+    def rights(self) -> str:
+        """A sentence on how long the licences are valid; empty if there are none."""
+        if self.entitlement is None or self.order.state == OrderState.CANCELLED:
+            return ""
+        if self.entitlement.over_on(self.day):
+            return f"Ces licences ont pris fin le {format_long_date(self.entitlement.last_day)}."
+        sentence = describe_rights(self.entitlement, self.day, checked=self.waiting_scan is not None)
+        return sentence or f"Licences valables jusqu'au {format_long_date(self.entitlement.last_day)} inclus."
+
+
+def describe_rights(entitlement: Entitlement, day: datetime.date, *, checked: bool) -> str:
+    """Return a sentence on what an order's licences wait for; empty if they are firm.
+
+    `checked`: the signed purchase order is being checked, and no countdown runs.
+    """
+    if checked and entitlement.unpaid_until is not None and entitlement.usable_on(day):
+        return (
+            "Droits temporaires : le compte à rebours, qui allait jusqu'au"
+            f" {format_long_date(entitlement.unpaid_until)}, est arrêté le temps que nous vérifiions votre bon de"
+            f" commande. Puis jusqu'au {format_long_date(entitlement.last_day)} inclus dès règlement."
+        )
+    return status_text(entitlement, day)
+
+
+def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
+    """Return an order with everything its page shows."""
+    line = order.lines.select_related("school_year", "entitlement").get()
+    return OrderProgress(
+        order=order,
+        line=line,
+        day=day_in_france(at),
+        entitlement=getattr(line, "entitlement", None),
+        received=get_amount_received(order),
+        scans=list(order.scans.defer("content").order_by("pk")),
+        invoices=list(order.invoices.defer("xml", "facts").order_by("pk")),
+        events=list(order.events.order_by("at", "pk")),
+        turned_down=work_queue.list_rejected_invoices(order.invoices.all()).exists(),
+    )
+
+
+def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[OrderProgress]:
+    """Return the orders of a list, in a fixed number of queries."""
+    annotated = list(orders.annotate(turned_down=work_queue.has_rejected_invoice()))
+    lines = {
+        line.order_id: line
+        for line in OrderLine.objects.filter(order__in=annotated).select_related("school_year", "entitlement")
+    }
+    waiting = PurchaseOrderScan.objects.filter(order__in=annotated, state=ScanState.WAITING).defer("content")
+    scans = {scan.order_id: [scan] for scan in waiting}
+    return [
+        OrderProgress(
+            order=order,
+            line=lines[order.pk],
+            day=day_in_france(at),
+            entitlement=getattr(lines[order.pk], "entitlement", None),
+            scans=scans.get(order.pk, []),
+            turned_down=vars(order)["turned_down"],
+        )
+        for order in annotated
+    ]

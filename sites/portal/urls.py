@@ -1,0 +1,38 @@
+"""URLs of the portal's pages that span several apps."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from sites.portal import contact, home, lost_key, school_fields, sign_up
+from sites.portal.my_account import licences, page, profile, verification
+from sites.portal.privacy import views
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("collectivites/", home.office_search, name="office_search"),
+    path("inscription/", sign_up.sign_up, name="account_signup"),
+    path("inscription/etablissements/", school_fields.school_choices, name="school_choices"),
+    path("mon-compte/", page.my_account, name="my_account"),
+    path("mon-compte/licences/", page.licences_fragment, name="my_account_licences"),
+    path("mon-compte/cle/", licences.enter_key, name="my_account_key"),
+    path("mon-compte/attribuer/", licences.assign, name="my_account_assign"),
+    path("mon-compte/bons/<int:pk>/", licences.slips, name="my_account_slips"),
+    path("mon-compte/enseignants/", licences.join_teacher, name="my_account_teacher"),
+    path("mon-compte/retirer/<int:pk>/", licences.release, name="my_account_release"),
+    path("mon-compte/informations/", profile.update_profile, name="my_account_person"),
+    path("mon-compte/adresse/", profile.update_pending_address, name="my_account_address"),
+    path("mon-compte/etablissement/", profile.choose_school, name="my_account_school"),
+    path("mon-compte/etablissement/rejoindre/", profile.join_school, name="my_account_join"),
+    path("mon-compte/etablissement/<int:pk>/quitter/", profile.leave_school, name="my_account_leave"),
+    path("mon-compte/direction/", verification.request_verification, name="principal_verification_request"),
+    path("direction/<str:token>/", verification.confirm_verification, name="principal_verification_confirm"),
+    path("cle-non-recue/", lost_key.lost_key, name="lost_key"),
+    path("mon-compte/mes-donnees/", views.download_personal_data, name="my_account_data"),
+    path("mon-compte/supprimer/", views.close_account_page, name="my_account_close"),
+    path("faq/", home.static_page("faq"), name="faq"),
+    path("contact/", contact.contact, name="contact"),
+    path("credits/", home.static_page("credits"), name="credits"),
+    path("mentions-legales/", home.legal, name="legal"),
+    path("accessibilite/", home.static_page("accessibility"), name="accessibility"),
+]

@@ -1,0 +1,144 @@
+"""Every route of the portal and of an office: who may open it, and isolation between offices.
+
+The routes are read from both URL configurations: a new view fails here until `tests.access.policies` lists it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from django_tenants.utils import tenant_context
+
+from collectivities import audit_log
+from collectivities.models import Role
+from tests.access import policies, routes, samples
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+
+OFFICE_ROUTES = [route for route in routes.list_routes(routes.OFFICE) if (route.label or "").startswith("office")]
+WITH_ARGUMENTS = [route for route in OFFICE_ROUTES if route.arguments]
+SIGNED_IN_ROUTES = [
+    (urlconf, route)
+    for urlconf in (routes.PORTAL, routes.OFFICE)
+    for route in routes.list_routes(urlconf)
+    if route.label == "signed in"
+]
+PUPIL_ROUTES = [route for route in routes.list_routes(routes.PORTAL) if route.label == "pupil"]
+
+
+def route_id(route):
+    return route.name if isinstance(route, routes.Route) else str(route)
+
+
+def build_url(route, kwargs=None, urlconf=routes.OFFICE):
+    return reverse(route.name, urlconf=urlconf, kwargs=kwargs or None)
+
+
+def sample_kwargs(route):
+    return samples.SAMPLES[route.name]() if route.arguments else {}
+
+
+@pytest.mark.parametrize(
+    ("urlconf", "expected"),
+    [(routes.PORTAL, policies.PORTAL), (routes.OFFICE, policies.OFFICE)],
+    ids=["portal", "office"],
+)
+def test_every_view_has_its_expected_policy(urlconf, expected):
+    # Routes of the API are tested in tests.api.test_routes.
+    actual = {name: route.label for name, route in routes.list_named_routes(urlconf) if route.label != "api: token"}
+    assert actual == expected
+
+
+def test_every_route_with_arguments_has_a_sample_object():
+    assert {route.name for route in WITH_ARGUMENTS} - set(samples.SAMPLES) == set()
+
+
+@pytest.mark.parametrize("route", OFFICE_ROUTES, ids=route_id)
+def test_a_visitor_is_sent_to_sign_in(route, office, nimes):
+    answer = office("nimes").get(build_url(route, sample_kwargs(route)))
+    if answer.status_code == 302:
+        assert answer["Location"].startswith("/connexion/?next=")
+    else:
+        assert answer.status_code in (401, 403)
+
+
+@pytest.mark.parametrize(("urlconf", "route"), SIGNED_IN_ROUTES, ids=route_id)
+def test_routes_for_signed_in_users_are_closed_to_visitors(urlconf, route, portal, office, nimes):
+    browser = portal if urlconf == routes.PORTAL else office("nimes")
+    kwargs = dict.fromkeys(route.arguments, 1) or None
+    answer = browser.get(reverse(route.name, urlconf=urlconf, kwargs=kwargs))
+    assert answer.status_code in (302, 401, 403)
+    if answer.status_code == 302:
+        assert answer["Location"].startswith("/connexion/?next=")
+
+
+@pytest.mark.parametrize("route", PUPIL_ROUTES, ids=route_id)
+def test_routes_for_pupils_are_closed_to_visitors_and_users(route, portal):
+    for user in (None, UserFactory(is_superuser=True, is_staff=True)):
+        if user is not None:
+            portal.force_login(user)
+        answer = portal.get(build_url(route, urlconf=routes.PORTAL))
+        assert (answer.status_code, answer["Location"]) == (302, "/eleve/")
+
+
+@pytest.mark.parametrize("route", OFFICE_ROUTES, ids=route_id)
+def test_a_member_of_another_collectivity_gets_a_404(route, office, nimes, gard):
+    with tenant_context(gard):
+        stranger = MemberFactory(roles=list(Role.values)).user
+    kwargs = sample_kwargs(route)
+    for method in ("get", "post"):
+        answer = getattr(office("nimes", stranger), method)(build_url(route, kwargs))
+        assert answer.status_code in (403, 404)
+
+
+@pytest.mark.parametrize("route", OFFICE_ROUTES, ids=route_id)
+def test_a_former_member_gets_a_404(route, office, nimes):
+    gone = MemberFactory(roles=list(Role.values), left_at="2026-11-01T00:00:00Z").user
+    assert office("nimes", gone).get(build_url(route, sample_kwargs(route))).status_code in (403, 404)
+
+
+@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("route", OFFICE_ROUTES, ids=route_id)
+def test_each_role_opens_exactly_the_routes_it_may(route, role, office, nimes):
+    browser = office("nimes", MemberFactory(roles=[role]).user)
+    answer = browser.get(build_url(route, sample_kwargs(route)))
+    if not route.roles or role in route.roles:
+        assert answer.status_code not in (401, 403, 404)
+        assert answer.status_code < 500
+        assert not answer.headers.get("Location", "").startswith("/connexion/")
+    else:
+        assert answer.status_code == 403
+        assert browser.post(build_url(route, sample_kwargs(route))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "route", [route for route in WITH_ARGUMENTS if route.name not in samples.PUBLIC_OBJECTS], ids=route_id
+)
+def test_an_object_of_another_collectivity_is_a_404(route, office, nimes, gard):
+    with tenant_context(gard):
+        kwargs = sample_kwargs(route)
+    browser = office("nimes", MemberFactory(roles=list(Role.values)).user)
+    seen = browser.get(build_url(route, kwargs)).status_code
+    done = browser.post(build_url(route, kwargs), {"recipient": "a@exemple.example"}, follow=True).status_code
+    assert {seen, done} <= {404, 405}
+    assert 404 in (seen, done)
+
+
+def test_a_school_page_shows_no_data_of_another_collectivity(office, nimes, gard):
+    with tenant_context(gard):
+        row = PortfolioSchoolFactory(contact_email="secret@gard.example")
+        audit_log.record(action="a.b", by=None, at=TERM, summary="Un secret du Gard", school_id=row.school_id)
+        samples.allocation()
+    page = office("nimes", MemberFactory().user).get(f"/ecoles/{row.school_id}/").content.decode()
+    assert "secret" not in page.lower()
+
+
+def test_a_user_without_any_membership_gets_a_404(office, nimes):
+    assert office("nimes", UserFactory()).get("/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/ecoles/%00/", "/ecoles/%00/contact/", "/attributions/attribuer/?ecole=%00"])
+def test_a_nul_in_the_url_is_a_404(path, office, nimes):
+    """PostgreSQL text cannot hold a NUL: it would raise an error."""
+    assert office("nimes", MemberFactory(roles=list(Role.values)).user).get(path).status_code == 404

@@ -1,0 +1,57 @@
+"""Account e-mails, and sign-in for tests."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from django.urls import reverse
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from accounts import password_resets
+from accounts.models import ResetRequest
+from mailing import kinds
+from mailing.models import Message
+from tests.conftest import PASSWORD
+
+__all__ = ["PASSWORD", "answer_resets", "find_link", "list_emails", "mark_reauthenticated", "render_email", "sign_in"]
+
+
+def list_emails(kind):
+    """Return the portal's e-mails of a kind, oldest first."""
+    with schema_context("public"):
+        return list(Message.objects.filter(kind=kind).order_by("pk"))
+
+
+def render_email(message):
+    """Render the e-mail."""
+    with schema_context("public"):
+        return kinds.get(message.kind).render(message)
+
+
+def find_link(text):
+    """Return the path of the first link of an e-mail."""
+    return re.search(r"http://[^/\s]+(/\S+)", text)[1]
+
+
+def sign_in(browser, user, password=PASSWORD, **more):
+    """Post username and password; return the response."""
+    return browser.post(reverse("account_login"), {"login": user.username, "password": password, **more})
+
+
+def mark_reauthenticated(browser, user):
+    """Mark the browser's session as just reauthenticated."""
+    session = browser.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time(), "reauthenticated": True}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
+def answer_resets():
+    """Answer all pending password reset requests, as the worker does; return the number of e-mails."""
+    with schema_context("public"):
+        return sum(
+            password_resets.send_reset_emails(request_id=pk, at=timezone.now())
+            for pk in ResetRequest.objects.order_by("pk").values_list("pk", flat=True)
+        )

@@ -1,0 +1,123 @@
+"""Every error code of the API, collected from the source: rules, framework, fields and parameters."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.urls import get_resolver
+
+from api import endpoints, problem_details
+from api.endpoints import Endpoint, ListEndpoint
+from api.fields import StrictSerializer
+from core.exceptions import DomainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Callables that take an error code as first argument, third argument, or keyword.
+_FIRST = {"Problem", "Unauthorised", "Throttled", "Fault", "answer", "__init__"}
+_THIRD = {"RowFault"}
+_NAMED = {"ErrorDetail", "ValidationError", "Problem", "Fault"}
+_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+
+#: Packages whose rules are used by endpoints of other apps.
+USED_BY_OTHERS = ("webhooks",)
+
+#: Error codes of these apps that only pages can meet.
+PAGE_ONLY_CODES = {
+    "already_decided",
+    "invalid_address",
+    "invalid_logo",
+    "invalid_roles",
+    "invalid_token_settings",
+    "invitation_gone",
+    "last_manager",
+    "not_a_member",
+    "nothing_arrived",
+    "second_factor_first",
+    "token_already_made",
+    "unknown_row",
+    "unknown_token",
+}
+
+
+def list_endpoints() -> set[type[Endpoint]]:
+    """Return the endpoint classes."""
+    patterns = get_resolver("config.urls_api").url_patterns
+    return {pattern.callback.cls for pattern in patterns if hasattr(pattern.callback, "cls")}
+
+
+def list_apps() -> set[str]:
+    """Return the packages that have endpoints: their modules are an app's `api` or lie in it."""
+    return {re.split(r"\.api\b", one.__module__)[0] for one in list_endpoints()} | {"api", *USED_BY_OTHERS}
+
+
+def api_rule_codes() -> set[str]:
+    """Return the error codes of those apps' domain errors."""
+    theirs = tuple(f"{app}." for app in list_apps())
+    return {one.code for one in _subclasses(DomainError) if one.__module__.startswith(theirs)} - {DomainError.code}
+
+
+def all_rule_codes() -> set[str]:
+    """Return the error codes of all domain errors."""
+    return {one.code for one in _subclasses(DomainError)}
+
+
+def framework_codes() -> set[str]:
+    """Return the error codes in the source of the API framework and of the endpoints."""
+    modules = {one.__module__ for one in list_endpoints()}
+    # Row errors of bulk requests are raised by the operations.
+    modules |= {name for name in sys.modules if ".operations." in name and name.startswith(tuple(list_apps()))}
+    files = {*Path(endpoints.__file__).parent.glob("*.py"), *(Path(sys.modules[name].__file__) for name in modules)}
+    found = {code for file in files for code in _in_source(ast.parse(file.read_text(encoding="utf-8")))}
+    return found | {code for _, code, _, _ in problem_details._FRAMEWORK_ERRORS}  # noqa: SLF001 - a table
+
+
+def field_codes() -> set[str]:
+    """Return the error codes of fields and parameters."""
+    fields = [field for one in _subclasses(StrictSerializer) for field in _fields(one())]
+    for one in list_endpoints():
+        if issubclass(one, ListEndpoint) and getattr(one, "filterset_class", None) is not None:
+            fields += one.filterset_class().form.fields.values()
+    return {code for field in fields for code in _of_field(field)}
+
+
+def _subclasses[T](cls: type[T]) -> Iterator[type[T]]:
+    for one in cls.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _fields(serializer) -> Iterator[object]:
+    for field in serializer.fields.values():
+        yield field
+        for inner in (field, getattr(field, "child", None)):
+            if inner is not field and inner is not None:
+                yield inner
+            if hasattr(inner, "fields"):
+                yield from _fields(inner)
+
+
+def _of_field(field) -> Iterator[str]:
+    yield from field.error_messages
+    for validator in field.validators:
+        code = getattr(validator, "code", None)
+        # The codes of function validators are read from their source.
+        yield from [code] if code else _in_source(ast.parse(inspect.getsource(type(validator))))
+
+
+def _in_source(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        given = [word.value for word in node.keywords if word.arg == "code"] if called in _NAMED else []
+        given += node.args[:1] if called in _FIRST else node.args[2:3] if called in _THIRD else []
+        for one in given:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and _CODE.fullmatch(one.value):
+                yield one.value

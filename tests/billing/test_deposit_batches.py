@@ -1,0 +1,102 @@
+"""Invoices for Chorus Pro or a platform: the deposit batch, and the status of each there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from licensing.billing import invoicing
+from licensing.billing import operations as billing_operations
+from licensing.billing.exceptions import BadStatus
+from licensing.billing.models import PlatformState, PlatformStatus
+from licensing.orders.exceptions import NoReason
+from licensing.orders.models import OrderEvent
+from tests.billing import sample_orders
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_batch_holds_what_was_not_deposited_yet():
+    operator = UserFactory()
+    deposited = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    invoicing.issue_invoice(
+        sample_orders.card_purchase(), at=TERM, paid_by_card=True
+    )  # a private person: nothing to deposit
+    bad_name = invoicing.issue_invoice(sample_orders.five_classes(bill_name="=1+1"), at=TERM)
+    billing_operations.record_platform_status(
+        invoice_id=deposited.pk, state=PlatformState.DEPOSITED, by=operator, at=TERM
+    )
+    note = invoicing.issue_credit_note(bad_name, at=TERM, reason="Nom corrigé")
+
+    file = io.BytesIO()
+    invoicing.write_batch(file, invoicing.list_undeposited(), at=TERM)
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == [f"{bad_name.number}.pdf", f"{note.number}.pdf", "liste.csv"]
+        assert archive.read(f"{note.number}.pdf") == bytes(note.document.content)
+        rows = list(csv.reader(io.StringIO(archive.read("liste.csv").decode("utf-8-sig")), delimiter=";"))
+    assert rows[1][5:] == [
+        "'=1+1",
+        "21300189400012",
+        "SCOLAIRE",
+        "EJ-2026-0042",
+        "165,83",
+        "33,17",
+        "199,00",
+        "",
+    ]
+    assert rows[2][1:3] + rows[2][-1:] == ["Avoir", note.number, bad_name.number]
+
+    both = [bad_name.pk, note.pk, deposited.pk]
+    assert billing_operations.record_deposit(invoice_ids=both, by=operator, at=TERM) == 2
+    assert billing_operations.record_deposit(invoice_ids=both, by=operator, at=TERM) == 0
+    assert not invoicing.list_undeposited().exists()
+
+
+@pytest.mark.parametrize("state", [PlatformState.REJECTED, PlatformState.REFUSED])
+def test_the_credit_note_of_a_rejected_invoice_is_not_deposited(state):
+    """No accounts office booked that invoice: only its replacement is deposited."""
+    operator, order = UserFactory(), sample_orders.five_classes()
+    rejected = invoicing.issue_invoice(order, at=TERM)
+    billing_operations.record_platform_status(
+        invoice_id=rejected.pk, state=PlatformState.DEPOSITED, by=operator, at=TERM
+    )
+    billing_operations.record_platform_status(
+        invoice_id=rejected.pk, state=state, reason="Engagement inconnu", by=operator, at=TERM
+    )
+    invoicing.issue_credit_note(rejected, at=TERM, reason="Engagement inconnu")
+    again = invoicing.issue_invoice(order, at=TERM)
+    assert list(invoicing.list_undeposited()) == [again]
+    # An invoice that was booked is cancelled there by its credit note.
+    billing_operations.record_platform_status(invoice_id=again.pk, state=PlatformState.APPROVED, by=operator, at=TERM)
+    taken_back = invoicing.issue_credit_note(again, at=TERM, reason="Commande annulée")
+    assert list(invoicing.list_undeposited()) == [taken_back]
+
+
+def test_a_status_says_why_comes_in_order_and_stays():
+    operator = UserFactory()
+    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+
+    def record(state: PlatformState, reason: str = "") -> PlatformStatus:
+        return billing_operations.record_platform_status(
+            invoice_id=invoice.pk, state=state, reason=reason, by=operator, at=TERM
+        )
+
+    assert record(PlatformState.DEPOSITED) == record(PlatformState.DEPOSITED)
+    record(PlatformState.RECEIVED)
+    with pytest.raises(BadStatus):
+        record(PlatformState.DEPOSITED)
+    with pytest.raises(NoReason):
+        record(PlatformState.REFUSED)
+    record(PlatformState.REFUSED, "Engagement inconnu")
+    with pytest.raises(BadStatus):
+        record(PlatformState.IN_PAYMENT)
+    assert list(invoice.statuses.order_by("pk").values_list("state", flat=True)) == ["deposited", "received", "refused"]
+    assert "Engagement inconnu" in OrderEvent.objects.latest("pk").summary
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PlatformStatus.objects.update(state=PlatformState.APPROVED)

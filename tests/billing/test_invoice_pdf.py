@@ -1,0 +1,132 @@
+"""The PDF of an invoice: content, mandatory mentions, archival format (PDF/A-3, Factur-X)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+from facturx import get_facturx_xml_from_pdf
+from pypdf import PdfReader
+
+from licensing.billing import invoicing
+from licensing.billing.documents import get_or_create_purchase_order
+from licensing.billing.models import Seller
+from tests.billing import sample_orders
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory, SchoolFactory
+from tests.orders import order_states
+
+pytestmark = pytest.mark.django_db
+
+
+def pdf_of(invoice) -> PdfReader:
+    return PdfReader(io.BytesIO(bytes(invoicing.get_or_create_document(invoice, at=TERM).content)))
+
+
+def text_of(invoice) -> str:
+    words = " ".join(page.extract_text() for page in pdf_of(invoice).pages)
+    return " ".join(words.replace("\u202f", " ").split())
+
+
+def test_the_pdf_has_every_mandatory_mention():
+    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    text, seller = text_of(invoice), Seller.objects.get()
+    for wanted in (
+        "Facture n° P2026-000001 du 24 novembre 2026",
+        f"{seller.name}, {seller.legal_form} – {seller.address}, {seller.postal_code} {seller.city}",
+        f"SIRET 123 456 782 00010 – {seller.rcs} – TVA {seller.vat_number}",
+        "Mairie de Nîmes Place de l'Hôtel de Ville 30000 Nîmes",
+        "SIRET du client 213 001 894 00012",
+        "Code service SCOLAIRE",
+        "N° d'engagement EJ-2026-0042",
+        "Licence globale TOUS NIVEAUX (5 classes - 150 élèves) – expiration au 31/08/2027",
+        "Droits ouverts du 24/11/2026 au 31/08/2027",
+        "1 165,83 € 20 % 165,83 €",
+        "Total HT 165,83 € TVA 20 % sur 165,83 € 33,17 € Total TTC 199,00 € Net à payer 199,00 €",
+        "au plus tard le 24 décembre 2026",
+        "IBAN : FR76 3000 6000 0112 3456 7890 189 – BIC : AGRIFRPP",
+        "prestation de services. TVA sur les encaissements.",
+        "majoré de 8 points (articles L. 2192-13 et R. 2192-31",
+        "40 € (article D. 2192-35",
+        "Pas d'escompte pour paiement anticipé.",
+        "page 1 sur 1",
+    ):
+        assert wanted in text, wanted
+
+
+def test_mentions_differ_for_a_professional_an_individual_and_a_credit_note():
+    own = text_of(invoicing.issue_invoice(sample_orders.card_purchase(), at=TERM, paid_by_card=True))
+    assert "Réglée par carte bancaire le 24 novembre 2026." in own
+    assert "Déjà réglé 49,00 € Net à payer 0,00 €" in own
+    assert "d'un professionnel" in own
+    assert "majoré de 10 points (article L. 441-10" in own
+    assert "IBAN" not in own
+    assert "SIRET du client" not in own
+    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    note = text_of(invoicing.issue_credit_note(invoice, at=TERM, reason="Rejetée : engagement inconnu"))
+    assert f"Facture annulée {invoice.number} du 24/11/2026" in note
+    assert "Motif : Rejetée : engagement inconnu" in note
+    assert "Net à votre crédit 199,00 €" in note
+    assert "IBAN" not in note
+
+
+def test_the_invoice_names_the_school_and_the_signed_purchase_order():
+    school = SchoolFactory(name="Ecole Jean Jaurès")
+    order = order_states.placed(affiliation=AffiliationFactory(user=PrincipalFactory(), school=school))
+    signed = get_or_create_purchase_order(order, at=TERM)
+    text = text_of(order_states.confirm(order))
+    assert f"Bon de commande {signed.number}" in text
+    assert "Pour École Jean Jaurès" in text
+    assert "Bon de commande" not in text_of(
+        invoicing.issue_invoice(sample_orders.card_purchase(), at=TERM, paid_by_card=True)
+    )
+
+
+def test_vat_on_debits_is_stated_in_the_legal_wording():
+    order = sample_orders.five_classes()
+    Seller.objects.update(vat_on_debits=True)
+    text = text_of(invoicing.issue_invoice(order, at=TERM))
+    assert "Option pour le paiement de la taxe d'après les débits" in text
+    assert "encaissements" not in text
+
+
+def test_the_pdf_is_pdf_a_3_with_embedded_xml():
+    invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    document = invoicing.get_or_create_document(invoice, at=TERM)
+    content = bytes(document.content)
+    assert document.sha256 == hashlib.sha256(content).hexdigest()
+    assert get_facturx_xml_from_pdf(content, check_xsd=True) == ("factur-x.xml", invoice.xml.encode())
+
+    reader = pdf_of(invoice)
+    root = reader.trailer["/Root"]
+    described = root["/Metadata"].get_data().decode()
+    for text in (
+        "<pdfaid:part>3</pdfaid:part>",
+        "<pdfaid:conformance>B</pdfaid:conformance>",
+        "<fx:ConformanceLevel>EN 16931</fx:ConformanceLevel>",
+        "<fx:DocumentFileName>factur-x.xml</fx:DocumentFileName>",
+        f"Facture {invoice.number}",
+    ):
+        assert text in described, text
+    assert len(reader.trailer["/ID"]) == 2
+    assert "/Encrypt" not in reader.trailer
+    assert root["/Lang"] == "fr"
+    assert root["/OutputIntents"][0]["/S"] == "/GTS_PDFA1"
+    assert root["/OutputIntents"][0]["/DestOutputProfile"].get_data()[36:40] == b"acsp"  # an ICC profile
+    (attached,) = root["/AF"]
+    assert (attached["/F"], attached["/AFRelationship"]) == ("factur-x.xml", "/Alternative")
+    assert attached["/EF"]["/F"]["/Subtype"] == "/text/xml"
+    fonts = [font for page in reader.pages for font in page["/Resources"]["/Font"].values()]
+    assert fonts
+    for font in fonts:
+        (descendant,) = font["/DescendantFonts"]
+        assert "/FontFile2" in descendant["/FontDescriptor"]
+        assert "/ToUnicode" in font
+
+
+def test_a_character_missing_from_the_fonts_is_replaced_by_a_mark(caplog):
+    invoice = invoicing.issue_invoice(sample_orders.five_classes(bill_name="Coopérative 🎒 de l'e\u0301cole"), at=TERM)
+    assert "Coopérative ? de l'école" in text_of(invoice)
+    assert not caplog.records, "archives refuse a glyph that is missing"

@@ -1,0 +1,170 @@
+"""The XML of invoices: valid for the schematrons of EN 16931 and of France, and equal to the order."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+from lxml import etree
+
+from licensing.billing import invoicing
+from licensing.billing.invoicing import cii
+from licensing.billing.models import Seller
+from licensing.catalogue import pricing
+from licensing.catalogue.models import SchoolTier
+from licensing.catalogue.operations import day_in_france
+from licensing.orders.models import Payer
+from licensing.payments.models import Payment, PaymentMethod
+from tests.billing import sample_orders
+from tests.billing.schematron import list_violations
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.factories.shop import put_on_sale
+
+pytestmark = pytest.mark.django_db
+
+
+def xml_texts(xml: str, path: str) -> list[str]:
+    """Return the texts at a path of local names: `BuyerTradeParty/GlobalID`."""
+    steps = "/".join(f"*[local-name()='{step}']" for step in path.split("/"))
+    return [node.text for node in etree.fromstring(xml.encode()).xpath(f"//{steps}")]
+
+
+def create_payment(order, amount: str, method: str = PaymentMethod.TRANSFER, refunds: Payment | None = None) -> Payment:
+    return Payment.objects.create(
+        order=order,
+        method=method,
+        amount=Decimal(amount),
+        received_on=datetime.date(2026, 11, 20),
+        reference=f"VIR {amount}",
+        refunds=refunds,
+        recorded_at=TERM,
+    )
+
+
+def test_to_a_town_hall():
+    xml = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).xml
+    assert list_violations(xml) == []
+    assert xml_texts(xml, "BuyerReference") == ["SCOLAIRE"]
+    assert xml_texts(xml, "BuyerOrderReferencedDocument/IssuerAssignedID") == ["EJ-2026-0042"]
+    assert xml_texts(xml, "BuyerTradeParty/GlobalID") == ["21300189400012"]
+    assert xml_texts(xml, "BuyerTradeParty/SpecifiedLegalOrganization/ID") == ["213001894"]
+    assert xml_texts(xml, "GrandTotalAmount") == xml_texts(xml, "DuePayableAmount") == ["199.00"]
+    assert xml_texts(xml, "BusinessProcessSpecifiedDocumentContextParameter/ID") == ["S1"]
+
+
+def test_to_a_collectivity_and_its_credit_note(gard):
+    invoice = invoicing.issue_invoice(sample_orders.collectivity_purchase(gard), at=TERM)
+    assert list_violations(invoice.xml) == []
+    assert xml_texts(invoice.xml, "BilledQuantity") == ["2000"]
+    assert xml_texts(invoice.xml, "GrandTotalAmount") == ["48000.00"]
+    note = invoicing.issue_credit_note(invoice, at=TERM, reason="Rejetée : numéro d'engagement inconnu")
+    assert list_violations(note.xml) == []
+    assert xml_texts(note.xml, "ExchangedDocument/TypeCode") == ["381"]
+    assert xml_texts(note.xml, "InvoiceReferencedDocument/IssuerAssignedID") == [invoice.number]
+    assert xml_texts(note.xml, "GrandTotalAmount") == ["48000.00"]
+
+
+def test_paid_by_card_without_a_siret():
+    xml = invoicing.issue_invoice(sample_orders.card_purchase(), at=TERM, paid_by_card=True).xml
+    assert list_violations(xml) == []
+    assert xml_texts(xml, "BusinessProcessSpecifiedDocumentContextParameter/ID") == ["S2"]
+    assert xml_texts(xml, "TotalPrepaidAmount") == ["49.00"]
+    assert xml_texts(xml, "DuePayableAmount") == ["0.00"]
+    assert xml_texts(xml, "BuyerTradeParty/URIUniversalCommunication/URIID") == ["camille+classe@exemple.example"]
+
+
+@pytest.mark.parametrize("method", [PaymentMethod.CHEQUE, PaymentMethod.TRANSFER])
+def test_paid_in_part_and_reissued_once_it_is_paid(method):
+    order = sample_orders.five_classes()
+    create_payment(order, "50.00")
+    first = invoicing.issue_invoice(order, at=TERM)
+    assert list_violations(first.xml) == []
+    assert xml_texts(first.xml, "DuePayableAmount") == ["149.00"]
+    create_payment(order, "149.00", method)
+    invoicing.issue_credit_note(first, at=TERM, reason="SIRET corrigé")
+    second = invoicing.issue_invoice(order, at=TERM)
+    assert list_violations(second.xml) == []
+    assert xml_texts(second.xml, "DuePayableAmount") == ["0.00"]
+    assert f"Réglée par {PaymentMethod(method).label.lower()}" in second.facts["terms"]
+
+
+def test_money_that_went_back_is_not_what_paid_it():
+    order = sample_orders.five_classes()
+    first = invoicing.issue_invoice(order, at=TERM)
+    create_payment(order, "199.00", PaymentMethod.CHEQUE)
+    twice = create_payment(order, "199.00", PaymentMethod.CARD)
+    create_payment(order, "-199.00", PaymentMethod.CARD, refunds=twice)
+    invoicing.issue_credit_note(first, at=TERM, reason="SIRET corrigé")
+    assert "Réglée par chèque" in invoicing.issue_invoice(order, at=TERM).facts["terms"]
+
+
+#: Payers that require neither a service code nor an engagement number.
+PAYERS = {
+    "a private school": {"payer": Payer.SCHOOL, "siret": "78430177200017"},
+    "a cooperative": {"payer": Payer.COOPERATIVE, "siret": ""},
+    "a private person": {"payer": Payer.OTHER, "siret": "", "bill_country": ""},
+    "a town hall of whom no code is known": {"payer": Payer.TOWN_HALL, "bill_country": "Mayotte"},
+}
+
+
+@pytest.mark.parametrize("paid", [None, *PaymentMethod])
+@pytest.mark.parametrize("payer", PAYERS)
+def test_every_payer_and_method_gives_a_valid_invoice_and_credit_note(payer, paid):
+    order = sample_orders.five_classes(service_code="", engagement_number="", **PAYERS[payer])
+    if paid:
+        create_payment(order, "199.00", paid)
+    invoice = invoicing.issue_invoice(order, at=TERM)
+    assert list_violations(invoice.xml) == []
+    assert list_violations(invoicing.issue_credit_note(invoice, at=TERM, reason="Doublon").xml) == []
+
+
+def test_several_lines_names_with_signs_and_the_other_choice_for_vat():
+    put_on_sale()
+    # VAT is what remains of the price, 33.17, while a fifth of 165.88 is rounded to 33.18: the norm allows a cent.
+    SchoolTier.objects.filter(to_classes=5).update(price_ttc=Decimal("199.05"))
+    day = day_in_france(TERM)
+    reduced = pricing.price_classes(1, day)
+    order = sample_orders.create_order(
+        pricing.price_classes(5, day),
+        pricing.price_classes(16, day),
+        reduced,
+        payer=Payer.SCHOOL,
+        school=SchoolFactory(name="École « Les P'tits Loups » & Cie <élémentaire>"),
+        bill_name="OGEC «\u00a0Saint-Jean\u00a0» & amis\x0b <Nîmes>",
+        bill_country="La Réunion",
+        service_code="",
+        engagement_number="",
+    )
+    order.lines.filter(quantity=1).update(vat_rate=Decimal("5.50"), total_vat="2.25", total_ttc="43.08")
+    order.total_vat = Decimal("33.17") + Decimal("80.00") + Decimal("2.25")
+    order.total_ttc = order.total_ht + order.total_vat
+    Seller.objects.update(vat_on_debits=True)
+    xml = invoicing.issue_invoice(order, at=TERM).xml
+    assert list_violations(xml) == []
+    assert xml_texts(xml, "BuyerTradeParty/Name") == ["OGEC «\u00a0Saint-Jean\u00a0» & amis <Nîmes>"]
+    assert xml_texts(xml, "BuyerTradeParty/PostalTradeAddress/CountryID") == ["RE"]
+    assert xml_texts(xml, "ApplicableHeaderTradeSettlement/ApplicableTradeTax/RateApplicablePercent") == [
+        "20.00",
+        "5.50",
+    ]
+
+
+def test_the_rules_find_what_is_wrong():
+    xml = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).xml
+    for right, wrong, rule in (
+        ("<ram:GrandTotalAmount>199.00", "<ram:GrandTotalAmount>198.00", "BR-CO-15"),
+        ("<ram:InvoiceCurrencyCode>EUR", "<ram:InvoiceCurrencyCode>EUX", "InvoiceCurrencyCode"),
+        ("<ram:SubjectCode>PMT<", "<ram:SubjectCode>AAI<", "BR-FR-05"),
+        ('schemeID="0009">21300189400012', 'schemeID="0009">31300189400012', "BR-FR-09"),
+    ):
+        assert right in xml
+        assert any(rule in one for one in list_violations(xml.replace(right, wrong))), rule
+
+
+def test_the_xsd_stops_an_invoice_at_its_issue():
+    facts = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM).facts
+    facts["lines"][0]["quantity"] = "1e2"
+    with pytest.raises(etree.DocumentInvalid):
+        cii.render_xml(facts)

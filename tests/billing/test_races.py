@@ -1,0 +1,54 @@
+"""A hundred invoices at once: the numbers follow each other, and what fails leaves no gap."""
+
+from __future__ import annotations
+
+import re
+
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from licensing.billing import invoicing
+from licensing.billing.models import BillingDocument, Invoice, InvoiceSequence
+from licensing.orders.operations.locks import lock_order
+from tests.billing import sample_orders
+from tests.conftest import TERM
+from tests.races import run_concurrently
+
+
+class Crashed(Exception):
+    """Raised between the invoice and the end of its transaction."""
+
+
+def issue(order_id: int, *, crash: bool) -> str:
+    with transaction.atomic():
+        invoice = invoicing.issue_invoice(lock_order(order_id), at=TERM)
+        if crash:
+            raise Crashed
+        return invoice.number
+
+
+def test_a_hundred_at_once_are_numbered_without_a_gap(committing):
+    with schema_context("public"):
+        first = sample_orders.five_classes(school=None)
+        orders = [first.pk, *(sample_orders.duplicate(first).pk for _ in range(99))]
+    outcomes = run_concurrently(
+        "public",
+        [lambda pk=pk, crash=place % 10 == 3: issue(pk, crash=crash) for place, pk in enumerate(orders)],
+        expected_errors=Crashed,
+    )
+    given = sorted(number for number in outcomes if isinstance(number, str))
+    assert sum(isinstance(outcome, Crashed) for outcome in outcomes) == 10
+    assert given == [f"P2026-{rank:06}" for rank in range(1, 91)]
+    assert InvoiceSequence.objects.get().last == 90
+    # In order of issue: the number grows with the primary key.
+    assert list(Invoice.objects.order_by("pk").values_list("sequence", flat=True)) == list(range(1, 91))
+    assert all(re.fullmatch(r".{1,20}", number) for number in given)
+
+
+def test_simultaneous_requests_create_one_document(committing):
+    with schema_context("public"), transaction.atomic():
+        invoice = invoicing.issue_invoice(sample_orders.five_classes(), at=TERM)
+    documents = run_concurrently(
+        "public", [lambda: invoicing.get_or_create_document(invoice, at=TERM).sha256] * 4, expected_errors=()
+    )
+    assert set(documents) == {BillingDocument.objects.get().sha256}

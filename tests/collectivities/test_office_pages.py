@@ -1,0 +1,314 @@
+"""The office's own pages, as members use them."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from django_tenants.utils import schema_context
+from openpyxl import load_workbook
+from PIL import Image
+
+from accounts.models import User
+from collectivities import audit_log, invitation_tokens, operations
+from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool, Role
+from tenants.models import OfficeRequest
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import MemberFactory, PortfolioSchoolFactory
+from tests.factories.schools import SchoolFactory
+
+REQUEST = {
+    "name": "Ville d'Alès",
+    "kind": "commune",
+    "siren": "213 000 078",
+    "applicant": "Awa Diop",
+    "email": "awa@ales.example",
+}
+
+
+@pytest.fixture
+def manager(nimes):
+    return MemberFactory(roles=[Role.MANAGER])
+
+
+@pytest.fixture
+def bureau(office, manager):
+    return office("nimes", manager.user)
+
+
+def messages_of(answer):
+    return [str(message) for message in answer.context["messages"]]
+
+
+# --- Members ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_manager_invites_and_withdraws(bureau):
+    answer = bureau.post("/membres/inviter/", {"email": "awa@nimes.example", "roles": ["buyer", "viewer"]}, follow=True)
+    assert "awa@nimes.example" in answer.content.decode()
+    invitation = Invitation.objects.get()
+    assert invitation.roles == ["buyer", "viewer"]
+    bureau.post(f"/membres/invitations/{invitation.pk}/retirer/")
+    assert "Aucune invitation" in bureau.get("/membres/").content.decode()
+
+
+def test_an_invitation_without_role_says_so(bureau):
+    answer = bureau.post("/membres/inviter/", {"email": "awa@nimes.example"})
+    assert "Choisissez au moins un rôle." in answer.content.decode()
+    assert not Invitation.objects.exists()
+
+
+def test_removing_the_last_manager_is_refused_with_the_reason(bureau, manager):
+    answer = bureau.post(f"/membres/{manager.pk}/retirer/", follow=True)
+    assert "dernier gestionnaire" in messages_of(answer)[0]
+    answer = bureau.post(f"/membres/{manager.pk}/roles/", {"roles": ["viewer"]})
+    assert "dernier gestionnaire" in answer.content.decode()
+
+
+def test_a_viewer_sees_the_members_and_no_button(office, manager):
+    viewer = MemberFactory(roles=[Role.VIEWER])
+    page = office("nimes", viewer.user).get("/membres/").content.decode()
+    assert str(manager.user) in page
+    assert "Inviter une personne" not in page
+    assert "Retirer" not in page
+
+
+def test_members_are_listed_by_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
+    MemberFactory.create_batch(12)
+    with django_assert_max_num_queries(9):
+        assert bureau.get("/membres/").status_code == 200
+
+
+# --- The invitation's link -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def link(nimes):
+    invitation = operations.invite(email="awa@nimes.example", roles=[Role.BUYER], by=None, at=timezone.now())
+    return f"/invitation/{invitation_tokens.build_token(invitation.nonce)}/"
+
+
+ACCOUNT = {
+    "first_name": "Awa",
+    "last_name": "Diop",
+    "username": "awa",
+    "password": "un mot de passe sûr",
+    "password_again": "un mot de passe sûr",
+}
+
+
+def test_an_invited_person_creates_an_account_and_is_in(office, link):
+    browser = office("nimes")
+    assert "awa@nimes.example" in browser.get(link).content.decode()
+    answer = browser.post(link, ACCOUNT, follow=True)
+    assert answer.redirect_chain[-1][0] == "/"
+    assert answer.status_code == 200
+    assert Member.objects.get().user.username == "awa"
+    assert browser.get(link).status_code == 410
+
+
+def test_an_invited_person_joins_with_the_account_signed_in(office, link):
+    agent = UserFactory()
+    browser = office("nimes", agent)
+    assert agent.username in browser.get(link).content.decode()
+    assert not Member.objects.exists()
+    browser.post(link)
+    assert Member.objects.get().user == agent
+
+
+@pytest.mark.parametrize(
+    ("change", "result"),
+    [
+        ({"password_again": "un autre mot de passe"}, "diffèrent"),
+        ({"password": "0123456789", "password_again": "0123456789"}, "mot de passe"),
+        ({"username": "deux mots"}, "invalid-feedback"),
+        ({"username": "supprime-1"}, "ne peut pas être choisi"),
+    ],
+)
+def test_an_invalid_account_is_reported_at_its_field(office, link, change, result):
+    UserFactory(username="pris")
+    answer = office("nimes").post(link, ACCOUNT | change)
+    assert answer.status_code == 200
+    assert result in answer.content.decode()
+    assert User.objects.count() == 1
+
+
+def test_an_invitation_link_is_a_404_at_another_office(office, link, gard):
+    assert office("gard").get(link).status_code == 410
+
+
+def test_the_invitation_does_not_reveal_accounts_with_the_same_email(office, link):
+    before = office("nimes").get(link).content.decode()
+    UserFactory(email="awa@nimes.example")
+    after = office("nimes").get(link).content.decode()
+    token = re.compile(r'(name="csrfmiddlewaretoken" value|name="csrf-token" content)="\w+"')
+    assert token.sub("", before) == token.sub("", after)
+
+
+# --- Settings --------------------------------------------------------------------------------------------------------
+
+
+def picture(size=(1200, 900), form="JPEG"):
+    out = io.BytesIO()
+    Image.effect_noise(size, 90).convert("RGB").save(out, form)
+    return out.getvalue()
+
+
+def test_a_logo_is_reencoded_and_served_publicly(bureau, office):
+    fields = {"sender_name": "Ville de Nîmes", "reply_to": "ecoles@nimes.example", "signature": "Le service"}
+    bureau.post("/reglages/", fields | {"logo": SimpleUploadedFile("logo.jpg", picture())})
+    stored = bytes(OfficeSettings.objects.get().logo)
+    assert len(stored) <= 200 * 1024
+    answer = office("nimes").get("/logo.png")
+    assert (answer["Content-Type"], answer.content) == ("image/png", stored)
+    assert Image.open(io.BytesIO(stored)).format == "PNG"
+    again = office("nimes").get("/logo.png", headers={"If-None-Match": answer["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    bureau.post("/reglages/", fields | {"without_logo": "on"})
+    assert office("nimes").get("/logo.png").status_code == 404
+    assert AuditEntry.objects.filter(action="settings.changed").count() == 2
+
+
+@pytest.mark.parametrize("upload", [b"<svg onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n tronqu\xc3\xa9", picture()[:400]])
+def test_an_invalid_image_is_refused_and_nothing_is_saved(bureau, upload):
+    answer = bureau.post("/reglages/", {"sender_name": "N", "logo": SimpleUploadedFile("logo.png", upload)})
+    assert "pas une image lisible" in answer.content.decode()
+    assert not OfficeSettings.objects.filter(sender_name="N").exists()
+
+
+# --- Journal ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_journal_is_filtered_by_words_subject_and_dates(bureau, manager):
+    audit_log.record(action="pools.allocated", by=manager.user, at=TERM, summary="3 licences", school_id="0300001A")
+    audit_log.record(action="members.invited", by=None, at=TERM.replace(month=9), summary="Invitation")
+    shown = lambda query: [entry.summary for entry in bureau.get(f"/journal/?{query}").context["page_obj"]]  # noqa: E731
+    assert shown("") == ["3 licences", "Invitation"]
+    assert shown("text=0300001a") == ["3 licences"]
+    assert shown("subject=members") == ["Invitation"]
+    assert shown("since=2026-10-01") == ["3 licences"]
+    assert shown("until=2026-09-30") == ["Invitation"]
+    assert "Aucune ligne" in bureau.get("/journal/?text=xyzzy").content.decode()
+
+
+def test_the_journal_has_pages_and_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
+    audit_log.record_many((audit_log.NewAuditEntry("a.b", f"n° {n}") for n in range(120)), by=None, at=TERM)
+    with django_assert_max_num_queries(9):
+        answer = bureau.get("/journal/?page=3")
+    assert len(answer.context["page_obj"]) == 20
+
+
+def test_the_export_escapes_formulas(bureau):
+    audit_log.record(action="a.b", by=None, at=TERM, summary='=HYPERLINK("http://x")\x07')
+    answer = bureau.get("/journal/export/")
+    sheet = load_workbook(io.BytesIO(answer.content)).active
+    assert sheet.cell(1, 1).value == "Date"
+    cell = sheet.cell(2, 5)
+    assert (cell.data_type, cell.value) == ("s", '=HYPERLINK("http://x")')
+
+
+# --- Portfolio -------------------------------------------------------------------------------------------------------
+
+
+def test_schools_are_searched_selected_and_added(bureau):
+    jaures = SchoolFactory(name="École Jean Jaurès")
+    assert "École Jean Jaurès" in bureau.get("/ecoles/ajouter/?q=jaures nimes").content.decode()
+    bureau.post("/ecoles/ajouter/", {"uai": [jaures.uai]})
+    assert PortfolioSchool.objects.get().school == jaures
+    assert "déjà dans le périmètre" in bureau.get("/ecoles/ajouter/?q=jaures").content.decode()
+    assert AuditEntry.objects.get(action="portfolio.added").school_id == jaures.uai
+
+
+def test_a_pasted_list_is_added_and_the_unknown_named(bureau):
+    schools = SchoolFactory.create_batch(3)
+    pasted = f"{schools[0].uai.lower()} ; {schools[1].uai}\n{schools[2].uai}\n0750001K"
+    answer = bureau.post("/ecoles/ajouter/", {"uais": pasted}, follow=True)
+    assert PortfolioSchool.objects.count() == 3
+    assert any("0750001" in result for result in messages_of(answer)) or len(messages_of(answer)) == 1
+    again = bureau.post("/ecoles/ajouter/", {"uais": schools[0].uai}, follow=True)
+    assert messages_of(again) == ["déjà dans le périmètre : 1\u00a0école."]
+
+
+def test_a_text_without_uai_is_refused(bureau):
+    assert "Aucun UAI valable" in bureau.post("/ecoles/ajouter/", {"uais": "Jean Jaurès"}).content.decode()
+
+
+def test_a_contact_is_saved_and_can_be_filtered(bureau):
+    row = PortfolioSchoolFactory(school__commune="Alès", school__commune_code="30007")
+    PortfolioSchoolFactory(school__email="")
+    bureau.post(
+        f"/ecoles/{row.school_id}/contact/",
+        {
+            "contact_name": "Mme Roux",
+            "contact_email": "roux@ales.example",
+            "contact_phone": "04 66  00 00 01",
+            "classes": "7",
+        },
+    )
+    row.refresh_from_db()
+    assert (row.contact_name, row.contact_email, row.classes) == ("Mme Roux", "roux@ales.example", 7)
+    assert row.contact_phone == "04 66 00 00 01"
+    assert "04 66 00 00 01" in bureau.get("/ecoles/").content.decode()
+    count = lambda query: bureau.get(f"/ecoles/?{query}").context["page_obj"].paginator.count  # noqa: E731
+    assert (count(""), count("contact=with"), count("contact=without"), count("contact=nowhere")) == (2, 1, 1, 1)
+    assert (count("commune=30007"), count("text=ales"), count("text=ales nulle")) == (1, 1, 0)
+
+
+def test_a_contact_that_cannot_be_written_to_is_refused(bureau):
+    row = PortfolioSchoolFactory()
+    answer = bureau.post(f"/ecoles/{row.school_id}/contact/", {"contact_email": "roux", "classes": "101"})
+    assert answer.status_code == 200
+    row.refresh_from_db()
+    assert row.contact_email == ""
+
+
+def test_selected_schools_leave_the_portfolio(bureau):
+    rows = PortfolioSchoolFactory.create_batch(3)
+    bureau.post("/ecoles/retirer/", {"uai": [rows[0].school_id, rows[1].school_id]})
+    assert list(PortfolioSchool.objects.values_list("pk", flat=True)) == [rows[2].pk]
+    answer = bureau.post("/ecoles/retirer/", {}, follow=True)
+    assert "aucune école n'était cochée" in messages_of(answer)[-1]
+
+
+def test_the_portfolio_is_listed_by_a_constant_number_of_queries(bureau, django_assert_max_num_queries):
+    PortfolioSchoolFactory.create_batch(12)
+    with django_assert_max_num_queries(9):
+        assert bureau.get("/ecoles/").status_code == 200
+
+
+def test_an_empty_portfolio_says_what_to_do(bureau):
+    assert "Aucune école dans votre périmètre" in bureau.get("/ecoles/").content.decode()
+
+
+# --- A request for an office -----------------------------------------------------------------------------------------
+
+
+def test_a_visitor_requests_an_office_and_sees_the_next_steps(portal):
+    answer = portal.post("/collectivites/demande/", REQUEST, follow=True)
+    assert "Votre demande est envoyée" in answer.content.decode()
+    assert OfficeRequest.objects.get().siren == "213000078"
+
+
+def test_the_answer_is_the_same_where_the_collectivity_has_an_office(portal, nimes):
+    answer = portal.post("/collectivites/demande/", REQUEST | {"siren": nimes.siren})
+    assert (answer.status_code, answer["Location"]) == (302, "/collectivites/demande/envoyee/")
+
+
+def test_a_mistyped_siren_is_reported_as_such(portal):
+    answer = portal.post("/collectivites/demande/", REQUEST | {"siren": "213000079"})
+    assert "faute de frappe" in answer.content.decode()
+    assert not OfficeRequest.objects.exists()
+
+
+def test_a_robot_is_slowed_down(portal):
+    statuses = [
+        portal.post("/collectivites/demande/", REQUEST | {"email": f"robot{n}@ales.example"}).status_code
+        for n in range(11)
+    ]
+    assert statuses == [302] * 10 + [429]
+    with schema_context("public"):
+        assert OfficeRequest.objects.count() == 10

@@ -1,0 +1,51 @@
+"""French numbers, counts and dates."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+
+from core import formatting
+
+
+@pytest.mark.parametrize(
+    ("count", "read"),
+    [
+        (0, "0\u00a0licence"),
+        (1, "1\u00a0licence"),
+        (2, "2\u00a0licences"),
+        (60000, "60\u202f000\u00a0licences"),
+    ],
+)
+def test_counts(count, read):
+    assert formatting.pluralize(count, "licence") == read
+
+
+def test_a_noun_with_a_plural_of_its_own():
+    assert formatting.pluralize(2, "clé activée", "clés activées") == "2\u00a0clés activées"
+
+
+def test_dates():
+    assert formatting.long_date(datetime.date(2027, 8, 31)) == "31\u00a0août 2027"
+    assert formatting.long_date(datetime.date(2026, 9, 1)) == "1er\u00a0septembre 2026"
+
+
+@pytest.mark.parametrize(
+    ("amount", "read"),
+    [
+        ("0", "0,00\u00a0€"),
+        ("165.83", "165,83\u00a0€"),
+        ("1199", "1\u202f199,00\u00a0€"),
+        ("12345678.9", "12\u202f345\u202f678,90\u00a0€"),
+        ("-199.00", "\u2212199,00\u00a0€"),
+    ],
+)
+def test_money(amount, read):
+    assert formatting.euros(Decimal(amount)) == read
+
+
+@pytest.mark.parametrize(("rate", "read"), [("20.00", "20\u00a0%"), ("5.50", "5,5\u00a0%"), ("0.00", "0\u00a0%")])
+def test_rates(rate, read):
+    assert formatting.percent(Decimal(rate)) == read

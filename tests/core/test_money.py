@@ -1,0 +1,67 @@
+"""Amounts are exact to the cent: HT + TVA = TTC; one is rounded half up, one is the difference."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+
+import pytest
+
+from core.money import CENT, Amounts, add_vat, extract_vat, round_to_cents, sum_amounts, total_by_rate
+
+BASKETS = 10_000
+RATES = [Decimal(rate) for rate in ("20.00", "10.00", "8.50", "5.50", "2.10")]
+
+
+def half_up(amount: Fraction) -> Decimal:
+    """Round half up to the cent, independently of the code under test."""
+    return Decimal(floor(amount * 100 + Fraction(1, 2))) / 100
+
+
+def test_the_guide_s_example():
+    assert extract_vat(Decimal("199.00"), Decimal("20.00")) == Amounts(
+        ht=Decimal("165.83"), vat=Decimal("33.17"), ttc=Decimal("199.00")
+    )
+
+
+def test_half_a_cent_goes_up():
+    assert round_to_cents(Decimal("0.125")) == Decimal("0.13")
+    assert round_to_cents(Decimal("0.135")) == Decimal("0.14")
+    # 0.03 / 1.2 = 0.025
+    assert extract_vat(Decimal("0.03"), Decimal("20.00")).ht == Decimal("0.03")
+
+
+def test_ten_thousand_baskets_add_up_to_the_cent():
+    chance = random.Random(5)  # noqa: S311 - the same baskets each time
+    for _ in range(BASKETS):
+        lines = []
+        for _line in range(chance.randint(1, 6)):
+            rate = chance.choice(RATES)
+            price = Decimal(chance.randint(1, 10 ** chance.randint(2, 8))) / 100
+            if chance.random() < 0.5:
+                amounts = extract_vat(price, rate)
+                assert amounts.ttc == price
+                assert amounts.ht == half_up(Fraction(price) * 100 / (100 + Fraction(rate)))
+            else:
+                amounts = add_vat(price, rate)
+                assert amounts.ht == price
+                assert amounts.vat == half_up(Fraction(price) * Fraction(rate) / 100)
+            assert amounts.ht + amounts.vat == amounts.ttc
+            # Recomputed from base and rate it differs by a cent at most.
+            assert abs(amounts.vat - half_up(Fraction(amounts.ht) * Fraction(rate) / 100)) <= CENT
+            lines.append((rate, amounts))
+        whole = sum_amounts(amounts for _rate, amounts in lines)
+        assert whole.ht + whole.vat == whole.ttc == sum(amounts.ttc for _rate, amounts in lines)
+        rates = total_by_rate(lines)
+        assert sum_amounts(one.amounts for one in rates) == whole
+        assert [one.rate for one in rates] == sorted({rate for rate, _ in lines}, reverse=True)
+        for one in rates:
+            assert one.amounts == tuple(map(round_to_cents, one.amounts))
+
+
+@pytest.mark.parametrize("ttc", ["49.00", "199.00", "349.00", "479.00", "30.00"])
+def test_vat_at_twenty_per_cent_is_what_base_and_rate_give(ttc):
+    amounts = extract_vat(Decimal(ttc), Decimal("20.00"))
+    assert amounts.vat == round_to_cents(amounts.ht * Decimal("0.2"))

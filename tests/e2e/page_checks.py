@@ -1,0 +1,105 @@
+"""Checks for every page: accessibility, no horizontal overflow, no console errors."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from tests.e2e.conftest import AXE, WIDTHS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import Visit
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+#: Only violations are requested: serialising the passes takes longer than finding them. No rule needs style sheets
+#: (`preload`), and frames are skipped: the e-mails shown in them are separate documents.
+AXE_CALL = """async (rules) => {
+    const only = {runOnly: {type: "tag", values: rules}, resultTypes: ["violations"]};
+    return (await axe.run({...only, preload: false, iframes: false})).violations;
+}"""
+
+
+@functools.cache
+def _axe_source() -> str:
+    return AXE.read_text(encoding="utf-8")
+
+
+def run_axe(page: Page) -> list[str]:
+    """Return axe's violations on the page, one line each."""
+    # Evaluated through the debugger, which the CSP does not restrict. The script is half a megabyte: later pages of
+    # this tab get it as an init script.
+    if page.evaluate("typeof axe === 'undefined'"):
+        # Not into frames: an e-mail's frame is isolated from this page.
+        page.add_init_script(f"if (window === window.top) {{ {_axe_source()} }}")
+        page.evaluate(_axe_source())
+    found: list[dict[str, Any]] = page.evaluate(AXE_CALL, RULES)
+    return [
+        f"{violation['id']}: {node['target']} {' '.join(node.get('failureSummary', '').split())}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
+
+
+def find_overflow(page: Page) -> list[str]:
+    """Return the elements that overflow the window's width, one line each."""
+    found: list[str] = page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.querySelectorAll("body *")]
+                .filter((element) => element.getBoundingClientRect().right > width + 1)
+                .slice(0, 5)
+                .map((element) => element.outerHTML.slice(0, 120));
+        }"""
+    )
+    return [f"too wide: {element}" for element in found]
+
+
+def find_problems(visit: Visit) -> list[str]:
+    """Return the problems of the open page at the current width."""
+    return [*_page_problems(visit.page), *_complaints(visit)]
+
+
+def find_problems_at_both_widths(visit: Visit) -> list[str]:
+    """Return the problems of the open page at desktop and phone width."""
+    return [*_at_widths(visit.page, _page_problems, *WIDTHS), *_complaints(visit)]
+
+
+def find_problems_and_overflow(visit: Visit) -> list[str]:
+    """Return the problems of the open page at desktop width, and its overflow at phone width."""
+    narrow = _at_widths(visit.page, find_overflow, "phone")
+    return [*_page_problems(visit.page), *narrow, *_complaints(visit)]
+
+
+def run_axe_at_both_widths(page: Page) -> list[str]:
+    """Return axe's violations at desktop and phone width."""
+    return _at_widths(page, run_axe, *WIDTHS)
+
+
+def _at_widths(page: Page, check: Callable[[Page], list[str]], *widths: str) -> list[str]:
+    """Check the page at each width.
+
+    The window is resized rather than the page reloaded: layout follows at once, and the page is set up only once.
+    """
+    original_size = page.viewport_size
+    found = []
+    for width in widths:
+        page.set_viewport_size(WIDTHS[width])  # type: ignore[arg-type] # a dictionary of a width and a height
+        found += [f"{width}: {problem}" for problem in check(page)]
+    if original_size is not None:
+        page.set_viewport_size(original_size)
+    return found
+
+
+def _page_problems(page: Page) -> list[str]:
+    return [*run_axe(page), *find_overflow(page)]
+
+
+def _complaints(visit: Visit) -> list[str]:
+    return [f"console: {complaint}" for complaint in visit.complaints]

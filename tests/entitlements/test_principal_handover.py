@@ -1,0 +1,70 @@
+"""Handing a school's subscriptions over to a new principal, also during concurrent actions."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from licensing.entitlements import operations, principal_handover
+from licensing.entitlements.models import Subscription
+from licensing.entitlements.queries import administered_by
+from licensing.exceptions import LicensingError
+from schools.principals.exceptions import PrincipalError
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.schools import AffiliationFactory
+from tests.races import run_concurrently
+from tests.schools.principals import is_verified, send_link
+
+
+def hand_over(jaures, successor, *, predecessors):
+    return principal_handover.confirm_principal(
+        token=send_link(successor, jaures.school), replaced=[user.pk for user in predecessors], kept=[], at=TERM
+    )
+
+
+def administered(user):
+    return Subscription.objects.filter(administered_by(user)).count()
+
+
+def test_subscriptions_of_other_schools_and_principals_are_not_handed_over(jaures):
+    jaures.subscription()
+    elsewhere = AffiliationFactory(user=jaures.principal).school
+    Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(school=elsewhere)
+    unverified = jaures.head()
+    Subscription.objects.filter(pk=jaures.subscription()[1].pk).update(principal=unverified)
+    successor = jaures.head()
+    hand_over(jaures, successor, predecessors=[jaures.principal])
+    assert [one.principal for one in Subscription.objects.order_by("pk")] == [successor, jaures.principal, unverified]
+    # A principal who redeemed an exposed key keeps access; the verified principal shares it.
+    assert (administered(successor), administered(jaures.principal), administered(unverified)) == (2, 1, 1)
+
+
+def test_the_key_keeps_who_activated_it(jaures):
+    _, subscription = jaures.subscription()
+    hand_over(jaures, jaures.head(), predecessors=[jaures.principal])
+    subscription.key.refresh_from_db()
+    assert subscription.key.redeemed_by == jaures.principal
+
+
+def test_who_never_belonged_to_the_school_administers_nothing_of_it(jaures):
+    jaures.subscription()
+    assert administered(PrincipalFactory()) == 0
+
+
+def test_a_predecessor_redeems_a_key_while_being_replaced(committed_jaures):
+    jaures = committed_jaures
+    jaures.subscription()
+    code, _ = jaures.key(issued_at=TERM)
+    predecessor, successor = jaures.principal, jaures.head()
+    token = send_link(successor, jaures.school)
+    outcomes = run_concurrently(
+        "public",
+        [
+            partial(principal_handover.confirm_principal, token=token, replaced=[predecessor.pk], kept=[], at=TERM),
+            partial(operations.redeem, code=code, by=predecessor, at=TERM),
+        ],
+        expected_errors=(LicensingError, PrincipalError),
+    )
+    assert not any(isinstance(outcome, Exception) for outcome in outcomes)
+    assert (is_verified(successor, jaures.school), is_verified(predecessor, jaures.school)) == (True, False)
+    assert administered(successor) == 2

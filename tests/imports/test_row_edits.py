@@ -1,0 +1,275 @@
+"""Edits of one row or many, and their effects on other rows."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from collectivities.models import PortfolioSchool
+from imports import operations, queries
+from imports.checks import email_checks
+from imports.enums import Verdict
+from imports.exceptions import CannotAwait, CannotResolveConflict
+from imports.models import ImportRow
+from licensing.entitlements.models import ActivationKey
+from licensing.pools.operations import allocate
+from tests.conftest import TERM
+from tests.factories.accounts import UserFactory
+from tests.factories.collectivities import PortfolioSchoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import schools_csv, upload_and_parse
+
+NOW = {"by": None, "at": TERM}
+
+
+def amend(spreadsheet_import, number, **change):
+    return operations.amend_row(import_id=spreadsheet_import.pk, number=number, **NOW, **change)
+
+
+def rows(spreadsheet_import):
+    return {row.number: row for row in ImportRow.objects.filter(import_id=spreadsheet_import.pk)}
+
+
+def problem_codes(spreadsheet_import):
+    return {number: row.codes for number, row in rows(spreadsheet_import).items() if row.codes}
+
+
+def allocate_units(pool, school, units):
+    return allocate(pool_id=pool.pk, uai=school.uai, units=units, recipient=school.email, **NOW)
+
+
+def add_proposals(spreadsheet_import, number, *schools, code="several_schools"):
+    """Make a row doubtful, with these proposals: (school, score)."""
+    proposals = [{"uai": school.uai, "label": school.name, "score": score} for school, score in schools]
+    problem = {"column": "uai", "code": code, "message": "…", "blocking": True}
+    ImportRow.objects.filter(import_id=spreadsheet_import.pk, number=number).update(
+        uai="", how="", confidence=None, proposals=proposals, problems=[problem], codes=[code], verdict="error",
+        ticked=False,
+    )  # fmt: skip
+
+
+def test_an_edited_value_is_normalised_like_a_cell(pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv((SchoolFactory(), 3)))
+    typed = amend(spreadsheet_import, 2, edits={"units": " 4\0 ", "email": "a@b.fr\n"})
+    assert (typed.edits, typed.units, typed.recipient) == ({"units": "4", "email": "a@b.fr"}, 4, "a@b.fr")
+
+
+def test_a_chosen_proposal_wins_over_the_row(pool):
+    school, other = SchoolFactory.create_batch(2)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(("x", 3), (other, 1)))
+    add_proposals(spreadsheet_import, 2, (school, 0.9))
+    chosen = amend(spreadsheet_import, 2, edits={"uai": school.uai})
+    assert (chosen.uai, chosen.how, chosen.verdict, chosen.ticked) == (school.uai, "chosen", Verdict.NEW, True)
+    again = amend(spreadsheet_import, 2, edits={"uai": other.uai})
+    assert again.verdict == Verdict.ERROR
+    assert problem_codes(spreadsheet_import) == {2: ["duplicate_differs"], 3: ["duplicate_differs"]}
+    assert amend(spreadsheet_import, 2, edits={"uai": school.uai}).verdict == Verdict.NEW
+    assert problem_codes(spreadsheet_import) == {}
+
+
+def test_the_row_s_own_uai_can_be_chosen_when_unconfirmed(pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
+    add_proposals(spreadsheet_import, 2, (SchoolFactory(), 0.9), code="other_school")
+    # The row's form posts every field: an unchanged one is no edit.
+    assert amend(spreadsheet_import, 2, edits={"uai": school.uai, "units": "4"}).codes == ["other_school"]
+    chosen = amend(spreadsheet_import, 2, edits={"uai": school.uai})
+    assert (chosen.how, chosen.verdict, chosen.codes) == ("chosen", Verdict.NEW, [])
+
+
+def test_ignoring_and_restoring_a_doubtful_row_keeps_its_doubt(pool):
+    school = SchoolFactory()
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 3)))
+    add_proposals(spreadsheet_import, 2, (school, 0.9), code="not_confirmed")
+    assert amend(spreadsheet_import, 2, set_aside=True).codes == ["set_aside"]
+    back = amend(spreadsheet_import, 2, set_aside=False)
+    assert (back.codes, back.uai, back.proposals[0]["uai"]) == (["not_confirmed"], "", school.uai)
+
+
+def test_a_school_that_the_directory_does_not_know_waits_with_its_uai(pool):
+    spreadsheet_import = upload_and_parse(pool, schools_csv(("0010001W", 3), (SchoolFactory(), 1)))
+    waiting = amend(spreadsheet_import, 2, awaited=True)
+    assert (waiting.verdict, waiting.awaited, waiting.set_aside, waiting.uai, waiting.how, waiting.codes) == (
+        Verdict.IGNORED, True, True, "0010001W", "", ["awaited"],
+    )  # fmt: skip
+    back = amend(spreadsheet_import, 2, set_aside=False)
+    assert (back.awaited, back.codes) == (False, ["unknown_school"])
+    with pytest.raises(CannotAwait):
+        amend(spreadsheet_import, 3, awaited=True)
+
+
+def test_resolving_a_conflict_frees_its_licences_for_the_other_rows(pool):
+    one, two, three = SchoolFactory.create_batch(3)
+    allocate_units(pool, one, 60)
+    allocate_units(pool, two, 40)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((one, 50), (two, 0), (three, 50)))
+    assert problem_codes(spreadsheet_import) == {2: ["lower"], 3: ["lower_to_none"]}
+    assert (queries.get_tally(spreadsheet_import).missing, queries.count_unapplicable(spreadsheet_import)) == (50, 2)
+    with pytest.raises(CannotResolveConflict):
+        amend(spreadsheet_import, 3, conflict_resolution="reduce")
+    with pytest.raises(CannotResolveConflict):
+        amend(spreadsheet_import, 4, conflict_resolution="revoke")
+    assert amend(spreadsheet_import, 2, conflict_resolution="reduce").ticked
+    assert amend(spreadsheet_import, 3, conflict_resolution="revoke").ticked
+    tally = queries.get_tally(spreadsheet_import)
+    assert (tally.units, tally.missing, tally.beyond) == (0, 0, None)
+    assert not amend(spreadsheet_import, 3, conflict_resolution="").ticked
+    # A row without a conflict keeps no resolution.
+    assert (
+        amend(spreadsheet_import, 2, edits={"units": "60"}).conflict_resolution,
+        queries.count_unapplicable(spreadsheet_import),
+    ) == (
+        "",
+        1,
+    )
+
+
+def test_a_conflict_on_a_redeemed_key_cannot_be_resolved(pool):
+    school = SchoolFactory()
+    allocation = allocate_units(pool, school, 5)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 2)))
+    ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=UserFactory())
+    operations.row_edits.check_again(spreadsheet_import)
+    assert problem_codes(spreadsheet_import) == {2: ["lower_redeemed"]}
+    with pytest.raises(CannotResolveConflict, match="déjà activée"):
+        amend(spreadsheet_import, 2, conflict_resolution="reduce")
+    assert amend(spreadsheet_import, 2, set_aside=True).codes == ["set_aside"]
+
+
+def test_rows_of_the_same_address_change_with_one_of_them(pool):
+    schools = SchoolFactory.create_batch(3, email="")
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1, "mairie@ville.fr") for school in schools]))
+    assert problem_codes(spreadsheet_import) == {2: ["email_shared"], 3: ["email_shared"], 4: ["email_shared"]}
+    assert amend(spreadsheet_import, 2, edits={"email": "ecole@ville.fr"}).others_changed
+    assert problem_codes(spreadsheet_import) == {3: ["email_shared"], 4: ["email_shared"]}
+    assert "2\u00a0écoles" in rows(spreadsheet_import)[3].problems[0]["message"]
+    amend(spreadsheet_import, 3, set_aside=True)
+    assert problem_codes(spreadsheet_import) == {3: ["set_aside"]}
+
+
+def test_rows_sharing_an_email_are_rechecked_only_while_they_are_few(pool, monkeypatch):
+    monkeypatch.setattr(email_checks, "MAX_LISTED_SCHOOLS", 3)
+    schools = SchoolFactory.create_batch(6, email="")
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1, "mairie@ville.fr") for school in schools]))
+    assert "plus de 3" in rows(spreadsheet_import)[7].problems[0]["message"]
+    assert not amend(spreadsheet_import, 2, edits={"email": "a@ville.fr"}).others_changed
+    amend(spreadsheet_import, 3, edits={"email": "b@ville.fr"})
+    assert "plus de 3" in rows(spreadsheet_import)[7].problems[0]["message"]
+    amend(spreadsheet_import, 4, edits={"email": "c@ville.fr"})
+    assert (
+        "3\u00a0écoles du tableau (voir aussi ligne\u00a05 et ligne\u00a06)"
+        in rows(spreadsheet_import)[7].problems[0]["message"]
+    )
+
+
+def test_sum_and_outlier_warnings_follow_their_neighbours(pool):
+    schools = SchoolFactory.create_batch(6)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*zip(schools, (3, 4, 5, 12, 61, 2), strict=True)))
+    assert problem_codes(spreadsheet_import) == {5: ["looks_like_sum"]}
+    amend(spreadsheet_import, 2, edits={"units": "2"})
+    assert problem_codes(spreadsheet_import) == {}
+    assert rows(spreadsheet_import)[5].ticked
+    amend(spreadsheet_import, 2, edits={"units": "3"})
+    assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[5].ticked) == ({5: ["looks_like_sum"]}, False)
+    for number in (3, 4, 5):
+        amend(spreadsheet_import, number, edits={"units": "3"})
+    assert (problem_codes(spreadsheet_import), rows(spreadsheet_import)[6].ticked) == ({6: ["huge"]}, False)
+
+
+def test_a_tick_is_kept_and_a_cleared_warning_ticks_again(pool):
+    one, two = SchoolFactory.create_batch(2)
+    PortfolioSchoolFactory(school=one, classes=3)
+    PortfolioSchoolFactory(school=two, classes=3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((one, 4), (two, 3)))
+    assert problem_codes(spreadsheet_import) == {2: ["more_than_classes"]}
+    assert not rows(spreadsheet_import)[2].ticked
+    assert amend(spreadsheet_import, 2, edits={"units": "3"}).ticked
+    amend(spreadsheet_import, 3, ticked=False)
+    assert not amend(spreadsheet_import, 3, edits={"email": "a@b.fr"}).ticked
+    amend(spreadsheet_import, 2, edits={"units": "4"}, ticked=True)
+    assert amend(spreadsheet_import, 2, edits={"email": "c@d.fr"}).ticked
+
+
+def test_schools_outside_the_portfolio_are_added_all_at_once(pool):
+    PortfolioSchoolFactory()
+    schools = SchoolFactory.create_batch(3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*[(school, 1) for school in schools]))
+    assert queries.count_codes(spreadsheet_import) == {"outside_portfolio": 3}
+    text = rows(spreadsheet_import)[4].uai
+    assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, text=text, **NOW) == 1
+    assert problem_codes(spreadsheet_import) == {2: ["outside_portfolio"], 3: ["outside_portfolio"]}
+    assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 2
+    assert problem_codes(spreadsheet_import) == {}
+    assert PortfolioSchool.objects.count() == 4
+    assert operations.add_all_to_portfolio(import_id=spreadsheet_import.pk, **NOW) == 0
+
+
+def test_likely_proposals_are_accepted_in_bulk_and_close_calls_left(pool):
+    first, second, third = SchoolFactory.create_batch(3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(("x", 1), ("y", 2), ("z", 3)))
+    add_proposals(spreadsheet_import, 2, (first, 0.95), (second, 0.5))
+    add_proposals(spreadsheet_import, 3, (second, 0.95), (third, 0.93))
+    add_proposals(spreadsheet_import, 4, (third, 0.6))
+    assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 1
+    found = rows(spreadsheet_import)
+    assert [found[number].uai for number in (2, 3, 4)] == [first.uai, "", ""]
+    assert (found[2].how, found[2].ticked) == ("chosen", True)
+    assert operations.accept_proposals(import_id=spreadsheet_import.pk, **NOW) == 0
+
+
+def test_all_rows_with_a_code_are_ignored_kept_waiting_or_ticked(pool):
+    nursery = SchoolFactory.create_batch(2, has_elementary=False)
+    spreadsheet_import = upload_and_parse(
+        pool, schools_csv((nursery[0], 1), (nursery[1], 1), ("0010001W", 1), ("0010002X", 1), ("x", 1))
+    )
+    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, code="no_elementary") == 2
+    assert operations.tick_all(import_id=spreadsheet_import.pk, ticked=True, code="unknown_school") == 0
+    assert operations.await_all(import_id=spreadsheet_import.pk, **NOW) == 2
+    assert operations.set_all_aside(import_id=spreadsheet_import.pk, code="no_elementary", **NOW) == 2
+    assert problem_codes(spreadsheet_import) == {
+        2: ["set_aside"], 3: ["set_aside"], 4: ["awaited"], 5: ["awaited"], 6: ["uai_invalid"],
+    }  # fmt: skip
+    assert not any(row.ticked for row in rows(spreadsheet_import).values())
+    assert operations.await_all(import_id=spreadsheet_import.pk, **NOW) == operations.set_all_aside(
+        import_id=spreadsheet_import.pk, code="no_elementary", **NOW
+    )
+
+
+def test_rows_are_filtered_by_verdict_code_words_tick_and_sheet(pool):
+    school, nursery = SchoolFactory(commune="Alès"), SchoolFactory(has_elementary=False)
+    spreadsheet_import = upload_and_parse(pool, schools_csv((school, 1), (nursery, 1), ("x", 1)))
+
+    def numbers(**filters):
+        return list(queries.filter_rows(spreadsheet_import, **filters).values_list("number", flat=True))
+
+    assert numbers() == numbers(verdict="", code="", text=" ", ticked=None, sheet=None, altered=False) == [2, 3, 4]
+    assert numbers(verdict="error") == numbers(code="uai_invalid") == [4]
+    assert numbers(text="ales") == numbers(ticked=True) == [2]
+    assert numbers(ticked=False) == numbers(to_settle=True) == [3, 4]
+    assert numbers(verdict="autre") == numbers(code="x\0") == numbers(verdict="new", code="uai_invalid") == []
+    assert (numbers(sheet=0), numbers(sheet=1), numbers(altered=True)) == ([2, 3, 4], [], [])
+
+
+def test_rows_beyond_the_pool_s_capacity_are_listed(pool):
+    schools = SchoolFactory.create_batch(3)
+    spreadsheet_import = upload_and_parse(pool, schools_csv(*zip(schools, (60, 30, 20), strict=True)))
+    tally = queries.get_tally(spreadsheet_import)
+    assert (tally.missing, tally.beyond, tally.rows_beyond) == (10, (0, 4), 1)
+    assert [row.number for row in queries.list_rows_beyond_pool(spreadsheet_import)] == [4]
+    amend(spreadsheet_import, 2, ticked=False)
+    assert list(queries.list_rows_beyond_pool(spreadsheet_import)) == []
+
+
+def test_a_correction_takes_as_many_queries_in_a_large_table_as_in_a_small_one(pool):
+    def statements(count):
+        schools = SchoolFactory.create_batch(count, email="")
+        spreadsheet_import = upload_and_parse(
+            pool, schools_csv(*[(school, 1, "mairie@ville.fr") for school in schools])
+        )
+        with CaptureQueriesContext(connection) as captured:
+            amend(spreadsheet_import, 2, edits={"email": "a@b.fr"})
+            operations.set_all_aside(import_id=spreadsheet_import.pk, code="email_shared", **NOW)
+        return len(captured)
+
+    assert statements(3) == statements(30)

@@ -1,0 +1,95 @@
+"""From rows to schools: the recognition's result and its wording."""
+
+from __future__ import annotations
+
+import pytest
+
+from imports.models import ImportRow
+from schools.models import SchoolState
+from tests.conftest import TERM
+from tests.factories.schools import SchoolFactory
+from tests.imports.conftest import upload_and_parse
+from tests.imports.sample_files import build_csv
+
+TITLES = ["UAI", "École", "Commune", "Code postal", "Licences"]
+
+
+@pytest.fixture
+def zola(nimes):
+    return SchoolFactory(name="Ecole élémentaire Emile Zola", commune="Alès", postal_code="30100")
+
+
+@pytest.fixture
+def mace(nimes):
+    return SchoolFactory(name="Ecole élémentaire Jean Macé", commune="Nîmes", postal_code="30000")
+
+
+def upload_rows(pool, *rows, titles=TITLES):
+    spreadsheet_import = upload_and_parse(pool, build_csv([titles, *rows]))
+    return list(ImportRow.objects.filter(import_id=spreadsheet_import.pk).order_by("number"))
+
+
+def problem_of(row):
+    assert len(row.problems) == 1, row.problems
+    return row.problems[0]["code"], row.problems[0]["message"]
+
+
+def test_a_school_is_found_by_its_uai_by_a_repaired_one_and_by_its_name(pool, zola, mace):
+    whole, short, named = upload_rows(
+        pool,
+        [zola.uai, "Emile Zola", "Alès", "30100", 1],
+        [mace.uai[1:], "Jean Macé", "Nîmes", "30000", 1],
+        ["", "École élémentaire Émile Zola", "Alès", "30100", 2],
+    )
+    assert (whole.uai, whole.how, short.uai, short.how) == (zola.uai, "uai", mace.uai, "repaired")
+    assert problem_of(short)[0] == "repaired"
+    assert f"« {mace.uai[1:]} » est lu {mace.uai}, « Ecole élémentaire Jean Macé – Nîmes »" in problem_of(short)[1]
+    assert (named.uai, named.how) == (zola.uai, "name")
+    assert named.confidence > 0.8
+
+
+def test_an_uai_whose_row_names_another_school_is_never_taken(pool, zola, mace):
+    (row,) = upload_rows(pool, [zola.uai, "École élémentaire Jean Macé", "Nîmes", "30000", 1])
+    assert (row.uai, row.how, row.verdict, row.ticked) == ("", "", "error", False)
+    code, message = problem_of(row)
+    assert code == "other_school"
+    assert message.startswith(
+        f"L'UAI {zola.uai} est celui de « Ecole élémentaire Emile Zola – Alès », et la ligne dit "
+        "« École élémentaire Jean Macé » à Nîmes"
+    )
+    assert mace.uai in [proposal["uai"] for proposal in row.proposals]
+
+
+def test_an_unknown_school_keeps_its_uai_and_a_closed_one_shows_its_successor(pool, zola):
+    closed = SchoolFactory(
+        name="Ecole maternelle du Centre", commune="Uzès", address="1 place aux Herbes", state=SchoolState.CLOSED,
+        closed_at=TERM,
+    )  # fmt: skip
+    heir = SchoolFactory(name="Ecole primaire du Centre", commune="Uzès", address="1 Place aux herbes")
+    unknown, gone = upload_rows(pool, ["0010001W", "", "", "", 1], [closed.uai, "", "", "", 1])
+    assert (unknown.uai, unknown.how, problem_of(unknown)[0]) == ("0010001W", "", "unknown_school")
+    assert (gone.uai, gone.how, problem_of(gone)[0]) == (closed.uai, "uai", "closed_school")
+    assert [proposal["uai"] for proposal in gone.proposals] == [heir.uai]
+
+
+def test_a_school_chosen_in_our_own_column_stands(pool, zola, mace):
+    (row,) = upload_rows(
+        pool,
+        [zola.uai, "Jean Macé", "Nîmes", "30000", 1, f"{mace.uai} – École Jean Macé"],
+        titles=[*TITLES, "Votre choix (UAI)"],
+    )
+    assert (row.uai, row.how, row.verdict, row.problems) == (mace.uai, "chosen", "new", [])
+
+
+def test_a_row_without_a_school_says_what_to_do(pool, zola, mace):
+    none, two, invented = upload_rows(
+        pool,
+        ["", "", "", "", 3],
+        [f"{zola.uai} {mace.uai}", "", "", "", 3],
+        ["", "École du Nulle Part", "Brigadoon", "99999", 3],
+    )
+    assert problem_of(two)[0] == "uai_twice"
+    assert "faites une ligne pour chacun" in problem_of(two)[1]
+    assert problem_of(invented)[0] == "no_match"
+    assert "« École du Nulle Part » à Brigadoon" in problem_of(invented)[1]
+    assert none.verdict == "ignored"

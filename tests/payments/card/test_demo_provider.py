@@ -1,0 +1,120 @@
+"""The demo provider of card payments: same steps as a real one, refused on a server."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from payments import PaymentStatus
+
+from licensing.orders.models import OrderState
+from licensing.orders.operations import cancel
+from licensing.payments import card
+from licensing.payments.card.demo_provider import DemoProvider
+from licensing.payments.exceptions import CardsClosed
+from licensing.payments.models import CardPayment
+from tests.conftest import TERM
+from tests.factories.accounts import TeacherFactory, UserFactory
+from tests.payments.card.card_orders import (
+    NO_EFFECTS,
+    PAID_ONCE,
+    PRICE,
+    create_card_order,
+    get_effects,
+    run_jobs,
+    start_payment,
+)
+
+SETTINGS = Path(django_settings.ROOT) / "platform" / "config" / "settings.py"
+
+
+def answer_demo_page(portal, payment, word):
+    portal.force_login(payment.order.placed_by)
+    return portal.post(payment.get_process_url(), {"answer": word}, follow=True).content.decode()
+
+
+def test_a_payment_that_the_bank_accepts_opens_the_licences(portal, db):
+    payment = start_payment()
+    portal.force_login(payment.order.placed_by)
+    assert "aucune carte n’est demandée" in portal.get(payment.get_process_url()).content.decode()
+    assert "0/5" in answer_demo_page(portal, payment, "accepte")
+    assert get_effects(payment.order) == PAID_ONCE
+    # A second click, and a reload.
+    assert "0/5" in answer_demo_page(portal, payment, "accepte")
+    assert get_effects(payment.order) == PAID_ONCE
+
+
+def test_a_payment_that_the_bank_declines_opens_nothing_and_can_be_made_again(portal, db):
+    payment = start_payment()
+    assert "Rien n’a été débité" in answer_demo_page(portal, payment, "refuse")
+    assert get_effects(payment.order) == NO_EFFECTS
+    portal.post(payment.get_process_url())
+    again = CardPayment.objects.get(status=PaymentStatus.WAITING)
+    assert "0/5" in answer_demo_page(portal, again, "accepte")
+    assert get_effects(payment.order) == PAID_ONCE
+
+
+def test_a_teacher_holds_the_licence_they_paid_for(portal, db):
+    payment = start_payment(classes=1, buyer=TeacherFactory())
+    assert "Ouvrir ma classe" in answer_demo_page(portal, payment, "accepte")
+
+
+def test_a_refund_gives_the_money_back_once(portal, db):
+    payment = start_payment()
+    answer_demo_page(portal, payment, "accepte")
+    operator = UserFactory(is_superuser=True)
+    cancel(order_id=payment.order_id, reason="Essai.", by=operator, at=TERM)
+    card.refund(payment_id=payment.order.payments.get().pk, by=operator, at=TERM)
+    assert run_jobs() == ["refund_in_full"]
+    payment.refresh_from_db()
+    assert (payment.status, payment.captured_amount) == (PaymentStatus.REFUNDED, 0)
+    assert get_effects(payment.order)["payments"] == [PRICE, -PRICE]
+
+
+def test_an_order_placed_by_mandate_can_still_be_paid_by_card(portal, db):
+    order = create_card_order()
+    order.state, order.method, order.placed_at = OrderState.LAPSED, "mandate", TERM
+    order.lapsed_at = TERM
+    order.save()
+    payment = card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
+    answer_demo_page(portal, payment, "accepte")
+    assert get_effects(order) == PAID_ONCE
+
+
+def test_the_demo_provider_is_refused_on_a_server(settings, db):
+    settings.PRODUCTION = True
+    with pytest.raises(ImproperlyConfigured):
+        DemoProvider()
+    settings.CARD_VARIANT = ""
+    order = create_card_order()
+    with pytest.raises(CardsClosed):
+        card.start_attempt(order_id=order.pk, by=order.placed_by, at=TERM)
+
+
+@pytest.mark.parametrize(
+    ("environment", "variant"),
+    [
+        ({}, "demonstration"),
+        ({"PRODUCTION": "True"}, ""),
+        ({"PRODUCTION": "True", "STRIPE_SECRET_KEY": "sk_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, "stripe"),
+        ({"STRIPE_SECRET_KEY": "sk_1"}, None),
+    ],
+)
+def test_the_provider_follows_from_the_environment(monkeypatch, tmp_path, environment, variant):
+    always = {
+        "SECRET_KEY": "x",
+        "SEALING_KEYS": "1:x",
+        "DATABASE_URL": "postgresql://x@x/x",
+        "PEPS_DATA": str(tmp_path),
+    }
+    for name, value in (always | environment).items():
+        monkeypatch.setenv(name, value)
+    if variant is None:
+        with pytest.raises(ImproperlyConfigured):
+            runpy.run_path(str(SETTINGS))
+        return
+    read = runpy.run_path(str(SETTINGS))
+    assert (read["CARD_VARIANT"], list(read["PAYMENT_VARIANTS"])) == (variant, [variant] if variant else [])

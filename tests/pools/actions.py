@@ -1,0 +1,33 @@
+"""Actions on allocations and messages, for tests of pools."""
+
+from __future__ import annotations
+
+from licensing.entitlements.models import ActivationKey, Seat, Subscription
+from licensing.pools import operations
+from mailing.models import Message, MessageState
+from tests.conftest import TERM
+
+
+def allocate_units(pool, school, units=3, **changes):
+    """Allocate licences of the pool to a school, by the operation."""
+    kwargs = {"recipient": school.email, "by": None, "at": TERM, **changes}
+    return operations.allocate(pool_id=pool.pk, uai=school.uai, units=units, **kwargs)
+
+
+def mark_redeemed(allocation, principal):
+    """Write the rows that redemption of the allocation's key writes."""
+    ActivationKey.objects.filter(pk=allocation.key_id).update(redeemed_at=TERM, redeemed_by=principal)
+    subscription = Subscription.objects.create(
+        key_id=allocation.key_id,
+        principal=principal,
+        school_id=allocation.school_id,
+        size=allocation.units,
+        opened_at=TERM,
+    )
+    Seat.objects.bulk_create(Seat(subscription=subscription, number=n + 1) for n in range(allocation.units))
+    return subscription
+
+
+def mark_sent(state=MessageState.SENT):
+    """Mark the queued messages as sent, as a worker does."""
+    Message.objects.filter(state=MessageState.QUEUED).update(state=state, sent_at=TERM)

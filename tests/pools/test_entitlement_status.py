@@ -1,0 +1,113 @@
+"""The entitlement's status (unpaid, lapsed, cancelled…) in lists, pages and e-mails of pools."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from collectivities.models import Role
+from imports.queries import list_open_pools
+from licensing.entitlements.models import Entitlement, EntitlementStatus, Subscription
+from licensing.pools import emails
+from licensing.pools.queries import AllocationState, list_allocations, list_pool_positions
+from mailing.models import Message
+from tests.conftest import TERM
+from tests.entitlements.test_wording import STATUS_CASES, TODAY
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.collectivities import MemberFactory
+from tests.factories.licensing import PoolFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units, mark_redeemed
+
+USABLE = {EntitlementStatus.FIRM, EntitlementStatus.PROVISIONAL, EntitlementStatus.UNPAID, EntitlementStatus.OVERDUE}
+STATES = {
+    EntitlementStatus.LAPSED: AllocationState.SUSPENDED,
+    EntitlementStatus.SUSPENDED: AllocationState.SUSPENDED,
+    EntitlementStatus.CANCELLED: AllocationState.CANCELLED,
+    EntitlementStatus.ENDED: AllocationState.EXPIRED,
+}
+
+
+@pytest.fixture(autouse=True)
+def _it_is_term(monkeypatch):
+    monkeypatch.setattr("django.utils.timezone.now", lambda: TERM)
+
+
+@pytest.fixture
+def pool(nimes):
+    return PoolFactory(name="Achat 2026-2027", capacity=100)
+
+
+def set_status(pool, status):
+    """Set the pool's entitlement to that status."""
+    Entitlement.objects.filter(pk=pool.entitlement_id).update(**STATUS_CASES[status][0])
+    pool.entitlement.refresh_from_db()
+    return pool
+
+
+def words(answer):
+    text = unescape(re.sub(r"<[^>]+>", " ", answer.content.decode()))
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("status", STATUS_CASES, ids=lambda status: status.value)
+def test_every_check_of_usable_licences_agrees(pool, status):
+    waiting, redeemed = allocate_units(pool, SchoolFactory()), allocate_units(pool, SchoolFactory())
+    mark_redeemed(redeemed, PrincipalFactory())
+    set_status(pool, status)
+    states = dict(list_allocations(TODAY).values_list("pk", "state"))
+    [position] = list_pool_positions()
+    answers = {
+        pool.entitlement.usable_on(TODAY),
+        position.entitlement.usable_on(TODAY),
+        Subscription.objects.running_on(TODAY).exists(),
+        list_open_pools(TODAY).exists(),
+        states == {waiting.pk: "issued", redeemed.pk: "redeemed"},
+    }
+    assert answers == {status in USABLE}
+    if status not in USABLE:
+        assert set(states.values()) == {STATES[status]}
+
+
+@pytest.mark.parametrize(
+    ("status", "badge", "to_do"),
+    [
+        (EntitlementStatus.PROVISIONAL, "Provisoire", "bon de commande signé à nous adresser (plus que 12 jours)"),
+        (EntitlementStatus.UNPAID, "Provisoire", "commande à régler (plus que 12 jours)"),
+        (EntitlementStatus.OVERDUE, "À régler", "commande à régler (échéance dépassée)"),
+        (EntitlementStatus.LAPSED, "Suspendu", "suspendu, rien ne peut en être attribué"),
+    ],
+    ids=lambda case: getattr(case, "value", ""),
+)
+def test_the_office_shows_the_countdown_and_both_dates(pool, office, status, badge, to_do):
+    set_status(pool, status)
+    browser = office("nimes", MemberFactory(roles=[Role.VIEWER]).user)
+    home, lots = words(browser.get("/")), words(browser.get("/lots/"))
+    assert f"Lot « Achat 2026-2027 » : {to_do}" in home
+    for page in (home, lots):
+        assert f"Achat 2026-2027 {badge}" in page
+        assert STATUS_CASES[status][2] in page
+
+
+def test_an_email_with_a_key_says_until_when_licences_are_provisional(pool):
+    allocate_units(pool, SchoolFactory())
+    set_status(pool, EntitlementStatus.PROVISIONAL)
+    message = Message.objects.get()
+    email_text = " ".join(emails.render(message).text.split())
+    assert "jusqu'au 6 décembre 2026 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus" in email_text
+    assert "Ces licences sont provisoires" in email_text
+    Entitlement.objects.update(provisional_until=None)
+    assert "provisoires" not in emails.render(message).text
+
+
+def test_a_provisional_pool_can_be_allocated_from(pool, office):
+    set_status(pool, EntitlementStatus.PROVISIONAL)
+    school = SchoolFactory()
+    browser = office("nimes", MemberFactory(roles=[Role.MANAGER]).user)
+    page = words(browser.get(f"/attributions/attribuer/?ecole={school.uai}"))
+    assert "Achat 2026-2027 – 100 licences libres, droits temporaires" in page
+    given = allocate_units(pool, school)
+    page = words(browser.get(f"/attributions/{given.pk}/"))
+    assert "jusqu'au 6 décembre 2026 inclus (droits temporaires), puis jusqu'au 31 août 2027 inclus" in page

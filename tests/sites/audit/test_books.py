@@ -1,0 +1,125 @@
+"""`manage.py audit` detects each broken accounting invariant, and nothing after ordinary sales."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from licensing.billing.invoicing import get_or_create_document
+from licensing.billing.models import Invoice
+from licensing.catalogue.operations import day_in_france
+from licensing.orders import operations
+from licensing.orders.models import Order
+from licensing.payments import operations as payment_operations
+from licensing.payments import work_queue
+from licensing.payments.models import CardPayment
+from sites.audit.checks import check_all
+from tests.factories.accounts import UserFactory
+from tests.orders import sales
+
+BOOKS = {
+    "invoice_numbers",
+    "documents",
+    "totals",
+    "one_invoice",
+    "paid",
+    "rights_opened",
+    "rights_follow",
+    "rights_stop",
+}
+
+
+@pytest.fixture
+def sold(nimes):
+    """Orders in each state: a draft, placed with a scan and without, invoiced, paid both ways, cancelled, lapsed."""
+    now, operator = timezone.now(), UserFactory()
+    sales.create_draft()
+    sales.upload_scan(sales.place_order())
+    sales.place_order(at=now - datetime.timedelta(days=60))
+    operations.remind_and_lapse(now)
+    sales.place_purchase(nimes)
+    sales.place_and_confirm()
+    get_or_create_document(Invoice.objects.get(), at=now)
+    sales.place_and_pay()
+    sales.pay_by_card()
+    operations.cancel(order_id=sales.place_and_pay().pk, reason="Double.", by=operator, at=now)
+
+
+def broken():
+    return {found.code for found in check_all() if found.broken}
+
+
+def test_the_books_are_sound_in_every_order_state(sold):
+    assert set(Order.objects.values_list("state", flat=True)) == {
+        "draft", "placed", "lapsed", "confirmed", "paid", "cancelled"
+    }  # fmt: skip
+    assert Invoice.objects.count() == 5
+    assert broken() == set()
+
+
+def _set(column, value, state):
+    return (
+        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE order_line_id IN (SELECT line.id FROM "  # noqa: S608 - our own words
+        f"public.orders_orderline AS line JOIN public.orders_order AS sale ON sale.id = line.order_id "
+        f"WHERE sale.state = '{state}' AND sale.kind = 'shop')"
+    )
+
+
+BREACHES = [
+    ("invoice_numbers", "DELETE FROM public.billing_invoice WHERE sequence = 2"),
+    ("invoice_numbers", "UPDATE public.billing_invoicesequence SET last = last + 1"),
+    ("invoice_numbers", "UPDATE public.billing_invoice SET issued_on = issued_on - 1 WHERE sequence = 3"),
+    ("documents", "UPDATE public.billing_billingdocument SET content = '%PDF' WHERE invoice_id IS NOT NULL"),
+    ("documents", "UPDATE public.orders_purchaseorderscan SET content = '%PDF'"),
+    ("totals", "UPDATE public.orders_order SET total_ht = 1, total_vat = 0, total_ttc = 1 WHERE state = 'draft'"),
+    ("totals", "UPDATE public.billing_invoice SET total_ht = 1, total_vat = 0, total_ttc = 1 WHERE sequence = 1"),
+    ("totals", "UPDATE public.billing_invoice SET order_id = 1 WHERE kind = 'credit_note'"),
+    ("one_invoice", "DELETE FROM public.billing_invoice WHERE kind = 'credit_note'"),
+    ("one_invoice", "UPDATE public.orders_order SET state = 'confirmed', confirmed_at = now() WHERE state = 'lapsed'"),
+    ("paid", "UPDATE public.payments_payment SET amount = amount - 1 WHERE method = 'transfer'"),
+    ("paid", "UPDATE public.payments_payment SET amount = amount + 1 WHERE method = 'card'"),
+    ("paid", "UPDATE public.orders_order SET state = 'confirmed', confirmed_at = now() WHERE state = 'paid'"),
+    ("paid", "UPDATE public.payments_payment SET order_id = (SELECT id FROM public.orders_order WHERE state = 'lapsed')"),
+    ("rights_opened", "UPDATE public.orders_order SET state = 'draft' WHERE state = 'lapsed'"),
+    ("rights_opened", "DELETE FROM public.entitlements_subscription"),
+    ("rights_opened", "DELETE FROM public.entitlements_entitlement WHERE suspended_at IS NULL"),
+    ("rights_follow", _set("unpaid_until", "last_day", "paid")),
+    ("rights_follow", _set("unpaid_until", "NULL", "confirmed")),
+    ("rights_follow", "UPDATE public.entitlements_entitlement SET provisional_until = NULL WHERE collectivity_id > 0"),
+    ("rights_follow", "UPDATE public.orders_purchaseorderscan SET state = 'accepted'"),
+    ("rights_stop", _set("provisional_until", "last_day", "lapsed")),
+    ("rights_stop", _set("provisional_until", "NULL", "lapsed")),
+    ("rights_stop", _set("cancelled_at = NULL, suspended_at", "NULL", "cancelled")),
+    ("rights_stop", _set("suspended_at = now(), cancelled_at", "now()", "paid")),
+]  # fmt: skip
+
+
+def test_each_broken_accounting_invariant_is_detected(sold):
+    """Each breach, made past the ORM and its checks, is rolled back before the next."""
+    missed = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET session_replication_role = replica")
+        for code, breach in BREACHES:
+            cursor.execute("SAVEPOINT before")
+            cursor.execute(breach.replace("%", "%%"), [])
+            if cursor.rowcount == 0 or code not in broken():
+                missed.append((code, breach, cursor.rowcount))
+            cursor.execute("ROLLBACK TO SAVEPOINT before")
+        cursor.execute("SET session_replication_role = DEFAULT")
+    assert missed == []
+    assert {code for code, _ in BREACHES} == BOOKS
+    assert broken() == set()
+
+
+def test_a_card_charged_twice_is_awaiting_refund_and_not_a_breach(nimes):
+    order = sales.pay_by_card()
+    again = CardPayment.objects.create(
+        order=order, variant="default", status="confirmed", currency="EUR", total=order.total_ttc, transaction_id="pi_2"
+    )
+    payment_operations.settle_by_card(card_payment_id=again.pk, at=timezone.now())
+    assert broken() == set()
+    assert work_queue.list_waiting_orders("rembourser", day_in_france(timezone.now())).get() == order

@@ -1,0 +1,141 @@
+"""`manage.py audit` detects each broken invariant, and nothing in sound data."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from licensing.entitlements import code_sealing
+from licensing.entitlements.models import ActivationKey, Seat
+from licensing.orders import operations as orders
+from tests.api.client import create_token
+from tests.conftest import TERM
+from tests.factories.accounts import PrincipalFactory, TeacherFactory
+from tests.factories.classes import ClassroomFactory, PupilFactory
+from tests.factories.schools import SchoolFactory
+from tests.pools.actions import allocate_units, mark_redeemed
+
+
+@pytest.fixture
+def sound(nimes):
+    """A pool of ten: three issued, two redeemed of which one is held, the rest free."""
+    pool = orders.grant(collectivity=nimes, licences=10, reason="Essai", by=None, at=TERM)
+    allocate_units(pool, SchoolFactory(), units=3, by=PrincipalFactory())
+    subscription = mark_redeemed(allocate_units(pool, SchoolFactory(), units=2), PrincipalFactory())
+    seat = subscription.seats.order_by("number").first()
+    holder = TeacherFactory()
+    Seat.objects.filter(pk=seat.pk).update(holder=holder, held_since=TERM, mode="manual")
+    classroom = ClassroomFactory(seat=seat, second_teacher=TeacherFactory(), second_invited_by=holder)
+    PupilFactory.create_batch(2, classroom=classroom)
+    create_token()
+    return pool
+
+
+def audit(capsys):
+    """Return the exit status and the codes of the broken invariants."""
+    status = 0
+    try:
+        call_command("audit", "--json")
+    except SystemExit as end:
+        status = end.code
+    report = json.loads(capsys.readouterr().out)
+    return status, {found["code"] for found in report["invariants"] if found["broken"]}
+
+
+def test_no_invariant_is_broken_in_sound_data(sound, capsys):
+    assert audit(capsys) == (0, set())
+
+
+def test_each_invariant_is_printed(sound, capsys):
+    call_command("audit")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 27
+    assert all(line.startswith("OK") for line in lines)
+
+
+BREACHES = {
+    # First drop the constraints that would refuse it.
+    "pupils": "ALTER TABLE public.classes_pupilaccount DROP CONSTRAINT pupil_number_within_class;"
+    "UPDATE public.classes_pupilaccount SET number = 31 "
+    "WHERE number = (SELECT max(number) FROM public.classes_pupilaccount)",
+    "class_a_seat": "UPDATE public.classes_classroom SET seat_id = 987654321",
+    "second_teacher": "ALTER TABLE public.classes_classroom DROP CONSTRAINT class_second_says_by_whom;"
+    "UPDATE public.classes_classroom SET second_invited_by_id = NULL",
+    "redeemed_once": "UPDATE public.entitlements_activationkey SET redeemed_at = now(), redeemed_by_id = "
+    "(SELECT max(id) FROM public.accounts_user) WHERE redeemed_at IS NULL",
+    "seats": "DELETE FROM public.entitlements_seat WHERE holder_id IS NULL",
+    "units": "UPDATE public.entitlements_activationkey SET units = units + 1 WHERE redeemed_at IS NOT NULL",
+    "erased_accounts": "UPDATE public.accounts_user SET erased_at = now(), is_active = false, first_name = '', "
+    "last_name = '', email = '', phone = '', last_login = NULL "
+    "WHERE id = (SELECT max(holder_id) FROM public.entitlements_seat)",
+    "keys_schools": "UPDATE public.entitlements_activationkey SET school_id = '0000000Z' WHERE units = 3",
+    "order_lines": "UPDATE public.orders_orderline SET quantity = 4",
+    "provenance": "UPDATE public.entitlements_entitlement SET last_day = last_day + 1",
+    "allocated": "UPDATE pools_pool SET allocated = allocated - 1",
+    "allocation_and_key": "UPDATE pools_allocation SET revoked_at = now() WHERE units = 3",
+    "keys_are_allocated": "UPDATE pools_allocation SET key_id = 0 WHERE units = 3",
+    "capacity": "UPDATE pools_pool SET capacity = capacity + 1",
+    "imports_applied_once": "UPDATE pools_allocation SET import_id = 1234567",
+    "references": "UPDATE collectivities_auditentry SET actor_id = 987654321",
+    "tokens_accounts": "UPDATE api_token SET account_id = (SELECT max(holder_id) FROM public.entitlements_seat)",
+    "position": "UPDATE pools_pool SET allocated = allocated - 1",
+    "codes": "UPDATE public.entitlements_activationkey SET sealed_under = 99",
+}
+
+
+@pytest.mark.parametrize("code", BREACHES)
+def test_each_broken_invariant_is_detected(sound, code, capsys):
+    with connection.cursor() as cursor:
+        # Bypass the ORM and the deferred checks.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(BREACHES[code])
+        cursor.execute("SET session_replication_role = DEFAULT")
+    status, broken = audit(capsys)
+    assert status == 1
+    assert code in broken
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        "UPDATE pools_allocation SET pool_id = 0 WHERE units = 3",
+        "UPDATE pools_allocation SET school_id = '0000000Z' WHERE units = 3",
+    ],
+)
+def test_broken_references_without_a_foreign_key_are_detected(sound, breach, capsys):
+    with connection.cursor() as cursor:
+        cursor.execute(breach)
+    status, broken = audit(capsys)
+    assert status == 1
+    assert "references" in broken
+
+
+@pytest.mark.parametrize(
+    ("breach", "code"),
+    [
+        ("UPDATE public.classes_classroom SET purged_at = now()", "pupils"),
+        (
+            "UPDATE public.classes_classroom SET second_invited_by_id = (SELECT min(id) FROM public.accounts_user)",
+            "second_teacher",
+        ),
+    ],
+)
+def test_broken_class_invariants_are_detected(sound, breach, code, capsys):
+    with connection.cursor() as cursor:
+        cursor.execute(breach)
+    assert audit(capsys) == (1, {code})
+
+
+def test_the_same_code_under_two_sealing_keys_is_found(sound, capsys, settings):
+    one, other = ActivationKey.objects.order_by("pk")
+    code = code_sealing.unseal(one.sealed_code, one.sealed_under)
+    newer = base64.b64encode(bytes(range(64))).decode()
+    settings.SEALING_KEYS = [f"7:{newer}", *settings.SEALING_KEYS]
+    again = code_sealing.seal(code)
+    ActivationKey.objects.filter(pk=other.pk).update(sealed_code=again.code, sealed_under=again.under)
+    assert audit(capsys) == (1, {"codes"})

@@ -1,0 +1,133 @@
+"""A random walk over order operations: books and entitlements stay consistent."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from collections import Counter
+
+from django.utils import timezone
+
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import PlatformState
+from licensing.catalogue import terms
+from licensing.exceptions import LicensingError
+from licensing.orders import operations
+from licensing.orders.models import Order
+from licensing.payments import card
+from licensing.payments import operations as payment_operations
+from licensing.payments.models import CardPayment
+from sites.audit.checks import check_all
+from tests.factories.accounts import UserFactory
+from tests.orders import sales
+
+STEPS = 60
+
+
+class RandomWalk:
+    """A hundred days of sales, drawn from a seed: each step is one operation, on any order, at any state of it."""
+
+    def __init__(self, seed, collectivity):
+        self.draw = random.Random(seed)  # noqa: S311 - to be drawn again, not guessed
+        self.collectivity = collectivity
+        self.operator = UserFactory()
+        self.at = timezone.now() - datetime.timedelta(days=200)
+        self.done = Counter()
+        sales.open_shop(self.at)
+
+    def step(self):
+        self.at += datetime.timedelta(hours=self.draw.randrange(96))
+        orders = list(Order.objects.exclude(state__in=["cancelled", "paid"]).order_by("pk"))
+        settled = list(Order.objects.filter(state="paid").order_by("pk"))
+        step = self.draw.choice(self.BEGIN + self.GO_ON if orders else self.BEGIN)
+        try:
+            # Mostly an open order: closed ones refuse almost everything.
+            step(self, self.draw.choice(orders * 3 + settled)) if step in self.GO_ON else step(self)
+        except LicensingError:
+            return
+        self.done[step.__name__] += 1
+
+    def draft(self):
+        sales.create_draft(at=self.at)
+
+    def place(self):
+        sales.place_order(at=self.at)
+
+    def purchase(self):
+        sales.place_purchase(self.collectivity, at=self.at)
+
+    def clock(self):
+        operations.remind_and_lapse(self.at)
+
+    def by(self):
+        return {"by": self.operator, "at": self.at}
+
+    def confirm(self, order):
+        operations.confirm(order_id=order.pk, **self.by())
+
+    def upload(self, order):
+        sales.upload_scan(order, at=self.at)
+
+    def refuse(self, order):
+        waiting = order.scans.filter(state="waiting").first()
+        operations.refuse_scan(scan_id=waiting.pk if waiting else 0, reason="Illisible.", **self.by())
+
+    def pay(self, order):
+        due = payment_operations.get_balance(order)
+        amount = self.draw.choice([due, due - 1])
+        day, reference = self.at.date() - datetime.timedelta(days=1), f"VIR {self.draw.randrange(10**9)}"
+        payment_operations.record_payment(
+            order_id=order.pk, method="transfer", amount=amount, received_on=day, reference=reference, **self.by()
+        )
+
+    def pay_by_card(self, order):
+        if order.state == "draft":
+            operations.prepare_card_payment(
+                order_id=order.pk, billing=sales.build_billing(), terms_version=terms.CURRENT, at=self.at
+            )
+        attempt = card.start_attempt(order_id=order.pk, by=order.placed_by, at=self.at)
+        CardPayment.objects.filter(pk=attempt.pk).update(status="confirmed", transaction_id=f"pi_{attempt.pk}")
+        payment_operations.settle_by_card(card_payment_id=attempt.pk, at=self.at)
+
+    def cancel(self, order):
+        operations.cancel(order_id=order.pk, reason="Double.", **self.by())
+
+    def prolong(self, order):
+        until = self.at.date() + datetime.timedelta(days=self.draw.randrange(90))
+        operations.prolong(order_id=order.pk, until=until, **self.by())
+
+    def suspend(self, order):
+        operations.suspend(order_id=order.pk, **self.by())
+
+    def restore(self, order):
+        operations.restore(order_id=order.pk, **self.by())
+
+    def refund(self, order):
+        for payment in order.payments.filter(refunds__isnull=True, card__isnull=True):
+            payment_operations.refund(payment_id=payment.pk, **self.by())
+
+    def follow(self, order):
+        for invoice in order.invoices.all():
+            billing_operations.record_platform_status(
+                invoice_id=invoice.pk, state=self.draw.choice(PlatformState.values), reason="Rejet.", **self.by()
+            )
+
+    def reinvoice(self, order):
+        for invoice in order.invoices.all():
+            operations.reissue_invoice(invoice_id=invoice.pk, reason="Rejet.", **self.by())
+
+    BEGIN = (draft, place, purchase, clock)
+    GO_ON = (
+        confirm, confirm, pay, pay, upload, refuse, pay_by_card, cancel, prolong, suspend, restore, refund, follow,
+        reinvoice,
+    )  # fmt: skip
+
+
+def test_a_hundred_days_of_random_sales_keep_every_invariant(nimes):
+    walk = RandomWalk(17, nimes)
+    for number in range(STEPS):
+        walk.step()
+        broken = {found.code: found.examples for found in check_all() if found.broken}
+        assert not broken, f"after {number + 1} steps: {broken}"
+    # Most steps were accepted, not refused.
+    assert len(walk.done) > 10

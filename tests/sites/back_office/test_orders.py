@@ -1,0 +1,433 @@
+"""The back office's admin actions on orders: each behind a confirmation page, and none twice."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import zipfile
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_tenants.utils import schema_context
+
+from licensing.billing import invoicing
+from licensing.billing import operations as billing_operations
+from licensing.billing.models import Invoice
+from licensing.catalogue.operations import day_in_france
+from licensing.entitlements.models import Entitlement
+from licensing.orders import operations
+from licensing.orders.models import Order, OrderState
+from licensing.payments.models import CardPayment, Payment, ProviderEvent
+from tests.conftest import HostClient
+from tests.factories.accounts import UserFactory
+from tests.factories.licensing import OrderFactory, OrderLineFactory
+from tests.orders import sales
+from tests.races import run_concurrently
+
+
+@pytest.fixture
+def operator(portal):
+    portal.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return portal
+
+
+def order_url(order):
+    return f"/admin/orders/order/{order.pk}/change/"
+
+
+def action_url(row, name):
+    return f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/faire/{name}/"
+
+
+def page_text(answer):
+    return answer.content.decode().replace("&#x27;", "'").replace("\u00a0", " ")
+
+
+def run_action(operator, row, name, **typed):
+    """Open the page of an admin action, confirm it, and return the text of the next page."""
+    page = operator.get(action_url(row, name))
+    assert page.status_code == 200, f"{name} is not possible"
+    return page_text(
+        operator.post(action_url(row, name), typed | {"page_version": page.context["page_version"]}, follow=True)
+    )
+
+
+def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
+    order = sales.place_order()
+    assert "Le bon de commande signé est attendu" in page_text(operator.get(order_url(order)))
+    question = page_text(operator.get(action_url(order, "confirmer")))
+    assert "facture de 199,00 € est émise au nom de « Commune de Nîmes » (SIRET 21300189400012)" in question
+    assert not Invoice.objects.exists()
+    assert "à régler pour le" in run_action(operator, order, "confirmer")
+    order.refresh_from_db()
+    assert order.state == OrderState.CONFIRMED
+    assert Invoice.objects.get().number in page_text(operator.get(order_url(order)))
+
+    today = day_in_france(timezone.now()).isoformat()
+    first = {"method": "cheque", "amount": "99,00", "received_on": today, "reference": "Chèque 0012"}
+    assert "100,00 € restent à régler" in run_action(operator, order, "reglement", **first)
+    second = first | {"amount": "100,00", "reference": "Chèque 0013"}
+    assert "ses droits sont fermes" in run_action(operator, order, "reglement", **second)
+    order.refresh_from_db()
+    assert order.state == OrderState.PAID
+    assert Entitlement.objects.get().temporary_until is None
+
+
+def test_the_second_of_two_clicks_does_nothing(operator):
+    order = sales.place_and_confirm()
+    page = action_url(order, "reglement")
+    typed = {
+        "method": "cheque",
+        "amount": "50,00",
+        "received_on": day_in_france(timezone.now()).isoformat(),
+        "page_version": operator.get(page).context["page_version"],
+    }
+    operator.post(page, typed | {"reference": "A"})
+    # Not even under another reference: the page was loaded before the first payment.
+    again = operator.post(page, typed | {"reference": "B"})
+    assert again.status_code == 422
+    assert "a changé depuis que la page est affichée" in page_text(again)
+    assert Payment.objects.count() == 1
+
+
+def test_a_completed_action_leaves_the_work_queue(operator):
+    order = sales.place_order()
+    last_event = operator.get(action_url(order, "confirmer")).context["page_version"]
+    operator.post(action_url(order, "confirmer"), {"page_version": last_event})
+    again = operator.post(action_url(order, "confirmer"), {"page_version": last_event}, follow=True)
+    assert "n'est plus à faire" in page_text(again)
+    assert Invoice.objects.count() == 1
+
+
+def test_a_scan_is_looked_at_then_refused_or_confirmed(operator):
+    order = sales.place_order()
+    scan = sales.upload_scan(order)
+    page = page_text(operator.get(order_url(order)))
+    assert "« bon signé.pdf »" in page
+    shown = operator.get(f"/admin/orders/purchaseorderscan/{scan.pk}/fichier/")
+    assert (shown["Content-Type"], shown.content) == ("application/pdf", b"%PDF-1.7 signed and stamped")
+    assert "inline" in shown["Content-Disposition"]
+    run_action(operator, order, "refuser-le-bon", reason="La signature manque.")
+    scan.refresh_from_db()
+    assert (scan.state, scan.reason) == ("refused", "La signature manque.")
+    assert operator.get(action_url(order, "refuser-le-bon")).status_code == 302
+    sales.upload_scan(order)
+    run_action(operator, order, "confirmer")
+    assert order.scans.get(state="accepted")
+
+
+def test_missing_invoice_data_is_listed_and_completed_in_the_back_office(operator):
+    order = sales.place_order(siret="")
+    assert "Il manque encore" in page_text(operator.get(action_url(order, "confirmer")))
+    assert "sans lui, sa facture" in run_action(operator, order, "confirmer")
+    assert "faute de frappe" in run_action(operator, order, "completer", siret="213 001 894 00013")
+    run_action(operator, order, "completer", siret="213 001 894 00012", engagement_number="EJ 42")
+    order.refresh_from_db()
+    assert (order.siret, order.engagement_number) == (sales.SIRET, "EJ 42")
+    run_action(operator, order, "confirmer")
+    assert Invoice.objects.exists()
+
+
+def test_a_posted_purchase_order_with_missing_codes_stops_the_countdown(operator):
+    order = sales.place_order(siret="")
+    assert "n'est ni un PDF ni une photo" in run_action(
+        operator, order, "recevoir", scan=SimpleUploadedFile("bon.pdf", b"MZ")
+    )
+    assert "Choisissez le fichier" in run_action(operator, order, "recevoir")
+    assert not order.scans.exists()
+    scan = SimpleUploadedFile("bon.pdf", b"%PDF-1.7 signed")
+    assert "le compte à rebours est arrêté" in run_action(operator, order, "recevoir", scan=scan)
+    entitlement = order.lines.get().entitlement
+    assert (entitlement.provisional_until, entitlement.unpaid_until is None) == (None, False)
+    assert operator.get(action_url(order, "recevoir")).status_code == 302
+    operations.remind_and_lapse(timezone.now() + datetime.timedelta(days=60))
+    order.refresh_from_db()
+    assert order.state == OrderState.PLACED
+    run_action(operator, order, "completer", siret=sales.SIRET)
+    run_action(operator, order, "confirmer")
+    assert order.scans.get().state == "accepted"
+
+
+def test_an_order_that_can_be_confirmed_needs_no_posted_document(operator):
+    assert operator.get(action_url(sales.place_order(), "recevoir")).status_code == 302
+
+
+def primary_action(operator, order):
+    """Return the label of the primary button."""
+    return operator.get(order_url(order)).context["admin_actions"][0][0]
+
+
+def test_the_primary_button_is_the_next_action(operator):
+    assert primary_action(operator, sales.place_order()).startswith("Confirmer")
+    assert primary_action(operator, sales.place_order(siret="")) == "Compléter les références du payeur"
+    order = sales.place_and_confirm()
+    assert primary_action(operator, order) == "Enregistrer un règlement"
+    invoice = operations.get_current_invoice(order)
+    billing_operations.record_platform_status(
+        invoice_id=invoice.pk, state="rejected", reason="Service inconnu.", by=UserFactory(), at=timezone.now()
+    )
+    assert primary_action(operator, order) == "Compléter les références du payeur"
+    page = page_text(operator.get(order_url(order)))
+    assert f"La facture {invoice.number} a été rejetée ou refusée" in page
+    assert "199,00 € à régler" not in page
+
+
+def test_a_cancelled_order_does_not_mention_the_end_of_the_year(operator):
+    order = sales.place_and_pay()
+    operations.cancel(order_id=order.pk, reason="Doublon.", by=UserFactory(), at=timezone.now())
+    page = page_text(operator.get(order_url(order)))
+    assert "Droits arrêtés" in page
+    assert "L'année scolaire est finie" not in page
+
+
+def test_rights_are_suspended_restored_and_prolonged(operator):
+    order = sales.place_and_confirm()
+    run_action(operator, order, "suspendre")
+    assert Entitlement.objects.get().suspended_at is not None
+    until = day_in_france(timezone.now()) + datetime.timedelta(days=70)
+    assert "prolonger ne les rétablit pas" in page_text(operator.get(action_url(order, "prolonger")))
+    run_action(operator, order, "prolonger", until=until.isoformat())
+    assert Entitlement.objects.get().unpaid_until == until
+    run_action(operator, order, "retablir")
+    assert Entitlement.objects.get().suspended_at is None
+
+
+def test_a_paid_order_is_cancelled_by_a_credit_note_then_refunded(operator):
+    order = sales.place_and_pay()
+    payment = Payment.objects.get()
+    assert operator.get(action_url(payment, "rembourser")).status_code == 302
+    question = page_text(operator.get(action_url(order, "annuler")))
+    assert f"Un avoir annule la facture {Invoice.objects.get()}" in question
+    assert "199,00 € reçus seront à rembourser" in question
+    run_action(operator, order, "annuler", reason="Commande en double.")
+    assert "restent à rembourser" in page_text(operator.get(order_url(order)))
+    assert "attend=rembourser" in page_text(operator.get("/admin/"))
+    run_action(operator, payment, "rembourser", reference="VIR 99")
+    assert sum(one.amount for one in Payment.objects.all()) == 0
+    assert "attend=rembourser" not in page_text(operator.get("/admin/"))
+    assert operator.get(action_url(payment, "rembourser")).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("key", "warns"), [("sk_test_1", True), ("rk_test_1", True), ("sk_live_1", False), ("", False)]
+)
+def test_stripe_in_test_mode_shows_a_warning(operator, settings, key, warns):
+    """Its test card numbers are public: anyone could buy for nothing."""
+    settings.STRIPE_SECRET_KEY = key
+    assert ("Stripe est en mode test" in page_text(operator.get("/admin/"))) == warns
+
+
+def test_the_order_page_says_why_rights_stopped_and_how_to_restore_them(operator):
+    cancelled = sales.place_order()
+    operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
+    page = page_text(operator.get(order_url(cancelled)))
+    assert "Annulée. Double." in page
+    assert "L'année scolaire est finie" not in page
+    lapsed = sales.place_order(at=timezone.now() - datetime.timedelta(days=60))
+    assert "tant que le bon de commande signé, ou le règlement, n'est pas venu" in page_text(
+        operator.get(order_url(lapsed))
+    )
+
+
+def test_cancelling_an_invoiced_order_mentions_no_late_purchase_order(operator):
+    order = sales.place_order(at=timezone.now() - datetime.timedelta(days=60))
+    operations.remind_and_lapse(timezone.now())
+    assert "sans bon de commande" in page_text(operator.get(action_url(order, "annuler")))
+    operations.confirm(order_id=order.pk, by=UserFactory(), at=timezone.now())
+    assert "sans bon de commande" not in page_text(operator.get(action_url(order, "annuler")))
+
+
+def test_refusing_a_late_scan_warns_that_everything_stops(operator):
+    long_ago = timezone.now() - datetime.timedelta(days=60)
+    fresh, late = sales.place_order(), sales.place_order(at=long_ago)
+    sales.upload_scan(fresh)
+    sales.upload_scan(late, at=long_ago)
+    assert "fait reprendre le compte à rebours, jusqu'au" in page_text(
+        operator.get(action_url(fresh, "refuser-le-bon"))
+    )
+    for page in (order_url(late), action_url(late, "refuser-le-bon")):
+        assert "arrête les droits aussitôt" in page_text(operator.get(page))
+    until = day_in_france(timezone.now()) + datetime.timedelta(days=8)
+    run_action(operator, late, "prolonger", until=until.isoformat())
+    run_action(operator, late, "refuser-le-bon", reason="La signature manque.")
+    assert Entitlement.objects.get(order_line__order=late).usable_on(until)
+
+
+def test_an_overdue_order_leaves_the_work_queue_once_handled(operator):
+    late = sales.place_and_confirm(at=timezone.now() - datetime.timedelta(days=60))
+    for answer, listed in (("suspendre", False), ("retablir", True)):
+        run_action(operator, late, answer)
+        assert ("attend=echues" in page_text(operator.get("/admin/"))) is listed
+    until = day_in_france(timezone.now()) + datetime.timedelta(days=1)
+    run_action(operator, late, "prolonger", until=until.isoformat())
+    assert "attend=echues" not in page_text(operator.get("/admin/"))
+
+
+def test_one_refused_order_does_not_block_the_others_of_a_bulk_action(operator):
+    kept, cancelled = sales.place_and_confirm(), sales.place_order()
+    operations.cancel(order_id=cancelled.pk, reason="Double.", by=UserFactory(), at=timezone.now())
+    chosen = {"action": "suspend", "_selected_action": [kept.pk, cancelled.pk]}
+    assert str(kept.school) in page_text(operator.post("/admin/orders/order/", chosen))
+    page = page_text(operator.post("/admin/orders/order/", chosen | {"confirmed": "1"}, follow=True))
+    assert "1 lot suspendu" in page
+    assert "est annulée" in page
+
+
+def test_an_order_is_found_by_its_school_its_buyer_and_its_billing_office(operator):
+    order = sales.place_order()
+    for query in (order.school_id, order.placed_by.email, "Compta@Nimes.example"):
+        assert f'href="{order_url(order)}"' in page_text(operator.post("/admin/rechercher/", {"query": query})), query
+
+
+def test_an_order_s_number_is_written_as_on_its_documents(operator, gard):
+    order = OrderFactory(pk=1_035_000, collectivity=gard)
+    OrderLineFactory(order=order)
+    assert re.search(r">\s*1035000\s*</a>", page_text(operator.get("/admin/orders/order/")))
+
+
+def test_the_home_page_lists_the_work_queue(operator):
+    page = page_text(operator.get("/admin/"))
+    assert "Le vendeur n'est pas décrit" in page
+    assert "Rien n'est en vente" in page
+    now = timezone.now()
+    long_ago = now - datetime.timedelta(days=60)
+    sales.upload_scan(sales.place_order())
+    late = sales.place_and_confirm(at=long_ago)
+    sales.place_order(at=long_ago)
+    operations.remind_and_lapse(now)
+    sales.place_order()
+    page = page_text(operator.get("/admin/"))
+    for sentence in (
+        "1 bon de commande signé à vérifier",
+        "1 commande facturée n'est pas réglée quarante-cinq jours après sa facture",
+        "1 commande passée, bon de commande attendu par la poste",
+        "1 commande restée sans bon de commande",
+    ):
+        assert sentence in page
+    assert "Le vendeur n'est pas décrit" not in page
+    (found,) = operator.get("/admin/orders/order/?attend=echues").context["cl"].result_list
+    assert found == late
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "orders/order",
+        "billing/invoice",
+        "payments/payment",
+        "orders/purchaseorderscan",
+        "payments/cardpayment",
+        "payments/providerevent",
+    ],
+)
+def test_every_list_takes_the_same_queries_whatever_its_length(operator, page, django_assert_num_queries):
+    def sell():
+        sales.upload_scan(sales.place_order())
+        sales.place_and_pay()
+        card_payment = sales.pay_by_card().payments.get().card
+        CardPayment.objects.filter(pk=card_payment.pk).update(transaction_id=f"pi_of_{card_payment.pk}")
+        ProviderEvent.objects.create(
+            variant="stripe", event_id=f"evt_{card_payment.pk}", kind="refund.failed", received_at=timezone.now()
+        )
+
+    sell()
+    address = f"/admin/{page}/"
+    with CaptureQueriesContext(connection) as few:
+        operator.get(address)
+    for _ in range(3):
+        sell()
+    with django_assert_num_queries(len(few)):
+        assert operator.get(address).context["cl"].result_count > 3
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "orders/order/1/faire/confirmer/", "orders/order/papiers/1/", "orders/purchaseorderscan/1/fichier/",
+        "billing/invoice/1/document/",
+        "billing/invoice/a-deposer/", "billing/invoice/a-deposer/fichier/",
+    ],
+)  # fmt: skip
+def test_only_the_operator_opens_the_back_office(portal, page):
+    portal.force_login(sales.place_order().placed_by)
+    assert portal.get(f"/admin/{page}").status_code in (302, 403)
+    assert Order.objects.get().state == OrderState.PLACED
+
+
+def test_invoices_that_wait_are_downloaded_together_then_noted_as_deposited(operator):
+    first, second = sales.place_and_confirm(), sales.place_and_confirm()
+    assert "2 factures ou avoirs à déposer" in page_text(operator.get("/admin/"))
+    page = operator.get("/admin/billing/invoice/a-deposer/")
+    numbers = page.context["numbers"]
+    archive = operator.get(f"/admin/billing/invoice/a-deposer/fichier/?factures={numbers}")
+    with zipfile.ZipFile(io.BytesIO(b"".join(archive))) as opened:
+        invoices = [operations.get_current_invoice(order).number for order in (first, second)]
+        assert set(opened.namelist()) == {"liste.csv", *(f"{number}.pdf" for number in invoices)}
+    # Issued after the archive was downloaded, so not in it.
+    third = operations.get_current_invoice(sales.place_and_confirm())
+    operator.post("/admin/billing/invoice/a-deposer/", {"factures": numbers})
+    assert [one.pk for one in invoicing.list_undeposited()] == [third.pk]
+
+
+def test_a_rejected_invoice_comes_first_and_is_reissued_under_a_new_number(operator):
+    order = sales.place_and_confirm()
+    invoice = operations.get_current_invoice(order)
+    assert operator.get(action_url(invoice, "refaire")).status_code == 302
+    assert "Recopiez le motif" in run_action(operator, invoice, "etat", state="rejected", reason="")
+    run_action(operator, invoice, "etat", state="rejected", reason="Code service inconnu.")
+    assert "1 facture rejetée ou refusée" in page_text(operator.get("/admin/"))
+    assert str(invoice) in page_text(operator.get("/admin/billing/invoice/?attend=rejetees"))
+    run_action(operator, order, "completer", siret=sales.SIRET, service_code="EDUC")
+    assert "émise" in run_action(operator, invoice, "refaire", reason="Code service inconnu.")
+    issued = operations.get_current_invoice(order)
+    assert issued.number > invoice.number
+    assert "facture rejetée" not in page_text(operator.get("/admin/"))
+    card_of_it = page_text(operator.get(f"/admin/billing/invoice/{invoice.pk}/change/"))
+    assert f"Annulée par l'avoir {invoice.credit}" in card_of_it
+    response = operator.get(f"/admin/billing/invoice/{issued.pk}/document/")
+    assert response.content.startswith(b"%PDF")
+    assert "EDUC" in operator.get(f"/admin/billing/invoice/{issued.pk}/donnees/").content.decode()
+
+
+def test_a_card_payment_is_refunded_by_the_provider(operator):
+    order = sales.pay_by_card()
+    payment = Payment.objects.get()
+    run_action(operator, order, "annuler", reason="À la demande de l'école.")
+    assert operator.get(action_url(payment, "rembourser")).status_code == 302
+    assert "demandé au prestataire" in run_action(operator, payment, "rembourser-la-carte")
+    assert Payment.objects.get(refunds=payment).amount == -payment.amount
+    attempt = payment.card
+    assert attempt.token not in page_text(operator.get(f"/admin/payments/cardpayment/{attempt.pk}/change/"))
+    CardPayment.objects.filter(pk=attempt.pk).update(message="Le prestataire n'a pas pu rendre l'argent.")
+    assert "attend=cartes" in page_text(operator.get("/admin/"))
+    assert "n'a pas pu rendre" in page_text(operator.get(action_url(attempt, "rendre-encore")))
+    assert "n'attend plus" in run_action(operator, attempt, "vu")
+    assert "attend=cartes" not in page_text(operator.get("/admin/"))
+    assert operator.get(action_url(attempt, "vu")).status_code == 302
+
+
+def test_two_clicks_at_the_same_moment_record_one_payment(committing):
+    with schema_context("public"):
+        order = sales.place_and_confirm()
+        user = UserFactory(is_staff=True, is_superuser=True)
+    browsers = [HostClient(settings.BASE_DOMAIN) for _ in range(4)]
+    for browser in browsers:
+        browser.force_login(user)
+    page = action_url(order, "reglement")
+    typed = {
+        "method": "cheque",
+        "amount": "50,00",
+        "received_on": day_in_france(timezone.now()).isoformat(),
+        "page_version": browsers[0].get(page).context["page_version"],
+    }
+    clicks = [
+        lambda browser=browser, reference=str(number): browser.post(page, typed | {"reference": reference}).status_code
+        for number, browser in enumerate(browsers)
+    ]
+    assert sorted(run_concurrently("public", clicks, expected_errors=())) == [302, 422, 422, 422]
+    assert Payment.objects.count() == 1

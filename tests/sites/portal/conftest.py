@@ -1,0 +1,26 @@
+"""Principals and teachers, signed in at the portal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.entitlements.conftest import SchoolScenario, elsewhere
+
+__all__ = ["elsewhere"]
+
+
+@pytest.fixture
+def jaures(nimes):
+    """A school with its principal; everything is read from the public schema, as the portal does."""
+    return SchoolScenario()
+
+
+@pytest.fixture
+def as_(portal):
+    """Returns a function that signs a user in at the portal and returns the browser."""
+
+    def sign_in(user):
+        portal.force_login(user)
+        return portal
+
+    return sign_in

@@ -1,0 +1,73 @@
+"""The portal's public pages."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from tests.factories.accounts import PrincipalFactory
+from tests.factories.shop import get_seller
+
+PAGES = ["home", "office_search", "shop", "faq", "contact", "terms_of_sale", "credits", "legal", "accessibility"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_the_header_and_footer(portal, name):
+    page = portal.get(reverse(name, urlconf="config.urls_public")).content.decode()
+    for words in (
+        "Parcours d’entraînement personnalisés",
+        "La réussite pour tous",
+        "Boutique",
+        "FAQ",
+        "Contact",
+        "Sites du groupe",
+        "www.clesdubrevet.com",
+        "Crédits",
+        "8, rue Férou",
+        "Créer un compte",
+    ):
+        assert words in page
+    assert page.count("<h1") == 1
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in ("shop", "legal")])
+def test_a_page_queries_the_session_only(portal, django_assert_max_num_queries, name):
+    with django_assert_max_num_queries(1):
+        portal.get(reverse(name, urlconf="config.urls_public"))
+
+
+def test_a_visitor_signs_in_from_the_top_of_the_home(portal):
+    page = portal.get("/").content.decode()
+    assert 'action="/connexion/"' in page
+    assert "Mot de passe oublié" in page
+
+
+def test_a_signed_in_user_is_greeted_by_first_name(portal):
+    portal.force_login(PrincipalFactory(first_name="Camille"))
+    page = portal.get("/faq/").content.decode()
+    assert "Bonjour <strong>Camille</strong>" in page
+    assert "Accéder à l’application" in page
+    assert "Déconnexion" in page
+
+
+def test_the_office_finder_ignores_accents(portal):
+    page = portal.get("/collectivites/", {"q": "nimes ville"}).content.decode()
+    assert "Ville de Nîmes" in page
+    assert "http://nimes.peps.localhost" in page
+    assert "Département du Gard" not in page
+
+
+@pytest.mark.parametrize("text", ["%", "_", "introuvable", "' OR 1=1 --"])
+def test_the_office_finder_says_when_nothing_is_found(portal, text):
+    answer = portal.get("/collectivites/", {"q": text})
+    assert "http://nimes.peps.localhost" not in answer.content.decode()
+
+
+def test_the_legal_notices_name_the_seller(portal, db):
+    assert "Vendeur des licences" not in portal.get("/mentions-legales/").content.decode()
+    one = get_seller()
+    one.mediator = "Médiation exemple, 1 rue du Pont, 75001 Paris"
+    one.save()
+    page = portal.get("/mentions-legales/").content.decode()
+    for words in (one.name, one.legal_form, one.rcs, one.vat_number, "123\u00a0456\u00a0782", one.mediator):
+        assert words in page

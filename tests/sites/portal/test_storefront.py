@@ -1,0 +1,122 @@
+"""« Boutique »: the five tiers, the one for a number of classes, its price, and who may order it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from accounts.models import Profile
+from licensing.billing.models import Seller
+from licensing.orders.models import Order
+from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
+from tests.factories.schools import AffiliationFactory
+from tests.guide.conftest import create_browser, page_text
+from tests.orders.shop_buyer import open_shop
+
+
+@pytest.fixture
+def year(db):
+    """Return the year on sale today."""
+    return open_shop()
+
+
+@pytest.mark.parametrize(
+    ("classes", "description", "ttc"),
+    [
+        ("1", "1 classe - 30 élèves", "49,00 €"),
+        ("2", "5 classes - 150 élèves", "199,00 €"),
+        (" 5 ", "5 classes - 150 élèves", "199,00 €"),
+        ("11", "15 classes - 450 élèves", "479,00 €"),
+        ("20", "20 classes - 600 élèves", "600,00 €"),
+    ],
+)
+def test_a_number_of_classes_finds_its_tier(portal, year, classes, description, ttc):
+    answer = portal.get("/boutique/", {"classes": classes})
+    page = page_text(answer)
+    assert f"Licence globale TOUS NIVEAUX ({description})" in page
+    assert f"TOTAL TTC {ttc}" in page
+    assert answer.content.decode().count('aria-current="true"') == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "message"), [(Profile.PRINCIPAL, "à attribuer à un enseignant"), (Profile.TEACHER, "pour votre classe")]
+)
+def test_one_licence_is_worded_in_the_singular(year, profile, message):
+    buyer = UserFactory(profile=profile)
+    AffiliationFactory(user=buyer)
+    page = page_text(create_browser(buyer).get("/boutique/", {"classes": "1"}))
+    assert "Licence valable jusqu'au" in page
+    assert message in page
+
+
+@pytest.mark.parametrize("typed", ["0", "-3", "trois", "2,5", "201", "9" * 12, "<b>", "٣"])
+def test_what_is_no_number_of_classes_is_refused_in_words(portal, year, typed):
+    page = page_text(portal.get("/boutique/", {"classes": typed}))
+    assert "Indiquez un nombre de classes, de 1 à 200." in page
+    assert "Votre choix" not in page
+
+
+def test_nothing_is_sold_before_the_seller_is_configured(portal, year):
+    Seller.objects.all().delete()
+    assert "€" not in page_text(portal.get("/boutique/", {"classes": "3"}))
+
+
+def test_nothing_is_priced_before_the_operator_has_published_it(portal):
+    page = page_text(portal.get("/boutique/", {"classes": "3"}))
+    assert "€" not in page
+    assert "Demander un devis" in page
+
+
+def test_a_visitor_signs_in_and_comes_back_to_their_choice(portal, year, can_sign_in):
+    page = portal.get("/boutique/", {"classes": "3"}).content.decode()
+    door = re.search(r'href="(/boutique/commander/[^"]*)"', page)[1]
+    sign_in = portal.get(door)
+    assert sign_in["Location"] == "/connexion/?next=/boutique/commander/%3Fclasses%3D3"
+    person = can_sign_in(PrincipalFactory(username="testchefetab"))
+    AffiliationFactory(user=person)
+    answer = portal.post(
+        sign_in["Location"], {"login": "testchefetab", "password": "trois-petits-chats-2026"}, follow=True
+    )
+    assert answer.redirect_chain[-1][0] == "/boutique/?classes=3"
+    assert "5 classes - 150 élèves" in page_text(answer)
+
+
+def test_whoever_leads_several_schools_says_which_one(year):
+    principal = PrincipalFactory()
+    one, other = AffiliationFactory(user=principal), AffiliationFactory(user=principal)
+    browser = create_browser(principal)
+    answer = browser.get("/boutique/", {"classes": "3"})
+    assert "Pour quel établissement ?" in page_text(answer)
+    for affiliation in (one, other):
+        assert f'<option value="{affiliation.pk}">' in answer.content.decode()
+    for nobody_s in ("", "x", AffiliationFactory().pk):
+        page = page_text(browser.post("/boutique/commander/", {"classes": "3", "etablissement": nobody_s}, follow=True))
+        assert "Choisissez l'établissement pour lequel vous commandez." in page
+    assert not Order.objects.exists()
+    browser.post("/boutique/commander/", {"classes": "3", "etablissement": other.pk})
+    assert Order.objects.get().school == other.school
+
+
+@pytest.mark.parametrize(
+    ("profile", "classes", "message"),
+    [
+        (Profile.TEACHER, "3", "Un enseignant achète pour sa propre classe"),
+        (Profile.AGENT, "3", "Les agents d'une collectivité achètent depuis leur bureau"),
+        (Profile.PRINCIPAL, "3", "Choisissez d'abord votre établissement"),
+    ],
+)
+def test_those_who_cannot_order_see_why(year, profile, classes, message):
+    answer = create_browser(UserFactory(profile=profile)).get("/boutique/", {"classes": classes})
+    assert message in page_text(answer)
+    assert "Commander</button>" not in answer.content.decode()
+
+
+def test_a_teacher_orders_one_class_without_a_school(year):
+    assert "Commander</button>" in create_browser(TeacherFactory()).get("/boutique/", {"classes": "1"}).content.decode()
+
+
+def test_with_htmx_the_tiers_alone_come_back(portal, year, django_assert_max_num_queries):
+    with django_assert_max_num_queries(5):
+        page = portal.get("/boutique/", {"classes": "3"}, headers={"HX-Request": "true"}).content.decode()
+    assert page.lstrip().startswith('<div id="paliers">')

@@ -1,0 +1,37 @@
+"""Emits events as operations do, and delivers them as a worker does."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.utils import timezone
+
+from webhooks.drain import drain
+from webhooks.operations import EventType, NewEvent, emit
+
+
+def make_issued_event(number, units=1):
+    return NewEvent(EventType.ALLOCATION_ISSUED, f"allocation:{number}", {"allocation": number, "units": units})
+
+
+def emit_events(*events, at=None):
+    """Emit events, by default dated a hundred milliseconds ago."""
+    return emit(events=events, at=at or timezone.now() - datetime.timedelta(milliseconds=100))
+
+
+class FakeClock:
+    """A clock for the drain; `advance` moves it on."""
+
+    def __init__(self):
+        self.ahead = datetime.timedelta()
+
+    def __call__(self):
+        return timezone.now() + self.ahead
+
+    def advance(self, **duration):
+        self.ahead += datetime.timedelta(**duration)
+
+
+def deliver_due(endpoint, clock=timezone.now, **given):
+    """Deliver what is due to an endpoint; return the number delivered."""
+    return drain(endpoint_id=endpoint.pk, clock=clock, **given)

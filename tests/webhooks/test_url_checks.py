@@ -1,0 +1,154 @@
+"""Webhook URLs: https to public addresses only, however they are written (SSRF)."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+import pytest
+from django.utils import timezone
+
+from tests.webhooks.events import deliver_due, emit_events, make_issued_event
+from webhooks import attempt_results, endpoints, http_client, url_policy
+from webhooks.models import Delivery, WebhookEndpoint
+
+
+@pytest.fixture
+def strict(settings):
+    settings.WEBHOOKS_ALLOW_HTTP = False
+    settings.WEBHOOKS_PRIVATE_NETWORKS = []
+
+
+PRIVATE = [
+    "127.0.0.1", "127.255.255.254", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",  # noqa: S104 - asked about, not bound to
+    "192.0.2.1", "198.18.0.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "192.88.99.1",
+    "::", "::1", "::10.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "fe80::1", "fc00::1", "fd12::1", "fec0::1",
+    "ff02::1", "2001:db8::1", "2001::1", "2002:a00:1::", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_are_refused(strict, address):
+    assert not url_policy.is_address_allowed(ipaddress.ip_address(address))
+    written = f"[{address}]" if ":" in address else address
+    with pytest.raises(url_policy.AddressRefused, match="réseau privé"):
+        url_policy.check_url(f"https://{written}:8443/")
+
+
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]
+)
+def test_public_addresses_are_accepted(strict, address):
+    assert url_policy.is_address_allowed(ipaddress.ip_address(address))
+
+
+def test_the_operator_may_allow_a_private_network(strict, settings):
+    settings.WEBHOOKS_PRIVATE_NETWORKS = [ipaddress.ip_network("10.0.0.0/8")]
+    assert url_policy.is_address_allowed(ipaddress.ip_address("10.1.2.3"))
+    assert url_policy.is_address_allowed(ipaddress.ip_address("::ffff:10.1.2.3"))
+    assert not url_policy.is_address_allowed(ipaddress.ip_address("192.168.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("url", "result"),
+    [
+        ("http://si.exemple.fr/", "https"),
+        ("ftp://si.exemple.fr/", "adresse complète"),
+        ("si.exemple.fr", "adresse complète"),
+        ("https://", "adresse complète"),
+        ("https:///chemin", "n'en est pas une"),
+        ("https://si.exemple.fr:99999/", "n'en est pas une"),
+        ("https://si.exemple.fr:0/", "n'en est pas une"),
+        ("https://[::1/", "n'en est pas une"),
+        ("https://moi:secret@si.exemple.fr/", "mot de passe"),
+        ("https://moi@si.exemple.fr/", "mot de passe"),
+        ("https://si.exemple.fr/#ici", "« # »"),
+        ("https://si.exemple.fr/un chemin", "adresse complète"),
+        ("https://si.exemple.fr/\n", "adresse complète"),
+        ("https://mairie-nîmes.fr/", "adresse complète"),
+        ("https://localhost/", "réseau privé"),
+        ("https://LOCALHOST./", "réseau privé"),
+    ],
+)
+def test_a_visibly_invalid_url_is_refused_when_registered(strict, url, result):
+    with pytest.raises(url_policy.AddressRefused, match=result):
+        url_policy.check_url(url)
+
+
+@pytest.mark.parametrize("url", ["https://si.exemple.fr/crochet?cle=1", "https://93.184.216.34:8443/", "https://a/"])
+def test_an_ordinary_url_is_accepted(strict, url):
+    url_policy.check_url(url)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f000001", "localhost"]
+)
+def test_no_connection_is_made_to_a_private_address(endpoint, receiver, settings, host):
+    settings.WEBHOOKS_PRIVATE_NETWORKS = []
+    port = receiver.url.rpartition(":")[2]
+    WebhookEndpoint.objects.update(url=f"http://{host}:{port}")
+    emit_events(make_issued_event(1))
+    assert deliver_due(endpoint) == 0
+    # Legacy numeric forms of an address are not resolved.
+    refused = attempt_results.INVALID_URL if host in ("127.1", "2130706433") else url_policy.PRIVATE_NETWORK
+    assert Delivery.objects.get().reason == refused
+    assert not receiver.connections
+
+
+def test_dns_rebinding_is_prevented(endpoint, receiver, settings, monkeypatch):
+    """The connection uses the address that was resolved and checked."""
+    settings.WEBHOOKS_PRIVATE_NETWORKS = []
+    answers_of_the_name = iter(["93.184.216.34", "127.0.0.1"])
+    port = int(receiver.url.rpartition(":")[2].partition("/")[0])
+    asked = []
+
+    def look_up(host, *_):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers_of_the_name), port))]
+
+    checked = []
+
+    def socket_for(address):
+        checked.append(address[4][0])
+        # The first is public and may be unreachable from here: checking the target is enough.
+        if len(checked) == 1:
+            assert url_policy.is_address_allowed(ipaddress.ip_address(checked[0]))
+            raise OSError
+        return real(address)
+
+    real = url_policy.create_socket
+    monkeypatch.setattr(http_client.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(url_policy, "create_socket", socket_for)
+    WebhookEndpoint.objects.update(url=f"http://change.exemple:{port}/")
+    for number in (1, 2):
+        WebhookEndpoint.objects.update(failing_since=None, failures=0, paused_until=None)
+        emit_events(make_issued_event(number))
+        assert deliver_due(endpoint) == 0
+    assert asked == ["change.exemple"] * 2
+    assert checked == ["93.184.216.34", "127.0.0.1"]
+    assert Delivery.objects.get(subject="allocation:2").reason == url_policy.PRIVATE_NETWORK
+    assert not receiver.connections
+
+
+def test_the_address_is_checked_again_at_each_attempt(endpoint, receiver, settings):
+    settings.WEBHOOKS_ALLOW_HTTP = False
+    emit_events(make_issued_event(1))
+    assert deliver_due(endpoint) == 0
+    assert "https" in Delivery.objects.get().reason
+    assert not receiver.connections
+
+
+def test_environment_proxies_are_ignored(endpoint, receiver, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1/")
+    emit_events(make_issued_event(1))
+    assert deliver_due(endpoint) == 1
+
+
+def test_an_untrusted_certificate_is_refused(nimes, receiver, tmp_path):
+    """The connection to a server with an untrusted certificate fails before any data is sent."""
+    url = receiver.url.replace("http://", "https://")
+    endpoint = endpoints.add(url=url, types=[], by_id=None, at=timezone.now()).endpoint
+    emit_events(make_issued_event(1))
+    assert deliver_due(endpoint) == 0
+    assert "TLS" in Delivery.objects.get().reason
+    assert not receiver.received
