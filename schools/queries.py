@@ -56,11 +56,11 @@ WITH setting AS MATERIALIZED (SELECT current_setting('enable_seqscan') AS before
 SELECT before FROM setting, LATERAL (SELECT set_config('enable_seqscan', 'off', before IS NULL)) AS changed
 """
 _NEAREST = """
-SELECT sought.word, nearest.word
-FROM unnest(%s::text[]) AS sought(word), LATERAL (
+SELECT misspelt.word, nearest.word
+FROM unnest(%s::text[]) AS misspelt(word), LATERAL (
     SELECT known.word FROM public.schools_directoryword AS known
-    WHERE known.word OPERATOR(public.%%) sought.word
-    ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT %s
+    WHERE known.word OPERATOR(public.%%) misspelt.word
+    ORDER BY known.word OPERATOR(public.<->) misspelt.word LIMIT %s
 ) AS nearest
 """
 

@@ -11,11 +11,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from collectivities import operations
 from collectivities.access import office
 from collectivities.exceptions import CollectivityError
 from collectivities.forms import AddSchoolsForm, SchoolContactForm
 from collectivities.models import PortfolioSchool, Role
+from collectivities.operations import portfolio as operations
+from collectivities.operations.portfolio_store import remove_from_portfolio
 from collectivities.portfolio_filter import PortfolioFilter
 from core.formatting import pluralize
 from schools import queries as schools
@@ -73,7 +74,7 @@ def add(request: OfficeHttpRequest) -> HttpResponse:
         "collectivities/portfolio_add.html",
         {
             "form": form,
-            "sought": query,
+            "query": query,
             "found": [(school, school.pk in in_portfolio) for school in found[:MAX_RESULTS]],
             "more": len(found) > MAX_RESULTS,
         },
@@ -101,13 +102,13 @@ def edit(request: OfficeHttpRequest, uai: str) -> HttpResponse:
 @require_POST
 def remove(request: OfficeHttpRequest) -> HttpResponse:
     """Remove the selected schools from the portfolio."""
-    removed = operations.remove_from_portfolio(
-        uais=request.POST.getlist("uai"), by=request.member.user, at=timezone.now()
+    removed = remove_from_portfolio(
+        uais=request.POST.getlist("uai"), by=request.member.user, at=timezone.now(), one_by_one=True
     )
     if removed:
         messages.success(
             request,
-            f"{pluralize(removed, 'école')} hors du périmètre ; ce qui leur a été attribué ne change pas.",
+            f"{pluralize(len(removed), 'école')} hors du périmètre ; ce qui leur a été attribué ne change pas.",
         )
     else:
         messages.warning(request, "aucune école n'était cochée : rien n'a changé.")
@@ -117,7 +118,7 @@ def remove(request: OfficeHttpRequest) -> HttpResponse:
 def _add_messages(request: OfficeHttpRequest, result: AddedSchools) -> None:
     if result.added:
         messages.success(request, f"{pluralize(len(result.added), 'école ajoutée', 'écoles ajoutées')} au périmètre.")
-    if result.already:
-        messages.info(request, f"déjà dans le périmètre : {pluralize(len(result.already), 'école')}.")
+    if result.existing:
+        messages.info(request, f"déjà dans le périmètre : {pluralize(len(result.existing), 'école')}.")
     if result.unknown:
         messages.warning(request, f"l'annuaire ne connaît pas {', '.join(result.unknown[:20])} : vérifiez-les.")

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import Profile
 from collectivities import audit_log
-from collectivities.operations import SchoolContact, write_portfolio
+from collectivities.operations.portfolio_store import SchoolContact, write_portfolio
 from core import array_lookups, formatting
 from imports import queries
 from imports import rows as import_rows

@@ -43,11 +43,11 @@ SELECT DISTINCT commune_key FROM public.schools_school WHERE departement_code = 
 # The nearest dictionary words by trigram similarity; and, as a transposition leaves too few common trigrams in a short
 # word, the dictionary words equal to one of its transpositions.
 _NEAREST = """
-SELECT sought.word, nearest.word, nearest.schools
-FROM unnest(%(words)s::text[]) AS sought(word), LATERAL (
+SELECT misspelt.word, nearest.word, nearest.schools
+FROM unnest(%(words)s::text[]) AS misspelt(word), LATERAL (
     SELECT known.word, known.schools FROM public.schools_directoryword AS known
-    WHERE known.word OPERATOR(public.%%) sought.word
-    ORDER BY known.word OPERATOR(public.<->) sought.word LIMIT 20
+    WHERE known.word OPERATOR(public.%%) misspelt.word
+    ORDER BY known.word OPERATOR(public.<->) misspelt.word LIMIT 20
 ) AS nearest
 UNION
 SELECT swapped.word, known.word, known.schools

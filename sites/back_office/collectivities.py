@@ -14,8 +14,9 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
 
-from collectivities import operations
 from collectivities.exceptions import CollectivityError
+from collectivities.operations.office_requests import accept_request, decline_request
+from collectivities.operations.offices import open_office
 from tenants import provisioning
 from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
@@ -93,7 +94,7 @@ class CollectivityAdmin(OperationAdmin):
         form = OfficeOpeningForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                collectivity = operations.open_office(**form.cleaned_data, by=_operator(request), at=timezone.now())
+                collectivity = open_office(**form.cleaned_data, by=_operator(request), at=timezone.now())
             except OpeningRefused as refusal:
                 _add_errors(refusal, form)
             else:
@@ -137,7 +138,7 @@ class OfficeRequestAdmin(OperationAdmin):
         ]
         if request.method == "POST" and form.is_valid():
             try:
-                collectivity = operations.accept_request(
+                collectivity = accept_request(
                     request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
                 )
             except OpeningRefused as refusal:
@@ -164,7 +165,7 @@ class OfficeRequestAdmin(OperationAdmin):
         form = DeclineForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                operations.decline_request(
+                decline_request(
                     request_id=office_request.pk, **form.cleaned_data, by=_operator(request), at=timezone.now()
                 )
             except CollectivityError as refusal:

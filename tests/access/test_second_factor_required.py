@@ -8,9 +8,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import second_factor as second_factors
-from collectivities import operations
 from collectivities.exceptions import SecondFactorFirst
 from collectivities.models import AuditEntry, Invitation, OfficeSettings, Role
+from collectivities.operations import security as operations
 from tests.access.test_routes import OFFICE_ROUTES, build_url
 from tests.accounts.emails import PASSWORD, list_emails, mark_reauthenticated, sign_in
 from tests.conftest import TERM

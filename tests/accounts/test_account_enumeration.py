@@ -14,9 +14,10 @@ from django.utils import timezone
 from accounts import password_resets, tasks, throttling, usernames
 from accounts.models import ResetRequest, User
 from accounts.rate_limits import RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
-from collectivities import invitation_tokens, operations
+from collectivities import invitation_tokens
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
+from collectivities.operations import members as operations
 from tests.accounts.emails import PASSWORD, answer_resets, list_emails, render_email, sign_in
 from tests.accounts.test_sign_up import PERSON, TYPED
 from tests.conftest import TERM

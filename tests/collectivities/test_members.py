@@ -8,9 +8,10 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from collectivities import invitation_tokens, operations
+from collectivities import invitation_tokens
 from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGone, LastManager, NotAMember
 from collectivities.models import AuditEntry, Invitation, Member, Role
+from collectivities.operations import members as operations
 from mailing.models import Message, MessageState
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

@@ -13,8 +13,9 @@ from openpyxl import load_workbook
 from PIL import Image
 
 from accounts.models import User
-from collectivities import audit_log, invitation_tokens, operations
+from collectivities import audit_log, invitation_tokens
 from collectivities.models import AuditEntry, Invitation, Member, OfficeSettings, PortfolioSchool, Role
+from collectivities.operations import members as operations
 from tenants.models import OfficeRequest
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory

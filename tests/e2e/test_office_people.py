@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tenants.utils import schema_context, tenant_context
 
-from collectivities import audit_log, invitation_tokens, operations
+from collectivities import audit_log, invitation_tokens
 from collectivities.models import Role
+from collectivities.operations import members as operations
 from licensing.classes import operations as classes
 from licensing.classes import tokens
 from licensing.entitlements import operations as subscriptions

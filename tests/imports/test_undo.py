@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from collectivities.models import AuditEntry, PortfolioSchool
-from collectivities.operations import set_contact
+from collectivities.operations.portfolio import set_contact
 from imports import operations, progress, queries, tasks
 from imports.enums import ImportState, Purpose
 from imports.exceptions import WrongImportState

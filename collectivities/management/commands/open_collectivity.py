@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from collectivities.operations import open_office
+from collectivities.operations.offices import open_office
 from tenants.exceptions import OpeningRefused
 from tenants.models import CollectivityKind
 from tenants.office_urls import office_url
