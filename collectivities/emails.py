@@ -9,7 +9,6 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import User
-from collectivities import invitation_tokens
 from collectivities.models import Invitation, Role
 from collectivities.queries import get_office_settings
 from mailing import kinds
@@ -45,7 +44,7 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
     invitation = Invitation.objects.get(pk=_topic_id(message))
     collectivity = Collectivity.objects.get(schema_name=connection.schema_name)  # type: ignore[attr-defined]
     inviter = User.objects.filter(pk=invitation.invited_by_id).first() if invitation.invited_by_id else None
-    token = _MASKED if masked else invitation_tokens.build_token(invitation.nonce)
+    token = _MASKED if masked else invitation.link_token
     return _render(
         "invitation",
         f"{collectivity.name} vous invite dans son bureau Pep's",

@@ -14,6 +14,8 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
+from core.link_tokens import derive_token
+
 
 class Fold(Func):
     """`public.fold`: lower case, no accents, single spaces. `schools.folding.fold` is the same in Python."""
@@ -259,13 +261,18 @@ class PrincipalRequest(models.Model):
     # The token is derived from it with the site's secret key; look-ups use the token's hash.
     nonce = models.CharField(max_length=32)
     token_hash = models.CharField(max_length=64, unique=True)
-    asked_at = models.DateTimeField("demandé le")
+    requested_at = models.DateTimeField("demandé le")
     expires_at = models.DateTimeField("valable jusqu'au")
     confirmed_at = models.DateTimeField("confirmé le", null=True, blank=True)
 
     class Meta:
         verbose_name = "demande de confirmation"
-        indexes: ClassVar = [models.Index(name="principal_request_of_school", fields=["school", "-asked_at"])]
+        indexes: ClassVar = [models.Index(name="principal_request_of_school", fields=["school", "-requested_at"])]
 
     def __str__(self) -> str:
         return f"{self.user} – {self.school_id}"
+
+    @property
+    def link_token(self) -> str:
+        """The secret token of its link."""
+        return derive_token(self.nonce, salt="schools.principals")

@@ -14,7 +14,6 @@ from django.utils import timezone
 from accounts import password_resets, tasks, throttling, usernames
 from accounts.models import ResetRequest, User
 from accounts.rate_limits import RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NETWORK
-from collectivities import invitation_tokens
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations import members as operations
@@ -150,7 +149,7 @@ def test_an_invited_agent_is_shown_the_username_they_got_instead(office, nimes):
     """Accepted: they have to know their username, and each probe costs an invitation."""
     UserFactory(username="pris")
     operations.invite(email="awa@nimes.example", roles=["viewer"], by=None, at=timezone.now())
-    token = invitation_tokens.build_token(Invitation.objects.get().nonce)
+    token = Invitation.objects.get().link_token
     account = {"first_name": "Awa", "last_name": "Diop", "username": "Pris", "password": PASSWORD}
     browser = office("nimes")
     answer = browser.post(f"/invitation/{token}/", account | {"password_again": PASSWORD}, follow=True)

@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_proposals
+from licensing.entitlements import operations, teacher_affiliations
 from mailing import kinds
 from mailing.kinds import NoLongerDue
 from mailing.models import Message
@@ -83,7 +83,7 @@ def test_a_principal_is_emailed_that_their_subscription_grew(jaures):
 def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)
-    teacher_proposals.attach_proposed_teacher(
+    teacher_affiliations.attach_proposed_teacher(
         teacher_id=teacher.pk, uai=jaures.school.uai, by=jaures.principal, at=TERM
     )
     rendered = render_email("teacher.joined")

@@ -8,7 +8,7 @@ import pytest
 from django_tenants.utils import schema_context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from licensing.entitlements import operations, teacher_moves
+from licensing.entitlements import operations, teacher_affiliations
 from licensing.entitlements.models import Seat, SeatEvent, SeatMode, Subscription
 from licensing.exceptions import LicensingError
 from mailing import kinds
@@ -292,7 +292,7 @@ def test_the_email_gives_both_dates(unpaid):
 
 
 def move_teacher(teacher, school):
-    return teacher_moves.change_school(teacher=teacher, school=school, typed=None, at=LATER)
+    return teacher_affiliations.change_school(teacher=teacher, school=school, typed=None, at=LATER)
 
 
 def test_a_teacher_who_moves_keeps_their_seat_and_principals_are_emailed(jaures):

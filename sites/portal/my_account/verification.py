@@ -21,7 +21,7 @@ from licensing.entitlements.models import Subscription
 from schools.principals import operations as principals
 from schools.principals.exceptions import AskedTooOften, PrincipalError, PrincipalLinkExpired, PrincipalsChanged
 from schools.principals.queries import get_principal_request, list_verified_principals
-from schools.principals.wording import format_school, mask_email
+from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
 
 if TYPE_CHECKING:

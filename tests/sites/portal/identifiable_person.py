@@ -84,7 +84,7 @@ def create_person_with_all_data(jaures, nimes):
     EntryTicket.objects.create(token_hash="ticket", user=user, made_at=TERM)
     PrincipalEvent.objects.create(school=jaures.school, kind=PrincipalEvent.Kind.ASKED, user=user, by=user, at=TERM)
     PrincipalRequest.objects.create(
-        user=user, school=jaures.school, nonce="n", token_hash="h", asked_at=TERM, expires_at=TERM
+        user=user, school=jaures.school, nonce="n", token_hash="h", requested_at=TERM, expires_at=TERM
     )
     Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "Quenouille"})
     user.groups.add(Group.objects.create(name="un groupe"))
