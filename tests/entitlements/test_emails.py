@@ -72,14 +72,6 @@ def test_an_unverified_principal_is_emailed_without_the_teacher_s_name(jaures):
     assert teacher.last_name not in rendered.text + rendered.html
 
 
-def test_a_principal_is_emailed_that_their_subscription_grew(jaures):
-    _, subscription = jaures.subscription()
-    operations.grow(key=subscription.key, units=2, at=TERM)
-    rendered = render_email("subscription.grown")
-    assert "Ville de Nîmes ajoute 2\N{NO-BREAK SPACE}licences" in rendered.text
-    assert "désormais 5" in rendered.text
-
-
 def test_a_teacher_is_emailed_when_a_principal_adds_them_to_the_school(jaures, elsewhere):
     jaures.subscription()
     teacher = elsewhere(TeacherFactory)

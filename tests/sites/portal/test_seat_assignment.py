@@ -8,6 +8,7 @@ import re
 import pytest
 
 from licensing.entitlements import operations, queries
+from licensing.entitlements.key_units import grow_many
 from licensing.entitlements.models import Seat
 from schools.models import Affiliation
 from tests.conftest import TERM
@@ -336,7 +337,7 @@ def test_the_principal_sees_at_once_what_others_did(jaures, as_):
     assert "0/3" in changed()
     newcomer = jaures.teacher()
     assert newcomer.email in changed()
-    operations.grow(key=subscription.key, units=2, at=TERM)
+    grow_many({subscription.key_id: 2})
     assert "0/5" in changed()
     jaures.entitlement.suspended_at = TERM
     jaures.entitlement.save()
