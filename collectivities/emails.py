@@ -11,10 +11,10 @@ from django.utils import timezone
 from accounts.models import User
 from collectivities.models import Invitation, Role
 from collectivities.queries import get_office_settings
+from core.urls import portal_url
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 from tenants.models import Collectivity, OfficeRequest
-from tenants.office_urls import office_url, portal_url
 
 if TYPE_CHECKING:
     from typing import Any
@@ -52,8 +52,8 @@ def _render_invitation(message: Message, *, masked: bool) -> RenderedEmail:
             "collectivity": collectivity,
             "host": inviter,
             "roles": [Role(role).label for role in invitation.roles],
-            "link": office_url(collectivity, f"/invitation/{token}/"),
-            "office": office_url(collectivity),
+            "link": collectivity.office_url(f"/invitation/{token}/"),
+            "office": collectivity.office_url(),
             "expires_at": invitation.expires_at,
         },
         from_name=f"Pep's – {collectivity.name}",

@@ -134,7 +134,7 @@ class DirectoryWord(models.Model):
     """
 
     word = models.CharField(max_length=250, primary_key=True)
-    schools = models.PositiveIntegerField()
+    school_count = models.PositiveIntegerField()
 
     class Meta:
         indexes: ClassVar = [

@@ -23,7 +23,6 @@ from collectivities.exceptions import InvalidAddress, InvalidRoles, InvitationGo
 from collectivities.models import Invitation, Member, Role
 from core.link_tokens import generate_nonce, hash_token
 from mailing.operations import cancel, enqueue
-from tenants.office_urls import office_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -178,7 +177,7 @@ def join_with_new_account(
     usernames.save_with_free_username(user)
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     tenant: Collectivity = connection.tenant  # type: ignore[attr-defined]
-    queue_email_to_user(user, email_kinds.CREATED, host=office_host(tenant.slug), at=at)
+    queue_email_to_user(user, email_kinds.CREATED, host=tenant.office_host, at=at)
     return accept_invitation(token=token, by=user, at=at)
 
 

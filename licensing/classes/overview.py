@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,7 @@ from licensing.entitlements.queries import date_in_paris
 from licensing.entitlements.wording import describe_account
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Collection
 
     from accounts.models import User

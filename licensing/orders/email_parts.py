@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Profile, User
 from core import formatting
+from core.urls import portal_url
 from licensing.billing.models import Seller
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight
@@ -20,7 +21,6 @@ from licensing.orders.models import Order, OrderKind, OrderState, Payer
 from licensing.payments import card
 from mailing.email_template import format_salutation, render_email
 from mailing.kinds import NoLongerDue, RenderedEmail
-from tenants.office_urls import office_url, portal_url
 
 if TYPE_CHECKING:
     import datetime
@@ -152,7 +152,7 @@ def build_email(
 
 def _order_url(order: Order) -> str:
     if order.collectivity is not None:
-        return office_url(order.collectivity, f"/achats/{order.pk}/")
+        return order.collectivity.office_url(f"/achats/{order.pk}/")
     return portal_url(f"boutique/commandes/{order.pk}/")
 
 

@@ -23,7 +23,6 @@ from licensing.pools.models import Allocation, MessageKind
 from licensing.pools.wording import name_with_article
 from mailing.kinds import NoLongerDue, RenderedEmail
 from schools.wording import format_school_name
-from tenants.office_urls import office_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -148,7 +147,7 @@ def _giver(allocation: Allocation) -> str:
 
 def _logo(allocation: Allocation, presentation: OfficeSettings) -> str:
     collectivity = allocation.pool.entitlement.collectivity
-    return office_url(collectivity, "/logo.png") if collectivity is not None and presentation.logo else ""
+    return collectivity.office_url("/logo.png") if collectivity is not None and presentation.logo else ""
 
 
 def _place(allocation: Allocation) -> str:

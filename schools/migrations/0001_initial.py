@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name="DirectoryWord",
             fields=[
                 ("word", models.CharField(max_length=250, primary_key=True, serialize=False)),
-                ("schools", models.PositiveIntegerField()),
+                ("school_count", models.PositiveIntegerField()),
             ],
             options={
                 "indexes": [

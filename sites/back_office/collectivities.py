@@ -18,9 +18,8 @@ from collectivities.exceptions import CollectivityError
 from collectivities.operations.office_requests import accept_request, decline_request
 from collectivities.operations.offices import open_office
 from tenants import provisioning
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, CollectivityKind, OfficeRequest
-from tenants.office_urls import office_url
+from tenants.provisioning import OpeningRefused
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -83,7 +82,7 @@ class CollectivityAdmin(OperationAdmin):
     @admin.display(description="bureau")
     def office(self, collectivity: Collectivity) -> str:
         """Link to the office."""
-        return format_html('<a href="{0}">{0}</a>', office_url(collectivity))
+        return format_html('<a href="{0}">{0}</a>', collectivity.office_url())
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Allow the operator to view, although change permission is refused."""
@@ -99,7 +98,7 @@ class CollectivityAdmin(OperationAdmin):
                 _add_errors(refusal, form)
             else:
                 invited = form.cleaned_data["manager_email"]
-                messages.success(request, f"Bureau ouvert : {office_url(collectivity)} ; {invited} y est invité.")
+                messages.success(request, f"Bureau ouvert : {collectivity.office_url()} ; {invited} y est invité.")
                 return redirect("admin:tenants_collectivity_changelist")
         return self.page(
             request,
@@ -147,7 +146,7 @@ class OfficeRequestAdmin(OperationAdmin):
                 form.add_error(None, str(refusal))
             else:
                 messages.success(
-                    request, f"Bureau ouvert : {office_url(collectivity)} ; {office_request.email} y est invité."
+                    request, f"Bureau ouvert : {collectivity.office_url()} ; {office_request.email} y est invité."
                 )
                 return redirect("admin:tenants_officerequest_changelist")
         return self.page(

@@ -16,8 +16,8 @@ from collectivities.operations.office_requests import accept_request, decline_re
 from collectivities.operations.offices import open_office
 from mailing import kinds
 from mailing.models import Message
-from tenants.exceptions import OpeningRefused
 from tenants.models import Collectivity, OfficeRequest
+from tenants.provisioning import OpeningRefused
 from tests.conftest import TERM
 from tests.factories.accounts import UserFactory
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django_tenants.management.commands.migrate_schemas import MigrateSchemasCommand
 from django_tenants.utils import get_tenant_base_migrate_command_class
 
-from tenants import schema_migrations
+from tenants import schema_migrations, schema_snapshot
 
 #: Options left to django-tenants' own command: partial or dry runs.
 _PASSED_ON = ("app_label", "migration_name", "fake", "fake_initial", "plan", "prune", "check_unapplied")
@@ -41,7 +41,7 @@ class Command(MigrateSchemasCommand):
                 self.stdout.write(line)
 
         outcome = schema_migrations.migrate_collectivities(schemas=schemas, report=report)
-        schema_migrations.refresh_snapshot()
+        schema_snapshot.refresh()
         report(
             f"Collectivités : {outcome.up_to_date} déjà à jour, {len(outcome.migrated)} mises à jour, "
             f"{len(outcome.failed)} en échec."
