@@ -77,8 +77,8 @@ class ReadingMeasure:
 def list_failures(whole: Score) -> list[str]:
     """Return the missed targets of the total score."""
     return [
-        said
-        for failed, said in (
+        message
+        for failed, message in (
             (whole.layouts < whole.files, f"{whole.files - whole.layouts} tables were not found unaided"),
             (
                 whole.share(ExpectedMatch.CODED) <= CODED,

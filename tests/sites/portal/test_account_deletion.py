@@ -214,10 +214,10 @@ def test_a_seat_is_freed_and_the_principal_gets_an_anonymous_email(jaures):
     assert (last.kind, last.teacher, last.by) == (SeatEvent.Kind.WITHDRAWN, user, user)
     with schema_context(get_public_schema_name()):
         data = Message.objects.get(kind="seat.left")
-        letter = kinds.get(data.kind).render(data)
+        email = kinds.get(data.kind).render(data)
     assert data.recipient == jaures.principal.email
-    assert "0/3" in letter.subject
-    assert "Quenouille" not in letter.text + letter.html
+    assert "0/3" in email.subject
+    assert "Quenouille" not in email.text + email.html
     with pytest.raises(WithdrawnFromTeacher):
         operations.claim(code=code, by=user, at=TERM)
 
@@ -253,8 +253,8 @@ def test_second_teacher_links_end_on_both_sides_and_the_other_is_notified(jaures
             "class.put_out": colleague.email,
             "class.left": jaures.principal.email,
         }
-        letter = kinds.get("class.left").render(data["class.left"])
-    assert letter.subject.startswith("Votre second enseignant ne partage plus la classe")
+        email = kinds.get("class.left").render(data["class.left"])
+    assert email.subject.startswith("Votre second enseignant ne partage plus la classe")
 
 
 def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(jaures, as_):
@@ -267,7 +267,7 @@ def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(j
     assert PrincipalEvent.objects.filter(
         user=jaures.principal, kind=PrincipalEvent.Kind.LEFT, school=jaures.school
     ).exists()
-    successor = jaures.head(verified=True)
+    successor = jaures.add_principal(verified=True)
     page = visible_text(as_(successor).get("/mon-compte/"))
     assert "1/3" in page
     assert "activée par Compte supprimé" in page
@@ -275,8 +275,8 @@ def test_the_subscriptions_of_the_last_verified_principal_stay_with_the_school(j
 
 def test_emails_then_go_to_whoever_leads_the_school(jaures):
     code, _ = jaures.subscription()
-    successor = jaures.head(verified=True)
-    jaures.head()  # who merely chose the school
+    successor = jaures.add_principal(verified=True)
+    jaures.add_principal()  # who merely chose the school
     identifiable_person.delete_account(jaures.principal)
     operations.claim(code=code, by=jaures.teacher(), at=TERM)
     with schema_context(get_public_schema_name()):
@@ -363,9 +363,9 @@ def test_the_farewell_email_goes_to_the_old_address_which_is_then_erased(nimes):
     with schema_context(get_public_schema_name()):
         message = Message.objects.get(kind=ACCOUNT_CLOSED)
         assert message.recipient == user.email
-        letter = kinds.get(ACCOUNT_CLOSED).render(message)
-        assert "zquenouille" in letter.subject
-        assert letter.text.startswith("Bonjour Zéphirine,")
+        email = kinds.get(ACCOUNT_CLOSED).render(message)
+        assert "zquenouille" in email.subject
+        assert email.text.startswith("Bonjour Zéphirine,")
         assert outbox.anonymise_settled(ACCOUNT_CLOSED) == 0  # it has not left
         Message.objects.filter(pk=message.pk).update(state=MessageState.SENT, sent_at=TERM)
         assert outbox.anonymise_settled(ACCOUNT_CLOSED) == 1
@@ -385,7 +385,7 @@ def test_expired_sessions_are_deleted(nimes, as_):
 
 def test_concurrent_seat_changes_leave_nothing_on_a_deleted_account(committing):
     jaures = SchoolScenario()
-    head = jaures.head(verified=True)
+    head = jaures.add_principal(verified=True)
     user = identifiable_person.create_person()
     identifiable_person.attach_to_school(jaures.school, user)
     held = []
