@@ -12,7 +12,7 @@ from django.db.models import Exists
 
 from schools.models import Affiliation, PrincipalEvent, Verification
 from schools.principals import notifications
-from schools.principals.queries import list_verified_principals, replacements_since
+from schools.principals.queries import list_replacements_since, list_verified_principals
 
 if TYPE_CHECKING:
     import datetime
@@ -104,7 +104,7 @@ def verify(
         return False
     unverified = Affiliation.objects.filter(pk=affiliation.pk, verified_at=None)
     if proof_sent_at is not None:
-        unverified = unverified.exclude(Exists(replacements_since(proof_sent_at)))
+        unverified = unverified.exclude(Exists(list_replacements_since(proof_sent_at)))
     if not unverified.update(verified_at=at, verified_by=means):
         return False
     affiliation.verified_at, affiliation.verified_by = at, means

@@ -225,7 +225,7 @@ class PrincipalEvent(models.Model):
     """An event in the history of a school's principals: requested, verified, replaced, left. Append-only."""
 
     class Kind(models.TextChoices):
-        ASKED = "asked", "lien demandé à l'adresse officielle"
+        REQUESTED = "requested", "lien demandé à l'adresse officielle"
         VERIFIED = "verified", "direction vérifiée"
         REPLACED = "replaced", "remplacé par un successeur"
         LEFT = "left", "a quitté l'établissement"

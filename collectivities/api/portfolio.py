@@ -218,7 +218,7 @@ class PortfolioBulkView(Endpoint):
         try:
             outcomes = operations.write_portfolio_list(rows=rows, by=self.actor(), at=timezone.now())
         except InvalidRows as refusal:
-            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.faults))) from None
+            raise ApiProblem(refusal.code, str(refusal), field_errors=list(_field_errors(refusal.errors))) from None
         results = [result for _, result in outcomes]
         return Response(
             {result.value: results.count(result) for result in PortfolioRowResult}

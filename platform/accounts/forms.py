@@ -29,9 +29,7 @@ def _remove_placeholders(form: BaseForm) -> None:
         field.widget.attrs.pop("placeholder", None)
 
 
-def check_new_password(
-    form: BaseForm, user: User, *, field: str, confirmation_field: str, mismatch: str
-) -> None:
+def check_new_password(form: BaseForm, user: User, *, field: str, confirmation_field: str, mismatch: str) -> None:
     """Add errors to the form where the confirmation of the new password differs, or the password is refused."""
     password, confirmation = form.cleaned_data.get(field), form.cleaned_data.get(confirmation_field)
     if not password:

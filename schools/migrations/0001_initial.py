@@ -213,7 +213,7 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("asked", "lien demandé à l'adresse officielle"),
+                            ("requested", "lien demandé à l'adresse officielle"),
                             ("verified", "direction vérifiée"),
                             ("replaced", "remplacé par un successeur"),
                             ("left", "a quitté l'établissement"),

@@ -20,12 +20,12 @@ from schools.models import Affiliation, PrincipalEvent, PrincipalRequest, School
 from schools.principals import notifications
 from schools.principals.exceptions import (
     AlreadyVerified,
-    AskedTooOften,
     NoChosenSchool,
     NoMailbox,
     NotAPrincipal,
     NothingToLead,
     PrincipalsChanged,
+    TooManyVerificationRequests,
 )
 from schools.principals.queries import get_principal_request, list_verified_principals
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 VALIDITY = datetime.timedelta(days=7)
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
-PER_SCHOOL_AND_HOUR = throttling.RateLimit("head/school/hour", 1, _HOUR)
-PER_SCHOOL_AND_DAY = throttling.RateLimit("head/school/day", 3, _DAY)
-PER_ACCOUNT_AND_DAY = throttling.RateLimit("head/account", 5, _DAY)
+PER_SCHOOL_AND_HOUR = throttling.RateLimit("principal/school/hour", 1, _HOUR)
+PER_SCHOOL_AND_DAY = throttling.RateLimit("principal/school/day", 3, _DAY)
+PER_ACCOUNT_AND_DAY = throttling.RateLimit("principal/account", 5, _DAY)
 
 
 class ConfirmationResult(NamedTuple):
@@ -55,7 +55,7 @@ def request_verification(*, uai: str, by: User, has_subscription: bool, at: date
     """Send a link to the school's official mailbox, to confirm that `by` leads the school.
 
     `has_subscription`: whether the user holds a subscription for the school, which only licensing knows; else there
-    must be a principal to replace. Raises a `PrincipalError`; `AskedTooOften` carries the delay.
+    must be a principal to replace. Raises a `PrincipalError`; `TooManyVerificationRequests` carries the delay.
     """
     if by.profile != Profile.PRINCIPAL:
         raise NotAPrincipal("Seul un compte « Chef d'établissement » peut diriger un établissement.")
@@ -82,7 +82,7 @@ def request_verification(*, uai: str, by: User, has_subscription: bool, at: date
     request.token_hash = hash_token(request.link_token)
     request.save(force_insert=True)
     affiliations.record_event(
-        PrincipalEvent.Kind.ASKED, school_id=school.pk, user=by, by=by, means=Verification.MAILBOX, at=at
+        PrincipalEvent.Kind.REQUESTED, school_id=school.pk, user=by, by=by, means=Verification.MAILBOX, at=at
     )
     notifications.notify_mailbox(request, at)
     return request
@@ -128,7 +128,7 @@ def _apply_rate_limits(by: User, school: School, at: datetime.datetime) -> None:
             at=at,
         )
     except throttling.RateLimitExceeded as throttled:
-        raise AskedTooOften(
+        raise TooManyVerificationRequests(
             "Un lien a déjà été envoyé à l'adresse officielle de l'établissement : regardez cette boîte et ses "
             f"courriers indésirables. Vous pourrez en demander un autre dans {throttling.format_wait(throttled.wait)}.",
             throttled.retry_after,

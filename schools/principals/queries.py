@@ -65,7 +65,7 @@ def is_link_usable(request: PrincipalRequest, *, at: datetime.datetime) -> bool:
     )
 
 
-def replacements_since(moment: datetime.datetime) -> QuerySet[PrincipalEvent]:
+def list_replacements_since(moment: datetime.datetime) -> QuerySet[PrincipalEvent]:
     """Return a subquery for `Exists` on affiliations: a successor replaced the user at the school since `moment`."""
     return PrincipalEvent.objects.filter(
         school=OuterRef("school"), user=OuterRef("user"), kind=PrincipalEvent.Kind.REPLACED, at__gte=moment

@@ -17,9 +17,10 @@ from accounts.rate_limits import RESET_BY_EMAIL, RESET_BY_NETWORK, SIGN_UP_BY_NE
 from collectivities.exceptions import CollectivityError
 from collectivities.models import Invitation
 from collectivities.operations import members as operations
-from tests.accounts.emails import PASSWORD, answer_resets, list_emails, render_email, sign_in
-from tests.accounts.test_sign_up import PERSON, TYPED
+from tests.accounts.emails import PASSWORD, answer_resets, sign_in
+from tests.accounts.sign_up_fields import PERSON, TYPED
 from tests.conftest import TERM
+from tests.emails import list_emails, render_email
 from tests.factories.accounts import PrincipalFactory, TeacherFactory, UserFactory
 from tests.races import run_concurrently
 

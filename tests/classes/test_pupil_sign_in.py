@@ -12,7 +12,7 @@ from accounts.models import Throttle
 from licensing.classes import exceptions, operations, passwords
 from licensing.classes.models import Classroom
 from licensing.classes.operations import pupil_sign_in
-from tests.classes.test_operations import LATER, STOP_CASES, stop_licence, transfer_seat
+from tests.classes.seat_changes import LATER, STOP_CASES, stop_licence, transfer_seat
 from tests.conftest import TERM
 from tests.factories.classes import PASSWORD, ClassroomFactory, PupilFactory
 

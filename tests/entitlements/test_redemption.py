@@ -13,7 +13,7 @@ from licensing.entitlements.models import Seat, Subscription
 from licensing.exceptions import LicensingError
 from schools.models import Affiliation, Verification
 from tests.conftest import TERM
-from tests.entitlements.conftest import seat_counter
+from tests.entitlements.school_scenario import seat_counter
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
 

@@ -29,7 +29,12 @@ def proposed(found):
 @pytest.mark.parametrize("cell", ["0300294G", " 030 0294-g ", "'0300294G", "030.0294.G"])
 def test_case_and_separators_do_not_matter(jaures, cell):
     found = one(uai=cell, name="ÉCOLE ÉLÉMENTAIRE JEAN JAURES", commune="NIMES")
-    assert (found.uai, found.match_method, found.confidence, found.doubt_code) == (jaures.uai, RecognitionMethod.UAI, 1.0, "")
+    assert (found.uai, found.match_method, found.confidence, found.doubt_code) == (
+        jaures.uai,
+        RecognitionMethod.UAI,
+        1.0,
+        "",
+    )
 
 
 @pytest.mark.parametrize("cell", ["300294G", "O3OO294G", "03OO294g", "École Jaurès (300294g)"])
@@ -78,7 +83,12 @@ def test_a_closed_school_is_still_matched_by_its_uai(jaures):
 
 def test_a_valid_uai_that_the_directory_lacks_is_unknown_and_its_name_is_proposed(jaures):
     found = one(uai="0311131L", name="École Jean Jaurès", commune="Nîmes")
-    assert (found.uai, found.match_method, found.doubt_code, proposed(found)) == ("", None, "unknown_school", [jaures.uai])
+    assert (found.uai, found.match_method, found.doubt_code, proposed(found)) == (
+        "",
+        None,
+        "unknown_school",
+        [jaures.uai],
+    )
 
 
 @pytest.mark.parametrize("cell", ["", "  ", "?", "à créer", "néant"])

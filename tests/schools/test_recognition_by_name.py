@@ -76,7 +76,9 @@ def nimes_schools():
 )
 def test_a_name_as_people_write_it(nimes_schools, written, meant):
     found = one(written, "NIMES")
-    assert (found.uai, found.match_method) == ((nimes_schools[meant].uai, RecognitionMethod.NAME) if meant else ("", None))
+    assert (found.uai, found.match_method) == (
+        (nimes_schools[meant].uai, RecognitionMethod.NAME) if meant else ("", None)
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from licensing.entitlements import principal_handover
 from licensing.entitlements.models import Subscription
 from schools.principals import operations as principals
-from schools.principals.exceptions import AskedTooOften, PrincipalError, PrincipalLinkExpired, PrincipalsChanged
+from schools.principals.exceptions import (
+    PrincipalError,
+    PrincipalLinkExpired,
+    PrincipalsChanged,
+    TooManyVerificationRequests,
+)
 from schools.principals.queries import get_principal_request, list_verified_principals
 from schools.wording import format_school, mask_email
 from web.access import public_page, signed_in
@@ -50,7 +55,7 @@ def request_verification(request: HttpRequest) -> HttpResponse:
     except PrincipalError as refusal:
         messages.error(request, str(refusal))
         response = redirect("my_account")
-        if isinstance(refusal, AskedTooOften):
+        if isinstance(refusal, TooManyVerificationRequests):
             response["Retry-After"] = str(refusal.retry_after)
         return response
     messages.success(
@@ -100,7 +105,7 @@ def confirm_verification(request: HttpRequest, token: str) -> HttpResponse:
             "school_name": format_school(verification_request.school),
             "address": mask_email(verification_request.user.email),
             "form": form,
-            "heads": current,
+            "current_principals": current,
         }
         if request.method == "GET" or not form.is_valid():
             # 200 for an invalid form, too: a 4xx would log the URL, whose link is still valid.

@@ -15,7 +15,7 @@ from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
 from tests.factories.licensing import EntitlementFactory
 from tests.factories.schools import AffiliationFactory, SchoolFactory
-from tests.sites.portal.test_my_account import HTMX, PAGE, visible_text
+from tests.sites.portal.my_account_page import HTMX, PAGE, get_page, get_version, visible_text
 
 
 def give(browser, subscription, teachers, **more):
@@ -296,14 +296,6 @@ def test_no_slip_is_printed_that_would_be_refused(jaures, as_):
 
 
 # --- Refreshing the page --------------------------------------------------------------------------------------------
-
-
-def get_page(browser, version=""):
-    return browser.get(f"{PAGE}licences/", headers={"If-None-Match": f'"{version}"'})
-
-
-def get_version(answer):
-    return re.search(r'data-version="([0-9a-f]+)"', answer.content.decode())[1]
 
 
 @pytest.mark.parametrize("reader", ["principal", "teacher"])
