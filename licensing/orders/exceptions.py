@@ -93,3 +93,9 @@ class BadReference(LicensingError):
 
 class InvalidOrderDate(LicensingError):
     code = "bad_date"
+
+
+class NotInvoiceable(LicensingError):
+    """No invoice can be issued for this order: abroad, without VAT, or without an address."""
+
+    code = "not_invoiceable"

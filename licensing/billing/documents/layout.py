@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Sequence
 
-    from licensing.billing.models import Seller
+    from licensing.catalogue.models import Seller
     from licensing.orders.models import Order, OrderLine
 
 MARGIN = 18.0

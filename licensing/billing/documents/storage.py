@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from django.http import HttpResponse
 from django.utils.text import slugify
 
-from licensing.billing.models import BillingDocument, BillingDocumentKind, Seller
+from licensing.billing.models import BillingDocument, BillingDocumentKind
+from licensing.catalogue.models import Seller
 from licensing.exceptions import LicensingError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     from licensing.billing.invoicing import invoice_pdf  # noqa: PLC0415 - loads fonts, only needed to render
 
     # Row lock: a concurrent request waits here, then finds the stored document.
-    Invoice.objects.select_for_update(no_key=True).get(pk=invoice.pk)
+    Invoice.objects.locked().get(pk=invoice.pk)
     stored = BillingDocument.objects.filter(invoice=invoice).first()
     if stored is not None:
         return stored

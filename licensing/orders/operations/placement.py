@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from core import formatting
-from licensing.billing.models import Seller
 from licensing.catalogue import terms
 from licensing.catalogue.exceptions import NotOnSale
+from licensing.catalogue.models import Seller
 from licensing.catalogue.operations import day_in_france
 from licensing.orders import preflight, rights
 from licensing.orders.exceptions import BadBilling, LapsedBefore, NotADraft, NotInThisState, TermsNotAccepted
@@ -20,7 +20,6 @@ from licensing.orders.operations import billing_details as bills
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
-from licensing.payments.models import CardPayment
 from schools.models import Affiliation
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def _accept_draft(
     """Validate billing details, terms and price of a draft, and set them on the order; the caller saves it."""
     if order.state != OrderState.DRAFT:
         raise NotADraft("Cette commande est déjà passée : vous la retrouvez dans « Mes commandes ».")
-    if method == SettlementMethod.MANDATE and CardPayment.objects.filter(order=order, status="confirmed").exists():
+    if method == SettlementMethod.MANDATE and order.card_payments.filter(status="confirmed").exists():
         raise NotADraft("Cette commande vient d'être réglée par carte : elle n'est plus à passer.")
     if terms_version != terms.CURRENT:
         raise TermsNotAccepted(

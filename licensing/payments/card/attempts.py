@@ -10,6 +10,7 @@ from django_tenants.utils import get_public_schema_name
 from payments import PaymentStatus
 
 from jobs.tasks import defer
+from licensing.billing.queries import get_balance
 from licensing.catalogue import terms
 from licensing.orders import preflight
 from licensing.orders.models import OrderKind, OrderState, SettlementMethod
@@ -20,7 +21,7 @@ from licensing.payments.card import providers
 from licensing.payments.card.provider_interface import EURO, ProviderSession
 from licensing.payments.exceptions import CardsClosed, NotToPay
 from licensing.payments.models import CardPayment
-from licensing.payments.operations import get_balance, is_school_year_over
+from licensing.payments.operations import is_school_year_over
 
 if TYPE_CHECKING:
     import datetime
@@ -53,7 +54,7 @@ def start_attempt(*, order_id: int, by: User, at: datetime.datetime) -> CardPaym
         check_price(order, at=at)
     current: CardPayment | None = None
     live = CardPayment.objects.filter(order=order, status__in=OPEN_STATUSES)
-    for payment in live.select_for_update(of=("self",), no_key=True).order_by("pk"):
+    for payment in live.locked():
         if current is None and payment.total == order.total_ttc and payment.variant == settings.CARD_VARIANT:
             current = payment
             continue
@@ -99,7 +100,7 @@ def abandon_attempt(*, payment_id: int) -> CardPayment:
 
     A payment that still arrives is recorded.
     """
-    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    payment: CardPayment = CardPayment.objects.locked().get(pk=payment_id)
     if payment.status in OPEN_STATUSES:
         payment.status = PaymentStatus.CANCELLED
         payment.save(update_fields=["status", "modified"])
@@ -109,7 +110,7 @@ def abandon_attempt(*, payment_id: int) -> CardPayment:
 @transaction.atomic
 def record_session(*, payment_id: int, session: ProviderSession) -> CardPayment:
     """Store the provider's reference of an opened session; return the attempt. Idempotent."""
-    payment: CardPayment = CardPayment.objects.select_for_update(of=("self",), no_key=True).get(pk=payment_id)
+    payment: CardPayment = CardPayment.objects.locked().get(pk=payment_id)
     if not payment.transaction_id:
         payment.transaction_id = session.reference
     if payment.status == PaymentStatus.WAITING:

@@ -12,12 +12,11 @@ from unfold.admin import TabularInline
 
 from core import formatting
 from licensing.billing import invoicing
-from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
-from licensing.payments import work_queue
+from licensing.billing.models import Invoice, InvoiceKind, InvoiceQuerySet, PlatformStatus, latest_platform_status
 from sites.back_office.orders import file_responses
 from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.deposit_batch import DepositBatchActions
-from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, get_last_status, is_turned_down
+from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, is_turned_down
 from web.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
@@ -34,9 +33,9 @@ class TurnedDownFilter(admin.SimpleListFilter):
         """Return the one choice."""
         return [("rejetees", "rejetée ou refusée, à refaire")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+    def queryset(self, request: HttpRequest, queryset: InvoiceQuerySet) -> InvoiceQuerySet:
         """Keep the invoices to reissue."""
-        return work_queue.list_rejected_invoices(queryset) if self.value() == "rejetees" else queryset
+        return queryset.rejected() if self.value() == "rejetees" else queryset
 
 
 class StatusInline(ReadOnlyAdminMixin, TabularInline):
@@ -78,7 +77,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         """Return the invoices annotated with their platform status, without their large columns."""
         invoices: QuerySet[Invoice] = super().get_queryset(request)
-        return invoices.annotate(status=work_queue.latest_platform_status()).defer("xml", "facts")
+        return invoices.annotate(status=latest_platform_status()).defer("xml", "facts")
 
     @admin.display(description="payeur")
     def payer(self, invoice: Invoice) -> str:
@@ -110,7 +109,7 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
         """Return whether the invoice is cancelled or turned down."""
         credit = Invoice.objects.filter(corrects=row).first()
         sentences = [f"Annulée par l'avoir {credit}."] if credit else []
-        last = get_last_status(row)
+        last = row.get_latest_status()
         if is_turned_down(row) and last is not None:
             sentences.append(f"{last.get_state_display()} : {last.reason} Elle est à refaire sous un nouveau numéro.")
         return sentences

@@ -6,7 +6,7 @@ import pytest
 from django_tenants.utils import schema_context
 
 from accounts.models import User
-from licensing.billing.models import Seller
+from licensing.catalogue.models import Seller
 from licensing.orders.models import Order, PublicBody
 from licensing.pools.models import Pool
 from tenants.models import Collectivity
@@ -73,11 +73,11 @@ SELLER = {
 
 
 def test_the_seller_is_written_once_then_corrected(operator):
-    operator.post("/admin/billing/seller/add/", SELLER)
+    operator.post("/admin/catalogue/seller/add/", SELLER)
     seller = Seller.objects.get()
     assert (seller.pk, seller.siret, seller.vat_number) == (1, "12345678200010", "FR11123456782")
-    assert operator.get("/admin/billing/seller/add/").status_code == 403
-    operator.post("/admin/billing/seller/1/change/", SELLER | {"city": "Lyon"})
+    assert operator.get("/admin/catalogue/seller/add/").status_code == 403
+    operator.post("/admin/catalogue/seller/1/change/", SELLER | {"city": "Lyon"})
     assert Seller.objects.get().city == "Lyon"
 
 
@@ -92,7 +92,7 @@ def test_the_seller_is_written_once_then_corrected(operator):
     ],
 )
 def test_a_number_that_would_have_invoices_rejected_is_refused(operator, field, typed):
-    operator.post("/admin/billing/seller/add/", SELLER | {field: typed})
+    operator.post("/admin/catalogue/seller/add/", SELLER | {field: typed})
     assert not Seller.objects.exists()
 
 

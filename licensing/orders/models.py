@@ -1,7 +1,8 @@
 """Orders: what a school or a collectivity buys or is granted, and their states.
 
 `draft → placed → confirmed → paid`, by card `draft → paid`; `placed → lapsed` without a purchase order; `cancelled`.
-An operator's grant is an order too, with a reason and no price.
+An operator's grant is an order too, with a reason and no price. No licence exists without an order line. In the public
+schema: a collectivity sees only its own rows. Written by `operations` only.
 """
 
 from __future__ import annotations
@@ -35,6 +36,14 @@ class OrderState(models.TextChoices):
 class SettlementMethod(models.TextChoices):
     CARD = "card", "Carte bancaire"
     MANDATE = "mandate", "Chèque ou mandat administratif"
+
+
+class PaymentMethod(models.TextChoices):
+    """How a payment was made; an order states its intended `SettlementMethod`."""
+
+    CARD = "card", "Carte bancaire"
+    CHEQUE = "cheque", "Chèque"
+    TRANSFER = "transfer", "Virement ou mandat administratif"
 
 
 class Payer(models.TextChoices):
@@ -274,3 +283,29 @@ class OrderEvent(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+
+class PublicBody(models.Model):
+    """A body of Chorus Pro's directory, with the references its invoices must carry. Loaded by the operator."""
+
+    siret = models.CharField("SIRET", max_length=14, primary_key=True)
+    name = models.CharField("nom", max_length=200)
+    service_required = models.BooleanField("code service obligatoire", default=False)
+    engagement_required = models.BooleanField("numéro d'engagement obligatoire", default=False)
+    # Chorus Pro's third option: either of the two.
+    service_or_engagement_required = models.BooleanField(
+        "code service ou numéro d'engagement obligatoire", default=False
+    )
+    # [{"code": "…", "name": "…"}]: its known services.
+    services = models.JSONField("services", default=list, blank=True)
+    changed_at = models.DateTimeField("modifié le")
+
+    class Meta:
+        verbose_name = "organisme public"
+        verbose_name_plural = "organismes publics"
+        constraints: ClassVar = [
+            models.CheckConstraint(name="public_body_siret_has_14_digits", condition=Q(siret__regex=r"^[0-9]{14}$"))
+        ]
+
+    def __str__(self) -> str:
+        return self.name
