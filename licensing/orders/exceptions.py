@@ -53,6 +53,12 @@ class BadBilling(LicensingError):
         self.field = field
 
 
+class ChangedMeanwhile(LicensingError):
+    """The order changed since the page that asks for the operation was shown."""
+
+    code = "changed_meanwhile"
+
+
 class TermsNotAccepted(LicensingError):
     code = "terms_not_accepted"
 

@@ -1,6 +1,6 @@
 """The countdown: reminders while the purchase order is awaited, then the lapse, unless the operator prolongs it.
 
-The rights themselves end at midnight of their date, whether or not the periodic task runs: it records that and notifies.
+The rights themselves end at midnight of their date, whether or not the periodic task runs: it records and notifies.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from licensing.orders.models import OrderKind, OrderState, SettlementMethod
 from licensing.orders.operations import order_events
 from licensing.orders.operations.drafts import check_price
 from licensing.orders.operations.locks import lock_order
+from licensing.orders.operations.placement import prepare_card_payment
 from licensing.payments.card import providers
 from licensing.payments.card.provider_interface import EURO, ProviderSession
 from licensing.payments.exceptions import CardsClosed, NotToPay
@@ -28,11 +29,30 @@ if TYPE_CHECKING:
 
     from accounts.models import User
     from licensing.orders.models import Order
+    from licensing.orders.operations import BillingDetails
 
 #: Statuses of an attempt that may still be paid.
 OPEN_STATUSES = (PaymentStatus.WAITING, PaymentStatus.INPUT)
 #: States of a placed order that is not paid, whatever its payment method.
 _UNPAID = (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED)
+
+
+@transaction.atomic
+def pay_draft(
+    *,
+    order_id: int,
+    billing: BillingDetails,
+    terms_version: str,
+    basket: str | None = None,
+    by: User,
+    at: datetime.datetime,
+) -> CardPayment:
+    """Prepare a draft for payment by card and start the attempt; return the attempt.
+
+    Raises as `prepare_card_payment` and `start_attempt` do.
+    """
+    prepare_card_payment(order_id=order_id, billing=billing, terms_version=terms_version, basket=basket, at=at)
+    return start_attempt(order_id=order_id, by=by, at=at)
 
 
 @transaction.atomic

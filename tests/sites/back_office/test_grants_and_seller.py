@@ -25,7 +25,9 @@ def test_the_operator_opens_a_pool(operator):
     assert "Ouvrir le lot" in operator.get(FORM).content.decode()
     nimes = Collectivity.objects.get(slug="nimes")
     fields = {"collectivity": nimes.pk, "licences": 12, "reason": "Expérimentation", "name": ""}
-    fields["page_version"] = operator.get(FORM).context["page_version"]
+    page = operator.get(FORM)
+    fields["page_version"] = page.context["page_version"]
+    assert f'name="page_version" value="{fields["page_version"]}"' in page.content.decode()
     answer = operator.post(FORM, fields, follow=True)
     assert "12\u00a0licences" in answer.content.decode()
     # A double click.

@@ -52,9 +52,9 @@ def run_action(operator, row, name, **typed):
     """Open the page of an admin action, confirm it, and return the text of the next page."""
     page = operator.get(action_url(row, name))
     assert page.status_code == 200, f"{name} is not possible"
-    return page_text(
-        operator.post(action_url(row, name), typed | {"page_version": page.context["page_version"]}, follow=True)
-    )
+    version = page.context["page_version"]
+    assert f'name="page_version" value="{version}"' in page.content.decode()
+    return page_text(operator.post(action_url(row, name), typed | {"page_version": version}, follow=True))
 
 
 def test_a_purchase_order_that_came_by_post_is_confirmed_then_paid(operator):
