@@ -101,8 +101,8 @@ def render_suspended(message: Message) -> RenderedEmail:
         subject=f"{order} : vos licences sont suspendues",
         paragraphs=[
             (
-                f"La facture {order.invoices.current().get()} n'est pas réglée, et les droits temporaires de votre commande"
-                f" couraient jusqu'au {format_long_date(entitlement.unpaid_until)} : nous les avons suspendus."
+                f"La facture {order.invoices.current().get()} n'est pas réglée, et les droits temporaires de votre"
+                f" commande couraient jusqu'au {format_long_date(entitlement.unpaid_until)} : nous les avons suspendus."
                 if is_overdue and entitlement.unpaid_until
                 else "Nous avons suspendu les licences de votre commande."
             ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
+from licensing.billing.documents.storage import store_document
 from licensing.billing.models import BillingDocument, BillingDocumentKind, Invoice, InvoiceKind
 
 if TYPE_CHECKING:
@@ -34,12 +34,11 @@ def _store(invoice: Invoice, *, at: datetime.datetime) -> BillingDocument:
     if stored is not None:
         return stored
     content = invoice_pdf.render_pdf(invoice.facts, invoice.xml)
-    return BillingDocument.objects.create(
+    return store_document(
+        content,
         kind=_KINDS[InvoiceKind(invoice.kind)],
+        number=invoice.number,
         order_id=invoice.order_id,
         invoice=invoice,
-        number=invoice.number,
-        content=content,
-        sha256=hashlib.sha256(content).hexdigest(),
-        made_at=at,
+        at=at,
     )

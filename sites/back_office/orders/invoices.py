@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
 from django.shortcuts import get_object_or_404
@@ -11,9 +11,9 @@ from django.utils import timezone
 from unfold.admin import TabularInline
 
 from core import formatting
+from core.file_responses import build_file_response
 from licensing.billing import invoicing
-from licensing.billing.models import Invoice, InvoiceKind, InvoiceQuerySet, PlatformStatus, latest_platform_status
-from sites.back_office.orders import file_responses
+from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus, latest_platform_status
 from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.deposit_batch import DepositBatchActions
 from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, is_turned_down
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.urls import URLPattern
 
+    from licensing.billing.models import InvoiceQuerySet
+
 
 class TurnedDownFilter(admin.SimpleListFilter):
     title = "ce qui attend"
@@ -33,9 +35,9 @@ class TurnedDownFilter(admin.SimpleListFilter):
         """Return the one choice."""
         return [("rejetees", "rejetée ou refusée, à refaire")]
 
-    def queryset(self, request: HttpRequest, queryset: InvoiceQuerySet) -> InvoiceQuerySet:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
         """Keep the invoices to reissue."""
-        return queryset.rejected() if self.value() == "rejetees" else queryset
+        return cast("InvoiceQuerySet", queryset).rejected() if self.value() == "rejetees" else queryset
 
 
 class StatusInline(ReadOnlyAdminMixin, TabularInline):
@@ -135,13 +137,13 @@ class InvoiceAdmin(DepositBatchActions, ActionAdmin[Invoice]):
     def document(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the issued PDF, rendering it now if the worker has not yet."""
         document = invoicing.get_or_create_document(get_object_or_404(Invoice, pk=pk), at=timezone.now())
-        return file_responses.build_file_response(
-            document.content, name=f"{document.number}.pdf", content_type="application/pdf"
+        return build_file_response(
+            document.content, name=f"{document.number}.pdf", content_type="application/pdf", inline=True
         )
 
     def data(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return the XML that the PDF embeds."""
         invoice = get_object_or_404(Invoice, pk=pk)
-        return file_responses.build_file_response(
-            invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml"
+        return build_file_response(
+            invoice.xml.encode(), name=f"{invoice.number}.xml", content_type="application/xml", inline=True
         )
