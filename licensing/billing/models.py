@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 
+from core.querysets import LockableQuerySet
+
 
 class InvoiceSequence(models.Model):
     """The last invoice number of a year. The row is locked while the next number is allocated."""
@@ -20,6 +22,8 @@ class InvoiceSequence(models.Model):
     last = models.PositiveIntegerField(default=0)
     # Issue date of the last number: numbers follow the order of issue.
     last_on = models.DateField()
+
+    objects = LockableQuerySet["InvoiceSequence"].as_manager()
 
     def __str__(self) -> str:
         return f"{self.year} : {self.last}"
@@ -30,11 +34,7 @@ class InvoiceKind(models.TextChoices):
     CREDIT_NOTE = "credit_note", "Avoir"
 
 
-class InvoiceQuerySet(models.QuerySet["Invoice"]):
-    def locked(self) -> Self:
-        """Lock the invoice rows (no joined tables), by primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
+class InvoiceQuerySet(LockableQuerySet["Invoice"]):
     def current(self) -> Self:
         """Keep invoices that no credit note cancels: an order has one at most."""
         return self.filter(kind=InvoiceKind.INVOICE, credit__isnull=True)

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from core import formatting
+from core.querysets import LockableQuerySet
 
 
 class SchoolYear(models.Model):
@@ -23,6 +24,8 @@ class SchoolYear(models.Model):
     ends_on = models.DateField("fin", unique=True)
     # From this day the shop sells this year and no earlier one. None: not on sale yet.
     sold_from = models.DateField("en vente à partir du", null=True, blank=True)
+
+    objects = LockableQuerySet["SchoolYear"].as_manager()
 
     class Meta:
         verbose_name = "année scolaire"

@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from core.querysets import LockableQuerySet
+
 ZERO = Decimal("0.00")
 
 
@@ -56,11 +58,7 @@ class Payer(models.TextChoices):
     OTHER = "other", "Autre"
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
-    def locked(self) -> Self:
-        """Lock the order rows (no joined tables), by primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
-
+class OrderQuerySet(LockableQuerySet["Order"]):
     def sales(self) -> Self:
         """Exclude the operator's grants."""
         return self.exclude(kind=OrderKind.GRANT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -13,17 +13,12 @@ from payments import PurchasedItem
 from payments.models import BasePayment
 
 from core import formatting
+from core.querysets import LockableQuerySet
 from core.urls import portal_url
 from licensing.orders.models import PaymentMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class CardPaymentQuerySet(models.QuerySet["CardPayment"]):
-    def locked(self) -> Self:
-        """Lock the attempts' rows (no joined tables), by primary key, until the transaction ends."""
-        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class CardPayment(BasePayment):
@@ -33,7 +28,7 @@ class CardPayment(BasePayment):
         "orders.Order", verbose_name="commande", on_delete=models.PROTECT, related_name="card_payments"
     )
 
-    objects = CardPaymentQuerySet.as_manager()
+    objects = LockableQuerySet["CardPayment"].as_manager()
     # django-payments ships no types: without it the checker does not find the manager of `Order.card_payments`.
     _default_manager: ClassVar[models.Manager[CardPayment]]
 

@@ -121,7 +121,7 @@ def _list_unpaid_orders(running: list[PoolPosition], today: datetime.date, *, se
     """Return items for unpaid orders, with their countdown, and for suspended entitlements."""
     to_do = []
     unpaid = [position.order_id for position in running if position.entitlement.temporary_until is not None]
-    orders = Order.objects.filter(pk__in=unpaid).annotate(turned_down=has_rejected_invoice()) if unpaid else []
+    orders = Order.objects.filter(pk__in=unpaid).annotate(turned_down=has_rejected_invoice())
     orders_by_pk = {order.pk: order for order in orders}
     for position in sorted(running, key=lambda one: one.entitlement.temporary_until or one.last_day):
         entitlement = position.entitlement
