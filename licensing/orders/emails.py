@@ -18,7 +18,6 @@ from licensing.orders.email_parts import (
     describe_sending,
     format_day,
     get_awaited_order,
-    get_entitlement,
     get_order,
     get_reply_to,
     get_today,
@@ -26,6 +25,7 @@ from licensing.orders.email_parts import (
 from licensing.orders.models import OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.operations import notifications
 from licensing.orders.operations.purchase_orders import get_current_invoice
+from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 

@@ -13,13 +13,13 @@ from licensing.orders.email_parts import (
     describe_licences,
     describe_order,
     describe_reference,
-    get_entitlement,
     get_order,
     get_reply_to,
     is_paid_by_buyer,
 )
 from licensing.orders.models import Order, OrderState, SettlementMethod
 from licensing.orders.operations import notifications
+from licensing.orders.rights import get_entitlement
 from licensing.payments.models import Payment, PaymentMethod
 from licensing.payments.operations import get_amount_received, get_balance
 from mailing import kinds

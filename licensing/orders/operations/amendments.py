@@ -64,7 +64,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     order = lock_order(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
-    entitlement = order.lines.select_related("entitlement").get().entitlement
+    entitlement = rights.get_entitlement(order)
     if until < day_in_france(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
     if until > entitlement.last_day:

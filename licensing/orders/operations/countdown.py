@@ -14,6 +14,7 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
 from licensing.catalogue.operations import day_in_france
+from licensing.orders import rights
 from licensing.orders.models import Order, OrderEvent, OrderReminder, OrderState
 from licensing.orders.operations import notifications, order_events
 from licensing.orders.operations.locks import lock_order
@@ -66,7 +67,7 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     """
     if order.state != OrderState.PLACED:
         return False
-    until = order.lines.select_related("entitlement").get().entitlement.provisional_until
+    until = rights.get_entitlement(order).provisional_until
     if until is None or until >= day_in_france(at):
         return False
     order.state, order.lapsed_at = OrderState.LAPSED, at

@@ -152,13 +152,13 @@ def get_rights_end(order: Order, invoice: Invoice) -> datetime.date:
 
     Never shortens rights that the operator prolonged.
     """
-    until = order.lines.select_related("entitlement").get().entitlement.temporary_until
+    until = rights.get_entitlement(order).temporary_until
     return max(until or invoice.issued_on, invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS))
 
 
 def _countdown_end(order: Order) -> datetime.date:
     """Return the last day of the order's provisional rights: as prolonged, else 45 days after it was placed."""
-    entitlement = order.lines.select_related("entitlement").get().entitlement
+    entitlement = rights.get_entitlement(order)
     if entitlement.temporary_until is not None:
         return entitlement.temporary_until
     assert order.placed_at is not None  # noqa: S101 - the database holds it for a placed order

@@ -62,7 +62,7 @@ def test_the_books_are_sound_in_every_order_state(sold):
 
 def _set(column, value, state):
     return (
-        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE order_line_id IN (SELECT line.id FROM "  # noqa: S608 - our own words
+        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE id IN (SELECT line.entitlement_id FROM "  # noqa: S608 - our own words
         f"public.orders_orderline AS line JOIN public.orders_order AS sale ON sale.id = line.order_id "
         f"WHERE sale.state = '{state}' AND sale.kind = 'shop')"
     )
