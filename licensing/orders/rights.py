@@ -67,7 +67,7 @@ def create_entitlement(
 
 
 def get_entitlement(order: Order) -> Entitlement:
-    """Return the entitlement of an order of one line. Raises `Entitlement.DoesNotExist` before its rights are opened."""
+    """Return the entitlement of an order of one line. Raises `Entitlement.DoesNotExist` before rights are opened."""
     return _entitlements(order).get()
 
 

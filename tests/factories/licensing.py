@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 
 import factory
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from licensing.catalogue.models import Product, SchoolYear
@@ -76,9 +76,11 @@ class EntitlementFactory(factory.django.DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class, *args, order_line, **fields):
-        line, line.entitlement = order_line, super()._create(model_class, *args, **fields)
-        line.save(update_fields=["entitlement"])
-        return line.entitlement
+        # The database requires the line by the commit.
+        with transaction.atomic():
+            order_line.entitlement = super()._create(model_class, *args, **fields)
+            order_line.save(update_fields=["entitlement"])
+        return order_line.entitlement
 
 
 class PoolFactory(factory.django.DjangoModelFactory):

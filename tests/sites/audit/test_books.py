@@ -87,6 +87,7 @@ BREACHES = [
     ("rights_opened", "UPDATE public.orders_order SET state = 'draft' WHERE state = 'lapsed'"),
     ("rights_opened", "DELETE FROM public.entitlements_subscription"),
     ("rights_opened", "DELETE FROM public.entitlements_entitlement WHERE suspended_at IS NULL"),
+    ("rights_opened", "UPDATE public.orders_orderline SET entitlement_id = NULL"),
     ("rights_follow", _set("unpaid_until", "last_day", "paid")),
     ("rights_follow", _set("unpaid_until", "NULL", "confirmed")),
     ("rights_follow", "UPDATE public.entitlements_entitlement SET provisional_until = NULL WHERE collectivity_id > 0"),
