@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import OuterRef, Subquery
 from django.test import Client
 from django.utils import timezone
 from payments import PaymentStatus
@@ -151,8 +150,11 @@ def _arrange() -> None:
         "last_day": year.ends_on,
     }
     insert_rows(Entitlement, ({**entitlement, "number": pk, **_rights(state, now)} for pk, state in open_))
-    granted = Entitlement.objects.filter(number=OuterRef("order_id")).values("pk")
-    OrderLine.objects.update(entitlement=Subquery(granted))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orders_orderline AS line SET entitlement_id = entitlement.id"
+            " FROM entitlements_entitlement AS entitlement WHERE entitlement.number = line.order_id"
+        )
     invoiced = [pk for pk, state, _ in orders if state in (OrderState.PAID, OrderState.CONFIRMED)]
     insert_rows(Invoice, (_invoice(pk, rank, now) for rank, pk in enumerate(invoiced, start=1)))
     cards = [pk for pk, state, method in orders if (state, method) == (OrderState.PAID, "card")]
