@@ -13,10 +13,8 @@ SOURCE_ROOTS = (ROOT, ROOT / "platform")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *DECISIONS])
 #: Top-level packages: a dotted name that begins with one is a module, or something in it.
-PACKAGES = {
-    "accounts", "api", "bench", "collectivities", "config", "core", "imports", "jobs", "licensing", "mailing", "schools",
-    "sites", "tenants", "tests", "web", "webhooks",
-}  # fmt: skip
+PACKAGES = {path.parent.name for root in SOURCE_ROOTS for path in root.glob("*/__init__.py")} | {"platform"}
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} | PACKAGES
 SECTIONS = ["## Context", "## Decision", "## Alternatives", "## Consequences"]
 
 
@@ -43,9 +41,7 @@ def resolves(name: str) -> bool:
 
 
 def is_path(span: str) -> bool:
-    return bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?|[\w-]+/", span)) and span.split("/")[0] in {
-        *(path.name for root in SOURCE_ROOTS for path in root.iterdir() if path.is_dir() and path.name[0] != "."), *PACKAGES
-    }  # fmt: skip
+    return bool(re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?|[\w-]+/", span)) and span.split("/", 1)[0] in FOLDERS
 
 
 def names(document: Path) -> str:
