@@ -151,7 +151,7 @@ def test_teachers_cannot_be_probed_by_id(jaures, as_):
         f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": stranger.pk}, headers=HTMX
     )
     assert stranger.last_name not in visible_text(answer)
-    verified = jaures.head(verified=True)
+    verified = jaures.add_principal(verified=True)
     answer = as_(verified).post(
         f"{PAGE}attribuer/", {"abonnement": subscription.pk, "enseignant": stranger.pk}, headers=HTMX
     )
@@ -275,8 +275,8 @@ def test_a_principal_of_two_schools_switches_between_them(jaures, as_):
 
 def test_only_verified_colleagues_see_the_subscriptions_of_the_school(jaures, as_):
     jaures.subscription()
-    assert "0/3" in visible_text(as_(jaures.head(verified=True)).get(PAGE))
-    assert "0/3" not in visible_text(as_(jaures.head()).get(PAGE))
+    assert "0/3" in visible_text(as_(jaures.add_principal(verified=True)).get(PAGE))
+    assert "0/3" not in visible_text(as_(jaures.add_principal()).get(PAGE))
 
 
 def test_requesting_another_school_shows_ones_own(jaures, as_):
