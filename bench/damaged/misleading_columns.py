@@ -109,7 +109,7 @@ def _miscoded(m: RowGenerator, schools: list[ListedSchool], codes: list[str], fi
 
 
 @register_file
-def uai_with_slips_that_names_settle(m: RowGenerator) -> DamagedFile:
+def uai_with_typing_errors_that_names_resolve(m: RowGenerator) -> DamagedFile:
     """A letter that is missing or wrong, a digit mistyped: beside a name that agrees, or that says another school."""
     schools = m.schools()
     sheet = SheetBuilder()

@@ -14,7 +14,6 @@ from licensing.orders.email_parts import (
     build_email,
     describe_order,
     describe_reference,
-    get_entitlement,
     get_order,
     get_reply_to,
     get_today,
@@ -22,6 +21,7 @@ from licensing.orders.email_parts import (
 )
 from licensing.orders.models import OrderState
 from licensing.orders.operations import notifications
+from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 

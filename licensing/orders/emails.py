@@ -18,13 +18,13 @@ from licensing.orders.email_parts import (
     describe_sending,
     format_day,
     get_awaited_order,
-    get_entitlement,
     get_order,
     get_reply_to,
     get_today,
 )
 from licensing.orders.models import OrderState, PurchaseOrderScan, ScanState
 from licensing.orders.operations import notifications
+from licensing.orders.rights import get_entitlement
 from mailing import kinds
 from mailing.kinds import NoLongerDue, RenderedEmail
 

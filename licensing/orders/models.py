@@ -175,6 +175,16 @@ class OrderLine(models.Model):
     order = models.ForeignKey(Order, verbose_name="commande", on_delete=models.PROTECT, related_name="lines")
     product = models.ForeignKey("catalogue.Product", verbose_name="produit", on_delete=models.PROTECT)
     school_year = models.ForeignKey("catalogue.SchoolYear", verbose_name="année scolaire", on_delete=models.PROTECT)
+    # What the line grants. None until its rights are opened; then neither changed nor removed, by a trigger
+    # (docs/decisions/0070).
+    entitlement = models.OneToOneField(
+        "entitlements.Entitlement",
+        verbose_name="provenance",
+        on_delete=models.PROTECT,
+        related_name="order_line",
+        null=True,
+        blank=True,
+    )
     # Licences that the line credits.
     quantity = models.PositiveIntegerField("licences")
     # As shown to the buyer; empty for a grant.

@@ -11,11 +11,11 @@ from licensing.orders.email_parts import (
     describe_licences,
     describe_order,
     describe_reference,
-    get_entitlement,
     get_order,
 )
 from licensing.orders.models import OrderState, PaymentMethod, SettlementMethod
 from licensing.orders.operations import notifications
+from licensing.orders.rights import get_entitlement
 from licensing.payments.models import Payment
 from mailing import kinds
 

@@ -162,6 +162,8 @@ def _steps(order: Order) -> tuple[str, str, str, str]:
 
 def _validity_sentences(line: OrderLine, placed_on: datetime.date, *, at: datetime.datetime) -> list[str]:
     """Return sentences on the validity of the licences, before and after payment."""
+    if line.entitlement is None:
+        raise ValueError(f"Line {line.pk} of a placed order has no entitlement.")
     until, last_day = line.entitlement.temporary_until, line.school_year.ends_on
     sentences = []
     if until is not None and until < day_in_france(at):

@@ -64,5 +64,5 @@ def get_rights_end(order: Order, invoice: Invoice) -> datetime.date:
 
     Never shortens rights that the operator prolonged.
     """
-    until = order.lines.select_related("entitlement").get().entitlement.temporary_until
+    until = rights.get_entitlement(order).temporary_until
     return max(until or invoice.issued_on, invoice.issued_on + datetime.timedelta(days=PROVISIONAL_DAYS))

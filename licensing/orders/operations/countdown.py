@@ -71,7 +71,7 @@ def lapse_if_expired(order: Order, *, at: datetime.datetime) -> bool:
     """
     if order.state != OrderState.PLACED:
         return False
-    until = order.lines.select_related("entitlement").get().entitlement.provisional_until
+    until = rights.get_entitlement(order).provisional_until
     if until is None or until >= day_in_france(at):
         return False
     order.state, order.lapsed_at = OrderState.LAPSED, at
@@ -97,7 +97,7 @@ def prolong(*, order_id: int, until: datetime.date, by: User, at: datetime.datet
     order = lock_order(order_id)
     if order.state not in (OrderState.PLACED, OrderState.LAPSED, OrderState.CONFIRMED):
         raise NotInThisState(f"{order} : {order.get_state_display().lower()}. Il n'y a pas de droits temporaires.")
-    entitlement = order.lines.select_related("entitlement").get().entitlement
+    entitlement = rights.get_entitlement(order)
     if until < day_in_france(at):
         raise InvalidOrderDate(f"Le {formatting.long_date(until)} est passé : choisissez un jour à venir.")
     if until > entitlement.last_day:

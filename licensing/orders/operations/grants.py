@@ -17,6 +17,7 @@ from licensing.catalogue.exceptions import BadQuantity
 from licensing.catalogue.operations import day_in_france, get_licence_product, get_school_year
 from licensing.catalogue.pricing import MAX_UNITS
 from licensing.entitlements.models import Entitlement
+from licensing.orders import rights
 from licensing.orders.exceptions import ChangedMeanwhile, NameTooLong, NoReason, NotInThisState, UnknownCollectivity
 from licensing.orders.models import Order, OrderKind, OrderLine, OrderState
 from licensing.orders.operations import notifications, order_events
@@ -92,9 +93,7 @@ def grant(
         placed_by=by,
     )
     line = OrderLine.objects.create(order=order, product=get_licence_product(), school_year=year, quantity=licences)
-    entitlement = Entitlement.objects.create(
-        order_line=line, collectivity=collectivity, product=line.product, last_day=year.ends_on
-    )
+    entitlement = rights.create_entitlement(order, line, until=None, at=at)
     with tenant_context(collectivity):
         pool = Pool.objects.create(
             entitlement=entitlement,

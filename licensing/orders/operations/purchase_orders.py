@@ -103,7 +103,7 @@ def refuse_scan(*, scan_id: int, reason: str, by: User, at: datetime.datetime) -
 
 def _countdown_end(order: Order) -> datetime.date:
     """Return the last day of the order's provisional rights: as prolonged, else 45 days after it was placed."""
-    entitlement = order.lines.select_related("entitlement").get().entitlement
+    entitlement = rights.get_entitlement(order)
     if entitlement.temporary_until is not None:
         return entitlement.temporary_until
     assert order.placed_at is not None  # noqa: S101 - the database holds it for a placed order

@@ -183,7 +183,7 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
     @admin.display(description="droits temporaires jusqu'au")
     def until(self, order: Order) -> str:
         """Return the last day of the temporary rights, as shown to the buyer; a dash where there is none."""
-        entitlements = [line.entitlement for line in order.lines.all() if hasattr(line, "entitlement")]
+        entitlements = [line.entitlement for line in order.lines.all() if line.entitlement is not None]
         days = [
             entitlement.temporary_until
             for entitlement in entitlements

@@ -41,7 +41,7 @@ def purchase_list(request: PurchaseOfficeRequest) -> HttpResponse:
     RequestConfig(request, paginate={"per_page": PER_PAGE}).configure(table)
     orders_on_page = {row.record.pk: row.record for row in table.page.object_list}
     today = day_in_france(timezone.now())
-    for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page).select_related("order_line"):
-        order = orders_on_page[entitlement.order_line.order_id]
+    for entitlement in Entitlement.objects.filter(order_line__order__in=orders_on_page):
+        order = orders_on_page[entitlement.number]
         order.rights_summary = describe_rights(entitlement, today, checked=order.scanned)
     return render(request, "office/purchases/list.html", {"table": table, "buys": can_buy(request)})

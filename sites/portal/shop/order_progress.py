@@ -144,7 +144,7 @@ def get_progress(order: Order, *, at: datetime.datetime) -> OrderProgress:
         order=order,
         line=line,
         day=day_in_france(at),
-        entitlement=getattr(line, "entitlement", None),
+        entitlement=line.entitlement,
         received=get_amount_received(order),
         scans=list(order.scans.defer("content").order_by("pk")),
         invoices=list(order.invoices.defer("xml", "facts").order_by("pk")),
@@ -167,7 +167,7 @@ def list_progress(orders: QuerySet[Order], *, at: datetime.datetime) -> list[Ord
             order=order,
             line=lines[order.pk],
             day=day_in_france(at),
-            entitlement=getattr(lines[order.pk], "entitlement", None),
+            entitlement=lines[order.pk].entitlement,
             scans=scans.get(order.pk, []),
             turned_down=vars(order)["turned_down"],
         )

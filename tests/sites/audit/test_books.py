@@ -63,7 +63,7 @@ def test_the_books_are_sound_in_every_order_state(sold):
 
 def _set(column, value, state):
     return (
-        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE order_line_id IN (SELECT line.id FROM "  # noqa: S608 - our own words
+        f"UPDATE public.entitlements_entitlement SET {column} = {value} WHERE id IN (SELECT line.entitlement_id FROM "  # noqa: S608 - our own words
         f"public.orders_orderline AS line JOIN public.orders_order AS sale ON sale.id = line.order_id "
         f"WHERE sale.state = '{state}' AND sale.kind = 'shop')"
     )
@@ -88,6 +88,7 @@ BREACHES = [
     ("rights_opened", "UPDATE public.orders_order SET state = 'draft' WHERE state = 'lapsed'"),
     ("rights_opened", "DELETE FROM public.entitlements_subscription"),
     ("rights_opened", "DELETE FROM public.entitlements_entitlement WHERE suspended_at IS NULL"),
+    ("rights_opened", "UPDATE public.orders_orderline SET entitlement_id = NULL"),
     ("rights_follow", _set("unpaid_until", "last_day", "paid")),
     ("rights_follow", _set("unpaid_until", "NULL", "confirmed")),
     ("rights_follow", "UPDATE public.entitlements_entitlement SET provisional_until = NULL WHERE collectivity_id > 0"),
