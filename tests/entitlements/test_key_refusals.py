@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from licensing.entitlements import keys, operations
+from licensing.entitlements.models import EntitlementKind
 from licensing.exceptions import LicensingError
 from tests.conftest import TERM
 from tests.factories.accounts import PrincipalFactory, TeacherFactory
@@ -57,7 +58,7 @@ def with_subscription(by, units=3):
 
 def from_the_shop(arrange):
     def without_collectivity(jaures):
-        jaures.entitlement.collectivity = None
+        jaures.entitlement.kind, jaures.entitlement.collectivity = EntitlementKind.SHOP, None
         jaures.entitlement.save()
         return arrange(jaures)
 

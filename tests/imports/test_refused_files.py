@@ -22,6 +22,7 @@ from tests.imports.sample_files import (
     replace_sheet_xml,
     use_shared_strings,
 )
+from tests.imports.xls_records import records, with_password, with_records
 
 ROWS = [
     ["UAI", "École", "Licences"],
@@ -61,30 +62,6 @@ def container_with(name):
     at = content.index("Workbook".encode("utf-16-le"))
     text = name.encode("utf-16-le")
     return content[:at] + text.ljust(64, b"\0") + struct.pack("<H", len(text) + 2) + content[at + 66 :]
-
-
-def records(content):
-    """Return the records of an .xls: their kind and their bytes."""
-    stream, at = ole.read_workbook_stream(content), 0
-    while at + 4 <= len(stream):
-        kind, length = struct.unpack_from("<HH", stream, at)
-        yield kind, stream[at + 4 : at + 4 + length]
-        at += 4 + length
-
-
-def with_records(content, change):
-    """Return an .xls whose records are changed one by one: `change(kind, data)` gives the data."""
-    changed_records = b"".join(
-        struct.pack("<HH", kind, len(data)) + data for kind, old in records(content) for data in [change(kind, old)]
-    )
-    return ole.build_container(changed_records)
-
-
-def with_password(content):
-    """Return an .xls that begins like one whose records are encrypted."""
-    found = [*records(content)]
-    found.insert(1, (0x002F, struct.pack("<HHH", 1, 1, 1) + b"x" * 48))
-    return ole.build_container(b"".join(struct.pack("<HH", kind, len(data)) + data for kind, data in found))
 
 
 ENCRYPTED_ODS = build_zip(

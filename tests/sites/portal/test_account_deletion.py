@@ -8,12 +8,12 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.models import BigIntegerField
 from django.urls import reverse
-from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
+from django_tenants.utils import get_public_schema_name, schema_context
 
 from accounts.models import Profile, Session, User
 from accounts.tasks import delete_expired_sessions
 from collectivities.exceptions import LastManager
-from collectivities.models import AuditEntry, Invitation, Member, Role
+from collectivities.models import Member, Role
 from licensing.classes.models import Classroom, PupilAccount
 from licensing.entitlements import operations
 from licensing.entitlements.exceptions import WithdrawnFromTeacher
@@ -24,13 +24,12 @@ from mailing import personal_data as outbox
 from mailing.models import Message, MessageState
 from schools.models import Affiliation, PrincipalEvent
 from sites.portal import tasks
-from sites.portal.privacy.account_closure import OperatorAccountNotClosable, close_account, get_consequences
+from sites.portal.privacy.account_closure import close_account, get_consequences
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
 from tests import races
 from tests.conftest import TERM
 from tests.entitlements.school_scenario import SchoolScenario
 from tests.factories.accounts import TeacherFactory, UserFactory
-from tests.factories.collectivities import MemberFactory
 from tests.sites.portal import identifiable_person
 from tests.sites.portal.my_account_page import visible_text
 
@@ -281,59 +280,6 @@ def test_emails_then_go_to_whoever_leads_the_school(jaures):
     operations.claim(code=code, by=jaures.teacher(), at=TERM)
     with schema_context(get_public_schema_name()):
         assert [message.recipient for message in Message.objects.filter(kind="seat.claimed")] == [successor.email]
-
-
-# --- Offices --------------------------------------------------------------------------------------------------------
-
-
-def test_memberships_end_in_every_office_and_each_journal_records_it(nimes, gard):
-    user = identifiable_person.create_person(Profile.AGENT)
-    for one in (nimes, gard):
-        with tenant_context(one):
-            MemberFactory()
-            Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
-    identifiable_person.delete_account(user)
-    for one in (nimes, gard):
-        with tenant_context(one):
-            assert Member.objects.get(user=user).left_at == TERM
-            assert AuditEntry.objects.get(action="members.left").actor_name == "Zéphirine Quenouille"
-
-
-def test_an_accepted_invitation_loses_the_address_and_a_pending_one_keeps_it(nimes):
-    user = identifiable_person.create_person(Profile.AGENT)
-    Member.objects.create(user=user, roles=[Role.VIEWER], joined_at=TERM)
-    fields = {"email": user.email, "roles": [Role.VIEWER], "nonce": "n", "created_at": TERM, "expires_at": TERM}
-    spent = Invitation.objects.create(**fields, token_hash="a", accepted_at=TERM)
-    waiting = Invitation.objects.create(**fields, token_hash="b")
-    identifiable_person.delete_account(user)
-    spent.refresh_from_db()
-    waiting.refresh_from_db()
-    assert (spent.email, waiting.email) == ("", user.email)
-
-
-def test_the_last_manager_of_an_office_stays_and_nothing_has_changed_anywhere(nimes, gard, as_):
-    user = identifiable_person.create_person(Profile.AGENT)
-    with tenant_context(gard):
-        MemberFactory()
-        Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
-    Member.objects.create(user=user, roles=[Role.MANAGER], joined_at=TERM)
-    with pytest.raises(LastManager, match="Ville de Nîmes"):
-        close_account(user_id=user.pk, at=TERM)
-    with tenant_context(gard):
-        assert Member.objects.get(user=user).left_at is None
-    assert User.objects.get(pk=user.pk).email == user.email
-    page = as_(user).get(PAGE)
-    assert "dernier gestionnaire du bureau « Ville de Nîmes »" in visible_text(page).replace("\xa0", " ")
-    assert b'type="password"' not in page.content
-    assert as_(user).post(PAGE, {"password": identifiable_person.PASSWORD}).status_code == 409
-
-
-def test_the_operator_cannot_delete_their_own_account(nimes, as_):
-    user = identifiable_person.create_person(is_staff=True)
-    with pytest.raises(OperatorAccountNotClosable):
-        close_account(user_id=user.pk, at=TERM)
-    assert as_(user).post(PAGE, {"password": identifiable_person.PASSWORD}).status_code == 409
-    assert User.objects.get(pk=user.pk).is_active
 
 
 # --- The outbox -----------------------------------------------------------------------------------------------------
