@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 VALIDITY = datetime.timedelta(days=7)
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
-PER_SCHOOL_AND_HOUR = throttling.RateLimit("principal/school/hour", 1, _HOUR)
-PER_SCHOOL_AND_DAY = throttling.RateLimit("principal/school/day", 3, _DAY)
+PER_SCHOOL_AND_HOUR = throttling.RateLimit("principal/hour", 1, _HOUR)
+PER_SCHOOL_AND_DAY = throttling.RateLimit("principal/day", 3, _DAY)
 PER_ACCOUNT_AND_DAY = throttling.RateLimit("principal/account", 5, _DAY)
 
 
