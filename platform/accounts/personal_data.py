@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import datetime
 
 #: French labels of the kinds of authenticator.
-FACTOR_LABELS = {
+FACTOR_LABELS: dict[str, str] = {
     Authenticator.Type.TOTP: "application d'authentification",
     Authenticator.Type.RECOVERY_CODES: "codes de secours",
     Authenticator.Type.WEBAUTHN: "clé de sécurité",

@@ -52,7 +52,7 @@ class ApplicationTokenAdmin(ReadOnlyAdminMixin, ModelAdmin):
     fields = list_display
     ordering = ("-pk",)
     actions_list: ClassVar = ["make"]
-    actions: ClassVar = ["revoke"]
+    actions = ("revoke",)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the creation page before the model's own pages."""

@@ -78,7 +78,7 @@ def payment_result(request: HttpRequest, token: str) -> HttpResponse:
             # The page shows it as pending; the webhook or the periodic task will record it.
             logger.warning("%s: nothing was learnt from the provider: %s", payment, refusal)
         payment = _get_own_payment(request, token)
-    context = {"payment": payment, "order": payment.order}
+    context: dict[str, object] = {"payment": payment, "order": payment.order}
     if payment.status == PaymentStatus.INPUT:
         return render(request, "payments/awaited.html", context)
     if payment.status in _ENDED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from payments import PaymentStatus
@@ -140,12 +140,12 @@ class CardPaymentAdmin(ActionAdmin[CardPayment]):
     @admin.display(description="commencé le", ordering="created")
     def started_at(self, payment: CardPayment) -> datetime.datetime:
         """Return when the attempt started."""
-        return cast("datetime.datetime", payment.created)
+        return payment.created
 
     @admin.display(description="dernier changement", ordering="modified")
     def modified_at(self, payment: CardPayment) -> datetime.datetime:
         """Return when the attempt last changed."""
-        return cast("datetime.datetime", payment.modified)
+        return payment.modified
 
 
 @admin.register(ProviderEvent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.urls import path
@@ -153,10 +153,10 @@ class OrderAdmin(GrantActions, ActionAdmin[Order]):
         orders: QuerySet[Order] = super().get_queryset(request)
         return orders.prefetch_related("lines__entitlement")
 
-    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[tuple[str, dict[str, object]]]:
+    def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> tuple[tuple[str, Any], ...]:
         """Return the fieldsets without empty fields: most dates of an order are still to come."""
         fieldsets = {title: [name for name in names if _has_value(obj, name)] for title, names in _FIELDSETS.items()}
-        return [(title, {"fields": names}) for title, names in fieldsets.items() if names]
+        return tuple((title, {"fields": names}) for title, names in fieldsets.items() if names)
 
     @admin.display(description="n°", ordering="pk")
     def number(self, order: Order) -> str:

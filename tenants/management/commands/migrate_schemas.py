@@ -32,7 +32,8 @@ class Command(MigrateSchemasCommand):
 
     def _migrate_public(self, options: dict[str, Any]) -> None:
         connection.set_schema_to_public()  # type: ignore[attr-defined]
-        command = get_tenant_base_migrate_command_class()(stdout=self.stdout, stderr=self.stderr)
+        command = get_tenant_base_migrate_command_class()()
+        command.stdout, command.stderr = self.stdout, self.stderr
         command.execute(**options)
 
     def _migrate_collectivities(self, schemas: list[str] | None, verbosity: int) -> None:
