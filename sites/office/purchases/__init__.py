@@ -11,23 +11,14 @@ from django.db import connection
 from django.shortcuts import get_object_or_404
 
 from collectivities.access import OfficeAccess
-from collectivities.access import OfficeHttpRequest as BaseOfficeRequest
 from collectivities.models import Role
 from licensing.orders.models import Order
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django_htmx.middleware import HtmxDetails
 
-    from accounts.models import User
+    from collectivities.access import OfficeHttpRequest
     from tenants.models import Collectivity
-
-    class PurchaseOfficeRequest(BaseOfficeRequest):
-        """A member's request, with django-htmx's attribute."""
-
-        user: User
-        htmx: HtmxDetails
-
 
 BUYERS = OfficeAccess(Role.BUYER)
 READERS = OfficeAccess(Role.BUYER, Role.MANAGER)
@@ -48,6 +39,6 @@ def get_purchase(pk: int) -> Order:
     return get_object_or_404(list_purchases(), pk=pk)
 
 
-def can_buy(request: PurchaseOfficeRequest) -> bool:
+def can_buy(request: OfficeHttpRequest) -> bool:
     """Whether the member may buy, and not only read."""
     return Role.BUYER in request.member.roles
