@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from django.db import connection
 from django.shortcuts import get_object_or_404
 
 from collectivities.access import OfficeAccess
 from collectivities.models import Role
+from core.tenant_connection import connection
 from licensing.orders.models import Order
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ READERS = OfficeAccess(Role.BUYER, Role.MANAGER)
 
 def get_current_collectivity() -> Collectivity:
     """Return the current tenant."""
-    return cast("Collectivity", connection.tenant)  # type: ignore[attr-defined]
+    return cast("Collectivity", connection.tenant)
 
 
 def list_purchases() -> QuerySet[Order]:
