@@ -15,12 +15,13 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from licensing.orders.models import PublicBody
 from sites.back_office.orders.forms import RegistrationNumberField
+from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-class PublicBodyForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class PublicBodyForm(ModelForm[PublicBody]):
     """A public body and its services, one per line: code, then name."""
 
     siret = RegistrationNumberField(label="SIRET")

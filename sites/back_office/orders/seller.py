@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from stdnum import bic, iban
@@ -14,10 +13,12 @@ from unfold.admin import ModelAdmin
 
 from licensing.billing.models import Seller
 from sites.back_office.orders.forms import RegistrationNumberField
+from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from django import forms
     from django.http import HttpRequest
 
 _VALIDATORS: dict[str, tuple[ModuleType, str]] = {
@@ -28,7 +29,7 @@ _VALIDATORS: dict[str, tuple[ModuleType, str]] = {
 }
 
 
-class SellerForm(forms.ModelForm):  # type: ignore[type-arg] # no subscript at run time
+class SellerForm(ModelForm[Seller]):
     """Validates the registration numbers: an invoice with a wrong one is rejected and cannot be corrected."""
 
     siret = RegistrationNumberField(label="SIRET")
