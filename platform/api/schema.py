@@ -15,7 +15,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
 from api.endpoints import Endpoint, ListEndpoint
-from api.fields import StrictCharField, StrictSerializer
+from api.fields import StrictCharField, StrictSerializer, shadowing_field
 from api.idempotency import KEY_HEADER, REPLAYED_HEADER, UNSTORED_STATUSES
 from api.problem_details import CONTENT_TYPE
 
@@ -42,9 +42,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="Le statut HTTP.")
     code = serializers.CharField(help_text="Stable, pour les programmes.")
     detail = serializers.CharField(help_text="La phrase à montrer à une personne, en français.")
-    errors = FieldErrorSerializer(  # type: ignore[assignment]  # the metaclass removes the field
-        many=True, help_text="Chaque erreur, avec son champ et sa ligne."
-    )
+    errors = shadowing_field(FieldErrorSerializer(many=True, help_text="Chaque erreur, avec son champ et sa ligne."))
 
 
 _HEADERS = {
