@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 
 import factory
-from django.db import connection
 from django.utils import timezone
 
+from core.tenant_connection import connection
 from licensing.catalogue.models import Product, SchoolYear
 from licensing.entitlements import code_sealing, keys
 from licensing.entitlements.models import ActivationKey, Entitlement
