@@ -7,7 +7,7 @@ the operation runs, so that a double click runs it once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import messages
@@ -22,7 +22,8 @@ from unfold.admin import ModelAdmin
 from core.formatting import add_nonbreaking_spaces
 from licensing.exceptions import LicensingError
 from licensing.orders.models import Order, OrderEvent
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
     import datetime
@@ -60,11 +61,6 @@ class AdminAction[Row: Model]:
     primary: bool = True
     #: Whether it is listed first, because the others depend on it.
     is_priority: Callable[[Row], bool] = field(default=lambda _row: False)
-
-
-def get_operator(request: HttpRequest) -> User:
-    """Return the signed-in operator: the admin site lets nobody else in."""
-    return cast("User", request.user)
 
 
 def get_last_event_id(order_id: int) -> str:

@@ -12,7 +12,7 @@ from core import formatting
 from licensing.payments import card
 from licensing.payments.models import CardPayment, Payment, ProviderEvent
 from sites.back_office.orders.admin_actions import ActionAdmin, AdminAction
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     import datetime

@@ -21,7 +21,7 @@ from licensing.billing import invoicing
 from licensing.billing import operations as billing_operations
 from licensing.billing.invoicing.batch import MAX_BATCH_SIZE
 from licensing.catalogue.operations import day_in_france
-from sites.back_office.orders.admin_actions import get_operator
+from sites.back_office.site import get_operator
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

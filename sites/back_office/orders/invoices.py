@@ -18,7 +18,7 @@ from sites.back_office.orders import file_responses
 from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.deposit_batch import DepositBatchActions
 from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, get_last_status, is_turned_down
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -20,7 +20,7 @@ from sites.back_office.orders.admin_actions import ActionAdmin
 from sites.back_office.orders.grants import GrantActions
 from sites.back_office.orders.order_actions import ORDER_ACTIONS
 from sites.back_office.orders.order_status import describe_order_status
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 
 from licensing.orders.models import PurchaseOrderScan
 from sites.back_office.orders import file_responses
-from web.read_only import ReadOnlyAdminMixin
+from sites.back_office.read_only import ReadOnlyAdminMixin
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

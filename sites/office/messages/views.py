@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages as notices
 from django.http import Http404, HttpResponse
@@ -25,7 +26,6 @@ from mailing import kinds
 from mailing.models import Message, MessageState
 from mailing.queries import count_by_state
 from sites.office.messages.filters import MessageFilter
-from sites.office.messages.forms import MessageResendForm
 from sites.office.messages.tables import MessageTable
 
 if TYPE_CHECKING:
@@ -50,6 +50,16 @@ _EMAIL_CSP: dict[str, Collection[str] | str] = {
     # Empty: all sandbox restrictions apply.
     "sandbox": "",
 }
+
+
+class MessageResendForm(forms.Form):
+    """The address to which a message is resent."""
+
+    recipient = forms.EmailField(
+        label="Adresse e-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
 
 
 @office()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -12,7 +12,7 @@ class ReadOnlyAdminMixin:
     """For a ModelAdmin or an inline: forbids adding, changing and deleting."""
 
     # Counting a table of a million keys takes a second.
-    show_full_result_count = False
+    show_full_result_count: ClassVar[bool] = False
 
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Return False."""
