@@ -16,10 +16,10 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import throttling
+from accounts.personal_data import OperatorAccountNotClosable
 from accounts.throttling import RateLimit, RateLimitExceeded
 from collectivities.exceptions import LastManager
 from sites.portal.privacy import account_closure, export
-from sites.portal.privacy.account_closure import OperatorAccountNotClosable
 from web.access import signed_in
 
 if TYPE_CHECKING:

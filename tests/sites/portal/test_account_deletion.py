@@ -11,6 +11,7 @@ from django.urls import reverse
 from django_tenants.utils import get_public_schema_name, schema_context, tenant_context
 
 from accounts.models import Profile, Session, User
+from accounts.personal_data import OperatorAccountNotClosable
 from accounts.tasks import delete_expired_sessions
 from collectivities.exceptions import LastManager
 from collectivities.models import AuditEntry, Invitation, Member, Role
@@ -24,7 +25,7 @@ from mailing import personal_data as outbox
 from mailing.models import Message, MessageState
 from schools.models import Affiliation, PrincipalEvent
 from sites.portal import tasks
-from sites.portal.privacy.account_closure import OperatorAccountNotClosable, close_account, get_consequences
+from sites.portal.privacy.account_closure import close_account, get_consequences
 from sites.portal.privacy.emails import ACCOUNT_CLOSED
 from tests import races
 from tests.conftest import TERM
