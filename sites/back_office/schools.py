@@ -113,7 +113,7 @@ class AffiliationAdmin(ReadOnlyAdminMixin, ModelAdmin):
 
 
 @admin.register(PrincipalEvent)
-class HeadEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
+class PrincipalEventAdmin(ReadOnlyAdminMixin, ModelAdmin):
     """History of each school's principals (claimed, verified, handed over, left), to settle competing claims."""
 
     list_display = ("at", "school", "kind", "user", "means", "by")

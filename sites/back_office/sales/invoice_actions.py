@@ -8,8 +8,8 @@ from licensing.billing import operations as billing_operations
 from licensing.billing.models import REJECTED_STATES, Invoice, InvoiceKind, PlatformStatus
 from licensing.billing.operations import list_next_states
 from licensing.orders import operations, preflight
-from sites.back_office.orders.admin_actions import AdminAction
-from sites.back_office.orders.forms import PlatformStatusForm, ReasonForm
+from sites.back_office.sales.admin_actions import AdminAction
+from sites.back_office.sales.forms import PlatformStatusForm, ReasonForm
 
 if TYPE_CHECKING:
     import datetime

@@ -14,11 +14,11 @@ from core import formatting
 from licensing.billing import invoicing
 from licensing.billing.models import Invoice, InvoiceKind, PlatformStatus
 from licensing.payments import work_queue
-from sites.back_office.orders import file_responses
-from sites.back_office.orders.admin_actions import ActionAdmin
-from sites.back_office.orders.deposit_batch import DepositBatchActions
-from sites.back_office.orders.invoice_actions import INVOICE_ACTIONS, get_last_status, is_turned_down
 from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales import file_responses
+from sites.back_office.sales.admin_actions import ActionAdmin
+from sites.back_office.sales.deposit_batch import DepositBatchActions
+from sites.back_office.sales.invoice_actions import INVOICE_ACTIONS, get_last_status, is_turned_down
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from licensing.orders.models import PurchaseOrderScan
-from sites.back_office.orders import file_responses
 from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales import file_responses
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -11,7 +11,7 @@ from core.formatting import add_nonbreaking_spaces, euros, long_date
 from licensing.billing.models import BillingDocument
 from licensing.catalogue.operations import day_in_france
 from licensing.payments.models import CardPayment
-from sites.back_office.orders import file_responses
+from sites.back_office.sales import file_responses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from licensing.orders.models import OrderState
 from licensing.payments import card
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import Payment
-from sites.back_office.orders.admin_actions import ActionAdmin, AdminAction
-from sites.back_office.orders.forms import RefundForm
+from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
+from sites.back_office.sales.forms import RefundForm
 
 if TYPE_CHECKING:
     import datetime

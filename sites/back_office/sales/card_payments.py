@@ -11,8 +11,8 @@ from unfold.admin import ModelAdmin
 from core import formatting
 from licensing.payments import card
 from licensing.payments.models import CardPayment, Payment, ProviderEvent
-from sites.back_office.orders.admin_actions import ActionAdmin, AdminAction
 from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales.admin_actions import ActionAdmin, AdminAction
 
 if TYPE_CHECKING:
     import datetime

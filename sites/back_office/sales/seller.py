@@ -12,7 +12,7 @@ from stdnum.fr import siret, tva
 from unfold.admin import ModelAdmin
 
 from licensing.billing.models import Seller
-from sites.back_office.orders.forms import RegistrationNumberField
+from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:

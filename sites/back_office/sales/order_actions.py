@@ -15,15 +15,15 @@ from licensing.orders.operations.placement import PROVISIONAL_DAYS
 from licensing.orders.operations.purchase_orders import MAX_SCAN_BYTES
 from licensing.payments import operations as payment_operations
 from licensing.payments.models import PaymentMethod
-from sites.back_office.orders.admin_actions import AdminAction
-from sites.back_office.orders.forms import (
+from sites.back_office.sales.admin_actions import AdminAction
+from sites.back_office.sales.forms import (
     BillingReferencesForm,
     ExtensionForm,
     PaymentRecordForm,
     PostedScanForm,
     ReasonForm,
 )
-from sites.back_office.orders.order_status import describe_refusal_effect, get_waiting_scan, list_entitlements
+from sites.back_office.sales.order_status import describe_refusal_effect, get_waiting_scan, list_entitlements
 
 if TYPE_CHECKING:
     from decimal import Decimal

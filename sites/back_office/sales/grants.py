@@ -19,8 +19,8 @@ from core import formatting
 from licensing.exceptions import LicensingError
 from licensing.orders import operations
 from licensing.orders.models import Order, OrderKind
-from sites.back_office.orders.admin_actions import ChangedMeanwhile
-from sites.back_office.orders.forms import GrantForm
+from sites.back_office.sales.admin_actions import ChangedMeanwhile
+from sites.back_office.sales.forms import GrantForm
 from sites.back_office.site import get_operator
 from tenants.models import Collectivity
 

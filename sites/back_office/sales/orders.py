@@ -15,12 +15,12 @@ from licensing.catalogue.operations import day_in_france
 from licensing.orders.models import Order, OrderEvent, OrderKind, OrderLine
 from licensing.payments import work_queue
 from licensing.payments.models import Payment
-from sites.back_office.orders import documents
-from sites.back_office.orders.admin_actions import ActionAdmin
-from sites.back_office.orders.grants import GrantActions
-from sites.back_office.orders.order_actions import ORDER_ACTIONS
-from sites.back_office.orders.order_status import describe_order_status
 from sites.back_office.read_only import ReadOnlyAdminMixin
+from sites.back_office.sales import documents
+from sites.back_office.sales.admin_actions import ActionAdmin
+from sites.back_office.sales.grants import GrantActions
+from sites.back_office.sales.order_actions import ORDER_ACTIONS
+from sites.back_office.sales.order_status import describe_order_status
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from licensing.orders.models import PublicBody
-from sites.back_office.orders.forms import RegistrationNumberField
+from sites.back_office.sales.forms import RegistrationNumberField
 from web.generic_forms import ModelForm
 
 if TYPE_CHECKING:
